@@ -1,0 +1,60 @@
+# Needs make and Python 3.11 or newer, nothing else: no root, no containers, no services.
+#   make run     the example on http://127.0.0.1:8000
+#   make test    every test            make test ARGS="-k hub -x"    some of them
+#   make check   format, lint, types   make format                   repairs the first two
+#   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
+#   make venv    the environment only  make clean                    removes all that these made
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+LOCKER := .cache/lock-venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+# A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
+$(shell [ -x $(PY) ] || rm -f $(READY))
+
+.PHONY: help run test check format lock venv clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run: $(READY)
+	@echo "Chat rooms on http://$(HOST):$(PORT)    (Ctrl-C ends it)"
+	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m example_app
+
+# Both halves run even if the first one fails; pytest comes last, so that its summary closes the output.
+test: $(READY)
+	@status=0; \
+	if [ -z "$(ARGS)" ]; then scripts/test-client || status=1; fi; \
+	$(PY) -m pytest $(ARGS) || status=$$?; \
+	exit $$status
+
+check: $(READY)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: $(READY)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+venv: $(READY)
+
+$(READY): pyproject.toml requirements.lock scripts/make-venv
+	@scripts/make-venv $(VENV)
+	@touch $@
+
+# One file for Python 3.11 and newer on Linux and macOS, for plain pip.
+lock: $(READY)
+	$(PY) -m venv $(LOCKER)
+	$(LOCKER)/bin/python -m pip install --quiet uv
+	$(LOCKER)/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 --group dev \
+	  --generate-hashes --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
+	  --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .cache .hypothesis artifacts build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
