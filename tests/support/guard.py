@@ -1,0 +1,59 @@
+"""Fails a test that left behind what asyncio would merely log.
+
+"Task exception was never retrieved", "Task was destroyed but it is pending", an exception in a callback: the loop
+hands all of them to its exception handler, which logs them as errors of the logger `asyncio`. Many appear only when
+garbage is collected or when the loop closes, so the guard spans setup, call and teardown of a test, and collects
+garbage before it looks. Warnings, coroutines that were never awaited among them, are errors by `filterwarnings`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Generator
+
+import pytest
+
+__all__: list[str] = []
+
+
+class _Complaints(logging.Handler):
+    """Keeps the errors of one test."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Formatted at once: a record keeps the failed task alive, and through it whatever that task held.
+        self.texts.append(logging.Formatter().format(record))
+
+
+_complaints = pytest.StashKey[_Complaints]()
+_asyncio_logger = logging.getLogger("asyncio")
+
+
+def pytest_collection_finish() -> None:
+    """Take all that importing has made out of the collector's sight: collecting per test then costs little."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    handler = _Complaints()
+    item.stash[_complaints] = handler
+    _asyncio_logger.addHandler(handler)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    handler = item.stash[_complaints]
+    try:
+        yield
+        gc.collect()
+    finally:
+        _asyncio_logger.removeHandler(handler)
+    if handler.texts:
+        pytest.fail("asyncio complained:\n" + "\n".join(handler.texts), pytrace=False)

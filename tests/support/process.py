@@ -1,0 +1,182 @@
+"""Servers in processes of their own: several workers, signals, crashes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["ServerProcess", "free_port", "start_app", "start_command"]
+
+ROOT = Path(__file__).parents[2]
+_RUNNER = Path(__file__).with_name("run_app.py")
+_READY = re.compile(r"^worker ready (\d+)$", re.MULTILINE)
+_START_WITHIN = 30.0
+
+
+class ServerProcess:
+    """A running server; `output` is all that it printed so far."""
+
+    def __init__(self, command: Sequence[str], port: int, *, env: Mapping[str, str], cwd: Path) -> None:
+        self.port = port
+        self.output = ""
+        self._printed = threading.Condition()
+        self._ended = False
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
+            start_new_session=True,  # a group of its own, so that `kill` takes the workers too
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def workers(self) -> list[int]:
+        """Process ids of the workers in the order in which they got ready, those of dead ones included."""
+        return [int(pid) for pid in _READY.findall(self.output)]
+
+    def wait_for(
+        self, condition: Callable[[str], object], what: str, *, within: float = _START_WITHIN
+    ) -> None:
+        """Block until `condition(output)` holds, or raise with the output."""
+        with self._printed:
+            if self._printed.wait_for(lambda: condition(self.output) or self._ended, within) and condition(
+                self.output
+            ):
+                return
+        raise RuntimeError(f"{what}: did not happen within {within} s. Output:\n{self.output[-4000:]}")
+
+    def wait_until_answering(self, path: str = "/", *, within: float = _START_WITHIN) -> None:
+        """Block until any HTTP answer comes, or raise with the output."""
+        deadline = time.monotonic() + within
+        while not _answers(self.url + path):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no answer at {self.url}{path}. Output:\n{self.output[-4000:]}")
+            time.sleep(0.05)  # between polls: nothing tells us when a foreign process begins to listen
+
+    def terminate(self) -> None:
+        """SIGTERM to the main process, as a service manager sends it."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, *, within: float = 15.0) -> int:
+        """Stop gracefully, or by force after `within` seconds; the exit code, negative for a signal."""
+        if self.process.poll() is None:
+            self.terminate()
+        try:
+            return self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+        finally:
+            self.kill()
+
+    def kill(self) -> int:
+        """SIGKILL to the main process and all workers, whoever of them is left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        code = self.process.wait()
+        self._reader.join(5.0)
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._printed:
+                    self.output += line
+                    self._printed.notify_all()
+        with self._printed:
+            self._ended = True
+            self._printed.notify_all()
+
+
+def start_app(
+    app_file: Path,
+    *,
+    workers: int = 1,
+    port: int | None = None,
+    env: Mapping[str, str] | None = None,
+    within: float = _START_WITHIN,
+) -> ServerProcess:
+    """Serve the `app`, or what `create_app()` returns, of a Python file; return when all workers are ready."""
+    port = port or free_port()
+    command = [sys.executable, str(_RUNNER), str(app_file), str(port), str(workers)]
+    server = ServerProcess(command, port, env=_with_root_on_path(env), cwd=ROOT)
+    return _ready_or_killed(
+        server,
+        lambda: server.wait_for(lambda _: len(server.workers) >= workers, "workers ready", within=within),
+    )
+
+
+def start_command(
+    command: Sequence[str],
+    port: int,
+    *,
+    path: str = "/",
+    env: Mapping[str, str] | None = None,
+    within: float = _START_WITHIN,
+) -> ServerProcess:
+    """Start any server by its command; return when `path` is answered on `port`."""
+    server = ServerProcess(command, port, env=_with_root_on_path(env), cwd=ROOT)
+    return _ready_or_killed(server, lambda: server.wait_until_answering(path, within=within))
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that systems give to outgoing connections."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _ready_or_killed(server: ServerProcess, wait: Callable[[], None]) -> ServerProcess:
+    try:
+        wait()
+    except BaseException:
+        server.kill()
+        raise
+    return server
+
+
+def _with_root_on_path(env: Mapping[str, str] | None) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, **(env or {})}
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
+    try:
+        opener.open(url, timeout=2.0).close()
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        return True
+    except OSError:
+        return False
+    return True
