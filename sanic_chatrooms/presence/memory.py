@@ -1,0 +1,180 @@
+"""Presence in the memory of one process: for one worker, and for tests that run several in one event loop."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from typing import ClassVar, TypeAlias
+
+import msgspec
+
+from ..errors import ConfigError, Unavailable
+from ..models import Scope, Sender
+from ..paging import Paged
+from .base import Entry, Presence, PresentPage
+
+__all__ = ["MemoryBoard", "MemoryPresence"]
+
+SEEN_FOR = 86_400.0
+"""Seconds for which it is remembered when somebody was last here (never less than the entries' own `ttl`)."""
+
+_Place: TypeAlias = tuple[str, str]
+"""A room and a user's id."""
+
+
+class MemoryBoard:
+    """What the presences of several workers in one process share: one sheet per instance."""
+
+    def __init__(self) -> None:
+        self._sheets: dict[str, _Sheet] = {}
+
+    def sheet(self, instance: str) -> "_Sheet":
+        """The entries of this instance."""
+        return self._sheets.setdefault(instance, _Sheet())
+
+
+class MemoryPresence(Presence):
+    """Keeps entries on a board in this process; without one given, on a board of its own.
+
+    `clock` returns Unix seconds; entries expire by it, at the next look at them.
+    """
+
+    scope: ClassVar[Scope] = Scope.PROCESS
+
+    def __init__(self, board: MemoryBoard | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self._board = board or MemoryBoard()
+        self._clock = clock
+        self._node = ""
+        self._ttl = 0.0
+        self._sheet: _Sheet | None = None
+
+    async def start(self, instance: str, node: str, ttl: float) -> None:
+        """See `Presence.start`."""
+        if self._sheet is not None:
+            raise ConfigError(
+                f"this MemoryPresence already serves node {self._node!r}; make one MemoryPresence per app, "
+                "and give them one MemoryBoard if they are to see each other"
+            )
+        self._node, self._ttl = node, ttl
+        self._sheet = self._board.sheet(instance)
+
+    async def stop(self) -> None:
+        """See `Presence.stop`."""
+        if self._sheet is not None:
+            self._sheet.drop_node(self._node, self._clock())
+            self._sheet = None
+
+    async def touch(self, entries: Sequence[Entry]) -> list[bool]:
+        """See `Presence.touch`."""
+        sheet, now = self._current(), self._clock()
+        return [sheet.touch(entry.room, entry.user, self._node, now, now + self._ttl) for entry in entries]
+
+    async def drop(self, entries: Sequence[Entry]) -> list[bool]:
+        """See `Presence.drop`."""
+        sheet, now = self._current(), self._clock()
+        return [sheet.drop((entry.room, entry.user.id), self._node, now) for entry in entries]
+
+    async def list(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentPage:
+        """See `Presence.list`."""
+        present = self._current().present.get(room, _NOBODY)
+        found, following = present.page("present", cursor, limit)
+        return PresentPage([here.user for here in found], len(present), following)
+
+    async def count(self, rooms: Collection[str]) -> dict[str, int]:
+        """See `Presence.count`."""
+        present = self._current().present
+        return {room: len(present.get(room, ())) for room in rooms}
+
+    async def online(self, users: Collection[str]) -> set[str]:
+        """See `Presence.online`."""
+        rooms_of = self._current().rooms_of
+        return {user for user in users if user in rooms_of}
+
+    async def seen(self, users: Collection[str]) -> dict[str, float]:
+        """See `Presence.seen`."""
+        seen = self._current().seen
+        return {user: seen[user] for user in users if user in seen}
+
+    def _current(self) -> "_Sheet":
+        if self._sheet is None:
+            raise Unavailable
+        self._sheet.expire(self._clock(), max(self._ttl, SEEN_FOR))
+        return self._sheet
+
+
+class _Here(msgspec.Struct):
+    """One user in one room, and the nodes that say so."""
+
+    user: Sender
+    nodes: set[str]
+
+
+class _Sheet:
+    """The entries of one instance. Whoever reads it expires first."""
+
+    def __init__(self) -> None:
+        self.present: dict[str, Paged[_Here]] = {}
+        self.rooms_of: dict[str, int] = {}  # in how many rooms a user is present; absent: in none
+        self.seen: OrderedDict[str, float] = OrderedDict()  # the longest unseen first
+        # Per node, the longest untouched first: all entries of a node live equally long, so the first is the next
+        # to expire, and looking for expired ones is a look at the first.
+        self._until: dict[str, OrderedDict[_Place, float]] = {}
+
+    def touch(self, room: str, user: Sender, node: str, now: float, until: float) -> bool:
+        entries = self._until.setdefault(node, OrderedDict())
+        entries[room, user.id] = until
+        entries.move_to_end((room, user.id))
+        self._see(user.id, now)
+        users = self.present.setdefault(room, Paged())
+        here = users.get(user.id)
+        if here is not None:
+            here.user = user
+            here.nodes.add(node)
+            return False
+        users.put(user.id, _Here(user, {node}))
+        self.rooms_of[user.id] = self.rooms_of.get(user.id, 0) + 1
+        return True
+
+    def drop(self, place: _Place, node: str, now: float) -> bool:
+        entries = self._until.get(node)
+        if entries is None or entries.pop(place, None) is None:
+            return False
+        self._see(place[1], now)
+        return self._leave(place, node)
+
+    def drop_node(self, node: str, now: float) -> None:
+        for place in list(self._until.get(node, ())):
+            self.drop(place, node, now)
+        self._until.pop(node, None)
+
+    def expire(self, now: float, seen_for: float) -> None:
+        for node, entries in list(self._until.items()):
+            while entries and next(iter(entries.values())) <= now:
+                place, _ = entries.popitem(last=False)
+                self._leave(place, node)
+            if not entries:
+                del self._until[node]
+        while self.seen and next(iter(self.seen.values())) < now - seen_for:
+            self.seen.popitem(last=False)
+
+    def _see(self, user: str, now: float) -> None:
+        self.seen[user] = now
+        self.seen.move_to_end(user)
+
+    def _leave(self, place: _Place, node: str) -> bool:
+        room, user = place
+        users = self.present[room]
+        here = users.get(user)
+        assert here is not None, "an entry without its user"
+        here.nodes.discard(node)
+        if here.nodes:
+            return False
+        users.take(user)
+        if not users:
+            del self.present[room]
+        self.rooms_of[user] -= 1
+        if not self.rooms_of[user]:
+            del self.rooms_of[user]
+        return True
+
+
+_NOBODY: Paged[_Here] = Paged()

@@ -1,0 +1,388 @@
+"""A store in the memory of one process: nothing to install, nothing left after a restart."""
+
+import secrets
+import time
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import ClassVar, TypeAlias
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from ..errors import ChatError, ConfigError, Conflict, RoomLimit, RoomNotFound
+from ..models import (
+    PUBLIC,
+    RESERVED,
+    Appended,
+    Change,
+    Draft,
+    Event,
+    Head,
+    Member,
+    MemberSet,
+    Page,
+    Room,
+    Scope,
+)
+from ..paging import Paged
+from .base import FOLDED, Bounds, MemberPage, RoomPage, Store
+
+__all__ = ["MemoryStore"]
+
+HISTORY_MAX = 1_000
+"""Events kept per room unless `Bounds.history_max` says otherwise."""
+
+RESERVED_HISTORY_MAX = 100
+"""Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
+
+_Key: TypeAlias = tuple[str, str]
+_First: TypeAlias = "tuple[bytes, Appended, float, dict[_Key, _First], _Key]"
+"""What is remembered of a keyed draft: hash, result, until when, where it is remembered, under which key."""
+
+
+class MemoryStore(Store):
+    """Keeps everything in this process, until it ends. Each start begins anew: no rooms, other epochs, other secrets.
+
+    An object belongs to one instance. Several chats of one process that carry the same instance name may share it.
+    `clock` returns Unix seconds; retention and the window for repeated keys are measured by it.
+    """
+
+    scope: ClassVar[Scope] = Scope.PROCESS
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._instance = ""
+        self._starts = 0
+        self._clear(Bounds())
+
+    def _clear(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._rooms: dict[str, _Room] = {}
+        self._counted = 0  # rooms that count towards max_rooms
+        self._public: Paged[_Room] = Paged()
+        self._rooms_of: dict[str, Paged[_Room]] = {}
+        self._firsts: deque[_First] = deque()  # of all rooms, in the order in which they expire
+        self._secrets: dict[str, str] = {}
+
+    async def start(self, instance: str, bounds: Bounds) -> None:
+        """Begin with nothing; a second start under the same name joins what is there."""
+        if self._starts and instance != self._instance:
+            raise ConfigError(
+                f"this MemoryStore already serves the instance {self._instance!r} and cannot serve {instance!r} too; "
+                "make one MemoryStore per instance"
+            )
+        if not self._starts:
+            self._instance = instance
+            self._clear(bounds)
+        self._starts += 1
+
+    async def stop(self) -> None:
+        """End one start. What is stored stays readable until the next, for verbs that are still under way."""
+        self._starts = max(self._starts - 1, 0)
+
+    # The hot path. Longer than other functions here because each call it does not make is one per message.
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append`. Never suspends, so that a batch is one step for everybody else."""
+        now = self._clock()  # once per batch: its drafts are of one moment
+        if self._firsts:
+            self._forget_keys(now, 2 * len(drafts))
+        retention = self._bounds.retention
+        until = now + self._bounds.dedup_window
+        rooms, firsts = self._rooms, self._firsts  # locals: an attribute look-up less per draft
+        results: list[Appended | ChatError] = []
+        for draft in drafts:
+            room = rooms.get(draft.room)
+            if room is None:
+                results.append(RoomNotFound())
+                continue
+            key = draft.key
+            if key is not None and key in room.firsts:  # expiry is only looked at where a key is known
+                first = room.firsts[key]
+                if first[2] >= now:
+                    results.append(_repeated(first, draft.hash))
+                    continue
+            room.seq = seq = room.seq + 1
+            appended = Appended(draft.msg_id, seq, draft.timestamp, room.epoch)
+            # Positional: keywords would cost half as much again. The payload stays the bytes it came as.
+            room.events.append(
+                Event(
+                    draft.msg_id,
+                    draft.timestamp,
+                    draft.type,
+                    Raw(draft.payload),
+                    draft.room,
+                    seq,
+                    draft.sender,
+                    None if key is None else key[1],
+                )
+            )
+            if key is not None:
+                # One tuple is both the entry in the room and its place in the queue of what expires.
+                room.firsts[key] = remembered = (draft.hash, appended, until, room.firsts, key)
+                firsts.append(remembered)
+            if draft.change is not None:
+                self._change(room, draft.change)
+            if len(room.events) > room.full:  # the front is cut off now and then, not one by one
+                room.compact()
+            if retention is not None:
+                room.expire(now - retention)
+            results.append(appended)
+        return results
+
+    def _forget_keys(self, now: float, most: int) -> None:
+        # At most two per draft that comes: memory shrinks after a rush, and no single append pays for all of it.
+        firsts = self._firsts
+        while most and firsts and firsts[0][2] < now:
+            first = firsts.popleft()
+            remembered, key = first[3], first[4]
+            if remembered.get(key) is first:  # else the key was used again meanwhile, or the room is gone
+                del remembered[key]
+            most -= 1
+
+    async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
+        """See `Store.heads`."""
+        return {room: found.head() for room in rooms if (found := self._rooms.get(room))}
+
+    async def history(
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        timeline: bool = False,
+    ) -> Page:
+        """See `Store.history`. Costs the same wherever the page lies and however long the room is."""
+        if (after is None) == (before is None):
+            raise ValueError("history: give exactly one of after and before")
+        found = self._found(room)
+        if self._bounds.retention is not None:
+            found.expire(self._clock() - self._bounds.retention)
+        return found.timeline_page(after, before, limit) if timeline else found.log_page(after, before, limit)
+
+    async def renew_epoch(self, room: str, old: str) -> Head:
+        """See `Store.renew_epoch`."""
+        found = self._found(room)
+        if found.epoch == old:
+            found.epoch = _new_epoch()
+        return found.head()
+
+    async def create_room(
+        self,
+        room: Room,
+        *,
+        owner: Member | None = None,
+        key: tuple[str, str] | None = None,
+        hash: bytes = b"",
+    ) -> tuple[Room, bool]:
+        """See `Store.create_room`."""
+        there = self._rooms.get(room.id)
+        if there is not None:
+            if key is not None and (key, hash) != there.made_by:
+                raise Conflict("there is a room with this name already; take another")
+            return there.snapshot(), False
+        if room.visibility != RESERVED and self._counted >= self._bounds.max_rooms:
+            raise RoomLimit(self._bounds.max_rooms, "the server")
+        made = self._add(_Room(room, self._history_max(room), (key, hash)))
+        if owner is not None:
+            self._set_member(made, owner)
+        return made.snapshot(), True
+
+    def _history_max(self, room: Room) -> int:
+        if room.visibility == RESERVED:
+            return RESERVED_HISTORY_MAX
+        return HISTORY_MAX if self._bounds.history_max is None else self._bounds.history_max
+
+    def _add(self, room: "_Room") -> "_Room":
+        self._rooms[room.id] = room
+        self._counted += room.visibility != RESERVED
+        if room.visibility == PUBLIC:
+            self._public.put(room.id, room)
+        return room
+
+    async def room(self, room: str) -> Room | None:
+        """See `Store.room`."""
+        found = self._rooms.get(room)
+        return None if found is None else found.snapshot()
+
+    async def rooms(
+        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomPage:
+        """See `Store.rooms`."""
+        if member is None:
+            found, following = self._public.page("rooms", cursor, limit)
+        else:
+            found, following = self._rooms_of.get(member, _NO_ROOMS).page("mine", cursor, limit)
+        return RoomPage([room.snapshot() for room in found], following)
+
+    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
+        """See `Store.delete_room`."""
+        found = self._rooms.get(room)
+        if found is None or (unused and not found.is_unused):
+            return False
+        for user in list(found.members):
+            self._remove_member(found, user)
+        found.firsts.clear()
+        self._public.take(room)
+        self._counted -= found.visibility != RESERVED
+        del self._rooms[room]
+        return True
+
+    async def member(self, room: str, user: str) -> Member | None:
+        """See `Store.member`."""
+        found = self._rooms.get(room)
+        return None if found is None else found.members.get(user)
+
+    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
+        """See `Store.members`."""
+        members = self._found(room).members
+        found, following = members.page("members", cursor, limit)
+        return MemberPage(found, len(members), following)
+
+    async def set_member(self, room: str, member: Member) -> None:
+        """See `Store.set_member`."""
+        self._set_member(self._found(room), member)
+
+    async def remove_member(self, room: str, user: str) -> bool:
+        """See `Store.remove_member`."""
+        return self._remove_member(self._found(room), user)
+
+    async def secret(self, name: str) -> str:
+        """See `Store.secret`."""
+        return self._secrets.setdefault(name, secrets.token_urlsafe(32))
+
+    def _found(self, room: str) -> "_Room":
+        found = self._rooms.get(room)
+        if found is None:
+            raise RoomNotFound
+        return found
+
+    def _change(self, room: "_Room", change: Change) -> None:
+        if isinstance(change, MemberSet):
+            self._set_member(room, change.member)
+        else:
+            self._remove_member(room, change.user_id)
+
+    def _set_member(self, room: "_Room", member: Member) -> None:
+        room.members.put(member.user_id, member)
+        if room.visibility != RESERVED:  # which no list shows
+            self._rooms_of.setdefault(member.user_id, Paged()).put(room.id, room)
+
+    def _remove_member(self, room: "_Room", user: str) -> bool:
+        removed = room.members.take(user) is not None
+        rooms = self._rooms_of.get(user)
+        if removed and rooms is not None:
+            rooms.take(room.id)
+            if not rooms:
+                del self._rooms_of[user]
+        return removed
+
+
+class _Room:
+    """One room: its events in a list whose first is number `base + 1`, so that a number's place is a subtraction."""
+
+    __slots__ = (
+        "base", "epoch", "events", "expired", "firsts", "full", "history_max", "id",
+        "line", "lined", "made_by", "members", "room", "seq", "visibility",
+    )  # fmt: skip
+
+    def __init__(self, room: Room, history_max: int, made_by: tuple[_Key | None, bytes]) -> None:
+        self.id = room.id
+        self.visibility = room.visibility
+        self.room = room
+        self.made_by = made_by
+        self.epoch = _new_epoch()
+        self.seq = 0
+        self.events: list[Event] = []
+        self.base = 0  # how many events were cut from the front of the list
+        self.expired = 0  # up to which number they were too old
+        self.history_max = history_max
+        # A quarter more is kept before the front is cut off: cutting then costs next to nothing per event.
+        self.full = history_max + history_max // 4 + 16
+        self.line: list[int] = []  # the numbers of the timeline …
+        self.lined = 0  # … as far as it was looked at
+        self.firsts: dict[_Key, _First] = {}
+        self.members: Paged[Member] = Paged()
+
+    @property
+    def floor(self) -> int:
+        return max(self.expired, self.seq - self.history_max)
+
+    @property
+    def is_unused(self) -> bool:
+        return self.room.auto and self.seq == 0
+
+    def head(self) -> Head:
+        return Head(self.epoch, self.seq)
+
+    def snapshot(self) -> Room:
+        if self.room.seq != self.seq or self.room.epoch != self.epoch:
+            self.room = replace(self.room, seq=self.seq, epoch=self.epoch)
+        return self.room
+
+    def compact(self) -> None:
+        floor = self.floor
+        del self.events[: floor - self.base]
+        self.base = floor
+
+    def expire(self, oldest: float) -> None:
+        # From the front only: what is left has no hole, even where clocks of several senders disagree.
+        events, base, seq, number = self.events, self.base, self.floor, self.seq
+        while seq < number and events[seq - base].timestamp < oldest:
+            seq += 1
+        self.expired = seq
+        if seq - base > self.full - self.history_max:
+            self.compact()
+
+    def log_page(self, after: int | None, before: int | None, limit: int) -> Page:
+        floor, head = self.floor, self.seq
+        if after is not None:
+            low = max(after, floor)
+            high = min(low + limit, head)
+            more = high < head
+        else:
+            assert before is not None
+            high = min(before - 1, head)
+            low = max(high - limit, floor)
+            more = low > floor
+        events = self.events[low - self.base : max(low, high) - self.base]
+        return Page(events, more, self.epoch, head, floor)
+
+    def timeline_page(self, after: int | None, before: int | None, limit: int) -> Page:
+        self._extend_line()
+        line, floor = self.line, self.floor
+        first = bisect_right(line, floor)
+        if after is not None:
+            start = bisect_right(line, after, lo=first)
+            stop = start + limit
+            more = stop < len(line)
+        else:
+            assert before is not None
+            stop = bisect_left(line, before, lo=first)
+            start = max(stop - limit, first)
+            more = start > first
+        events = [self.events[seq - self.base - 1] for seq in line[start:stop]]
+        return Page(events, more, self.epoch, self.seq, floor)
+
+    def _extend_line(self) -> None:
+        # Only when somebody reads: each event is looked at once, and appending costs nothing for it.
+        floor, base = self.floor, self.base
+        del self.line[: bisect_right(self.line, floor)]
+        start = max(self.lined, floor)
+        fresh = enumerate(self.events[start - base :], start + 1)
+        self.line.extend(seq for seq, event in fresh if not event.type.startswith(FOLDED))
+        self.lined = self.seq
+
+
+_NO_ROOMS: Paged[_Room] = Paged()
+
+
+def _new_epoch() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _repeated(first: _First, hash: bytes) -> Appended | ChatError:
+    if first[0] != hash:
+        return Conflict()
+    return replace(first[1], duplicate=True)
