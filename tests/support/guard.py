@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
-__all__: list[str] = []
+__all__ = ["collect_garbage"]
 
 
 class _Complaints(logging.Handler):
@@ -39,6 +39,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def collect_garbage() -> Iterator[None]:
+    """Collect after all other fixtures are gone, the event loop among them, and before pytest looks for warnings.
+
+    Autouse fixtures of plugins are set up first and so torn down last.
+    """
+    yield
+    gc.collect()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     handler = _Complaints()
@@ -52,7 +62,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     handler = item.stash[_complaints]
     try:
         yield
-        gc.collect()
     finally:
         _asyncio_logger.removeHandler(handler)
     if handler.texts:
