@@ -37,14 +37,19 @@ RESERVED_HISTORY_MAX = 100
 """Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
 
 _Key: TypeAlias = tuple[str, str]
-_First: TypeAlias = "tuple[bytes, Appended, float, dict[_Key, _First], _Key]"
-"""What is remembered of a keyed draft: hash, result, until when, where it is remembered, under which key."""
+_First: TypeAlias = tuple[bytes, Appended, float, str, _Key]
+"""What is remembered of a keyed draft: its hash, its result, until when, in which room, under which key.
+
+A tuple of plain values: there is one for every message of the last minutes, and the garbage collector stops walking
+through tuples that hold nothing it cares for.
+"""
 
 
 class MemoryStore(Store):
     """Keeps everything in this process, until it ends. Each start begins anew: no rooms, other epochs, other secrets.
 
     An object belongs to one instance. Several chats of one process that carry the same instance name may share it.
+    Besides its event, a message takes about half a kilobyte while its key is remembered (`Bounds.dedup_window`).
     `clock` returns Unix seconds; retention and the window for repeated keys are measured by it.
     """
 
@@ -119,7 +124,7 @@ class MemoryStore(Store):
             )
             if key is not None:
                 # One tuple is both the entry in the room and its place in the queue of what expires.
-                room.firsts[key] = remembered = (draft.hash, appended, until, room.firsts, key)
+                room.firsts[key] = remembered = (draft.hash, appended, until, draft.room, key)
                 firsts.append(remembered)
             if draft.change is not None:
                 self._change(room, draft.change)
@@ -135,9 +140,11 @@ class MemoryStore(Store):
         firsts = self._firsts
         while most and firsts and firsts[0][2] < now:
             first = firsts.popleft()
-            remembered, key = first[3], first[4]
-            if remembered.get(key) is first:  # else the key was used again meanwhile, or the room is gone
-                del remembered[key]
+            room, key = self._rooms.get(first[3]), first[4]
+            if (
+                room is not None and room.firsts.get(key) is first
+            ):  # not used again since then, nor the room made anew
+                del room.firsts[key]
             most -= 1
 
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
@@ -223,7 +230,6 @@ class MemoryStore(Store):
             return False
         for user in list(found.members):
             self._remove_member(found, user)
-        found.firsts.clear()
         self._public.take(room)
         self._counted -= found.visibility != RESERVED
         del self._rooms[room]
