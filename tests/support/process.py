@@ -22,6 +22,7 @@ __all__ = ["ServerProcess", "free_port", "start_app", "start_command"]
 ROOT = Path(__file__).parents[2]
 _RUNNER = Path(__file__).with_name("run_app.py")
 _READY = re.compile(r"^worker ready (\d+)$", re.MULTILINE)
+_MANAGER_READY = re.compile(r"^manager ready \d+$", re.MULTILINE)
 _START_WITHIN = 30.0
 
 
@@ -126,7 +127,7 @@ def start_app(
     server = ServerProcess(command, port, env=_with_root_on_path(env), cwd=ROOT)
     return _ready_or_killed(
         server,
-        lambda: server.wait_for(lambda _: len(server.workers) >= workers, "workers ready", within=within),
+        lambda: server.wait_for(lambda output: _all_ready(output, workers), "start", within=within),
     )
 
 
@@ -154,6 +155,10 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def _all_ready(output: str, workers: int) -> bool:
+    return len(_READY.findall(output)) >= workers and bool(_MANAGER_READY.search(output))
 
 
 def _ready_or_killed(server: ServerProcess, wait: Callable[[], None]) -> ServerProcess:

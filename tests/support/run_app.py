@@ -1,13 +1,19 @@
-"""Serves the app of a Python file: run_app.py FILE PORT WORKERS. Each worker prints "worker ready <pid>"."""
+"""Serves the app of a Python file: run_app.py FILE PORT WORKERS.
+
+Each worker prints "worker ready <pid>" when it serves, the main process "manager ready <pid>" when it knows that all
+workers have started. Before that Sanic (25.12) hangs on SIGTERM: it goes on waiting for workers that it has stopped.
+"""
 
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
+from sanic.worker.manager import WorkerManager
 
 
 def load(path: str) -> Sanic[Any, Any]:
@@ -23,12 +29,27 @@ def load(path: str) -> Sanic[Any, Any]:
     return app
 
 
+def say_ready(who: str) -> None:
+    # One write, so that the lines of several processes cannot mix.
+    os.write(sys.stdout.fileno(), f"{who} ready {os.getpid()}\n".encode())
+
+
 async def announce(*_: object) -> None:
-    # One write, so that the lines of several workers cannot mix.
-    os.write(sys.stdout.fileno(), f"worker ready {os.getpid()}\n".encode())
+    say_ready("worker")
+
+
+def announce_manager() -> None:
+    wait_for_ack: Callable[[WorkerManager], None] = WorkerManager.wait_for_ack
+
+    def wait_and_say(manager: WorkerManager) -> None:
+        wait_for_ack(manager)
+        say_ready("manager")
+
+    WorkerManager.wait_for_ack = wait_and_say  # type: ignore[method-assign]  # Sanic has no hook at this point
 
 
 def main(path: str, port: str, workers: str) -> None:
+    announce_manager()
     loader = AppLoader(factory=partial(load, path))
     app = loader.load()
     app.prepare(host="127.0.0.1", port=int(port), workers=int(workers), motd=False)

@@ -1,0 +1,236 @@
+"""The layout of the package, read from its source: who imports whom, where, and how long functions are."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import graphlib
+import importlib.util
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "sanic_chatrooms"
+
+# Leaves: one file per driver. They know their contract and the words of the whole, not each other and not the core.
+LEAVES = ("auth", "stores", "brokers", "presence")
+WORDS = {"models", "errors", "config", "protocol", "paging"}
+SANIC_ONLY_IN = f"{PACKAGE}.web"
+
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass
+class Module:
+    name: str
+    is_package: bool
+    tree: ast.Module
+    at_import: set[str] = field(default_factory=set)  # what running the module imports, as dotted names
+    inner: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # function and line of imports inside functions
+
+
+class _Imports(ast.NodeVisitor):
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.functions: list[str] = []
+
+    def visit_If(self, node: ast.If) -> None:
+        if _is_type_checking(node.test):
+            for statement in node.orelse:
+                self.visit(statement)
+        else:
+            self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._inside(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._inside(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self._found(node, [alias.name for alias in node.names])
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        base = _absolute(node, self.module)
+        self._found(node, [f"{base}.{alias.name}" for alias in node.names])
+
+    def _inside(self, node: AnyFunction) -> None:
+        self.functions.append(node.name)
+        self.generic_visit(node)
+        self.functions.pop()
+
+    def _found(self, node: ast.stmt, names: list[str]) -> None:
+        if self.functions:
+            self.module.inner.append((self.functions[0], node.lineno))
+        else:
+            self.module.at_import.update(names)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _absolute(node: ast.ImportFrom, module: Module) -> str:
+    if not node.level:
+        return node.module or ""
+    package = module.name if module.is_package else module.name.rpartition(".")[0]
+    return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+
+
+def read(source: str, name: str, *, is_package: bool = False) -> Module:
+    module = Module(name, is_package, ast.parse(source))
+    _Imports(module).visit(module.tree)
+    return module
+
+
+@functools.cache
+def package_modules() -> dict[str, Module]:
+    found = (
+        read(path.read_text(), _dotted(path), is_package=path.name == "__init__.py")
+        for path in sorted((ROOT / PACKAGE).rglob("*.py"))
+    )
+    return {module.name: module for module in found}
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def own_imports(module: Module, modules: dict[str, Module]) -> set[str]:
+    """The modules of the package that a module imports; for a name inside a module, the module that has it."""
+    found = {name if name in modules else name.rpartition(".")[0] for name in module.at_import}
+    return (found & modules.keys()) - {module.name}
+
+
+def cycle(modules: dict[str, Module]) -> list[str]:
+    graph = {name: own_imports(module, modules) for name, module in modules.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def tops(module: Module) -> set[str]:
+    return {name.partition(".")[0] for name in module.at_import}
+
+
+def code_lines(function: AnyFunction) -> int:
+    """Lines from `def` to the end, docstring and decorators excluded."""
+    assert function.end_lineno is not None
+    length = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        assert first.end_lineno is not None
+        length -= first.end_lineno - first.lineno + 1
+    return length
+
+
+def functions() -> Iterator[AnyFunction]:
+    for module in package_modules().values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node
+
+
+# The package
+
+
+def test_there_is_a_package_to_look_at() -> None:
+    assert len(package_modules()) > 5
+
+
+def test_modules_import_each_other_in_one_direction_only() -> None:
+    assert not cycle(package_modules()), "a cycle of imports"
+
+
+@pytest.mark.parametrize("name", package_modules())
+def test_no_import_hides_in_a_function(name: str) -> None:
+    allowed = {"__getattr__"} if name == PACKAGE else set()
+
+    hidden = [(function, line) for function, line in package_modules()[name].inner if function not in allowed]
+
+    assert not hidden
+
+
+@pytest.mark.parametrize("name", package_modules())
+def test_sanic_is_imported_below_web_only(name: str) -> None:
+    if name == SANIC_ONLY_IN or name.startswith(f"{SANIC_ONLY_IN}."):
+        return
+
+    assert tops(package_modules()[name]).isdisjoint({"sanic", "sanic_ext", "sanic_routing"})
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in package_modules() if name.partition(".")[2].split(".")[0] in LEAVES]
+)
+def test_leaves_import_their_own_contract_and_the_words_only(name: str) -> None:
+    folder = ".".join(name.split(".")[:2])
+    allowed = {f"{PACKAGE}.{word}" for word in WORDS}
+
+    strangers = {
+        other
+        for other in own_imports(package_modules()[name], package_modules())
+        if other not in allowed and other != folder and not other.startswith(f"{folder}.")
+    }
+
+    assert not strangers
+
+
+def test_functions_are_short() -> None:
+    assert statistics.median(map(code_lines, functions())) < 10
+
+
+# The reader itself
+
+
+def test_reader_resolves_relative_imports() -> None:
+    module = read("from . import base\nfrom ..errors import Forbidden\nimport os.path", "pkg.auth.jwt")
+
+    assert module.at_import == {"pkg.auth.base", "pkg.errors.Forbidden", "os.path"}
+
+
+def test_names_belong_to_the_module_that_has_them() -> None:
+    modules = {name: read("", name, is_package=True) for name in ("pkg", "pkg.stores", "pkg.stores.base")}
+    module = read("from .stores import base\nfrom pkg import VERSION\nimport os.path", "pkg.chat")
+
+    assert own_imports(module, modules) == {"pkg", "pkg.stores.base"}
+
+
+def test_reader_leaves_out_what_only_type_checkers_see() -> None:
+    source = "import typing\nif typing.TYPE_CHECKING:\n    import a\nelse:\n    import b\n"
+
+    assert read(source, "m").at_import == {"typing", "b"}
+
+
+def test_reader_finds_imports_in_functions() -> None:
+    source = "class A:\n    async def f(self):\n        def g():\n            import a\n"
+
+    module = read(source, "m")
+
+    assert (module.at_import, module.inner) == (set(), [("f", 4)])
+
+
+def test_cycles_are_found() -> None:
+    modules = {
+        name: read(source, name)
+        for name, source in {"p.a": "from p import b", "p.b": "import p.c", "p.c": "from .a import x"}.items()
+    }
+
+    assert set(cycle(modules)) == {"p.a", "p.b", "p.c"}
+
+
+def test_code_lines_leave_the_docstring_out() -> None:
+    function = ast.parse('@cached\ndef f():\n    """One.\n\n    Two.\n    """\n    return 1\n').body[0]
+    assert isinstance(function, ast.FunctionDef)
+
+    assert code_lines(function) == 2
