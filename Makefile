@@ -28,7 +28,7 @@ run: $(READY)
 # Both halves run even if the first one fails; pytest comes last, so that its summary closes the output.
 test: $(READY)
 	@status=0; \
-	if [ -z "$(ARGS)" ]; then scripts/test-client || status=1; fi; \
+	$(if $(ARGS),,scripts/test-client || status=1;) \
 	$(PY) -m pytest $(ARGS) || status=$$?; \
 	exit $$status
 

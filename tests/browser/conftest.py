@@ -1,0 +1,166 @@
+"""A real Chromium, and the example application to point it at.
+
+Without a browser these tests are skipped with the reason in pytest's summary; with CI=true they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from tests.support.process import ServerProcess, free_port, start_command
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+APPLICATIONS = (  # macOS has its browsers outside PATH
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+ARGUMENTS = (
+    "--disable-gpu",
+    "--disable-dev-shm-usage",  # containers give /dev/shm 64 MB, on which tabs crash
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+class Pages:
+    """`page = await new_page()` opens a page of the example in a context of its own: another person."""
+
+    def __init__(self, browser: Browser, name: str, base_url: Callable[[], str]) -> None:
+        self.errors: list[str] = []  # uncaught exceptions; a test that provokes one clears this list
+        self.console: list[str] = []  # what pages wrote to their consoles
+        self._browser = browser
+        self._name = name
+        self._base_url = base_url
+        self._pages: list[Page] = []
+
+    async def __call__(self, *, base_url: str | None = None, **options: Any) -> Page:
+        """Open an empty page; `options` go to Playwright's `new_context`: viewport, color_scheme …"""
+        context = await self._browser.new_context(base_url=base_url or self._base_url(), **options)
+        context.set_default_timeout(10_000)
+        page = await context.new_page()
+        page.on("pageerror", self._note_error)
+        page.on("console", self._note_console)
+        self._pages.append(page)
+        return page
+
+    async def screenshot(self, page: Page, label: str) -> Path:
+        """Keep what the page shows now as artifacts/<test>-<label>.png."""
+        path = ARTIFACTS / f"{self._name}-{label}.png"
+        await page.screenshot(path=path)
+        return path
+
+    async def close(self) -> None:
+        for number, page in enumerate(self._pages, start=1):
+            if not page.is_closed():
+                await self.screenshot(page, f"end-{number}")
+            await page.context.close()
+
+    def _note_error(self, error: PlaywrightError) -> None:
+        self.errors.append(error.stack or error.message)
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        self.console.append(f"{message.type}: {message.text}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def example() -> Iterator[ServerProcess]:
+    """The example application, one for all tests: each takes rooms and names of its own."""
+    server = run_example()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_example() -> Iterator[Callable[..., ServerProcess]]:
+    """`server = start_example(port=…, KEY="value")`: one for this test alone, to stop and to start again."""
+    servers: list[ServerProcess] = []
+
+    def start(port: int | None = None, **env: str) -> ServerProcess:
+        servers.append(run_example(port, **env))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def run_example(port: int | None = None, **env: str) -> ServerProcess:
+    port = port or free_port()
+    env = {"HOST": "127.0.0.1", "PORT": str(port), **env}
+    return start_command([sys.executable, "-m", "example_app"], port, env=env)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
+    def example_url() -> str:
+        example: ServerProcess = request.getfixturevalue("example")  # started for those who ask for it
+        return example.url
+
+    pages = Pages(browser, slug(request.node.nodeid), example_url)
+    yield pages
+    await pages.close()
+    assert not pages.errors, "uncaught exceptions in a page"
+
+
+@pytest.fixture
+async def page(new_page: Pages) -> Page:
+    """One page of the example, not yet navigated: `await page.goto("/")`."""
+    return await new_page()
+
+
+async def launch(playwright: Playwright) -> Browser:
+    executable = find_browser(playwright)
+    if executable is None:
+        no_browser("no Chromium or Chrome on PATH and none of Playwright's own")
+    try:
+        return await playwright.chromium.launch(executable_path=executable, args=arguments())
+    except PlaywrightError as error:
+        no_browser(f"{executable} does not start: {error.message.splitlines()[0]}")
+
+
+def find_browser(playwright: Playwright) -> str | None:
+    on_path = (shutil.which(name) for name in NAMES)
+    places = (*on_path, *APPLICATIONS, playwright.chromium.executable_path)
+    return next((place for place in places if place and Path(place).exists()), None)
+
+
+def arguments() -> list[str]:
+    # Chromium refuses to make its sandbox as root, which containers are.
+    return [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+
+
+def no_browser(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI needs a browser: {reason}", pytrace=False)
+    pytest.skip(f"browser tests need a browser: {reason}")
+
+
+def slug(nodeid: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", nodeid.removeprefix("tests/browser/")).strip("-")
