@@ -47,7 +47,8 @@ $(READY): pyproject.toml requirements.lock scripts/make-venv
 	@scripts/make-venv $(VENV)
 	@touch $@
 
-# One file for Python 3.11 and newer on Linux and macOS, for plain pip.
+# One file for Python 3.11 and newer on Linux and macOS, for plain pip. The system's certificates, as pip has them.
+lock: export UV_SYSTEM_CERTS := true
 lock: $(READY)
 	$(PY) -m venv $(LOCKER)
 	$(LOCKER)/bin/python -m pip install --quiet uv
