@@ -10,7 +10,7 @@ from .base import Broker, Deliver
 
 __all__ = ["MemoryBroker", "MemoryBus"]
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class MemoryBus:
@@ -56,7 +56,7 @@ class MemoryBroker(Broker):
         self._deliver: Deliver | None = None
         self._rooms: set[str] = set()
 
-    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:  # noqa: ARG002
+    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
         """See `Broker.start`. `reconnected` is never called: a bus in memory misses nothing."""
         if self._deliver is not None:
             raise ConfigError(
@@ -97,4 +97,4 @@ def _deliver(deliver: Deliver, envelope: Envelope) -> None:
     try:
         deliver(envelope)
     except Exception:
-        _logger.exception("an envelope of room %s could not be delivered", envelope.room)
+        logger.exception("an envelope of room %s could not be delivered", envelope.room)

@@ -141,9 +141,8 @@ class MemoryStore(Store):
         while most and firsts and firsts[0][2] < now:
             first = firsts.popleft()
             room, key = self._rooms.get(first[3]), first[4]
-            if (
-                room is not None and room.firsts.get(key) is first
-            ):  # not used again since then, nor the room made anew
+            # Something else stands there when the key was used again later, or the room was made anew.
+            if room is not None and room.firsts.get(key) is first:
                 del room.firsts[key]
             most -= 1
 

@@ -1,0 +1,154 @@
+"""What the store suite is built from: the hooks that a backend overrides, and short ways to say things."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
+
+from ..errors import ChatError
+from ..models import PUBLIC, Appended, Change, Draft, Event, Page, Room, Scope, Sender
+from ..stores.base import Bounds, Store
+
+__all__ = ["StoreHooks", "fresh", "listed", "raises", "result", "seqs", "texts"]
+
+UNBOUNDED = Bounds(history_max=10_000)
+ADA = Sender("u1", "Ada")
+
+
+class StoreHooks:
+    """Override `make`; and, if your store can be given a clock, `now` and `pass_time`."""
+
+    async def make(self) -> Store:
+        """A store that was not started.
+
+        The stores made within one test are those of several processes over the same data. The suite starts them
+        under instance names that nobody used before, and stops them.
+        """
+        raise NotImplementedError("override make() to return your store")
+
+    def now(self) -> float:
+        """The time by which the store decides what is too old (Unix seconds)."""
+        return time.time()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass for the store: at most three seconds in a test."""
+        await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def started(
+        self, bounds: Bounds = UNBOUNDED, *, instance: str | None = None
+    ) -> AsyncIterator[Store]:
+        """A store that was started, under a fresh name unless one is given; it is stopped at the end."""
+        store = await self.make()
+        await store.start(instance or fresh("suite"), bounds)
+        try:
+            yield store
+        finally:
+            await store.stop()
+
+    @asynccontextmanager
+    async def room(self, bounds: Bounds = UNBOUNDED) -> AsyncIterator[Store]:
+        """A store with the public room "r"."""
+        async with self.started(bounds) as store:
+            await self.create(store, "r")
+            yield store
+
+    @asynccontextmanager
+    async def two_processes(self, bounds: Bounds = UNBOUNDED) -> AsyncIterator[tuple[Store, Store]]:
+        """The stores of two processes, with the room "r"; a store that serves one process stands for both."""
+        instance = fresh("suite")
+        async with self.started(bounds, instance=instance) as one:
+            await self.create(one, "r")
+            if one.scope is Scope.PROCESS:
+                yield one, one
+            else:
+                async with self.started(bounds, instance=instance) as other:
+                    yield one, other
+
+    async def create(self, store: Store, *rooms: str, visibility: str = PUBLIC, auto: bool = False) -> None:
+        """Make rooms."""
+        for room in rooms:
+            blank = Room(room, "", 0, visibility=visibility, auto=auto, created_at=self.now())
+            _, made = await store.create_room(blank)
+            assert made, f"{room} was there already"
+
+    def draft(
+        self,
+        room: str = "r",
+        text: str = "hi",
+        *,
+        key: str | None = None,
+        user: str = "u1",
+        type: str = "message",
+        change: Change | None = None,
+    ) -> Draft:
+        """A draft of now. `key` makes it idempotent, with a hash of its text."""
+        payload = b'{"text":"%s"}' % text.encode()
+        whole_key = None if key is None else (user, key)
+        at = round(self.now(), 3)
+        return Draft(room, type, payload, secrets.token_hex(16), at, ADA, whole_key, b"#" + payload, change)
+
+    async def say(
+        self, store: Store, count: int, *, room: str = "r", type: str = "message"
+    ) -> list[Appended]:
+        """Append so many events with the texts "1", "2" …, as one batch."""
+        drafts = [self.draft(room, str(n), type=type) for n in range(1, count + 1)]
+        return [stored(answer) for answer in await store.append(drafts)]
+
+
+def fresh(prefix: str) -> str:
+    """A name that nobody used before."""
+    return f"{prefix}-{secrets.token_hex(8)}"
+
+
+def stored(answer: Appended | ChatError) -> Appended:
+    """The answer, which must not be an error."""
+    assert isinstance(answer, Appended), repr(answer)
+    return answer
+
+
+async def result(store: Store, draft: Draft) -> Appended:
+    """What becomes of this draft, which must be stored."""
+    (answer,) = await store.append([draft])
+    return stored(answer)
+
+
+def seqs(page: Page) -> list[int | None]:
+    """The numbers of a page."""
+    return [event.seq for event in page.events]
+
+
+def texts(page: Page) -> list[bytes]:
+    """The payloads of a page."""
+    return [bytes(event.payload) for event in page.events]
+
+
+def assert_contiguous(events: Sequence[Event]) -> None:
+    """No number is missing or doubled among these."""
+    numbers = [event.seq or 0 for event in events]
+    assert all(b == a + 1 for a, b in pairwise(numbers)), numbers
+
+
+@contextmanager
+def raises(error: type[Exception]) -> Iterator[None]:
+    """What is inside must raise this error."""
+    try:
+        yield
+    except error:
+        return
+    raise AssertionError(f"{error.__name__} was not raised")
+
+
+async def listed(store: Store, *, member: str | None = None, limit: int = 200) -> list[str]:
+    """The ids of all rooms of a list, read page by page."""
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await store.rooms(member=member, cursor=cursor, limit=limit)
+        found += [room.id for room in page.rooms]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+        assert len(page.rooms) == limit, "a page that is not the last is full"

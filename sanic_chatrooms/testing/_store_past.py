@@ -1,0 +1,229 @@
+"""The store suite, second part: reading the past (sentences 12 and 13), retention and recovery."""
+
+from ..errors import RoomNotFound
+from ..stores.base import Bounds, Store
+from ._store_hooks import StoreHooks, raises, result, seqs
+
+RECOVERIES: dict[str, tuple[int, float, int, int, int, int, bool]] = {
+    # history size, retention, events stored, since, limit -> events recovered, recovered?
+    "empty room": (10, 60, 0, 0, 500, 0, True),
+    "from a position": (10, 60, 10, 8, 500, 2, True),
+    "more than the limit": (10, 60, 10, 5, 2, 0, False),
+    "as much as the limit": (10, 60, 10, 8, 2, 2, True),
+    "gone already": (10, 60, 20, 8, 500, 0, False),
+    "the last that is not gone": (10, 60, 20, 10, 500, 10, True),
+    "one too old": (10, 60, 20, 9, 500, 0, False),
+    "not there yet": (10, 60, 20, 108, 500, 0, False),
+    "one not there yet": (10, 60, 20, 21, 500, 0, False),
+    "same position": (10, 60, 7, 7, 500, 0, True),
+    "from the start": (10, 60, 4, 0, 500, 4, True),
+    "expired": (10, 1, 10, 8, 500, 0, False),
+    "same position, expired": (10, 1, 1, 1, 500, 0, True),
+}
+
+
+class PastTests(StoreHooks):
+    """What `history` promises."""
+
+    async def test_12_history_after_is_ascending_without_a_hole_and_exclusive(self) -> None:
+        async with self.room() as store:
+            await self.say(store, 10)
+
+            page = await store.history("r", after=3, limit=4)
+
+            assert seqs(page) == [4, 5, 6, 7]
+            assert page.more
+
+    async def test_12_history_before_ends_right_below_and_is_exclusive(self) -> None:
+        async with self.room() as store:
+            await self.say(store, 10)
+
+            page = await store.history("r", before=8, limit=4)
+
+            assert seqs(page) == [4, 5, 6, 7]
+            assert page.more
+
+    async def test_12_a_page_says_more_exactly_when_there_is_more_that_way(self) -> None:
+        async with self.room() as store:
+            await self.say(store, 5)
+
+            after = [(await store.history("r", after=2, limit=limit)).more for limit in (1, 2, 3, 4)]
+            before = [(await store.history("r", before=4, limit=limit)).more for limit in (1, 2, 3, 4)]
+
+            assert after == before == [True, True, False, False]
+
+    async def test_12_pages_put_together_are_the_whole(self) -> None:
+        async with self.room() as store:
+            await self.say(store, 25)
+            for limit in (1, 2, 7, 24, 25, 26):
+                for timeline in (False, True):
+                    assert await _forwards(store, limit, timeline) == list(range(1, 26))
+                    assert await _backwards(store, limit, timeline) == list(range(1, 26))
+
+    async def test_12_pages_beyond_the_ends_are_empty(self) -> None:
+        async with self.room() as store:
+            await self.say(store, 3)
+            for timeline in (False, True):
+                after = [
+                    await store.history("r", after=n, limit=5, timeline=timeline) for n in (3, 4, 2**53 - 1)
+                ]
+                before = [await store.history("r", before=n, limit=5, timeline=timeline) for n in (0, 1)]
+                late = await store.history("r", before=2**53 - 1, limit=5, timeline=timeline)
+
+                assert [(seqs(page), page.more, page.seq) for page in after + before] == [([], False, 3)] * 5
+                assert seqs(late) == [1, 2, 3]
+
+    async def test_12_an_empty_room_has_an_empty_past(self) -> None:
+        async with self.room() as store:
+            head = (await store.heads(["r"]))["r"]
+
+            page = await store.history("r", after=0, limit=5)
+
+            assert (page.events, page.more, page.seq, page.floor, page.epoch) == ([], False, 0, 0, head.epoch)
+
+    async def test_12_a_page_carries_the_head_and_the_floor(self) -> None:
+        async with self.room(Bounds(history_max=10)) as store:
+            answers = await self.say(store, 14)
+            for timeline in (False, True):
+                after = await store.history("r", after=12, limit=1, timeline=timeline)
+                before = await store.history("r", before=7, limit=1, timeline=timeline)
+
+                for page in (after, before):
+                    assert (page.epoch, page.seq, page.floor) == (answers[-1].epoch, 14, 4)
+
+    async def test_12_the_past_of_a_room_that_does_not_exist_is_room_not_found(self) -> None:
+        async with self.started() as store:
+            with raises(RoomNotFound):
+                await store.history("nowhere", after=0, limit=5)
+            assert await store.heads(["nowhere"]) == {}
+
+    async def test_12_heads_of_many_rooms_leave_out_those_that_do_not_exist(self) -> None:
+        async with self.started() as store:
+            rooms = [f"room.{n}" for n in range(300)]
+            await self.create(store, *rooms)
+            await self.say(store, 2, room="room.7")
+
+            heads = await store.heads(["nowhere", *rooms])
+
+            assert set(heads) == set(rooms)
+            assert (heads["room.7"].seq, heads["room.8"].seq) == (2, 0)
+            assert await store.heads([]) == {}
+
+    async def test_12_a_timeline_leaves_out_what_is_folded_or_tells_of_members_and_the_room(self) -> None:
+        async with self.room() as store:
+            types = [
+                "message", "member.joined", "message.edited", "poll.vote", "reaction.added", "room.updated",
+                "messages", "message.deleted", "ORDER_CREATED", "member.banned", "message",
+            ]  # fmt: skip
+            for type in types:
+                await self.say(store, 1, type=type)
+
+            whole = await store.history("r", after=0, limit=20, timeline=True)
+            after = await store.history("r", after=1, limit=2, timeline=True)
+            before = await store.history("r", before=9, limit=2, timeline=True)
+
+            assert seqs(whole) == [1, 4, 7, 9, 11]
+            assert (seqs(after), after.more) == ([4, 7], True)
+            assert (seqs(before), before.more) == ([4, 7], True)
+            assert not whole.more
+            assert not (await store.history("r", before=5, limit=2, timeline=True)).more
+            assert not (await store.history("r", after=9, limit=1, timeline=True)).more
+
+    async def test_12_a_timeline_page_looks_past_any_number_of_folded_events(self) -> None:
+        async with self.room() as store:
+            await self.say(store, 2)
+            await self.say(store, 500, type="reaction.added")
+
+            page = await store.history("r", before=503, limit=1, timeline=True)
+
+            assert (seqs(page), page.more) == ([2], True)
+
+    async def test_13_above_history_max_the_oldest_events_go_one_for_one(self) -> None:
+        async with self.room(Bounds(history_max=5)) as store:
+            for n in range(1, 40):
+                await self.say(store, 1)
+
+                page = await store.history("r", after=0, limit=100)
+                assert seqs(page) == list(range(max(1, n - 4), n + 1))
+                assert (page.floor, page.seq, page.more) == (max(0, n - 5), n, False)
+
+    async def test_13_a_batch_larger_than_history_max_leaves_its_end(self) -> None:
+        async with self.room(Bounds(history_max=5)) as store:
+            await self.say(store, 300)
+
+            page = await store.history("r", before=301, limit=100)
+
+            assert seqs(page) == [296, 297, 298, 299, 300]
+            assert (page.floor, page.more) == (295, False)
+
+    async def test_13_a_timeline_is_trimmed_with_the_log(self) -> None:
+        async with self.room(Bounds(history_max=5)) as store:
+            await self.say(store, 3)
+            assert seqs(await store.history("r", after=0, limit=100, timeline=True)) == [1, 2, 3]
+            await self.say(store, 4, type="reaction.added")
+
+            page = await store.history("r", after=0, limit=100, timeline=True)
+            back = await store.history("r", before=8, limit=100, timeline=True)
+
+            assert seqs(page) == seqs(back) == [3]
+            assert (page.floor, page.more, back.more) == (2, False, False)
+
+    async def test_13_events_that_are_too_old_go_and_the_floor_says_so(self) -> None:
+        async with self.room(Bounds(retention=1.0)) as store:
+            await self.say(store, 3)
+            await self.pass_time(1.5)
+            await self.say(store, 2)
+
+            for timeline in (False, True):
+                page = await store.history("r", after=0, limit=100, timeline=timeline)
+                assert (seqs(page), page.floor, page.seq) == ([4, 5], 3, 5)
+
+    async def test_13_a_room_whose_events_all_went_goes_on_counting(self) -> None:
+        async with self.room(Bounds(retention=1.0)) as store:
+            last = (await self.say(store, 3))[-1]
+            await self.pass_time(1.5)
+
+            page = await store.history("r", before=100, limit=100)
+            following = await result(store, self.draft())
+
+            assert (page.events, page.floor, page.seq, page.more) == ([], 3, 3, False)
+            assert (following.seq, following.epoch) == (4, last.epoch)
+
+    async def test_recovery_is_complete_or_refused(self) -> None:
+        for name, (size, retention, count, since, limit, recovered, complete) in RECOVERIES.items():
+            async with self.room(Bounds(history_max=size, retention=retention)) as store:
+                await self.say(store, count)
+                epoch = (await store.heads(["r"]))["r"].epoch
+                if retention == 1:
+                    await self.pass_time(1.5)
+
+                found = await recover(store, epoch, since, limit)
+
+                assert (found is not None) is complete, name
+                assert (found or []) == list(range(since + 1, since + recovered + 1)), name
+                assert await recover(store, "another", since, limit) is None, "another epoch is another past"
+
+
+async def recover(store: Store, epoch: str, since: int, limit: int) -> list[int | None] | None:
+    """What a client that knows the room up to `since` gets, or None: it has to start afresh (Delivery, rule 3)."""
+    page = await store.history("r", after=since, limit=limit)
+    complete = page.epoch == epoch and page.floor <= since <= page.seq and not page.more
+    return seqs(page) if complete else None
+
+
+async def _forwards(store: Store, limit: int, timeline: bool) -> list[int | None]:
+    found: list[int | None] = []
+    more, last = True, 0
+    while more:
+        page = await store.history("r", after=last, limit=limit, timeline=timeline)
+        found, more, last = found + seqs(page), page.more, page.events[-1].seq or 0
+    return found
+
+
+async def _backwards(store: Store, limit: int, timeline: bool) -> list[int | None]:
+    found: list[int | None] = []
+    more, first = True, 1_000
+    while more:
+        page = await store.history("r", before=first, limit=limit, timeline=timeline)
+        found, more, first = seqs(page) + found, page.more, page.events[0].seq or 0
+    return found

@@ -1,0 +1,290 @@
+"""Backends that fail on demand: wrap yours in one of these and see what the rest makes of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from random import Random
+from typing import ParamSpec, TypeVar
+
+from ..brokers.base import Broker, Deliver
+from ..errors import ChatError, Unavailable
+from ..models import Appended, Draft, Envelope, Head, Member, Page, Room
+from ..stores.base import Bounds, MemberPage, RoomPage, Store
+
+__all__ = ["FaultyBroker", "FaultyStore"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FaultyBroker(Broker):
+    """A broker whose node hears badly: what arrives here is lost, doubled, delayed or overtaken.
+
+    The faults are those of the hearing side, so that one worker can miss what another gets. All are within the
+    contract: nothing arrives of rooms that are not subscribed, nor after `stop`. `lose`, `double`, `delay` and
+    `reorder` are probabilities; which envelopes they strike is decided by `random`, so a seed repeats a run.
+    A delayed envelope comes up to `delay_by` seconds later; a reordered one right after the next, or when that is over.
+    """
+
+    def __init__(
+        self,
+        inner: Broker,
+        *,
+        lose: float = 0.0,
+        double: float = 0.0,
+        delay: float = 0.0,
+        reorder: float = 0.0,
+        delay_by: float = 0.01,
+        random: Random | None = None,
+    ) -> None:
+        self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps
+        self.inner = inner
+        self.lose, self.double, self.delay, self.reorder = lose, double, delay, reorder
+        self.delay_by = delay_by
+        self.lost = 0
+        """How many envelopes were lost so far."""
+        self._random = random or Random(0)  # noqa: S311 - repeatable, not secret
+        self._rooms: set[str] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._overtaken: list[Envelope] = []
+        self._held: list[Envelope] | None = None
+        self._to_lose = 0
+        self._down = False
+
+    def lose_next(self, count: int = 1) -> None:
+        """Lose the next envelopes that arrive."""
+        self._to_lose += count
+
+    def hold(self) -> None:
+        """Keep back what arrives, until `release`."""
+        if self._held is None:
+            self._held = []
+
+    def release(self, order: Callable[[list[Envelope]], list[Envelope]] = list) -> None:
+        """Deliver what was kept back; `order` may rearrange, double or drop it first."""
+        held, self._held = self._held or [], None
+        for envelope in order(held):
+            self._pass_on(envelope)
+
+    def down(self) -> None:
+        """Cut the connection: what is published raises `Unavailable`, what arrives is lost."""
+        self._down = True
+
+    def up(self) -> None:
+        """Restore the connection, and say so by `reconnected`."""
+        if self._down:
+            self._down = False
+            self._reconnected()
+
+    @property
+    def healthy(self) -> bool:
+        """False while down."""
+        return not self._down and self.inner.healthy
+
+    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
+        """Start what is wrapped."""
+        self._deliver, self._reconnected = deliver, reconnected
+        await self.inner.start(instance, self._arrive, reconnected)
+
+    async def stop(self) -> None:
+        """Stop what is wrapped, and forget what is delayed or held."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._rooms.clear()
+        self._overtaken.clear()
+        self._held = None
+        await self.inner.stop()
+
+    async def subscribe(self, room: str) -> None:
+        """Subscribe to what is wrapped. Raises `Unavailable` while down."""
+        self._require_up()
+        # Before the inner call: what arrives while it is under way is not lost by this wrapper.
+        self._rooms.add(room)
+        await self.inner.subscribe(room)
+
+    async def unsubscribe(self, room: str) -> None:
+        """Unsubscribe; what is delayed or held of this room will not arrive."""
+        self._rooms.discard(room)
+        await self.inner.unsubscribe(room)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Publish through what is wrapped. Raises `Unavailable` while down."""
+        self._require_up()
+        await self.inner.publish(envelopes)
+
+    def _require_up(self) -> None:
+        if self._down:
+            raise Unavailable
+
+    def _arrive(self, envelope: Envelope) -> None:
+        if self._down or self._strikes_next() or self._strikes(self.lose):
+            self.lost += 1
+            return
+        for _ in range(2 if self._strikes(self.double) else 1):
+            self._route(envelope)
+
+    def _strikes_next(self) -> bool:
+        if not self._to_lose:
+            return False
+        self._to_lose -= 1
+        return True
+
+    def _strikes(self, probability: float) -> bool:
+        return probability > 0 and self._random.random() < probability
+
+    def _route(self, envelope: Envelope) -> None:
+        if self._held is not None:
+            self._held.append(envelope)
+        elif self._strikes(self.delay):
+            self._later(self._random.uniform(0, self.delay_by), lambda: self._pass_on(envelope))
+        elif self._strikes(self.reorder):
+            self._overtaken.append(envelope)
+            self._later(self.delay_by, self._let_overtaken_pass)
+        else:
+            self._pass_on(envelope)
+            self._let_overtaken_pass()
+
+    def _let_overtaken_pass(self) -> None:
+        overtaken, self._overtaken = self._overtaken, []
+        for envelope in overtaken:
+            self._pass_on(envelope)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        def run() -> None:
+            self._timers.discard(timer)
+            call()
+
+        timer = asyncio.get_running_loop().call_later(seconds, run)
+        self._timers.add(timer)
+
+    def _pass_on(self, envelope: Envelope) -> None:
+        if envelope.room in self._rooms:
+            self._deliver(envelope)
+
+
+class FaultyStore(Store):
+    """A store that fails, hangs, or stores without saying so.
+
+    `latency` is awaited before every verb. Verbs are all methods except `start` and `stop`.
+    """
+
+    def __init__(self, inner: Store, *, latency: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps
+        self.inner = inner
+        self.latency = latency
+        self.calls: list[str] = []
+        """The verbs that were called, in order."""
+        self._to_fail: list[str | None] = []
+        self._to_silence = 0
+        self._running = asyncio.Event()
+        self._running.set()
+
+    def fail_next(self, count: int = 1, verb: str | None = None) -> None:
+        """Let the next calls (of this verb, "append" say) raise `Unavailable` and do nothing."""
+        self._to_fail += [verb] * count
+
+    def unknown_outcome_next(self, count: int = 1) -> None:
+        """Let the next appends store their batch, and raise `Unavailable` all the same."""
+        self._to_silence += count
+
+    def hang(self) -> None:
+        """Let every call wait until `resume`; one that is given up meanwhile does nothing."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """End what `hang` began."""
+        self._running.set()
+
+    async def start(self, instance: str, bounds: Bounds) -> None:
+        """Start what is wrapped."""
+        await self.inner.start(instance, bounds)
+
+    async def stop(self) -> None:
+        """Stop what is wrapped."""
+        await self.inner.stop()
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append`."""
+        results = await self._call("append", self.inner.append, drafts)
+        if self._to_silence:
+            self._to_silence -= 1
+            raise Unavailable
+        return results
+
+    async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
+        """See `Store.heads`."""
+        return await self._call("heads", self.inner.heads, rooms)
+
+    async def history(
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        timeline: bool = False,
+    ) -> Page:
+        """See `Store.history`."""
+        return await self._call(
+            "history", self.inner.history, room, after=after, before=before, limit=limit, timeline=timeline
+        )
+
+    async def renew_epoch(self, room: str, old: str) -> Head:
+        """See `Store.renew_epoch`."""
+        return await self._call("renew_epoch", self.inner.renew_epoch, room, old)
+
+    async def create_room(
+        self,
+        room: Room,
+        *,
+        owner: Member | None = None,
+        key: tuple[str, str] | None = None,
+        hash: bytes = b"",
+    ) -> tuple[Room, bool]:
+        """See `Store.create_room`."""
+        return await self._call("create_room", self.inner.create_room, room, owner=owner, key=key, hash=hash)
+
+    async def room(self, room: str) -> Room | None:
+        """See `Store.room`."""
+        return await self._call("room", self.inner.room, room)
+
+    async def rooms(
+        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomPage:
+        """See `Store.rooms`."""
+        return await self._call("rooms", self.inner.rooms, member=member, cursor=cursor, limit=limit)
+
+    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
+        """See `Store.delete_room`."""
+        return await self._call("delete_room", self.inner.delete_room, room, unused=unused)
+
+    async def member(self, room: str, user: str) -> Member | None:
+        """See `Store.member`."""
+        return await self._call("member", self.inner.member, room, user)
+
+    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
+        """See `Store.members`."""
+        return await self._call("members", self.inner.members, room, cursor=cursor, limit=limit)
+
+    async def set_member(self, room: str, member: Member) -> None:
+        """See `Store.set_member`."""
+        await self._call("set_member", self.inner.set_member, room, member)
+
+    async def remove_member(self, room: str, user: str) -> bool:
+        """See `Store.remove_member`."""
+        return await self._call("remove_member", self.inner.remove_member, room, user)
+
+    async def secret(self, name: str) -> str:
+        """See `Store.secret`."""
+        return await self._call("secret", self.inner.secret, name)
+
+    async def _call(self, verb: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.calls.append(verb)
+        if self.latency is not None:
+            await self.latency()
+        await self._running.wait()
+        for wanted in (verb, None):
+            if wanted in self._to_fail:
+                self._to_fail.remove(wanted)
+                raise Unavailable
+        return await call(*args, **kwargs)

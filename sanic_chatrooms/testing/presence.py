@@ -1,0 +1,311 @@
+"""Does a presence keep its contract? The tests of `sanic_chatrooms.presence.base.Presence`, to be run on yours.
+
+    import pytest
+    pytest.register_assert_rewrite("sanic_chatrooms.testing")  # so that a failing assert shows its values
+
+    from sanic_chatrooms.testing.presence import PresenceSuite
+    from mypresence import MyPresence
+
+    class TestMyPresence(PresenceSuite):
+        async def make(self) -> tuple[MyPresence, MyPresence]:
+            return MyPresence("my://localhost"), MyPresence("my://localhost")
+
+That is all, with pytest-asyncio in its auto mode; the suite itself needs no test runner. The number in a test's name
+is that of the sentence in the contract. A presence that takes a clock should override `now` and `pass_time`;
+otherwise the tests of expiry really wait.
+"""
+
+# ruff: noqa: D102 - a test's name is its sentence
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..errors import InvalidCursor
+from ..models import Sender
+from ..presence.base import Entry, Presence
+
+__all__ = ["PresenceSuite"]
+
+ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")
+
+USERS = (
+    "u",
+    "U",
+    "u ",
+    "ü",
+    "u:1",
+    "%",
+    "_",
+    "*",
+    "?",
+    "[u]",
+    "'; DROP TABLE x; --",
+    "u\nx",
+    "\\",
+    "{u}",
+    "😀",
+    '"',
+)
+"""Users who are one and the same to a backend that glues, globs, folds or cuts names."""
+
+ROOMS = ("a", "A", "a:b", "a:b:c", "a.b", "b", ":", "a:", "-", "~a", "x" * 128, "x" * 127)
+"""Rooms likewise."""
+
+
+class PresenceSuite:
+    """Subclass it and override `make`."""
+
+    ttl = 2.0
+    """Seconds for which an entry lives in these tests."""
+
+    async def make(self) -> tuple[Presence, Presence]:
+        """The presences of two processes, not started. Called twice in a test: four processes of one system."""
+        raise NotImplementedError("override make() to return two of your presences")
+
+    def now(self) -> float:
+        """The time by which entries expire (Unix seconds)."""
+        return time.time()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass for the presence."""
+        await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def nodes(self, instance: str | None = None) -> AsyncIterator[tuple[Presence, Presence]]:
+        """Two started nodes, of an instance that nobody used before unless one is given."""
+        instance = instance or _fresh("suite")
+        one, other = await self.make()
+        try:
+            for node in (one, other):
+                await node.start(instance, _fresh("node"), self.ttl)
+            yield one, other
+        finally:
+            await one.stop()
+            await other.stop()
+
+    async def test_01_a_user_is_present_as_long_as_one_node_has_an_entry(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA)])
+            await other.touch([Entry("r", ADA)])
+
+            await one.drop([Entry("r", ADA)])
+            still = await one.list("r")
+            await other.drop([Entry("r", ADA)])
+
+            assert still.users == [ADA]
+            assert (await one.list("r")).users == []
+
+    async def test_02_touch_says_true_once_however_many_nodes_and_repetitions_follow(self) -> None:
+        async with self.nodes() as (one, other):
+            first = await one.touch([Entry("r", ADA), Entry("r", ADA), Entry("r", BOB)])
+            again = await one.touch([Entry("r", ADA), Entry("s", ADA)])
+            elsewhere = await other.touch([Entry("r", ADA), Entry("r", BOB)])
+
+            assert first == [True, False, True]
+            assert again == [False, True]
+            assert elsewhere == [False, False]
+
+    async def test_02_of_nodes_that_touch_at_once_one_hears_true(self) -> None:
+        async with self.nodes() as (one, other):
+            entries = [Entry(f"room.{n}", ADA) for n in range(10)]
+
+            answers = await asyncio.gather(*(node.touch(entries) for node in (one, other) * 5))
+
+            assert [sum(answer) for answer in zip(*answers, strict=True)] == [1] * 10
+
+    async def test_02_who_went_out_comes_in_again(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA)])
+            await one.drop([Entry("r", ADA)])
+
+            assert await other.touch([Entry("r", ADA)]) == [True]
+
+    async def test_03_drop_says_true_for_the_last_nodes_entry(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA), Entry("r", BOB)])
+            await other.touch([Entry("r", ADA)])
+
+            first = await one.drop([Entry("r", ADA), Entry("r", BOB), Entry("r", BOB), Entry("s", ADA)])
+            last = await other.drop([Entry("r", ADA), Entry("r", BOB)])
+
+            assert first == [False, True, False, False]
+            assert last == [True, False]
+
+    async def test_03_a_node_drops_only_its_own_entries(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA)])
+
+            assert await other.drop([Entry("r", ADA)]) == [False]
+            assert (await other.list("r")).users == [ADA]
+
+    async def test_04_an_entry_that_was_not_touched_for_ttl_seconds_is_gone_and_counts_nowhere(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA), Entry("", BOB)])
+            await self.pass_time(self.ttl * 1.25)
+
+            for node in (one, other):
+                page = await node.list("r")
+                assert (page.users, page.total, page.cursor) == ([], 0, None)
+                assert await node.count(["r"]) == {"r": 0}
+                assert await node.online(["u1", "u2"]) == set()
+            assert await one.drop([Entry("r", ADA)]) == [False]
+            assert await other.touch([Entry("r", ADA)]) == [True]
+
+    async def test_04_a_touch_refreshes_an_entry(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA), Entry("r", BOB)])
+            for _ in range(2):
+                await self.pass_time(self.ttl * 0.625)
+                await one.touch([Entry("r", ADA)])
+
+            assert (await other.list("r")).users == [ADA]
+
+    async def test_04_the_entry_of_a_node_that_lives_outlasts_that_of_one_that_died(self) -> None:
+        async with self.nodes() as (dead, alive):
+            await dead.touch([Entry("r", ADA)])
+            await self.pass_time(self.ttl * 0.625)
+            await alive.touch([Entry("r", ADA)])
+            await self.pass_time(self.ttl * 0.625)
+
+            assert await alive.count(["r"]) == {"r": 1}
+            assert await alive.drop([Entry("r", ADA)]) == [True], "the dead node's entry counts no more"
+
+    async def test_05_list_and_count_show_each_user_once(self) -> None:
+        async with self.nodes() as (one, other):
+            for node in (one, other):
+                await node.touch([Entry("r", ADA), Entry("s", ADA), Entry("", ADA)])
+            await other.touch([Entry("r", BOB)])
+
+            page = await one.list("r")
+
+            assert (page.users, page.total, page.cursor) == ([ADA, BOB], 2, None)
+            assert await one.count(["r", "s", "nowhere"]) == {"r": 2, "s": 1, "nowhere": 0}
+            assert await one.count([]) == {}
+
+    async def test_05_users_come_in_the_order_of_their_ids_a_page_at_a_time(self) -> None:
+        async with self.nodes() as (one, other):
+            for n, user in enumerate(reversed(USERS)):
+                await (one, other)[n % 2].touch([Entry("r", Sender(user, user.upper()))])
+
+            for limit in (1, 2, 5, len(USERS) - 1, len(USERS), len(USERS) + 1):
+                assert await _listed(one, limit) == sorted(USERS)
+
+    async def test_05_who_goes_between_pages_swallows_nobody(self) -> None:
+        async with self.nodes() as (one, _):
+            users = {id: Sender(id, id) for id in "abcdef"}
+            await one.touch([Entry("r", user) for user in users.values()])
+            first = await one.list("r", limit=3)
+
+            await one.drop([Entry("r", users["a"]), Entry("r", users["c"])])
+            rest = await one.list("r", cursor=first.cursor, limit=3)
+
+            assert [user.id for user in rest.users] == ["d", "e", "f"]
+
+    async def test_05_forged_cursors_are_invalid(self) -> None:
+        async with self.nodes() as (one, _):
+            await one.touch([Entry("r", ADA)])
+            for cursor in ("", "0", "a", "====", "é", "' OR 1=1 --", "\x00", "A" * 100_000, "bWluZQ"):
+                try:
+                    await one.list("r", cursor=cursor)
+                except InvalidCursor:
+                    continue
+                raise AssertionError(f"{cursor[:20]!r} was taken for a cursor")
+
+    async def test_05_the_name_shown_is_that_of_the_last_touch(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA)])
+            await other.touch([Entry("r", Sender("u1", "Ada L."))])
+
+            assert (await one.list("r")).users == [Sender("u1", "Ada L.")]
+
+    async def test_06_seen_knows_when_a_user_was_last_touched_or_dropped(self) -> None:
+        async with self.nodes() as (one, other):
+            before = self.now()
+            await one.touch([Entry("r", ADA), Entry("r", BOB)])
+            touched = await other.seen(["u1", "u2", "nobody"])
+            await self.pass_time(self.ttl * 0.25)
+            await one.drop([Entry("r", ADA)])
+            dropped = await other.seen(["u1", "u2"])
+
+            assert set(touched) == {"u1", "u2"}
+            assert abs(touched["u1"] - before) < self.ttl * 0.2
+            assert dropped["u1"] > touched["u1"]
+            assert dropped["u2"] == touched["u2"]
+
+    async def test_06_seen_outlives_the_entry(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA)])
+            before = await one.seen(["u1"])
+            await one.drop([Entry("r", ADA)])
+            await self.pass_time(self.ttl * 0.75)
+
+            assert (await other.seen(["u1"]))["u1"] >= before["u1"]
+
+    async def test_online_are_those_who_are_in_a_room_or_connected(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA), Entry("s", ADA), Entry("", BOB)])
+            both = await other.online(["u1", "u2", "nobody"])
+            await one.drop([Entry("r", ADA), Entry("", BOB)])
+            one_left = await other.online(["u1", "u2"])
+            await one.drop([Entry("s", ADA)])
+
+            assert (both, one_left) == ({"u1", "u2"}, {"u1"})
+            assert await other.online(["u1", "u2"]) == set()
+
+    async def test_stop_takes_back_the_nodes_own_entries(self) -> None:
+        async with self.nodes() as (one, other):
+            await one.touch([Entry("r", ADA), Entry("r", BOB), Entry("", BOB)])
+            await other.touch([Entry("r", ADA)])
+
+            await one.stop()
+
+            assert (await other.list("r")).users == [ADA]
+            assert await other.online(["u1", "u2"]) == {"u1"}
+
+    async def test_stopping_again_or_before_the_start_does_nothing(self) -> None:
+        for presence in await self.make():
+            await presence.stop()
+            await presence.start(_fresh("suite"), _fresh("node"), self.ttl)
+            await presence.stop()
+            await presence.stop()
+
+    async def test_two_instances_share_nothing(self) -> None:
+        name = _fresh("suite")
+        # Names that meet where instance and room are simply glued together.
+        async with self.nodes(name) as (one, _), self.nodes(f"{name}:a") as (other, _):
+            await one.touch([Entry("a:b", ADA), Entry("b", ADA)])
+
+            assert await other.count(["b", "a:b"]) == {"b": 0, "a:b": 0}
+            assert await other.online(["u1"]) == set()
+            assert await other.seen(["u1"]) == {}
+
+    async def test_rooms_and_users_that_resemble_each_other_are_told_apart(self) -> None:
+        async with self.nodes() as (one, other):
+            for n, room in enumerate(ROOMS):
+                user = Sender(USERS[n], "N")
+
+                assert await one.touch([Entry(room, user)]) == [True]
+                assert (await other.list(room)).users == [user]
+
+            assert await other.count(ROOMS) == dict.fromkeys(ROOMS, 1)
+            assert await other.online(USERS) == set(USERS[: len(ROOMS)])
+
+
+async def _listed(presence: Presence, limit: int) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await presence.list("r", cursor=cursor, limit=limit)
+        assert page.total == len(USERS)
+        found += [user.id for user in page.users]
+        if page.cursor is None:
+            return found
+        assert len(page.users) == limit, "a page that is not the last is full"
+        cursor = page.cursor
+
+
+def _fresh(prefix: str) -> str:
+    return f"{prefix}-{secrets.token_hex(8)}"

@@ -1,0 +1,30 @@
+"""Does a store keep its contract? The tests of `sanic_chatrooms.stores.base.Store`, to be run on yours.
+
+    import pytest
+    pytest.register_assert_rewrite("sanic_chatrooms.testing")  # so that a failing assert shows its values
+
+    from sanic_chatrooms.testing.stores import StoreSuite
+    from mystore import MyStore
+
+    class TestMyStore(StoreSuite):
+        async def make(self) -> MyStore:
+            return MyStore("mystore://localhost")
+
+That is all, with pytest-asyncio in its auto mode. The suite itself needs no test runner: its tests are coroutine
+functions with plain asserts, and any runner that can await methods named `test_…` will do. Every test makes stores of
+its own and starts them under a name nobody used before, so that tests may share a server and run side by side.
+The number in a test's name is that of the sentence in the contract. A store that takes a clock should override `now`
+and `pass_time`; otherwise the tests of retention really wait.
+"""
+
+from ._store_append import ChangeTests, IdempotencyTests, NumberingTests
+from ._store_past import PastTests
+from ._store_rooms import MemberTests, RoomTests, SeparationTests
+
+__all__ = ["StoreSuite"]
+
+
+class StoreSuite(
+    NumberingTests, IdempotencyTests, ChangeTests, PastTests, RoomTests, MemberTests, SeparationTests
+):
+    """Subclass it and override `make`."""

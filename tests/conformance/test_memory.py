@@ -1,0 +1,59 @@
+"""The backends in memory keep the contracts; so does a broker behind a fault proxy that does nothing."""
+
+from __future__ import annotations
+
+from sanic_chatrooms.brokers.base import Broker
+from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
+from sanic_chatrooms.presence.base import Presence
+from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
+from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.testing import BrokerSuite, Clock, FaultyBroker, FaultyStore, PresenceSuite, StoreSuite
+
+
+class TestMemoryStore(StoreSuite):
+    def setup_method(self) -> None:
+        self.clock = Clock()
+
+    async def make(self) -> Store:
+        return MemoryStore(clock=self.clock)
+
+    def now(self) -> float:
+        return self.clock()
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+
+class TestMemoryStoreBehindFaults(TestMemoryStore):
+    async def make(self) -> Store:
+        return FaultyStore(await super().make())
+
+
+class TestMemoryBroker(BrokerSuite):
+    def setup_method(self) -> None:
+        self.bus = MemoryBus()
+
+    async def make(self) -> tuple[Broker, Broker]:
+        return MemoryBroker(self.bus), MemoryBroker(self.bus)
+
+
+class TestMemoryBrokerBehindFaults(TestMemoryBroker):
+    async def make(self) -> tuple[Broker, Broker]:
+        one, other = await super().make()
+        return FaultyBroker(one), FaultyBroker(other)
+
+
+class TestMemoryPresence(PresenceSuite):
+    def setup_method(self) -> None:
+        self.clock = Clock()
+        self.board = MemoryBoard()
+
+    async def make(self) -> tuple[Presence, Presence]:
+        return MemoryPresence(self.board, clock=self.clock), MemoryPresence(self.board, clock=self.clock)
+
+    def now(self) -> float:
+        return self.clock()
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
