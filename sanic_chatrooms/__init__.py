@@ -1,0 +1,111 @@
+"""Chat rooms for Sanic.
+
+from sanic import Sanic
+import sanic_chatrooms as chatrooms
+
+app = Sanic("Shop")
+app.config.CHATROOMS_GUESTS = True
+app.blueprint(chatrooms.bp)            # page at /chat/, socket at /chat/ws, client at /chat/client.js
+"""
+
+from .auth.base import Authenticator
+from .auth.guests import Guests
+from .auth.jwt import JWTAuth
+from .brokers.base import Broker
+from .brokers.memory import MemoryBroker
+from .errors import (
+    BadFrame,
+    Banned,
+    ChatError,
+    ChatroomsError,
+    ConfigError,
+    Conflict,
+    Forbidden,
+    InternalError,
+    InvalidCursor,
+    InvalidField,
+    InvalidText,
+    MessageNotFound,
+    Muted,
+    NotAMember,
+    RateLimited,
+    RoomLimit,
+    RoomNotFound,
+    TokenExpired,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnknownCommand,
+)
+from .host import ConnectionInfo, History
+from .listeners import Happening
+from .middleware import Context
+from .models import Appended, Credentials, Event, Handshake, Member, Room, Sender, User
+from .policy import Policy, RoomPolicy
+from .presence.base import Presence
+from .presence.memory import MemoryPresence
+from .protocol import CloseCode
+from .stores.base import Store
+from .stores.memory import MemoryStore
+from .web.chatrooms import ChatRooms, connect
+
+__version__ = "0.1.0.dev0"
+
+default = ChatRooms()
+"""The instance named `default`."""
+bp = default.bp
+"""Its blueprint."""
+
+__all__ = [
+    "Appended",
+    "Authenticator",
+    "BadFrame",
+    "Banned",
+    "Broker",
+    "ChatError",
+    "ChatRooms",
+    "ChatroomsError",
+    "CloseCode",
+    "ConfigError",
+    "Conflict",
+    "ConnectionInfo",
+    "Context",
+    "Credentials",
+    "Event",
+    "Forbidden",
+    "Guests",
+    "Handshake",
+    "Happening",
+    "History",
+    "InternalError",
+    "InvalidCursor",
+    "InvalidField",
+    "InvalidText",
+    "JWTAuth",
+    "Member",
+    "MemoryBroker",
+    "MemoryPresence",
+    "MemoryStore",
+    "MessageNotFound",
+    "Muted",
+    "NotAMember",
+    "Policy",
+    "Presence",
+    "RateLimited",
+    "Room",
+    "RoomLimit",
+    "RoomNotFound",
+    "RoomPolicy",
+    "Sender",
+    "Store",
+    "TokenExpired",
+    "TooLarge",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownCommand",
+    "User",
+    "__version__",
+    "bp",
+    "connect",
+    "default",
+]

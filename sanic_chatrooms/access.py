@@ -1,0 +1,60 @@
+"""Who asks, and whether they may: looks up room and membership, and asks the policy."""
+
+import inspect
+import logging
+from typing import Protocol
+
+from .errors import ChatError, Forbidden, RoomNotFound
+from .models import RESERVED, Member, Room, User
+from .policy import Policy
+from .stores.base import Store
+
+__all__ = ["Access", "Actor", "permit"]
+
+logger = logging.getLogger("sanic_chatrooms.access")
+
+
+class Actor(Protocol):
+    """Somebody who acts: a session, or the host on behalf of a user."""
+
+    @property
+    def user(self) -> User:
+        """Who it is."""
+
+    @property
+    def policy(self) -> Policy:
+        """By what they are judged."""
+
+
+async def permit(actor: Actor, action: str, room: Room | None, member: Member | None) -> None:
+    """Ask the actor's policy. A policy that fails refuses (Policy, 3)."""
+    try:
+        answer = actor.policy.require(actor.user, action, room, member)
+        if inspect.isawaitable(answer):
+            await answer
+    except ChatError:
+        raise
+    except Exception as exc:
+        logger.exception("the policy failed on %s; refused", action)
+        raise Forbidden from exc
+
+
+class Access:
+    """The way to a room for everything that has an actor."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def look(self, actor: Actor | None, action: str, room_id: str) -> tuple[Room, Member | None]:
+        """The room, and the actor's membership in it, if they may do this there. `actor` None: the host, who may.
+
+        Raises `RoomNotFound` also where the policy hides the room; reserved rooms exist for nobody.
+        """
+        room = await self._store.room(room_id)
+        if room is None or room.visibility == RESERVED:
+            raise RoomNotFound
+        if actor is None:
+            return room, None
+        member = await self._store.member(room_id, actor.user.id)
+        await permit(actor, action, room, member)
+        return room, member

@@ -1,0 +1,112 @@
+"""Guests: people without an account, who come back as who they were by a token that we sign for them."""
+
+import secrets
+import time
+from typing import Any, Final
+
+import jwt
+import msgspec
+
+from ..errors import ChatError, ConfigError, TokenExpired, Unauthenticated
+from ..models import Credentials, Handshake, User
+from .base import Authenticator
+from .jwt import hmac_key, read_token, token_type
+from .names import clean_name
+
+__all__ = ["GUEST_LIFETIME", "Guests", "clean_name"]
+
+GUEST_LIFETIME: Final = 30 * 86400.0
+"""Seconds for which a guest token is good, by default."""
+
+_TYPE = "guest+jwt"
+_ALGORITHMS = ("HS256",)
+
+
+class Guests(Authenticator):
+    """Lets anybody in: without a token as somebody new, with a guest token as the same guest again.
+
+    `secret`: 32 bytes or more, the same in all workers. `instance`: the `ChatRooms` they are guests of; its tokens
+    are good nowhere else. `lifetime`: seconds that a token is good for, counted from the last time one was issued.
+
+    A guest token is a JWT (HS256) of its own `typ`, `guest+jwt`, so that `JWTAuth` refuses it, and the other way
+    round, even where both use the same secret.
+    """
+
+    def __init__(self, secret: str, *, instance: str, lifetime: float = GUEST_LIFETIME) -> None:
+        self._key = hmac_key("GUEST_SECRET", secret, _ALGORITHMS)
+        if not 0 < lifetime < float("inf"):
+            raise ConfigError(f"the lifetime of guests is {lifetime}: it must be a number of seconds above 0")
+        self.lifetime = lifetime
+        self._instance = instance
+        self._issuer = f"chatrooms-guest:{instance}"
+
+    def __repr__(self) -> str:
+        return f"Guests(instance={self._instance!r}, lifetime={self.lifetime})"
+
+    async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+        """A new guest, or with a token of `token()` the same one; called `credentials.name` where that is given.
+
+        The user has no `expires_at`: a guest's connection does not end with the token that it came with.
+        Raises `TokenExpired`, `Unauthenticated` for a token that is none of ours, `InvalidField` and `InvalidText`
+        for a name that nobody could read.
+        """
+        guest = self._new() if credentials.token is None else self._known(credentials.token)
+        return guest if credentials.name is None else self.rename(guest, credentials.name)
+
+    def token(self, user: User) -> str:
+        """The `guestToken` of a guest, good for `lifetime` seconds from now.
+
+        {"typ": "guest+jwt", "alg": "HS256"}
+        {"iss": "chatrooms-guest:default", "sub": "guest-…", "name": "Guest 4821", "exp": 1714642800}
+
+        Raises `ValueError` for a user who is no guest: it would be a way in that outlives their own token.
+        """
+        if not user.guest:
+            raise ValueError("only guests have guest tokens")
+        claims = {
+            "iss": self._issuer,
+            "sub": user.id,
+            "name": user.name,
+            "exp": int(time.time() + self.lifetime),
+        }
+        return jwt.encode(claims, self._key, _ALGORITHMS[0], headers={"typ": _TYPE})
+
+    @staticmethod
+    def is_guest_token(token: str) -> bool:
+        """Whether a token says that it is a guest's, of any instance. It tells where to verify it, not that it is good."""
+        try:
+            return token_type(token) == _TYPE
+        except Unauthenticated:
+            return False
+
+    @staticmethod
+    def rename(user: User, name: str) -> User:
+        """The same user under a cleaned name. Raises `InvalidField`, `InvalidText`."""
+        return msgspec.structs.replace(user, name=clean_name(name))
+
+    def _new(self) -> User:
+        return User(
+            id=f"guest-{secrets.token_urlsafe(16)}",
+            name=f"Guest {1000 + secrets.randbelow(9000)}",
+            guest=True,
+        )
+
+    def _known(self, token: str) -> User:
+        claims = read_token(
+            token, [self._key], _ALGORITHMS, types=frozenset((_TYPE,)), issuer=(self._issuer,)
+        )
+        guest = _guest(claims)
+        if claims["exp"] <= time.time():
+            raise TokenExpired("the guest token has expired; connect without it to be a new guest")
+        return guest
+
+
+def _guest(claims: dict[str, Any]) -> User:
+    # Whoever holds the secret may have written more than `token` does.
+    user_id, name, exp = (claims.get(claim) for claim in ("sub", "name", "exp"))
+    if not (isinstance(user_id, str) and user_id.startswith("guest-") and type(exp) is int):
+        raise Unauthenticated("the guest token cannot be read")
+    try:
+        return User(id=user_id, name=clean_name(str(name)), guest=True)
+    except ChatError:
+        raise Unauthenticated("the guest token cannot be read") from None

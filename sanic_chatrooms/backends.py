@@ -1,0 +1,62 @@
+"""From what a host writes to a store, broker or presence: an object, a URL, an entry point, or "package.module:Class"."""
+
+import importlib
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any, TypeVar
+
+from .brokers.base import Broker
+from .brokers.memory import MemoryBroker
+from .errors import ConfigError
+from .presence.base import Presence
+from .presence.memory import MemoryPresence
+from .stores.base import Store
+from .stores.memory import MemoryStore
+
+__all__ = ["make_broker", "make_presence", "make_store", "resolve"]
+
+B = TypeVar("B")
+
+
+def make_store(value: Any) -> Store:
+    """The store that a setting names."""
+    return _make("STORE", value, Store, MemoryStore)  # type: ignore[type-abstract]
+
+
+def make_broker(value: Any) -> Broker:
+    """The broker that a setting names; nothing named: memory."""
+    return _make("BROKER", value, Broker, MemoryBroker)  # type: ignore[type-abstract]
+
+
+def make_presence(value: Any) -> Presence:
+    """The presence that a setting names; nothing named: memory."""
+    return _make("PRESENCE", value, Presence, MemoryPresence)  # type: ignore[type-abstract]
+
+
+def _make(key: str, value: Any, contract: type[B], memory: Callable[[], B]) -> B:
+    if value is None or value in ("memory", "memory:"):
+        return memory()
+    if isinstance(value, str):
+        value = resolve(key, value, f"sanic_chatrooms.{key.lower()}")
+        if isinstance(value, type):
+            value = value()
+    if not isinstance(value, contract):
+        raise ConfigError(
+            f"CHATROOMS_{key}: {value!r} is no {contract.__name__}; derive from {contract.__module__}"
+        )
+    return value
+
+
+def resolve(key: str, name: str, group: str) -> Any:
+    """What "package.module:Name" or an entry point of `group` stands for. Raises `ConfigError`."""
+    module, _, attribute = name.partition(":")
+    if attribute:
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as exc:
+            raise ConfigError(f"CHATROOMS_{key}: {name!r} cannot be loaded: {exc}") from exc
+    for point in metadata.entry_points(group=group, name=name):
+        return point.load()
+    raise ConfigError(
+        f"CHATROOMS_{key}: {name!r} is neither memory, nor package.module:Class, nor an entry point of {group}"
+    )

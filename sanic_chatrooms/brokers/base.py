@@ -1,0 +1,56 @@
+"""The contract of a broker: the bell between processes.
+
+The store is the truth; the broker only says that there is something new. So it may lose, double, delay and reorder
+envelopes: the hub finds out by `seq` and reads the store. What it must not do is stated below; each numbered sentence
+has a test in `sanic_chatrooms.testing.brokers`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from ..models import Envelope, Scope
+
+__all__ = ["Broker", "Deliver"]
+
+Deliver = Callable[[Envelope], None]
+
+
+class Broker(ABC):
+    """Passes envelopes to every process that subscribed to their room.
+
+    1. After `subscribe(room)` has returned, what any process publishes to that room arrives here, as long as nothing fails.
+    2. After `unsubscribe(room)` has returned, nothing more of that room arrives until it is subscribed again.
+    3. Envelopes of rooms that were not subscribed never arrive; nor do those of another instance.
+    4. `publish` returns in bounded time and raises `Unavailable` if it cannot; what it was given may then be lost.
+    5. `deliver` is called on the event loop, one envelope at a time; whatever it raises does not stop the broker.
+    6. An envelope arrives with every field as it was published, or not at all.
+    7. The publisher's own process hears its envelopes too, or not: both are allowed.
+    """
+
+    scope: ClassVar[Scope]
+
+    @abstractmethod
+    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
+        """Connect. `deliver` takes what arrives; `reconnected` is called when something may have been missed."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Disconnect. Calling it again, or before `start`, does nothing."""
+
+    @abstractmethod
+    async def subscribe(self, room: str) -> None:
+        """Begin to hear a room. Subscribing twice is subscribing once. Raises `Unavailable`."""
+
+    @abstractmethod
+    async def unsubscribe(self, room: str) -> None:
+        """Stop hearing a room."""
+
+    @abstractmethod
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Tell every other process. Raises `Unavailable`."""
+
+    @property
+    def healthy(self) -> bool:
+        """False while envelopes are known not to pass; the hub then looks at the store every second."""
+        return True

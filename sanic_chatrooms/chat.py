@@ -1,0 +1,303 @@
+"""The running whole of one instance in one process: builds the parts, starts and stops them. No rules inside."""
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .access import Access
+from .auth.base import Authenticator
+from .auth.guests import Guests
+from .auth.jwt import JWTAuth
+from .backends import make_broker, make_presence, make_store, resolve
+from .brokers.base import Broker
+from .commands import Commands, HostCommand
+from .config import Settings, override
+from .endpoint import Endpoint
+from .errors import ConfigError, Unavailable
+from .heartbeat import Heartbeat
+from .hub import Hub
+from .identity import Identity
+from .journal import Journal
+from .listeners import Listener, Listeners
+from .members import Members
+from .messages import Speech
+from .middleware import Chain, Middleware
+from .occupancy import Occupancy
+from .orders import Orders
+from .policy import Policy, RoomPolicy
+from .presence.base import Presence
+from .protocol import CloseCode
+from .rooms import Rooms
+from .sessions import Sessions
+from .stores.base import Bounds, Store
+from .typists import Typists
+
+__all__ = ["Chat", "Declaration", "Route"]
+
+logger = logging.getLogger("sanic_chatrooms.chat")
+
+SWEEP = 1.0
+REPEAT_WHILE_DOWN = 1.0
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A WebSocket route as the host declared it."""
+
+    path: str
+    auth: Authenticator | None = None
+    policy: Policy | None = None
+    room: str | None = None
+    read_only: bool = False
+    confined: bool = False
+    settings: Mapping[str, Any] = {}
+
+
+class Declaration(msgspec.Struct):
+    """What a host says before anything runs; shared by every app that mounts it."""
+
+    name: str
+    code: dict[str, Any] = {}
+    policy: Policy = msgspec.field(default_factory=RoomPolicy)
+    routes: list[Route] = []
+    middleware: list[tuple[frozenset[str] | None, Middleware]] = []
+    listeners: dict[str, list[Listener]] = {}
+    commands: dict[str, HostCommand] = {}
+
+
+class Backends(msgspec.Struct):
+    """The three that a deployment chooses."""
+
+    store: Store
+    broker: Broker
+    presence: Presence
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Backends":
+        """What the settings name. Raises `ConfigError`."""
+        return cls(make_store(settings.store), make_broker(settings.broker), make_presence(settings.presence))
+
+
+class Chat:
+    """`start`, then `commands` takes connections and the verbs work, until `stop`."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        settings: Settings,
+        *,
+        backends: Backends | None = None,
+        host: Any = None,
+        app: Any = None,
+    ) -> None:
+        self.declaration = declaration
+        self.settings = settings
+        self.node = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self.backends = backends or Backends.of(settings)
+        self.draining = False
+        self._host = host
+        self._app = app
+        self._tasks: list[asyncio.Task[None]] = []
+        self._forgetting: set[asyncio.Task[None]] = set()
+        self._check_now = asyncio.Event()
+        self._build(self.backends.store, self.backends.broker, self.backends.presence)
+
+    def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
+        settings = self.settings
+        self.listeners = Listeners(self.declaration.listeners, self._app)
+        self.hub = Hub(store, broker, released=self._released)
+        self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
+        self.access = Access(store)
+        self.orders = Orders(self.journal)
+        self.typists = Typists(self.hub, self.journal.ring)
+        self.occupancy = Occupancy(
+            presence, self.hub, self.journal.ring, grace=settings.presence_grace, ttl=settings.presence_ttl
+        )
+        self.heartbeat = Heartbeat()
+        self.sessions = Sessions(self.hub, store)
+        self.speech = Speech(store, self.journal, self.hub, self.access, self.orders, self.typists)
+        self.members = Members(store, presence, self.access)
+        self.rooms = Rooms(
+            store=store,
+            journal=self.journal,
+            hub=self.hub,
+            access=self.access,
+            orders=self.orders,
+            occupancy=self.occupancy,
+            presence=presence,
+            typists=self.typists,
+            listeners=self.listeners,
+            settings=settings,
+        )
+
+    async def start(self) -> None:
+        """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""
+        settings, backends = self.settings, self.backends
+        bounds = Bounds(settings.history_max, settings.retention, settings.dedup_window, settings.max_rooms)
+        await backends.store.start(settings.instance, bounds)
+        await backends.broker.start(settings.instance, self.hub.deliver, self._check_now.set)
+        await backends.presence.start(settings.instance, self.node, settings.presence_ttl)
+        self.hub.start()
+        self.journal.start()
+        self.guests = Guests(
+            settings.guest_secret or await backends.store.secret("guests"), instance=settings.instance
+        )
+        self.identity = Identity(
+            guests=self.guests,
+            sessions=self.sessions,
+            heartbeat=self.heartbeat,
+            occupancy=self.occupancy,
+            listeners=self.listeners,
+        )
+        self.commands = self._commands()
+        self.authenticator = _authenticator(settings)
+        await self.sessions.start(self.rooms.enter_by_order)
+        self._tasks = [asyncio.ensure_future(self._sweep()), asyncio.ensure_future(self._upkeep())]
+
+    def _commands(self) -> Commands:
+        return Commands(
+            hub=self.hub,
+            identity=self.identity,
+            speech=self.speech,
+            rooms=self.rooms,
+            members=self.members,
+            typists=self.typists,
+            sessions=self.sessions,
+            heartbeat=self.heartbeat,
+            occupancy=self.occupancy,
+            listeners=self.listeners,
+            chain=Chain(self.declaration.middleware),
+            host=self.declaration.commands,
+            chat=self._host or self,
+            app=self._app,
+        )
+
+    def endpoint(self, route: Route) -> Endpoint:
+        """A route with everything that it did not set itself."""
+        where = f'{self.settings.instance}.add_route("{route.path}")'
+        settings = override(self.settings, where, **route.settings) if route.settings else self.settings
+        return Endpoint(
+            settings=settings,
+            policy=route.policy or self.declaration.policy,
+            authenticator=route.auth or self.authenticator,
+            guests=self.guests if settings.guests and route.auth is None else None,
+            read_only=route.read_only,
+            confined=route.confined,
+        )
+
+    # ---- while it runs ----
+
+    def _released(self, room: str) -> None:
+        task = asyncio.ensure_future(self._forget(room))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+
+    async def _forget(self, room: str) -> None:
+        try:
+            await self.rooms.forget_if_unused(room)
+        except Unavailable:
+            pass  # it stays until somebody joins and leaves it again
+        except Exception:
+            logger.exception("room %s could not be looked at", room)
+
+    async def _sweep(self) -> None:
+        """What only concerns this process: never waits for a backend."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            for part in (self.heartbeat, self.typists, self.occupancy):
+                try:
+                    part.sweep()
+                except Exception:
+                    logger.exception("a sweep failed")
+
+    async def _upkeep(self) -> None:
+        """What asks backends: presence, rooms nobody needs, positions."""
+        loop = asyncio.get_running_loop()
+        checked_at = loop.time()
+        wait = self._check_interval()
+        while True:
+            try:
+                await asyncio.wait_for(self._check_now.wait(), SWEEP)
+            except TimeoutError:
+                pass
+            try:
+                await self.occupancy.refresh()
+                await self.hub.release()
+                if (
+                    self._check_now.is_set()
+                    or loop.time() - checked_at >= wait
+                    or not self.backends.broker.healthy
+                ):
+                    self._check_now.clear()
+                    await self.hub.check()
+                    checked_at, wait = loop.time(), self._check_interval()
+            except Unavailable:
+                await asyncio.sleep(REPEAT_WHILE_DOWN)
+            except Exception:
+                logger.exception("upkeep failed; it goes on")
+                await asyncio.sleep(REPEAT_WHILE_DOWN)
+
+    def _check_interval(self) -> float:
+        # Jittered, or all workers ask the store in the same moment.
+        return self.settings.position_check * random.uniform(0.8, 1.0)
+
+    # ---- the end ----
+
+    def drain(self) -> None:
+        """Take no more connections; tell those that are here to come back, and close them with 1012."""
+        self.draining = True
+        for session in self.sessions:
+            session.send("closing", {"reason": "restart", "reconnectIn": round(random.uniform(0, 2), 3)})
+            session.close(CloseCode.RESTART)
+        self.hub.flush()
+
+    async def stop(self) -> None:
+        """End everything, in the order in which it depends on each other. Calling it again does nothing."""
+        self.drain()
+        tasks, self._tasks = [*self._tasks, *self._forgetting], []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.listeners.stop()
+        await self.journal.stop()
+        await self.hub.stop()
+        for backend in (self.backends.presence, self.backends.broker, self.backends.store):
+            await _stop(backend.stop)
+
+
+async def _stop(stop: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await stop()
+    except Exception:
+        logger.exception("a backend did not stop as it should")
+
+
+def _authenticator(settings: Settings) -> Authenticator | None:
+    if settings.auth is not None:
+        auth = settings.auth
+        if isinstance(auth, str):
+            auth = resolve("AUTH", auth, "sanic_chatrooms.auth")
+        if isinstance(auth, type):
+            auth = auth()
+        if not isinstance(auth, Authenticator):
+            raise ConfigError(
+                f"CHATROOMS_AUTH: {auth!r} is no Authenticator; derive from sanic_chatrooms.Authenticator"
+            )
+        return auth
+    if settings.jwt_secret is None:
+        return None
+    return JWTAuth(
+        settings.jwt_secret,
+        previous_key=settings.jwt_previous_secret,
+        algorithms=settings.jwt_algorithms,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        leeway=settings.jwt_leeway,
+        user_claim=settings.jwt_user_claim,
+        name_claim=settings.jwt_name_claim,
+    )

@@ -1,0 +1,371 @@
+"""The table {type: handler}: unpack, call one verb, answer. And the order in which that happens per connection.
+
+A handler returns the payload of the ack. To learn what a command does, read its handler and the verb it calls.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from . import protocol
+from .access import permit
+from .endpoint import READ_ONLY, Endpoint
+from .errors import ChatError, Forbidden, InvalidField, NotAMember, Unauthenticated, UnknownCommand
+from .heartbeat import Heartbeat
+from .hub import Hub
+from .identity import AuthRequest, Identity
+from .listeners import Listeners
+from .members import Members
+from .messages import Speech, command_hash
+from .middleware import Chain, Context, Handler
+from .models import Handshake, Sender
+from .occupancy import ANYWHERE, Occupancy
+from .protocol import Command, decode_payload
+from .rooms import Joined, Rooms, Since
+from .session import Connection, Session
+from .sessions import Sessions
+from .typists import Typists
+
+__all__ = ["Commands", "HostCommand"]
+
+logger = logging.getLogger("sanic_chatrooms.commands")
+
+PATH_JOIN = "join"
+"""What the ack of the join by path answers to; too short to be a client's own msgId."""
+
+
+class HostCommand(NamedTuple):
+    """A command type of the host's: a function `(ctx, payload) -> the ack's payload`."""
+
+    function: Callable[[Context, Any], Awaitable[Any]]
+    decoder: "msgspec.json.Decoder[Any]"
+
+
+class _Join(msgspec.Struct):
+    since: Since | None = None
+    history: int | None = None
+
+
+class _Direct(msgspec.Struct):
+    to: str
+    body: msgspec.Raw
+
+
+class _Typing(msgspec.Struct):
+    active: bool = True
+
+
+class _History(msgspec.Struct):
+    before: int | None = None
+    after: int | None = None
+    limit: int | None = None
+
+
+class _Page(msgspec.Struct):
+    cursor: str | None = None
+    limit: int | None = None
+    mine: bool = False
+
+
+class _Create(msgspec.Struct):
+    title: str = ""
+    visibility: str = "public"
+    attributes: dict[str, Any] = {}
+
+
+_auth = msgspec.json.Decoder(AuthRequest)
+_join = msgspec.json.Decoder(_Join)
+_direct = msgspec.json.Decoder(_Direct)
+_typing = msgspec.json.Decoder(_Typing)
+_history = msgspec.json.Decoder(_History)
+_page = msgspec.json.Decoder(_Page)
+_create = msgspec.json.Decoder(_Create)
+
+
+class Commands:
+    """Carries out what sessions send. One per instance and worker."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        identity: Identity,
+        speech: Speech,
+        rooms: Rooms,
+        members: Members,
+        typists: Typists,
+        sessions: Sessions,
+        heartbeat: Heartbeat,
+        occupancy: Occupancy,
+        listeners: Listeners,
+        chain: Chain,
+        host: Mapping[str, HostCommand],
+        chat: Any,
+        app: Any,
+    ) -> None:
+        self._hub = hub
+        self._identity = identity
+        self._speech = speech
+        self._rooms = rooms
+        self._members = members
+        self._typists = typists
+        self._sessions = sessions
+        self._heartbeat = heartbeat
+        self._occupancy = occupancy
+        self._listeners = listeners
+        self._host = host
+        self._chat = chat
+        self._app = app
+        self._say_at_once = not chain.concerns("message")
+        self._ping_at_once = not chain.concerns("ping")
+        self._handlers: dict[str, Handler] = {
+            type: chain.around(type, handler)
+            for type, handler in [*self._table().items(), *self._host_table()]
+        }
+
+    def _table(self) -> dict[str, Handler]:
+        return {
+            "auth": self._auth,
+            "ping": self._ping,
+            "join": self._join,
+            "exit": self._exit,
+            "leave": self._leave,
+            "message": self._message,
+            "direct": self._direct,
+            "typing": self._typing,
+            "history": self._history,
+            "members": self._list_members,
+            "presence": self._presence,
+            "rooms": self._list_rooms,
+            "room.create": self._create,
+        }
+
+    def _host_table(self) -> list[tuple[str, Handler]]:
+        return [(type, _host_handler(command)) for type, command in self._host.items()]
+
+    # ---- sessions come and go ----
+
+    def connect(
+        self, connection: Connection, endpoint: Endpoint, handshake: Handshake, room: str | None
+    ) -> Session:
+        """A new connection; `introduce` says who it is."""
+        session = Session(
+            connection, self, self._hub.reply, endpoint=endpoint, handshake=handshake, room=room
+        )
+        self._sessions.connected(session)
+        self._heartbeat.add(session)
+        return session
+
+    async def introduce(self, session: Session, user: Any) -> None:
+        """The handshake proved who this is: greet, and join the path's room."""
+        await self._identity.establish(session, user)
+        session.anonymous = user.guest and session.handshake.credentials.token is None
+        self._greet(session)
+
+    def _greet(self, session: Session) -> None:
+        self._identity.greet(session)
+        if session.room is not None:
+            query = session.handshake.query
+            session.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
+
+    def closed(self, session: Session) -> None:
+        """The connection is gone: out of every room, at once and without waiting."""
+        self._hub.last_replies(session)
+        for room in list(session.seats):
+            self._rooms.exit(session, room, at_once=False)
+        for held in list(self._hub.rooms()):
+            held.waiting.pop(session, None)
+        self._heartbeat.remove(session)
+        self._sessions.gone(session)
+        if session.authenticated:
+            self._occupancy.exited(ANYWHERE, session.user.id)
+            self._listeners.fire("disconnect", user=session.user, session=session)
+
+    # ---- commands ----
+
+    def concurrent(self, command: Command) -> bool:
+        """`message` and `direct` may be under way together with the messages before them."""
+        return command.type == "message" or command.type == "direct"
+
+    def at_once(self, session: Session, command: Command) -> bool:
+        """Carry it out now if that needs no waiting: the hot path of a message, and refusals."""
+        type = command.type
+        if not session.authenticated:
+            if type == "auth":
+                return False
+            session.fail(command, Unauthenticated())
+        elif session.bound and (problem := _out_of_bounds(session, command)) is not None:
+            session.fail(command, problem)
+        elif type == "message" and self._say_at_once and session.plain_policy:
+            self._speech.say(session, command)
+        elif type == "ping" and self._ping_at_once:
+            session.answer(protocol.pong(command.msg_id, command.payload))
+        elif type in self._handlers:
+            return False
+        else:
+            session.fail(command, UnknownCommand(type))
+        return True
+
+    async def carry_out(self, session: Session, command: Command) -> None:
+        """Carry it out with everything that wraps it, and answer."""
+        if command.type != "auth":
+            session.anonymous = False
+        try:
+            result = await self._handlers[command.type](Context(session, command, self._chat, self._app))
+            self._answer(session, command, result)
+        except asyncio.CancelledError:
+            raise
+        except Exception as problem:
+            self._give_up(session, command, problem)
+
+    def _answer(self, session: Session, command: Command, result: Any) -> None:
+        if command.type == "ping":
+            session.answer(protocol.pong(command.msg_id, command.payload))
+            return
+        frame = protocol.ack(command.msg_id, {} if result is None else result)
+        if command.type == "join" and command.room is not None:
+            self._rooms.admit(session, command.room, frame)
+            return
+        session.answer(frame)
+        if command.type == "auth" and session.authenticated and not session.greeted:
+            self._greet(session)
+
+    def _give_up(self, session: Session, command: Command, problem: Exception) -> None:
+        if command.type == "join" and command.room is not None:
+            # A middleware may have refused after the session had entered.
+            self._rooms.exit(session, command.room)
+        session.fail(command, problem)
+        if session.refused is not None:
+            session.close(session.refused)
+
+    # ---- the handlers ----
+
+    async def _auth(self, ctx: Context) -> dict[str, Any]:
+        return await self._identity.auth(
+            ctx.session, ctx.session.endpoint, decode_payload(ctx.command.payload, _auth)
+        )
+
+    async def _ping(self, ctx: Context) -> None:
+        return None
+
+    async def _join(self, ctx: Context) -> Joined:
+        request = decode_payload(ctx.command.payload, _join)
+        history = ctx.session.settings.history_page if request.history is None else request.history
+        if history < 0:
+            raise InvalidField("history", "must be 0 or more")
+        if request.since is not None and request.since.seq < 0:
+            raise InvalidField("since.seq", "must be 0 or more")
+        return await self._rooms.join(ctx.session, _room(ctx), request.since, history)
+
+    async def _exit(self, ctx: Context) -> dict[str, Any]:
+        self._rooms.exit(ctx.session, _room(ctx))
+        return {}
+
+    async def _leave(self, ctx: Context) -> dict[str, Any]:
+        await self._rooms.leave(ctx.session, _room(ctx))
+        return {}
+
+    async def _message(self, ctx: Context) -> Any:
+        return await self._speech.say_and_wait(ctx.session, ctx.command)
+
+    async def _direct(self, ctx: Context) -> Any:
+        request = decode_payload(ctx.command.payload, _direct)
+        if not 0 < len(request.to) <= 128:
+            raise InvalidField("to", "must be the id of a user")
+        return await self._speech.say_directly(ctx.session, ctx.command, request.to, bytes(request.body))
+
+    async def _typing(self, ctx: Context) -> dict[str, Any]:
+        request, room, session = decode_payload(ctx.command.payload, _typing), _room(ctx), ctx.session
+        seat = session.seats.get(room)
+        if seat is None:
+            raise NotAMember
+        await permit(session, "typing", seat.room, seat.member)
+        self._typists.note(room, Sender(session.user.id, session.user.name), request.active)
+        return {}
+
+    async def _history(self, ctx: Context) -> Any:
+        request = decode_payload(ctx.command.payload, _history)
+        limit = ctx.session.settings.history_page if request.limit is None else request.limit
+        return await self._speech.history(
+            ctx.session, _room(ctx), before=request.before, after=request.after, limit=limit
+        )
+
+    async def _list_members(self, ctx: Context) -> Any:
+        request = decode_payload(ctx.command.payload, _page)
+        return await self._members.list(
+            ctx.session, _room(ctx), cursor=request.cursor, limit=_page_size(ctx, request)
+        )
+
+    async def _presence(self, ctx: Context) -> Any:
+        request = decode_payload(ctx.command.payload, _page)
+        return await self._members.present(
+            ctx.session, _room(ctx), cursor=request.cursor, limit=_page_size(ctx, request)
+        )
+
+    async def _list_rooms(self, ctx: Context) -> Any:
+        request = decode_payload(ctx.command.payload, _page)
+        return await self._rooms.list(
+            ctx.session, mine=request.mine, cursor=request.cursor, limit=_page_size(ctx, request)
+        )
+
+    async def _create(self, ctx: Context) -> dict[str, Any]:
+        request = decode_payload(ctx.command.payload, _create)
+        room, duplicate = await self._rooms.create(
+            ctx.session,
+            ctx.command.room,
+            title=request.title,
+            visibility=request.visibility,
+            attributes=request.attributes,
+            msg_id=ctx.command.msg_id,
+            hash=command_hash(ctx.command),
+        )
+        return {"room": room.id, "duplicate": duplicate}
+
+
+def _room(ctx: Context) -> str:
+    room = ctx.command.room
+    if room is None:
+        raise InvalidField("room", "is missing")
+    return room
+
+
+def _page_size(ctx: Context, request: _Page) -> int:
+    return ctx.session.settings.history_page if request.limit is None else request.limit
+
+
+def _out_of_bounds(session: Session, command: Command) -> ChatError | None:
+    """What a read-only or confined route does not take."""
+    if session.endpoint.read_only and command.type not in READ_ONLY:
+        return Forbidden("this connection is for reading only")
+    if session.endpoint.confined:
+        if command.type in ("direct", "room.create", "rooms"):
+            return Forbidden("this connection is for one room only")
+        if command.room is not None and command.room != session.room:
+            return Forbidden("this connection is for one room only", room=session.room)
+    return None
+
+
+def _host_handler(command: HostCommand) -> Handler:
+    async def handle(ctx: Context) -> Any:
+        result = await command.function(ctx, decode_payload(ctx.command.payload, command.decoder))
+        return {} if result is None else result
+
+    return handle
+
+
+def _path_payload(query: Mapping[str, str]) -> bytes:
+    """`?history=n` and `?since=epoch:seq` as the payload of a join; what is no number stays text, to be refused."""
+    payload: dict[str, Any] = {}
+    if "history" in query:
+        payload["history"] = _number(query["history"])
+    if "since" in query:
+        epoch, _, seq = query["since"].rpartition(":")
+        payload["since"] = {"epoch": epoch, "seq": _number(seq)}
+    return protocol.encode(payload)
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text

@@ -1,0 +1,264 @@
+"""The host's verbs: the same in a request handler, a task, and a process without sockets.
+
+The host is trusted: its calls pass no policy, unless it says `as_user=`.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from . import protocol
+from .chat import Chat
+from .errors import InvalidField, RoomNotFound
+from .members import MemberList, PresentList
+from .messages import draft
+from .models import PUBLIC, RESERVED, Appended, Envelope, Room, Sender, User
+from .orders import Close
+from .policy import Policy
+from .protocol import CloseCode
+from .rooms import RoomList
+
+__all__ = ["ConnectionInfo", "History", "HostVerbs"]
+
+PUSHES = frozenset(("notice", "update", "redirect"))
+"""Types of pushes whose payloads the bundled client knows how to show."""
+
+
+class History(msgspec.Struct):
+    """A page of a room's timeline: events as they travel, as dicts, ascending."""
+
+    messages: list[dict[str, Any]]
+    more: bool
+    epoch: str
+    seq: int
+
+
+class ConnectionInfo(msgspec.Struct, frozen=True):
+    """One connection to this worker."""
+
+    session: str
+    user: User
+    state: str
+    rooms: tuple[str, ...]
+    remote_ip: str
+
+
+class _As(msgspec.Struct, frozen=True):
+    user: User
+    policy: Policy
+
+
+class HostVerbs(ABC):
+    """What a host does with a chat. Every verb raises `ConfigError` before the chat has started."""
+
+    @abstractmethod
+    def running(self) -> Chat:
+        """The chat that runs in this process, for the app that this belongs to."""
+
+    # ---- saying something ----
+
+    async def publish(
+        self,
+        room: str,
+        type: str,
+        payload: Mapping[str, Any],
+        *,
+        durable: bool = True,
+        msg_id: str | None = None,
+        sender: User | Sender | None = None,
+        as_user: User | None = None,
+    ) -> Appended | None:
+        """Say something in a room. Durable: stored and numbered, and the result tells the number; live (None) passes on.
+
+        `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `msg_id`
+        (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` asks
+        the policy and is the sender. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `Unavailable`, `Forbidden`.
+        """
+        chat = self.running()
+        data = _payload(type, payload, durable=durable, room=True)
+        sender = as_user or sender
+        who = Sender(sender.id, sender.name) if sender is not None else None
+        await self._admitted(chat, room, as_user)
+        if not durable:
+            text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
+            self._pass_on(chat, Envelope(room, "", 0, type, text))
+            return None
+        if msg_id is not None and not protocol.MSG_ID.fullmatch(msg_id):
+            raise InvalidField("msg_id", "must be 16 to 64 visible ASCII characters")
+        key = (who.id if who is not None else "~host", msg_id) if msg_id is not None else None
+        hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
+        return await chat.journal.append(draft(room, type, data, who, key=key, hash=hash))
+
+    async def _admitted(self, chat: Chat, room: str, as_user: User | None) -> None:
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        found, _ = await chat.access.look(actor, "message", room)
+        if found.visibility == RESERVED:
+            raise RoomNotFound
+
+    async def notify(
+        self, user: User | Sender | str, type: str, payload: Mapping[str, Any], *, session: str | None = None
+    ) -> None:
+        """Push a live event to all connections of a user, on every worker, or to the one with this session id."""
+        chat = self.running()
+        data = _payload(type, payload, durable=False)
+        event = protocol.live(type, msgspec.Raw(data))
+        self._pass_on(chat, chat.orders.notify(_id(user), event, session))
+
+    async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
+        """Push a live event to everybody who is connected, on every worker."""
+        chat = self.running()
+        event = protocol.live(type, msgspec.Raw(_payload(type, payload, durable=False)))
+        self._pass_on(chat, chat.orders.broadcast(event))
+
+    @staticmethod
+    def _pass_on(chat: Chat, envelope: Envelope) -> None:
+        chat.hub.deliver(envelope)
+        chat.journal.ring(envelope)
+
+    # ---- reading ----
+
+    async def history(
+        self,
+        room: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 50,
+        as_user: User | None = None,
+    ) -> History:
+        """A page of at most 200 events: the newest, or those before or after a number (exclusive)."""
+        chat = self.running()
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        page = await chat.speech.history(actor, room, before=before, after=after, limit=limit)
+        return History([msgspec.json.decode(m) for m in page.messages], page.more, page.epoch, page.seq)
+
+    async def rooms(
+        self, *, user: User | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomList:
+        """A page of the public rooms, or of those that `user` is a member of."""
+        chat = self.running()
+        actor = _As(user, chat.declaration.policy) if user is not None else None
+        return await chat.rooms.list(actor, mine=user is not None, cursor=cursor, limit=limit)
+
+    async def room(self, room: str) -> Room | None:
+        """One room, or None."""
+        found = await self.running().backends.store.room(room)
+        return found if found is not None and found.visibility != RESERVED else None
+
+    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
+        """A page of a room's members."""
+        return await self.running().members.list(None, room, cursor=cursor, limit=limit)
+
+    async def presence(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentList:
+        """A page of those who are in the room right now."""
+        return await self.running().members.present(None, room, cursor=cursor, limit=limit)
+
+    async def online(self, *users: User | Sender | str) -> set[str]:
+        """Which of these users have a connection anywhere; their ids."""
+        return await self.running().backends.presence.online([_id(user) for user in users])
+
+    def connections(self, user: User | Sender | str | None = None) -> list[ConnectionInfo]:
+        """The connections to this worker, of one user or of all."""
+        chat = self.running()
+        sessions = chat.sessions if user is None else chat.sessions.of(_id(user))
+        return [
+            ConnectionInfo(s.id, s.user, s.state.value, tuple(s.seats), s.handshake.remote_ip)
+            for s in sessions
+            if s.authenticated
+        ]
+
+    # ---- rooms and members ----
+
+    async def create_room(
+        self,
+        room: str | None = None,
+        *,
+        title: str = "",
+        visibility: str = PUBLIC,
+        attributes: Mapping[str, Any] | None = None,
+        announce: bool = False,
+        exist_ok: bool = False,
+        as_user: User | None = None,
+    ) -> Room:
+        """Make a room; with `as_user` it is theirs. `announce`: joining and leaving are events also where it is public.
+
+        Raises `Conflict` where there is one already, unless `exist_ok`; `InvalidField`, `RoomLimit`.
+        """
+        chat = self.running()
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        made, _ = await chat.rooms.create(
+            actor,
+            room,
+            title=title,
+            visibility=visibility,
+            attributes=attributes,
+            announce=announce,
+            exist_ok=exist_ok,
+        )
+        return made
+
+    async def delete_room(self, room: str) -> bool:
+        """End a room and everything in it; True if it was there."""
+        if room.startswith("~") and not room.startswith("~direct."):
+            raise RoomNotFound
+        return await self.running().rooms.delete(room)
+
+    async def add_member(self, room: str, user: User, role: str = "member") -> None:
+        """Make somebody a member, or give them another role."""
+        await self.running().rooms.add_member(room, user, role)
+
+    async def remove_member(self, room: str, user: User | Sender | str) -> bool:
+        """End a membership, on all the user's connections; True if there was one."""
+        return await self.running().rooms.remove_member(room, await self._known(room, user), reason="left")
+
+    async def kick(self, room: str, user: User | Sender | str) -> bool:
+        """The same, and say so: everybody in the room hears `member.kicked`."""
+        return await self.running().rooms.remove_member(room, await self._known(room, user), reason="kicked")
+
+    async def _known(self, room: str, user: User | Sender | str) -> User:
+        if not isinstance(user, str):
+            return User(user.id, user.name)
+        member = await self.running().backends.store.member(room, user)
+        return User(user, member.name if member is not None else user)
+
+    # ---- connections ----
+
+    async def disconnect(
+        self,
+        user: User | Sender | str,
+        *,
+        session: str | None = None,
+        code: int = CloseCode.DISCONNECTED,
+        reason: str = "",
+    ) -> None:
+        """Close all connections of a user on every worker, or the one with this session id.
+
+        When it returns, nothing more of theirs is stored by this worker. `code` is 1000, 1001, 1008, 1011 to 1013, or
+        3000 to 4999; 4000 to 4499 tell a client to come back. `reason` at most 123 bytes. Raises `Unavailable`.
+        """
+        if not (code in (1000, 1001, 1008, 1011, 1012, 1013) or 3000 <= code <= 4999):
+            raise InvalidField("code", "must be 1000, 1001, 1008, 1011 to 1013, or 3000 to 4999")
+        if len(reason.encode()) > 123:
+            raise InvalidField("reason", "must be at most 123 bytes")
+        order = Close(int(code), reason or protocol.reason(code), session)
+        await self.running().orders.give(_id(user), order)
+
+
+def _id(user: User | Sender | str) -> str:
+    return user if isinstance(user, str) else user.id
+
+
+def _payload(type: str, payload: Mapping[str, Any], *, durable: bool, room: bool = False) -> bytes:
+    if type not in PUSHES and not (room and durable and type == "message"):
+        protocol.check_type(type)
+    if type == "redirect" and urlsplit(str(payload.get("url", ""))).scheme not in ("http", "https", ""):
+        raise InvalidField("url", "must be an http or https address")
+    try:
+        data = protocol.encode(dict(payload))
+    except (TypeError, ValueError) as exc:
+        raise InvalidField("payload", f"cannot be written as JSON: {exc}") from exc
+    return data

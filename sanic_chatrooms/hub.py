@@ -1,0 +1,521 @@
+"""This process's room -> sessions, each room in order and without a hole.
+
+The hub keeps one position (epoch, seq) per room it holds. Envelopes come in through `deliver`, from the journal at once
+and from the broker in any order, twice, or never; what goes out to a session is seq by seq. A number that is missing is
+waited for briefly and then read from the store. What cannot be proven to be whole is said: `reset`.
+
+The functions `deliver`, `_emit` and `flush` carry every message to every connection; what makes them long is said there.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from . import protocol
+from .brokers.base import Broker
+from .errors import RoomNotFound, Unavailable
+from .models import Envelope, Event, Head
+from .stores.base import Store
+
+__all__ = ["HeldRoom", "Hub", "Receiver", "Watcher"]
+
+logger = logging.getLogger("sanic_chatrooms.hub")
+
+GAP_WAIT = 0.05
+"""Seconds to wait for a number that is missing before reading it from the store: most come by themselves."""
+EARLY_LIMIT = 10_000
+"""Envelopes kept beyond a hole, per room; the store has them all, so the rest may be dropped."""
+REPAIR_PAGE = 200
+RETRY = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between attempts to read a store that is away; the last one repeats."""
+
+
+class Receiver(Protocol):
+    """What the hub needs of a session."""
+
+    def push(self, frames: bytes, replies: int = 0) -> None:
+        """Take room events, whole frames; may decide that the connection is too slow.
+
+        The first `replies` bytes are for this connection alone and do not count towards that.
+        """
+
+    def reply(self, frames: bytes) -> None:
+        """Take what is for this connection alone."""
+
+    def evicted(self, room: str) -> None:
+        """The hub has taken this session out of the room."""
+
+
+class Watcher(Protocol):
+    """Hears a reserved room inside this process."""
+
+    def heard(self, envelope: Envelope) -> None:
+        """The room's next event, in order; or a live one."""
+
+    def lost(self, room: str) -> None:
+        """Events of this room are gone for good."""
+
+
+class HeldRoom:
+    """A room as this process holds it."""
+
+    __slots__ = (
+        "early", "epoch", "id", "known", "lock", "pending", "repairing", "seq", "sessions", "timer", "up", "waiting", "watcher",
+    )  # fmt: skip
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.epoch = ""
+        self.seq = 0
+        self.known = 0
+        """The highest number that is known to exist."""
+        self.up = False
+        """Subscribed, and the position is known."""
+        self.sessions: dict[Receiver, Callable[..., None]] = {}
+        self.waiting: dict[Receiver, list[bytes]] = {}
+        """Sessions that are entering, with the frames that came since their position was taken."""
+        self.pending: list[bytes] = []
+        self.early: dict[int, Envelope] = {}
+        self.watcher: Watcher | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.repairing: asyncio.Task[None] | None = None
+        self.lock = asyncio.Lock()
+
+    @property
+    def unused(self) -> bool:
+        """Nobody here needs it."""
+        return not self.sessions and not self.waiting and self.watcher is None
+
+
+class Hub:
+    """See the module's docstring. All methods belong to one event loop; those without `async` never wait."""
+
+    def __init__(
+        self, store: Store, broker: Broker, *, released: Callable[[str], None] | None = None
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._released = released or (lambda room: None)
+        self._rooms: dict[str, HeldRoom] = {}
+        self._dirty: list[HeldRoom] = []
+        self._replies: dict[Receiver, list[bytes]] = {}
+        self._scheduled = False
+        self._heard: dict[str, Callable[[Envelope], None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.repairs = 0
+        self.resets = 0
+
+    def start(self) -> None:
+        """Bind to the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    async def stop(self) -> None:
+        """Send what is pending, end repairs."""
+        self.flush()
+        for room in self._rooms.values():
+            if room.timer is not None:
+                room.timer.cancel()
+        tasks = [r.repairing for r in self._rooms.values() if r.repairing is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._rooms.clear()
+
+    def interpret(self, type: str, heard: Callable[[Envelope], None]) -> None:
+        """Live envelopes of this type are not passed to sessions but to `heard` (typing, presence: merged per worker)."""
+        self._heard[type] = heard
+
+    # ---- envelopes in ----
+
+    def deliver(self, envelope: Envelope) -> None:
+        """Take an envelope, from whom- and wherever; in order at once, else when its turn comes."""
+        room = self._rooms.get(envelope.room)
+        if room is None:
+            return
+        seq = envelope.seq
+        if seq == 0:
+            self._deliver_live(room, envelope)
+        elif not room.up:
+            room.early[seq] = envelope
+        elif envelope.epoch != room.epoch:
+            self._repair(room)  # which epoch holds? the store knows
+        elif seq == room.seq + 1:
+            room.seq = seq
+            self._emit(room, envelope)
+            if room.early:
+                self._catch_up(room)
+        elif seq > room.seq:
+            if len(room.early) < EARLY_LIMIT:
+                room.early[seq] = envelope
+            self._expect(room, seq)
+
+    def _deliver_live(self, room: HeldRoom, envelope: Envelope) -> None:
+        heard = self._heard.get(envelope.type)
+        if heard is not None:
+            heard(envelope)
+        else:
+            self._emit(room, envelope)
+
+    def _emit(self, room: HeldRoom, envelope: Envelope) -> None:
+        if room.watcher is not None:
+            room.watcher.heard(envelope)
+            return
+        self.emit(room, protocol.frame(envelope.data))
+
+    def emit(self, room: HeldRoom, frame: bytes) -> None:
+        """Append a frame to what the room's sessions get with the next flush."""
+        if not room.pending:
+            self._dirty.append(room)
+            self._schedule()
+        room.pending.append(frame)
+        for buffer in room.waiting.values():
+            buffer.append(frame)
+
+    def _catch_up(self, room: HeldRoom) -> None:
+        early = room.early
+        while (envelope := early.pop(room.seq + 1, None)) is not None:
+            if envelope.epoch != room.epoch:
+                self._repair(room)
+                return
+            room.seq += 1
+            self._emit(room, envelope)
+        for seq in [s for s in early if s <= room.seq]:
+            del early[seq]
+        if early:
+            self._expect(room, max(early))
+
+    # ---- frames out ----
+
+    def reply(self, receiver: Receiver, frame: bytes) -> None:
+        """Frames for one connection, in the same write as its room events of this turn, and before them."""
+        replies = self._replies.get(receiver)
+        if replies is None:
+            self._replies[receiver] = [frame]
+            self._schedule()
+        else:
+            replies.append(frame)
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._loop is not None:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write everything that gathered in this turn: one join per room, one write per connection.
+
+        One dirty room is the common case and needs no gathering per session.
+        """
+        self._scheduled = False
+        replies, self._replies = self._replies, {}
+        dirty, self._dirty = self._dirty, []
+        if len(dirty) == 1:
+            room = dirty[0]
+            blob = b"".join(room.pending)
+            room.pending.clear()
+            if replies:
+                for receiver, push in room.sessions.items():
+                    own = replies.pop(receiver, None)
+                    if own is None:
+                        push(blob)
+                    else:
+                        first = b"".join(own)
+                        push(first + blob, len(first))
+            else:
+                for push in room.sessions.values():
+                    push(blob)
+        elif dirty:
+            self._push_gathered(dirty, replies)
+        for receiver, own in replies.items():
+            receiver.reply(b"".join(own))
+
+    def _push_gathered(self, dirty: list[HeldRoom], replies: dict[Receiver, list[bytes]]) -> None:
+        gathered: dict[Receiver, list[bytes]] = {}
+        for room in dirty:
+            blob = b"".join(room.pending)
+            room.pending.clear()
+            for receiver in room.sessions:
+                parts = gathered.get(receiver)
+                if parts is None:
+                    gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
+                else:
+                    parts.append(blob)
+        for receiver, parts in gathered.items():
+            receiver.push(b"".join(parts), len(parts[0]))
+
+    # ---- entering and leaving ----
+
+    async def enter(self, receiver: Receiver, id: str) -> HeldRoom:
+        """Hold the room and take this session's position: `room.seq` on return.
+
+        What comes from now on waits for this session until `admit`; it has to read what was before by itself.
+        Everything that was acknowledged before this call is below the position. Raises `RoomNotFound`, `Unavailable`.
+        """
+        room = self._rooms.get(id)
+        if room is None:
+            room = self._rooms[id] = HeldRoom(id)
+        room.waiting[receiver] = []
+        try:
+            await self._bring_up(room)
+        except BaseException:
+            room.waiting.pop(receiver, None)
+            raise
+        if receiver not in room.waiting:
+            raise RoomNotFound
+        # Whoever waits longer has the events since; this one begins here.
+        room.sessions.pop(receiver, None)
+        room.waiting[receiver] = []
+        return room
+
+    def admit(self, receiver: Receiver, room: HeldRoom, opening: bytes) -> bool:
+        """Send `opening` (the ack, with the past up to the position), then what waited, then share the room's flush.
+
+        False if the session was taken out meanwhile (reset, exit, closed): nothing is sent then.
+        """
+        waited = room.waiting.pop(receiver, None)
+        if waited is None:
+            return False
+        if room.pending:
+            # What is pending is in `waited` too: flush it to the others before this session shares the flush.
+            self.flush()
+        self.reply(receiver, b"".join((opening, *waited)))
+        room.sessions[receiver] = receiver.push
+        return True
+
+    def exit(self, receiver: Receiver, id: str) -> None:
+        """This session gets nothing more of the room."""
+        room = self._rooms.get(id)
+        if room is not None:
+            room.sessions.pop(receiver, None)
+            room.waiting.pop(receiver, None)
+
+    def last_replies(self, receiver: Receiver) -> None:
+        """Write what this connection is still to be answered, now: it is about to be closed."""
+        own = self._replies.pop(receiver, None)
+        if own is not None:
+            receiver.reply(b"".join(own))
+
+    async def watch(self, id: str, watcher: Watcher) -> Head:
+        """Hold a reserved room and hear it in this process, from the head that is returned on."""
+        room = self._rooms.get(id)
+        if room is None:
+            room = self._rooms[id] = HeldRoom(id)
+        first = room.watcher is None
+        room.watcher = watcher
+        try:
+            await self._bring_up(room)
+        except BaseException:
+            if first:
+                room.watcher = None
+            raise
+        return Head(room.epoch, room.seq)
+
+    def unwatch(self, id: str) -> None:
+        """Stop hearing a reserved room."""
+        room = self._rooms.get(id)
+        if room is not None:
+            room.watcher = None
+
+    def room(self, id: str) -> HeldRoom | None:
+        """The room as this process holds it."""
+        return self._rooms.get(id)
+
+    async def _bring_up(self, room: HeldRoom) -> None:
+        # The lock orders subscribing against `release`; state changes only after the awaits succeeded.
+        async with room.lock:
+            if not room.up:
+                await self._broker.subscribe(room.id)
+                head = await self._head(room.id)
+                if self._rooms.get(room.id) is not room:
+                    raise Unavailable
+                self._stand_at(room, head)
+            else:
+                head = await self._head(room.id)
+                if head.epoch != room.epoch:
+                    self.reset(room, head, "another past")
+                    raise Unavailable("the room has just been renewed; join again")
+                if head.seq > room.seq:
+                    room.known = max(room.known, head.seq)
+                    await self._read_hole(room)
+
+    async def _head(self, id: str) -> Head:
+        head = (await self._store.heads((id,))).get(id)
+        if head is None:
+            raise RoomNotFound
+        return head
+
+    def _stand_at(self, room: HeldRoom, head: Head) -> None:
+        room.epoch, room.seq, room.up = head.epoch, head.seq, True
+        room.known = max(room.known, head.seq)
+        room.early = {s: e for s, e in room.early.items() if s > head.seq and e.epoch == head.epoch}
+        if room.early:
+            self._catch_up(room)
+
+    async def release(self) -> None:
+        """Let go of the rooms that nobody here needs any more. Called by the sweep: a room that is left and joined
+        again within a second costs no round trip."""
+        for room in [r for r in self._rooms.values() if r.unused and not r.lock.locked()]:
+            async with room.lock:
+                if room.unused and self._rooms.get(room.id) is room:
+                    await self._broker.unsubscribe(room.id)
+                    if room.unused:
+                        self._drop(room)
+                    else:
+                        room.up = False
+                        await self._broker.subscribe(room.id)
+                        self._stand_at(room, await self._head(room.id))
+
+    def _drop(self, room: HeldRoom) -> None:
+        if room.timer is not None:
+            room.timer.cancel()
+        self._rooms.pop(room.id, None)
+        self._released(room.id)
+
+    # ---- holes ----
+
+    def _expect(self, room: HeldRoom, seq: int) -> None:
+        """Number `seq` exists. If it is not here in a moment, read what is missing."""
+        room.known = max(room.known, seq)
+        if room.timer is None and room.repairing is None and self._loop is not None:
+            room.timer = self._loop.call_later(GAP_WAIT, self._look, room)
+
+    def _look(self, room: HeldRoom) -> None:
+        room.timer = None
+        if room.seq < room.known and self._rooms.get(room.id) is room:
+            self._repair(room)
+
+    def _repair(self, room: HeldRoom) -> None:
+        if room.repairing is None:
+            room.repairing = asyncio.ensure_future(self._repair_until_done(room))
+
+    async def _repair_until_done(self, room: HeldRoom) -> None:
+        # A store that cannot be reached is no hole: the room stands still until it can.
+        attempt = 0
+        try:
+            while self._rooms.get(room.id) is room:
+                try:
+                    await self._read_hole(room)
+                    return
+                except Unavailable:
+                    await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)] * random.uniform(0.8, 1.2))
+                    attempt += 1
+        except RoomNotFound:
+            self._gone(room)
+        except Exception:
+            logger.exception("room %s cannot be repaired; its sessions are told to join again", room.id)
+            self.reset(room, Head(room.epoch, room.seq), "repair failed")
+        finally:
+            room.repairing = None
+            if room.seq < room.known and self._rooms.get(room.id) is room and room.up:
+                self._expect(room, room.known)
+
+    async def _read_hole(self, room: HeldRoom) -> None:
+        while True:
+            page = await self._store.history(room.id, after=room.seq, limit=REPAIR_PAGE)
+            if page.epoch != room.epoch:
+                self.reset(room, Head(page.epoch, page.seq), "another past")
+                return
+            if page.floor > room.seq:
+                self.reset(room, Head(page.epoch, page.seq), "history is gone")
+                return
+            self.repairs += 1
+            for event in page.events:
+                if event.seq == room.seq + 1:
+                    room.seq += 1
+                    self._emit(room, _envelope(room, event))
+            if not page.more:
+                break
+        # A number above the head was announced but is not stored: the bell was wrong, or the store was restored,
+        # which the position check finds out.
+        room.known = max(room.seq, page.seq)
+        room.early = {s: e for s, e in room.early.items() if room.seq < s <= page.seq}
+        if room.early:
+            self._catch_up(room)
+
+    # ---- positions ----
+
+    async def check(self) -> None:
+        """Compare the position of every held room with the store; repair, reset, or renew. Raises `Unavailable`."""
+        before = {r.id: Head(r.epoch, r.seq) for r in self._rooms.values() if r.up}
+        if not before:
+            return
+        heads = await self._store.heads(before.keys())
+        for id, mine in before.items():
+            room = self._rooms.get(id)
+            if room is None or not room.up or room.epoch != mine.epoch:
+                continue
+            head = heads.get(id)
+            if head is None:
+                await self._check_gone(room)
+            elif head.epoch != room.epoch:
+                self.reset(room, head, "another past")
+            elif head.seq > room.seq:
+                self._expect(room, head.seq)
+            elif head.seq < mine.seq:
+                await self._check_restored(room, mine)
+
+    async def _check_gone(self, room: HeldRoom) -> None:
+        if not await self._store.heads((room.id,)):
+            self._gone(room)
+
+    async def _check_restored(self, room: HeldRoom, mine: Head) -> None:
+        """The store knows less than it did: it was restored. Nobody may recover into a different past."""
+        head = (await self._store.heads((room.id,))).get(room.id)
+        if head is None or head.epoch != mine.epoch or head.seq >= mine.seq:
+            return
+        logger.warning(
+            "room %s: the store stands at %d, was at %d; it gets a new epoch", room.id, head.seq, mine.seq
+        )
+        self.reset(room, await self._store.renew_epoch(room.id, mine.epoch), "the store was restored")
+
+    def reset(self, room: HeldRoom, head: Head, reason: str) -> None:
+        """Tell every session in the room that there may be a gap, take them out, and stand at `head`."""
+        self.resets += 1
+        receivers = [*room.sessions, *room.waiting]
+        spread = min(10.0, len(receivers) / 500)
+        for receiver in receivers:
+            after = round(random.uniform(0, spread), 3)
+            payload = {
+                "room": room.id,
+                "epoch": head.epoch,
+                "seq": head.seq,
+                "reason": reason,
+                "rejoinIn": after,
+            }
+            self.evict(receiver, room, protocol.live("reset", payload, room=room.id))
+        room.early.clear()
+        room.epoch, room.seq, room.known = head.epoch, head.seq, head.seq
+        if room.watcher is not None:
+            room.watcher.lost(room.id)
+
+    def evict(self, receiver: Receiver, room: HeldRoom, last_words: bytes) -> None:
+        """Take one session out of the room; `last_words` (JSON text) is the last it hears of it."""
+        if room.pending:
+            self.flush()
+        room.sessions.pop(receiver, None)
+        room.waiting.pop(receiver, None)
+        self.reply(receiver, protocol.frame(last_words))
+        receiver.evicted(room.id)
+
+    def gone(self, id: str) -> None:
+        """The room was deleted."""
+        room = self._rooms.get(id)
+        if room is not None:
+            self._gone(room)
+
+    def _gone(self, room: HeldRoom) -> None:
+        for receiver in [*room.sessions, *room.waiting]:
+            payload = {"room": room.id, "reason": "deleted"}
+            self.evict(receiver, room, protocol.live("room.removed", payload, room=room.id))
+        if room.watcher is not None:
+            room.watcher.lost(room.id)
+        room.up = False
+
+    def rooms(self) -> Iterable[HeldRoom]:
+        """All rooms that this process holds."""
+        return self._rooms.values()
+
+
+def _envelope(room: HeldRoom, event: Event) -> Envelope:
+    return Envelope(room.id, room.epoch, event.seq or 0, event.type, protocol.encode_event(event))

@@ -1,0 +1,213 @@
+"""Who a connection is: by its handshake, by `auth`, as a guest; refreshed, renamed, and greeted with `welcome`."""
+
+import logging
+import time
+from typing import Any
+
+import msgspec
+
+from . import protocol
+from .auth.base import Authenticator
+from .auth.guests import Guests
+from .endpoint import Endpoint
+from .errors import ChatError, Forbidden, TokenExpired, Unauthenticated
+from .heartbeat import Heartbeat
+from .listeners import Listeners
+from .models import Credentials, Handshake, Sender, User
+from .occupancy import ANYWHERE, Occupancy
+from .protocol import CloseCode
+from .session import Session, State
+from .sessions import Sessions, TooManyConnections
+
+__all__ = ["AuthRequest", "Identity"]
+
+logger = logging.getLogger("sanic_chatrooms.identity")
+
+FEATURES = ["direct", "history", "presence", "recovery", "typing"]
+"""What this server can do, as `welcome` says it."""
+LONGEST_HEARTBEAT = 4
+"""A client may ask for an interval up to this many times the configured one."""
+
+
+class AuthRequest(msgspec.Struct):
+    """The payload of `auth`. `heartbeat`: seconds between signs of life that the client would like."""
+
+    token: str | None = None
+    name: str | None = None
+    heartbeat: float | None = None
+
+
+class Identity:
+    """The verbs for who somebody is."""
+
+    def __init__(
+        self,
+        *,
+        guests: Guests,
+        sessions: Sessions,
+        heartbeat: Heartbeat,
+        occupancy: Occupancy,
+        listeners: Listeners,
+    ) -> None:
+        self._guests = guests
+        self._sessions = sessions
+        self._heartbeat = heartbeat
+        self._occupancy = occupancy
+        self._listeners = listeners
+
+    # ---- who is it? ----
+
+    async def of_handshake(self, endpoint: Endpoint, handshake: Handshake) -> User | None:
+        """Who the request proves to be; None: they have to say it with `auth`.
+
+        Raises `Unauthenticated`, and what a `connect` listener refuses with.
+        """
+        credentials = handshake.credentials
+        if credentials.token is None and endpoint.guests is None:
+            user = await self._by_request(endpoint, handshake)
+        else:
+            user = await self._who(endpoint, credentials, handshake)
+        if user is not None:
+            await self._listeners.ask("connect", user=user)
+        return user
+
+    async def _by_request(self, endpoint: Endpoint, handshake: Handshake) -> User | None:
+        # An authenticator of the host's may know the user by a cookie or a header of its own.
+        if endpoint.authenticator is None:
+            return None
+        try:
+            return await _ask(endpoint.authenticator, handshake.credentials, handshake)
+        except Unauthenticated:
+            return None
+
+    async def _who(self, endpoint: Endpoint, credentials: Credentials, handshake: Handshake) -> User:
+        token = credentials.token
+        if endpoint.guests is not None and (token is None or Guests.is_guest_token(token)):
+            return await _ask(endpoint.guests, credentials, handshake)
+        if endpoint.authenticator is None:
+            raise Unauthenticated("tokens are not accepted here")
+        return await _ask(endpoint.authenticator, credentials, handshake)
+
+    # ---- from nobody to somebody ----
+
+    async def establish(self, session: Session, user: User) -> None:
+        """The session is this user from now on. Raises `Unavailable`, `TooManyConnections`."""
+        session.user = user
+        await self._sessions.identified(session)
+        session.authenticated = True
+        session.state = State.ACTIVE
+        self._expect_end(session)
+        await self._occupancy.entered(ANYWHERE, Sender(user.id, user.name))
+
+    def greet(self, session: Session) -> None:
+        """Send `welcome`, once per identity; from here on pushes reach the connection."""
+        session.greeted = True
+        user, settings = session.user, session.settings
+        welcome: dict[str, Any] = {
+            "sessionId": session.id,
+            "user": _shown(user),
+            "protocol": protocol.PROTOCOL,
+            "heartbeat": _heartbeat(session),
+            "limits": {
+                "maxFrame": settings.max_frame,
+                "maxText": settings.max_text,
+                "maxRooms": settings.max_rooms_per_connection,
+                "historyPage": settings.history_page,
+            },
+            "features": FEATURES,
+        }
+        if user.guest:
+            welcome["guestToken"] = self._guests.token(user)
+        elif user.expires_at is not None:
+            welcome["expiresAt"] = user.expires_at
+        session.send("welcome", welcome)
+        self._listeners.fire("connected", user=user, session=session)
+
+    # ---- the command ----
+
+    async def auth(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> dict[str, Any]:
+        """Authenticate, refresh, name a guest, ask for another interval; -> the ack's payload."""
+        if not session.authenticated:
+            await self._first(session, endpoint, request)
+        elif request.token is not None:
+            await self._again(session, endpoint, request)
+        elif request.name is not None and session.user.guest:
+            session.user = self._guests.rename(session.user, request.name)
+        if request.heartbeat is not None:
+            _set_heartbeat(session, request.heartbeat)
+        answer: dict[str, Any] = {"user": _shown(session.user), "heartbeat": _heartbeat(session)}
+        if session.user.expires_at is not None:
+            answer["expiresAt"] = session.user.expires_at
+        return answer
+
+    async def _first(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
+        credentials = Credentials(request.token, request.name)
+        try:
+            user = await self._who(endpoint, credentials, session.handshake)
+            await self._listeners.ask("connect", user=user)
+            await self.establish(session, user)
+        except ChatError as problem:
+            session.refused = _close_code(problem, request.token)
+            raise
+
+    async def _again(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
+        user = await self._who(endpoint, Credentials(request.token, request.name), session.handshake)
+        if user.id == session.user.id:
+            session.user = user
+            self._expect_end(session)
+            return
+        if not session.anonymous:
+            raise Forbidden("this token is another user's; open another connection for them")
+        # A guest who showed nothing and did nothing yet says who they are after all.
+        old = session.user
+        await self._listeners.ask("connect", user=user)
+        self._sessions.renamed(session, old.id)
+        self._occupancy.exited(ANYWHERE, old.id, at_once=True)
+        await self.establish(session, user)
+        session.anonymous = False
+        session.greeted = False
+
+    def _expect_end(self, session: Session) -> None:
+        session.warned = False
+        if session.user.expires_at is not None:
+            session.lifetime = session.user.expires_at - time.time()
+        self._heartbeat.reconsider(session)
+
+
+async def _ask(authenticator: Authenticator, credentials: Credentials, handshake: Handshake) -> User:
+    try:
+        user = await authenticator.authenticate(credentials, handshake)
+    except ChatError:
+        raise
+    except Exception as exc:
+        logger.exception("the authenticator failed; refused")
+        raise Unauthenticated("your identity could not be checked") from exc
+    if not isinstance(user, User) or not user.id:
+        logger.error("the authenticator returned %r instead of a User; refused", type(user).__name__)
+        raise Unauthenticated("your identity could not be checked")
+    return user
+
+
+def _close_code(problem: ChatError, token: str | None) -> CloseCode | None:
+    if isinstance(problem, TokenExpired):
+        return CloseCode.TOKEN_EXPIRED
+    if isinstance(problem, TooManyConnections):
+        return CloseCode.CONNECTION_LIMIT
+    if isinstance(problem, Unauthenticated):
+        return CloseCode.INVALID_TOKEN if token is not None else None
+    return CloseCode.DISCONNECTED if isinstance(problem, Forbidden) else None
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {"id": user.id, "name": user.name, "scopes": list(user.scopes)}
+
+
+def _heartbeat(session: Session) -> dict[str, float]:
+    return {"interval": session.interval, "timeout": session.timeout}
+
+
+def _set_heartbeat(session: Session, wanted: float) -> None:
+    settings = session.settings
+    factor = min(max(wanted / settings.heartbeat_interval, 1.0), LONGEST_HEARTBEAT)
+    session.interval = settings.heartbeat_interval * factor
+    session.timeout = settings.heartbeat_timeout * factor

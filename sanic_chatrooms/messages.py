@@ -1,0 +1,217 @@
+"""What is said: to a room, to one user, and what was said before.
+
+`say` is the hot path: every message of every client. It waits for nothing; the journal answers when the batch is stored.
+"""
+
+import hashlib
+
+import msgspec
+
+from . import pages, protocol
+from .access import Access, Actor, permit
+from .errors import ChatError, InvalidCursor, InvalidField, NotAMember, TooLarge
+from .hub import Hub
+from .journal import Journal
+from .models import DIRECT, Appended, Draft, Member, Room, Sender, User, direct_room
+from .orders import Enter, Orders
+from .pages import Messages
+from .protocol import Command
+from .session import Session
+from .stores.base import Store
+from .typists import Typists
+
+__all__ = ["HISTORY_LIMIT", "Said", "Speech", "check_body", "draft"]
+
+HISTORY_LIMIT = 200
+"""Events in one page, at most."""
+MAX_SEQ = 2**53 - 1
+
+
+class Said(msgspec.Struct, omit_defaults=False):
+    """The ack of `message`."""
+
+    msg_id: str = msgspec.field(name="msgId")
+    seq: int
+    timestamp: float
+    duplicate: bool
+
+
+class SaidDirectly(Said, kw_only=True):
+    """The ack of `direct`."""
+
+    room: str
+
+
+def draft(
+    room: str,
+    type: str,
+    payload: bytes,
+    sender: Sender | None,
+    *,
+    key: tuple[str, str] | None = None,
+    **more: object,
+) -> Draft:
+    """A draft with an id, a time, and always a key: an append whose outcome is unknown is sent again by it."""
+    msg_id = protocol.new_id()
+    return Draft(
+        room=room,
+        type=type,
+        payload=payload,
+        msg_id=msg_id,
+        timestamp=protocol.now(),
+        sender=sender,
+        key=key or ("", msg_id),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def command_hash(command: Command) -> bytes:
+    """What a repetition of the same msgId is compared by: type and payload as received."""
+    return hashlib.blake2b(command.payload, digest_size=16, person=command.type.encode()[:16]).digest()
+
+
+class _Body(msgspec.Struct):
+    text: str
+    parent: str | None = None
+    mentions: list[str] | None = None
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+def check_body(payload: bytes, max_text: int, *, field: str = "payload") -> None:
+    """A message's body: {"text": …, "parent"?: …, "mentions"?: […], …}. Raises `InvalidField`, `TooLarge` (characters)."""
+    text = protocol.decode_payload(payload, _body).text
+    if len(text) > max_text:
+        raise TooLarge(f"{field}.text has too many characters", limit=max_text, size=len(text))
+
+
+class Speech:
+    """The verbs for messages."""
+
+    def __init__(
+        self, store: Store, journal: Journal, hub: Hub, access: Access, orders: Orders, typists: Typists
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._hub = hub
+        self._access = access
+        self._orders = orders
+        self._typists = typists
+
+    # ---- to a room ----
+
+    def say(self, session: Session, command: Command) -> None:
+        """Check, draft, submit; the answer follows when the batch is stored. The policy must be a plain function."""
+        try:
+            item = self._draft(session, command)
+            seat = session.seats[item.room]
+            session.policy.require(session.user, "message", seat.room, seat.member)
+        except Exception as problem:
+            session.fail(command, problem)
+            return
+        session.begun()
+
+        def done(result: Appended | ChatError) -> None:
+            session.ended()
+            if isinstance(result, ChatError):
+                session.fail(command, result)
+            else:
+                said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
+                session.answer(protocol.ack(command.msg_id, said, result.timestamp))
+
+        self._journal.submit(item, done, session)
+
+    async def say_and_wait(self, session: Session, command: Command) -> Said:
+        """The same for whoever has middleware or a policy around it."""
+        item = self._draft(session, command)
+        seat = session.seats[item.room]
+        await permit(session, "message", seat.room, seat.member)
+        result = await self._journal.append(item, session)
+        return Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
+
+    def _draft(self, session: Session, command: Command) -> Draft:
+        room = command.room
+        if room is None:
+            raise InvalidField("room", "is missing")
+        if room not in session.seats:
+            raise NotAMember
+        payload = command.payload
+        check_body(payload, session.settings.max_text)
+        user = session.user
+        sender = Sender(user.id, user.name)
+        self._typists.stopped(room, sender)
+        key = (user.id, command.msg_id) if command.msg_id is not None else None
+        return draft(room, "message", payload, sender, key=key, hash=command_hash(command))
+
+    # ---- to one user ----
+
+    async def say_directly(self, session: Session, command: Command, to: str, body: bytes) -> SaidDirectly:
+        """Make the two users' room where needed, put their connections into it, and say it there."""
+        check_body(body, session.settings.max_text, field="body")
+        room = await self.open_direct(session, session.user, to)
+        user = session.user
+        key = (user.id, command.msg_id) if command.msg_id is not None else None
+        item = draft(
+            room.id, "message", body, Sender(user.id, user.name), key=key, hash=command_hash(command)
+        )
+        result = await self._journal.append(item, session)
+        return SaidDirectly(result.msg_id, result.seq, result.timestamp, result.duplicate, room=room.id)
+
+    async def open_direct(self, actor: Actor | None, user: User, to: str) -> Room:
+        """The direct room of the two, made where needed, with every connection of both in it. Each step can be repeated."""
+        if to == user.id:
+            raise InvalidField("to", "is yourself")
+        id = direct_room(user.id, to)
+        room = await self._store.room(id)
+        if actor is not None:
+            await permit(actor, "direct", room, await self._store.member(id, user.id))
+        if room is None:
+            made = Room(id, "", 0, visibility=DIRECT, created_at=protocol.now(), created_by=user.id)
+            room, _ = await self._store.create_room(
+                made, owner=Member(user.id, user.name, "member", protocol.now())
+            )
+        partner = await self._ensure_members(id, user, to)
+        head = (await self._store.heads((id,)))[id]
+        me = Sender(user.id, user.name)
+        await self._orders.give(to, Enter(id, head.epoch, head.seq, me))
+        await self._orders.give(user.id, Enter(id, head.epoch, head.seq, partner))
+        return room
+
+    async def _ensure_members(self, room: str, user: User, to: str) -> Sender:
+        mine = await self._store.member(room, user.id)
+        if mine is None or mine.name != user.name:
+            await self._store.set_member(room, Member(user.id, user.name, "member", protocol.now()))
+        theirs = await self._store.member(room, to)
+        if theirs is None:
+            theirs = Member(to, to, "member", protocol.now())
+            await self._store.set_member(room, theirs)
+        return Sender(theirs.user_id, theirs.name)
+
+    # ---- the past ----
+
+    async def history(
+        self,
+        actor: Actor | None,
+        room_id: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 50,
+    ) -> Messages:
+        """A page of the timeline; without a position the newest. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
+        if before is not None and after is not None:
+            raise InvalidField("before", "give before or after, not both")
+        for position in (before, after):
+            if position is not None and not 0 <= position <= MAX_SEQ:
+                raise InvalidCursor
+        if limit < 1:
+            raise InvalidField("limit", "must be at least 1")
+        await self._access.look(actor, "history", room_id)
+        limit = min(limit, HISTORY_LIMIT)
+        if after is not None:
+            page = await self._store.history(room_id, after=after, limit=limit, timeline=True)
+        else:
+            at = MAX_SEQ if before is None else before
+            page = await self._store.history(room_id, before=at, limit=limit, timeline=True)
+        return pages.cut(page, newest=after is None)

@@ -1,0 +1,227 @@
+"""The values that the rest passes around. All frozen: a value may be shared and kept.
+
+Times are Unix seconds as floats with three decimals, durations seconds, ids strings.
+
+Values that exist once per message have `gc=False`: they can hold no cycles, and a store that remembers a million of
+them is then nothing that the collector walks through.
+"""
+
+import enum
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "DIRECT",
+    "PRIVATE",
+    "PUBLIC",
+    "RESERVED",
+    "Appended",
+    "Credentials",
+    "Draft",
+    "Envelope",
+    "Event",
+    "Handshake",
+    "Head",
+    "Member",
+    "MemberRemoved",
+    "MemberSet",
+    "Page",
+    "Room",
+    "Scope",
+    "Sender",
+    "User",
+    "direct_room",
+    "user_room",
+]
+
+PUBLIC, PRIVATE, DIRECT = "public", "private", "direct"
+RESERVED = "reserved"
+"""The visibility of rooms that carry orders between workers; nobody joins or lists them."""
+
+EVERYONE = "~all"
+"""The reserved room that every worker holds."""
+
+
+class Scope(enum.Enum):
+    """How far a backend reaches: what one process writes, who else sees?"""
+
+    PROCESS = "process"
+    HOST = "host"
+    CLUSTER = "cluster"
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who somebody is. `guest` users are present in rooms, not members."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...] = ()
+    guest: bool = False
+    expires_at: float | None = None
+    """When the proof of identity ends (Unix seconds), or None."""
+    claims: Mapping[str, Any] = {}
+
+
+class Sender(msgspec.Struct, frozen=True, gc=False):
+    """Who caused an event, as everybody may see it."""
+
+    id: str
+    name: str
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What a client shows to be let in: a token (JWT, guest token …), or nothing. `name` is what a guest wants to be called."""
+
+    token: str | None = None
+    name: str | None = None
+
+
+class Handshake(msgspec.Struct, frozen=True):
+    """The upgrade request without its framework. `headers` has lower-case names; repeated headers are joined by ', '."""
+
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    cookies: Mapping[str, str]
+    remote_ip: str
+    secure: bool
+    credentials: Credentials = Credentials()
+
+
+class Room(msgspec.Struct, frozen=True):
+    """A room as the store knows it."""
+
+    id: str
+    epoch: str
+    seq: int
+    """The highest number given so far; 0: nothing stored yet."""
+    title: str = ""
+    visibility: str = PUBLIC
+    attributes: Mapping[str, Any] = {}
+    created_at: float = 0.0
+    created_by: str | None = None
+    auto: bool = False
+    """Made by its first join: forgotten when it is empty and nothing was stored in it."""
+    announce: bool = False
+    """Joining and leaving are events in this room. Always so where visibility is private."""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """The durable tie between a user and a room."""
+
+    user_id: str
+    name: str
+    role: str = "member"
+    joined_at: float = 0.0
+
+
+class MemberSet(msgspec.Struct, frozen=True):
+    """A change that goes with a draft: this user becomes a member, or changes role or name."""
+
+    member: Member
+
+
+class MemberRemoved(msgspec.Struct, frozen=True):
+    """A change that goes with a draft: this user is no member any more."""
+
+    user_id: str
+
+
+Change = MemberSet | MemberRemoved
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """An event that has no number yet.
+
+    `key` makes it idempotent: (user id, the client's msgId); `hash` tells whether a repetition is the same command.
+    `change` happens in the same transaction as the append, or not at all; on a repetition it does not happen again.
+    """
+
+    room: str
+    type: str
+    payload: bytes
+    """A JSON object, as the sender wrote it."""
+    msg_id: str
+    timestamp: float
+    sender: Sender | None = None
+    key: tuple[str, str] | None = None
+    hash: bytes = b""
+    change: Change | None = None
+
+
+class Appended(msgspec.Struct, frozen=True, gc=False):
+    """What became of a draft. On a repetition: what became of the first."""
+
+    msg_id: str
+    seq: int
+    timestamp: float
+    epoch: str
+    duplicate: bool = False
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
+    """What happened, as it stands in the store and travels on the wire (docs/reference/protocol.md, Envelope).
+
+    {"msgId": …, "timestamp": …, "type": "message", "payload": {…}, "room": …, "seq": 42, "sender": {…}, "clientMsgId": …}
+    """
+
+    msg_id: str
+    timestamp: float
+    type: str
+    payload: msgspec.Raw
+    room: str | None = None
+    seq: int | None = None
+    sender: Sender | None = None
+    client_msg_id: str | None = None
+    reply_to: str | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """What the broker carries: one event of one room, encoded once.
+
+    Durable events have a `seq` ≥ 1. `seq` 0 is live: passed on at most once, never repaired.
+    """
+
+    room: str
+    epoch: str
+    seq: int
+    type: str
+    data: bytes
+    """The event as JSON text, as it goes to every client (for types that only workers speak: their own JSON)."""
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """Where a room's numbering stands."""
+
+    epoch: str
+    seq: int
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A piece of a room's past, ascending. `more`: there is more in the direction that was asked for."""
+
+    events: list[Event]
+    more: bool
+    epoch: str
+    seq: int
+    """The room's head when the page was read."""
+    floor: int = 0
+    """Everything up to and including this number is gone (trimmed or expired)."""
+
+
+def _digest(*parts: str) -> str:
+    # Length-prefixed: ("a", "bc") and ("ab", "c") must not meet.
+    return hashlib.sha256("".join(f"{len(p)}:{p}" for p in parts).encode()).hexdigest()[:40]
+
+
+def direct_room(one: str, other: str) -> str:
+    """The id of the direct room of two users; the same for both orders. User ids may hold anything, room ids may not."""
+    return "~direct." + _digest(*sorted((one, other)))
+
+
+def user_room(user_id: str) -> str:
+    """The reserved room that carries orders for one user's connections."""
+    return "~user." + _digest(user_id)

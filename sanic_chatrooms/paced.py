@@ -1,0 +1,40 @@
+"""Tells a room about something at once, and again at most once an interval: for what only its latest state matters of."""
+
+import time
+from collections.abc import Callable
+
+__all__ = ["Paced"]
+
+
+class Paced:
+    """`note(room)` calls `emit(room)` now if it is long enough ago, else with the sweep that comes after the interval."""
+
+    def __init__(
+        self, interval: float, emit: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval = interval
+        self._emit = emit
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._due: set[str] = set()
+
+    def note(self, room: str) -> None:
+        """Something changed in this room."""
+        now = self._clock()
+        if now - self._last.get(room, float("-inf")) >= self._interval:
+            self._tell(room, now)
+        else:
+            self._due.add(room)
+
+    def sweep(self) -> None:
+        """Tell what is due, forget rooms that have been quiet."""
+        now = self._clock()
+        for room in [r for r in self._due if now - self._last[r] >= self._interval]:
+            self._tell(room, now)
+        for room in [r for r, at in self._last.items() if now - at >= self._interval and r not in self._due]:
+            del self._last[room]
+
+    def _tell(self, room: str, now: float) -> None:
+        self._last[room] = now
+        self._due.discard(room)
+        self._emit(room)

@@ -1,0 +1,39 @@
+"""What clients page through: events as they travel, cut to what fits into one answer."""
+
+import msgspec
+
+from . import protocol
+from .models import Page
+
+__all__ = ["PAGE_BYTES", "Messages", "cut"]
+
+PAGE_BYTES = 256 * 1024
+"""A page ends here, or at its limit, whichever is first; it holds at least one event."""
+
+
+class Messages(msgspec.Struct):
+    """The answer to `history`, and part of that to `join`."""
+
+    messages: list[msgspec.Raw]
+    more: bool
+    epoch: str
+    seq: int
+
+
+def cut(page: Page, *, newest: bool) -> Messages:
+    """A page of the store -> what travels. What does not fit is dropped at the far end: the oldest where `newest`."""
+    encoded = [msgspec.Raw(protocol.encode_event(event)) for event in page.events]
+    if newest:
+        encoded.reverse()
+    size = 0
+    kept = len(encoded)
+    for count, one in enumerate(encoded):
+        size += len(one)
+        if size > PAGE_BYTES and count:
+            kept = count
+            break
+    more = page.more or kept < len(encoded)
+    del encoded[kept:]
+    if newest:
+        encoded.reverse()
+    return Messages(encoded, more, page.epoch, page.seq)

@@ -1,0 +1,312 @@
+"""One connection of one user: its commands in the order they were sent, what it is told, and where it is.
+
+A command that can be carried out at once is (`message` without middleware, `ping`). One that has to wait is finished by
+one task per connection, and what comes after it queues; a connection with nothing to do owns no task. `message` and
+`direct` may be under way together, every other command waits for those before it.
+"""
+
+import asyncio
+import enum
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from . import protocol
+from .endpoint import Endpoint
+from .errors import BadFrame, ChatError, InternalError, Unauthenticated
+from .models import Handshake, Member, Room, User
+from .protocol import CloseCode, Command
+
+__all__ = ["Connection", "Dispatcher", "Seat", "Session", "State"]
+
+logger = logging.getLogger("sanic_chatrooms.session")
+
+QUEUE_LIMIT = 64
+"""Commands that may wait; above it the connection is not read until some are done."""
+
+
+class Connection(Protocol):
+    """What the edge offers: bytes out, and a tap for bytes in."""
+
+    def push(self, frames: bytes, replies: int = 0) -> None:
+        """Write room events; a connection that is too far behind closes itself with 4008."""
+
+    def reply(self, frames: bytes) -> None:
+        """Write what is for this connection alone; never closes it."""
+
+    def ping(self) -> None:
+        """Send a WebSocket ping."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame and take no more input; the edge sees to the rest."""
+
+    def pause(self) -> None:
+        """Stop reading."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def congested(self) -> bool:
+        """Whether so much waits to be written that no more commands should be carried out."""
+
+    async def drained(self) -> None:
+        """Return when it is not, or when the connection is gone."""
+
+
+class State(enum.Enum):
+    """Where a connection is in its life (protocol, Heartbeat)."""
+
+    CONNECTING = "connecting"
+    ACTIVE = "active"
+    IDLE = "idle"
+    CLOSED = "closed"
+
+
+class Seat:
+    """A session in a room: what its messages are judged by without asking the store each time."""
+
+    __slots__ = ("member", "room")
+
+    def __init__(self, room: Room, member: Member | None) -> None:
+        self.room = room
+        self.member = member
+
+
+class Dispatcher(Protocol):
+    """What carries commands out."""
+
+    def at_once(self, session: "Session", command: Command) -> bool:
+        """Carry it out now if that needs no waiting."""
+
+    def concurrent(self, command: Command) -> bool:
+        """Whether it may be under way together with the messages before it."""
+
+    async def carry_out(self, session: "Session", command: Command) -> None:
+        """Carry it out and answer."""
+
+    def closed(self, session: "Session") -> None:
+        """The connection is gone."""
+
+
+Work = Command | Callable[[], Awaitable[None]]
+
+
+class Session:
+    """See the module's docstring. `session.data` is the host's to use."""
+
+    __slots__ = (
+        "_queue", "_reading", "_settled", "_task", "anonymous", "authenticated", "bad_frames", "bound", "connection", "data",
+        "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
+        "plain_policy", "policy", "push", "refused", "reply_soon", "room", "seats", "settings", "state", "timeout", "under_way",
+        "user", "warned",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        connection: Connection,
+        dispatcher: Dispatcher,
+        reply_soon: Callable[["Session", bytes], None],
+        *,
+        endpoint: Endpoint,
+        handshake: Handshake,
+        room: str | None = None,
+    ) -> None:
+        self.id = protocol.new_id()
+        self.user = NOBODY
+        self.authenticated = False
+        self.anonymous = False
+        """A guest who showed nothing, and has done nothing yet: may still say who they are."""
+        self.connection = connection
+        self.push = connection.push
+        self.dispatcher = dispatcher
+        self.reply_soon = reply_soon
+        self.endpoint = endpoint
+        self.settings = endpoint.settings
+        self.policy = endpoint.policy
+        self.plain_policy = endpoint.plain_policy
+        self.bound = endpoint.read_only or endpoint.confined
+        self.handshake = handshake
+        self.room = room
+        """The room of the path: joined after authentication, and meant by commands that name none."""
+        self.refused: CloseCode | None = None
+        """With what the connection is closed after the answer that is under way."""
+        self.seats: dict[str, Seat] = {}
+        self.data: dict[str, Any] = {}
+        self.state = State.CONNECTING
+        self.greeted = False
+        self.bad_frames = 0
+        self.under_way = 0
+        self.opened_at = time.monotonic()
+        """When the connection was opened. These three are monotonic seconds."""
+        self.heard_at = self.opened_at
+        self.pinged_at = 0.0
+        self.lifetime = 0.0
+        """Seconds that the token was good for when it was shown."""
+        self.warned = False
+        self.interval = endpoint.settings.heartbeat_interval
+        self.timeout = endpoint.settings.heartbeat_timeout
+        self._queue: deque[Work] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._settled: asyncio.Future[None] | None = None
+        self._reading = True
+
+    def __repr__(self) -> str:
+        return f"<Session {self.id} of {self.user.id!r}, {self.state.value}>"
+
+    @property
+    def closed(self) -> bool:
+        """Nothing of this connection is carried out any more."""
+        return self.state is State.CLOSED
+
+    # ---- in ----
+
+    def receive(self, data: bytes) -> None:
+        """Take one text frame (UTF-8, checked)."""
+        if self.state is State.CLOSED:
+            return
+        try:
+            command = protocol.decode_command(data, self.settings.max_json_depth)
+        except ChatError as problem:
+            self._refuse(problem)
+            return
+        self.bad_frames = 0
+        if self.state is State.IDLE:
+            self.state = State.ACTIVE
+        if self.room is not None and command.room is None:
+            command.room = self.room
+        self.do(command)
+
+    def do(self, work: Work) -> None:
+        """Carry out a command, or a piece of work of the server's own, in its turn."""
+        if self._task is None and isinstance(work, Command) and self._start(work):
+            return
+        self._queue.append(work)
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work_off())
+        elif len(self._queue) >= QUEUE_LIMIT and self._reading:
+            self._reading = False
+            self.connection.pause()
+
+    def _start(self, command: Command) -> bool:
+        if self.connection.congested():
+            return False
+        if self.under_way and (self.under_way >= QUEUE_LIMIT or not self.dispatcher.concurrent(command)):
+            return False
+        return self.dispatcher.at_once(self, command)
+
+    def _refuse(self, problem: ChatError) -> None:
+        if not self.authenticated and not isinstance(problem, BadFrame):
+            problem, problem.reply_to = Unauthenticated(), problem.reply_to
+        self.answer(protocol.error(problem, problem.reply_to))
+        if isinstance(problem, BadFrame):
+            self.bad_frames += 1
+            if self.bad_frames >= self.settings.max_bad_frames:
+                self.close(CloseCode.BAD_FRAMES)
+
+    async def _work_off(self) -> None:
+        try:
+            while self._queue and not self.closed:
+                work = self._queue.popleft()
+                if self.connection.congested():
+                    await self.connection.drained()
+                if isinstance(work, Command):
+                    await self._take_turn(work)
+                else:
+                    await self._settle()
+                    await work()
+                self._read_on()
+        except Exception:
+            logger.exception("session %s of user %s failed", self.id, self.user.id)
+            self.close(CloseCode.SERVER_ERROR)
+        finally:
+            self._task = None
+
+    async def _take_turn(self, command: Command) -> None:
+        if not self.dispatcher.concurrent(command) or self.under_way >= QUEUE_LIMIT:
+            await self._settle()
+        if not self.closed and not self.dispatcher.at_once(self, command):
+            await self.dispatcher.carry_out(self, command)
+
+    def _read_on(self) -> None:
+        if not self._reading and len(self._queue) < QUEUE_LIMIT // 2:
+            self._reading = True
+            self.connection.resume()
+
+    async def _settle(self) -> None:
+        """Wait for the messages that are under way."""
+        while self.under_way and not self.closed:
+            self._settled = asyncio.get_running_loop().create_future()
+            await self._settled
+
+    def begun(self) -> None:
+        """A message is under way."""
+        self.under_way += 1
+
+    def ended(self) -> None:
+        """A message that was under way has its answer."""
+        self.under_way -= 1
+        if self._settled is not None and not self._settled.done() and not self.under_way:
+            self._settled.set_result(None)
+
+    # ---- out ----
+
+    def answer(self, frame: bytes) -> None:
+        """Send a frame to this connection alone, with this turn's write."""
+        if self.state is not State.CLOSED:
+            self.reply_soon(self, frame)
+
+    def send(self, type: str, payload: Any, *, room: str | None = None) -> None:
+        """Send a live event to this connection alone."""
+        self.answer(protocol.frame(protocol.live(type, payload, room=room)))
+
+    def reply(self, frames: bytes) -> None:
+        """For the hub: write replies."""
+        self.connection.reply(frames)
+
+    def evicted(self, room: str) -> None:
+        """For the hub: this session is no longer in the room."""
+        self.seats.pop(room, None)
+
+    def fail(self, command: Command, problem: BaseException) -> None:
+        """Answer a command that could not be carried out."""
+        if not isinstance(problem, ChatError):
+            logger.error(
+                "command %s of user %s failed (room %s)",
+                command.type[:64],
+                self.user.id,
+                command.room,
+                exc_info=problem,
+            )
+            problem = InternalError()
+        self.answer(protocol.error(problem, command.msg_id, command.room))
+
+    # ---- the end ----
+
+    def close(self, code: int, reason: str | None = None) -> None:
+        """Close the connection; from here on nothing it sent is carried out."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self.dispatcher.closed(self)
+        self._stop()
+        self.connection.close(code, reason or protocol.reason(code))
+
+    def disconnected(self) -> None:
+        """The edge says: the peer is gone."""
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            self.dispatcher.closed(self)
+            self._stop()
+
+    def _stop(self) -> None:
+        self._queue.clear()
+        if self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
+        # A command may close its own session (a bad token in auth does): that task ends by itself.
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+
+NOBODY = User("", "")

@@ -1,0 +1,158 @@
+"""This worker's connections, by session and by user; and what happens to all connections of one user.
+
+For each user with a connection here, this worker holds the user's reserved room and carries out the orders in it.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+
+from . import protocol
+from .errors import RateLimited, RoomNotFound
+from .hub import Hub
+from .models import EVERYONE, RESERVED, Envelope, Room, user_room
+from .orders import Close, Enter, Remove, decode_order, decode_push
+from .protocol import CloseCode
+from .session import Session
+from .stores.base import Store
+
+__all__ = ["Sessions", "TooManyConnections"]
+
+logger = logging.getLogger("sanic_chatrooms.sessions")
+
+EnterRoom = Callable[[Session, Enter], Awaitable[None]]
+
+
+class TooManyConnections(RateLimited):
+    """The user has as many connections as they may have."""
+
+
+class Sessions:
+    """Everybody who is connected to this worker."""
+
+    def __init__(self, hub: Hub, store: Store) -> None:
+        self._hub = hub
+        self._store = store
+        self._all: dict[str, Session] = {}
+        self._by_room: dict[str, dict[str, Session]] = {}
+        self._enter: EnterRoom | None = None
+
+    async def start(self, enter: EnterRoom) -> None:
+        """Hold the room of everybody. `enter` puts a session into a room when an order says so."""
+        self._enter = enter
+        await self._watch(EVERYONE)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._all.values()))
+
+    def of(self, user_id: str) -> list[Session]:
+        """The user's connections here."""
+        return list(self._by_room.get(user_room(user_id), {}).values())
+
+    # ---- coming and going ----
+
+    def connected(self, session: Session) -> None:
+        """A connection that need not have said yet who it is."""
+        self._all[session.id] = session
+
+    async def identified(self, session: Session) -> None:
+        """From now on the orders for its user reach this connection. Raises `Unavailable`, `TooManyConnections`."""
+        room = user_room(session.user.id)
+        mine = self._by_room.setdefault(room, {})
+        limit = session.settings.max_connections_per_user
+        if limit is not None and len(mine) >= limit:
+            raise TooManyConnections(60.0)
+        mine[session.id] = session
+        try:
+            await self._watch(room)
+        except BaseException:
+            self._drop(room, session)
+            raise
+        if session.closed:
+            self._drop(room, session)
+
+    def renamed(self, session: Session, old_id: str) -> None:
+        """The connection turned out to be another user's."""
+        self._drop(user_room(old_id), session)
+
+    def gone(self, session: Session) -> None:
+        """The connection is closed."""
+        self._all.pop(session.id, None)
+        if session.user.id:
+            self._drop(user_room(session.user.id), session)
+
+    def _drop(self, room: str, session: Session) -> None:
+        mine = self._by_room.get(room)
+        if mine is None:
+            return
+        mine.pop(session.id, None)
+        if not mine:
+            del self._by_room[room]
+            self._hub.unwatch(room)
+
+    async def _watch(self, room: str) -> None:
+        try:
+            await self._hub.watch(room, self)
+        except RoomNotFound:
+            await self._store.create_room(Room(room, "", 0, visibility=RESERVED, created_at=protocol.now()))
+            await self._hub.watch(room, self)
+
+    # ---- orders and pushes ----
+
+    def heard(self, envelope: Envelope) -> None:
+        """For the hub: the next order, or a push."""
+        here = self._all if envelope.room == EVERYONE else self._by_room.get(envelope.room, {})
+        try:
+            if envelope.seq == 0:
+                self._push(here, envelope.data)
+            else:
+                self._carry_out(list(here.values()), envelope)
+        except Exception:
+            logger.exception("an order could not be carried out")
+
+    def _push(self, here: dict[str, Session], data: bytes) -> None:
+        push = decode_push(data)
+        frame = protocol.frame(bytes(push.event))
+        for session in list(here.values()):
+            if session.greeted and push.session in (None, session.id):
+                session.answer(frame)
+
+    def _carry_out(self, here: list[Session], envelope: Envelope) -> None:
+        order = decode_order(envelope.data)
+        if isinstance(order, Close):
+            self._close(here, order)
+        elif isinstance(order, Remove):
+            self._remove(here, order)
+        else:
+            self._put(here, order)
+
+    def _close(self, here: list[Session], order: Close) -> None:
+        for session in here:
+            if order.session in (None, session.id):
+                session.close(order.code, order.reason)
+
+    def _remove(self, here: list[Session], order: Remove) -> None:
+        held = self._hub.room(order.room)
+        for session in here:
+            if (
+                held is not None
+                and session.id != order.silent
+                and (session in held.sessions or session in held.waiting)
+            ):
+                payload = {"room": order.room, "reason": order.reason}
+                self._hub.evict(session, held, protocol.live("room.removed", payload, room=order.room))
+
+    def _put(self, here: list[Session], order: Enter) -> None:
+        enter = self._enter
+        if enter is None:
+            return
+        for session in here:
+            if order.room not in session.seats:
+                session.do(lambda session=session: enter(session, order))  # type: ignore[misc]
+
+    def lost(self, room: str) -> None:
+        """For the hub: orders are gone for good, so nobody knows what should have happened to these connections."""
+        for session in list(self._by_room.get(room, {}).values()):
+            session.close(CloseCode.POSITION_LOST)

@@ -1,0 +1,171 @@
+"""The contract of a store: the truth about rooms, members and what was said.
+
+Each numbered sentence is a guarantee, and one test of `sanic_chatrooms.testing.stores` has nearly its words.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from typing import ClassVar
+
+import msgspec
+
+from ..errors import ChatError
+from ..models import Appended, Draft, Head, Member, Page, Room, Scope
+
+__all__ = ["FOLDED", "Bounds", "MemberPage", "RoomPage", "Store"]
+
+FOLDED = ("message.", "reaction.", "member.", "room.")
+"""Events whose type begins so are no lines of a timeline: they change a message, or tell of members and the room."""
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How much a store keeps, and for how long it remembers what was sent before."""
+
+    history_max: int | None = None
+    """Events kept per room; None: the store's own default."""
+    retention: float | None = None
+    """Seconds after which an event is dropped; None: never."""
+    dedup_window: float = 300.0
+    """Seconds for which a repeated key is answered with the first result."""
+    max_rooms: int = 100_000
+
+
+class RoomPage(msgspec.Struct, frozen=True):
+    """Rooms in the order of their ids. `cursor` asks for the next page; None: this was the last."""
+
+    rooms: list[Room]
+    cursor: str | None = None
+
+
+class MemberPage(msgspec.Struct, frozen=True):
+    """Members in the order of their user ids. `total` counts all of them."""
+
+    members: list[Member]
+    total: int
+    cursor: str | None = None
+
+
+class Store(ABC):
+    """Keeps rooms, members and numbered events of one instance.
+
+    Numbering
+     1. The n-th event stored in a room has seq n: no number is left out, none is given twice within an epoch.
+     2. Drafts of one batch for one room are numbered in the order of the batch.
+     3. When `append` has returned a result, `history` and `heads` of every process show the event.
+     4. A reader never sees number n before it can see n-1.
+     5. A draft that cannot be stored has an error in its place; the others of the batch are stored.
+     6. An epoch names one past: a room made again, and a store that may have lost what it acknowledged, has a new one.
+    Idempotency
+     7. A draft whose key was used in that room within the window is not stored again; the result is the first one's,
+        with `duplicate`.
+     8. The same key with another hash is a `Conflict`, and nothing is stored.
+     9. 7 and 8 hold also when the first event was trimmed meanwhile, and for two equal keys in one batch.
+    10. The same key in another room, or of another user, is another key.
+    Changes
+    11. A draft's `change` is visible exactly when its event is; a repetition does not apply it again.
+    Past
+    12. `history(after=…)` is ascending from after+1 without a hole, `history(before=…)` ends at before-1; both are
+        exclusive, say `more`, and carry the head and the floor of the same moment.
+    13. Above `history_max` the oldest events go, one for one; `floor` says up to where.
+    Errors
+    14. A store that does not answer in time raises `Unavailable`; the outcome of that batch is then unknown, and
+        appending it again with the same keys is safe.
+    """
+
+    scope: ClassVar[Scope]
+    """How far what one process appends is seen by others."""
+
+    @abstractmethod
+    async def start(self, instance: str, bounds: Bounds) -> None:
+        """Open what is needed. `instance` is the namespace: two names never share anything."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Close it. Calling it again, or before `start`, does nothing."""
+
+    @abstractmethod
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """Store and number a batch over any rooms; one result or error per draft, in the same order.
+
+        Per draft: `RoomNotFound`, `Conflict`. For the whole batch: raises `Unavailable`.
+        """
+
+    @abstractmethod
+    async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
+        """Where these rooms stand; a room that does not exist is left out."""
+
+    @abstractmethod
+    async def history(
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        timeline: bool = False,
+    ) -> Page:
+        """A page of a room's past, ascending: the first `limit` events above `after`, or the last `limit` below `before`.
+
+        Exactly one of the two is given. `timeline` leaves out what is folded into messages or tells only of
+        members and the room itself (types beginning with one of `FOLDED`).
+        Raises `RoomNotFound`.
+        """
+
+    @abstractmethod
+    async def renew_epoch(self, room: str, old: str) -> Head:
+        """Give the room a new epoch if it still has `old`; returns where it stands afterwards. Raises `RoomNotFound`."""
+
+    @abstractmethod
+    async def create_room(
+        self,
+        room: Room,
+        *,
+        owner: Member | None = None,
+        key: tuple[str, str] | None = None,
+        hash: bytes = b"",
+    ) -> tuple[Room, bool]:
+        """Make a room (its epoch and seq are the store's to choose), with its first member; -> (the room, made now?).
+
+        The room exists already: the same key with the same hash gives it back with False; without a key too;
+        another key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms` (reserved rooms do not count).
+        """
+
+    @abstractmethod
+    async def room(self, room: str) -> Room | None:
+        """The room, or None."""
+
+    @abstractmethod
+    async def rooms(
+        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomPage:
+        """Public rooms, or with `member` every room this user is a member of. Reserved rooms never.
+
+        Raises `InvalidCursor`.
+        """
+
+    @abstractmethod
+    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
+        """Forget the room with all that is in it; True if it was there.
+
+        `unused`: only if it was made by its first join and nothing was ever stored in it, decided in the same step.
+        """
+
+    @abstractmethod
+    async def member(self, room: str, user: str) -> Member | None:
+        """The membership of one user in one room, or None."""
+
+    @abstractmethod
+    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
+        """The members of a room. Raises `RoomNotFound`, `InvalidCursor`."""
+
+    @abstractmethod
+    async def set_member(self, room: str, member: Member) -> None:
+        """Make or change a membership without an event. Raises `RoomNotFound`."""
+
+    @abstractmethod
+    async def remove_member(self, room: str, user: str) -> bool:
+        """End a membership without an event; True if there was one. Raises `RoomNotFound`."""
+
+    @abstractmethod
+    async def secret(self, name: str) -> str:
+        """A random secret of at least 256 bits, made at the first call and the same for every process after it."""

@@ -1,0 +1,282 @@
+"""The routes and listeners of one instance, as a Sanic blueprint.
+
+Sanic's blueprints register everything anew, under other paths, when something is added after `app.blueprint()`. Here a
+host may add routes until start; so everything is put together at `register`, and late routes go to the app directly.
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import unquote
+
+from sanic import Blueprint, Request, Sanic, Websocket, redirect
+from sanic.exceptions import NotFound, ServiceUnavailable
+from sanic.response import HTTPResponse
+
+from ..chat import Backends, Chat, Declaration, Route
+from ..config import Settings, load, require_auth, require_scope
+from ..endpoint import Endpoint
+from ..errors import ChatError, ConfigError
+from ..protocol import SUBPROTOCOL, CloseCode
+from .assets import PAGE_POLICY, Assets
+from .handshake import Admission, Negotiate, admit
+from .socket import CLOSE_TIMEOUT, PlainConnection
+
+__all__ = ["ChatBlueprint", "Mounted", "mounted_in"]
+
+logger = logging.getLogger("sanic_chatrooms.web")
+
+
+def mounted_in(app: Sanic) -> "dict[str, Mounted]":
+    """The instances that this app has, by name."""
+    if not hasattr(app.ctx, "_chatrooms_mounted"):
+        app.ctx._chatrooms_mounted = {}
+    mounted: dict[str, Mounted] = app.ctx._chatrooms_mounted
+    return mounted
+
+
+class Mounted:
+    """One instance in one app: its settings, and while it runs its chat."""
+
+    def __init__(self, app: Sanic, declaration: Declaration, host: Any) -> None:
+        self.app = app
+        self.declaration = declaration
+        self.host = host
+        self.chat: Chat | None = None
+        self.endpoints: dict[str, Endpoint] = {}
+        self.by_ip: Counter[str] = Counter()
+
+    def settings(self) -> Settings:
+        """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
+        declared = self.declaration
+        settings = load(
+            declared.name,
+            self.app.config,
+            os.environ,
+            declared.code,
+            debug=bool(self.app.debug),
+            instances=mounted_in(self.app),
+        )
+        has_auth = any(route.auth is not None for route in declared.routes)
+        return require_auth(settings, has_auth)
+
+    def check(self, workers: int) -> tuple[Settings, Backends]:
+        """Everything that can be known to be wrong before anything runs. Raises `ConfigError`."""
+        settings = self.settings()
+        backends = Backends.of(settings)
+        scopes = {
+            "store": backends.store.scope,
+            "broker": backends.broker.scope,
+            "presence": backends.presence.scope,
+        }
+        require_scope(workers, scopes, instance=settings.instance)
+        return settings, backends
+
+    async def start(self, workers: int) -> None:
+        """Build and start the chat."""
+        if self.app.asgi:
+            raise ConfigError(
+                "chat rooms need Sanic's own server: under an ASGI server Sanic cannot close a WebSocket with a code, "
+                "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
+            )
+        settings, backends = self.check(workers)
+        self.chat = Chat(self.declaration, settings, backends=backends, host=self.host, app=self.app)
+        await self.chat.start()
+        self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
+
+    async def drain(self) -> None:
+        """Tell everybody to come back, and wait until they are gone."""
+        if self.chat is None or self.chat.draining:
+            return
+        self.chat.drain()
+        deadline = asyncio.get_running_loop().time() + self.chat.settings.drain_seconds
+        while self.by_ip and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """End the chat."""
+        chat, self.chat = self.chat, None
+        if chat is not None:
+            await chat.stop()
+
+
+class ChatBlueprint(Blueprint):
+    """`app.blueprint(bp)` mounts the instance; as often as there are apps, once in each."""
+
+    def __init__(self, declaration: Declaration, host: Any) -> None:
+        prefix = "/chat" if declaration.name == "default" else f"/{declaration.name}"
+        super().__init__(f"chatrooms_{declaration.name}", url_prefix=prefix)
+        self.ctx.declaration = declaration
+        self.ctx.host = host
+        self.ctx.options = {}
+        self.ctx.assets = Assets()
+        self._add_pages()
+        for route in declaration.routes:
+            self.add_chat_route(route)
+        # In this form: given a bound method directly, Sanic's lazy decorators return without registering it.
+        self.listener("main_process_start")(self._check)
+        self.listener("before_server_start")(self._start)
+        self.listener("before_server_stop")(self._drain)
+        self.listener("after_server_stop")(self._stop)
+
+    def register(self, app: Sanic, options: dict[str, Any]) -> None:
+        """Mount in an app.
+
+        Sanic calls this again, without options, for everything that is added later, and would then mount it all once
+        more under the blueprint's own prefix. With the options of the first time only what is new is added.
+        """
+        declaration: Declaration = self.ctx.declaration
+        known = mounted_in(app)
+        if declaration.name not in known:
+            known[declaration.name] = Mounted(app, declaration, self.ctx.host.bound_to(app))
+            self.ctx.options[app.name] = options
+        elif options or known[declaration.name].declaration is not declaration:
+            raise ConfigError(
+                f"this app has an instance {declaration.name!r} already; give another one another name: "
+                'ChatRooms("support")'
+            )
+        before = len(self.routes)
+        super().register(app, self.ctx.options[app.name])
+        self._guard_routes(app, self.routes[before:])
+
+    def _guard_routes(self, app: Sanic, routes: list[Any]) -> None:
+        # Not the blueprint's own middleware: that is not applied to routes that come later.
+        names = [route.name for route in routes if getattr(route.ctx, "chat_route", None) is not None]
+        if names:
+            app.register_named_middleware(self._admit, names, "request")
+            app.register_named_middleware(self._read_on, names, "response")
+
+    def mounted(self, app: Sanic) -> Mounted:
+        """This instance in that app."""
+        return mounted_in(app)[self.ctx.declaration.name]
+
+    def running(self, app: Sanic) -> Chat:
+        """The chat that runs in that app. Raises 503 before its start and after its stop."""
+        chat = self.mounted(app).chat
+        if chat is None:
+            raise ServiceUnavailable("the chat is not running")
+        return chat
+
+    # ---- pages ----
+
+    def _add_pages(self) -> None:
+        self.add_route(self._page, "/", name="page", strict_slashes=False)
+        self.add_route(self._client, "/client.js", name="client")
+        self.add_route(self._static, "/static/<name:str>", name="static")
+
+    async def _page(self, request: Request) -> HTTPResponse:
+        if not self.running(request.app).settings.page:
+            raise NotFound("there is no page here; see CHATROOMS_PAGE")
+        if not request.path.endswith("/"):
+            return redirect(f"{request.path}/")
+        headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
+        return self._asset(request, "page.html", headers)
+
+    async def _client(self, request: Request) -> HTTPResponse:
+        return self._asset(request, "client.js")
+
+    async def _static(self, request: Request, name: str) -> HTTPResponse:
+        return self._asset(request, name)
+
+    def _asset(self, request: Request, name: str, headers: dict[str, str] | None = None) -> HTTPResponse:
+        assets: Assets = self.ctx.assets
+        return assets.answer(request, name, headers)
+
+    # ---- sockets ----
+
+    def add_chat_route(self, route: Route) -> None:
+        """One more WebSocket route. Raises `ConfigError` once an app with this instance runs."""
+        running = [app for app in self._apps if self.mounted(app).chat is not None]
+        if running:
+            raise ConfigError(f'add_route("{route.path}") comes too late: the app has started')
+
+        async def handle(request: Request, ws: Websocket, **params: str) -> None:
+            await self._serve(route, request, ws, params)
+
+        name = "ws" + "_".join(re.findall(r"[A-Za-z0-9]+", route.path)).removeprefix("ws")
+        subprotocols = Negotiate((SUBPROTOCOL,))
+        self.add_websocket_route(
+            handle, route.path, subprotocols=subprotocols, name=name, ctx_chat_route=route.path
+        )  # type: ignore[arg-type]
+
+    async def _admit(self, request: Request) -> HTTPResponse | None:
+        """Before the handshake. Reading stops here until the session is there: clients speak before our first step."""
+        mounted = self.mounted(request.app)
+        chat = self.running(request.app)
+        endpoint = mounted.endpoints[request.route.ctx.chat_route]
+        answer = await admit(request, chat, endpoint, mounted.by_ip[request.client_ip or request.ip])
+        if isinstance(answer, HTTPResponse):
+            return answer
+        request.ctx.chat_admission = answer
+        io = request.transport.get_protocol()
+        io.websocket_max_size = endpoint.settings.max_frame
+        io.websocket_ping_interval = None
+        io.websocket_timeout = CLOSE_TIMEOUT
+        request.transport.pause_reading()
+        return None
+
+    async def _read_on(self, request: Request, response: HTTPResponse) -> None:
+        """A handshake that failed after all leaves an HTTP connection, which goes on."""
+        if not request.transport.is_closing():
+            request.transport.resume_reading()
+
+    async def _serve(self, route: Route, request: Request, ws: Websocket, params: dict[str, str]) -> None:
+        mounted, chat = self.mounted(request.app), self.running(request.app)
+        admission: Admission = request.ctx.chat_admission
+        room = route.room or (unquote(params["room"]) if "room" in params else None)
+        ip = admission.handshake.remote_ip
+        connection = PlainConnection(ws, admission.endpoint.settings.outbox_limit)
+        session = chat.commands.connect(connection, admission.endpoint, admission.handshake, room)
+        mounted.by_ip[ip] += 1
+        try:
+            if admission.user is not None:
+                await chat.commands.introduce(session, admission.user)
+            connection.attach(session)
+            await connection.finished
+        except asyncio.CancelledError:
+            session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
+            raise
+        except ChatError as problem:
+            session.close(
+                CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED, problem.message
+            )
+            connection.attach(session)
+            await connection.finished
+        finally:
+            session.disconnected()
+            mounted.by_ip[ip] -= 1
+            if mounted.by_ip[ip] <= 0:
+                del mounted.by_ip[ip]
+
+    # ---- listeners of the server ----
+
+    async def _check(self, app: Sanic) -> None:
+        self.mounted(app).check(max(1, app.state.workers))
+
+    async def _start(self, app: Sanic) -> None:
+        await self.mounted(app).start(_workers(app))
+
+    async def _drain(self, app: Sanic) -> None:
+        await _calmly(self.mounted(app).drain)
+
+    async def _stop(self, app: Sanic) -> None:
+        await _calmly(self.mounted(app).stop)
+
+
+def _workers(app: Sanic) -> int:
+    """How many processes serve this app. Inside a worker `app.state.workers` is 0."""
+    if getattr(app, "multiplexer", None):
+        return sum(1 for state in app.m.workers.values() if state.get("server"))
+    return max(1, app.state.workers or 1)
+
+
+async def _calmly(step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    # A RuntimeError that escapes a stop listener makes Sanic run all of them a second time.
+    try:
+        await step()
+    except Exception:
+        logger.exception("the chat did not stop as it should")

@@ -1,0 +1,189 @@
+"""What a host has in its hands: an instance, which it declares at import, mounts in an app, and calls at run time."""
+
+import inspect
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from sanic import Sanic
+
+from .. import protocol
+from ..auth.base import Authenticator
+from ..chat import Chat, Declaration, Route
+from ..commands import HostCommand
+from ..config import check_name, load
+from ..errors import ConfigError, InvalidField
+from ..host import HostVerbs
+from ..listeners import Listener
+from ..middleware import Middleware
+from ..policy import Policy, RoomPolicy
+from .blueprint import ChatBlueprint, mounted_in
+
+__all__ = ["ChatRooms", "connect"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+HAPPENINGS = frozenset(("room.entered", "room.exited", "connect", "connected", "disconnect"))
+
+
+class ChatRooms(HostVerbs):
+    """One instance of chat rooms: `app.blueprint(chat.bp)` mounts it.
+
+    `name` is its namespace in every store and broker. `auth`, `store`, `broker`, `presence` are objects, URLs, entry
+    points or "package.module:Class"; every other keyword is a setting by its lower-case name (`guests=True`). What is
+    given here goes before `app.config`, and that before the environment.
+    """
+
+    def __init__(self, name: str = "default", *, policy: Policy | None = None, **settings: Any) -> None:
+        check_name(name)
+        code = {key: value for key, value in settings.items() if value is not None}
+        self._declaration = Declaration(
+            name, code, policy or RoomPolicy(), [Route("/ws"), Route("/ws/<room:str>")]
+        )
+        self._app: Sanic | None = None
+        self._alone: Chat | None = None
+        self.bp = ChatBlueprint(self._declaration, self)
+        """The blueprint to mount."""
+
+    def __repr__(self) -> str:
+        return f"<ChatRooms {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self._declaration.name
+
+    # ---- declaring ----
+
+    def add_route(
+        self,
+        path: str,
+        *,
+        auth: Authenticator | None = None,
+        policy: Policy | None = None,
+        room: str | None = None,
+        read_only: bool = False,
+        **settings: Any,
+    ) -> None:
+        """One more WebSocket route, under the instance's prefix.
+
+        A `<room>` in the path, or `room`, ties its connections to that room: it is joined for them, and they join no
+        other. `auth` and `policy` are used instead of the instance's; with `auth` there are no guests here. Other
+        keywords are settings that concern a connection (`max_frame=4096`). Raises `ConfigError`.
+        """
+        in_path = re.search(r"<room(:str)?>", path) is not None
+        if room is not None and in_path:
+            raise ConfigError(
+                f'add_route("{path}"): the room is in the path already; leave out room={room!r}'
+            )
+        if room is not None:
+            protocol.check_room_id(room)
+        route = Route(path, auth, policy, room, read_only, in_path or room is not None, settings)
+        if any(path == known.path for known in self._declaration.routes):
+            raise ConfigError(f'add_route("{path}"): this route is there already')
+        self.bp.add_chat_route(route)
+        self._declaration.routes.append(route)
+
+    def middleware(self, *types: Any) -> Any:
+        """Decorator: wrap every command, or those of the named types. See `middleware.py`."""
+        if len(types) == 1 and callable(types[0]):
+            return self._add_middleware(None, types[0])
+        return lambda function: self._add_middleware(frozenset(types) or None, function)
+
+    def _add_middleware(self, types: frozenset[str] | None, function: Middleware) -> Middleware:
+        self._not_running("middleware")
+        if not inspect.iscoroutinefunction(function):
+            raise ConfigError(f"middleware {function!r} must be an `async def` function of (ctx, call_next)")
+        self._declaration.middleware.append((types, function))
+        return function
+
+    def on(self, *types: str) -> Callable[[F], F]:
+        """Decorator: hear what happened: event types, room.entered, room.exited, connect (may refuse), disconnect."""
+
+        def add(function: F) -> F:
+            self._not_running("on")
+            for type in types:
+                if type not in HAPPENINGS and type != "message" and not protocol.is_event_type(type):
+                    raise ConfigError(f"on({type!r}): there is no such event; see docs/reference/events.md")
+                listeners: list[Listener] = self._declaration.listeners.setdefault(type, [])
+                listeners.append(function)
+            return function
+
+        return add
+
+    def command(self, type: str, payload: type = dict) -> Callable[[F], F]:
+        """Decorator: a command type of your own; `payload` is a msgspec struct or any type that msgspec decodes.
+
+        The function is `async (ctx, payload)`, and what it returns is the ack's payload.
+        """
+        try:
+            protocol.check_type(type)
+        except InvalidField as exc:
+            raise ConfigError(str(exc)) from None
+
+        def add(function: F) -> F:
+            self._not_running("command")
+            if type in self._declaration.commands:
+                raise ConfigError(f"command({type!r}) is declared already")
+            self._declaration.commands[type] = HostCommand(function, msgspec.json.Decoder(payload))
+            return function
+
+        return add
+
+    def _not_running(self, what: str) -> None:
+        if any(self.bp.mounted(app).chat is not None for app in self.bp._apps):
+            raise ConfigError(f"{what} comes too late: the app has started")
+
+    # ---- at run time ----
+
+    def bound_to(self, app: Sanic) -> "ChatRooms":
+        """The same instance for this app: what `app.ctx.chatrooms[name]` is."""
+        bound: ChatRooms = object.__new__(ChatRooms)
+        bound.__dict__.update(self.__dict__)
+        bound._app = app
+        if not hasattr(app.ctx, "chatrooms"):
+            app.ctx.chatrooms = {}
+        app.ctx.chatrooms[self.name] = bound
+        return bound
+
+    def running(self) -> Chat:
+        """The chat that runs here. Raises `ConfigError` where none does, or where it is not clear which is meant."""
+        if self._alone is not None:
+            return self._alone
+        if self._app is not None:
+            chats = [mounted_in(self._app)[self.name].chat]
+        else:
+            chats = [self.bp.mounted(app).chat for app in self.bp._apps]
+        found = [chat for chat in chats if chat is not None]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ConfigError(
+                f'several apps run {self.name!r} here; say which: app.ctx.chatrooms["{self.name}"]'
+            )
+        raise ConfigError(
+            f"the chat {self.name!r} does not run: call its verbs after the start of an app that has its blueprint, or "
+            f'use `async with connect("{self.name}", …)`'
+        )
+
+
+@asynccontextmanager
+async def connect(
+    name: str = "default", *, policy: Policy | None = None, **settings: Any
+) -> AsyncIterator[ChatRooms]:
+    """The verbs of an instance in a process without sockets: a worker, a cron job, a shell.
+
+    Takes the same keywords as `ChatRooms`; store and broker must be those of the serving processes to reach them.
+    """
+    chat = ChatRooms(name, policy=policy, **settings)
+    loaded = load(name, {}, os.environ, chat._declaration.code, debug=False, instances=(name,))
+    alone = Chat(chat._declaration, loaded, host=chat)
+    await alone.start()
+    chat._alone = alone
+    try:
+        yield chat
+    finally:
+        chat._alone = None
+        await alone.stop()

@@ -1,0 +1,193 @@
+"""The door: what a WebSocket request must be before it gets its 101. Refusals are real HTTP answers.
+
+426 not a WebSocket request · 403 foreign origin, or a `connect` listener refused · 503 draining or full · 429 too many
+from one address or user · 401 a token that proves nothing.
+"""
+
+import asyncio
+import ipaddress
+from urllib.parse import urlsplit
+
+import msgspec
+from sanic import Request, json
+from sanic.response import HTTPResponse
+
+from ..chat import Chat
+from ..endpoint import Endpoint
+from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from ..models import Credentials, Handshake, User
+
+__all__ = ["Admission", "Negotiate", "admit", "handshake_of", "refusal"]
+
+BEARER = "bearer."
+RETRY_AFTER = 5.0
+
+
+class Admission(msgspec.Struct):
+    """A request that may become a connection. `user` None: they say who they are with `auth`."""
+
+    endpoint: Endpoint
+    handshake: Handshake
+    user: User | None
+
+
+class Negotiate(tuple[str, ...]):
+    """Subprotocols for Sanic, which refuses clients that offer none or others: only those that are offered are shown
+    to it, so no offer and an unknown offer are fine."""
+
+    __slots__ = ()
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        offered = set(_offered(Request.get_current()))
+        return (name for name in tuple.__iter__(self) if name in offered)
+
+
+def _offered(request: Request) -> list[str]:
+    headers = request.headers.getall("sec-websocket-protocol", [])
+    return [name.strip() for header in headers for name in header.split(",") if name.strip()]
+
+
+async def admit(
+    request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int
+) -> Admission | HTTPResponse:
+    """Whether this request gets its 101; else the answer it gets."""
+    refused = _not_a_websocket(request) or _full(chat, endpoint, open_from_ip)
+    if refused is not None:
+        return refused
+    try:
+        _check_origin(request, endpoint)
+        handshake = handshake_of(request, endpoint)
+        async with asyncio.timeout(endpoint.settings.auth_timeout):
+            user = await chat.identity.of_handshake(endpoint, handshake)
+        _check_user_limit(chat, endpoint, user)
+    except ChatError as problem:
+        return refusal(problem)
+    except TimeoutError:
+        return refusal(Unavailable("your identity could not be checked in time"))
+    return Admission(endpoint, handshake, user)
+
+
+def _not_a_websocket(request: Request) -> HTTPResponse | None:
+    headers = request.headers
+    if request.method != "GET" or headers.get("upgrade", "").lower() != "websocket":
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade, close"}
+        return _problem(426, "upgrade_required", "this address speaks WebSocket only", upgrade)
+    if headers.get("sec-websocket-version", "") != "13":
+        version = {"Sec-WebSocket-Version": "13", "Connection": "close"}
+        return _problem(426, "upgrade_required", "WebSocket version 13 is needed", version)
+    return None
+
+
+def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int) -> HTTPResponse | None:
+    settings = endpoint.settings
+    if chat.draining:
+        return refusal(Unavailable("this server is about to restart; come back in a moment"))
+    if settings.max_connections is not None and len(chat.sessions) >= settings.max_connections:
+        return refusal(Unavailable("this server is full; come back later"))
+    if settings.max_connections_per_ip is not None and open_from_ip >= settings.max_connections_per_ip:
+        return refusal(RateLimited(RETRY_AFTER))
+    return None
+
+
+def _check_user_limit(chat: Chat, endpoint: Endpoint, user: User | None) -> None:
+    limit = endpoint.settings.max_connections_per_user
+    if user is not None and limit is not None and len(chat.sessions.of(user.id)) >= limit:
+        raise RateLimited(RETRY_AFTER)
+
+
+def refusal(problem: ChatError) -> HTTPResponse:
+    """An error as an HTTP answer."""
+    status, headers = 403, {"Connection": "close"}
+    if isinstance(problem, Unauthenticated):
+        status, headers["WWW-Authenticate"] = (
+            401,
+            f'Bearer error="invalid_token", error_description="{problem.code}"',
+        )
+    elif isinstance(problem, RateLimited):
+        status, headers["Retry-After"] = 429, str(round(problem.fields["retryAfter"]))
+    elif isinstance(problem, Unavailable):
+        status, headers["Retry-After"] = 503, str(round(RETRY_AFTER))
+    return _problem(status, problem.code, problem.message, headers)
+
+
+def _problem(status: int, code: str, message: str, headers: dict[str, str]) -> HTTPResponse:
+    return json({"code": code, "message": message}, status=status, headers=headers)
+
+
+# ---- who comes from where ----
+
+
+def _check_origin(request: Request, endpoint: Endpoint) -> None:
+    """A browser says from which page it comes; foreign pages must not ride on the user's cookies (RFC 6455 §10.2)."""
+    origins = request.headers.getall("origin", [])
+    if not origins or endpoint.settings.allowed_origins == ("*",):
+        return
+    if len(origins) > 1:
+        raise Forbidden("this request has more than one origin")
+    origin = _normal(origins[0])
+    allowed = endpoint.settings.allowed_origins or (_normal(f"{_scheme(request)}://{request.host}"),)
+    if origin is None or origin not in allowed:
+        raise Forbidden("pages of this origin may not connect; see CHATROOMS_ALLOWED_ORIGINS")
+
+
+def _scheme(request: Request) -> str:
+    return "https" if request.scheme in ("https", "wss") else "http"
+
+
+def _normal(origin: str) -> str | None:
+    """scheme://host[:port], lower case, without the scheme's own port; None for what is no origin."""
+    try:
+        parts = urlsplit(origin.lower())
+        port = parts.port
+    except ValueError:
+        return None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username
+        or parts.path
+        or parts.query
+    ):
+        return None
+    host = _host(parts.hostname)
+    default = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+
+
+def _host(name: str) -> str:
+    try:
+        return f"[{ipaddress.IPv6Address(name)}]"
+    except ValueError:
+        return name
+
+
+# ---- what they show ----
+
+
+def handshake_of(request: Request, endpoint: Endpoint) -> Handshake:
+    """The request without its framework. Its address is the proxy's word only where Sanic was told to trust it."""
+    query = {key: values[-1] for key, values in request.args.items()}
+    settings = endpoint.settings
+    return Handshake(
+        path=request.path,
+        headers={key.lower(): ", ".join(request.headers.getall(key)) for key in request.headers},
+        query={key: value for key, value in query.items() if key != settings.token_query},
+        cookies={key: request.cookies.get(key) or "" for key in request.cookies},
+        remote_ip=request.client_ip or request.ip,
+        secure=_scheme(request) == "https",
+        credentials=Credentials(_token(request, endpoint, query)),
+    )
+
+
+def _token(request: Request, endpoint: Endpoint, query: dict[str, str]) -> str | None:
+    """The first that is there: Authorization, the subprotocol `bearer.<token>`, the cookie, the query parameter."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    for name in _offered(request):
+        if name.startswith(BEARER) and len(name) > len(BEARER):
+            return name[len(BEARER) :]
+    settings = endpoint.settings
+    if settings.token_cookie and request.cookies.get(settings.token_cookie):
+        return request.cookies.get(settings.token_cookie)
+    return query.get(settings.token_query) if settings.token_query else None
