@@ -26,9 +26,8 @@ def test_cursor_of_another_list_is_invalid() -> None:
 
 def test_only_one_spelling_of_a_cursor_is_valid() -> None:
     cursor = encode_cursor("mine", "aa")
-    assert len(cursor) % 4, "some bits of its last letter mean nothing"
-
-    spellings = {cursor + "=" * n for n in range(3)} | {cursor[:-1] + letter for letter in "ABCDEFGHabcdefgh"}
+    # The last four bits of the last letter carry nothing, so base64 reads all of these as the same.
+    spellings = [cursor[:-1] + letter for letter in "QRSTUVWXYZabcdef"] + [cursor + "=", cursor + "=="]
 
     assert [spelling for spelling in spellings if _is_valid(spelling)] == [cursor]
 
