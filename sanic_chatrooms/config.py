@@ -632,7 +632,7 @@ def _refuse(lines: list[str]) -> None:
 
 
 def _is_own(key: Any, value: Any, environ: Mapping[str, str]) -> bool:
-    """Is this ours, and written by the host? Sanic copies variables into its config, converted by their looks."""
+    """Is this ours, and written by the host? Sanic copies variables into its config, converted by looks."""
     if not (isinstance(key, str) and key.startswith(_CONFIG)):
         return False
     text = environ.get(f"SANIC_{key}")
