@@ -1,6 +1,7 @@
 """The running whole of one instance in one process: builds the parts, starts and stops them. No rules inside."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -221,10 +222,8 @@ class Chat:
         checked_at = loop.time()
         wait = self._check_interval()
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._check_now.wait(), SWEEP)
-            except TimeoutError:
-                pass
             try:
                 await self.occupancy.refresh()
                 await self.hub.release()
@@ -244,7 +243,7 @@ class Chat:
 
     def _check_interval(self) -> float:
         # Jittered, or all workers ask the store in the same moment.
-        return self.settings.position_check * random.uniform(0.8, 1.0)
+        return self.settings.position_check * random.uniform(0.8, 1.0)  # noqa: S311 - jitter
 
     # ---- the end ----
 
@@ -252,7 +251,7 @@ class Chat:
         """Take no more connections; tell those that are here to come back, and close them with 1012."""
         self.draining = True
         for session in self.sessions:
-            session.send("closing", {"reason": "restart", "reconnectIn": round(random.uniform(0, 2), 3)})
+            session.send("closing", {"reason": "restart", "reconnectIn": round(random.uniform(0, 2), 3)})  # noqa: S311 - jitter
             session.close(CloseCode.RESTART)
         self.hub.flush()
 

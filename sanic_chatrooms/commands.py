@@ -3,7 +3,6 @@
 A handler returns the payload of the ack. To learn what a command does, read its handler and the verb it calls.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
@@ -216,9 +215,7 @@ class Commands:
         try:
             result = await self._handlers[command.type](Context(session, command, self._chat, self._app))
             self._answer(session, command, result)
-        except asyncio.CancelledError:
-            raise
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - the host's code may raise anything; `fail` logs what is not ours
             self._give_up(session, command, problem)
 
     def _answer(self, session: Session, command: Command, result: Any) -> None:

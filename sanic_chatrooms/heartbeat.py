@@ -33,7 +33,7 @@ class Heartbeat:
         """Watch this connection."""
         session.heard_at = self._clock()
         # The first ping is spread, or everybody who came back after a restart is pinged in the same second.
-        self._place(session, session.heard_at + session.interval * random.uniform(0.5, 1.0))
+        self._place(session, session.heard_at + session.interval * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         self.reconsider(session)
 
     def remove(self, session: Session) -> None:

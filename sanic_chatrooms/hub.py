@@ -359,14 +359,12 @@ class Hub:
             async with room.lock:
                 if room.unused and self._rooms.get(room.id) is room:
                     await self._broker.unsubscribe(room.id)
-                    if room.unused:
-                        self._drop(room)
-                    else:
-                        room.up = False
-                        await self._broker.subscribe(room.id)
-                        self._stand_at(room, await self._head(room.id))
+                    room.up = False
+                    self._drop_if_unused(room)
 
-    def _drop(self, room: HeldRoom) -> None:
+    def _drop_if_unused(self, room: HeldRoom) -> None:
+        if not room.unused:
+            return  # somebody came meanwhile: they wait for the lock, and bring it up again
         if room.timer is not None:
             room.timer.cancel()
         self._rooms.pop(room.id, None)
@@ -398,7 +396,7 @@ class Hub:
                     await self._read_hole(room)
                     return
                 except Unavailable:
-                    await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)] * random.uniform(0.8, 1.2))
+                    await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)] * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
                     attempt += 1
         except RoomNotFound:
             self._gone(room)
@@ -475,7 +473,7 @@ class Hub:
         receivers = [*room.sessions, *room.waiting]
         spread = min(10.0, len(receivers) / 500)
         for receiver in receivers:
-            after = round(random.uniform(0, spread), 3)
+            after = round(random.uniform(0, spread), 3)  # noqa: S311 - jitter
             payload = {
                 "room": room.id,
                 "epoch": head.epoch,

@@ -176,7 +176,7 @@ class Identity:
 
 async def _ask(authenticator: Authenticator, credentials: Credentials, handshake: Handshake) -> User:
     try:
-        user = await authenticator.authenticate(credentials, handshake)
+        user: object = await authenticator.authenticate(credentials, handshake)
     except ChatError:
         raise
     except Exception as exc:

@@ -107,7 +107,7 @@ class Speech:
             item = self._draft(session, command)
             seat = session.seats[item.room]
             session.policy.require(session.user, "message", seat.room, seat.member)
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - a policy may raise anything; `fail` logs what is not ours
             session.fail(command, problem)
             return
         session.begun()

@@ -4,6 +4,8 @@ Every worker with a connection of the user holds that room and carries orders ou
 bell is found like that of any room. A user without connections has no such room, and then there is nobody to order.
 """
 
+import contextlib
+
 import msgspec
 
 from . import protocol
@@ -79,10 +81,8 @@ class Orders:
             timestamp=protocol.now(),
             key=("", msg_id),
         )
-        try:
+        with contextlib.suppress(RoomNotFound):  # no connection of theirs anywhere
             await self._journal.append(draft)
-        except RoomNotFound:
-            pass  # no connection of theirs anywhere
 
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
         """A live push to one user, as an envelope."""

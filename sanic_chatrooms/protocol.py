@@ -231,7 +231,7 @@ def _sound_room(room: str) -> bool:
 
 def check_room_id(room: str) -> str:
     """The room's id, or `InvalidField`."""
-    if not isinstance(room, str) or not _sound_room(room):
+    if not _sound_room(room):
         raise InvalidField("room", _ROOM_RULE)
     return room
 

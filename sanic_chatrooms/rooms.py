@@ -103,7 +103,7 @@ class Rooms:
 
     # ---- entering ----
 
-    async def join(self, session: Session, room_id: str, since: Since | None, history: int) -> Joined | None:
+    async def join(self, session: Session, room_id: str, since: Since | None, history: int) -> Joined:
         """Put the session into the room and send its ack; a public room also makes a signed-in user a member.
 
         The membership is looked at after the position was taken: somebody who is removed in between is either

@@ -5,6 +5,7 @@ host may add routes until start; so everything is put together at `register`, an
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -13,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
-from sanic import Blueprint, Request, Sanic, Websocket, redirect
+from sanic import Blueprint, Request, Websocket, redirect
 from sanic.exceptions import NotFound, ServiceUnavailable
 from sanic.response import HTTPResponse
 
@@ -26,12 +27,14 @@ from .assets import PAGE_POLICY, Assets
 from .handshake import Admission, Negotiate, admit
 from .socket import CLOSE_TIMEOUT, PlainConnection
 
-__all__ = ["ChatBlueprint", "Mounted", "mounted_in"]
+__all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
 
+App = Any
+"""A `Sanic` app, whatever its config and context types are."""
 logger = logging.getLogger("sanic_chatrooms.web")
 
 
-def mounted_in(app: Sanic) -> "dict[str, Mounted]":
+def mounted_in(app: App) -> "dict[str, Mounted]":
     """The instances that this app has, by name."""
     if not hasattr(app.ctx, "_chatrooms_mounted"):
         app.ctx._chatrooms_mounted = {}
@@ -42,13 +45,14 @@ def mounted_in(app: Sanic) -> "dict[str, Mounted]":
 class Mounted:
     """One instance in one app: its settings, and while it runs its chat."""
 
-    def __init__(self, app: Sanic, declaration: Declaration, host: Any) -> None:
+    def __init__(self, app: App, declaration: Declaration, host: Any) -> None:
         self.app = app
         self.declaration = declaration
         self.host = host
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self.by_ip: Counter[str] = Counter()
+        self._empty = asyncio.Event()
 
     def settings(self) -> Settings:
         """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
@@ -93,9 +97,22 @@ class Mounted:
         if self.chat is None or self.chat.draining:
             return
         self.chat.drain()
-        deadline = asyncio.get_running_loop().time() + self.chat.settings.drain_seconds
-        while self.by_ip and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
+        if self.by_ip:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), self.chat.settings.drain_seconds)
+
+    def opened(self, ip: str) -> None:
+        """One more connection from this address."""
+        self.by_ip[ip] += 1
+
+    def closed(self, ip: str) -> None:
+        """One less."""
+        self.by_ip[ip] -= 1
+        if self.by_ip[ip] <= 0:
+            del self.by_ip[ip]
+        if not self.by_ip:
+            self._empty.set()
 
     async def stop(self) -> None:
         """End the chat."""
@@ -123,7 +140,7 @@ class ChatBlueprint(Blueprint):
         self.listener("before_server_stop")(self._drain)
         self.listener("after_server_stop")(self._stop)
 
-    def register(self, app: Sanic, options: dict[str, Any]) -> None:
+    def register(self, app: App, options: dict[str, Any]) -> None:
         """Mount in an app.
 
         Sanic calls this again, without options, for everything that is added later, and would then mount it all once
@@ -140,21 +157,21 @@ class ChatBlueprint(Blueprint):
                 'ChatRooms("support")'
             )
         before = len(self.routes)
-        super().register(app, self.ctx.options[app.name])
+        super().register(app, self.ctx.options[app.name])  # type: ignore[no-untyped-call]
         self._guard_routes(app, self.routes[before:])
 
-    def _guard_routes(self, app: Sanic, routes: list[Any]) -> None:
+    def _guard_routes(self, app: App, routes: list[Any]) -> None:
         # Not the blueprint's own middleware: that is not applied to routes that come later.
         names = [route.name for route in routes if getattr(route.ctx, "chat_route", None) is not None]
         if names:
             app.register_named_middleware(self._admit, names, "request")
             app.register_named_middleware(self._read_on, names, "response")
 
-    def mounted(self, app: Sanic) -> Mounted:
+    def mounted(self, app: App) -> Mounted:
         """This instance in that app."""
         return mounted_in(app)[self.ctx.declaration.name]
 
-    def running(self, app: Sanic) -> Chat:
+    def running(self, app: App) -> Chat:
         """The chat that runs in that app. Raises 503 before its start and after its stop."""
         chat = self.mounted(app).chat
         if chat is None:
@@ -201,28 +218,31 @@ class ChatBlueprint(Blueprint):
         subprotocols = Negotiate((SUBPROTOCOL,))
         self.add_websocket_route(
             handle, route.path, subprotocols=subprotocols, name=name, ctx_chat_route=route.path
-        )  # type: ignore[arg-type]
+        )
 
     async def _admit(self, request: Request) -> HTTPResponse | None:
         """Before the handshake. Reading stops here until the session is there: clients speak before our first step."""
         mounted = self.mounted(request.app)
         chat = self.running(request.app)
-        endpoint = mounted.endpoints[request.route.ctx.chat_route]
+        route: Any = request.route
+        endpoint = mounted.endpoints[route.ctx.chat_route]
         answer = await admit(request, chat, endpoint, mounted.by_ip[request.client_ip or request.ip])
         if isinstance(answer, HTTPResponse):
             return answer
         request.ctx.chat_admission = answer
-        io = request.transport.get_protocol()
+        transport: Any = request.transport
+        io = transport.get_protocol()
         io.websocket_max_size = endpoint.settings.max_frame
         io.websocket_ping_interval = None
         io.websocket_timeout = CLOSE_TIMEOUT
-        request.transport.pause_reading()
+        transport.pause_reading()
         return None
 
     async def _read_on(self, request: Request, response: HTTPResponse) -> None:
         """A handshake that failed after all leaves an HTTP connection, which goes on."""
-        if not request.transport.is_closing():
-            request.transport.resume_reading()
+        transport: Any = request.transport
+        if not transport.is_closing():
+            transport.resume_reading()
 
     async def _serve(self, route: Route, request: Request, ws: Websocket, params: dict[str, str]) -> None:
         mounted, chat = self.mounted(request.app), self.running(request.app)
@@ -231,7 +251,7 @@ class ChatBlueprint(Blueprint):
         ip = admission.handshake.remote_ip
         connection = PlainConnection(ws, admission.endpoint.settings.outbox_limit)
         session = chat.commands.connect(connection, admission.endpoint, admission.handshake, room)
-        mounted.by_ip[ip] += 1
+        mounted.opened(ip)
         try:
             if admission.user is not None:
                 await chat.commands.introduce(session, admission.user)
@@ -248,26 +268,24 @@ class ChatBlueprint(Blueprint):
             await connection.finished
         finally:
             session.disconnected()
-            mounted.by_ip[ip] -= 1
-            if mounted.by_ip[ip] <= 0:
-                del mounted.by_ip[ip]
+            mounted.closed(ip)
 
     # ---- listeners of the server ----
 
-    async def _check(self, app: Sanic) -> None:
+    async def _check(self, app: App) -> None:
         self.mounted(app).check(max(1, app.state.workers))
 
-    async def _start(self, app: Sanic) -> None:
+    async def _start(self, app: App) -> None:
         await self.mounted(app).start(_workers(app))
 
-    async def _drain(self, app: Sanic) -> None:
+    async def _drain(self, app: App) -> None:
         await _calmly(self.mounted(app).drain)
 
-    async def _stop(self, app: Sanic) -> None:
+    async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
 
 
-def _workers(app: Sanic) -> int:
+def _workers(app: App) -> int:
     """How many processes serve this app. Inside a worker `app.state.workers` is 0."""
     if getattr(app, "multiplexer", None):
         return sum(1 for state in app.m.workers.values() if state.get("server"))

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sanic import Sanic
 
 from .. import protocol
 from ..auth.base import Authenticator
@@ -20,7 +19,7 @@ from ..host import HostVerbs
 from ..listeners import Listener
 from ..middleware import Middleware
 from ..policy import Policy, RoomPolicy
-from .blueprint import ChatBlueprint, mounted_in
+from .blueprint import App, ChatBlueprint, mounted_in
 
 __all__ = ["ChatRooms", "connect"]
 
@@ -42,7 +41,7 @@ class ChatRooms(HostVerbs):
         self._declaration = Declaration(
             name, code, policy or RoomPolicy(), [Route("/ws"), Route("/ws/<room:str>")]
         )
-        self._app: Sanic | None = None
+        self._app: App | None = None
         self._alone: Chat | None = None
         self.bp = ChatBlueprint(self._declaration, self)
         """The blueprint to mount."""
@@ -138,7 +137,7 @@ class ChatRooms(HostVerbs):
 
     # ---- at run time ----
 
-    def bound_to(self, app: Sanic) -> "ChatRooms":
+    def bound_to(self, app: App) -> "ChatRooms":
         """The same instance for this app: what `app.ctx.chatrooms[name]` is."""
         bound: ChatRooms = object.__new__(ChatRooms)
         bound.__dict__.update(self.__dict__)
