@@ -138,8 +138,12 @@ async def _running(app: Sanic[Any, Any], host: str, port: int) -> AsyncIterator[
             asyncio_server_kwargs={"start_serving": False},
         )
         assert server is not None
-        await server.startup()
-        await server.before_start()
+        try:
+            await server.startup()
+            await server.before_start()
+        except BaseException:
+            await _close(server)
+            raise
         await server.start_serving()
         await server.after_start()
         try:
@@ -175,6 +179,14 @@ async def _shut_down(server: AsyncioServer) -> None:
     # Since Python 3.12 this waits for connections as well, so it comes after them.
     await listener.wait_closed()
     await server.after_stop()
+    _forget_start(server.app)
+
+
+async def _close(server: AsyncioServer) -> None:
+    """A server that refused to start never listened, but its handle is open."""
+    listener: Any = server.server
+    listener.close()
+    await listener.wait_closed()
     _forget_start(server.app)
 
 
