@@ -1,0 +1,63 @@
+"""The host: mounts the chat, makes a few rooms, serves the page, and pushes something now and then."""
+
+from pathlib import Path
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic, empty, file
+from sanic.exceptions import NotFound
+from sanic.response import BaseHTTPResponse
+
+import sanic_chatrooms as chatrooms
+
+STATIC = Path(__file__).parent / "static"
+ROOMS = {"general": "General", "engineering": "Engineering", "random": "Random"}
+PUSHES: dict[str, dict[str, Any]] = {
+    "notice": {"title": "Lunch is here", "content": "Soup and bread, in the kitchen on the second floor."},
+    "update": {"field": "topic", "value": "Release day: be kind to the tests"},
+    "redirect": {"url": "https://sanic.dev/"},
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+chat = chatrooms.default
+
+
+def create_app(name: str = "ExampleChat") -> Sanic[Any, Any]:
+    app: Sanic[Any, Any] = Sanic(name)
+    app.config.CHATROOMS_GUESTS = True
+    app.blueprint(chatrooms.bp)
+    app.static("/static", STATIC)
+    app.add_route(index, "/")
+    app.add_route(push, "/push/<kind:str>", methods=["POST"])
+    app.register_listener(make_rooms, "after_server_start")
+    app.register_middleware(add_headers, "response")
+    return app
+
+
+async def index(_: Request) -> HTTPResponse:
+    return await file(STATIC / "index.html")
+
+
+async def push(request: Request, kind: str) -> HTTPResponse:
+    """Push something to the connection that asks: its session id is known to it and to the server only."""
+    session = request.headers.get("x-chat-session", "")
+    asking = next((c for c in chat.connections() if c.session == session), None)
+    if asking is None or kind not in PUSHES:
+        raise NotFound("no such push, or no such connection")
+    await chat.notify(asking.user, kind, PUSHES[kind], session=session)
+    return empty()
+
+
+async def make_rooms(_: Sanic[Any, Any]) -> None:
+    for room, title in ROOMS.items():
+        await chat.create_room(room, title=title, exist_ok=True)
+
+
+async def add_headers(_: Request, response: BaseHTTPResponse) -> None:
+    # The chat's own pages bring their own, which stay.
+    for key, value in HEADERS.items():
+        response.headers.setdefault(key, value)
