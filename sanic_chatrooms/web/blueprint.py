@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 from sanic import Blueprint, Request, Websocket, redirect
 from sanic.exceptions import NotFound, ServiceUnavailable
 from sanic.response import HTTPResponse
@@ -25,6 +26,7 @@ from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
 from .assets import PAGE_POLICY, Assets
 from .handshake import Admission, Negotiate, admit
+from .neighbours import offer_injection, signalled
 from .socket import CLOSE_TIMEOUT, PlainConnection
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
@@ -88,7 +90,11 @@ class Mounted:
                 "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
             )
         settings, backends = self.check(workers)
-        self.chat = Chat(self.declaration, settings, backends=backends, host=self.host, app=self.app)
+        listeners = signalled(self.app)
+        for type, hosts in self.declaration.listeners.items():
+            listeners[type] = [*hosts, *listeners.get(type, ())]
+        declaration = msgspec.structs.replace(self.declaration, listeners=listeners)
+        self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
         await self.chat.start()
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
 
@@ -136,6 +142,8 @@ class ChatBlueprint(Blueprint):
             self.add_chat_route(route)
         # In this form: given a bound method directly, Sanic's lazy decorators return without registering it.
         self.listener("main_process_start")(self._check)
+        # sanic-ext takes dependencies until priority -1000.
+        self.listener("before_server_start", priority=1000)(self._offer)
         self.listener("before_server_start")(self._start)
         self.listener("before_server_stop")(self._drain)
         self.listener("after_server_stop")(self._stop)
@@ -274,6 +282,9 @@ class ChatBlueprint(Blueprint):
 
     async def _check(self, app: App) -> None:
         self.mounted(app).check(max(1, app.state.workers))
+
+    async def _offer(self, app: App) -> None:
+        offer_injection(app, type(self.ctx.host), app.ctx.chatrooms)
 
     async def _start(self, app: App) -> None:
         await self.mounted(app).start(_workers(app))

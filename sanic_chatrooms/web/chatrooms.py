@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -85,8 +85,12 @@ class ChatRooms(HostVerbs):
         self.bp.add_chat_route(route)
         self._declaration.routes.append(route)
 
+    @overload
+    def middleware(self, function: Middleware, /) -> Middleware: ...
+    @overload
+    def middleware(self, *types: str) -> Callable[[Middleware], Middleware]: ...
     def middleware(self, *types: Any) -> Any:
-        """Decorator: wrap every command, or those of the named types. See `middleware.py`."""
+        """Decorator: wrap every command (`@chat.middleware`), or those of some types (`@chat.middleware("message")`)."""
         if len(types) == 1 and callable(types[0]):
             return self._add_middleware(None, types[0])
         return lambda function: self._add_middleware(frozenset(types) or None, function)
