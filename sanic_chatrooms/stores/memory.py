@@ -355,22 +355,20 @@ class _Room:
         return Page(events, more, self.epoch, head, floor)
 
     def timeline_page(self, after: int | None, before: int | None, limit: int) -> Page:
-        self._extend_line()
-        line, floor = self.line, self.floor
-        first = bisect_right(line, floor)
+        line = self._present_line()
         if after is not None:
-            start = bisect_right(line, after, lo=first)
+            start = bisect_right(line, after)
             stop = start + limit
             more = stop < len(line)
         else:
             assert before is not None
-            stop = bisect_left(line, before, lo=first)
-            start = max(stop - limit, first)
-            more = start > first
+            stop = bisect_left(line, before)
+            start = max(stop - limit, 0)
+            more = start > 0
         events = [self.events[seq - self.base - 1] for seq in line[start:stop]]
-        return Page(events, more, self.epoch, self.seq, floor)
+        return Page(events, more, self.epoch, self.seq, self.floor)
 
-    def _extend_line(self) -> None:
+    def _present_line(self) -> list[int]:
         # Only when somebody reads: each event is looked at once, and appending costs nothing for it.
         floor, base = self.floor, self.base
         del self.line[: bisect_right(self.line, floor)]
@@ -378,6 +376,7 @@ class _Room:
         fresh = enumerate(self.events[start - base :], start + 1)
         self.line.extend(seq for seq, event in fresh if not event.type.startswith(FOLDED))
         self.lined = self.seq
+        return self.line
 
 
 _NO_ROOMS: Paged[_Room] = Paged()

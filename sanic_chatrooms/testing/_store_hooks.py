@@ -147,6 +147,7 @@ async def listed(store: Store, *, member: str | None = None, limit: int = 200) -
     cursor: str | None = None
     while True:
         page = await store.rooms(member=member, cursor=cursor, limit=limit)
+        assert page.rooms or cursor is None, "a cursor leads to something"
         found += [room.id for room in page.rooms]
         cursor = page.cursor
         if cursor is None:

@@ -275,8 +275,9 @@ class RoomTests(StoreHooks):
     async def test_a_room_is_used_even_when_what_was_stored_is_gone(self) -> None:
         async with self.started(Bounds(retention=1.0)) as store:
             await self.create(store, "used", auto=True)
-            await self.say(store, 1, room="used")
+            await self.say(store, 1_000, room="used")
             await self.pass_time(1.5)
+            assert (await store.history("used", after=0, limit=5)).events == []
 
             assert not await store.delete_room("used", unused=True)
 
@@ -419,6 +420,7 @@ async def _members(store: Store, limit: int) -> list[str]:
         found += [member.user_id for member in page.members]
         if page.cursor is None:
             return found
+        assert len(found) < page.total, "a cursor leads to something"
         cursor = page.cursor
 
 

@@ -304,6 +304,7 @@ async def _listed(presence: Presence, limit: int) -> list[str]:
         if page.cursor is None:
             return found
         assert len(page.users) == limit, "a page that is not the last is full"
+        assert len(found) < page.total, "a cursor leads to something"
         cursor = page.cursor
 
 

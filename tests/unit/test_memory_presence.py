@@ -64,6 +64,18 @@ async def test_seen_is_remembered_for_a_day_and_then_forgotten() -> None:
     assert await presence.seen(["early", "late"]) == {"late": clock() - SEEN_FOR + 5}
 
 
+async def test_who_comes_back_keeps_nobody_else_from_being_forgotten() -> None:
+    clock = Clock()
+    presence = await _node(MemoryBoard(), clock)
+    await presence.touch([_entry(user="back"), _entry(user="gone")])
+    clock.advance(SEEN_FOR / 2)
+    await presence.touch([_entry(user="back")])
+
+    clock.advance(SEEN_FOR / 2 + 1)
+
+    assert set(await presence.seen(["back", "gone"])) == {"back"}
+
+
 async def test_started_twice_is_refused_and_says_what_to_do() -> None:
     presence = await _node(MemoryBoard(), Clock())
 

@@ -1,0 +1,36 @@
+"""The suites are whole, and anybody can use them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from sanic_chatrooms.brokers.base import Broker
+from sanic_chatrooms.presence.base import Presence
+from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.testing import BrokerSuite, PresenceSuite, StoreSuite
+
+
+@pytest.mark.parametrize(
+    ("contract", "suite"), [(Store, StoreSuite), (Broker, BrokerSuite), (Presence, PresenceSuite)]
+)
+def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite: type) -> None:
+    sentences = {int(number) for number in re.findall(r"^ +(\d+)\. ", contract.__doc__ or "", re.MULTILINE)}
+
+    tested = {int(found[1]) for name in dir(suite) if (found := re.match(r"test_(\d+)_", name))}
+
+    assert sentences
+    assert tested == sentences
+
+
+def test_no_test_runner_is_needed_to_import_them() -> None:
+    program = (
+        "import sys, sanic_chatrooms.testing; sys.exit('pytest' in sys.modules or 'sanic' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+
+    assert done.returncode == 0
