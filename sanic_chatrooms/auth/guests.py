@@ -20,6 +20,7 @@ GUEST_LIFETIME: Final = 30 * 86400.0
 
 _TYPE = "guest+jwt"
 _ALGORITHMS = ("HS256",)
+_UNREADABLE = "the guest token cannot be read; connect without it to be a new guest"
 
 
 class Guests(Authenticator):
@@ -104,9 +105,11 @@ class Guests(Authenticator):
 def _guest(claims: dict[str, Any]) -> User:
     # Whoever holds the secret may have written more than `token` does.
     user_id, name, exp = (claims.get(claim) for claim in ("sub", "name", "exp"))
-    if not (isinstance(user_id, str) and user_id.startswith("guest-") and type(exp) is int):
-        raise Unauthenticated("the guest token cannot be read")
+    if not (isinstance(user_id, str) and isinstance(name, str) and type(exp) is int):
+        raise Unauthenticated(_UNREADABLE)
+    if not user_id.startswith("guest-"):
+        raise Unauthenticated(_UNREADABLE)
     try:
-        return User(id=user_id, name=clean_name(str(name)), guest=True)
+        return User(id=user_id, name=clean_name(name), guest=True)
     except ChatError:
-        raise Unauthenticated("the guest token cannot be read") from None
+        raise Unauthenticated(_UNREADABLE) from None

@@ -143,9 +143,8 @@ def token_type(token: str | None) -> str:
     typ = header.get("typ", "")
     if not isinstance(typ, str):
         raise Unauthenticated("the token's typ is not a string")
-    return typ.lower().removeprefix(
-        "application/"
-    )  # RFC 7515 §4.1.9: a media type, its prefix may be left out
+    # RFC 7515 §4.1.9: a media type, whose prefix may be left out.
+    return typ.lower().removeprefix("application/")
 
 
 def hmac_key(name: str, key: str | bytes, algorithms: Sequence[str]) -> bytes:
