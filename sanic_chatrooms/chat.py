@@ -114,7 +114,7 @@ class Chat:
         self.hub = Hub(store, broker, released=self._released)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.access = Access(store)
-        self.orders = Orders(self.journal)
+        self.orders = Orders(self.journal, self.hub)
         self.typists = Typists(self.hub, self.journal.ring)
         self.occupancy = Occupancy(
             presence, self.hub, self.journal.ring, grace=settings.presence_grace, ttl=settings.presence_ttl
@@ -200,7 +200,10 @@ class Chat:
 
     async def _forget(self, room: str) -> None:
         try:
-            await self.rooms.forget_if_unused(room)
+            if room.startswith("~user."):
+                await self.sessions.forget(room)
+            else:
+                await self.rooms.forget_if_unused(room)
         except Unavailable:
             pass  # it stays until somebody joins and leaves it again
         except Exception:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from . import protocol
 from .errors import RateLimited, RoomNotFound
 from .hub import Hub
-from .models import EVERYONE, RESERVED, Envelope, Room, user_room
+from .models import EVERYONE, RESERVED, Envelope, Room, Scope, user_room
 from .orders import Close, Enter, Remove, decode_order, decode_push
 from .protocol import CloseCode
 from .session import Session
@@ -92,11 +92,20 @@ class Sessions:
             del self._by_room[room]
             self._hub.unwatch(room)
 
+    async def forget(self, room: str) -> None:
+        """This worker holds a user's room no longer: without orders in it, it need not exist until they come back.
+
+        One with orders may be held by other workers, which would miss it; only a store of this process knows better.
+        """
+        if room not in self._by_room:
+            await self._store.delete_room(room, unused=self._store.scope is not Scope.PROCESS)
+
     async def _watch(self, room: str) -> None:
         try:
             await self._hub.watch(room, self)
         except RoomNotFound:
-            await self._store.create_room(Room(room, "", 0, visibility=RESERVED, created_at=protocol.now()))
+            made = Room(room, "", 0, visibility=RESERVED, created_at=protocol.now(), auto=True)
+            await self._store.create_room(made)
             await self._hub.watch(room, self)
 
     # ---- orders and pushes ----

@@ -24,10 +24,13 @@ from ..config import Settings, load, require_auth, require_scope
 from ..endpoint import Endpoint
 from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
+from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
-from .handshake import Admission, Negotiate, admit
+from .fast import FastConnection, shortcoming
+from .handshake import Admission, Negotiate, admit, check_limits
 from .neighbours import offer_injection, signalled
-from .socket import CLOSE_TIMEOUT, PlainConnection
+from .plain import PlainConnection
+from .socket import CLOSE_TIMEOUT, SanicConnection
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
 
@@ -46,6 +49,9 @@ def mounted_in(app: App) -> "dict[str, Mounted]":
 
 class Mounted:
     """One instance in one app: its settings, and while it runs its chat."""
+
+    fast = True
+    """Which edge: our own reader, or (False) the parser of websockets."""
 
     def __init__(self, app: App, declaration: Declaration, host: Any) -> None:
         self.app = app
@@ -84,6 +90,9 @@ class Mounted:
 
     async def start(self, workers: int) -> None:
         """Build and start the chat."""
+        if self.fast and (lacking := shortcoming()) is not None:
+            logger.warning("the plain WebSocket edge is used, which is slower: %s", lacking)
+            self.fast = False
         if self.app.asgi:
             raise ConfigError(
                 "chat rooms need Sanic's own server: under an ASGI server Sanic cannot close a WebSocket with a code, "
@@ -97,6 +106,12 @@ class Mounted:
         self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
         await self.chat.start()
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
+
+    def connection(self, ws: Any, settings: Settings) -> SanicConnection:
+        """The edge for one WebSocket: the fast one, or with a word in the log the plain one."""
+        if self.fast:
+            return FastConnection(ws, settings.outbox_limit, settings.max_frame)
+        return PlainConnection(ws, settings.outbox_limit)
 
     async def drain(self) -> None:
         """Tell everybody to come back, and wait until they are gone."""
@@ -257,10 +272,11 @@ class ChatBlueprint(Blueprint):
         admission: Admission = request.ctx.chat_admission
         room = route.room or (unquote(params["room"]) if "room" in params else None)
         ip = admission.handshake.remote_ip
-        connection = PlainConnection(ws, admission.endpoint.settings.outbox_limit)
+        connection = mounted.connection(ws, admission.endpoint.settings)
         session = chat.commands.connect(connection, admission.endpoint, admission.handshake, room)
         mounted.opened(ip)
         try:
+            check_limits(chat, admission, mounted.by_ip[ip])
             if admission.user is not None:
                 await chat.commands.introduce(session, admission.user)
             connection.attach(session)
@@ -269,9 +285,7 @@ class ChatBlueprint(Blueprint):
             session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
             raise
         except ChatError as problem:
-            session.close(
-                CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED, problem.message
-            )
+            session.close(_close_code(problem), problem.message)
             connection.attach(session)
             await connection.finished
         finally:
@@ -294,6 +308,12 @@ class ChatBlueprint(Blueprint):
 
     async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
+
+
+def _close_code(problem: ChatError) -> CloseCode:
+    if isinstance(problem, TooManyConnections):
+        return CloseCode.CONNECTION_LIMIT
+    return CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED
 
 
 def _workers(app: App) -> int:

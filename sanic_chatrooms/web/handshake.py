@@ -16,8 +16,10 @@ from ..chat import Chat
 from ..endpoint import Endpoint
 from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
+from ..protocol import SUBPROTOCOL
+from ..sessions import TooManyConnections
 
-__all__ = ["Admission", "Negotiate", "admit", "handshake_of", "refusal"]
+__all__ = ["Admission", "Negotiate", "admit", "check_limits", "handshake_of", "refusal"]
 
 BEARER = "bearer."
 RETRY_AFTER = 5.0
@@ -47,6 +49,15 @@ def _offered(request: Request) -> list[str]:
     return [name.strip() for header in headers for name in header.split(",") if name.strip()]
 
 
+def _keep_our_subprotocol(request: Request) -> None:
+    """What Sanic's handshake gets to see. Of repeated headers it reads one, and names that are no HTTP tokens it answers
+    by 400; so nothing but our own name is left, and a token cannot be echoed."""
+    ours = SUBPROTOCOL in _offered(request)
+    request.headers.popall("sec-websocket-protocol", None)
+    if ours:
+        request.headers["sec-websocket-protocol"] = SUBPROTOCOL
+
+
 async def admit(
     request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int
 ) -> Admission | HTTPResponse:
@@ -60,6 +71,7 @@ async def admit(
         async with asyncio.timeout(endpoint.settings.auth_timeout):
             user = await chat.identity.of_handshake(endpoint, handshake)
         _check_user_limit(chat, endpoint, user)
+        _keep_our_subprotocol(request)
     except ChatError as problem:
         return refusal(problem)
     except TimeoutError:
@@ -87,6 +99,18 @@ def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int) -> HTTPResponse | N
     if settings.max_connections_per_ip is not None and open_from_ip >= settings.max_connections_per_ip:
         return refusal(RateLimited(RETRY_AFTER))
     return None
+
+
+def check_limits(chat: Chat, admission: Admission, open_from_ip: int) -> None:
+    """Once more, now that this connection counts: several may have been admitted at the same time.
+
+    Raises `TooManyConnections`.
+    """
+    settings = admission.endpoint.settings
+    if settings.max_connections is not None and len(chat.sessions) > settings.max_connections:
+        raise TooManyConnections(RETRY_AFTER)
+    if settings.max_connections_per_ip is not None and open_from_ip > settings.max_connections_per_ip:
+        raise TooManyConnections(RETRY_AFTER)
 
 
 def _check_user_limit(chat: Chat, endpoint: Endpoint, user: User | None) -> None:

@@ -1,35 +1,35 @@
-"""The plain edge: Sanic's own WebSocket, with its parser driven directly.
+"""A WebSocket of Sanic's as the session sees it: bytes out, pausing, the end. How bytes come in is a subclass's business.
 
-Sanic hands every chunk to a task of its own, loses track of some (CPython may collect them), answers bad UTF-8 with a
-traceback instead of 1007, and lets a peer that sends pings and never reads grow without bound. So `data_received` of
-this one WebSocket object is replaced: the same sans-I/O protocol of `websockets` reads the bytes, and its frames go to
-the session at once, without a task. Handshake, TLS, and the end of the TCP connection stay Sanic's.
+Frames are written to the transport directly, ready made: the transport's own buffer is the queue, and its size the
+limit. Nobody waits for a slow reader.
 """
 
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
-from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
-from ..protocol import CloseCode, close_frame
+from ..protocol import CloseCode
 from ..session import Session
 
-__all__ = ["CLOSE_TIMEOUT", "FRAGMENT_LIMIT", "PlainConnection"]
+__all__ = ["CLOSE_TIMEOUT", "SanicConnection"]
 
 logger = logging.getLogger("sanic_chatrooms.web")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
-FRAGMENT_LIMIT = 1_024
-"""Frames one message may be cut into: empty ones cost memory and count towards no size."""
 _PING = b"\x89\x00"
 
 
-class PlainConnection:
-    """One WebSocket, as the session sees it: `session.Connection`. `finished` is done when nothing more can come."""
+class SanicConnection(ABC):
+    """One WebSocket: `session.Connection`. `finished` is done when nothing more can come.
+
+    `_closing`: nothing is written or taken any more. `_answered`: the peer has sent its close frame. `_violated`: the
+    peer broke the protocol, so its close frame is not waited for.
+    """
 
     def __init__(self, ws: Any, outbox_limit: int) -> None:
         self._ws = ws
@@ -39,9 +39,9 @@ class PlainConnection:
         self._limit = outbox_limit
         self._owed = 0
         self._closing = False
+        self._answered = False
+        self._violated = False
         self._paused = False
-        self._chunks: list[bytes] = []
-        self._frames = 0
         self._abort: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._session: Session | None = None
@@ -70,57 +70,26 @@ class PlainConnection:
         assert session is not None
         session.heard_at = time.monotonic()
         try:
-            self._protocol.receive_data(data)
-            self._write_control()
-            for event in self._protocol.events_received():
-                if isinstance(event, Frame) and not self._closing:
-                    self._take(session, event)
+            self._read(session, data)
         except Exception:
             logger.exception("a connection of user %s failed", session.user.id)
             session.close(CloseCode.SERVER_ERROR)
-        if self._protocol.state is not State.OPEN:
-            self._peer_closed()
 
-    def _write_control(self) -> None:
-        """Pongs, and the close frame that answers the peer's or a violation of the protocol."""
-        for data in self._protocol.data_to_send():
-            if data and not self._transport.is_closing():
-                self._transport.write(data)
+    @abstractmethod
+    def _read(self, session: Session, data: bytes) -> None:
+        """Take what the socket gave: hand messages to the session, answer control frames."""
+
+    def _throttle_reading(self) -> None:
+        """A peer that sends pings and does not read the answers is not read either."""
         if self._throttle is None and self.congested():
-            # A peer that sends pings and does not read the answers is not read either.
             self._throttle = asyncio.ensure_future(self._wait_and_read_on())
 
     async def _wait_and_read_on(self) -> None:
-        paused = self._paused
         self._pause_reading()
         await self.drained()
         self._throttle = None
-        if not paused and not self._paused:
+        if not self._paused:
             self._resume_reading()
-
-    def _take(self, session: Session, frame: Frame) -> None:
-        opcode = frame.opcode
-        if opcode is Opcode.TEXT or opcode is Opcode.CONT:
-            self._frames += 1
-            if self._frames > FRAGMENT_LIMIT:
-                session.close(CloseCode.FLOOD, "too many fragments")
-                return
-            self._chunks.append(bytes(frame.data))
-            if frame.fin:
-                self._message(session)
-        elif opcode is Opcode.BINARY:
-            session.close(CloseCode.BINARY)
-
-    def _message(self, session: Session) -> None:
-        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self._frames = 0
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            session.close(CloseCode.BAD_UTF8)
-        else:
-            session.receive(data)
 
     def _peer_closed(self) -> None:
         """The closing handshake is done or under way by the peer's will; nothing more is said."""
@@ -130,7 +99,7 @@ class PlainConnection:
         self._finish_soon()
 
     def _eof_received(self) -> bool:
-        self._protocol.receive_eof()
+        self._answered = True
         self._peer_closed()
         return False
 
@@ -220,23 +189,24 @@ class PlainConnection:
         """Send a close frame and throw away what still comes: closing the socket with unread bytes would cut off
         the close frame itself (TCP reset)."""
         if self._protocol.state is State.OPEN:
-            self._protocol.send_close(code, close_frame(code, text)[4:].decode())
-            for data in self._protocol.data_to_send():
-                if data:
-                    self._write(data)
+            self._send_close(code, text)
         self._closing = True
         self._paused = False
         self._resume_reading()
         self._finish_soon()
+
+    @abstractmethod
+    def _send_close(self, code: int, text: str) -> None:
+        """Write a close frame, so that Sanic sends none of its own."""
 
     def _finish_soon(self) -> None:
         """Who gets to the end when: after both close frames at once; after a violation when the peer hangs up; and
         whoever does neither is cut off."""
         if self._abort is None:
             self._abort = self._loop.call_later(CLOSE_TIMEOUT, self._transport.abort)
-        if self._protocol.state is State.CLOSED or self._protocol.close_rcvd is not None:
+        if self._answered:
             self._end()
-        elif self._protocol.eof_sent and not self._transport.is_closing():
+        elif self._violated and not self._transport.is_closing():
             self._hang_up()
 
     def _hang_up(self) -> None:
