@@ -1,11 +1,13 @@
-"""What this package is tested with, for those who write backends and hosts: suites, faults, a clock.
+"""What this package is tested with, for those who write backends and hosts: suites, faults, a clock, a chat in memory.
 
 `StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract; `FaultyStore` and `FaultyBroker` make
-one fail on demand. No test runner is needed to import any of it.
+one fail on demand. `running_chat` and `chat_client` run a host's chat without sockets. No test runner is needed to
+import any of it.
 """
 
 from .brokers import BrokerSuite
 from .clock import Clock
+from .connections import ConnectionClosed, MemoryClient, MemoryConnection, chat_client, running_chat
 from .faults import FaultyBroker, FaultyStore
 from .presence import PresenceSuite
 from .recorder import Recorder
@@ -14,9 +16,14 @@ from .stores import StoreSuite
 __all__ = [
     "BrokerSuite",
     "Clock",
+    "ConnectionClosed",
     "FaultyBroker",
     "FaultyStore",
+    "MemoryClient",
+    "MemoryConnection",
     "PresenceSuite",
     "Recorder",
     "StoreSuite",
+    "chat_client",
+    "running_chat",
 ]

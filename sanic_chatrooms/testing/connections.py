@@ -1,0 +1,312 @@
+"""A chat without sockets: connections in memory, and a client that speaks the protocol through them.
+
+    async with running_chat(support) as chat:                     # `support` is the host's ChatRooms, hooks and all
+        ada = await chat_client(chat, User("u1", "Ada"))
+        await ada.ack("join", room="general")
+        await support.publish("general", "notice", {"title": "Hi", "content": ""}, durable=False)
+        assert (await ada.expect("notice"))["payload"]["title"] == "Hi"
+
+Everything from the session inwards is what runs in production; only the handshake and the WebSocket are left out.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..chat import Backends, Chat, Declaration, Route
+from ..config import load
+from ..models import Credentials, Handshake, User
+from ..protocol import new_id
+from ..session import Session
+from ..web.chatrooms import ChatRooms
+
+__all__ = [
+    "ConnectionClosed",
+    "MemoryClient",
+    "MemoryConnection",
+    "chat_client",
+    "decode_frames",
+    "running_chat",
+]
+
+Frame = dict[str, Any]
+WITHIN = 5.0
+"""Seconds to wait for a frame, unless a call says otherwise."""
+
+
+class ConnectionClosed(Exception):
+    """The chat closed the connection while something else was waited for."""
+
+    def __init__(self, code: int, reason: str, wanted: str) -> None:
+        super().__init__(f"closed with {code} ({reason}) while waiting for {wanted}")
+        self.code = code
+        self.reason = reason
+
+
+def decode_frames(data: bytes) -> list[Frame]:
+    """What unmasked, unfragmented text frames hold (RFC 6455 §5.2), one JSON object each. Raises `ValueError`."""
+    found: list[Frame] = []
+    at = 0
+    while at < len(data):
+        text, at = _next_text(data, at)
+        found.append(json.loads(text))
+    return found
+
+
+def _next_text(data: bytes, at: int) -> tuple[bytes, int]:
+    if data[at] != 0x81:
+        raise ValueError(f"byte {at} begins no whole text frame: {data[at]:#x}")
+    size, start = data[at + 1], at + 2
+    if size in (126, 127):
+        width = 2 if size == 126 else 8
+        size, start = int.from_bytes(data[start : start + width], "big"), start + width
+    if size & 0x80 and start == at + 2:
+        raise ValueError("a server masks nothing")
+    if len(data) < start + size:
+        raise ValueError(f"the frame at byte {at} is cut off")
+    return data[start : start + size], start + size
+
+
+class MemoryConnection:
+    """A `session.Connection` that keeps what is written to it, as the JSON objects that a client would see.
+
+    `frames` has all of them in the order of their arrival; `writes` has the number of frames of each write.
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.writes: list[int] = []
+        self.pings = 0
+        self.closed: tuple[int, str] | None = None
+        """With which code and reason the chat closed it."""
+        self.reading = True
+        """False while the session has asked not to be read."""
+        self._changed = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    # ---- what the session calls ----
+
+    def push(self, frames: bytes, replies: int = 0) -> None:
+        """See `session.Connection`. A connection in memory is never too slow."""
+        self._write(frames)
+
+    def reply(self, frames: bytes) -> None:
+        """See `session.Connection`."""
+        self._write(frames)
+
+    def ping(self) -> None:
+        """Count a ping."""
+        self.pings += 1
+        self._changed.set()
+
+    def close(self, code: int, reason: str) -> None:
+        """Remember the first code and reason; nothing is written after it."""
+        if self.closed is None:
+            self.closed = (int(code), reason)
+        self.decongest()
+        self._changed.set()
+
+    def pause(self) -> None:
+        """See `session.Connection`."""
+        self.reading = False
+
+    def resume(self) -> None:
+        """See `session.Connection`."""
+        self.reading = True
+
+    def congested(self) -> bool:
+        """Whether `congest` was called."""
+        return not self._writable.is_set()
+
+    async def drained(self) -> None:
+        """Return after `decongest`, or when it is closed."""
+        await self._writable.wait()
+
+    def _write(self, data: bytes) -> None:
+        if self.closed is None:
+            frames = decode_frames(data)
+            self.frames += frames
+            self.writes.append(len(frames))
+            self._changed.set()
+
+    # ---- what the test calls ----
+
+    def congest(self) -> None:
+        """Behave as if the peer did not read: the session carries out no more commands."""
+        self._writable.clear()
+
+    def decongest(self) -> None:
+        """The peer reads again."""
+        self._writable.set()
+
+    async def changed(self) -> None:
+        """Wait until something is written, pinged or closed."""
+        self._changed.clear()
+        await self._changed.wait()
+
+
+class MemoryClient:
+    """A client of a chat, without a socket: sends commands, and takes each frame that comes once.
+
+    `frames` has every frame that ever came. Whatever is waited for raises `TimeoutError` when it does not come
+    within 5 seconds, and `ConnectionClosed` when the chat closes the connection instead.
+    """
+
+    def __init__(self, session: Session, connection: MemoryConnection) -> None:
+        self.session = session
+        self.connection = connection
+        self._taken: set[int] = set()
+
+    @property
+    def frames(self) -> list[Frame]:
+        """Everything that came, in order."""
+        return self.connection.frames
+
+    # ---- sending ----
+
+    def send(
+        self,
+        type: str,
+        *,
+        room: str | None = None,
+        payload: Any = None,
+        msg_id: str | None = None,
+        **keys: Any,
+    ) -> str:
+        """Send a command and return its `msgId`, a new one unless given. `keys` go into the frame as they are."""
+        msg_id = msg_id or new_id()
+        frame = {"type": type, "msgId": msg_id, "room": room, "payload": payload, **keys}
+        self.send_raw(json.dumps({key: value for key, value in frame.items() if value is not None}))
+        return msg_id
+
+    def send_raw(self, text: str | bytes) -> None:
+        """Send one text frame, whatever it contains."""
+        self.session.heard_at = time.monotonic()
+        self.session.receive(text.encode() if isinstance(text, str) else text)
+
+    async def request(self, type: str, **arguments: Any) -> Frame:
+        """Send a command (arguments as for `send`) and return the frame that answers it: `ack`, `error` or `pong`."""
+        return await self.reply(self.send(type, **arguments))
+
+    async def reply(self, msg_id: str) -> Frame:
+        """The answer to a command sent before."""
+        return await self._take(lambda frame: frame.get("replyTo") == msg_id, f"the answer to {msg_id}")
+
+    async def ack(self, type: str, **arguments: Any) -> Any:
+        """As `request`; the payload of the `ack`. An `error` instead is an `AssertionError`."""
+        return await self._answer("ack", type, arguments)
+
+    async def error(self, type: str, **arguments: Any) -> Any:
+        """As `request`; the payload of the `error`. An `ack` instead is an `AssertionError`."""
+        return await self._answer("error", type, arguments)
+
+    async def _answer(self, wanted: str, type: str, arguments: dict[str, Any]) -> Any:
+        frame = await self.request(type, **arguments)
+        if frame["type"] != wanted:
+            raise AssertionError(f"{type} was answered by {frame}")
+        return frame["payload"]
+
+    # ---- receiving ----
+
+    async def expect(self, type: str, **keys: Any) -> Frame:
+        """The oldest frame of this type that was not taken yet; `keys` (room="general") must be in it, equal."""
+        wanted = {"type": type, **keys}
+        return await self._take(lambda frame: wanted.items() <= _comparable(frame, wanted), str(wanted))
+
+    def unread(self, type: str | None = None) -> list[Frame]:
+        """What came and was not taken, all or of one type."""
+        left = [frame for index, frame in enumerate(self.frames) if index not in self._taken]
+        return [frame for frame in left if type is None or frame["type"] == type]
+
+    async def settle(self) -> None:
+        """Return when all that the chat had for this client before now has come: after it, `unread` tells what did not."""
+        await self.request("ping")
+
+    async def closed(self) -> tuple[int, str]:
+        """Wait until the chat closes the connection; its code and reason."""
+        async with asyncio.timeout(WITHIN):
+            while self.connection.closed is None:
+                await self.connection.changed()
+        return self.connection.closed
+
+    def disconnect(self) -> None:
+        """Be gone, without a word."""
+        self.connection.close(1006, "")
+        self.session.disconnected()
+
+    async def _take(self, matches: Callable[[Frame], bool], wanted: str) -> Frame:
+        try:
+            async with asyncio.timeout(WITHIN):
+                while (index := self._find(matches)) is None:
+                    if self.connection.closed is not None:
+                        raise ConnectionClosed(*self.connection.closed, wanted)
+                    await self.connection.changed()
+        except TimeoutError:
+            raise TimeoutError(f"no {wanted} within {WITHIN} s; unread: {self.unread()[-20:]}") from None
+        self._taken.add(index)
+        return self.frames[index]
+
+    def _find(self, matches: Callable[[Frame], bool]) -> int | None:
+        found = (i for i, frame in enumerate(self.frames) if i not in self._taken and matches(frame))
+        return next(found, None)
+
+
+def _comparable(frame: Frame, wanted: Frame) -> Any:
+    # Payloads cannot be hashed, so only what is asked for is compared.
+    return {key: frame[key] for key in wanted if key in frame}.items()
+
+
+@asynccontextmanager
+async def running_chat(
+    rooms: ChatRooms | None = None, *, backends: Backends | None = None, **settings: Any
+) -> AsyncIterator[Chat]:
+    """A chat that runs in this event loop, without a server.
+
+    `rooms`: the host's instance, whose middleware, commands, listeners, routes and policy are then in force, and whose
+    verbs work. `settings` go before those of the instance (`guests=True`); neither `app.config` nor the environment
+    is read. Without `backends` each chat has those that its settings name: memory of its own.
+    """
+    declaration = rooms._declaration if rooms is not None else Declaration("test")
+    code = {**declaration.code, **settings}
+    loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))
+    chat = Chat(declaration, loaded, backends=backends, host=rooms)
+    try:
+        await chat.start()
+        if rooms is not None:
+            rooms._alone = chat
+        yield chat
+    finally:
+        if rooms is not None:
+            rooms._alone = None
+        await chat.stop()
+
+
+async def chat_client(
+    chat: Chat,
+    user: User | None = None,
+    *,
+    token: str | None = None,
+    room: str | None = None,
+    route: Route | None = None,
+    query: Mapping[str, str] | None = None,
+) -> MemoryClient:
+    """Connect to the chat: as `user`, else as whom the handshake proves.
+
+    Without a user and a `token` that is a guest where guests are let in, and elsewhere nobody, who has to send `auth`.
+    `room` and `query` are those of the path, `/ws/<room>?history=10`; `route` is an endpoint of the host's own, as
+    `chat.declaration.routes` has them. Raises what refuses the handshake.
+    """
+    route = route or Route("/ws")
+    endpoint = chat.endpoint(route)
+    handshake = Handshake(route.path, {}, query or {}, {}, "127.0.0.1", False, Credentials(token))
+    if user is None:
+        user = await chat.identity.of_handshake(endpoint, handshake)
+    connection = MemoryConnection()
+    session = chat.commands.connect(connection, endpoint, handshake, room or route.room)
+    if user is not None:
+        await chat.commands.introduce(session, user)
+    return MemoryClient(session, connection)
