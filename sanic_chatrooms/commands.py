@@ -170,6 +170,10 @@ class Commands:
             query = session.handshake.query
             session.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
 
+    def evicted(self, session: Session, room: str) -> None:
+        """The hub has taken it out of a room."""
+        self._rooms.evicted(session, room)
+
     def closed(self, session: Session) -> None:
         """The connection is gone: out of every room, at once and without waiting."""
         self._hub.last_replies(session)

@@ -16,7 +16,7 @@ from typing import Protocol
 from . import protocol
 from .brokers.base import Broker
 from .errors import RoomNotFound, Unavailable
-from .models import Envelope, Event, Head
+from .models import Envelope, Event, Head, Page
 from .stores.base import Store
 
 __all__ = ["HeldRoom", "Hub", "Receiver", "Watcher"]
@@ -138,7 +138,8 @@ class Hub:
         if seq == 0:
             self._deliver_live(room, envelope)
         elif not room.up:
-            room.early[seq] = envelope
+            if len(room.early) < EARLY_LIMIT:
+                room.early[seq] = envelope
         elif envelope.epoch != room.epoch:
             self._repair(room)  # which epoch holds? the store knows
         elif seq == room.seq + 1:
@@ -262,7 +263,7 @@ class Hub:
             room.waiting.pop(receiver, None)
             raise
         if receiver not in room.waiting:
-            raise RoomNotFound
+            raise Unavailable("the room changed while you joined; join again")
         # Whoever waits longer has the events since; this one begins here.
         room.sessions.pop(receiver, None)
         room.waiting[receiver] = []
@@ -317,6 +318,12 @@ class Hub:
         if room is not None:
             room.watcher = None
 
+    async def reach(self, id: str, seq: int) -> None:
+        """Where this process holds the room: return when it has heard number `seq`. Raises `Unavailable`."""
+        room = self._rooms.get(id)
+        if room is not None and room.up and room.seq < seq:
+            await self._read_hole(room)
+
     def room(self, id: str) -> HeldRoom | None:
         """The room as this process holds it."""
         return self._rooms.get(id)
@@ -347,7 +354,7 @@ class Hub:
 
     def _stand_at(self, room: HeldRoom, head: Head) -> None:
         room.epoch, room.seq, room.up = head.epoch, head.seq, True
-        room.known = max(room.known, head.seq)
+        room.known = head.seq
         room.early = {s: e for s, e in room.early.items() if s > head.seq and e.epoch == head.epoch}
         if room.early:
             self._catch_up(room)
@@ -365,8 +372,7 @@ class Hub:
     def _drop_if_unused(self, room: HeldRoom) -> None:
         if not room.unused:
             return  # somebody came meanwhile: they wait for the lock, and bring it up again
-        if room.timer is not None:
-            room.timer.cancel()
+        self._forget_repair(room)
         self._rooms.pop(room.id, None)
         self._released(room.id)
 
@@ -380,8 +386,17 @@ class Hub:
 
     def _look(self, room: HeldRoom) -> None:
         room.timer = None
-        if room.seq < room.known and self._rooms.get(room.id) is room:
+        if room.seq < room.known and room.up and self._rooms.get(room.id) is room:
             self._repair(room)
+
+    @staticmethod
+    def _forget_repair(room: HeldRoom) -> None:
+        room.early.clear()
+        if room.timer is not None:
+            room.timer.cancel()
+            room.timer = None
+        if room.repairing is not None and room.repairing is not asyncio.current_task():
+            room.repairing.cancel()
 
     def _repair(self, room: HeldRoom) -> None:
         if room.repairing is None:
@@ -410,26 +425,36 @@ class Hub:
 
     async def _read_hole(self, room: HeldRoom) -> None:
         while True:
-            page = await self._store.history(room.id, after=room.seq, limit=REPAIR_PAGE)
-            if page.epoch != room.epoch:
+            epoch, start, known = room.epoch, room.seq, room.known
+            page = await self._store.history(room.id, after=start, limit=REPAIR_PAGE)
+            if room.epoch != epoch or not room.up:
+                return  # reset or deleted while the store was asked: this page tells of another past
+            if page.epoch != epoch:
                 self.reset(room, Head(page.epoch, page.seq), "another past")
                 return
             if page.floor > room.seq:
                 self.reset(room, Head(page.epoch, page.seq), "history is gone")
                 return
             self.repairs += 1
-            for event in page.events:
-                if event.seq == room.seq + 1:
-                    room.seq += 1
-                    self._emit(room, _envelope(room, event))
-            if not page.more:
+            self._emit_page(room, page)
+            if not page.more or room.seq == start:
                 break
-        # A number above the head was announced but is not stored: the bell was wrong, or the store was restored,
-        # which the position check finds out.
-        room.known = max(room.seq, page.seq)
-        room.early = {s: e for s, e in room.early.items() if room.seq < s <= page.seq}
+        if room.seq < page.seq:
+            self.reset(room, Head(page.epoch, page.seq), "history has a hole")
+            return
+        # What was announced before the page was read and is not in it is not stored: the bell was wrong, or the store
+        # was restored, which the position check finds out. What was announced meanwhile may be newer than the page.
+        room.early = {s: e for s, e in room.early.items() if s <= page.seq or s > known}
+        if room.known == known:
+            room.known = room.seq
         if room.early:
             self._catch_up(room)
+
+    def _emit_page(self, room: HeldRoom, page: Page) -> None:
+        for event in page.events:
+            if event.seq == room.seq + 1:
+                room.seq += 1
+                self._emit(room, _envelope(room, event))
 
     # ---- positions ----
 
@@ -465,12 +490,15 @@ class Hub:
         logger.warning(
             "room %s: the store stands at %d, was at %d; it gets a new epoch", room.id, head.seq, mine.seq
         )
-        self.reset(room, await self._store.renew_epoch(room.id, mine.epoch), "the store was restored")
+        try:
+            self.reset(room, await self._store.renew_epoch(room.id, mine.epoch), "the store was restored")
+        except RoomNotFound:
+            self._gone(room)
 
     def reset(self, room: HeldRoom, head: Head, reason: str) -> None:
         """Tell every session in the room that there may be a gap, take them out, and stand at `head`."""
         self.resets += 1
-        receivers = [*room.sessions, *room.waiting]
+        receivers = self._take_sessions(room)
         spread = min(10.0, len(receivers) / 500)
         for receiver in receivers:
             after = round(random.uniform(0, spread), 3)  # noqa: S311 - jitter
@@ -486,6 +514,13 @@ class Hub:
         room.epoch, room.seq, room.known = head.epoch, head.seq, head.seq
         if room.watcher is not None:
             room.watcher.lost(room.id)
+
+    @staticmethod
+    def _take_sessions(room: HeldRoom) -> list[Receiver]:
+        # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
+        # of this room at all.
+        room.waiting.clear()
+        return list(room.sessions)
 
     def evict(self, receiver: Receiver, room: HeldRoom, last_words: bytes) -> None:
         """Take one session out of the room; `last_words` (JSON text) is the last it hears of it."""
@@ -503,12 +538,13 @@ class Hub:
             self._gone(room)
 
     def _gone(self, room: HeldRoom) -> None:
-        for receiver in [*room.sessions, *room.waiting]:
+        room.up = False
+        self._forget_repair(room)
+        for receiver in self._take_sessions(room):
             payload = {"room": room.id, "reason": "deleted"}
             self.evict(receiver, room, protocol.live("room.removed", payload, room=room.id))
         if room.watcher is not None:
             room.watcher.lost(room.id)
-        room.up = False
 
     def rooms(self) -> Iterable[HeldRoom]:
         """All rooms that this process holds."""

@@ -10,6 +10,7 @@ import msgspec
 
 from . import protocol
 from .errors import RoomNotFound
+from .hub import Hub
 from .journal import Journal
 from .models import EVERYONE, Draft, Envelope, Sender, user_room
 
@@ -67,8 +68,9 @@ def decode_order(data: bytes) -> Order:
 class Orders:
     """Gives orders. Each returns when the order is stored; this worker has then carried it out already."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, hub: Hub) -> None:
         self._journal = journal
+        self._hub = hub
 
     async def give(self, user_id: str, order: Order) -> None:
         """Order something to every connection of the user. Raises `Unavailable`."""
@@ -82,7 +84,9 @@ class Orders:
             key=("", msg_id),
         )
         with contextlib.suppress(RoomNotFound):  # no connection of theirs anywhere
-            await self._journal.append(draft)
+            stored = await self._journal.append(draft)
+            # Behind another worker's order whose bell was lost, ours would wait here until the hole is repaired.
+            await self._hub.reach(draft.room, stored.seq)
 
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
         """A live push to one user, as an envelope."""

@@ -110,7 +110,12 @@ class Rooms:
         refused here, or found in the room by the order that removes them.
         """
         self._check_room_limit(session, room_id)
-        held = await self._enter(session, room_id)
+        try:
+            held = await self._enter(session, room_id)
+        except Unavailable:
+            # Whoever may not know of the room must not learn from this answer that it is there.
+            await self._access.look(session, "join", room_id)
+            raise
         try:
             room, member = await self._access.look(session, "join", room_id)
             member = await self._become_member(session.user, room, member)

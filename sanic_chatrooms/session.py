@@ -86,6 +86,9 @@ class Dispatcher(Protocol):
     async def carry_out(self, session: "Session", command: Command) -> None:
         """Carry it out and answer."""
 
+    def evicted(self, session: "Session", room: str) -> None:
+        """The hub has taken it out of a room."""
+
     def closed(self, session: "Session") -> None:
         """The connection is gone."""
 
@@ -267,7 +270,7 @@ class Session:
 
     def evicted(self, room: str) -> None:
         """For the hub: this session is no longer in the room."""
-        self.seats.pop(room, None)
+        self.dispatcher.evicted(self, room)
 
     def fail(self, command: Command, problem: BaseException) -> None:
         """Answer a command that could not be carried out."""
