@@ -32,7 +32,7 @@ class FastConnection(SanicConnection):
         self._reader = Reader(
             self._max_size,
             message=session.receive,
-            binary=lambda _: session.close(CloseCode.BINARY),
+            binary=self._take_binary,
             ping=self._pong,
             closed=self._take_close,
             failed=self._fail,
@@ -49,6 +49,10 @@ class FastConnection(SanicConnection):
             reader.message = _ignore
             reader.binary = _ignore
             reader.feed(data)
+
+    def _take_binary(self, _: bytes) -> None:
+        if self._session is not None:
+            self._session.close(CloseCode.BINARY)
 
     def _pong(self, payload: bytes) -> None:
         if not self._closing:

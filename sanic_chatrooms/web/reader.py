@@ -17,7 +17,9 @@ except ImportError:  # websockets without its C extension
 __all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader"]
 
 FRAGMENT_LIMIT = 1_024
-"""Frames that one message may be cut into: empty ones cost memory and count towards no size."""
+"""Frames that one message may be cut into, however small: empty ones cost memory and count towards no size …"""
+FRAGMENT_BYTES = 64
+"""… and one more for each so many bytes that have come."""
 CONTROL_RATE = 10.0
 """Pings and pongs a second that a peer may send for long …"""
 CONTROL_BURST = 100.0
@@ -32,13 +34,13 @@ class Reader:
     """Feed it chunks; it calls `message` for each text message (UTF-8 checked bytes), `binary` for each binary one.
 
     `closed(code, reason)` is called once when the peer sends a close frame, `failed(code, reason)` once when the peer
-    breaks a rule: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size. After either nothing is read any more. `ping` is
-    called at most once per chunk, with the latest ping's payload.
+    breaks a rule: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size. After either nothing is read any more. `ping` gets
+    each ping's payload, in its turn; their number is limited.
     """
 
     __slots__ = (
         "_buffer", "_clock", "_closed", "_control_at", "_controls", "_decoder", "_failed", "_fragments", "_is_text", "_need",
-        "_ping", "_pinged", "_size", "_start", "binary", "done", "max_size", "message", "paused",
+        "_ping", "_size", "_start", "binary", "done", "max_size", "message", "paused",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +75,6 @@ class Reader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._controls = CONTROL_BURST
         self._control_at = clock()
-        self._pinged: bytes | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Take what the socket gave."""
@@ -90,9 +91,6 @@ class Reader:
             self._keep(data, start)
             return
         self._keep(data, self._read(data, start))
-        if self._pinged is not None and not self.done:
-            self._ping(self._pinged)
-        self._pinged = None
 
     def _keep(self, data: bytes | bytearray, start: int) -> None:
         """Remember what has not been read, from `start` on."""
@@ -173,7 +171,7 @@ class Reader:
             return self._fail(1002, "length is negative")
         if size + self._size > self.max_size:
             return self._fail(1009, f"message is larger than {self.max_size} bytes")
-        if self._fragments is not None and len(self._fragments) >= FRAGMENT_LIMIT:
+        if self._fragments and len(self._fragments) >= FRAGMENT_LIMIT + self._size // FRAGMENT_BYTES:
             return self._fail(1008, "too many fragments")
         return True
 
@@ -223,7 +221,7 @@ class Reader:
         if self._controls < 0:
             self._fail(1008, "too many pings")
         elif opcode == _PING:
-            self._pinged = payload
+            self._ping(payload)
 
     def _take_close(self, payload: bytes) -> None:
         if not payload:
@@ -260,4 +258,3 @@ class Reader:
         self.done = True
         self._buffer = bytearray()
         self._fragments = None
-        self._pinged = None
