@@ -75,7 +75,9 @@ export class Timeline {
     if (waiting >= 0) return this.#confirm(this.pending.splice(waiting, 1)[0], fieldsOf(event));
     const known = this.items.find((item) => item.seq === event.seq);
     if (known) {
-      Object.assign(known, fieldsOf(event), { version: known.version + 1 });
+      // Our own, after its ack: nothing to redraw unless the server made something else of it.
+      const redraw = known.text !== String(event.payload?.text ?? "");
+      Object.assign(known, fieldsOf(event), { version: known.version + Number(redraw) });
       return null;
     }
     return this.#insert(itemOf(event));

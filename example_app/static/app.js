@@ -1,0 +1,21 @@
+// The example's own part: the shared interface, and a menu that asks the host for a push to this window.
+
+import { startChat } from "/chat/static/chat-app.js";
+
+const PUSHES = { notice: "Send me a notice", update: "Change the topic above", redirect: "Send me to another site" };
+
+startChat(document.getElementById("chat"), {
+  title: "Example chat",
+  topic: "Topic: whatever you like",
+  firstRoom: "general",
+  actions: { label: "Try host pushes", entries },
+});
+
+function entries(chat) {
+  return Object.entries(PUSHES).map(([kind, label]) => [label, () => ask(chat, kind), `push-${kind}`]);
+}
+
+function ask(chat, kind) {
+  // Whoever knows the id of a session is that session: the server told it to nobody else.
+  return fetch(`/push/${kind}`, { method: "POST", headers: { "X-Chat-Session": chat.welcome.sessionId } });
+}
