@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from . import protocol
 from .endpoint import Endpoint
-from .errors import BadFrame, ChatError, InternalError, Unauthenticated
+from .errors import BadFrame, ChatError, InternalError, Unauthenticated, Unavailable
 from .models import Handshake, Member, Room, User
 from .protocol import CloseCode, Command
 
@@ -195,9 +195,7 @@ class Session:
     def _start(self, command: Command) -> bool:
         if self.connection.congested():
             return False
-        if self.under_way and (self.under_way >= QUEUE_LIMIT or not self.dispatcher.concurrent(command)):
-            return False
-        return self.dispatcher.at_once(self, command)
+        return not self._must_wait(command) and self.dispatcher.at_once(self, command)
 
     def _refuse(self, problem: ChatError) -> None:
         if not self.authenticated and not isinstance(problem, BadFrame):
@@ -211,26 +209,34 @@ class Session:
     async def _work_off(self) -> None:
         try:
             while self._queue and not self.closed:
-                work = self._queue.popleft()
+                # It stays in the queue while it waits: it may have to share the fate of a message before it.
                 if self.connection.congested():
                     await self.connection.drained()
-                if isinstance(work, Command):
-                    await self._take_turn(work)
-                else:
+                if self._queue and self._must_wait(self._queue[0]):
                     await self._settle()
-                    await work()
+                if self._queue:
+                    await self._take_turn(self._queue.popleft())
                 self._read_on()
+        except Unavailable:
+            # Work of the server's own has nobody to answer: who comes back is told what was missed.
+            self.close(CloseCode.POSITION_LOST)
         except Exception:
             logger.exception("session %s of user %s failed", self.id, self.user.id)
             self.close(CloseCode.SERVER_ERROR)
         finally:
             self._task = None
 
-    async def _take_turn(self, command: Command) -> None:
-        if not self.dispatcher.concurrent(command) or self.under_way >= QUEUE_LIMIT:
-            await self._settle()
-        if not self.closed and not self.dispatcher.at_once(self, command):
-            await self.dispatcher.carry_out(self, command)
+    def _must_wait(self, work: Work) -> bool:
+        if not self.under_way:
+            return False
+        concurrent = isinstance(work, Command) and self.dispatcher.concurrent(work)
+        return not concurrent or self.under_way >= QUEUE_LIMIT
+
+    async def _take_turn(self, work: Work) -> None:
+        if not isinstance(work, Command):
+            await work()
+        elif not self.dispatcher.at_once(self, work):
+            await self.dispatcher.carry_out(self, work)
 
     def _read_on(self) -> None:
         if not self._reading and len(self._queue) < QUEUE_LIMIT // 2:
@@ -284,6 +290,18 @@ class Session:
             )
             problem = InternalError()
         self.answer(protocol.error(problem, command.msg_id, command.room))
+        if self._queue and isinstance(problem, Unavailable) and self.dispatcher.concurrent(command):
+            self._share_fate(_lane(command))
+
+    def _share_fate(self, lane: str | None) -> None:
+        """What was sent after a message that may not be stored, to the same room, and still waits here: stored now, it
+        would come before that message when the client repeats it. What has left the queue is the journal's to fail."""
+        queue, self._queue = self._queue, deque()
+        for work in queue:
+            if isinstance(work, Command) and self.dispatcher.concurrent(work) and _lane(work) == lane:
+                self.answer(protocol.error(Unavailable(), work.msg_id, work.room))
+            else:
+                self._queue.append(work)
 
     # ---- the end ----
 
@@ -310,6 +328,12 @@ class Session:
         # A command may close its own session (a bad token in auth does): that task ends by itself.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+def _lane(command: Command) -> str | None:
+    # A `direct` tells its room only when it is carried out, so all that goes to one user counts as one room.
+    direct = command.type == "direct" or (command.room or "").startswith("~direct.")
+    return "~direct" if direct else command.room
 
 
 NOBODY = User("", "")
