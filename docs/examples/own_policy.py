@@ -1,0 +1,25 @@
+from sanic import Sanic
+from sanic_chatrooms import ChatRooms, Forbidden, Member, Room, RoomPolicy, User
+
+
+# region policy
+class ShopPolicy(RoomPolicy):
+    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+        super().require(user, action, room, member)  # private rooms stay hidden
+        if action == "room.create" and user.guest:
+            raise Forbidden("sign in to open a room of your own")
+        if action == "message" and room is not None and room.id == "news" and "editor" not in user.scopes:
+            raise Forbidden("only editors write news")
+
+
+chat = ChatRooms(guests=True, policy=ShopPolicy())
+# endregion
+
+app = Sanic("Shop")
+app.blueprint(chat.bp)
+
+
+@app.after_server_start
+async def make_rooms(_: object) -> None:
+    await chat.create_room("news", title="News", exist_ok=True)
+    await chat.create_room("general", title="General", exist_ok=True)

@@ -1,0 +1,15 @@
+from sanic import Sanic
+import sanic_chatrooms as chatrooms
+
+app = Sanic("Shop")
+app.config.CHATROOMS_GUESTS = True
+app.config.CHATROOMS_AUTO_CREATE = False
+app.blueprint(chatrooms.bp)
+
+chat = chatrooms.default
+
+
+@app.after_server_start
+async def make_rooms(_: object) -> None:
+    await chat.create_room("general", title="General", exist_ok=True)
+    await chat.create_room("support", title="Questions and answers", exist_ok=True)

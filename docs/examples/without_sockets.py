@@ -1,0 +1,17 @@
+import asyncio
+
+import sanic_chatrooms as chatrooms
+
+
+# region connect
+async def main() -> int:
+    async with chatrooms.connect("support", guests=True) as chat:
+        await chat.create_room("orders", title="Orders", exist_ok=True)
+        event = await chat.publish("orders", "ORDER_CREATED", {"orderId": 7})
+        return event.seq if event else 0
+
+
+# endregion
+
+if __name__ == "__main__":
+    asyncio.run(main())

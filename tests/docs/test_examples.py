@@ -1,0 +1,338 @@
+"""The examples run in a real Sanic and do what their pages claim."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import jwt
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+from sanic import Sanic
+
+import sanic_chatrooms
+from sanic_chatrooms import ChatRooms, User
+from tests.browser.conftest import launch
+from tests.support.client import Client
+from tests.support.fixtures import Connect, Live
+from tests.support.process import free_port, start_command
+from tests.support.server import LiveServer, Response
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+class Load(Protocol):
+    def __call__(self, name: str) -> Any: ...
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """`module = load("five_lines")`: the example as a module, with a `chatrooms.default` of its own."""
+    default = ChatRooms()
+    monkeypatch.setattr(sanic_chatrooms, "default", default)
+    monkeypatch.setattr(sanic_chatrooms, "bp", default.bp)
+    monkeypatch.syspath_prepend(EXAMPLES)
+    apps: list[Sanic[Any, Any]] = []
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if hasattr(module, "app"):
+            apps.append(module.app)
+            # What tests/support/server.py sets, and why.
+            module.app.config.update(
+                MOTD=False, AUTO_EXTEND=False, TOUCHUP=False, GRACEFUL_SHUTDOWN_TIMEOUT=1.0
+            )
+        return module
+
+    yield load
+    for app in apps:
+        Sanic.unregister_app(app)
+
+
+class Run(Protocol):
+    async def __call__(self, name: str) -> tuple[Any, LiveServer]: ...
+
+
+@pytest.fixture
+def run(load: Load, live: Live) -> Run:
+    """`module, server = await run("five_lines")`; `connect` then goes there."""
+
+    async def run(name: str) -> tuple[Any, LiveServer]:
+        module = load(name)
+        return module, await live(module.app)
+
+    return run
+
+
+async def welcomed(connect: Connect, path: str = "/chat/ws", *rooms: str, **options: Any) -> Client:
+    client = await connect(path, **options)
+    client.user = (await client.expect("welcome"))["payload"]["user"]  # type: ignore[attr-defined]
+    for room in rooms:
+        await client.ack("join", room=room)
+    return client
+
+
+def user_of(client: Client) -> dict[str, Any]:
+    user: dict[str, Any] = client.frames[0]["payload"]["user"]
+    return user
+
+
+async def post(server: LiveServer, path: str, **body: Any) -> Response:
+    return await server.request("POST", path, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+
+# ---- README and tutorial ----
+
+
+async def test_five_lines(run: Run, connect: Connect) -> None:
+    _, server = await run("five_lines")
+    ada, bob = await welcomed(connect, "/chat/ws", "general"), await welcomed(connect, "/chat/ws", "general")
+
+    await ada.ack("message", room="general", payload={"text": "hi"})
+
+    assert (await bob.expect("message"))["payload"] == {"text": "hi"}
+    assert (await server.get("/chat/")).status == 200
+    assert (await server.get("/chat/client.js")).status == 200
+
+
+def test_five_lines_start_by_sanics_command() -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "sanic", "five_lines:app", "--port", str(port), "--no-motd"]
+    server = start_command(command, port, path="/chat/", env={"PYTHONPATH": str(EXAMPLES)})
+    try:
+        assert "Traceback" not in server.output
+    finally:
+        server.stop()
+
+
+async def test_own_rooms(run: Run, connect: Connect) -> None:
+    await run("own_rooms")
+    ada = await welcomed(connect)
+
+    rooms = (await ada.ack("rooms"))["rooms"]
+
+    assert [(room["room"], room["title"]) for room in rooms] == [
+        ("general", "General"),
+        ("support", "Questions and answers"),
+    ]
+    assert (await ada.error("join", room="elsewhere"))["code"] == "room_not_found"
+
+
+async def test_a_hook(run: Run, connect: Connect) -> None:
+    await run("a_hook")
+
+    ada = await welcomed(connect, "/chat/ws", "general")
+
+    assert user_of(ada)["name"] in (await ada.expect("notice"))["payload"]["content"]
+
+
+async def test_jwt_user(run: Run, connect: Connect) -> None:
+    _, server = await run("jwt_user")
+    token = json.loads((await post(server, "/login", name="Ada")).body)["token"]
+
+    ada = await welcomed(connect, token=token)
+
+    assert user_of(ada) == {"id": "user-ada", "name": "Ada", "scopes": []}
+    assert "expiresAt" in ada.frames[0]["payload"]
+    assert (await connect.refused(token=token + "x")).status == 401
+    nobody = await connect()
+    assert (await nobody.error("join", room="general"))["code"] == "unauthenticated"
+    assert (await nobody.ack("auth", payload={"token": token}))["user"]["id"] == "user-ada"
+    assert (await server.get("/chat/")).status == 404
+
+
+# ---- how-to ----
+
+
+async def test_jwt_cookie(run: Run, connect: Connect) -> None:
+    module, server = await run("jwt_cookie")
+    cookie = (await post(server, "/login", name="Ada")).headers["set-cookie"]
+
+    ada = await welcomed(connect, headers={"Cookie": cookie.partition(";")[0]})
+
+    assert user_of(ada) == {"id": "user-ada", "name": "Ada", "scopes": ["editor"]}
+    assert "HttpOnly" in cookie
+    elsewhere = jwt.encode({"sub": "u1", "aud": "other", "exp": int(time.time()) + 9}, module.SECRET, "HS256")
+    assert (await connect.refused(token=elsewhere)).status == 401
+
+
+async def test_own_authenticator(run: Run, connect: Connect) -> None:
+    await run("own_authenticator")
+
+    ada = await welcomed(connect, headers={"Cookie": "session=3f1c9a"})
+
+    assert user_of(ada) == {"id": "u1", "name": "Ada", "scopes": ["staff"]}
+    nobody = await connect(headers={"Cookie": "session=guess"})
+    assert (await nobody.error("rooms"))["code"] == "unauthenticated"
+
+
+async def test_own_policy(run: Run, connect: Connect) -> None:
+    module, _ = await run("own_policy")
+    ada = await welcomed(connect, "/chat/ws", "news", "general")
+
+    refused = await ada.error("message", room="news", payload={"text": "x"})
+
+    assert (refused["code"], refused["message"]) == ("forbidden", "only editors write news")
+    assert (await ada.ack("message", room="general", payload={"text": "x"}))["seq"] == 1
+    assert (await ada.error("room.create", room="mine"))["code"] == "forbidden"
+    await module.chat.create_room("secret", visibility="private")
+    assert (await ada.error("join", room="secret"))["code"] == "room_not_found"
+
+
+async def test_hooks(run: Run, connect: Connect) -> None:
+    module, _ = await run("hooks")
+    ada = await welcomed(connect, "/chat/ws", "general")
+
+    assert (await ada.error("message", room="general", payload={"text": "http://x"}))["code"] == "forbidden"
+    await ada.ack("message", room="general", payload={"text": "teh end"})
+    assert (await ada.expect("message"))["payload"]["text"] == "the end"
+    await ada.ack("message", room="general", payload={"text": "/time"})
+    assert (await ada.expect("notice"))["payload"]["title"] == "Time"
+    assert await ada.ack("poll.vote", payload={"choice": 2}) == {"accepted": 2, "by": user_of(ada)["id"]}
+    assert (await ada.error("poll.vote", payload={"choice": 9}))["code"] == "poll_closed"
+    assert (await ada.error("poll.vote", payload={"choice": "x"}))["field"] == "choice"
+    await module.chat.create_room("team", visibility="private")
+    await module.chat.add_member("team", User("u1", "Ada"))
+    async with asyncio.timeout(5):
+        while not hasattr(module.app.ctx, "last_member"):
+            await ada.settle()
+    assert module.app.ctx.last_member.id == "u1"
+
+
+async def test_push_from_http(run: Run, connect: Connect) -> None:
+    _, server = await run("push_from_http")
+    ada, bob = await welcomed(connect, "/chat/ws", "orders"), await welcomed(connect)
+
+    first = json.loads((await post(server, "/orders/7")).body)
+    again = json.loads((await post(server, "/orders/7")).body)
+
+    assert first == again == {"seq": 1}
+    assert (await ada.expect("ORDER_CREATED"))["payload"] == {"orderId": 7}
+    user = user_of(ada)["id"]
+    assert (await post(server, f"/users/{user}/notice", text="is here")).status == 204
+    assert (await ada.expect("notice"))["payload"] == {"title": "Your parcel", "content": "is here"}
+    assert (await post(server, "/users/nobody/notice", text="is here")).status == 404
+    assert (await post(server, f"/users/{user}/to-checkout")).status == 204
+    assert (await ada.expect("redirect"))["payload"]["url"].startswith("https://")
+    assert (await post(server, "/rooms/orders/topic", topic="Sale")).status == 204
+    assert (await ada.expect("update"))["payload"] == {"field": "topic", "value": "Sale"}
+    assert (await post(server, "/maintenance")).status == 204
+    assert (await bob.expect("notice"))["payload"]["title"] == "Maintenance"
+    await bob.settle()
+    assert bob.unread("update") == []
+
+
+async def test_own_routes(run: Run, connect: Connect) -> None:
+    await run("own_routes")
+    desk = await connect("/support/desk/general", token="the word of the day")
+    await desk.expect("ack", replyTo="join")
+    screen = await connect("/support/screen/general")
+    await screen.expect("ack", replyTo="join")
+    lobby = await connect("/support/lobby")
+
+    await desk.ack("message", payload={"text": "hi"})
+
+    assert desk.frames[0]["payload"]["limits"]["maxText"] == 64_000
+    assert (await screen.expect("message"))["payload"] == {"text": "hi"}
+    assert (await screen.error("message", payload={"text": "x"}))["code"] == "forbidden"
+    assert (await lobby.expect("ack", replyTo="join"))["payload"]["room"] == "lobby"
+    assert (await lobby.error("join", room="general"))["code"] == "forbidden"
+    assert (await connect.refused("/support/desk/general", token="guess")).status == 401
+
+
+async def test_several_instances(run: Run, connect: Connect) -> None:
+    _, server = await run("several_instances")
+    secret = "an example: write here what `openssl rand -base64 48` prints"
+    token = jwt.encode({"sub": "u1", "exp": int(time.time()) + 60}, secret, "HS256")
+
+    guest = await welcomed(connect, "/support/ws", "general")
+    ada = await welcomed(connect, "/internal/chat/ws", token=token)
+
+    assert guest.frames[0]["payload"]["limits"]["maxText"] == 4_000
+    assert ada.frames[0]["payload"]["limits"]["maxText"] == 20_000
+    assert (await ada.error("join", room="general"))["code"] == "room_not_found"
+    assert json.loads((await server.get("/waiting")).body) == {"connections": 1}
+
+
+async def test_without_sockets(load: Load) -> None:
+    assert await load("without_sockets").main() == 1
+
+
+@pytest.mark.parametrize("name", ["test_shop.py", "test_tiny_broker.py"])
+def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={tmp_path}", str(EXAMPLES / name)]
+    env = {**os.environ, "PYTHONPATH": str(EXAMPLES)}
+
+    done = subprocess.run(
+        command, cwd=EXAMPLES.parents[1], env=env, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_broker_that_a_page_shows_is_accepted_as_a_setting(load: Load) -> None:
+    tiny = load("tiny_broker")
+
+    ChatRooms(guests=True, broker=tiny.TinyBroker(tiny.Wire()))
+
+
+async def test_deployed(run: Run, connect: Connect) -> None:
+    module, _ = await run("deployed")
+    origin = "https://shop.example"
+    through = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}
+
+    await welcomed(connect, origin=origin, headers=through)
+
+    assert [c.remote_ip for c in module.chatrooms.default.connections()] == ["203.0.113.9"]
+    assert (await connect.refused(origin="https://evil.example", headers=through)).status == 403
+
+
+# ---- the browser ----
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield browser
+        await browser.close()
+
+
+async def opened(browser: Browser, server: LiveServer) -> Page:
+    context = await browser.new_context(base_url=server.url)
+    context.set_default_timeout(10_000)
+    page = await context.new_page()
+    await page.goto("/")
+    await page.get_by_text("online", exact=True).wait_for()
+    return page
+
+
+@pytest.mark.browser
+async def test_chat_page(run: Run, browser: Browser) -> None:
+    """chat_page.py serves "chat_page.html" and "chat_page.js"."""
+    _, server = await run("chat_page")
+    ada, bob = await opened(browser, server), await opened(browser, server)
+
+    await ada.get_by_label("Message").fill("hi")
+    await ada.get_by_role("button").click()
+    await bob.get_by_text("Ada: hi").wait_for()
+    await ada.locator("li.sent").wait_for()
+
+    assert await ada.locator("li").count() == 1
+    late = await opened(browser, server)
+    await late.get_by_text("Ada: hi").wait_for()
+    for page in (ada, bob, late):
+        await page.context.close()
