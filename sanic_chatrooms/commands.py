@@ -176,6 +176,7 @@ class Commands:
 
     def closed(self, session: Session) -> None:
         """The connection is gone: out of every room, at once and without waiting."""
+        self._speech.withdraw(session)
         self._hub.last_replies(session)
         for room in list(session.seats):
             self._rooms.exit(session, room, at_once=False)

@@ -5,11 +5,13 @@ sender alone waits for nobody. The order of `submit` is the order in every room.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from .brokers.base import Broker
 from .errors import ChatError, InternalError, Unavailable
@@ -64,37 +66,33 @@ class Journal:
         self._woken = asyncio.Event()
         self._rung = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._silent = False
+        """The broker did not take the last bells."""
 
     def start(self) -> None:
         """Begin to append."""
         self._tasks = [asyncio.ensure_future(self._append_batches()), asyncio.ensure_future(self._ring())]
 
     async def stop(self) -> None:
-        """Append what was submitted, ring once more, end. Calling it again does nothing."""
+        """Append what was submitted, ring once more, end: within two time limits. Calling it again does nothing.
+
+        Everything is answered; what the store did not take in time is `Unavailable`, as is what comes from now on.
+        """
         tasks, self._tasks = self._tasks, []
         if not tasks:
             return
-        while self._pending and not tasks[0].done():
-            await self.append_all()
+        self._stopping = True
+        self._woken.set()
+        await asyncio.wait(tasks[:1], timeout=self._timeout)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def append_all(self) -> None:
-        """Return when everything that was submitted before has its answer."""
-        if not self._pending:
-            return
-        answered = asyncio.get_running_loop().create_future()
-        last = self._pending[-1]
-        done = last.done
-
-        def then(result: Appended | ChatError) -> None:
-            done(result)
-            if not answered.done():
-                answered.set_result(None)
-
-        last.done = then
-        await answered
+        left, self._pending = self._pending, []
+        self._answer(left, [Unavailable()] * len(left))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await self._publish()
 
     def submit(self, draft: Draft, done: Done, origin: Hashable = None) -> None:
         """Take a draft into the next batch; `done` is called once with what became of it.
@@ -102,11 +100,22 @@ class Journal:
         If it becomes `Unavailable`, later drafts of the same `origin` (a connection) in the same room that are
         here already become that too: a client that repeats them in order keeps its order.
         """
+        if self._stopping:
+            done(Unavailable())
+            return
         self._pending.append(_Entry(draft, done, origin))
         self._woken.set()
 
+    def withdraw(self, origin: Hashable) -> None:
+        """Drop what this origin (a connection that was closed) submitted and no batch has taken yet, unanswered."""
+        if any(entry.origin is origin for entry in self._pending):
+            self._pending = [entry for entry in self._pending if entry.origin is not origin]
+
     async def append(self, draft: Draft, origin: Hashable = None) -> Appended:
-        """Submit and wait. Raises what `Store.append` says. Cancelled: the draft may be stored all the same."""
+        """Submit and wait. Raises what `Store.append` says.
+
+        Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same.
+        """
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
 
         def done(result: Appended | ChatError) -> None:
@@ -118,12 +127,16 @@ class Journal:
                 answer.set_result(result)
 
         self.submit(draft, done, origin)
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._pending = [entry for entry in self._pending if entry.done is not done]
+            raise
 
     # ---- the appending task ----
 
     async def _append_batches(self) -> None:
-        while True:
+        while self._pending or not self._stopping:
             await self._woken.wait()
             self._woken.clear()
             while self._pending:
@@ -149,33 +162,52 @@ class Journal:
                     "the store refused a draft of type %s for room %s", drafts[0].type, drafts[0].room
                 )
                 return [exc if isinstance(exc, ChatError) else InternalError()]
-            # The batch was refused for its data: one by one, so that one bad draft fails alone.
-            return [(await self._append([entry]))[0] for entry in batch]
+            return await self._append_singly(batch)
+
+    async def _append_singly(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+        """The batch was refused for its data: one by one, so that one bad draft fails alone."""
+        results: list[Appended | ChatError] = []
+        unsure: set[tuple[int, str]] = set()
+        for entry in batch:
+            if _place(entry) in unsure:
+                results.append(Unavailable())
+                continue
+            results += await self._append([entry])
+            if isinstance(results[-1], Unavailable) and entry.origin is not None:
+                unsure.add(_place(entry))
+        return results
 
     async def _append_until_known(self, drafts: list[Draft]) -> list[Appended | ChatError]:
         # After Unavailable nobody knows what was stored; every draft has a key, so the store does, next time.
         while True:
             try:
-                return await self._store.append(drafts)
+                results = await self._store.append(drafts)
             except Unavailable:
                 await asyncio.sleep(RETRY_WAIT)
+                continue
+            if len(results) != len(drafts):
+                raise TypeError(f"the store gave {len(results)} results for {len(drafts)} drafts")
+            return results
 
     def _answer(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
+        unsure: set[tuple[int, str]] = set()
         for entry, result in zip(batch, results, strict=True):
             if isinstance(result, Appended):
+                if result.duplicate and result.msg_id == entry.draft.msg_id:
+                    # Stored by an attempt of ours whose outcome was unknown: it is the first, and nobody was told yet.
+                    result = replace(result, duplicate=False)
                 if not result.duplicate:
-                    self._tell(entry.draft, result)
+                    self._call(self._tell, entry.draft, result)
             elif isinstance(result, Unavailable) and entry.origin is not None:
-                self._fail_later(entry)
+                unsure.add(_place(entry))
             self._call(entry.done, result)
+        if unsure:
+            self._fail_later(unsure)
 
-    def _fail_later(self, failed: _Entry) -> None:
-        def follows(entry: _Entry) -> bool:
-            return entry.origin is failed.origin and entry.draft.room == failed.draft.room
-
-        later = [entry for entry in self._pending if follows(entry)]
+    def _fail_later(self, unsure: set[tuple[int, str]]) -> None:
+        later = [entry for entry in self._pending if _place(entry) in unsure]
         if later:
-            self._pending = [entry for entry in self._pending if not follows(entry)]
+            self._pending = [entry for entry in self._pending if _place(entry) not in unsure]
             for entry in later:
                 self._call(entry.done, Unavailable())
 
@@ -197,9 +229,10 @@ class Journal:
             self._heard.stored(event)
 
     @staticmethod
-    def _call(done: Done, result: Appended | ChatError) -> None:
+    def _call(function: Callable[..., None], *arguments: object) -> None:
+        # One answer that cannot be given must not end the task that gives all the others.
         try:
-            done(result)
+            function(*arguments)
         except Exception:
             logger.exception("an answer could not be given")
 
@@ -213,17 +246,26 @@ class Journal:
         self._rung.set()
 
     async def _ring(self) -> None:
-        silent = False
         while True:
             await self._rung.wait()
             self._rung.clear()
-            bells, self._bells = self._bells, []
-            try:
-                await self._broker.publish(bells)
-                silent = False
-            except Unavailable:
-                if not silent:
-                    logger.warning("the broker is away; other workers read the store until it is back")
-                silent = True
-            except Exception:
-                logger.exception("the broker failed; %d envelopes were not passed on", len(bells))
+            await self._publish()
+
+    async def _publish(self) -> None:
+        bells, self._bells = self._bells, []
+        if not bells:
+            return
+        try:
+            await self._broker.publish(bells)
+            self._silent = False
+        except Unavailable:
+            if not self._silent:
+                logger.warning("the broker is away; other workers read the store until it is back")
+            self._silent = True
+        except Exception:
+            logger.exception("the broker failed; %d envelopes were not passed on", len(bells))
+
+
+def _place(entry: _Entry) -> tuple[int, str]:
+    """What is answered in order: one connection's drafts for one room."""
+    return id(entry.origin), entry.draft.room

@@ -79,11 +79,11 @@ class _Body(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body)
 
 
-def check_body(payload: bytes, max_text: int, *, field: str = "payload") -> None:
+def check_body(payload: bytes, max_text: int, *, within: str = "") -> None:
     """A message's body: {"text": …, "parent"?: …, "mentions"?: […], …}. Raises `InvalidField`, `TooLarge` (characters)."""
-    text = protocol.decode_payload(payload, _body).text
+    text = protocol.decode_payload(payload, _body, within).text
     if len(text) > max_text:
-        raise TooLarge(f"{field}.text has too many characters", limit=max_text, size=len(text))
+        raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=len(text))
 
 
 class Speech:
@@ -122,6 +122,10 @@ class Speech:
 
         self._journal.submit(item, done, session)
 
+    def withdraw(self, session: Session) -> None:
+        """The connection is closed: what it said and no batch has taken yet is not said any more."""
+        self._journal.withdraw(session)
+
     async def say_and_wait(self, session: Session, command: Command) -> Said:
         """The same for whoever has middleware or a policy around it."""
         item = self._draft(session, command)
@@ -148,7 +152,7 @@ class Speech:
 
     async def say_directly(self, session: Session, command: Command, to: str, body: bytes) -> SaidDirectly:
         """Make the two users' room where needed, put their connections into it, and say it there."""
-        check_body(body, session.settings.max_text, field="body")
+        check_body(body, session.settings.max_text, within="body")
         room = await self.open_direct(session, session.user, to)
         user = session.user
         key = (user.id, command.msg_id) if command.msg_id is not None else None

@@ -119,7 +119,7 @@ class MemoryStore(Store):
                     draft.room,
                     seq,
                     draft.sender,
-                    None if key is None else key[1],
+                    key[1] if key is not None and key[0] else None,  # "": the key is ours, not a client's
                 )
             )
             if key is not None:
