@@ -32,7 +32,7 @@ def offer_injection(app: Any, type: type, instances: dict[str, Any]) -> None:
         return
     (instance,) = instances.values()
 
-    async def bound(*_: Any) -> Any:
+    async def bound() -> Any:
         return instance
 
     app.ext.add_dependency(type, bound)

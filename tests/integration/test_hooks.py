@@ -26,6 +26,7 @@ from sanic_chatrooms import (
 from sanic_chatrooms.middleware import Handler
 from tests.support.client import Client, Closed
 from tests.support.fixtures import Connect, Live
+from tests.support.server import new_app
 
 App = Sanic[Any, Any]
 
@@ -574,3 +575,25 @@ async def test_disconnect_with_a_code_that_cannot_be_sent_is_refused(
 def test_verbs_before_start_say_what_to_do(chat: ChatRooms) -> None:
     with pytest.raises(ConfigError, match="does not run"):
         chat.connections()
+
+
+# ---- neighbours ----
+
+
+async def test_sanic_ext_injects_the_instance(connect: Connect, live: Live) -> None:
+    app = new_app("extended", AUTO_EXTEND=True)
+    app.extend()
+    app.blueprint(ChatRooms(guests=True).bp)
+
+    @app.get("/rooms")
+    async def rooms(_: Request, chat: ChatRooms) -> HTTPResponse:
+        await chat.create_room("orders", exist_ok=True)
+        return json([room.room for room in (await chat.rooms()).rooms])
+
+    server = await live(app)
+    try:
+        answer = await server.get("/rooms")
+    finally:
+        Sanic.unregister_app(app)
+
+    assert answer.body == b'["orders"]'

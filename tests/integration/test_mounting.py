@@ -98,7 +98,7 @@ async def test_the_ready_page_and_the_client_are_served(app: App, live: Live) ->
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "unsafe" not in page.headers["content-security-policy"]
     assert client.headers["content-type"].startswith("text/javascript")
-    assert b"export class ChatRooms" in client.body
+    assert b"class ChatRooms" in client.body
     assert again.status == 304
 
 
