@@ -45,8 +45,8 @@ class Heartbeat:
                 bucket.discard(session)
 
     def reconsider(self, session: Session) -> None:
-        """Something changed that may be due earlier: a new token, or none yet."""
-        at = self._deadline(session)
+        """Something changed that may be due earlier: a new token, none yet, or a shorter interval."""
+        at = min(session.heard_at + session.interval, self._deadline(session))
         if session in self._places and at < self._places[session]:
             self._place(session, at)
 

@@ -135,6 +135,7 @@ class Identity:
             session.user = self._guests.rename(session.user, request.name)
         if request.heartbeat is not None:
             _set_heartbeat(session, request.heartbeat)
+            self._heartbeat.reconsider(session)
         answer: dict[str, Any] = {"user": _shown(session.user), "heartbeat": _heartbeat(session)}
         if session.user.expires_at is not None:
             answer["expiresAt"] = session.user.expires_at
