@@ -14,42 +14,49 @@ export class Banner {
     this.closing = null;
     chat.on("closing", ({ payload }) => (this.closing = payload.reason));
     chat.on("state", (status) => this.#follow(status));
+    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(chat.status));
   }
 
   #follow(status) {
-    clearTimeout(this.timer);
     clearInterval(this.ticker);
-    if (status.state === "online") this.#recovered();
+    if (status.state === "online" && !isOffline(status)) this.#recovered();
+    else if (!this.element.hidden || isOffline(status)) this.#show(status);
     // A break shorter than this is nobody's business.
-    else if (this.element.hidden) this.timer = setTimeout(() => this.#show(this.chat.status), status.state === "offline" ? 0 : PATIENCE);
-    else this.#show(status);
+    else this.timer ??= setTimeout(() => this.#show(this.chat.status), PATIENCE);
   }
 
   #recovered() {
     this.closing = null;
+    this.#wait(null);
     if (this.element.hidden) return;
     const hadFocus = this.element.contains(document.activeElement);
     this.element.classList.add("good");
     fill(this.element, "You are back.");
     if (hadFocus) document.querySelector("[data-testid=composer]")?.focus();
-    this.timer = setTimeout(() => (this.element.hidden = true), GOODBYE);
+    this.#wait(setTimeout(() => (this.element.hidden = true), GOODBYE));
   }
 
   #show(status) {
-    if (status.state === "online" || status.state === "closed") return;
+    this.#wait(null);
+    if (status.state === "closed") return;
     this.element.classList.remove("good");
     this.element.hidden = false;
     this.#say(status);
     if (this.text.parentNode !== this.element || !this.tryNow.isConnected) fill(this.element, this.text, this.tryNow);
-    this.tryNow.hidden = status.state === "offline" || status.retryAt === null;
+    this.tryNow.hidden = isOffline(status) || status.retryAt === null;
     this.ticker = setInterval(() => this.#say(this.chat.status), 1000);
   }
 
   #say(status) {
     const left = status.retryAt === null ? 0 : Math.max(0, Math.ceil(status.retryAt - Date.now() / 1000));
     const next = left > 0 ? `Trying again in ${left} s.` : "Connecting…";
-    const words = status.state === "offline" ? "You are offline. Messages are kept and sent when you are back." : `${this.#cause(status.code)} ${next}`;
+    const words = isOffline(status) ? "You are offline. Messages are kept and sent when you are back." : `${this.#cause(status.code)} ${next}`;
     if (this.text.textContent !== words) this.text.textContent = words;
+  }
+
+  #wait(timer) {
+    clearTimeout(this.timer);
+    this.timer = timer;
   }
 
   #cause(code) {
@@ -59,4 +66,9 @@ export class Banner {
     if (code === 4013) return "You were too fast for the server.";
     return "The connection was lost. Messages are kept.";
   }
+}
+
+// The browser knows before the connection does, which may take seconds to find out.
+function isOffline({ state }) {
+  return state === "offline" || !navigator.onLine;
 }

@@ -70,6 +70,7 @@ class App {
   #panes({ title, topic, actions }) {
     const { book } = this;
     const create = () => this.#create();
+    const menu = actions && menuButton(iconButton("bolt", actions.label, { testid: "host-pushes" }), () => actions.entries(this.chat));
     const onPerson = (person) => this.#go(book.with(person).id);
     this.talk = new TalkPane(this.chat, {
       create, onPerson,
@@ -81,11 +82,10 @@ class App {
       onRetry: (key) => this.chat.retry(key),
       onDiscard: (key) => this.chat.discard(key),
       onEnd: () => this.#seen(),
-    }, { topic });
+    }, { topic, menu });
     this.people = new PeoplePane({ onPerson, onClose: () => this.#togglePeople(false) });
-    const menu = actions && menuButton(iconButton("bolt", actions.label, { testid: "host-pushes" }), () => actions.entries(this.chat));
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]]));
-    this.rooms = new RoomsPane({ title, tools: [menu, this.notices.bell], footer: this.me.element, onCreate: create, onSwitch: () => this.#switch() });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate: create, onSwitch: () => this.#switch() });
     this.element = el("div", { class: "app", testid: "app" }, this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
   }
 

@@ -36,7 +36,7 @@ export function fill(node, ...children) {
 }
 
 function present(children) {
-  return children.flat().filter((child) => child !== undefined && child !== null && child !== false);
+  return children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false);
 }
 
 /** A drawing that screen readers do not mention: the button around it has a name. */

@@ -218,7 +218,8 @@ export class RoomBook {
     if (draft) this.#move(draft, id);
     const room = this.get(id);
     room.epoch = epoch;
-    if (partner) Object.assign(room, { partner, visibility: "direct" });
+    room.visibility = "direct";
+    if (partner) room.meet(partner);
     this.changed("list");
   }
 

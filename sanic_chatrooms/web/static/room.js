@@ -36,6 +36,11 @@ export class Room {
   /** What `rooms` says of it. */
   describe({ title, visibility, online, with: partner }) {
     Object.assign(this, { title, visibility, online });
-    if (partner) this.partner = partner;
+    if (partner) this.meet(partner);
+  }
+
+  /** The server may know no more than the id of somebody who was never in a room with us. */
+  meet(partner) {
+    if (partner.name !== partner.id || this.partner === null) this.partner = partner;
   }
 }

@@ -5,8 +5,8 @@ import { el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class RoomsPane {
-  /** `tools`: what stands in the head; `footer`: what stands below the list; `onCreate()`. */
-  constructor({ title, subtitle, tools, footer, onCreate, onSwitch }) {
+  /** `bell` stands in the head, `footer` below the list; `onCreate()`, `onSwitch()`. */
+  constructor({ title, bell, footer, onCreate, onSwitch }) {
     this.rooms = el("div", {});
     this.directs = el("div", {});
     this.directsHead = el("h2", { class: "section" }, "Direct messages");
@@ -18,8 +18,8 @@ export class RoomsPane {
     walkable(scroll, ".line");
     this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" },
       el("div", { class: "pane-head" },
-        el("div", { class: "grow" }, el("h1", { class: "cut" }, title), subtitle),
-        iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" }), tools),
+        el("h1", { class: "grow cut" }, title),
+        iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" }), bell),
       scroll, footer);
     this.lists = [new KeyedList(this.rooms, roomLine), new KeyedList(this.directs, roomLine)];
   }

@@ -3,20 +3,20 @@
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { el, fill, iconButton } from "./dom.js";
+import { el, icon, iconButton } from "./dom.js";
 import { skeleton, statePanel } from "./states.js";
 
 export class TalkPane {
   /** `app`: what the buttons and keys do. */
-  constructor(chat, app, { topic }) {
+  constructor(chat, app, { topic, menu }) {
     this.app = app;
     this.room = null;
     this.name = el("h2", { class: "cut", dir: "auto", tabindex: -1, testid: "room-name" });
     this.here = el("span", {});
-    this.people = el("button", { type: "button", class: "button plain", testid: "toggle-people", onclick: app.togglePeople }, this.here);
+    this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: app.togglePeople }, icon("people"), this.here);
     this.back = iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: app.back });
     const head = el("div", { class: "pane-head" }, this.back,
-      el("div", { class: "grow" }, this.name, topic !== undefined && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)), this.people);
+      el("div", { class: "grow" }, this.name, topic !== undefined && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)), menu, this.people);
     this.conversation = new Conversation({ ...app, me: () => chat.user, onOlder: () => app.older(this.room), onLost: () => this.composer.focus() });
     this.composer = new Composer({ onSend: (text) => app.send(this.room, text), onTyping: (active) => this.room && chat.typing(this.room.id, active), onEscape: () => this.conversation.goToEnd() });
     this.chat = chat;
@@ -39,9 +39,9 @@ export class TalkPane {
     const { room, chat } = this;
     if (!room) return;
     this.name.textContent = room.name;
-    this.here.textContent = `${Math.max(room.online, room.people.size && 1)} here`;
+    this.here.textContent = String(room.online);
     this.people.hidden = room.isDraft || room.status !== "ready";
-    this.people.setAttribute("aria-label", `People: ${this.here.textContent}`);
+    this.people.setAttribute("aria-label", `People: ${room.online} here`);
     this.composer.maxText = chat.welcome?.limits.maxText ?? 16000;
     this.composer.showTyping(room.typing.filter(({ id }) => id !== chat.user?.id));
     const panel = this.#panel(room);
