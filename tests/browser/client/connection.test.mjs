@@ -1,0 +1,309 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { ChatRooms, reconnects } from "../../../sanic_chatrooms/web/static/client.js";
+import { message, settled, world } from "./support.mjs";
+
+test("connect resolves with the welcome", async (t) => {
+  const { chat, ...it } = world(t);
+  const connecting = chat.connect();
+  assert.equal(chat.state, "connecting");
+  await settled();
+  it.sockets[0].accept();
+  it.sockets[0].welcome();
+
+  assert.equal((await connecting).sessionId, "s");
+  assert.equal(chat.state, "online");
+  assert.equal(chat.user.id, "guest-1");
+  assert.deepEqual(it.sockets[0].protocols, ["chatrooms.v1"]);
+});
+
+test("the close codes that let a client come back, and those that do not", () => {
+  const yes = [1001, 1005, 1006, 1009, 1011, 1012, 1013, 4000, 4001, 4008, 4010, 4012, 4013, 4499];
+  const no = [1000, 1002, 1003, 1007, 1008, 4500, 4501, 4502, 4503, 4504, 4507, 4509, 4999];
+
+  assert.deepEqual([...yes, ...no].filter(reconnects), yes);
+});
+
+for (const code of [1001, 1006, 1009, 1011, 1012, 1013, 4008, 4010, 4012, 4013, 4400]) {
+  test(`close ${code} is followed by another connection`, async (t) => {
+    const it = world(t);
+    await it.start();
+    it.socket.shut(code);
+    assert.equal(it.chat.state, "reconnecting");
+    await it.redial();
+
+    assert.equal(it.sockets.length, 2);
+  });
+}
+
+for (const code of [1000, 1002, 1003, 1007, 1008, 4501, 4502, 4503, 4504, 4507, 4509, 4900]) {
+  test(`close ${code} is the end`, async (t) => {
+    const it = world(t);
+    await it.start();
+    it.socket.shut(code, "why");
+    await it.clock.advance(600);
+
+    assert.equal(it.sockets.length, 1);
+    assert.deepEqual([it.chat.status.state, it.chat.status.code, it.chat.status.reason], ["closed", code, "why"]);
+    await assert.rejects(it.chat.history("a"), { code: "closed" });
+  });
+}
+
+test("an end before the first welcome rejects connect", async (t) => {
+  const it = world(t);
+  const connecting = it.chat.connect();
+  await settled();
+  it.socket.accept();
+  it.socket.shut(4502);
+
+  await assert.rejects(connecting, { code: "closed", details: { closeCode: 4502 } });
+});
+
+test("waits are random between nothing and a bound that doubles up to the longest", async (t) => {
+  for (const [random, bounds] of [[0, [0, 0, 0, 0, 0, 0]], [1, [1, 2, 4, 8, 16, 30, 30]]]) { // prettier-ignore
+    const it = world(t, { random: () => random });
+    it.chat.connect();
+    for (const bound of bounds) {
+      await settled();
+      it.socket.shut(1006);
+      assert.equal(it.chat.status.retryAt - Date.now() / 1000, bound);
+      await it.clock.advance(bound);
+    }
+    it.chat.disconnect();
+    it.clock.restore();
+  }
+});
+
+test("a crowded server is given more time", async (t) => {
+  for (const code of [1013, 4008, 4013]) {
+    const it = world(t, { random: () => 1 });
+    await it.start();
+    await it.clock.advance(10);
+    it.socket.shut(code);
+    assert.equal(it.chat.status.retryAt - Date.now() / 1000, 4);
+    it.chat.disconnect();
+    it.clock.restore();
+  }
+});
+
+test("back-off goes on where connections do not hold, and begins anew after one that did", async (t) => {
+  const it = world(t, { random: () => 1 });
+  await it.start();
+  it.socket.shut(1006);
+  await it.clock.advance(1);
+  await it.welcome();
+  it.socket.shut(1006);
+  assert.equal(it.chat.status.retryAt - Date.now() / 1000, 2);
+  await it.clock.advance(2);
+  await it.welcome();
+  await it.clock.advance(6);
+  it.socket.shut(1006);
+
+  assert.equal(it.chat.status.retryAt - Date.now() / 1000, 1);
+});
+
+test("closing says when to come back", async (t) => {
+  const it = world(t);
+  await it.start();
+  it.socket.says({ type: "closing", payload: { reason: "restart", reconnectIn: 1.75 } });
+  it.socket.shut(1012);
+  assert.equal(it.chat.status.retryAt - Date.now() / 1000, 1.75);
+  await it.clock.advance(1.7);
+  assert.equal(it.sockets.length, 1);
+  await it.clock.advance(0.1);
+
+  assert.equal(it.sockets.length, 2);
+});
+
+test("reconnectNow does not wait", async (t) => {
+  const it = world(t);
+  await it.start();
+  it.socket.shut(1006);
+  it.chat.reconnectNow();
+  await settled();
+
+  assert.equal(it.sockets.length, 2);
+  assert.equal(it.chat.status.retryAt, null);
+});
+
+test("disconnect ends it and leaves no timer behind; connect begins again", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  it.chat.disconnect();
+  assert.equal(it.socket.closedWith, 1000);
+  assert.equal(it.chat.state, "closed");
+  assert.equal(it.clock.pending, 0);
+
+  it.chat.connect();
+  await it.welcome();
+  assert.equal(it.socket.last("join").payload.since.seq, 0);
+});
+
+test("a server that never answers is given up", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await settled();
+  await it.clock.advance(21);
+
+  assert.equal(it.sockets.length, 2);
+  assert.notEqual(it.sockets[0].closedWith, null);
+});
+
+test("silence is answered by a ping, and more silence by another connection", async (t) => {
+  const it = world(t);
+  await it.start();
+  await it.clock.advance(29);
+  assert.equal(it.socket.all("ping").length, 0);
+  await it.clock.advance(1);
+  assert.equal(it.socket.all("ping").length, 1);
+  await it.clock.advance(9);
+  assert.equal(it.chat.state, "online");
+  await it.clock.advance(1);
+
+  assert.equal(it.chat.state, "reconnecting");
+  assert.notEqual(it.sockets[0].closedWith, null);
+});
+
+test("anything that is heard is a sign of life", async (t) => {
+  const it = world(t);
+  await it.start();
+  for (let n = 0; n < 5; n++) {
+    await it.clock.advance(20);
+    it.socket.says({ type: "typing", room: "a", payload: { users: [] } });
+  }
+  assert.equal(it.socket.all("ping").length, 0);
+  await it.clock.advance(35);
+  it.socket.says({ type: "pong" });
+  await it.clock.advance(20);
+
+  assert.equal(it.chat.state, "online");
+  assert.equal(it.socket.all("ping").length, 1);
+});
+
+test("an interval shorter than the patience for pongs still finds a dead connection", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await it.welcome({ heartbeat: { interval: 2, timeout: 6 } });
+  await it.clock.advance(12.5);
+
+  assert.equal(it.chat.state, "reconnecting");
+});
+
+test("a request without answer times out; one that crosses a broken connection is lost", async (t) => {
+  const it = world(t, { timeout: 3 });
+  await it.start();
+  const slow = it.chat.history("a");
+  const check = assert.rejects(slow, { code: "timeout", temporary: true });
+  it.clock.advance(3);
+  await check;
+  const cut = it.chat.members("a");
+  it.socket.shut(1006);
+
+  await assert.rejects(cut, { code: "lost", temporary: true });
+});
+
+test("a request made offline waits for the connection, within its time", async (t) => {
+  const it = world(t, { timeout: 5 });
+  await it.start();
+  it.socket.shut(1006);
+  const rooms = it.chat.rooms({ mine: true });
+  await it.clock.advance(1);
+  await it.welcome();
+  assert.deepEqual(it.socket.last("rooms").payload, { mine: true });
+  it.socket.ack(it.socket.last("rooms"), { rooms: [] });
+
+  assert.deepEqual(await rooms, { rooms: [] });
+});
+
+test("errors carry what the server said", async (t) => {
+  const it = world(t);
+  await it.start();
+  const refused = it.chat.request("poll.vote", { room: "a", payload: { n: 1 } });
+  it.socket.refuse(it.socket.last("poll.vote"), "rate_limited", { retryAfter: 2.5 });
+
+  await assert.rejects(refused, { code: "rate_limited", temporary: true, retryAfter: 2.5 });
+});
+
+test("a frame above the server's limit is refused here", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await it.welcome({ limits: { maxFrame: 200 } });
+
+  await assert.rejects(it.chat.request("poll.vote", { payload: "é".repeat(100) }), { code: "too_large" });
+});
+
+test("frames that are not ours to understand are ignored", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  it.watch("*");
+  for (const data of ["nonsense", "[]", "null", '{"type":7}', '{"type":"ack","replyTo":"unknown"}']) it.socket.onmessage({ data });
+  it.socket.says({ type: "later.invention", payload: { x: 1 } });
+
+  assert.deepEqual(it.seen.map(([, event]) => event.type), ["later.invention"]);
+});
+
+test("a listener that throws does not stop the others", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const it = world(t);
+  await it.start("a");
+  it.chat.on("message", () => {
+    throw new Error("mine");
+  });
+  it.watch("message");
+  it.socket.says(message("a", 1));
+
+  assert.equal(it.seen.length, 1);
+});
+
+test("on returns what ends it", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  let heard = 0;
+  const off = it.chat.on("message", () => heard++);
+  it.socket.says(message("a", 1));
+  off();
+  it.socket.says(message("a", 2));
+
+  assert.equal(heard, 1);
+});
+
+test("browser hints shorten waits and test the connection", async (t) => {
+  const listeners = new Map();
+  globalThis.addEventListener = (type, fn) => listeners.set(type, fn);
+  globalThis.removeEventListener = (type) => listeners.delete(type);
+  t.after(() => {
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  });
+  const it = world(t);
+  await it.start();
+  listeners.get("online")({ type: "online" });
+  assert.equal(it.socket.all("ping").length, 1);
+  await it.clock.advance(5);
+  assert.equal(it.chat.state, "reconnecting");
+  for (let n = 0; n < 6; n++) {
+    await it.redial();
+    it.socket.shut(1006);
+  }
+  listeners.get("online")({ type: "online" });
+  assert.ok(it.chat.status.retryAt - Date.now() / 1000 <= 1);
+  it.chat.disconnect();
+
+  assert.equal(listeners.size, 0);
+});
+
+test("without network it says offline", async (t) => {
+  const it = world(t);
+  await it.start();
+  const real = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true });
+  t.after(() => (real ? Object.defineProperty(globalThis, "navigator", real) : delete globalThis.navigator));
+  it.socket.shut(1006);
+
+  assert.equal(it.chat.state, "offline");
+});
+
+test("an address that cannot be meant is a mistake at once", () => {
+  assert.throws(() => new ChatRooms(), TypeError);
+});

@@ -1,0 +1,135 @@
+// The client against the real server, in a process of its own.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { ChatRooms } from "../../../sanic_chatrooms/web/static/client.js";
+import { WebSocket } from "./websocket.mjs";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const python = `${root}.venv/bin/python`;
+const missing = existsSync(python) ? false : "there is no .venv/bin/python; `make venv` creates it";
+
+const HOST = `
+import sys
+from sanic import Sanic
+import sanic_chatrooms as chatrooms
+
+app = Sanic("Host")
+app.config.CHATROOMS_GUESTS = True
+app.config.AUTO_EXTEND = False
+app.blueprint(chatrooms.bp)
+app.run("127.0.0.1", int(sys.argv[1]), single_process=True, motd=False, access_log=False)
+`;
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** A server on this port, answering; -> its process. */
+async function serve(port) {
+  const process = spawn(python, ["-c", HOST, String(port)], { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  process.stderr.on("data", (data) => (said += data));
+  for (let n = 0; n < 200; n++) {
+    if (process.exitCode !== null) throw new Error(`the server ended:\n${said}`);
+    const answer = await fetch(`http://127.0.0.1:${port}/chat/client.js`).catch(() => null);
+    if (answer?.ok) return process;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the server did not answer:\n${said}`);
+}
+
+async function stop(process) {
+  if (process.exitCode !== null) return;
+  const ended = new Promise((resolve) => process.once("exit", resolve));
+  process.kill("SIGTERM");
+  await ended;
+}
+
+const next = (chat, type, wanted = () => true) =>
+  new Promise((resolve) => {
+    const off = chat.on(type, (event) => {
+      if (!wanted(event)) return;
+      off();
+      resolve(event);
+    });
+  });
+
+function client(t, port, options = {}) {
+  const sockets = [];
+  class Watched extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      sockets.push(this);
+    }
+  }
+  const kept = new Map();
+  const storage = { get: (key) => kept.get(key), set: (key, value) => kept.set(key, value), remove: (key) => kept.delete(key) };
+  const backoff = { first: 0.1, longest: 1 };
+  const chat = new ChatRooms({ url: `ws://127.0.0.1:${port}/chat/ws`, WebSocket: Watched, storage, backoff, ...options });
+  t.after(() => chat.disconnect());
+  return { chat, sockets };
+}
+
+test("two people talk, one is cut off and misses nothing", { skip: missing, timeout: 60_000 }, async (t) => {
+  const port = await freePort();
+  const server = await serve(port);
+  t.after(() => stop(server));
+  const ada = client(t, port, { name: "Ada" });
+  const bob = client(t, port, { name: "Bob" });
+  await Promise.all([ada.chat.connect(), bob.chat.connect()]);
+  await Promise.all([ada.chat.join("tea"), bob.chat.join("tea")]);
+  const heard = [];
+  bob.chat.on("message", ({ seq, payload, sender }) => heard.push([seq, sender.name, payload.text]));
+
+  const first = ada.chat.send("tea", "one");
+  const echo = await next(ada.chat, "message");
+  assert.equal(echo.clientMsgId, first.msgId);
+  assert.equal((await first.done).seq, 1);
+  const id = bob.chat.user.id;
+  const rejoined = next(bob.chat, "joined");
+  bob.sockets.at(-1).cut();
+  await Promise.all(["two", "three"].map((text) => ada.chat.send("tea", text).done));
+  assert.equal((await rejoined).recovered, true);
+  const whileAway = bob.chat.send("tea", "four");
+  await whileAway.done;
+
+  assert.equal(bob.chat.user.id, id);
+  assert.deepEqual(heard, [[1, "Ada", "one"], [2, "Ada", "two"], [3, "Ada", "three"], [4, "Bob", "four"]]); // prettier-ignore
+  assert.deepEqual((await ada.chat.history("tea", { after: 0, limit: 2 })).messages.map(({ seq }) => seq), [1, 2]);
+  const added = next(bob.chat, "room.added");
+  const { room } = await ada.chat.direct(bob.chat.user.id, "psst").done;
+  assert.equal((await added).payload.room, room);
+});
+
+test("a restarted server that knows nobody any more gets a fresh guest, who is told of the gap", { skip: missing, timeout: 60_000 }, async (t) => {
+  const port = await freePort();
+  let server = await serve(port);
+  t.after(() => stop(server));
+  const { chat } = client(t, port, { name: "Ada" });
+  await chat.connect();
+  await chat.join("tea");
+  await chat.send("tea", "one").done;
+  const id = chat.user.id;
+  const closing = next(chat, "closing");
+  const gap = next(chat, "gap");
+  await stop(server);
+  assert.ok((await closing).payload.reconnectIn >= 0);
+  const kept = chat.send("tea", "written while it was away");
+  server = await serve(port);
+
+  await kept.done;
+  assert.notEqual(chat.user.id, id);
+  assert.equal(chat.user.name, "Ada");
+  assert.equal((await gap).room, "tea");
+});
