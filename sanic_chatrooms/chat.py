@@ -111,13 +111,18 @@ class Chat:
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings = self.settings
         self.listeners = Listeners(self.declaration.listeners, self._app)
-        self.hub = Hub(store, broker, released=self._released)
+        self.hub = Hub(store, broker, released=self._left)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.access = Access(store)
         self.orders = Orders(self.journal, self.hub)
         self.typists = Typists(self.hub, self.journal.ring)
         self.occupancy = Occupancy(
-            presence, self.hub, self.journal.ring, grace=settings.presence_grace, ttl=settings.presence_ttl
+            presence,
+            self.hub,
+            self.journal.ring,
+            grace=settings.presence_grace,
+            ttl=settings.presence_ttl,
+            emptied=self._left,
         )
         self.heartbeat = Heartbeat()
         self.sessions = Sessions(self.hub, store)
@@ -193,7 +198,8 @@ class Chat:
 
     # ---- while it runs ----
 
-    def _released(self, room: str) -> None:
+    def _left(self, room: str) -> None:
+        """This worker holds the room no longer, or the last user is gone: whichever comes later."""
         task = asyncio.ensure_future(self._forget(room))
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)

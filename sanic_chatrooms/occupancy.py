@@ -46,7 +46,10 @@ _decoder = msgspec.json.Decoder(_Diff)
 
 
 class Occupancy:
-    """`entered` and `exited` for each session; `refresh` and `sweep` now and then."""
+    """`entered` and `exited` for each session; `refresh` and `sweep` now and then.
+
+    `emptied` is called with a room that its last user has left, the grace over.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Occupancy:
         grace: float,
         ttl: float,
         clock: Callable[[], float] = time.monotonic,
+        emptied: Callable[[str], None] | None = None,
     ) -> None:
         self._presence = presence
         self._hub = hub
@@ -64,6 +68,7 @@ class Occupancy:
         self._grace = grace
         self._ttl = ttl
         self._clock = clock
+        self._emptied = emptied or (lambda room: None)
         self._here: dict[tuple[str, str], _Here] = {}
         self._leaving: dict[tuple[str, str], _Here] = {}
         self._changes: dict[str, _Diff] = {}
@@ -146,16 +151,17 @@ class Occupancy:
                 self._here[key].told = False
                 continue
             del self._here[key]
-            if last and entry.room:
-                await self._announce(entry.room, left=entry.user)
+            if last and entry.room and not await self._announce(entry.room, left=entry.user):
+                self._emptied(entry.room)
 
     # ---- telling ----
 
-    async def _announce(self, room: str, *, joined: Sender | None = None, left: Sender | None = None) -> None:
+    async def _announce(self, room: str, *, joined: Sender | None = None, left: Sender | None = None) -> int:
         diff = _Diff([joined] if joined else [], [left] if left else [], await self.online(room))
         envelope = Envelope(room, "", 0, "presence", protocol.encode(diff))
         self._hub.deliver(envelope)
         self._ring(envelope)
+        return diff.online
 
     def heard(self, envelope: Envelope) -> None:
         """A worker's change, ours too: merged until the room is told."""

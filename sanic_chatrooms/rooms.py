@@ -364,8 +364,13 @@ class Rooms:
         return deleted
 
     async def forget_if_unused(self, room_id: str) -> None:
-        """This worker holds the room no longer: if it was made by its first join and is empty, it never was."""
-        if not room_id.startswith("~") and not await self._occupancy.online(room_id):
+        """If the room was made by its first join and nobody is in it anywhere, it never was. Raises `Unavailable`.
+
+        To be called when this worker has let go of the room, and when its last user has been gone for the grace.
+        """
+        if room_id.startswith("~") or self._hub.room(room_id) is not None:
+            return
+        if not (await self._presence.count((room_id,))).get(room_id):
             await self._store.delete_room(room_id, unused=True)
 
     async def list(

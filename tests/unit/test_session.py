@@ -59,6 +59,8 @@ class Carrier:
     def evicted(self, session: Session, room: str) -> None:
         session.seats.pop(room, None)
 
+    def withdraw(self, session: Session) -> None: ...
+
     def closed(self, session: Session) -> None:
         self.gone += 1
 

@@ -1,0 +1,245 @@
+"""The running whole: it starts in order, does its rounds, stops, and can be stopped again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
+from sanic_chatrooms.auth.jwt import JWTAuth
+from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
+from sanic_chatrooms.config import load
+from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client, running_chat
+
+ADA = User("u1", "Ada")
+SECRET = "s" * 32
+
+
+def new_chat(backends: Backends | None = None, **settings: object) -> Chat:
+    loaded = load("test", {}, {}, {"guests": True, **settings}, debug=False, instances=("test",))
+    return Chat(Declaration("test"), loaded, backends=backends)
+
+
+async def forgotten(chat: Chat) -> None:
+    """Until what was released has been looked at."""
+    await asyncio.gather(*chat._forgetting)
+
+
+# ---- start and stop ----
+
+
+async def test_stopping_leaves_nothing_running() -> None:
+    before = asyncio.all_tasks()
+    chat = new_chat()
+
+    await chat.start()
+    await chat.stop()
+    await chat.stop()
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_stopping_without_a_start_does_nothing() -> None:
+    await new_chat().stop()
+
+
+async def test_a_start_that_fails_half_way_can_be_cleaned_up() -> None:
+    before = asyncio.all_tasks()
+    store = FaultyStore(MemoryStore())
+    chat = new_chat(Backends(store, MemoryBroker(), MemoryPresence()))
+    store.fail_next(verb="heads")
+
+    with pytest.raises(Unavailable):
+        await chat.start()
+    await chat.stop()
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_stopping_sends_everybody_away_to_come_back() -> None:
+    chat = new_chat()
+    await chat.start()
+    ada = await chat_client(chat, ADA)
+
+    await chat.stop()
+
+    assert ada.connection.closed == (1012, "server restarts")
+    closing = ada.frames[-1]
+    assert closing["type"] == "closing"
+    assert closing["payload"]["reason"] == "restart"
+    assert 0 <= closing["payload"]["reconnectIn"] <= 2
+
+
+async def test_a_backend_that_cannot_stop_does_not_keep_the_others_running(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Stuck(MemoryBroker):
+        async def stop(self) -> None:
+            raise OSError("stuck")
+
+    stopped = []
+
+    class Store(MemoryStore):
+        async def stop(self) -> None:
+            stopped.append("store")
+
+    chat = new_chat(Backends(Store(), Stuck(), MemoryPresence()))
+    await chat.start()
+
+    await chat.stop()
+
+    assert stopped == ["store"]
+    assert "did not stop" in caplog.text
+
+
+async def test_nodes_of_one_process_have_names_of_their_own() -> None:
+    assert new_chat().node != new_chat().node
+
+
+# ---- endpoints ----
+
+
+async def test_a_route_has_what_the_instance_has_unless_it_says_otherwise() -> None:
+    async with running_chat(guests=True, max_text=100) as chat:
+        plain = chat.endpoint(Route("/ws"))
+        own = chat.endpoint(
+            Route("/desk", auth=JWTAuth(SECRET), settings={"max_text": 10}, read_only=True, confined=True)
+        )
+
+        assert (plain.settings.max_text, plain.guests, plain.authenticator) == (100, chat.guests, None)
+        assert (own.settings.max_text, own.guests) == (10, None)
+        assert isinstance(own.authenticator, JWTAuth)
+        assert (own.read_only, own.confined) == (True, True)
+
+
+async def test_settings_that_do_not_go_together_on_a_route_are_refused() -> None:
+    async with running_chat(guests=True) as chat:
+        with pytest.raises(ConfigError, match="max_rooms"):
+            chat.endpoint(Route("/desk", settings={"max_rooms": 1}))
+
+
+async def test_without_guests_a_route_has_none() -> None:
+    async with running_chat(jwt_secret=SECRET) as chat:
+        endpoint = chat.endpoint(Route("/ws"))
+
+        assert endpoint.guests is None
+        assert isinstance(endpoint.authenticator, JWTAuth)
+
+
+@pytest.mark.parametrize(
+    "auth",
+    ["builtins:object", "sanic_chatrooms.no_such:Thing", "sanic_chatrooms.auth.jwt:Missing", "unheard"],
+)
+async def test_an_authenticator_that_is_none_is_refused_at_start(auth: str) -> None:
+    chat = new_chat(auth=auth)
+
+    with pytest.raises(ConfigError, match="CHATROOMS_AUTH"):
+        await chat.start()
+    await chat.stop()
+
+
+async def test_an_authenticator_by_its_name() -> None:
+    async with running_chat(auth="tests.unit.test_chat:Named") as chat:
+        assert type(chat.authenticator).__name__ == "Named"
+
+
+class Named(JWTAuth):
+    def __init__(self) -> None:
+        super().__init__(SECRET)
+
+
+# ---- rooms that nobody needs ----
+
+
+async def left_room(chat: Chat) -> MemoryClient:
+    ada = await chat_client(chat, ADA)
+    await ada.ack("join", room="fleeting")
+    return ada
+
+
+async def test_a_room_made_by_its_first_join_is_forgotten_when_it_is_left() -> None:
+    async with running_chat(guests=True) as chat:
+        ada = await left_room(chat)
+        await ada.ack("exit", room="fleeting")
+
+        await chat.occupancy.refresh()
+        await chat.hub.release()
+        await forgotten(chat)
+
+        assert await chat.backends.store.room("fleeting") is None
+
+
+async def test_a_room_whose_last_user_vanished_is_forgotten_after_the_grace() -> None:
+    async with running_chat(guests=True) as chat:
+        clock = Clock()
+        chat.occupancy._clock = clock
+        (await left_room(chat)).disconnect()
+        await chat.occupancy.refresh()
+        await chat.hub.release()
+        await forgotten(chat)
+        assert await chat.backends.store.room("fleeting") is not None
+
+        clock.advance(chat.settings.presence_grace)
+        await chat.occupancy.refresh()
+        await forgotten(chat)
+
+        assert await chat.backends.store.room("fleeting") is None
+
+
+async def test_a_room_that_somebody_is_entering_is_not_forgotten() -> None:
+    async with running_chat(guests=True) as chat:
+        ada = await left_room(chat)
+        bob = await chat_client(chat, User("u2", "Bob"))
+        await ada.ack("exit", room="fleeting")
+        await bob.ack("join", room="fleeting")
+
+        await chat.occupancy.refresh()
+        await chat.hub.release()
+        await chat.rooms.forget_if_unused("fleeting")
+
+        assert await chat.backends.store.room("fleeting") is not None
+
+
+async def test_a_room_in_which_something_was_said_is_kept() -> None:
+    async with running_chat(guests=True) as chat:
+        ada = await left_room(chat)
+        await ada.ack("message", room="fleeting", payload={"text": "x"})
+        await ada.ack("exit", room="fleeting")
+
+        await chat.occupancy.refresh()
+        await chat.hub.release()
+        await forgotten(chat)
+
+        assert await chat.backends.store.room("fleeting") is not None
+
+
+async def test_nothing_is_forgotten_while_nobody_knows_who_is_where() -> None:
+    class Away(MemoryPresence):
+        async def count(self, rooms: object) -> dict[str, int]:
+            raise Unavailable
+
+    async with running_chat(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), Away())) as chat:
+        ada = await left_room(chat)
+        await ada.ack("exit", room="fleeting")
+
+        await chat.occupancy.refresh()
+        await chat.hub.release()
+        await forgotten(chat)
+
+        assert await chat.backends.store.room("fleeting") is not None
+
+
+async def test_a_store_that_cannot_forget_now_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    store = FaultyStore(MemoryStore())
+    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+        ada = await left_room(chat)
+        await ada.ack("exit", room="fleeting")
+        store.fail_next(verb="delete_room")
+
+        await chat.occupancy.refresh()
+        await chat.hub.release()
+        await forgotten(chat)
+
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
