@@ -123,7 +123,8 @@ export class Conversation {
 
   #anchor() {
     const edge = this.log.getBoundingClientRect().top;
-    for (const node of this.rows.children) {
+    // Not the separators: the one of the day stays above whatever comes before it.
+    for (const node of this.rows.querySelectorAll(".msg, .system")) {
       const box = node.getBoundingClientRect();
       if (box.bottom > edge) return { node, top: box.top };
     }
@@ -167,6 +168,7 @@ export class Conversation {
     const { scrollTop, scrollHeight, clientHeight } = this.log;
     const far = scrollHeight - scrollTop - clientHeight > clientHeight;
     this.toEnd.hidden = this.inner.hidden || this.stuck || (!this.unseen && !far);
-    fill(this.toEnd, this.unseen ? counted(this.unseen, "new message") : "To the newest", icon("down"));
+    const label = this.unseen ? counted(this.unseen, "new message") : "To the newest";
+    if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
   }
 }

@@ -10,6 +10,11 @@ export function timeOf(seconds) {
   return clock.format(seconds * 1000);
 }
 
+/** "2:05": where there is no room for more than the digits. */
+export function digitsOf(seconds) {
+  return clock.formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();
+}
+
 /** "Monday, 3 March, 14:05": what a machine-readable time shows when asked. */
 export function fullTimeOf(seconds) {
   return `${weekday.format(seconds * 1000)}, ${timeOf(seconds)}`;

@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { button, el } from "./dom.js";
-import { fullTimeOf, timeOf } from "./format.js";
+import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { richText } from "./richtext.js";
 import { happening } from "./rows.js";
 
@@ -21,7 +21,7 @@ function messageElement({ item, first }, context) {
   const classes = ["msg", first && "first", item.status !== "sent" && item.status, item.deleted && "deleted"];
   const props = { class: classes.filter(Boolean).join(" "), tabindex: -1, testid: "message", "data-status": item.status, "data-msg-id": item.id, "data-seq": item.seq };
   return el("article", props,
-    first ? avatar(sender) : time(item, "side-time"),
+    first ? avatar(sender) : time(item, digitsOf, "side-time"),
     el("div", {},
       first ? head(item, sender, context) : el("span", { class: "sr-only" }, `${sender.name}: `),
       text(item),
@@ -38,9 +38,9 @@ function head(item, sender, { me, onPerson }) {
   return el("div", { class: "msg-head" }, name, time(item));
 }
 
-function time(item, more) {
+function time(item, written = timeOf, more = null) {
   const iso = new Date(item.at * 1000).toISOString();
-  return el("time", { class: more, datetime: iso, title: fullTimeOf(item.at) }, timeOf(item.at));
+  return el("time", { class: more, datetime: iso, title: fullTimeOf(item.at) }, written(item.at));
 }
 
 function text(item) {

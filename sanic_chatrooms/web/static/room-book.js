@@ -72,7 +72,7 @@ export class RoomBook {
       room.describe(line);
       room.listed = true;
       const read = this.marks.of(line.room) ?? (room.isDirect ? 0 : null);
-      if (!this.chat.isJoined(line.room) && read !== null) room.unread = Math.max(0, line.seq - read);
+      if (!this.chat.isJoined(line.room) && read !== null && room.status !== "removed") room.unread = Math.max(0, line.seq - read);
     }
     if (this.following) return;
     this.following = true;
