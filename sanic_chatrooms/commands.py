@@ -174,9 +174,12 @@ class Commands:
         """The hub has taken it out of a room."""
         self._rooms.evicted(session, room)
 
+    def withdraw(self, session: Session) -> None:
+        """We close it: what it said and no batch has taken yet is not said any more."""
+        self._speech.withdraw(session)
+
     def closed(self, session: Session) -> None:
         """The connection is gone: out of every room, at once and without waiting."""
-        self._speech.withdraw(session)
         self._hub.last_replies(session)
         for room in list(session.seats):
             self._rooms.exit(session, room, at_once=False)

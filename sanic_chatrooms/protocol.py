@@ -175,10 +175,13 @@ def new_id() -> str:
 def decode_command(data: bytes, max_depth: int) -> Command:
     """One text frame -> a command whose envelope is sound.
 
-    Raises `BadFrame` (not an object with a type), `InvalidField`, `InvalidText`; `error.fields` holds `replyTo`
-    under that name when the frame's own msgId could be read.
+    Raises `BadFrame` (not an object with a type), `InvalidField`, `InvalidText`; the error's `reply_to` is the
+    frame's own msgId if that can be read.
     """
-    check_json(data, max_depth=max_depth)
+    try:
+        check_json(data, max_depth=max_depth)
+    except ChatError as problem:
+        raise (problem if isinstance(problem, BadFrame) else _reply_to(problem, _find_msg_id(data))) from None
     try:
         received = _frame_decoder.decode(data)
     except (msgspec.DecodeError, RecursionError):
@@ -217,6 +220,38 @@ def _what_is_wrong(data: bytes) -> ChatError:
         if not isinstance(value.get(field), str | None):
             return _reply_to(InvalidField(field, "is not a string"), msg_id)
     return _reply_to(BadFrame("this frame cannot be read"), msg_id)
+
+
+class _Named(msgspec.Struct):
+    msg_id: Any = msgspec.field(default=None, name="msgId")
+
+
+_named_decoder = msgspec.json.Decoder(_Named)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?|([\[{])|[\]}]')
+_LOOK_AT = 1024
+"""Bytes of a frame that are searched by hand, which is slow, for the msgId that an answer should name."""
+
+
+def _find_msg_id(data: bytes) -> object:
+    try:
+        return _named_decoder.decode(_SURROGATE.sub(b"?", data)).msg_id
+    except (msgspec.DecodeError, RecursionError):
+        return _search_msg_id(data[:_LOOK_AT])
+
+
+def _search_msg_id(data: bytes) -> str | None:
+    """The top level's msgId in text that no decoder takes: it nests too deep."""
+    depth, key = 0, b""
+    for match in _TOKEN.finditer(data):
+        text, colon, opens = match.groups()
+        if text is None:
+            depth, key = depth + (1 if opens else -1), b""
+        elif colon:
+            key = text
+        elif depth == 1 and key == b"msgId":
+            return text.decode("ascii", "replace")
+    return None
 
 
 def _reply_to(error: ChatError, msg_id: object) -> ChatError:
@@ -259,19 +294,20 @@ T = TypeVar("T")
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 
 
-def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    """A command's payload as a struct; `InvalidField` names the field that does not fit."""
+def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]", within: str = "") -> T:
+    """A command's payload, or what stands `within` it under that name, as a struct; `InvalidField` names the field that
+    does not fit."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as exc:
-        raise _field_error(str(exc)) from None
+        raise _field_error(str(exc), within) from None
     except msgspec.DecodeError as exc:
         raise InvalidField("payload", str(exc)) from None
 
 
-def _field_error(text: str) -> InvalidField:
+def _field_error(text: str, within: str) -> InvalidField:
     at = _AT.search(text)
-    field = at.group(1) if at else ""
+    field = ".".join(filter(None, (within, at.group(1) if at else "")))
     missing = re.search(r"required field `([^`]+)`", text)
     if missing:
         return InvalidField(".".join(filter(None, (field, missing.group(1)))), "is missing")

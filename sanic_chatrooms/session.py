@@ -89,6 +89,9 @@ class Dispatcher(Protocol):
     def evicted(self, session: "Session", room: str) -> None:
         """The hub has taken it out of a room."""
 
+    def withdraw(self, session: "Session") -> None:
+        """What it said and is not being stored yet is not said any more."""
+
     def closed(self, session: "Session") -> None:
         """The connection is gone."""
 
@@ -310,12 +313,13 @@ class Session:
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
+        self.dispatcher.withdraw(self)
         self.dispatcher.closed(self)
         self._stop()
         self.connection.close(code, reason or protocol.reason(code))
 
     def disconnected(self) -> None:
-        """The edge says: the peer is gone."""
+        """The edge says: the peer is gone. What it said before is said."""
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
             self.dispatcher.closed(self)
