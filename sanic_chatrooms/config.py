@@ -6,18 +6,17 @@ reading of environment variables, the text of the errors and the table of docs/r
 
 import difflib
 import logging
-import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from ipaddress import IPv6Address
-from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
 from .errors import ConfigError
+from .forms import KEY_BYTES, algorithms, backend, cookie_name, named, origins, query_name, shared_secret
 from .models import Scope
+from .setting import Bare, Field, Setting, field_of, parse_bool, shown
 
 __all__ = [
     "FIELDS",
@@ -50,111 +49,6 @@ PLANNED = (
 
 KIB, MIB = 1024, 1024 * 1024
 
-# What a value may look like: functions that return it as it is kept, or raise ValueError with the reason.
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
-    r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?))"
-    r"(?::(?P<port>[0-9]{1,5}))?/?"
-)
-
-
-def _origin(text: str) -> str:
-    # Browsers send host names in ASCII; lower() would turn some other letters into ASCII ones.
-    if not text.isascii():
-        raise ValueError(f"{_shown(text)} is not ASCII (write a host name as its xn-- form)")
-    found = _ORIGIN.fullmatch(text.lower())
-    if not found:
-        raise ValueError(f"{_shown(text)} is not scheme://host[:port] without path, user or wildcard")
-    scheme, port = found["scheme"], int(found["port"] or 0)
-    if scheme in ("ws", "wss"):
-        raise ValueError(
-            f"{_shown(text)}: the origin of a page begins with http, also when it opens a WebSocket"
-        )
-    if port > 65535 or (found["port"] and not port):
-        raise ValueError(f"{_shown(text)} has no such port")
-    # A ValueError of IPv6Address says as much as one of ours.
-    host = f"[{IPv6Address(found['ipv6'])}]" if found["ipv6"] else found["name"]
-    return f"{scheme}://{host}" + (f":{port}" if port not in (0, _DEFAULT_PORTS.get(scheme)) else "")
-
-
-def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    if "*" in values:
-        if values != ("*",):
-            raise ValueError("'*' is every origin there is: write it alone or not at all")
-        return values
-    return tuple(dict.fromkeys(map(_origin, values)))
-
-
-_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""RFC 7518 §3.2: a key at least as long as the hash."""
-
-
-def _algorithms(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if value not in _KEY_BYTES:
-            raise ValueError(f"{_shown(value)} is no algorithm of this version")
-    return tuple(dict.fromkeys(values))
-
-
-def _shared_secret(text: str) -> str:
-    # A public key is public: taken as a shared secret, anybody could sign with it (RFC 8725 §3.1).
-    if text.startswith("-----BEGIN"):
-        raise ValueError("a key file is no shared secret")
-    return text
-
-
-def _cookie_name(text: str) -> str:
-    # RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2.
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
-        raise ValueError("holds a character that such a name cannot have")
-    return text
-
-
-def _query_name(text: str) -> str:
-    if text in ("ticket", "since", "history"):
-        raise ValueError("the protocol uses this name for something else")
-    if not re.fullmatch(r"[A-Za-z0-9_.~-]+", text):
-        raise ValueError("holds a character that such a name cannot have")
-    return text
-
-
-_SCHEMES = ("memory",)
-_PLANNED_SCHEMES = ("sqlite", "postgresql", "redis", "rediss", "valkey", "embedded", "nats")
-_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-
-
-def _named(value: Any) -> Any:
-    """An object of the host's, a "package.module:Class", or the name of an entry point."""
-    if isinstance(value, type):
-        raise ValueError(f"a class and not an object: write {value.__name__}(…)")
-    if value is None or isinstance(value, bool | int | float | bytes | list | tuple | dict | set | frozenset):
-        raise ValueError("nothing that could do this work")
-    if isinstance(value, str) and not (_CLASS.fullmatch(value) or _ENTRY_POINT.fullmatch(value)):
-        raise ValueError("not of a form that is known here")
-    return value
-
-
-def _backend(value: Any) -> Any:
-    """As `_named`, or a URL."""
-    if not isinstance(value, str):
-        return _named(value)
-    scheme, colon, rest = value.partition(":")
-    # "sqlite+aiosqlite://" names a driver too; "postgres://" is widely written for postgresql.
-    family = scheme.partition("+")[0].lower()
-    if family in _PLANNED_SCHEMES or family == "postgres":
-        raise ValueError(f"the backend {family} is not available in this version")
-    if family in _SCHEMES:
-        if rest:
-            raise ValueError(f"nothing may follow {scheme}:")
-        return f"{family}:"
-    if colon and not _CLASS.fullmatch(value):
-        raise ValueError("a URL of a scheme that is not known here")
-    return _named(value)
-
-
 # The settings.
 
 _OBJECT = "an object, a 'package.module:Class', or the name of an entry point"
@@ -163,30 +57,6 @@ _NONE = {"none": None}
 _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromkeys(
     [False, "off", "false", "no"]
 )
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """What there is to know of a setting besides its type and its default.
-
-    `minimum` and `maximum` bound a number by its value, text by its UTF-8 bytes, a list by its length. `words`
-    are values that stand for others; text is compared in lower case. `check` returns the value as it is kept or
-    raises `ValueError` with the reason. `below` and `at_most` name another setting, which this one must not
-    reach, or not exceed. `takes` says in words what `check` lets pass, `none` what None means. `per_route`: one
-    route may have its own.
-    """
-
-    doc: str
-    unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    below: str = ""
-    at_most: str = ""
-    none: str = "off"
-    takes: str = ""
-    words: Mapping[Any, Any] = {}
-    check: Callable[[Any], Any] | None = None
-    secret: bool = False
-    per_route: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,12 +73,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Backends
     store: Annotated[Any, Setting(
-        "Where rooms, members and messages are kept.", takes=_BACKEND, check=_backend)] = "memory:"
+        "Where rooms, members and messages are kept.", takes=_BACKEND, check=backend)] = "memory:"
     broker: Annotated[Any | None, Setting(
-        "What tells the other workers that something happened.", takes=_BACKEND, check=_backend,
+        "What tells the other workers that something happened.", takes=_BACKEND, check=backend,
         none="the store's own, else `memory:`")] = None
     presence: Annotated[Any | None, Setting(
-        "What knows who is in a room right now, on all workers.", takes=_BACKEND, check=_backend,
+        "What knows who is in a room right now, on all workers.", takes=_BACKEND, check=backend,
         none="the broker's own, else the store's, else `memory:`")] = None
     store_timeout: Annotated[float, Setting(
         "How long a backend may take to answer; then a command ends as `unavailable`.",
@@ -216,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Who is who
     auth: Annotated[Any | None, Setting(
-        "The authenticator: turns what a client shows into a user.", takes=_OBJECT, check=_named,
+        "The authenticator: turns what a client shows into a user.", takes=_OBJECT, check=named,
         none="JWT where there is a `JWT_SECRET`")] = None
     guests: Annotated[bool, Setting("Lets anyone in, under a name of their choice.", per_route=True)] = False
     guest_secret: Annotated[str | None, Setting(
@@ -224,15 +94,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         none="made once and kept in the store")] = None
     jwt_secret: Annotated[str | None, Setting(
         "The key that JSON Web Tokens are signed with.", "bytes", 32, 4096, secret=True,
-        check=_shared_secret)] = None
+        check=shared_secret)] = None
     jwt_previous_secret: Annotated[str | None, Setting(
         "The key before this one: tokens signed with it still count.", "bytes", 32, 4096, secret=True,
-        check=_shared_secret)] = None
+        check=shared_secret)] = None
     jwt_algorithms: Annotated[tuple[str, ...], Setting(
         "The signatures that count. `HS384` needs secrets of 48 bytes or more, `HS512` of 64.", minimum=1,
-        takes=", ".join(_KEY_BYTES), check=_algorithms)] = ("HS256",)
+        takes=", ".join(KEY_BYTES), check=algorithms)] = ("HS256",)
     jwt_audience: Annotated[str | None, Setting(
-        "What a token's `aud` must hold.", "bytes", 1, 1024, none="not compared")] = None
+        "What a token's `aud` must hold.", "bytes", 1, 1024, none="a token that has aud is refused")] = None
     jwt_issuer: Annotated[str | None, Setting(
         "What a token's `iss` must be.", "bytes", 1, 1024, none="not compared")] = None
     jwt_leeway: Annotated[float, Setting(
@@ -241,11 +111,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_name_claim: Annotated[str, Setting("The claim with the name to show.", "bytes", 1, 128)] = "name"
     token_cookie: Annotated[str | None, Setting(
         "The cookie that may hold the token.", "bytes", 1, 64, takes="the name of a cookie",
-        check=_cookie_name, per_route=True)] = None
+        check=cookie_name, per_route=True)] = None
     token_query: Annotated[str | None, Setting(
         "The query parameter that may hold the token; True is `token`. URLs end up in logs: prefer anything "
         "else.",
-        "bytes", 1, 64, takes="the name of a query parameter, or True or False", check=_query_name,
+        "bytes", 1, 64, takes="the name of a query parameter, or True or False", check=query_name,
         words=_QUERY_WORDS, per_route=True)] = None
     auth_timeout: Annotated[float, Setting(
         "How long a connection may stay without saying who it is; then 4502.", "seconds", 0.1, 300,
@@ -253,7 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: Annotated[tuple[str, ...], Setting(
         "Pages that may connect. Empty: those of the same host. **Dangerous:** `*` alone is every page of the "
         "web, which may then act as your users wherever a cookie is enough to be let in.",
-        takes="scheme://host[:port] each, or '*' alone", check=_origins, per_route=True)] = ()
+        takes="scheme://host[:port] each, or '*' alone", check=origins, per_route=True)] = ()
 
     # Rooms and their past
     page: Annotated[bool | None, Setting(
@@ -330,7 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Name and value of every field, without secrets, passwords and the insides of the host's objects."""
         secrets = {name for name, field in FIELDS.items() if field.setting.secret}
         return [
-            (name, _Bare(_shown(getattr(self, name), secret=name in secrets)))
+            (name, Bare(shown(getattr(self, name), secret=name in secrets)))
             for name in self.__struct_fields__
         ]
 
@@ -338,227 +208,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
-# Reading one value.
-
-# The words that Sanic takes for a truth value, so that a variable means the same to both.
-_TRUTH = dict.fromkeys(
-    ["y", "yes", "yep", "yup", "t", "true", "on", "enable", "enabled", "1"], True
-) | dict.fromkeys(["n", "no", "nope", "f", "false", "off", "disable", "disabled", "0"], False)
-
-
-def _parse_bool(text: str) -> bool:
-    if text.lower() not in _TRUTH:
-        raise ValueError("neither on nor off")
-    return _TRUTH[text.lower()]
-
-
-def _parse_int(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("not a whole number") from None
-
-
-def _parse_float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("not a number") from None
-
-
-def _take_bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{_kind_of(value)} is neither True nor False")
-    return value
-
-
-def _take_int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{_kind_of(value)} is not a whole number")
-    return value
-
-
-def _take_float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{_kind_of(value)} is not a number")
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _take_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{_kind_of(value)} is not text")
-    if not value.strip():
-        raise ValueError("empty")
-    if value != value.strip():
-        # A line break from the end of a file is never meant, and looks like nothing in a log.
-        raise ValueError("begins or ends with white space")
-    return value
-
-
-def _take_list(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(_take_text(part.strip()) for part in value.split(","))
-    if not isinstance(value, list | tuple | set | frozenset):
-        raise ValueError(f"{_kind_of(value)} is not a list of texts")
-    return tuple(map(_take_text, sorted(value, key=str) if isinstance(value, set | frozenset) else value))
-
-
-def _take_any(value: Any) -> Any:
-    return _take_text(value) if isinstance(value, str) else value
-
-
-def _kind_of(value: Any) -> str:
-    return "None" if value is None else f"a value of type {type(value).__name__}"
-
-
-class _Kind(NamedTuple):
-    """How values of a type are read: from the text of an environment variable, and from code."""
-
-    noun: str
-    parse: Callable[[str], Any]
-    take: Callable[[Any], Any]
-
-
-_KINDS: Mapping[Any, _Kind] = {
-    bool: _Kind("True or False", _parse_bool, _take_bool),
-    int: _Kind("a whole number", _parse_int, _take_int),
-    float: _Kind("a number", _parse_float, _take_float),
-    str: _Kind("text", _take_text, _take_text),
-    tuple[str, ...]: _Kind("a list of texts (or one text with commas)", _take_list, _take_list),
-    Any: _Kind("", _take_any, _take_any),
-}
-
-
-def _measure(value: Any) -> float | None:
-    if isinstance(value, str):
-        try:
-            return len(value.encode())
-        except UnicodeEncodeError:
-            raise ValueError("not UTF-8") from None
-    if isinstance(value, tuple):
-        return len(value)
-    return value if isinstance(value, int | float) else None
-
-
-def _outside(value: Any, size: float, how: str) -> str:
-    if isinstance(value, str):
-        return f"has {size:,} bytes"
-    return how if size or not isinstance(value, tuple) else "empty"
-
-
-class Field(msgspec.Struct, frozen=True):
-    """A setting with its name (lower case), the type of its values, and its default."""
-
-    name: str
-    type: Any
-    optional: bool
-    default: Any
-    setting: Setting
-
-    def read(self, value: Any, *, text: bool = False) -> Any:
-        """The value as `Settings` keeps it, or `ValueError` with the reason. `text`: it is a variable's."""
-        if value is None and self.optional:
-            return None
-        word = value.lower() if isinstance(value, str) else value
-        if isinstance(word, str | bool) and word in self.setting.words:
-            return self.setting.words[word]
-        kind = _KINDS[self.type]
-        if text and not value.strip():
-            raise ValueError("empty")
-        value = kind.parse(value) if text else kind.take(value)
-        self._bound(value)
-        return self.setting.check(value) if self.setting.check else value
-
-    def _bound(self, value: Any) -> None:
-        size, setting = _measure(value), self.setting
-        if size is None:
-            return
-        # Not isfinite(): an int need not fit into a float.
-        if not -math.inf < size < math.inf:
-            raise ValueError("not a finite number")
-        if setting.minimum is not None and size < setting.minimum:
-            raise ValueError(_outside(value, size, "too small"))
-        if setting.maximum is not None and size > setting.maximum:
-            raise ValueError(_outside(value, size, "too large"))
-
-    @property
-    def expected(self) -> str:
-        """What it takes, in words: "a whole number of bytes from 1,024 to 16,777,216"."""
-        setting, noun = self.setting, _KINDS[self.type].noun
-        bounds = [f"{bound:,}" for bound in (setting.minimum, setting.maximum) if bound is not None]
-        if self.type is str:
-            noun = f"text of {' to '.join(bounds)} {setting.unit}"
-        elif setting.unit:
-            noun = f"{noun} of {setting.unit} from {' to '.join(bounds)}"
-        words = ": ".join(part for part in (noun, setting.takes) if part)
-        return words + (", or None" if self.optional else "")
-
-    def label(self, instance: str) -> str:
-        """Its key in `app.config`, as a host writes it for this instance."""
-        start = "CHATROOMS_" if instance == "default" else f"CHATROOMS_{instance.upper()}_"
-        return start + self.name.upper()
-
-
-def _field(name: str, hint: Any, default: Any) -> Field:
-    of, setting = get_args(hint)
-    optional = get_origin(of) in (Union, UnionType)
-    return Field(name, get_args(of)[0] if optional else of, optional, default, setting)
-
-
 def _fields() -> Iterator[Field]:
     hints = get_type_hints(Settings, include_extras=True)
     defaults = {field.name: field.default for field in msgspec.structs.fields(Settings)}
     for name, hint in hints.items():
         if get_origin(hint) is Annotated:
-            yield _field(name, hint, defaults[name])
+            yield field_of(name, hint, defaults[name])
 
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _fields()}
 """Every setting of this version by its name in lower case."""
 _KEYS = tuple(name.upper() for name in FIELDS)
-
-
-# Showing one value.
-
-
-class _Bare:
-    """Stands for a value in a repr."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-def _shown(value: Any, *, secret: bool = False) -> str:
-    """The value for a log: no secret, no password of a URL, one line, of moderate length."""
-    if value is None:
-        return "None"
-    if secret:
-        return "***"
-    if not isinstance(value, str | bool | int | float | bytes | list | tuple | set | frozenset):
-        # The host's own repr may hold anything.
-        return f"<{type(value).__name__}>"
-    try:
-        shown = re.sub(r":.*@", "://***@", repr(value), flags=re.DOTALL)
-    except ValueError:  # an integer of more digits than Python writes
-        return f"<{type(value).__name__}>"
-    shown = re.sub(
-        r"([?&;]\w*(?:pass|pwd|secret|token|key)\w*=)[^&;'\"]*", r"\1***", shown, flags=re.IGNORECASE
-    )
-    return shown if len(shown) <= 80 else f"{shown[:60]}… ({len(shown):,} characters)"
-
-
-def _looks_secret(key: str, value: Any) -> bool:
-    """May the value of an unknown key not be shown? It can be a secret whose key is misspelt."""
-    if isinstance(value, str) and len(value) >= 24:
-        return True
-    near = difflib.get_close_matches(key.upper(), _KEYS, n=1)
-    return any(word in f"{key.upper()} {near}" for word in ("SECRET", "KEY", "TOKEN", "PASS"))
 
 
 # Reading all values.
@@ -579,7 +239,7 @@ class _Given(NamedTuple):
     def label(self) -> str:
         field = FIELDS.get(self.name)
         secret = field.setting.secret if field else _looks_secret(self.name, self.value)
-        return self.before + _shown(self.value, secret=secret) + self.after
+        return self.before + shown(self.value, secret=secret) + self.after
 
 
 class _Reading(NamedTuple):
@@ -641,7 +301,7 @@ def _is_own(key: Any, value: Any, environ: Mapping[str, str]) -> bool:
 
 
 def _as_sanic_reads(text: str) -> Any:
-    for convert in (int, float, _parse_bool):
+    for convert in (int, float, parse_bool):
         try:
             return convert(text)
         except ValueError:
@@ -652,6 +312,14 @@ def _as_sanic_reads(text: str) -> Any:
 def _same(one: Any, other: Any) -> bool:
     # By repr, since nan is not equal to itself, and 1 is equal to True.
     return type(one) is type(other) and repr(one) == repr(other)
+
+
+def _looks_secret(key: str, value: Any) -> bool:
+    """May the value of an unknown key not be shown? It can be a secret whose key is misspelt."""
+    if isinstance(value, str) and len(value) >= 24:
+        return True
+    near = difflib.get_close_matches(key.upper(), _KEYS, n=1)
+    return any(word in f"{key.upper()} {near}" for word in ("SECRET", "KEY", "TOKEN", "PASS"))
 
 
 def _given(
@@ -759,7 +427,7 @@ def _pairs(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
             yield name, at_most, getattr(settings, name) <= getattr(settings, at_most), "must be at most"
     current, previous = settings.jwt_secret, settings.jwt_previous_secret
     yield "jwt_previous_secret", "jwt_secret", previous is None or current is not None, "is of no use with"
-    minimum = max(_KEY_BYTES[name] for name in settings.jwt_algorithms)
+    minimum = max(KEY_BYTES[name] for name in settings.jwt_algorithms)
     for name, secret in (("jwt_secret", current), ("jwt_previous_secret", previous)):
         long_enough = secret is None or len(secret.encode()) >= minimum
         yield name, "jwt_algorithms", long_enough, f"must have {minimum} bytes or more with"
@@ -767,9 +435,7 @@ def _pairs(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
 
 def _as_config(settings: Settings, name: str) -> str:
     field = FIELDS[name]
-    return (
-        f"{field.label(settings.instance)} = {_shown(getattr(settings, name), secret=field.setting.secret)}"
-    )
+    return f"{field.label(settings.instance)} = {shown(getattr(settings, name), secret=field.setting.secret)}"
 
 
 def override(settings: Settings, where: str, **values: Any) -> Settings:
@@ -805,7 +471,7 @@ def check_name(name: str) -> None:
     """
     if not _is_name(name):
         raise ConfigError(
-            f"ChatRooms({_shown(name)}): the name of an instance has 1 to 32 characters of a-z, 0-9 and _, "
+            f"ChatRooms({shown(name)}): the name of an instance has 1 to 32 characters of a-z, 0-9 and _, "
             "a letter first"
         )
     for key in (*_KEYS, *PLANNED):
