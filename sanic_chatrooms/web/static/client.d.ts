@@ -108,7 +108,7 @@ export interface StateEvent {
   state: State;
   /** When the next attempt begins, Unix seconds; null where none is planned. */
   retryAt: number | null;
-  /** Attempts that failed since the last connection that held. */
+  /** Which attempt to come back this is, from 1; 0: none yet. Begins anew after a connection that held for 5 s. */
   attempt: number;
   /** How the last connection ended: 1012 the server restarts, 4008 too slow, 4013 too fast … */
   code: number | null;

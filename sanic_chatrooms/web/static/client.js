@@ -4,41 +4,37 @@
 // Table (rooms and positions: each event once and in order), Outbox (messages until they are stored), ChatRooms.
 // Answers are handed on by callbacks, not promises: an event in the frame after an ack must find the ack applied.
 
-const PROTOCOL = "chatrooms.v1";
 const DIAL = 20; // seconds until welcome; longer than the server waits for `auth`, so that its reason reaches us
 const PONG = 10; // seconds of silence after a ping by which the connection counts as dead
 const HINT_PONG = 5; // the same after the browser hinted that something changed: it is probably right
 const HELD = 5; // seconds after which a connection was a good one, and back-off begins anew
 const REPEAT = 30; // seconds for which edits and the like are repeated
 const TYPING = 3; // seconds between repeats; the server forgets after 6
-const FINAL = new Set([1000, 1002, 1003, 1007, 1008]);
-const CROWDED = new Set([1013, 4008, 4013]); // coming back at once would make it worse
-const OWN_EVENTS = new Set(["state", "joined", "gap", "removed", "outbox", "user", "problem"]);
-const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token: other characters make the browser throw
+const FINAL = [1000, 1002, 1003, 1007, 1008];
+const CROWDED = [1013, 4008, 4013]; // coming back at once would make it worse
+const OWN_EVENTS = ["state", "joined", "gap", "removed", "outbox", "user", "problem"];
+const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token: with other characters the browser throws
 
 /** Why a promise was rejected; `code` is the server's, or timeout, lost, closed, discarded. */
 export class ChatError extends Error {
   constructor(code, message, details = {}) {
     super(message || code);
-    this.name = "ChatError";
-    this.code = code;
-    this.details = details;
-    this.temporary = details.temporary ?? (code === "timeout" || code === "lost");
-    this.retryAfter = details.retryAfter;
+    const temporary = details.temporary ?? (code === "timeout" || code === "lost");
+    Object.assign(this, { name: "ChatError", code, details, temporary, retryAfter: details.retryAfter });
   }
 }
 
 /** Whether the rules of the protocol let a client come back after this close code. */
 export function reconnects(code) {
-  return code >= 4000 ? code < 4500 : !FINAL.has(code);
+  return code >= 4000 ? code < 4500 : !FINAL.includes(code);
 }
 
-const lost = () => new ChatError("lost", "the connection broke before the answer came");
-const closed = () => new ChatError("closed", "the client is closed; connect() opens it");
 const unanswered = () => new ChatError("timeout", "no answer in time");
+const closed = () => new ChatError("closed", "the client is closed; connect() opens it");
 const now = () => Date.now() / 1000;
 const noNetwork = () => globalThis.navigator?.onLine === false; // true proves nothing, false is reliable
 const bodyOf = (body) => (typeof body === "string" ? { text: body } : body);
+const jitter = ({ first, longest, random }, tries) => random() * Math.min(longest, first * 2 ** tries);
 
 function newId() {
   // Pages over plain http have no randomUUID, except on localhost.
@@ -58,10 +54,6 @@ function deferred() {
   return it;
 }
 
-function byteLength(text, enough) {
-  return text.length * 3 <= enough ? text.length : new TextEncoder().encode(text).length;
-}
-
 function socketUrl(given) {
   const url = given ? new URL(given, globalThis.location?.href) : new URL("ws", import.meta.url);
   url.protocol = url.protocol.replace(/^http/, "ws");
@@ -70,26 +62,21 @@ function socketUrl(given) {
   return url;
 }
 
-/** Storage or {get, set, remove} as one thing that never throws: private windows and full disks do. */
+/** Storage or {get, set, remove}, and memory: private windows and full disks make storage throw. */
 function keeper(given, prefix) {
   const memory = new Map();
-  const attempt = (use) => {
+  const ask = (verb, key, value) => {
     try {
-      return use(given ?? globalThis.sessionStorage);
+      const storage = given ?? globalThis.sessionStorage;
+      return (storage[`${verb}Item`] ?? storage[verb]).call(storage, prefix + key, value);
     } catch {
-      return undefined;
+      return null;
     }
   };
   return {
-    get: (key) => memory.get(key) ?? attempt((s) => (s.getItem ? s.getItem(prefix + key) : s.get(prefix + key))) ?? null,
-    set: (key, value) => {
-      memory.set(key, value);
-      attempt((s) => (s.setItem ? s.setItem(prefix + key, value) : s.set(prefix + key, value)));
-    },
-    remove: (key) => {
-      memory.delete(key);
-      attempt((s) => (s.removeItem ? s.removeItem(prefix + key) : s.remove(prefix + key)));
-    },
+    get: (key) => memory.get(key) ?? ask("get", key) ?? null,
+    set: (key, value) => (memory.set(key, value), ask("set", key, value)),
+    remove: (key) => (memory.delete(key), ask("remove", key)),
   };
 }
 
@@ -99,47 +86,22 @@ class Timers {
 
   after(name, seconds, fn) {
     this.clear(name);
-    const fire = () => {
-      this.#ids.delete(name);
-      fn();
-    };
-    this.#ids.set(name, setTimeout(fire, seconds * 1000));
+    this.#ids.set(name, setTimeout(() => (this.#ids.delete(name), fn()), seconds * 1000));
   }
 
   has(name) {
     return this.#ids.has(name);
   }
 
-  clear(name) {
-    clearTimeout(this.#ids.get(name));
-    this.#ids.delete(name);
+  clear(...names) {
+    for (const name of names) {
+      clearTimeout(this.#ids.get(name));
+      this.#ids.delete(name);
+    }
   }
 
   clearAll() {
-    for (const name of [...this.#ids.keys()]) this.clear(name);
-  }
-}
-
-class Listeners {
-  #table = new Map();
-
-  on(type, fn) {
-    if (!this.#table.has(type)) this.#table.set(type, new Set());
-    this.#table.get(type).add(fn);
-  }
-
-  off(type, fn) {
-    this.#table.get(type)?.delete(fn);
-  }
-
-  emit(type, event) {
-    for (const fn of [...(this.#table.get(type) ?? [])]) {
-      try {
-        fn(event);
-      } catch (error) {
-        console.error(`a listener of ${type} failed`, error); // the others, and our own state, must not suffer
-      }
-    }
+    this.clear(...this.#ids.keys());
   }
 }
 
@@ -148,41 +110,36 @@ class Identity {
   #source;
   #kept;
   #token = null;
-  #stale = true;
-  #expiresAt = Infinity;
+  #expiresAt = 0;
 
   constructor({ token, name, storage }, prefix) {
     this.#kept = keeper(storage, prefix);
     this.name = name ?? this.#kept.get("name");
-    this.use(token ?? null);
-  }
-
-  use(source) {
-    this.#source = source;
-    this.#stale = true;
+    this.use(token);
   }
 
   /** A string is all there is; a function can bring another one. */
-  get renewable() {
-    return typeof this.#source === "function";
+  use(source) {
+    this.#source = source;
+    this.renewable = typeof source === "function";
+    this.expired();
+  }
+
+  expired() {
+    this.#expiresAt = 0;
   }
 
   /** {token, guest}: to be shown with the next connection; the token is null for a new guest. */
   async proof() {
-    if (this.#stale || this.#expiresAt <= now()) await this.renew();
-    if (this.#token) return { token: this.#token, guest: false };
-    return { token: this.#kept.get("guestToken"), guest: true };
+    if (this.#expiresAt <= now()) await this.renew();
+    const token = this.#token ?? this.#kept.get("guestToken");
+    return { token, guest: !this.#token };
   }
 
   async renew() {
-    this.#token = this.renewable ? await this.#source() : this.#source;
-    this.#stale = false;
+    this.#token = (this.renewable ? await this.#source() : this.#source) || null;
     this.#expiresAt = Infinity;
     return this.#token;
-  }
-
-  expired() {
-    this.#stale = true;
   }
 
   learn({ expiresAt, guestToken }) {
@@ -200,13 +157,12 @@ class Identity {
   }
 }
 
-/** One socket at a time, opened again and again by the rules until `close`. Tells `up` what happens. */
+/** One socket at a time, opened again and again by the rules until `close`. */
 class Link {
   online = false;
   interval = 30;
-  #up;
-  #identity;
-  #options;
+  status = { state: "closed", retryAt: null, attempt: 0, code: null, reason: "" };
+  #chat; // options, identity; and who hears of it: changed, introduce, welcomed, heard, lost, problem
   #timers = new Timers();
   #socket = null;
   #run = 0; // counts dials, so that a token that comes too late is not used
@@ -219,11 +175,8 @@ class Link {
   #heardAt = 0;
   #comeBackIn = null;
 
-  constructor(options, identity, up) {
-    this.#options = options;
-    this.#identity = identity;
-    this.#up = up;
-    this.status = { state: "closed", retryAt: null, attempt: 0, code: null, reason: "" };
+  constructor(chat) {
+    this.#chat = chat;
   }
 
   open() {
@@ -231,10 +184,6 @@ class Link {
     this.#attempt = 0;
     this.#become("connecting", { code: null, reason: "" });
     this.#dial();
-  }
-
-  close() {
-    this.#end(1000, "closed by this page");
   }
 
   send(text) {
@@ -249,9 +198,9 @@ class Link {
     if (this.#timers.has("wait")) this.#dial();
   }
 
-  #become(state, more = {}) {
+  #become(state, more) {
     this.status = { ...this.status, retryAt: null, attempt: this.#attempt, ...more, state };
-    this.#up.changed(this.status);
+    this.#chat.changed(this.status);
   }
 
   // ---- opening ----
@@ -261,42 +210,44 @@ class Link {
     this.#timers.clear("wait");
     if (this.status.state !== "connecting") this.#become(noNetwork() ? "offline" : "reconnecting");
     this.#opened = false;
-    this.#timers.after("dial", DIAL, () => this.#drop("the server did not answer"));
+    this.#timers.after("dial", DIAL, () => this.#drop(1006, "the server did not answer"));
     try {
-      this.#proof = await this.#identity.proof();
+      const proof = await this.#chat.identity.proof();
+      if (run === this.#run) this.#connect(proof);
     } catch (error) {
-      if (run === this.#run) this.#up.problem("token", error);
-      if (run === this.#run) this.#lost(1006, "the token callback failed");
-      return;
+      if (run !== this.#run) return;
+      this.#chat.problem("token", error);
+      this.#drop(1006, "the token callback failed");
     }
-    if (run === this.#run) this.#connect();
   }
 
-  #connect() {
-    const { token } = this.#proof;
-    const protocols = [PROTOCOL];
-    if (token && !this.#late && SUBPROTOCOL.test(token)) protocols.push(`bearer.${token}`);
+  #connect(proof) {
+    const { WebSocket, url } = this.#chat.options;
+    const inHandshake = proof.token && !this.#late && SUBPROTOCOL.test(proof.token);
+    this.#proof = proof;
     let socket;
     try {
-      socket = new this.#options.WebSocket(this.#options.url, protocols);
+      socket = new WebSocket(url, ["chatrooms.v1", ...(inHandshake ? [`bearer.${proof.token}`] : [])]);
     } catch (error) {
-      this.#end(1006, error.message); // mixed content, a forbidden port: trying again changes nothing
+      this.close(1006, error.message); // mixed content, a forbidden port: trying again changes nothing
       return;
     }
     this.#socket = socket;
-    socket.onopen = () => this.#begin(token && protocols.length === 1);
+    socket.onopen = () => this.#begin(proof.token && !inHandshake);
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onclose = (event) => this.#lost(event.code, event.reason);
     socket.onerror = () => {}; // says nothing that close does not
   }
 
+  // A browser does not say why a handshake was refused. So after one that failed the token is shown by `auth`, which is
+  // answered; a good one is followed by our welcome.
   #begin(authDue) {
     this.#opened = true;
     this.#late = false;
     if (!authDue) return;
+    const { token } = this.#proof;
     this.#proof.msgId = newId();
-    const payload = { token: this.#proof.token };
-    this.send(JSON.stringify({ type: "auth", msgId: this.#proof.msgId, payload }));
+    this.send(JSON.stringify({ type: "auth", msgId: this.#proof.msgId, payload: { token } }));
   }
 
   #hear(data) {
@@ -312,7 +263,7 @@ class Link {
     envelope.payload ??= {};
     if (!this.online && envelope.type === "welcome") this.#welcome(envelope);
     else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.msgId) this.#proven(envelope);
-    else this.#up.heard(envelope);
+    else this.#chat.heard(envelope);
   }
 
   #welcome(envelope) {
@@ -322,27 +273,21 @@ class Link {
     this.#greeting = this.#comeBackIn = null;
     this.online = true;
     this.#onlineAt = now();
-    this.#up.introduce(envelope.payload);
     this.interval = envelope.payload.heartbeat?.interval ?? 30;
     this.#beat();
+    this.#chat.introduce(envelope.payload);
     this.#become("online");
-    this.#up.welcomed(envelope);
+    this.#chat.welcomed(envelope);
   }
 
-  // A browser does not say why a handshake was refused. So after one that failed the token is shown by `auth`, which is
-  // answered; a good one is followed by our welcome.
-  #proven({ type, payload }) {
+  #proven({ type, payload: { code, message, temporary } }) {
     this.#proof.msgId = null;
     if (type === "ack") return;
-    if (payload.temporary && payload.code !== "token_expired") this.#drop(payload.message);
-    else if (payload.code === "token_expired") this.#refused(4001, payload.message);
-    else this.#refused(4500, payload.message);
-  }
-
-  #refused(code, reason) {
-    if (!this.#proof.guest) this.#abandon(code, reason);
+    const refused = !temporary || code === "token_expired";
+    if (!refused) this.#drop(1006, message);
+    else if (!this.#proof.guest) this.#drop(code === "token_expired" ? 4001 : 4500, message);
     else {
-      this.#identity.forgetGuest();
+      this.#chat.identity.forgetGuest();
       if (this.#greeting) this.#welcome(this.#greeting);
     }
   }
@@ -359,64 +304,53 @@ class Link {
     this.send('{"type":"ping"}');
     this.#timers.after("beat", this.interval, () => this.#beat());
     if (this.#timers.has("pong")) return;
-    this.#timers.after("pong", patience, () => this.#drop("nothing was heard from the server"));
-  }
-
-  /** A socket that is dead may take minutes to say so: we do not wait for its close event. */
-  #drop(reason) {
-    this.#abandon(1006, reason);
-  }
-
-  #abandon(code, reason) {
-    this.#detach(code === 1006 ? undefined : 1000);
-    this.#lost(code, reason);
-  }
-
-  #detach(code) {
-    const socket = this.#socket;
-    this.#socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(code);
+    this.#timers.after("pong", patience, () => this.#drop(1006, "nothing was heard from the server"));
   }
 
   // ---- the connection is gone ----
 
+  /** We end this connection. A dead socket takes minutes to say that it is closed: that is not waited for. */
+  #drop(code, reason) {
+    this.#detach();
+    this.#lost(code, reason);
+  }
+
+  #detach() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(1000);
+  }
+
   #lost(code, reason) {
     this.#run += 1;
-    this.#socket = null;
+    this.#socket = this.#greeting = null;
     this.#timers.clearAll();
     const held = this.online && now() - this.#onlineAt >= HELD;
     this.online = false;
     this.#late = !this.#opened;
-    this.#up.lost(code);
-    if (!this.#mayReturn(code)) this.#end(code, reason);
-    else this.#wait(code, reason, held);
+    this.#chat.lost(code);
+    if (this.#mayReturn(code)) this.#wait(code, reason, held);
+    else this.close(code, reason);
   }
 
   #mayReturn(code) {
-    const guest = this.#proof?.guest && this.#proof.token;
-    this.#greeting = null;
-    if (code === 4001 || code === 4500) {
-      if (guest) this.#identity.forgetGuest();
-      this.#identity.expired();
-      return Boolean(guest) || (code === 4001 && this.#identity.renewable);
-    }
-    return reconnects(code);
+    if (code !== 4001 && code !== 4500) return reconnects(code);
+    const { identity } = this.#chat;
+    const guest = this.#proof.guest && this.#proof.token;
+    if (guest) identity.forgetGuest();
+    identity.expired();
+    return Boolean(guest) || (code === 4001 && identity.renewable);
   }
 
   #wait(code, reason, held) {
     if (held) this.#attempt = 0;
-    if (CROWDED.has(code)) this.#attempt = Math.max(this.#attempt, 2);
-    const delay = this.#comeBackIn ?? this.#jitter(this.#attempt);
+    if (CROWDED.includes(code)) this.#attempt = Math.max(this.#attempt, 2);
+    const delay = this.#comeBackIn ?? jitter(this.#chat.options, this.#attempt);
     this.#comeBackIn = null;
     this.#attempt += 1;
     this.#plan(delay, { code, reason });
-  }
-
-  #jitter(attempt) {
-    const { first, longest, random } = this.#options;
-    return random() * Math.min(longest, first * 2 ** attempt);
   }
 
   #plan(delay, more) {
@@ -424,14 +358,15 @@ class Link {
     this.#become(noNetwork() ? "offline" : "reconnecting", { ...more, retryAt: now() + delay });
   }
 
-  #end(code, reason) {
+  /** The end, until `open`. */
+  close(code = 1000, reason = "closed by this page") {
     this.#run += 1;
     this.#timers.clearAll();
     this.#watchBrowser(false);
     const was = this.online;
     this.online = false;
-    this.#detach(1000);
-    if (was) this.#up.lost(code);
+    this.#detach();
+    if (was) this.#chat.lost(code);
     this.#become("closed", { code, reason });
   }
 
@@ -443,49 +378,42 @@ class Link {
     globalThis.document?.[change]?.("visibilitychange", this.#hint);
   }
 
-  #hint = (event) => {
-    if (event.type === "visibilitychange" && globalThis.document.visibilityState !== "visible") return;
+  #hint = ({ type }) => {
+    if (type === "visibilitychange" && globalThis.document.visibilityState !== "visible") return;
     if (this.online) this.#probe(HINT_PONG);
-    else if (this.#timers.has("wait")) this.#replan(event.type === "offline" || CROWDED.has(this.status.code));
+    else if (this.#timers.has("wait")) {
+      const left = Math.max(this.status.retryAt - now(), 0);
+      const asPlanned = type === "offline" || CROWDED.includes(this.status.code);
+      this.#plan(asPlanned ? left : Math.min(left, jitter(this.#chat.options, 0)));
+    }
   };
-
-  #replan(asPlanned) {
-    const left = Math.max(this.status.retryAt - now(), 0);
-    this.#plan(asPlanned ? left : Math.min(left, this.#jitter(0)));
-  }
 }
 
 /** Commands and who waits for their answer. */
 class Calls {
   maxFrame = Infinity;
-  #link;
-  #timeout;
+  #chat;
   #pending = new Map();
 
-  constructor(link, timeout) {
-    this.#link = link;
-    this.#timeout = timeout;
+  constructor(chat) {
+    this.#chat = chat;
   }
 
   /** `done(error, payload)` is called once. Where we are not online it is sent when we are. */
-  start(type, { room, payload, msgId = newId(), timeout = this.#timeout }, done) {
-    const text = JSON.stringify({ type, msgId, room, payload });
-    const timer = setTimeout(() => this.#settle(msgId, unanswered()), timeout * 1000);
+  start(type, { room, payload, msgId = newId(), timeout = this.#chat.options.timeout }, done) {
     clearTimeout(this.#pending.get(msgId)?.timer);
-    const call = { text, timer, done, sent: false };
+    const timer = setTimeout(() => this.#settle(msgId, unanswered()), timeout * 1000);
+    const call = { text: JSON.stringify({ type, msgId, room, payload }), timer, done, sent: false };
     this.#pending.set(msgId, call);
-    if (this.#link.online) this.#send(msgId, call);
+    if (this.#chat.link.online) this.#send(msgId, call);
   }
 
   #send(msgId, call) {
-    const size = byteLength(call.text, this.maxFrame);
-    if (size > this.maxFrame) {
-      const details = { limit: this.maxFrame, size };
-      this.#settle(msgId, new ChatError("too_large", `${size} bytes are more than ${this.maxFrame}`, details));
-      return;
-    }
-    call.sent = true;
-    this.#link.send(call.text);
+    const limit = this.maxFrame;
+    const size = call.text.length * 3 > limit ? new TextEncoder().encode(call.text).length : 0;
+    call.sent = size <= limit;
+    if (call.sent) this.#chat.link.send(call.text);
+    else this.#settle(msgId, new ChatError("too_large", `${size} bytes are more than ${limit}`, { limit, size }));
   }
 
   #settle(msgId, error, payload) {
@@ -497,8 +425,7 @@ class Calls {
   }
 
   answer({ type, replyTo, payload }) {
-    if (type !== "error") this.#settle(replyTo, null, payload);
-    else this.#settle(replyTo, new ChatError(payload.code, payload.message, payload));
+    this.#settle(replyTo, type === "error" ? new ChatError(payload.code, payload.message, payload) : null, payload);
   }
 
   flush() {
@@ -506,25 +433,19 @@ class Calls {
   }
 
   /** What was sent will not be answered any more; what was not can wait, unless `all`. */
-  abort(error, all = false) {
+  abort(error, all) {
     for (const [msgId, call] of [...this.#pending]) if (all || call.sent) this.#settle(msgId, error);
   }
 }
 
 /** The rooms we want to be in, and how far we got in each: (epoch, seq). */
 class Table {
+  #chat;
   #rooms = new Map();
   #timers = new Timers();
-  #link;
-  #calls;
-  #up;
-  #options;
 
-  constructor(link, calls, options, up) {
-    this.#link = link;
-    this.#calls = calls;
-    this.#options = options;
-    this.#up = up;
+  constructor(chat) {
+    this.#chat = chat;
   }
 
   get(id) {
@@ -536,30 +457,26 @@ class Table {
   }
 
   #add(id) {
-    const room = {
-      id, epoch: null, seq: 0, status: "out", entered: false, history: undefined, tries: 0, holes: 0, waiters: new Set(),
-    }; // prettier-ignore
+    const room = { id, epoch: null, seq: 0, status: "out", entered: false, history: undefined, tries: 0, holes: 0, wait: null };
     this.#rooms.set(id, room);
     return room;
   }
 
-  join(id, history, timeout) {
+  join(id, history) {
     const room = this.get(id) ?? this.#add(id);
+    const wait = (room.wait ??= deferred());
     room.history = history;
-    const waiter = deferred();
-    room.waiters.add(waiter);
-    const timer = setTimeout(() => this.#tell(room, unanswered(), null, [waiter]), timeout * 1000);
-    waiter.promise.then(() => clearTimeout(timer), () => clearTimeout(timer)); // prettier-ignore
-    if (room.status !== "joining") this.#enter(room, { afresh: true });
-    return waiter.promise;
+    this.#timers.after(`wait ${id}`, this.#chat.options.timeout, () => this.#tell(room, unanswered()));
+    if (room.status !== "joining") this.#enter(room, true);
+    return wait.promise;
   }
 
-  #tell(room, error, ack, waiters = [...room.waiters]) {
-    for (const waiter of waiters) {
-      room.waiters.delete(waiter);
-      if (error) waiter.reject(error);
-      else waiter.resolve(ack);
-    }
+  #tell(room, error, ack) {
+    const { wait } = room;
+    room.wait = null;
+    this.#timers.clear(`wait ${room.id}`);
+    if (error) wait?.reject(error);
+    else wait?.resolve(ack);
   }
 
   /** After a welcome: into all rooms again. */
@@ -568,8 +485,10 @@ class Table {
   }
 
   lost() {
-    this.#timers.clearAll();
-    for (const room of this.#rooms.values()) room.status = "out";
+    for (const room of this.#rooms.values()) {
+      room.status = "out";
+      this.#timers.clear(room.id);
+    }
   }
 
   forget(id, error = new ChatError("discarded", "the room was left")) {
@@ -580,17 +499,16 @@ class Table {
     this.#tell(room, error);
   }
 
-  #enter(room, { afresh = false } = {}) {
-    if (!this.#link.online) return;
+  #enter(room, afresh) {
+    if (!this.#chat.link.online) return;
     this.#timers.clear(room.id);
     room.status = "joining";
     const since = afresh || !room.epoch ? undefined : { epoch: room.epoch, seq: room.seq };
-    const done = (error, ack) => {
+    this.#chat.calls.start("join", { room: room.id, payload: { since, history: room.history } }, (error, ack) => {
       if (this.get(room.id) !== room) return; // left meanwhile
       if (error) this.#refused(room, error);
       else this.#entered(room, ack, since);
-    };
-    this.#calls.start("join", { room: room.id, payload: { since, history: room.history } }, done);
+    });
   }
 
   #enterLater(room, seconds) {
@@ -602,33 +520,30 @@ class Table {
     room.status = "out";
     if (error.code === "lost" || error.code === "closed") return; // the next welcome sees to it
     if (error.temporary) {
-      this.#enterLater(room, error.retryAfter ?? this.#backoff(room.tries++));
+      this.#enterLater(room, error.retryAfter ?? 0.5 + jitter(this.#chat.options, room.tries++));
       this.#tell(room, error);
       return;
     }
-    const untold = room.waiters.size === 0;
+    const untold = !room.wait;
     this.forget(room.id, error);
-    if (untold || room.entered) this.#up.emit("removed", { room: room.id, reason: error.code, error });
-  }
-
-  #backoff(tries) {
-    const { first, longest, random } = this.#options;
-    return first / 2 + random() * Math.min(longest, first * 2 ** tries);
+    if (untold || room.entered) this.#chat.emit("removed", { room: room.id, reason: error.code, error });
   }
 
   #entered(room, ack, since) {
+    const { messages, more, epoch, seq, recovered } = ack;
     // Who had nothing and is shown everything has missed nothing.
-    const gap = since && !ack.recovered && (room.seq > 0 || ack.more);
+    const gap = since && !recovered && (room.seq > 0 || more);
     Object.assign(room, { status: "in", entered: true, tries: 0 });
     this.#timers.clear(room.id);
-    if (!ack.recovered) Object.assign(room, { epoch: ack.epoch, seq: ack.seq });
-    if (!ack.recovered) ack.messages.forEach((message) => this.#up.confirm(message));
-    this.#up.emit("joined", { ...ack, rejoin: Boolean(since) });
-    const { messages, more, epoch, seq } = ack;
-    if (gap) this.#up.emit("gap", { room: room.id, epoch, seq, messages, more });
-    if (ack.recovered) messages.forEach((message) => this.take(message));
+    if (!recovered) {
+      Object.assign(room, { epoch, seq });
+      messages.forEach((message) => this.#chat.confirm(message));
+    }
+    this.#chat.emit("joined", { ...ack, rejoin: Boolean(since) });
+    if (gap) this.#chat.emit("gap", { room: room.id, epoch, seq, messages, more });
+    if (recovered) messages.forEach((message) => this.take(message));
     this.#tell(room, null, ack);
-    this.#up.ready();
+    this.#chat.outbox.pumpAll();
   }
 
   /** A durable event: passed on if it is the next one of its room. */
@@ -636,19 +551,18 @@ class Table {
     const room = this.get(envelope.room);
     if (!room?.epoch || envelope.seq <= room.seq) return;
     if (envelope.seq > room.seq + 1) {
-      this.#hole(room);
+      if (room.status === "in") this.#hole(room);
       return;
     }
     room.seq = envelope.seq;
     room.holes = 0;
-    this.#up.confirm(envelope);
-    this.#up.emit(envelope.type, envelope, true);
+    this.#chat.confirm(envelope);
+    this.#chat.emitWire(envelope);
   }
 
   #hole(room) {
-    if (room.status !== "in") return;
     if (room.holes++ === 0) this.#enter(room);
-    else this.#enterLater(room, this.#backoff(room.holes)); // the server insists: not in a tight loop
+    else this.#enterLater(room, 0.5 + jitter(this.#chat.options, room.holes)); // the server insists: no tight loop
   }
 
   reset({ room: id, rejoinIn }) {
@@ -664,7 +578,7 @@ class Table {
     room.status = "in";
     if (!room.epoch) Object.assign(room, { epoch, seq });
     else if (room.epoch !== epoch || room.seq < seq) this.#enter(room);
-    if (room.status === "in") this.#up.ready();
+    this.#chat.outbox.pumpAll();
   }
 
   /** The room of the socket's own path: the server joined it for us. */
@@ -675,20 +589,12 @@ class Table {
 
 /** Durable commands until the server has them: one at a time per lane (a room, a person), so that order is kept. */
 class Outbox {
+  #chat;
   #entries = new Map();
   #timers = new Timers();
-  #link;
-  #calls;
-  #table;
-  #options;
-  #emit;
 
-  constructor(link, calls, table, options, emit) {
-    this.#link = link;
-    this.#calls = calls;
-    this.#table = table;
-    this.#options = options;
-    this.#emit = emit;
+  constructor(chat) {
+    this.#chat = chat;
   }
 
   list() {
@@ -705,10 +611,11 @@ class Outbox {
   }
 
   #queue(entry) {
+    entry.status = "queued";
     entry.answer = deferred();
     // Not at once: whoever called should know the msgId before the first event names it.
     queueMicrotask(() => {
-      this.#mark(entry, "queued");
+      if (entry.status === "queued") this.#mark(entry, "queued");
       this.#pump(entry.lane);
     });
     return { msgId: entry.msgId, done: entry.answer.promise };
@@ -716,19 +623,14 @@ class Outbox {
 
   retry(msgId) {
     const entry = this.#entries.get(msgId);
-    if (entry?.status !== "failed") return null;
-    entry.status = "queued";
-    entry.tries = 0;
-    return this.#queue(entry);
+    return entry?.status === "failed" ? this.#queue(entry) : null;
   }
 
   discard(msgId) {
     const entry = this.#entries.get(msgId);
     if (!entry || entry.status === "sending") return false;
-    this.#remove(entry);
     entry.answer.reject(new ChatError("discarded", "this message was discarded"));
-    this.#mark(entry, "discarded");
-    this.#pump(entry.lane);
+    this.#end(entry, "discarded");
     return true;
   }
 
@@ -742,72 +644,69 @@ class Outbox {
     if (entry) this.#sent(entry, { room, msgId, seq, timestamp, duplicate: false });
   }
 
-  /** The connection broke. 1009: something was too big for somebody on the way; never send that again. */
+  /** 1009: something was too big for somebody on the way. The biggest is not sent again. */
   lost(code) {
     if (code !== 1009) return;
-    const sending = [...this.#entries.values()].filter((entry) => entry.status === "sending");
-    const size = (entry) => JSON.stringify(entry.payload).length;
-    sending.sort((one, other) => size(other) - size(one));
-    if (sending[0]) this.#fail(sending[0], new ChatError("too_large", "this is too long to be sent"));
+    const size = (entry) => (entry.status === "sending" ? JSON.stringify(entry.payload).length : 0);
+    const [biggest] = [...this.#entries.values()].sort((one, other) => size(other) - size(one));
+    if (biggest?.status === "sending") this.#fail(biggest, new ChatError("too_large", "this is too long to be sent"));
   }
 
   #pump(lane) {
     const entry = [...this.#entries.values()].find((one) => one.lane === lane && one.status !== "failed");
-    if (entry?.status !== "queued" || !this.#link.online || this.#timers.has(lane)) return;
-    const room = this.#table.get(entry.room);
-    if (room && room.status !== "in") return; // soon; a room that we do not want at all is refused by the server
+    if (entry?.status !== "queued" || !this.#chat.link.online || this.#timers.has(lane)) return;
+    if (this.#awaitsRoom(entry)) return;
     this.#mark(entry, "sending");
-    this.#calls.start(entry.type, entry, (error, ack) => this.#answered(entry, error, ack));
+    this.#chat.calls.start(entry.type, entry, (error, ack) => this.#answered(entry, error, ack));
+  }
+
+  /** A room that we do not want to be in is not waited for: the server says what is wrong. */
+  #awaitsRoom(entry) {
+    return (this.#chat.table.get(entry.room)?.status ?? "in") !== "in";
   }
 
   #answered(entry, error, ack) {
     if (this.#entries.get(entry.msgId) !== entry || entry.status !== "sending") return;
     if (!error) this.#sent(entry, ack);
-    else if (this.#worthRepeating(entry, error)) this.#repeat(entry, error);
+    else if (["lost", "closed", "timeout", "unavailable"].includes(error.code)) this.#repeat(entry, error);
+    else if (error.code === "not_a_member" && this.#awaitsRoom(entry)) this.#repeat(entry, error); // it crossed a reset
     else this.#fail(entry, error);
   }
 
-  #worthRepeating(entry, { code }) {
-    const room = this.#table.get(entry.room);
-    if (code === "not_a_member" && room && room.status !== "in") return true; // it crossed a reset
-    return code === "lost" || code === "closed" || code === "timeout" || code === "unavailable";
-  }
-
   #repeat(entry, error) {
+    const { link, options } = this.#chat;
+    const again = () => this.#pump(entry.lane);
+    if (link.online) this.#timers.after(entry.lane, 0.5 + jitter(options, entry.tries++), again);
     entry.error = error;
-    if (this.#link.online) {
-      const { first, longest, random } = this.#options;
-      const delay = first / 2 + random() * Math.min(longest, first * 2 ** entry.tries++);
-      this.#timers.after(entry.lane, delay, () => this.#pump(entry.lane));
-    }
     this.#mark(entry, "queued");
   }
 
   #sent(entry, ack) {
-    this.#remove(entry);
     Object.assign(entry, { ack, error: null });
     entry.answer.resolve(ack);
-    this.#mark(entry, "sent");
-    this.#pump(entry.lane);
+    this.#end(entry, "sent");
   }
 
   #fail(entry, error) {
-    if (!entry.keep) this.#remove(entry);
     entry.error = error;
     entry.answer.reject(error);
-    this.#mark(entry, "failed");
-    this.#pump(entry.lane);
+    if (!entry.keep) this.#end(entry, "failed");
+    else {
+      this.#mark(entry, "failed");
+      this.#pump(entry.lane);
+    }
   }
 
-  #remove(entry) {
-    this.#timers.clear(`end ${entry.msgId}`);
-    this.#timers.clear(entry.lane);
+  #end(entry, status) {
+    this.#timers.clear(`end ${entry.msgId}`, entry.lane);
     this.#entries.delete(entry.msgId);
+    this.#mark(entry, status);
+    this.#pump(entry.lane);
   }
 
   #mark(entry, status) {
     entry.status = status;
-    this.#emit("outbox", shown(entry));
+    this.#chat.emit("outbox", shown(entry));
   }
 }
 
@@ -817,94 +716,70 @@ function shown({ msgId, type, room, to, body, status, error, ack, createdAt }) {
 
 /** See client.d.ts. */
 export class ChatRooms {
-  #options;
-  #identity;
-  #link;
-  #calls;
-  #table;
-  #outbox;
-  #listeners = new Listeners();
+  #its; // what the parts see of each other
+  #listeners = new Map();
   #typingAt = new Map();
   #opening = null;
   #welcome = null;
   #user = null;
 
-  constructor(options = {}) {
-    const { first = 1, longest = 30 } = options.backoff ?? {};
-    const url = socketUrl(options.url);
-    this.#options = {
-      url: url.href, first, longest, timeout: options.timeout ?? 10, heartbeat: options.heartbeat,
-      random: options.random ?? Math.random, WebSocket: options.WebSocket ?? globalThis.WebSocket,
-    }; // prettier-ignore
-    this.#identity = new Identity(options, `chatrooms ${url.host}${url.pathname} `);
-    this.#link = new Link(this.#options, this.#identity, {
+  constructor(given = {}) {
+    const url = socketUrl(given.url);
+    const { first = 1, longest = 30 } = given.backoff ?? {};
+    const { timeout = 10, heartbeat, random = Math.random, WebSocket = globalThis.WebSocket } = given;
+    const its = (this.#its = {
+      options: { url: url.href, first, longest, timeout, heartbeat, random, WebSocket },
+      identity: new Identity(given, `chatrooms ${url.host}${url.pathname} `),
+      emit: (type, event) => this.#emit(type, event),
+      emitWire: (envelope) => this.#emitWire(envelope),
       changed: (status) => this.#changed(status),
       introduce: (welcome) => this.#introduce(welcome),
       welcomed: (envelope) => this.#welcomed(envelope),
       heard: (envelope) => this.#heard(envelope),
       lost: (code) => this.#lost(code),
       problem: (during, error) => this.#emit("problem", { during, error }),
+      confirm: (event) => event.sender?.id === this.#user.id && its.outbox.confirm(event),
     });
-    this.#calls = new Calls(this.#link, this.#options.timeout);
-    this.#table = new Table(this.#link, this.#calls, this.#options, {
-      emit: (type, event, wire) => (wire ? this.#emitWire(event) : this.#emit(type, event)),
-      confirm: (envelope) => envelope.sender?.id === this.#user?.id && this.#outbox.confirm(envelope),
-      ready: () => this.#outbox.pumpAll(),
-    });
-    const emit = (type, event) => this.#emit(type, event);
-    this.#outbox = new Outbox(this.#link, this.#calls, this.#table, this.#options, emit);
+    Object.assign(its, { link: new Link(its), calls: new Calls(its), table: new Table(its), outbox: new Outbox(its) });
   }
 
-  get state() {
-    return this.#link.status.state;
-  }
-
-  get status() {
-    return this.#link.status;
-  }
-
-  get user() {
-    return this.#user;
-  }
-
-  get welcome() {
-    return this.#welcome;
-  }
-
-  get name() {
-    return this.#identity.name;
-  }
-
-  get joinedRooms() {
-    return this.#table.ids();
-  }
-
-  get outbox() {
-    return this.#outbox.list();
-  }
+  get state() { return this.#its.link.status.state; } // prettier-ignore
+  get status() { return this.#its.link.status; } // prettier-ignore
+  get user() { return this.#user; } // prettier-ignore
+  get welcome() { return this.#welcome; } // prettier-ignore
+  get name() { return this.#its.identity.name; } // prettier-ignore
+  get joinedRooms() { return this.#its.table.ids(); } // prettier-ignore
+  get outbox() { return this.#its.outbox.list(); } // prettier-ignore
 
   isJoined(room) {
-    return this.#table.get(room)?.status === "in";
+    return this.#its.table.get(room)?.status === "in";
   }
 
   // ---- events ----
 
   on(type, fn) {
-    this.#listeners.on(type, fn);
+    if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
+    this.#listeners.get(type).add(fn);
     return () => this.off(type, fn);
   }
 
   off(type, fn) {
-    this.#listeners.off(type, fn);
+    this.#listeners.get(type)?.delete(fn);
   }
 
   #emit(type, event) {
-    this.#listeners.emit(type, event);
+    for (const fn of [...(this.#listeners.get(type) ?? [])]) {
+      try {
+        fn(event);
+      } catch (error) {
+        console.error(`a listener of ${type} failed`, error); // the others, and our own state, must not suffer
+      }
+    }
   }
 
   #emitWire(envelope) {
     // A later server may have an event of the same name as one of ours.
-    if (!OWN_EVENTS.has(envelope.type)) this.#emit(envelope.type, envelope);
+    if (!OWN_EVENTS.includes(envelope.type)) this.#emit(envelope.type, envelope);
     this.#emit("*", envelope);
   }
 
@@ -913,32 +788,32 @@ export class ChatRooms {
   connect() {
     if (this.state === "closed") {
       this.#opening = deferred();
-      this.#link.open();
+      this.#its.link.open();
     }
     return this.#opening.promise;
   }
 
   disconnect() {
-    if (this.state !== "closed") this.#link.close();
+    if (this.state !== "closed") this.#its.link.close();
   }
 
   reconnectNow() {
-    this.#link.reconnectNow();
+    this.#its.link.reconnectNow();
   }
 
   async setToken(token) {
-    this.#identity.use(token);
-    if (this.#link.online) await this.#refresh();
+    this.#its.identity.use(token);
+    if (this.#its.link.online) await this.#refresh();
   }
 
   async #refresh() {
-    const token = await this.#identity.renew();
+    const token = await this.#its.identity.renew();
     if (token) this.#identified(await this.request("auth", { payload: { token } }));
   }
 
   async rename(name) {
     const ack = await this.request("auth", { payload: { name } });
-    this.#identity.rename(name);
+    this.#its.identity.rename(name);
     this.#identified(ack);
     return ack.user;
   }
@@ -946,50 +821,52 @@ export class ChatRooms {
   #changed(status) {
     this.#emit("state", status);
     if (status.state !== "closed") return;
-    this.#calls.abort(closed(), true);
+    this.#its.calls.abort(closed(), true);
     this.#opening.reject(new ChatError("closed", status.reason, { closeCode: status.code }));
   }
 
   /** Before anything else is sent: a guest's name, so that nobody sees another one first. */
   #introduce({ user, guestToken, limits }) {
-    this.#calls.maxFrame = limits?.maxFrame ?? Infinity;
-    const { heartbeat } = this.#options;
-    const name = guestToken && this.name && this.name !== user.name ? this.name : undefined;
-    if (name === undefined && heartbeat === undefined) return;
-    this.#calls.start("auth", { payload: { name, heartbeat } }, (error, ack) => {
+    const { calls, identity, options } = this.#its;
+    calls.maxFrame = limits?.maxFrame ?? Infinity;
+    const name = guestToken && identity.name && identity.name !== user.name ? identity.name : undefined;
+    if (name === undefined && options.heartbeat === undefined) return;
+    calls.start("auth", { payload: { name, heartbeat: options.heartbeat } }, (error, ack) => {
       if (!error) this.#identified(ack);
-      else if (error.code !== "lost") this.#emit("problem", { during: "name", error });
+      else if (error.code !== "lost") this.#its.problem("name", error);
     });
   }
 
   #welcomed(envelope) {
+    const { table, calls, outbox } = this.#its;
     this.#welcome = envelope.payload;
     this.#identified(envelope.payload);
     this.#emitWire(envelope);
-    this.#table.rejoin();
-    this.#calls.flush();
-    this.#outbox.pumpAll();
+    table.rejoin();
+    calls.flush();
+    outbox.pumpAll();
     this.#opening.resolve(envelope.payload);
   }
 
   #identified({ user, expiresAt, guestToken, heartbeat }) {
-    this.#identity.learn({ expiresAt, guestToken });
-    this.#link.interval = heartbeat?.interval ?? this.#link.interval;
+    const { identity, link } = this.#its;
+    identity.learn({ expiresAt, guestToken });
+    link.interval = heartbeat?.interval ?? link.interval;
     this.#user = user;
     this.#emit("user", user);
   }
 
   #lost(code) {
-    this.#table.lost();
-    this.#outbox.lost(code);
-    this.#calls.abort(lost());
+    this.#its.table.lost();
+    this.#its.outbox.lost(code);
+    this.#its.calls.abort(new ChatError("lost", "the connection broke before the answer came"));
   }
 
   #heard(envelope) {
     const { type, payload } = envelope;
-    if (type === "ack" && envelope.replyTo === "join") this.#table.joinedByPath(payload);
-    else if (type === "ack" || type === "error" || type === "pong") this.#calls.answer(envelope);
-    else if (envelope.seq !== undefined && envelope.room !== undefined) this.#table.take(envelope);
+    if (type === "ack" && envelope.replyTo === "join") this.#its.table.joinedByPath(payload);
+    else if (type === "ack" || type === "error" || type === "pong") this.#its.calls.answer(envelope);
+    else if (envelope.seq !== undefined && envelope.room !== undefined) this.#its.table.take(envelope);
     else {
       this.#obey(type, payload);
       this.#emitWire(envelope);
@@ -997,38 +874,39 @@ export class ChatRooms {
   }
 
   #obey(type, payload) {
-    if (type === "reset") this.#table.reset(payload);
-    else if (type === "room.added") this.#table.added(payload);
+    const { table, link, identity } = this.#its;
+    if (type === "reset") table.reset(payload);
+    else if (type === "room.added") table.added(payload);
     else if (type === "room.removed") this.#removed(payload);
-    else if (type === "closing") this.#link.comeBackIn(payload.reconnectIn);
-    else if (type === "auth.expiring" && this.#identity.renewable)
-      this.#refresh().catch((error) => this.#emit("problem", { during: "refresh", error }));
+    else if (type === "closing") link.comeBackIn(payload.reconnectIn);
+    else if (type === "auth.expiring" && identity.renewable)
+      this.#refresh().catch((error) => this.#its.problem("refresh", error));
   }
 
   #removed({ room, reason }) {
-    this.#table.forget(room, new ChatError("not_a_member", `removed from the room: ${reason}`));
+    this.#its.table.forget(room, new ChatError("not_a_member", `removed from the room: ${reason}`));
     this.#emit("removed", { room, reason, error: null });
-    this.#outbox.pumpAll();
+    this.#its.outbox.pumpAll();
   }
 
   // ---- rooms ----
 
   join(room, { history } = {}) {
-    return this.#table.join(room, history, this.#options.timeout);
+    return this.#its.table.join(room, history);
   }
 
   async exit(room) {
-    this.#table.forget(room);
-    if (this.#link.online) await this.request("exit", { room });
+    this.#its.table.forget(room);
+    if (this.#its.link.online) await this.request("exit", { room });
   }
 
   async leave(room) {
     await this.request("leave", { room });
-    this.#table.forget(room);
+    this.#its.table.forget(room);
   }
 
   createRoom({ room, ...payload } = {}) {
-    return this.#outbox.add("room.create", { room, payload }).done;
+    return this.#its.outbox.add("room.create", { room, payload }).done;
   }
 
   rooms(payload) {
@@ -1047,32 +925,32 @@ export class ChatRooms {
 
   send(room, body) {
     this.#typingAt.delete(room);
-    return this.#outbox.add("message", { room, payload: bodyOf(body), keep: true });
+    return this.#its.outbox.add("message", { room, payload: bodyOf(body), keep: true });
   }
 
   direct(to, body) {
     const payload = { to, body: bodyOf(body) };
-    return this.#outbox.add("direct", { to, payload, body: payload.body, keep: true });
+    return this.#its.outbox.add("direct", { to, payload, body: payload.body, keep: true });
   }
 
   retry(msgId) {
-    return this.#outbox.retry(msgId);
+    return this.#its.outbox.retry(msgId);
   }
 
   discard(msgId) {
-    return this.#outbox.discard(msgId);
+    return this.#its.outbox.discard(msgId);
   }
 
   edit(room, msgId, body) {
-    return this.#outbox.add("message.edit", { room, payload: { msgId, body: bodyOf(body) } }).done;
+    return this.#its.outbox.add("message.edit", { room, payload: { msgId, body: bodyOf(body) } }).done;
   }
 
   delete(room, msgId) {
-    return this.#outbox.add("message.delete", { room, payload: { msgId } }).done;
+    return this.#its.outbox.add("message.delete", { room, payload: { msgId } }).done;
   }
 
   react(room, msgId, emoji, on = true) {
-    return this.#outbox.add(on ? "reaction.add" : "reaction.remove", { room, payload: { msgId, emoji } }).done;
+    return this.#its.outbox.add(on ? "reaction.add" : "reaction.remove", { room, payload: { msgId, emoji } }).done;
   }
 
   typing(room, active = true) {
@@ -1080,7 +958,7 @@ export class ChatRooms {
     if (!this.isJoined(room) || (active ? since < TYPING : since === Infinity)) return;
     if (active) this.#typingAt.set(room, now());
     else this.#typingAt.delete(room);
-    this.#link.send(JSON.stringify({ type: "typing", room, payload: { active } })); // nobody waits for its answer
+    this.#its.link.send(JSON.stringify({ type: "typing", room, payload: { active } })); // nobody waits for its answer
   }
 
   read(room, seq) {
@@ -1098,7 +976,7 @@ export class ChatRooms {
   request(type, options = {}) {
     if (this.state === "closed") return Promise.reject(closed());
     return new Promise((resolve, reject) => {
-      this.#calls.start(type, options, (error, ack) => (error ? reject(error) : resolve(ack)));
+      this.#its.calls.start(type, options, (error, ack) => (error ? reject(error) : resolve(ack)));
     });
   }
 }
