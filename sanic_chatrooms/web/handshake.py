@@ -168,9 +168,8 @@ def _normal(origin: str) -> str | None:
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
-        or parts.username
-        or parts.path
-        or parts.query
+        or "@" in parts.netloc
+        or any(parts[2:])  # path, query, fragment
     ):
         return None
     host = _host(parts.hostname)
