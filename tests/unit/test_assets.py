@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sanic import Request
+from sanic.exceptions import NotFound
+
+from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
+
+
+class Asked:
+    """As much of a request as is looked at."""
+
+    def __init__(self, **headers: str) -> None:
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def answer(assets: Assets, name: str, headers: dict[str, str] | None = None, **asked: str) -> Any:
+    return assets.answer(cast(Request, Asked(**asked)), name, headers)
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> Assets:
+    (tmp_path / "client.js").write_text("export const a = 'ü';")
+    (tmp_path / "client.d.ts").write_text("export const a: string;")
+    (tmp_path / "page.html").write_text("<!doctype html>")
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "font.woff2").write_bytes(b"\0")
+    (tmp_path / "folder").mkdir()
+    return Assets(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "type"),
+    [
+        ("client.js", "text/javascript; charset=utf-8"),
+        ("client.d.ts", "text/plain; charset=utf-8"),
+        ("page.html", "text/html; charset=utf-8"),
+        ("icon.svg", "image/svg+xml; charset=utf-8"),
+        ("font.woff2", "font/woff2"),
+    ],
+)
+def test_files_have_their_types(assets: Assets, name: str, type: str) -> None:
+    response = answer(assets, name)
+
+    assert (response.status, response.content_type) == (200, type)
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-cache"
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:
+    first = answer(assets, "client.js", {"content-security-policy": PAGE_POLICY})
+    again = answer(assets, "client.js", if_none_match=first.headers["etag"])
+    other = answer(assets, "page.html", if_none_match=first.headers["etag"])
+
+    assert first.body == "export const a = 'ü';".encode()
+    assert first.headers["content-security-policy"] == PAGE_POLICY
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert other.status == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["", "folder", "../assets.py", "/etc/passwd", "CLIENT.JS", "client.js/", "x" * 9999]
+)
+def test_there_are_no_other_names(assets: Assets, name: str) -> None:
+    with pytest.raises(NotFound):
+        answer(assets, name)
+
+
+def test_the_ready_page_needs_nothing_inline_and_nothing_from_elsewhere() -> None:
+    page = (FOLDER / "page.html").read_text()
+
+    assert "unsafe" not in PAGE_POLICY
+    assert "style=" not in page
+    assert "<style" not in page
+    assert "http://" not in page.replace("http://www.w3.org/", "")
+    assert "https://" not in page

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from sanic_chatrooms.errors import Forbidden
+from sanic_chatrooms.listeners import Happening, Listeners
+from sanic_chatrooms.models import Event, Sender, User
+
+EVENT = Event("m1", 1.0, "message", msgspec.Raw(b'{"text":"hi"}'), "general", 7, Sender("u1", "Ada"))
+
+
+async def turn() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_plain_functions_and_coroutines_hear_it_in_order() -> None:
+    heard: list[tuple[str, Happening]] = []
+
+    async def later(happening: Happening) -> None:
+        heard.append(("later", happening))
+
+    listeners = Listeners({"room.entered": [lambda h: heard.append(("plain", h)), later]}, app="app")
+    listeners.fire("room.entered", room="general", user=User("u1", "Ada"))
+    assert heard == []  # nobody waits for them
+    await turn()
+
+    assert [name for name, _ in heard] == ["plain", "later"]
+    assert heard[0][1] == Happening("room.entered", "general", User("u1", "Ada"), app="app")
+
+
+async def test_only_those_who_listen_to_it_hear_it() -> None:
+    heard: list[Happening] = []
+    listeners = Listeners({"message": [heard.append]})
+
+    listeners.fire("connect")
+    listeners.stored(msgspec.structs.replace(EVENT, type="ORDER"))
+    await turn()
+
+    assert heard == []
+
+
+async def test_an_event_is_heard_with_its_payload() -> None:
+    heard: list[Happening] = []
+    listeners = Listeners({"message": [heard.append]})
+
+    listeners.stored(EVENT)
+    await turn()
+
+    assert heard[0].room == "general"
+    assert heard[0].user == Sender("u1", "Ada")
+    assert heard[0].event is EVENT
+    assert heard[0].payload == {"text": "hi"}
+    assert heard[0].payload is not heard[0].payload
+
+
+async def test_what_is_no_event_has_an_empty_payload() -> None:
+    assert Happening("connect").payload == {}
+
+
+async def test_a_listener_that_fails_is_logged_and_the_others_hear_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard: list[Happening] = []
+
+    def fail(happening: Happening) -> None:
+        raise ZeroDivisionError
+
+    listeners = Listeners({"message": [fail, heard.append]})
+    listeners.stored(EVENT)
+    await turn()
+
+    assert len(heard) == 1
+    assert "a listener for message failed (room general)" in caplog.text
+
+
+async def test_asking_waits_for_each_in_turn_and_lets_a_refusal_through() -> None:
+    asked: list[str] = []
+
+    async def first(happening: Happening) -> None:
+        await asyncio.sleep(0)
+        asked.append("first")
+
+    def refuse(happening: Happening) -> None:
+        asked.append("second")
+        raise Forbidden("not today")
+
+    listeners = Listeners({"connect": [first, refuse, lambda h: asked.append("third")]})
+
+    with pytest.raises(Forbidden, match="not today"):
+        await listeners.ask("connect", user=User("u1", "Ada"))
+    assert asked == ["first", "second"]
+    await listeners.ask("unheard")
+
+
+async def test_stopping_ends_what_is_under_way() -> None:
+    ended = []
+
+    async def wait(happening: Happening) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(happening.type)
+
+    listeners = Listeners({"message": [wait]})
+    listeners.stored(EVENT)
+    await turn()
+
+    await listeners.stop()
+    await listeners.stop()
+
+    assert ended == ["message"]

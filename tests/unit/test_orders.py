@@ -1,0 +1,74 @@
+"""Orders to all connections of one user, and pushes, as they travel between workers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sanic_chatrooms import protocol
+from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
+from sanic_chatrooms.orders import Close, Enter, Order, Remove, decode_order, decode_push
+from sanic_chatrooms.protocol import encode
+from sanic_chatrooms.testing import chat_client, running_chat
+
+ADA = User("u1", "Ada")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Enter("~direct.x", "epoch", 7, Sender("u2", "Bob")),
+        Enter("~direct.x", "epoch", 0),
+        Remove("general", "kicked"),
+        Remove("general", "left", "session"),
+        Close(4503, "enough"),
+        Close(4503, "enough", "session"),
+    ],
+)
+def test_an_order_arrives_as_it_was_given(order: Order) -> None:
+    event = b'{"type":"order","seq":1,"payload":%s}' % encode(order)
+
+    assert decode_order(event) == order
+
+
+async def test_an_order_is_numbered_in_the_users_own_room() -> None:
+    async with running_chat(guests=True) as chat:
+        await chat_client(chat, ADA)
+
+        for _ in range(2):
+            await chat.orders.give("u1", Remove("general", "left"))
+
+        page = await chat.backends.store.history(user_room("u1"), after=0, limit=10)
+        assert [(event.type, event.seq) for event in page.events] == [("order", 1), ("order", 2)]
+
+
+async def test_there_is_nobody_to_order_without_connections() -> None:
+    async with running_chat(guests=True) as chat:
+        await chat.orders.give("nobody", Close(4503, "enough"))
+
+        assert await chat.backends.store.room(user_room("nobody")) is None
+
+
+async def test_an_order_is_carried_out_when_giving_it_returns() -> None:
+    async with running_chat(guests=True) as chat:
+        ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
+
+        await chat.orders.give("u1", Close(4503, "enough", phone.session.id))
+
+        assert phone.connection.closed == (4503, "enough")
+        assert ada.connection.closed is None
+
+
+async def test_pushes_name_whom_they_are_for() -> None:
+    async with running_chat(guests=True) as chat:
+        event = protocol.live("notice", {})
+
+        one = chat.orders.notify("u1", event, "session")
+        everybody = chat.orders.broadcast(event)
+
+        assert (one.room, one.seq) == (user_room("u1"), 0)
+        assert (everybody.room, everybody.seq) == (EVERYONE, 0)
+        assert decode_push(one.data).session == "session"
+        assert decode_push(everybody.data).session is None
+        assert json.loads(bytes(decode_push(one.data).event))["type"] == "notice"
