@@ -100,6 +100,7 @@ class App {
     if (what === "list") this.#listed();
     else if (what === "moved") this.#moved(room, item);
     else if (room !== this.room) what !== "room" && this.#list();
+    else if (what === "loaded") this.#show(room);
     else if (what === "came") this.talk.conversation.came(item);
     else this.#current(what);
   }
@@ -165,12 +166,16 @@ class App {
     const room = id.startsWith("@") ? this.book.with({ id: id.slice(1), name: id.slice(1) }) : this.book.get(id);
     if (room === this.room) return;
     this.room = room;
-    this.talk.open(room, room.unread ? this.book.marks.of(room.id) ?? 0 : null);
+    this.#show(room);
     this.book.enter(room);
     this.book.look(room);
     this.#current("room");
     this.#list();
     this.#focus();
+  }
+
+  #show(room) {
+    this.talk.open(room, room.unread ? this.book.marks.of(room.id) ?? 0 : null);
   }
 
   #leaveRoom() {
@@ -206,6 +211,7 @@ class App {
     }
     const hidden = this.element.classList.toggle("no-people", open === undefined ? undefined : !open);
     this.talk.people.setAttribute("aria-expanded", String(!hidden));
+    if (tight.matches) (hidden ? this.talk.people : this.people.element.querySelector(".back")).focus();
   }
 
   // ---- what people do ----

@@ -24,11 +24,14 @@ export class Composer {
       el("p", { class: "sr-only", id: "composer-help" }, "Enter sends, Shift and Enter begins a new line."));
   }
 
-  /** Write to somebody or some room. */
-  open(name, text) {
+  /** To whom it goes. */
+  address(name) {
     this.field.placeholder = `Message ${name}`;
     this.field.setAttribute("aria-label", `Message ${name}`);
-    this.field.value = text;
+  }
+
+  open(text) {
+    if (text !== this.text) this.field.value = text;
     this.showTyping([]);
     this.#fit();
   }

@@ -40,9 +40,8 @@ export class Conversation {
   }
 
   /** Another room: its newest messages, or the first of those that came while we were away. */
-  open(timeline, name, newAfter) {
+  open(timeline, newAfter) {
     this.timeline = timeline;
-    this.log.setAttribute("aria-label", `Messages in ${name}`);
     this.list.clear();
     fill(this.heard);
     this.#reset();

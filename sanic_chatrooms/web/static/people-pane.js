@@ -15,6 +15,7 @@ export class PeoplePane {
     walkable(scroll, ".line");
     this.element = el("aside", { class: "people-pane", "aria-label": "People in this room" },
       el("div", { class: "pane-head" }, iconButton("back", "Back to the conversation", { class: "back", onclick: onClose }), this.count), scroll);
+    this.element.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
     this.rows = new KeyedList(this.list, (row) => personLine(row, onPerson));
   }
 

@@ -8,7 +8,10 @@ const FOLLOWED = 20;
 const EVERY = 20_000;
 
 export class RoomBook {
-  /** `changed(what, room, item)`: "list", "room" (state, people, typing), "lines", "came" (a message of others), "moved". */
+  /**
+   * `changed(what, room, item)`: "list", "room" (state, people, typing), "loaded", "lines",
+   * "came" (a message of others), "moved".
+   */
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
@@ -24,7 +27,7 @@ export class RoomBook {
     chat.on("presence", (event) => this.#presence(event));
     chat.on("room.added", ({ payload }) => this.#added(payload));
     chat.on("*", (event) => event.seq && event.room && this.#happened(event));
-    chat.on("state", ({ state }) => state === "online" && this.refresh());
+    chat.on("welcome", () => this.refresh());
     setInterval(() => document.visibilityState === "visible" && this.refresh(), EVERY);
   }
 
@@ -119,10 +122,12 @@ export class RoomBook {
     Object.assign(room, { title, online, role, epoch, status: "ready", error: null });
     this.marks.check(id, epoch);
     if (!recovered) {
+      const first = !room.timeline.loaded;
       room.gap = false;
       room.timeline.replace(messages, more);
       const read = this.marks.of(id) ?? (room.isDirect ? 0 : seq);
       room.unread = messages.filter((event) => event.type === "message" && event.seq > read && !this.#isMine(event)).length;
+      if (first) this.changed("loaded", room);
     }
     this.changed("lines", room);
     this.changed("list");
@@ -164,6 +169,8 @@ export class RoomBook {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
+    const author = room.people.get(event.sender?.id);
+    if (author) author.name = event.sender.name;
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
     const news = item !== null && event.type === "message" && !mine;
     if (news) room.unread++;

@@ -17,7 +17,7 @@ export function signIn({ title, enter }) {
     try {
       await enter(field.value.trim());
     } catch (error) {
-      problem.textContent = sentence(error.message);
+      problem.textContent = refusal(error);
       field.focus();
     } finally {
       go.disabled = false;
@@ -35,6 +35,6 @@ export function ended({ heading, text, action, act }) {
   return el("main", { class: "entry", testid: "ended" }, el("div", { class: "card" }, el("h1", {}, heading), el("p", { class: "hint" }, text), button(action, act, { class: "primary" })));
 }
 
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+function refusal({ message }) {
+  return message.startsWith("name: ") ? `Your name ${message.slice(6)}` : message;
 }

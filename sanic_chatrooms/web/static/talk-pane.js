@@ -28,8 +28,8 @@ export class TalkPane {
   open(room, readTo) {
     if (this.room) this.room.draft = this.composer.text;
     this.room = room;
-    this.conversation.open(room.timeline, room.name, readTo);
-    this.composer.open(room.isDirect ? room.name : `#${room.name}`, room.draft);
+    this.conversation.open(room.timeline, readTo);
+    this.composer.open(room.draft);
     this.update();
     this.conversation.fillScreen();
   }
@@ -39,6 +39,8 @@ export class TalkPane {
     const { room, chat } = this;
     if (!room) return;
     this.name.textContent = room.name;
+    this.conversation.log.setAttribute("aria-label", `Messages in ${room.name}`);
+    this.composer.address(room.isDirect ? room.name : `#${room.name}`);
     this.here.textContent = String(room.online);
     this.people.hidden = room.isDraft || room.status !== "ready";
     this.people.setAttribute("aria-label", `People: ${room.online} here`);
@@ -48,7 +50,10 @@ export class TalkPane {
     const kind = panel && `${room.id} ${room.status}`;
     if (kind !== this.kind) this.conversation.showInstead(panel && panel());
     this.kind = kind;
-    this.composer.element.hidden = room.status === "failed" || room.status === "removed";
+    const shut = room.status === "failed" || room.status === "removed";
+    const lost = shut && this.composer.element.contains(document.activeElement);
+    this.composer.element.hidden = shut;
+    if (lost) this.conversation.instead.querySelector("button").focus();
     this.lines();
   }
 
