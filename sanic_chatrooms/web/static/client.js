@@ -834,6 +834,7 @@ export class ChatRooms {
     calls.start("auth", { payload: { name, heartbeat: options.heartbeat } }, (error, ack) => {
       if (!error) this.#identified(ack);
       else if (error.code !== "lost") this.#its.problem("name", error);
+      if (!error && name) identity.rename(name);
     });
   }
 

@@ -165,6 +165,7 @@ test("a guest gets its name before anything else is sent", async (t) => {
   it.socket.ack(it.socket.last("auth"), { user: { id: "guest-1", name: "Ada", scopes: [] } });
 
   assert.equal(it.chat.user.name, "Ada");
+  assert.ok([...it.kept.values()].includes("Ada"));
 });
 
 test("a name is remembered for the next page", async (t) => {
