@@ -16,6 +16,9 @@ __all__ = ["EXPIRY_WARNING", "Heartbeat"]
 EXPIRY_WARNING = 60.0
 """Seconds before a token's end at which `auth.expiring` is sent; at most a third of what is left."""
 
+SWEEPS = 2.0
+"""Seconds that a sweep may come late: the rest of the second that a place stands for, and the time between sweeps."""
+
 
 class Heartbeat:
     """`add` and `remove` connections; `sweep` about once a second. `clock` is monotonic, `wall` is Unix time."""
@@ -103,14 +106,14 @@ class Heartbeat:
         if at is None:
             return False
         left = at - self._wall()
-        if left <= 0:
-            session.close(CloseCode.TOKEN_EXPIRED)
-            return True
         if not session.warned and left <= _warning(session) + 1:
             session.warned = True
             session.send("auth.expiring", {"at": at})
+        if left <= 0:
+            session.close(CloseCode.TOKEN_EXPIRED)
+            return True
         return False
 
 
 def _warning(session: Session) -> float:
-    return min(EXPIRY_WARNING, session.lifetime / 3)
+    return min(EXPIRY_WARNING, max(session.lifetime / 3, SWEEPS))

@@ -91,9 +91,12 @@ class Identity:
     # ---- from nobody to somebody ----
 
     async def establish(self, session: Session, user: User) -> None:
-        """The session is this user from now on. Raises `Unavailable`, `TooManyConnections`."""
+        """The session is this user from now on. Raises `Unavailable`, `TooManyConnections`: it is who it was, then."""
+        await self._sessions.identified(session, user)
+        await self._become(session, user)
+
+    async def _become(self, session: Session, user: User) -> None:
         session.user = user
-        await self._sessions.identified(session)
         session.authenticated = True
         session.state = State.ACTIVE
         self._expect_end(session)
@@ -132,12 +135,15 @@ class Identity:
         elif request.token is not None:
             await self._again(session, endpoint, request)
         elif request.name is not None and session.user.guest:
-            session.user = self._guests.rename(session.user, request.name)
+            await self._call(session, self._guests.rename(session.user, request.name))
         if request.heartbeat is not None:
             _set_heartbeat(session, request.heartbeat)
             self._heartbeat.reconsider(session)
         answer: dict[str, Any] = {"user": _shown(session.user), "heartbeat": _heartbeat(session)}
-        if session.user.expires_at is not None:
+        if session.user.guest:
+            # It holds the name as well: who comes back with it is called the same.
+            answer["guestToken"] = self._guests.token(session.user)
+        elif session.user.expires_at is not None:
             answer["expiresAt"] = session.user.expires_at
         return answer
 
@@ -154,7 +160,7 @@ class Identity:
     async def _again(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
         user = await self._who(endpoint, Credentials(request.token, request.name), session.handshake)
         if user.id == session.user.id:
-            session.user = user
+            await self._call(session, user)
             self._expect_end(session)
             return
         if not session.anonymous:
@@ -162,11 +168,18 @@ class Identity:
         # A guest who showed nothing and did nothing yet says who they are after all.
         old = session.user
         await self._listeners.ask("connect", user=user)
+        await self._sessions.identified(session, user)
         self._sessions.renamed(session, old.id)
         self._occupancy.exited(ANYWHERE, old.id, at_once=True)
-        await self.establish(session, user)
+        await self._become(session, user)
         session.anonymous = False
         session.greeted = False
+
+    async def _call(self, session: Session, user: User) -> None:
+        """The same user with a new proof of who they are, perhaps under another name."""
+        old, session.user = session.user, user
+        if user.name != old.name:
+            await self._occupancy.renamed((ANYWHERE, *session.seats), Sender(user.id, user.name))
 
     def _expect_end(self, session: Session) -> None:
         session.warned = False

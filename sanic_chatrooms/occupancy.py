@@ -6,7 +6,7 @@ at most one `presence` event a second. What the backend cannot take now is told 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -87,6 +87,13 @@ class Occupancy:
         self._leaving.pop(key, None)
         if not here.told:
             await self._touch([key])
+
+    async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
+        """A user who is in these rooms goes by another name now."""
+        keys = [(room, user.id) for room in rooms if (room, user.id) in self._here]
+        for key in keys:
+            self._here[key].user, self._here[key].told = user, False
+        await self._touch(keys)
 
     def exited(self, room: str, user_id: str, *, at_once: bool = False) -> None:
         """One session less. `at_once`: they said so; else they may be back within the grace."""

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 from . import protocol
-from .errors import RateLimited, RoomNotFound
+from .errors import RateLimited, RoomNotFound, Unavailable
 from .hub import Hub
-from .models import EVERYONE, RESERVED, Envelope, Room, Scope, user_room
+from .models import EVERYONE, RESERVED, Envelope, Room, Scope, User, user_room
 from .orders import Close, Enter, Remove, decode_order, decode_push
 from .protocol import CloseCode
 from .session import Session
@@ -57,9 +57,9 @@ class Sessions:
         """A connection that need not have said yet who it is."""
         self._all[session.id] = session
 
-    async def identified(self, session: Session) -> None:
-        """From now on the orders for its user reach this connection. Raises `Unavailable`, `TooManyConnections`."""
-        room = user_room(session.user.id)
+    async def identified(self, session: Session, user: User) -> None:
+        """From now on the orders for this user reach this connection. Raises `Unavailable`, `TooManyConnections`."""
+        room = user_room(user.id)
         mine = self._by_room.setdefault(room, {})
         limit = session.settings.max_connections_per_user
         if limit is not None and len(mine) >= limit:
@@ -72,6 +72,7 @@ class Sessions:
             raise
         if session.closed:
             self._drop(room, session)
+            raise Unavailable
 
     def renamed(self, session: Session, old_id: str) -> None:
         """The connection turned out to be another user's."""
