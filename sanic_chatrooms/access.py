@@ -9,7 +9,7 @@ from .models import RESERVED, Member, Room, User
 from .policy import Policy
 from .stores.base import Store
 
-__all__ = ["Access", "Actor", "permit"]
+__all__ = ["Access", "Actor", "permit", "refusal"]
 
 logger = logging.getLogger("sanic_chatrooms.access")
 
@@ -35,8 +35,15 @@ async def permit(actor: Actor, action: str, room: Room | None, member: Member | 
     except ChatError:
         raise
     except Exception as exc:
-        logger.exception("the policy failed on %s; refused", action)
-        raise Forbidden from exc
+        raise refusal(action, exc) from exc
+
+
+def refusal(action: str, problem: Exception) -> ChatError:
+    """What it means that a policy raised this: what it says, and where it failed, no (Policy, 3)."""
+    if isinstance(problem, ChatError):
+        return problem
+    logger.error("the policy failed on %s; refused", action, exc_info=problem)
+    return Forbidden()
 
 
 class Access:

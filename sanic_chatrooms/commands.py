@@ -207,7 +207,7 @@ class Commands:
         elif session.bound and (problem := _out_of_bounds(session, command)) is not None:
             session.fail(command, problem)
         elif type == "message" and self._say_at_once and session.plain_policy:
-            self._speech.say(session, command)
+            return self._speech.say(session, command)
         elif type == "ping" and self._ping_at_once:
             session.answer(protocol.pong(command.msg_id, command.payload))
         elif type in self._handlers:

@@ -4,11 +4,14 @@
 """
 
 import hashlib
+from collections.abc import Awaitable
+from inspect import isawaitable
 
 import msgspec
+from msgspec.structs import replace
 
 from . import pages, protocol
-from .access import Access, Actor, permit
+from .access import Access, Actor, permit, refusal
 from .errors import ChatError, InvalidCursor, InvalidField, NotAMember, TooLarge
 from .hub import Hub
 from .journal import Journal
@@ -86,6 +89,14 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> None:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=len(text))
 
 
+def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
+    # `require` is a plain function that hands out an awaitable; only a coroutine function can be told beforehand.
+    session.plain_policy = False
+    end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
+    if end is not None:
+        end()
+
+
 class Speech:
     """The verbs for messages."""
 
@@ -101,15 +112,21 @@ class Speech:
 
     # ---- to a room ----
 
-    def say(self, session: Session, command: Command) -> None:
-        """Check, draft, submit; the answer follows when the batch is stored. The policy must be a plain function."""
+    def say(self, session: Session, command: Command) -> bool:
+        """Check, draft, submit; the answer follows when the batch is stored.
+
+        False, and nothing was done, where the policy turns out to want time: then it is `say_and_wait` that asks it.
+        """
         try:
             item = self._draft(session, command)
             seat = session.seats[item.room]
-            session.policy.require(session.user, "message", seat.room, seat.member)
-        except Exception as problem:  # noqa: BLE001 - a policy may raise anything; `fail` logs what is not ours
-            session.fail(command, problem)
-            return
+            answer = session.policy.require(session.user, "message", seat.room, seat.member)
+        except Exception as problem:  # noqa: BLE001 - a policy may raise anything
+            session.fail(command, refusal("message", problem))
+            return True
+        if answer is not None and isawaitable(answer):
+            _wait_from_now_on(session, answer)
+            return False
         session.begun()
 
         def done(result: Appended | ChatError) -> None:
@@ -121,6 +138,7 @@ class Speech:
                 session.answer(protocol.ack(command.msg_id, said, result.timestamp))
 
         self._journal.submit(item, done, session)
+        return True
 
     def withdraw(self, session: Session) -> None:
         """The connection is closed: what it said and no batch has taken yet is not said any more."""
@@ -184,8 +202,10 @@ class Speech:
 
     async def _ensure_members(self, room: str, user: User, to: str) -> Sender:
         mine = await self._store.member(room, user.id)
-        if mine is None or mine.name != user.name:
+        if mine is None:
             await self._store.set_member(room, Member(user.id, user.name, "member", protocol.now()))
+        elif mine.name != user.name:
+            await self._store.set_member(room, replace(mine, name=user.name))
         theirs = await self._store.member(room, to)
         if theirs is None:
             theirs = Member(to, to, "member", protocol.now())
