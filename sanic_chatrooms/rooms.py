@@ -109,6 +109,7 @@ class Rooms:
         The membership is looked at after the position was taken: somebody who is removed in between is either
         refused here, or found in the room by the order that removes them.
         """
+        protocol.check_room_id(room_id)  # the room of a path comes as it was written
         self._check_room_limit(session, room_id)
         try:
             held = await self._enter(session, room_id)
@@ -221,6 +222,7 @@ class Rooms:
             position = Head(held.epoch, held.seq)
             past = await self._since(order.room, position, Since(order.epoch, order.seq))
             await self._seat(session, room, member)
+            session.anonymous = False  # somebody speaks to this guest: too late to turn out to be another user
         except RoomNotFound:
             self._hub.exit(session, order.room)
             return
