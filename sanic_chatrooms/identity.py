@@ -62,17 +62,17 @@ class Identity:
 
         Raises `Unauthenticated`, and what a `connect` listener refuses with.
         """
-        credentials = handshake.credentials
-        if credentials.token is None and endpoint.guests is None:
+        credentials, user = handshake.credentials, None
+        if credentials.token is None:
             user = await self._by_request(endpoint, handshake)
-        else:
+        if user is None and (credentials.token is not None or endpoint.guests is not None):
             user = await self._who(endpoint, credentials, handshake)
         if user is not None:
             await self._listeners.ask("connect", user=user)
         return user
 
     async def _by_request(self, endpoint: Endpoint, handshake: Handshake) -> User | None:
-        # An authenticator of the host's may know the user by a cookie or a header of its own.
+        # An authenticator of the host's may know the user by a cookie or a header of its own; a guest is who it does not.
         if endpoint.authenticator is None:
             return None
         try:
