@@ -239,9 +239,10 @@ class Commands:
             self._greet(session)
 
     def _give_up(self, session: Session, command: Command, problem: Exception) -> None:
-        if command.type == "join" and command.room is not None:
-            # A middleware may have refused after the session had entered.
-            self._rooms.exit(session, command.room)
+        held = self._hub.room(command.room) if command.type == "join" and command.room is not None else None
+        if held is not None and session in held.waiting:
+            # A middleware has refused after the session had entered. What is refused before that changes nothing.
+            self._rooms.exit(session, held.id)
         session.fail(command, problem)
         if session.refused is not None:
             session.close(session.refused)

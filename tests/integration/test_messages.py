@@ -165,7 +165,7 @@ async def test_rooms_are_numbered_each_by_itself(people: People) -> None:
 
 async def test_commands_take_effect_in_the_order_they_were_sent(people: People) -> None:
     ada = await people("ada", None)
-    commands = [
+    commands: list[dict[str, Any]] = [
         {"type": "join", "room": "general"},
         {"type": "message", "room": "general", "payload": {"text": "1"}},
         {"type": "message", "room": "general", "payload": {"text": "2"}},
