@@ -220,29 +220,29 @@ class Commands:
         """Carry it out with everything that wraps it, and answer."""
         if command.type != "auth":
             session.anonymous = False
+        ctx = Context(session, command, self._chat, self._app)
         try:
-            result = await self._handlers[command.type](Context(session, command, self._chat, self._app))
-            self._answer(session, command, result)
+            result = await self._handlers[command.type](ctx)
+            self._answer(session, command, ctx.entered, result)
         except Exception as problem:  # noqa: BLE001 - the host's code may raise anything; `fail` logs what is not ours
-            self._give_up(session, command, problem)
+            self._give_up(session, command, ctx.entered, problem)
 
-    def _answer(self, session: Session, command: Command, result: Any) -> None:
+    def _answer(self, session: Session, command: Command, entered: str | None, result: Any) -> None:
         if command.type == "ping":
             session.answer(protocol.pong(command.msg_id, command.payload))
             return
         frame = protocol.ack(command.msg_id, {} if result is None else result)
-        if command.type == "join" and command.room is not None:
-            self._rooms.admit(session, command.room, frame)
+        if entered is not None:
+            self._rooms.admit(session, entered, frame)
             return
         session.answer(frame)
         if command.type == "auth" and session.authenticated and not session.greeted:
             self._greet(session)
 
-    def _give_up(self, session: Session, command: Command, problem: Exception) -> None:
-        held = self._hub.room(command.room) if command.type == "join" and command.room is not None else None
-        if held is not None and session in held.waiting:
+    def _give_up(self, session: Session, command: Command, entered: str | None, problem: Exception) -> None:
+        if entered is not None:
             # A middleware has refused after the session had entered. What is refused before that changes nothing.
-            self._rooms.exit(session, held.id)
+            self._rooms.exit(session, entered)
         session.fail(command, problem)
         if session.refused is not None:
             session.close(session.refused)
@@ -264,7 +264,9 @@ class Commands:
             raise InvalidField("history", "must be 0 or more")
         if request.since is not None and request.since.seq < 0:
             raise InvalidField("since.seq", "must be 0 or more")
-        return await self._rooms.join(ctx.session, _room(ctx), request.since, history)
+        joined = await self._rooms.join(ctx.session, _room(ctx), request.since, history)
+        ctx.entered = joined.room
+        return joined
 
     async def _exit(self, ctx: Context) -> dict[str, Any]:
         self._rooms.exit(ctx.session, _room(ctx))

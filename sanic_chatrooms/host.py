@@ -14,6 +14,7 @@ import msgspec
 from . import protocol
 from .chat import Chat
 from .errors import InvalidField, RoomNotFound
+from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import draft
 from .models import PUBLIC, RESERVED, Appended, Envelope, Room, Sender, User
@@ -26,6 +27,8 @@ __all__ = ["ConnectionInfo", "History", "HostVerbs"]
 
 PUSHES = frozenset(("notice", "update", "redirect"))
 """Types of pushes whose payloads the bundled client knows how to show."""
+MAX_DEPTH = 128
+"""How deep a host's payloads may nest: what the setting for clients allows at most."""
 
 
 class History(msgspec.Struct):
@@ -76,7 +79,8 @@ class HostVerbs(ABC):
 
         `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `msg_id`
         (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` asks
-        the policy and is the sender. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `Unavailable`, `Forbidden`.
+        the policy and is the sender. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `InvalidText`, `Unavailable`,
+        `Forbidden`.
         """
         chat = self.running()
         data = _payload(type, payload, durable=durable, room=True)
@@ -255,10 +259,18 @@ def _id(user: User | Sender | str) -> str:
 def _payload(type: str, payload: Mapping[str, Any], *, durable: bool, room: bool = False) -> bytes:
     if type not in PUSHES and not (room and durable and type == "message"):
         protocol.check_type(type)
-    if type == "redirect" and urlsplit(str(payload.get("url", ""))).scheme not in ("http", "https", ""):
+    if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
         raise InvalidField("url", "must be an http or https address")
     try:
         data = protocol.encode(dict(payload))
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidField("payload", f"cannot be written as JSON: {exc}") from exc
+    check_json(data, max_depth=MAX_DEPTH)
     return data
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https", "")
+    except ValueError:
+        return False

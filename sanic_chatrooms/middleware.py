@@ -24,7 +24,7 @@ __all__ = ["Chain", "Context", "Handler", "Middleware"]
 class Context:
     """One command on its way. `ctx.payload` is the decoded payload; assign to it to change what is carried out."""
 
-    __slots__ = ("_payload", "app", "chat", "command", "session")
+    __slots__ = ("_payload", "app", "chat", "command", "entered", "session")
 
     def __init__(self, session: Any, command: Command, chat: Any, app: Any) -> None:
         self.session = session
@@ -34,6 +34,8 @@ class Context:
         self.chat = chat
         """The instance, with its verbs."""
         self.app = app
+        self.entered: str | None = None
+        """The room that a `join` has entered: its ack is what lets the room's events through."""
         self._payload: Any = None
 
     @property

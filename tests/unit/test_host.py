@@ -1,0 +1,241 @@
+"""The host's verbs, in a process without sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sanic_chatrooms import (
+    ChatRooms,
+    ConfigError,
+    Conflict,
+    Forbidden,
+    InvalidField,
+    InvalidText,
+    RoomNotFound,
+    User,
+    connect,
+)
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.models import EVERYONE, Sender, user_room
+from sanic_chatrooms.testing import chat_client, running_chat
+
+ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
+ID = "order-0000000000001"
+
+
+@pytest.fixture
+def rooms() -> ChatRooms:
+    return ChatRooms("test", guests=True)
+
+
+@pytest.fixture
+async def chat(rooms: ChatRooms) -> AsyncIterator[Chat]:
+    async with running_chat(rooms) as chat:
+        yield chat
+
+
+async def test_a_process_without_sockets_has_the_verbs() -> None:
+    async with connect("test", guests=True) as rooms:
+        await rooms.create_room("orders", title="Orders")
+        await rooms.publish("orders", "ORDER", {"id": 7})
+
+        page = await rooms.history("orders")
+
+        assert [(m["type"], m["payload"], m["seq"]) for m in page.messages] == [("ORDER", {"id": 7}, 1)]
+        assert (page.more, page.seq) == (False, 1)
+    with pytest.raises(ConfigError, match="does not run"):
+        await rooms.history("orders")
+
+
+async def test_what_is_published_is_numbered_and_a_repetition_is_the_first(
+    rooms: ChatRooms, chat: Chat
+) -> None:
+    await rooms.create_room("orders")
+
+    first = await rooms.publish("orders", "ORDER", {"id": 7}, msg_id=ID)
+    again = await rooms.publish("orders", "ORDER", {"id": 7}, msg_id=ID)
+
+    assert first is not None
+    assert again is not None
+    assert (first.seq, first.duplicate, again.seq, again.duplicate) == (1, False, 1, True)
+    with pytest.raises(Conflict):
+        await rooms.publish("orders", "SHIPPED", {"id": 7}, msg_id=ID)
+
+
+async def test_a_live_event_has_no_number_and_is_not_stored(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("orders")
+    ada = await chat_client(chat, ADA)
+    await ada.ack("join", room="orders")
+
+    assert await rooms.publish("orders", "TICK", {"n": 1}, durable=False, sender=BOB) is None
+
+    heard = await ada.expect("TICK")
+    assert (heard["payload"], heard["sender"]) == ({"n": 1}, {"id": "u2", "name": "Bob"})
+    assert "seq" not in heard
+    assert (await rooms.history("orders")).messages == []
+
+
+async def test_the_host_speaks_as_whom_it_likes(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("secret", visibility="private")
+
+    await rooms.publish("secret", "message", {"text": "1"})
+    await rooms.publish("secret", "message", {"text": "2"}, sender=Sender("bot", "Bot"))
+    with pytest.raises(RoomNotFound):
+        await rooms.publish("secret", "message", {"text": "3"}, as_user=ADA)
+
+    senders = [message.get("sender") for message in (await rooms.history("secret")).messages]
+    assert senders == [None, {"id": "bot", "name": "Bot"}]
+
+
+@pytest.mark.parametrize(
+    ("type", "payload", "field"),
+    [
+        ("typing", {}, "type"),
+        ("member.joined", {}, "type"),
+        ("room.updated", {}, "type"),
+        ("Vote", {}, "type"),
+        ("X", {"o": object()}, "payload"),
+        ("X", {"n": 2**70}, "payload"),
+        ("X", {"text": "\ud800"}, "payload"),
+        ("redirect", {"url": "javascript:alert(1)"}, "url"),
+        ("redirect", {"url": " \tjava\nscript:alert(1)"}, "url"),
+        ("redirect", {"url": "data:text/html,x"}, "url"),
+        ("redirect", {"url": "http://["}, "url"),
+    ],
+)
+async def test_what_a_host_cannot_publish(
+    rooms: ChatRooms, chat: Chat, type: str, payload: dict[str, Any], field: str
+) -> None:
+    await rooms.create_room("orders")
+
+    for durable in (True, False):
+        with pytest.raises(InvalidField) as error:
+            await rooms.publish("orders", type, payload, durable=durable)
+        assert error.value.fields["field"] == field
+
+
+async def test_a_host_says_nothing_that_a_store_could_not_keep(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("orders")
+
+    with pytest.raises(InvalidText):
+        await rooms.publish("orders", "X", {"text": "\0"})
+
+
+async def test_a_live_message_is_none(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("orders")
+
+    with pytest.raises(InvalidField):
+        await rooms.publish("orders", "message", {"text": "x"}, durable=False)
+
+
+@pytest.mark.parametrize("msg_id", ["short", "x" * 65, "with blanks in the middle", "\u00fc" * 20])
+async def test_a_msg_id_that_could_not_travel(rooms: ChatRooms, chat: Chat, msg_id: str) -> None:
+    await rooms.create_room("orders")
+
+    with pytest.raises(InvalidField):
+        await rooms.publish("orders", "ORDER", {}, msg_id=msg_id)
+
+
+@pytest.mark.parametrize("room", ["nowhere", EVERYONE, user_room("u1")])
+async def test_rooms_that_a_host_cannot_speak_in(rooms: ChatRooms, chat: Chat, room: str) -> None:
+    await chat_client(chat, ADA)
+
+    for durable in (True, False):
+        with pytest.raises(RoomNotFound):
+            await rooms.publish(room, "ORDER", {}, durable=durable)
+    assert await rooms.room(room) is None
+
+
+@pytest.mark.parametrize("room", [EVERYONE, user_room("u1")])
+async def test_rooms_of_the_servers_own_cannot_be_deleted(rooms: ChatRooms, chat: Chat, room: str) -> None:
+    ada = await chat_client(chat, ADA)
+
+    with pytest.raises(RoomNotFound):
+        await rooms.delete_room(room)
+    assert ada.connection.closed is None
+
+
+async def test_pushes_to_a_user_a_session_and_everybody(rooms: ChatRooms, chat: Chat) -> None:
+    ada, phone, bob = [await chat_client(chat, user) for user in (ADA, ADA, BOB)]
+
+    await rooms.notify(ADA, "notice", {"title": "to Ada", "content": ""})
+    await rooms.notify("u1", "redirect", {"url": "https://example.org"}, session=phone.session.id)
+    await rooms.broadcast("update", {"field": "x", "value": 1})
+    await rooms.notify("nobody", "notice", {})
+    for client in (ada, phone, bob):
+        await client.settle()
+
+    pushed = [[f["type"] for f in c.unread() if f["type"] != "welcome"] for c in (ada, phone, bob)]
+    assert pushed == [["notice", "update"], ["notice", "redirect", "update"], ["update"]]
+
+
+async def test_a_connection_without_identity_hears_no_pushes(rooms: ChatRooms) -> None:
+    async with running_chat(rooms, guests=False, jwt_secret="s" * 32) as chat:
+        nobody = await chat_client(chat)
+
+        await rooms.broadcast("notice", {"title": "secret", "content": ""})
+        assert (await nobody.error("ping"))["code"] == "unauthenticated"
+
+        assert nobody.unread("notice") == []
+        assert rooms.connections() == []
+
+
+async def test_the_host_sees_connections(rooms: ChatRooms, chat: Chat) -> None:
+    ada = await chat_client(chat, ADA)
+    await ada.ack("join", room="general")
+    await chat_client(chat, BOB)
+
+    (info,) = rooms.connections("u1")
+
+    assert (info.session, info.user, info.state) == (ada.session.id, ADA, "active")
+    assert (info.rooms, info.remote_ip) == (("general",), "127.0.0.1")
+    assert len(rooms.connections()) == 2
+    assert await rooms.online("u1", BOB, "u3") == {"u1", "u2"}
+    assert [u.id for u in (await rooms.presence("general")).users] == ["u1"]
+
+
+async def test_members_by_the_host(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("secret", visibility="private", as_user=BOB)
+    await rooms.add_member("secret", ADA, role="moderator")
+    ada = await chat_client(chat, ADA)
+    await ada.ack("join", room="secret")
+
+    assert [(m.id, m.role) for m in (await rooms.members("secret")).members] == [
+        ("u1", "moderator"),
+        ("u2", "owner"),
+    ]
+    assert await rooms.kick("secret", "u1")
+    assert not await rooms.remove_member("secret", "u1")
+
+    assert (await ada.expect("room.removed"))["payload"]["reason"] == "kicked"
+    kicked = await chat.backends.store.history("secret", after=0, limit=10)
+    assert b'"name":"Ada"' in bytes(kicked.events[-1].payload)
+
+
+async def test_a_policy_is_asked_only_for_users(chat: Chat, rooms: ChatRooms) -> None:
+    class Closed(type(chat.declaration.policy)):  # type: ignore[misc]
+        def require(self, user: User, action: str, *rest: Any) -> None:
+            raise Forbidden
+
+    chat.declaration.policy = Closed()
+
+    await rooms.create_room("orders")
+    assert [line.room for line in (await rooms.rooms()).rooms] == ["orders"]
+    with pytest.raises(Forbidden):
+        await rooms.create_room("another", as_user=ADA)
+    with pytest.raises(Forbidden):
+        await rooms.history("orders", as_user=ADA)
+
+
+async def test_disconnecting_one_session(rooms: ChatRooms, chat: Chat) -> None:
+    ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
+
+    await rooms.disconnect(ADA, session=phone.session.id, code=4000)
+
+    assert phone.connection.closed == (4000, "closed by the application")
+    assert ada.connection.closed is None
+    with pytest.raises(InvalidField):
+        await rooms.disconnect(ADA, reason="\u20ac" * 42)
