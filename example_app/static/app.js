@@ -8,7 +8,7 @@ startChat(document.getElementById("chat"), {
   title: "Example chat",
   topic: "Topic: whatever you like",
   firstRoom: "general",
-  actions: { label: "Try host pushes", entries },
+  menu: { label: "Try host pushes", entries },
 });
 
 function entries(chat) {

@@ -4,71 +4,63 @@ import { button, el, fill } from "./dom.js";
 
 const PATIENCE = 500;
 const GOODBYE = 2500;
+const CAUSES = { 1012: "The server is restarting.", 1013: "The server is busy.", 4008: "This connection was too slow.", 4013: "You were too fast for the server." };
 
 export class Banner {
+  #text = el("span");
+  #timer = null;
+  #ticker = 0;
+
   constructor(chat) {
     this.chat = chat;
     this.element = el("div", { class: "banner", role: "status", hidden: true, testid: "banner" });
-    this.text = el("span", {});
     this.tryNow = button("Try now", () => chat.reconnectNow(), { testid: "try-now" });
-    this.closing = null;
-    chat.on("closing", ({ payload }) => (this.closing = payload.reason));
-    chat.on("state", (status) => this.#follow(status));
-    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(chat.status));
+    chat.on("state", () => this.#follow());
+    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow());
   }
 
-  #follow(status) {
-    clearInterval(this.ticker);
-    if (status.state === "online" && !isOffline(status)) this.#recovered();
-    else if (!this.element.hidden || isOffline(status)) this.#show(status);
+  // The browser knows it before the connection does, which may take seconds to find out.
+  get #isOffline() {
+    return this.chat.state === "offline" || !navigator.onLine;
+  }
+
+  #follow() {
+    clearInterval(this.#ticker);
+    if (this.chat.state === "online" && !this.#isOffline) this.#recovered();
+    else if (!this.element.hidden || this.#isOffline) this.#show();
     // A break shorter than this is nobody's business.
-    else this.timer ??= setTimeout(() => this.#show(this.chat.status), PATIENCE);
-  }
-
-  #recovered() {
-    this.closing = null;
-    this.#wait(null);
-    if (this.element.hidden) return;
-    const hadFocus = this.element.contains(document.activeElement);
-    this.element.classList.add("good");
-    fill(this.element, "You are back.");
-    if (hadFocus) document.querySelector("[data-testid=composer]")?.focus();
-    this.#wait(setTimeout(() => (this.element.hidden = true), GOODBYE));
-  }
-
-  #show(status) {
-    this.#wait(null);
-    if (status.state === "closed") return;
-    this.element.classList.remove("good");
-    this.element.hidden = false;
-    this.#say(status);
-    if (this.text.parentNode !== this.element || !this.tryNow.isConnected) fill(this.element, this.text, this.tryNow);
-    this.tryNow.hidden = isOffline(status) || status.retryAt === null;
-    this.ticker = setInterval(() => this.#say(this.chat.status), 1000);
-  }
-
-  #say(status) {
-    const left = status.retryAt === null ? 0 : Math.max(0, Math.ceil(status.retryAt - Date.now() / 1000));
-    const next = left > 0 ? `Trying again in ${left} s.` : "Connecting…";
-    const words = isOffline(status) ? "You are offline. Messages are kept and sent when you are back." : `${this.#cause(status.code)} ${next}`;
-    if (this.text.textContent !== words) this.text.textContent = words;
+    else this.#timer ??= setTimeout(() => this.#show(), PATIENCE);
   }
 
   #wait(timer) {
-    clearTimeout(this.timer);
-    this.timer = timer;
+    clearTimeout(this.#timer);
+    this.#timer = timer;
   }
 
-  #cause(code) {
-    if (this.closing || code === 1012) return "The server is restarting. Messages are kept.";
-    if (code === 1013) return "The server is busy. Messages are kept.";
-    if (code === 4008) return "This connection was too slow.";
-    if (code === 4013) return "You were too fast for the server.";
-    return "The connection was lost. Messages are kept.";
+  #recovered() {
+    this.#wait(null);
+    if (this.element.hidden) return;
+    const hadFocus = this.tryNow === document.activeElement;
+    this.element.classList.add("good");
+    fill(this.element, "You are back.");
+    if (hadFocus) document.querySelector("[data-testid=composer]").focus();
+    this.#wait(setTimeout(() => (this.element.hidden = true), GOODBYE));
   }
-}
 
-// The browser knows before the connection does, which may take seconds to find out.
-function isOffline({ state }) {
-  return state === "offline" || !navigator.onLine;
+  #show() {
+    this.#wait(null);
+    this.element.classList.remove("good");
+    this.element.hidden = false;
+    if (!this.#text.isConnected) fill(this.element, this.#text, this.tryNow);
+    this.#say();
+    this.#ticker = setInterval(() => this.#say(), 1000);
+  }
+
+  #say() {
+    const { code, retryAt } = this.chat.status;
+    this.tryNow.hidden = this.#isOffline || retryAt === null;
+    const left = Math.ceil((retryAt ?? 0) - Date.now() / 1000);
+    const words = `${CAUSES[code] ?? "The connection was lost."} Messages are kept. ${left > 0 ? `Trying again in ${left} s.` : "Connecting…"}`;
+    this.#text.textContent = this.#isOffline ? "You are offline. Messages are kept and sent when you are back." : words;
+  }
 }

@@ -14,20 +14,19 @@ import { ended, signIn } from "./sign-in.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 
-const STORED = "chatrooms ";
 const narrow = matchMedia("(max-width: 719.98px)");
 const tight = matchMedia("(max-width: 979.98px)");
 const touch = matchMedia("(pointer: coarse)");
 
 /**
- * Options: `title`; `topic` (a first value of the field that `update {field: "topic"}` changes); `firstRoom`: opened
- * where the address names none; `people` (false hides that pane at first); `actions`: {label, entries: [[label, function]]},
- * a menu of the host's; `client`: options of the client, such as `token`.
+ * Options: `title`; `firstRoom`: opened where the address names none; `people`: false hides that pane at first;
+ * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
+ * function, testid]]}, a menu of the host's; `client`: options of the client, such as `token`.
  */
-export async function startChat(element, { client = {}, ...options }) {
+export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: localStorage, ...client });
   chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, reason));
-  if (chat.name === null && client.token === undefined) await chooseName(chat, element, options);
+  if (chat.name === null && !client?.token) await chooseName(chat, element, options.title);
   else chat.connect().catch(() => {}); // `state` tells
   const app = new App(chat, options);
   fill(element, app.element);
@@ -35,57 +34,55 @@ export async function startChat(element, { client = {}, ...options }) {
   return chat;
 }
 
-function chooseName(chat, element, { title }) {
+function chooseName(chat, element, title) {
   return new Promise((resolve) => {
-    const enter = async (name) => {
-      await chat.connect();
-      await chat.rename(name);
-      resolve();
-    };
-    fill(element, signIn({ title, enter }));
+    const enter = (name) => chat.connect().then(() => chat.rename(name)).then(resolve);
+    fill(element, signIn(title, enter));
     element.querySelector("input").focus();
   });
 }
 
 function showEnd(element, reason) {
-  fill(element, ended({ heading: "You are disconnected", text: reason || "The server ended this connection.", action: "Connect again", act: () => location.reload() }));
+  fill(element, ended("You are disconnected", reason || "The server ended this connection.", "Connect again", () => location.reload()));
   element.querySelector("button").focus();
 }
 
 class App {
+  room = null;
+  notices = new Notices();
+
   constructor(chat, options) {
-    this.chat = chat;
-    this.options = options;
-    this.room = null;
-    this.notices = new Notices();
+    Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
     this.#panes(options);
-    if (options.people === false || tight.matches) this.element.classList.add("no-people");
+    this.element.classList.toggle("no-people", options.people === false || tight.matches);
     listenToPushes(chat, this.notices);
     window.addEventListener("hashchange", () => this.#route());
     document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("visibilitychange", () => this.#seen());
   }
 
-  #panes({ title, topic, actions }) {
-    const { book } = this;
-    const create = () => this.#create();
-    const menu = actions && menuButton(iconButton("bolt", actions.label, { testid: "host-pushes" }), () => actions.entries(this.chat));
+  #panes({ title, topic, menu }) {
+    const { book, chat } = this;
+    const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
-    this.talk = new TalkPane(this.chat, {
-      create, onPerson,
-      back: () => this.#go(""),
-      togglePeople: () => this.#togglePeople(),
-      older: (room) => book.older(room),
-      reload: (room) => book.reload(room),
-      send: (room, text) => this.#send(room, text),
-      onRetry: (key) => this.chat.retry(key),
-      onDiscard: (key) => this.chat.discard(key),
+    const hostMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "host-pushes" }), () => menu.entries(chat));
+    this.talk = new TalkPane(chat, {
+      onCreate,
+      onPerson,
+      onBack: () => this.#go(""),
+      onPeople: () => this.#togglePeople(),
+      onOlder: (room) => book.older(room),
+      onReload: (room) => book.reload(room),
+      onSend: (room, text) => this.#send(room, text),
+      onRetry: (key) => chat.retry(key),
+      onDiscard: (key) => chat.discard(key),
       onEnd: () => this.#seen(),
-    }, { topic, menu });
-    this.people = new PeoplePane({ onPerson, onClose: () => this.#togglePeople(false) });
-    this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]]));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate: create, onSwitch: () => this.#switch() });
+    }, topic, hostMenu);
+    this.people = new PeoplePane(onPerson, () => this.#togglePeople(true));
+    const own = () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]];
+    this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch() });
     this.element = el("div", { class: "app", testid: "app" }, this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
   }
 
@@ -97,127 +94,105 @@ class App {
   // ---- what changed ----
 
   #changed(what, room, item) {
-    if (what === "list") this.#listed();
-    else if (what === "moved") this.#moved(room, item);
+    if (what === "list") this.#list();
+    else if (what === "moved") this.#moved(room);
     else if (room !== this.room) what !== "room" && this.#list();
-    else if (what === "loaded") this.#show(room);
     else if (what === "came") this.talk.conversation.came(item);
-    else this.#current(what);
+    else if (what === "loaded") this.#show(room);
+    else this.#current(room);
   }
 
-  #current(what) {
+  #current(room) {
+    const { conversation } = this.talk;
     // While nobody looks, what comes is new; the line says from where.
-    if (document.visibilityState !== "visible") this.talk.conversation.markNew(this.book.marks.of(this.room.id));
-    if (what === "lines") this.room.timeline.trim();
+    if (document.hidden) conversation.newAfter ??= this.book.marks.of(room.id) ?? null;
+    if (conversation.stuck) room.timeline.trim();
     this.talk.update();
-    this.people.update(this.#people(), this.room.online, this.chat.user);
+    this.people.update(room, this.chat.user);
     this.#seen();
-  }
-
-  #people() {
-    return [...this.room.people.values()].sort((a, b) => Number(b.here) - Number(a.here) || a.name.localeCompare(b.name));
   }
 
   #list() {
     const rooms = this.book.listed();
-    this.rooms.update(rooms, this.room?.id);
-    if (this.chat.user) this.me.update(this.chat.user);
-    const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
-    document.title = [unread && `(${unread})`, this.room && this.room.name, this.room && "·", this.options.title].filter(Boolean).join(" ");
-  }
-
-  /** The rooms are known now, or others than before: where none is open yet, the first one is. */
-  #listed() {
-    this.#list();
-    if (!this.room && !narrow.matches && this.#first()) this.#route();
+    const { room, options, chat } = this;
+    this.rooms.update(rooms, room?.id);
+    if (chat.user) this.me.update(chat.user);
+    const unread = rooms.reduce((sum, { unread }) => sum + unread, 0);
+    document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.name} · ` : ""}${options.title}`;
+    // The rooms are known only now: where none is open yet, the first one is.
+    if (!room && !narrow.matches && this.#first()) this.#route();
   }
 
   /** What is on the screen is read. */
   #seen() {
-    const { room } = this;
-    if (!room || document.visibilityState !== "visible" || !this.talk.conversation.stuck) return;
-    if (!narrow.matches || this.element.dataset.pane === "talk") this.book.read(room);
+    const onScreen = !document.hidden && this.talk.conversation.stuck && (!narrow.matches || this.element.dataset.pane === "talk");
+    if (this.room && onScreen) this.book.read(this.room);
   }
 
   // ---- where we are ----
 
   #go(id) {
-    const hash = id ? `#/${id}` : "#/";
+    const hash = `#/${id}`;
     if (location.hash === hash) this.#route();
     else location.hash = hash;
   }
 
   #route() {
-    const [id = "", sub] = decodeURIComponent(location.hash.replace(/^#\/?/, "")).split("/");
+    const [id, sub] = decodeURIComponent(location.hash.replace(/^#\/?/, "")).split("/");
     const wanted = id || (narrow.matches ? "" : this.#first());
-    this.#pane(!wanted ? "rooms" : sub === "people" ? "people" : "talk");
-    if (wanted) this.#open(wanted);
-    else this.#leaveRoom();
+    this.element.dataset.pane = !wanted ? "rooms" : sub === "people" ? "people" : "talk";
+    if (!wanted) this.#leaveRoom();
+    else if (this.room?.id !== wanted) this.#open(wanted);
   }
 
   #first() {
+    const { firstRoom } = this.options;
     const rooms = this.book.listed();
-    const first = this.options.firstRoom;
-    if (first && (rooms.some((room) => room.id === first) || (this.book.following && !rooms.length))) return first;
-    return rooms[0]?.id ?? "";
+    return rooms.some(({ id }) => id === firstRoom) || (this.book.known && !rooms.length) ? firstRoom : (rooms[0]?.id ?? "");
   }
 
   #open(id) {
     const room = id.startsWith("@") ? this.book.with({ id: id.slice(1), name: id.slice(1) }) : this.book.get(id);
-    if (room === this.room) return;
     this.room = room;
     this.#show(room);
     this.book.enter(room);
     this.book.look(room);
-    this.#current("room");
     this.#list();
-    this.#focus();
+    // On a phone the keyboard should not jump up with every room.
+    if (touch.matches || narrow.matches || !this.talk.composer.focus()) this.talk.name.focus({ preventScroll: true });
   }
 
   #show(room) {
-    this.talk.open(room, room.unread ? this.book.marks.of(room.id) ?? 0 : null);
+    this.talk.open(room, room.unread ? (this.book.marks.of(room.id) ?? 0) : null);
+    this.#current(room);
   }
 
   #leaveRoom() {
-    const left = this.room;
+    const id = this.room?.id;
     this.room = null;
     this.#list();
-    const line = left && [...this.rooms.element.querySelectorAll("[data-room]")].find((node) => node.dataset.room === left.id);
-    line?.focus();
+    this.rooms.focus(id);
   }
 
-  #moved(room, from) {
+  #moved(room) {
     if (room === this.room) history.replaceState(null, "", `#/${room.id}`);
-    else if (this.room?.id === from) this.#open(room.id);
     this.#list();
   }
 
-  #pane(name) {
-    this.element.dataset.pane = name;
-  }
-
-  // On a phone the keyboard should not jump up with every room.
-  #focus() {
-    if (touch.matches || narrow.matches || this.talk.composer.element.hidden) this.talk.name.focus({ preventScroll: true });
-    else this.talk.composer.focus();
-  }
-
-  #togglePeople(open) {
-    if (narrow.matches) {
-      const show = open ?? this.element.dataset.pane !== "people";
-      this.#go(show ? `${this.room.id}/people` : this.room.id);
-      (show ? this.people.element : this.talk.element).querySelector(".back").focus();
-      return;
-    }
-    const hidden = this.element.classList.toggle("no-people", open === undefined ? undefined : !open);
-    this.talk.people.setAttribute("aria-expanded", String(!hidden));
-    if (tight.matches) (hidden ? this.talk.people : this.people.element.querySelector(".back")).focus();
+  #togglePeople(hide) {
+    const { people, talk, element, room } = this;
+    if (narrow.matches) this.#go(hide ? room.id : `${room.id}/people`);
+    const hidden = element.classList.toggle("no-people", hide);
+    talk.people.setAttribute("aria-expanded", String(!hidden));
+    if (!tight.matches) return;
+    // The pane of a phone is there after the address has changed.
+    setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
   }
 
   // ---- what people do ----
 
   #send(room, text) {
-    this.talk.conversation.forgetNew();
+    this.talk.conversation.newAfter = null;
     this.book.send(room, text);
     this.talk.conversation.goToEnd();
   }
@@ -229,47 +204,41 @@ class App {
   }
 
   #key(event) {
-    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") {
-      event.preventDefault();
-      this.#switch();
-    } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      event.preventDefault();
-      const next = this.book.nextUnread(this.room?.id, event.key === "ArrowUp" ? -1 : 1);
-      if (next) this.#go(next.id);
-    }
+    const step = event.altKey && { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const next = step && this.book.nextUnread(this.room?.id, step);
+    if (next) this.#go(next.id);
+    else if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") this.#switch();
+    else return;
+    event.preventDefault();
   }
 
   async #create() {
-    const { field, row } = textField("Name", { maxlength: 100, required: true, autofocus: true, testid: "room-title" });
-    const isPrivate = el("input", { type: "radio", name: "visibility", value: "private" });
-    const choices = el("fieldset", { class: "plain-set" }, el("legend", { class: "label" }, "Who can enter"),
-      el("label", { class: "choice" }, el("input", { type: "radio", name: "visibility", value: "public", checked: true }), "Everybody"),
-      el("label", { class: "choice" }, isPrivate, "Only members"));
-    const submit = () => this.#createRoom(field.value.trim(), isPrivate.checked);
-    const made = await openForm({ heading: "Create a room", fields: [row, choices], yes: "Create", submit, testid: "create-dialog" });
+    const { field, row } = textField("Name", { maxlength: 100, testid: "room-title" });
+    const choice = (value, label) => el("label", { class: "choice" }, el("input", { type: "radio", name: "visibility", value, checked: value === "public" }), label);
+    const choices = el("fieldset", {}, el("legend", { class: "label" }, "Who can enter"), choice("public", "Everybody"), choice("private", "Only members"));
+    const submit = () => this.#createRoom(field.value.trim(), choices.querySelector(":checked").value);
+    const made = await openForm("Create a room", [row, choices], "Create", submit, "create-dialog");
     if (!made) return;
     await this.book.refresh();
-    this.#go(made);
+    this.#go(made.room);
   }
 
-  async #createRoom(title, isPrivate) {
+  #createRoom(title, visibility) {
     // A public room gets an address that people can read; a private one must not tell by a conflict that it exists.
-    const room = (!isPrivate && slug(title)) || undefined;
-    try {
-      return (await this.chat.createRoom({ room, title, visibility: isPrivate ? "private" : "public" })).room;
-    } catch (error) {
+    const room = (visibility === "public" && slug(title)) || undefined;
+    return this.chat.createRoom({ room, title, visibility }).catch((error) => {
       throw error.code === "conflict" ? new Error("There is a room of this name already. Choose another one.") : error;
-    }
+    });
   }
 
   #rename() {
-    const { field, row } = textField("Your name", { maxlength: 64, required: true, autofocus: true, value: this.chat.user?.name ?? "", testid: "new-name" });
-    return openForm({ heading: "Change your name", fields: [row], yes: "Change", submit: () => this.chat.rename(field.value.trim()), testid: "rename-dialog" });
+    const { field, row } = textField("Your name", { maxlength: 64, value: this.chat.user?.name, testid: "new-name" });
+    return openForm("Change your name", [row], "Change", () => this.chat.rename(field.value.trim()), "rename-dialog");
   }
 
   #signOut() {
     this.chat.disconnect();
-    for (const key of Object.keys(localStorage)) if (key.startsWith(STORED)) localStorage.removeItem(key);
+    for (const key of Object.keys(localStorage)) if (key.startsWith("chatrooms ")) localStorage.removeItem(key);
     location.assign(location.pathname);
   }
 }

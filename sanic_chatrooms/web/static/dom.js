@@ -5,47 +5,41 @@ const SVG = "http://www.w3.org/2000/svg";
 // Strokes on a 24 × 24 grid.
 const ICONS = {
   back: "M15 5l-7 7 7 7",
-  people: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.6-4 3-6 6.5-6s5.9 2 6.5 6M16 4.500a3.5 3.5 0 0 1 0 6M18.5 14.800c1.700.9 2.700 2.600 3 5.200",
+  people: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.6-4 3-6 6.5-6s5.9 2 6.5 6M16 4.5a3.5 3.5 0 0 1 0 6M18.5 15c1.5 1 2.5 2.5 3 5",
   bell: "M6 16v-5a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4",
   plus: "M12 5v14M5 12h14",
-  send: "M12 19V5M5.5 11.500L12 5l6.5 6.5",
+  send: "M12 19V5M5.5 11.5L12 5l6.5 6.5",
   close: "M6 6l12 12M18 6L6 18",
-  down: "M12 5v14M5.5 12.500L12 19l6.5-6.5",
+  down: "M12 5v14M5.5 12.5L12 19l6.5-6.5",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
-  search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.500L20 20",
-  bolt: "M13 3L5 13.500h6L10 21l9-11h-6.500z",
+  search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5L20 20",
+  bolt: "M13 3L5 13.5h6L10 21l9-11h-6.5z",
 };
 
-/** An element: `el("p", { class: "hint", onclick: fn }, "text", child)`. False, null and undefined leave out. */
+/** An element: `el("p", { class: "hint", onclick: fn }, "text", [children])`. False, null and undefined leave out. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key === "testid") node.dataset.testid = value;
-    else node.setAttribute(key, value === true ? "" : value);
+    else node.setAttribute(key === "testid" ? "data-testid" : key, value === true ? "" : value);
   }
-  node.append(...present(children));
+  fill(node, children);
   return node;
 }
 
 /** Put these in the place of all that is in `node`. */
 export function fill(node, ...children) {
-  node.replaceChildren(...present(children));
+  node.replaceChildren(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
 }
 
-function present(children) {
-  return children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false);
-}
-
-/** A drawing that screen readers do not mention: the button around it has a name. */
+/** A drawing that screen readers skip: the button around it has a name. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
-  const drawing = { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": name === "more" ? 3 : 1.8,
-    "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" };
-  for (const [key, value] of Object.entries(drawing)) svg.setAttribute(key, value);
   const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
   return svg;

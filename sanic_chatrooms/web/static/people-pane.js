@@ -6,38 +6,33 @@ import { counted } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class PeoplePane {
-  /** `onPerson(person)`: a direct message; `onClose()`. */
-  constructor({ onPerson, onClose }) {
-    this.list = el("div", {});
-    this.more = el("p", { class: "section", hidden: true });
-    this.count = el("h2", { class: "grow" }, "People");
-    const scroll = el("div", { class: "scroll", testid: "people" }, this.list, this.more);
-    walkable(scroll, ".line");
-    this.element = el("aside", { class: "people-pane", "aria-label": "People in this room" },
-      el("div", { class: "pane-head" }, iconButton("back", "Back to the conversation", { class: "back", onclick: onClose }), this.count), scroll);
-    this.element.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
-    this.rows = new KeyedList(this.list, (row) => personLine(row, onPerson));
+  /** `onPerson(person)`: a direct message. */
+  constructor(onPerson, onClose) {
+    const list = el("div");
+    this.more = el("p", { class: "section" });
+    this.count = el("h2", { class: "grow" });
+    this.back = iconButton("back", "Back to the conversation", { class: "back", onclick: onClose });
+    this.element = el("aside", { class: "people-pane", "aria-label": "People in this room", onkeydown: (event) => event.key === "Escape" && onClose() },
+      el("div", { class: "pane-head" }, this.back, this.count), el("div", { class: "scroll", testid: "people" }, list, this.more));
+    walkable(list, "button");
+    this.list = new KeyedList(list, (row) => personLine(row, onPerson));
   }
 
-  /** `people`: {id, name, here}; `online`: how many are here in all. */
-  update(people, online, me) {
-    const rows = people.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}|${person.id === me?.id}`, person, isMe: person.id === me?.id }));
-    this.rows.set(rows);
-    const here = people.filter((person) => person.here).length;
-    this.count.textContent = `Here now: ${Math.max(online, here)}`;
-    this.more.hidden = online <= here;
-    this.more.textContent = `and ${counted(online - here, "other")}`;
+  update({ people, online }, me) {
+    const sorted = [...people.values()].sort((a, b) => b.here - a.here || a.name.localeCompare(b.name));
+    this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}`, person, isMe: person.id === me?.id })));
+    const others = online - sorted.filter(({ here }) => here).length;
+    this.count.textContent = `Here now: ${online}`;
+    this.more.textContent = others > 0 ? `and ${counted(others, "other")}` : "";
   }
 }
 
 function personLine({ person, isMe }, onPerson) {
-  const content = [
-    el("span", { class: `dot ${person.here ? "here" : ""}` }, avatar(person, "small")),
-    el("span", { class: "grow cut", dir: "auto" }, person.name),
+  const { id, name, here } = person;
+  const action = isMe ? {} : { type: "button", title: `Write to ${name}`, onclick: () => onPerson(person) };
+  return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
+    el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
+    el("span", { class: "grow cut", dir: "auto" }, name),
     isMe && el("span", { class: "count" }, "you"),
-    el("span", { class: "sr-only" }, person.here ? ", online" : ", offline"),
-  ];
-  const props = { testid: "person", "data-user": person.id };
-  if (isMe) return el("div", { ...props, class: "line" }, content);
-  return el("button", { ...props, type: "button", class: "line", title: `Write to ${person.name}`, onclick: () => onPerson(person) }, content);
+    el("span", { class: "sr-only" }, here ? ", online" : ", offline"));
 }

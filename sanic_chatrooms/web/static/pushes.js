@@ -7,26 +7,22 @@ import { webAddress } from "./richtext.js";
 export function listenToPushes(chat, notices) {
   chat.on("notice", ({ payload }) => notices.add(payload));
   chat.on("update", ({ payload }) => update(payload));
-  chat.on("redirect", ({ payload }) => redirect(payload.url));
+  chat.on("redirect", ({ payload }) => redirect(webAddress(String(payload.url), location.href)));
 }
 
-/** `data-field="topic"` marks where the value of the field `topic` stands; the host's own markup may have it, too. */
+/** `data-field="topic"` marks where the value of the field `topic` stands, also in markup of the host's. */
 function update({ field, value }) {
-  const shown = typeof value === "object" ? JSON.stringify(value) : String(value);
   for (const node of document.querySelectorAll(`[data-field="${CSS.escape(String(field))}"]`)) {
-    if (node instanceof HTMLInputElement || node instanceof HTMLTextAreaElement) node.value = shown;
-    else node.textContent = shown;
+    node["value" in node ? "value" : "textContent"] = typeof value === "object" ? JSON.stringify(value) : value;
     node.classList.remove("flash");
-    // Reading the width ends the old animation, so that the next line begins a new one.
+    // Reading the width ends the old animation, so that adding the class begins a new one.
     void node.offsetWidth;
     node.classList.add("flash");
   }
 }
 
-async function redirect(address) {
-  const url = webAddress(String(address ?? ""), location.href);
+async function redirect(url) {
   if (!url) return;
-  const leaves = url.origin !== location.origin;
-  const question = { heading: "Leave this site?", text: [`You are asked to go to ${url.host}:`, url.href], yes: `Go to ${url.host}`, no: "Stay here", testid: "redirect-dialog" };
-  if (!leaves || (await ask(question))) location.assign(url.href);
+  const stays = url.origin === location.origin;
+  if (stays || (await ask("Leave this site?", [`You are asked to go to ${url.host}:`, url.href], `Go to ${url.host}`, "Stay here", "redirect-dialog"))) location.assign(url.href);
 }

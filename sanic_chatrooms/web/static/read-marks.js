@@ -1,38 +1,42 @@
-// How far somebody has read in each room: kept in this browser, so that "new since you were here" outlives the page.
+// How far somebody has read in each room; kept in this browser, so that "new since you were here" outlives the page.
 
 export class ReadMarks {
-  constructor(userId) {
-    this.key = `chatrooms read ${userId}`;
+  #marks = {};
+
+  constructor(user) {
+    this.user = user;
     try {
-      this.marks = JSON.parse(localStorage.getItem(this.key)) ?? {};
+      this.#marks = JSON.parse(localStorage.getItem(this.#key)) ?? {};
     } catch {
-      this.marks = {};
+      // A private window: then they last as long as the page.
     }
   }
 
-  /** The rooms that were read before. */
-  rooms() {
-    return Object.keys(this.marks);
+  get #key() {
+    return `chatrooms read ${this.user}`;
   }
 
-  /** The last number that was read; null for a room that was never open here. */
+  rooms() {
+    return Object.keys(this.#marks);
+  }
+
+  /** The last number that was read, if the room was ever open here. */
   of(room) {
-    return this.marks[room]?.seq ?? null;
+    return this.#marks[room]?.seq;
   }
 
   /** The numbers of another epoch mean nothing. */
   check(room, epoch) {
-    const mark = this.marks[room];
-    if (mark && mark.epoch !== epoch) delete this.marks[room];
+    if (this.#marks[room]?.epoch !== epoch) delete this.#marks[room];
   }
 
   set(room, epoch, seq) {
-    if (this.marks[room]?.seq === seq && this.marks[room].epoch === epoch) return;
-    this.marks[room] = { epoch, seq };
+    if (this.of(room) === seq) return;
+    this.#marks[room] = { epoch, seq };
     try {
-      localStorage.setItem(this.key, JSON.stringify(this.marks));
+      localStorage.setItem(this.#key, JSON.stringify(this.#marks));
     } catch {
-      // A private window: then it lasts as long as the page.
+      // as above
     }
   }
 }

@@ -9,40 +9,28 @@ const PIECES = /```(?:[\w+-]*\n)?([\s\S]+?)\n?```\n?|`([^`\n]+)`|\bhttps?:\/\/[^
 export function richText(text) {
   const nodes = [];
   let end = 0;
-  for (const match of text.matchAll(PIECES)) {
-    const [whole, block, inline] = match;
+  for (const { 0: whole, 1: block, 2: inline, index } of text.matchAll(PIECES)) {
     const shown = block || inline ? whole : withoutTail(whole);
     const node = block ? el("pre", { tabindex: 0 }, el("code", {}, block)) : inline ? el("code", {}, inline) : link(shown);
-    if (node === null) continue;
-    nodes.push(text.slice(end, match.index), node);
-    end = match.index + shown.length;
+    nodes.push(text.slice(end, index), node);
+    end = index + shown.length;
   }
-  nodes.push(text.slice(end));
-  return nodes.filter((node) => node !== "");
+  return [...nodes, text.slice(end)];
 }
 
 // "See https://example.org/a_(b)." The full stop ends the sentence; the bracket belongs to the address.
 function withoutTail(address) {
-  let end = address.length;
-  for (;;) {
-    const last = address[end - 1];
-    const unmatched = last === ")" && !address.slice(0, end).includes("(");
-    if (!unmatched && !".,;:!?'*]}".includes(last)) return address.slice(0, end);
-    end--;
-  }
+  const trimmed = address.replace(/[.,;:!?'*\]}]+$/, "");
+  return trimmed.endsWith(")") && !trimmed.includes("(") ? withoutTail(trimmed.slice(0, -1)) : trimmed;
 }
 
 function link(address) {
   const url = webAddress(address);
-  return url && el("a", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, address);
+  return url ? el("a", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, address) : address;
 }
 
 /** The address where it is http or https; else null. */
 export function webAddress(address, base) {
-  try {
-    const url = new URL(address, base);
-    return url.protocol === "http:" || url.protocol === "https:" ? url : null;
-  } catch {
-    return null;
-  }
+  const url = URL.canParse(address, base) && new URL(address, base);
+  return url && /^https?:$/.test(url.protocol) ? url : null;
 }

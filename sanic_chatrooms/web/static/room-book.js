@@ -8,26 +8,24 @@ const FOLLOWED = 20;
 const EVERY = 20_000;
 
 export class RoomBook {
-  /**
-   * `changed(what, room, item)`: "list", "room" (state, people, typing), "loaded", "lines",
-   * "came" (a message of others), "moved".
-   */
+  rooms = new Map();
+  #writing = new Map();
+
+  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved. */
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
-    this.rooms = new Map();
-    this.writing = new Map();
-    this.marks = new ReadMarks(chat.user?.id ?? "");
-    chat.on("user", () => this.changed("list"));
+    this.marks = new ReadMarks(chat.user?.id);
+    chat.on("user", () => changed("list"));
+    chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
-    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", reason, error, unread: 0 }));
+    chat.on("removed", ({ room, reason }) => this.#set(room, { status: "removed", reason, unread: 0 }));
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => this.#set(room, { typing: payload.users }));
     chat.on("presence", (event) => this.#presence(event));
     chat.on("room.added", ({ payload }) => this.#added(payload));
     chat.on("*", (event) => event.seq && event.room && this.#happened(event));
-    chat.on("welcome", () => this.refresh());
     setInterval(() => document.visibilityState === "visible" && this.refresh(), EVERY);
   }
 
@@ -36,31 +34,27 @@ export class RoomBook {
     return this.rooms.get(id);
   }
 
-  /** By name, those with direct messages among them; drafts are not listed. */
+  /** Those to choose from, by name; direct ones last. */
   listed() {
-    const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.status === "ready" || room.isDirect));
-    return rooms.sort((a, b) => a.name.localeCompare(b.name));
+    const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
+    return rooms.sort((a, b) => a.isDirect - b.isDirect || a.name.localeCompare(b.name));
   }
 
-  /** The next room with something new after `id`, or before it. */
+  /** The next room after that one (`step` -1: before it) with something new. */
   nextUnread(id, step) {
-    const rooms = this.listed().filter((room) => !room.isDirect).concat(this.listed().filter((room) => room.isDirect));
-    const at = rooms.findIndex((room) => room.id === id);
-    for (let i = 1; i <= rooms.length; i++) {
-      const room = rooms[(at + i * step + rooms.length * 2) % rooms.length];
-      if (room.unread && room.id !== id) return room;
-    }
-    return null;
+    const rooms = step < 0 ? this.listed().reverse() : this.listed();
+    const at = rooms.findIndex((room) => room.id === id) + 1;
+    return [...rooms.slice(at), ...rooms.slice(0, at)].find((room) => room.unread && room.id !== id);
   }
 
   // ---- which rooms there are ----
 
   async refresh() {
-    if (this.chat.state !== "online") return;
-    const me = this.chat.user.id;
-    if (this.marks.key !== new ReadMarks(me).key) this.marks = new ReadMarks(me);
+    const { chat } = this;
+    if (chat.state !== "online") return;
+    if (this.marks.user !== chat.user.id) this.marks = new ReadMarks(chat.user.id);
     try {
-      const pages = await Promise.all([this.chat.rooms({ limit: PAGE }), this.chat.rooms({ mine: true, limit: PAGE })]);
+      const pages = await Promise.all([chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
     } catch {
       return; // the next round comes soon
@@ -73,25 +67,30 @@ export class RoomBook {
     for (const line of lines) {
       const room = this.get(line.room);
       room.describe(line);
-      room.listed = true;
-      const read = this.marks.of(line.room) ?? (room.isDirect ? 0 : null);
-      if (!this.chat.isJoined(line.room) && read !== null && room.status !== "removed") room.unread = Math.max(0, line.seq - read);
+      const read = this.#readTo(room, line.seq);
+      if (!this.chat.isJoined(room.id) && room.status !== "removed") room.unread = Math.max(0, line.seq - read);
     }
-    if (this.following) return;
-    this.following = true;
+    if (this.known) return;
+    this.known = true;
     for (const id of this.marks.rooms().slice(-FOLLOWED)) if (this.rooms.get(id)?.listed) this.enter(this.get(id));
+  }
+
+  // In a room that was never open here nothing is new, except what was written to us alone.
+  #readTo(room, end) {
+    return this.marks.of(room.id) ?? (room.isDirect ? 0 : end);
   }
 
   // ---- into a room, and back in its past ----
 
   /** Be in the room and have its newest messages. */
   async enter(room) {
-    if (room.isDraft || (room.timeline.loaded && this.chat.joinedRooms.includes(room.id))) return;
-    this.#set(room.id, { status: room.timeline.loaded ? "ready" : "loading", error: null });
+    const { loaded } = room.timeline;
+    if (room.isDraft || (loaded && this.chat.joinedRooms.includes(room.id))) return;
+    this.#set(room.id, { status: loaded ? "ready" : "loading" });
     try {
       await this.chat.join(room.id);
     } catch (error) {
-      // Otherwise the client goes on trying, and `joined` tells.
+      // After others the client goes on trying, and `joined` tells.
       if (!error.temporary) this.#set(room.id, { status: "failed", error });
     }
   }
@@ -99,7 +98,7 @@ export class RoomBook {
   /** The newest page anew. */
   reload(room) {
     room.timeline.loaded = false;
-    return this.enter(room);
+    this.enter(room);
   }
 
   async older(room) {
@@ -117,52 +116,46 @@ export class RoomBook {
     this.changed("lines", room);
   }
 
-  #joined({ room: id, epoch, seq, recovered, messages, more, title, online, role }) {
+  #joined({ room: id, epoch, seq, recovered, messages, more, title, online }) {
     const room = this.get(id);
-    Object.assign(room, { title, online, role, epoch, status: "ready", error: null });
+    const first = !room.timeline.loaded;
+    Object.assign(room, { title, online, epoch, status: "ready" });
     this.marks.check(id, epoch);
     if (!recovered) {
-      const first = !room.timeline.loaded;
       room.gap = false;
       room.timeline.replace(messages, more);
-      const read = this.marks.of(id) ?? (room.isDirect ? 0 : seq);
+      const read = this.#readTo(room, seq);
       room.unread = messages.filter((event) => event.type === "message" && event.seq > read && !this.#isMine(event)).length;
-      if (first) this.changed("loaded", room);
     }
-    this.changed("lines", room);
+    this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
     this.look(room);
   }
 
   /** Ask who is in the room; of a closed one also who could be. */
-  async look(room) {
-    if (!this.chat.isJoined(room.id)) return;
-    try {
-      const [{ users, total }, members] = await Promise.all([this.chat.presence(room.id, { limit: 100 }), room.visibility === "public" ? null : this.chat.members(room.id, { limit: 100 })]);
-      room.people = new Map((members?.members ?? []).map(({ id, name, online }) => [id, { id, name, here: online }]));
-      for (const { id, name } of users) room.people.set(id, { id, name, here: true });
-      room.online = total;
-    } catch {
-      return; // presence events go on telling
-    }
-    this.changed("room", room);
+  async look({ id, visibility }) {
+    if (!this.chat.isJoined(id)) return;
+    const page = { limit: 100 };
+    const asked = [this.chat.presence(id, page), visibility === "public" ? { members: [] } : this.chat.members(id, page)];
+    const [{ users, total }, { members }] = await Promise.all(asked).catch(() => [{ users: [], total: 0 }, { members: [] }]);
+    const people = [...members.map((one) => ({ ...one, here: one.online })), ...users.map((one) => ({ ...one, here: true }))];
+    this.#set(id, { people: new Map(people.map((one) => [one.id, one])), online: total });
   }
 
-  #presence({ room: id, payload }) {
-    const room = this.get(id);
-    room.online = payload.online;
-    for (const { id, name } of payload.joined ?? []) room.people.set(id, { id, name, here: true });
-    for (const { id } of payload.left ?? []) {
-      if (room.visibility === "public") room.people.delete(id);
-      else if (room.people.has(id)) room.people.get(id).here = false;
+  #presence({ room: id, payload: { joined = [], left = [], online } }) {
+    const { people, visibility } = this.get(id);
+    for (const one of joined) people.set(one.id, { ...one, here: true });
+    for (const one of left) {
+      if (visibility === "public") people.delete(one.id);
+      else people.set(one.id, { ...one, here: false });
     }
-    this.changed("room", room);
+    this.#set(id, { online });
   }
 
   // ---- what happens ----
 
-  #isMine(event) {
-    return event.sender !== undefined && event.sender.id === this.chat.user?.id;
+  #isMine({ sender }) {
+    return Boolean(sender) && sender.id === this.chat.user?.id;
   }
 
   #happened(event) {
@@ -172,7 +165,7 @@ export class RoomBook {
     const author = room.people.get(event.sender?.id);
     if (author) author.name = event.sender.name;
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
-    const news = item !== null && event.type === "message" && !mine;
+    const news = item && event.type === "message" && !mine;
     if (news) room.unread++;
     this.changed("lines", room);
     if (news) this.changed("came", room, item);
@@ -180,8 +173,8 @@ export class RoomBook {
 
   /** Everything in the room has been seen. */
   read(room) {
-    if (!room.timeline.end || !room.epoch) return;
-    this.marks.set(room.id, room.epoch, room.timeline.end);
+    const { end } = room.timeline;
+    if (end && room.epoch) this.marks.set(room.id, room.epoch, end);
     if (!room.unread) return;
     room.unread = 0;
     this.changed("list");
@@ -192,59 +185,47 @@ export class RoomBook {
   send(room, text) {
     // `direct`, not `message`: it also brings the other one into the room, who may not have opened it since.
     const { msgId } = room.isDirect ? this.chat.direct(room.partner.id, text) : this.chat.send(room.id, text);
-    this.writing.set(msgId, room);
-    this.#show(room, { msgId, status: "queued", body: { text }, error: null, createdAt: Date.now() / 1000 });
-  }
-
-  #show(room, entry) {
-    room.timeline.written(entry, this.chat.user);
-    this.changed("lines", room);
+    this.#writing.set(msgId, room);
+    this.#written({ msgId, status: "queued", body: { text }, createdAt: Date.now() / 1000 });
   }
 
   #written(entry) {
-    const room = this.writing.get(entry.msgId);
+    const room = this.#writing.get(entry.msgId);
     if (!room) return;
-    if (entry.status === "sent" && room.isDraft && entry.ack.room) this.#move(room, entry.ack.room);
-    this.#show(this.writing.get(entry.msgId), entry);
-    if (entry.status === "sent" || entry.status === "discarded") this.writing.delete(entry.msgId);
+    if (entry.ack?.room && room.isDraft) this.#move(room, entry.ack.room);
+    room.timeline.written(entry, this.chat.user);
+    if (entry.status === "sent" || entry.status === "discarded") this.#writing.delete(entry.msgId);
+    this.changed("lines", room);
   }
 
   // ---- direct messages ----
 
   /** The room with a person: the one that is there, or a draft. */
   with(person) {
-    const known = [...this.rooms.values()].find((room) => room.partner?.id === person.id);
-    if (known) return known;
-    const draft = this.get(`@${person.id}`);
-    Object.assign(draft, { visibility: "direct", partner: person, status: "ready" });
-    return draft;
+    const known = [...this.rooms.values()].find(({ partner }) => partner?.id === person.id);
+    return known ?? Object.assign(this.get(`@${person.id}`), { visibility: "direct", partner: person, status: "ready" });
   }
 
   #added({ room: id, epoch, with: partner }) {
-    const draft = partner && this.rooms.get(`@${partner.id}`);
+    const draft = this.rooms.get(`@${partner?.id}`);
     if (draft) this.#move(draft, id);
     const room = this.get(id);
-    room.epoch = epoch;
-    room.visibility = "direct";
-    if (partner) room.meet(partner);
+    Object.assign(room, { epoch, visibility: "direct" });
+    room.meet(partner);
     this.changed("list");
   }
 
   /** The draft has become a room. */
   #move(draft, id) {
     this.rooms.delete(draft.id);
-    const from = draft.id;
     draft.id = id;
-    const known = this.rooms.get(id);
-    if (known) draft.timeline.items = known.timeline.items;
     this.rooms.set(id, draft);
-    this.changed("moved", draft, from);
+    this.changed("moved", draft);
     this.enter(draft);
   }
 
   #set(id, fields) {
-    const room = this.get(id);
-    Object.assign(room, fields);
+    const room = Object.assign(this.get(id), fields);
     this.changed("room", room);
   }
 }

@@ -3,21 +3,20 @@
 import { Timeline } from "./timeline.js";
 
 export class Room {
+  title = "";
+  visibility = "public";
+  partner = null;
+  online = 0;
+  unread = 0;
+  timeline = new Timeline();
+  people = new Map();
+  typing = [];
+  draft = "";
+  /** idle · loading · ready · failed (`error` says why) · removed (`reason`) */
+  status = "idle";
+
   constructor(id) {
     this.id = id;
-    this.title = "";
-    this.visibility = "public";
-    this.partner = null;
-    this.online = 0;
-    this.unread = 0;
-    this.timeline = new Timeline();
-    this.people = new Map();
-    this.typing = [];
-    this.draft = "";
-    this.gap = false;
-    this.error = null;
-    /** idle · loading · ready · failed (`error` says why) · removed (`reason`) */
-    this.status = "idle";
   }
 
   get isDirect() {
@@ -35,12 +34,12 @@ export class Room {
 
   /** What `rooms` says of it. */
   describe({ title, visibility, online, with: partner }) {
-    Object.assign(this, { title, visibility, online });
-    if (partner) this.meet(partner);
+    Object.assign(this, { title, visibility, online, listed: true });
+    this.meet(partner);
   }
 
-  /** The server may know no more than the id of somebody who was never in a room with us. */
+  /** The server may know no more than the id of somebody whom it never met in a room. */
   meet(partner) {
-    if (partner.name !== partner.id || this.partner === null) this.partner = partner;
+    if (partner && (partner.name !== partner.id || !this.partner)) this.partner = partner;
   }
 }

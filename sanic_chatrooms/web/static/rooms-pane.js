@@ -5,57 +5,53 @@ import { el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class RoomsPane {
-  /** `bell` stands in the head, `footer` below the list; `onCreate()`, `onSwitch()`. */
+  /** `bell` stands in the head, `footer` below the list. */
   constructor({ title, bell, footer, onCreate, onSwitch }) {
-    this.rooms = el("div", {});
-    this.directs = el("div", {});
+    const [rooms, directs] = [el("div"), el("div")];
     this.directsHead = el("h2", { class: "section" }, "Direct messages");
-    this.empty = el("p", { class: "hint section", hidden: true }, "No rooms yet. Make the first one.");
     const scroll = el("div", { class: "scroll", testid: "room-list" },
-      el("h2", { class: "section" }, "Rooms"), this.rooms, this.empty,
+      el("h2", { class: "section" }, "Rooms"), rooms,
       el("button", { type: "button", class: "line", testid: "create-room", onclick: onCreate }, el("span", { class: "sigil" }, icon("plus")), "Create a room"),
-      this.directsHead, this.directs);
+      this.directsHead, directs);
     walkable(scroll, ".line");
-    this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" },
-      el("div", { class: "pane-head" },
-        el("h1", { class: "grow cut" }, title),
-        iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" }), bell),
-      scroll, footer);
-    this.lists = [new KeyedList(this.rooms, roomLine), new KeyedList(this.directs, roomLine)];
+    const search = iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" });
+    this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" }, el("div", { class: "pane-head" }, el("h1", { class: "grow cut" }, title), search, bell), scroll, footer);
+    this.rooms = new KeyedList(rooms, roomLine);
+    this.directs = new KeyedList(directs, roomLine);
   }
 
-  /** Show these rooms, sorted; `current`: the open one's id. */
+  /** Show these rooms; `current`: the open one's id. */
   update(rooms, current) {
-    const row = (room) => ({ key: room.id, sign: `${room.name}|${room.visibility}|${room.unread}|${room.id === current}`, room, current });
-    const directs = rooms.filter((room) => room.isDirect);
-    const others = rooms.filter((room) => !room.isDirect);
-    this.lists[0].set(others.map(row));
-    this.lists[1].set(directs.map(row));
-    this.empty.hidden = others.length > 0;
-    this.directsHead.hidden = directs.length === 0;
+    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.visibility}|${room.unread}|${room.id === current}`, room, current }));
+    this.rooms.set(rows.filter(({ room }) => !room.isDirect));
+    this.directs.set(rows.filter(({ room }) => room.isDirect));
+    this.directsHead.hidden = !rows.some(({ room }) => room.isDirect);
+  }
+
+  focus(id) {
+    (this.rooms.get(id) ?? this.directs.get(id))?.focus();
   }
 }
 
 function roomLine({ room, current }) {
-  const props = { class: `line ${room.unread ? "unread" : ""}`, href: `#/${room.id}`, testid: "room", "data-room": room.id, "aria-current": room.id === current && "page" };
-  const unread = room.unread > 0 && el("span", { class: "badge", testid: "unread" }, room.unread > 99 ? "99+" : String(room.unread), el("span", { class: "sr-only" }, " unread"));
-  return el("a", props, sigil(room), el("span", { class: "grow cut", dir: "auto" }, room.name), room.visibility === "private" && el("span", { class: "sr-only" }, " (private)"), unread);
-}
-
-function sigil(room) {
-  if (room.isDirect) return avatar(room.partner ?? { id: room.id, name: room.name }, "small");
-  return el("span", { class: "sigil", "aria-hidden": "true" }, room.visibility === "private" ? icon("lock") : "#");
+  const { id, name, unread, visibility, isDirect, partner } = room;
+  const props = { class: `line ${unread ? "unread" : ""}`, href: `#/${id}`, testid: "room", "data-room": id, "aria-current": id === current && "page" };
+  const isPrivate = visibility === "private";
+  return el("a", props,
+    isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
+    el("span", { class: "grow cut", dir: "auto" }, name),
+    isPrivate && el("span", { class: "sr-only" }, " (private)"),
+    unread > 0 && el("span", { class: "badge", testid: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "sr-only" }, " unread")));
 }
 
 /** Who we are, with a menu. */
 export class Me {
   constructor(menu) {
-    this.who = el("div", { class: "me grow", testid: "me" });
+    this.who = el("div", { class: "who grow", testid: "me" });
     this.element = el("div", { class: "me" }, this.who, menu);
-    this.who.classList.remove("me");
   }
 
   update(user) {
-    fill(this.who, el("span", { class: "line", role: "presentation" }, avatar(user, "small"), el("span", { class: "cut" }, user.name)));
+    fill(this.who, avatar(user, "small"), el("span", { class: "cut" }, user.name));
   }
 }

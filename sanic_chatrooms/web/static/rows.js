@@ -4,59 +4,40 @@ import { dayName, dayOf } from "./format.js";
 
 const GROUP_SECONDS = 300;
 
-/** The rows of a conversation. `newAfter`: the last number that was read before; null draws no line. */
+/** The rows of a conversation: kind "day", "new-line", "message" or "system". `newAfter`: see Conversation. */
 export function rowsOf(items, newAfter) {
   const rows = [];
   let before = null;
   let drawn = newAfter === null;
   for (const item of items) {
-    if (!before || dayOf(before.at) !== dayOf(item.at)) {
-      rows.push({ key: `day-${dayOf(item.at)}`, kind: "day", sign: dayName(item.at), item });
-      before = null;
-    }
+    const day = dayOf(item.at);
+    if (!before || dayOf(before.at) !== day) rows.push({ key: `day-${day}`, kind: "day", sign: dayName(item.at) });
     if (!drawn && item.seq > newAfter) {
       drawn = true;
       // Nothing older on show: then everything is new, and a line above it all would say nothing.
-      if (rows.length > 1) rows.push({ key: "new", kind: "new", sign: "", item });
+      if (before) rows.push({ key: "new", kind: "new-line", sign: "New since you were here" });
       before = null;
     }
-    rows.push(item.type === "message" ? messageRow(item, before) : systemRow(item));
-    before = item.type === "message" ? item : null;
+    const first = !isGroup(before, item);
+    const kind = item.type === "message" ? "message" : "system";
+    rows.push({ key: item.key, kind, first, sign: `${item.version}${first}`, item });
+    before = item;
   }
   return rows;
 }
 
-function messageRow(item, before) {
-  const first = !before || before.sender?.id !== item.sender?.id || item.at - before.at > GROUP_SECONDS;
-  return { key: item.key, kind: "message", first, sign: `${item.version}${first}`, item };
+function isGroup(before, item) {
+  return before?.type === "message" && before.sender?.id === item.sender?.id && before.sender?.name === item.sender?.name && dayOf(before.at) === dayOf(item.at) && item.at - before.at <= GROUP_SECONDS;
 }
 
-function systemRow(item) {
-  return { key: item.key, kind: "system", sign: String(item.version), item };
-}
+const WORDS = { joined: "joined", left: "left", invited: "was invited", kicked: "was removed", banned: "was banned", unbanned: "may come back", muted: "was muted", unmuted: "may speak again", role: "has a new role" };
 
 /** What happened, in words. */
-export function happening(item) {
-  const payload = item.payload ?? {};
-  const who = payload.user?.name ?? item.sender?.name ?? "Somebody";
-  const words = {
-    "member.joined": `${who} joined`,
-    "member.left": `${who} left`,
-    "member.invited": `${who} was invited`,
-    "member.kicked": `${who} was removed from the room`,
-    "member.banned": `${who} was banned`,
-    "member.unbanned": `${who} may come back`,
-    "member.muted": `${who} was muted`,
-    "member.unmuted": `${who} may speak again`,
-    "member.role": `${who} has a new role`,
-    "room.updated": payload.title ? `The room is now called ${payload.title}` : "The room was changed",
-    "room.archived": "The room was archived",
-  };
-  return words[item.type] ?? hostEvent(item.type, payload);
-}
-
-// A host's own events have no agreed shape; these fields are what most of them carry.
-function hostEvent(type, payload) {
-  const said = [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string");
-  return said.length ? said.join(": ") : type;
+export function happening({ type, payload = {}, sender }) {
+  const [kind, what] = type.split(".");
+  if (kind === "member" && WORDS[what]) return `${payload.user?.name ?? sender?.name ?? "Somebody"} ${WORDS[what]}`;
+  if (type === "room.updated") return payload.title ? `The room is now called ${payload.title}` : "The room was changed";
+  if (type === "room.archived") return "The room was archived";
+  // A host's own events have no agreed shape; these fields are what most of them carry.
+  return [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string").join(": ") || type;
 }

@@ -1,54 +1,43 @@
-// What a room shows of its past: events in order of `seq`, then what we have written and the server has not confirmed.
+// What a room shows of its past: events in order of `seq`, then what we wrote and the server has not confirmed.
 
 const KEPT = 2000;
 
-/** One line of the conversation. `version` goes up with every change, so that a view redraws only that one. */
 function itemOf(event) {
-  const item = { key: event.msgId ?? `${event.room}/${event.seq}`, version: 0, status: "sent", error: null };
-  return Object.assign(item, fieldsOf(event));
+  return { key: event.msgId ?? `${event.seq}`, version: 0, status: "sent", error: null, ...fieldsOf(event) };
 }
 
-function fieldsOf(event) {
-  return {
-    id: event.msgId,
-    seq: event.seq,
-    type: event.type,
-    at: event.timestamp,
-    sender: event.sender ?? null,
-    payload: event.payload,
-    text: String(event.payload?.text ?? ""),
-    edited: event.edited,
-    deleted: event.deleted === true,
-    changed: event.changed ?? event.seq,
-    reactions: event.reactions ?? null,
-  };
+function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed }) {
+  const text = String(payload?.text ?? "");
+  return { id: msgId, seq, type, at: timestamp, sender, payload, text, edited, deleted, changed: changed ?? seq };
 }
 
+// Everything that is stored in a room is a line, except what changes another line.
+function isShown({ type }) {
+  return !/^(message|reaction)\./.test(type);
+}
+
+/** `version` of an item goes up with every change: a view redraws only what changed. */
 export class Timeline {
-  constructor() {
-    this.items = [];
-    this.pending = [];
-    this.more = false;
-    this.loaded = false;
-  }
+  items = [];
+  pending = [];
+  more = false;
+  loaded = false;
 
-  /** Everything in order. */
   all() {
-    return this.pending.length ? [...this.items, ...this.pending] : this.items;
+    return [...this.items, ...this.pending];
   }
 
-  /** The highest number that is here, 0 without any. */
+  /** The highest number that is here. */
   get end() {
     return this.items.at(-1)?.seq ?? 0;
   }
 
   /** Show this page and nothing else of the past. */
   replace(messages, more) {
-    const known = new Map(this.items.map((item) => [item.id, item.key]));
-    this.items = messages.filter(isShown).map(itemOf);
     // The same key keeps the same element: a reload does not flicker.
-    for (const item of this.items) item.key = known.get(item.id) ?? item.key;
-    this.pending = this.pending.filter((item) => !this.items.some((other) => isSame(other, item, messages)));
+    const keys = new Map(this.items.map(({ id, key }) => [id, key]));
+    this.items = messages.filter(isShown).map(itemOf);
+    for (const item of this.items) item.key = keys.get(item.id) ?? item.key;
     this.more = more;
     this.loaded = true;
   }
@@ -56,7 +45,7 @@ export class Timeline {
   /** Put an older page before what is here. */
   prepend(messages, more) {
     const first = this.items[0]?.seq ?? Infinity;
-    this.items = [...messages.filter((m) => m.seq < first && isShown(m)).map(itemOf), ...this.items];
+    this.items = [...messages.filter((event) => event.seq < first && isShown(event)).map(itemOf), ...this.items];
     this.more = more;
   }
 
@@ -67,78 +56,46 @@ export class Timeline {
     this.more = true;
   }
 
-  /** Take in a durable event. `mine`: it is ours, so it may confirm what waits. Returns its item if it is a new line. */
+  /** Take in a durable event. `mine`: it may confirm what waits. Returns its item if it is a new line. */
   apply(event, mine) {
-    if (isChange(event)) return this.#change(event);
-    if (!isShown(event)) return null;
-    const waiting = mine ? this.pending.findIndex((item) => item.key === event.clientMsgId) : -1;
-    if (waiting >= 0) return this.#confirm(this.pending.splice(waiting, 1)[0], fieldsOf(event));
-    const known = this.items.find((item) => item.seq === event.seq);
-    if (known) {
-      // Our own, after its ack: nothing to redraw unless the server made something else of it.
-      const redraw = known.text !== String(event.payload?.text ?? "");
-      Object.assign(known, fieldsOf(event), { version: known.version + Number(redraw) });
-      return null;
-    }
-    return this.#insert(itemOf(event));
+    if (!isShown(event)) return this.#change(event);
+    if (mine && this.#confirm(event.clientMsgId, fieldsOf(event))) return null;
+    const known = this.items.find(({ seq }) => seq === event.seq);
+    if (known) Object.assign(known, fieldsOf(event));
+    return known ? null : this.#insert(itemOf(event));
   }
 
-  /** Show what we are about to send, or what became of it (an entry of the client's outbox). */
-  written(entry, me) {
-    const index = this.pending.findIndex((item) => item.key === entry.msgId);
-    const item = this.pending[index];
-    if (entry.status === "discarded") {
-      if (item) this.pending.splice(index, 1);
-    } else if (entry.status === "sent") {
-      if (!item) return;
-      this.pending.splice(index, 1);
-      const { seq, msgId, timestamp } = entry.ack;
-      this.#confirm(item, { id: msgId, seq, at: timestamp, changed: seq });
-    } else if (item) {
-      const status = entry.status === "failed" ? "failed" : "pending";
-      if (item.status !== status || item.error !== entry.error) item.version++;
-      Object.assign(item, { status, error: entry.error });
-    } else if (!this.items.some((known) => known.key === entry.msgId)) {
-      const body = entry.body ?? {};
-      const shape = { type: "message", timestamp: entry.createdAt, payload: body, sender: me };
-      this.pending.push({ ...itemOf(shape), key: entry.msgId, status: entry.status === "failed" ? "failed" : "pending", error: entry.error });
-    }
+  /** Show what we wrote, or what became of it: an entry of the client's outbox. */
+  written({ msgId, status, error, ack, body, createdAt }, me) {
+    const item = this.pending.find(({ key }) => key === msgId);
+    if (status === "sent") this.#confirm(msgId, { id: ack.msgId, seq: ack.seq, at: ack.timestamp, changed: ack.seq });
+    else if (status === "discarded") this.pending = this.pending.filter((one) => one !== item);
+    else if (item) Object.assign(item, { status: status === "failed" ? status : "pending", error, version: item.version + 1 });
+    else this.pending.push({ ...itemOf({ type: "message", timestamp: createdAt, payload: body, sender: me }), key: msgId, status: "pending" });
   }
 
-  #confirm(item, fields) {
+  #confirm(key, fields) {
+    const item = this.pending.find((one) => one.key === key);
+    if (!item) return false;
+    this.pending = this.pending.filter((one) => one !== item);
     Object.assign(item, fields, { status: "sent", error: null, version: item.version + 1 });
-    return this.items.some((known) => known.seq === item.seq) ? null : this.#insert(item);
+    if (!this.items.some(({ seq }) => seq === item.seq)) this.#insert(item);
+    return true;
   }
 
   #insert(item) {
-    let at = this.items.length;
-    while (at > 0 && this.items[at - 1].seq > item.seq) at--;
-    this.items = [...this.items.slice(0, at), item, ...this.items.slice(at)];
+    const at = this.items.findLastIndex(({ seq }) => seq < item.seq) + 1;
+    this.items.splice(at, 0, item);
     return item;
   }
 
-  #change(event) {
-    const item = this.items.find((known) => known.id === event.payload?.msgId);
+  #change({ type, seq, timestamp, payload }) {
+    const item = this.items.find(({ id }) => id === payload.msgId);
     // A page that was loaded later than the change has it folded in already.
-    if (!item || item.changed >= event.seq) return null;
-    const { body, reactions } = event.payload;
-    if (event.type === "message.edited") Object.assign(item, { text: String(body?.text ?? ""), edited: event.timestamp });
-    if (event.type === "message.deleted") Object.assign(item, { text: "", deleted: true, reactions: null });
-    if (reactions) item.reactions = reactions;
-    Object.assign(item, { changed: event.seq, version: item.version + 1 });
+    if (!item || item.changed >= seq) return null;
+    if (type === "message.edited") Object.assign(item, { text: String(payload.body?.text ?? ""), edited: timestamp });
+    if (type === "message.deleted") item.deleted = true;
+    Object.assign(item, { changed: seq, version: item.version + 1 });
     return null;
   }
-}
-
-function isSame(item, waiting, messages) {
-  return messages.some((message) => message.clientMsgId === waiting.key && message.seq === item.seq && message.sender?.id === waiting.sender?.id);
-}
-
-function isChange(event) {
-  return /^(message|reaction)\./.test(event.type);
-}
-
-// Everything that is stored in a room is a line, except what changes another line.
-function isShown(event) {
-  return !isChange(event) && typeof event.seq === "number";
 }
