@@ -4,10 +4,12 @@ import { button, el, fill } from "./dom.js";
 
 const PATIENCE = 500;
 const GOODBYE = 2500;
+const LOST = "The connection was lost.";
 const CAUSES = { 1012: "The server is restarting.", 1013: "The server is busy.", 4008: "This connection was too slow.", 4013: "You were too fast for the server." };
 
 export class Banner {
   #text = el("span");
+  #cause = LOST;
   #timer = null;
   #ticker = 0;
 
@@ -39,12 +41,16 @@ export class Banner {
 
   #recovered() {
     this.#wait(null);
+    this.#cause = LOST;
     if (this.element.hidden) return;
     const hadFocus = this.tryNow === document.activeElement;
     this.element.classList.add("good");
     fill(this.element, "You are back.");
     if (hadFocus) document.querySelector("[data-testid=composer]").focus();
-    this.#wait(setTimeout(() => (this.element.hidden = true), GOODBYE));
+    this.#wait(setTimeout(() => {
+      this.element.hidden = true;
+      this.#timer = null;
+    }, GOODBYE));
   }
 
   #show() {
@@ -60,7 +66,9 @@ export class Banner {
     const { code, retryAt } = this.chat.status;
     this.tryNow.hidden = this.#isOffline || retryAt === null;
     const left = Math.ceil((retryAt ?? 0) - Date.now() / 1000);
-    const words = `${CAUSES[code] ?? "The connection was lost."} Messages are kept. ${left > 0 ? `Trying again in ${left} s.` : "Connecting…"}`;
+    // While a server restarts, every further attempt fails for another reason.
+    this.#cause = CAUSES[code] ?? this.#cause;
+    const words = `${this.#cause} Messages are kept. ${left > 0 ? `Trying again in ${left} s.` : "Connecting…"}`;
     this.#text.textContent = this.#isOffline ? "You are offline. Messages are kept and sent when you are back." : words;
   }
 }

@@ -47,8 +47,7 @@ export class Composer {
 
   showTyping(people) {
     const names = people.map(({ name }) => name);
-    this.typing.textContent = names.length && `${listed(names)} ${names.length === 1 ? "is" : "are"} typing…`;
-    this.typing.hidden = !names.length;
+    this.typing.textContent = names.length ? `${listed(names)} ${names.length === 1 ? "is" : "are"} typing…` : "";
   }
 
   #send() {

@@ -164,6 +164,8 @@ export class RoomBook {
     const item = room.timeline.apply(event, mine);
     const author = room.people.get(event.sender?.id);
     if (author) author.name = event.sender.name;
+    // Sooner than the next `typing` says so.
+    room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
     const news = item && event.type === "message" && !mine;
     if (news) room.unread++;
