@@ -222,7 +222,9 @@ class Rooms:
             position = Head(held.epoch, held.seq)
             past = await self._since(order.room, position, Since(order.epoch, order.seq))
             await self._seat(session, room, member)
-            session.anonymous = False  # somebody speaks to this guest: too late to turn out to be another user
+            session.anonymous = (
+                False  # somebody speaks to this guest: too late to turn out to be another user
+            )
         except RoomNotFound:
             self._hub.exit(session, order.room)
             return

@@ -274,7 +274,17 @@ async def test_without_sockets(load: Load) -> None:
 def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
     settings = tmp_path / "pytest.ini"  # a host's own, not this repository's
     settings.write_text(f"[pytest]\nasyncio_mode = auto\ncache_dir = {tmp_path}\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-c", settings, "--rootdir", tmp_path, EXAMPLES / name]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        str(settings),
+        "--rootdir",
+        str(tmp_path),
+        str(EXAMPLES / name),
+    ]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 

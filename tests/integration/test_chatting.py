@@ -1,19 +1,22 @@
 """Two people chat through a real Sanic."""
 
+from typing import Any
+
 import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms
+from tests.support.fixtures import Connect
 
 
 @pytest.fixture
-def chat(app: Sanic) -> ChatRooms:
+def chat(app: Sanic[Any, Any]) -> ChatRooms:
     chat = ChatRooms(guests=True)
     app.blueprint(chat.bp)
     return chat
 
 
-async def test_two_guests_hear_each_other(chat, connect) -> None:
+async def test_two_guests_hear_each_other(chat: ChatRooms, connect: Connect) -> None:
     ada, bob = await connect(), await connect()
 
     welcome = await ada.expect("welcome")
