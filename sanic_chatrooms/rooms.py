@@ -114,8 +114,7 @@ class Rooms:
         try:
             held = await self._enter(session, room_id)
         except Unavailable:
-            # Whoever may not know of the room must not learn from this answer that it is there.
-            await self._access.look(session, "join", room_id)
+            await self._keep_secret(session, room_id)
             raise
         try:
             room, member = await self._access.look(session, "join", room_id)
@@ -159,11 +158,20 @@ class Rooms:
         try:
             return await self._hub.enter(session, room_id)
         except RoomNotFound:
-            if not self._settings.auto_create or room_id.startswith("~"):
+            if not self._makes(room_id):
                 raise
         await permit(session, "room.create", None, None)
         await self._store.create_room(Room(room_id, "", 0, created_at=protocol.now(), auto=True))
         return await self._hub.enter(session, room_id)
+
+    def _makes(self, room_id: str) -> bool:
+        """Whether a first join makes this room."""
+        return self._settings.auto_create and not room_id.startswith("~")
+
+    async def _keep_secret(self, session: Session, room_id: str) -> None:
+        """Whoever may not know of the room must not learn from the answer `unavailable` that it is there."""
+        if not self._makes(room_id) or await self._store.room(room_id) is not None:
+            await self._access.look(session, "join", room_id)
 
     async def _become_member(self, user: User, room: Room, member: Member | None) -> Member | None:
         if member is not None or user.guest or room.visibility != PUBLIC:
