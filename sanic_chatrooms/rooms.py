@@ -166,7 +166,7 @@ class Rooms:
 
     def _makes(self, room_id: str) -> bool:
         """Whether a first join makes this room."""
-        return self._settings.auto_create and not room_id.startswith("~")
+        return bool(self._settings.auto_create) and not room_id.startswith("~")
 
     async def _keep_secret(self, session: Session, room_id: str) -> None:
         """Whoever may not know of the room must not learn from the answer `unavailable` that it is there."""
