@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import ChatRooms, Forbidden, Happening, MessageNotFound, Policy, RoomNotFound, User
-from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.brokers.memory import MemoryBroker
+from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.models import Member, Room
+from sanic_chatrooms.presence.memory import MemoryPresence
+from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
 
 ADA, BOB, MOD = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Mod")
@@ -314,3 +317,27 @@ async def test_the_host_as_a_user_may_what_they_may(rooms: ChatRooms, scene: Sce
 
     assert (await scene.bob.expect("message.edited"))["sender"]["id"] == "u1"
     assert (await scene.bob.expect("message.deleted"))["sender"]["id"] == "u3"
+
+
+# ---- other workers ----
+
+
+async def test_a_worker_that_heard_of_nothing_catches_up_to_what_is_there_now() -> None:
+    store = MemoryStore()
+    deaf = [Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2)]
+    async with running_chat(guests=True, backends=deaf[0]) as here, running_chat(backends=deaf[1]) as there:
+        ada, bob = await chat_client(here, ADA), await chat_client(there, BOB)
+        for client in (ada, bob):
+            await client.ack("join", room="general")
+        said = await ada.ack("message", room="general", payload={"text": "a secret"})
+        payload = {"msgId": said["msgId"], "body": {"text": "a better kept secret"}}
+        await ada.ack("message.edit", room="general", payload=payload)
+        await ada.ack("message.delete", room="general", payload={"msgId": said["msgId"]})
+
+        await there.hub.check()
+
+        events = [await bob.expect(type) for type in ("message", "message.edited", "message.deleted")]
+        assert [event["seq"] for event in events] == [1, 2, 3]
+        assert [event["payload"] for event in events[:2]] == [{}, {}]
+        assert [event.get("deleted") for event in events] == [True, True, None]
+        assert events[0]["changed"] == 3, "so that who reads on skips the changes that it holds already"
