@@ -19,6 +19,7 @@ from .backends import make_broker, make_presence, make_store, resolve
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
 from .config import Settings, override
+from .edits import Edits
 from .endpoint import Endpoint
 from .errors import ConfigError, Unavailable
 from .heartbeat import Heartbeat
@@ -127,6 +128,7 @@ class Chat:
         self.heartbeat = Heartbeat()
         self.sessions = Sessions(self.hub, store)
         self.speech = Speech(store, self.journal, self.hub, self.access, self.orders, self.typists)
+        self.edits = Edits(store, self.journal, self.access)
         self.members = Members(store, presence, self.access)
         self.rooms = Rooms(
             store=store,
@@ -170,6 +172,7 @@ class Chat:
             hub=self.hub,
             identity=self.identity,
             speech=self.speech,
+            edits=self.edits,
             rooms=self.rooms,
             members=self.members,
             typists=self.typists,

@@ -103,6 +103,28 @@ class HostVerbs(ABC):
         if found.visibility == RESERVED:
             raise RoomNotFound
 
+    async def edit(
+        self, room: str, msg_id: str, body: Mapping[str, Any], *, as_user: User | None = None
+    ) -> Appended:
+        """Give a message another body. `msg_id` is the server's id of it; the result tells the number of the change.
+
+        `as_user` asks the policy, and may edit what they wrote. Raises `RoomNotFound`, `MessageNotFound`,
+        `InvalidField`, `InvalidText`, `Forbidden`, `Unavailable`.
+        """
+        chat = self.running()
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        return await chat.edits.edit(actor, room, msg_id, _payload("message", body, durable=True, room=True))
+
+    async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
+        """Delete a message: its number stays, and nothing of what it said.
+
+        `as_user` asks the policy, and may delete what they wrote, or anything where they moderate. Raises
+        `RoomNotFound`, `MessageNotFound`, `Forbidden`, `Unavailable`.
+        """
+        chat = self.running()
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        return await chat.edits.delete(actor, room, msg_id)
+
     async def notify(
         self, user: User | Sender | str, type: str, payload: Mapping[str, Any], *, session: str | None = None
     ) -> None:

@@ -7,7 +7,7 @@ sender alone waits for nobody. The order of `submit` is the order in every room.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -42,7 +42,7 @@ class Heard(Protocol):
 class _Entry(msgspec.Struct, gc=False):
     draft: Draft
     done: Done
-    origin: Hashable
+    origin: object
 
 
 class Journal:
@@ -94,7 +94,7 @@ class Journal:
             async with asyncio.timeout(self._timeout):
                 await self._publish()
 
-    def submit(self, draft: Draft, done: Done, origin: Hashable = None) -> None:
+    def submit(self, draft: Draft, done: Done, origin: object = None) -> None:
         """Take a draft into the next batch; `done` is called once with what became of it.
 
         If it becomes `Unavailable`, later drafts of the same `origin` (a connection) in the same room that are
@@ -106,12 +106,12 @@ class Journal:
         self._pending.append(_Entry(draft, done, origin))
         self._woken.set()
 
-    def withdraw(self, origin: Hashable) -> None:
+    def withdraw(self, origin: object) -> None:
         """Drop what this origin (a connection that was closed) submitted and no batch has taken yet, unanswered."""
         if any(entry.origin is origin for entry in self._pending):
             self._pending = [entry for entry in self._pending if entry.origin is not origin]
 
-    async def append(self, draft: Draft, origin: Hashable = None) -> Appended:
+    async def append(self, draft: Draft, origin: object = None) -> Appended:
         """Submit and wait. Raises what `Store.append` says.
 
         Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same.
