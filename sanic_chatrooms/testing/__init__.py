@@ -1,11 +1,12 @@
 """What this package is tested with, for those who write backends and hosts: suites, faults, a clock, a chat in memory.
 
 `StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract; `FaultyStore` and `FaultyBroker` make
-one fail on demand. `running_chat` and `chat_client` run a host's chat without sockets. No test runner is needed to
+one fail on demand. `Checker` proves that nothing was lost, doubled or reordered. `running_chat` and `chat_client` run a host's chat without sockets. No test runner is needed to
 import any of it.
 """
 
 from .brokers import BrokerSuite
+from .checker import Checker, Witness
 from .clock import Clock
 from .connections import ConnectionClosed, MemoryClient, MemoryConnection, chat_client, running_chat
 from .faults import FaultyBroker, FaultyStore
@@ -15,6 +16,7 @@ from .stores import StoreSuite
 
 __all__ = [
     "BrokerSuite",
+    "Checker",
     "Clock",
     "ConnectionClosed",
     "FaultyBroker",
@@ -24,6 +26,7 @@ __all__ = [
     "PresenceSuite",
     "Recorder",
     "StoreSuite",
+    "Witness",
     "chat_client",
     "running_chat",
 ]

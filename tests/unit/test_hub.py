@@ -21,7 +21,9 @@ from sanic_chatrooms.models import Appended, Draft, Envelope, Head, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
-from tests.support.streams import Frame, split_frames
+from sanic_chatrooms.testing.connections import decode_frames
+
+Frame = dict[str, Any]
 
 ROOM = "general"
 WITHIN = 5.0
@@ -38,7 +40,7 @@ class Ear:
 
     def push(self, frames: bytes, replies: int = 0) -> None:
         self.writes += 1
-        self.frames += split_frames(frames)
+        self.frames += decode_frames(frames)
         self._news.set()
 
     def reply(self, frames: bytes) -> None:
