@@ -1,7 +1,7 @@
 """What this package is tested with, for those who write backends and hosts: suites, faults, a clock, a chat in memory.
 
 `StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract; `FaultyStore` and `FaultyBroker` make
-one fail on demand. `Checker` proves that nothing was lost, doubled or reordered. `running_chat` and `chat_client` run a host's chat without sockets. No test runner is needed to
+one fail on demand, `FaultProxy` a connection. `Checker` proves that nothing was lost, doubled or reordered. `running_chat` and `chat_client` run a host's chat without sockets. No test runner is needed to
 import any of it.
 """
 
@@ -11,6 +11,7 @@ from .clock import Clock
 from .connections import ConnectionClosed, MemoryClient, MemoryConnection, chat_client, running_chat
 from .faults import FaultyBroker, FaultyStore
 from .presence import PresenceSuite
+from .proxy import FaultProxy
 from .recorder import Recorder
 from .stores import StoreSuite
 
@@ -19,6 +20,7 @@ __all__ = [
     "Checker",
     "Clock",
     "ConnectionClosed",
+    "FaultProxy",
     "FaultyBroker",
     "FaultyStore",
     "MemoryClient",
