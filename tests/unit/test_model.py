@@ -11,4 +11,4 @@ class OverMemory(ChatModel):
 
 
 def test_everybody_sees_what_was_said_whatever_happens() -> None:
-    explore(OverMemory, examples=20, steps=30)
+    explore(OverMemory, examples=12, steps=30)
