@@ -25,6 +25,7 @@ from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.process import free_port, start_command
 from tests.support.server import LiveServer, Response
+from tests.support.wire import SECRET, mount, token
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -266,11 +267,26 @@ async def test_several_instances(run: Run, connect: Connect) -> None:
     assert json.loads((await server.get("/waiting")).body) == {"connections": 1}
 
 
+async def test_prove_it_finds_nothing(load: Load, live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    mount(live.app, guests=False, jwt_secret=SECRET, auto_create=True)
+    server = await live()
+
+    async with asyncio.timeout(30):
+        flaws = await load("prove_it").prove(
+            server.host, server.port, [token("u1"), token("u2"), token("u3")]
+        )
+
+    assert flaws == []
+    assert "60 messages acked" in capsys.readouterr().out
+
+
 async def test_without_sockets(load: Load) -> None:
     assert await load("without_sockets").main() == 1
 
 
-@pytest.mark.parametrize("name", ["test_orders.py", "test_shop.py", "test_tiny_broker.py"])
+@pytest.mark.parametrize(
+    "name", ["test_orders.py", "test_recovery.py", "test_shop.py", "test_tiny_broker.py"]
+)
 def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
     settings = tmp_path / "pytest.ini"  # a host's own, not this repository's
     settings.write_text(f"[pytest]\nasyncio_mode = auto\ncache_dir = {tmp_path}\n")
