@@ -150,6 +150,7 @@ class Reader:
                 self._take(first, payload)
             if self.done:
                 return end
+        self._need = 2  # what was paused may be whole frames
         return pos
 
     def _allowed(self, first: int, second: int, size: int) -> bool:
