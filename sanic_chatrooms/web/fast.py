@@ -52,6 +52,9 @@ class FastConnection(SanicConnection):
             reader.paused = False
             reader.feed(data)
 
+    def _missing(self) -> int:
+        return 0 if self._reader is None else self._reader.missing
+
     def _take_binary(self, _: bytes) -> None:
         if self._session is not None:
             self._session.close(CloseCode.BINARY)

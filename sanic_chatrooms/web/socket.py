@@ -21,7 +21,7 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
-SLICE = 16_384
+SLICE = 4_096
 """Bytes of one connection that are worked on before the others have their turn: a socket gives up to 256 KiB at once,
 and thousands of small commands in it would hold everybody up, and be answered before anything is written."""
 _PING = b"\x89\x00"
@@ -88,8 +88,9 @@ class SanicConnection(ABC):
         if data:
             session.heard_at = time.monotonic()
         if len(data) > SLICE and not self._closing:
-            self._later = data[SLICE:]
-            data = data[:SLICE]
+            # The rest of a large frame is a copy, and no work.
+            at = max(SLICE, self._missing())
+            data, self._later = data[:at], data[at:]
         try:
             self._read(session, data)
         except Exception:
@@ -104,6 +105,10 @@ class SanicConnection(ABC):
     @abstractmethod
     def _read(self, session: Session, data: bytes) -> None:
         """Take what the socket gave: hand messages to the session, answer control frames."""
+
+    @abstractmethod
+    def _missing(self) -> int:
+        """How many bytes it takes to make anything of them."""
 
     async def _wait_and_read_on(self) -> None:
         """Who does not read the answers is not read either."""
