@@ -12,6 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from . import protocol
 from .brokers.base import Broker
@@ -62,7 +63,7 @@ class HeldRoom:
     """A room as this process holds it."""
 
     __slots__ = (
-        "early", "epoch", "id", "known", "lock", "pending", "repairing", "seq", "sessions", "timer", "up", "waiting", "watcher",
+        "early", "epoch", "id", "known", "pending", "repairing", "seq", "sessions", "timer", "up", "waiting", "watcher",
     )  # fmt: skip
 
     def __init__(self, id: str) -> None:
@@ -81,7 +82,6 @@ class HeldRoom:
         self.watcher: Watcher | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.repairing: asyncio.Task[None] | None = None
-        self.lock = asyncio.Lock()
 
     @property
     def unused(self) -> bool:
@@ -101,6 +101,10 @@ class Hub:
         self._rooms: dict[str, HeldRoom] = {}
         self._dirty: list[HeldRoom] = []
         self._replies: dict[Receiver, list[bytes]] = {}
+        self._entering: dict[Receiver, set[HeldRoom]] = {}
+        self._left: set[HeldRoom] = set()
+        # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._scheduled = False
         self._heard: dict[str, Callable[[Envelope], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -256,17 +260,17 @@ class Hub:
         room = self._rooms.get(id)
         if room is None:
             room = self._rooms[id] = HeldRoom(id)
-        room.waiting[receiver] = []
+        self._wait(room, receiver)
         try:
             await self._bring_up(room)
         except BaseException:
-            room.waiting.pop(receiver, None)
+            self._wait_no_more(room, receiver)
             raise
         if receiver not in room.waiting:
             raise Unavailable("the room changed while you joined; join again")
         # Whoever waits longer has the events since; this one begins here.
         room.sessions.pop(receiver, None)
-        room.waiting[receiver] = []
+        self._wait(room, receiver)
         return room
 
     def admit(self, receiver: Receiver, room: HeldRoom, opening: bytes) -> bool:
@@ -274,7 +278,7 @@ class Hub:
 
         False if the session was taken out meanwhile (reset, exit, closed): nothing is sent then.
         """
-        waited = room.waiting.pop(receiver, None)
+        waited = self._wait_no_more(room, receiver)
         if waited is None:
             return False
         if room.pending:
@@ -288,11 +292,38 @@ class Hub:
         """This session gets nothing more of the room."""
         room = self._rooms.get(id)
         if room is not None:
-            room.sessions.pop(receiver, None)
-            room.waiting.pop(receiver, None)
+            self._take_out(room, receiver)
 
-    def last_replies(self, receiver: Receiver) -> None:
-        """Write what this connection is still to be answered, now: it is about to be closed."""
+    def closed(self, receiver: Receiver) -> None:
+        """This session is gone: it enters nothing any more, and is still told what it was to be answered."""
+        for room in list(self._entering.get(receiver, ())):
+            self._wait_no_more(room, receiver)
+        self._last_replies(receiver)
+
+    def _wait(self, room: HeldRoom, receiver: Receiver) -> None:
+        room.waiting[receiver] = []
+        self._entering.setdefault(receiver, set()).add(room)
+
+    def _wait_no_more(self, room: HeldRoom, receiver: Receiver) -> list[bytes] | None:
+        waited = room.waiting.pop(receiver, None)
+        if waited is not None:
+            rooms = self._entering[receiver]
+            rooms.discard(room)
+            if not rooms:
+                del self._entering[receiver]
+            self._release_later(room)
+        return waited
+
+    def _take_out(self, room: HeldRoom, receiver: Receiver) -> None:
+        room.sessions.pop(receiver, None)
+        self._wait_no_more(room, receiver)
+        self._release_later(room)
+
+    def _release_later(self, room: HeldRoom) -> None:
+        if room.unused:
+            self._left.add(room)
+
+    def _last_replies(self, receiver: Receiver) -> None:
         own = self._replies.pop(receiver, None)
         if own is not None:
             receiver.reply(b"".join(own))
@@ -314,7 +345,11 @@ class Hub:
         """Stop hearing a reserved room."""
         room = self._rooms.get(id)
         if room is not None:
-            room.watcher = None
+            self._unwatch(room)
+
+    def _unwatch(self, room: HeldRoom) -> None:
+        room.watcher = None
+        self._release_later(room)
 
     async def reach(self, id: str, seq: int) -> None:
         """Where this process holds the room: return when it has heard number `seq`. Raises `Unavailable`."""
@@ -326,6 +361,12 @@ class Hub:
         """The room as this process holds it."""
         return self._rooms.get(id)
 
+    def _lock(self, room: HeldRoom) -> asyncio.Lock:
+        lock = self._locks.get(room.id)
+        if lock is None:
+            lock = self._locks[room.id] = asyncio.Lock()
+        return lock
+
     async def _bring_up(self, room: HeldRoom) -> None:
         # Where somebody else brought it up meanwhile, the head may be one that was read before our call: look again.
         if room.up or not await self._first_to_bring_up(room):
@@ -333,7 +374,7 @@ class Hub:
 
     async def _first_to_bring_up(self, room: HeldRoom) -> bool:
         # The lock orders subscribing against `release`; state changes only after the awaits succeeded.
-        async with room.lock:
+        async with self._lock(room):
             if room.up:
                 return False
             await self._broker.subscribe(room.id)
@@ -370,24 +411,29 @@ class Hub:
 
     async def release(self) -> None:
         """Let go of the rooms that nobody here needs any more. Called by the sweep: a room that is left and joined
-        again within a second costs no round trip. Raises `Unavailable` when it has tried them all."""
+        again within a second costs no round trip. Only rooms that somebody left are looked at. Raises `Unavailable`
+        when it has tried them all."""
         problem: Unavailable | None = None
-        for room in [r for r in self._rooms.values() if r.unused and not r.lock.locked()]:
+        for room in list(self._left):
+            lock = self._lock(room)
+            if lock.locked():
+                continue  # somebody is entering, or fails to
             try:
-                await self._release(room)
+                async with lock:
+                    await self._release(room)
             except Unavailable as exc:
-                problem = exc
+                problem = exc  # it stays among those that were left, for the next time
         if problem is not None:
             raise problem
 
     async def _release(self, room: HeldRoom) -> None:
-        async with room.lock:
-            if room.unused and self._rooms.get(room.id) is room:
-                # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
-                # whoever enters next has to subscribe again.
-                room.up = False
-                await self._broker.unsubscribe(room.id)
-                self._drop_if_unused(room)
+        if room.unused and self._rooms.get(room.id) is room:
+            # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
+            # whoever enters next has to subscribe again.
+            room.up = False
+            await self._broker.unsubscribe(room.id)
+            self._drop_if_unused(room)
+        self._left.discard(room)
 
     def _drop_if_unused(self, room: HeldRoom) -> None:
         if not room.unused:
@@ -535,19 +581,18 @@ class Hub:
         if room.watcher is not None:
             room.watcher.lost(room.id)
 
-    @staticmethod
-    def _take_sessions(room: HeldRoom) -> list[Receiver]:
+    def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
         # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
         # of this room at all.
-        room.waiting.clear()
+        for receiver in list(room.waiting):
+            self._wait_no_more(room, receiver)
         return list(room.sessions)
 
     def evict(self, receiver: Receiver, room: HeldRoom, last_words: bytes) -> None:
         """Take one session out of the room; `last_words` (JSON text) is the last it hears of it."""
         if room.pending:
             self.flush()
-        room.sessions.pop(receiver, None)
-        room.waiting.pop(receiver, None)
+        self._take_out(room, receiver)
         self.reply(receiver, protocol.frame(last_words))
         receiver.evicted(room.id)
 

@@ -22,6 +22,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
 from sanic_chatrooms.testing.connections import decode_frames
+from tests.support.scans import no_scan
 
 Frame = dict[str, Any]
 
@@ -791,7 +792,7 @@ async def test_cancelled_entry_leaves_nothing(world: World) -> None:
     held = node.hub.room(ROOM)
     assert held is not None
     assert held.unused
-    assert not held.lock.locked()
+    assert not node.hub._locks
 
 
 # ---- letting go ----
@@ -906,6 +907,58 @@ async def test_many_rooms_come_and_go_without_a_trace(world: World) -> None:
     assert list(node.hub.rooms()) == []
     assert node.hub._replies == {}
     assert node.hub._dirty == []
+
+
+async def test_releasing_and_closing_look_only_at_rooms_that_somebody_left(world: World) -> None:
+    """However many are held: one for each user who is connected."""
+    node, ear, leaving = await world.node(), Ear(), Ear()
+    for index in range(5):
+        await world.truth.create_room(Room(f"r{index}", "", 0))
+        await node.enter(ear, f"r{index}")
+    await node.enter(leaving, "r0")
+    await node.enter(leaving, ROOM)
+
+    with no_scan(node.hub, "_rooms"):
+        await node.hub.release()
+        node.hub.exit(leaving, "r0")
+        node.hub.exit(leaving, ROOM)
+        node.hub.closed(leaving)
+        await node.hub.release()
+
+    assert node.released == [ROOM]
+    assert node.hub._left == set()
+
+
+async def test_who_closes_while_entering_waits_nowhere(world: World) -> None:
+    node, ear = await world.node(), Ear()
+    held = await node.hub.enter(ear, ROOM)
+
+    node.hub.closed(ear)
+
+    assert not node.hub.admit(ear, held, opening(held))
+    assert held.waiting == {}
+    assert node.hub._entering == {}
+    await node.hub.release()
+    assert node.released == [ROOM]
+
+
+async def test_room_that_could_not_be_unsubscribed_is_let_go_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, ear = await world.node(), Ear()
+    await node.enter(ear)
+    node.hub.exit(ear, ROOM)
+
+    async def fail(room: str) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(node.broker, "unsubscribe", fail)
+        with pytest.raises(Unavailable):
+            await node.hub.release()
+    await node.hub.release()
+
+    assert node.released == [ROOM]
 
 
 # ---- reserved rooms ----
