@@ -1,0 +1,58 @@
+"""What `SQLStore` asks of one kind of database: run a function with a connection, and append."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeVar
+
+from sqlalchemy import Connection
+
+from ..errors import ChatError
+from ..models import Appended, Draft, Scope
+from .base import Bounds
+from .sql_schema import Schema
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+
+
+class Database(ABC):
+    """One database. Every call is bounded by `Bounds.timeout` and raises `Unavailable` where that is over or the
+    database is away; it reconnects by itself.
+
+    The functions it runs are plain ones over a SQLAlchemy connection, whether the driver is asynchronous or a thread.
+    """
+
+    scope: ClassVar[Scope]
+
+    @abstractmethod
+    async def start(self, schema: Schema, bounds: Bounds) -> None:
+        """Open it. No table need be there yet."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Close it. Calling it again, or before `start`, does nothing."""
+
+    @abstractmethod
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a function that only reads, each statement seeing what was committed before it began."""
+
+    @abstractmethod
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run a function in a transaction of its own. It may run twice: it must not change anything but the database."""
+
+    @abstractmethod
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append`. The tables are there."""
+
+    @abstractmethod
+    def lock(self, connection: Connection) -> None:
+        """Within a transaction: let nobody else make or change tables at the same time."""
+
+    @abstractmethod
+    def prepare(self, connection: Connection) -> None:
+        """Within the transaction of the migration, at its end: make what this database needs beside the tables."""
+
+    @abstractmethod
+    async def tidy(self) -> None:
+        """Now and then: what this database needs so that what was erased is in no file of it any more."""

@@ -1,0 +1,144 @@
+"""Reading a room's past: statements that are built once, each of them one snapshot of head, floor and events."""
+
+from typing import Any
+
+from msgspec import Raw
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    select,
+    true,
+)
+
+from ..errors import RoomNotFound
+from ..models import RESERVED, Event, Page, Sender
+from .base import Bounds
+from .sql_schema import Schema
+
+__all__ = ["HISTORY_MAX", "RESERVED_HISTORY_MAX", "Past"]
+
+HISTORY_MAX = 100_000
+"""Events kept per room unless `Bounds.history_max` says otherwise."""
+
+RESERVED_HISTORY_MAX = 100
+"""Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
+
+
+class Past:
+    """What can be read of rooms: only what is above their floor.
+
+    The floor of a room is the highest of three: what its row says, `history_max` below its head, and the end of the
+    events at its front that are too old. Appending therefore never trims; `Upkeep` removes rows later.
+    """
+
+    def __init__(self, schema: Schema, bounds: Bounds) -> None:
+        self._schema = schema
+        self._retention = bounds.retention
+        self._history_max = HISTORY_MAX if bounds.history_max is None else bounds.history_max
+        name = schema.room.c.name == bindparam("room", type_=schema.room.c.name.type)
+        self._pages = {
+            (forwards, timeline): self._page(self.stand(name), forwards, timeline)
+            for forwards in (True, False)
+            for timeline in (True, False)
+        }
+
+    def stand(self, which: ColumnElement[bool]) -> CTE:
+        """Where rooms stand: id, epoch, head, floor. Takes the parameter `oldest` where there is a retention."""
+        room = self._schema.room.c
+        kept = case((room.visibility == RESERVED, RESERVED_HISTORY_MAX), else_=literal(self._history_max))
+        floor = _greatest(room.floor, room.head - kept)
+        stand = select(room.id, room.epoch, room.head, floor.label("floor")).where(which)
+        return stand.cte("stand") if self._retention is None else self._unexpired(stand.cte("kept"))
+
+    def _unexpired(self, kept: CTE) -> CTE:
+        # From the front only: what is left has no hole, even where clocks of several senders disagree.
+        event = self._schema.event.c
+        first = (
+            select(event.seq - 1)
+            .where(
+                event.room_id == kept.c.id, event.seq > kept.c.floor, event.timestamp >= bindparam("oldest")
+            )
+            .order_by(event.seq)
+            .limit(1)
+            .correlate(kept)
+            .scalar_subquery()
+        )
+        floor = func.coalesce(first, kept.c.head)
+        return select(kept.c.id, kept.c.epoch, kept.c.head, floor.label("floor")).cte("stand")
+
+    def _page(self, stand: CTE, forwards: bool, timeline: bool) -> Select[Any]:
+        event = self._schema.event.c
+        at: ColumnElement[int] = bindparam("at")
+        floor = select(stand.c.floor).scalar_subquery()
+        events = select(self._schema.event).where(event.room_id == select(stand.c.id).scalar_subquery())
+        if forwards:
+            # One bound, so that an index search begins where the page does.
+            events = events.where(event.seq > select(_greatest(stand.c.floor, at)).scalar_subquery())
+        else:
+            events = events.where(event.seq > floor, event.seq < at)
+        if timeline:
+            events = events.where(event.folded == false())
+        order = event.seq if forwards else event.seq.desc()
+        page = events.order_by(order).limit(bindparam("limit")).subquery("page")
+        found = select(stand.c.epoch, stand.c.head, stand.c.floor, page).select_from(
+            stand.outerjoin(page, true())
+        )
+        return found.order_by(page.c.seq)
+
+    def parameters(self, now: float) -> dict[str, float]:
+        """The parameters that `stand` takes."""
+        return {} if self._retention is None else {"oldest": now - self._retention}
+
+    def page(
+        self,
+        connection: Connection,
+        now: float,
+        room: str,
+        after: int | None,
+        before: int | None,
+        limit: int,
+        timeline: bool,
+    ) -> Page:
+        """See `Store.history`."""
+        forwards = after is not None
+        at = after if forwards else before
+        given = {"room": room, "at": at, "limit": limit + 1, **self.parameters(now)}
+        rows = connection.execute(self._pages[forwards, timeline], given).all()
+        if not rows:
+            raise RoomNotFound
+        epoch, head, floor = rows[0][:3]
+        events = [] if rows[0].seq is None else [_event(room, row) for row in rows]
+        more = len(events) > limit
+        return Page(_cut(events, limit, forwards), more, epoch, head, floor)
+
+
+def _greatest(one: ColumnElement[int], other: ColumnElement[Any]) -> ColumnElement[int]:
+    # Written out: SQLite calls it max, PostgreSQL greatest.
+    return case((one > other, one), else_=other)
+
+
+def _cut(events: list[Event], limit: int, forwards: bool) -> list[Event]:
+    if len(events) <= limit:
+        return events
+    return events[:limit] if forwards else events[1:]
+
+
+def _event(room: str, row: Row[Any]) -> Event:
+    return Event(
+        row.msg_id,
+        row.timestamp,
+        row.type,
+        Raw(row.payload),
+        room,
+        row.seq,
+        None if row.sender_id is None else Sender(row.sender_id, row.sender_name),
+        row.key_id if row.key_user else None,  # "": the key is ours, not a client's
+    )
