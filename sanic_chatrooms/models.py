@@ -28,6 +28,8 @@ __all__ = [
     "Member",
     "MemberRemoved",
     "MemberSet",
+    "MessageDeleted",
+    "MessageEdited",
     "Page",
     "Room",
     "Scope",
@@ -130,7 +132,21 @@ class MemberRemoved(msgspec.Struct, frozen=True):
     user_id: str
 
 
-Change = MemberSet | MemberRemoved
+class MessageEdited(msgspec.Struct, frozen=True, gc=False):
+    """A change that goes with a draft: the body of this message is now that. `msg_id` is the server's id."""
+
+    msg_id: str
+    payload: bytes
+    """A JSON object, as the sender of the change wrote it."""
+
+
+class MessageDeleted(msgspec.Struct, frozen=True, gc=False):
+    """A change that goes with a draft: nothing is left of this message but its number."""
+
+    msg_id: str
+
+
+Change = MemberSet | MemberRemoved | MessageEdited | MessageDeleted
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -177,6 +193,12 @@ class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=
     sender: Sender | None = None
     client_msg_id: str | None = None
     reply_to: str | None = None
+    edited: float | None = None
+    """When its present payload was written, if that is not the first."""
+    deleted: bool = False
+    """Its payload is gone, and is {}."""
+    changed: int | None = None
+    """The highest number among the events that made it what it is now."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

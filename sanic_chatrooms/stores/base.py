@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from ..errors import ChatError
-from ..models import Appended, Draft, Head, Member, Page, Room, Scope
+from ..models import Appended, Draft, Event, Head, Member, Page, Room, Scope
 
 __all__ = ["FOLDED", "Bounds", "MemberPage", "RoomPage", "Store"]
 
@@ -72,6 +72,15 @@ class Store(ABC):
     Errors
     14. A store that does not answer in time raises `Unavailable`; the outcome of that batch is then unknown, and
         appending it again with the same keys is safe.
+    Messages that change
+    15. A `MessageEdited` gives the message, from the moment its event is visible, its present payload, `edited` (the
+        draft's timestamp) and `changed` (the draft's seq), in both views.
+    16. A `MessageDeleted` leaves of the message its number (with its id, type, time and sender): `deleted`, payload {},
+        `changed`, without `edited`, in both views. Earlier events that carried a `MessageEdited` of it are emptied (`deleted`, payload {}) in the same step;
+        no text of it is left anywhere in the store.
+    17. A change to a message that is not in the room, was trimmed, is deleted already, or is not of type `message`, is
+        `MessageNotFound` in the draft's place and stores nothing.
+    18. `message` is the event with the server's id, as it is now: what `history` shows, found by its id.
     """
 
     scope: ClassVar[Scope]
@@ -89,7 +98,7 @@ class Store(ABC):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """Store and number a batch over any rooms; one result or error per draft, in the same order.
 
-        Per draft: `RoomNotFound`, `Conflict`. For the whole batch: raises `Unavailable`.
+        Per draft: `RoomNotFound`, `Conflict`, `MessageNotFound`. For the whole batch: raises `Unavailable`.
         """
 
     @abstractmethod
@@ -110,6 +119,13 @@ class Store(ABC):
 
         Exactly one of the two is given. `timeline` leaves out what is folded into messages or tells only of
         members and the room itself (types beginning with one of `FOLDED`).
+        Raises `RoomNotFound`.
+        """
+
+    @abstractmethod
+    async def message(self, room: str, msg_id: str) -> Event | None:
+        """The event with this id (the server's), as it is now; None where there is none or it was trimmed.
+
         Raises `RoomNotFound`.
         """
 

@@ -2,31 +2,33 @@
 
 import secrets
 import time
-from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ..errors import ChatError, ConfigError, Conflict, RoomLimit, RoomNotFound
+from ..errors import ChatError, ConfigError, Conflict, MessageNotFound, RoomLimit, RoomNotFound
 from ..models import (
     PUBLIC,
     RESERVED,
     Appended,
-    Change,
     Draft,
     Event,
     Head,
     Member,
+    MemberRemoved,
     MemberSet,
+    MessageDeleted,
+    MessageEdited,
     Page,
     Room,
     Scope,
 )
 from ..paging import Paged
-from .base import FOLDED, Bounds, MemberPage, RoomPage, Store
+from .base import Bounds, MemberPage, RoomPage, Store
+from .memory_room import First, MemoryRoom, new_epoch
 
 __all__ = ["MemoryStore"]
 
@@ -35,14 +37,6 @@ HISTORY_MAX = 1_000
 
 RESERVED_HISTORY_MAX = 100
 """Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
-
-_Key: TypeAlias = tuple[str, str]
-_First: TypeAlias = tuple[bytes, Appended, float, str, _Key]
-"""What is remembered of a keyed draft: its hash, its result, until when, in which room, under which key.
-
-A tuple of plain values: there is one for every message of the last minutes, and the garbage collector stops walking
-through tuples that hold nothing it cares for.
-"""
 
 
 class MemoryStore(Store):
@@ -63,11 +57,11 @@ class MemoryStore(Store):
 
     def _clear(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, MemoryRoom] = {}
         self._counted = 0  # rooms that count towards max_rooms
-        self._public: Paged[_Room] = Paged()
-        self._rooms_of: dict[str, Paged[_Room]] = {}
-        self._firsts: deque[_First] = deque()  # of all rooms, in the order in which they expire
+        self._public: Paged[MemoryRoom] = Paged()
+        self._rooms_of: dict[str, Paged[MemoryRoom]] = {}
+        self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
         self._secrets: dict[str, str] = {}
 
     async def start(self, instance: str, bounds: Bounds) -> None:
@@ -107,6 +101,9 @@ class MemoryStore(Store):
                 if first[2] >= now:
                     results.append(_repeated(first, draft.hash))
                     continue
+            if draft.change is not None and not self._change(room, draft, now):
+                results.append(MessageNotFound())
+                continue
             room.seq = seq = room.seq + 1
             appended = Appended(draft.msg_id, seq, draft.timestamp, room.epoch)
             # Positional: keywords would cost half as much again. The payload stays the bytes it came as.
@@ -126,8 +123,6 @@ class MemoryStore(Store):
                 # One tuple is both the entry in the room and its place in the queue of what expires.
                 room.firsts[key] = remembered = (draft.hash, appended, until, draft.room, key)
                 firsts.append(remembered)
-            if draft.change is not None:
-                self._change(room, draft.change)
             if len(room.events) > room.full:  # the front is cut off now and then, not one by one
                 room.compact()
             if retention is not None:
@@ -163,15 +158,20 @@ class MemoryStore(Store):
         if (after is None) == (before is None):
             raise ValueError("history: give exactly one of after and before")
         found = self._found(room)
-        if self._bounds.retention is not None:
-            found.expire(self._clock() - self._bounds.retention)
+        self._expire(found, self._clock())
         return found.timeline_page(after, before, limit) if timeline else found.log_page(after, before, limit)
+
+    async def message(self, room: str, msg_id: str) -> Event | None:
+        """See `Store.message`. Costs a walk over what came after it."""
+        found = self._found(room)
+        self._expire(found, self._clock())
+        return found.find(msg_id)
 
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
         found = self._found(room)
         if found.epoch == old:
-            found.epoch = _new_epoch()
+            found.epoch = new_epoch()
         return found.head()
 
     async def create_room(
@@ -190,7 +190,7 @@ class MemoryStore(Store):
             return there.snapshot(), False
         if room.visibility != RESERVED and self._counted >= self._bounds.max_rooms:
             raise RoomLimit(self._bounds.max_rooms, "the server")
-        made = self._add(_Room(room, self._history_max(room), (key, hash)))
+        made = self._add(MemoryRoom(room, self._history_max(room), (key, hash)))
         if owner is not None:
             self._set_member(made, owner)
         return made.snapshot(), True
@@ -200,7 +200,7 @@ class MemoryStore(Store):
             return RESERVED_HISTORY_MAX
         return HISTORY_MAX if self._bounds.history_max is None else self._bounds.history_max
 
-    def _add(self, room: "_Room") -> "_Room":
+    def _add(self, room: MemoryRoom) -> MemoryRoom:
         self._rooms[room.id] = room
         self._counted += room.visibility != RESERVED
         if room.visibility == PUBLIC:
@@ -257,24 +257,36 @@ class MemoryStore(Store):
         """See `Store.secret`."""
         return self._secrets.setdefault(name, secrets.token_urlsafe(32))
 
-    def _found(self, room: str) -> "_Room":
+    def _found(self, room: str) -> MemoryRoom:
         found = self._rooms.get(room)
         if found is None:
             raise RoomNotFound
         return found
 
-    def _change(self, room: "_Room", change: Change) -> None:
-        if isinstance(change, MemberSet):
-            self._set_member(room, change.member)
-        else:
-            self._remove_member(room, change.user_id)
+    def _change(self, room: MemoryRoom, draft: Draft, now: float) -> bool:
+        match draft.change:
+            case MemberSet(member):
+                self._set_member(room, member)
+            case MemberRemoved(user):
+                self._remove_member(room, user)
+            case MessageEdited() as change:
+                self._expire(room, now)
+                return room.edit(change, draft.timestamp)
+            case MessageDeleted() as change:
+                self._expire(room, now)
+                return room.delete(change)
+        return True
 
-    def _set_member(self, room: "_Room", member: Member) -> None:
+    def _expire(self, room: MemoryRoom, now: float) -> None:
+        if self._bounds.retention is not None:
+            room.expire(now - self._bounds.retention)
+
+    def _set_member(self, room: MemoryRoom, member: Member) -> None:
         room.members.put(member.user_id, member)
         if room.visibility != RESERVED:  # which no list shows
             self._rooms_of.setdefault(member.user_id, Paged()).put(room.id, room)
 
-    def _remove_member(self, room: "_Room", user: str) -> bool:
+    def _remove_member(self, room: MemoryRoom, user: str) -> bool:
         removed = room.members.take(user) is not None
         rooms = self._rooms_of.get(user)
         if removed and rooms is not None:
@@ -284,109 +296,10 @@ class MemoryStore(Store):
         return removed
 
 
-class _Room:
-    """One room: its events in a list whose first is number `base + 1`, so that a number's place is a subtraction."""
-
-    __slots__ = (
-        "base", "epoch", "events", "expired", "firsts", "full", "history_max", "id",
-        "line", "lined", "made_by", "members", "room", "seq", "visibility",
-    )  # fmt: skip
-
-    def __init__(self, room: Room, history_max: int, made_by: tuple[_Key | None, bytes]) -> None:
-        self.id = room.id
-        self.visibility = room.visibility
-        self.room = room
-        self.made_by = made_by
-        self.epoch = _new_epoch()
-        self.seq = 0
-        self.events: list[Event] = []
-        self.base = 0  # how many events were cut from the front of the list
-        self.expired = 0  # up to which number they were too old
-        self.history_max = history_max
-        # A quarter more is kept before the front is cut off: cutting then costs next to nothing per event.
-        self.full = history_max + history_max // 4 + 16
-        self.line: list[int] = []  # the numbers of the timeline …
-        self.lined = 0  # … as far as it was looked at
-        self.firsts: dict[_Key, _First] = {}
-        self.members: Paged[Member] = Paged()
-
-    @property
-    def floor(self) -> int:
-        return max(self.expired, self.seq - self.history_max)
-
-    @property
-    def is_unused(self) -> bool:
-        return self.room.auto and self.seq == 0
-
-    def head(self) -> Head:
-        return Head(self.epoch, self.seq)
-
-    def snapshot(self) -> Room:
-        if self.room.seq != self.seq or self.room.epoch != self.epoch:
-            self.room = replace(self.room, seq=self.seq, epoch=self.epoch)
-        return self.room
-
-    def compact(self) -> None:
-        floor = self.floor
-        del self.events[: floor - self.base]
-        self.base = floor
-
-    def expire(self, oldest: float) -> None:
-        # From the front only: what is left has no hole, even where clocks of several senders disagree.
-        events, base, seq, number = self.events, self.base, self.floor, self.seq
-        while seq < number and events[seq - base].timestamp < oldest:
-            seq += 1
-        self.expired = seq
-        if seq - base > self.full - self.history_max:
-            self.compact()
-
-    def log_page(self, after: int | None, before: int | None, limit: int) -> Page:
-        floor, head = self.floor, self.seq
-        if after is not None:
-            low = max(after, floor)
-            high = min(low + limit, head)
-            more = high < head
-        else:
-            assert before is not None
-            high = min(before - 1, head)
-            low = max(high - limit, floor)
-            more = low > floor
-        events = self.events[low - self.base : max(low, high) - self.base]
-        return Page(events, more, self.epoch, head, floor)
-
-    def timeline_page(self, after: int | None, before: int | None, limit: int) -> Page:
-        line = self._present_line()
-        if after is not None:
-            start = bisect_right(line, after)
-            stop = start + limit
-            more = stop < len(line)
-        else:
-            assert before is not None
-            stop = bisect_left(line, before)
-            start = max(stop - limit, 0)
-            more = start > 0
-        events = [self.events[seq - self.base - 1] for seq in line[start:stop]]
-        return Page(events, more, self.epoch, self.seq, self.floor)
-
-    def _present_line(self) -> list[int]:
-        # Only when somebody reads: each event is looked at once, and appending costs nothing for it.
-        floor, base = self.floor, self.base
-        del self.line[: bisect_right(self.line, floor)]
-        start = max(self.lined, floor)
-        fresh = enumerate(self.events[start - base :], start + 1)
-        self.line.extend(seq for seq, event in fresh if not event.type.startswith(FOLDED))
-        self.lined = self.seq
-        return self.line
+_NO_ROOMS: Paged[MemoryRoom] = Paged()
 
 
-_NO_ROOMS: Paged[_Room] = Paged()
-
-
-def _new_epoch() -> str:
-    return secrets.token_urlsafe(12)
-
-
-def _repeated(first: _First, hash: bytes) -> Appended | ChatError:
+def _repeated(first: First, hash: bytes) -> Appended | ChatError:
     if first[0] != hash:
         return Conflict()
     return replace(first[1], duplicate=True)

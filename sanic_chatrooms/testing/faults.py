@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from ..brokers.base import Broker, Deliver
 from ..errors import ChatError, Unavailable
-from ..models import Appended, Draft, Envelope, Head, Member, Page, Room
+from ..models import Appended, Draft, Envelope, Event, Head, Member, Page, Room
 from ..stores.base import Bounds, MemberPage, RoomPage, Store
 
 __all__ = ["FaultyBroker", "FaultyStore"]
@@ -228,6 +228,10 @@ class FaultyStore(Store):
         return await self._call(
             "history", self.inner.history, room, after=after, before=before, limit=limit, timeline=timeline
         )
+
+    async def message(self, room: str, msg_id: str) -> Event | None:
+        """See `Store.message`."""
+        return await self._call("message", self.inner.message, room, msg_id)
 
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""

@@ -18,6 +18,7 @@ and `pass_time`; otherwise the tests of retention really wait.
 """
 
 from ._store_append import ChangeTests, IdempotencyTests, NumberingTests
+from ._store_edits import EditTests
 from ._store_past import PastTests
 from ._store_rooms import MemberTests, RoomTests, SeparationTests
 
@@ -25,6 +26,13 @@ __all__ = ["StoreSuite"]
 
 
 class StoreSuite(
-    NumberingTests, IdempotencyTests, ChangeTests, PastTests, RoomTests, MemberTests, SeparationTests
+    NumberingTests,
+    IdempotencyTests,
+    ChangeTests,
+    EditTests,
+    PastTests,
+    RoomTests,
+    MemberTests,
+    SeparationTests,
 ):
     """Subclass it and override `make`."""
