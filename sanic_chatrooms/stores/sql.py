@@ -3,17 +3,17 @@
 import importlib
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from ..errors import ChatError, ConfigError
-from ..models import Appended, Draft, Head, Member, Page, Room
+from ..models import Appended, Draft, Event, Head, Member, Page, Room
 from .base import Bounds, MemberPage, RoomPage, Store
-from .sql_database import Database
+from .sql_database import Clock, Database
 from .sql_past import Past
-from .sql_rooms import Rooms
+from .sql_rooms import Rooms, new_epoch
 from .sql_schema import Schema, migrate, require_tables
 
 __all__ = ["SQLStore"]
@@ -41,7 +41,7 @@ class SQLStore(Store):
         *,
         prefix: str = "chatrooms_",
         create: bool = True,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = time.time,
     ) -> None:
         self._database = _database(url)
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
@@ -69,7 +69,7 @@ class SQLStore(Store):
         self._schema = Schema(instance, self._prefix)
         self._past = Past(self._schema, bounds)
         self._rooms = Rooms(self._schema, bounds.max_rooms)
-        await self._database.start(self._schema, bounds)
+        await self._database.start(self._schema, bounds, self._clock)
         try:
             await self._database.write(self._make_tables)
         except BaseException:
@@ -77,11 +77,11 @@ class SQLStore(Store):
             raise
 
     def _make_tables(self, connection: Connection) -> None:
-        if not self._create:
+        if self._create:
+            self._database.lock(connection)
+            migrate(connection, self._schema)
+        else:
             require_tables(connection, self._schema)
-            return
-        self._database.lock(connection)
-        migrate(connection, self._schema)
         self._database.prepare(connection)
 
     async def stop(self) -> None:
@@ -90,7 +90,7 @@ class SQLStore(Store):
             await self._database.stop()
         self._starts = max(self._starts - 1, 0)
 
-    # ---- events ----
+    # ---- the past ----
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`."""
@@ -118,9 +118,14 @@ class SQLStore(Store):
             lambda c: self._past.page(c, now, room, after, before, limit, timeline)
         )
 
+    async def message(self, room: str, msg_id: str) -> Event | None:
+        """See `Store.message`."""
+        now = self._clock()
+        return await self._database.read(lambda c: self._past.message(c, now, room, msg_id))
+
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
-        new = _new_epoch()
+        new = new_epoch()
         return await self._database.write(lambda c: self._rooms.renew_epoch(c, room, old, new))
 
     # ---- rooms ----
@@ -134,7 +139,7 @@ class SQLStore(Store):
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
         """See `Store.create_room`."""
-        epoch = _new_epoch()
+        epoch = new_epoch()
         return await self._database.write(lambda c: self._rooms.create(c, room, epoch, owner, key, hash))
 
     async def room(self, room: str) -> Room | None:
@@ -173,10 +178,6 @@ class SQLStore(Store):
         """See `Store.secret`."""
         fresh = secrets.token_urlsafe(32)
         return await self._database.write(lambda c: self._rooms.secret(c, name, fresh))
-
-
-def _new_epoch() -> str:
-    return secrets.token_urlsafe(12)
 
 
 def _database(url: str | URL) -> Database:

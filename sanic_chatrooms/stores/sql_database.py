@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
@@ -11,9 +11,12 @@ from ..models import Appended, Draft, Scope
 from .base import Bounds
 from .sql_schema import Schema
 
-__all__ = ["Database"]
+__all__ = ["Clock", "Database"]
 
 T = TypeVar("T")
+
+Clock: TypeAlias = Callable[[], float]
+"""Returns Unix seconds."""
 
 
 class Database(ABC):
@@ -26,8 +29,8 @@ class Database(ABC):
     scope: ClassVar[Scope]
 
     @abstractmethod
-    async def start(self, schema: Schema, bounds: Bounds) -> None:
-        """Open it. No table need be there yet."""
+    async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        """Open it. No table need be there yet. By `clock` a message is too old to be changed. Raises `ConfigError`."""
 
     @abstractmethod
     async def stop(self) -> None:
@@ -51,7 +54,7 @@ class Database(ABC):
 
     @abstractmethod
     def prepare(self, connection: Connection) -> None:
-        """Within the transaction of the migration, at its end: make what this database needs beside the tables."""
+        """Within the first transaction after each start, when the tables are there: what else this database needs."""
 
     @abstractmethod
     async def tidy(self) -> None:

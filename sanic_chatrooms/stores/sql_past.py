@@ -44,6 +44,10 @@ class Past:
         self._retention = bounds.retention
         self._history_max = HISTORY_MAX if bounds.history_max is None else bounds.history_max
         name = schema.room.c.name == bindparam("room", type_=schema.room.c.name.type)
+        self._message = self._found(self.stand(name))
+        ids = schema.room.c.id.in_(bindparam("ids", expanding=True))
+        floors = self.stand(ids)
+        self._floors = select(floors.c.id, floors.c.floor)
         self._pages = {
             (forwards, timeline): self._page(self.stand(name), forwards, timeline)
             for forwards in (True, False)
@@ -93,6 +97,12 @@ class Past:
         )
         return found.order_by(page.c.seq)
 
+    def _found(self, stand: CTE) -> Select[Any]:
+        event = self._schema.event
+        found = (event.c.room_id == stand.c.id) & (event.c.msg_id == bindparam("msg_id"))
+        above = event.c.seq > stand.c.floor
+        return select(event).select_from(stand.outerjoin(event, found & above))
+
     def parameters(self, now: float) -> dict[str, float]:
         """The parameters that `stand` takes."""
         return {} if self._retention is None else {"oldest": now - self._retention}
@@ -119,6 +129,19 @@ class Past:
         more = len(events) > limit
         return Page(_cut(events, limit, forwards), more, epoch, head, floor)
 
+    def message(self, connection: Connection, now: float, room: str, msg_id: str) -> Event | None:
+        """See `Store.message`."""
+        given = {"room": room, "msg_id": msg_id, **self.parameters(now)}
+        row = connection.execute(self._message, given).first()
+        if row is None:
+            raise RoomNotFound
+        return None if row.seq is None else _event(room, row)
+
+    def floors(self, connection: Connection, now: float, ids: list[int]) -> dict[int, int]:
+        """The floors of rooms, by their numbers in the database."""
+        rows = connection.execute(self._floors, {"ids": ids, **self.parameters(now)})
+        return {row.id: row.floor for row in rows}
+
 
 def _greatest(one: ColumnElement[int], other: ColumnElement[Any]) -> ColumnElement[int]:
     # Written out: SQLite calls it max, PostgreSQL greatest.
@@ -141,4 +164,7 @@ def _event(room: str, row: Row[Any]) -> Event:
         row.seq,
         None if row.sender_id is None else Sender(row.sender_id, row.sender_name),
         row.key_id if row.key_user else None,  # "": the key is ours, not a client's
+        edited=row.edited,
+        deleted=row.deleted,
+        changed=row.changed,
     )

@@ -1,9 +1,11 @@
 """Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
 
+import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Row, Select, Table, func, select
+from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import Conflict, InvalidCursor, RoomLimit, RoomNotFound
@@ -12,7 +14,7 @@ from ..paging import decode_cursor, encode_cursor
 from .base import MemberPage, RoomPage
 from .sql_schema import DELETED, Schema
 
-__all__ = ["Rooms"]
+__all__ = ["Rooms", "new_epoch", "renew_epochs"]
 
 HEADS_AT_ONCE = 1_000
 """Rooms a statement: databases bound how many parameters one may have."""
@@ -176,6 +178,22 @@ class Rooms:
         connection.execute(_new(connection, secret, {"name": name, "value": fresh}))
         value: str = connection.execute(select(secret.c.value).where(secret.c.name == name)).scalar_one()
         return value
+
+
+def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | None = None) -> list[str]:
+    """Give rooms, or all of them, a new epoch; -> the ids of those that are there."""
+    room = schema.room
+    wanted = select(room.c.id, room.c.name).where(room.c.name.is_not(None)).order_by(room.c.name)
+    found = connection.execute(wanted if rooms is None else wanted.where(room.c.name.in_(rooms))).all()
+    renewed = room.update().where(room.c.id == bindparam("of")).values(epoch=bindparam("new"))
+    if found:
+        connection.execute(renewed, [{"of": id, "new": new_epoch()} for id, _ in found])
+    return [name for _, name in found]
+
+
+def new_epoch() -> str:
+    """A name for a past that nobody has seen before."""
+    return secrets.token_urlsafe(12)
 
 
 def _insert(connection: Connection, table: Table) -> Any:

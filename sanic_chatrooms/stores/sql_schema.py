@@ -109,7 +109,7 @@ class Schema:
         )
         c = event.c
         Index(self.name("event_key"), c.room_id, c.key_user, c.key_id, unique=True)
-        Index(self.name("event_msg_id"), c.room_id, c.msg_id, unique=True)
+        Index(self.name("event_msg_id"), c.room_id, c.msg_id)
         lines, targets = c.folded == false(), c.target.is_not(None)
         Index(
             self.name("event_line"), c.room_id, c.seq, sqlite_where=lines, postgresql_where=lines
