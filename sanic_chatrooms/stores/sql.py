@@ -12,9 +12,10 @@ from ..errors import ChatError, ConfigError
 from ..models import Appended, Draft, Event, Head, Member, Page, Room
 from .base import Bounds, MemberPage, RoomPage, Store
 from .sql_database import Clock, Database
+from .sql_directory import Directory, new_epoch, renew_epochs
 from .sql_past import Past
-from .sql_rooms import Rooms, new_epoch
 from .sql_schema import Schema, migrate, require_tables
+from .sql_upkeep import Upkeep
 
 __all__ = ["SQLStore"]
 
@@ -68,13 +69,15 @@ class SQLStore(Store):
         self._instance = instance
         self._schema = Schema(instance, self._prefix)
         self._past = Past(self._schema, bounds)
-        self._rooms = Rooms(self._schema, bounds.max_rooms)
+        self._directory = Directory(self._schema, bounds.max_rooms)
         await self._database.start(self._schema, bounds, self._clock)
+        self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)
         try:
             await self._database.write(self._make_tables)
         except BaseException:
             await self._database.stop()
             raise
+        self._upkeep.start()
 
     def _make_tables(self, connection: Connection) -> None:
         if self._create:
@@ -87,6 +90,7 @@ class SQLStore(Store):
     async def stop(self) -> None:
         """End one start; the last one closes the database."""
         if self._starts == 1:
+            await self._upkeep.stop()
             await self._database.stop()
         self._starts = max(self._starts - 1, 0)
 
@@ -99,7 +103,7 @@ class SQLStore(Store):
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
         """See `Store.heads`."""
         asked = list(rooms)
-        return await self._database.read(lambda c: self._rooms.heads(c, asked)) if asked else {}
+        return await self._database.read(lambda c: self._directory.heads(c, asked)) if asked else {}
 
     async def history(
         self,
@@ -126,7 +130,11 @@ class SQLStore(Store):
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
         new = new_epoch()
-        return await self._database.write(lambda c: self._rooms.renew_epoch(c, room, old, new))
+        return await self._database.write(lambda c: self._directory.renew_epoch(c, room, old, new))
+
+    async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:
+        """Give these rooms, or all, a new epoch, after a backup was restored; -> the ids of those that are there."""
+        return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms))
 
     # ---- rooms ----
 
@@ -140,44 +148,44 @@ class SQLStore(Store):
     ) -> tuple[Room, bool]:
         """See `Store.create_room`."""
         epoch = new_epoch()
-        return await self._database.write(lambda c: self._rooms.create(c, room, epoch, owner, key, hash))
+        return await self._database.write(lambda c: self._directory.create(c, room, epoch, owner, key, hash))
 
     async def room(self, room: str) -> Room | None:
         """See `Store.room`."""
-        return await self._database.read(lambda c: self._rooms.room(c, room))
+        return await self._database.read(lambda c: self._directory.room(c, room))
 
     async def rooms(
         self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> RoomPage:
         """See `Store.rooms`."""
-        return await self._database.read(lambda c: self._rooms.page(c, member, cursor, limit))
+        return await self._database.read(lambda c: self._directory.page(c, member, cursor, limit))
 
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`."""
-        return await self._database.write(lambda c: self._rooms.delete(c, room, unused))
+        return await self._database.write(lambda c: self._directory.delete(c, room, unused))
 
     # ---- members and secrets ----
 
     async def member(self, room: str, user: str) -> Member | None:
         """See `Store.member`."""
-        return await self._database.read(lambda c: self._rooms.member(c, room, user))
+        return await self._database.read(lambda c: self._directory.member(c, room, user))
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
         """See `Store.members`."""
-        return await self._database.read(lambda c: self._rooms.members(c, room, cursor, limit))
+        return await self._database.read(lambda c: self._directory.members(c, room, cursor, limit))
 
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
-        await self._database.write(lambda c: self._rooms.set_member(c, room, member))
+        await self._database.write(lambda c: self._directory.set_member(c, room, member))
 
     async def remove_member(self, room: str, user: str) -> bool:
         """See `Store.remove_member`."""
-        return await self._database.write(lambda c: self._rooms.remove_member(c, room, user))
+        return await self._database.write(lambda c: self._directory.remove_member(c, room, user))
 
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""
         fresh = secrets.token_urlsafe(32)
-        return await self._database.write(lambda c: self._rooms.secret(c, name, fresh))
+        return await self._database.write(lambda c: self._directory.secret(c, name, fresh))
 
 
 def _database(url: str | URL) -> Database:

@@ -57,5 +57,5 @@ class Database(ABC):
         """Within the first transaction after each start, when the tables are there: what else this database needs."""
 
     @abstractmethod
-    async def tidy(self) -> None:
-        """Now and then: what this database needs so that what was erased is in no file of it any more."""
+    async def tidy(self, *, removed: bool) -> None:
+        """Now and then: see that what was erased is in no file of the database. `removed`: rows were, just now."""

@@ -55,11 +55,15 @@ class Past:
         }
 
     def stand(self, which: ColumnElement[bool]) -> CTE:
-        """Where rooms stand: id, epoch, head, floor. Takes the parameter `oldest` where there is a retention."""
+        """Where rooms stand: id, visibility, epoch, head, floor, and `noted`, the floor as their row says.
+
+        Takes the parameter `oldest` where there is a retention.
+        """
         room = self._schema.room.c
         kept = case((room.visibility == RESERVED, RESERVED_HISTORY_MAX), else_=literal(self._history_max))
         floor = _greatest(room.floor, room.head - kept)
-        stand = select(room.id, room.epoch, room.head, floor.label("floor")).where(which)
+        columns = (room.id, room.visibility, room.epoch, room.head, room.floor.label("noted"))
+        stand = select(*columns, floor.label("floor")).where(which)
         return stand.cte("stand") if self._retention is None else self._unexpired(stand.cte("kept"))
 
     def _unexpired(self, kept: CTE) -> CTE:
@@ -76,7 +80,8 @@ class Past:
             .scalar_subquery()
         )
         floor = func.coalesce(first, kept.c.head)
-        return select(kept.c.id, kept.c.epoch, kept.c.head, floor.label("floor")).cte("stand")
+        others = [column for column in kept.c if column.name != "floor"]
+        return select(*others, floor.label("floor")).cte("stand")
 
     def _page(self, stand: CTE, forwards: bool, timeline: bool) -> Select[Any]:
         event = self._schema.event.c

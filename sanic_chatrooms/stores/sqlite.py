@@ -82,9 +82,9 @@ class SQLite(Database):
         """Give every room a new epoch where an outage may have taken back what was acknowledged."""
         use_boot_id(connection, self._schema, unsafe=self._normal)
 
-    async def tidy(self) -> None:
+    async def tidy(self, *, removed: bool) -> None:
         """Empty the log after a deletion: it still holds the pages as they were before."""
-        if self._erased:
+        if self._erased or removed:
             self._erased = False
             self._erased = not await self._writer.run(_empty_log, self._timeout)
 
@@ -115,5 +115,11 @@ def _transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
 
 def _empty_log(connection: Connection) -> bool:
     """True if it is empty; False where somebody reads, or writes."""
-    busy, _, _ = raw(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    driver = raw(connection)
+    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute("PRAGMA busy_timeout = 0")  # whoever wants to write must not wait for somebody who reads
+    try:
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {patience}")
     return not busy

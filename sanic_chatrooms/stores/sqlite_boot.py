@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from ..errors import ConfigError
-from .sql_rooms import renew_epochs
+from .sql_directory import renew_epochs
 from .sql_schema import Schema
 
 __all__ = ["BOOT_ID", "require_boot_id", "use_boot_id"]

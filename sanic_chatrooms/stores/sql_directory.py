@@ -14,7 +14,7 @@ from ..paging import decode_cursor, encode_cursor
 from .base import MemberPage, RoomPage
 from .sql_schema import DELETED, Schema
 
-__all__ = ["Rooms", "new_epoch", "renew_epochs"]
+__all__ = ["Directory", "new_epoch", "renew_epochs"]
 
 HEADS_AT_ONCE = 1_000
 """Rooms a statement: databases bound how many parameters one may have."""
@@ -22,8 +22,8 @@ HEADS_AT_ONCE = 1_000
 _Key = tuple[str, str]
 
 
-class Rooms:
-    """The rooms of one instance. Every method is one step of a transaction that somebody else began."""
+class Directory:
+    """The rooms of one instance, their members, and its secrets. Every method is one step of a transaction that somebody else began."""
 
     def __init__(self, schema: Schema, max_rooms: int) -> None:
         self._schema = schema
