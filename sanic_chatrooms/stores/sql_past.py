@@ -97,16 +97,14 @@ class Past:
             events = events.where(event.folded == false())
         order = event.seq if forwards else event.seq.desc()
         page = events.order_by(order).limit(bindparam("limit")).subquery("page")
-        found = select(stand.c.epoch, stand.c.head, stand.c.floor, page).select_from(
-            stand.outerjoin(page, true())
-        )
-        return found.order_by(page.c.seq)
+        columns = (stand.c.epoch, stand.c.head, stand.c.floor)
+        return select(*columns, page).select_from(stand.outerjoin(page, true()))
 
     def _found(self, stand: CTE) -> Select[Any]:
+        # Whether it is above the floor is asked of what was found: asked of the database, it would be a walk to it.
         event = self._schema.event
         found = (event.c.room_id == stand.c.id) & (event.c.msg_id == bindparam("msg_id"))
-        above = event.c.seq > stand.c.floor
-        return select(event).select_from(stand.outerjoin(event, found & above))
+        return select(stand.c.floor, event).select_from(stand.outerjoin(event, found))
 
     def parameters(self, now: float) -> dict[str, float]:
         """The parameters that `stand` takes."""
@@ -131,6 +129,8 @@ class Past:
             raise RoomNotFound
         epoch, head, floor = rows[0][:3]
         events = [] if rows[0].seq is None else [_event(room, row) for row in rows]
+        if not forwards:
+            events.reverse()
         more = len(events) > limit
         return Page(_cut(events, limit, forwards), more, epoch, head, floor)
 
@@ -140,7 +140,7 @@ class Past:
         row = connection.execute(self._message, given).first()
         if row is None:
             raise RoomNotFound
-        return None if row.seq is None else _event(room, row)
+        return None if row.seq is None or row.seq <= row.floor else _event(room, row)
 
     def floors(self, connection: Connection, now: float, ids: list[int]) -> dict[int, int]:
         """The floors of rooms, by their numbers in the database."""
