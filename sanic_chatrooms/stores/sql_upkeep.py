@@ -82,14 +82,12 @@ class Upkeep:
         room, event = self._schema.room.c, self._schema.event.c
         ids = list(connection.scalars(select(room.id).where(room.id > after).order_by(room.id).limit(ROOMS)))
         stand = self._past.stand(room.id.in_(ids))
-        oldest = select(event.seq).where(event.room_id == stand.c.id).order_by(event.seq).limit(1)
-        removable = event.seq <= stand.c.floor, event.timestamp < now - self._window
-        first = select(event.room_id).where(event.seq == oldest.scalar_subquery(), *removable)
+        oldest = select(event.timestamp).where(event.room_id == stand.c.id, event.seq <= stand.c.floor)
         due = select(stand.c.id).where(
             or_(
                 stand.c.visibility == DELETED,
                 stand.c.floor >= stand.c.noted + ROWS,  # readers walk over what is between the two
-                first.where(event.room_id == stand.c.id).exists(),
+                oldest.order_by(event.seq).limit(1).scalar_subquery() < now - self._window,
             )
         )
         return ids, list(connection.scalars(due, self._past.parameters(now)))
