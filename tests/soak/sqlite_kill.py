@@ -25,7 +25,7 @@ from tests.support.client import Client, Closed, open_client
 from tests.support.process import ServerProcess, start_app
 
 KILLS = 50
-SHORT = 0.04
+SHORT = 0.02
 SENDERS = 8
 OUTSTANDING = 10
 SECRET = secrets.token_hex(32)
