@@ -33,17 +33,22 @@ class _Keeper:
         self._path = path
         self._engine = engine
         self._connection: Connection | None = None
+        self._failing = False
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns or raises. Raises `Unavailable` where the database cannot be used."""
         try:
-            return self._run(work)
+            result = self._run(work)
         except (sqlite3.Error, DBAPIError, OSError) as problem:
             self.close()
             if not _is_outage(problem):
                 raise
-            logger.warning("%s cannot be used now: %s", self._path, problem)
+            if not self._failing:  # once: those who wait try again many times a second
+                logger.warning("%s cannot be used now: %s", self._path, problem)
+            self._failing = True
             raise Unavailable from problem
+        self._failing = False
+        return result
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         if self._connection is None:

@@ -19,7 +19,7 @@ from sanic_chatrooms.stores.sql import SQLStore
 from sanic_chatrooms.testing import Clock
 
 DEFAULT = Bounds()
-SOON = Bounds(timeout=0.2)
+SOON = Bounds(timeout=0.8)  # long enough to start, whatever else the machine does
 WORD = "Rumpelstilzchen"
 
 
@@ -152,11 +152,12 @@ async def test_what_somebody_else_locks_is_unavailable_in_time_and_comes_back(fi
     async with started(file, SOON) as store:
         first = draft(key="k")
         with locked(file):
-            for attempt in (store.append([first]), store.set_member("r", Member("u1", "Ada"))):
-                async with asyncio.timeout(10):
-                    with pytest.raises(Unavailable):
-                        await attempt
-            assert (await store.heads(["r"]))["r"].seq == 0, "readers do not wait for writers"
+            async with asyncio.timeout(10):
+                ends = asyncio.gather(
+                    store.append([first]), store.set_member("r", Member("u1", "Ada")), return_exceptions=True
+                )
+                assert (await store.heads(["r"]))["r"].seq == 0, "readers do not wait for writers"
+                assert [type(end) for end in await ends] == [Unavailable, Unavailable]
 
         await _until(lambda: store.append([first]))
         again = await say(store, first)
@@ -198,6 +199,17 @@ async def test_a_connection_that_fails_is_made_anew(file: Path, caplog: pytest.L
         assert (await say(store))[0].seq == 1
         assert (await store.heads(["r"]))["r"].seq == 1
         assert "no such table: nowhere" in caplog.text
+
+
+async def test_a_failure_is_told_once_until_it_is_over(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with started(file) as store:
+        for _ in range(2):
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await store._database.write(lambda c: c.exec_driver_sql("SELECT * FROM nowhere"))
+            await say(store)
+
+        assert caplog.text.count("cannot be used now") == 2
 
 
 async def test_who_stops_waiting_before_the_turn_comes_changes_nothing(file: Path) -> None:
