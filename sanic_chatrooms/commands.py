@@ -11,6 +11,7 @@ import msgspec
 
 from . import protocol
 from .access import permit
+from .edits import Changed, Edits
 from .endpoint import READ_ONLY, Endpoint
 from .errors import ChatError, Forbidden, InvalidField, NotAMember, Unauthenticated, UnknownCommand
 from .heartbeat import Heartbeat
@@ -18,7 +19,7 @@ from .hub import Hub
 from .identity import AuthRequest, Identity
 from .listeners import Listeners
 from .members import Members
-from .messages import Speech, command_hash
+from .messages import Speech, check_body, command_hash
 from .middleware import Chain, Context, Handler
 from .models import Handshake, Sender
 from .occupancy import ANYWHERE, Occupancy
@@ -53,6 +54,15 @@ class _Direct(msgspec.Struct):
     body: msgspec.Raw
 
 
+class _Edit(msgspec.Struct, rename="camel"):
+    msg_id: str
+    body: msgspec.Raw
+
+
+class _Delete(msgspec.Struct, rename="camel"):
+    msg_id: str
+
+
 class _Typing(msgspec.Struct):
     active: bool = True
 
@@ -78,6 +88,8 @@ class _Create(msgspec.Struct):
 _auth = msgspec.json.Decoder(AuthRequest)
 _join = msgspec.json.Decoder(_Join)
 _direct = msgspec.json.Decoder(_Direct)
+_edit = msgspec.json.Decoder(_Edit)
+_delete = msgspec.json.Decoder(_Delete)
 _typing = msgspec.json.Decoder(_Typing)
 _history = msgspec.json.Decoder(_History)
 _page = msgspec.json.Decoder(_Page)
@@ -93,6 +105,7 @@ class Commands:
         hub: Hub,
         identity: Identity,
         speech: Speech,
+        edits: Edits,
         rooms: Rooms,
         members: Members,
         typists: Typists,
@@ -108,6 +121,7 @@ class Commands:
         self._hub = hub
         self._identity = identity
         self._speech = speech
+        self._edits = edits
         self._rooms = rooms
         self._members = members
         self._typists = typists
@@ -134,6 +148,8 @@ class Commands:
             "leave": self._leave,
             "message": self._message,
             "direct": self._direct,
+            "message.edit": self._edit,
+            "message.delete": self._delete,
             "typing": self._typing,
             "history": self._history,
             "members": self._list_members,
@@ -284,6 +300,18 @@ class Commands:
         if not 0 < len(request.to) <= 128:
             raise InvalidField("to", "must be the id of a user")
         return await self._speech.say_directly(ctx.session, ctx.command, request.to, bytes(request.body))
+
+    async def _edit(self, ctx: Context) -> Changed:
+        request, room = decode_payload(ctx.command.payload, _edit), _room(ctx)
+        body = bytes(request.body)
+        check_body(body, ctx.session.settings.max_text, within="body")
+        done = await self._edits.edit(ctx.session, room, request.msg_id, body, ctx.command)
+        return Changed(done.seq, done.duplicate)
+
+    async def _delete(self, ctx: Context) -> Changed:
+        request, room = decode_payload(ctx.command.payload, _delete), _room(ctx)
+        done = await self._edits.delete(ctx.session, room, request.msg_id, ctx.command)
+        return Changed(done.seq, done.duplicate)
 
     async def _typing(self, ctx: Context) -> dict[str, Any]:
         request, room, session = decode_payload(ctx.command.payload, _typing), _room(ctx), ctx.session

@@ -106,6 +106,28 @@ class HostVerbs(ABC):
         if found.visibility == RESERVED:
             raise RoomNotFound
 
+    async def edit(
+        self, room: str, msg_id: str, body: Mapping[str, Any], *, as_user: User | None = None
+    ) -> Appended:
+        """Give a message another body. `msg_id` is the server's id of it; the result tells the number of the change.
+
+        `as_user` asks the policy, and may edit what they wrote. Raises `RoomNotFound`, `MessageNotFound`,
+        `InvalidField`, `InvalidText`, `Forbidden`, `Unavailable`.
+        """
+        chat = self.running()
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        return await chat.edits.edit(actor, room, msg_id, _payload("message", body, durable=True, room=True))
+
+    async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
+        """Delete a message: its number stays, and nothing of what it said.
+
+        `as_user` asks the policy, and may delete what they wrote, or anything where they moderate. Raises
+        `RoomNotFound`, `MessageNotFound`, `Forbidden`, `Unavailable`.
+        """
+        chat = self.running()
+        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
+        return await chat.edits.delete(actor, room, msg_id)
+
     async def notify(
         self, user: User | Sender | str, type: str, payload: Mapping[str, Any], *, session: str | None = None
     ) -> None:
@@ -153,7 +175,7 @@ class HostVerbs(ABC):
 
     async def room(self, room: str) -> Room | None:
         """One room, or None."""
-        found = await self.running().backends.store.room(room)
+        found = await self.running().store.room(room)
         return found if found is not None and found.visibility != RESERVED else None
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
@@ -229,7 +251,7 @@ class HostVerbs(ABC):
     async def _known(self, room: str, user: User | Sender | str) -> User:
         if not isinstance(user, str):
             return User(user.id, user.name)
-        member = await self.running().backends.store.member(room, user)
+        member = await self.running().store.member(room, user)
         return User(user, member.name if member is not None else user)
 
     # ---- connections ----

@@ -1,7 +1,7 @@
 // The whole application: `startChat(element, options)`. Wires the client, the rooms, the panes and the address.
 
 import { ChatRooms } from "../client.js";
-import { openForm, textField } from "./dialogs.js";
+import { ask, openForm, textField } from "./dialogs.js";
 import { el, fill, iconButton } from "./dom.js";
 import { slug } from "./format.js";
 import { Notices } from "./notices.js";
@@ -14,6 +14,7 @@ import { ended, signIn } from "./sign-in.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 
+const EXCERPT = 200;
 const narrow = matchMedia("(max-width: 719.98px)");
 const tight = matchMedia("(max-width: 979.98px)");
 const touch = matchMedia("(pointer: coarse)");
@@ -75,8 +76,10 @@ class App {
       onOlder: (room) => book.older(room),
       onReload: (room) => book.reload(room),
       onSend: (room, text) => this.#send(room, text),
-      onRetry: (key) => chat.retry(key),
-      onDiscard: (key) => chat.discard(key),
+      onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
+      onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
+      onSave: (room, item, text) => book.edits.edit(room, item, text),
+      onDelete: (room, item) => this.#delete(room, item),
       onEnd: () => this.#seen(),
     }, topic, hostMenu);
     this.people = new PeoplePane(onPerson, () => this.#togglePeople(true));
@@ -195,6 +198,15 @@ class App {
     this.talk.conversation.newAfter = null;
     this.book.send(room, text);
     this.talk.conversation.goToEnd();
+  }
+
+  async #delete(room, item) {
+    const said = item.text.length > EXCERPT ? `${item.text.slice(0, EXCERPT)}…` : item.text;
+    const lines = [`“${said}”`, "It will be gone for everybody, for good."];
+    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog");
+    // The button that asked is hidden while the focus is elsewhere, and cannot have it back.
+    this.talk.conversation.focus(item);
+    if (yes) this.book.edits.remove(room, item);
   }
 
   async #switch() {

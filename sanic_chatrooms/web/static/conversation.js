@@ -1,6 +1,7 @@
 // The conversation: rows at the right place, and a place that nothing moves but its reader.
 
 import { el, fill, icon } from "./dom.js";
+import { rightsOver } from "./edits.js";
 import { counted } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { rowElement } from "./message-row.js";
@@ -12,8 +13,12 @@ const PIECE = 120;
 const HEARD = 5;
 
 export class Conversation {
+  editing = null; // the key of the message that is being rewritten
+
   /** `context`: what rows need, and `onOlder()`, `onEnd()` (its end is seen), `onLost()` (the focused row is gone). */
-  constructor(context) {
+  constructor(given) {
+    const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
+    const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item) };
     this.context = context;
     this.rows = el("div");
     this.top = el("div");
@@ -32,7 +37,7 @@ export class Conversation {
 
   /** Another room: its newest messages, or the first after the number `newAfter` (null: none is new). */
   open(timeline, newAfter) {
-    Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0 });
+    Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
     this.list.set([]);
     fill(this.heard);
     this.update();
@@ -54,7 +59,8 @@ export class Conversation {
   /** Draw what changed. `top`: what stands above the first message. */
   update(top = null) {
     if (top) fill(this.top, top);
-    const rows = rowsOf(this.#shown(), this.newAfter);
+    const rows = rowsOf(this.#shown(), this.newAfter, this.editing);
+    for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const anchor = !this.stuck && this.#anchor();
     const lost = this.list.set(rows);
     if (anchor?.node?.isConnected) this.log.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
@@ -70,11 +76,41 @@ export class Conversation {
     return items.slice(this.hidden);
   }
 
+  /** Rewrite a message in its place. */
+  edit(item) {
+    this.back = this.rows.contains(document.activeElement);
+    this.editing = item.key;
+    if (item.seq < this.from) Object.assign(this, { from: item.seq, stuck: false });
+    this.update();
+    const field = this.list.get(item.key).querySelector("textarea");
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
+
+  /** The newest message that this user may rewrite. */
+  editLast() {
+    const { me, role } = this.context;
+    const last = this.timeline.items.findLast((item) => rightsOver(item, me(), role()).edit);
+    if (last) this.edit(last);
+  }
+
+  focus({ key }) {
+    this.list.get(key)?.focus({ preventScroll: true });
+  }
+
+  // Back to where one came from.
+  #leave({ key }) {
+    this.editing = null;
+    this.update();
+    if (this.back) this.focus({ key });
+    else this.context.onLost();
+  }
+
   /** A message of somebody else's came. */
-  came({ sender, text }) {
+  came(item) {
     if (!this.stuck) this.unseen++;
     this.#button();
-    this.heard.append(el("p", {}, `${sender?.name ?? "Server"}: ${text}`));
+    this.heard.append(Object.assign(el("p", {}, `${item.sender?.name ?? "Server"}: ${item.text}`), { item }));
     if (this.heard.childElementCount > HEARD) this.heard.firstChild.remove();
   }
 

@@ -11,7 +11,7 @@ export class KeyedList {
 
   /** Show exactly these, in this order. Returns whether the focus was in an element that is gone now. */
   set(rows) {
-    const focused = this.parent.contains(document.activeElement) && document.activeElement;
+    const focused = this.parent.contains(document.activeElement);
     const keys = new Set(rows.map(({ key }) => key));
     for (const [key, { node }] of this.#nodes) if (!keys.has(key)) this.#drop(key, node);
     let next = this.parent.firstChild;
@@ -22,7 +22,7 @@ export class KeyedList {
       if (next && (next === node || next === before)) next = node.nextSibling;
       else this.parent.insertBefore(node, next);
     }
-    return Boolean(focused) && !focused.isConnected;
+    return focused && !this.parent.contains(document.activeElement);
   }
 
   get(key) {
@@ -52,7 +52,8 @@ export function walkable(element, selector) {
     const stops = [...element.querySelectorAll(selector)];
     const at = stops.indexOf(document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? stops.length - 1 : at - 1, Home: 0, End: stops.length - 1 }[event.key];
-    if (!stops[to] || event.altKey || event.ctrlKey || event.metaKey) return;
+    // Inside of a text they move the cursor.
+    if (!stops[to] || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("textarea")) return;
     event.preventDefault();
     stops[to].focus();
   });

@@ -1,5 +1,6 @@
 // All rooms of this page, kept right by what the client tells.
 
+import { Edits } from "./edits.js";
 import { ReadMarks } from "./read-marks.js";
 import { Room } from "./room.js";
 
@@ -16,6 +17,7 @@ export class RoomBook {
     this.chat = chat;
     this.changed = changed;
     this.marks = new ReadMarks(chat.user?.id);
+    this.edits = new Edits(chat, (room) => changed("lines", room));
     chat.on("user", () => changed("list"));
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
@@ -116,10 +118,10 @@ export class RoomBook {
     this.changed("lines", room);
   }
 
-  #joined({ room: id, epoch, seq, recovered, messages, more, title, online }) {
+  #joined({ room: id, epoch, seq, recovered, messages, more, title, online, role }) {
     const room = this.get(id);
     const first = !room.timeline.loaded;
-    Object.assign(room, { title, online, epoch, status: "ready" });
+    Object.assign(room, { title, online, role, epoch, status: "ready" });
     this.marks.check(id, epoch);
     if (!recovered) {
       room.gap = false;
@@ -167,7 +169,7 @@ export class RoomBook {
     // Sooner than the next `typing` says so.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
-    const news = item && event.type === "message" && !mine;
+    const news = item && event.type === "message" && !mine && !event.deleted;
     if (news) room.unread++;
     this.changed("lines", room);
     if (news) this.changed("came", room, item);

@@ -6,6 +6,7 @@ export class Room {
   title = "";
   visibility = "public";
   partner = null;
+  role = "";
   online = 0;
   unread = 0;
   timeline = new Timeline();

@@ -4,8 +4,8 @@ import { dayName, dayOf } from "./format.js";
 
 const GROUP_SECONDS = 300;
 
-/** The rows of a conversation: kind "day", "new-line", "message" or "system". `newAfter`: see Conversation. */
-export function rowsOf(items, newAfter) {
+/** The rows of a conversation: kind "day", "new-line", "message" or "system". `newAfter`, `editing`: see Conversation. */
+export function rowsOf(items, newAfter, editing) {
   const rows = [];
   let before = null;
   let drawn = newAfter === null;
@@ -20,7 +20,9 @@ export function rowsOf(items, newAfter) {
     }
     const first = !isGroup(before, item);
     const kind = item.type === "message" ? "message" : "system";
-    rows.push({ key: item.key, kind, first, sign: `${item.version}${first}`, item });
+    // What is written in a row must survive every update.
+    const written = item.key === editing && !item.deleted;
+    rows.push({ key: item.key, kind, first, editing: written, sign: written ? "editing" : `${item.version} ${item.changed} ${first}`, item });
     before = item;
   }
   return rows;

@@ -14,8 +14,24 @@ export class TalkPane {
     this.name = el("h2", { class: "cut", dir: "auto", tabindex: -1, testid: "room-name" });
     this.here = el("span");
     this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
-    this.conversation = new Conversation({ ...acts, me: () => chat.user, onOlder: () => acts.onOlder(this.room), onLost: () => this.composer.focus() });
-    this.composer = new Composer({ onSend: (text) => acts.onSend(this.room, text), onTyping: (active) => this.room && chat.typing(this.room.id, active), onEscape: () => this.conversation.goToEnd() });
+    this.conversation = new Conversation({
+      ...acts,
+      me: () => chat.user,
+      role: () => this.room.role,
+      maxText: () => chat.welcome?.limits.maxText,
+      onOlder: () => acts.onOlder(this.room),
+      onLost: () => this.composer.focus(),
+      onRetry: (item) => acts.onRetry(this.room, item),
+      onDiscard: (item) => acts.onDiscard(this.room, item),
+      onSave: (item, text) => acts.onSave(this.room, item, text),
+      onDelete: (item) => acts.onDelete(this.room, item),
+    });
+    this.composer = new Composer({
+      onSend: (text) => acts.onSend(this.room, text),
+      onTyping: (active) => this.room && chat.typing(this.room.id, active),
+      onEscape: () => this.conversation.goToEnd(),
+      onUp: () => this.conversation.editLast(),
+    });
     this.element = el("main", { class: "talk-pane" },
       el("div", { class: "pane-head" },
         iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack }),

@@ -89,13 +89,27 @@ export class Timeline {
     return item;
   }
 
+  // An edit of what was deleted later is empty, names no message, and changes nothing.
   #change({ type, seq, timestamp, payload }) {
-    const item = this.items.find(({ id }) => id === payload.msgId);
-    // A page that was loaded later than the change has it folded in already.
-    if (!item || item.changed >= seq) return null;
-    if (type === "message.edited") Object.assign(item, { text: String(payload.body?.text ?? ""), edited: timestamp });
-    if (type === "message.deleted") item.deleted = true;
-    Object.assign(item, { changed: seq, version: item.version + 1 });
+    const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
+    if (!item) return null;
+    if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);
+    if (type === "message.deleted") this.deleted(item, seq);
     return null;
+  }
+
+  /** The message is this now, by the event of this number. */
+  edited(item, body, seq, edited = Date.now() / 1000) {
+    this.#fold(item, seq, { payload: body, text: String(body?.text ?? ""), edited });
+  }
+
+  /** Nothing is left of it. */
+  deleted(item, seq) {
+    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, change: null });
+  }
+
+  // A page that was loaded later than the change has it folded in already.
+  #fold(item, seq, fields) {
+    if (item.changed < seq) Object.assign(item, fields, { changed: seq, version: item.version + 1 });
   }
 }

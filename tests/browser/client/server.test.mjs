@@ -112,6 +112,35 @@ test("two people talk, one is cut off and misses nothing", { skip: missing, time
   assert.equal((await added).payload.room, room);
 });
 
+test("what one edits and deletes, the other hears of, also after being cut off", { skip: missing, timeout: 60_000 }, async (t) => {
+  const port = await freePort();
+  const server = await serve(port);
+  t.after(() => stop(server));
+  const ada = client(t, port, { name: "Ada" });
+  const bob = client(t, port, { name: "Bob" });
+  await Promise.all([ada.chat.connect(), bob.chat.connect()]);
+  await Promise.all([ada.chat.join("tea"), bob.chat.join("tea")]);
+  const heard = [];
+  bob.chat.on("*", ({ seq, type, payload }) => seq && heard.push([seq, type, payload.body?.text ?? payload.deleted ?? payload.text]));
+  const { msgId } = await ada.chat.send("tea", "good").done;
+
+  assert.equal((await ada.chat.edit("tea", msgId, "better")).seq, 2);
+  await assert.rejects(bob.chat.edit("tea", msgId, "mine"), { code: "forbidden" });
+  const rejoined = next(bob.chat, "joined");
+  bob.sockets.at(-1).cut();
+  await ada.chat.edit("tea", msgId, "best");
+  assert.equal((await ada.chat.delete("tea", msgId)).seq, 4);
+  assert.equal((await rejoined).recovered, true);
+  await bob.chat.send("tea", "indeed").done;
+
+  // The edit that he missed is empty by now.
+  const edits = heard.filter(([, type]) => type.startsWith("message."));
+  assert.deepEqual(edits[0], [2, "message.edited", "better"]);
+  assert.deepEqual(edits.at(-1), [4, "message.deleted", true]);
+  const [gone] = (await bob.chat.history("tea", { after: 0 })).messages;
+  assert.deepEqual([gone.deleted, gone.payload, gone.changed], [true, {}, 4]);
+});
+
 test("a restarted server that knows nobody any more gets a fresh guest, who is told of the gap", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
   let server = await serve(port);

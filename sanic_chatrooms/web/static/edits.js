@@ -1,0 +1,54 @@
+// What we change of messages that are there: shown at once, dimmed until the server has it, and said when it fails.
+
+const MODERATORS = ["owner", "admin", "moderator"];
+
+/** What this user may do to a message: {edit, remove}. */
+export function rightsOver(item, me, role) {
+  const there = item.type === "message" && item.status === "sent" && item.id && !item.deleted && !item.change;
+  const mine = Boolean(there && item.sender && item.sender.id === me?.id);
+  return { edit: mine, remove: mine || Boolean(there && MODERATORS.includes(role)) };
+}
+
+export class Edits {
+  /** `changed(room)`: something looks different. */
+  constructor(chat, changed) {
+    this.chat = chat;
+    this.changed = changed;
+  }
+
+  edit(room, item, text) {
+    const saved = (seq) => room.timeline.edited(item, { ...item.payload, text }, seq);
+    this.#begin(room, item, { text, act: () => this.chat.edit(room.id, item.id, { ...item.payload, text }), done: saved });
+  }
+
+  remove(room, item) {
+    const gone = (seq) => room.timeline.deleted(item, seq);
+    this.#begin(room, item, { act: () => this.chat.delete(room.id, item.id), done: gone });
+  }
+
+  retry(room, item) {
+    this.#begin(room, item, { ...item.change, error: null });
+  }
+
+  discard(room, item) {
+    this.#set(room, item, null);
+  }
+
+  async #begin(room, item, change) {
+    this.#set(room, item, change);
+    try {
+      const { seq } = await change.act();
+      change.done(seq);
+      if (item.change === change) this.#set(room, item, null);
+    } catch (error) {
+      // It was deleted meanwhile: then nothing is left to be said.
+      if (item.change === change) this.#set(room, item, item.deleted ? null : { ...change, error });
+    }
+  }
+
+  #set(room, item, change) {
+    item.change = change;
+    item.version++;
+    this.changed(room);
+  }
+}

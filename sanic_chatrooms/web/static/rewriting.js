@@ -1,0 +1,31 @@
+// A message that is being edited, in its own place: Enter saves, Esc leaves it as it was.
+
+import { button, el } from "./dom.js";
+import { Writing } from "./writing.js";
+
+/** `context`: `maxText()`, `onSave(item, text)`, `onLeave(item)`. */
+export function rewriting(item, { maxText, onSave, onLeave }) {
+  const was = item.change?.text ?? item.text;
+  const save = () => {
+    const text = writing.text.trimEnd();
+    if (yes.disabled) return;
+    if (text === item.text) onLeave(item);
+    else onSave(item, text);
+  };
+  // The log's own Esc goes to the composer, whoever came from where.
+  const leave = (event) => {
+    event.stopPropagation();
+    onLeave(item);
+  };
+  const fit = () => {
+    yes.disabled = !writing.fit();
+  };
+  const writing = new Writing({ "aria-label": "Edit message", enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onEnter: save, onEscape: leave });
+  const yes = button("Save", save, { class: "primary", testid: "edit-save" });
+  const no = button("Cancel", () => onLeave(item), { testid: "edit-cancel" });
+  writing.maxText = maxText() ?? writing.maxText;
+  writing.text = was;
+  return el("div", { class: "rewriting" },
+    el("div", { class: "composer-box" }, writing.field),
+    el("div", { class: "rewriting-actions" }, yes, no, writing.limit, el("span", { class: "note" }, "Enter saves, Esc cancels")));
+}

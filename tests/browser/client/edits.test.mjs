@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Edits, rightsOver } from "../../../sanic_chatrooms/web/static/edits.js";
+import { rowsOf } from "../../../sanic_chatrooms/web/static/rows.js";
+import { Timeline } from "../../../sanic_chatrooms/web/static/timeline.js";
+import { message, settled, world } from "./support.mjs";
+
+const ME = { id: "u2", name: "Bob" };
+const said = (seq, text, more) => message("a", seq, text, { timestamp: 1000 + seq, ...more });
+const of = (seq, type, payload, at) => ({ type, room: "a", seq, msgId: `change-${at}`, timestamp: 1000 + at, payload: { msgId: `server-message-${seq}`, ...payload } });
+const edited = (seq, at, text) => ({ ...of(seq, "message.edited", { seq, body: { text }, edited: 1000 + at }, at), seq: at });
+const deleted = (seq, at) => ({ ...of(seq, "message.deleted", { seq, deleted: true }, at), seq: at });
+const emptied = (at) => ({ type: "message.edited", room: "a", seq: at, msgId: `change-${at}`, timestamp: 1000 + at, payload: {}, deleted: true });
+
+function timelineOf(...events) {
+  const timeline = new Timeline();
+  timeline.replace([], false);
+  for (const event of events) timeline.apply(event, false);
+  return timeline;
+}
+
+const looks = ({ items }) => items.map(({ text, deleted: gone, changed }) => [gone ? null : text, changed]);
+const signs = (timeline) => rowsOf(timeline.all(), null, null).filter(({ kind }) => kind === "message").map(({ sign }) => sign);
+
+test("an edit changes its message and is no line", () => {
+  const timeline = timelineOf(said(1, "good"), said(2), edited(1, 3, "better"));
+
+  assert.deepEqual(looks(timeline), [["better", 3], ["text 2", 2]]);
+  assert.equal(timeline.items[0].edited, 1003);
+  assert.deepEqual(timeline.items[0].payload, { text: "better" });
+});
+
+test("a deletion leaves nothing of what was said", () => {
+  const timeline = timelineOf(said(1, "a secret"), edited(1, 2, "a better kept secret"), deleted(1, 3));
+
+  assert.deepEqual(looks(timeline), [[null, 3]]);
+  assert.equal(JSON.stringify(timeline.items).includes("secret"), false);
+  assert.equal(timeline.items[0].edited, undefined);
+});
+
+test("a change that a message has folded in already is skipped", () => {
+  const now = said(1, "best", { edited: 1004, changed: 4 });
+  const timeline = timelineOf(now, edited(1, 2, "better"), edited(1, 4, "best"));
+  assert.deepEqual(looks(timeline), [["best", 4]]);
+
+  timeline.apply(edited(1, 5, "the very best"), false);
+  assert.deepEqual(looks(timeline), [["the very best", 5]]);
+});
+
+test("an edit that was emptied by a later deletion does no harm", () => {
+  const gone = { ...said(1, "", { deleted: true, changed: 3 }), payload: {} };
+
+  assert.deepEqual(looks(timelineOf(gone, emptied(2), deleted(1, 3))), [[null, 3]]);
+  assert.deepEqual(looks(timelineOf(said(1, "as it was"), emptied(2), deleted(1, 3))), [[null, 3]]);
+});
+
+test("a change of a message that is not here is none", () => {
+  assert.deepEqual(looks(timelineOf(said(2), edited(1, 3, "x"), deleted(1, 4), emptied(5))), [["text 2", 2]]);
+});
+
+test("a row is drawn anew when its message was changed while we were away", () => {
+  const timeline = timelineOf(said(1, "good"));
+  const before = signs(timeline);
+
+  timeline.replace([said(1, "better", { edited: 1002, changed: 2 })], false);
+
+  assert.notDeepEqual(signs(timeline), before);
+});
+
+test("a row in which somebody writes stays, until its message is deleted", () => {
+  const timeline = timelineOf(said(1, "good"));
+  const { key } = timeline.items[0];
+  const sign = () => rowsOf(timeline.all(), null, key).at(-1).sign;
+  const before = sign();
+
+  timeline.apply(edited(1, 2, "better"), false);
+  assert.equal(sign(), before);
+
+  timeline.apply(deleted(1, 3), false);
+  assert.notEqual(sign(), before);
+});
+
+test("one may edit one's own, and delete that, or everything where one moderates", () => {
+  const [own] = timelineOf(said(1)).items;
+  const [other] = timelineOf(said(1, "x", { sender: { id: "u1", name: "Ada" } })).items;
+  const [gone] = timelineOf(said(1), deleted(1, 2)).items;
+  const [poll] = timelineOf(said(1, "x", { type: "poll.vote" })).items;
+
+  assert.deepEqual(rightsOver(own, ME, "guest"), { edit: true, remove: true });
+  assert.deepEqual(rightsOver(other, ME, "member"), { edit: false, remove: false });
+  for (const role of ["owner", "admin", "moderator"]) assert.deepEqual(rightsOver(other, ME, role), { edit: false, remove: true });
+  for (const item of [gone, poll, { ...own, status: "pending" }, { ...own, change: {} }])
+    assert.deepEqual(rightsOver(item, ME, "owner"), { edit: false, remove: false });
+  assert.deepEqual(rightsOver({ ...own, sender: undefined }, null, ""), { edit: false, remove: false });
+});
+
+/** A room of one message, and what we do to it. */
+async function room(t) {
+  const it = world(t);
+  await it.start("a");
+  const timeline = timelineOf(said(1, "good", { payload: { text: "good", parent: "m1" } }));
+  const [item] = timeline.items;
+  const edits = new Edits(it.chat, () => it.seen.push(item.version));
+  return Object.assign(it, { timeline, item, edits, room: { id: "a", timeline } });
+}
+
+test("an edit is shown at once, and is the message when the server has it", async (t) => {
+  const it = await room(t);
+  it.edits.edit(it.room, it.item, "better");
+  await settled();
+  assert.deepEqual([it.item.change.text, it.item.text], ["better", "good"]);
+  const command = it.socket.last("message.edit");
+  assert.deepEqual(command.payload, { msgId: "server-message-1", body: { text: "better", parent: "m1" } });
+
+  it.socket.ack(command, { seq: 2, duplicate: false });
+  await settled();
+
+  assert.deepEqual([it.item.change, it.item.text, it.item.changed], [null, "better", 2]);
+  assert.equal(it.seen.at(-1), it.item.version, "it was drawn after the last change");
+});
+
+test("it does not matter whether the event or the ack of an edit comes first", async (t) => {
+  const it = await room(t);
+  it.edits.edit(it.room, it.item, "better");
+  await settled();
+  it.timeline.apply(edited(1, 2, "better"), true);
+  it.socket.ack(it.socket.last("message.edit"), { seq: 2, duplicate: false });
+  await settled();
+
+  assert.deepEqual([it.item.change, it.item.text, it.item.edited], [null, "better", 1002]);
+  assert.equal(it.seen.at(-1), it.item.version);
+});
+
+test("an edit that is refused says why, and can be repeated or taken back", async (t) => {
+  const it = await room(t);
+  it.edits.edit(it.room, it.item, "better");
+  await settled();
+  it.socket.refuse(it.socket.last("message.edit"), "rate_limited", { retryAfter: 1 });
+  await settled();
+  assert.equal(it.item.change.error.code, "rate_limited");
+
+  it.edits.retry(it.room, it.item);
+  await settled();
+  assert.equal(it.socket.all("message.edit").length, 2);
+  assert.deepEqual(it.socket.last("message.edit").payload.body.text, "better");
+  it.socket.refuse(it.socket.last("message.edit"), "forbidden");
+  await settled();
+  it.edits.discard(it.room, it.item);
+
+  assert.deepEqual([it.item.change, it.item.text], [null, "good"]);
+});
+
+test("a deletion is shown when the server has it", async (t) => {
+  const it = await room(t);
+  it.edits.remove(it.room, it.item);
+  await settled();
+  assert.equal(Boolean(it.item.deleted), false);
+  it.socket.ack(it.socket.last("message.delete"), { seq: 2, duplicate: false });
+  await settled();
+
+  assert.deepEqual([it.item.deleted, it.item.text, it.item.change], [true, "", null]);
+});
+
+test("who deletes what was deleted meanwhile is told nothing", async (t) => {
+  const it = await room(t);
+  it.edits.remove(it.room, it.item);
+  await settled();
+  it.timeline.apply(deleted(1, 2), false);
+  it.socket.refuse(it.socket.last("message.delete"), "message_not_found");
+  await settled();
+
+  assert.deepEqual([it.item.deleted, it.item.change], [true, null]);
+});

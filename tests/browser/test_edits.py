@@ -1,0 +1,102 @@
+"""Editing and deleting in the browser, by mouse, by keyboard and by touch."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import Pages
+
+
+async def enter(page: Page, room: str, name: str) -> None:
+    await page.goto(f"/#/{room}")
+    await page.locator("input").fill(name)
+    await page.locator("input").press("Enter")
+    await expect(page.get_by_test_id("composer")).to_be_visible()
+
+
+async def say(page: Page, *texts: str) -> None:
+    composer = page.get_by_test_id("composer")
+    for text in texts:
+        await composer.fill(text)
+        await composer.press("Enter")
+        await expect(messages(page).last).to_have_attribute("data-status", "sent")
+
+
+def messages(page: Page) -> Locator:
+    return page.get_by_test_id("message")
+
+
+async def test_the_last_message_is_edited_by_keyboard_alone(new_page: Pages) -> None:
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "edits-by-key", "Ada")
+    await enter(bob, "edits-by-key", "Bob")
+    await say(ada, "first", "secnd")
+    composer, field = ada.get_by_test_id("composer"), ada.get_by_test_id("edit-field")
+
+    await composer.press("ArrowUp")
+    await expect(field).to_be_focused()
+    await expect(field).to_have_value("secnd")
+    await field.press("Escape")
+    await expect(composer).to_be_focused()
+    await expect(field).to_have_count(0)
+
+    await composer.press("ArrowUp")
+    await field.press("ArrowLeft")  # inside of a text the arrows move the cursor, not the focus
+    await field.fill("second")
+    await field.press("Enter")
+
+    await expect(composer).to_be_focused()
+    for page in (ada, bob):
+        await expect(messages(page).nth(1).get_by_test_id("message-text")).to_have_text("second (edited)")
+        await expect(messages(page).nth(1).locator("time.edited")).to_have_attribute(
+            "title", re.compile("^Edited ")
+        )
+    await expect(bob.get_by_test_id("edit")).to_have_count(0)
+    await expect(messages(ada).nth(1)).to_have_attribute("data-status", "sent")
+
+
+async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "deletes", "Ada")
+    await enter(bob, "deletes", "Bob")
+    await say(ada, "keep this", "not this")
+    row = messages(ada).nth(1)
+
+    await row.hover()
+    await row.get_by_role("button", name="Delete message").click()
+    await expect(ada.get_by_test_id("answer-no")).to_be_focused()
+    await ada.keyboard.press("Enter")
+    await expect(row).to_be_focused()
+    await ada.keyboard.press("Tab")
+    await ada.keyboard.press("Tab")
+    await expect(row.get_by_role("button", name="Delete message")).to_be_focused()
+    await ada.keyboard.press("Enter")
+    await ada.get_by_test_id("answer-yes").click()
+
+    for page in (ada, bob):
+        await expect(messages(page).nth(1).get_by_test_id("deleted")).to_be_visible()
+        await expect(page.get_by_text("not this")).to_have_count(0)
+    await expect(row).to_be_focused()
+    await expect(row.get_by_role("button")).to_have_count(0)
+    await bob.reload()
+    await expect(messages(bob).nth(1).get_by_test_id("deleted")).to_be_visible()
+
+
+async def test_fingers_find_what_they_can_do(new_page: Pages) -> None:
+    page = await new_page(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    await enter(page, "edits-by-touch", "Ada")
+    await say(page, "helo")
+    row = messages(page).first
+
+    await row.tap()
+    button = row.get_by_role("button", name="Edit message")
+    box = await button.bounding_box()
+    await button.tap()
+    await page.get_by_test_id("edit-field").fill("hello")
+    await page.get_by_test_id("edit-save").tap()
+
+    await expect(row.get_by_test_id("message-text")).to_have_text("hello (edited)")
+    assert box is not None
+    assert min(box["width"], box["height"]) >= 40
