@@ -84,9 +84,13 @@ class SQLite(Database):
 
     async def tidy(self, *, removed: bool) -> None:
         """Empty the log after a deletion: it still holds the pages as they were before."""
-        if self._erased or removed:
-            self._erased = False
-            self._erased = not await self._writer.run(_empty_log, self._timeout)
+        if not (self._erased or removed):
+            return
+        self._erased = emptied = False
+        try:
+            emptied = await self._writer.run(_empty_log, self._timeout)
+        finally:
+            self._erased |= not emptied  # by this, or by what was deleted meanwhile
 
 
 def _file(url: URL) -> Path:
