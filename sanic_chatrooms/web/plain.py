@@ -1,8 +1,8 @@
 """The plain edge: a WebSocket as Sanic offers it to everybody, by `recv`, `send`, `ping` and `end_connection` alone.
 
 Used where `fast.shortcoming` finds that the installed Sanic is not what the fast edge was made for. The chat is the same,
-the price is not: a task per connection while it is written to, one write per frame, and Sanic's own faults (text that is
-not UTF-8 is dropped with a traceback, a flood of pings is not refused).
+the price is not: a task per connection while it is written to, one write per frame, and of a flood of pings only its
+memory is bounded: it is not refused.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ __all__ = ["PlainConnection"]
 logger = logging.getLogger("sanic_chatrooms.web")
 
 _PING = None
+_CHUNKS = 4
+"""Pieces of what came that Sanic may be at work on: it makes a task of each, however many wait."""
 
 
 class PlainConnection:
@@ -31,6 +33,7 @@ class PlainConnection:
     def __init__(self, ws: Any, outbox_limit: int) -> None:
         self._ws = ws
         self._limit = outbox_limit
+        self.slack = outbox_limit // 16
         self._outbox: deque[bytes | None] = deque()
         self._behind = 0
         self._owed = 0
@@ -46,6 +49,8 @@ class PlainConnection:
     async def serve(self, session: Session) -> None:
         """Give the session what comes, until nothing more can come."""
         self._session = session
+        self._mend_text(session)
+        self._mend_floods()
         self._hear_early_bytes()
         try:
             while not self._ended:
@@ -61,6 +66,41 @@ class PlainConnection:
         finally:
             self._stop()
             session.disconnected()
+
+    def _mend_text(self, session: Session) -> None:
+        """Sanic drops text that is not UTF-8, with a traceback from a task of its own; RFC 6455 §8.1 wants 1007."""
+        process = getattr(self._ws, "process_events", None)
+        if process is None:
+            return
+
+        async def process_events(events: Any) -> None:
+            try:
+                await process(events)
+            except UnicodeDecodeError:
+                session.close(CloseCode.BAD_UTF8)
+
+        self._ws.process_events = process_events
+
+    def _mend_floods(self) -> None:
+        """Sanic reads on while the answers to pings cannot be written, and keeps all of them."""
+        take, io = getattr(self._ws, "async_data_received", None), self._ws.io_proto
+        if take is None:
+            return
+        under_way = 0
+
+        async def async_data_received(data_to_send: Any, events: Any) -> None:
+            nonlocal under_way
+            under_way += 1
+            if under_way == _CHUNKS and not io.transport.is_closing():
+                io.transport.pause_reading()
+            try:
+                await take(data_to_send, events)
+            finally:
+                under_way -= 1
+                if under_way == _CHUNKS - 1 and not io.transport.is_closing():
+                    io.transport.resume_reading()
+
+        self._ws.async_data_received = async_data_received
 
     def _hear_early_bytes(self) -> None:
         # Sanic forgets what came in one segment with the handshake; where that can be found it is given back.
@@ -84,18 +124,18 @@ class PlainConnection:
 
     # ---- out ----
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
-        """Write room events; who is more than the limit behind with them is closed 4008."""
-        self._owed = min(self._owed, self._behind) + replies
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
+        self._owed = min(self._owed, self._behind) + len(replies)
         if self._closing is None and self._behind - self._owed > self._limit:
             self._closing = (CloseCode.SLOW_CONSUMER, "")
             asyncio.get_running_loop().call_soon(self._too_slow)
-        self._write(frames)
+        self.write(replies + frames)
 
     def reply(self, frames: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
         self._owed = min(self._owed, self._behind) + len(frames)
-        self._write(frames)
+        self.write(frames)
 
     def ping(self) -> None:
         """Ask for a sign of life."""
@@ -103,7 +143,8 @@ class PlainConnection:
             self._outbox.append(_PING)
             self._start_writing()
 
-    def _write(self, frames: bytes) -> None:
+    def write(self, frames: bytes) -> None:
+        """Put whole frames where they wait to be written."""
         if self._closing is not None:
             return
         for text in texts(frames):

@@ -591,7 +591,6 @@ async def test_a_binary_frame_closes_1003(chat: ChatRooms, connect: Connect) -> 
     assert ada.unread("pong") == []
 
 
-@pytest.mark.fast_edge
 async def test_bad_utf_8_closes_1007(chat: ChatRooms, connect: Connect) -> None:
     for bad in [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xaf"]:
         ada = await connect()
