@@ -13,6 +13,7 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 from unittest.mock import patch
 
@@ -157,7 +158,8 @@ class Client:
         return self.connected and stream is not None and stream.open
 
     async def connect(self, worker: Worker) -> None:
-        self.connection, self._looked = await chat_client(worker.chat, self.user, witness=self.witness), 0
+        connect = partial(chat_client, worker.chat, self.user, witness=self.witness)
+        self.connection, self._looked = await _again(connect), 0
 
     async def ask(self, type: str, **arguments: Any) -> Frame:
         """The answer to a command that is repeated while it is `unavailable`."""
@@ -499,7 +501,7 @@ def _picked(things: Sequence[T], pick: int) -> Sequence[T]:
 
 
 async def _again(call: Callable[[], Awaitable[T]]) -> T:
-    """What a host does that may do a thing twice: repeat it while the store is away."""
+    """What may be done twice: repeat it while the store is away."""
     while True:
         try:
             return await call()
