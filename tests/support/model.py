@@ -1,6 +1,6 @@
 """A chat of two workers against a model of it: what everybody sees is what was said, whatever happens in between.
 
-The model knows the members and the log of each room. Clients come, say, repeat, vanish and come back, on either worker;
+The model knows the members and the log of each room. Clients come, say, repeat, edit, delete, vanish and come back, on either worker;
 bells are lost, the store fails for a moment or does not say what it did, workers start again, rooms are made anew or
 get another epoch. After that the view of each client (what its join showed, and the events since) is what a client sees
 that joins afresh, both are what the model says, and the checker has found nothing.
@@ -71,7 +71,9 @@ class ModelRoom:
     """(type, user, text); the n-th is number n + 1."""
     announced: bool = True
     said: list[tuple[str, str, str, int]] = field(default_factory=list)
-    """(user, msgId, text, seq) of what was acknowledged."""
+    """(user, msgId, text, seq) of what was acknowledged, as it was sent."""
+    ids: dict[int, str] = field(default_factory=dict)
+    """The server's ids of the messages that can be changed, by their numbers."""
 
     def joined(self, user: str) -> None:
         if user not in self.members:
@@ -131,12 +133,25 @@ class View:
         messages = snapshot["messages"]
         self.first = messages[0]["seq"] if messages else snapshot["seq"] + 1
         self.lines: dict[int, Line] = {}
+        self._changed: dict[int, int] = {}
         for event in messages:
             self.take(event)
 
     def take(self, event: Frame) -> None:
-        if not event["type"].startswith(FOLDED):
-            self.lines[event["seq"]] = (event["type"], event["sender"]["id"], event["payload"]["text"])
+        if event["type"] in ("message.edited", "message.deleted"):
+            self._change(event["payload"], event["seq"])
+        elif not event["type"].startswith(FOLDED):
+            text = event["payload"].get("text", "")
+            self.lines[event["seq"]] = (event["type"], event["sender"]["id"], text)
+            self._changed[event["seq"]] = event.get("changed", 0)
+
+    def _change(self, change: Frame, seq: int) -> None:
+        # An edit of what was deleted since is empty; one that is older than the state of its message is in it.
+        target = change.get("seq", 0)
+        if self._changed.get(target, seq) < seq:
+            type, user, _ = self.lines[target]
+            self.lines[target] = (type, user, change.get("body", {}).get("text", ""))
+            self._changed[target] = seq
 
 
 class Client:
@@ -362,6 +377,7 @@ class ChatModel(RuleBasedStateMachine):
         model.log.append(("message", client.user.id, text))
         assert answer["payload"]["seq"] == len(model.log)
         model.said.append((client.user.id, answer["replyTo"], text, len(model.log)))
+        model.ids[len(model.log)] = answer["payload"]["msgId"]
 
     @rule(pick=picks, times=st.integers(1, 3), fresh=st.booleans())
     def all_others_say_while_one_joins(self, pick: int, times: int, fresh: bool) -> None:
@@ -389,6 +405,33 @@ class ChatModel(RuleBasedStateMachine):
             for _, msg_id, text, seq in _picked(said, which):
                 answer = self.run(client.ask("message", room=room, payload={"text": text}, msg_id=msg_id))
                 assert (answer["payload"]["seq"], answer["payload"]["duplicate"]) == (seq, True)
+
+    # ---- changing ----
+
+    @rule(pick=picks, which=picks, text=st.sampled_from("xyz"))
+    def edit(self, pick: int, which: int, text: str) -> None:
+        for client, room in _picked(self._seats(), pick):
+            for seq, id in _picked(self._own(client, room), which):
+                self._changes(client, room, seq, "edit", {"msgId": id, "body": {"text": text}}, text)
+
+    @rule(pick=picks, which=picks)
+    def delete(self, pick: int, which: int) -> None:
+        for client, room in _picked(self._seats(), pick):
+            for seq, id in _picked(self._own(client, room), which):
+                self._changes(client, room, seq, "delete", {"msgId": id}, "")
+                del self.rooms[room].ids[seq]
+
+    def _own(self, client: Client, room: str) -> list[tuple[int, str]]:
+        model = self.rooms[room]
+        return [(seq, id) for seq, id in model.ids.items() if model.log[seq - 1][1] == client.user.id]
+
+    def _changes(self, client: Client, room: str, seq: int, verb: str, payload: Frame, text: str) -> None:
+        model = self.rooms[room]
+        answer = self.run(client.ask(f"message.{verb}", room=room, payload=payload))
+        assert answer["type"] == "ack", answer
+        model.log[seq - 1] = ("message", client.user.id, text)
+        model.log.append((f"message.{verb}", client.user.id, ""))
+        assert answer["payload"]["seq"] == len(model.log)
 
     # ---- the host ----
 
