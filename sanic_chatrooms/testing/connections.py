@@ -324,5 +324,9 @@ async def chat_client(
     connection = MemoryConnection(witness)
     session = chat.commands.connect(connection, endpoint, handshake, room or route.room)
     if user is not None:
-        await chat.commands.introduce(session, user)
+        try:
+            await chat.commands.introduce(session, user)
+        except BaseException:
+            session.disconnected()
+            raise
     return MemoryClient(session, connection)
