@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 Frame = dict[str, Any]
-WITHIN = 5.0
+WITHIN = 20.0
 """Seconds to wait for a frame, unless a call says otherwise."""
 
 

@@ -30,7 +30,7 @@ __all__ = ["Client", "Frame", "ModelRoom", "View", "Worker", "again"]
 T = TypeVar("T")
 Frame = dict[str, Any]
 Line = tuple[str, str, str]
-WITHIN = 5.0
+WITHIN = 20.0
 
 
 @dataclass

@@ -103,7 +103,7 @@ async def http_request(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     *,
-    within: float = 5.0,
+    within: float = 20.0,
 ) -> Response:
     """One request over a connection of its own, from this event loop."""
     lines = {"Host": f"{host}:{port}", "Connection": "close", **(headers or {})}

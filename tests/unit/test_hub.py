@@ -27,7 +27,7 @@ from tests.support.scans import no_scan
 Frame = dict[str, Any]
 
 ROOM = "general"
-WITHIN = 5.0
+WITHIN = 20.0
 
 
 class Ear:

@@ -17,7 +17,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyStore, Recorder
 
-WITHIN = 5.0
+WITHIN = 20.0
 
 
 class Batches(FaultyStore):
