@@ -29,17 +29,28 @@ GAP_WAIT = 0.05
 EARLY_LIMIT = 10_000
 """Envelopes kept beyond a hole, per room; the store has them all, so the rest may be dropped."""
 REPAIR_PAGE = 200
+UNBOUNDED = 2**62
 RETRY = (0.1, 0.5, 1.0, 2.0)
 """Seconds between attempts to read a store that is away; the last one repeats."""
 
 
 class Receiver(Protocol):
-    """What the hub needs of a session."""
+    """What the hub needs of a session.
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    `write` looks at nothing: it is the transport's own. `slack` is how many bytes may be put there so before `push` has
+    to look whether they are read at all.
+    """
+
+    slack: int
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Bytes onto the connection."""
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
         """Take room events, whole frames; may decide that the connection is too slow.
 
-        The first `replies` bytes are for this connection alone and do not count towards that.
+        `replies` are for this connection alone: they go first, in the same write, and do not count towards that.
         """
 
     def reply(self, frames: bytes) -> None:
@@ -63,7 +74,8 @@ class HeldRoom:
     """A room as this process holds it."""
 
     __slots__ = (
-        "early", "epoch", "id", "known", "pending", "repairing", "seq", "sessions", "timer", "up", "waiting", "watcher",
+        "early", "epoch", "id", "known", "pending", "repairing", "seq", "sessions", "slack", "timer", "unchecked", "up",
+        "waiting", "watcher",
     )  # fmt: skip
 
     def __init__(self, id: str) -> None:
@@ -74,7 +86,12 @@ class HeldRoom:
         """The highest number that is known to exist."""
         self.up = False
         """Subscribed, and the position is known."""
-        self.sessions: dict[Receiver, Callable[..., None]] = {}
+        self.sessions: dict[Receiver, Callable[[bytes], None]] = {}
+        """Who is in it, with how its frames are written."""
+        self.slack = UNBOUNDED
+        """Bytes that may be written before it is looked whether everybody reads: the least that one of them asks for."""
+        self.unchecked = 0
+        """Bytes that were written since."""
         self.waiting: dict[Receiver, list[bytes]] = {}
         """Sessions that are entering, with the frames that came since their position was taken."""
         self.pending: list[bytes] = []
@@ -216,24 +233,31 @@ class Hub:
         replies, self._replies = self._replies, {}
         dirty, self._dirty = self._dirty, []
         if len(dirty) == 1:
-            room = dirty[0]
-            blob = b"".join(room.pending)
-            room.pending.clear()
-            if replies:
-                for receiver, push in room.sessions.items():
-                    own = replies.pop(receiver, None)
-                    if own is None:
-                        push(blob)
-                    else:
-                        first = b"".join(own)
-                        push(first + blob, len(first))
-            else:
-                for push in room.sessions.values():
-                    push(blob)
+            self._push_room(dirty[0], replies)
         elif dirty:
             self._push_gathered(dirty, replies)
         for receiver, own in replies.items():
             receiver.reply(b"".join(own))
+
+    def _push_room(self, room: HeldRoom, replies: dict[Receiver, list[bytes]]) -> None:
+        """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
+        system's work for it. How far each one is behind is looked at once in so many bytes."""
+        blob = b"".join(room.pending)
+        room.pending.clear()
+        sessions = room.sessions
+        room.unchecked += len(blob)
+        if room.unchecked >= room.slack:
+            room.unchecked = 0
+            for receiver in sessions:
+                receiver.push(blob, b"".join(replies.pop(receiver, ())))
+            return
+        answered = [receiver for receiver in replies if receiver in sessions]
+        for receiver in answered:
+            receiver.push(blob, b"".join(replies.pop(receiver)))
+            sessions[receiver] = _written
+        _write_all(sessions.values(), blob)
+        for receiver in answered:
+            sessions[receiver] = receiver.write
 
     def _push_gathered(self, dirty: list[HeldRoom], replies: dict[Receiver, list[bytes]]) -> None:
         gathered: dict[Receiver, list[bytes]] = {}
@@ -246,8 +270,8 @@ class Hub:
                     gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
                 else:
                     parts.append(blob)
-        for receiver, parts in gathered.items():
-            receiver.push(b"".join(parts), len(parts[0]))
+        for receiver, (own, *blobs) in gathered.items():
+            receiver.push(b"".join(blobs), own)
 
     # ---- entering and leaving ----
 
@@ -285,7 +309,8 @@ class Hub:
             # What is pending is in `waited` too: flush it to the others before this session shares the flush.
             self.flush()
         self.reply(receiver, b"".join((opening, *waited)))
-        room.sessions[receiver] = receiver.push
+        room.sessions[receiver] = receiver.write
+        room.slack = min(room.slack, receiver.slack)
         return True
 
     def exit(self, receiver: Receiver, id: str) -> None:
@@ -614,6 +639,21 @@ class Hub:
     def rooms(self) -> Iterable[HeldRoom]:
         """All rooms that this process holds."""
         return self._rooms.values()
+
+
+def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:
+    rest = iter(writes)
+    while True:
+        try:
+            for write in rest:
+                write(blob)
+            return
+        except RuntimeError:
+            continue  # its connection is gone, which the session will hear in a moment; on with the next one
+
+
+def _written(_: bytes) -> None:
+    """Stands in for the `write` of who had the frames together with a reply."""
 
 
 def _envelope(room: HeldRoom, event: Event) -> Envelope:

@@ -28,10 +28,16 @@ QUEUE_LIMIT = 64
 
 
 class Connection(Protocol):
-    """What the edge offers: bytes out, and a tap for bytes in."""
+    """What the edge offers: bytes out, and a tap for bytes in. `write` and `slack` as in `hub.Receiver`."""
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
-        """Write room events; a connection that is too far behind closes itself with 4008."""
+    slack: int
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Bytes onto the connection."""
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events at once; a connection that is too far behind closes itself with 4008."""
 
     def reply(self, frames: bytes) -> None:
         """Write what is for this connection alone; never closes it."""
@@ -105,8 +111,8 @@ class Session:
     __slots__ = (
         "_queue", "_reading", "_settled", "_task", "anonymous", "authenticated", "bad_frames", "bound", "connection", "data",
         "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
-        "plain_policy", "policy", "push", "refused", "reply_soon", "room", "seats", "settings", "state", "timeout", "under_way",
-        "user", "warned",
+        "plain_policy", "policy", "push", "refused", "reply_soon", "room", "seats", "settings", "slack", "state", "timeout",
+        "under_way", "user", "warned", "write",
     )  # fmt: skip
 
     def __init__(
@@ -126,6 +132,8 @@ class Session:
         """A guest who showed nothing, and has done nothing yet: may still say who they are."""
         self.connection = connection
         self.push = connection.push
+        self.write = connection.write
+        self.slack = connection.slack
         self.dispatcher = dispatcher
         self.reply_soon = reply_soon
         self.endpoint = endpoint

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from websockets.protocol import State
@@ -40,6 +41,8 @@ class SanicConnection(ABC):
         self._io = ws.io_proto
         self._transport: asyncio.Transport = ws.io_proto.transport
         self._limit = outbox_limit
+        self.write: Callable[[bytes], None] = self._transport.write
+        self.slack = outbox_limit // 16
         self._owed = 0
         self._closing = False
         self._answered = False
@@ -153,18 +156,18 @@ class SanicConnection(ABC):
 
     # ---- out ----
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
-        """Write room events; who is more than the limit behind with them is closed 4008."""
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
         if self._closing or self._protocol.state is not State.OPEN:
             return
         behind = self._transport.get_write_buffer_size()
         if replies:
-            self._owed = min(self._owed, behind) + replies
+            self._owed = min(self._owed, behind) + len(replies)
         if behind > self._limit and behind - min(self._owed, behind) > self._limit:
             self._closing = True
             self._loop.call_soon(self._too_slow)
             return
-        self._write(frames)
+        self._write(replies + frames if replies else frames)
 
     def reply(self, frames: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""

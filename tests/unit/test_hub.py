@@ -33,19 +33,25 @@ WITHIN = 5.0
 class Ear:
     """A session as the hub sees one: takes frames down and waits for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, slack: int = 65_536) -> None:
+        self.slack = slack
         self.frames: list[Frame] = []
         self.evicted_from: list[str] = []
         self.writes = 0
+        self.looks = 0
         self._news = asyncio.Event()
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        self.looks += 1
+        self.write(replies + frames)
+
+    def write(self, frames: bytes) -> None:
         self.writes += 1
         self.frames += decode_frames(frames)
         self._news.set()
 
     def reply(self, frames: bytes) -> None:
-        self.push(frames)
+        self.write(frames)
 
     def evicted(self, room: str) -> None:
         self.evicted_from.append(room)
@@ -1040,6 +1046,59 @@ async def test_one_write_per_connection_and_turn_with_replies_first(world: World
     assert ear.writes == 1
     kinds = [f["type"] for f in ear.frames[2:]]
     assert kinds == ["pong", "message", "message", "message", "message"]
+
+
+async def test_a_reply_and_the_events_of_one_room_are_one_write(world: World) -> None:
+    node, ears = await world.node(), [Ear(), Ear()]
+    for ear in ears:
+        await node.enter(ear)
+    node.hub.flush()
+    epoch = await world.epoch()
+
+    for seq in (1, 2):
+        node.hub.deliver(envelope(seq, epoch))
+        node.hub.reply(ears[0], protocol.pong("id", b"{}"))
+        node.hub.flush()
+
+    assert [ear.writes for ear in ears] == [3, 3]
+    assert [f["type"] for f in ears[0].frames[1:]] == ["pong", "message"] * 2
+    assert [ear.seqs() for ear in ears] == [[1, 2], [1, 2]]
+
+
+async def test_how_far_one_is_behind_is_looked_at_once_in_so_many_bytes(world: World) -> None:
+    node, ear, hasty = await world.node(), Ear(), Ear(slack=2 * len(protocol.frame(envelope(1, "").data)))
+    await node.enter(ear)
+    await node.enter(hasty)
+    node.hub.flush()
+    epoch = await world.epoch()
+
+    for seq in range(1, 5):
+        node.hub.deliver(envelope(seq, epoch))
+        node.hub.flush()
+
+    assert (ear.looks, hasty.looks) == (2, 2)
+    assert ear.seqs() == hasty.seqs() == [1, 2, 3, 4]
+
+
+class Gone(Ear):
+    """A session whose connection is gone, which it has not heard yet."""
+
+    def write(self, frames: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def reply(self, frames: bytes) -> None: ...
+
+
+async def test_a_connection_that_is_gone_keeps_nobody_from_their_frames(world: World) -> None:
+    node, gone, before, after = await world.node(), Gone(), Ear(), Ear()
+    for ear in (before, gone, after):
+        await node.enter(ear)
+    node.hub.flush()
+
+    await node.say(2)
+    node.hub.flush()
+
+    assert before.seqs() == after.seqs() == [1, 2]
 
 
 async def test_reset_comes_after_all_that_was_delivered(world: World) -> None:
