@@ -167,7 +167,10 @@ class SanicConnection(ABC):
             self._closing = True
             self._loop.call_soon(self._too_slow)
             return
-        self._write(replies + frames if replies else frames)
+        if replies:
+            self._write_both(replies, frames)
+        else:
+            self._write(frames)
 
     def reply(self, frames: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
@@ -182,6 +185,13 @@ class SanicConnection(ABC):
             self._transport.write(data)
         except RuntimeError:
             # uvloop: the handle is closed; asyncio: write after EOF. `connection_lost` follows.
+            self._closing = True
+
+    def _write_both(self, replies: bytes, frames: bytes) -> None:
+        # Not joined: where all talk at a time, each would copy what the whole room says. It is one write all the same.
+        try:
+            self._transport.writelines((replies, frames))
+        except RuntimeError:
             self._closing = True
 
     def ping(self) -> None:
