@@ -9,7 +9,6 @@ import asyncio
 import enum
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -161,7 +160,8 @@ class Session:
         self.warned = False
         self.interval = endpoint.settings.heartbeat_interval
         self.timeout = endpoint.settings.heartbeat_timeout
-        self._queue: deque[Work] = deque()
+        # A list: it holds next to nothing, and an empty deque is 0.7 KB for every idle connection.
+        self._queue: list[Work] = []
         self._task: asyncio.Task[None] | None = None
         self._settled: asyncio.Future[None] | None = None
         self._reading = True
@@ -226,7 +226,7 @@ class Session:
                 if self._queue and self._must_wait(self._queue[0]):
                     await self._settle()
                 if self._queue:
-                    await self._take_turn(self._queue.popleft())
+                    await self._take_turn(self._queue.pop(0))
                 self._read_on()
         except Unavailable:
             # Work of the server's own has nobody to answer: who comes back is told what was missed.
@@ -307,7 +307,7 @@ class Session:
     def _share_fate(self, lane: str | None) -> None:
         """What was sent after a message that may not be stored, to the same room, and still waits here: stored now, it
         would come before that message when the client repeats it. What has left the queue is the journal's to fail."""
-        queue, self._queue = self._queue, deque()
+        queue, self._queue = self._queue, []
         for work in queue:
             if isinstance(work, Command) and self.dispatcher.concurrent(work) and _lane(work) == lane:
                 self.answer(protocol.error(Unavailable(), work.msg_id, work.room))
