@@ -39,10 +39,14 @@ def main() -> None:
     given = _arguments()
     _raise_the_limit_of_files()
     results = Results(machine(), given.rounds, given.seconds)
+    written: list[Path] = []
     for part in PARTS:
         if not given.parts or part in given.parts:
             _measure(part, results, given)
-    for file in write(results, given.results):
+            written = write(
+                results, given.results
+            )  # after each part: an interrupted run leaves what it has found
+    for file in written:
         say(f"written: {file}")
 
 
