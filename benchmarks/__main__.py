@@ -2,6 +2,8 @@
 
 import argparse
 import resource
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from .capacity import by_connections, by_rooms, idle, joining
 from .fanout import fanout
 from .latency import latency
 from .report import Results, machine, write
-from .tools import HERE
+from .tools import HERE, Missing
 
 PARTS = ("fanout", "latency", "joining", "rooms", "connections", "idle")
 _started = time.monotonic()
@@ -38,14 +40,18 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     given = _arguments()
     _raise_the_limit_of_files()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end, too
     results = Results(machine(), given.rounds, given.seconds)
     written: list[Path] = []
     for part in PARTS:
         if not given.parts or part in given.parts:
-            _measure(part, results, given)
-            written = write(
-                results, given.results
-            )  # after each part: an interrupted run leaves what it has found
+            try:
+                _measure(part, results, given)
+            except (Missing, RuntimeError, TimeoutError) as problem:
+                results.left_out[part] = str(problem)
+                say(f"{part}: left out: {problem}")
+            # After each part: an interrupted run leaves what it has found.
+            written = write(results, given.results)
     for file in written:
         say(f"written: {file}")
 

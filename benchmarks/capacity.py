@@ -13,7 +13,7 @@ from .peers import NAIVE as BARE
 __all__ = ["Cost", "Idle", "Joining", "by_connections", "by_rooms", "idle", "joining"]
 
 JOIN = '{"type":"join","msgId":"00000000-0000-4000-join-%I-%N","room":"r%K","payload":{"history":0}}'
-JOIN_BUSY = '{"type":"join","msgId":"00000000-0000-4000-busy-%I-%N","room":"busy%R"}'
+JOIN_BUSY = '{"type":"join","msgId":"00000000-0000-4000-busy-%I-%N","room":"busy%R","payload":{"history":0}}'
 SAY_BUSY = f'{{"type":"message","msgId":"{ID}","room":"busy%R","payload":{{"text":"{TEXT}"}}}}'
 SAY_ALL = f'{{"type":"message","msgId":"{ID}","room":"r%K","payload":{{"text":"{TEXT}"}}}}'
 ROOM_OF = 10
@@ -21,7 +21,7 @@ ROOM_OF = 10
 SPEAKERS = 10
 MESSAGES = 1_000
 """Messages a second that are said, all speakers together."""
-PATIENCE = 150
+PATIENCE = 400
 """Seconds that it may take until everybody is in."""
 Say = Callable[[str], None]
 

@@ -44,6 +44,8 @@ class Results(msgspec.Struct):
     rooms: list[Cost] | None = None
     connections: list[Cost] | None = None
     idle: Idle | None = None
+    left_out: dict[str, str] = {}
+    """Parts that could not be measured, and why."""
 
 
 def machine() -> Machine:
@@ -90,6 +92,7 @@ def _page(results: Results) -> str:
     for title, costs in (("rooms", results.rooms), ("connections", results.connections)):
         if costs is not None:
             parts += [f"## Cost against the number of {title}\n", _costs(title, costs)]
+    parts += [f"Left out: {part}: {why}\n" for part, why in results.left_out.items()]
     return "\n".join(parts)
 
 
@@ -131,7 +134,7 @@ def _row(outcome: Outcome, ours: float) -> list[str]:
         outcome.peer,
         f"{outcome.rate:,.0f}",
         f"{outcome.per_cpu_second:,.0f}",
-        f"{ours / outcome.per_cpu_second:.2f}",
+        f"{ours / outcome.per_cpu_second:.2f}" if outcome.per_cpu_second else "",
         f"{outcome.p50_ms:.1f}",
         f"{outcome.p99_ms:.1f}",
     ]

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 TEXT = "T=%T;I=%I;%P"
 ID = "00000000-0000-4000-bench-%I-%N"
 ACK = '"type":"ack"'
-JOIN = '{"type":"join","msgId":"00000000-0000-4000-join-%I-%N","room":"bench"}'
+JOIN = '{"type":"join","msgId":"00000000-0000-4000-join-%I-%N","room":"bench","payload":{"history":0}}'
 MESSAGE = f'{{"type":"message","msgId":"{ID}","room":"bench","payload":{{"text":"{TEXT}"}}}}'
 
 

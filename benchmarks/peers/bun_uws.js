@@ -10,14 +10,16 @@ const reply = (ws, type, replyTo, payload) =>
   ws.send(JSON.stringify({ type, timestamp: now(), payload, replyTo }))
 const refuse = (ws, replyTo, code) => reply(ws, 'error', replyTo, { code })
 
-function join(ws, { msgId, room }) {
+function join(ws, { msgId, room, payload }) {
   if (typeof room !== 'string' || !ROOM.test(room)) return refuse(ws, msgId, 'invalid_field')
   if (!rooms.has(room)) rooms.set(room, { seq: 0, history: [], firsts: new Map() })
   ws.data.rooms.add(room)
   ws.subscribe(room)
   const { seq, history } = rooms.get(room)
-  reply(ws, 'ack', msgId, { room, seq, messages: history.slice(-50) })
+  reply(ws, 'ack', msgId, { room, seq, messages: pageOf(history, payload?.history ?? 50) })
 }
+
+const pageOf = (history, count) => (count > 0 ? history.slice(-count) : [])
 
 function message(ws, { msgId, room: id, payload }) {
   if (!ws.data.rooms.has(id)) return refuse(ws, msgId, 'not_a_member')
