@@ -10,7 +10,7 @@ from pathlib import Path
 from .capacity import by_connections, by_rooms, idle, joining
 from .fanout import fanout
 from .latency import latency
-from .report import Results, machine, write
+from .report import Results, earlier, machine, write
 from .tools import HERE, Missing
 
 PARTS = ("fanout", "latency", "joining", "rooms", "connections", "idle")
@@ -41,10 +41,12 @@ def main() -> None:
     given = _arguments()
     _raise_the_limit_of_files()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end, too
-    results = Results(machine(), given.rounds, given.seconds)
+    here = machine()
+    results = (given.parts and earlier(given.results, here)) or Results(here, given.rounds, given.seconds)
     written: list[Path] = []
     for part in PARTS:
         if not given.parts or part in given.parts:
+            results.left_out.pop(part, None)
             try:
                 _measure(part, results, given)
             except (Missing, RuntimeError, TimeoutError) as problem:

@@ -13,7 +13,7 @@ from .latency import Latency
 from .peers import NAIVE, OURS, PEERS
 from .plot import plot
 
-__all__ = ["Results", "machine", "write"]
+__all__ = ["Results", "earlier", "machine", "write"]
 
 LIMITS = """\
 Each server runs on one core, the generator on another, one server at a time, all of them once per round; the figures are
@@ -65,6 +65,15 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def earlier(folder: Path, now: Machine) -> Results | None:
+    """What an earlier run on the same machine, with the same versions, left there: its parts stay until measured again."""
+    try:
+        found = msgspec.json.decode((folder / "latest.json").read_bytes(), type=Results)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if msgspec.structs.replace(found.machine, load=now.load) == now else None
 
 
 def write(results: Results, folder: Path) -> list[Path]:

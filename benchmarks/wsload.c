@@ -40,7 +40,7 @@ typedef struct {
 static struct { const char *key, *value; } settings[] = {
     {"host", "127.0.0.1"}, {"port", "8000"}, {"path", "/"}, {"connections", "1"}, {"senders", "0"}, {"inflight", "1"},
     {"pace", "0"}, {"warmup", "1"}, {"seconds", "3"}, {"pad", "100"}, {"init", ""}, {"message", "T=%T;I=%I;%P"}, {"need", "0"}, {"mark", ""},
-    {"room_size", "1"}, {"own_rooms", "1"}, {"pid", "0"}, {"patience", "60"}, {"opening", "50"},
+    {"room_size", "1"}, {"own_rooms", "1"}, {"pid", "0"}, {"patience", "150"}, {"opening", "50"},
 };
 enum { KEYS = sizeof settings / sizeof *settings, SAMPLES = 1 << 20, CHUNK = 1 << 20 };
 
