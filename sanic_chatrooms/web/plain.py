@@ -28,6 +28,8 @@ _PING = None
 class PlainConnection:
     """One WebSocket: `session.Connection`. What waits to be written is kept here, and its size is the limit."""
 
+    slack = 0
+
     def __init__(self, ws: Any, outbox_limit: int) -> None:
         self._ws = ws
         self._limit = outbox_limit
@@ -84,13 +86,17 @@ class PlainConnection:
 
     # ---- out ----
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
-        """Write room events; who is more than the limit behind with them is closed 4008."""
-        self._owed = min(self._owed, self._behind) + replies
+    def write(self, frames: bytes) -> None:
+        """Write room events. What waits is kept here, so each one is looked at."""
+        self.push(frames)
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
+        self._owed = min(self._owed, self._behind) + len(replies)
         if self._closing is None and self._behind - self._owed > self._limit:
             self._closing = (CloseCode.SLOW_CONSUMER, "")
             asyncio.get_running_loop().call_soon(self._too_slow)
-        self._write(frames)
+        self._write(replies + frames)
 
     def reply(self, frames: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
