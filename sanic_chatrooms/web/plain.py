@@ -30,6 +30,8 @@ _CHUNKS = 4
 class PlainConnection:
     """One WebSocket: `session.Connection`. What waits to be written is kept here, and its size is the limit."""
 
+    slack = 0
+
     def __init__(self, ws: Any, outbox_limit: int) -> None:
         self._ws = ws
         self._limit = outbox_limit
