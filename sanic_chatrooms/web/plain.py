@@ -31,11 +31,11 @@ class PlainConnection:
     """One WebSocket: `session.Connection`. What waits to be written is kept here, and its size is the limit."""
 
     slack = 0
+    """What waits is kept here and not in the transport, so each write is looked at."""
 
     def __init__(self, ws: Any, outbox_limit: int) -> None:
         self._ws = ws
         self._limit = outbox_limit
-        self.slack = outbox_limit // 16
         self._outbox: deque[bytes | None] = deque()
         self._behind = 0
         self._owed = 0

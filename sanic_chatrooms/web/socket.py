@@ -67,8 +67,6 @@ class SanicConnection(ABC):
         self._session = session
         self._ws.data_received = self._data_received
         self._ws.eof_received = self._eof_received
-        # Sanic's queues of messages, which are nobody's from here on: 4.5 KB, a seventh of an idle connection.
-        self._ws.assembler = None
         self._ws.connection_lost_waiter.add_done_callback(self._connection_lost)
         self._end_http()
         # Bytes that came in one segment with the handshake have been read already.
