@@ -22,9 +22,10 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
-SLICE = 4_096
-"""Bytes of one connection that are worked on before the others have their turn: a socket gives up to 256 KiB at once,
-and thousands of small commands in it would hold everybody up, and be answered before anything is written."""
+SLICE, TURN = 2_048, 0.001
+"""Bytes of one connection that are worked on before the clock is looked at, and seconds after which the others have their
+turn: a socket gives up to 256 KiB at once, and thousands of small commands in it would hold everybody up, and be answered
+before anybody sees whether the answers are read."""
 _PING = b"\x89\x00"
 
 
@@ -90,12 +91,8 @@ class SanicConnection(ABC):
         assert session is not None
         if data:
             session.heard_at = time.monotonic()
-        if len(data) > SLICE and not self._closing:
-            # The rest of a large frame is a copy, and no work.
-            at = max(SLICE, self._missing())
-            data, self._later = data[:at], data[at:]
         try:
-            self._read(session, data)
+            self._read_for_a_turn(session, data)
         except Exception:
             logger.exception("a connection of user %s failed", session.user.id)
             session.close(CloseCode.SERVER_ERROR)
@@ -104,6 +101,20 @@ class SanicConnection(ABC):
             self._loop.call_soon(self._read_on)
         if self._throttle is None and not self._closing and self.congested():
             self._throttle = asyncio.ensure_future(self._wait_and_read_on())
+
+    def _read_for_a_turn(self, session: Session, data: bytes) -> None:
+        if len(data) <= SLICE or self._closing:
+            self._read(session, data)
+            return
+        at, ends = 0, time.monotonic() + TURN
+        while at < len(data):
+            # The rest of a large frame is a copy, and no work.
+            size = max(SLICE, self._missing())
+            self._read(session, data[at : at + size])
+            at += size
+            if time.monotonic() > ends:
+                self._later = data[at:]
+                return
 
     @abstractmethod
     def _read(self, session: Session, data: bytes) -> None:

@@ -17,10 +17,13 @@ from tests.support.wire import masked
 
 __all__ = ["KINDS"]
 
-PEERS = 5
+PEERS, PAUSE = 5, 0.001
+"""Seconds between chunks: the flood shall not be short of a processor, nor take that of who measures."""
 LOOK_AFTER, LOOK_FOR, OPEN_FOR = 0.3, 20.0, 0.5
 """Seconds of flooding after which a peer that should have been closed reads, for how long, and for how long one that
 should not."""
+ENOUGH = 20
+"""Chunks after which such a peer must have been closed."""
 OPEN = "open"
 KEY = bytes(4)
 
@@ -32,8 +35,6 @@ class Kind(NamedTuple):
     chunks: Callable[[], AsyncIterator[bytes]]
     reads: bool = False
     """Whether the answers are read."""
-    pause: float = 0.001
-    """Seconds between chunks; 0: only the loop's other work."""
 
 
 async def pings() -> AsyncIterator[bytes]:
@@ -55,8 +56,9 @@ async def drip() -> AsyncIterator[bytes]:
 
 
 async def commands() -> AsyncIterator[bytes]:
+    chunk = command("ping", msgId=7) * 100  # each is answered by an error
     while True:
-        yield b"".join(command("ping", msgId=n) for n in range(100))  # each is answered by an error
+        yield chunk
 
 
 async def half() -> AsyncIterator[bytes]:
@@ -69,7 +71,7 @@ async def half() -> AsyncIterator[bytes]:
 KINDS = {
     "pings that nobody reads the answers of": Kind("1008", pings),
     "empty fragments": Kind("1008", fragments),
-    "one-byte segments": Kind(OPEN, drip, reads=True, pause=0),
+    "one-byte segments": Kind(OPEN, drip, reads=True),
     "commands that nobody reads the answers of": Kind(OPEN, commands),
     "half handshakes": Kind(OPEN, half),
 }
@@ -102,13 +104,16 @@ class Flood:
             await asyncio.sleep(0.1)  # connecting again and again would be another flood
 
     async def _flood(self, raw: Raw) -> str:
-        until = self.ends if self.kind.code == OPEN else min(self.ends, time.monotonic() + LOOK_AFTER)
+        closes = self.kind.code != OPEN
+        until, chunks = (time.monotonic() + LOOK_AFTER if closes else self.ends), 0
         async for chunk in self.kind.chunks():
             raw.writer.write(chunk)
             self.sent += len(chunk)
-            if not await self._drained(raw, until) or time.monotonic() >= until:
+            chunks += 1
+            enough = time.monotonic() >= until and (chunks >= ENOUGH or not closes)
+            if enough or not await self._drained(raw, until + LOOK_FOR * closes):
                 break
-            await asyncio.sleep(self.kind.pause)
+            await asyncio.sleep(PAUSE)
         return await self._look(raw)
 
     @staticmethod
