@@ -153,6 +153,7 @@ READS: dict[str, tuple[Callable[[SQLStore], Awaitable[Any]], str]] = {
     "member": (lambda s: s.member("r", "u"), "member"),
     "members": (lambda s: s.members("r"), "member"),
     "public rooms": (lambda s: s.rooms(), "room_listed"),
+    "what is due": (lambda s: s._upkeep.look(), "event_pkey"),
     "rooms of a member": (lambda s: s.rooms(member="u"), "member_user"),
 }
 
