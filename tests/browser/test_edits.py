@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Pages
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def enter(page: Page, room: str, name: str) -> None:
