@@ -7,7 +7,7 @@ from typing import Any
 from sanic import Sanic
 
 from example_app.server import STATIC, add_headers, index
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import ChatRooms, User
 from tests.support.fixtures import Live
 from tests.support.server import LiveServer
 
@@ -19,7 +19,7 @@ class Host:
 
     def __init__(self, app: Sanic[Any, Any], live: Live) -> None:
         self.app = app
-        self.chat = ChatRooms(guests=True, drain_seconds=0, presence_grace=0.1)
+        self.chat = ChatRooms(guests=True, drain_seconds=0, presence_grace=0.1, history_max=5000)
         self._live = live
         self._server: LiveServer | None = None
         app.blueprint(self.chat.bp)
@@ -48,8 +48,10 @@ class Host:
         for text in texts:
             await self.chat.publish(room, "message", {"text": text})
 
+    def user(self, name: str) -> User:
+        """Who is connected under this name."""
+        return next(one.user for one in self.chat.connections() if one.user.name == name)
+
     async def cut(self, name: str) -> None:
         """End the connections of the user of this name, as a network does: they may come back."""
-        for connection in self.chat.connections():
-            if connection.user.name == name:
-                await self.chat.disconnect(connection.user, session=connection.session, code=4000)
+        await self.chat.disconnect(self.user(name), code=4000)

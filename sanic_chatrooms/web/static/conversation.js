@@ -38,6 +38,7 @@ export class Conversation {
   /** Another room: its newest messages, or the first after the number `newAfter` (null: none is new). */
   open(timeline, newAfter) {
     Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
+    this.drawn = [];
     this.list.set([]);
     fill(this.heard);
     this.update();
@@ -58,12 +59,14 @@ export class Conversation {
 
   /** Draw what changed. `top`: what stands above the first message. */
   update(top = null) {
-    if (top) fill(this.top, top);
-    const rows = rowsOf(this.#shown(), this.newAfter, this.editing);
-    for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const anchor = !this.stuck && this.#anchor();
-    const lost = this.list.set(rows);
-    if (anchor?.node?.isConnected) this.log.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    if (top) fill(this.top, top);
+    this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing);
+    for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
+    const lost = this.list.set(this.drawn);
+    const kept = anchor && this.list.get(anchor.key);
+    // By its end: the name above its text goes when an older message of its author comes.
+    if (kept) this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
     this.#stick();
     if (lost) this.context.onLost();
   }
@@ -130,9 +133,9 @@ export class Conversation {
   #anchor() {
     const edge = this.log.getBoundingClientRect().top;
     // Not the separators: the one of the day stays above whatever comes before it.
-    for (const node of this.rows.querySelectorAll(".msg, .system")) {
-      const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge) return { node, top };
+    for (const { key, item } of this.drawn) {
+      const { bottom } = item ? this.list.get(key).getBoundingClientRect() : {};
+      if (bottom > edge) return { key, bottom };
     }
     return null;
   }
@@ -167,8 +170,7 @@ export class Conversation {
   }
 
   #button() {
-    const far = this.#below > this.log.clientHeight;
-    this.toEnd.hidden = this.inner.hidden || this.stuck || (!this.unseen && !far);
+    this.toEnd.hidden = this.inner.hidden || this.stuck || !(this.unseen || this.#below > this.log.clientHeight);
     const label = this.unseen ? counted(this.unseen, "new message") : "To the newest";
     if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
   }
