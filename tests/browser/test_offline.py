@@ -76,10 +76,15 @@ async def test_a_stopped_server_is_named_and_its_lost_memory_too(host: Host, new
     await expect(messages(page).last).to_have_attribute("data-status", "sent")
     await expect(lines(page).filter(has_text="kept over the restart")).to_have_count(1)
     await expect(lines(page).filter(has_text="old")).to_have_count(0)
-    await gap.scroll_into_view_if_needed()
-    await gap.get_by_role("button", name="Reload history").click()
+    again = gap.get_by_role("button", name="Reload history")
+    await again.focus()
+    await host.say("general", "one more")
+    await expect(lines(page).last).to_have_text("one more")
+    await expect(again).to_be_focused()
+    await again.press("Enter")
     await expect(gap).to_have_count(0)
-    await expect(lines(page).last).to_have_text("kept over the restart")
+    await expect(composer(page)).to_be_focused()
+    await expect(lines(page).last).to_have_text("one more")
 
 
 async def test_a_killed_server_comes_back_and_the_message_is_there_once(

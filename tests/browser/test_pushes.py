@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.async_api import Page, Route, WebSocketRoute, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
-from tests.browser.acts import composer, enter, go_to
+from tests.browser.acts import composer, enter
 from tests.browser.conftest import Pages
 from tests.browser.host import Host
 

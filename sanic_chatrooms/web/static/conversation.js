@@ -38,10 +38,13 @@ export class Conversation {
   /** Another room: its newest messages, or the first after the number `newAfter` (null: none is new). */
   open(timeline, newAfter) {
     Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
+    const left = this.inner.contains(document.activeElement);
     this.drawn = [];
     this.list.set([]);
     fill(this.heard);
+    fill(this.top);
     this.update();
+    if (left) this.context.onLost();
     const line = this.list.get("new");
     if (!line || line.offsetTop >= this.log.scrollTop) return;
     this.stuck = false;
@@ -60,7 +63,10 @@ export class Conversation {
   /** Draw what changed. `top`: what stands above the first message. */
   update(top = null) {
     const anchor = !this.stuck && this.#anchor();
-    if (top) fill(this.top, top);
+    // The same again stays: the focus may be in it.
+    const other = top && !top.isEqualNode(this.top.firstChild);
+    const left = other && this.top.contains(document.activeElement);
+    if (other) fill(this.top, top);
     this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing);
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
@@ -68,7 +74,7 @@ export class Conversation {
     // By its end: the name above its text goes when an older message of its author comes.
     if (kept) this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
     this.#stick();
-    if (lost) this.context.onLost();
+    if (lost || left) this.context.onLost();
   }
 
   // In a long room the oldest rows are left out until somebody scrolls there.
