@@ -169,6 +169,27 @@ async def test_enlarged_to_double_everything_is_still_in_reach(
     assert viewer.found == []
 
 
+async def test_people_make_room_when_the_window_becomes_narrow(host: Host, new_page: Pages) -> None:
+    await lively(host)
+    page = await new_page(**DESKTOP)
+    await enter(page, "Ada")
+    people, toggle = page.get_by_test_id("people"), page.get_by_test_id("toggle-people")
+    await expect(people).to_be_visible()
+    await expect(toggle).to_have_attribute("aria-expanded", "true")
+
+    await page.set_viewport_size({"width": 800, "height": 700})
+    await expect(people).to_be_hidden()
+    await expect(toggle).to_have_attribute("aria-expanded", "false")
+    await toggle.click()
+    await expect(people).to_be_visible()
+    await expect(page.get_by_role("button", name="Back to the conversation")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(people).to_be_hidden()
+    await expect(toggle).to_be_focused()
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(people).to_be_visible()
+
+
 async def test_others_are_announced_and_oneself_is_not(host: Host, new_page: Pages) -> None:
     await lively(host)
     ada, bob = await new_page(), await new_page()

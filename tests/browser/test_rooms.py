@@ -25,7 +25,7 @@ SHOW = """() => {
 
 
 async def test_rooms_are_made_public_or_private_and_no_name_twice(host: Host, new_page: Pages) -> None:
-    await host.open()
+    await host.open("room-10", "room-9")
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     create, title = ada.get_by_test_id("create-room"), ada.get_by_test_id("room-title")
@@ -55,7 +55,7 @@ async def test_rooms_are_made_public_or_private_and_no_name_twice(host: Host, ne
     private = ada.url.partition("#")[2]
 
     await enter(bob, "Bob")
-    await expect(bob.get_by_test_id("room")).to_have_text(["#General", "#Release day"])
+    await expect(bob.get_by_test_id("room")).to_have_text(["#General", "#Release day", "#Room-9", "#Room-10"])
     await bob.goto(f"/#{private}")
     await expect(bob.get_by_test_id("unknown-room")).to_contain_text("it is private and you are not a member")
     await expect(composer(bob)).to_be_hidden()

@@ -56,8 +56,9 @@ class App {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
     this.#panes(options);
-    this.element.classList.toggle("no-people", options.people === false || tight.matches);
+    this.#fit();
     listenToPushes(chat, this.notices);
+    tight.addEventListener("change", () => this.#fit());
     window.addEventListener("hashchange", () => this.#route());
     document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("visibilitychange", () => this.#looking());
@@ -203,11 +204,21 @@ class App {
     this.#list();
   }
 
+  // People are beside the conversation where there is room; else over it, when they are asked for.
+  #fit() {
+    this.#hidePeople(this.options.people === false || tight.matches);
+  }
+
+  #hidePeople(hide) {
+    const hidden = this.element.classList.toggle("no-people", hide);
+    this.talk.people.setAttribute("aria-expanded", String(!hidden));
+    return hidden;
+  }
+
   #togglePeople(hide) {
-    const { people, talk, element, room } = this;
+    const { people, talk, room } = this;
     if (narrow.matches) this.#go(hide ? room.id : `${room.id}/people`);
-    const hidden = element.classList.toggle("no-people", hide);
-    talk.people.setAttribute("aria-expanded", String(!hidden));
+    const hidden = this.#hidePeople(hide);
     if (!tight.matches) return;
     // The pane of a phone is there after the address has changed.
     setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());

@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { el, iconButton } from "./dom.js";
-import { counted } from "./format.js";
+import { byName, counted } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class PeoplePane {
@@ -19,7 +19,7 @@ export class PeoplePane {
   }
 
   update({ people, online, isDraft }, me) {
-    const sorted = [...people.values()].sort((a, b) => b.here - a.here || a.name.localeCompare(b.name));
+    const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}`, person, isMe: person.id === me?.id })));
     const others = online - sorted.filter(({ here }) => here).length;
     this.count.textContent = isDraft ? "People" : `Here now: ${online}`;
