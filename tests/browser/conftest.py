@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 from sanic import Sanic
 
@@ -25,6 +25,7 @@ from tests.browser.host import Host
 from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
 
+expect.set_options(timeout=10_000)  # generous: a busy machine is no defect
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = (  # macOS has its browsers outside PATH
