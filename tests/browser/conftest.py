@@ -1,5 +1,7 @@
 """A real Chromium, and the example application to point it at.
 
+Starting a browser takes longer than most tests: there is one for all of them, and so one event loop, for which each
+module asks: `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
 Without a browser these tests are skipped with the reason in pytest's summary; with CI=true they fail.
 """
 
@@ -14,11 +16,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
+from sanic import Sanic
 
+from tests.browser.host import Host
+from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
 
+expect.set_options(timeout=10_000)  # generous: a busy machine is no defect
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = (  # macOS has its browsers outside PATH
@@ -109,7 +116,21 @@ def run_example(port: int | None = None, **env: str) -> ServerProcess:
     return start_command([sys.executable, "-m", "example_app"], port, env=env)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def live(app: Sanic[Any, Any]) -> AsyncIterator[Live]:
+    """As everywhere, in the loop of the browser."""
+    live = Live(app)
+    yield live
+    await live.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def host(app: Sanic[Any, Any], live: Live) -> Host:
+    """The page of the example before a chat of this test's own. `await host.open()` serves it."""
+    return Host(app, live)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await launch(playwright)
@@ -117,19 +138,22 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
     def example_url() -> str:
-        example: ServerProcess = request.getfixturevalue("example")  # started for those who ask for it
-        return example.url
+        server: Host | ServerProcess = request.getfixturevalue(
+            "host" if "host" in request.fixturenames else "example"  # started for those who ask for it
+        )
+        return server.url
 
     pages = Pages(browser, slug(request.node.nodeid), example_url)
     yield pages
     await pages.close()
     assert not pages.errors, "uncaught exceptions in a page"
+    assert not [line for line in pages.console if "Content Security Policy" in line]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(new_page: Pages) -> Page:
     """One page of the example, not yet navigated: `await page.goto("/")`."""
     return await new_page()
