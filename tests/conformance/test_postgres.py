@@ -1,0 +1,26 @@
+"""`SQLStore` on a real PostgreSQL keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.testing import Clock, StoreSuite
+from tests.support.postgres import PostgresServer
+
+
+class TestPostgres(StoreSuite):
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres: PostgresServer) -> None:
+        self.url = postgres.url()
+        self.clock = Clock()
+
+    async def make(self) -> Store:
+        return SQLStore(self.url, clock=self.clock)
+
+    def now(self) -> float:
+        return self.clock()
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
