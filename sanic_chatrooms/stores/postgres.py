@@ -100,7 +100,7 @@ class Postgres(Database):
             if there != body:
                 connection.exec_driver_sql(statement)
 
-    async def tidy(self) -> None:
+    async def tidy(self, *, removed: bool) -> None:
         """Nothing: PostgreSQL's own vacuum takes what was erased out of its files."""
 
     # ---- work ----
@@ -129,6 +129,11 @@ class Postgres(Database):
         appender = self._appender
         assert appender is not None
         return await self._bounded(lambda: appender.append(drafts))
+
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        assert self._appender is not None
+        return self._appender.append_within(connection, drafts)
 
     async def _bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._engine is None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import ChatError
 from ..models import Appended, Draft
@@ -28,10 +30,10 @@ class Appender:
     """One batch at a time. A failure leaves no doubtful connection behind: it is dropped, the next batch opens another."""
 
     def __init__(self, options: dict[str, Any], schema: Schema, bounds: Bounds, clock: Clock) -> None:
-        lock_timeout = str(max(int(bounds.timeout * LOCK_SHARE * 1000), 1))
+        self._lock_timeout = str(max(int(bounds.timeout * LOCK_SHARE * 1000), 1))  # milliseconds
         self._options = options | {
             "timeout": bounds.timeout,
-            "server_settings": options["server_settings"] | {"lock_timeout": lock_timeout},
+            "server_settings": options["server_settings"] | {"lock_timeout": self._lock_timeout},
         }
         self._append = append_call(schema)
         self._opened = opened_call(schema)
@@ -44,19 +46,37 @@ class Appender:
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Database.append`. Raises what asyncpg raises."""
         batch = Batch(drafts)
-        cutoff = None if self._retention is None else self._clock() - self._retention
         async with self._turn:
             try:
-                return batch.results(await self._call(batch, cutoff, wait=True))
+                return batch.results(await self._call(batch, wait=True))
             except asyncpg.LockNotAvailableError:
                 # Somebody holds a room: the other rooms of the batch need not wait for it.
-                return batch.results(await self._call(batch, cutoff, wait=False))
+                return batch.results(await self._call(batch, wait=False))
 
-    async def _call(self, batch: Batch, cutoff: float | None, *, wait: bool) -> Any:
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        batch = Batch(drafts)
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {self._lock_timeout}")
+                return self._call_within(connection, batch, wait=True)
+        except DBAPIError as exc:
+            if getattr(exc.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+                raise
+            return self._call_within(connection, batch, wait=False)
+
+    def _call_within(self, connection: Connection, batch: Batch, *, wait: bool) -> list[Appended | ChatError]:
+        rows = connection.exec_driver_sql(self._append, tuple(self._arguments(batch, wait=wait)))
+        return batch.results(rows.mappings().one())
+
+    def _arguments(self, batch: Batch, *, wait: bool) -> list[Any]:
+        cutoff = None if self._retention is None else self._clock() - self._retention
+        return batch.arguments(wait=wait, keep=self._keep, cutoff=cutoff)
+
+    async def _call(self, batch: Batch, *, wait: bool) -> Any:
         try:
             connection = self._connection or await self._connect()
-            arguments = batch.arguments(wait=wait, keep=self._keep, cutoff=cutoff)
-            return await connection.fetchrow(self._append, *arguments)
+            return await connection.fetchrow(self._append, *self._arguments(batch, wait=wait))
         except (asyncpg.DataError, asyncpg.LockNotAvailableError, ValueError):
             raise  # the connection is as good as before
         except BaseException:  # cancelled too: what the server does with the batch is not known

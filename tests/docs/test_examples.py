@@ -255,6 +255,32 @@ async def test_push_from_http(run: Run, connect: Connect) -> None:
     assert bob.unread("update") == []
 
 
+@pytest.mark.parametrize("database", ["sqlite+aiosqlite", "postgresql+asyncpg"])
+async def test_own_transaction(
+    run: Run,
+    connect: Connect,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    postgres_url: str,
+) -> None:
+    if database.startswith("sqlite"):
+        monkeypatch.setenv("SHOP_DATABASE", f"{database}:///{tmp_path}/shop.db")
+    else:
+        monkeypatch.setenv("SHOP_DATABASE", postgres_url.replace("postgresql", database))
+    _, server = await run("own_transaction")
+    ada = await welcomed(connect, "/chat/ws", "orders")
+
+    first = await post(server, "/orders", article="kettle")
+    failed = await post(server, "/orders", article="unicorn")
+    second = await post(server, "/orders", article="teapot")
+
+    assert (first.status, failed.status, second.status) == (201, 500, 201)
+    for seq, answer in enumerate((first, second), 1):
+        event = await ada.expect("ORDER_CREATED")
+        assert (event["payload"], event["seq"]) == (json.loads(answer.body), seq)
+
+
 async def test_own_routes(run: Run, connect: Connect) -> None:
     await run("own_routes")
     desk = await connect("/support/desk/general", token="the word of the day")
