@@ -138,6 +138,20 @@ async def test_kept_in_sqlite(
     assert (tmp_path / "chat.db").exists()
 
 
+async def test_kept_in_postgres(
+    run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", postgres_url)
+    await run("kept_in_postgres")
+    ada = await welcomed(connect, "/chat/ws", "general")
+
+    said = await ada.ack("message", room="general", payload={"text": "hi"})
+
+    bob = await connect()
+    joined = await bob.ack("join", room="general")
+    assert [message["msgId"] for message in joined["messages"]] == [said["msgId"]]
+
+
 async def test_own_rooms(run: Run, connect: Connect) -> None:
     await run("own_rooms")
     ada = await welcomed(connect)
