@@ -33,6 +33,9 @@ _AWAY = ("08", "25006", "40", "53", "55", "57", "58")
 _REFUSED = ("28", "3D")
 """And of those that say that the URL is wrong: the user or the password, the database."""
 
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises on a connection that is gone; the second where the server cut it between two of our calls."""
+
 T = TypeVar("T")
 
 
@@ -167,8 +170,8 @@ async def _twice(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     # A restart of the server leaves the pool full of dead connections; SQLAlchemy drops all of them at the first.
     try:
         return await run()
-    except DBAPIError as exc:
-        if not exc.connection_invalidated:
+    except (DBAPIError, *_BROKEN) as exc:
+        if isinstance(exc, DBAPIError) and not exc.connection_invalidated:
             raise
     return await run()
 
@@ -181,8 +184,8 @@ def is_away(exc: BaseException) -> bool:
 
 
 def _is_lost(exc: BaseException | None) -> bool:
-    # asyncpg's DataError is both an InterfaceError and a ValueError: what was given cannot be sent.
-    kinds = (OSError, EOFError, PoolTimeout, asyncpg.InterfaceError)
+    # What is also a ValueError cannot be sent, whatever the connection.
+    kinds = (OSError, EOFError, PoolTimeout, *_BROKEN)
     return isinstance(exc, kinds) and not isinstance(exc, ValueError)
 
 

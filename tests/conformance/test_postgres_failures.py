@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import text
 
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room
@@ -135,6 +137,22 @@ async def test_a_killed_server_has_all_that_was_acknowledged_under_the_same_epoc
         assert (following.seq, following.epoch) == (2, last.epoch)
 
 
+async def test_reads_that_take_all_connections_end_in_time_and_delay_no_append(postgres_url: str) -> None:
+    async with with_rooms(postgres_url, bounds=Bounds(timeout=2.0)) as store:
+        sleepers = [store._database.read(lambda c: c.execute(text("SELECT pg_sleep(9)"))) for _ in range(9)]
+        reading = asyncio.gather(*sleepers, return_exceptions=True)
+        await asyncio.sleep(0)
+
+        answers = [await store.append([draft()]) for _ in range(3)]
+        still_reading = not reading.done()
+        outcomes = await reading
+
+        assert [type(answer) for (answer,) in answers] == [Appended] * 3
+        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 9
+        assert still_reading
+        assert (await store.heads(["r"]))["r"].seq == 3, "connections are free again"
+
+
 # ---- another past ----
 
 
@@ -182,6 +200,17 @@ async def test_a_database_that_was_restored_elsewhere_has_new_epochs(
         assert changed == "UPDATE 1"
         assert renewed != before
         assert await epoch(other) == renewed, "once, whoever comes first"
+
+
+async def test_new_epochs_can_be_given_by_hand(postgres_url: str) -> None:
+    async with with_rooms(postgres_url) as store:
+        before = await epoch(store)
+
+        command = [sys.executable, "-m", "sanic_chatrooms", "new-epoch", postgres_url]
+        given = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+
+        assert await given.wait() == 0
+        assert await epoch(store) != before
 
 
 # ---- locked and refused ----
