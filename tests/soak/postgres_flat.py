@@ -20,7 +20,7 @@ from tests.soak.runs import Progress, Verdict, main
 from tests.support.plans import statements
 from tests.support.postgres import PostgresServer
 
-SHORT = 0.03
+SHORT = 0.01
 FEW, MANY = 1_000, 1_000_000
 MORE_BUFFERS = 2.0
 """An index over a thousand times as many rows is two levels higher."""

@@ -18,7 +18,7 @@ from sanic_chatrooms.stores.sql import SQLStore
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.postgres import PostgresServer
 
-SHORT = 0.05
+SHORT = 0.02
 PUBLISHERS, READERS = 16, 4
 SECONDS = 60.0
 DELAY = """
