@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
-from zlib import crc32
 
 import asyncpg
 from sqlalchemy import URL, Connection, inspect, text
@@ -19,7 +18,7 @@ from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Scope
 from .base import Bounds
 from .postgres_appender import Appender
-from .postgres_functions import boot_table, functions
+from .postgres_functions import boot_table, functions, lock_key
 from .sql_database import Clock, Database
 from .sql_schema import Schema
 
@@ -35,6 +34,8 @@ _REFUSED = ("28", "3D")
 
 _BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises on a connection that is gone; the second where the server cut it between two of our calls."""
+
+_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:name)")
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ class Postgres(Database):
         try:
             await self.read(lambda connection: connection.scalar(text("SELECT 1")))
         except Unavailable as exc:
+            await self.stop()
             if _code(exc.__cause__).startswith(_REFUSED):
                 raise ConfigError(f"SQLStore: PostgreSQL refuses the URL: {exc.__cause__}") from exc
             raise
@@ -88,18 +90,14 @@ class Postgres(Database):
 
     def lock(self, connection: Connection) -> None:
         """See `Database.lock`."""
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(:key)"), {"key": crc32(self._schema.prefix.encode())}
-        )
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(self._schema)})
 
     def prepare(self, connection: Connection) -> None:
         """Make the functions and the table beside the others, where they are not there as they should be."""
         if not inspect(connection).has_table(self._schema.name("boot")):
             connection.exec_driver_sql(boot_table(self._schema))
         for name, body, statement in functions(self._schema):
-            there = connection.scalar(
-                text("SELECT prosrc FROM pg_proc WHERE proname = :name"), {"name": name}
-            )
+            there = connection.scalar(_SOURCE, {"name": f'"{name}"'})
             if there != body:
                 connection.exec_driver_sql(statement)
 

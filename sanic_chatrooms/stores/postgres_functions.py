@@ -1,10 +1,12 @@
 """What `Postgres` keeps in the database beside the tables: two functions, and a table that a crash empties."""
 
+from zlib import crc32
+
 from .postgres_append import append_function
 from .sql_past import RESERVED_HISTORY_MAX
 from .sql_schema import Schema
 
-__all__ = ["functions", "opened_call"]
+__all__ = ["boot_table", "functions", "lock_key", "opened_call"]
 
 VERSION = 1
 """Of `opened`; see `postgres_append.VERSION`."""
@@ -27,7 +29,7 @@ BEGIN
   IF lazy THEN
     SET LOCAL synchronous_commit = on;  -- what this says must not be lost
   END IF;
-  PERFORM FROM {meta} m WHERE m.name = 'version' FOR UPDATE;  -- whoever comes first does it
+  PERFORM pg_advisory_xact_lock({key});  -- whoever comes first does it
   SELECT m.value INTO was_here FROM {meta} m WHERE m.name = 'place';
   was_lazy := EXISTS (SELECT FROM {meta} m WHERE m.name = 'lazy');
   crashed := NOT EXISTS (SELECT FROM {boot});
@@ -58,6 +60,11 @@ def boot_table(schema: Schema) -> str:
     return f'CREATE UNLOGGED TABLE IF NOT EXISTS "{schema.name("boot")}" (up boolean NOT NULL)'
 
 
+def lock_key(schema: Schema) -> int:
+    """Of the advisory lock that whoever makes or opens the tables of an instance takes."""
+    return crc32(schema.prefix.encode())
+
+
 def opened_call(schema: Schema) -> str:
     """To be called whenever a connection was opened: true if all rooms have new epochs since."""
     return f'SELECT "{schema.name(f"opened_{VERSION}")}"()'
@@ -66,6 +73,6 @@ def opened_call(schema: Schema) -> str:
 def _opened_function(schema: Schema) -> tuple[str, str, str]:
     name = schema.name(f"opened_{VERSION}")
     tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "meta", "boot")}
-    body = _OPENED.format(**tables)
+    body = _OPENED.format(key=lock_key(schema), **tables)
     head = f'CREATE OR REPLACE FUNCTION "{name}"(OUT renewed boolean) LANGUAGE plpgsql'
     return name, body, f"{head} AS $body${body}$body$"

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql_schema import metadata
 from tests.support.postgres import PostgresServer, new_database
 
 SOON = Bounds(timeout=1.0)
@@ -262,6 +264,21 @@ async def test_a_url_that_is_refused_is_an_error_of_configuration(
 async def test_a_server_that_is_away_at_the_start_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await SQLStore("postgresql://postgres@/postgres?host=/nowhere/at/all").start("default", SOON)
+
+
+async def test_a_host_may_make_the_tables_itself(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url.replace("postgresql:", "postgresql+asyncpg:"))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata().create_all)  # as its Alembic would
+    await engine.dispose()
+    store = SQLStore(postgres_url, create=False)
+    await store.start("default", SOON)
+    await store.create_room(Room("r", "", 0))
+
+    (answer,) = await store.append([draft()])
+    await store.stop()
+
+    assert isinstance(answer, Appended)
 
 
 async def test_a_role_that_may_not_create_runs_on_what_another_has_made(
