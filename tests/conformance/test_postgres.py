@@ -1,4 +1,4 @@
-"""`SQLStore` on a real PostgreSQL keeps the contract."""
+"""`SQLStore` on a real PostgreSQL keeps the contract, and recoveries over it are whole."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import pytest
 
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.testing import Clock, StoreSuite
+from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
 from tests.support.postgres import PostgresServer
 
 
-class TestPostgres(StoreSuite):
+class OverPostgres:
+    """The hooks of `StoreSuite` and `RecoverySuite`, with a clock that nobody waits for."""
+
     @pytest.fixture(autouse=True)
     def _server(self, postgres: PostgresServer) -> None:
         self.url = postgres.url()
@@ -24,3 +26,11 @@ class TestPostgres(StoreSuite):
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+
+class TestPostgres(OverPostgres, StoreSuite):
+    pass
+
+
+class TestRecoveryOverPostgres(OverPostgres, RecoverySuite):
+    pass
