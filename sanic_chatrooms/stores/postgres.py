@@ -200,6 +200,11 @@ def _server_settings(timeout: float) -> dict[str, str]:
         "statement_timeout": milliseconds,
         "lock_timeout": milliseconds,
         "idle_in_transaction_session_timeout": milliseconds,
+        # Every read walks an index that has its order. PostgreSQL guesses a room's size by the average of all rooms,
+        # and would rather collect and sort: for one large room among many small ones that is all of its events.
+        "enable_bitmapscan": "off",
+        "enable_seqscan": "off",
+        "jit": "off",  # worth it for queries of seconds only
     }
 
 
