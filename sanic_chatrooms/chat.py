@@ -39,6 +39,7 @@ from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
 from .timed import TimedStore
+from .transactions import Transactions
 from .typists import Typists
 
 __all__ = ["Chat", "Declaration", "Route"]
@@ -117,6 +118,7 @@ class Chat:
         self.listeners = Listeners(self.declaration.listeners, self._app)
         self.hub = Hub(store, broker, released=self._left)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
+        self.transactions = Transactions(self.backends.store, self.journal, self._check_now.set)
         self.access = Access(store)
         self.orders = Orders(self.journal, self.hub)
         self.typists = Typists(self.hub, self.journal.ring)
@@ -180,6 +182,7 @@ class Chat:
             self._repeat(self.occupancy.refresh),
             self._repeat(self.hub.release),
             self._check(),
+            self.transactions.run(),
         )
         self._tasks = [asyncio.ensure_future(round) for round in rounds]
 

@@ -249,7 +249,7 @@ class Journal:
                     # Stored by an attempt of ours whose outcome was unknown: it is the first, and nobody was told yet.
                     result = replace(result, duplicate=False)
                 if not result.duplicate:
-                    self._call(self._tell, entry.draft, result)
+                    self._call(self.tell, entry.draft, result)
             elif isinstance(result, Unavailable) and entry.origin is not None:
                 unsure.add(_place(entry))
             self._call(entry.done, result)
@@ -263,7 +263,8 @@ class Journal:
             for entry in later:
                 self._call(entry.done, Unavailable())
 
-    def _tell(self, draft: Draft, result: Appended) -> None:
+    def tell(self, draft: Draft, result: Appended) -> None:
+        """Something new is stored: deliver it here, ring for the others, let the listeners hear."""
         event = Event(
             result.msg_id,
             result.timestamp,

@@ -98,7 +98,8 @@ class Store(ABC):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """Store and number a batch over any rooms; one result or error per draft, in the same order.
 
-        Per draft: `RoomNotFound`, `Conflict`, `MessageNotFound`. For the whole batch: raises `Unavailable`.
+        Per draft: `RoomNotFound`, `Conflict`, `MessageNotFound`, and `Unavailable` where only its room cannot be had now
+        (it is not stored). For the whole batch: raises `Unavailable`.
         """
 
     @abstractmethod

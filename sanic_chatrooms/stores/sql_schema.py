@@ -52,6 +52,7 @@ class Schema:
         self.member = self._member()
         self.secret = self._names("secret")
         self.meta = self._names("meta")
+        self.outbox = self._outbox()
 
     def name(self, noun: str) -> str:
         """What something of this instance is called in the database: a table, an index, a function."""
@@ -133,6 +134,22 @@ class Schema:
         )
         Index(self.name("member_user"), member.c.user_id, member.c.room_id)
         return member
+
+    def _outbox(self) -> Table:
+        return self._table(
+            "outbox",
+            Column("id", _Id, primary_key=True),
+            Column("room", Text, nullable=False),
+            Column("type", Text, nullable=False),
+            Column("payload", LargeBinary, nullable=False),
+            Column("msg_id", Text, nullable=False),
+            Column("timestamp", Float(53), nullable=False),
+            Column("sender_id", Text),
+            Column("sender_name", Text),
+            Column("key_user", Text),
+            Column("key_id", Text),
+            Column("hash", LargeBinary, nullable=False),
+        )
 
     def _names(self, noun: str) -> Table:
         return self._table(

@@ -75,6 +75,10 @@ class SQLite(Database):
         self._erased |= batch.erases
         return await self._writer.run(batch.run, self._timeout)
 
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        return Append(self._statements, self._past, drafts, self._clock()).run_within(connection)
+
     def lock(self, connection: Connection) -> None:
         """Nothing to do: a transaction that writes keeps all others from writing."""
 

@@ -138,6 +138,20 @@ async def test_kept_in_sqlite(
     assert (tmp_path / "chat.db").exists()
 
 
+async def test_kept_in_postgres(
+    run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", postgres_url)
+    await run("kept_in_postgres")
+    ada = await welcomed(connect, "/chat/ws", "general")
+
+    said = await ada.ack("message", room="general", payload={"text": "hi"})
+
+    bob = await connect()
+    joined = await bob.ack("join", room="general")
+    assert [message["msgId"] for message in joined["messages"]] == [said["msgId"]]
+
+
 async def test_own_rooms(run: Run, connect: Connect) -> None:
     await run("own_rooms")
     ada = await welcomed(connect)
@@ -253,6 +267,32 @@ async def test_push_from_http(run: Run, connect: Connect) -> None:
     assert (await bob.expect("notice"))["payload"]["title"] == "Maintenance"
     await bob.settle()
     assert bob.unread("update") == []
+
+
+@pytest.mark.parametrize("database", ["sqlite+aiosqlite", "postgresql+asyncpg"])
+async def test_own_transaction(
+    run: Run,
+    connect: Connect,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    postgres_url: str,
+) -> None:
+    if database.startswith("sqlite"):
+        monkeypatch.setenv("SHOP_DATABASE", f"{database}:///{tmp_path}/shop.db")
+    else:
+        monkeypatch.setenv("SHOP_DATABASE", postgres_url.replace("postgresql", database))
+    _, server = await run("own_transaction")
+    ada = await welcomed(connect, "/chat/ws", "orders")
+
+    first = await post(server, "/orders", article="kettle")
+    failed = await post(server, "/orders", article="unicorn")
+    second = await post(server, "/orders", article="teapot")
+
+    assert (first.status, failed.status, second.status) == (201, 500, 201)
+    for seq, answer in enumerate((first, second), 1):
+        event = await ada.expect("ORDER_CREATED")
+        assert (event["payload"], event["seq"]) == (json.loads(answer.body), seq)
 
 
 async def test_own_routes(run: Run, connect: Connect) -> None:
