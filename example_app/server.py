@@ -26,9 +26,11 @@ HEADERS = {
 chat = chatrooms.default
 
 
-def create_app(name: str = "ExampleChat") -> Sanic[Any, Any]:
+def create_app(database: str, name: str = "ExampleChat") -> Sanic[Any, Any]:
+    """`database`: the SQLite file that keeps rooms and messages; made where there is none."""
     app: Sanic[Any, Any] = Sanic(name)
     app.config.CHATROOMS_GUESTS = True
+    app.config.CHATROOMS_STORE = f"sqlite:///{database}"
     app.blueprint(chatrooms.bp)
     app.static("/static", STATIC)
     app.add_route(index, "/")

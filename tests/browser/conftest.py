@@ -89,20 +89,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def example() -> Iterator[ServerProcess]:
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """The example application, one for all tests: each takes rooms and names of its own."""
-    server = run_example()
+    server = run_example(tmp_path_factory.mktemp("example") / "chat.sqlite3")
     yield server
     server.stop()
 
 
 @pytest.fixture
-def start_example() -> Iterator[Callable[..., ServerProcess]]:
+def start_example(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """`server = start_example(port=…, KEY="value")`: one for this test alone, to stop and to start again."""
     servers: list[ServerProcess] = []
 
     def start(port: int | None = None, **env: str) -> ServerProcess:
-        servers.append(run_example(port, **env))
+        servers.append(run_example(tmp_path / "chat.sqlite3", port, **env))
         return servers[-1]
 
     yield start
@@ -110,9 +110,9 @@ def start_example() -> Iterator[Callable[..., ServerProcess]]:
         server.stop()
 
 
-def run_example(port: int | None = None, **env: str) -> ServerProcess:
+def run_example(database: Path, port: int | None = None, **env: str) -> ServerProcess:
     port = port or free_port()
-    env = {"HOST": "127.0.0.1", "PORT": str(port), **env}
+    env = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE": str(database), **env}
     return start_command([sys.executable, "-m", "example_app"], port, env=env)
 
 

@@ -104,10 +104,10 @@ async def test_a_killed_server_comes_back_and_the_message_is_there_once(
 
     await expect_back(page)
     await expect(messages(page).last).to_have_attribute("data-status", "sent")
-    await expect(lines(page)).to_have_text(["while it is dead"])
+    await expect(lines(page)).to_have_text(["before", "while it is dead"])
     await expect(page.get_by_test_id("me")).to_contain_text("Ada")
     await page.reload()
-    await expect(lines(page)).to_have_text(["while it is dead"])
+    await expect(lines(page)).to_have_text(["before", "while it is dead"])
 
 
 async def test_who_is_sent_away_for_good_is_told_why(host: Host, new_page: Pages) -> None:
