@@ -24,7 +24,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import PRIVATE, PUBLIC, Scope
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.protocol import new_id
-from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.testing import Checker
 from tests.support.model_cast import Client, Frame, ModelRoom, Worker, again
 
@@ -73,6 +73,8 @@ class ChatModel(RuleBasedStateMachine):
         self.instance = f"model_{secrets.token_hex(8)}"
         self.bus, self.board = MemoryBus(), MemoryBoard()
         self.store = type(self).make()
+        if self.store.scope is not Scope.PROCESS:
+            await self.store.start(self.instance, Bounds())  # the model's own look at what is stored
         self.workers = [await self._new_worker() for _ in range(2)]
         create = self.workers[0].chat.rooms.create
         await create(None, QUIET)
@@ -101,6 +103,8 @@ class ChatModel(RuleBasedStateMachine):
         for worker in self.workers:
             worker.store.mend()
             await worker.stop()
+        if self.store.scope is not Scope.PROCESS:
+            await self.store.stop()
 
     # ---- whom a rule picks ----
 
