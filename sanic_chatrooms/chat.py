@@ -146,7 +146,13 @@ class Chat:
     async def start(self) -> None:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""
         settings, backends = self.settings, self.backends
-        bounds = Bounds(settings.history_max, settings.retention, settings.dedup_window, settings.max_rooms)
+        bounds = Bounds(
+            history_max=settings.history_max,
+            retention=settings.retention,
+            dedup_window=settings.dedup_window,
+            max_rooms=settings.max_rooms,
+            timeout=settings.store_timeout,
+        )
         await backends.store.start(settings.instance, bounds)
         await backends.broker.start(settings.instance, self.hub.deliver, self._check_now.set)
         await backends.presence.start(settings.instance, self.node, settings.presence_ttl)

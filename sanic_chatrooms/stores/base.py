@@ -28,6 +28,8 @@ class Bounds(msgspec.Struct, frozen=True):
     dedup_window: float = 300.0
     """Seconds for which a repeated key is answered with the first result."""
     max_rooms: int = 100_000
+    timeout: float = 5.0
+    """Seconds within which a store that waits for something outside answers or raises `Unavailable`."""
 
 
 class RoomPage(msgspec.Struct, frozen=True):
