@@ -9,10 +9,15 @@ const state = document.querySelector("#state");
 const text = document.querySelector("#text");
 
 // region lines
-function show(event, msgId) {
-  const line = document.getElementById(msgId) ?? lines.appendChild(document.createElement("li"));
-  line.id = msgId;
-  line.textContent = `${event.sender.name}: ${event.payload.text}`;
+function show({ msgId = "", seq, changed = seq, sender, payload, deleted }, key) {
+  const line = document.getElementById(key) ?? lines.appendChild(document.createElement("li"));
+  line.id = key;
+  Object.assign(line.dataset, { message: msgId, changed, name: sender.name });
+  write(line, deleted ? "(deleted)" : payload.text);
+}
+
+function write(line, words) {
+  line.textContent = `${line.dataset.name}: ${words}`;
 }
 
 chat.on("message", (event) => show(event, event.clientMsgId ?? event.msgId));
@@ -37,6 +42,26 @@ chat.on("outbox", ({ msgId, status, error }) => {
   if (!line) return;
   line.className = status;
   if (status === "failed") line.title = error.message; // offer chat.retry(msgId) and chat.discard(msgId)
+});
+// endregion
+
+// region change
+function change({ seq, payload }, words) {
+  const line = lines.querySelector(`[data-message="${payload.msgId}"]`);
+  if (!line || seq <= line.dataset.changed) return; // not shown, or shown with this change already
+  line.dataset.changed = seq;
+  write(line, words);
+}
+
+chat.on("message.edited", (event) => change(event, event.payload.body?.text));
+chat.on("message.deleted", (event) => change(event, "(deleted)"));
+
+lines.addEventListener("dblclick", ({ target }) => {
+  const words = prompt("What should it say? Nothing: delete it.");
+  if (words === null) return;
+  const { message } = target.dataset; // the server's id of it
+  const done = words ? chat.edit(ROOM, message, words) : chat.delete(ROOM, message);
+  done.catch((error) => alert(error.message));
 });
 // endregion
 

@@ -340,8 +340,11 @@ async def test_chat_page(run: Run, browser: Browser) -> None:
     await ada.locator("li.sent").wait_for()
 
     assert await ada.locator("li").count() == 1
+    ada.on("dialog", lambda dialog: dialog.accept("hello"))
+    await ada.locator("li").dblclick()
+    await bob.get_by_text("Ada: hello").wait_for()
     late = await opened(browser, server)
-    await late.get_by_text("Ada: hi").wait_for()
+    await late.get_by_text("Ada: hello").wait_for()
     for page in (ada, bob, late):
         await page.context.close()
 

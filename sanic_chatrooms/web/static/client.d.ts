@@ -36,8 +36,11 @@ export interface Envelope<P = any> {
   /** The `msgId` of the command that caused it: matches what `send` returned. */
   clientMsgId?: string;
   replyTo?: string;
+  /** When its present payload was written, if that is not the first. */
   edited?: number;
+  /** Its payload is {}. */
   deleted?: boolean;
+  /** The `seq` of the newest change that is in it. */
   changed?: number;
   reactions?: Record<string, { count: number; me: boolean }>;
   thread?: { count: number; last: number };
@@ -163,7 +166,9 @@ export interface ClientEvents {
 /** The server's events of which a UI usually wants to hear. Any other name is fine, too. */
 export interface ServerEvents {
   message: Envelope<Body>;
-  "message.edited": Envelope; "message.deleted": Envelope;
+  /** What the message is now. Without `msgId`: of an edit whose message was deleted later, nothing is left to be shown. */
+  "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number }>;
+  "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true }>;
   "reaction.added": Envelope; "reaction.removed": Envelope;
   "member.joined": Envelope; "member.left": Envelope; "member.kicked": Envelope; "member.banned": Envelope;
   "member.muted": Envelope; "member.unmuted": Envelope; "member.role": Envelope; "room.updated": Envelope;
