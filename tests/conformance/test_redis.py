@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from sanic_chatrooms.presence.base import Presence
+from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.redis import RedisStore
-from sanic_chatrooms.testing import Clock, StoreSuite
+from sanic_chatrooms.testing import Clock, PresenceSuite, StoreSuite
 from tests.support.valkey import ValkeyServer, running
 
 
@@ -26,6 +28,22 @@ class TestRedisStore(StoreSuite):
 
     async def make(self) -> Store:
         return RedisStore(self.url, clock=self.clock)
+
+    def now(self) -> float:
+        return self.clock()
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+
+class TestRedisPresence(PresenceSuite):
+    @pytest.fixture(autouse=True)
+    def on(self, valkey: ValkeyServer) -> None:
+        self.url = valkey.url
+        self.clock = Clock()
+
+    async def make(self) -> tuple[Presence, Presence]:
+        return RedisPresence(self.url, clock=self.clock), RedisPresence(self.url, clock=self.clock)
 
     def now(self) -> float:
         return self.clock()
