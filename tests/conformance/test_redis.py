@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from sanic_chatrooms.brokers.base import Broker
+from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.redis import RedisStore
-from sanic_chatrooms.testing import Clock, PresenceSuite, StoreSuite
+from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from tests.support.valkey import ValkeyServer, running
 
 
@@ -34,6 +36,15 @@ class TestRedisStore(StoreSuite):
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+
+class TestRedisBroker(BrokerSuite):
+    @pytest.fixture(autouse=True)
+    def on(self, valkey: ValkeyServer) -> None:
+        self.url = valkey.url
+
+    async def make(self) -> tuple[Broker, Broker]:
+        return RedisBroker(self.url), RedisBroker(self.url)
 
 
 class TestRedisPresence(PresenceSuite):
