@@ -1,6 +1,7 @@
 # Needs make and Python 3.11 or newer, nothing else: no root, no containers, no services.
 #   make run     the example on http://127.0.0.1:8000
 #   make test    every test            make test ARGS="-k hub -x"    some of them
+#   make soak    what must hold for long, with progress; an hour     make soak ARGS="--scale 0.01"    shorter
 #   make check   format, lint, types   make format                   repairs the first two
 #   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
 #   make venv    the environment only  make clean                    removes all that these made
@@ -16,7 +17,7 @@ ARGS ?=
 # A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
 $(shell [ -x $(PY) ] || rm -f $(READY))
 
-.PHONY: help run test check format lock venv clean
+.PHONY: help run test soak check format lock venv clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +32,9 @@ test: $(READY)
 	$(if $(ARGS),,scripts/test-client || status=1;) \
 	$(PY) -m pytest $(ARGS) || status=$$?; \
 	exit $$status
+
+soak: $(READY)
+	@$(PY) -m tests.soak $(ARGS)
 
 check: $(READY)
 	$(PY) -m ruff format --check .

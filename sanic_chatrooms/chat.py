@@ -38,6 +38,7 @@ from .protocol import CloseCode
 from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
+from .timed import TimedStore
 from .typists import Typists
 
 __all__ = ["Chat", "Declaration", "Route"]
@@ -107,7 +108,9 @@ class Chat:
         self._tasks: list[asyncio.Task[None]] = []
         self._forgetting: set[asyncio.Task[None]] = set()
         self._check_now = asyncio.Event()
-        self._build(self.backends.store, self.backends.broker, self.backends.presence)
+        self.store = TimedStore(self.backends.store, settings.store_timeout)
+        """The store as everything in here uses it: it answers in time."""
+        self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings = self.settings
@@ -159,7 +162,7 @@ class Chat:
         self.hub.start()
         self.journal.start()
         self.guests = Guests(
-            settings.guest_secret or await backends.store.secret("guests"), instance=settings.instance
+            settings.guest_secret or await self.store.secret("guests"), instance=settings.instance
         )
         self.identity = Identity(
             guests=self.guests,
@@ -171,7 +174,14 @@ class Chat:
         self.commands = self._commands()
         self.authenticator = _authenticator(settings)
         await self.sessions.start(self.rooms.enter_by_order)
-        self._tasks = [asyncio.ensure_future(self._sweep()), asyncio.ensure_future(self._upkeep())]
+        # Each by itself: a backend that hangs must not keep the hub from asking another one.
+        rounds = (
+            self._sweep(),
+            self._repeat(self.occupancy.refresh),
+            self._repeat(self.hub.release),
+            self._check(),
+        )
+        self._tasks = [asyncio.ensure_future(round) for round in rounds]
 
     def _commands(self) -> Commands:
         return Commands(
@@ -234,30 +244,37 @@ class Chat:
                 except Exception:
                     logger.exception("a sweep failed")
 
-    async def _upkeep(self) -> None:
-        """What asks backends: presence, rooms nobody needs, positions."""
+    async def _repeat(self, part: Callable[[], Awaitable[None]]) -> None:
+        """What asks a backend every second: presence, rooms that nobody needs."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            await self._attempt(part)
+
+    async def _check(self) -> None:
+        """Compare positions: now and then, at once after a reconnect, every second while bells are known to be lost."""
         loop = asyncio.get_running_loop()
-        checked_at = loop.time()
-        wait = self._check_interval()
+        due = loop.time() + self._check_interval()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._check_now.wait(), SWEEP)
-            try:
-                await self.occupancy.refresh()
-                await self.hub.release()
-                if (
-                    self._check_now.is_set()
-                    or loop.time() - checked_at >= wait
-                    or not self.backends.broker.healthy
-                ):
-                    self._check_now.clear()
-                    await self.hub.check()
-                    checked_at, wait = loop.time(), self._check_interval()
-            except Unavailable:
+            if not (self._check_now.is_set() or loop.time() >= due or not self.backends.broker.healthy):
+                continue
+            self._check_now.clear()
+            if await self._attempt(self.hub.check):
+                due = loop.time() + self._check_interval()
+            else:
+                due = 0.0
                 await asyncio.sleep(REPEAT_WHILE_DOWN)
-            except Exception:
-                logger.exception("upkeep failed; it goes on")
-                await asyncio.sleep(REPEAT_WHILE_DOWN)
+
+    async def _attempt(self, part: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await part()
+        except Unavailable:
+            return False
+        except Exception:
+            logger.exception("upkeep failed; it goes on")
+            return False
+        return True
 
     def _check_interval(self) -> float:
         # Jittered, or all workers ask the store in the same moment.

@@ -172,7 +172,7 @@ class HostVerbs(ABC):
 
     async def room(self, room: str) -> Room | None:
         """One room, or None."""
-        found = await self.running().backends.store.room(room)
+        found = await self.running().store.room(room)
         return found if found is not None and found.visibility != RESERVED else None
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
@@ -248,7 +248,7 @@ class HostVerbs(ABC):
     async def _known(self, room: str, user: User | Sender | str) -> User:
         if not isinstance(user, str):
             return User(user.id, user.name)
-        member = await self.running().backends.store.member(room, user)
+        member = await self.running().store.member(room, user)
         return User(user, member.name if member is not None else user)
 
     # ---- connections ----

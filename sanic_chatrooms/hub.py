@@ -298,18 +298,16 @@ class Hub:
             receiver.reply(b"".join(own))
 
     async def watch(self, id: str, watcher: Watcher) -> Head:
-        """Hold a reserved room and hear it in this process, from the head that is returned on."""
+        """Hold a reserved room and hear it in this process, from the head that is returned on.
+
+        Several may ask for the same at once, so one that fails takes nothing back: `unwatch` when nobody is left.
+        Raises `RoomNotFound`, `Unavailable`.
+        """
         room = self._rooms.get(id)
         if room is None:
             room = self._rooms[id] = HeldRoom(id)
-        first = room.watcher is None
         room.watcher = watcher
-        try:
-            await self._bring_up(room)
-        except BaseException:
-            if first:
-                room.watcher = None
-            raise
+        await self._bring_up(room)
         return Head(room.epoch, room.seq)
 
     def unwatch(self, id: str) -> None:
@@ -329,22 +327,33 @@ class Hub:
         return self._rooms.get(id)
 
     async def _bring_up(self, room: HeldRoom) -> None:
+        # Where somebody else brought it up meanwhile, the head may be one that was read before our call: look again.
+        if room.up or not await self._first_to_bring_up(room):
+            await self._catch_up_with_the_store(room)
+
+    async def _first_to_bring_up(self, room: HeldRoom) -> bool:
         # The lock orders subscribing against `release`; state changes only after the awaits succeeded.
         async with room.lock:
-            if not room.up:
-                await self._broker.subscribe(room.id)
-                head = await self._head(room.id)
-                if self._rooms.get(room.id) is not room:
-                    raise Unavailable
-                self._stand_at(room, head)
-            else:
-                head = await self._head(room.id)
-                if head.epoch != room.epoch:
-                    self.reset(room, head, "another past")
-                    raise Unavailable("the room has just been renewed; join again")
-                if head.seq > room.seq:
-                    room.known = max(room.known, head.seq)
-                    await self._read_hole(room)
+            if room.up:
+                return False
+            await self._broker.subscribe(room.id)
+            head = await self._head(room.id)
+            if self._rooms.get(room.id) is not room:
+                raise Unavailable
+            self._stand_at(room, head)
+            return True
+
+    async def _catch_up_with_the_store(self, room: HeldRoom) -> None:
+        # Without the lock: a thousand who come back into one room read its head side by side.
+        epoch = room.epoch
+        head = await self._head(room.id)
+        if not room.up or room.epoch != epoch or head.epoch != epoch:
+            if room.up and room.epoch == epoch:
+                self.reset(room, head, "another past")
+            raise Unavailable("the room has just been renewed; join again")
+        if head.seq > room.seq:
+            room.known = max(room.known, head.seq)
+            await self._read_hole(room)
 
     async def _head(self, id: str) -> Head:
         head = (await self._store.heads((id,))).get(id)
@@ -361,13 +370,24 @@ class Hub:
 
     async def release(self) -> None:
         """Let go of the rooms that nobody here needs any more. Called by the sweep: a room that is left and joined
-        again within a second costs no round trip."""
+        again within a second costs no round trip. Raises `Unavailable` when it has tried them all."""
+        problem: Unavailable | None = None
         for room in [r for r in self._rooms.values() if r.unused and not r.lock.locked()]:
-            async with room.lock:
-                if room.unused and self._rooms.get(room.id) is room:
-                    await self._broker.unsubscribe(room.id)
-                    room.up = False
-                    self._drop_if_unused(room)
+            try:
+                await self._release(room)
+            except Unavailable as exc:
+                problem = exc
+        if problem is not None:
+            raise problem
+
+    async def _release(self, room: HeldRoom) -> None:
+        async with room.lock:
+            if room.unused and self._rooms.get(room.id) is room:
+                # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
+                # whoever enters next has to subscribe again.
+                room.up = False
+                await self._broker.unsubscribe(room.id)
+                self._drop_if_unused(room)
 
     def _drop_if_unused(self, room: HeldRoom) -> None:
         if not room.unused:

@@ -7,6 +7,8 @@ sender alone waits for nobody. The order of `submit` is the order in every room.
 import asyncio
 import contextlib
 import logging
+import time
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Protocol
 
@@ -43,6 +45,8 @@ class _Entry(msgspec.Struct, gc=False):
     draft: Draft
     done: Done
     origin: object
+    due: float
+    """When it has waited long enough for its batch (monotonic seconds)."""
 
 
 class Journal:
@@ -95,7 +99,8 @@ class Journal:
                 await self._publish()
 
     def submit(self, draft: Draft, done: Done, origin: object = None) -> None:
-        """Take a draft into the next batch; `done` is called once with what became of it.
+        """Take a draft into the next batch; `done` is called once with what became of it: soon after the store
+        has answered, and within three time limits whether it answers or not.
 
         If it becomes `Unavailable`, later drafts of the same `origin` (a connection) in the same room that are
         here already become that too: a client that repeats them in order keeps its order.
@@ -103,7 +108,7 @@ class Journal:
         if self._stopping:
             done(Unavailable())
             return
-        self._pending.append(_Entry(draft, done, origin))
+        self._pending.append(_Entry(draft, done, origin, time.monotonic() + self._timeout))
         self._woken.set()
 
     def withdraw(self, origin: object) -> None:
@@ -148,34 +153,54 @@ class Journal:
                     self._answer(batch, [Unavailable()] * len(batch))
                     raise
                 self._answer(batch, results)
+                self._answer_overdue()
+
+    def _answer_overdue(self) -> None:
+        # While the store is away every batch runs into its limit. The next one is tried; whoever would have to wait
+        # behind it, and has waited long enough, need not. They stand in the order of their time.
+        if len(self._pending) <= BATCH_LIMIT:
+            return
+        end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=_due)
+        overdue = self._pending[BATCH_LIMIT:end]
+        if overdue:
+            del self._pending[BATCH_LIMIT:end]
+            self._answer(overdue, [Unavailable()] * len(overdue))
 
     async def _append(self, batch: list[_Entry]) -> list[Appended | ChatError]:
-        drafts = [entry.draft for entry in batch]
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._append_until_known(drafts)
-        except (Unavailable, TimeoutError):
-            return [Unavailable()] * len(drafts)
-        except Exception as exc:
+            return await self._append_before(self._limit(), batch)
+        except Exception as exc:  # noqa: BLE001 - a driver may raise anything
             if len(batch) == 1:
-                logger.exception(
-                    "the store refused a draft of type %s for room %s", drafts[0].type, drafts[0].room
-                )
-                return [exc if isinstance(exc, ChatError) else InternalError()]
+                return [_refused(batch[0].draft, exc)]
             return await self._append_singly(batch)
 
     async def _append_singly(self, batch: list[_Entry]) -> list[Appended | ChatError]:
-        """The batch was refused for its data: one by one, so that one bad draft fails alone."""
+        """The batch was refused for its data: one by one, so that one bad draft fails alone; in one time limit."""
         results: list[Appended | ChatError] = []
         unsure: set[tuple[int, str]] = set()
+        end = self._limit()
         for entry in batch:
             if _place(entry) in unsure:
                 results.append(Unavailable())
                 continue
-            results += await self._append([entry])
+            try:
+                results += await self._append_before(end, [entry])
+            except Exception as exc:  # noqa: BLE001 - the same
+                results.append(_refused(entry.draft, exc))
             if isinstance(results[-1], Unavailable) and entry.origin is not None:
                 unsure.add(_place(entry))
         return results
+
+    def _limit(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeout
+
+    async def _append_before(self, end: float, batch: list[_Entry]) -> list[Appended | ChatError]:
+        """Raises what the store has against the data."""
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._append_until_known([entry.draft for entry in batch])
+        except (Unavailable, TimeoutError):
+            return [Unavailable()] * len(batch)
 
     async def _append_until_known(self, drafts: list[Draft]) -> list[Appended | ChatError]:
         # After Unavailable nobody knows what was stored; every draft has a key, so the store does, next time.
@@ -264,6 +289,15 @@ class Journal:
             self._silent = True
         except Exception:
             logger.exception("the broker failed; %d envelopes were not passed on", len(bells))
+
+
+def _refused(draft: Draft, problem: Exception) -> ChatError:
+    logger.error("the store refused a draft of type %s for room %s", draft.type, draft.room, exc_info=problem)
+    return problem if isinstance(problem, ChatError) else InternalError()
+
+
+def _due(entry: _Entry) -> float:
+    return entry.due
 
 
 def _place(entry: _Entry) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from . import pages, protocol
 from .access import Access, Actor, permit
 from .config import Settings
 from .errors import Conflict, InvalidField, RoomLimit, RoomNotFound, TooLarge, Unavailable
-from .hub import HeldRoom, Hub
+from .hub import Hub
 from .journal import Journal
 from .listeners import Listeners
 from .messages import HISTORY_LIMIT, draft
@@ -112,14 +112,13 @@ class Rooms:
         protocol.check_room_id(room_id)  # the room of a path comes as it was written
         self._check_room_limit(session, room_id)
         try:
-            held = await self._enter(session, room_id)
+            position = await self._enter(session, room_id)
         except Unavailable:
             await self._keep_secret(session, room_id)
             raise
         try:
             room, member = await self._access.look(session, "join", room_id)
             member = await self._become_member(session.user, room, member)
-            position = Head(held.epoch, held.seq)
             recovered, past = await self._past(room_id, position, since, history)
             await self._seat(session, room, member)
             online = await self._occupancy.online(room_id)
@@ -154,19 +153,21 @@ class Rooms:
         if room_id not in session.seats and sum(not r.startswith("~") for r in session.seats) >= limit:
             raise RoomLimit(limit)
 
-    async def _enter(self, session: Session, room_id: str) -> HeldRoom:
+    async def _enter(self, session: Session, room_id: str) -> Head:
+        """The position from which on events wait for the session: taken at once, since the room goes on."""
         try:
-            return await self._hub.enter(session, room_id)
+            held = await self._hub.enter(session, room_id)
         except RoomNotFound:
             if not self._makes(room_id):
                 raise
-        await permit(session, "room.create", None, None)
-        await self._store.create_room(Room(room_id, "", 0, created_at=protocol.now(), auto=True))
-        return await self._hub.enter(session, room_id)
+            await permit(session, "room.create", None, None)
+            await self._store.create_room(Room(room_id, "", 0, created_at=protocol.now(), auto=True))
+            held = await self._hub.enter(session, room_id)
+        return Head(held.epoch, held.seq)
 
     def _makes(self, room_id: str) -> bool:
         """Whether a first join makes this room."""
-        return self._settings.auto_create and not room_id.startswith("~")
+        return bool(self._settings.auto_create) and not room_id.startswith("~")
 
     async def _keep_secret(self, session: Session, room_id: str) -> None:
         """Whoever may not know of the room must not learn from the answer `unavailable` that it is there."""
@@ -204,6 +205,8 @@ class Rooms:
         page = await self._store.history(
             room, before=position.seq + 1, limit=min(history, HISTORY_LIMIT), timeline=True
         )
+        if page.epoch != position.epoch:
+            raise Unavailable("the room has just been renewed; join again")
         return False, pages.cut(page, newest=True)
 
     async def _since(self, room: str, position: Head, since: Since) -> pages.Messages | None:
@@ -226,8 +229,8 @@ class Rooms:
             return
         try:
             held = await self._hub.enter(session, order.room)
-            room, member = await self._access.look(session, "join", order.room)
             position = Head(held.epoch, held.seq)
+            room, member = await self._access.look(session, "join", order.room)
             past = await self._since(order.room, position, Since(order.epoch, order.seq))
             await self._seat(session, room, member)
             session.anonymous = (

@@ -85,12 +85,10 @@ class Sessions:
             self._drop(user_room(session.user.id), session)
 
     def _drop(self, room: str, session: Session) -> None:
-        mine = self._by_room.get(room)
-        if mine is None:
-            return
+        mine = self._by_room.get(room, {})
         mine.pop(session.id, None)
         if not mine:
-            del self._by_room[room]
+            self._by_room.pop(room, None)
             self._hub.unwatch(room)
 
     async def forget(self, room: str) -> None:

@@ -1,29 +1,37 @@
 """What this package is tested with, for those who write backends and hosts: suites, faults, a clock, a chat in memory.
 
-`StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract; `FaultyStore` and `FaultyBroker` make
-one fail on demand. `running_chat` and `chat_client` run a host's chat without sockets. No test runner is needed to
-import any of it.
+`StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract, `RecoverySuite` a store to whole
+recoveries. `FaultyStore` and `FaultyBroker` make one fail on demand, `FaultProxy` any connection. `Checker` proves that
+nothing was lost, doubled or reordered. `running_chat` and `chat_client` run a host's chat without sockets. No test runner
+is needed to import any of it.
 """
 
 from .brokers import BrokerSuite
+from .checker import Checker, Witness
 from .clock import Clock
 from .connections import ConnectionClosed, MemoryClient, MemoryConnection, chat_client, running_chat
 from .faults import FaultyBroker, FaultyStore
 from .presence import PresenceSuite
+from .proxy import FaultProxy
 from .recorder import Recorder
+from .recovery import RecoverySuite
 from .stores import StoreSuite
 
 __all__ = [
     "BrokerSuite",
+    "Checker",
     "Clock",
     "ConnectionClosed",
+    "FaultProxy",
     "FaultyBroker",
     "FaultyStore",
     "MemoryClient",
     "MemoryConnection",
     "PresenceSuite",
     "Recorder",
+    "RecoverySuite",
     "StoreSuite",
+    "Witness",
     "chat_client",
     "running_chat",
 ]

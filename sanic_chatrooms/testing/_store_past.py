@@ -1,25 +1,8 @@
-"""The store suite, second part: reading the past (sentences 12 and 13), retention and recovery."""
+"""The store suite, second part: reading the past (sentences 12 and 13), and retention."""
 
 from ..errors import RoomNotFound
 from ..stores.base import Bounds, Store
 from ._store_hooks import StoreHooks, raises, result, seqs
-
-RECOVERIES: dict[str, tuple[int, float, int, int, int, int, bool]] = {
-    # history size, retention, events stored, since, limit -> events recovered, recovered?
-    "empty room": (10, 60, 0, 0, 500, 0, True),
-    "from a position": (10, 60, 10, 8, 500, 2, True),
-    "more than the limit": (10, 60, 10, 5, 2, 0, False),
-    "as much as the limit": (10, 60, 10, 8, 2, 2, True),
-    "gone already": (10, 60, 20, 8, 500, 0, False),
-    "the last that is not gone": (10, 60, 20, 10, 500, 10, True),
-    "one too old": (10, 60, 20, 9, 500, 0, False),
-    "not there yet": (10, 60, 20, 108, 500, 0, False),
-    "one not there yet": (10, 60, 20, 21, 500, 0, False),
-    "same position": (10, 60, 7, 7, 500, 0, True),
-    "from the start": (10, 60, 4, 0, 500, 4, True),
-    "expired": (10, 1, 10, 8, 500, 0, False),
-    "same position, expired": (10, 1, 1, 1, 500, 0, True),
-}
 
 
 class PastTests(StoreHooks):
@@ -188,27 +171,6 @@ class PastTests(StoreHooks):
 
             assert (page.events, page.floor, page.seq, page.more) == ([], 3, 3, False)
             assert (following.seq, following.epoch) == (4, last.epoch)
-
-    async def test_recovery_is_complete_or_refused(self) -> None:
-        for name, (size, retention, count, since, limit, recovered, complete) in RECOVERIES.items():
-            async with self.room(Bounds(history_max=size, retention=retention)) as store:
-                await self.say(store, count)
-                epoch = (await store.heads(["r"]))["r"].epoch
-                if retention == 1:
-                    await self.pass_time(1.5)
-
-                found = await recover(store, epoch, since, limit)
-
-                assert (found is not None) is complete, name
-                assert (found or []) == list(range(since + 1, since + recovered + 1)), name
-                assert await recover(store, "another", since, limit) is None, "another epoch is another past"
-
-
-async def recover(store: Store, epoch: str, since: int, limit: int) -> list[int | None] | None:
-    """What a client that knows the room up to `since` gets, or None: it has to start afresh (Delivery, rule 3)."""
-    page = await store.history("r", after=since, limit=limit)
-    complete = page.epoch == epoch and page.floor <= since <= page.seq and not page.more
-    return seqs(page) if complete else None
 
 
 async def _forwards(store: Store, limit: int, timeline: bool) -> list[int | None]:

@@ -22,6 +22,7 @@ from ..models import Credentials, Handshake, User
 from ..protocol import new_id
 from ..session import Session
 from ..web.chatrooms import ChatRooms
+from .checker import Witness
 
 __all__ = [
     "ConnectionClosed",
@@ -73,10 +74,12 @@ def _next_text(data: bytes, at: int) -> tuple[bytes, int]:
 class MemoryConnection:
     """A `session.Connection` that keeps what is written to it, as the JSON objects that a client would see.
 
-    `frames` has all of them in the order of their arrival; `writes` has the number of frames of each write.
+    `frames` has all of them in the order of their arrival; `writes` has the number of frames of each write. A `witness`
+    hears them too, and of the end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, witness: Witness | None = None) -> None:
+        self.witness = witness
         self.frames: list[Frame] = []
         self.writes: list[int] = []
         self.pings = 0
@@ -107,6 +110,8 @@ class MemoryConnection:
         """Remember the first code and reason; nothing is written after it."""
         if self.closed is None:
             self.closed = (int(code), reason)
+            if self.witness is not None:
+                self.witness.cut()
         self.decongest()
         self._changed.set()
 
@@ -131,6 +136,9 @@ class MemoryConnection:
             frames = decode_frames(data)
             self.frames += frames
             self.writes.append(len(frames))
+            if self.witness is not None:
+                for frame in frames:
+                    self.witness.received(frame)
             self._changed.set()
 
     # ---- what the test calls ----
@@ -180,7 +188,10 @@ class MemoryClient:
         """Send a command and return its `msgId`, a new one unless given. `keys` go into the frame as they are."""
         msg_id = msg_id or new_id()
         frame = {"type": type, "msgId": msg_id, "room": room, "payload": payload, **keys}
-        self.send_raw(json.dumps({key: value for key, value in frame.items() if value is not None}))
+        frame = {key: value for key, value in frame.items() if value is not None}
+        if self.connection.witness is not None:
+            self.connection.witness.sent(frame)
+        self.send_raw(json.dumps(frame))
         return msg_id
 
     def send_raw(self, text: str | bytes) -> None:
@@ -293,19 +304,21 @@ async def chat_client(
     room: str | None = None,
     route: Route | None = None,
     query: Mapping[str, str] | None = None,
+    witness: Witness | None = None,
 ) -> MemoryClient:
     """Connect to the chat: as `user`, else as whom the handshake proves.
 
     Without a user and a `token` that is a guest where guests are let in, and elsewhere nobody, who has to send `auth`.
     `room` and `query` are those of the path, `/ws/<room>?history=10`; `route` is an endpoint of the host's own, as
-    `chat.declaration.routes` has them. Raises what refuses the handshake.
+    `chat.declaration.routes` has them. A `witness` (of a `Checker`) sees everything that is sent and that comes. Raises
+    what refuses the handshake.
     """
     route = route or Route("/ws")
     endpoint = chat.endpoint(route)
     handshake = Handshake(route.path, {}, query or {}, {}, "127.0.0.1", False, Credentials(token))
     if user is None:
         user = await chat.identity.of_handshake(endpoint, handshake)
-    connection = MemoryConnection()
+    connection = MemoryConnection(witness)
     session = chat.commands.connect(connection, endpoint, handshake, room or route.room)
     if user is not None:
         await chat.commands.introduce(session, user)

@@ -187,6 +187,12 @@ class FaultyStore(Store):
         """Let the next appends store their batch, and raise `Unavailable` all the same."""
         self._to_silence += count
 
+    def mend(self) -> None:
+        """Forget what was to fail, and go on."""
+        self._to_fail.clear()
+        self._to_silence = 0
+        self.resume()
+
     def hang(self) -> None:
         """Let every call wait until `resume`; one that is given up meanwhile does nothing."""
         self._running.clear()

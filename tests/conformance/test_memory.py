@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import BrokerSuite, Clock, FaultyBroker, FaultyStore, PresenceSuite, StoreSuite
+from sanic_chatrooms.testing import (
+    BrokerSuite,
+    Clock,
+    FaultyBroker,
+    FaultyStore,
+    PresenceSuite,
+    RecoverySuite,
+    StoreSuite,
+)
 
 
-class TestMemoryStore(StoreSuite):
+class OverMemory:
+    """The hooks of `StoreSuite` and `RecoverySuite`, with a clock that nobody waits for."""
+
     def setup_method(self) -> None:
         self.clock = Clock()
 
@@ -25,9 +37,22 @@ class TestMemoryStore(StoreSuite):
         self.clock.advance(seconds)
 
 
+class TestMemoryStore(OverMemory, StoreSuite):
+    pass
+
+
 class TestMemoryStoreBehindFaults(TestMemoryStore):
     async def make(self) -> Store:
         return FaultyStore(await super().make())
+
+
+class TestRecoveryOverMemoryStore(OverMemory, RecoverySuite):
+    pass
+
+
+class TestRecoveryOverSlowStore(TestRecoveryOverMemoryStore):
+    async def make(self) -> Store:
+        return FaultyStore(await super().make(), latency=lambda: asyncio.sleep(0))
 
 
 class TestMemoryBroker(BrokerSuite):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import random
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,11 +18,13 @@ from websockets.exceptions import ConnectionClosed
 from sanic_chatrooms import ChatRooms
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
+from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import FaultyBroker
+from sanic_chatrooms.testing import Checker, FaultyBroker
 from tests.support.fixtures import Live
 from tests.support.server import new_app
-from tests.support.streams import Frame, Stream, flaws
+
+Frame = dict[str, Any]
 
 SECRET = "a secret of more than thirty-two bytes for tests"
 ROOMS = ("red", "green", "blue")
@@ -38,14 +39,14 @@ LOST = 0.05
 class Talker:
     """One client that comes back whenever it is cut: joins its rooms by `since`, repeats what was not acknowledged."""
 
-    def __init__(self, name: str, urls: list[str], dice: random.Random, news: asyncio.Event) -> None:
+    def __init__(
+        self, name: str, checker: Checker, urls: list[str], dice: random.Random, news: asyncio.Event
+    ) -> None:
         self.name = name
         self.urls = urls
-        self.streams = {room: Stream(name, room) for room in ROOMS}
-        self.acked: dict[str, tuple[str, int]] = {}
-        self.wrong: list[str] = []
+        self.witness = checker.witness(name, user=name)
+        self.acked: list[Frame] = []
         self.waiting: dict[str, Frame] = {}
-        self.duplicates = 0
         self.connections = 0
         self._ws: ClientConnection | None = None
         self._leaving = False
@@ -66,35 +67,26 @@ class Talker:
         ) as ws:
             self._ws = ws
             self.connections += 1
-            for room, stream in self.streams.items():
-                since = {"since": stream.since} if stream.since else {"history": 0}
-                await ws.send(json.dumps({"type": "join", "room": room, "payload": since}))
+            for room in ROOMS:
+                since = self.witness.since(room)
+                payload = {"since": since} if since else {"history": 0}
+                await self.send({"type": "join", "msgId": new_id(), "room": room, "payload": payload})
             for frame in list(self.waiting.values()):
-                await ws.send(json.dumps(frame))
-            async for text in ws:
-                self._take(json.loads(text))
+                await self.send(frame)
+            try:
+                async for text in ws:
+                    self._take(json.loads(text))
+            finally:
+                self.witness.cut()
 
     def _take(self, frame: Frame) -> None:
-        if "seq" in frame:
-            self.streams[frame["room"]].heard(frame)
-        elif frame["type"] == "ack" and "messages" in frame["payload"]:
-            self.streams[frame["payload"]["room"]].joined(frame["payload"])
-        elif frame["type"] == "ack":
-            self._acknowledged(frame["replyTo"], frame["payload"])
-        elif frame["type"] in ("error", "reset"):
-            self.wrong.append(str(frame))
+        self.witness.received(frame)
+        if frame["type"] == "ack" and (said := self.waiting.pop(frame["replyTo"], None)):
+            self.acked.append(said)
         self._news.set()
 
-    def _acknowledged(self, msg_id: str, payload: Frame) -> None:
-        frame = self.waiting.pop(msg_id, None)
-        self.duplicates += payload["duplicate"]
-        if frame is not None:
-            self.acked[msg_id] = (frame["room"], payload["seq"])
-        elif self.acked[msg_id][1] != payload["seq"] or not payload["duplicate"]:
-            self.wrong.append(f"{msg_id} was acked as {self.acked[msg_id]}, then {payload}")
-
     async def say(self, room: str, *, times: int = 1) -> None:
-        msg_id = str(uuid.uuid4())
+        msg_id = new_id()
         frame = {"type": "message", "msgId": msg_id, "room": room, "payload": {"text": f"{self.name} says"}}
         self.waiting[msg_id] = frame
         for _ in range(times):
@@ -103,15 +95,12 @@ class Talker:
     async def repeat(self) -> None:
         """Send again what was acknowledged long ago."""
         if self.acked:
-            msg_id = self._dice.choice(list(self.acked))
-            payload = {"text": f"{self.name} says"}
-            await self.send(
-                {"type": "message", "msgId": msg_id, "room": self.acked[msg_id][0], "payload": payload}
-            )
+            await self.send(self._dice.choice(self.acked))
 
     async def send(self, frame: Frame) -> None:
         with contextlib.suppress(ConnectionClosed):
             if self._ws is not None:
+                self.witness.sent(frame)
                 await self._ws.send(json.dumps(frame))
 
     def cut(self) -> None:
@@ -175,36 +164,42 @@ async def _until(what: Callable[[], bool], news: asyncio.Event, within: float) -
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_every_receiver_hears_the_same_whole_and_once(workers: Workers) -> None:
-    dice, news = random.Random(7), asyncio.Event()
+    dice, news, checker = random.Random(7), asyncio.Event(), Checker()
     urls = [await workers.start(lose=LOST), await workers.start(lose=LOST)]
-    talkers = [Talker(f"user-{i}", urls, random.Random(i), news) for i in range(CLIENTS)]
+    talkers = [Talker(f"user-{i}", checker, urls, random.Random(i), news) for i in range(CLIENTS)]
     running = [asyncio.ensure_future(talker.run()) for talker in talkers]
-    streams = [stream for talker in talkers for stream in talker.streams.values()]
-    assert await _until(lambda: all(stream.epoch for stream in streams), news, 10)
+    assert await _until(
+        lambda: all(len(talker.witness.streams) == len(ROOMS) for talker in talkers), news, 10
+    )
 
     await _storm(talkers, dice)
     assert await _until(lambda: not any(talker.waiting for talker in talkers), news, 5), "an ack is missing"
     heads = {room: head.seq for room, head in (await workers.store.heads(ROOMS)).items()}
-    await _until(lambda: all(stream.seq >= heads[stream.room] for stream in streams), news, 5)
+    await _until(lambda: all(_is_at(talker, heads) for talker in talkers), news, 5)
+    for room in ROOMS:
+        await checker.read(workers.store, room)
+    found = checker.flaws() + checker.gaps() + [str(e) for talker in talkers for e in talker.witness.errors]
     for talker in talkers:
         await talker.leave()
     await asyncio.gather(*running)
 
-    acked = {msg_id: at for talker in talkers for msg_id, at in talker.acked.items()}
-    found = flaws(streams, acked) + [wrong for talker in talkers for wrong in talker.wrong]
     lost = sum(broker.lost for broker in workers.brokers)
-    duplicates = sum(talker.duplicates for talker in talkers)
     connections = sum(talker.connections for talker in talkers)
+    heard = sum(talker.witness.heard(room) for talker in talkers for room in ROOMS)
     print(  # noqa: T201 - the verdict
-        f"\n{CLIENTS} clients, {len(streams)} streams, {connections} connections, {len(acked)} acked, "
-        f"{duplicates} repetitions, {lost} envelopes lost, {sum(len(s.events) for s in streams)} events heard: "
-        f"{len(found)} flaws"
+        f"\n{CLIENTS} clients in {len(ROOMS)} rooms, {connections} connections, {len(checker.acked)} acked, "
+        f"{checker.repetitions} repetitions, {lost} envelopes lost, {heard} events heard: {len(found)} flaws"
     )
     assert not found, "\n".join(found[:20])
-    assert (len(acked), sum(heads.values())) == (MESSAGES, MESSAGES)
+    assert (len(checker.acked), sum(heads.values())) == (MESSAGES, MESSAGES)
+    assert heard == MESSAGES * CLIENTS
     assert connections >= CUTS
-    assert duplicates > 0
+    assert checker.repetitions > 0
     assert lost > 0
+
+
+def _is_at(talker: Talker, heads: dict[str, int]) -> bool:
+    return all(since["seq"] >= seq for room, seq in heads.items() if (since := talker.witness.since(room)))
 
 
 async def _storm(talkers: list[Talker], dice: random.Random) -> None:

@@ -29,18 +29,19 @@ def token(user: str, *, expires_in: float = 600, secret: str = SECRET, **claims:
     return jwt.encode({"sub": user, "exp": time.time() + expires_in, **claims}, secret, "HS256")
 
 
-def masked(opcode: int, data: bytes, *, fin: bool = True) -> bytes:
-    """One frame as clients send them (RFC 6455 §5.2)."""
+def masked(opcode: int, data: bytes, *, fin: bool = True, key: bytes | None = None, rsv: int = 0) -> bytes:
+    """One frame as clients send them (RFC 6455 §5.2), masked with 4 random bytes unless told which."""
     size = len(data)
-    head = bytes([opcode | (0x80 if fin else 0)])
+    head = bytes([opcode | rsv | (0x80 if fin else 0)])
     if size < 126:
         head += bytes([0x80 | size])
     elif size < 65536:
         head += b"\xfe" + size.to_bytes(2, "big")
     else:
         head += b"\xff" + size.to_bytes(8, "big")
-    key = os.urandom(4)
-    return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(data))
+    key = os.urandom(4) if key is None else key
+    mask = int.from_bytes((key * (size // 4 + 1))[:size], "big")
+    return head + key + (int.from_bytes(data, "big") ^ mask).to_bytes(size, "big")
 
 
 def write(client: Client, data: bytes) -> None:

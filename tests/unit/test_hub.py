@@ -21,7 +21,9 @@ from sanic_chatrooms.models import Appended, Draft, Envelope, Head, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
-from tests.support.streams import Frame, split_frames
+from sanic_chatrooms.testing.connections import decode_frames
+
+Frame = dict[str, Any]
 
 ROOM = "general"
 WITHIN = 5.0
@@ -38,7 +40,7 @@ class Ear:
 
     def push(self, frames: bytes, replies: int = 0) -> None:
         self.writes += 1
-        self.frames += split_frames(frames)
+        self.frames += decode_frames(frames)
         self._news.set()
 
     def reply(self, frames: bytes) -> None:
@@ -687,6 +689,34 @@ async def test_entering_again_with_frames_pending_doubles_none(world: World) -> 
     assert ear.seqs() == [1, 2]
 
 
+async def test_nobody_waits_for_another_one_s_entry_into_a_room_that_is_up(world: World) -> None:
+    """A thousand who come back at once ask the store side by side, not one after the other."""
+    node, ears = await world.node(), [Ear() for _ in range(20)]
+    await node.enter(Ear())
+    node.store.calls.clear()
+    node.store.hang()
+    entering = [asyncio.ensure_future(node.enter(ear)) for ear in ears]
+    await node.until_asked("heads")
+    await asyncio.sleep(0)
+
+    assert node.store.calls == ["heads"] * 20
+    node.store.resume()
+    assert await asyncio.gather(*entering) == [0] * 20
+
+
+async def test_those_who_enter_at_once_hear_each_number_once(world: World) -> None:
+    """They all find the same hole in the hub's position, and read it side by side."""
+    here, there, first = await world.node(), await world.node(), Ear()
+    await here.enter(first)
+    here.store.latency = lambda: asyncio.sleep(0)
+    here.broker.lose_next(5)
+    await there.say(5)
+
+    assert await asyncio.gather(*(here.enter(Ear()) for _ in range(5))) == [5] * 5
+    here.hub.flush()
+    assert first.seqs() == [1, 2, 3, 4, 5]
+
+
 async def test_exit_while_entering_is_not_admitted(world: World) -> None:
     node, ear = await world.node(), Ear()
     held = await node.hub.enter(ear, ROOM)
@@ -794,6 +824,74 @@ async def test_room_that_is_joined_again_before_the_sweep_costs_no_subscription(
     assert node.released == []
 
 
+async def test_broker_that_may_have_unsubscribed_is_subscribed_again(world: World) -> None:
+    """Unsubscribing failed or was given up: nobody knows what the broker still passes on."""
+    here, there, first, second = await world.node(), await world.node(), Ear(), Ear()
+    await here.enter(first)
+    unsubscribe = here.broker.inner.unsubscribe
+
+    async def unsure(room: str) -> None:
+        await unsubscribe(room)
+        raise Unavailable
+
+    here.broker.inner.unsubscribe = unsure  # type: ignore[method-assign]
+    here.hub.exit(first, ROOM)
+    with pytest.raises(Unavailable):
+        await here.hub.release()
+    here.broker.inner.unsubscribe = unsubscribe  # type: ignore[method-assign]
+    await here.enter(second)
+
+    await there.say()
+
+    assert await second.until_seq(1) == [1]
+
+
+async def test_release_that_is_cancelled_leaves_a_room_that_can_be_entered(world: World) -> None:
+    here, there, first, second = await world.node(), await world.node(), Ear(), Ear()
+    await here.enter(first)
+    here.hub.exit(first, ROOM)
+    unsubscribe, gone = here.broker.inner.unsubscribe, asyncio.Event()
+
+    async def slow(room: str) -> None:
+        await unsubscribe(room)
+        gone.set()
+        await asyncio.Event().wait()
+
+    here.broker.inner.unsubscribe = slow  # type: ignore[method-assign]
+    releasing = asyncio.ensure_future(here.hub.release())
+    await gone.wait()
+    releasing.cancel()
+    await asyncio.gather(releasing, return_exceptions=True)
+    here.broker.inner.unsubscribe = unsubscribe  # type: ignore[method-assign]
+    await here.enter(second)
+
+    await there.say()
+
+    assert await second.until_seq(1) == [1]
+
+
+async def test_room_that_cannot_be_released_keeps_no_other(world: World) -> None:
+    node = await world.node()
+    for room in (ROOM, "other"):
+        await world.truth.create_room(Room(room, "", 0))
+        ear = Ear()
+        await node.enter(ear, room)
+        node.hub.exit(ear, room)
+    unsubscribe = node.broker.inner.unsubscribe
+
+    async def refusing(room: str) -> None:
+        if room == ROOM:
+            raise Unavailable
+        await unsubscribe(room)
+
+    node.broker.inner.unsubscribe = refusing  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await node.hub.release()
+    node.broker.inner.unsubscribe = unsubscribe  # type: ignore[method-assign]
+
+    assert [room.id for room in node.hub.rooms()] == [ROOM]
+
+
 async def test_many_rooms_come_and_go_without_a_trace(world: World) -> None:
     node = await world.node()
     for index in range(200):
@@ -833,6 +931,26 @@ async def test_watcher_is_told_of_a_loss(world: World) -> None:
     await node.hub.check()
 
     assert watching.losses == [ROOM]
+
+
+async def test_watch_that_fails_deafens_no_other_that_is_under_way(world: World) -> None:
+    """Two connections of one user at once; the first one's attempt fails, or its connection is closed."""
+    here, there, watching = await world.node(), await world.node(), Watching()
+    here.store.hang()
+    first = asyncio.ensure_future(here.hub.watch(ROOM, watching))
+    second = asyncio.ensure_future(here.hub.watch(ROOM, watching))
+    await here.until_asked("heads")
+    here.store.fail_next()
+    here.store.resume()
+    with pytest.raises(Unavailable):
+        await first
+    await second
+
+    await there.say()
+    await here.hub.release()
+    await there.say()
+
+    assert watching.seqs == [1, 2]
 
 
 async def test_reach_waits_for_no_bell(world: World) -> None:

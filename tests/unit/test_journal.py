@@ -299,6 +299,46 @@ async def test_hanging_store_is_unavailable_within_the_time_limit(desk: Desk) ->
     assert (await desk.journal.append(draft("1"))).seq == 1
 
 
+async def test_everything_is_answered_in_time_however_much_waits(desk: Desk) -> None:
+    """While the store is away: ten batches that wait for each other would take ten time limits."""
+    desk.store.hang()
+    count = 10 * BATCH_LIMIT
+    for index in range(count):
+        desk.submit(str(index))
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    await desk.until(count)
+
+    assert {type(result) for _, result in desk.answers} == {Unavailable}
+    assert len(desk.answers) == count
+    assert loop.time() - start < 5 * 0.3
+
+
+async def test_drafts_that_go_one_by_one_share_one_time_limit(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The batch was refused for its data, and then the store went away: not one limit for each of them."""
+    desk.submit("bad", payload=b'"poison"')
+    for index in range(20):
+        desk.submit(str(index))
+    append = desk.store.inner.append
+
+    async def hanging(drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        await asyncio.Event().wait()
+        return []
+
+    desk.store.inner.append = hanging  # type: ignore[method-assign]
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    answers = await desk.until(21)
+    desk.store.inner.append = append  # type: ignore[method-assign]
+
+    assert isinstance(answers.pop("bad"), InternalError)
+    assert {type(result) for result in answers.values()} == {Unavailable}
+    assert loop.time() - start < 5 * 0.3
+
+
 async def test_later_drafts_of_the_same_connection_and_room_fail_too(desk: Desk) -> None:
     ada, bob = object(), object()
     desk.store.hang()

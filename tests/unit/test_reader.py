@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.web.reader import CONTROL_BURST, FRAGMENT_BYTES, FRAGMENT_LIMIT, Reader
+from tests.support.wire import masked
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MAX = 70_000
@@ -19,15 +19,7 @@ MAX = 70_000
 def frame(
     opcode: int, payload: bytes = b"", *, fin: bool = True, key: bytes = b"\x11\x22\x33\x44", rsv: int = 0
 ) -> bytes:
-    size = len(payload)
-    head = bytes([(0x80 if fin else 0) | rsv | opcode])
-    if size < 126:
-        head += bytes([0x80 | size])
-    elif size < 65536:
-        head += bytes([0x80 | 126]) + size.to_bytes(2, "big")
-    else:
-        head += bytes([0x80 | 127]) + size.to_bytes(8, "big")
-    return head + key + bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
+    return masked(opcode, payload, fin=fin, key=key, rsv=rsv)
 
 
 class Heard:
@@ -225,33 +217,3 @@ def test_a_header_alone_buffers_nothing_of_what_it_promises() -> None:
     heard.feed(b"\x81\xff" + (1 << 40).to_bytes(8, "big"))
 
     assert len(heard.reader._buffer) == 10
-
-
-def fuzz(count: int, seed: int) -> None:
-    """`count` frames, sound and broken, in random cuts: never an exception, nothing after the end."""
-    dice = random.Random(seed)
-    fed = 0
-    while fed < count:
-        heard = Heard(max_size=1_000)
-        stream = bytearray()
-        for _ in range(20):
-            fed += 1
-            if dice.random() < 0.1:
-                stream += dice.randbytes(dice.randint(0, 20))
-            else:
-                opcode = dice.choice((CONT, TEXT, TEXT, TEXT, BINARY, CLOSE, PING, PONG, 3, 11))
-                stream += frame(opcode, dice.randbytes(dice.randint(0, 130)), fin=dice.random() < 0.8)
-        while stream:
-            size = dice.randint(1, 200)
-            ended = heard.reader.done
-            said = len(heard.said)
-            heard.reader.feed(bytes(stream[:size]))
-            del stream[:size]
-            assert not ended or len(heard.said) == said
-        ends = [what for what in heard.said if what[0] in ("failed", "closed")]
-        assert len(ends) <= 1
-        assert not ends or heard.said[-1] is ends[0]
-
-
-def test_fuzzed_frames_never_raise() -> None:
-    fuzz(20_000, seed=6455)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.chat import Backends, Chat, Route
 from sanic_chatrooms.errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge
-from sanic_chatrooms.models import Member, Room
+from sanic_chatrooms.messages import draft
+from sanic_chatrooms.models import Member, Page, Room
 from sanic_chatrooms.policy import RoomPolicy
 from sanic_chatrooms.rooms import ATTRIBUTES_LIMIT, TITLE_LIMIT
-from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import Checker, FaultyStore, MemoryClient, chat_client, running_chat
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -81,6 +83,64 @@ async def test_a_room_that_announces_tells_of_the_first_join_only(chat: Chat) ->
     assert await types(chat, "general") == ["member.joined", "member.joined"]
     heard = [(await bob.expect("member.joined"))["payload"]["user"]["id"] for _ in range(2)]
     assert heard == ["u2", "u1"]
+
+
+async def test_the_event_of_one_s_own_joining_comes_once(chat: Chat) -> None:
+    await chat.rooms.create(None, "general", announce=True)
+    checker = Checker()
+    ada = await chat_client(chat, ADA, witness=checker.witness("ada", user="u1"))
+
+    await ada.ack("join", room="general")
+    await ada.settle()
+
+    assert checker.flaws() == []
+    assert checker.head("general") == 1
+
+
+async def test_what_is_said_during_a_join_comes_once() -> None:
+    """The position is that of the moment from which on events wait for the joiner, whatever is looked up later."""
+    store = FaultyStore(MemoryStore(), latency=lambda: asyncio.sleep(0))
+    checker = Checker()
+    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+        talking = asyncio.ensure_future(_talk(chat))
+        for n in range(20):
+            witness = checker.witness(f"client {n}", user=f"u{n}")
+            client = await chat_client(chat, User(f"u{n}", "Somebody"), witness=witness)
+            await client.ack("join", room="general", payload={"history": 5})
+            await client.expect("message")
+            client.disconnect()
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
+
+    assert checker.flaws() == []
+    assert checker.head("general") > 20
+
+
+async def test_a_room_renewed_during_a_join_is_joined_again(chat: Chat) -> None:
+    """No page of one past under the position of another."""
+    ada, store = await chat_client(chat, ADA), chat.backends.store
+    await chat.rooms.create(None, "general")
+    history = store.history
+
+    async def history_after_a_restore(room: str, **arguments: Any) -> Page:
+        await store.renew_epoch(room, (await store.heads((room,)))[room].epoch)
+        return await history(room, **arguments)
+
+    store.history = history_after_a_restore  # type: ignore[method-assign]
+    refused = await ada.error("join", room="general")
+    store.history = history  # type: ignore[method-assign]
+
+    assert refused["code"] == "unavailable"
+    assert (await ada.error("join", room="general"))[
+        "code"
+    ] == "unavailable"  # this hub stands in the old past …
+    assert (await ada.ack("join", room="general"))["seq"] == 0  # … until somebody asks
+
+
+async def _talk(chat: Chat) -> None:
+    await chat.rooms.create(None, "general")
+    while True:
+        await chat.journal.append(draft("general", "message", b'{"text":"hi"}', None))
 
 
 async def test_guests_are_present_and_no_members(chat: Chat) -> None:

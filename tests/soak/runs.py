@@ -1,0 +1,90 @@
+"""What all long runs share: a verdict, progress on the terminal, an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import inspect
+import pkgutil
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+__all__ = ["Progress", "Soak", "Verdict", "main", "modules", "quiet"]
+
+Progress = Callable[[float, str], None]
+"""Told now and then how much is done, 0 to 1, and of what."""
+
+
+@dataclass
+class Verdict:
+    """What a run found; nothing in `wrong` and `slow` means that it passed."""
+
+    wrong: list[str] = field(default_factory=list)
+    """What must not happen at any length."""
+    slow: list[str] = field(default_factory=list)
+    """What the clock says is too slow; judged at full length only, since short runs measure noise."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What was measured."""
+
+
+Soak = Callable[[float, Progress], Awaitable[Verdict]]
+
+
+def quiet(done: float, what: str) -> None:
+    """Progress for who does not watch."""
+
+
+def modules() -> list[str]:
+    """The names of all runs."""
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    return sorted(m.name for m in found if not m.name.startswith(("_", "test_")) and has_soak(m.name))
+
+
+def has_soak(name: str) -> bool:
+    return inspect.iscoroutinefunction(getattr(load(name), "soak", None))
+
+
+def load(name: str) -> ModuleType:
+    return importlib.import_module(f"tests.soak.{name}")
+
+
+def main(soak: Soak) -> None:
+    """Run it as a program: progress, figures, a verdict; exit status 0 if it passed."""
+    parser = argparse.ArgumentParser(description=sys.modules[soak.__module__].__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full length; default 1")
+    scale = parser.parse_args().scale
+    began = time.monotonic()
+    verdict = asyncio.run(_watched(soak, scale))
+    for name, value in verdict.figures.items():
+        print(f"  {name}: {value}")
+    for finding in verdict.wrong:
+        print(f"  WRONG: {finding}")
+    for finding in verdict.slow:
+        print(f"  TOO SLOW{'' if scale >= 1 else ' (not judged at this length)'}: {finding}")
+    failed = bool(verdict.wrong or (verdict.slow and scale >= 1))
+    print(f"{'FAILED' if failed else 'PASSED'} after {time.monotonic() - began:.0f} s at scale {scale:g}")
+    sys.exit(1 if failed else 0)
+
+
+async def _watched(soak: Soak, scale: float) -> Verdict:
+    return await soak(scale, _Line())
+
+
+class _Line:
+    """One line that is written over; one line per tenth where nobody watches."""
+
+    def __init__(self) -> None:
+        self._tenth = -1
+
+    def __call__(self, done: float, what: str) -> None:
+        if sys.stdout.isatty():
+            print(f"\r{done:5.0%} {what:<70}", end="\n" if done >= 1 else "", flush=True)
+        elif int(done * 10) != self._tenth:
+            self._tenth = int(done * 10)
+            print(f"{done:5.0%} {what}", flush=True)

@@ -1,0 +1,19 @@
+"""Every long run, for a moment: the same code, so that it works on the day when it is run for long.
+
+The clock is not asked: what is too slow shows at full length only.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.soak.runs import load, modules, quiet
+
+
+@pytest.mark.parametrize("name", modules())
+async def test_short_of_a_long_run_finds_nothing_wrong(name: str) -> None:
+    module = load(name)
+
+    verdict = await module.soak(module.SHORT, quiet)
+
+    assert verdict.wrong == []

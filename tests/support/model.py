@@ -1,0 +1,534 @@
+"""A chat of two workers against a model of it: what everybody sees is what was said, whatever happens in between.
+
+The model knows the members and the log of each room. Clients come, say, repeat, vanish and come back, on either worker;
+bells are lost, the store fails for a moment or does not say what it did, workers start again, rooms are made anew or
+get another epoch. After that the view of each client (what its join showed, and the events since) is what a client sees
+that joins afresh, both are what the model says, and the checker has found nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, User, hub, journal
+from sanic_chatrooms.brokers.memory import MemoryBus
+from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.errors import Unavailable
+from sanic_chatrooms.models import PRIVATE, PUBLIC, Scope
+from sanic_chatrooms.presence.memory import MemoryBoard
+from sanic_chatrooms.protocol import new_id
+from sanic_chatrooms.stores.base import FOLDED, Store
+from sanic_chatrooms.testing import (
+    Checker,
+    FaultyBroker,
+    FaultyStore,
+    MemoryClient,
+    Witness,
+    chat_client,
+    running_chat,
+)
+
+__all__ = ["ChatModel", "explore"]
+
+T = TypeVar("T")
+Frame = dict[str, Any]
+Line = tuple[str, str, str]
+
+WITHIN = 5.0
+USERS = [User(f"u{n}", f"User {n}") for n in range(3)]
+QUIET, LOUD, CLOSED = "quiet", "loud", "closed"
+"""A public room, one that announces who joins and leaves, and a private one."""
+READS = ("heads", "history", "room", "member", "set_member")
+
+picks = st.integers(0, 1000)
+workers = st.integers(0, 1)
+users = st.sampled_from(USERS)
+rooms = st.sampled_from((QUIET, LOUD, CLOSED))
+
+
+@dataclass
+class ModelRoom:
+    """What there should be of a room."""
+
+    members: set[str] = field(default_factory=set)
+    log: list[Line] = field(default_factory=list)
+    """(type, user, text); the n-th is number n + 1."""
+    announced: bool = True
+    said: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """(user, msgId, text, seq) of what was acknowledged."""
+
+    def joined(self, user: str) -> None:
+        if user not in self.members:
+            self.members.add(user)
+            if self.announced:
+                self.log.append(("member.joined", user, ""))
+
+    def left(self, user: str) -> None:
+        if user in self.members:
+            self.members.remove(user)
+            if self.announced:
+                self.log.append(("member.left", user, ""))
+
+    @property
+    def timeline(self) -> dict[int, Line]:
+        numbered = enumerate(self.log, 1)
+        return {seq: line for seq, line in numbered if not line[0].startswith(FOLDED)}
+
+
+class Worker:
+    """One chat over the common store, behind faults."""
+
+    def __init__(self, instance: str, store: Store, bus: MemoryBus, board: MemoryBoard) -> None:
+        # Every call of the store lets others run, as one over a network does.
+        self.store = FaultyStore(store, latency=lambda: asyncio.sleep(0))
+        self.broker = FaultyBroker(MemoryBroker(bus))
+        self.chat: Chat
+        self._instance = instance
+        self._presence = MemoryPresence(board)
+        self._running = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        backends = Backends(self.store, self.broker, self._presence)
+        settings = {"guests": True, "auto_create": False, "position_check": 300}
+        running = running_chat(ChatRooms(self._instance), backends=backends, **settings)
+        self.chat = await self._running.enter_async_context(running)
+
+    async def stop(self) -> None:
+        await self._running.aclose()
+
+    async def level(self) -> None:
+        """Return when all rooms here have caught up with the store, by the hub's own means."""
+        held = self.chat.hub
+        self.store.mend()
+        async with asyncio.timeout(WITHIN):
+            await held.check()
+            heads = await self.store.heads([room.id for room in held.rooms()])
+            while any(room.up and room.seq < heads[room.id].seq for room in held.rooms() if room.id in heads):  # noqa: ASYNC110 - the hub tells nobody
+                await asyncio.sleep(0.001)
+        held.flush()
+
+
+class View:
+    """What a client shows of a room: a snapshot, and the events since folded into it."""
+
+    def __init__(self, snapshot: Frame) -> None:
+        messages = snapshot["messages"]
+        self.first = messages[0]["seq"] if messages else snapshot["seq"] + 1
+        self.lines: dict[int, Line] = {}
+        for event in messages:
+            self.take(event)
+
+    def take(self, event: Frame) -> None:
+        if not event["type"].startswith(FOLDED):
+            self.lines[event["seq"]] = (event["type"], event["sender"]["id"], event["payload"]["text"])
+
+
+class Client:
+    """A client of the model, over all its connections."""
+
+    def __init__(self, user: User, witness: Witness) -> None:
+        self.user = user
+        self.witness = witness
+        self.connection: MemoryClient | None = None
+        self.views: dict[str, View] = {}
+        self._looked = 0
+
+    @property
+    def connected(self) -> bool:
+        return self.connection is not None and self.connection.connection.closed is None
+
+    def is_in(self, room: str) -> bool:
+        stream = self.witness.streams.get(room)
+        return self.connected and stream is not None and stream.open
+
+    async def connect(self, worker: Worker) -> None:
+        self.connection, self._looked = await chat_client(worker.chat, self.user, witness=self.witness), 0
+
+    async def ask(self, type: str, **arguments: Any) -> Frame:
+        """The answer to a command that is repeated while it is `unavailable`."""
+        assert self.connection is not None
+        msg_id = arguments.pop("msg_id", None) or new_id()
+        for _ in range(20):
+            answer = await self.connection.request(type, msg_id=msg_id, **arguments)
+            if answer["type"] == "ack" or answer["payload"]["code"] != "unavailable":
+                return answer
+        raise AssertionError(f"{type} stays unavailable")
+
+    def look(self) -> None:
+        """Fold what has come since the last look into the views."""
+        assert self.connection is not None
+        new = self.connection.frames[self._looked :]
+        self._looked += len(new)
+        for frame in new:
+            payload = frame["payload"]
+            if "seq" in frame:
+                self.views[frame["room"]].take(frame)
+            elif payload.get("recovered"):
+                for event in payload["messages"]:
+                    self.views[payload["room"]].take(event)
+            elif "recovered" in payload:
+                self.views[payload["room"]] = View(payload)
+
+
+class ChatModel(RuleBasedStateMachine):
+    """See the module. A subclass sets `make`."""
+
+    make: ClassVar[Callable[[], Store]]
+    """A store that was not started. Those of one run are those of several processes over the same data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
+        self.run: Callable[[Coroutine[Any, Any, Any]], Any] = self.runner.run
+        self.checker = Checker()
+        self.rooms = {room: ModelRoom(announced=room != QUIET) for room in (QUIET, LOUD, CLOSED)}
+        # Five clients of three users: two of them have two connections.
+        self.clients = [
+            Client(user, self.checker.witness(f"client {n}", user=user.id))
+            for n, user in enumerate((USERS * 2)[:5])
+        ]
+        self.excused = False
+        """An epoch ended, so some were told of a gap."""
+
+    # ---- the stage ----
+
+    @initialize()
+    def begin(self) -> None:
+        self.run(self._begin())
+
+    async def _begin(self) -> None:
+        self.instance = f"model_{secrets.token_hex(8)}"
+        self.bus, self.board = MemoryBus(), MemoryBoard()
+        self.store = type(self).make()
+        self.workers = [await self._new_worker() for _ in range(2)]
+        create = self.workers[0].chat.rooms.create
+        await create(None, QUIET)
+        await create(None, LOUD, announce=True)
+        await create(None, CLOSED, visibility=PRIVATE)
+        for client, worker in zip(self.clients, [0, 1, 0, 1, 0], strict=True):
+            await client.connect(self.workers[worker])
+            await self._join(client, QUIET)
+            await self._join(client, LOUD)
+
+    async def _new_worker(self) -> Worker:
+        store = self.store if self.store.scope is Scope.PROCESS else type(self).make()
+        worker = Worker(self.instance, store, self.bus, self.board)
+        await worker.start()
+        return worker
+
+    def teardown(self) -> None:
+        if hasattr(self, "workers"):
+            try:
+                self.run(self._compare())
+            finally:
+                self.run(self._end())
+        self.runner.close()
+
+    async def _end(self) -> None:
+        for worker in self.workers:
+            worker.store.mend()
+            await worker.stop()
+
+    # ---- whom a rule picks ----
+
+    def _seats(self) -> list[tuple[Client, str]]:
+        return [(client, room) for client in self.clients for room in self.rooms if client.is_in(room)]
+
+    def _doors(self) -> list[tuple[Client, str]]:
+        return [(c, room) for c in self.clients if c.connected for room in self.rooms if not c.is_in(room)]
+
+    def _absent(self) -> list[Client]:
+        return [client for client in self.clients if not client.connected]
+
+    # ---- coming and going ----
+
+    @precondition(lambda self: self._absent())
+    @rule(pick=picks, w=workers)
+    def come_back(self, pick: int, w: int) -> None:
+        self.run(self._come_back(_one_of(self._absent(), pick), self.workers[w]))
+
+    async def _come_back(self, client: Client, worker: Worker) -> None:
+        """To every room where it was, from where it was."""
+        await client.connect(worker)
+        for room in self.rooms:
+            if client.witness.since(room):
+                await self._join(client, room)
+
+    @precondition(lambda self: self._doors())
+    @rule(pick=picks, history=st.sampled_from((0, 2, 200)), fresh=st.booleans())
+    def join(self, pick: int, history: int, fresh: bool) -> None:
+        client, room = _one_of(self._doors(), pick)
+        self.run(self._join(client, room, history=history, fresh=fresh))
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks, history=st.sampled_from((0, 2, 200)), fresh=st.booleans())
+    def join_again(self, pick: int, history: int, fresh: bool) -> None:
+        client, room = _one_of(self._seats(), pick)
+        self.run(self._join(client, room, history=history, fresh=fresh))
+
+    async def _join(self, client: Client, room: str, *, history: int = 200, fresh: bool = False) -> None:
+        model = self.rooms[room]
+        since = None if fresh else client.witness.since(room)
+        head = (await self.store.heads([room]))[room]
+        payload = {"history": history, **({"since": since} if since else {})}
+        answer = await client.ask("join", room=room, payload=payload)
+        if room == CLOSED and client.user.id not in model.members:
+            assert answer["payload"]["code"] == "room_not_found", answer
+            return
+        before = len(model.log)
+        model.joined(client.user.id)
+        ack = answer["payload"]
+        assert answer["type"] == "ack", answer
+        assert before <= ack["seq"] <= len(model.log)
+        assert ack["epoch"] == head.epoch
+        assert ack["recovered"] is (since is not None and since["epoch"] == head.epoch)
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks)
+    def exit(self, pick: int) -> None:
+        client, room = _one_of(self._seats(), pick)
+        assert self.run(client.ask("exit", room=room))["type"] == "ack"
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks)
+    def leave(self, pick: int) -> None:
+        client, room = _one_of(self._seats(), pick)
+        answer = self.run(client.ask("leave", room=room))
+        # Repeated where it was not known to be done, and it was: to a private room that is like any stranger's.
+        assert answer["type"] == "ack" or (room == CLOSED and answer["payload"]["code"] == "room_not_found")
+        self.rooms[room].left(client.user.id)
+        self.run(self._see_out(client.user.id, room))
+
+    async def _see_out(self, user: str, room: str) -> None:
+        """Every connection of the user is taken out of the room."""
+        await self._level()
+        assert not [c.witness.name for c in self.clients if c.user.id == user and c.is_in(room)]
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks)
+    def vanish(self, pick: int) -> None:
+        client, _ = _one_of(self._seats(), pick)
+        client.look()
+        assert client.connection is not None
+        client.connection.disconnect()
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks, w=workers, turns=st.integers(0, 3))
+    def vanish_while_saying(self, pick: int, w: int, turns: int) -> None:
+        client, room = _one_of(self._seats(), pick)
+        self.run(self._vanish_while_saying(client, room, self.workers[w], turns))
+
+    async def _vanish_while_saying(self, client: Client, room: str, worker: Worker, turns: int) -> None:
+        assert client.connection is not None
+        msg_id = client.connection.send("message", room=room, payload={"text": "did it arrive?"})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        client.look()
+        client.connection.disconnect()
+        await client.connect(worker)
+        # Its message may be stored before, during or after the join: only the repetition tells.
+        answer = await client.ask("join", room=room, payload={"since": client.witness.since(room)})
+        assert answer["payload"].get("recovered"), answer
+        await self._say(client, room, "did it arrive?", msg_id=msg_id)
+
+    # ---- saying ----
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks, text=st.sampled_from("abc"))
+    def say(self, pick: int, text: str) -> None:
+        client, room = _one_of(self._seats(), pick)
+        self.run(self._say(client, room, text))
+
+    async def _say(self, client: Client, room: str, text: str, *, msg_id: str | None = None) -> None:
+        msg_id = msg_id or new_id()
+        answer = await client.ask("message", room=room, payload={"text": text}, msg_id=msg_id)
+        self._was_said(client, room, text, answer)
+
+    def _was_said(self, client: Client, room: str, text: str, answer: Frame) -> None:
+        model = self.rooms[room]
+        assert answer["type"] == "ack", answer
+        model.log.append(("message", client.user.id, text))
+        assert answer["payload"]["seq"] == len(model.log)
+        model.said.append((client.user.id, answer["replyTo"], text, len(model.log)))
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks, times=st.integers(1, 3), fresh=st.booleans())
+    def all_others_say_while_one_joins(self, pick: int, times: int, fresh: bool) -> None:
+        joiner, room = _one_of(self._seats(), pick)
+        self.run(self._say_while_one_joins(joiner, room, times, fresh))
+
+    async def _say_while_one_joins(self, joiner: Client, room: str, times: int, fresh: bool) -> None:
+        speakers = [client for client in self.clients if client.is_in(room) and client is not joiner] * times
+        since = None if fresh else joiner.witness.since(room)
+        _, *answers = await asyncio.gather(
+            joiner.ask("join", room=room, payload={"since": since} if since else {}),
+            *(
+                client.ask("message", room=room, payload={"text": str(n)})
+                for n, client in enumerate(speakers)
+            ),
+        )
+        said = zip(answers, range(len(speakers)), speakers, strict=True)
+        for answer, n, client in sorted(said, key=lambda one: one[0]["payload"]["seq"]):
+            self._was_said(client, room, str(n), answer)
+
+    @precondition(lambda self: self._seats())
+    @rule(pick=picks, which=picks)
+    def repeat(self, pick: int, which: int) -> None:
+        client, room = _one_of(self._seats(), pick)
+        said = [one for one in self.rooms[room].said if one[0] == client.user.id]
+        if said:
+            _, msg_id, text, seq = _one_of(said, which)
+            answer = self.run(client.ask("message", room=room, payload={"text": text}, msg_id=msg_id))
+            assert (answer["payload"]["seq"], answer["payload"]["duplicate"]) == (seq, True)
+
+    # ---- the host ----
+
+    @rule(user=users, w=workers)
+    def host_adds(self, user: User, w: int) -> None:
+        members = self.workers[w].chat.rooms
+        self.run(_again(lambda: members.add_member(CLOSED, user)))
+        self.rooms[CLOSED].joined(user.id)
+
+    @rule(user=users, w=workers, room=rooms)
+    def host_removes(self, user: User, w: int, room: str) -> None:
+        members = self.workers[w].chat.rooms
+        self.run(_again(lambda: members.remove_member(room, user)))
+        self.rooms[room].left(user.id)
+        self.run(self._see_out(user.id, room))
+
+    @rule(w=workers)
+    def room_is_made_anew(self, w: int) -> None:
+        self.run(self._make_anew(self.workers[w].chat))
+
+    async def _make_anew(self, chat: Chat) -> None:
+        await self._level()
+        self._look()
+        await _again(lambda: chat.rooms.delete(QUIET))
+        await _again(lambda: chat.rooms.create(None, QUIET, visibility=PUBLIC))
+        await self._level()
+        self.rooms[QUIET] = ModelRoom(announced=False)
+        self.excused = True
+
+    # ---- faults ----
+
+    @rule(w=workers, count=st.integers(1, 3))
+    def bells_are_lost(self, w: int, count: int) -> None:
+        self.workers[w].broker.lose_next(count)
+
+    @rule(w=workers, verb=st.sampled_from(READS), count=st.integers(1, 2))
+    def store_fails(self, w: int, verb: str, count: int) -> None:
+        self.workers[w].store.fail_next(count, verb)
+
+    @rule(w=workers)
+    def store_does_not_say_what_it_did(self, w: int) -> None:
+        self.workers[w].store.unknown_outcome_next()
+
+    @rule(w=workers)
+    def worker_starts_again(self, w: int) -> None:
+        self.run(self._start_again(w))
+
+    async def _start_again(self, w: int) -> None:
+        self._look()
+        self.workers[w].store.mend()
+        await self.workers[w].stop()
+        self.workers[w] = await self._new_worker()
+
+    @rule(room=rooms)
+    def epoch_is_renewed(self, room: str) -> None:
+        self.run(self._renew(room))
+
+    async def _renew(self, room: str) -> None:
+        await self._level()
+        await self.store.renew_epoch(room, (await self.store.heads([room]))[room].epoch)
+        await self._level()
+        self._look()
+        assert not [client.witness.name for client in self.clients if client.is_in(room)]
+        self.excused = True
+
+    # ---- verdicts ----
+
+    @precondition(lambda self: any(client.connected for client in self.clients))
+    @rule()
+    def compare(self) -> None:
+        self.run(self._compare())
+
+    async def _compare(self) -> None:
+        await self._level()
+        self._look()
+        for client in self.clients:
+            for room in self.rooms:
+                if client.is_in(room):
+                    await self._compare_view(client, room)
+        assert self.checker.flaws() == []
+        assert self.excused or self.checker.gaps() == []
+
+    async def _compare_view(self, client: Client, room: str) -> None:
+        """What this client shows is what one sees that joins afresh, on the other worker, and what was said."""
+        fresh = Client(client.user, Checker().witness("fresh"))
+        await fresh.connect(self.workers[1])
+        await fresh.ask("join", room=room, payload={"history": 200})
+        fresh.look()
+        view, anew = client.views[room], fresh.views[room]
+        assert anew.lines == self.rooms[room].timeline
+        assert view.lines == {seq: line for seq, line in anew.lines.items() if seq >= view.first}
+        assert fresh.connection is not None
+        fresh.connection.disconnect()
+
+    async def _level(self) -> None:
+        for worker in self.workers:
+            await worker.level()
+        for client in self.clients:
+            if client.connected and client.connection is not None:
+                await client.connection.settle()
+
+    def _look(self) -> None:
+        for client in self.clients:
+            if client.connection is not None:
+                client.look()
+
+
+def _one_of(things: Sequence[T], pick: int) -> T:
+    return things[pick % len(things)]
+
+
+async def _again(call: Callable[[], Awaitable[T]]) -> T:
+    """What a host does that may do a thing twice: repeat it while the store is away."""
+    while True:
+        try:
+            return await call()
+        except Unavailable:
+            continue
+
+
+def explore(machine: type[ChatModel], *, examples: int, steps: int) -> None:
+    """Let hypothesis drive it. What never comes by itself here is waited for shortly."""
+    with (
+        patch.object(hub, "GAP_WAIT", 0.001),
+        patch.object(hub, "RETRY", (0.001,)),
+        patch.object(journal, "RETRY_WAIT", 0.001),
+    ):
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
