@@ -1,8 +1,9 @@
-"""The backends in Redis and Valkey keep the contracts, on real servers."""
+"""The backends in Redis and Valkey keep the contracts: on one server, on a cluster of three, as a user who may do little,
+and over TLS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -13,7 +14,12 @@ from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
-from tests.support.valkey import ValkeyServer, running
+from tests.support.tls import tls_before
+from tests.support.valkey import ValkeyServer, make_cluster, running
+
+PASSWORD = "p@ss:word/%"
+RULES = ["~shop:*", "&shop:*", "+@all", "-@admin", "-@dangerous", "+info"]
+"""What a user needs: our keys and channels, and no more than the page "Redis or Valkey" says."""
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +28,17 @@ def valkey() -> Iterator[ValkeyServer]:
         yield server
 
 
-class TestRedisStore(StoreSuite):
-    @pytest.fixture(autouse=True)
-    def on(self, valkey: ValkeyServer) -> None:
-        self.url = valkey.url
-        self.clock = Clock()
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[list[ValkeyServer]]:
+    with make_cluster() as nodes:
+        yield nodes
 
-    async def make(self) -> Store:
-        return RedisStore(self.url, clock=self.clock)
+
+class OnClock:
+    """Time that the test lets pass."""
+
+    def setup_method(self) -> None:
+        self.clock = Clock()
 
     def now(self) -> float:
         return self.clock()
@@ -38,26 +47,79 @@ class TestRedisStore(StoreSuite):
         self.clock.advance(seconds)
 
 
-class TestRedisBroker(BrokerSuite):
+class OnServer:
     @pytest.fixture(autouse=True)
     def on(self, valkey: ValkeyServer) -> None:
         self.url = valkey.url
+
+
+class OnCluster:
+    @pytest.fixture(autouse=True)
+    def on(self, cluster: list[ValkeyServer]) -> None:
+        self.url = f"redis+cluster://127.0.0.1:{cluster[0].port},127.0.0.1:{cluster[1].port}"
+
+
+class Restricted:
+    @pytest.fixture(autouse=True)
+    def on(self, valkey: ValkeyServer) -> None:
+        assert valkey.ask("ACL", "SETUSER", "chat", "on", f">{PASSWORD}", *RULES) == "OK"
+        self.url = f"redis://chat:p%40ss%3Aword%2F%25@127.0.0.1:{valkey.port}/0?prefix=shop:"
+
+
+class OverTLS:
+    @pytest.fixture(autouse=True)
+    async def on(self, valkey: ValkeyServer) -> AsyncIterator[None]:
+        async with tls_before(valkey.port) as (port, certificate):
+            self.url = f"rediss://localhost:{port}/?ssl_ca_certs={certificate}"
+            yield
+
+
+class OfRedisStore(OnClock, StoreSuite):
+    url: str
+
+    async def make(self) -> Store:
+        return RedisStore(self.url, clock=self.clock)
+
+
+class OfRedisBroker(BrokerSuite):
+    url: str
 
     async def make(self) -> tuple[Broker, Broker]:
         return RedisBroker(self.url), RedisBroker(self.url)
 
 
-class TestRedisPresence(PresenceSuite):
-    @pytest.fixture(autouse=True)
-    def on(self, valkey: ValkeyServer) -> None:
-        self.url = valkey.url
-        self.clock = Clock()
+class OfRedisPresence(OnClock, PresenceSuite):
+    url: str
 
     async def make(self) -> tuple[Presence, Presence]:
         return RedisPresence(self.url, clock=self.clock), RedisPresence(self.url, clock=self.clock)
 
-    def now(self) -> float:
-        return self.clock()
 
-    async def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+class TestRedisStore(OnServer, OfRedisStore): ...
+
+
+class TestRedisStoreInCluster(OnCluster, OfRedisStore): ...
+
+
+class TestRedisStoreAsUser(Restricted, OfRedisStore): ...
+
+
+class TestRedisBroker(OnServer, OfRedisBroker): ...
+
+
+class TestRedisBrokerInCluster(OnCluster, OfRedisBroker): ...
+
+
+class TestRedisBrokerAsUser(Restricted, OfRedisBroker): ...
+
+
+class TestRedisBrokerOverTLS(OverTLS, OfRedisBroker): ...
+
+
+class TestRedisPresence(OnServer, OfRedisPresence): ...
+
+
+class TestRedisPresenceInCluster(OnCluster, OfRedisPresence): ...
+
+
+class TestRedisPresenceAsUser(Restricted, OfRedisPresence): ...

