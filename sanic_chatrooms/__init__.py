@@ -8,6 +8,8 @@ app.config.CHATROOMS_GUESTS = True
 app.blueprint(chatrooms.bp)            # page at /chat/, socket at /chat/ws, client at /chat/client.js
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
@@ -48,6 +50,9 @@ from .protocol import CloseCode
 from .stores.base import Store
 from .stores.memory import MemoryStore
 from .web.chatrooms import ChatRooms, connect
+
+if TYPE_CHECKING:
+    from .stores.sql import SQLStore as SQLStore
 
 __version__ = "0.1.0.dev0"
 
@@ -109,3 +114,14 @@ __all__ = [
     "connect",
     "default",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What needs a driver that not everybody installs is loaded by whoever asks for it.
+    if name != "SQLStore":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from .stores.sql import SQLStore  # noqa: PLC0415 - see above
+    except ImportError as exc:
+        raise ImportError(f'{exc}; pip install "sanic-chatrooms[sql]"') from exc
+    return SQLStore

@@ -13,13 +13,19 @@ from .presence.memory import MemoryPresence
 from .stores.base import Store
 from .stores.memory import MemoryStore
 
-__all__ = ["make_broker", "make_presence", "make_store", "resolve"]
+__all__ = ["make_broker", "make_presence", "make_store", "resolve", "sql_store"]
 
 B = TypeVar("B")
 
 
+_EXTRAS = {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"}
+"""By the scheme of a URL: what of this package has to be installed with it."""
+
+
 def make_store(value: Any) -> Store:
     """The store that a setting names."""
+    if isinstance(value, str) and (extra := _EXTRAS.get(value.partition(":")[0].partition("+")[0])):
+        value = sql_store(value, extra)
     return _make("STORE", value, Store, MemoryStore)  # type: ignore[type-abstract]
 
 
@@ -31,6 +37,15 @@ def make_broker(value: Any) -> Broker:
 def make_presence(value: Any) -> Presence:
     """The presence that a setting names; nothing named: memory."""
     return _make("PRESENCE", value, Presence, MemoryPresence)  # type: ignore[type-abstract]
+
+
+def sql_store(url: str, extra: str = "sql", **options: Any) -> Any:
+    """A `SQLStore`. Raises `ConfigError` that says what to install."""
+    try:
+        module = importlib.import_module("sanic_chatrooms.stores.sql")
+    except ImportError as exc:
+        raise ConfigError(f'CHATROOMS_STORE: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
+    return module.SQLStore(url, **options)
 
 
 def _make(key: str, value: Any, contract: type[B], memory: Callable[[], B]) -> B:

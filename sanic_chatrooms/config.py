@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr, replace
 
 from .errors import ConfigError
 from .forms import KEY_BYTES, algorithms, backend, cookie_name, named, origins, query_name, shared_secret
+from .forms import store as store_form
 from .models import Scope
 from .setting import Bare, Field, Setting, field_of, parse_bool, shown
 
@@ -73,7 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Backends
     store: Annotated[Any, Setting(
-        "Where rooms, members and messages are kept.", takes=_BACKEND, check=backend)] = "memory:"
+        "Where rooms, members and messages are kept.", takes="'memory:', 'sqlite:///FILE', "
+        "'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=store_form)] = "memory:"
     broker: Annotated[Any | None, Setting(
         "What tells the other workers that something happened.", takes=_BACKEND, check=backend,
         none="the store's own, else `memory:`")] = None

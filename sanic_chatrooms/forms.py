@@ -15,6 +15,7 @@ __all__ = [
     "origins",
     "query_name",
     "shared_secret",
+    "store",
 ]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -91,7 +92,8 @@ def query_name(text: str) -> str:
 
 
 _SCHEMES = ("memory",)
-_PLANNED_SCHEMES = ("sqlite", "postgresql", "redis", "rediss", "valkey", "embedded", "nats")
+_SQL_SCHEMES = ("sqlite", "postgresql", "postgres")  # the second is its name, the third is widely written
+_PLANNED_SCHEMES = ("redis", "rediss", "valkey", "embedded", "nats")
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -112,9 +114,9 @@ def backend(value: Any) -> Any:
     if not isinstance(value, str):
         return named(value)
     scheme, colon, rest = value.partition(":")
-    # "sqlite+aiosqlite://" names a driver too; "postgres://" is widely written for postgresql.
+    # "sqlite+aiosqlite://" names a driver too.
     family = scheme.partition("+")[0].lower()
-    if family in _PLANNED_SCHEMES or family == "postgres":
+    if family in (*_PLANNED_SCHEMES, *_SQL_SCHEMES):
         raise ValueError(f"the backend {family} is not available in this version")
     if family in _SCHEMES:
         if rest:
@@ -123,3 +125,12 @@ def backend(value: Any) -> Any:
     if colon and not _CLASS.fullmatch(value):
         raise ValueError("a URL of a scheme that is not known here")
     return named(value)
+
+
+def store(value: Any) -> Any:
+    """As `backend`, or the URL of a SQL database. Raises `ValueError`."""
+    if not isinstance(value, str) or value.partition(":")[0].partition("+")[0] not in _SQL_SCHEMES:
+        return backend(value)
+    if "://" not in value:
+        raise ValueError("no URL; write sqlite:///chat.db or postgresql://user@host/database")
+    return value

@@ -17,7 +17,7 @@ from .errors import InvalidField, RoomNotFound
 from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import draft
-from .models import PUBLIC, RESERVED, Appended, Envelope, Room, Sender, User
+from .models import PUBLIC, RESERVED, Appended, Envelope, Room, Sender, User, is_reserved
 from .orders import Close
 from .policy import Policy
 from .protocol import CloseCode
@@ -86,7 +86,10 @@ class HostVerbs(ABC):
         data = _payload(type, payload, durable=durable, room=True)
         sender = as_user or sender
         who = Sender(sender.id, sender.name) if sender is not None else None
-        await self._admitted(chat, room, as_user)
+        if as_user is not None or not durable:
+            await self._admitted(chat, room, as_user)
+        elif is_reserved(room):
+            raise RoomNotFound  # for all others the store says so: asking before would be a read for each event
         if not durable:
             text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
             self._pass_on(chat, Envelope(room, "", 0, type, text))

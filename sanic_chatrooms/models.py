@@ -36,6 +36,7 @@ __all__ = [
     "Sender",
     "User",
     "direct_room",
+    "is_reserved",
     "user_room",
 ]
 
@@ -244,6 +245,14 @@ def direct_room(one: str, other: str) -> str:
     return "~direct." + _digest(*sorted((one, other)))
 
 
+_USER = "~user."
+
+
 def user_room(user_id: str) -> str:
     """The reserved room that carries orders for one user's connections."""
-    return "~user." + _digest(user_id)
+    return _USER + _digest(user_id)
+
+
+def is_reserved(room: str) -> bool:
+    """Is this the id of a room that carries orders between workers?"""
+    return room == EVERYONE or room.startswith(_USER)

@@ -117,6 +117,26 @@ def test_five_lines_start_by_sanics_command() -> None:
         server.stop()
 
 
+async def test_kept_in_sqlite(
+    run: Run, load: Load, live: Live, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await run("kept_in_sqlite")
+    ada = await welcomed(connect, "/chat/ws", "general")
+    said = await ada.ack("message", room="general", payload={"text": "hi"})
+    await live.stop()
+    monkeypatch.setattr(sanic_chatrooms, "bp", (again := ChatRooms()).bp)
+    monkeypatch.setattr(sanic_chatrooms, "default", again)
+    Sanic.unregister_app(Sanic.get_app("Shop"))
+
+    server = await live(load("kept_in_sqlite").app)
+    bob = await connect(server=server)
+    joined = await bob.ack("join", room="general")
+
+    assert [message["msgId"] for message in joined["messages"]] == [said["msgId"]]
+    assert (tmp_path / "chat.db").exists()
+
+
 async def test_own_rooms(run: Run, connect: Connect) -> None:
     await run("own_rooms")
     ada = await welcomed(connect)

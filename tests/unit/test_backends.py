@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
 from sanic_chatrooms.backends import make_broker, make_presence, make_store, resolve
+from sanic_chatrooms.models import Scope
+from sanic_chatrooms.stores.sql import SQLStore
 
 
 class OwnStore(MemoryStore):
@@ -75,3 +81,45 @@ def test_an_entry_point_is_found_by_its_group(monkeypatch: pytest.MonkeyPatch) -
     assert make_store("own") is OWN
     with pytest.raises(ConfigError):
         resolve("AUTH", "own", "sanic_chatrooms.auth")
+
+
+# SQL
+
+
+def test_a_url_is_a_sql_store(tmp_path: Path) -> None:
+    store = make_store(f"sqlite:///{tmp_path}/chat.db")
+
+    assert isinstance(store, SQLStore)
+    assert store.scope is Scope.HOST
+
+
+def test_the_package_has_its_sql_store() -> None:
+    assert sanic_chatrooms.SQLStore is SQLStore
+    assert not hasattr(sanic_chatrooms, "NoSuchStore")
+
+
+WITHOUT_SQLALCHEMY = """
+import sys
+sys.modules["sqlalchemy"] = None  # as if it was not installed
+import sanic_chatrooms
+from sanic_chatrooms.backends import make_store
+for attempt in (lambda: make_store("sqlite:///chat.db"), lambda: make_store("postgresql://db/chat"),
+                lambda: sanic_chatrooms.SQLStore):
+    try:
+        attempt()
+    except (ImportError, sanic_chatrooms.ConfigError) as problem:
+        print(problem)
+"""
+
+
+def test_without_the_extra_all_else_works_and_a_sql_store_says_what_to_install() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SQLALCHEMY], capture_output=True, text=True, check=True
+    )
+
+    extras = [line.partition("pip install ")[2] for line in done.stdout.splitlines()]
+    assert extras == [
+        '"sanic-chatrooms[sql]"',
+        '"sanic-chatrooms[postgres]"',
+        '"sanic-chatrooms[sql]"',
+    ]

@@ -1,0 +1,206 @@
+"""A store in a SQL database: SQLite for one machine, PostgreSQL for many."""
+
+import importlib
+import secrets
+import time
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import ChatError, ConfigError
+from ..models import Appended, Draft, Event, Head, Member, Page, Room
+from .base import Bounds, MemberPage, RoomPage, Store
+from .sql_database import Clock, Database
+from .sql_directory import Directory, new_epoch, renew_epochs
+from .sql_past import Past
+from .sql_schema import Schema, migrate, require_tables
+from .sql_upkeep import Upkeep
+
+__all__ = ["SQLStore"]
+
+# By scheme: the module and class, and the extra that brings the driver. Loaded when a URL asks for it.
+_DATABASES = {
+    "sqlite": ("sqlite", "SQLite", "sql"),
+    "postgresql": ("postgres", "Postgres", "postgres"),
+    "postgres": ("postgres", "Postgres", "postgres"),
+}
+
+
+class SQLStore(Store):
+    """Keeps everything in the database that a URL names: `sqlite:///chat.db`, `postgresql://user@host/name`.
+
+    Tables begin with `prefix` and the name of the instance, so that several instances share a database. With `create`
+    they are made, and brought to the present version, at start; a host whose Alembic does that passes `create=False`.
+    An object belongs to one instance; several chats of one process that carry the same name may share it.
+    `clock` returns Unix seconds; retention and the window for repeated keys are measured by it.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        prefix: str = "chatrooms_",
+        create: bool = True,
+        clock: Clock = time.time,
+    ) -> None:
+        self._database = _database(url)
+        self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
+        self._prefix = prefix
+        self._create = create
+        self._clock = clock
+        self._instance = ""
+        self._starts = 0
+
+    # ---- start and stop ----
+
+    async def start(self, instance: str, bounds: Bounds) -> None:
+        """Open the database and bring its tables to this version. Raises `ConfigError`, `Unavailable`."""
+        if self._starts and instance != self._instance:
+            raise ConfigError(
+                f"this SQLStore already serves the instance {self._instance!r} and cannot serve {instance!r} too; "
+                "make one SQLStore per instance"
+            )
+        if not self._starts:
+            await self._open(instance, bounds)
+        self._starts += 1
+
+    async def _open(self, instance: str, bounds: Bounds) -> None:
+        self._instance = instance
+        self._schema = Schema(instance, self._prefix)
+        self._past = Past(self._schema, bounds)
+        self._directory = Directory(self._schema, bounds.max_rooms)
+        await self._database.start(self._schema, bounds, self._clock)
+        self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)
+        try:
+            await self._database.write(self._make_tables)
+        except BaseException:
+            await self._database.stop()
+            raise
+        self._upkeep.start()
+
+    def _make_tables(self, connection: Connection) -> None:
+        if self._create:
+            self._database.lock(connection)
+            migrate(connection, self._schema)
+        else:
+            require_tables(connection, self._schema)
+        self._database.prepare(connection)
+
+    async def stop(self) -> None:
+        """End one start; the last one closes the database."""
+        if self._starts == 1:
+            await self._upkeep.stop()
+            await self._database.stop()
+        self._starts = max(self._starts - 1, 0)
+
+    # ---- the past ----
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append`."""
+        return await self._database.append(drafts) if drafts else []
+
+    async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
+        """See `Store.heads`."""
+        asked = list(rooms)
+        return await self._database.read(lambda c: self._directory.heads(c, asked)) if asked else {}
+
+    async def history(
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        timeline: bool = False,
+    ) -> Page:
+        """See `Store.history`. Costs the same wherever the page lies and however long the room is."""
+        if (after is None) == (before is None):
+            raise ValueError("history: give exactly one of after and before")
+        now = self._clock()
+        return await self._database.read(
+            lambda c: self._past.page(c, now, room, after, before, limit, timeline)
+        )
+
+    async def message(self, room: str, msg_id: str) -> Event | None:
+        """See `Store.message`."""
+        now = self._clock()
+        return await self._database.read(lambda c: self._past.message(c, now, room, msg_id))
+
+    async def renew_epoch(self, room: str, old: str) -> Head:
+        """See `Store.renew_epoch`."""
+        new = new_epoch()
+        return await self._database.write(lambda c: self._directory.renew_epoch(c, room, old, new))
+
+    async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:
+        """Give these rooms, or all, a new epoch, after a backup was restored; -> the ids of those that are there."""
+        return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms))
+
+    # ---- rooms ----
+
+    async def create_room(
+        self,
+        room: Room,
+        *,
+        owner: Member | None = None,
+        key: tuple[str, str] | None = None,
+        hash: bytes = b"",
+    ) -> tuple[Room, bool]:
+        """See `Store.create_room`."""
+        epoch = new_epoch()
+        return await self._database.write(lambda c: self._directory.create(c, room, epoch, owner, key, hash))
+
+    async def room(self, room: str) -> Room | None:
+        """See `Store.room`."""
+        return await self._database.read(lambda c: self._directory.room(c, room))
+
+    async def rooms(
+        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomPage:
+        """See `Store.rooms`."""
+        return await self._database.read(lambda c: self._directory.page(c, member, cursor, limit))
+
+    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
+        """See `Store.delete_room`."""
+        return await self._database.write(lambda c: self._directory.delete(c, room, unused))
+
+    # ---- members and secrets ----
+
+    async def member(self, room: str, user: str) -> Member | None:
+        """See `Store.member`."""
+        return await self._database.read(lambda c: self._directory.member(c, room, user))
+
+    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
+        """See `Store.members`."""
+        return await self._database.read(lambda c: self._directory.members(c, room, cursor, limit))
+
+    async def set_member(self, room: str, member: Member) -> None:
+        """See `Store.set_member`."""
+        await self._database.write(lambda c: self._directory.set_member(c, room, member))
+
+    async def remove_member(self, room: str, user: str) -> bool:
+        """See `Store.remove_member`."""
+        return await self._database.write(lambda c: self._directory.remove_member(c, room, user))
+
+    async def secret(self, name: str) -> str:
+        """See `Store.secret`."""
+        fresh = secrets.token_urlsafe(32)
+        return await self._database.write(lambda c: self._directory.secret(c, name, fresh))
+
+
+def _database(url: str | URL) -> Database:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "SQLStore: this is no URL; write sqlite:///chat.db or postgresql://user@host/name"
+        ) from None
+    scheme = parsed.drivername.partition("+")[0]
+    if scheme not in _DATABASES:
+        raise ConfigError(f"SQLStore: {scheme} is not known here; it takes sqlite and postgresql")
+    module, name, extra = _DATABASES[scheme]
+    try:
+        made: Database = getattr(importlib.import_module(f"{__package__}.{module}"), name)(parsed)
+    except ImportError as exc:
+        raise ConfigError(f'SQLStore: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
+    return made

@@ -1,0 +1,27 @@
+"""`SQLStore` on SQLite keeps the contract: by a clock of its own, and between the stores of two processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.testing import Clock, StoreSuite
+
+
+class TestSQLite(StoreSuite):
+    @pytest.fixture(autouse=True)
+    def _file(self, tmp_path: Path) -> None:
+        self.clock = Clock()
+        self.url = f"sqlite:///{tmp_path}/chat.db"
+
+    async def make(self) -> Store:
+        return SQLStore(self.url, clock=self.clock)
+
+    def now(self) -> float:
+        return self.clock()
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)

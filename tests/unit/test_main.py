@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sanic_chatrooms import Member, Room
+from sanic_chatrooms.__main__ import main
+from sanic_chatrooms.models import Head
+from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.sql import SQLStore
+
+NEW_EPOCH = [sys.executable, "-m", "sanic_chatrooms", "new-epoch"]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/chat.db"
+
+
+async def heads(url: str, instance: str = "default") -> dict[str, Head]:
+    store = SQLStore(url)
+    await store.start(instance, Bounds())
+    try:
+        for room in ("a", "b"):
+            await store.create_room(Room(room, "", 0), owner=Member("u1", "Ada"))
+        return await store.heads(["a", "b"])
+    finally:
+        await store.stop()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NEW_EPOCH, *arguments], capture_output=True, text=True, check=False, timeout=30)
+
+
+async def test_new_epoch_renews_all_rooms_of_one_instance(url: str) -> None:
+    before, other = await heads(url), await heads(url, "support")
+
+    done = run(url)
+
+    after = await heads(url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 rooms have a new epoch" in done.stdout
+    assert {before["a"].epoch, before["b"].epoch}.isdisjoint({after["a"].epoch, after["b"].epoch})
+    assert after["a"].epoch != after["b"].epoch
+    assert await heads(url, "support") == other
+
+
+async def test_new_epoch_renews_only_the_rooms_that_are_named_and_says_which_are_not_there(url: str) -> None:
+    before = await heads(url)
+
+    done = run(url, "b", "nowhere")
+
+    after = await heads(url)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["nowhere: there is no such room"]
+    assert after["a"] == before["a"]
+    assert after["b"].epoch != before["b"].epoch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sqlite:///{}/chat.db", "--instance", "Two Words"), "the name of an instance"),
+        (("sqlite:///{}/nowhere/chat.db",), "there is no directory"),
+        (("sqlite:///{}/chat.db",), "the database has no chatrooms_default_event"),
+        (("memory:",), "this is no URL"),
+        (("mysql://localhost/chat",), "it takes sqlite and postgresql"),
+    ],
+)
+def test_new_epoch_says_what_is_wrong(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["new-epoch", *(argument.format(tmp_path) for argument in arguments)])
+
+    assert status == 1
+    assert said in capsys.readouterr().err
