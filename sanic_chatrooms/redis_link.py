@@ -62,11 +62,9 @@ class RedisLink:
     no other server can take its place.
     """
 
-    def __init__(
-        self, url: str, *, prefix: str | None = None, scripts: Sequence[Script] = (), life: str | None = None
-    ) -> None:
+    def __init__(self, url: str, *, scripts: Sequence[Script] = (), life: str | None = None) -> None:
         self.address = parse_address(url)
-        self.prefix = self.address.prefix if prefix is None else prefix
+        self.prefix = self.address.prefix
         self._opener = RedisOpener(self.address, scripts, life)
         self._within = ANSWER_WITHIN
         self._main = RedisServer(self._opener.locate, self._opener)

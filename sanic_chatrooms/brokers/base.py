@@ -29,6 +29,8 @@ class Broker(ABC):
     """
 
     scope: ClassVar[Scope]
+    companion: str | None = None
+    """The URL by which the same server is a presence too: what is used where the host names none."""
 
     @abstractmethod
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:

@@ -59,14 +59,15 @@ _decoder = msgspec.msgpack.Decoder(_Packed)
 class RedisBroker(Broker):
     """Rings through one Redis or Valkey (7 or newer), or a cluster.
 
-    `url`: see `sanic_chatrooms.redis_address`; `prefix` begins every channel, and goes before the URL's. `dropped`
+    `url`: see `sanic_chatrooms.redis_address`; `dropped`
     counts what arrived on our channels and is none of ours. One's own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
 
-    def __init__(self, url: str = "redis://localhost", *, prefix: str | None = None) -> None:
-        self._link = RedisLink(url, prefix=prefix)
+    def __init__(self, url: str = "redis://localhost") -> None:
+        self._link = RedisLink(url)
+        self.companion = url
         self._origin = os.urandom(8)
         self._base = ""
         self._deliver: Deliver | None = None

@@ -37,7 +37,7 @@ _sender = msgspec.json.Decoder(Sender)
 class RedisPresence(Presence):
     """Keeps entries in one Redis or Valkey (7 or newer), or in a cluster.
 
-    `url`: see `sanic_chatrooms.redis_address`; `prefix` begins every key, and goes before the URL's. `clock` returns
+    `url`: see `sanic_chatrooms.redis_address`; `clock` returns
     Unix seconds, by which entries end; without one it is the server's own.
     """
 
@@ -47,10 +47,9 @@ class RedisPresence(Presence):
         self,
         url: str = "redis://localhost",
         *,
-        prefix: str | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._link = RedisLink(url, prefix=prefix, scripts=(SHEET,))
+        self._link = RedisLink(url, scripts=(SHEET,))
         self._clock = clock
         self._base = ""
         self._node = ""

@@ -85,6 +85,8 @@ class Store(ABC):
 
     scope: ClassVar[Scope]
     """How far what one process appends is seen by others."""
+    companion: str | None = None
+    """The URL by which the same server is a broker and a presence too: what is used where the host names none."""
 
     @abstractmethod
     async def start(self, instance: str, bounds: Bounds) -> None:

@@ -66,7 +66,7 @@ _member = msgspec.json.Decoder(Member)
 class RedisStore(Store):
     """Keeps everything in one Redis or Valkey (7 or newer), or in a cluster, where all of a room is in one slot.
 
-    `url`: see `sanic_chatrooms.redis_address`; `prefix` begins every key, and goes before the URL's. `clock` returns
+    `url`: see `sanic_chatrooms.redis_address`; `clock` returns
     Unix seconds, by which events and repeated keys become too old; without one it is the server's own. `life` names
     the span in which the server loses nothing (see `RedisLink`).
     """
@@ -77,11 +77,11 @@ class RedisStore(Store):
         self,
         url: str = "redis://localhost",
         *,
-        prefix: str | None = None,
         clock: Callable[[], float] | None = None,
         life: str | None = None,
     ) -> None:
-        self._link = RedisLink(url, prefix=prefix, scripts=(ROOM, RedisLists.script), life=life)
+        self._link = RedisLink(url, scripts=(ROOM, RedisLists.script), life=life)
+        self.companion = url
         self._clock = clock
         self._base = ""
         self._bounds = Bounds()
