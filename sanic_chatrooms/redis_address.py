@@ -93,4 +93,5 @@ def _host(text: str, port: int) -> tuple[str, int]:
     try:
         return parts.hostname or "localhost", parts.port or port
     except ValueError:
-        raise ConfigError(f"the Redis URL has no such port: {text}") from None
+        # Not shown: what stands in this place may be a password that holds a "/".
+        raise ConfigError("a port of the Redis URL is no number up to 65535: there is no such port") from None

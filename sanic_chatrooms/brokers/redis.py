@@ -78,6 +78,7 @@ class RedisBroker(Broker):
         self._ears: dict[RedisServer, Ear] = {}
         self._opening = asyncio.Lock()
         self._deaf = asyncio.Event()
+        self._whole = True
         self._keeper: asyncio.Task[None] | None = None
         self.dropped = 0
 
@@ -89,6 +90,7 @@ class RedisBroker(Broker):
         self._base = f"{self._link.prefix}{instance}:"
         self._deliver, self._reconnected = deliver, reconnected
         self._deaf.clear()
+        self._whole = True
         self._keeper = asyncio.ensure_future(self._keep())
         if not self._link.is_cluster:
             await self._ear(await self._link.server(""))
@@ -109,7 +111,7 @@ class RedisBroker(Broker):
     @property
     def healthy(self) -> bool:
         """See `Broker.healthy`: False from when a connection broke or fell silent until all is heard again."""
-        return not self._deaf.is_set()
+        return self._whole
 
     # ---- subscribing ----
 
@@ -235,14 +237,17 @@ class RedisBroker(Broker):
         room = self._channels.get(channel)
         if room is not None and self._rooms.get(room) is ear:
             self._rooms[room] = None
-            self._link.suspect()
-            self._deaf.set()
+            self._is_deaf()
 
     def _ended(self, ear: Ear) -> None:
         for room, by in self._rooms.items():
             if by is ear:
                 self._rooms[room] = None
         self._ears = {server: other for server, other in self._ears.items() if other is not ear}
+        self._is_deaf()
+
+    def _is_deaf(self) -> None:
+        self._whole = False
         self._link.suspect()
         self._deaf.set()
 
@@ -274,6 +279,7 @@ class RedisBroker(Broker):
             logger.exception("what was heard before cannot be heard again")
             self._deaf.set()
             return False
+        self._whole = not self._deaf.is_set()  # or something broke meanwhile
         self._reconnected()
         return True
 

@@ -96,6 +96,8 @@ class Ear:
                     self._answer(error)
                     continue
                 self.heard_at = time.monotonic()
+                if not isinstance(reply, list):
+                    continue  # a pong where nothing is subscribed
                 kind, channel = reply[0], reply[1]
                 if kind in (b"message", b"smessage"):
                     self._heard(channel, reply[2])

@@ -1,0 +1,409 @@
+"""What Redis and Valkey do to those who rely on them: restarts, silence, fail-overs, moving slots, garbage."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
+import pytest
+
+from sanic_chatrooms.brokers import redis as broker_module
+from sanic_chatrooms.brokers.redis import RedisBroker
+from sanic_chatrooms.errors import ChatError, ConfigError, Unavailable
+from sanic_chatrooms.models import Appended, Draft, Envelope, Member, Room, Sender
+from sanic_chatrooms.presence.base import Entry
+from sanic_chatrooms.presence.redis import RedisPresence
+from sanic_chatrooms.redis_link import slot_of
+from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.testing import Recorder
+from sanic_chatrooms.testing.proxy import FaultProxy
+from tests.support.sentinel import guarded
+from tests.support.valkey import ValkeyServer, make_cluster, running, until
+
+WITHIN = 15.0
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    with running() as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def store_at(url: str, *rooms: str, bounds: Bounds | None = None) -> AsyncIterator[RedisStore]:
+    store = RedisStore(url)
+    await store.start("test", bounds or Bounds(timeout=2.0))
+    try:
+        for room in rooms:
+            await store.create_room(Room(room, "", 0))
+        yield store
+    finally:
+        await store.stop()
+
+
+def draft(key: str, room: str = "r") -> Draft:
+    return Draft(room, "message", b'{"text":"hi"}', f"id-{room}-{key}", 1750000000.0, None, ("u1", key), b"#")
+
+
+async def said(store: RedisStore, *keys: str, room: str = "r") -> list[Appended | ChatError]:
+    """Append as the journal does: again and again until the outcome is known."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            try:
+                return await store.append([draft(key, room) for key in keys])
+            except Unavailable:
+                await asyncio.sleep(0.05)
+
+
+# The store
+
+
+async def test_scripts_that_somebody_flushed_are_loaded_again(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "r", "s") as store:
+        assert valkey.ask("SCRIPT", "FLUSH") == "OK"
+
+        first, second = await store.append([draft("one"), draft("two", "s")])
+
+        assert [getattr(answer, "seq", None) for answer in (first, second)] == [1, 1]
+
+
+@pytest.mark.parametrize(("persistence", "is_kept"), [("always", True), ("everysec", False)])
+async def test_after_a_crash_everything_is_there_and_an_epoch_is_kept_only_if_nothing_can_be_missing(
+    persistence: str, is_kept: bool
+) -> None:
+    with running(persistence=persistence) as server:
+        async with store_at(server.url, "r") as store:
+            (before, *_) = await said(store, "one", "two", "three")
+            server.kill()
+            server.start()
+
+            (again, after) = await said(store, "one", "four")
+
+            assert isinstance(before, Appended)
+            assert isinstance(again, Appended)
+            assert isinstance(after, Appended)
+            assert (again.seq, again.duplicate, after.seq) == (1, True, 4)
+            assert (after.epoch == before.epoch) is is_kept
+            page = await store.history("r", after=0, limit=9)
+            assert ([event.seq for event in page.events], page.epoch) == ([1, 2, 3, 4], after.epoch)
+
+
+async def test_a_server_that_keeps_nothing_has_no_room_after_a_crash(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "r") as store:
+        (before,) = await said(store, "one")
+        valkey.kill()
+        valkey.start()
+
+        (after,) = await said(store, "two")
+        await store.create_room(Room("r", "", 0))
+
+        assert isinstance(before, Appended)
+        assert getattr(after, "code", None) == "room_not_found"
+        assert (await store.heads(["r"]))["r"].epoch != before.epoch
+
+
+async def test_the_keeper_of_a_server_can_vouch_for_it() -> None:
+    with running(persistence="everysec") as server:
+        store = RedisStore(server.unix_url, life="this machine has not been started anew")
+        await store.start("test", Bounds())
+        await store.create_room(Room("r", "", 0))
+        (before,) = await said(store, "one")
+        server.kill()
+        server.start()
+
+        (after,) = await said(store, "two")
+
+        assert isinstance(before, Appended)
+        assert isinstance(after, Appended)
+        assert after.epoch == before.epoch
+        await store.stop()
+
+
+async def test_a_server_that_does_not_answer_is_unavailable_in_time(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "r", bounds=Bounds(timeout=0.5)) as store:
+        valkey.freeze()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await store.append([draft("one")])
+        took = loop.time() - began
+        valkey.thaw()
+        (answer,) = await said(store, "one")
+
+        assert took < 3.0
+        assert getattr(answer, "seq", None) == 1
+
+
+async def test_one_who_gives_up_disturbs_nobody(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "r") as store:
+        impatient = [asyncio.ensure_future(store.heads(["r"])) for _ in range(20)]
+        await asyncio.sleep(0)
+        patient = asyncio.ensure_future(store.append([draft("one")]))
+        await asyncio.sleep(0)
+        for task in impatient:
+            task.cancel()
+
+        (answer,) = await patient
+
+        assert getattr(answer, "seq", None) == 1
+        assert (await store.heads(["r"]))["r"].seq == 1
+
+
+async def test_nothing_is_left_in_the_server_of_what_is_trimmed_or_deleted(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "r", bounds=Bounds(history_max=20)) as store:
+        for n in range(40):
+            await said(store, *(f"{n}.{k}" for k in range(10)))
+        base = "chatrooms:test:{r}:"
+        sizes = [
+            int(valkey.ask(command, base + part))
+            for command, part in (("HLEN", "m"), ("HLEN", "i"), ("LLEN", "t"))
+        ]
+        assert max(sizes) <= 20 + 20 // 4 + 16
+
+        await store.set_member("r", Member("u1", "Ada"))
+        await store.delete_room("r")
+
+        assert (await store.rooms(member="u1")).rooms == []
+        left = [
+            part
+            for part in ("h", "m", "t", "i", "k0", "k1", "u", "o", "x")
+            if valkey.ask("EXISTS", base + part) == "1"
+        ]
+        assert left == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://nobody:wrong@127.0.0.1:{port}",
+        "redis+sentinel://:wrong@127.0.0.1:1/chat",
+        "redis://127.0.0.1:1",
+    ],
+)
+async def test_a_start_that_cannot_be_says_why(valkey: ValkeyServer, url: str) -> None:
+    store = RedisStore(url.format(port=valkey.port))
+
+    with pytest.raises(ConfigError if "nobody" in url else Unavailable) as error:
+        await store.start("test", Bounds())
+
+    assert "wrong" not in str(error.value)
+
+
+# The broker
+
+
+@contextlib.asynccontextmanager
+async def brokers(url: str, *others: str) -> AsyncIterator[list[tuple[RedisBroker, Recorder]]]:
+    nodes = [(RedisBroker(where), Recorder()) for where in (url, *others)]
+    try:
+        for broker, heard in nodes:
+            await broker.start("test", heard, heard.reconnected)
+        yield nodes
+    finally:
+        for broker, _ in nodes:
+            await broker.stop()
+
+
+def envelope(seq: int, room: str = "r") -> Envelope:
+    return Envelope(room, "epoch", seq, "message", b"{}")
+
+
+async def rung(broker: RedisBroker, heard: Recorder, seq: int, room: str = "r") -> None:
+    """Publish until it arrives."""
+    async with asyncio.timeout(WITHIN):
+        while seq not in {one.seq for one in heard.envelopes if one.room == room}:
+            with contextlib.suppress(Unavailable):
+                await broker.publish([envelope(seq, room)])
+            await asyncio.sleep(0.02)
+
+
+async def holds(condition: object, within: float = WITHIN) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - it changes in other processes
+            await asyncio.sleep(0.01)
+
+
+async def test_after_a_crash_of_the_server_rooms_are_heard_again_and_it_is_said(valkey: ValkeyServer) -> None:
+    async with brokers(valkey.url, valkey.url) as ((one, _), (other, heard)):
+        rooms = [f"room.{n}" for n in range(1200)]
+        await asyncio.gather(*(other.subscribe(room) for room in rooms))
+        valkey.kill()
+        await holds(lambda: not other.healthy)
+        with pytest.raises(Unavailable):
+            await one.publish([envelope(1)])
+        assert heard.reconnects == 0
+
+        valkey.start()
+        await holds(lambda: heard.reconnects == 1 and other.healthy)
+
+        for room in (rooms[0], rooms[-1]):
+            await rung(one, heard, 2, room)
+
+
+async def test_silence_is_noticed_and_over_when_the_network_is_back(
+    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "PROBE", 0.05)
+    monkeypatch.setattr(broker_module, "SILENCE", 0.3)
+    monkeypatch.setattr(broker_module, "PUBLISH_WITHIN", 0.5)
+    async with (
+        FaultProxy("127.0.0.1", valkey.port) as proxy,
+        brokers(valkey.url, f"redis://127.0.0.1:{proxy.port}") as ((one, _), (other, heard)),
+    ):
+        await other.subscribe("r")
+        proxy.up.swallow = proxy.down.swallow = True
+
+        await holds(lambda: not other.healthy)
+        with pytest.raises(Unavailable):
+            await other.publish([envelope(1)])
+        with pytest.raises(Unavailable):
+            await other.subscribe("s")
+        proxy.up.swallow = proxy.down.swallow = False
+        await holds(lambda: other.healthy)
+
+        assert heard.reconnects >= 1
+        await rung(one, heard, 2)
+
+
+async def test_whom_the_server_throws_out_comes_back_and_says_so(valkey: ValkeyServer) -> None:
+    async with brokers(valkey.url, valkey.url) as ((one, _), (other, heard)):
+        await other.subscribe("r")
+
+        # As it does with those who read too slowly.
+        assert valkey.ask("CLIENT", "KILL", "TYPE", "pubsub") == "1"
+
+        await holds(lambda: heard.reconnects == 1)
+        await rung(one, heard, 1)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"\xc1",
+        b"not ours",
+        b"\x80\x04\x95\x0c\x00\x00\x00\x00\x00\x00\x00\x8c\x08builtins.",
+        msgspec.msgpack.encode([2, b"12345678", [["e", 1, "message", b"{}"]]]),
+        msgspec.msgpack.encode([1, b"12345678", [["e", -1, "message", b"{}"]]]),
+        msgspec.msgpack.encode([1, b"12345678", [["e", 1.5, "message", b"{}"]]]),
+        msgspec.msgpack.encode([1, b"12345678", [["e", 1, "message"]]]),
+        msgspec.msgpack.encode({"version": 1}),
+        b"\xdd\xff\xff\xff\xff",
+        b"x" * 1_000_000,
+    ],
+)
+async def test_garbage_on_a_channel_is_counted_and_dropped(valkey: ValkeyServer, garbage: bytes) -> None:
+    async with brokers(valkey.url, valkey.url) as ((one, _), (other, heard)):
+        await other.subscribe("r")
+
+        reader, writer = await asyncio.open_connection("127.0.0.1", valkey.port)
+        channel = b"chatrooms:test:{r}"
+        writer.write(
+            b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+            % (len(channel), channel, len(garbage), garbage)
+        )
+        await reader.readline()
+        writer.close()
+        await rung(one, heard, 1)
+
+        assert other.dropped == 1
+        assert {one.seq for one in heard.envelopes} == {1}
+        assert other.healthy
+
+
+# Presence
+
+
+async def test_a_worker_that_died_is_forgotten_by_the_servers_own_clock(valkey: ValkeyServer) -> None:
+    ada = Sender("u1", "Ada")
+    dead, alive = RedisPresence(valkey.url), RedisPresence(valkey.url)
+    await dead.start("test", "dead", 0.5)
+    await alive.start("test", "alive", 0.5)
+    await dead.touch([Entry("r", ada), Entry("", ada)])
+    await dead._link.stop()  # as a killed process: nothing is taken back
+
+    assert await alive.online(["u1"]) == {"u1"}
+    async with asyncio.timeout(WITHIN):
+        while await alive.count(["r"]) != {"r": 0} or await alive.online(["u1"]):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+    await alive.stop()
+
+    until(
+        lambda: valkey.ask("EXISTS", "chatrooms:test:here:{r}:e", "chatrooms:test:here:{r}:w") == "0",
+        "nothing is left",
+    )
+
+
+# More than one server
+
+
+async def test_a_sentinels_fail_over_loses_nothing_unsaid() -> None:
+    with guarded() as servers:
+        async with (
+            store_at(servers.url, "r") as store,
+            brokers(servers.url, servers.url) as ((one, _), (other, heard)),
+        ):
+            await other.subscribe("r")
+            (before,) = await said(store, "one")
+            until(lambda: servers.replica.ask("HLEN", "chatrooms:test:{r}:m") == "1", "the replica has it")
+
+            servers.master.kill()
+            (again, after) = await said(store, "one", "two")
+
+            assert isinstance(before, Appended)
+            assert isinstance(again, Appended)
+            assert isinstance(after, Appended)
+            assert (again.seq, again.duplicate, after.seq) == (1, True, 2)
+            assert after.epoch != before.epoch, "the new master may not have had all that was acknowledged"
+            await rung(one, heard, 2)
+            assert heard.reconnects >= 1
+
+
+async def test_a_slot_that_moves_to_another_node_takes_its_room_along() -> None:
+    with make_cluster() as nodes:
+        url = f"redis+cluster://127.0.0.1:{nodes[0].port}"
+        async with store_at(url, "r") as store, brokers(url, url) as ((one, _), (other, heard)):
+            await other.subscribe("r")
+            await rung(one, heard, 1)
+            stored = asyncio.ensure_future(_say_until(store, moved := asyncio.Event()))
+
+            await asyncio.to_thread(_move, slot_of("r"), nodes)
+            moved.set()
+            answers = await stored
+
+            assert [answer.seq for answer in answers] == list(range(1, len(answers) + 1))
+            page = await store.history("r", after=0, limit=10_000)
+            assert [event.msg_id for event in page.events] == [answer.msg_id for answer in answers]
+            await rung(one, heard, 2)
+            assert heard.reconnects >= 1
+
+
+async def _say_until(store: RedisStore, moved: asyncio.Event) -> list[Appended]:
+    answers: list[Appended] = []
+    after = 0
+    while after < 20:
+        (answer,) = await said(store, str(len(answers)))
+        assert isinstance(answer, Appended)
+        answers.append(answer)
+        after += moved.is_set()
+    return answers
+
+
+def _move(slot: int, nodes: list[ValkeyServer]) -> None:
+    ids = [node.ask("CLUSTER", "MYID") for node in nodes]
+    (source,) = [n for n in range(3) if n * 5461 <= slot and (n == 2 or slot < (n + 1) * 5461)]
+    target = (source + 1) % 3
+    assert nodes[target].ask("CLUSTER", "SETSLOT", str(slot), "IMPORTING", ids[source]) == "OK"
+    assert nodes[source].ask("CLUSTER", "SETSLOT", str(slot), "MIGRATING", ids[target]) == "OK"
+    for part in ("m", "h", "t", "i", "k0", "k1", "u", "o", "x"):
+        port = str(nodes[target].port)
+        moved = nodes[source].ask("MIGRATE", "127.0.0.1", port, f"chatrooms:test:{{r}}:{part}", "0", "5000")
+        assert moved in ("OK", "NOKEY"), moved
+    for node in (nodes[target], nodes[source]):
+        assert node.ask("CLUSTER", "SETSLOT", str(slot), "NODE", ids[target]) == "OK"
