@@ -3,59 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import pytest
 
 from sanic_chatrooms.brokers import redis as broker_module
-from sanic_chatrooms.brokers.redis import RedisBroker
-from sanic_chatrooms.errors import ChatError, ConfigError, Unavailable
-from sanic_chatrooms.models import Appended, Draft, Envelope, Member, Room, Sender
+from sanic_chatrooms.errors import ConfigError, Unavailable
+from sanic_chatrooms.models import Appended, Member, Room, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.redis import RedisPresence
-from sanic_chatrooms.redis_link import slot_of
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis import RedisStore
-from sanic_chatrooms.testing import Recorder
 from sanic_chatrooms.testing.proxy import FaultProxy
-from tests.support.sentinel import guarded
-from tests.support.valkey import ValkeyServer, make_cluster, running, until
-
-WITHIN = 15.0
+from tests.support.on_redis import WITHIN, brokers, draft, envelope, holds, rung, said, store_at
+from tests.support.valkey import ValkeyServer, running, until
 
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
     with running() as server:
         yield server
-
-
-@contextlib.asynccontextmanager
-async def store_at(url: str, *rooms: str, bounds: Bounds | None = None) -> AsyncIterator[RedisStore]:
-    store = RedisStore(url)
-    await store.start("test", bounds or Bounds(timeout=2.0))
-    try:
-        for room in rooms:
-            await store.create_room(Room(room, "", 0))
-        yield store
-    finally:
-        await store.stop()
-
-
-def draft(key: str, room: str = "r") -> Draft:
-    return Draft(room, "message", b'{"text":"hi"}', f"id-{room}-{key}", 1750000000.0, None, ("u1", key), b"#")
-
-
-async def said(store: RedisStore, *keys: str, room: str = "r") -> list[Appended | ChatError]:
-    """Append as the journal does: again and again until the outcome is known."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            try:
-                return await store.append([draft(key, room) for key in keys])
-            except Unavailable:
-                await asyncio.sleep(0.05)
 
 
 # The store
@@ -197,38 +165,6 @@ async def test_a_start_that_cannot_be_says_why(valkey: ValkeyServer, url: str) -
 # The broker
 
 
-@contextlib.asynccontextmanager
-async def brokers(url: str, *others: str) -> AsyncIterator[list[tuple[RedisBroker, Recorder]]]:
-    nodes = [(RedisBroker(where), Recorder()) for where in (url, *others)]
-    try:
-        for broker, heard in nodes:
-            await broker.start("test", heard, heard.reconnected)
-        yield nodes
-    finally:
-        for broker, _ in nodes:
-            await broker.stop()
-
-
-def envelope(seq: int, room: str = "r") -> Envelope:
-    return Envelope(room, "epoch", seq, "message", b"{}")
-
-
-async def rung(broker: RedisBroker, heard: Recorder, seq: int, room: str = "r") -> None:
-    """Publish until it arrives."""
-    async with asyncio.timeout(WITHIN):
-        while seq not in {one.seq for one in heard.envelopes if one.room == room}:
-            with contextlib.suppress(Unavailable):
-                await broker.publish([envelope(seq, room)])
-            await asyncio.sleep(0.02)
-
-
-async def holds(condition: object, within: float = WITHIN) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - it changes in other processes
-            await asyncio.sleep(0.01)
-
-
 async def test_after_a_crash_of_the_server_rooms_are_heard_again_and_it_is_said(valkey: ValkeyServer) -> None:
     async with brokers(valkey.url, valkey.url) as ((one, _), (other, heard)):
         rooms = [f"room.{n}" for n in range(1200)]
@@ -338,72 +274,3 @@ async def test_a_worker_that_died_is_forgotten_by_the_servers_own_clock(valkey: 
         lambda: valkey.ask("EXISTS", "chatrooms:test:here:{r}:e", "chatrooms:test:here:{r}:w") == "0",
         "nothing is left",
     )
-
-
-# More than one server
-
-
-async def test_a_sentinels_fail_over_loses_nothing_unsaid() -> None:
-    with guarded() as servers:
-        async with (
-            store_at(servers.url, "r") as store,
-            brokers(servers.url, servers.url) as ((one, _), (other, heard)),
-        ):
-            await other.subscribe("r")
-            (before,) = await said(store, "one")
-            until(lambda: servers.replica.ask("HLEN", "chatrooms:test:{r}:m") == "1", "the replica has it")
-
-            servers.master.kill()
-            (again, after) = await said(store, "one", "two")
-
-            assert isinstance(before, Appended)
-            assert isinstance(again, Appended)
-            assert isinstance(after, Appended)
-            assert (again.seq, again.duplicate, after.seq) == (1, True, 2)
-            assert after.epoch != before.epoch, "the new master may not have had all that was acknowledged"
-            await rung(one, heard, 2)
-            assert heard.reconnects >= 1
-
-
-async def test_a_slot_that_moves_to_another_node_takes_its_room_along() -> None:
-    with make_cluster() as nodes:
-        url = f"redis+cluster://127.0.0.1:{nodes[0].port}"
-        async with store_at(url, "r") as store, brokers(url, url) as ((one, _), (other, heard)):
-            await other.subscribe("r")
-            await rung(one, heard, 1)
-            stored = asyncio.ensure_future(_say_until(store, moved := asyncio.Event()))
-
-            await asyncio.to_thread(_move, slot_of("r"), nodes)
-            moved.set()
-            answers = await stored
-
-            assert [answer.seq for answer in answers] == list(range(1, len(answers) + 1))
-            page = await store.history("r", after=0, limit=10_000)
-            assert [event.msg_id for event in page.events] == [answer.msg_id for answer in answers]
-            await rung(one, heard, 2)
-            assert heard.reconnects >= 1
-
-
-async def _say_until(store: RedisStore, moved: asyncio.Event) -> list[Appended]:
-    answers: list[Appended] = []
-    after = 0
-    while after < 20:
-        (answer,) = await said(store, str(len(answers)))
-        assert isinstance(answer, Appended)
-        answers.append(answer)
-        after += moved.is_set()
-    return answers
-
-
-def _move(slot: int, nodes: list[ValkeyServer]) -> None:
-    ids = [node.ask("CLUSTER", "MYID") for node in nodes]
-    (source,) = [n for n in range(3) if n * 5461 <= slot and (n == 2 or slot < (n + 1) * 5461)]
-    target = (source + 1) % 3
-    assert nodes[target].ask("CLUSTER", "SETSLOT", str(slot), "IMPORTING", ids[source]) == "OK"
-    assert nodes[source].ask("CLUSTER", "SETSLOT", str(slot), "MIGRATING", ids[target]) == "OK"
-    for part in ("m", "h", "t", "i", "k0", "k1", "u", "o", "x"):
-        port = str(nodes[target].port)
-        moved = nodes[source].ask("MIGRATE", "127.0.0.1", port, f"chatrooms:test:{{r}}:{part}", "0", "5000")
-        assert moved in ("OK", "NOKEY"), moved
-    for node in (nodes[target], nodes[source]):
-        assert node.ask("CLUSTER", "SETSLOT", str(slot), "NODE", ids[target]) == "OK"
