@@ -185,7 +185,7 @@ class RedisStore(Store):
 
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
-        epoch, seq = await self._ask(room, "renew", old)
+        epoch, seq = await self._ask(room, "renew", old, epoch=new_epoch())
         return Head(epoch.decode(), seq)
 
     # ---- rooms ----
@@ -208,7 +208,7 @@ class RedisStore(Store):
             if room.visibility != RESERVED and not await self._lists.reserve(room, most):
                 raise RoomLimit(most, "the server")
             await self._list_first([] if owner is None else [(room.id, owner)])
-            state, *found = await self._ask(room.id, "create", "make", *what)
+            state, *found = await self._ask(room.id, "create", "make", *what, epoch=new_epoch())
         if state < 0:
             raise Conflict("there is a room with this name already; take another")
         return _shown(found), state == 1
@@ -288,15 +288,15 @@ class RedisStore(Store):
     def _call(self, room: str, operation: str, *arguments: Any, epoch: str = "") -> Call:
         base = f"{self._base}{{{room}}}:"
         clock = "" if self._clock is None else self._clock()
-        parts = (clock, operation, *self._limits, epoch or new_epoch(), *arguments)
+        parts = (clock, operation, *self._limits, epoch, *arguments)
         return Call(base, parts, ROOM, tuple([base + part for part in _PARTS]))
 
     def _plain(self, command: str, room: str, part: str, *arguments: str) -> Call:
         key = f"{self._base}{{{room}}}:{part}"
         return Call(key, (command, key, *arguments))
 
-    async def _ask(self, room: str, operation: str, *arguments: Any) -> Any:
-        reply = await self._link.call(self._call(room, operation, *arguments))
+    async def _ask(self, room: str, operation: str, *arguments: Any, epoch: str = "") -> Any:
+        reply = await self._link.call(self._call(room, operation, *arguments, epoch=epoch))
         if reply is None:
             raise RoomNotFound
         return reply

@@ -22,9 +22,9 @@ local function present()
 end
 
 local function load()
-  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v')
+  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g')
   if not h[1] then return nil end
-  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4]}
+  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4], since = tonumber(h[6]), current = h[7]}
   room.max = tonumber(h[5] == 'reserved' and ARGV[5] or ARGV[4])
   return room
 end
@@ -203,16 +203,17 @@ function ops.append()
   if life ~= '' and room.life ~= life then room.epoch = ARGV[8] end -- it may have given these numbers before
   redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', life)
   if #firsts > 0 then
-    local h, now, window = redis.call('HMGET', H, 'w', 'g'), present(), tonumber(ARGV[7])
-    local current = h[2]
-    if now - tonumber(h[1]) >= window then -- turn over: what is remembered lives for one to two windows
-      current = current == '0' and '1' or '0'
-      redis.call('UNLINK', current == '0' and K0 or K1)
+    local now, window = present(), tonumber(ARGV[7])
+    local turn = now - room.since >= window -- what is remembered lives for one to two windows
+    local current = room.current
+    if turn then current = current == '0' and '1' or '0' end
+    local into = current == '0' and K0 or K1
+    if turn then redis.call('UNLINK', into) end
+    redis.call('HSET', into, unpack(firsts))
+    if turn then
+      redis.call('PEXPIRE', into, math.ceil(3000 * window))
       redis.call('HSET', H, 'w', now, 'g', current)
     end
-    local into = current == '0' and K0 or K1
-    redis.call('HSET', into, unpack(firsts))
-    redis.call('PEXPIRE', into, math.ceil(2000 * window))
   end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
