@@ -144,13 +144,15 @@ end
 
 local ops = {}
 
--- Per draft four arguments: its key ('' none); "timestamp id hash"; its text without the number; '-' (in the timeline) or '~',
+-- A channel to ring on ('' none), PUBLISH or SPUBLISH, as whom. Per draft four arguments: its key ('' none); "timestamp id hash"; its text without the number; '-' (in the timeline) or '~',
 -- with the packed change behind it. -> epoch, and per draft: its number, "number timestamp id" of the first, -1 conflict, -2 nothing to change
 function ops.append()
   local room = load()
   if not room then return false end
   local base, results = room.head, {}
-  local events, ids, line = {}, {}, {}
+  local channel, publish, origin = unpack(ARGV, own, own + 2)
+  own = own + 3
+  local events, ids, line, said = {}, {}, {}, {}
   local function flush()
     if #events == 0 then return end
     redis.call('HSET', M, unpack(events))
@@ -183,7 +185,8 @@ function ops.append()
         room.head = n
         results[d] = n
         events[#events + 1] = n
-        events[#events + 1] = '{"seq":' .. n .. ',' .. text
+        said[#said + 1] = '{"seq":' .. n .. ',' .. text
+        events[#events + 1] = said[#said]
         ids[#ids + 1] = string.match(memo, '^%S+ (%S+)')
         ids[#ids + 1] = n
         if string.byte(change) == 45 then line[#line + 1] = n end -- '-'
@@ -217,6 +220,9 @@ function ops.append()
   end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
+  if channel ~= '' then
+    redis.call(publish, channel, '["' .. origin .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]')
+  end
   return {room.epoch, unpack(results)}
 end
 
