@@ -53,6 +53,7 @@ from .stores.memory import MemoryStore
 from .web.chatrooms import ChatRooms, connect
 
 if TYPE_CHECKING:
+    from .brokers.nats import NATSBroker as NATSBroker
     from .brokers.redis import RedisBroker as RedisBroker
     from .presence.redis import RedisPresence as RedisPresence
     from .stores.redis import RedisStore as RedisStore
@@ -121,6 +122,7 @@ __all__ = [
 
 
 _LAZY = {
+    "NATSBroker": ("brokers.nats", "nats"),
     "RedisBroker": ("brokers.redis", "redis"),
     "RedisPresence": ("presence.redis", "redis"),
     "RedisStore": ("stores.redis", "redis"),

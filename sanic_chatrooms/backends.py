@@ -17,8 +17,10 @@ __all__ = ["companion", "make_broker", "make_presence", "make_store", "resolve",
 
 B = TypeVar("B")
 
-_EXTRAS = {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"} | dict.fromkeys(
-    ["redis", "rediss", "valkey", "valkeys"], "redis"
+_EXTRAS = (
+    {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"}
+    | dict.fromkeys(["redis", "rediss", "valkey", "valkeys"], "redis")
+    | {"nats": "nats", "tls": "nats"}
 )
 """By the scheme of a URL: what of this package has to be installed with it."""
 _LEAVES = {
@@ -26,6 +28,7 @@ _LEAVES = {
     ("STORE", "postgres"): ("sanic_chatrooms.stores.sql", "SQLStore"),
     ("STORE", "redis"): ("sanic_chatrooms.stores.redis", "RedisStore"),
     ("BROKER", "redis"): ("sanic_chatrooms.brokers.redis", "RedisBroker"),
+    ("BROKER", "nats"): ("sanic_chatrooms.brokers.nats", "NATSBroker"),
     ("PRESENCE", "redis"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
 }
 """By setting and extra: the class that takes such a URL. Its module, and the driver with it, is loaded on first use."""

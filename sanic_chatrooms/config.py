@@ -14,7 +14,9 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from .errors import ConfigError
-from .forms import KEY_BYTES, algorithms, backend, cookie_name, named, origins, query_name, shared_secret
+from .forms import KEY_BYTES, algorithms, cookie_name, named, origins, query_name, shared_secret
+from .forms import broker as broker_form
+from .forms import presence as presence_form
 from .forms import store as store_form
 from .models import Scope
 from .setting import Bare, Field, Setting, field_of, parse_bool, shown
@@ -53,7 +55,6 @@ KIB, MIB = 1024, 1024 * 1024
 # The settings.
 
 _OBJECT = "an object, a 'package.module:Class', or the name of an entry point"
-_BACKEND = "'memory:', 'redis://HOST', " + _OBJECT
 _NONE = {"none": None}
 _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromkeys(
     [False, "off", "false", "no"]
@@ -77,10 +78,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Where rooms, members and messages are kept.", takes="'memory:', 'sqlite:///FILE', "
         "'postgresql://USER@HOST/DATABASE', 'redis://HOST', " + _OBJECT, check=store_form)] = "memory:"
     broker: Annotated[Any | None, Setting(
-        "What tells the other workers that something happened.", takes=_BACKEND, check=backend,
+        "What tells the other workers that something happened.", takes="'memory:', 'redis://HOST', 'nats://HOST', "
+        "'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=broker_form,
         none="the store's own, else `memory:`")] = None
     presence: Annotated[Any | None, Setting(
-        "What knows who is in a room right now, on all workers.", takes=_BACKEND, check=backend,
+        "What knows who is in a room right now, on all workers.", takes="'memory:', 'redis://HOST', "
+        "'sqlite:///FILE', 'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=presence_form,
         none="the broker's own, else the store's, else `memory:`")] = None
     store_timeout: Annotated[float, Setting(
         "How long a backend may take to answer; then a command ends as `unavailable`.",

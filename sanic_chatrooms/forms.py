@@ -9,10 +9,11 @@ from .setting import shown
 __all__ = [
     "KEY_BYTES",
     "algorithms",
-    "backend",
+    "broker",
     "cookie_name",
     "named",
     "origins",
+    "presence",
     "query_name",
     "shared_secret",
     "store",
@@ -91,10 +92,21 @@ def query_name(text: str) -> str:
     return text
 
 
-_SCHEMES = ("memory",)
-_SQL_SCHEMES = ("sqlite", "postgresql", "postgres")  # the second is its name, the third is widely written
-_REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
-_PLANNED_SCHEMES = ("embedded", "nats")
+_EXAMPLES = {
+    "sqlite": "sqlite:///chat.db",
+    "postgresql": "postgresql://user@host/database",
+    "redis": "redis://host:6379",
+    "nats": "nats://host:4222",
+}
+_FAMILIES = {name: name for name in _EXAMPLES} | {
+    "postgres": "postgresql",  # widely written
+    "rediss": "redis",
+    "valkey": "redis",
+    "valkeys": "redis",
+    "tls": "nats",  # as NATS writes it
+}
+"""By the scheme of a URL: the server that it means."""
+_PLANNED_SCHEMES = ("embedded",)
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -110,20 +122,32 @@ def named(value: Any) -> Any:
     return value
 
 
-def backend(value: Any) -> Any:
-    """As `named`, or a URL."""
+def store(value: Any) -> Any:
+    """As `named`, or the URL of a store. Raises `ValueError`."""
+    return _backend(value, ("sqlite", "postgresql", "redis"))
+
+
+def broker(value: Any) -> Any:
+    """As `named`, or the URL of a broker. Raises `ValueError`."""
+    return _backend(value, ("postgresql", "redis", "nats"))
+
+
+def presence(value: Any) -> Any:
+    """As `named`, or the URL of a presence. Raises `ValueError`."""
+    return _backend(value, ("sqlite", "postgresql", "redis"))
+
+
+def _backend(value: Any, servers: tuple[str, ...]) -> Any:
     if not isinstance(value, str):
         return named(value)
     scheme, colon, rest = value.partition(":")
     # "sqlite+aiosqlite://" names a driver too.
     family = scheme.partition("+")[0].lower()
-    if family in _REDIS_SCHEMES:
-        if "://" not in value:
-            raise ValueError("no URL; write redis://host:6379")
-        return value
-    if family in (*_PLANNED_SCHEMES, *_SQL_SCHEMES):
+    if family in _FAMILIES:
+        return _url(value, _FAMILIES[family], servers)
+    if family in _PLANNED_SCHEMES:
         raise ValueError(f"the backend {family} is not available in this version")
-    if family in _SCHEMES:
+    if family == "memory":
         if rest:
             raise ValueError(f"nothing may follow {scheme}:")
         return f"{family}:"
@@ -132,10 +156,9 @@ def backend(value: Any) -> Any:
     return named(value)
 
 
-def store(value: Any) -> Any:
-    """As `backend`, or the URL of a SQL database. Raises `ValueError`."""
-    if not isinstance(value, str) or value.partition(":")[0].partition("+")[0] not in _SQL_SCHEMES:
-        return backend(value)
+def _url(value: str, server: str, servers: tuple[str, ...]) -> str:
+    if server not in servers:
+        raise ValueError(f"{server} cannot do this work")
     if "://" not in value:
-        raise ValueError("no URL; write sqlite:///chat.db or postgresql://user@host/database")
+        raise ValueError(f"no URL; write {_EXAMPLES[server]}")
     return value

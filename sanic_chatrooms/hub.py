@@ -158,6 +158,8 @@ class Hub:
         seq = envelope.seq
         if seq == 0:
             self._deliver_live(room, envelope)
+        elif not envelope.data:
+            self._read_up_to(room, envelope)
         elif not room.up:
             if len(room.early) < EARLY_LIMIT:
                 room.early[seq] = envelope
@@ -172,6 +174,14 @@ class Hub:
             if len(room.early) < EARLY_LIMIT:
                 room.early[seq] = envelope
             self._expect(room, seq)
+
+    def _read_up_to(self, room: HeldRoom, envelope: Envelope) -> None:
+        """Its event is stored, and was too large for the broker: only the store has it."""
+        if room.up and envelope.epoch == room.epoch and envelope.seq <= room.seq:
+            return
+        room.known = max(room.known, envelope.seq)
+        if room.up:
+            self._repair(room)
 
     def _deliver_live(self, room: HeldRoom, envelope: Envelope) -> None:
         heard = self._heard.get(envelope.type)
@@ -429,7 +439,9 @@ class Hub:
 
     def _stand_at(self, room: HeldRoom, head: Head) -> None:
         room.epoch, room.seq, room.up = head.epoch, head.seq, True
-        room.known = head.seq
+        told, room.known = room.known, head.seq
+        if told > head.seq:  # while the head was read; or in another past, which costs one look
+            self._expect(room, told)
         room.early = {s: e for s, e in room.early.items() if s > head.seq and e.epoch == head.epoch}
         if room.early:
             self._catch_up(room)

@@ -24,7 +24,8 @@ class Broker(ABC):
     3. Envelopes of rooms that were not subscribed never arrive; nor do those of another instance.
     4. `publish` returns in bounded time and raises `Unavailable` if it cannot; what it was given may then be lost.
     5. `deliver` is called on the event loop, one envelope at a time; whatever it raises does not stop the broker.
-    6. An envelope arrives with every field as it was published, or not at all.
+    6. An envelope arrives with every field as it was published, or not at all. A durable one (`seq` ≥ 1) that is larger
+       than the system carries may come without its data, b"": the hub reads it from the store.
     7. The publisher's own process hears its envelopes too, or not: both are allowed.
     """
 

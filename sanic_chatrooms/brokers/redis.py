@@ -20,6 +20,7 @@ from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..redis_link import Call, RedisLink, RedisServer
 from .base import Broker, Deliver
+from .packed import UNREADABLE, by_room, pack, unpack
 from .redis_ear import Ear
 
 __all__ = ["RedisBroker"]
@@ -34,22 +35,6 @@ PUBLISH_WITHIN = 4.0
 SUBSCRIBE_WITHIN = 4.0
 LONGEST_WAIT = 0.5
 """Seconds between attempts to hear again, at most; full jitter."""
-VERSION = 1
-
-
-class _Bell(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    epoch: str
-    seq: Annotated[int, msgspec.Meta(ge=0)]
-    type: str
-    data: bytes
-
-
-class _Packed(msgspec.Struct, array_like=True, frozen=True):
-    """What is published to the channel of a room: envelopes of one process, packed together."""
-
-    version: int
-    origin: str
-    bells: list[_Bell]
 
 
 class _Mark(msgspec.Struct, frozen=True, gc=False):
@@ -59,8 +44,6 @@ class _Mark(msgspec.Struct, frozen=True, gc=False):
     type: str
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(_Packed)
 _rung = msgspec.json.Decoder(tuple[str, str, list[msgspec.Raw]])
 _mark = msgspec.json.Decoder(_Mark)
 
@@ -200,15 +183,11 @@ class RedisBroker(Broker):
         """See `Broker.publish`. One message per room, whatever the number of envelopes."""
         if self._deliver is None:
             raise Unavailable
-        rooms: dict[str, list[_Bell]] = {}
-        for envelope in envelopes:
-            bell = _Bell(envelope.epoch, envelope.seq, envelope.type, envelope.data)
-            rooms.setdefault(envelope.room, []).append(bell)
         command = "SPUBLISH" if self._link.is_cluster else "PUBLISH"
         calls = []
-        for room, bells in rooms.items():
+        for room, bells in by_room(envelopes).items():
             channel = self._channel(room)
-            calls.append(Call(channel, (command, channel, _encode(_Packed(VERSION, self.origin, bells)))))
+            calls.append(Call(channel, (command, channel, pack(self.origin, bells))))
         try:
             async with asyncio.timeout(PUBLISH_WITHIN):
                 await self._link.run(calls)
@@ -223,7 +202,7 @@ class RedisBroker(Broker):
             return
         try:
             envelopes = self._unpacked(room, data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             self._drop(room, error)
             return
         for envelope in envelopes:
@@ -235,12 +214,7 @@ class RedisBroker(Broker):
     def _unpacked(self, room: str, data: bytes) -> list[Envelope]:
         if data.startswith(b"["):
             return self._unpacked_by_script(room, data)
-        packed = _decoder.decode(data)
-        if packed.version != VERSION:
-            raise msgspec.ValidationError(f"version {packed.version}")
-        if packed.origin == self.origin:
-            return []
-        return [Envelope(room, bell.epoch, bell.seq, bell.type, bell.data) for bell in packed.bells]
+        return unpack(room, data, self.origin)
 
     def _unpacked_by_script(self, room: str, data: bytes) -> list[Envelope]:
         """What a store rang in the step in which it stored: events as they are kept, which is as clients get them."""

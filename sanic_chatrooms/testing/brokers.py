@@ -25,6 +25,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from ..brokers.base import Broker, Deliver
 from ..errors import Unavailable
 from ..models import Envelope
@@ -261,7 +263,12 @@ class BrokerSuite:
                 await one.broker.publish([sent])
             await one.broker.publish(envelopes)
 
-            assert Counter(await self.until(other, 10)) == Counter(envelopes * 2)
+            arrived = await self.until(other, 10)
+            large = envelopes[-1]
+            by_reference = replace(large, data=b"")
+            assert Counter(large if heard == by_reference else heard for heard in arrived) == Counter(
+                envelopes * 2
+            )
 
     async def test_07_a_publisher_that_listens_disturbs_nobody(self) -> None:
         async with self.nodes() as (one, other):

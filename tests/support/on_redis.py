@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.errors import ChatError, Unavailable
-from sanic_chatrooms.models import Appended, Draft, Envelope, Room
+from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.testing import Recorder
+from tests.support.ringing import WITHIN, envelope, holds, rung, started
 
 __all__ = ["WITHIN", "brokers", "draft", "envelope", "holds", "rung", "said", "store_at"]
-
-WITHIN = 15.0
 
 
 @contextlib.asynccontextmanager
@@ -46,30 +45,6 @@ async def said(store: RedisStore, *keys: str, room: str = "r") -> list[Appended 
 
 @contextlib.asynccontextmanager
 async def brokers(url: str, *others: str) -> AsyncIterator[list[tuple[RedisBroker, Recorder]]]:
-    nodes = [(RedisBroker(where), Recorder()) for where in (url, *others)]
-    try:
-        for broker, heard in nodes:
-            await broker.start("test", heard, heard.reconnected)
-        yield nodes
-    finally:
-        for broker, _ in nodes:
-            await broker.stop()
-
-
-def envelope(seq: int, room: str = "r") -> Envelope:
-    return Envelope(room, "epoch", seq, "message", b"{}")
-
-
-async def rung(broker: RedisBroker, heard: Recorder, seq: int, room: str = "r") -> None:
-    """Publish until it arrives."""
-    async with asyncio.timeout(WITHIN):
-        while seq not in {one.seq for one in heard.envelopes if one.room == room}:
-            with contextlib.suppress(Unavailable):
-                await broker.publish([envelope(seq, room)])
-            await asyncio.sleep(0.02)
-
-
-async def holds(condition: Callable[[], bool], within: float = WITHIN) -> None:
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - it changes in other processes
-            await asyncio.sleep(0.01)
+    made = [RedisBroker(where) for where in (url, *others)]
+    async with started(*made) as heard:
+        yield list(zip(made, heard, strict=True))

@@ -1,0 +1,365 @@
+"""A broker in NATS: one subject per room, for one server, a cluster, or clusters joined by gateways.
+
+The client reconnects by itself only after minutes of silence, and then without jitter. So each connection here is used
+until it ends or falls silent, and is then made anew. Whatever was published meanwhile is gone: every new connection is
+a `reconnected`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error, SlowConsumerError
+
+from ..errors import ConfigError, Unavailable
+from ..models import Envelope, Scope
+from .base import Broker, Deliver
+from .packed import UNREADABLE, by_room, fitting, pack, unpack
+
+__all__ = ["NATSBroker"]
+
+logger = logging.getLogger("sanic_chatrooms.nats")
+
+PROBE = 1.0
+"""Seconds between two looks whether the server answers."""
+SILENCE = 4.0
+"""Seconds without an answer after which a connection is given up."""
+CONNECT_WITHIN = 2.0
+"""Seconds for one server; then the next one is tried."""
+PUBLISH_WITHIN = 4.0
+SUBSCRIBE_WITHIN = 4.0
+CLOSE_WITHIN = 1.0
+LONGEST_WAIT = 0.5
+"""Seconds between attempts to hear again, at most; full jitter."""
+SETTLED = 0.5
+"""Seconds in which all servers of a cluster, and those behind gateways, have learned of a subscription."""
+PREFIX = "chatrooms"
+
+_PROBLEMS = (Error, OSError, TimeoutError, EOFError)
+"""What the client raises where a connection cannot be made or used."""
+
+
+class NATSBroker(Broker):
+    """Rings through NATS.
+
+    `url`: `nats://user:password@host:4222,host:4222`, or `tls://`; `?prefix=shop` begins every subject (default
+    `chatrooms`), `?credentials=FILE` names a file of credentials. `options` go to the client as they are: `tls`, say.
+    `dropped` counts what arrived on our subjects and is none of ours. One's own envelopes are not echoed.
+    """
+
+    scope: ClassVar[Scope] = Scope.CLUSTER
+
+    def __init__(self, url: str = "nats://localhost", **options: Any) -> None:
+        self._servers, self._prefix, found = _parse(url)
+        self._options = found | options
+        self.origin = os.urandom(8).hex()
+        self._base = ""
+        self._deliver: Deliver | None = None
+        self._reconnected: Callable[[], None] = lambda: None
+        self._client: Client | None = None
+        self._rooms: dict[str, Subscription | None] = {}
+        """What is to be heard; None: the server does not know yet."""
+        self._deaf = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._settling: asyncio.TimerHandle | None = None
+        self._subscribed_at = 0.0
+        self.dropped = 0
+
+    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
+        """See `Broker.start`. Raises `ConfigError` where no server lets us in, `Unavailable` where there is none."""
+        if self._deliver is not None:
+            raise ConfigError("this NATSBroker is started already; make one per app")
+        self._base = f"{self._prefix}.{_token(instance)}."
+        try:
+            self._client = await self._connect()
+        except Unavailable as exc:
+            if "uthorization" in str(
+                exc.__cause__
+            ):  # what the server says of a wrong user, password or token
+                raise ConfigError(f"NATSBroker: {exc.__cause__}") from exc
+            raise
+        self._deliver, self._reconnected = deliver, reconnected
+        self._deaf.clear()
+        self._keeper = asyncio.ensure_future(self._keep())
+
+    async def stop(self) -> None:
+        """See `Broker.stop`."""
+        self._deliver = None
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        self._give_up()
+        self._rooms.clear()
+        await asyncio.gather(*self._ending)
+
+    @property
+    def healthy(self) -> bool:
+        """See `Broker.healthy`: False from when a connection ended or fell silent until all is heard again."""
+        return self._client is not None
+
+    # ---- subscribing ----
+
+    async def subscribe(self, room: str) -> None:
+        """See `Broker.subscribe`. In a cluster, servers learn of it one after the other: `reconnected` is called later."""
+        client = self._running()
+        new = room not in self._rooms
+        if new:
+            self._rooms[room] = None
+        try:
+            async with asyncio.timeout(SUBSCRIBE_WITHIN):
+                if new:
+                    await self._hear(client, room)
+                await _confirm(client)
+        except BaseException as problem:
+            if new and self._client is client:
+                await self.unsubscribe(room)
+            if isinstance(problem, _PROBLEMS):
+                raise Unavailable from None
+            raise
+        if client is not self._client:
+            raise Unavailable
+        self._settle(client)
+
+    async def unsubscribe(self, room: str) -> None:
+        """See `Broker.unsubscribe`. What is still under way is not delivered any more."""
+        subscription = self._rooms.pop(room, None)
+        if subscription is not None:
+            with contextlib.suppress(*_PROBLEMS):  # then the server knows nothing of us any more
+                await subscription.unsubscribe()
+
+    async def _hear(self, client: Client, room: str) -> None:
+        subscription = await client.subscribe(self._base + _token(room), cb=partial(self._heard, room))
+        if room in self._rooms:
+            self._rooms[room] = subscription
+        else:
+            await subscription.unsubscribe()
+
+    def _settle(self, client: Client) -> None:
+        """What was published elsewhere before a server there had heard of us is found by looking at the store."""
+        if "cluster" not in client._server_info:  # the client has no public word for it
+            return
+        self._subscribed_at = time.monotonic()
+        if self._settling is None:
+            self._settling = asyncio.get_running_loop().call_later(SETTLED, self._settled)
+
+    def _settled(self) -> None:
+        left = self._subscribed_at + SETTLED - time.monotonic()
+        if left > 0:
+            self._settling = asyncio.get_running_loop().call_later(left, self._settled)
+        else:
+            self._settling = None
+            self._reconnected()
+
+    # ---- publishing ----
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """See `Broker.publish`. One message per room, whatever the number of envelopes, as long as they fit in one."""
+        client = self._running()
+        try:
+            async with asyncio.timeout(PUBLISH_WITHIN):
+                for room, bells in by_room(envelopes).items():
+                    for some in fitting(bells, client.max_payload):
+                        await self._say(client, room, pack(self.origin, some))
+                await client.flush(PUBLISH_WITHIN)  # type: ignore[arg-type]
+        except _PROBLEMS:
+            if client is self._client:
+                self._give_up()
+            raise Unavailable from None
+
+    async def _say(self, client: Client, room: str, data: bytes) -> None:
+        if len(data) > client.max_payload:
+            logger.warning("a live event of %d bytes in room %s is more than NATS takes", len(data), room)
+        else:
+            await client.publish(self._base + _token(room), data)
+
+    def _running(self) -> Client:
+        if self._deliver is None or self._client is None:
+            raise Unavailable
+        return self._client
+
+    # ---- hearing ----
+
+    async def _heard(self, room: str, message: Msg) -> None:
+        deliver, subscription = self._deliver, self._rooms.get(room)
+        if deliver is None or room not in self._rooms:
+            return
+        if subscription is not None and subscription._id != message._sid:
+            return  # of a subscription that ended
+        try:
+            envelopes = unpack(room, message.data, self.origin)
+        except UNREADABLE as error:
+            self._drop(room, error)
+            return
+        for envelope in envelopes:
+            try:
+                deliver(envelope)
+            except Exception:
+                logger.exception("an envelope of room %s could not be delivered", room)
+
+    def _drop(self, room: str, error: Exception) -> None:
+        if not self.dropped:
+            logger.warning("what came over the subject of room %s is none of ours: %s", room, error)
+        self.dropped += 1
+
+    async def _failed(self, error: Exception) -> None:
+        """The client's word for what is nobody's answer."""
+        if isinstance(error, SlowConsumerError):
+            self._reconnected()  # it has dropped something
+        elif "ermissions" in str(error):
+            logger.error("NATS: %s", error)
+
+    # ---- keeping ----
+
+    async def _connect(self) -> Client:
+        """A connection to one of the servers. Raises `Unavailable`."""
+        problem: Exception | None = None
+        for server in random.sample(self._servers, len(self._servers)):
+            client = Client()
+            options: dict[str, Any] = {
+                "name": "sanic_chatrooms",
+                "allow_reconnect": False,
+                "no_echo": True,
+                "ping_interval": 3600,  # we look ourselves
+                "connect_timeout": CONNECT_WITHIN,
+                "error_cb": self._failed,
+                "disconnected_cb": partial(self._ended, client),
+            }
+            options |= self._options
+            try:
+                async with asyncio.timeout(CONNECT_WITHIN):
+                    await client.connect(server, **options)
+                return client
+            except _PROBLEMS as exc:
+                problem = exc
+                self._end(client)
+            except BaseException:
+                self._end(client)
+                raise
+        raise Unavailable from problem
+
+    async def _ended(self, client: Client) -> None:
+        if client is self._client:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        client, self._client = self._client, None
+        self._rooms = dict.fromkeys(self._rooms)
+        self._deaf.set()
+        if client is not None:
+            self._end(client)
+
+    def _end(self, client: Client) -> None:
+        # Beside everything else: the client first wants to send what it still has, to a server that may not read.
+        task = asyncio.ensure_future(_close(client))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _keep(self) -> None:
+        """Look whether the server answers, and hear again what is not heard."""
+        attempt = 0
+        while True:
+            if self._deaf.is_set():
+                wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
+                await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
+                attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._deaf.wait(), PROBE)
+                await self._probe()
+
+    async def _hear_again(self) -> bool:
+        self._deaf.clear()
+        try:
+            client = await self._connect()
+            self._client = client  # from here on it may end, and be given up, by itself
+            async with asyncio.timeout(SUBSCRIBE_WITHIN):
+                for room in list(self._rooms):
+                    await self._hear(client, room)
+                await _confirm(client)
+        except Unavailable:
+            self._deaf.set()
+            return False
+        except Exception as problem:
+            if not isinstance(problem, _PROBLEMS):
+                logger.exception("what was heard before cannot be heard again")
+            self._give_up()
+            return False
+        if self._deaf.is_set():
+            return False
+        self._reconnected()
+        self._settle(client)
+        return True
+
+    async def _probe(self) -> None:
+        client = self._client
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(SILENCE):
+                await client.flush(SILENCE)  # type: ignore[arg-type]
+        except _PROBLEMS:
+            if client is self._client:
+                logger.warning("NATS has been silent for %d seconds; connecting anew", SILENCE)
+                self._give_up()
+
+
+async def _confirm(client: Client) -> None:
+    """Return when the server has taken in all that was asked of it."""
+    # The client's ping overtakes what it has queued. The second one is sent when the first is answered, and by then
+    # the queue is on its way.
+    for _ in range(2):
+        await client.flush(SUBSCRIBE_WITHIN)  # type: ignore[arg-type]
+
+
+async def _close(client: Client) -> None:
+    task = asyncio.ensure_future(client.close())
+    await asyncio.wait({task}, timeout=CLOSE_WITHIN)
+    if not task.done():
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    _abort(client)
+
+
+def _abort(client: Client) -> None:
+    # It waits until everything is sent, for ever if need be, and has no way to be told not to.
+    writer = getattr(client._transport, "_bare_io_writer", None)
+    if writer is not None:
+        writer.transport.abort()
+
+
+def _token(name: str) -> str:
+    """A name as one token of a subject: no dots, wildcards or spaces, no two names the same."""
+    return quote(name, safe="").replace(".", "%2E")
+
+
+def _parse(url: str) -> tuple[list[str], str, dict[str, Any]]:
+    """The servers, the prefix, what else the client needs. Raises `ConfigError`, without the URL: it may hold a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("nats", "tls"):
+        raise ConfigError(f"a NATS URL begins with nats:// or tls://, not with {parts.scheme}:")
+    user, at, hosts = parts.netloc.rpartition("@")
+    if not all(hosts.split(",")) or parts.path not in ("", "/"):
+        raise ConfigError("a NATS URL has hosts, and no path: nats://user:password@host:4222,host:4222")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    prefix, credentials = query.pop("prefix", PREFIX), query.pop("credentials", None)
+    if query:
+        raise ConfigError("after the ? of a NATS URL stands prefix= or credentials=")
+    if not prefix or quote(prefix, safe=".") != prefix or not all(prefix.split(".")):
+        raise ConfigError("the prefix of a NATS URL has letters, digits, _ and -, with dots between them")
+    servers = [f"{parts.scheme}://{user}{at}{host}" for host in hosts.split(",")]
+    return servers, prefix, {"user_credentials": credentials} if credentials else {}
