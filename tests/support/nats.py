@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.support.process import free_port
 from tests.support.valkey import until
 
-__all__ = ["Gateway", "NATSServer", "running"]
+__all__ = ["NATSServer", "cluster_config", "gateway_config", "make_cluster", "running"]
 
 
 class NATSServer:
@@ -68,28 +68,26 @@ class NATSServer:
         self.process.send_signal(signal.SIGCONT)
 
 
-class Gateway:
-    """Where a cluster of this name is reached by the others, and through which ports it reaches them."""
+def gateway_config(name: str, own: int, known_as: int, others: Mapping[str, Sequence[int]]) -> str:
+    """The part of a server's file that joins its cluster to others.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.port = free_port()
-
-    def config(self, others: Mapping[str, int]) -> str:
-        """The part of a server's file: its gateway, and by name the ports that lead to the others."""
-        remotes = ", ".join(
-            f'{{name: "{name}", url: "nats://127.0.0.1:{port}"}}' for name, port in others.items()
-        )
-        return (
-            f'gateway {{name: "{self.name}", listen: "127.0.0.1:{self.port}", '
-            f"reject_unknown_cluster: true, gateways: [{remotes}]}}\n"
-        )
+    `own` is the port it listens on for them, `known_as` the one by which they reach it, `others` the ports that lead to
+    the servers of each other cluster.
+    """
+    remotes = ", ".join(f'{{name: "{other}", urls: [{_urls(ports)}]}}' for other, ports in others.items())
+    return (
+        f'gateway {{name: "{name}", listen: "127.0.0.1:{own}", advertise: "127.0.0.1:{known_as}", '
+        f"gateways: [{remotes}]}}\n"
+    )
 
 
 def cluster_config(name: str, own: int, others: Sequence[int]) -> str:
     """The part of a server's file that makes it one of a cluster: its port for the others, and theirs."""
-    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in others)
-    return f'cluster {{name: "{name}", listen: "127.0.0.1:{own}", routes: [{routes}]}}\n'
+    return f'cluster {{name: "{name}", listen: "127.0.0.1:{own}", routes: [{_urls(others)}]}}\n'
+
+
+def _urls(ports: Sequence[int]) -> str:
+    return ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
 
 
 @contextlib.contextmanager
