@@ -8,6 +8,7 @@ app.config.CHATROOMS_GUESTS = True
 app.blueprint(chatrooms.bp)            # page at /chat/, socket at /chat/ws, client at /chat/client.js
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from .auth.base import Authenticator
@@ -52,6 +53,9 @@ from .stores.memory import MemoryStore
 from .web.chatrooms import ChatRooms, connect
 
 if TYPE_CHECKING:
+    from .brokers.redis import RedisBroker as RedisBroker
+    from .presence.redis import RedisPresence as RedisPresence
+    from .stores.redis import RedisStore as RedisStore
     from .stores.sql import SQLStore as SQLStore
 
 __version__ = "0.1.0.dev0"
@@ -116,12 +120,20 @@ __all__ = [
 ]
 
 
+_LAZY = {
+    "RedisBroker": ("brokers.redis", "redis"),
+    "RedisPresence": ("presence.redis", "redis"),
+    "RedisStore": ("stores.redis", "redis"),
+    "SQLStore": ("stores.sql", "sql"),
+}
+
+
 def __getattr__(name: str) -> Any:
     # What needs a driver that not everybody installs is loaded by whoever asks for it.
-    if name != "SQLStore":
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, extra = _LAZY[name]
     try:
-        from .stores.sql import SQLStore  # noqa: PLC0415 - see above
+        return getattr(importlib.import_module(f"{__name__}.{module}"), name)
     except ImportError as exc:
-        raise ImportError(f'{exc}; pip install "sanic-chatrooms[sql]"') from exc
-    return SQLStore
+        raise ImportError(f'{exc}; pip install "sanic-chatrooms[{extra}]"') from exc

@@ -13,19 +13,26 @@ from .presence.memory import MemoryPresence
 from .stores.base import Store
 from .stores.memory import MemoryStore
 
-__all__ = ["make_broker", "make_presence", "make_store", "resolve", "sql_store"]
+__all__ = ["companion", "make_broker", "make_presence", "make_store", "resolve", "sql_store"]
 
 B = TypeVar("B")
 
-
-_EXTRAS = {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"}
+_EXTRAS = {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"} | dict.fromkeys(
+    ["redis", "rediss", "valkey", "valkeys"], "redis"
+)
 """By the scheme of a URL: what of this package has to be installed with it."""
+_LEAVES = {
+    ("STORE", "sql"): ("sanic_chatrooms.stores.sql", "SQLStore"),
+    ("STORE", "postgres"): ("sanic_chatrooms.stores.sql", "SQLStore"),
+    ("STORE", "redis"): ("sanic_chatrooms.stores.redis", "RedisStore"),
+    ("BROKER", "redis"): ("sanic_chatrooms.brokers.redis", "RedisBroker"),
+    ("PRESENCE", "redis"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
+}
+"""By setting and extra: the class that takes such a URL. Its module, and the driver with it, is loaded on first use."""
 
 
 def make_store(value: Any) -> Store:
     """The store that a setting names."""
-    if isinstance(value, str) and (extra := _EXTRAS.get(value.partition(":")[0].partition("+")[0])):
-        value = sql_store(value, extra)
     return _make("STORE", value, Store, MemoryStore)  # type: ignore[type-abstract]
 
 
@@ -39,18 +46,29 @@ def make_presence(value: Any) -> Presence:
     return _make("PRESENCE", value, Presence, MemoryPresence)  # type: ignore[type-abstract]
 
 
+def companion(*backends: Store | Broker) -> str | None:
+    """The URL that the first of these backends brings along for those that the host does not name."""
+    return next((backend.companion for backend in backends if backend.companion is not None), None)
+
+
 def sql_store(url: str, extra: str = "sql", **options: Any) -> Any:
     """A `SQLStore`. Raises `ConfigError` that says what to install."""
+    return _leaf("STORE", extra)(url, **options)
+
+
+def _leaf(key: str, extra: str) -> Any:
+    module, name = _LEAVES[key, extra]
     try:
-        module = importlib.import_module("sanic_chatrooms.stores.sql")
+        return getattr(importlib.import_module(module), name)
     except ImportError as exc:
-        raise ConfigError(f'CHATROOMS_STORE: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
-    return module.SQLStore(url, **options)
+        raise ConfigError(f'CHATROOMS_{key}: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
 
 
 def _make(key: str, value: Any, contract: type[B], memory: Callable[[], B]) -> B:
     if value is None or value in ("memory", "memory:"):
         return memory()
+    if isinstance(value, str) and (extra := _EXTRAS.get(value.partition(":")[0].partition("+")[0])):
+        value = _leaf(key, extra)(value)
     if isinstance(value, str):
         value = resolve(key, value, f"sanic_chatrooms.{key.lower()}")
         if isinstance(value, type):

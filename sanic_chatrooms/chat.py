@@ -15,7 +15,7 @@ from .access import Access
 from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
-from .backends import make_broker, make_presence, make_store, resolve
+from .backends import companion, make_broker, make_presence, make_store, resolve
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
 from .config import Settings, override
@@ -84,7 +84,11 @@ class Backends(msgspec.Struct):
     @classmethod
     def of(cls, settings: Settings) -> "Backends":
         """What the settings name. Raises `ConfigError`."""
-        return cls(make_store(settings.store), make_broker(settings.broker), make_presence(settings.presence))
+        store = make_store(settings.store)
+        broker = make_broker(settings.broker or companion(store))
+        if store.companion is not None and store.companion == broker.companion:
+            store.rings_as = broker.origin
+        return cls(store, broker, make_presence(settings.presence or companion(broker, store)))
 
 
 class Chat:

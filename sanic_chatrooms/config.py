@@ -53,7 +53,7 @@ KIB, MIB = 1024, 1024 * 1024
 # The settings.
 
 _OBJECT = "an object, a 'package.module:Class', or the name of an entry point"
-_BACKEND = "'memory:', " + _OBJECT
+_BACKEND = "'memory:', 'redis://HOST', " + _OBJECT
 _NONE = {"none": None}
 _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromkeys(
     [False, "off", "false", "no"]
@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Backends
     store: Annotated[Any, Setting(
         "Where rooms, members and messages are kept.", takes="'memory:', 'sqlite:///FILE', "
-        "'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=store_form)] = "memory:"
+        "'postgresql://USER@HOST/DATABASE', 'redis://HOST', " + _OBJECT, check=store_form)] = "memory:"
     broker: Annotated[Any | None, Setting(
         "What tells the other workers that something happened.", takes=_BACKEND, check=backend,
         none="the store's own, else `memory:`")] = None
@@ -527,5 +527,5 @@ def require_scope(workers: int, scopes: Mapping[str, Scope], *, instance: str = 
     raise ConfigError(
         f"{workers} workers, but {keys} reach no further than one process: no worker would see what another does. "
         f"Run one worker (`workers=1`, `--workers=1` or `--single-process`), or set {keys} to what all workers "
-        "share (this version brings nothing of the kind yet)"
+        "share, such as redis://HOST"
     )

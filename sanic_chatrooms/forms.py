@@ -93,7 +93,8 @@ def query_name(text: str) -> str:
 
 _SCHEMES = ("memory",)
 _SQL_SCHEMES = ("sqlite", "postgresql", "postgres")  # the second is its name, the third is widely written
-_PLANNED_SCHEMES = ("redis", "rediss", "valkey", "embedded", "nats")
+_REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
+_PLANNED_SCHEMES = ("embedded", "nats")
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -116,6 +117,10 @@ def backend(value: Any) -> Any:
     scheme, colon, rest = value.partition(":")
     # "sqlite+aiosqlite://" names a driver too.
     family = scheme.partition("+")[0].lower()
+    if family in _REDIS_SCHEMES:
+        if "://" not in value:
+            raise ValueError("no URL; write redis://host:6379")
+        return value
     if family in (*_PLANNED_SCHEMES, *_SQL_SCHEMES):
         raise ValueError(f"the backend {family} is not available in this version")
     if family in _SCHEMES:

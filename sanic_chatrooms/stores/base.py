@@ -85,6 +85,11 @@ class Store(ABC):
 
     scope: ClassVar[Scope]
     """How far what one process appends is seen by others."""
+    companion: str | None = None
+    """The URL by which the same server is a broker and a presence too: what is used where the host names none."""
+    rings_as: str | None = None
+    """Set before `start` where the broker is the store's companion, to its `origin`: `append` then rings for it in the
+    same step, and the journal does not."""
 
     @abstractmethod
     async def start(self, instance: str, bounds: Bounds) -> None:

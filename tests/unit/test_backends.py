@@ -9,7 +9,9 @@ import pytest
 
 import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
-from sanic_chatrooms.backends import make_broker, make_presence, make_store, resolve
+from sanic_chatrooms.backends import companion, make_broker, make_presence, make_store, resolve
+from sanic_chatrooms.chat import Backends
+from sanic_chatrooms.config import load
 from sanic_chatrooms.models import Scope
 from sanic_chatrooms.stores.sql import SQLStore
 
@@ -98,13 +100,14 @@ def test_the_package_has_its_sql_store() -> None:
     assert not hasattr(sanic_chatrooms, "NoSuchStore")
 
 
-WITHOUT_SQLALCHEMY = """
+WITHOUT_DRIVERS = """
 import sys
-sys.modules["sqlalchemy"] = None  # as if it was not installed
+sys.modules["sqlalchemy"] = sys.modules["redis"] = None  # as if they were not installed
 import sanic_chatrooms
-from sanic_chatrooms.backends import make_store
+from sanic_chatrooms.backends import make_broker, make_store
 for attempt in (lambda: make_store("sqlite:///chat.db"), lambda: make_store("postgresql://db/chat"),
-                lambda: sanic_chatrooms.SQLStore):
+                lambda: sanic_chatrooms.SQLStore, lambda: make_store("redis://cache"),
+                lambda: make_broker("rediss://cache"), lambda: sanic_chatrooms.RedisPresence):
     try:
         attempt()
     except (ImportError, sanic_chatrooms.ConfigError) as problem:
@@ -112,14 +115,70 @@ for attempt in (lambda: make_store("sqlite:///chat.db"), lambda: make_store("pos
 """
 
 
-def test_without_the_extra_all_else_works_and_a_sql_store_says_what_to_install() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_SQLALCHEMY], capture_output=True, text=True, check=True
-    )
+def test_without_the_extras_all_else_works_and_a_backend_says_what_to_install() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_DRIVERS], capture_output=True, text=True, check=True)
 
     extras = [line.partition("pip install ")[2] for line in done.stdout.splitlines()]
     assert extras == [
         '"sanic-chatrooms[sql]"',
         '"sanic-chatrooms[postgres]"',
         '"sanic-chatrooms[sql]"',
+        '"sanic-chatrooms[redis]"',
+        '"sanic-chatrooms[redis]"',
+        '"sanic-chatrooms[redis]"',
     ]
+
+
+# Redis
+
+URLS = (
+    "redis://cache",
+    "rediss://cache:6380/0",
+    "valkey://cache",
+    "redis+cluster://a,b",
+    "redis+sentinel://a/chat",
+)
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_url_is_a_redis_store_broker_or_presence(url: str) -> None:
+    made = make_store(url), make_broker(url), make_presence(url)
+
+    assert [type(backend).__name__ for backend in made] == ["RedisStore", "RedisBroker", "RedisPresence"]
+    assert {backend.scope for backend in made} == {Scope.CLUSTER}
+
+
+def test_a_store_and_a_broker_bring_along_what_the_host_does_not_name() -> None:
+    assert companion(make_store("redis://one")) == "redis://one"
+    assert companion(make_broker("redis://two"), make_store("redis://one")) == "redis://two"
+    assert companion(make_broker("memory:"), make_store("redis://one")) == "redis://one"
+    assert companion(make_broker("memory:"), make_store("memory:")) is None
+
+
+@pytest.mark.parametrize(
+    ("broker", "rings"), [(None, True), ("redis://one", True), ("redis://two", False), ("memory:", False)]
+)
+def test_a_store_rings_where_the_broker_is_its_companion(broker: str | None, rings: bool) -> None:
+    settings = load(
+        "default",
+        {},
+        {},
+        {"guests": True, "store": "redis://one"} | ({"broker": broker} if broker else {}),
+        debug=False,
+        instances=(),
+    )
+
+    backends = Backends.of(settings)
+
+    assert backends.store.rings_as == (backends.broker.origin if rings else None)
+    assert type(backends.presence).__name__ == "RedisPresence"
+
+
+def test_the_package_has_its_redis_backends() -> None:
+    made = (
+        sanic_chatrooms.RedisStore(URLS[0]),
+        sanic_chatrooms.RedisBroker(URLS[0]),
+        sanic_chatrooms.RedisPresence(URLS[0]),
+    )
+
+    assert [type(backend).__name__ for backend in made] == ["RedisStore", "RedisBroker", "RedisPresence"]

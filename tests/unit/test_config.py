@@ -196,7 +196,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("BROKER", "sqlite:///chat.db", "'sqlite:///chat.db'", "the backend sqlite is not available in this version"),
     ("PRESENCE", "sqlite+aiosqlite:///chat.db", "'sqlite+aiosqlite:///chat.db'", "sqlite is not available"),
     ("STORE", "sqlite:chat.db", "'sqlite:chat.db'", "write sqlite:///chat.db"),
-    ("STORE", "redis", "'redis'", "the backend redis is not available in this version"),
+    ("STORE", "redis", "'redis'", "no URL; write redis://host:6379"),
     ("STORE", "mysql://localhost/chat", "'mysql://localhost/chat'", "a URL of a scheme that is not known here"),
     ("STORE", "memory://x", "'memory://x'", "nothing may follow memory:"),
     ("STORE", None, "None", "'memory:', 'sqlite:///FILE'"),
@@ -528,7 +528,7 @@ def test_an_unknown_variable_only_warns_and_once(
         ({"CHATROOMS_BROKER": "postgresql://chat:hunter2@db/chat"}, "hunter2"),
         ({"CHATROOMS_BROKER": "postgresql://chat:hunter2/@db:5432/chat"}, "hunter2"),
         ({"CHATROOMS_STORE": "mysql:chat:hunter2@db"}, "hunter2"),
-        ({"CHATROOMS_BROKER": "redis://cache?db=1&password=hunter2"}, "hunter2"),
+        ({"CHATROOMS_BROKER": "nats://cache?db=1&password=hunter2"}, "hunter2"),
         ({"CHATROOMS_STORE": [Backend]}, "password"),
         ({"CHATROOMS_MAX_FRAME": Backend()}, "hunter2"),
         ({"CHATROOMS_ALLOWED_ORIGINS": ["https://me:hunter2@shop.example"]}, "hunter2"),
@@ -543,7 +543,7 @@ def test_no_secret_is_in_an_error(config: dict[str, Any], hidden: str) -> None:
     [
         ("JWT_SECRET", "hunter2"),
         ("PRESENCE", "postgresql://chat:hunter2@db/chat"),
-        ("BROKER", "redis://cache?db=1&password=hunter2"),
+        ("BROKER", "nats://cache?db=1&password=hunter2"),
     ],
 )
 def test_no_secret_of_a_variable_is_in_an_error(key: str, text: str) -> None:
@@ -673,6 +673,7 @@ def test_several_workers_need_backends_that_reach_them() -> None:
         require_scope(2, scopes)
 
     assert "Run one worker" in str(caught.value)
+    assert "redis://HOST" in str(caught.value)
     assert "BROKER" not in str(caught.value)
 
 

@@ -18,7 +18,7 @@ PACKAGE = "sanic_chatrooms"
 
 # Leaves: one file per driver. They know their contract and the words of the whole, not each other and not the core.
 LEAVES = ("auth", "stores", "brokers", "presence")
-WORDS = {"models", "errors", "config", "protocol", "paging"}
+WORDS = {"models", "errors", "config", "protocol", "paging", "redis_link"}
 SANIC_ONLY_IN = f"{PACKAGE}.web"
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef

@@ -458,6 +458,15 @@ async def test_no_answer_waits_for_the_broker(desk: Desk) -> None:
     gate.set()
 
 
+async def test_a_store_that_rings_by_itself_is_not_rung_for(desk: Desk) -> None:
+    desk.store.rings_as = "the broker's origin"
+    await desk.journal.append(draft("one"))
+    desk.journal.ring(Envelope("r", "", 0, "typing", b"{}"))
+
+    assert [envelope.type for envelope in await desk.bell.rung.until(1)] == ["typing"]
+    assert len(desk.delivered.envelopes) == 1
+
+
 async def test_broker_that_is_away_is_said_once(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.bell.problem = Unavailable()
     for index in range(5):

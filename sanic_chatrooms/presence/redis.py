@@ -1,0 +1,174 @@
+"""Presence in Redis or Valkey: entries that end by themselves, counted per user, for workers on any number of hosts."""
+
+import contextlib
+import zlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+
+from ..errors import Unavailable
+from ..models import Scope, Sender
+from ..paging import decode_cursor, encode_cursor
+from ..redis_link import Call, RedisLink, Script
+from .base import Entry, Presence, PresentPage
+
+__all__ = ["RedisPresence"]
+
+SEEN_FOR = 86_400.0
+"""Seconds for which it is remembered when somebody was last here (never less than the entries' own `ttl`)."""
+PARTS = 16
+"""Sheets over which the users of an instance are spread: so many nodes of a cluster can share them."""
+CALL_LIMIT = 500
+"""Entries in one call of the script."""
+ANYWHERE = "*"
+"""Stands for the room "" in keys, where nothing between the braces would choose no slot; no room is called so."""
+
+_Answers: TypeAlias = list[bool]
+_Pairs: TypeAlias = list[tuple[str, Any]]
+# Named, since within the class `list` is the method.
+
+SHEET = Script(__package__, "redis.lua")
+
+_encode = msgspec.json.Encoder().encode
+_sender = msgspec.json.Decoder(Sender)
+
+
+class RedisPresence(Presence):
+    """Keeps entries in one Redis or Valkey (7 or newer), or in a cluster.
+
+    `url`: see `sanic_chatrooms.redis_address`; `clock` returns
+    Unix seconds, by which entries end; without one it is the server's own.
+    """
+
+    scope: ClassVar[Scope] = Scope.CLUSTER
+
+    def __init__(
+        self,
+        url: str = "redis://localhost",
+        *,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._link = RedisLink(url, scripts=(SHEET,))
+        self._clock = clock
+        self._base = ""
+        self._node = ""
+        self._ttl = 0.0
+        self._mine: dict[tuple[str, str], Entry] = {}
+
+    async def start(self, instance: str, node: str, ttl: float) -> None:
+        """See `Presence.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
+        self._base = f"{self._link.prefix}{instance}:here:"
+        self._node, self._ttl = node, ttl
+        await self._link.start(ttl)
+
+    async def stop(self) -> None:
+        """See `Presence.stop`. Where the server is away, the entries end by themselves."""
+        mine, self._mine = list(self._mine.values()), {}
+        if mine:
+            with contextlib.suppress(Unavailable):
+                await self.drop(mine)
+        await self._link.stop()
+
+    async def touch(self, entries: Sequence[Entry]) -> list[bool]:
+        """See `Presence.touch`."""
+        self._mine |= {(entry.room, entry.user.id): entry for entry in entries}
+        lives = (self._ttl, max(self._ttl, SEEN_FOR))
+        return await self._tell(
+            "touch", lives, entries, lambda e: (self._entry(e), e.user.id, _encode(e.user))
+        )
+
+    async def drop(self, entries: Sequence[Entry]) -> list[bool]:
+        """See `Presence.drop`."""
+        for entry in entries:
+            self._mine.pop((entry.room, entry.user.id), None)
+        return await self._tell("drop", (), entries, lambda e: (self._entry(e), e.user.id))
+
+    async def list(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentPage:
+        """See `Presence.list`."""
+        start = "-" if cursor is None else "(" + decode_cursor("present", cursor)
+        total, *found = await self._link.call(self._room(room, "list", start, limit + 1))
+        users = [_sender.decode(user) for user in found[:limit]]
+        return PresentPage(
+            users, total, encode_cursor("present", users[-1].id) if len(found) > limit else None
+        )
+
+    async def count(self, rooms: Collection[str]) -> dict[str, int]:
+        """See `Presence.count`."""
+        counts = await self._link.run([self._room(room, "count") for room in rooms])
+        return dict(zip(rooms, counts, strict=True))
+
+    async def online(self, users: Collection[str]) -> set[str]:
+        """See `Presence.online`."""
+        return {user for user, entries in await self._of_users("online", users) if entries is not None}
+
+    async def seen(self, users: Collection[str]) -> dict[str, float]:
+        """See `Presence.seen`."""
+        return {user: float(at) for user, at in await self._of_users("seen", users) if at is not None}
+
+    # ---- calls ----
+
+    def _entry(self, entry: Entry) -> str:
+        return f"{self._node} {entry.room} {entry.user.id}"
+
+    async def _tell(
+        self,
+        operation: str,
+        first: tuple[Any, ...],
+        entries: Sequence[Entry],
+        told: Callable[[Entry], tuple[Any, ...]],
+    ) -> _Answers:
+        """Tell the sheets of the rooms, whose answers count, and those of the users."""
+        by_room = _grouped((entry.room, n) for n, entry in enumerate(entries))
+        by_part = _grouped((_part(entry.user.id), n) for n, entry in enumerate(entries))
+        calls = [
+            self._room(room, operation, *first, *_flat(told(entries[n]) for n in numbers))
+            for room, numbers in by_room
+        ] + [
+            self._users(part, operation, *first, *_flat(told(entries[n]) for n in numbers))
+            for part, numbers in by_part
+        ]
+        answers: list[bool] = [False] * len(entries)
+        for (_, numbers), reply in zip(by_room, await self._link.run(calls), strict=False):
+            for n, answer in zip(numbers, reply, strict=True):
+                answers[n] = bool(answer)
+        return answers
+
+    async def _of_users(self, operation: str, users: Collection[str]) -> _Pairs:
+        parts = _grouped((_part(user), user) for user in users)
+        replies = await self._link.run([self._users(part, operation, *some) for part, some in parts])
+        return [
+            pair
+            for (_, some), reply in zip(parts, replies, strict=True)
+            for pair in zip(some, reply, strict=True)
+        ]
+
+    def _room(self, room: str, operation: str, *arguments: Any) -> Call:
+        return self._call(f"{self._base}{{{room or ANYWHERE}}}:", "enwo", operation, arguments)
+
+    def _users(self, part: int, operation: str, *arguments: Any) -> Call:
+        return self._call(f"{self._base}users:{{{part}}}:", "ens", operation, arguments)
+
+    def _call(self, base: str, parts: str, operation: str, arguments: tuple[Any, ...]) -> Call:
+        clock = "" if self._clock is None else self._clock()
+        return Call(base, (clock, operation, *arguments), SHEET, tuple([base + part for part in parts]))
+
+
+def _part(user: str) -> int:
+    return zlib.crc32(user.encode()) % PARTS
+
+
+def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:
+    """Values by what they belong to, no more than one call takes together; in order within each."""
+    groups: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return [
+        (key, values[low : low + CALL_LIMIT])
+        for key, values in groups.items()
+        for low in range(0, len(values), CALL_LIMIT)
+    ]
+
+
+def _flat(groups: Iterable[tuple[Any, ...]]) -> list[Any]:
+    return [value for group in groups for value in group]

@@ -1,0 +1,150 @@
+"""The backends in Redis and Valkey keep the contracts: on one server, on a cluster of three, as a user who may do little,
+and over TLS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
+import pytest
+
+from sanic_chatrooms.brokers.base import Broker
+from sanic_chatrooms.brokers.redis import RedisBroker
+from sanic_chatrooms.models import Event
+from sanic_chatrooms.presence.base import Presence
+from sanic_chatrooms.presence.redis import RedisPresence
+from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
+from tests.support.on_redis import WITHIN, brokers, draft, rung, store_at
+from tests.support.tls import tls_before
+from tests.support.valkey import ValkeyServer, make_cluster, running
+
+PASSWORD = "p@ss:word/%"
+RULES = ["~shop:*", "&shop:*", "+@all", "-@admin", "-@dangerous", "+info"]
+"""What a user needs: our keys and channels, and no more than the page "Redis or Valkey" says."""
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[list[ValkeyServer]]:
+    with make_cluster() as nodes:
+        yield nodes
+
+
+class OnClock:
+    """Time that the test lets pass."""
+
+    def setup_method(self) -> None:
+        self.clock = Clock()
+
+    def now(self) -> float:
+        return self.clock()
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+
+class OnServer:
+    @pytest.fixture(autouse=True)
+    def on(self, valkey: ValkeyServer) -> None:
+        self.url = valkey.url
+
+
+class OnCluster:
+    @pytest.fixture(autouse=True)
+    def on(self, cluster: list[ValkeyServer]) -> None:
+        self.url = f"redis+cluster://127.0.0.1:{cluster[0].port},127.0.0.1:{cluster[1].port}"
+
+
+class Restricted:
+    @pytest.fixture(autouse=True)
+    def on(self, valkey: ValkeyServer) -> None:
+        assert valkey.ask("ACL", "SETUSER", "chat", "on", f">{PASSWORD}", *RULES) == "OK"
+        self.url = f"redis://chat:p%40ss%3Aword%2F%25@127.0.0.1:{valkey.port}/0?prefix=shop:"
+
+
+class OverTLS:
+    @pytest.fixture(autouse=True)
+    async def on(self, valkey: ValkeyServer) -> AsyncIterator[None]:
+        async with tls_before(valkey.port) as (port, certificate):
+            self.url = f"rediss://localhost:{port}/?ssl_ca_certs={certificate}"
+            yield
+
+
+class OfRedisStore(OnClock, StoreSuite):
+    url: str
+
+    async def make(self) -> Store:
+        return RedisStore(self.url, clock=self.clock)
+
+
+class OfRedisBroker(BrokerSuite):
+    url: str
+
+    async def make(self) -> tuple[Broker, Broker]:
+        return RedisBroker(self.url), RedisBroker(self.url)
+
+
+class OfRedisPresence(OnClock, PresenceSuite):
+    url: str
+
+    async def make(self) -> tuple[Presence, Presence]:
+        return RedisPresence(self.url, clock=self.clock), RedisPresence(self.url, clock=self.clock)
+
+
+class TestRedisStore(OnServer, OfRedisStore): ...
+
+
+class TestRedisStoreInCluster(OnCluster, OfRedisStore): ...
+
+
+class TestRedisStoreAsUser(Restricted, OfRedisStore): ...
+
+
+class TestRedisBroker(OnServer, OfRedisBroker): ...
+
+
+class TestRedisBrokerInCluster(OnCluster, OfRedisBroker): ...
+
+
+class TestRedisBrokerAsUser(Restricted, OfRedisBroker): ...
+
+
+class TestRedisBrokerOverTLS(OverTLS, OfRedisBroker): ...
+
+
+class TestRedisPresence(OnServer, OfRedisPresence): ...
+
+
+class TestRedisPresenceInCluster(OnCluster, OfRedisPresence): ...
+
+
+class TestRedisPresenceAsUser(Restricted, OfRedisPresence): ...
+
+
+@pytest.mark.parametrize("kind", ["one server", "a cluster"])
+async def test_a_store_rings_for_its_companion_in_the_step_in_which_it_stores(
+    kind: str, valkey: ValkeyServer, cluster: list[ValkeyServer]
+) -> None:
+    url = valkey.url if kind == "one server" else f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    async with store_at(url, "r", "s") as store, brokers(url, url) as ((mine, own), (other, heard)):
+        store.rings_as = mine.origin
+        for broker in (mine, other):
+            for room in ("r", "s"):
+                await broker.subscribe(room)
+
+        await store.append([draft("one"), draft("two", "s"), draft("one"), draft("three")])
+
+        found = await heard.until(3, within=WITHIN)
+        assert [(e.seq, e.type) for e in found if e.room == "r"] == [(1, "message"), (2, "message")]
+        (event,) = [msgspec.json.decode(e.data, type=Event) for e in found if e.room == "s"]
+        (kept,) = (await store.history("s", after=0, limit=9)).events
+        assert (event, found[0].epoch) == (kept, (await store.heads(["r"]))["r"].epoch)
+        await rung(mine, heard, 9)
+        assert own.envelopes == [], "one's own are not echoed"

@@ -1,0 +1,104 @@
+"""Two workers of Sanic and a process without sockets, on one Valkey: they are one chat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sanic_chatrooms as chatrooms
+from sanic_chatrooms import Sender
+from tests.support.client import Client
+from tests.support.fixtures import Connect, SubprocessServer
+from tests.support.process import ServerProcess
+from tests.support.valkey import ValkeyServer, running
+from tests.support.wire import SECRET, token
+
+APP = Path(__file__).parents[1] / "support" / "redis_app.py"
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+async def server(valkey: ValkeyServer, subprocess_server: SubprocessServer) -> ServerProcess:
+    env = {"CHAT_REDIS": valkey.url, "CHAT_SECRET": SECRET, "CHAT_PRESENCE_TTL": "2"}
+    return await subprocess_server(APP, workers=2, env=env)
+
+
+async def on_both(
+    connect: Connect, server: ServerProcess, *users: str
+) -> tuple[dict[str, Client], list[int]]:
+    """A connection of each user, not all of them on the same worker; and the workers' process ids."""
+    clients: dict[str, Client] = {}
+    pids: list[int] = []
+    async with asyncio.timeout(20):
+        while len(clients) < len(users):
+            user = users[len(clients)]
+            client = await connect(server=server, token=token(user.rstrip("'"), name=user.title()))
+            pid = (await client.ack("test.where", payload={}))["pid"]
+            if len(clients) == 1 and pid in pids:
+                await client.close()  # the system chose the same worker again
+                continue
+            clients[user] = client
+            pids.append(pid)
+    return clients, pids
+
+
+async def test_two_workers_and_a_process_without_sockets_are_one_chat(
+    valkey: ValkeyServer, server: ServerProcess, connect: Connect
+) -> None:
+    clients, pids = await on_both(connect, server, "ada", "bob")
+    ada, bob = clients["ada"], clients["bob"]
+    assert len(set(pids)) == 2
+
+    for client in (ada, bob):
+        await client.ack("join", room="general")
+    said = await ada.ack("message", room="general", payload={"text": "from ada"})
+    heard = await bob.expect("message", room="general")
+    assert (heard["seq"], heard["payload"]["text"]) == (said["seq"], "from ada")
+    await bob.ack("message", room="general", payload={"text": "from bob"})
+    assert [(await ada.expect("message"))["payload"]["text"] for _ in range(2)] == ["from ada", "from bob"]
+
+    direct = await ada.ack("direct", payload={"to": "bob", "body": {"text": "psst"}})
+    assert (await bob.expect("room.added"))["payload"]["room"] == direct["room"]
+    assert (await bob.expect("message", room=direct["room"]))["payload"]["text"] == "psst"
+
+    async with chatrooms.connect(jwt_secret=SECRET, store=valkey.url) as chat:
+        await chat.publish("general", "notice", {"title": "News", "content": "from a cron job"})
+        for client in (ada, bob):
+            assert (await client.expect("notice"))["payload"]["title"] == "News"
+        await chat.notify("bob", "update", {"n": 1})
+        assert (await bob.expect("update"))["payload"] == {"n": 1}
+        assert await chat.online("ada", "bob", "eve") == {"ada", "bob"}
+        assert [user.id for user in (await chat.presence("general")).users] == ["ada", "bob"]
+
+        assert await chat.kick("general", "bob")
+        assert (await bob.expect("room.removed"))["payload"] == {"room": "general", "reason": "kicked"}
+        assert (await ada.expect("member.kicked"))["payload"]["user"]["id"] == "bob"
+
+
+async def test_presence_counts_a_user_once_and_forgets_those_of_a_killed_worker(
+    valkey: ValkeyServer, server: ServerProcess, connect: Connect
+) -> None:
+    clients, _ = await on_both(connect, server, "ada", "ada'")
+    for client in clients.values():
+        await client.ack("join", room="general")
+
+    async with chatrooms.connect(jwt_secret=SECRET, store=valkey.url) as chat:
+        presence = chat.running().backends.presence
+        assert (await presence.list("general")).users == [Sender("ada", "Ada'")]
+        assert await presence.count(["general"]) == {"general": 1}
+
+        await clients["ada"].ack("exit", room="general")
+        assert await presence.count(["general"]) == {"general": 1}
+
+        server.kill()
+        async with asyncio.timeout(10):
+            while await presence.count(["general"]) != {"general": 0} or await chat.online("ada"):  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(0.1)
