@@ -54,8 +54,10 @@ from .web.chatrooms import ChatRooms, connect
 
 if TYPE_CHECKING:
     from .brokers.nats import NATSBroker as NATSBroker
+    from .brokers.postgres import PostgresBroker as PostgresBroker
     from .brokers.redis import RedisBroker as RedisBroker
     from .presence.redis import RedisPresence as RedisPresence
+    from .presence.sql import SQLPresence as SQLPresence
     from .stores.redis import RedisStore as RedisStore
     from .stores.sql import SQLStore as SQLStore
 
@@ -123,9 +125,11 @@ __all__ = [
 
 _LAZY = {
     "NATSBroker": ("brokers.nats", "nats"),
+    "PostgresBroker": ("brokers.postgres", "postgres"),
     "RedisBroker": ("brokers.redis", "redis"),
     "RedisPresence": ("presence.redis", "redis"),
     "RedisStore": ("stores.redis", "redis"),
+    "SQLPresence": ("presence.sql", "sql"),
     "SQLStore": ("stores.sql", "sql"),
 }
 

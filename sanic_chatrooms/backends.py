@@ -28,7 +28,10 @@ _LEAVES = {
     ("STORE", "postgres"): ("sanic_chatrooms.stores.sql", "SQLStore"),
     ("STORE", "redis"): ("sanic_chatrooms.stores.redis", "RedisStore"),
     ("BROKER", "redis"): ("sanic_chatrooms.brokers.redis", "RedisBroker"),
+    ("BROKER", "postgres"): ("sanic_chatrooms.brokers.postgres", "PostgresBroker"),
     ("BROKER", "nats"): ("sanic_chatrooms.brokers.nats", "NATSBroker"),
+    ("PRESENCE", "sql"): ("sanic_chatrooms.presence.sql", "SQLPresence"),
+    ("PRESENCE", "postgres"): ("sanic_chatrooms.presence.sql", "SQLPresence"),
     ("PRESENCE", "redis"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
 }
 """By setting and extra: the class that takes such a URL. Its module, and the driver with it, is loaded on first use."""
@@ -49,9 +52,14 @@ def make_presence(value: Any) -> Presence:
     return _make("PRESENCE", value, Presence, MemoryPresence)  # type: ignore[type-abstract]
 
 
-def companion(*backends: Store | Broker) -> str | None:
-    """The URL that the first of these backends brings along for those that the host does not name."""
-    return next((backend.companion for backend in backends if backend.companion is not None), None)
+def companion(key: str, *backends: Store | Broker) -> str | None:
+    """The URL that the first of these backends brings along for a setting that the host does not name."""
+    urls = (backend.companion for backend in backends)
+    return next((url for url in urls if url is not None and (key, _extra(url)) in _LEAVES), None)
+
+
+def _extra(url: str) -> str | None:
+    return _EXTRAS.get(url.partition(":")[0].partition("+")[0])
 
 
 def sql_store(url: str, extra: str = "sql", **options: Any) -> Any:
@@ -70,7 +78,7 @@ def _leaf(key: str, extra: str) -> Any:
 def _make(key: str, value: Any, contract: type[B], memory: Callable[[], B]) -> B:
     if value is None or value in ("memory", "memory:"):
         return memory()
-    if isinstance(value, str) and (extra := _EXTRAS.get(value.partition(":")[0].partition("+")[0])):
+    if isinstance(value, str) and (extra := _extra(value)):
         value = _leaf(key, extra)(value)
     if isinstance(value, str):
         value = resolve(key, value, f"sanic_chatrooms.{key.lower()}")

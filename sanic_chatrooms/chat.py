@@ -30,6 +30,7 @@ from .listeners import Listener, Listeners
 from .members import Members
 from .messages import Speech
 from .middleware import Chain, Middleware
+from .models import Scope
 from .occupancy import Occupancy
 from .orders import Orders
 from .policy import Policy, RoomPolicy
@@ -85,10 +86,13 @@ class Backends(msgspec.Struct):
     def of(cls, settings: Settings) -> "Backends":
         """What the settings name. Raises `ConfigError`."""
         store = make_store(settings.store)
-        broker = make_broker(settings.broker or companion(store))
-        if store.companion is not None and store.companion == broker.companion:
+        broker = make_broker(settings.broker or companion("BROKER", store))
+        if broker.origin and store.companion == broker.companion:
             store.rings_as = broker.origin
-        return cls(store, broker, make_presence(settings.presence or companion(broker, store)))
+        # Where the store reaches further than the broker, but not all machines, there is one process: its memory will do.
+        alone = broker.scope is Scope.PROCESS and store.scope is not Scope.CLUSTER
+        beside = (broker,) if alone else (broker, store)
+        return cls(store, broker, make_presence(settings.presence or companion("PRESENCE", *beside)))
 
 
 class Chat:

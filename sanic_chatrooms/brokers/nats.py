@@ -62,7 +62,7 @@ class NATSBroker(Broker):
     def __init__(self, url: str = "nats://localhost", **options: Any) -> None:
         self._servers, self._prefix, found = _parse(url)
         self._options = found | options
-        self.origin = os.urandom(8).hex()
+        self._origin = os.urandom(8).hex()
         self._base = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -174,7 +174,7 @@ class NATSBroker(Broker):
             async with asyncio.timeout(PUBLISH_WITHIN):
                 for room, bells in by_room(envelopes).items():
                     for some in fitting(bells, client.max_payload):
-                        await self._say(client, room, pack(self.origin, some))
+                        await self._say(client, room, pack(self._origin, some))
                 await client.flush(PUBLISH_WITHIN)  # type: ignore[arg-type]
         except _PROBLEMS:
             if client is self._client:
@@ -201,7 +201,7 @@ class NATSBroker(Broker):
         if subscription is not None and subscription._id != message._sid:
             return  # of a subscription that ended
         try:
-            envelopes = unpack(room, message.data, self.origin)
+            envelopes = unpack(room, message.data, self._origin)
         except UNREADABLE as error:
             self._drop(room, error)
             return

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Scope
+from ..postgres_address import connect_options, with_driver
 from .base import Bounds
 from .postgres_appender import Appender
 from .postgres_functions import boot_table, functions, lock_key
@@ -46,7 +47,7 @@ class Postgres(Database):
     scope: ClassVar[Scope] = Scope.CLUSTER
 
     def __init__(self, url: URL) -> None:
-        self._url = _with_driver(url)
+        self._url = with_driver(url)
         self._engine: AsyncEngine | None = None
         self._appender: Appender | None = None
         self._ending: set[asyncio.Task[Any]] = set()
@@ -66,7 +67,7 @@ class Postgres(Database):
             connect_args={"timeout": bounds.timeout, "server_settings": server_settings},
         )
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        options = _asyncpg_options(self._engine) | {"server_settings": server_settings}
+        options = connect_options(self._url) | {"server_settings": server_settings}
         self._appender = Appender(options, schema, bounds, clock)
         try:
             await self.read(lambda connection: connection.scalar(text("SELECT 1")))
@@ -206,16 +207,3 @@ def _server_settings(timeout: float) -> dict[str, str]:
         "enable_seqscan": "off",
         "jit": "off",  # worth it for queries of seconds only
     }
-
-
-def _with_driver(url: URL) -> URL:
-    mode = url.query.get("sslmode")  # libpq's word, which asyncpg knows by another name
-    if mode is not None:
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return url.set(drivername="postgresql+asyncpg")
-
-
-def _asyncpg_options(engine: AsyncEngine) -> dict[str, Any]:
-    _, options = engine.dialect.create_connect_args(engine.url)
-    of_sqlalchemy = ("prepared_statement_cache_size", "prepared_statement_name_func", "async_fallback")
-    return {name: value for name, value in options.items() if name not in of_sqlalchemy}

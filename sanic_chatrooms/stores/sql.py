@@ -1,19 +1,18 @@
 """A store in a SQL database: SQLite for one machine, PostgreSQL for many."""
 
-import importlib
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from itertools import compress
 
 from sqlalchemy import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError
 
 from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Event, Head, Member, Page, Room
 from .base import Bounds, MemberPage, RoomPage, Store
 from .outbox import Outbox
-from .sql_database import Clock, Database
+from .sql_database import Clock
+from .sql_databases import make_database
 from .sql_directory import Directory, new_epoch, renew_epochs
 from .sql_outbox import Outgoing
 from .sql_past import Past
@@ -21,13 +20,6 @@ from .sql_schema import Schema, migrate, require_tables
 from .sql_upkeep import Upkeep
 
 __all__ = ["SQLStore"]
-
-# By scheme: the module and class, and the extra that brings the driver. Loaded when a URL asks for it.
-_DATABASES = {
-    "sqlite": ("sqlite", "SQLite", "sql"),
-    "postgresql": ("postgres", "Postgres", "postgres"),
-    "postgres": ("postgres", "Postgres", "postgres"),
-}
 
 
 class SQLStore(Store, Outbox):
@@ -47,8 +39,9 @@ class SQLStore(Store, Outbox):
         create: bool = True,
         clock: Clock = time.time,
     ) -> None:
-        self._database = _database(url)
+        self._database = make_database(url)
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
+        self.companion = make_url(url).render_as_string(hide_password=False)
         self._prefix = prefix
         self._create = create
         self._clock = clock
@@ -212,21 +205,3 @@ class SQLStore(Store, Outbox):
         done = [not isinstance(result, Unavailable) for result in results]
         self._outgoing.remove(connection, [id for (id, _), gone in zip(waiting, done, strict=True) if gone])
         return list(compress(zip(drafts, results, strict=True), done))
-
-
-def _database(url: str | URL) -> Database:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            "SQLStore: this is no URL; write sqlite:///chat.db or postgresql://user@host/name"
-        ) from None
-    scheme = parsed.drivername.partition("+")[0]
-    if scheme not in _DATABASES:
-        raise ConfigError(f"SQLStore: {scheme} is not known here; it takes sqlite and postgresql")
-    module, name, extra = _DATABASES[scheme]
-    try:
-        made: Database = getattr(importlib.import_module(f"{__package__}.{module}"), name)(parsed)
-    except ImportError as exc:
-        raise ConfigError(f'SQLStore: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
-    return made

@@ -31,13 +31,13 @@ from sqlalchemy.types import TypeEngine
 
 from ..errors import ConfigError
 
-__all__ = ["DELETED", "Schema", "metadata", "migrate", "require_tables"]
+__all__ = ["DELETED", "Name", "Schema", "metadata", "migrate", "require_tables"]
 
 DELETED = "deleted"
 """The visibility of a room that was deleted and whose events are not all gone yet. It has no name any more."""
 
 # By bytes, which is the order of Python's strings; SQLite has no other.
-_Name = Text().with_variant(Text(collation="C"), "postgresql")
+Name = Text().with_variant(Text(collation="C"), "postgresql")
 _Id: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -65,14 +65,14 @@ class Schema:
         room = self._table(
             "room",
             Column("id", _Id, primary_key=True),  # never given twice, not even after a room was deleted
-            Column("name", _Name),  # None: deleted
+            Column("name", Name),  # None: deleted
             Column("epoch", Text, nullable=False),
             Column("head", BigInteger, nullable=False),  # the highest number given
             Column(
                 "floor", BigInteger, nullable=False
             ),  # up to here all is gone, whether rows are left or not
             Column("title", Text, nullable=False),
-            Column("visibility", _Name, nullable=False),
+            Column("visibility", Name, nullable=False),
             Column("attributes", Text, nullable=False),  # JSON
             Column("created_at", Float(53), nullable=False),
             Column("created_by", Text),
@@ -126,7 +126,7 @@ class Schema:
         member = self._table(
             "member",
             Column("room_id", BigInteger, nullable=False),
-            Column("user_id", _Name, nullable=False),
+            Column("user_id", Name, nullable=False),
             Column("name", Text, nullable=False),
             Column("role", Text, nullable=False),
             Column("joined_at", Float(53), nullable=False),

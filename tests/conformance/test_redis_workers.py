@@ -10,11 +10,11 @@ import pytest
 
 import sanic_chatrooms as chatrooms
 from sanic_chatrooms import Sender
-from tests.support.client import Client
 from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.process import ServerProcess
+from tests.support.two_workers import on_both
 from tests.support.valkey import ValkeyServer, running
-from tests.support.wire import SECRET, token
+from tests.support.wire import SECRET
 
 APP = Path(__file__).parents[1] / "support" / "redis_app.py"
 
@@ -29,25 +29,6 @@ def valkey() -> Iterator[ValkeyServer]:
 async def server(valkey: ValkeyServer, subprocess_server: SubprocessServer) -> ServerProcess:
     env = {"CHAT_REDIS": valkey.url, "CHAT_SECRET": SECRET, "CHAT_PRESENCE_TTL": "2"}
     return await subprocess_server(APP, workers=2, env=env)
-
-
-async def on_both(
-    connect: Connect, server: ServerProcess, *users: str
-) -> tuple[dict[str, Client], list[int]]:
-    """A connection of each user, not all of them on the same worker; and the workers' process ids."""
-    clients: dict[str, Client] = {}
-    pids: list[int] = []
-    async with asyncio.timeout(20):
-        while len(clients) < len(users):
-            user = users[len(clients)]
-            client = await connect(server=server, token=token(user.rstrip("'"), name=user.title()))
-            pid = (await client.ack("test.where", payload={}))["pid"]
-            if len(clients) == 1 and pid in pids:
-                await client.close()  # the system chose the same worker again
-                continue
-            clients[user] = client
-            pids.append(pid)
-    return clients, pids
 
 
 async def test_two_workers_and_a_process_without_sockets_are_one_chat(

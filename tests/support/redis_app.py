@@ -1,4 +1,4 @@
-"""An app on the Redis or Valkey that `CHAT_REDIS` names, for several workers; the command `test.where` says which one answers."""
+"""An app on the one server that `CHAT_REDIS` or `CHAT_STORE` names, for several workers; the command `test.where` says which one answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sanic_chatrooms import ChatRooms, Context
 
 
 def create_app() -> Sanic[Any, Any]:
-    app = Sanic("OnRedis")
-    app.config.CHATROOMS_STORE = os.environ["CHAT_REDIS"]
+    app = Sanic("OnOneServer")
+    app.config.CHATROOMS_STORE = os.environ.get("CHAT_STORE") or os.environ["CHAT_REDIS"]
     app.config.CHATROOMS_JWT_SECRET = os.environ["CHAT_SECRET"]
     app.config.CHATROOMS_AUTO_CREATE = True
     app.config.CHATROOMS_PRESENCE_TTL = float(os.environ.get("CHAT_PRESENCE_TTL", "60"))

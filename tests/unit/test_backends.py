@@ -11,9 +11,14 @@ import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
 from sanic_chatrooms.backends import companion, make_broker, make_presence, make_store, resolve
 from sanic_chatrooms.chat import Backends
-from sanic_chatrooms.config import load
+from sanic_chatrooms.config import load, require_scope
 from sanic_chatrooms.models import Scope
 from sanic_chatrooms.stores.sql import SQLStore
+
+
+def backends_of(**settings: Any) -> Backends:
+    code = {"guests": True, **settings}
+    return Backends.of(load("default", {}, {}, code, debug=False, instances=()))
 
 
 class OwnStore(MemoryStore):
@@ -102,12 +107,13 @@ def test_the_package_has_its_sql_store() -> None:
 
 WITHOUT_DRIVERS = """
 import sys
-sys.modules["sqlalchemy"] = sys.modules["redis"] = None  # as if they were not installed
+sys.modules["sqlalchemy"] = sys.modules["redis"] = sys.modules["nats"] = None  # as if they were not installed
 import sanic_chatrooms
 from sanic_chatrooms.backends import make_broker, make_store
 for attempt in (lambda: make_store("sqlite:///chat.db"), lambda: make_store("postgresql://db/chat"),
                 lambda: sanic_chatrooms.SQLStore, lambda: make_store("redis://cache"),
-                lambda: make_broker("rediss://cache"), lambda: sanic_chatrooms.RedisPresence):
+                lambda: make_broker("rediss://cache"), lambda: sanic_chatrooms.RedisPresence,
+                lambda: make_broker("nats://bell"), lambda: sanic_chatrooms.PostgresBroker):
     try:
         attempt()
     except (ImportError, sanic_chatrooms.ConfigError) as problem:
@@ -126,7 +132,49 @@ def test_without_the_extras_all_else_works_and_a_backend_says_what_to_install() 
         '"sanic-chatrooms[redis]"',
         '"sanic-chatrooms[redis]"',
         '"sanic-chatrooms[redis]"',
+        '"sanic-chatrooms[nats]"',
+        '"sanic-chatrooms[postgres]"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kinds"),
+    [
+        ({"store": "postgresql://db/chat"}, ["SQLStore", "PostgresBroker", "SQLPresence"]),
+        (
+            {"store": "postgresql://db/chat", "broker": "nats://bell"},
+            ["SQLStore", "NATSBroker", "SQLPresence"],
+        ),
+        (
+            {"store": "postgresql://db/chat", "broker": "redis://bell"},
+            ["SQLStore", "RedisBroker", "RedisPresence"],
+        ),
+        (
+            {"store": "redis://db", "broker": "postgresql://bell/x"},
+            ["RedisStore", "PostgresBroker", "SQLPresence"],
+        ),
+        ({"store": "redis://db", "broker": "tls://bell"}, ["RedisStore", "NATSBroker", "RedisPresence"]),
+        ({"store": "sqlite:///chat.db"}, ["SQLStore", "MemoryBroker", "MemoryPresence"]),
+        ({"store": "sqlite:///chat.db", "broker": "nats://bell"}, ["SQLStore", "NATSBroker", "SQLPresence"]),
+        ({"presence": "sqlite:///chat.db"}, ["MemoryStore", "MemoryBroker", "SQLPresence"]),
+    ],
+)
+def test_what_is_not_named_goes_with_what_is(settings: dict[str, str], kinds: list[str]) -> None:
+    backends = backends_of(**settings)
+
+    made = (backends.store, backends.broker, backends.presence)
+    assert [type(backend).__name__ for backend in made] == kinds
+    assert backends.store.rings_as is None
+
+
+def test_a_file_alone_is_refused_with_more_than_one_worker() -> None:
+    backends = backends_of(store="sqlite:///chat.db")
+    scopes = {"store": backends.store.scope, "broker": backends.broker.scope}
+
+    with pytest.raises(
+        ConfigError, match="2 workers, but CHATROOMS_BROKER reach no further than one process"
+    ):
+        require_scope(2, scopes)
 
 
 # Redis
@@ -149,26 +197,18 @@ def test_a_url_is_a_redis_store_broker_or_presence(url: str) -> None:
 
 
 def test_a_store_and_a_broker_bring_along_what_the_host_does_not_name() -> None:
-    assert companion(make_store("redis://one")) == "redis://one"
-    assert companion(make_broker("redis://two"), make_store("redis://one")) == "redis://two"
-    assert companion(make_broker("memory:"), make_store("redis://one")) == "redis://one"
-    assert companion(make_broker("memory:"), make_store("memory:")) is None
+    one, two, memory = make_store("redis://one"), make_broker("redis://two"), make_broker("memory:")
+    assert companion("BROKER", one) == "redis://one"
+    assert companion("PRESENCE", two, one) == "redis://two"
+    assert companion("PRESENCE", memory, one) == "redis://one"
+    assert companion("PRESENCE", memory, make_store("memory:")) is None
 
 
 @pytest.mark.parametrize(
     ("broker", "rings"), [(None, True), ("redis://one", True), ("redis://two", False), ("memory:", False)]
 )
 def test_a_store_rings_where_the_broker_is_its_companion(broker: str | None, rings: bool) -> None:
-    settings = load(
-        "default",
-        {},
-        {},
-        {"guests": True, "store": "redis://one"} | ({"broker": broker} if broker else {}),
-        debug=False,
-        instances=(),
-    )
-
-    backends = Backends.of(settings)
+    backends = backends_of(store="redis://one", **({"broker": broker} if broker else {}))
 
     assert backends.store.rings_as == (backends.broker.origin if rings else None)
     assert type(backends.presence).__name__ == "RedisPresence"

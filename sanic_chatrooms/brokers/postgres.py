@@ -1,0 +1,342 @@
+"""A broker in PostgreSQL: LISTEN and NOTIFY, where the database is all that a host has.
+
+One channel for each instance, one connection for each process, which listens, publishes and is looked at every second.
+A notification has at most 7,999 bytes of text: what does not fit goes by its number, and the hub reads it from the store;
+what is in no store goes in parts. Nothing is repeated for who did not listen, so every new connection is a `reconnected`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+from base64 import b64decode, b64encode
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, ClassVar, TypeVar
+
+import asyncpg
+import msgspec
+from sqlalchemy.exc import ArgumentError
+
+from ..errors import ConfigError, Unavailable
+from ..models import Envelope, Scope
+from ..postgres_address import connect_options
+from .base import Broker, Deliver
+from .packed import UNREADABLE, VERSION, Bell, check_version, fitting
+
+__all__ = ["PostgresBroker"]
+
+logger = logging.getLogger("sanic_chatrooms.postgres")
+
+PROBE = 1.0
+"""Seconds between two looks whether the server answers."""
+SILENCE = 4.0
+"""Seconds without an answer after which a connection is given up."""
+CONNECT_WITHIN = 4.0
+PUBLISH_WITHIN = 4.0
+LONGEST_WAIT = 0.5
+"""Seconds between attempts to hear again, at most; full jitter."""
+TEXT_LIMIT = 7_999
+"""Bytes of a notification; one more, and PostgreSQL refuses it."""
+PART = TEXT_LIMIT - 100
+"""Characters of a part: the rest is for what says which one it is."""
+LIMIT = TEXT_LIMIT // 4 * 3 - 64
+"""Bytes that fit into a notification, written as text."""
+INCOMPLETE = 100
+"""What came in part is forgotten when so many others have begun since."""
+
+_PROBLEMS = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises where a connection cannot be made or used."""
+_REFUSED = ("28", "3D")
+"""How the codes begin of errors that say that the URL is wrong: the user or the password, the database."""
+
+_NOTIFY = "SELECT pg_notify($1, text) FROM unnest($2::text[]) WITH ORDINALITY AS t (text, n) ORDER BY n"
+
+T = TypeVar("T")
+
+
+class _RoomBell(Bell, array_like=True, frozen=True, gc=False):
+    room: str
+
+    @property
+    def size(self) -> int:
+        return super().size + len(self.room.encode())
+
+
+class _Ring(msgspec.Struct, array_like=True, frozen=True):
+    """What is notified: envelopes of one process, of whichever rooms, as msgpack in Base64."""
+
+    version: int
+    origin: str
+    bells: list[_RoomBell]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(_Ring)
+
+
+class PostgresBroker(Broker):
+    """Rings through a PostgreSQL, `postgresql://user@host/name`, and takes one of its connections.
+
+    A pooler between them must keep a connection for one client. `dropped` counts what arrived on our channel and is
+    none of ours. One's own envelopes are not echoed.
+    """
+
+    scope: ClassVar[Scope] = Scope.CLUSTER
+
+    def __init__(self, url: str = "postgresql://localhost") -> None:
+        try:
+            self._options = connect_options(url)
+        except ArgumentError as exc:  # without the URL: it may hold a password
+            raise ConfigError("PostgresBroker: this is no URL; write postgresql://user@host/name") from exc
+        self.companion = url
+        self._origin = os.urandom(8).hex()
+        self._channel = ""
+        self._deliver: Deliver | None = None
+        self._reconnected: Callable[[], None] = lambda: None
+        self._rooms: set[str] = set()
+        self._connection: Any = None
+        self._turn = asyncio.Lock()
+        self._deaf = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._parts = _Parts()
+        self.dropped = 0
+
+    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
+        """See `Broker.start`. Raises `ConfigError` where the URL is refused, `Unavailable` where no server answers."""
+        if self._deliver is not None:
+            raise ConfigError("this PostgresBroker is started already; make one per app")
+        # A name of PostgreSQL's has at most 63 bytes, and its letters are ours to choose.
+        self._channel = f"chatrooms_{blake2b(instance.encode(), digest_size=16).hexdigest()}"
+        try:
+            self._connection = await self._connect()
+        except Unavailable as exc:
+            if (getattr(exc.__cause__, "sqlstate", None) or "").startswith(_REFUSED):
+                raise ConfigError(f"PostgresBroker: PostgreSQL refuses the URL: {exc.__cause__}") from exc
+            raise
+        self._deliver, self._reconnected = deliver, reconnected
+        self._deaf.clear()
+        self._keeper = asyncio.ensure_future(self._keep())
+
+    async def stop(self) -> None:
+        """See `Broker.stop`."""
+        self._deliver = None
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        self._give_up()
+        self._rooms.clear()
+
+    @property
+    def healthy(self) -> bool:
+        """See `Broker.healthy`: False from when the connection ended or fell silent until there is another."""
+        return self._connection is not None
+
+    async def subscribe(self, room: str) -> None:
+        """See `Broker.subscribe`. All of the instance is heard anyway."""
+        if self._deliver is None or self._connection is None:
+            raise Unavailable
+        self._rooms.add(room)
+
+    async def unsubscribe(self, room: str) -> None:
+        """See `Broker.unsubscribe`."""
+        self._rooms.discard(room)
+
+    # ---- publishing ----
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """See `Broker.publish`. One transaction, and one notification as long as all fits into one."""
+        if self._deliver is None or self._connection is None:
+            raise Unavailable
+        texts = list(self._texts(envelopes))
+        if texts:
+            await self._ask(PUBLISH_WITHIN, lambda c: c.execute(_NOTIFY, self._channel, texts))
+
+    def _texts(self, envelopes: Sequence[Envelope]) -> Iterator[str]:
+        bells = (_RoomBell(e.epoch, e.seq, e.type, e.data, e.room) for e in envelopes)
+        for some in fitting(bells, LIMIT):
+            text = b64encode(_encode(_Ring(VERSION, self._origin, some))).decode()
+            if len(text) <= TEXT_LIMIT:
+                yield text
+            else:
+                yield from _in_parts(text)
+
+    async def _ask(self, within: float, ask: Callable[[Any], Awaitable[T]]) -> T:
+        """Use the connection, when it is our turn. Raises `Unavailable`, and gives the connection up."""
+        connection = self._connection
+        if connection is None:
+            raise Unavailable
+        # A task of its own: giving up must not wait for a database that does not even take the cancellation.
+        task = asyncio.ensure_future(self._in_turn(connection, ask))
+        try:
+            await asyncio.wait({task}, timeout=within)
+            if not task.done():
+                raise Unavailable
+            return task.result()
+        except (Unavailable, *_PROBLEMS):
+            if connection is self._connection:
+                self._give_up()
+            raise Unavailable from None
+        finally:
+            if not task.done():
+                task.cancel()
+                task.add_done_callback(_seen)
+
+    async def _in_turn(self, connection: Any, ask: Callable[[Any], Awaitable[T]]) -> T:
+        async with self._turn:
+            return await ask(connection)
+
+    # ---- hearing ----
+
+    def _heard(self, connection: Any, pid: int, channel: str, text: str) -> None:
+        if self._deliver is None:
+            return
+        try:
+            envelopes = self._unpacked(text)
+        except (*UNREADABLE, ValueError) as error:
+            self._drop(error)
+            return
+        for envelope in envelopes:
+            if envelope.room in self._rooms:
+                self._pass_on(envelope)
+
+    def _unpacked(self, text: str) -> list[Envelope]:
+        if text.startswith("{"):
+            whole = self._parts.add(text)
+            if whole is None:
+                return []
+            text = whole
+        ring = _decoder.decode(b64decode(text, validate=True))
+        check_version(ring.version)
+        if ring.origin == self._origin:
+            return []
+        return [Envelope(bell.room, bell.epoch, bell.seq, bell.type, bell.data) for bell in ring.bells]
+
+    def _pass_on(self, envelope: Envelope) -> None:
+        if self._deliver is None:
+            return
+        try:
+            self._deliver(envelope)
+        except Exception:
+            logger.exception("an envelope of room %s could not be delivered", envelope.room)
+
+    def _drop(self, error: Exception) -> None:
+        if not self.dropped:
+            logger.warning("what came over the channel %s is none of ours: %s", self._channel, error)
+        self.dropped += 1
+
+    # ---- keeping ----
+
+    async def _connect(self) -> Any:
+        """A connection that listens. Raises `Unavailable`."""
+        settings = {
+            "application_name": "sanic_chatrooms",
+            "synchronous_commit": "off",  # a notification is on no disk anyway
+            "statement_timeout": str(int(PUBLISH_WITHIN * 1000)),
+        }
+        connection = None
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                connection = await asyncpg.connect(**self._options | {"server_settings": settings})
+                await connection.add_listener(self._channel, self._heard)
+        except BaseException as problem:
+            if connection is not None:
+                connection.terminate()
+            if isinstance(problem, _PROBLEMS):
+                raise Unavailable from problem
+            raise
+        connection.add_termination_listener(self._ended)
+        return connection
+
+    def _ended(self, connection: Any) -> None:
+        if connection is self._connection:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        self._deaf.set()
+        if connection is not None:
+            connection.terminate()
+
+    async def _keep(self) -> None:
+        """Look whether the server answers, and hear again after it did not."""
+        attempt = 0
+        while True:
+            if self._deaf.is_set():
+                wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
+                await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
+                attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._deaf.wait(), PROBE)
+                await self._probe()
+
+    async def _hear_again(self) -> bool:
+        self._turn = asyncio.Lock()  # whoever has the old one waits for a connection that is gone
+        self._parts = _Parts()
+        try:
+            self._connection = await self._connect()
+        except Unavailable:
+            return False
+        except Exception:
+            logger.exception("PostgreSQL cannot be listened to")
+            return False
+        self._deaf.clear()
+        self._reconnected()
+        return True
+
+    async def _probe(self) -> None:
+        try:
+            await self._ask(SILENCE, lambda c: c.execute(""))
+        except Unavailable:
+            if not self._deaf.is_set():
+                logger.warning("PostgreSQL has been silent for %d seconds; connecting anew", SILENCE)
+
+
+class _Part(msgspec.Struct):
+    """A piece of a text that is longer than a notification."""
+
+    id: str
+    number: int
+    count: int
+    text: str
+
+
+_part = msgspec.json.Decoder(_Part)
+
+
+def _in_parts(text: str) -> Iterator[str]:
+    id, count = os.urandom(8).hex(), -(-len(text) // PART)
+    for number in range(count):
+        piece = text[number * PART : (number + 1) * PART]
+        yield msgspec.json.encode(_Part(id, number, count, piece)).decode()
+
+
+class _Parts:
+    """What has come in part. The parts of one transaction come in order and together, or not at all."""
+
+    def __init__(self) -> None:
+        self._begun: OrderedDict[str, list[str]] = OrderedDict()
+
+    def add(self, text: str) -> str | None:
+        """Take a part; the whole if it was the last one. Raises `msgspec.DecodeError`."""
+        part = _part.decode(text)
+        pieces = self._begun.setdefault(part.id, [])
+        if part.number != len(pieces):
+            del self._begun[part.id]
+            raise msgspec.ValidationError(f"part {part.number} after {len(pieces)}")
+        pieces.append(part.text)
+        if len(pieces) >= part.count:
+            del self._begun[part.id]
+            return "".join(pieces)
+        if len(self._begun) > INCOMPLETE:
+            self._begun.popitem(last=False)
+        return None
+
+
+def _seen(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelled():
+        task.exception()  # nobody else waits any more

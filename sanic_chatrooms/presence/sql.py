@@ -1,0 +1,327 @@
+"""Presence in a SQL database: entries that expire, in two small tables of their own; for workers of one machine or many.
+
+Who comes in and who goes out is told once: changes of an instance happen one after the other. What is here is worth
+nothing after a crash, so PostgreSQL does not log it.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+from zlib import crc32
+
+from sqlalchemy import (
+    DDL,
+    URL,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    distinct,
+    event,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import Unavailable
+from ..models import Sender
+from ..paging import decode_cursor, encode_cursor
+from ..stores.base import Bounds
+from ..stores.sql_database import Clock
+from ..stores.sql_databases import make_database
+from ..stores.sql_schema import Name, Schema
+from .base import Entry, Presence, PresentPage
+
+__all__ = ["SQLPresence"]
+
+SEEN_FOR = 86_400.0
+"""Seconds for which it is remembered when somebody was last here (never less than the entries' own `ttl`)."""
+TIMEOUT = 5.0
+STEP = 500
+"""Entries, rooms or users in one statement."""
+FORGET_EVERY = 60.0
+"""Seconds between two looks for whom nobody has seen for long."""
+
+T = TypeVar("T")
+
+_Place: TypeAlias = tuple[str, str]
+"""A room and a user's id."""
+_Answers: TypeAlias = list[bool]
+_Entries: TypeAlias = list[Entry]
+# Named, since within the class `list` is the method.
+
+_SERVERS_TIME: ColumnElement[float] = literal_column("extract(epoch FROM clock_timestamp())", Float)
+
+
+class SQLPresence(Presence):
+    """Keeps entries where a URL says: `sqlite:///chat.db`, `postgresql://user@host/name`.
+
+    Tables begin with `prefix` and the name of the instance, as those of `SQLStore`. With `create` they are made at
+    start where they are missing; otherwise the host makes what `metadata(instance, prefix)` says. `clock` returns
+    Unix seconds, by which entries end; without one it is the database's own.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        prefix: str = "chatrooms_",
+        create: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._database = make_database(url)
+        self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
+        self._prefix = prefix
+        self._create = create
+        self._clock = clock
+        self._node = ""
+        self._running = False
+        self._forgot_at = 0.0
+
+    async def start(self, instance: str, node: str, ttl: float) -> None:
+        """See `Presence.start`. Raises `ConfigError`, `Unavailable`."""
+        self._node, self._ttl = node, ttl
+        self._tables = _Tables(instance, self._prefix)
+        schema = Schema(instance, self._prefix)
+        await self._database.start(schema, Bounds(timeout=TIMEOUT), self._clock or time.time)
+        self._running = True
+        if self._create:
+            await self._database.write(self._make_tables)
+
+    def _make_tables(self, connection: Connection) -> None:
+        self._database.lock(connection)
+        there = inspect(connection)
+        for table in self._tables.metadata.sorted_tables:
+            if not there.has_table(table.name):
+                table.create(connection)
+
+    async def stop(self) -> None:
+        """See `Presence.stop`. Where the database is away, the entries end by themselves."""
+        if not self._running:
+            return
+        self._running = False
+        try:
+            await self._database.write(self._drop_node)
+        except Unavailable:
+            pass
+        finally:
+            await self._database.stop()
+
+    async def touch(self, entries: Sequence[Entry]) -> _Answers:
+        """See `Presence.touch`."""
+        return [
+            answer
+            for some in _steps(entries)
+            for answer in await self._database.write(lambda c, some=some: self._touch(c, some))  # type: ignore[misc]
+        ]
+
+    async def drop(self, entries: Sequence[Entry]) -> _Answers:
+        """See `Presence.drop`."""
+        return [
+            answer
+            for some in _steps(entries)
+            for answer in await self._database.write(lambda c, some=some: self._drop(c, some))  # type: ignore[misc]
+        ]
+
+    async def list(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentPage:
+        """See `Presence.list`."""
+        after = None if cursor is None else decode_cursor("present", cursor)
+        return await self._database.read(lambda c: self._page(c, room, after, limit))
+
+    async def count(self, rooms: Collection[str]) -> dict[str, int]:
+        """See `Presence.count`."""
+        counts = dict.fromkeys(rooms, 0)
+        for some in _steps(rooms):
+            counts |= await self._database.read(lambda c, some=some: self._count(c, some))  # type: ignore[misc]
+        return counts
+
+    async def online(self, users: Collection[str]) -> set[str]:
+        """See `Presence.online`."""
+        online: set[str] = set()
+        for some in _steps(users):
+            online |= await self._database.read(lambda c, some=some: self._online(c, some))  # type: ignore[misc]
+        return online
+
+    async def seen(self, users: Collection[str]) -> dict[str, float]:
+        """See `Presence.seen`."""
+        seen: dict[str, float] = {}
+        for some in _steps(users):
+            seen |= await self._database.read(lambda c, some=some: self._seen(c, some))  # type: ignore[misc]
+        return seen
+
+    # ---- changes, each in a transaction of its own ----
+
+    def _touch(self, connection: Connection, entries: _Entries) -> _Answers:
+        now = self._turn(connection)
+        last = {(entry.room, entry.user.id): entry.user for entry in entries}
+        names = self._names(connection, last)
+        here = self._tables.here
+        rows = [
+            {"room": room, "user_id": id, "node": self._node, "name": user.name}
+            for (room, id), user in sorted(last.items())
+        ]
+        upsert = _insert(connection, here).values(ends=now + self._ttl)
+        upsert = upsert.on_conflict_do_update(
+            index_elements=["room", "user_id", "node"],
+            set_={"name": upsert.excluded.name, "ends": upsert.excluded.ends},
+        )
+        connection.execute(upsert, rows)
+        for (room, id), user in last.items():
+            if names.get((room, id), {user.name}) != {user.name}:
+                same = (here.c.room == room) & (here.c.user_id == id)
+                connection.execute(here.update().where(same).values(name=user.name))
+        self._see(connection, now, {id for _, id in last})
+        return _firsts(entries, lambda place: place not in names)
+
+    def _drop(self, connection: Connection, entries: _Entries) -> _Answers:
+        now = self._turn(connection)
+        here = self._tables.here
+        places = {(entry.room, entry.user.id) for entry in entries}
+        these = tuple_(here.c.room, here.c.user_id).in_(sorted(places))
+        mine = (here.c.node == self._node) & these
+        found = connection.execute(select(here.c.room, here.c.user_id).where(mine))
+        had = {(room, id) for room, id in found}
+        if had:
+            connection.execute(here.delete().where(mine))
+            self._see(connection, now, {id for _, id in had})
+        still = self._names(connection, places)
+        return _firsts(entries, lambda place: place in had and place not in still)
+
+    def _drop_node(self, connection: Connection) -> None:
+        now = self._turn(connection)
+        here = self._tables.here
+        mine = here.c.node == self._node
+        users = set(connection.scalars(select(here.c.user_id).distinct().where(mine)))
+        connection.execute(here.delete().where(mine))
+        self._see(connection, now, users)
+
+    def _turn(self, connection: Connection) -> ColumnElement[float]:
+        """Wait until nobody else changes anything; take off what has ended. -> now."""
+        if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            connection.execute(select(func.pg_advisory_xact_lock(self._tables.lock_key)))
+        now = self._now(connection)
+        here, seen = self._tables.here, self._tables.seen
+        connection.execute(here.delete().where(here.c.ends <= now))
+        if time.monotonic() - self._forgot_at > FORGET_EVERY:
+            self._forgot_at = time.monotonic()
+            connection.execute(seen.delete().where(seen.c.at < now - max(self._ttl, SEEN_FOR)))
+        return now
+
+    def _now(self, connection: Connection) -> ColumnElement[float]:
+        if self._clock is None and connection.dialect.name == "postgresql":
+            return _SERVERS_TIME  # machines differ in what they take for the time
+        return literal((self._clock or time.time)(), Float)
+
+    def _names(self, connection: Connection, places: Collection[_Place]) -> dict[_Place, set[str]]:
+        """By what names these users are in these rooms, on whichever nodes; those who are not there are left out."""
+        here = self._tables.here.c
+        these = tuple_(here.room, here.user_id).in_(sorted(places))
+        names: dict[_Place, set[str]] = {}
+        for room, id, name in connection.execute(select(here.room, here.user_id, here.name).where(these)):
+            names.setdefault((room, id), set()).add(name)
+        return names
+
+    def _see(self, connection: Connection, now: ColumnElement[float], users: set[str]) -> None:
+        if users:
+            upsert = _insert(connection, self._tables.seen).values(at=now)
+            upsert = upsert.on_conflict_do_update(index_elements=["user_id"], set_={"at": upsert.excluded.at})
+            connection.execute(upsert, [{"user_id": id} for id in sorted(users)])
+
+    # ---- looks ----
+
+    def _page(self, connection: Connection, room: str, after: str | None, limit: int) -> PresentPage:
+        here = self._tables.here.c
+        there = (here.room == room) & (here.ends > self._now(connection))
+        total = connection.scalar(select(func.count(distinct(here.user_id))).where(there)) or 0
+        users = select(here.user_id, func.min(here.name)).where(there).group_by(here.user_id)
+        if after is not None:
+            users = users.where(here.user_id > after)
+        found = [
+            Sender(id, name) for id, name in connection.execute(users.order_by(here.user_id).limit(limit + 1))
+        ]
+        following = encode_cursor("present", found[limit - 1].id) if len(found) > limit else None
+        return PresentPage(found[:limit], total, following)
+
+    def _count(self, connection: Connection, rooms: Sequence[str]) -> dict[str, int]:
+        here = self._tables.here.c
+        there = here.room.in_(rooms) & (here.ends > self._now(connection))
+        counts = select(here.room, func.count(distinct(here.user_id)).label("present")).where(there)
+        return {row.room: row.present for row in connection.execute(counts.group_by(here.room))}
+
+    def _online(self, connection: Connection, users: Sequence[str]) -> set[str]:
+        here = self._tables.here.c
+        there = here.user_id.in_(users) & (here.ends > self._now(connection))
+        return set(connection.scalars(select(here.user_id).distinct().where(there)))
+
+    def _seen(self, connection: Connection, users: Sequence[str]) -> dict[str, float]:
+        seen = self._tables.seen.c
+        found = connection.execute(select(seen.user_id, seen.at).where(seen.user_id.in_(users)))
+        return {row.user_id: row.at for row in found}
+
+
+class _Tables:
+    """The tables of one instance."""
+
+    def __init__(self, instance: str, prefix: str) -> None:
+        base = f"{prefix}{instance}_"
+        self.metadata = MetaData()
+        self.lock_key = crc32(f"{base}here".encode())
+        self.here = Table(
+            f"{base}here",
+            self.metadata,
+            Column("room", Name, nullable=False),
+            Column("user_id", Name, nullable=False),
+            Column("node", Text, nullable=False),
+            Column("name", Text, nullable=False),
+            Column("ends", Float(53), nullable=False),
+            PrimaryKeyConstraint("room", "user_id", "node", name=f"{base}here_pkey"),
+        )
+        Index(f"{base}here_user", self.here.c.user_id)
+        Index(f"{base}here_ends", self.here.c.ends)
+        self.seen = Table(
+            f"{base}seen",
+            self.metadata,
+            Column("user_id", Text, primary_key=True),
+            Column("at", Float(53), nullable=False),
+        )
+        Index(f"{base}seen_at", self.seen.c.at)
+        for table in (self.here, self.seen):
+            unlogged = DDL("ALTER TABLE %(fullname)s SET UNLOGGED")  # type: ignore[no-untyped-call]
+            event.listen(table, "after_create", unlogged.execute_if(dialect="postgresql"))
+
+
+def metadata(instance: str = "default", prefix: str = "chatrooms_") -> MetaData:
+    """The tables of an instance, for the `target_metadata` of a host's Alembic."""
+    return _Tables(instance, prefix).metadata
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    # Both take an upsert in the same words, and SQLAlchemy has one for each.
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _firsts(entries: _Entries, holds: Any) -> _Answers:
+    """For each entry whether it holds, a repetition excepted."""
+    told: set[_Place] = set()
+    answers = []
+    for entry in entries:
+        place = (entry.room, entry.user.id)
+        answers.append(place not in told and holds(place))
+        told.add(place)
+    return answers
+
+
+def _steps(values: Iterable[T]) -> Iterable[list[T]]:
+    rest = iter(values)
+    while step := list(islice(rest, STEP)):
+        yield step
