@@ -18,11 +18,10 @@ from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 import msgspec
-from sqlalchemy.exc import ArgumentError
 
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
-from ..postgres_address import connect_options
+from ..sql_address import connect_options, take_prefix
 from .base import Broker, Deliver
 from .packed import UNREADABLE, VERSION, Bell, check_version, fitting
 
@@ -80,17 +79,15 @@ _decoder = msgspec.msgpack.Decoder(_Ring)
 class PostgresBroker(Broker):
     """Rings through a PostgreSQL, `postgresql://user@host/name`, and takes one of its connections.
 
-    A pooler between them must keep a connection for one client. `dropped` counts what arrived on our channel and is
+    What begins tables elsewhere, `?prefix=`, keeps apps apart here. A pooler between them must keep a connection for one client. `dropped` counts what arrived on our channel and is
     none of ours. One's own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
 
     def __init__(self, url: str = "postgresql://localhost") -> None:
-        try:
-            self._options = connect_options(url)
-        except ArgumentError as exc:  # without the URL: it may hold a password
-            raise ConfigError("PostgresBroker: this is no URL; write postgresql://user@host/name") from exc
+        where, self._prefix = take_prefix(url)
+        self._options = connect_options(where)
         self.companion = url
         self._origin = os.urandom(8).hex()
         self._channel = ""
@@ -109,7 +106,8 @@ class PostgresBroker(Broker):
         if self._deliver is not None:
             raise ConfigError("this PostgresBroker is started already; make one per app")
         # A name of PostgreSQL's has at most 63 bytes, and its letters are ours to choose.
-        self._channel = f"chatrooms_{blake2b(instance.encode(), digest_size=16).hexdigest()}"
+        whose = f"{self._prefix}{instance}".encode()
+        self._channel = f"chatrooms_{blake2b(whose, digest_size=16).hexdigest()}"
         try:
             self._connection = await self._connect()
         except Unavailable as exc:

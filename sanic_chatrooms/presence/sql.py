@@ -32,10 +32,12 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ProgrammingError
 
-from ..errors import Unavailable
+from ..errors import ConfigError, Unavailable
 from ..models import Sender
 from ..paging import decode_cursor, encode_cursor
+from ..sql_address import PREFIX, take_prefix
 from ..stores.base import Bounds
 from ..stores.sql_database import Clock
 from ..stores.sql_databases import make_database
@@ -47,6 +49,8 @@ __all__ = ["SQLPresence"]
 SEEN_FOR = 86_400.0
 """Seconds for which it is remembered when somebody was last here (never less than the entries' own `ttl`)."""
 TIMEOUT = 5.0
+CONNECTIONS = 2
+"""To PostgreSQL, at most: one changes, one looks."""
 STEP = 500
 """Entries, rooms or users in one statement."""
 FORGET_EVERY = 60.0
@@ -66,7 +70,7 @@ _SERVERS_TIME: ColumnElement[float] = literal_column("extract(epoch FROM clock_t
 class SQLPresence(Presence):
     """Keeps entries where a URL says: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
-    Tables begin with `prefix` and the name of the instance, as those of `SQLStore`. With `create` they are made at
+    Tables begin with `prefix` (or `?prefix=` of the URL) and the name of the instance, as those of `SQLStore`. With `create` they are made at
     start where they are missing; otherwise the host makes what `metadata(instance, prefix)` says. `clock` returns
     Unix seconds, by which entries end; without one it is the database's own.
     """
@@ -75,13 +79,15 @@ class SQLPresence(Presence):
         self,
         url: str | URL,
         *,
-        prefix: str = "chatrooms_",
+        prefix: str | None = None,
         create: bool = True,
         clock: Clock | None = None,
     ) -> None:
+        url, found = take_prefix(url)
+        self._prefix = prefix or found
         self._database = make_database(url)
+        self._database.connections = CONNECTIONS
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
-        self._prefix = prefix
         self._create = create
         self._clock = clock
         self._node = ""
@@ -96,7 +102,20 @@ class SQLPresence(Presence):
         await self._database.start(schema, Bounds(timeout=TIMEOUT), self._clock or time.time)
         self._running = True
         if self._create:
-            await self._database.write(self._make_tables)
+            try:
+                await self._database.write(self._make_tables)
+            except BaseException as problem:
+                await self._fail(problem)
+                raise
+
+    async def _fail(self, problem: BaseException) -> None:
+        self._running = False
+        await self._database.stop()
+        if isinstance(problem, ProgrammingError):
+            raise ConfigError(
+                f"SQLPresence: the tables {self._tables.here.name} and {self._tables.seen.name} are not there, and cannot be "
+                "made by this user; let somebody make them who may, or set PRESENCE to something else"
+            ) from problem
 
     def _make_tables(self, connection: Connection) -> None:
         self._database.lock(connection)
@@ -300,7 +319,7 @@ class _Tables:
             event.listen(table, "after_create", unlogged.execute_if(dialect="postgresql"))
 
 
-def metadata(instance: str = "default", prefix: str = "chatrooms_") -> MetaData:
+def metadata(instance: str = "default", prefix: str = PREFIX) -> MetaData:
     """The tables of an instance, for the `target_metadata` of a host's Alembic."""
     return _Tables(instance, prefix).metadata
 

@@ -1,6 +1,6 @@
 """PostgreSQL: SQLAlchemy's asyncpg engine for reads and changes, one held asyncpg connection for appends.
 
-A worker takes at most `POOL` + 1 of the server's connections.
+A store takes at most `connections` + 1 of the server's.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Scope
-from ..postgres_address import connect_options, with_driver
+from ..sql_address import connect_options, with_driver
 from .base import Bounds
 from .postgres_appender import Appender
 from .postgres_functions import boot_table, functions, lock_key
@@ -24,9 +24,6 @@ from .sql_database import Clock, Database
 from .sql_schema import Schema
 
 __all__ = ["Postgres", "is_away"]
-
-POOL = 4
-"""Connections for reads and changes; the appender has one more. Callers wait for a free one, up to the time limit."""
 
 _AWAY = ("08", "25006", "40", "53", "55", "57", "58")
 """How the codes begin of errors that pass: no connection, a standby, a deadlock, nothing free, a lock, a shutdown, a disk."""
@@ -61,7 +58,7 @@ class Postgres(Database):
         server_settings = _server_settings(bounds.timeout)
         self._engine = create_async_engine(
             self._url,
-            pool_size=POOL,
+            pool_size=self.connections,
             max_overflow=0,
             pool_timeout=bounds.timeout,
             connect_args={"timeout": bounds.timeout, "server_settings": server_settings},

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from itertools import compress
 
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection
 
 from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Event, Head, Member, Page, Room
+from ..sql_address import take_prefix, with_prefix
 from .base import Bounds, MemberPage, RoomPage, Store
 from .outbox import Outbox
 from .sql_database import Clock
@@ -25,7 +26,8 @@ __all__ = ["SQLStore"]
 class SQLStore(Store, Outbox):
     """Keeps everything in the database that a URL names: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
-    Tables begin with `prefix` and the name of the instance, so that several instances share a database. With `create`
+    Tables begin with `prefix` (or `?prefix=` of the URL; else `chatrooms_`) and the name of the instance, so that several
+    instances share a database. With `create`
     they are made, and brought to the present version, at start; a host whose Alembic does that passes `create=False`.
     An object belongs to one instance; several chats of one process that carry the same name may share it.
     `clock` returns Unix seconds; retention and the window for repeated keys are measured by it.
@@ -35,14 +37,15 @@ class SQLStore(Store, Outbox):
         self,
         url: str | URL,
         *,
-        prefix: str = "chatrooms_",
+        prefix: str | None = None,
         create: bool = True,
         clock: Clock = time.time,
     ) -> None:
+        url, found = take_prefix(url)
+        self._prefix = prefix or found
         self._database = make_database(url)
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
-        self.companion = make_url(url).render_as_string(hide_password=False)
-        self._prefix = prefix
+        self.companion = with_prefix(url, self._prefix)
         self._create = create
         self._clock = clock
         self._instance = ""

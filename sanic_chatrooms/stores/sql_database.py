@@ -27,6 +27,8 @@ class Database(ABC):
     """
 
     scope: ClassVar[Scope]
+    connections: int = 4
+    """How many `read` and `write` may open together, where each needs one of its own. Callers wait for a free one."""
 
     @abstractmethod
     async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:

@@ -2,8 +2,7 @@
 
 import importlib
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 from ..errors import ConfigError
 from .sql_database import Database
@@ -18,20 +17,14 @@ _DATABASES = {
 }
 
 
-def make_database(url: str | URL) -> Database:
+def make_database(url: URL) -> Database:
     """The database, not started. Raises `ConfigError`."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError(
-            "SQLStore: this is no URL; write sqlite:///chat.db or postgresql://user@host/name"
-        ) from None
-    scheme = parsed.drivername.partition("+")[0]
+    scheme = url.drivername.partition("+")[0]
     if scheme not in _DATABASES:
         raise ConfigError(f"SQLStore: {scheme} is not known here; it takes sqlite and postgresql")
     module, name, extra = _DATABASES[scheme]
     try:
-        made: Database = getattr(importlib.import_module(f"{__package__}.{module}"), name)(parsed)
+        made: Database = getattr(importlib.import_module(f"{__package__}.{module}"), name)(url)
     except ImportError as exc:
         raise ConfigError(f'SQLStore: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
     return made

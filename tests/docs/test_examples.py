@@ -23,6 +23,7 @@ from sanic_chatrooms import ChatRooms, User
 from tests.browser.conftest import launch
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
+from tests.support.nats import running as running_nats
 from tests.support.process import free_port, start_command
 from tests.support.server import LiveServer, Response
 from tests.support.valkey import running
@@ -180,6 +181,26 @@ async def test_kept_in_postgres(
     bob = await connect()
     joined = await bob.ack("join", room="general")
     assert [message["msgId"] for message in joined["messages"]] == [said["msgId"]]
+
+
+async def test_on_nats(
+    run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    with running_nats() as nats:
+        monkeypatch.setenv("SHOP_DATABASE", postgres_url)
+        monkeypatch.setenv("NATS_URL", nats.url)
+        module, server = await run("on_nats")
+        ada, bob = [await welcomed(connect, "/chat/ws", "general", server=server) for _ in range(2)]
+
+        await ada.ack("message", room="general", payload={"text": "hi"})
+
+        assert (await bob.expect("message"))["payload"] == {"text": "hi"}
+        backends = module.chatrooms.default.running().backends
+        assert [type(one).__name__ for one in (backends.broker, backends.presence)] == [
+            "NATSBroker",
+            "SQLPresence",
+        ]
+        await server.stop()
 
 
 async def test_own_rooms(run: Run, connect: Connect) -> None:

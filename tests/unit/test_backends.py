@@ -10,6 +10,7 @@ import pytest
 import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
 from sanic_chatrooms.backends import companion, make_broker, make_presence, make_store, resolve
+from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.chat import Backends
 from sanic_chatrooms.config import load, require_scope
 from sanic_chatrooms.models import Scope
@@ -165,6 +166,18 @@ def test_what_is_not_named_goes_with_what_is(settings: dict[str, str], kinds: li
     made = (backends.store, backends.broker, backends.presence)
     assert [type(backend).__name__ for backend in made] == kinds
     assert backends.store.rings_as is None
+
+
+@pytest.mark.parametrize(
+    "store", ["postgresql://u:p@db/chat?prefix=shop_", SQLStore("postgresql://u:p@db/chat", prefix="shop_")]
+)
+def test_who_goes_with_a_database_keeps_apps_apart_as_it_does(store: Any) -> None:
+    backends = backends_of(store=store)
+
+    prefixes = [vars(backend)["_prefix"] for backend in (backends.store, backends.broker, backends.presence)]
+    assert prefixes == ["shop_"] * 3
+    assert isinstance(backends.broker, PostgresBroker)
+    assert (backends.broker._options["password"], "prefix" in backends.broker._options) == ("p", False)
 
 
 def test_a_file_alone_is_refused_with_more_than_one_worker() -> None:
