@@ -95,14 +95,21 @@ class RedisBroker(Broker):
         """See `Broker.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
         if self._deliver is not None:
             raise ConfigError("this RedisBroker is started already; make one per app")
+        self._deaf, self._opening = (
+            asyncio.Event(),
+            asyncio.Lock(),
+        )  # of this loop: an app may run again in another
         await self._link.start(PUBLISH_WITHIN)
         self._base = f"{self._link.prefix}{instance}:"
         self._deliver, self._reconnected = deliver, reconnected
-        self._deaf.clear()
         self._whole = True
         self._keeper = asyncio.ensure_future(self._keep())
-        if not self._link.is_cluster:
-            await self._ear(await self._link.server(""))
+        try:
+            if not self._link.is_cluster:
+                await self._ear(await self._link.server(""))
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """See `Broker.stop`."""
