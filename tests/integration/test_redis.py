@@ -164,6 +164,18 @@ async def test_a_start_that_cannot_be_says_why(valkey: ValkeyServer, url: str) -
     assert "wrong" not in str(error.value)
 
 
+async def test_a_server_that_may_throw_rooms_away_is_warned_of(
+    valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with store_at(valkey.url):
+        assert not caplog.records
+    valkey.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    valkey.ask("CONFIG", "SET", "maxmemory", "100mb")
+
+    async with store_at(valkey.url):
+        assert [record.message for record in caplog.records if "allkeys-lru" in record.message]
+
+
 # The broker
 
 
