@@ -30,7 +30,7 @@ __all__ = ["Call", "Place", "RedisOpener", "RedisServer", "Script"]
 
 logger = logging.getLogger("sanic_chatrooms.redis")
 
-CONNECT_WITHIN = 1.0
+CONNECT_WITHIN = 1.5
 """Seconds to connect, sign in and load the scripts."""
 WAITS = (0.05, 0.1, 0.2, 0.4)
 """Seconds until a server that could not be reached is tried again; the last one repeats."""
