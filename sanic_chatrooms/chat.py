@@ -86,8 +86,8 @@ class Backends(msgspec.Struct):
         """What the settings name. Raises `ConfigError`."""
         store = make_store(settings.store)
         broker = make_broker(settings.broker or companion(store))
-        if store.companion is not None and store.companion == broker.companion:
-            store.rings_as = broker.origin
+        same_server = store.companion is not None and store.companion == broker.companion
+        store.rings_as = broker.origin if same_server else None
         return cls(store, broker, make_presence(settings.presence or companion(broker, store)))
 
 
