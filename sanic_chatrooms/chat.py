@@ -87,8 +87,8 @@ class Backends(msgspec.Struct):
         """What the settings name. Raises `ConfigError`."""
         store = make_store(settings.store)
         broker = make_broker(settings.broker or companion("BROKER", store))
-        if broker.origin and store.companion == broker.companion:
-            store.rings_as = broker.origin
+        same_server = bool(broker.origin) and store.companion == broker.companion
+        store.rings_as = broker.origin if same_server else None
         # Where the store reaches further than the broker, but not all machines, there is one process: its memory will do.
         alone = broker.scope is Scope.PROCESS and store.scope is not Scope.CLUSTER
         beside = (broker,) if alone else (broker, store)

@@ -62,7 +62,7 @@ class NATSBroker(Broker):
     def __init__(self, url: str = "nats://localhost", **options: Any) -> None:
         self._servers, self._prefix, found = _parse(url)
         self._options = found | options
-        self._origin = os.urandom(8).hex()
+        self._origin = ""
         self._base = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -80,6 +80,8 @@ class NATSBroker(Broker):
         """See `Broker.start`. Raises `ConfigError` where no server lets us in, `Unavailable` where there is none."""
         if self._deliver is not None:
             raise ConfigError("this NATSBroker is started already; make one per app")
+        # Of this process and this loop: an object may be made before a fork, and an app may run again in another loop.
+        self._origin, self._deaf = os.urandom(8).hex(), asyncio.Event()
         self._base = f"{self._prefix}.{_token(instance)}."
         try:
             self._client = await self._connect()
@@ -90,7 +92,6 @@ class NATSBroker(Broker):
                 raise ConfigError(f"NATSBroker: {exc.__cause__}") from exc
             raise
         self._deliver, self._reconnected = deliver, reconnected
-        self._deaf.clear()
         self._keeper = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:

@@ -89,7 +89,7 @@ class PostgresBroker(Broker):
         where, self._prefix = take_prefix(url)
         self._options = connect_options(where)
         self.companion = url
-        self._origin = os.urandom(8).hex()
+        self._origin = ""
         self._channel = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -105,6 +105,9 @@ class PostgresBroker(Broker):
         """See `Broker.start`. Raises `ConfigError` where the URL is refused, `Unavailable` where no server answers."""
         if self._deliver is not None:
             raise ConfigError("this PostgresBroker is started already; make one per app")
+        # Of this process and this loop: an object may be made before a fork, and an app may run again in another loop.
+        self._origin, self._deaf = os.urandom(8).hex(), asyncio.Event()
+        self._turn = asyncio.Lock()
         # A name of PostgreSQL's has at most 63 bytes, and its letters are ours to choose.
         whose = f"{self._prefix}{instance}".encode()
         self._channel = f"chatrooms_{blake2b(whose, digest_size=16).hexdigest()}"
@@ -115,7 +118,6 @@ class PostgresBroker(Broker):
                 raise ConfigError(f"PostgresBroker: PostgreSQL refuses the URL: {exc.__cause__}") from exc
             raise
         self._deliver, self._reconnected = deliver, reconnected
-        self._deaf.clear()
         self._keeper = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:

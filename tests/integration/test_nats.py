@@ -216,3 +216,16 @@ async def test_a_start_that_cannot_be_says_why() -> None:
 def test_a_url_that_leads_nowhere_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
         NATSBroker(url)
+
+
+def test_the_same_object_serves_one_event_loop_after_another() -> None:
+    with running() as nats:
+        one, other = NATSBroker(nats.url), NATSBroker(nats.url)
+
+        async def ring() -> None:
+            async with started(one, other) as (_, heard):
+                await other.subscribe("r")
+                await rung(one, heard, 1)
+
+        asyncio.run(ring())
+        asyncio.run(ring())

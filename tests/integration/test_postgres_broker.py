@@ -12,11 +12,13 @@ from sanic_chatrooms import User
 from sanic_chatrooms.brokers import postgres as broker_module
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
-from sanic_chatrooms.models import Scope
+from sanic_chatrooms.models import Scope, Sender
+from sanic_chatrooms.presence.base import Entry
+from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import chat_client, running_chat
 from tests.support.postgres import PostgresServer
-from tests.support.ringing import envelope, holds, rung, started
+from tests.support.ringing import WITHIN, envelope, holds, rung, started
 
 
 @pytest.fixture
@@ -187,3 +189,36 @@ async def test_a_database_serves_several_workers_by_its_url_alone(postgres_url: 
             "SQLPresence",
         ]
         assert {backends.store.scope, backends.broker.scope, backends.presence.scope} == {Scope.CLUSTER}
+
+
+def test_the_same_object_serves_one_event_loop_after_another(postgres: PostgresServer) -> None:
+    one, other = PostgresBroker(postgres.url()), PostgresBroker(postgres.url())
+
+    async def ring() -> None:
+        async with started(one, other) as (_, heard):
+            await other.subscribe("r")
+            await rung(one, heard, 1)
+
+    asyncio.run(ring())
+    asyncio.run(ring())
+
+
+async def test_presence_ends_by_the_databases_own_clock(postgres_url: str) -> None:
+    ada = Sender("u1", "Ada")
+    dead, alive = SQLPresence(postgres_url), SQLPresence(postgres_url)
+    await dead.start("test", "dead", 0.5)
+    await alive.start("test", "alive", 0.5)
+    await dead.touch([Entry("r", ada), Entry("", ada)])
+    await dead._database.stop()  # as a killed process: nothing is taken back
+
+    await holds_in(alive, {"r": 0})
+
+    assert await alive.online(["u1"]) == set()
+    assert await alive.touch([Entry("r", ada)]) == [True]
+    await alive.stop()
+
+
+async def holds_in(presence: SQLPresence, counts: dict[str, int]) -> None:
+    async with asyncio.timeout(WITHIN):
+        while await presence.count(counts) != counts:  # noqa: ASYNC110 - the database's clock moves by itself
+            await asyncio.sleep(0.05)
