@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
@@ -131,6 +132,31 @@ async def test_on_redis(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPa
         assert (await bob.expect("message"))["payload"] == {"text": "hi"}
         assert valkey.ask("HLEN", "chatrooms:default:{general}:m") == "1"
         await server.stop()
+
+
+async def test_four_workers(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as valkey:
+        monkeypatch.setenv("REDIS_URL", valkey.url)
+        _, server = await run("four_workers")
+        ada, bob = [await welcomed(connect, "/chat/ws", "general", server=server) for _ in range(2)]
+
+        await ada.ack("message", room="general", payload={"text": "hi"})
+
+        assert (await bob.expect("message"))["payload"] == {"text": "hi"}
+        assert json.loads((await server.get("/worker")).body) == {"process": os.getpid(), "connections": 2}
+        await server.stop()
+
+
+async def test_many_hosts(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANIC_CHATROOMS_GUESTS", "true")
+    _, server = await run("many_hosts")
+    await welcomed(connect)
+
+    metrics = await server.get("/metrics")
+
+    assert metrics.body == b"# TYPE chat_connections gauge\nchat_connections 1\n"
+    assert metrics.headers["content-type"] == "text/plain; version=0.0.4"
+    assert (await server.get("/health")).status == 200
 
 
 async def test_redis_beside_sql(

@@ -1,0 +1,28 @@
+"""python -m sanic many_hosts:app --host 0.0.0.0 --port 8000 --single-process"""
+
+from sanic import Request, Sanic, text
+from sanic.response import HTTPResponse
+import sanic_chatrooms as chatrooms
+
+app = Sanic("Shop")
+app.blueprint(chatrooms.bp)  # its settings come from the environment: SANIC_CHATROOMS_STORE and so on
+
+
+# region health
+@app.get("/health")
+async def health(_: Request) -> HTTPResponse:
+    return text("ok")  # the event loop turns; it asks no store, or one that is away would take all hosts away
+
+
+# endregion
+
+
+# region metrics
+@app.get("/metrics")
+async def metrics(_: Request) -> HTTPResponse:
+    connections = len(chatrooms.default.connections())  # of this worker
+    lines = f"# TYPE chat_connections gauge\nchat_connections {connections}\n"
+    return text(lines, content_type="text/plain; version=0.0.4")
+
+
+# endregion

@@ -1,0 +1,254 @@
+"""What deploy/ says exists: settings, files, services, ports, metrics; and there is time to say goodbye."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sanic.cli.app import SanicCLI
+from sanic.config import DEFAULT_CONFIG
+
+from sanic_chatrooms.config import FIELDS, load
+from tests.support.deployed import (
+    DEPLOY,
+    ROOT,
+    compose,
+    copied,
+    exec_start,
+    image_command,
+    manifest,
+    manifests,
+    unit,
+)
+from tests.support.tools import needed
+
+GOODBYE = FIELDS["drain_seconds"].default + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
+"""Seconds that a worker may take to stop."""
+CHAT = "SANIC_CHATROOMS_"
+METRICS = (ROOT / "docs" / "examples" / "many_hosts.py").read_text()
+
+
+def assert_known(environ: Mapping[str, str]) -> None:
+    for key in environ:
+        name = key.removeprefix("SANIC_")
+        known = name in DEFAULT_CONFIG or (key.startswith(CHAT) and key.removeprefix(CHAT).lower() in FIELDS)
+        assert known, f"{key} is no setting"
+    load("default", {}, environ, {}, debug=False, instances=["default"])
+
+
+def assert_starts_sanic(command: list[str]) -> None:
+    assert re.fullmatch(r"(.*/)?python", command[0])
+    assert command[1:3] == ["-m", "sanic"]
+    cli = SanicCLI()
+    cli.attach()
+    given = cli.parser.parse_args(command[3:])
+    assert given.target == "shop:app"
+    assert given.port == 8000
+
+
+# ---- the image ----
+
+
+def test_the_image_is_made_of_what_is_there() -> None:
+    sources = list(copied())
+
+    assert len(sources) >= 4
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_the_image_is_given_all_it_is_made_of() -> None:
+    let_in = re.findall(r"^!(.+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+
+    assert sorted(source.removeprefix("./") for source in copied()) == sorted(let_in)
+
+
+def test_the_image_has_the_extras_that_there_are() -> None:
+    extras = re.findall(r'"\.\[(.+)\]"', (DEPLOY / "Dockerfile").read_text())[0].split(",")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert set(extras) <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("command", [image_command(), exec_start()], ids=["image", "unit"])
+def test_commands_are_sanics(command: list[str]) -> None:
+    assert_starts_sanic(command)
+
+
+# ---- compose ----
+
+
+def test_compose_sets_what_can_be_set() -> None:
+    environ = compose()["services"]["app"]["environment"]
+
+    assert len(environ) > 3
+    assert_known(environ)
+
+
+def test_compose_names_services_that_are_there() -> None:
+    services = compose()["services"]
+    app = services["app"]["environment"]
+
+    waited_for = {name for service in services.values() for name in service.get("depends_on", {})}
+    hosts = {re.findall(r"[@/]([a-z]+):\d+", app[f"{CHAT}{key}"])[0] for key in ("STORE", "BROKER")}
+    assert waited_for | hosts <= set(services)
+    for name in waited_for:
+        assert "healthcheck" in services[name], f"somebody waits until {name} is healthy"
+
+
+def test_compose_mounts_what_is_there() -> None:
+    file = compose()
+    mounts = [mount for service in file["services"].values() for mount in service.get("volumes", ())]
+
+    assert len(mounts) == 3
+    for mount in mounts:
+        source = mount.split(":")[0]
+        assert (DEPLOY / source).exists() if source.startswith(".") else source in file["volumes"]
+    build = file["services"]["app"]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).samefile(DEPLOY / "Dockerfile")
+
+
+def test_compose_gives_a_worker_time_to_say_goodbye() -> None:
+    assert seconds(compose()["services"]["app"]["stop_grace_period"]) > GOODBYE
+
+
+def test_nginx_and_prometheus_go_to_the_app() -> None:
+    nginx = (DEPLOY / "nginx" / "nginx.conf").read_text()
+    prometheus = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    job = prometheus["scrape_configs"][0]
+
+    assert re.findall(r"^\s*server (.+);", nginx, re.MULTILINE) == ["app:8000"]
+    assert [(one["names"], one["port"]) for one in job["dns_sd_configs"]] == [(["app"], 8000)]
+    assert '@app.get("/metrics")' in METRICS  # Prometheus' own default
+
+
+def seconds(text: str) -> int:
+    assert text.endswith("s")
+    return int(text.removesuffix("s"))
+
+
+# ---- Kubernetes ----
+
+
+def pod(name: str = "chat") -> dict[str, Any]:
+    template: dict[str, Any] = manifest("Deployment", name)["spec"]["template"]
+    return template
+
+
+def container(name: str = "chat") -> dict[str, Any]:
+    one: dict[str, Any] = pod(name)["spec"]["containers"][0]
+    return one
+
+
+def test_every_file_of_kubernetes_is_used() -> None:
+    files = {path.name for path in (DEPLOY / "kubernetes").iterdir()}
+    used = set(yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())["resources"])
+
+    # The one is the list, the other are values for somebody else's chart.
+    assert files - used == {"kustomization.yaml", "prometheus-adapter.yaml"}
+    assert all(one["apiVersion"] and one["kind"] and one["metadata"]["name"] for one in manifests())
+
+
+def test_kubernetes_sets_what_can_be_set() -> None:
+    config = manifest("ConfigMap")["data"]
+    text = (DEPLOY / "kubernetes" / "config.yaml").read_text()
+    secrets = re.findall(r"--from-literal=(\w+)=", text)
+
+    assert len(secrets) == 2
+    assert_known(config)
+    assert all(key.removeprefix(CHAT).lower() in FIELDS for key in secrets)
+    assert {"configMapRef": {"name": "chat"}} in container()["envFrom"]
+    assert {"secretRef": {"name": "chat-backends"}} in container()["envFrom"]
+    assert "generic chat-backends" in text
+
+
+@pytest.mark.parametrize("name", ["chat", "chat-valkey"])
+def test_services_lead_to_pods(name: str) -> None:
+    service = manifest("Service", name)["spec"]
+
+    assert service["selector"] == pod(name)["metadata"]["labels"]
+    assert service["selector"] == manifest("Deployment", name)["spec"]["selector"]["matchLabels"]
+    assert {port["targetPort"] for port in service["ports"]} <= {p["name"] for p in container(name)["ports"]}
+
+
+def test_the_broker_is_a_service() -> None:
+    url = manifest("ConfigMap")["data"][f"{CHAT}BROKER"]
+    host, port = re.findall(r"//(.+):(\d+)/", url)[0]
+
+    assert [p["port"] for p in manifest("Service", host)["spec"]["ports"]] == [int(port)]
+
+
+def test_the_world_comes_to_the_chat() -> None:
+    backend = manifest("Ingress")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+
+    assert backend["port"]["name"] in {
+        port["name"] for port in manifest("Service", backend["name"])["spec"]["ports"]
+    }
+
+
+def test_probes_and_scrapes_ask_what_the_app_answers() -> None:
+    probes = [container()[kind]["httpGet"] for kind in ("startupProbe", "readinessProbe", "livenessProbe")]
+    scraped = pod()["metadata"]["annotations"]
+
+    assert {probe["path"] for probe in probes} == {"/health"}
+    assert '@app.get("/health")' in METRICS
+    assert scraped["prometheus.io/path"] == "/metrics"
+    assert int(scraped["prometheus.io/port"]) == container()["ports"][0]["containerPort"] == 8000
+
+
+def test_the_autoscaler_goes_by_what_the_app_counts() -> None:
+    autoscaler = manifest("HorizontalPodAutoscaler")["spec"]
+    target = autoscaler["scaleTargetRef"]
+    pods = autoscaler["metrics"][0]["pods"]
+    rules = yaml.safe_load((DEPLOY / "kubernetes" / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
+
+    assert manifest(target["kind"], target["name"])["apiVersion"] == target["apiVersion"]
+    assert pods["metric"]["name"] == "chat_connections"
+    assert "\\nchat_connections {connections}\\n" in METRICS
+    assert rules[0]["name"]["matches"] == "^chat_connections$"
+    assert int(pods["target"]["averageValue"]) < int(manifest("ConfigMap")["data"][f"{CHAT}MAX_CONNECTIONS"])
+    assert "replicas" not in manifest("Deployment")["spec"], "each apply would undo what the autoscaler did"
+
+
+def test_postgres_has_connections_for_all_workers() -> None:
+    most = manifest("HorizontalPodAutoscaler")["spec"]["maxReplicas"]
+    surge = manifest("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+
+    # docs/reference/backends.md: 5 a worker; PostgreSQL keeps 3 of its 100 for administrators.
+    assert 5 * (most + surge) < 100 - 3
+
+
+def test_kubernetes_gives_a_worker_time_to_say_goodbye() -> None:
+    before = int(container()["lifecycle"]["preStop"]["exec"]["command"][1])
+
+    assert pod()["spec"]["terminationGracePeriodSeconds"] > before + GOODBYE
+
+
+# ---- systemd ----
+
+
+def test_systemd_gives_the_workers_time_to_say_goodbye() -> None:
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit(), re.MULTILINE)[0]) > GOODBYE
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    assert complaints(unit(), tmp_path) == []
+
+
+def test_systemd_would_say_what_is_wrong(tmp_path: Path) -> None:
+    assert len(complaints(unit().replace("TimeoutStopSec=45", "TimeoutStopSec=soon"), tmp_path)) == 1
+
+
+def complaints(text: str, folder: Path) -> list[str]:
+    """What systemd says of a unit, and of no other."""
+    copy = folder / "chat.service"
+    copy.write_text(text.replace(exec_start()[0], sys.executable))  # it looks whether that is there
+    command = [needed("systemd-analyze"), "verify", "--man=no", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [line for line in done.stderr.splitlines() if "chat.service" in line]
