@@ -19,6 +19,7 @@ from .backends import companion, make_broker, make_presence, make_store, resolve
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
 from .config import Settings, override
+from .drain import drain, send_away
 from .edits import Edits
 from .endpoint import Endpoint
 from .errors import ConfigError, Unavailable
@@ -34,7 +35,6 @@ from .occupancy import Occupancy
 from .orders import Orders
 from .policy import Policy, RoomPolicy
 from .presence.base import Presence
-from .protocol import CloseCode
 from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
@@ -105,6 +105,8 @@ class Chat:
         self.node = f"{os.getpid()}-{secrets.token_hex(8)}"
         self.backends = backends or Backends.of(settings)
         self.draining = False
+        self.refusing = False
+        """No more connections are admitted."""
         self._host = host
         self._app = app
         self._tasks: list[asyncio.Task[None]] = []
@@ -284,17 +286,22 @@ class Chat:
 
     # ---- the end ----
 
-    def drain(self) -> None:
-        """Take no more connections; tell those that are here to come back, and close them with 1012."""
+    async def drain(self) -> None:
+        """Tell those who are connected to come back, and close them with 1012: many of them not all in one moment."""
+        self.draining = True
+        await drain(self.sessions, self.hub.flush, self.settings.drain_seconds)
+
+    def send_away(self) -> None:
+        """The same for whoever is connected now, at once."""
         self.draining = True
         for session in self.sessions:
-            session.send("closing", {"reason": "restart", "reconnectIn": round(random.uniform(0, 2), 3)})  # noqa: S311 - jitter
-            session.close(CloseCode.RESTART)
+            send_away(session)
         self.hub.flush()
 
     async def stop(self) -> None:
         """End everything, in the order in which it depends on each other. Calling it again does nothing."""
-        self.drain()
+        self.refusing = True
+        self.send_away()
         tasks, self._tasks = [*self._tasks, *self._forgetting], []
         for task in tasks:
             task.cancel()

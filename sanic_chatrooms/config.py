@@ -189,7 +189,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How long somebody may be away before the others hear of it.", "seconds", 0, 3600,
         below="presence_ttl")] = 10.0
     drain_seconds: Annotated[float, Setting(
-        "Over how long a stopping worker sends its connections away.", "seconds", 0, 600)] = 10.0
+        "How long a stopping worker has to send its connections away.", "seconds", 0, 600)] = 10.0
 
     # fmt: on
 

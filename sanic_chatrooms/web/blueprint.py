@@ -28,11 +28,15 @@ from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, Negotiate, admit, check_limits
+from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
 from .socket import CLOSE_TIMEOUT, SanicConnection
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
+
+LINGER = 0.1
+"""Seconds between looks for whoever came in at the last moment."""
 
 App = Any
 """A `Sanic` app, whatever its config and context types are."""
@@ -115,13 +119,26 @@ class Mounted:
 
     async def drain(self) -> None:
         """Tell everybody to come back, and wait until they are gone."""
-        if self.chat is None or self.chat.draining:
+        chat = self.chat
+        if chat is None or chat.draining:
             return
-        self.chat.drain()
-        if self.by_ip:
+        chat.refusing = not stop_listening()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(chat.settings.drain_seconds):
+                    await chat.drain()
+                    await self._emptied(chat)
+        finally:
+            chat.refusing = True
+
+    async def _emptied(self, chat: Chat) -> None:
+        if not chat.refusing:
+            await asyncio.sleep(LINGER)  # for requests of connections that were accepted already
+        while self.by_ip:
+            chat.send_away()
             self._empty.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), self.chat.settings.drain_seconds)
+                await asyncio.wait_for(self._empty.wait(), LINGER)
 
     def opened(self, ip: str) -> None:
         """One more connection from this address."""
