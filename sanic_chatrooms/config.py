@@ -191,6 +191,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: Annotated[float, Setting(
         "How long a stopping worker has to send its connections away.", "seconds", 0, 600)] = 10.0
 
+    # Workers
+    watchdog: Annotated[bool, Setting(
+        "Brings back workers that died or are frozen. Without effect where the app runs in a single process.")] = True
+    watchdog_silence: Annotated[float, Setting(
+        "How long a worker's event loop may stand still; then it is killed and replaced. Not in debug.",
+        "seconds", 1, 3600)] = 10.0
+
     # fmt: on
 
     def __post_init__(self) -> None:

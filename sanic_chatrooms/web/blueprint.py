@@ -28,6 +28,7 @@ from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, Negotiate, admit, check_limits
+from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, stop_watchdog
 from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
@@ -174,9 +175,13 @@ class ChatBlueprint(Blueprint):
             self.add_chat_route(route)
         # In this form: given a bound method directly, Sanic's lazy decorators return without registering it.
         self.listener("main_process_start")(self._check)
+        self.listener("main_process_ready")(self._watch)
+        self.listener("main_process_stop")(self._end_main)
         # sanic-ext takes dependencies until priority -1000.
         self.listener("before_server_start", priority=1000)(self._offer)
         self.listener("before_server_start")(self._start)
+        # The last of all: what the host does at start may block the loop, and does not count as silence.
+        self.listener("after_server_start", priority=-1000)(self._beat)
         self.listener("before_server_stop")(self._drain)
         self.listener("after_server_stop")(self._stop)
 
@@ -313,6 +318,13 @@ class ChatBlueprint(Blueprint):
 
     async def _check(self, app: App) -> None:
         self.mounted(app).check(max(1, app.state.workers))
+        prepare_watchdog(app, _all_settings(app))
+
+    async def _watch(self, app: App) -> None:
+        start_watchdog(app, _all_settings(app))
+
+    async def _end_main(self, app: App) -> None:
+        stop_watchdog(app)
 
     async def _offer(self, app: App) -> None:
         offer_injection(app, type(self.ctx.host), app.ctx.chatrooms)
@@ -320,17 +332,25 @@ class ChatBlueprint(Blueprint):
     async def _start(self, app: App) -> None:
         await self.mounted(app).start(_workers(app))
 
+    async def _beat(self, app: App) -> None:
+        start_pulse(app)
+
     async def _drain(self, app: App) -> None:
         await _calmly(self.mounted(app).drain)
 
     async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
+        stop_pulse(app)
 
 
 def _close_code(problem: ChatError) -> CloseCode:
     if isinstance(problem, TooManyConnections):
         return CloseCode.CONNECTION_LIMIT
     return CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED
+
+
+def _all_settings(app: App) -> list[Settings]:
+    return [mounted.settings() for mounted in mounted_in(app).values()]
 
 
 def _workers(app: App) -> int:
