@@ -83,9 +83,11 @@ class Backends(msgspec.Struct):
     @classmethod
     def of(cls, settings: Settings) -> "Backends":
         """What the settings name. Raises `ConfigError`."""
-        store = make_store(settings.store)
-        broker = make_broker(settings.broker or companion(store))
-        return cls(store, broker, make_presence(settings.presence or companion(broker, store)))
+        directory = settings.embedded_dir
+        store = make_store(settings.store, directory)
+        broker = make_broker(settings.broker or companion(store), directory)
+        presence = make_presence(settings.presence or companion(broker, store), directory)
+        return cls(store, broker, presence)
 
 
 class Chat:

@@ -14,7 +14,17 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from .errors import ConfigError
-from .forms import KEY_BYTES, algorithms, backend, cookie_name, named, origins, query_name, shared_secret
+from .forms import (
+    EMBEDDED,
+    KEY_BYTES,
+    algorithms,
+    backend,
+    cookie_name,
+    named,
+    origins,
+    query_name,
+    shared_secret,
+)
 from .forms import store as store_form
 from .models import Scope
 from .setting import Bare, Field, Setting, field_of, parse_bool, shown
@@ -36,7 +46,6 @@ logger = logging.getLogger("sanic_chatrooms.config")
 
 PLANNED = (
     "CORS",
-    "EMBEDDED_DIR",
     "JWT_JWKS_URL",
     "JWT_PUBLIC_KEY",
     "METRICS",
@@ -53,7 +62,7 @@ KIB, MIB = 1024, 1024 * 1024
 # The settings.
 
 _OBJECT = "an object, a 'package.module:Class', or the name of an entry point"
-_BACKEND = "'memory:', 'redis://HOST', " + _OBJECT
+_BACKEND = "'memory:', 'embedded:', 'redis://HOST', " + _OBJECT
 _NONE = {"none": None}
 _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromkeys(
     [False, "off", "false", "no"]
@@ -74,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Backends
     store: Annotated[Any, Setting(
-        "Where rooms, members and messages are kept.", takes="'memory:', 'sqlite:///FILE', "
+        "Where rooms, members and messages are kept.", takes="'memory:', 'embedded:', 'sqlite:///FILE', "
         "'postgresql://USER@HOST/DATABASE', 'redis://HOST', " + _OBJECT, check=store_form)] = "memory:"
     broker: Annotated[Any | None, Setting(
         "What tells the other workers that something happened.", takes=_BACKEND, check=backend,
@@ -82,6 +91,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     presence: Annotated[Any | None, Setting(
         "What knows who is in a room right now, on all workers.", takes=_BACKEND, check=backend,
         none="the broker's own, else the store's, else `memory:`")] = None
+    embedded_dir: Annotated[str | None, Setting(
+        "Where `embedded:` keeps its files: a directory that no other app uses.", "bytes", 1, 4096,
+        none="one per user and name of the app")] = None
     store_timeout: Annotated[float, Setting(
         "How long a backend may take to answer; then a command ends as `unavailable`.",
         "seconds", 0.05, 300)] = 5.0
@@ -204,6 +216,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("page", "auto_create"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.guests or self.debug)
+
+    @property
+    def embedded(self) -> bool:
+        """Does a backend live in the server that the app brings along?"""
+        return EMBEDDED in (self.store, self.broker, self.presence)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Name and value of every field, without secrets, passwords and the insides of the host's objects."""
@@ -534,5 +551,5 @@ def require_scope(workers: int, scopes: Mapping[str, Scope], *, instance: str = 
     raise ConfigError(
         f"{workers} workers, but {keys} reach no further than one process: no worker would see what another does. "
         f"Run one worker (`workers=1`, `--workers=1` or `--single-process`), or set {keys} to what all workers "
-        "share, such as redis://HOST"
+        "share: embedded: on one machine, redis://HOST on many"
     )

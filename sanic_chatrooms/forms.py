@@ -7,6 +7,7 @@ from typing import Any
 from .setting import shown
 
 __all__ = [
+    "EMBEDDED",
     "KEY_BYTES",
     "algorithms",
     "backend",
@@ -91,10 +92,12 @@ def query_name(text: str) -> str:
     return text
 
 
-_SCHEMES = ("memory",)
+EMBEDDED = "embedded:"
+"""The backend that an app brings along."""
+_SCHEMES = ("memory", "embedded")
 _SQL_SCHEMES = ("sqlite", "postgresql", "postgres")  # the second is its name, the third is widely written
 _REDIS_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
-_PLANNED_SCHEMES = ("embedded", "nats")
+_PLANNED_SCHEMES = ("nats",)
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 

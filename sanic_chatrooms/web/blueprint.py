@@ -21,11 +21,13 @@ from sanic.response import HTTPResponse
 
 from ..chat import Backends, Chat, Declaration, Route
 from ..config import Settings, load, require_auth, require_scope
+from ..embedded import user_directory
 from ..endpoint import Endpoint
 from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
 from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
+from .embedding import is_main, start_embedded, stop_embedded
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, Negotiate, admit, check_limits
 from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, stop_watchdog
@@ -78,6 +80,8 @@ class Mounted:
             debug=bool(self.app.debug),
             instances=mounted_in(self.app),
         )
+        if settings.embedded and settings.embedded_dir is None:
+            settings = msgspec.structs.replace(settings, embedded_dir=str(user_directory(self.app.name)))
         has_auth = any(route.auth is not None for route in declared.routes)
         return require_auth(settings, has_auth)
 
@@ -317,7 +321,8 @@ class ChatBlueprint(Blueprint):
     # ---- listeners of the server ----
 
     async def _check(self, app: App) -> None:
-        self.mounted(app).check(max(1, app.state.workers))
+        settings, _ = self.mounted(app).check(max(1, app.state.workers))
+        start_embedded(app, settings)
         prepare_watchdog(app, _all_settings(app))
 
     async def _watch(self, app: App) -> None:
@@ -325,12 +330,16 @@ class ChatBlueprint(Blueprint):
 
     async def _end_main(self, app: App) -> None:
         stop_watchdog(app)
+        stop_embedded(app, self.ctx.declaration.name)
 
     async def _offer(self, app: App) -> None:
         offer_injection(app, type(self.ctx.host), app.ctx.chatrooms)
 
     async def _start(self, app: App) -> None:
-        await self.mounted(app).start(_workers(app))
+        mounted = self.mounted(app)
+        if is_main(app):
+            start_embedded(app, mounted.settings())
+        await mounted.start(_workers(app))
 
     async def _beat(self, app: App) -> None:
         start_pulse(app)
@@ -341,6 +350,8 @@ class ChatBlueprint(Blueprint):
     async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
         stop_pulse(app)
+        if is_main(app):
+            stop_embedded(app, self.ctx.declaration.name)
 
 
 def _close_code(problem: ChatError) -> CloseCode:

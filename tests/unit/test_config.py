@@ -199,7 +199,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("STORE", "redis", "'redis'", "no URL; write redis://host:6379"),
     ("STORE", "mysql://localhost/chat", "'mysql://localhost/chat'", "a URL of a scheme that is not known here"),
     ("STORE", "memory://x", "'memory://x'", "nothing may follow memory:"),
-    ("STORE", None, "None", "'memory:', 'sqlite:///FILE'"),
+    ("STORE", None, "None", "'memory:', 'embedded:', 'sqlite:///FILE'"),
     ("STORE", Backend, "<type>", "a class and not an object: write Backend(…)"),
     ("STORE", {"url": "memory:"}, "<dict>", "an object"),
     ("BROKER", "", "''", "empty"),
