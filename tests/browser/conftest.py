@@ -105,7 +105,8 @@ def start_example() -> Iterator[Callable[..., ServerProcess]]:
 
 def run_example(port: int | None = None, **env: str) -> ServerProcess:
     port = port or free_port()
-    env = {"HOST": "127.0.0.1", "PORT": str(port), **env}
+    # In memory: tests then begin with nothing, and a server that starts again remembers nothing.
+    env = {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": "1", "SANIC_CHATROOMS_STORE": "memory:", **env}
     return start_command([sys.executable, "-m", "example_app"], port, env=env)
 
 
