@@ -7,6 +7,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -284,6 +285,22 @@ async def test_several_instances(run: Run, connect: Connect) -> None:
     assert ada.frames[0]["payload"]["limits"]["maxText"] == 20_000
     assert (await ada.error("join", room="general"))["code"] == "room_not_found"
     assert json.loads((await server.get("/waiting")).body) == {"connections": 1}
+
+
+async def test_several_workers(
+    run: Run, connect: Connect, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not pytest's own directory: the path of a socket has at most 103 bytes.
+    with tempfile.TemporaryDirectory(prefix="emb-") as directory:
+        monkeypatch.setenv("SANIC_CHATROOMS_EMBEDDED_DIR", directory)
+        _, server = await run("several_workers")
+        ada = await welcomed(connect, "/chat/ws", "general")
+
+        user = user_of(ada)["id"]
+        assert (await post(server, f"/users/{user}/notice", text="is here")).status == 204
+
+        assert (await ada.expect("notice"))["payload"] == {"title": "Your parcel", "content": "is here"}
+        await server.stop()
 
 
 async def test_without_sockets(load: Load) -> None:
