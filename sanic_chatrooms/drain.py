@@ -17,10 +17,9 @@ __all__ = ["FEW", "drain", "send_away", "spread"]
 
 FEW = 100
 """So many connections are closed at once."""
-RATE = 500.0
-"""Connections closed per second: about what the workers that take them over can greet."""
-SHORTEST = 1.5
-"""Seconds over which more than a few are closed, however quick the machine is."""
+RATE = 50.0
+"""Connections closed per second, where there is time: what is lost by one worker costs the others a handshake, a sign-in and
+a join each, and often all workers are restarted together."""
 PAUSE = 0.1
 """Seconds between two batches, jittered."""
 COME_BACK_WITHIN = 2.0
@@ -34,7 +33,7 @@ def spread(connections: int, within: float) -> float:
     """
     if connections <= FEW:
         return 0.0
-    return min(max(SHORTEST, connections / RATE), within / 2)
+    return min(connections / RATE, within / 2)
 
 
 def send_away(session: Session) -> None:

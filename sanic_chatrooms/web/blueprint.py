@@ -38,8 +38,10 @@ from .socket import CLOSE_TIMEOUT, SanicConnection
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
 
-LINGER = 0.1
-"""Seconds between looks for whoever came in at the last moment."""
+LINGER = 0.5
+"""Seconds that a stopping worker waits for the requests of connections that it had accepted before."""
+AGAIN = 0.05
+"""Seconds between looks for them."""
 
 App = Any
 """A `Sanic` app, whatever its config and context types are."""
@@ -137,13 +139,12 @@ class Mounted:
             chat.refusing = True
 
     async def _emptied(self, chat: Chat) -> None:
-        if not chat.refusing:
-            await asyncio.sleep(LINGER)  # for requests of connections that were accepted already
-        while self.by_ip:
+        """Nobody is left. Who was accepted already and says so late is served, and sent away with the next look."""
+        loop = asyncio.get_running_loop()
+        linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
+        while self.by_ip or loop.time() < linger_until:
             chat.send_away()
-            self._empty.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), LINGER)
+            await asyncio.sleep(AGAIN)
 
     def opened(self, ip: str) -> None:
         """One more connection from this address."""

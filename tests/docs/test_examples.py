@@ -26,6 +26,7 @@ from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.process import free_port, start_command
 from tests.support.server import LiveServer, Response
+from tests.support.valkey import running
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -116,6 +117,35 @@ def test_five_lines_start_by_sanics_command() -> None:
         assert "Traceback" not in server.output
     finally:
         server.stop()
+
+
+async def test_on_redis(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as valkey:
+        monkeypatch.setenv("REDIS_URL", valkey.url)
+        _, server = await run("on_redis")
+        ada, bob = [await welcomed(connect, "/chat/ws", "general", server=server) for _ in range(2)]
+
+        await ada.ack("message", room="general", payload={"text": "hi"})
+
+        assert (await bob.expect("message"))["payload"] == {"text": "hi"}
+        assert valkey.ask("HLEN", "chatrooms:default:{general}:m") == "1"
+        await server.stop()
+
+
+async def test_redis_beside_sql(
+    run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with running() as valkey:
+        monkeypatch.setenv("REDIS_URL", valkey.url)
+        monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/chat.db")
+        _, server = await run("redis_beside_sql")
+        ada = await welcomed(connect, "/support/ws", "general", server=server)
+
+        await ada.ack("message", room="general", payload={"text": "hi"})
+
+        assert valkey.ask("EXISTS", "shop:support:{general}:m") == "0"
+        assert valkey.ask("EXISTS", "shop:support:here:{general}:n") == "1"
+        await server.stop()
 
 
 async def test_kept_in_sqlite(

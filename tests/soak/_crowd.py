@@ -118,6 +118,10 @@ class Crowd:
         return sum(page["payload"]["total"] for page in pages)
 
 
+class Cut(Exception):
+    """The connection ended before the answer came."""
+
+
 class Person:
     """One of them."""
 
@@ -145,7 +149,7 @@ class Person:
                 await self._wait()
                 continue
             async with ws:
-                with contextlib.suppress(ConnectionClosed):
+                with contextlib.suppress(ConnectionClosed, Cut):
                     await self._talk(ws)
             self._lost(ws)
             await self._wait()
@@ -178,8 +182,6 @@ class Person:
         self.inside = False
         self._ws = None
         self.witness.cut()
-        for answer in self._answers.values():
-            answer.cancel()
         self._answers.clear()
 
     # ---- in the room ----
@@ -195,17 +197,19 @@ class Person:
                     await self._say_again()
                 if self.crowd.talking and not reading.done():
                     await self._say()
-        except asyncio.CancelledError:
-            if not reading.done():
-                raise
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _enter(self) -> None:
         since = self.witness.since(self.room)
-        answer = await self.ask("join", self.room, {} if since is None else {"since": since})
-        assert answer["type"] == "ack", answer
+        while (answer := await self.ask("join", self.room, {} if since is None else {"since": since}))[
+            "type"
+        ] != "ack":
+            assert answer["payload"]["temporary"], answer
+            await asyncio.sleep(random.uniform(0.0, FIRST_WAIT))
+        if since is None:
+            await self._say()  # a room that nobody said anything in would end with its last visitor
         self.inside = True
         self._failures = 0
         if self._lost_at is not None:
@@ -227,6 +231,8 @@ class Person:
     async def ask(self, type: str, room: str, payload: Frame) -> Frame:
         frame = self._frame(type, room, payload)
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        if self._ws is None:
+            raise Cut
         self._answers[frame["msgId"]] = answer
         await self._send(frame)
         return await answer
@@ -246,7 +252,8 @@ class Person:
         except ConnectionClosed:
             pass
         for answer in self._answers.values():
-            answer.cancel()
+            if not answer.done():
+                answer.set_exception(Cut())
 
     def _take(self, frame: Frame) -> None:
         self.witness.received(frame)

@@ -35,7 +35,8 @@ class ValkeyServer:
         # A path to a socket has at most 107 characters, so the directory is where paths are short.
         self.directory = Path(tempfile.mkdtemp(prefix="valkey-"))
         self.socket = self.directory / "valkey.sock"
-        self._options = [*PERSISTENCE[persistence], *options]
+        self._options = list(options)
+        self._persistence = persistence
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +52,8 @@ class ValkeyServer:
         command = [
             str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket),
             "--dir", str(self.directory), "--save", "", "--loglevel", "warning", "--daemonize", "no",
-            "--logfile", str(self.directory / "log"), *self._options,
+            "--logfile", str(self.directory / "log"),
+            *PERSISTENCE[self._persistence], *self._options,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: self.ask("PING") in ("PONG", "-NOAUTH"), f"Valkey on port {self.port} answers")
@@ -78,6 +80,13 @@ class ValkeyServer:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def renew(self, persistence: str) -> None:
+        """Another server in its place, which has never heard of anything."""
+        self.kill()
+        shutil.rmtree(self.directory / "appendonlydir", ignore_errors=True)
+        self._persistence = persistence
+        self.start()
 
     def freeze(self) -> None:
         """SIGSTOP: it holds its connections and answers nothing."""

@@ -1,0 +1,236 @@
+"""What a message costs that crosses workers by Valkey: its way from send to delivery beside a bare PUBLISH, and what fan-out has left.
+
+Everything in one event loop: two workers, and beside them, in turns, a publisher and a subscriber without anything between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import hiredis
+import uvloop
+
+from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
+from sanic_chatrooms.brokers.redis import RedisBroker
+from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.host import HostVerbs
+from sanic_chatrooms.models import PUBLIC, Room
+from sanic_chatrooms.presence.memory import MemoryPresence
+from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.testing import running_chat
+from sanic_chatrooms.web.chatrooms import ChatRooms
+from tests.soak.runs import Progress, Verdict, main
+from tests.support.valkey import ValkeyServer, running
+
+ROUNDS = 15
+SECONDS = 2.0
+SHORT = 0.02
+RATE = 1000
+MEMBERS = 1000
+SENDERS = 50
+LATENCY, FAN_OUT = 4.0, 0.8
+_NUMBER = re.compile(rb'"n":(\d+)')
+
+
+async def soak(scale: float, progress: Progress) -> Verdict:
+    return await asyncio.to_thread(uvloop.run, measured(scale, progress))
+
+
+async def measured(scale: float, progress: Progress) -> Verdict:
+    rounds, seconds = max(1, round(ROUNDS * scale)), SECONDS * min(1.0, 4 * scale)
+    latencies: list[tuple[float, float]] = []
+    rates: list[tuple[float, float]] = []
+    with running() as valkey:
+        for n in range(rounds):
+            bare = await bare_latencies(valkey, seconds)
+            ours = await our_latencies(valkey, seconds)
+            latencies.append((percentile(ours), percentile(bare)))
+            memory = await fan_out(MemoryBroker(MemoryBus()), seconds / 2)
+            rates.append((await fan_out(RedisBroker(valkey.url), seconds / 2), memory))
+            progress(
+                (n + 1) / rounds,
+                f"p99 {latencies[-1][0] * 1000:.2f} ms, bare {latencies[-1][1] * 1000:.2f} ms",
+            )
+    return judged(latencies, rates)
+
+
+def judged(latencies: list[tuple[float, float]], rates: list[tuple[float, float]]) -> Verdict:
+    times = statistics.median(ours / bare for ours, bare in latencies)
+    share = statistics.median(ours / memory for ours, memory in rates)
+    verdict = Verdict(
+        figures={
+            "send to delivery across workers, p99, ms": round(
+                1000 * statistics.median(ours for ours, _ in latencies), 2
+            ),
+            "bare publish to receive, p99, ms": round(
+                1000 * statistics.median(bare for _, bare in latencies), 2
+            ),
+            "times the bare one": f"{times:.2f} (at most {LATENCY})",
+            "deliveries/s with Valkey as broker": round(statistics.median(ours for ours, _ in rates)),
+            "of those with memory": f"{share:.2f} (must be {FAN_OUT})",
+        }
+    )
+    if times > LATENCY:
+        verdict.slow.append(f"across workers {times:.2f} times a bare publish, and not {LATENCY}")
+    if share < FAN_OUT:
+        verdict.slow.append(f"fan-out with Valkey is {share:.2f} of that with memory, and not {FAN_OUT}")
+    return verdict
+
+
+def percentile(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)]
+
+
+async def paced(seconds: float, send: Callable[[int], Awaitable[None]]) -> None:
+    """Call it `RATE` times a second, each time on time, whatever became of the one before."""
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[Any]]()
+    began = loop.time()
+    for n in range(int(RATE * seconds)):
+        await asyncio.sleep(max(0.0, began + n / RATE - loop.time()))
+        task = asyncio.ensure_future(send(n))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+
+
+class Clock:
+    """When each message was sent, and how long it took."""
+
+    def __init__(self) -> None:
+        self.sent: dict[int, float] = {}
+        self.took: list[float] = []
+
+    def left(self, n: int) -> None:
+        self.sent[n] = time.perf_counter()
+
+    def came(self, data: bytes) -> None:
+        now = time.perf_counter()
+        self.took += [now - self.sent[int(n)] for n in _NUMBER.findall(data)]
+
+    async def all_came(self, count: int) -> list[float]:
+        async with asyncio.timeout(10):
+            while len(self.took) < count:  # noqa: ASYNC110 - what comes is counted where it comes
+                await asyncio.sleep(0.01)
+        return self.took
+
+
+# Theirs
+
+
+class Subscriber(asyncio.Protocol):
+    """Reads what a subscription brings, and does nothing else."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.reader = hiredis.Reader()
+        self.subscribed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.reader.feed(data)
+        while (reply := self.reader.gets()) is not False:
+            if reply[0] == b"message":
+                self.clock.came(reply[2])
+            else:
+                self.subscribed.set()
+
+
+def packed(*words: Any) -> bytes:
+    data: bytes = hiredis.pack_command(words)
+    return data
+
+
+async def bare_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
+    loop, clock = asyncio.get_running_loop(), Clock()
+    listening, subscriber = await loop.create_connection(lambda: Subscriber(clock), "127.0.0.1", valkey.port)
+    listening.write(packed("SUBSCRIBE", "bare"))
+    await subscriber.subscribed.wait()
+    sending, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", valkey.port)
+
+    async def send(n: int) -> None:
+        clock.left(n)
+        sending.write(packed("PUBLISH", "bare", b'{"n":%d,"text":"%s"}' % (n, b"x" * 200)))
+
+    await paced(seconds, send)
+    took = await clock.all_came(int(RATE * seconds))
+    for transport in (listening, sending):
+        transport.close()
+    return took
+
+
+# Ours
+
+
+class Member:
+    """A session as the hub sees it, without a connection."""
+
+    def __init__(self, push: Callable[[bytes], None]) -> None:
+        self._push = push
+
+    def push(self, frames: bytes, replies: int = 0) -> None:
+        self._push(frames)
+
+    def reply(self, frames: bytes) -> None:
+        """The answer to the join."""
+
+    def evicted(self, room: str) -> None:
+        raise AssertionError(f"thrown out of {room}")
+
+
+async def enter(chat: Chat, member: Member, room: str) -> None:
+    held = await chat.hub.enter(member, room)
+    assert chat.hub.admit(member, held, b"")
+
+
+async def our_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
+    clock = Clock()
+    async with (
+        running_chat(ChatRooms("latency"), guests=True, store=valkey.url) as one,
+        running_chat(ChatRooms("latency"), guests=True, store=valkey.url) as other,
+    ):
+        await one.store.create_room(Room("r", "", 0, visibility=PUBLIC))
+        await enter(other, Member(clock.came), "r")
+        verbs = verbs_of(one)
+
+        async def send(n: int) -> None:
+            clock.left(n)
+            await verbs.publish("r", "message", {"n": n, "text": "x" * 200})
+
+        await paced(seconds, send)
+        return await clock.all_came(int(RATE * seconds))
+
+
+async def fan_out(broker: MemoryBroker | RedisBroker, seconds: float) -> float:
+    """Deliveries a second from many senders to the members of one room, on one worker."""
+    delivered = 0
+
+    def count(frames: bytes) -> None:
+        nonlocal delivered
+        delivered += frames.count(b'"text"')
+
+    backends = Backends(MemoryStore(), broker, MemoryPresence())
+    async with running_chat(ChatRooms("fan_out"), guests=True, backends=backends) as chat:
+        await chat.store.create_room(Room("r", "", 0, visibility=PUBLIC))
+        for _ in range(MEMBERS):
+            await enter(chat, Member(count), "r")
+        verbs, began = verbs_of(chat), time.perf_counter()
+
+        async def talk() -> None:
+            while time.perf_counter() < began + seconds:
+                await verbs.publish("r", "message", {"text": "x" * 200})
+
+        await asyncio.gather(*(talk() for _ in range(SENDERS)))
+        return delivered / (time.perf_counter() - began)
+
+
+def verbs_of(chat: Chat) -> HostVerbs:
+    verbs: HostVerbs = chat._host
+    return verbs
+
+
+if __name__ == "__main__":
+    main(soak)
