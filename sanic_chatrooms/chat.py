@@ -31,6 +31,7 @@ from .listeners import Listener, Listeners
 from .members import Members
 from .messages import Speech
 from .middleware import Chain, Middleware
+from .models import Scope, is_reserved
 from .occupancy import Occupancy
 from .orders import Orders
 from .policy import Policy, RoomPolicy
@@ -121,7 +122,7 @@ class Chat:
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings = self.settings
         self.listeners = Listeners(self.declaration.listeners, self._app)
-        self.hub = Hub(store, broker, released=self._left)
+        self.hub = Hub(store, broker, released=self._released)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.access = Access(store)
         self.orders = Orders(self.journal, self.hub)
@@ -222,6 +223,11 @@ class Chat:
         )
 
     # ---- while it runs ----
+
+    def _released(self, room: str) -> None:
+        """This worker holds the room no longer. Others may hold a user's: that is forgotten when the user is gone from all."""
+        if not is_reserved(room) or self.backends.store.scope is Scope.PROCESS:
+            self._left(room)
 
     def _left(self, room: str) -> None:
         """This worker holds the room no longer, or the last user is gone: whichever comes later."""

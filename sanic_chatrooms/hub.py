@@ -387,14 +387,16 @@ class Hub:
                 # whoever enters next has to subscribe again.
                 room.up = False
                 await self._broker.unsubscribe(room.id)
-                self._drop_if_unused(room)
+                # One that was not there when somebody asked for it may just be made elsewhere.
+                if self._drop_if_unused(room) and room.epoch:
+                    self._released(room.id)
 
-    def _drop_if_unused(self, room: HeldRoom) -> None:
+    def _drop_if_unused(self, room: HeldRoom) -> bool:
         if not room.unused:
-            return  # somebody came meanwhile: they wait for the lock, and bring it up again
+            return False  # somebody came meanwhile: they wait for the lock, and bring it up again
         self._forget_repair(room)
         self._rooms.pop(room.id, None)
-        self._released(room.id)
+        return True
 
     # ---- holes ----
 
