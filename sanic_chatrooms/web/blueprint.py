@@ -69,7 +69,6 @@ class Mounted:
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self.by_ip: Counter[str] = Counter()
-        self._empty = asyncio.Event()
 
     def settings(self) -> Settings:
         """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
@@ -155,8 +154,6 @@ class Mounted:
         self.by_ip[ip] -= 1
         if self.by_ip[ip] <= 0:
             del self.by_ip[ip]
-        if not self.by_ip:
-            self._empty.set()
 
     async def stop(self) -> None:
         """End the chat."""

@@ -36,7 +36,7 @@ def wait_told(client: MemoryClient) -> float:
 def test_few_are_closed_at_once_and_many_over_more_than_a_second() -> None:
     assert spread(0, 10.0) == spread(FEW, 10.0) == 0.0
     assert spread(FEW + 1, 10.0) > 1.0
-    assert spread(10_000, 60.0) == 10_000 / RATE
+    assert spread(1_000, 60.0) == 1_000 / RATE
 
 
 def test_closing_leaves_half_of_the_time_to_the_peers() -> None:
