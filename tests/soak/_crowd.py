@@ -20,7 +20,7 @@ from sanic_chatrooms.testing import Checker
 
 __all__ = ["Crowd", "token_of"]
 
-ROOM_SIZE = 50
+ROOM_SIZE = 25
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 """Seconds: full jitter below a bound that doubles."""
 SETTLE_WITHIN = 30.0

@@ -84,8 +84,6 @@ async def running_app(workers: int, **settings: str) -> AsyncIterator[App]:
             yield app
             await asyncio.to_thread(app.running.stop)
         finally:
-            if os.environ.get("SOAK_LOG"):
-                Path(os.environ["SOAK_LOG"]).write_text(app.running.output)
             if app.server is not None:
                 await asyncio.to_thread(app.server.kill)
             _end_left_behind(Path(directory))

@@ -19,7 +19,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     verdict, people, workers = Verdict(), max(20, round(PEOPLE * scale)), WORKERS if scale >= 1 else 2
     async with (
         running_app(workers) as app,
-        Crowd(app.ws_url, SECRET, people, pace=max(2.0, 20.0 * scale)) as crowd,
+        Crowd(app.ws_url, SECRET, people, pace=max(2.0, 8.0 * scale)) as crowd,
     ):
         progress(0.3, f"{people} clients are in")
         await restart(app, workers)
