@@ -21,7 +21,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     replaced: list[float] = []
     async with (
         running_app(WORKERS if scale >= 1 else 2, watchdog_silence=silence) as app,
-        Crowd(app.ws_url, SECRET, people, pace=0.5) as crowd,
+        Crowd(app.ws_url, SECRET, people, pace=max(0.5, 2.0 * scale)) as crowd,
     ):
         for n in range(freezes):
             replaced.append(await app.end_worker(app.alive[0], signal.SIGSTOP))

@@ -23,7 +23,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     replaced: list[float] = []
     async with (
         running_app(WORKERS if scale >= 1 else 2) as app,
-        Crowd(app.ws_url, SECRET, people, pace=0.5) as crowd,
+        Crowd(app.ws_url, SECRET, people, pace=max(0.5, 2.0 * scale)) as crowd,
     ):
         for n in range(kills):
             replaced.append(await app.end_worker(dice.choice(app.alive), signal.SIGKILL))
