@@ -3,6 +3,7 @@
 #   make test    every test            make test ARGS="-k hub -x"    some of them
 #   make soak    what must hold for long, with progress; an hour     make soak ARGS="--scale 0.01"    shorter
 #   make check   format, lint, types   make format                   repairs the first two
+#   make bench   our server beside others, ten minutes      make bench ARGS="fanout --rounds 5"   parts of it
 #   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
 #   make venv    the environment only  make clean                    removes all that these made
 
@@ -17,7 +18,7 @@ ARGS ?=
 # A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
 $(shell [ -x $(PY) ] || rm -f $(READY))
 
-.PHONY: help run test soak check format lock venv clean
+.PHONY: help run test soak check format bench lock venv clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,6 +45,9 @@ check: $(READY)
 format: $(READY)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+bench: $(READY)
+	@$(PY) -m benchmarks $(ARGS)
 
 venv: $(READY)
 

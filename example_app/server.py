@@ -26,11 +26,12 @@ HEADERS = {
 chat = chatrooms.default
 
 
-def create_app(name: str = "ExampleChat") -> Sanic[Any, Any]:
+def create_app(database: str = "", name: str = "ExampleChat") -> Sanic[Any, Any]:
+    """`database`: the SQLite file that keeps rooms and messages, made where there is none. With one, one process serves."""
     app: Sanic[Any, Any] = Sanic(name)
     app.config.CHATROOMS_GUESTS = True
-    # A Valkey of this app's own, which all workers share; SANIC_CHATROOMS_STORE in the environment names another store.
-    app.config.setdefault("CHATROOMS_STORE", "embedded:")
+    # Without a file: a Valkey of this app's own, which all workers share.
+    app.config.CHATROOMS_STORE = f"sqlite:///{database}" if database else "embedded:"
     app.blueprint(chatrooms.bp)
     app.static("/static", STATIC)
     app.add_route(index, "/")

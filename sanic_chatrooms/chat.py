@@ -40,6 +40,7 @@ from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
 from .timed import TimedStore
+from .transactions import Transactions
 from .typists import Typists
 
 __all__ = ["Chat", "Declaration", "Route"]
@@ -87,6 +88,8 @@ class Backends(msgspec.Struct):
         directory = settings.embedded_dir
         store = make_store(settings.store, directory)
         broker = make_broker(settings.broker or companion(store), directory)
+        if store.companion is not None and store.companion == broker.companion:
+            store.rings_as = broker.origin
         presence = make_presence(settings.presence or companion(broker, store), directory)
         return cls(store, broker, presence)
 
@@ -124,6 +127,7 @@ class Chat:
         self.listeners = Listeners(self.declaration.listeners, self._app)
         self.hub = Hub(store, broker, released=self._released)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
+        self.transactions = Transactions(self.backends.store, self.journal, self._check_now.set)
         self.access = Access(store)
         self.orders = Orders(self.journal, self.hub)
         self.typists = Typists(self.hub, self.journal.ring)
@@ -187,6 +191,7 @@ class Chat:
             self._repeat(self.occupancy.refresh),
             self._repeat(self.hub.release),
             self._check(),
+            self.transactions.run(),
         )
         self._tasks = [asyncio.ensure_future(round) for round in rounds]
 

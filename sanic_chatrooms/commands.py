@@ -196,11 +196,9 @@ class Commands:
 
     def closed(self, session: Session) -> None:
         """The connection is gone: out of every room, at once and without waiting."""
-        self._hub.last_replies(session)
+        self._hub.closed(session)
         for room in list(session.seats):
             self._rooms.exit(session, room, at_once=False)
-        for held in list(self._hub.rooms()):
-            held.waiting.pop(session, None)
         self._heartbeat.remove(session)
         self._sessions.gone(session)
         if session.authenticated:

@@ -74,19 +74,24 @@ class HostVerbs(ABC):
         msg_id: str | None = None,
         sender: User | Sender | None = None,
         as_user: User | None = None,
+        within: object = None,
     ) -> Appended | None:
         """Say something in a room. Durable: stored and numbered, and the result tells the number; live (None) passes on.
 
         `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `msg_id`
         (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` asks
-        the policy and is the sender. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `InvalidText`, `Unavailable`,
+        the policy and is the sender. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
+        Session, AsyncSession, Connection, AsyncConnection): the event is stored and numbered after its commit, or
+        never; the result is then None. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `InvalidText`, `Unavailable`,
         `Forbidden`.
         """
         chat = self.running()
         data = _payload(type, payload, durable=durable, room=True)
         sender = as_user or sender
         who = Sender(sender.id, sender.name) if sender is not None else None
-        if as_user is not None or not durable:
+        if within is not None and not durable:
+            raise InvalidField("within", "goes with durable events only")
+        if as_user is not None or within is not None or not durable:
             await self._admitted(chat, room, as_user)
         elif is_reserved(room):
             raise RoomNotFound  # for all others the store says so: asking before would be a read for each event
@@ -98,7 +103,11 @@ class HostVerbs(ABC):
             raise InvalidField("msg_id", "must be 16 to 64 visible ASCII characters")
         key = (who.id if who is not None else "~host", msg_id) if msg_id is not None else None
         hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
-        return await chat.journal.append(draft(room, type, data, who, key=key, hash=hash))
+        item = draft(room, type, data, who, key=key, hash=hash)
+        if within is not None:
+            await chat.transactions.put(within, item)
+            return None
+        return await chat.journal.append(item)
 
     async def _admitted(self, chat: Chat, room: str, as_user: User | None) -> None:
         actor = _As(as_user, chat.declaration.policy) if as_user is not None else None

@@ -12,6 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from . import protocol
 from .brokers.base import Broker
@@ -28,17 +29,28 @@ GAP_WAIT = 0.05
 EARLY_LIMIT = 10_000
 """Envelopes kept beyond a hole, per room; the store has them all, so the rest may be dropped."""
 REPAIR_PAGE = 200
+UNBOUNDED = 2**62
 RETRY = (0.1, 0.5, 1.0, 2.0)
 """Seconds between attempts to read a store that is away; the last one repeats."""
 
 
 class Receiver(Protocol):
-    """What the hub needs of a session."""
+    """What the hub needs of a session.
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    `write` looks at nothing: it is the transport's own. `slack` is how many bytes may be put there so before `push` has
+    to look whether they are read at all.
+    """
+
+    slack: int
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Bytes onto the connection."""
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
         """Take room events, whole frames; may decide that the connection is too slow.
 
-        The first `replies` bytes are for this connection alone and do not count towards that.
+        `replies` are for this connection alone: they go first, in the same write, and do not count towards that.
         """
 
     def reply(self, frames: bytes) -> None:
@@ -62,7 +74,8 @@ class HeldRoom:
     """A room as this process holds it."""
 
     __slots__ = (
-        "early", "epoch", "id", "known", "lock", "pending", "repairing", "seq", "sessions", "timer", "up", "waiting", "watcher",
+        "early", "epoch", "id", "known", "pending", "repairing", "seq", "sessions", "slack", "timer", "unchecked", "up", "waiting",
+        "watcher",
     )  # fmt: skip
 
     def __init__(self, id: str) -> None:
@@ -73,7 +86,12 @@ class HeldRoom:
         """The highest number that is known to exist."""
         self.up = False
         """Subscribed, and the position is known."""
-        self.sessions: dict[Receiver, Callable[..., None]] = {}
+        self.sessions: dict[Receiver, Callable[[bytes], None]] = {}
+        """Who is in it, with how its frames are written."""
+        self.slack = UNBOUNDED
+        """Bytes that may be written before it is looked whether everybody reads: the least that one of them asks for."""
+        self.unchecked = 0
+        """Bytes that were written since."""
         self.waiting: dict[Receiver, list[bytes]] = {}
         """Sessions that are entering, with the frames that came since their position was taken."""
         self.pending: list[bytes] = []
@@ -81,7 +99,6 @@ class HeldRoom:
         self.watcher: Watcher | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.repairing: asyncio.Task[None] | None = None
-        self.lock = asyncio.Lock()
 
     @property
     def unused(self) -> bool:
@@ -101,6 +118,10 @@ class Hub:
         self._rooms: dict[str, HeldRoom] = {}
         self._dirty: list[HeldRoom] = []
         self._replies: dict[Receiver, list[bytes]] = {}
+        self._entering: dict[Receiver, set[HeldRoom]] = {}
+        self._left: set[HeldRoom] = set()
+        # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._scheduled = False
         self._heard: dict[str, Callable[[Envelope], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -212,24 +233,31 @@ class Hub:
         replies, self._replies = self._replies, {}
         dirty, self._dirty = self._dirty, []
         if len(dirty) == 1:
-            room = dirty[0]
-            blob = b"".join(room.pending)
-            room.pending.clear()
-            if replies:
-                for receiver, push in room.sessions.items():
-                    own = replies.pop(receiver, None)
-                    if own is None:
-                        push(blob)
-                    else:
-                        first = b"".join(own)
-                        push(first + blob, len(first))
-            else:
-                for push in room.sessions.values():
-                    push(blob)
+            self._push_room(dirty[0], replies)
         elif dirty:
             self._push_gathered(dirty, replies)
         for receiver, own in replies.items():
             receiver.reply(b"".join(own))
+
+    def _push_room(self, room: HeldRoom, replies: dict[Receiver, list[bytes]]) -> None:
+        """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
+        system's work for it. How far each one is behind is looked at once in so many bytes."""
+        blob = b"".join(room.pending)
+        room.pending.clear()
+        sessions = room.sessions
+        room.unchecked += len(blob)
+        if room.unchecked >= room.slack:
+            room.unchecked = 0
+            for receiver in sessions:
+                receiver.push(blob, b"".join(replies.pop(receiver, ())))
+            return
+        answered = [receiver for receiver in replies if receiver in sessions]
+        for receiver in answered:
+            receiver.push(blob, b"".join(replies.pop(receiver)))
+            sessions[receiver] = _written
+        _write_all(sessions.values(), blob)
+        for receiver in answered:
+            sessions[receiver] = receiver.write
 
     def _push_gathered(self, dirty: list[HeldRoom], replies: dict[Receiver, list[bytes]]) -> None:
         gathered: dict[Receiver, list[bytes]] = {}
@@ -242,8 +270,8 @@ class Hub:
                     gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
                 else:
                     parts.append(blob)
-        for receiver, parts in gathered.items():
-            receiver.push(b"".join(parts), len(parts[0]))
+        for receiver, (own, *blobs) in gathered.items():
+            receiver.push(b"".join(blobs), own)
 
     # ---- entering and leaving ----
 
@@ -256,17 +284,17 @@ class Hub:
         room = self._rooms.get(id)
         if room is None:
             room = self._rooms[id] = HeldRoom(id)
-        room.waiting[receiver] = []
+        self._wait(room, receiver)
         try:
             await self._bring_up(room)
         except BaseException:
-            room.waiting.pop(receiver, None)
+            self._wait_no_more(room, receiver)
             raise
         if receiver not in room.waiting:
             raise Unavailable("the room changed while you joined; join again")
         # Whoever waits longer has the events since; this one begins here.
         room.sessions.pop(receiver, None)
-        room.waiting[receiver] = []
+        self._wait(room, receiver)
         return room
 
     def admit(self, receiver: Receiver, room: HeldRoom, opening: bytes) -> bool:
@@ -274,25 +302,53 @@ class Hub:
 
         False if the session was taken out meanwhile (reset, exit, closed): nothing is sent then.
         """
-        waited = room.waiting.pop(receiver, None)
+        waited = self._wait_no_more(room, receiver)
         if waited is None:
             return False
         if room.pending:
             # What is pending is in `waited` too: flush it to the others before this session shares the flush.
             self.flush()
         self.reply(receiver, b"".join((opening, *waited)))
-        room.sessions[receiver] = receiver.push
+        room.sessions[receiver] = receiver.write
+        room.slack = min(room.slack, receiver.slack)
         return True
 
     def exit(self, receiver: Receiver, id: str) -> None:
         """This session gets nothing more of the room."""
         room = self._rooms.get(id)
         if room is not None:
-            room.sessions.pop(receiver, None)
-            room.waiting.pop(receiver, None)
+            self._take_out(room, receiver)
 
-    def last_replies(self, receiver: Receiver) -> None:
-        """Write what this connection is still to be answered, now: it is about to be closed."""
+    def closed(self, receiver: Receiver) -> None:
+        """This session is gone: it enters nothing any more, and is still told what it was to be answered."""
+        for room in list(self._entering.get(receiver, ())):
+            self._wait_no_more(room, receiver)
+        self._last_replies(receiver)
+
+    def _wait(self, room: HeldRoom, receiver: Receiver) -> None:
+        room.waiting[receiver] = []
+        self._entering.setdefault(receiver, set()).add(room)
+
+    def _wait_no_more(self, room: HeldRoom, receiver: Receiver) -> list[bytes] | None:
+        waited = room.waiting.pop(receiver, None)
+        if waited is not None:
+            rooms = self._entering[receiver]
+            rooms.discard(room)
+            if not rooms:
+                del self._entering[receiver]
+            self._release_later(room)
+        return waited
+
+    def _take_out(self, room: HeldRoom, receiver: Receiver) -> None:
+        room.sessions.pop(receiver, None)
+        self._wait_no_more(room, receiver)
+        self._release_later(room)
+
+    def _release_later(self, room: HeldRoom) -> None:
+        if room.unused:
+            self._left.add(room)
+
+    def _last_replies(self, receiver: Receiver) -> None:
         own = self._replies.pop(receiver, None)
         if own is not None:
             receiver.reply(b"".join(own))
@@ -314,7 +370,11 @@ class Hub:
         """Stop hearing a reserved room."""
         room = self._rooms.get(id)
         if room is not None:
-            room.watcher = None
+            self._unwatch(room)
+
+    def _unwatch(self, room: HeldRoom) -> None:
+        room.watcher = None
+        self._release_later(room)
 
     async def reach(self, id: str, seq: int) -> None:
         """Where this process holds the room: return when it has heard number `seq`. Raises `Unavailable`."""
@@ -326,6 +386,12 @@ class Hub:
         """The room as this process holds it."""
         return self._rooms.get(id)
 
+    def _lock(self, room: HeldRoom) -> asyncio.Lock:
+        lock = self._locks.get(room.id)
+        if lock is None:
+            lock = self._locks[room.id] = asyncio.Lock()
+        return lock
+
     async def _bring_up(self, room: HeldRoom) -> None:
         # Where somebody else brought it up meanwhile, the head may be one that was read before our call: look again.
         if room.up or not await self._first_to_bring_up(room):
@@ -333,7 +399,7 @@ class Hub:
 
     async def _first_to_bring_up(self, room: HeldRoom) -> bool:
         # The lock orders subscribing against `release`; state changes only after the awaits succeeded.
-        async with room.lock:
+        async with self._lock(room):
             if room.up:
                 return False
             await self._broker.subscribe(room.id)
@@ -370,26 +436,31 @@ class Hub:
 
     async def release(self) -> None:
         """Let go of the rooms that nobody here needs any more. Called by the sweep: a room that is left and joined
-        again within a second costs no round trip. Raises `Unavailable` when it has tried them all."""
+        again within a second costs no round trip. Only rooms that somebody left are looked at. Raises `Unavailable`
+        when it has tried them all."""
         problem: Unavailable | None = None
-        for room in [r for r in self._rooms.values() if r.unused and not r.lock.locked()]:
+        for room in list(self._left):
+            lock = self._lock(room)
+            if lock.locked():
+                continue  # somebody is entering, or fails to
             try:
-                await self._release(room)
+                async with lock:
+                    await self._release(room)
             except Unavailable as exc:
-                problem = exc
+                problem = exc  # it stays among those that were left, for the next time
         if problem is not None:
             raise problem
 
     async def _release(self, room: HeldRoom) -> None:
-        async with room.lock:
-            if room.unused and self._rooms.get(room.id) is room:
-                # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
-                # whoever enters next has to subscribe again.
-                room.up = False
-                await self._broker.unsubscribe(room.id)
-                # One that was not there when somebody asked for it may just be made elsewhere.
-                if self._drop_if_unused(room) and room.epoch:
-                    self._released(room.id)
+        if room.unused and self._rooms.get(room.id) is room:
+            # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
+            # whoever enters next has to subscribe again.
+            room.up = False
+            await self._broker.unsubscribe(room.id)
+            # One that was not there when somebody asked for it may just be made elsewhere.
+            if self._drop_if_unused(room) and room.epoch:
+                self._released(room.id)
+        self._left.discard(room)
 
     def _drop_if_unused(self, room: HeldRoom) -> bool:
         if not room.unused:
@@ -537,19 +608,18 @@ class Hub:
         if room.watcher is not None:
             room.watcher.lost(room.id)
 
-    @staticmethod
-    def _take_sessions(room: HeldRoom) -> list[Receiver]:
+    def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
         # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
         # of this room at all.
-        room.waiting.clear()
+        for receiver in list(room.waiting):
+            self._wait_no_more(room, receiver)
         return list(room.sessions)
 
     def evict(self, receiver: Receiver, room: HeldRoom, last_words: bytes) -> None:
         """Take one session out of the room; `last_words` (JSON text) is the last it hears of it."""
         if room.pending:
             self.flush()
-        room.sessions.pop(receiver, None)
-        room.waiting.pop(receiver, None)
+        self._take_out(room, receiver)
         self.reply(receiver, protocol.frame(last_words))
         receiver.evicted(room.id)
 
@@ -571,6 +641,21 @@ class Hub:
     def rooms(self) -> Iterable[HeldRoom]:
         """All rooms that this process holds."""
         return self._rooms.values()
+
+
+def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:
+    rest = iter(writes)
+    while True:
+        try:
+            for write in rest:
+                write(blob)
+            return
+        except RuntimeError:
+            continue  # its connection is gone, which the session will hear in a moment; on with the next one
+
+
+def _written(_: bytes) -> None:
+    """Stands in for the `write` of who had the frames together with a reply."""
 
 
 def _envelope(room: HeldRoom, event: Event) -> Envelope:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from .brokers.base import Broker
 from .errors import ChatError, InternalError, Unavailable
-from .models import Appended, Draft, Envelope, Event
+from .models import Appended, Draft, Envelope, Event, Scope
 from .protocol import encode_event
 from .stores.base import Store
 
@@ -29,6 +29,8 @@ BATCH_LIMIT = 1_000
 """Drafts a batch: bounds what one transaction locks."""
 BELL_LIMIT = 10_000
 """Envelopes waiting for the broker; above it the oldest are dropped: they are only bells."""
+OVERLAP = 32
+"""Drafts from which on a batch is answered while the next one is being stored."""
 RETRY_WAIT = 0.05
 
 Done = Callable[[Appended | ChatError], None]
@@ -71,6 +73,10 @@ class Journal:
         self._rung = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._overlaps = store.scope is not Scope.PROCESS
+        """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
+        self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
+        """What was stored and is not answered yet."""
         self._silent = False
         """The broker did not take the last bells."""
 
@@ -92,6 +98,7 @@ class Journal:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._answer_rest()
         left, self._pending = self._pending, []
         self._answer(left, [Unavailable()] * len(left))
         with contextlib.suppress(TimeoutError):
@@ -150,10 +157,30 @@ class Journal:
                 try:
                     results = await self._append(batch)
                 except asyncio.CancelledError:
+                    self._answer_rest()
                     self._answer(batch, [Unavailable()] * len(batch))
                     raise
-                self._answer(batch, results)
+                self._answer_rest()
+                await self._answer_beside(batch, results)
                 self._answer_overdue()
+
+    async def _answer_beside(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
+        """Answer a large batch while the store is at work on the next one: what that costs here, and what the store
+        takes, then add up no longer. Where all who speak were in this batch, the answer to half of them makes the next.
+        """
+        if not self._overlaps or len(batch) < OVERLAP or any(isinstance(r, Unavailable) for r in results):
+            self._answer(batch, results)  # after Unavailable before another batch is taken: `_fail_later`
+            return
+        half = 0 if self._pending else len(batch) // 2
+        self._rest = (batch[half:], results[half:])
+        if half:
+            self._answer(batch[:half], results[:half])
+            await asyncio.sleep(0)  # for one turn, in which they speak again
+        asyncio.get_running_loop().call_soon(self._answer_rest)
+
+    def _answer_rest(self) -> None:
+        rest, self._rest = self._rest, ([], [])
+        self._answer(*rest)
 
     def _answer_overdue(self) -> None:
         # While the store is away every batch runs into its limit. The next one is tried; whoever would have to wait
@@ -222,7 +249,7 @@ class Journal:
                     # Stored by an attempt of ours whose outcome was unknown: it is the first, and nobody was told yet.
                     result = replace(result, duplicate=False)
                 if not result.duplicate:
-                    self._call(self._tell, entry.draft, result)
+                    self._call(self.tell, entry.draft, result)
             elif isinstance(result, Unavailable) and entry.origin is not None:
                 unsure.add(_place(entry))
             self._call(entry.done, result)
@@ -236,7 +263,8 @@ class Journal:
             for entry in later:
                 self._call(entry.done, Unavailable())
 
-    def _tell(self, draft: Draft, result: Appended) -> None:
+    def tell(self, draft: Draft, result: Appended) -> None:
+        """Something new is stored: deliver it here, ring for the others, let the listeners hear."""
         event = Event(
             result.msg_id,
             result.timestamp,
@@ -249,7 +277,8 @@ class Journal:
         )
         envelope = Envelope(draft.room, result.epoch, result.seq, draft.type, encode_event(event))
         self._deliver(envelope)
-        self.ring(envelope)
+        if self._store.rings_as is None:
+            self.ring(envelope)
         if self._heard is not None:
             self._heard.stored(event)
 

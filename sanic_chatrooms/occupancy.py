@@ -32,8 +32,6 @@ class _Here(msgspec.Struct):
     user: Sender
     sessions: int = 0
     leaves_at: float = 0.0
-    told: bool = False
-    """The backend has taken the entry."""
 
 
 class _Diff(msgspec.Struct, omit_defaults=True):
@@ -72,6 +70,8 @@ class Occupancy:
         self._emptied = emptied or (lambda room: None)
         self._here: dict[tuple[str, str], _Here] = {}
         self._leaving: dict[tuple[str, str], _Here] = {}
+        self._untold: set[tuple[str, str]] = set()
+        """Whom the backend has not taken."""
         self._changes: dict[str, _Diff] = {}
         self._paced = Paced(PACE, self._emit, clock)
         self._refreshed_at = clock()
@@ -83,17 +83,19 @@ class Occupancy:
         here = self._here.get(key)
         if here is None:
             here = self._here[key] = _Here(user)
+            self._untold.add(key)
         here.sessions += 1
         here.user = user
         self._leaving.pop(key, None)
-        if not here.told:
+        if key in self._untold:
             await self._touch([key])
 
     async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
         """A user who is in these rooms goes by another name now."""
         keys = [(room, user.id) for room in rooms if (room, user.id) in self._here]
         for key in keys:
-            self._here[key].user, self._here[key].told = user, False
+            self._here[key].user = user
+        self._untold.update(keys)
         await self._touch(keys)
 
     def exited(self, room: str, user_id: str, *, at_once: bool = False) -> None:
@@ -124,7 +126,7 @@ class Occupancy:
             stale = now - self._refreshed_at >= self._ttl / 3
             if stale:
                 self._refreshed_at = now
-            keys = [key for key, here in self._here.items() if stale or not here.told]
+            keys = list(self._here if stale else self._untold)
             if keys:
                 await self._touch(keys)
         except Unavailable:
@@ -141,8 +143,7 @@ class Occupancy:
         except Unavailable:
             return
         for key, entry, new in zip(keys, entries, came, strict=True):
-            if key in self._here:
-                self._here[key].told = True
+            self._untold.discard(key)
             if new and entry.room:
                 await self._announce(entry.room, joined=entry.user)
 
@@ -156,9 +157,10 @@ class Occupancy:
         for key, entry, last in zip(due, entries, gone, strict=True):
             if self._leaving.pop(key, None) is None:
                 # Somebody came back while the backend was asked: tell it so, with the next refresh.
-                self._here[key].told = False
+                self._untold.add(key)
                 continue
             del self._here[key]
+            self._untold.discard(key)
             if last and not entry.room:
                 self._emptied(user_room(entry.user.id))
             elif last and not await self._announce(entry.room, left=entry.user):

@@ -9,6 +9,7 @@ import enum
 import os
 import re
 import time
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -41,6 +42,7 @@ __all__ = [
     "pong",
     "reason",
     "reconnects",
+    "texts",
 ]
 
 PROTOCOL = 1
@@ -350,6 +352,18 @@ def frame(text: bytes) -> bytes:
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big") + text
     return b"\x81\x7f" + size.to_bytes(8, "big") + text
+
+
+def texts(frames: bytes) -> Iterator[bytes]:
+    """What `frame` made frames of, one after the other."""
+    at = 0
+    while at < len(frames):
+        size, at = frames[at + 1], at + 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            size, at = int.from_bytes(frames[at : at + width], "big"), at + width
+        yield frames[at : at + size]
+        at += size
 
 
 def close_frame(code: int, reason: str) -> bytes:

@@ -1,1 +1,6 @@
-pytest_plugins = ("tests.support.guard", "tests.support.loops", "tests.support.fixtures")
+pytest_plugins = (
+    "tests.support.guard",
+    "tests.support.loops",
+    "tests.support.fixtures",
+    "tests.support.postgres",
+)

@@ -31,6 +31,8 @@ class Broker(ABC):
     scope: ClassVar[Scope]
     companion: str | None = None
     """The URL by which the same server is a presence too: what is used where the host names none."""
+    origin: str = ""
+    """What its own envelopes are known by, where a store rings for it (`Store.rings_as`)."""
 
     @abstractmethod
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:

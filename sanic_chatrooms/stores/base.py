@@ -87,6 +87,9 @@ class Store(ABC):
     """How far what one process appends is seen by others."""
     companion: str | None = None
     """The URL by which the same server is a broker and a presence too: what is used where the host names none."""
+    rings_as: str | None = None
+    """Set before `start` where the broker is the store's companion, to its `origin`: `append` then rings for it in the
+    same step, and the journal does not."""
 
     @abstractmethod
     async def start(self, instance: str, bounds: Bounds) -> None:
@@ -100,7 +103,8 @@ class Store(ABC):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """Store and number a batch over any rooms; one result or error per draft, in the same order.
 
-        Per draft: `RoomNotFound`, `Conflict`, `MessageNotFound`. For the whole batch: raises `Unavailable`.
+        Per draft: `RoomNotFound`, `Conflict`, `MessageNotFound`, and `Unavailable` where only its room cannot be had now
+        (it is not stored). For the whole batch: raises `Unavailable`.
         """
 
     @abstractmethod

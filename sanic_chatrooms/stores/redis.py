@@ -130,7 +130,7 @@ class RedisStore(Store):
         return results
 
     def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
-        arguments: list[Any] = []
+        arguments: list[Any] = list(self._bell(room))
         for draft in drafts:
             key = draft.key
             text = _Text(
@@ -152,6 +152,12 @@ class RedisStore(Store):
                 change,
             )
         return self._call(room, "append", *arguments, epoch=epoch)
+
+    def _bell(self, room: str) -> tuple[str, str, str]:
+        if self.rings_as is None:
+            return ("", "", "")
+        # The channel that RedisBroker listens to, in the room's slot.
+        return f"{self._base}{{{room}}}", "SPUBLISH" if self._link.is_cluster else "PUBLISH", self.rings_as
 
     # ---- reading ----
 

@@ -104,53 +104,58 @@ local function changeable(room, id)
   return number, string.sub(text, 1, line)
 end
 
-local changes = {}
+local function kinds_of_change()
+  local changes = {}
 
-function changes.set(room, user, member)
-  redis.call('HSET', U, user, member)
-  redis.call('ZADD', O, 0, user)
-  return true
-end
-
-function changes.remove(room, user)
-  redis.call('ZREM', O, user)
-  return redis.call('HDEL', U, user) == 1
-end
-
-function changes.edit(room, id, payload, at)
-  local number, line = changeable(room, id)
-  if not number then return false end
-  local change = room.head + 1
-  redis.call('HSET', M, number, line .. ',"edited":' .. at .. ',"changed":' .. change .. ',"payload":' .. payload .. '}')
-  redis.call('HSET', X, id, (redis.call('HGET', X, id) or '') .. change .. ',')
-  return true
-end
-
-function changes.delete(room, id)
-  local number, line = changeable(room, id)
-  if not number then return false end
-  redis.call('HSET', M, number, line .. ',"deleted":true,"changed":' .. room.head + 1 .. ',"payload":{}}')
-  for edit in string.gmatch(redis.call('HGET', X, id) or '', '%d+') do
-    local text = redis.call('HGET', M, edit)
-    if text then
-      redis.call('HSET', M, edit, string.sub(text, 1, string.find(text, '\n', 1, true)) .. ',"deleted":true,"payload":{}}')
-    end
+  function changes.set(room, user, member)
+    redis.call('HSET', U, user, member)
+    redis.call('ZADD', O, 0, user)
+    return true
   end
-  redis.call('HDEL', X, id)
-  return true
+
+  function changes.remove(room, user)
+    redis.call('ZREM', O, user)
+    return redis.call('HDEL', U, user) == 1
+  end
+
+  function changes.edit(room, id, payload, at)
+    local number, line = changeable(room, id)
+    if not number then return false end
+    local change = room.head + 1
+    redis.call('HSET', M, number, line .. ',"edited":' .. at .. ',"changed":' .. change .. ',"payload":' .. payload .. '}')
+    redis.call('HSET', X, id, (redis.call('HGET', X, id) or '') .. change .. ',')
+    return true
+  end
+
+  function changes.delete(room, id)
+    local number, line = changeable(room, id)
+    if not number then return false end
+    redis.call('HSET', M, number, line .. ',"deleted":true,"changed":' .. room.head + 1 .. ',"payload":{}}')
+    for edit in string.gmatch(redis.call('HGET', X, id) or '', '%d+') do
+      local text = redis.call('HGET', M, edit)
+      if text then
+        redis.call('HSET', M, edit, string.sub(text, 1, string.find(text, '\n', 1, true)) .. ',"deleted":true,"payload":{}}')
+      end
+    end
+    redis.call('HDEL', X, id)
+    return true
+  end
+
+  return changes
 end
 
--- Operations
+-- Operations: blocks and not functions, since each call makes every function that it comes by
 
-local ops = {}
-
--- Per draft four arguments: its key ('' none); "timestamp id hash"; its text without the number; '-' (in the timeline) or '~',
--- with the packed change behind it. -> epoch, and per draft: its number, "number timestamp id" of the first, -1 conflict, -2 nothing to change
-function ops.append()
+-- A channel to ring on ('' none), PUBLISH or SPUBLISH, as whom. Then four arguments per draft: its key ('' none);
+-- "timestamp id hash"; its text without the number; '-' (in the timeline) or '~', with the packed change behind it.
+-- -> epoch, and per draft: its number, "number timestamp id" of the first, -1 conflict, -2 nothing to change
+if op == 'append' then
   local room = load()
   if not room then return false end
   local base, results = room.head, {}
-  local events, ids, line = {}, {}, {}
+  local channel, publish, origin = unpack(ARGV, own, own + 2)
+  own = own + 3
+  local events, ids, line, said, changes = {}, {}, {}, {}, nil
   local function flush()
     if #events == 0 then return end
     redis.call('HSET', M, unpack(events))
@@ -176,6 +181,7 @@ function ops.append()
       if #change > 1 then
         flush() -- a change sees what stands before it in the batch
         local what = cmsgpack.unpack(string.sub(change, 2))
+        changes = changes or kinds_of_change()
         fits = changes[what[1]](room, what[2], what[3], what[4]) or what[1] == 'remove'
       end
       if fits then
@@ -183,7 +189,8 @@ function ops.append()
         room.head = n
         results[d] = n
         events[#events + 1] = n
-        events[#events + 1] = '{"seq":' .. n .. ',' .. text
+        said[#said + 1] = '{"seq":' .. n .. ',' .. text
+        events[#events + 1] = said[#said]
         ids[#ids + 1] = string.match(memo, '^%S+ (%S+)')
         ids[#ids + 1] = n
         if string.byte(change) == 45 then line[#line + 1] = n end -- '-'
@@ -217,11 +224,14 @@ function ops.append()
   end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
+  if channel ~= '' then
+    redis.call(publish, channel, '["' .. origin .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]')
+  end
   return {room.epoch, unpack(results)}
 end
 
 -- 'after' or 'before', a number, how many, 'line' or '' -> epoch, head, floor, is there more?, events
-function ops.history()
+if op == 'history' then
   local room = load()
   if not room then return false end
   expire(room)
@@ -261,7 +271,7 @@ function ops.history()
 end
 
 -- an event's id -> its text, or ''
-function ops.message()
+if op == 'message' then
   local room = load()
   if not room then return false end
   expire(room)
@@ -271,7 +281,7 @@ function ops.message()
 end
 
 -- the epoch to be replaced -> epoch, head
-function ops.renew()
+if op == 'renew' then
   local room = load()
   if not room then return false end
   if room.epoch == ARGV[own] then
@@ -283,7 +293,7 @@ end
 
 -- 'look' or 'make', its own key and hash, the room as JSON, visibility, '1' if its first join makes it, its first member: id ('' nobody) and
 -- JSON -> 2 there is none, 1 made, 0 there already, -1 there already by another key; epoch, head, the room as JSON
-function ops.create()
+if op == 'create' then
   local made_by, json, visibility, auto, user, member = unpack(ARGV, own + 1, own + 6)
   local h = redis.call('HMGET', H, 'e', 'n', 'i', 'k')
   if h[1] then
@@ -293,12 +303,12 @@ function ops.create()
   if ARGV[own] == 'look' then return {2} end
   redis.call('HSET', H, 'e', ARGV[8], 'n', 0, 'f', 0, 'r', life, 'w', 0, 'g', '0',
     'v', visibility, 'a', auto, 'i', json, 'k', made_by)
-  if user ~= '' then changes.set(nil, user, member) end
+  if user ~= '' then kinds_of_change().set(nil, user, member) end
   return {1, ARGV[8], 0, json}
 end
 
 -- 'unused' or '' -> 1 if it was there (and unused)
-function ops.delete()
+if op == 'delete' then
   local h = redis.call('HMGET', H, 'n', 'a')
   if not h[1] then return 0 end
   if ARGV[own] == 'unused' and (h[1] ~= '0' or h[2] ~= '1') then return 0 end
@@ -307,13 +317,13 @@ function ops.delete()
 end
 
 -- a change and its arguments -> 1 if it changed something
-function ops.change()
+if op == 'change' then
   if redis.call('EXISTS', H) == 0 then return false end
-  return changes[ARGV[own]](nil, ARGV[own + 1], ARGV[own + 2]) and 1 or 0
+  return kinds_of_change()[ARGV[own]](nil, ARGV[own + 1], ARGV[own + 2]) and 1 or 0
 end
 
 -- '[' or '(' and a user's id, or '-'; how many -> total, members as JSON; one more than asked for if there are more
-function ops.members()
+if op == 'members' then
   if redis.call('EXISTS', H) == 0 then return false end
   local users = redis.call('ZRANGEBYLEX', O, ARGV[own], '+', 'LIMIT', 0, ARGV[own + 1])
   local page = {redis.call('ZCARD', O)}
@@ -323,10 +333,8 @@ function ops.members()
 end
 
 -- a user's id -> epoch, head, the room as JSON, if the user is a member and the room is no reserved one
-function ops.mine()
+if op == 'mine' then
   local h = redis.call('HMGET', H, 'e', 'n', 'i', 'v')
   if not h[1] or h[4] == 'reserved' or redis.call('HEXISTS', U, ARGV[own]) == 0 then return false end
   return {h[1], tonumber(h[2]), h[3]}
 end
-
-return ops[op]()

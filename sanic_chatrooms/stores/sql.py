@@ -3,16 +3,19 @@
 import importlib
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import compress
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from ..errors import ChatError, ConfigError
+from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Event, Head, Member, Page, Room
 from .base import Bounds, MemberPage, RoomPage, Store
+from .outbox import Outbox
 from .sql_database import Clock, Database
 from .sql_directory import Directory, new_epoch, renew_epochs
+from .sql_outbox import Outgoing
 from .sql_past import Past
 from .sql_schema import Schema, migrate, require_tables
 from .sql_upkeep import Upkeep
@@ -27,7 +30,7 @@ _DATABASES = {
 }
 
 
-class SQLStore(Store):
+class SQLStore(Store, Outbox):
     """Keeps everything in the database that a URL names: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
     Tables begin with `prefix` and the name of the instance, so that several instances share a database. With `create`
@@ -70,6 +73,7 @@ class SQLStore(Store):
         self._schema = Schema(instance, self._prefix)
         self._past = Past(self._schema, bounds)
         self._directory = Directory(self._schema, bounds.max_rooms)
+        self._outgoing = Outgoing(self._schema)
         await self._database.start(self._schema, bounds, self._clock)
         self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)
         try:
@@ -186,6 +190,28 @@ class SQLStore(Store):
         """See `Store.secret`."""
         fresh = secrets.token_urlsafe(32)
         return await self._database.write(lambda c: self._directory.secret(c, name, fresh))
+
+    # ---- the host's own transactions ----
+
+    async def put(self, within: object, draft: Draft, committed: Callable[[], None]) -> None:
+        """See `Outbox.put`: `within` is a Session, AsyncSession, Connection or AsyncConnection of SQLAlchemy."""
+        await self._outgoing.put(within, draft, committed)
+
+    async def number(self, limit: int) -> list[tuple[Draft, Appended | ChatError]]:
+        """See `Outbox.number`."""
+        if not await self._database.read(self._outgoing.waiting):
+            return []
+        return await self._database.write(lambda c: self._number(c, limit))
+
+    def _number(self, connection: Connection, limit: int) -> list[tuple[Draft, Appended | ChatError]]:
+        waiting = self._outgoing.take(connection, limit)
+        if not waiting:
+            return []
+        drafts = [draft for _, draft in waiting]
+        results = self._database.append_within(connection, drafts)
+        done = [not isinstance(result, Unavailable) for result in results]
+        self._outgoing.remove(connection, [id for (id, _), gone in zip(waiting, done, strict=True) if gone])
+        return list(compress(zip(drafts, results, strict=True), done))
 
 
 def _database(url: str | URL) -> Database:

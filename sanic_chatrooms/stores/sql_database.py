@@ -49,6 +49,10 @@ class Database(ABC):
         """See `Store.append`. The tables are there."""
 
     @abstractmethod
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """The same as a step of a transaction that `write` began."""
+
+    @abstractmethod
     def lock(self, connection: Connection) -> None:
         """Within a transaction: let nobody else make or change tables at the same time."""
 

@@ -186,8 +186,8 @@ def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | 
     wanted = select(room.c.id, room.c.name).where(room.c.name.is_not(None)).order_by(room.c.name)
     found = connection.execute(wanted if rooms is None else wanted.where(room.c.name.in_(rooms))).all()
     renewed = room.update().where(room.c.id == bindparam("of")).values(epoch=bindparam("new"))
-    if found:
-        connection.execute(renewed, [{"of": id, "new": new_epoch()} for id, _ in found])
+    if found:  # in the order of their ids, in which appends lock them too
+        connection.execute(renewed, [{"of": id, "new": new_epoch()} for id in sorted(id for id, _ in found)])
     return [name for _, name in found]
 
 

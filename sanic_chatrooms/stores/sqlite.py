@@ -75,6 +75,10 @@ class SQLite(Database):
         self._erased |= batch.erases
         return await self._writer.run(batch.run, self._timeout)
 
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        return Append(self._statements, self._past, drafts, self._clock()).run_within(connection)
+
     def lock(self, connection: Connection) -> None:
         """Nothing to do: a transaction that writes keeps all others from writing."""
 
@@ -84,9 +88,13 @@ class SQLite(Database):
 
     async def tidy(self, *, removed: bool) -> None:
         """Empty the log after a deletion: it still holds the pages as they were before."""
-        if self._erased or removed:
-            self._erased = False
-            self._erased = not await self._writer.run(_empty_log, self._timeout)
+        if not (self._erased or removed):
+            return
+        self._erased = emptied = False
+        try:
+            emptied = await self._writer.run(_empty_log, self._timeout)
+        finally:
+            self._erased |= not emptied  # by this, or by what was deleted meanwhile
 
 
 def _file(url: URL) -> Path:

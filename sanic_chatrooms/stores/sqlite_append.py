@@ -97,14 +97,18 @@ class Append:
         return self._attempt(connection, look_up=True)
 
     def _attempt(self, connection: Connection, *, look_up: bool) -> list[Appended | ChatError]:
-        driver = raw(connection)
         with connection.begin():
-            rooms = self._rooms(driver)
-            numbering = _Numbering(rooms, self._firsts(driver, rooms) if look_up else {})
-            if self._alters:
-                numbering.messages = self._messages(connection, rooms)
-            results = [numbering.take(draft) for draft in self._drafts]
-            self._store(driver, numbering)
+            return self.run_within(connection, look_up=look_up)
+
+    def run_within(self, connection: Connection, *, look_up: bool = True) -> list[Appended | ChatError]:
+        """The same as a step of a transaction. `look_up`: whether drafts of it were stored before."""
+        driver = raw(connection)
+        rooms = self._rooms(driver)
+        numbering = _Numbering(rooms, self._firsts(driver, rooms) if look_up else {})
+        if self._alters:
+            numbering.messages = self._messages(connection, rooms)
+        results = [numbering.take(draft) for draft in self._drafts]
+        self._store(driver, numbering)
         return results
 
     # ---- what is there ----

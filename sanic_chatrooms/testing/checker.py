@@ -245,6 +245,11 @@ class Witness:
         stream = self.streams.get(room)
         return 0 if stream is None else stream.heard
 
+    def was_at(self, room: str, epoch: str, seq: int) -> None:
+        """This client has been there before, and has everything up to `seq`: the next join may start from there."""
+        self._begin(room, epoch, seq)
+        self._end(room)
+
     def sent(self, frame: Frame) -> None:
         """A command as it is sent; the same one again when it is repeated. Call it before the answer can come."""
         if "msgId" in frame:

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 Frame = dict[str, Any]
-WITHIN = 5.0
+WITHIN = 20.0
 """Seconds to wait for a frame, unless a call says otherwise."""
 
 
@@ -78,6 +78,8 @@ class MemoryConnection:
     hears them too, and of the end.
     """
 
+    slack = 65_536
+
     def __init__(self, witness: Witness | None = None) -> None:
         self.witness = witness
         self.frames: list[Frame] = []
@@ -93,13 +95,24 @@ class MemoryConnection:
 
     # ---- what the session calls ----
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
         """See `session.Connection`. A connection in memory is never too slow."""
-        self._write(frames)
+        self.write(replies + frames)
 
     def reply(self, frames: bytes) -> None:
         """See `session.Connection`."""
-        self._write(frames)
+        self.write(frames)
+
+    def write(self, data: bytes) -> None:
+        """See `session.Connection`."""
+        if self.closed is None:
+            frames = decode_frames(data)
+            self.frames += frames
+            self.writes.append(len(frames))
+            if self.witness is not None:
+                for frame in frames:
+                    self.witness.received(frame)
+            self._changed.set()
 
     def ping(self) -> None:
         """Count a ping."""
@@ -130,16 +143,6 @@ class MemoryConnection:
     async def drained(self) -> None:
         """Return after `decongest`, or when it is closed."""
         await self._writable.wait()
-
-    def _write(self, data: bytes) -> None:
-        if self.closed is None:
-            frames = decode_frames(data)
-            self.frames += frames
-            self.writes.append(len(frames))
-            if self.witness is not None:
-                for frame in frames:
-                    self.witness.received(frame)
-            self._changed.set()
 
     # ---- what the test calls ----
 
@@ -321,5 +324,9 @@ async def chat_client(
     connection = MemoryConnection(witness)
     session = chat.commands.connect(connection, endpoint, handshake, room or route.room)
     if user is not None:
-        await chat.commands.introduce(session, user)
+        try:
+            await chat.commands.introduce(session, user)
+        except BaseException:
+            session.disconnected()
+            raise
     return MemoryClient(session, connection)

@@ -29,7 +29,7 @@ class Recorder:
         """What arrived of one room."""
         return [envelope for envelope in self.envelopes if envelope.room == room]
 
-    async def until(self, count: int, *, room: str | None = None, within: float = 5.0) -> list[Envelope]:
+    async def until(self, count: int, *, room: str | None = None, within: float = 20.0) -> list[Envelope]:
         """Wait until `count` envelopes have arrived (of this room); all of them. Raises `TimeoutError`."""
         async with asyncio.timeout(within):
             while len(found := self.envelopes if room is None else self.of(room)) < count:

@@ -34,7 +34,7 @@ from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, 
 from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
-from .socket import CLOSE_TIMEOUT, SanicConnection
+from .socket import CLOSE_TIMEOUT
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
 
@@ -60,7 +60,7 @@ class Mounted:
     """One instance in one app: its settings, and while it runs its chat."""
 
     fast = True
-    """Which edge: our own reader, or (False) the parser of websockets."""
+    """Which edge: our own reader and writer, or (False) Sanic's."""
 
     def __init__(self, app: App, declaration: Declaration, host: Any) -> None:
         self.app = app
@@ -117,8 +117,8 @@ class Mounted:
         await self.chat.start()
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
 
-    def connection(self, ws: Any, settings: Settings) -> SanicConnection:
-        """The edge for one WebSocket: the fast one, or with a word in the log the plain one."""
+    def connection(self, ws: Any, settings: Settings) -> FastConnection | PlainConnection:
+        """The edge for one WebSocket."""
         if self.fast:
             return FastConnection(ws, settings.outbox_limit, settings.max_frame)
         return PlainConnection(ws, settings.outbox_limit)
@@ -279,10 +279,12 @@ class ChatBlueprint(Blueprint):
         request.ctx.chat_admission = answer
         transport: Any = request.transport
         io = transport.get_protocol()
-        io.websocket_max_size = endpoint.settings.max_frame
-        io.websocket_ping_interval = None
-        io.websocket_timeout = CLOSE_TIMEOUT
-        transport.pause_reading()
+        with contextlib.suppress(AttributeError):  # only the plain edge can do without
+            io.websocket_max_size = endpoint.settings.max_frame
+            io.websocket_ping_interval = None
+            io.websocket_timeout = CLOSE_TIMEOUT
+        if mounted.fast:
+            transport.pause_reading()
         return None
 
     async def _read_on(self, request: Request, response: HTTPResponse) -> None:
@@ -303,15 +305,13 @@ class ChatBlueprint(Blueprint):
             check_limits(chat, admission, mounted.by_ip[ip])
             if admission.user is not None:
                 await chat.commands.introduce(session, admission.user)
-            connection.attach(session)
-            await connection.finished
+            await connection.serve(session)
         except asyncio.CancelledError:
             session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
             raise
         except ChatError as problem:
             session.close(_close_code(problem), problem.message)
-            connection.attach(session)
-            await connection.finished
+            await connection.serve(session)
         finally:
             session.disconnected()
             mounted.closed(ip)

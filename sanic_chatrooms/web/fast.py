@@ -8,6 +8,7 @@ otherwise, `shortcoming` says what, and the plain edge is used.
 from typing import Any
 
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
+from sanic.server.websockets.impl import WebsocketImplProtocol
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -48,16 +49,19 @@ class FastConnection(SanicConnection):
             # Closed by us: only the peer's close frame still matters.
             reader.message = _ignore
             reader.binary = _ignore
+            reader.paused = False
             reader.feed(data)
+
+    def _missing(self) -> int:
+        return 0 if self._reader is None else self._reader.missing
 
     def _take_binary(self, _: bytes) -> None:
         if self._session is not None:
             self._session.close(CloseCode.BINARY)
 
     def _pong(self, payload: bytes) -> None:
-        if not self._closing:
-            self._write(bytes((0x8A, len(payload))) + payload)
-            self._throttle_reading()
+        if self._session is not None:
+            self._session.answer(bytes((0x8A, len(payload))) + payload)
 
     def _take_close(self, code: int, reason: str) -> None:
         self._answered = True
@@ -91,44 +95,60 @@ class FastConnection(SanicConnection):
         """It is not any more."""
         if self._reader is not None:
             self._reader.paused = False
-            self._loop.call_soon(self._read_on)
         super().resume()
-
-    def _read_on(self) -> None:
-        if not self._paused:
-            self._data_received(b"")
 
 
 def _ignore(_: bytes) -> None:
     return None
 
 
+# What is used of Sanic's connection and of its WebSocket beyond what a probe can try out.
+_OF_CONNECTION = (
+    "recv_buffer",
+    "transport",
+    "_can_write",
+    "websocket_max_size",
+    "websocket_ping_interval",
+    "websocket_timeout",
+)
+_OF_WEBSOCKET = ("ws_proto", "io_proto", "connection_lost_waiter")
+
+
 def shortcoming() -> str | None:
     """What the installed Sanic and websockets lack for this edge, found out by trying; None: nothing."""
     try:
-        protocol = ServerProtocol()
-        protocol.state = State.CLOSING
-        if protocol.state is not State.CLOSING:
-            return "the state of a websockets connection cannot be set"
-        io = object.__new__(WebSocketProtocol)
-        socket = _Probe()
-        io.websocket = socket  # type: ignore[assignment]
-        io.data_received(b"x")
-        io.eof_received()
-        if socket.heard != [b"x", b""]:
-            return "Sanic does not pass what it reads to the connection's WebSocket object"
+        return _state_is_fixed() or _reads_past_us() or _lacks()
     except Exception as exc:  # noqa: BLE001 - whatever is different there, the plain edge can do without it
         return f"{type(exc).__name__}: {exc}"
-    missing = [name for name in ("recv_buffer", "_can_write") if not hasattr(WebSocketProtocol, name)]
-    return f"Sanic's connections have no {' and no '.join(missing)}" if missing else None
 
 
-class _Probe:
-    def __init__(self) -> None:
-        self.heard: list[bytes] = []
+def _state_is_fixed() -> str | None:
+    # Sanic looks at it before it sends a close frame of its own.
+    protocol = ServerProtocol(state=State.OPEN)
+    protocol.state = State.CLOSING
+    if protocol.state is not State.CLOSING:
+        return "the state of a websockets connection cannot be set"
+    return None
 
-    def data_received(self, data: bytes) -> None:
-        self.heard.append(data)
 
-    def eof_received(self) -> None:
-        self.heard.append(b"")
+def _reads_past_us() -> str | None:
+    heard: list[object] = []
+    ws: Any = WebsocketImplProtocol(ServerProtocol(state=State.OPEN))
+    ws.data_received = heard.append
+    ws.eof_received = lambda: heard.append("end")
+    io: Any = object.__new__(WebSocketProtocol)
+    io.websocket = ws
+    io.data_received(b"x")
+    io.eof_received()
+    if heard != [b"x", "end"]:
+        return "Sanic does not pass what it reads to the connection's WebSocket object"
+    return None
+
+
+def _lacks() -> str | None:
+    ws = WebsocketImplProtocol(ServerProtocol(state=State.OPEN))
+    missing = [
+        f"connections have no {name}" for name in _OF_CONNECTION if not hasattr(WebSocketProtocol, name)
+    ]
+    missing += [f"WebSockets have no {name}" for name in _OF_WEBSOCKET if not hasattr(ws, name)]
+    return f"Sanic's {' and its '.join(missing)}" if missing else None

@@ -76,6 +76,11 @@ class Reader:
         self._controls = CONTROL_BURST
         self._control_at = clock()
 
+    @property
+    def missing(self) -> int:
+        """Bytes that are missing of the frame that has begun, as far as that is known."""
+        return max(0, self._need - (len(self._buffer) - self._start))
+
     def feed(self, chunk: bytes) -> None:
         """Take what the socket gave."""
         if self.done:
@@ -150,6 +155,7 @@ class Reader:
                 self._take(first, payload)
             if self.done:
                 return end
+        self._need = 2  # what was paused may be whole frames
         return pos
 
     def _allowed(self, first: int, second: int, size: int) -> bool:

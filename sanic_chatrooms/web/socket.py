@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from websockets.protocol import State
@@ -21,6 +22,10 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
+SLICE, TURN = 2_048, 0.001
+"""Bytes of one connection that are worked on before the clock is looked at, and seconds after which the others have their
+turn: a socket gives up to 256 KiB at once, and thousands of small commands in it would hold everybody up, and be answered
+before anybody sees whether the answers are read."""
 _PING = b"\x89\x00"
 
 
@@ -37,11 +42,14 @@ class SanicConnection(ABC):
         self._io = ws.io_proto
         self._transport: asyncio.Transport = ws.io_proto.transport
         self._limit = outbox_limit
+        self.write: Callable[[bytes], None] = self._transport.write
+        self.slack = outbox_limit // 16
         self._owed = 0
         self._closing = False
         self._answered = False
         self._violated = False
         self._paused = False
+        self._later = b""
         self._abort: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._session: Session | None = None
@@ -49,6 +57,11 @@ class SanicConnection(ABC):
         self.finished: asyncio.Future[None] = self._loop.create_future()
         # Writing is "paused" above the limit and "resumed" at a quarter of it: that is when commands go on.
         self._transport.set_write_buffer_limits(high=outbox_limit, low=outbox_limit // 4)
+
+    async def serve(self, session: Session) -> None:
+        """Give the session what comes, until nothing more can come."""
+        self.attach(session)
+        await self.finished
 
     def attach(self, session: Session) -> None:
         """From now on frames go to this session. Reading was paused since the handshake was admitted."""
@@ -58,11 +71,9 @@ class SanicConnection(ABC):
         self._ws.connection_lost_waiter.add_done_callback(self._connection_lost)
         self._end_http()
         # Bytes that came in one segment with the handshake have been read already.
-        early = bytes(self._io.recv_buffer)
+        self._later = bytes(self._io.recv_buffer)
         self._io.recv_buffer.clear()
-        if early:
-            self._data_received(early)
-        self._resume_reading()
+        self._read_on()
 
     def _end_http(self) -> None:
         """Sanic's timer for HTTP time-outs has nothing left to do, but would keep 25 KB of this connection for half a
@@ -70,34 +81,66 @@ class SanicConnection(ABC):
         timer = getattr(self._io, "_callback_check_timeouts", None)
         if timer is not None:
             timer.cancel()
+        # Nor has the assembler of messages: 4 KB, a sixth of what an idle connection takes.
+        self._ws.assembler = None
 
     # ---- in ----
 
     def _data_received(self, data: bytes) -> None:
         session = self._session
         assert session is not None
-        session.heard_at = time.monotonic()
+        if data:
+            session.heard_at = time.monotonic()
         try:
-            self._read(session, data)
+            self._read_for_a_turn(session, data)
         except Exception:
             logger.exception("a connection of user %s failed", session.user.id)
             session.close(CloseCode.SERVER_ERROR)
+        if self._later:
+            self._pause_reading()
+            self._loop.call_soon(self._read_on)
+        if self._throttle is None and not self._closing and self.congested():
+            self._throttle = asyncio.ensure_future(self._wait_and_read_on())
+
+    def _read_for_a_turn(self, session: Session, data: bytes) -> None:
+        if len(data) <= SLICE or self._closing:
+            self._read(session, data)
+            return
+        at, ends = 0, time.monotonic() + TURN
+        while at < len(data):
+            # The rest of a large frame is a copy, and no work.
+            size = max(SLICE, self._missing())
+            self._read(session, data[at : at + size])
+            at += size
+            if time.monotonic() > ends:
+                self._later = data[at:]
+                return
 
     @abstractmethod
     def _read(self, session: Session, data: bytes) -> None:
         """Take what the socket gave: hand messages to the session, answer control frames."""
 
-    def _throttle_reading(self) -> None:
-        """A peer that sends pings and does not read the answers is not read either."""
-        if self._throttle is None and self.congested():
-            self._throttle = asyncio.ensure_future(self._wait_and_read_on())
+    @abstractmethod
+    def _missing(self) -> int:
+        """How many bytes it takes to make anything of them."""
 
     async def _wait_and_read_on(self) -> None:
+        """Who does not read the answers is not read either."""
         self._pause_reading()
         await self.drained()
         self._throttle = None
-        if not self._paused:
-            self._resume_reading()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read again, unless there is a reason not to; first what was read already."""
+        if self._session is not None and not self._held():
+            later, self._later = self._later, b""
+            self._data_received(later)
+            if not self._held() and not self._later and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def _held(self) -> bool:
+        return self._paused or self._throttle is not None
 
     def _peer_closed(self) -> None:
         """The closing handshake is done or under way by the peer's will; nothing more is said."""
@@ -113,10 +156,10 @@ class SanicConnection(ABC):
 
     def _connection_lost(self, _: object) -> None:
         self._closing = True
+        self._later = b""
         if self._abort is not None:
             self._abort.cancel()
-        if self._throttle is not None:
-            self._throttle.cancel()
+        self._stop_throttle()
         if self._session is not None:
             self._session.disconnected()
         if not self.finished.done():
@@ -124,18 +167,21 @@ class SanicConnection(ABC):
 
     # ---- out ----
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
-        """Write room events; who is more than the limit behind with them is closed 4008."""
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
         if self._closing or self._protocol.state is not State.OPEN:
             return
         behind = self._transport.get_write_buffer_size()
         if replies:
-            self._owed = min(self._owed, behind) + replies
+            self._owed = min(self._owed, behind) + len(replies)
         if behind > self._limit and behind - min(self._owed, behind) > self._limit:
             self._closing = True
             self._loop.call_soon(self._too_slow)
             return
-        self._write(frames)
+        if replies:
+            self._write_both(replies, frames)
+        else:
+            self._write(frames)
 
     def reply(self, frames: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
@@ -150,6 +196,13 @@ class SanicConnection(ABC):
             self._transport.write(data)
         except RuntimeError:
             # uvloop: the handle is closed; asyncio: write after EOF. `connection_lost` follows.
+            self._closing = True
+
+    def _write_both(self, replies: bytes, frames: bytes) -> None:
+        # Not joined: where all talk at a time, each would copy what the whole room says. It is one write all the same.
+        try:
+            self._transport.writelines((replies, frames))
+        except RuntimeError:
             self._closing = True
 
     def ping(self) -> None:
@@ -180,16 +233,16 @@ class SanicConnection(ABC):
     def resume(self) -> None:
         """It is not any more."""
         self._paused = False
-        if self._throttle is None:
-            self._resume_reading()
+        self._loop.call_soon(self._read_on)
 
     def _pause_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
-    def _resume_reading(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+    def _stop_throttle(self) -> None:
+        if self._throttle is not None:
+            self._throttle.cancel()
+            self._throttle = None
 
     # ---- the end ----
 
@@ -200,7 +253,8 @@ class SanicConnection(ABC):
             self._send_close(code, text)
         self._closing = True
         self._paused = False
-        self._resume_reading()
+        self._stop_throttle()
+        self._loop.call_soon(self._read_on)
         self._finish_soon()
 
     @abstractmethod

@@ -1,5 +1,7 @@
 """A real Chromium, and the example application to point it at.
 
+Starting a browser takes longer than most tests: there is one for all of them, and so one event loop, for which each
+module asks: `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
 Without a browser these tests are skipped with the reason in pytest's summary; with CI=true they fail.
 """
 
@@ -14,11 +16,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
+from sanic import Sanic
 
+from tests.browser.host import Host
+from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
 
+expect.set_options(timeout=10_000)  # generous: a busy machine is no defect
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = (  # macOS has its browsers outside PATH
@@ -82,20 +89,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def example() -> Iterator[ServerProcess]:
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """The example application, one for all tests: each takes rooms and names of its own."""
-    server = run_example()
+    server = run_example(tmp_path_factory.mktemp("example") / "chat.sqlite3")
     yield server
     server.stop()
 
 
 @pytest.fixture
-def start_example() -> Iterator[Callable[..., ServerProcess]]:
+def start_example(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """`server = start_example(port=…, KEY="value")`: one for this test alone, to stop and to start again."""
     servers: list[ServerProcess] = []
 
     def start(port: int | None = None, **env: str) -> ServerProcess:
-        servers.append(run_example(port, **env))
+        servers.append(run_example(tmp_path / "chat.sqlite3", port, **env))
         return servers[-1]
 
     yield start
@@ -103,14 +110,27 @@ def start_example() -> Iterator[Callable[..., ServerProcess]]:
         server.stop()
 
 
-def run_example(port: int | None = None, **env: str) -> ServerProcess:
+def run_example(database: Path, port: int | None = None, **env: str) -> ServerProcess:
     port = port or free_port()
-    # In memory: tests then begin with nothing, and a server that starts again remembers nothing.
-    env = {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": "1", "SANIC_CHATROOMS_STORE": "memory:", **env}
+    env = {"HOST": "127.0.0.1", "PORT": str(port), "DATABASE": str(database), **env}
     return start_command([sys.executable, "-m", "example_app"], port, env=env)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def live(app: Sanic[Any, Any]) -> AsyncIterator[Live]:
+    """As everywhere, in the loop of the browser."""
+    live = Live(app)
+    yield live
+    await live.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def host(app: Sanic[Any, Any], live: Live) -> Host:
+    """The page of the example before a chat of this test's own. `await host.open()` serves it."""
+    return Host(app, live)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await launch(playwright)
@@ -118,19 +138,22 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
     def example_url() -> str:
-        example: ServerProcess = request.getfixturevalue("example")  # started for those who ask for it
-        return example.url
+        server: Host | ServerProcess = request.getfixturevalue(
+            "host" if "host" in request.fixturenames else "example"  # started for those who ask for it
+        )
+        return server.url
 
     pages = Pages(browser, slug(request.node.nodeid), example_url)
     yield pages
     await pages.close()
     assert not pages.errors, "uncaught exceptions in a page"
+    assert not [line for line in pages.console if "Content Security Policy" in line]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(new_page: Pages) -> Page:
     """One page of the example, not yet navigated: `await page.goto("/")`."""
     return await new_page()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 from sanic import Request, response
 
 from tests.browser.conftest import Pages
 from tests.support.fixtures import Live
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 PAGE = """<!doctype html><title>Hello</title><h1>Hello</h1>
 <script>document.querySelector("h1").textContent = "Hello, " + navigator.language;</script>"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def pages(live: Live, new_page: Pages) -> tuple[Page, Page]:
     @live.app.get("/")
     async def hello(request: Request) -> response.HTTPResponse:

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import Locator, Page, expect
+import pytest
+from playwright.async_api import expect
 
+from tests.browser.acts import enter, messages, say
 from tests.browser.conftest import Pages
 
-
-async def enter(page: Page, room: str, name: str) -> None:
-    await page.goto(f"/#/{room}")
-    await page.locator("input").fill(name)
-    await page.locator("input").press("Enter")
-    await expect(page.get_by_test_id("composer")).to_be_visible()
-
-
-async def say(page: Page, *texts: str) -> None:
-    composer = page.get_by_test_id("composer")
-    for text in texts:
-        await composer.fill(text)
-        await composer.press("Enter")
-        await expect(messages(page).last).to_have_attribute("data-status", "sent")
-
-
-def messages(page: Page) -> Locator:
-    return page.get_by_test_id("message")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_the_last_message_is_edited_by_keyboard_alone(new_page: Pages) -> None:
     ada, bob = await new_page(), await new_page()
-    await enter(ada, "edits-by-key", "Ada")
-    await enter(bob, "edits-by-key", "Bob")
+    await enter(ada, "Ada", "edits-by-key")
+    await enter(bob, "Bob", "edits-by-key")
     await say(ada, "first", "secnd")
     composer, field = ada.get_by_test_id("composer"), ada.get_by_test_id("edit-field")
 
@@ -59,8 +44,8 @@ async def test_the_last_message_is_edited_by_keyboard_alone(new_page: Pages) -> 
 
 async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:
     ada, bob = await new_page(), await new_page()
-    await enter(ada, "deletes", "Ada")
-    await enter(bob, "deletes", "Bob")
+    await enter(ada, "Ada", "deletes")
+    await enter(bob, "Bob", "deletes")
     await say(ada, "keep this", "not this")
     row = messages(ada).nth(1)
 
@@ -86,7 +71,7 @@ async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:
 
 async def test_fingers_find_what_they_can_do(new_page: Pages) -> None:
     page = await new_page(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
-    await enter(page, "edits-by-touch", "Ada")
+    await enter(page, "Ada", "edits-by-touch")
     await say(page, "helo")
     row = messages(page).first
 

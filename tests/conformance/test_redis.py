@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
+from sanic_chatrooms.models import Event
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
+from tests.support.on_redis import WITHIN, brokers, draft, rung, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running
 
@@ -123,3 +126,25 @@ class TestRedisPresenceInCluster(OnCluster, OfRedisPresence): ...
 
 
 class TestRedisPresenceAsUser(Restricted, OfRedisPresence): ...
+
+
+@pytest.mark.parametrize("kind", ["one server", "a cluster"])
+async def test_a_store_rings_for_its_companion_in_the_step_in_which_it_stores(
+    kind: str, valkey: ValkeyServer, cluster: list[ValkeyServer]
+) -> None:
+    url = valkey.url if kind == "one server" else f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    async with store_at(url, "r", "s") as store, brokers(url, url) as ((mine, own), (other, heard)):
+        store.rings_as = mine.origin
+        for broker in (mine, other):
+            for room in ("r", "s"):
+                await broker.subscribe(room)
+
+        await store.append([draft("one"), draft("two", "s"), draft("one"), draft("three")])
+
+        found = await heard.until(3, within=WITHIN)
+        assert [(e.seq, e.type) for e in found if e.room == "r"] == [(1, "message"), (2, "message")]
+        (event,) = [msgspec.json.decode(e.data, type=Event) for e in found if e.room == "s"]
+        (kept,) = (await store.history("s", after=0, limit=9)).events
+        assert (event, found[0].epoch) == (kept, (await store.heads(["r"]))["r"].epoch)
+        await rung(mine, heard, 9)
+        assert own.envelopes == [], "one's own are not echoed"

@@ -8,10 +8,12 @@ import pytest
 
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.testing import Clock, StoreSuite
+from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
 
 
-class TestSQLite(StoreSuite):
+class OverSQLite:
+    """The hooks of `StoreSuite` and `RecoverySuite`: a file per test, and a clock that nobody waits for."""
+
     @pytest.fixture(autouse=True)
     def _file(self, tmp_path: Path) -> None:
         self.clock = Clock()
@@ -25,3 +27,11 @@ class TestSQLite(StoreSuite):
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+
+class TestSQLite(OverSQLite, StoreSuite):
+    pass
+
+
+class TestRecoveryOverSQLite(OverSQLite, RecoverySuite):
+    pass

@@ -27,6 +27,7 @@ from tests.support.fixtures import Connect, Live
 from tests.support.process import free_port, start_command
 from tests.support.server import LiveServer, Response
 from tests.support.valkey import running
+from tests.support.wire import SECRET, mount, token
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -168,6 +169,20 @@ async def test_kept_in_sqlite(
     assert (tmp_path / "chat.db").exists()
 
 
+async def test_kept_in_postgres(
+    run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", postgres_url)
+    await run("kept_in_postgres")
+    ada = await welcomed(connect, "/chat/ws", "general")
+
+    said = await ada.ack("message", room="general", payload={"text": "hi"})
+
+    bob = await connect()
+    joined = await bob.ack("join", room="general")
+    assert [message["msgId"] for message in joined["messages"]] == [said["msgId"]]
+
+
 async def test_own_rooms(run: Run, connect: Connect) -> None:
     await run("own_rooms")
     ada = await welcomed(connect)
@@ -285,6 +300,32 @@ async def test_push_from_http(run: Run, connect: Connect) -> None:
     assert bob.unread("update") == []
 
 
+@pytest.mark.parametrize("database", ["sqlite+aiosqlite", "postgresql+asyncpg"])
+async def test_own_transaction(
+    run: Run,
+    connect: Connect,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    postgres_url: str,
+) -> None:
+    if database.startswith("sqlite"):
+        monkeypatch.setenv("SHOP_DATABASE", f"{database}:///{tmp_path}/shop.db")
+    else:
+        monkeypatch.setenv("SHOP_DATABASE", postgres_url.replace("postgresql", database))
+    _, server = await run("own_transaction")
+    ada = await welcomed(connect, "/chat/ws", "orders")
+
+    first = await post(server, "/orders", article="kettle")
+    failed = await post(server, "/orders", article="unicorn")
+    second = await post(server, "/orders", article="teapot")
+
+    assert (first.status, failed.status, second.status) == (201, 500, 201)
+    for seq, answer in enumerate((first, second), 1):
+        event = await ada.expect("ORDER_CREATED")
+        assert (event["payload"], event["seq"]) == (json.loads(answer.body), seq)
+
+
 async def test_own_routes(run: Run, connect: Connect) -> None:
     await run("own_routes")
     desk = await connect("/support/desk/general", token="the word of the day")
@@ -333,11 +374,26 @@ async def test_several_workers(
         await server.stop()
 
 
+async def test_prove_it_finds_nothing(load: Load, live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    mount(live.app, guests=False, jwt_secret=SECRET, auto_create=True)
+    server = await live()
+
+    async with asyncio.timeout(30):
+        flaws = await load("prove_it").prove(
+            server.host, server.port, [token("u1"), token("u2"), token("u3")]
+        )
+
+    assert flaws == []
+    assert "60 messages acked" in capsys.readouterr().out
+
+
 async def test_without_sockets(load: Load) -> None:
     assert await load("without_sockets").main() == 1
 
 
-@pytest.mark.parametrize("name", ["test_orders.py", "test_shop.py", "test_tiny_broker.py"])
+@pytest.mark.parametrize(
+    "name", ["test_orders.py", "test_recovery.py", "test_shop.py", "test_tiny_broker.py"]
+)
 def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
     settings = tmp_path / "pytest.ini"  # a host's own, not this repository's
     settings.write_text(f"[pytest]\nasyncio_mode = auto\ncache_dir = {tmp_path}\n")

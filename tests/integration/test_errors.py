@@ -709,6 +709,7 @@ async def test_a_fragmented_text_is_one_command(chat: ChatRooms, connect: Connec
     await ada.expect("pong")
 
 
+@pytest.mark.fast_edge
 async def test_two_thousand_empty_fragments_are_a_flood(chat: ChatRooms, connect: Connect) -> None:
     ada = await connect()
 
@@ -735,6 +736,7 @@ async def test_a_close_without_a_code_is_answered(chat: ChatRooms, connect: Conn
     assert (await ada.closed())[0] in (1000, 1005, 1006)
 
 
+@pytest.mark.fast_edge
 async def test_what_was_sent_before_a_close_is_carried_out(chat: ChatRooms, connect: Connect) -> None:
     ada = await connect()
     bob = await connect()

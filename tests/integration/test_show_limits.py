@@ -20,7 +20,8 @@ from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyStore
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
-from tests.support.server import LiveServer
+from tests.support.raw import Raw, handshake
+from tests.support.wire import masked
 
 SECRET = "a secret of more than thirty-two bytes for tests"
 KIB = 1024
@@ -74,7 +75,7 @@ async def test_who_stops_reading_is_closed_4008_and_nobody_else_misses_anything(
         events = await client.expect_many("message", rounds * BUSY)
         assert [event["seq"] for event in events] == list(range(1, rounds * BUSY + 1))
     slow.resume_reading()  # a phone comes out of the tunnel: what was written for it is still there
-    assert (await slow.closed())[0] == 4008
+    assert (await slow.closed(within=20))[0] == 4008
     heard = [event["seq"] for event in slow.unread("message")]
     assert heard == list(range(1, len(heard) + 1))
     assert 0 < len(heard) < rounds * BUSY
@@ -153,59 +154,9 @@ async def test_disconnecting_one_session_leaves_the_others(
 # ---- floods ----
 
 
-class Raw:
-    """A peer that speaks WebSocket by the byte."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def open(cls, server: LiveServer) -> Raw:
-        raw = cls(*await asyncio.open_connection(server.host, server.port))
-        lines = [
-            "GET /chat/ws HTTP/1.1",
-            f"Host: {server.host}:{server.port}",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-        ]
-        raw.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        assert b" 101 " in await raw.reader.readuntil(b"\r\n\r\n")
-        return raw
-
-    async def write(self, data: bytes) -> None:
-        """Send, or find out that nobody takes it any more."""
-        with contextlib.suppress(ConnectionError):
-            self.writer.write(data)
-            await self.writer.drain()
-
-    async def close_code(self) -> int:
-        """Read to the end; the code of the server's close frame, 1006 without one."""
-        async with asyncio.timeout(15):
-            try:
-                while True:
-                    first, second = await self.reader.readexactly(2)
-                    size = second & 127
-                    if size >= 126:
-                        size = int.from_bytes(await self.reader.readexactly(2 if size == 126 else 8), "big")
-                    payload = await self.reader.readexactly(size)
-                    if first & 15 == 8:
-                        await self.write(frame(8, payload))
-                        return int.from_bytes(payload[:2], "big")
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return 1006
-
-    async def close(self) -> None:
-        self.writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self.writer.wait_closed()
-
-
 def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
-    """A masked frame of up to 125 bytes."""
-    return bytes((opcode | (0x80 if final else 0), 0x80 | len(payload))) + MASK + payload
+    """A frame whose mask changes nothing."""
+    return masked(opcode, payload, fin=final, key=MASK)
 
 
 async def _flood(raw: Raw, data: bytes, times: int) -> None:
@@ -282,11 +233,7 @@ async def test_half_handshakes_leave_nothing(
         writer.transport.abort()
     for _ in range(20):  # and those who vanish between the handshake and its answer
         _, writer = await asyncio.open_connection(server.host, server.port)
-        lines = (
-            f"GET /chat/ws HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        )
-        key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        writer.write((lines + key).encode())
+        writer.write(handshake(server.host))
         await writer.drain()
         writer.transport.abort()
     client = await connect(token=token("ada"))

@@ -32,7 +32,10 @@ class EchoSession:
         self.closed = False
 
     def receive(self, data: bytes) -> None:
-        self.connection.reply(frame(data))
+        self.answer(frame(data))
+
+    def answer(self, frames: bytes) -> None:
+        self.connection.reply(frames)
 
     def close(self, code: int, text: str | None = None) -> None:
         if not self.closed:

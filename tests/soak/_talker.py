@@ -41,6 +41,7 @@ class Talker:
         self._ws: ClientConnection | None = None
         self._joining: dict[str, str] = {}
         self._leaving = False
+        self._later: set[asyncio.Task[None]] = set()
 
     @property
     def is_in(self) -> bool:
@@ -95,7 +96,9 @@ class Talker:
                 self.acked += 1
                 self.acked_at = time.monotonic()
         elif type == "error":
-            await self._again(reply_to)
+            again = asyncio.ensure_future(self._again(reply_to))
+            self._later.add(again)
+            again.add_done_callback(self._later.discard)
         elif type in ("reset", "room.removed"):
             self.told += 1
             await self._join(payload["room"])
@@ -104,10 +107,11 @@ class Talker:
         """What was refused for now is sent again a little later."""
         room, said = self._joining.pop(reply_to, None), self.waiting.get(reply_to)
         await asyncio.sleep(random.uniform(0.05, 0.15))
-        if room is not None:
-            await self._join(room)
-        elif said is not None:
-            await self._send(said)
+        with contextlib.suppress(ConnectionClosed):
+            if room is not None:
+                await self._join(room)
+            elif said is not None and said["msgId"] in self.waiting:
+                await self._send(said)
 
     async def _talk(self) -> None:
         while len(self.waiting) < self.outstanding and self.is_in:

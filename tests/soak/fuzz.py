@@ -12,12 +12,17 @@ CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 class Fuzzer:
-    """The frames of one connection: text in fragments with pings between, and about one in fifty breaks a rule."""
+    """The frames of one connection: text in fragments with pings between, and about one in fifty breaks a rule. `binary`: the share of binary ones."""
 
     def __init__(
-        self, dice: random.Random, texts: tuple[bytes, ...] = (b"", b"x", "Ä€😀".encode() * 9)
+        self,
+        dice: random.Random,
+        texts: tuple[bytes, ...] = (b"", b"x", "Ä€😀".encode() * 9),
+        *,
+        binary: float = 0.05,
     ) -> None:
         self._dice = dice
+        self._binary = binary
         self._texts = texts
         self._fragments: list[bytes] = []
 
@@ -32,7 +37,7 @@ class Fuzzer:
         if self._fragments:
             piece = self._fragments.pop(0)
             return self._masked(CONT, piece, fin=not self._fragments)
-        if chance < 0.1:
+        if chance < 0.05 + self._binary:
             return self._masked(BINARY, self._dice.randbytes(self._dice.randint(0, 300)))
         text = self._dice.choice(self._texts)
         if chance < 0.7:

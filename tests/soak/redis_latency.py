@@ -168,11 +168,13 @@ async def bare_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
 class Member:
     """A session as the hub sees it, without a connection."""
 
-    def __init__(self, push: Callable[[bytes], None]) -> None:
-        self._push = push
+    slack = 65_536
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
-        self._push(frames)
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.write = write
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        self.write(frames)
 
     def reply(self, frames: bytes) -> None:
         """The answer to the join."""

@@ -10,6 +10,7 @@ import pytest
 from tests.soak.runs import load, modules, quiet
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", modules())
 async def test_short_of_a_long_run_finds_nothing_wrong(name: str) -> None:
     module = load(name)

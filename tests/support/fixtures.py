@@ -1,9 +1,10 @@
-"""The fixtures `app`, `live`, `connect` and `subprocess_server`."""
+"""The fixtures `app`, `live`, `connect`, `open_raw` and `subprocess_server`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
+from sanic_chatrooms.web.blueprint import mounted_in
 from tests.support.client import Client, Refused, open_client
+from tests.support.loops import PlainEdgeLoop
 from tests.support.process import ServerProcess, start_app
+from tests.support.raw import Raw
 from tests.support.server import LiveServer, Response, new_app, serve
 
-__all__ = ["Connect", "Live", "SubprocessServer"]
+__all__ = ["Connect", "Live", "OpenRaw", "SubprocessServer"]
 
 
 class Live:
@@ -23,11 +27,18 @@ class Live:
 
     def __init__(self, app: Sanic[Any, Any]) -> None:
         self.app = app
+        self.fast = not isinstance(asyncio.get_running_loop(), PlainEdgeLoop)
         self.servers: list[LiveServer] = []
         self._stack = contextlib.AsyncExitStack()
 
-    async def __call__(self, app: Sanic[Any, Any] | None = None, *, port: int = 0) -> LiveServer:
-        server = await self._stack.enter_async_context(serve(app or self.app, port=port))
+    async def __call__(
+        self, app: Sanic[Any, Any] | None = None, *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> LiveServer:
+        app = app or self.app
+        if not self.fast:
+            for mounted in mounted_in(app).values():
+                mounted.fast = False
+        server = await self._stack.enter_async_context(serve(app, port=port, tls=tls))
         self.servers.append(server)
         return server
 
@@ -67,6 +78,23 @@ class Connect:
         await asyncio.gather(*(client.close() for client in self._clients))
 
 
+class OpenRaw:
+    """`raw = await open_raw(early=b"…")`: a peer of the first server that speaks by the byte."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._raws: list[Raw] = []
+
+    async def __call__(self, server: LiveServer | None = None, **how: Any) -> Raw:
+        raw = await Raw.open(server or await self._live.first(), **how)
+        self._raws.append(raw)
+        return raw
+
+    async def close(self) -> None:
+        for raw in self._raws:
+            await raw.close()
+
+
 class SubprocessServer:
     """`server = await subprocess_server(file, workers=2)`: as `start_app`, without blocking the test's loop."""
 
@@ -99,6 +127,13 @@ async def connect(live: Live) -> AsyncIterator[Connect]:
     connect = Connect(live)
     yield connect
     await connect.close()
+
+
+@pytest.fixture
+async def open_raw(live: Live) -> AsyncIterator[OpenRaw]:
+    open_raw = OpenRaw(live)
+    yield open_raw
+    await open_raw.close()
 
 
 @pytest.fixture

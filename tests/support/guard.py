@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-__all__ = ["collect_garbage"]
+__all__ = ["collect_garbage", "keep_collecting_cheap"]
 
 
 class _Complaints(logging.Handler):
@@ -34,7 +34,18 @@ _asyncio_logger = logging.getLogger("asyncio")
 
 
 def pytest_collection_finish() -> None:
-    """Take all that importing has made out of the collector's sight: collecting per test then costs little."""
+    _forget_survivors()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def keep_collecting_cheap() -> Iterator[None]:
+    yield
+    _forget_survivors()
+
+
+def _forget_survivors() -> None:
+    """Take what lives on out of the collector's sight, or each test after it pays for walking through it: a module that
+    a test imports, or remembers much, can make every later collection take a second."""
     gc.collect()
     gc.freeze()
 

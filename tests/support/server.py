@@ -8,6 +8,7 @@ import http.client
 import io
 import itertools
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,19 +52,20 @@ class Response:
 class LiveServer:
     """A server that answers on `host:port` until the test ends or `stop` is called."""
 
-    def __init__(self, app: Sanic[Any, Any], host: str, port: int) -> None:
+    def __init__(self, app: Sanic[Any, Any], host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.app = app
         self.host = host
         self.port = port
+        self.tls = tls
         self._running = contextlib.AsyncExitStack()
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://{self.host}:{self.port}"
+        return f"{'wss' if self.tls else 'ws'}://{self.host}:{self.port}"
 
     async def get(self, path: str, **headers: str) -> Response:
         """GET `path`; a header's underscores become hyphens."""
@@ -79,16 +81,18 @@ class LiveServer:
         await self._running.aclose()
 
     async def __aenter__(self) -> LiveServer:
-        self.port = await self._running.enter_async_context(_running(self.app, self.host, self.port))
+        self.port = await self._running.enter_async_context(
+            _running(self.app, self.host, self.port, self.tls)
+        )
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.stop()
 
 
-def serve(app: Sanic[Any, Any], *, port: int = 0) -> LiveServer:
+def serve(app: Sanic[Any, Any], *, port: int = 0, tls: ssl.SSLContext | None = None) -> LiveServer:
     """`async with serve(app) as server: …`; port 0 lets the system choose."""
-    return LiveServer(app, "127.0.0.1", port)
+    return LiveServer(app, "127.0.0.1", port, tls)
 
 
 async def http_request(
@@ -99,7 +103,7 @@ async def http_request(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     *,
-    within: float = 5.0,
+    within: float = 20.0,
 ) -> Response:
     """One request over a connection of its own, from this event loop."""
     lines = {"Host": f"{host}:{port}", "Connection": "close", **(headers or {})}
@@ -129,10 +133,13 @@ def _parse(raw: bytes, method: str) -> Response:
 
 
 @contextlib.asynccontextmanager
-async def _running(app: Sanic[Any, Any], host: str, port: int) -> AsyncIterator[int]:
+async def _running(
+    app: Sanic[Any, Any], host: str, port: int, tls: ssl.SSLContext | None
+) -> AsyncIterator[int]:
     with contextlib.closing(_listening_socket(host, port)) as sock:
         server = await app.create_server(
             sock=sock,
+            ssl=tls,
             access_log=False,
             # Sanic would listen before its start-up listeners have run.
             asyncio_server_kwargs={"start_serving": False},

@@ -10,6 +10,8 @@ import pytest
 import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
 from sanic_chatrooms.backends import companion, make_broker, make_presence, make_store, resolve
+from sanic_chatrooms.chat import Backends
+from sanic_chatrooms.config import load
 from sanic_chatrooms.models import Scope
 from sanic_chatrooms.stores.sql import SQLStore
 
@@ -151,6 +153,25 @@ def test_a_store_and_a_broker_bring_along_what_the_host_does_not_name() -> None:
     assert companion(make_broker("redis://two"), make_store("redis://one")) == "redis://two"
     assert companion(make_broker("memory:"), make_store("redis://one")) == "redis://one"
     assert companion(make_broker("memory:"), make_store("memory:")) is None
+
+
+@pytest.mark.parametrize(
+    ("broker", "rings"), [(None, True), ("redis://one", True), ("redis://two", False), ("memory:", False)]
+)
+def test_a_store_rings_where_the_broker_is_its_companion(broker: str | None, rings: bool) -> None:
+    settings = load(
+        "default",
+        {},
+        {},
+        {"guests": True, "store": "redis://one"} | ({"broker": broker} if broker else {}),
+        debug=False,
+        instances=(),
+    )
+
+    backends = Backends.of(settings)
+
+    assert backends.store.rings_as == (backends.broker.origin if rings else None)
+    assert type(backends.presence).__name__ == "RedisPresence"
 
 
 def test_the_package_has_its_redis_backends() -> None:

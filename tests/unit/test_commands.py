@@ -12,6 +12,7 @@ from sanic_chatrooms.chat import Route
 from sanic_chatrooms.commands import _path_payload
 from sanic_chatrooms.middleware import Handler
 from sanic_chatrooms.testing import chat_client, running_chat
+from tests.support.scans import no_scan
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 
@@ -19,6 +20,24 @@ ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 @pytest.fixture
 def rooms() -> ChatRooms:
     return ChatRooms("test", guests=True)
+
+
+# ---- coming and going ----
+
+
+async def test_a_disconnect_looks_at_its_own_rooms_only() -> None:
+    async with running_chat(guests=True) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+        await ada.ack("join", room="general")
+        await bob.ack("join", room="general")
+        (leaving,) = chat.sessions.of(ADA.id)
+
+        with no_scan(chat.hub, "_rooms"), no_scan(chat.occupancy, "_here"), no_scan(chat.sessions, "_all"):
+            leaving.disconnected()
+
+        held = chat.hub.room("general")
+        assert held is not None
+        assert list(held.sessions) == chat.sessions.of(BOB.id)
 
 
 # ---- answers ----

@@ -219,6 +219,15 @@ class TestFaultyStore:
             await store.append([_draft()])
         assert isinstance((await store.append([_draft()]))[0], Appended)
 
+    async def test_mended_it_fails_no_more(self, store: FaultyStore) -> None:
+        store.fail_next(2)
+        store.unknown_outcome_next()
+        store.hang()
+
+        store.mend()
+
+        assert isinstance((await store.append([_draft()]))[0], Appended)
+
     async def test_every_verb_can_fail(self, store: FaultyStore) -> None:
         store.fail_next(13)
         for call in (

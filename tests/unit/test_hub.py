@@ -22,29 +22,36 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
 from sanic_chatrooms.testing.connections import decode_frames
+from tests.support.scans import no_scan
 
 Frame = dict[str, Any]
 
 ROOM = "general"
-WITHIN = 5.0
+WITHIN = 20.0
 
 
 class Ear:
     """A session as the hub sees one: takes frames down and waits for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, slack: int = 65_536) -> None:
+        self.slack = slack
         self.frames: list[Frame] = []
         self.evicted_from: list[str] = []
         self.writes = 0
+        self.looks = 0
         self._news = asyncio.Event()
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        self.looks += 1
+        self.write(replies + frames)
+
+    def write(self, frames: bytes) -> None:
         self.writes += 1
         self.frames += decode_frames(frames)
         self._news.set()
 
     def reply(self, frames: bytes) -> None:
-        self.push(frames)
+        self.write(frames)
 
     def evicted(self, room: str) -> None:
         self.evicted_from.append(room)
@@ -791,7 +798,7 @@ async def test_cancelled_entry_leaves_nothing(world: World) -> None:
     held = node.hub.room(ROOM)
     assert held is not None
     assert held.unused
-    assert not held.lock.locked()
+    assert not node.hub._locks
 
 
 # ---- letting go ----
@@ -908,6 +915,58 @@ async def test_many_rooms_come_and_go_without_a_trace(world: World) -> None:
     assert node.hub._dirty == []
 
 
+async def test_releasing_and_closing_look_only_at_rooms_that_somebody_left(world: World) -> None:
+    """However many are held: one for each user who is connected."""
+    node, ear, leaving = await world.node(), Ear(), Ear()
+    for index in range(5):
+        await world.truth.create_room(Room(f"r{index}", "", 0))
+        await node.enter(ear, f"r{index}")
+    await node.enter(leaving, "r0")
+    await node.enter(leaving, ROOM)
+
+    with no_scan(node.hub, "_rooms"):
+        await node.hub.release()
+        node.hub.exit(leaving, "r0")
+        node.hub.exit(leaving, ROOM)
+        node.hub.closed(leaving)
+        await node.hub.release()
+
+    assert node.released == [ROOM]
+    assert node.hub._left == set()
+
+
+async def test_who_closes_while_entering_waits_nowhere(world: World) -> None:
+    node, ear = await world.node(), Ear()
+    held = await node.hub.enter(ear, ROOM)
+
+    node.hub.closed(ear)
+
+    assert not node.hub.admit(ear, held, opening(held))
+    assert held.waiting == {}
+    assert node.hub._entering == {}
+    await node.hub.release()
+    assert node.released == [ROOM]
+
+
+async def test_room_that_could_not_be_unsubscribed_is_let_go_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, ear = await world.node(), Ear()
+    await node.enter(ear)
+    node.hub.exit(ear, ROOM)
+
+    async def fail(room: str) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(node.broker, "unsubscribe", fail)
+        with pytest.raises(Unavailable):
+            await node.hub.release()
+    await node.hub.release()
+
+    assert node.released == [ROOM]
+
+
 # ---- reserved rooms ----
 
 
@@ -987,6 +1046,59 @@ async def test_one_write_per_connection_and_turn_with_replies_first(world: World
     assert ear.writes == 1
     kinds = [f["type"] for f in ear.frames[2:]]
     assert kinds == ["pong", "message", "message", "message", "message"]
+
+
+async def test_a_reply_and_the_events_of_one_room_are_one_write(world: World) -> None:
+    node, ears = await world.node(), [Ear(), Ear()]
+    for ear in ears:
+        await node.enter(ear)
+    node.hub.flush()
+    epoch = await world.epoch()
+
+    for seq in (1, 2):
+        node.hub.deliver(envelope(seq, epoch))
+        node.hub.reply(ears[0], protocol.pong("id", b"{}"))
+        node.hub.flush()
+
+    assert [ear.writes for ear in ears] == [3, 3]
+    assert [f["type"] for f in ears[0].frames[1:]] == ["pong", "message"] * 2
+    assert [ear.seqs() for ear in ears] == [[1, 2], [1, 2]]
+
+
+async def test_how_far_one_is_behind_is_looked_at_once_in_so_many_bytes(world: World) -> None:
+    node, ear, hasty = await world.node(), Ear(), Ear(slack=2 * len(protocol.frame(envelope(1, "").data)))
+    await node.enter(ear)
+    await node.enter(hasty)
+    node.hub.flush()
+    epoch = await world.epoch()
+
+    for seq in range(1, 5):
+        node.hub.deliver(envelope(seq, epoch))
+        node.hub.flush()
+
+    assert (ear.looks, hasty.looks) == (2, 2)
+    assert ear.seqs() == hasty.seqs() == [1, 2, 3, 4]
+
+
+class Gone(Ear):
+    """A session whose connection is gone, which it has not heard yet."""
+
+    def write(self, frames: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def reply(self, frames: bytes) -> None: ...
+
+
+async def test_a_connection_that_is_gone_keeps_nobody_from_their_frames(world: World) -> None:
+    node, gone, before, after = await world.node(), Gone(), Ear(), Ear()
+    for ear in (before, gone, after):
+        await node.enter(ear)
+    node.hub.flush()
+
+    await node.say(2)
+    node.hub.flush()
+
+    assert before.seqs() == after.seqs() == [1, 2]
 
 
 async def test_reset_comes_after_all_that_was_delivered(world: World) -> None:

@@ -18,6 +18,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.testing.connections import decode_frames
+from tests.support.scans import no_scan
 
 ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")
 GRACE, TTL = 10.0, 60.0
@@ -58,10 +59,15 @@ class Flaky(MemoryPresence):
 class Ear:
     """A session in the room, as the hub sees it."""
 
+    slack = 65_536
+
     def __init__(self) -> None:
         self.heard: list[Any] = []
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        self.write(frames)
+
+    def write(self, frames: bytes) -> None:
         self.heard += [event["payload"] for event in decode_frames(frames)]
 
     def reply(self, frames: bytes) -> None: ...
@@ -219,6 +225,18 @@ async def test_a_room_with_many_hears_the_number_only(worker: Worker) -> None:
     worker.hub.flush()
 
     assert worker.ear.heard[-1] == {"online": NAMES_LIMIT + 1}
+
+
+async def test_refreshing_looks_only_at_who_changed(worker: Worker) -> None:
+    """All are kept alive three times in the presence's time to live; in between nobody is looked at."""
+    await worker.occupancy.entered("a", ADA)
+    await worker.occupancy.entered("a", BOB)
+
+    with no_scan(worker.occupancy, "_here"):
+        worker.occupancy.exited("a", BOB.id, at_once=True)
+        await worker.pass_time(TTL / 3 - 1)
+
+    assert await worker.present() == ["Ada"]
 
 
 async def test_who_is_here_is_kept_alive(worker: Worker) -> None:

@@ -13,7 +13,7 @@ from tests.support.process import free_port
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
-WITHIN = 5.0
+WITHIN = 20.0
 
 
 class End:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanic_chatrooms.testing import Clock
+from sanic_chatrooms.web import reader
 from sanic_chatrooms.web.reader import CONTROL_BURST, FRAGMENT_BYTES, FRAGMENT_LIMIT, Reader
 from tests.support.wire import masked
 
@@ -112,11 +113,7 @@ def test_a_ping_inside_a_message_comes_before_it(heard: Heard) -> None:
 
 
 def test_a_pause_leaves_the_rest_for_later(heard: Heard) -> None:
-    def stop(message: bytes) -> None:
-        heard.said.append(("text", message))
-        heard.reader.paused = True
-
-    heard.reader.message = stop
+    _pause_after_each(heard)
     heard.feed(frame(TEXT, b"1") + frame(TEXT, b"2"), frame(TEXT, b"3"))
     assert heard.said == [("text", b"1")]
 
@@ -124,6 +121,71 @@ def test_a_pause_leaves_the_rest_for_later(heard: Heard) -> None:
         heard.reader.paused = False
         heard.feed(b"")
     assert heard.said == [("text", b"1"), ("text", b"2"), ("text", b"3")]
+
+
+def test_a_pause_after_a_frame_that_came_in_pieces_hides_nothing_of_what_follows(heard: Heard) -> None:
+    _pause_after_each(heard)
+    large = frame(TEXT, b"x" * 1_000)
+
+    heard.feed(large[:500], large[500:] + frame(TEXT, b"2"))
+    heard.reader.paused = False
+    heard.feed(b"")
+
+    assert heard.said == [("text", b"x" * 1_000), ("text", b"2")]
+
+
+def _pause_after_each(heard: Heard) -> None:
+    def take(message: bytes) -> None:
+        heard.said.append(("text", message))
+        heard.reader.paused = True
+
+    heard.reader.message = take
+
+
+class Counting(bytearray):
+    """A buffer that counts the bytes which are copied into it and moved within it."""
+
+    copied = 0
+
+    def __init__(self, data: bytes | memoryview = b"") -> None:
+        super().__init__(data)
+        Counting.copied += len(data)
+
+    def __iadd__(self, data: Any) -> Counting:  # type: ignore[misc]
+        Counting.copied += len(data)
+        return super().__iadd__(data)
+
+    def __delitem__(self, what: Any) -> None:
+        super().__delitem__(what)
+        Counting.copied += len(self)
+
+
+@pytest.mark.parametrize(
+    ("stream", "cut"),
+    [
+        pytest.param(frame(TEXT, b"x" * 60_000), 1, id="a large frame, byte by byte"),
+        pytest.param(frame(TEXT, b"x" * 300_000) * 4, 1_400, id="larger ones, segment by segment"),
+        pytest.param(frame(TEXT, b"x" * 20) * 10_000, 7, id="small ones, in bits"),
+        pytest.param(frame(TEXT, b"x" * 20) * 10_000, 200_000, id="small ones, paused after each"),
+    ],
+)
+def test_no_byte_is_copied_more_than_twice_on_its_way(
+    stream: bytes, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "bytearray", Counting, raising=False)
+    Counting.copied = 0
+    heard = Heard(max_size=1 << 20)
+    if cut > 100_000:
+        _pause_after_each(heard)
+
+    for at in range(0, len(stream), cut):
+        heard.feed(stream[at : at + cut])
+        while heard.reader.paused:
+            heard.reader.paused = False
+            heard.feed(b"")
+
+    assert len(heard.said) in (1, 4, 10_000)
+    assert Counting.copied <= 2 * len(stream)
 
 
 # ---- rules ----

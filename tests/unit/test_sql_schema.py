@@ -63,7 +63,9 @@ def test_names_of_the_longest_instance_fit_into_postgresql() -> None:
 def test_a_host_can_take_the_tables_of_an_instance_into_its_own_metadata() -> None:
     tables = metadata("support", "shop_").tables
 
-    assert set(tables) == {f"shop_support_{noun}" for noun in ("room", "event", "member", "secret", "meta")}
+    assert set(tables) == {
+        f"shop_support_{noun}" for noun in ("room", "event", "member", "secret", "meta", "outbox")
+    }
 
 
 def test_both_databases_can_make_every_table() -> None:
@@ -153,6 +155,7 @@ READS: dict[str, tuple[Callable[[SQLStore], Awaitable[Any]], str]] = {
     "member": (lambda s: s.member("r", "u"), "member"),
     "members": (lambda s: s.members("r"), "member"),
     "public rooms": (lambda s: s.rooms(), "room_listed"),
+    "what is due": (lambda s: s._upkeep.look(), "event_pkey"),
     "rooms of a member": (lambda s: s.rooms(member="u"), "member_user"),
 }
 

@@ -361,6 +361,29 @@ async def test_a_reader_that_takes_its_time_only_delays_the_emptying_of_the_log(
         assert holds(file, WORD) == []
 
 
+async def test_a_log_that_could_not_be_emptied_is_emptied_later(file: Path) -> None:
+    async with started(file, SOON) as store:
+        said = draft(WORD)
+        await say(store, said, draft(type="message.deleted", change=MessageDeleted(said.msg_id)))
+        entered, leave = threading.Event(), threading.Event()
+
+        def stand_still(_: Any) -> None:
+            entered.set()
+            leave.wait(30)
+
+        standing = asyncio.ensure_future(store._database.write(stand_still))
+        await asyncio.to_thread(entered.wait, 30)
+        with pytest.raises(Unavailable):
+            await store._upkeep.look()
+        with pytest.raises(Unavailable):
+            await standing
+        leave.set()
+
+        await _until(store._upkeep.look)
+
+        assert holds(file, WORD) == []
+
+
 # Upkeep
 
 

@@ -115,8 +115,7 @@ async def test_positions_are_checked_while_presence_hangs(
 
     for verb in ("touch", "drop", "count"):
         monkeypatch.setattr(here.presence, verb, hang)
-    for here_ in here.chat.occupancy._here.values():
-        here_.told = False  # so that the next refresh asks
+    here.chat.occupancy._untold.update(here.chat.occupancy._here)  # so that the next refresh asks
     here.broker.lose_next()
     await bob.ack("message", room="red", payload={"text": "its bell is lost"})
     here.chat._check_now.set()

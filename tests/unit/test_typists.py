@@ -22,10 +22,15 @@ ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")
 class Ear:
     """A session in the room, as the hub sees it."""
 
+    slack = 65_536
+
     def __init__(self) -> None:
         self.heard: list[Any] = []
 
-    def push(self, frames: bytes, replies: int = 0) -> None:
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        self.write(frames)
+
+    def write(self, frames: bytes) -> None:
         self.heard += decode_frames(frames)
 
     def reply(self, frames: bytes) -> None: ...

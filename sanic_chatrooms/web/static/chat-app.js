@@ -56,11 +56,12 @@ class App {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
     this.#panes(options);
-    this.element.classList.toggle("no-people", options.people === false || tight.matches);
+    this.#fit();
     listenToPushes(chat, this.notices);
+    tight.addEventListener("change", () => this.#fit());
     window.addEventListener("hashchange", () => this.#route());
     document.addEventListener("keydown", (event) => this.#key(event));
-    document.addEventListener("visibilitychange", () => this.#seen());
+    document.addEventListener("visibilitychange", () => this.#looking());
   }
 
   #panes({ title, topic, menu }) {
@@ -97,19 +98,33 @@ class App {
   // ---- what changed ----
 
   #changed(what, room, item) {
-    if (what === "list") this.#list();
-    else if (what === "moved") this.#moved(room);
-    else if (room !== this.room) what !== "room" && this.#list();
-    else if (what === "came") this.talk.conversation.came(item);
-    else if (what === "loaded") this.#show(room);
-    else this.#current(room);
+    const here = room === this.room;
+    if (what === "moved") this.#moved(room);
+    else if (what === "loaded" && here) this.#show(room);
+    else if (what === "came" && here) this.#came(room, item);
+    else if (what !== "room" || here) this.#soon();
   }
 
-  #current(room) {
+  // Much may come at once: it is drawn once. Not by frames, which pages in the background do not have.
+  #soon() {
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      if (this.room) this.#current();
+      this.#list();
+    });
+  }
+
+  #came(room, item) {
     const { conversation } = this.talk;
     // While nobody looks, what comes is new; the line says from where.
     if (document.hidden) conversation.newAfter ??= this.book.marks.of(room.id) ?? null;
-    if (conversation.stuck) room.timeline.trim();
+    conversation.came(item);
+    this.#soon();
+  }
+
+  #current() {
+    const { room } = this;
+    if (this.talk.conversation.stuck) room.timeline.trim();
     this.talk.update();
     this.people.update(room, this.chat.user);
     this.#seen();
@@ -124,6 +139,13 @@ class App {
     document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.name} · ` : ""}${options.title}`;
     // The rooms are known only now: where none is open yet, the first one is.
     if (!room && !narrow.matches && this.#first()) this.#route();
+  }
+
+  #looking() {
+    const { conversation } = this.talk;
+    // What was new has been seen; what comes now will be.
+    if (document.hidden && conversation.stuck) conversation.newAfter = null;
+    this.#seen();
   }
 
   /** What is on the screen is read. */
@@ -167,7 +189,7 @@ class App {
 
   #show(room) {
     this.talk.open(room, room.unread ? (this.book.marks.of(room.id) ?? 0) : null);
-    this.#current(room);
+    this.#current();
   }
 
   #leaveRoom() {
@@ -182,11 +204,21 @@ class App {
     this.#list();
   }
 
+  // People are beside the conversation where there is room; else over it, when they are asked for.
+  #fit() {
+    this.#hidePeople(this.options.people === false || tight.matches);
+  }
+
+  #hidePeople(hide) {
+    const hidden = this.element.classList.toggle("no-people", hide);
+    this.talk.people.setAttribute("aria-expanded", String(!hidden));
+    return hidden;
+  }
+
   #togglePeople(hide) {
-    const { people, talk, element, room } = this;
+    const { people, talk, room } = this;
     if (narrow.matches) this.#go(hide ? room.id : `${room.id}/people`);
-    const hidden = element.classList.toggle("no-people", hide);
-    talk.people.setAttribute("aria-expanded", String(!hidden));
+    const hidden = this.#hidePeople(hide);
     if (!tight.matches) return;
     // The pane of a phone is there after the address has changed.
     setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());

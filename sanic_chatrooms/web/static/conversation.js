@@ -38,9 +38,13 @@ export class Conversation {
   /** Another room: its newest messages, or the first after the number `newAfter` (null: none is new). */
   open(timeline, newAfter) {
     Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
+    const left = this.inner.contains(document.activeElement);
+    this.drawn = [];
     this.list.set([]);
     fill(this.heard);
+    fill(this.top);
     this.update();
+    if (left) this.context.onLost();
     const line = this.list.get("new");
     if (!line || line.offsetTop >= this.log.scrollTop) return;
     this.stuck = false;
@@ -58,14 +62,19 @@ export class Conversation {
 
   /** Draw what changed. `top`: what stands above the first message. */
   update(top = null) {
-    if (top) fill(this.top, top);
-    const rows = rowsOf(this.#shown(), this.newAfter, this.editing);
-    for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const anchor = !this.stuck && this.#anchor();
-    const lost = this.list.set(rows);
-    if (anchor?.node?.isConnected) this.log.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    // The same again stays: the focus may be in it.
+    const other = top && !top.isEqualNode(this.top.firstChild);
+    const left = other && this.top.contains(document.activeElement);
+    if (other) fill(this.top, top);
+    this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing);
+    for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
+    const lost = this.list.set(this.drawn);
+    const kept = anchor && this.list.get(anchor.key);
+    // By its end: the name above its text goes when an older message of its author comes.
+    if (kept) this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
     this.#stick();
-    if (lost) this.context.onLost();
+    if (lost || left) this.context.onLost();
   }
 
   // In a long room the oldest rows are left out until somebody scrolls there.
@@ -130,9 +139,9 @@ export class Conversation {
   #anchor() {
     const edge = this.log.getBoundingClientRect().top;
     // Not the separators: the one of the day stays above whatever comes before it.
-    for (const node of this.rows.querySelectorAll(".msg, .system")) {
-      const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge) return { node, top };
+    for (const { key, item } of this.drawn) {
+      const { bottom } = item ? this.list.get(key).getBoundingClientRect() : {};
+      if (bottom > edge) return { key, bottom };
     }
     return null;
   }
@@ -167,8 +176,7 @@ export class Conversation {
   }
 
   #button() {
-    const far = this.#below > this.log.clientHeight;
-    this.toEnd.hidden = this.inner.hidden || this.stuck || (!this.unseen && !far);
+    this.toEnd.hidden = this.inner.hidden || this.stuck || !(this.unseen || this.#below > this.log.clientHeight);
     const label = this.unseen ? counted(this.unseen, "new message") : "To the newest";
     if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
   }

@@ -4,6 +4,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const dayInYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const dayOfAnyYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const letters = new Intl.Segmenter();
+const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** "14:05" or "02:05 PM" */
 export function timeOf(seconds) {
@@ -45,6 +46,11 @@ export function hueOf(id) {
   let hash = 2166136261;
   for (const letter of id) hash = Math.imul(hash ^ letter.codePointAt(0), 16777619);
   return (hash >>> 0) % 360;
+}
+
+/** For sorting: "Room 9" comes before "Room 10". */
+export function byName(one, other) {
+  return collator.compare(one.name, other.name);
 }
 
 /** "Ada", "Ada and Bob", "Ada, Bob and 3 others" */

@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { el, iconButton } from "./dom.js";
-import { counted } from "./format.js";
+import { byName, counted } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class PeoplePane {
@@ -18,11 +18,11 @@ export class PeoplePane {
     this.list = new KeyedList(list, (row) => personLine(row, onPerson));
   }
 
-  update({ people, online }, me) {
-    const sorted = [...people.values()].sort((a, b) => b.here - a.here || a.name.localeCompare(b.name));
+  update({ people, online, isDraft }, me) {
+    const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}`, person, isMe: person.id === me?.id })));
     const others = online - sorted.filter(({ here }) => here).length;
-    this.count.textContent = `Here now: ${online}`;
+    this.count.textContent = isDraft ? "People" : `Here now: ${online}`;
     this.more.textContent = others > 0 ? `and ${counted(others, "other")}` : "";
   }
 }

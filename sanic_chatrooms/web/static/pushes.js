@@ -7,7 +7,7 @@ import { webAddress } from "./richtext.js";
 export function listenToPushes(chat, notices) {
   chat.on("notice", ({ payload }) => notices.add(payload));
   chat.on("update", ({ payload }) => update(payload));
-  chat.on("redirect", ({ payload }) => redirect(webAddress(String(payload.url), location.href)));
+  chat.on("redirect", ({ payload }) => payload.url && redirect(webAddress(String(payload.url), location.href)));
 }
 
 /** `data-field="topic"` marks where the value of the field `topic` stands, also in markup of the host's. */

@@ -1,6 +1,7 @@
 // All rooms of this page, kept right by what the client tells.
 
 import { Edits } from "./edits.js";
+import { byName } from "./format.js";
 import { ReadMarks } from "./read-marks.js";
 import { Room } from "./room.js";
 
@@ -39,7 +40,7 @@ export class RoomBook {
   /** Those to choose from, by name; direct ones last. */
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
-    return rooms.sort((a, b) => a.isDirect - b.isDirect || a.name.localeCompare(b.name));
+    return rooms.sort((a, b) => a.isDirect - b.isDirect || byName(a, b));
   }
 
   /** The next room after that one (`step` -1: before it) with something new. */

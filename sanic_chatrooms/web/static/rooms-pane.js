@@ -35,7 +35,7 @@ export class RoomsPane {
 
 function roomLine({ room, current }) {
   const { id, name, unread, visibility, isDirect, partner } = room;
-  const props = { class: `line ${unread ? "unread" : ""}`, href: `#/${id}`, testid: "room", "data-room": id, "aria-current": id === current && "page" };
+  const props = { class: `line ${unread ? "unread" : ""}`, href: `#/${id}`, title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
   const isPrivate = visibility === "private";
   return el("a", props,
     isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),

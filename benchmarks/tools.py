@@ -1,0 +1,77 @@
+"""What the benchmarks need besides this package: two small C programs, Bun, python-socketio. All of it outside git, in .cache/bench."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["CACHE", "HERE", "Missing", "bun", "compiled", "socketio"]
+
+HERE = Path(__file__).parent
+CACHE = HERE.parent / ".cache" / "bench"
+BUN = "bun@1.4.5"
+SOCKETIO = (
+    "python-socketio==5.18.1",
+    "python-engineio==4.15.1",
+    "bidict==0.24.1",
+    "simple-websocket==1.1.0",
+    "wsproto==1.3.2",
+    "h11==0.16.0",
+)
+
+
+class Missing(Exception):
+    """This machine lacks something; the message says what, for the table."""
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise Missing(f"{command[0]} failed: {' '.join(last)}")
+
+
+def compiled(source: Path) -> Path:
+    """The program that this C file makes, compiled again when the file is newer."""
+    program = CACHE / source.stem
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        if compiler is None:
+            raise Missing("no C compiler")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Under a name of its own until it is whole: two runs may compile at a time.
+        draft = program.with_suffix(f".{os.getpid()}")
+        _run([compiler, "-O2", "-o", str(draft), str(source)])
+        draft.rename(program)
+    return program
+
+
+def bun() -> Path:
+    """Bun's binary, from the npm registry."""
+    program = CACHE / "npm" / "node_modules" / ".bin" / "bun"
+    if not program.exists():
+        if shutil.which("npm") is None:
+            raise Missing("no npm to install Bun with")
+        _run(["npm", "install", "--prefix", str(CACHE / "npm"), "--no-audit", "--no-fund", BUN])
+    return program
+
+
+def socketio() -> Path:
+    """A folder for PYTHONPATH that holds python-socketio."""
+    folder = CACHE / "python"
+    if not (folder / "socketio").exists():
+        _run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--target",
+                str(folder),
+                *SOCKETIO,
+            ]
+        )
+    return folder

@@ -1,0 +1,50 @@
+"""What people do at the screen, and where to look."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator, Page, expect
+
+__all__ = ["composer", "enter", "go_to", "lines", "messages", "say", "write"]
+
+
+async def enter(page: Page, name: str, room: str = "general", *, path: str = "/") -> None:
+    """Come for the first time, by the address of a room."""
+    await page.goto(f"{path}#/{room}")
+    await page.get_by_test_id("name").fill(name)
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_be_visible()
+    await expect(page.get_by_test_id("toggle-people")).to_be_visible()
+
+
+async def write(page: Page, *texts: str) -> None:
+    """Type and send, whatever becomes of it."""
+    for text in texts:
+        await composer(page).fill(text)
+        await composer(page).press("Enter")
+
+
+async def say(page: Page, *texts: str) -> None:
+    """Type, send, and see that the server has it."""
+    for text in texts:
+        await write(page, text)
+        await expect(messages(page).last).to_contain_text(text)
+        await expect(messages(page).last).to_have_attribute("data-status", "sent")
+
+
+async def go_to(page: Page, room: str) -> None:
+    """Click a room of the list."""
+    await page.locator(f"[data-room='{room}']").click()
+    await expect(page.locator(f"[data-room='{room}']")).to_have_attribute("aria-current", "page")
+
+
+def composer(page: Page) -> Locator:
+    return page.get_by_test_id("composer")
+
+
+def messages(page: Page) -> Locator:
+    return page.get_by_test_id("message")
+
+
+def lines(page: Page) -> Locator:
+    """What was said, without names and times."""
+    return page.get_by_test_id("message-text")

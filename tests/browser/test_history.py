@@ -1,0 +1,145 @@
+"""The past of a room: it is brought by scrolling, and nothing moves but by its reader."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.acts import composer, enter, go_to, lines, messages
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# The first message that can be seen: its number, and where its text is.
+FIRST_ROW = """() => {
+    const log = document.querySelector("[data-testid=log]"), edge = log.getBoundingClientRect().top;
+    const rows = [...log.querySelectorAll("[data-testid=message]")];
+    const row = rows.find((one) => one.getBoundingClientRect().bottom > edge);
+    return { seq: row.dataset.seq, top: row.querySelector(".text").getBoundingClientRect().top, first: rows[0].dataset.seq };
+}"""
+TEXT_TOP = "(seq) => document.querySelector(`[data-seq='${seq}'] .text`).getBoundingClientRect().top"
+# As in Safari, which moves what is read when something comes above it.
+NO_ANCHORING = """() => {
+    document.querySelector("[data-testid=log]").style.overflowAnchor = "none";
+    document.styleSheets[0].insertRule(".msg { content-visibility: visible !important }", 0);
+}"""
+SCROLL_TO = "(top) => document.querySelector('[data-testid=log]').scrollTo(0, top)"
+IS_AT_END = """() => {
+    const log = document.querySelector("[data-testid=log]");
+    return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
+}"""
+
+
+async def first_row(page: Page) -> dict[str, Any]:
+    row: dict[str, Any] = await page.evaluate(FIRST_ROW)
+    return row
+
+
+@pytest.mark.parametrize("anchoring", [True, False])
+async def test_older_messages_come_without_the_text_jumping(
+    host: Host, new_page: Pages, anchoring: bool
+) -> None:
+    await host.open()
+    # Of all heights: what is not yet laid out is taller or lower than guessed.
+    await host.say("general", *(f"{number}\n" + "words " * (number % 7 * 20) for number in range(1, 301)))
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page).last).to_contain_text("300")
+    assert await page.evaluate(IS_AT_END)
+    await expect(page.locator("[data-seq='1']")).to_have_count(0)
+    if not anchoring:
+        await page.evaluate(NO_ANCHORING)
+
+    row = {"first": ""}
+    while row["first"] != "1":
+        # In one step: what comes before it is on its way as soon as somebody scrolls.
+        row = await page.evaluate(f"() => {{ ({SCROLL_TO})(300); return ({FIRST_ROW})(); }}")
+        await page.wait_for_function(
+            "(first) => first === '1' || document.querySelector('[data-seq]').dataset.seq !== first",
+            arg=row["first"],
+        )
+        assert abs(await page.evaluate(TEXT_TOP, row["seq"]) - row["top"]) < 3, row
+    await page.evaluate(SCROLL_TO, 0)
+    await expect(page.get_by_test_id("beginning")).to_be_in_viewport()
+    numbers = await messages(page).evaluate_all("(rows) => rows.map((row) => Number(row.dataset.seq))")
+    assert numbers == list(range(1, 301))
+
+
+async def test_who_reads_back_is_not_moved_and_told_what_came(host: Host, new_page: Pages) -> None:
+    await host.open()
+    await host.say("general", *(f"line {number}" for number in range(1, 41)))
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page)).to_have_count(40)
+    button = page.get_by_test_id("to-end")
+    await expect(button).to_be_hidden()
+
+    await page.get_by_test_id("log").hover()
+    await page.mouse.wheel(0, -300)
+    await page.wait_for_function(f"() => !({IS_AT_END})()")
+    row = await first_row(page)
+    await host.say("general", "news", "more news")
+    await expect(button).to_have_text("2 new messages")
+    assert await page.evaluate(TEXT_TOP, row["seq"]) == row["top"]
+    await expect(page.get_by_test_id("announcer")).to_have_text("Server: newsServer: more news")
+
+    await button.click()
+    await page.wait_for_function(IS_AT_END)
+    await expect(button).to_be_hidden()
+    await page.mouse.wheel(0, -300)
+    await page.wait_for_function(f"() => !({IS_AT_END})()")
+    await host.say("general", "even more")
+    await expect(button).to_have_text("1 new message")
+    await composer(page).press("Escape")
+    await page.wait_for_function(IS_AT_END)
+
+
+async def test_a_line_says_what_is_new_also_after_a_reload(host: Host, new_page: Pages) -> None:
+    await host.open("random")
+    await host.say("general", "read")
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page)).to_have_text(["read"])
+    await go_to(page, "random")
+
+    await host.say("general", "unread")
+    await go_to(page, "general")
+    line = page.get_by_test_id("new-line")
+    await expect(line).to_have_text("New since you were here")
+    assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "2"
+
+    await page.goto("about:blank")
+    await host.say("general", "while away")
+    await page.goto("/#/general")
+    await expect(lines(page)).to_have_text(["read", "unread", "while away"])
+    assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "3"
+
+
+async def test_thousands_of_messages_stay_few_rows(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    await page.evaluate(
+        """() => {
+            window.drawn = 0;
+            const rows = document.querySelector("[data-testid=log] > div > div:last-child");
+            new MutationObserver(() => window.drawn++).observe(rows, { childList: true });
+        }"""
+    )
+    await asyncio.gather(*(host.say("general", f"message {number}") for number in range(1, 2501)))
+    await host.say("general", "the last")
+    await expect(lines(page).last).to_have_text("the last", timeout=20_000)
+    assert await page.evaluate(IS_AT_END)
+    assert 0 < await page.evaluate("window.drawn") < 1250
+    few = await messages(page).count()
+    assert few <= 240
+
+    await page.evaluate(SCROLL_TO, 0)
+    await expect(messages(page)).not_to_have_count(few)
+    await composer(page).press("Escape")
+    await expect(messages(page)).to_have_count(few)

@@ -1,0 +1,208 @@
+"""How it looks: wide and on a phone, light and dark, enlarged; with screenshots for people to judge."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Page, expect
+
+from sanic_chatrooms import Context, RateLimited
+from sanic_chatrooms.middleware import Handler
+from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.audit import problems
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+
+
+class Viewer:
+    """Somebody who looks closely at every state."""
+
+    def __init__(self, pages: Pages, page: Page, label: str, *, touch: bool) -> None:
+        self.pages, self.page, self.label, self.touch = pages, page, label, touch
+        self.found: list[str] = []
+
+    async def look(self, state: str) -> None:
+        # Animations end first: what fades in has no contrast yet.
+        await self.page.evaluate("document.getAnimations().forEach((one) => one.finish())")
+        self.found += [f"{state}: {one}" for one in await problems(self.page, touch=self.touch)]
+        await self.pages.screenshot(self.page, f"{self.label}-{state}")
+
+
+async def lively(host: Host) -> None:
+    """A room in which something was said, and a host who refuses what shouts."""
+
+    @host.chat.middleware("message")
+    async def calm(ctx: Context, call_next: Handler) -> Any:
+        if ctx.payload.get("text") == "SHOUT":
+            raise RateLimited(3)
+        return await call_next(ctx)
+
+    await host.open("random")
+    await host.say("general", "See https://example.org for `code`", "```\na block\n```")
+    await host.chat.create_room("secret", title="Secret", visibility="private")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_desktop_is_readable_in_every_state(
+    host: Host, new_page: Pages, scheme: Literal["light", "dark"]
+) -> None:
+    await lively(host)
+    page = await new_page(**DESKTOP, color_scheme=scheme)
+    viewer = Viewer(new_page, page, scheme, touch=False)
+    await page.goto("/")
+    await expect(page.get_by_test_id("name")).to_be_focused()
+    await viewer.look("sign-in")
+
+    await enter(page, "Ada")
+    await host.chat.add_member("secret", host.user("Ada"))
+    await say(page, "Hello")
+    await write(page, "SHOUT")
+    await expect(page.get_by_test_id("failed")).to_be_visible()
+    await messages(page).nth(2).hover()
+    await viewer.look("conversation")
+
+    await page.get_by_test_id("create-room").click()
+    await viewer.look("create")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+k")
+    await viewer.look("switcher")
+    await page.keyboard.press("Escape")
+    await host.chat.broadcast(
+        "notice", {"title": "Lunch", "content": "A line that is long enough to be broken"}
+    )
+    await expect(page.get_by_test_id("toast")).to_be_visible()
+    await page.get_by_test_id("bell").click()
+    await viewer.look("notices")
+    await page.keyboard.press("Escape")
+    await host.chat.broadcast("redirect", {"url": "https://example.org/"})
+    await expect(page.get_by_test_id("redirect-dialog")).to_be_visible()
+    await viewer.look("redirect")
+    await page.keyboard.press("Escape")
+    await page.context.set_offline(True)
+    await expect(page.get_by_test_id("banner")).to_be_visible()
+    await viewer.look("offline")
+    await page.context.set_offline(False)
+    await expect(page.get_by_test_id("banner")).to_have_text("You are back.")
+    await viewer.look("back")
+    await page.goto("/#/secret")
+    await expect(page.get_by_test_id("empty-room")).to_be_visible()
+    await host.chat.kick("secret", host.user("Ada"))
+    await expect(page.get_by_test_id("removed")).to_be_visible()
+    await viewer.look("removed")
+    assert viewer.found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_phone_shows_one_pane_and_the_way_back(
+    host: Host, new_page: Pages, scheme: Literal["light", "dark"]
+) -> None:
+    await lively(host)
+    page, bob = await new_page(**PHONE, color_scheme=scheme), await new_page()
+    viewer = Viewer(new_page, page, scheme, touch=True)
+    await enter(page, "Ada")
+    await enter(bob, "Bob")
+    rooms, talk = page.get_by_test_id("room-list"), page.get_by_test_id("log")
+    people = page.get_by_test_id("people")
+    await expect(talk).to_be_visible()
+    await expect(rooms).to_be_hidden()
+    await expect(page.get_by_test_id("person")).to_have_count(2)
+    await say(page, "From my phone")
+    await write(page, "SHOUT")
+    await expect(page.get_by_test_id("failed")).to_be_visible()
+    await viewer.look("conversation")
+
+    await page.get_by_test_id("toggle-people").tap()
+    await expect(people).to_be_visible()
+    await expect(talk).to_be_hidden()
+    await viewer.look("people")
+    await page.get_by_role("button", name="Back to the conversation").tap()
+    await expect(talk).to_be_visible()
+    await page.get_by_test_id("back").tap()
+    await expect(rooms).to_be_visible()
+    await expect(talk).to_be_hidden()
+    await expect(page.locator("[data-room=general]")).to_be_focused()
+    await say(bob, "While Ada looks elsewhere")
+    await expect(page.get_by_test_id("unread")).to_have_text("1 unread")
+    await viewer.look("rooms")
+
+    await host.chat.broadcast(
+        "notice", {"title": "Lunch", "content": "A line that is long enough to be broken"}
+    )
+    await page.get_by_test_id("toast").get_by_role("button").tap()
+    await page.get_by_test_id("bell").tap()
+    await viewer.look("notices")
+    await page.get_by_test_id("bell").tap()
+    await page.get_by_test_id("create-room").tap()
+    await viewer.look("create")
+    await page.keyboard.press("Escape")
+    await page.locator("[data-room=general]").tap()
+    await expect(lines(page).filter(has_text="While Ada looks elsewhere")).to_be_in_viewport()
+    await page.go_back()
+    await expect(rooms).to_be_visible()
+    assert viewer.found == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 400), (320, 568)])
+async def test_enlarged_to_double_everything_is_still_in_reach(
+    host: Host, new_page: Pages, width: int, height: int
+) -> None:
+    await lively(host)
+    page = await new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
+    viewer = Viewer(new_page, page, f"zoom-{width}", touch=False)
+    await enter(page, "Ada")
+    await say(page, "Hello " + "o" * 200)
+    await composer(page).fill("\n" * 10)
+
+    await expect(lines(page).last).to_be_in_viewport()
+    await expect(composer(page)).to_be_in_viewport(ratio=1)
+    await expect(page.get_by_test_id("send")).to_be_in_viewport(ratio=1)
+    await viewer.look("conversation")
+    await page.get_by_test_id("back").click()
+    await page.get_by_test_id("create-room").click()
+    await viewer.look("create")
+    assert viewer.found == []
+
+
+async def test_people_make_room_when_the_window_becomes_narrow(host: Host, new_page: Pages) -> None:
+    await lively(host)
+    page = await new_page(**DESKTOP)
+    await enter(page, "Ada")
+    people, toggle = page.get_by_test_id("people"), page.get_by_test_id("toggle-people")
+    await expect(people).to_be_visible()
+    await expect(toggle).to_have_attribute("aria-expanded", "true")
+
+    await page.set_viewport_size({"width": 800, "height": 700})
+    await expect(people).to_be_hidden()
+    await expect(toggle).to_have_attribute("aria-expanded", "false")
+    await toggle.click()
+    await expect(people).to_be_visible()
+    await expect(page.get_by_role("button", name="Back to the conversation")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(people).to_be_hidden()
+    await expect(toggle).to_be_focused()
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(people).to_be_visible()
+
+
+async def test_others_are_announced_and_oneself_is_not(host: Host, new_page: Pages) -> None:
+    await lively(host)
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    announcer = ada.get_by_test_id("announcer")
+
+    await say(ada, "Mine")
+    await say(bob, "Hello Ada")
+    await expect(ada.get_by_role("log", name="Messages in General")).to_contain_text("Hello Ada")
+    await expect(announcer).to_have_text("Bob: Hello Ada")
+    await expect(announcer).to_have_attribute("aria-live", "polite")
+    await expect(ada.get_by_role("log")).to_have_attribute("aria-live", "off")
+    for landmark, name in (("navigation", "Rooms"), ("complementary", "People in this room")):
+        await expect(ada.get_by_role(landmark, name=name)).to_be_visible()  # type: ignore[arg-type]
+    await expect(ada.get_by_role("button", name="Bob , online")).to_be_visible()

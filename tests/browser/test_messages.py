@@ -1,0 +1,97 @@
+"""One message: what becomes of it, and how it looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from sanic_chatrooms import Context, RateLimited
+from sanic_chatrooms.middleware import Handler
+from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_refused_message_stays_to_be_tried_again_or_discarded(host: Host, new_page: Pages) -> None:
+    refused = True
+
+    @host.chat.middleware("message")
+    async def slowly(ctx: Context, call_next: Handler) -> Any:
+        if refused:
+            raise RateLimited(2.5)
+        return await call_next(ctx)
+
+    await host.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+
+    await write(ada, "too fast", "much too fast")
+    failed = ada.get_by_test_id("failed")
+    await expect(failed).to_have_count(2)
+    await expect(failed.first).to_contain_text("Not sent: you write too fast. Wait 3 s.")
+    await expect(composer(ada)).to_be_focused()
+    await new_page.screenshot(ada, "failed")
+    await failed.last.get_by_role("button", name="Discard").click()
+    await expect(lines(ada)).to_have_text(["too fast"])
+    await expect(composer(ada)).to_be_focused()
+
+    refused = False
+    await failed.get_by_role("button", name="Retry").click()
+    await expect(messages(ada)).to_have_attribute("data-status", "sent")
+    await expect(failed).to_have_count(0)
+    await expect(lines(bob)).to_have_text(["too fast"])
+    assert await ada.evaluate("document.activeElement !== document.body")
+
+
+async def test_a_text_that_is_too_long_cannot_be_sent(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    most = 16_000
+
+    await composer(page).fill("x" * (most - 100))
+    await expect(page.get_by_text("100 left")).to_be_visible()
+    await composer(page).fill("\N{GRINNING FACE}" * (most + 1))
+    await expect(page.get_by_text("1 character too many")).to_be_visible()
+    await expect(page.get_by_test_id("send")).to_be_disabled()
+    await composer(page).press("Enter")
+    await expect(messages(page)).to_have_count(0)
+    await composer(page).fill("\N{GRINNING FACE}" * most)
+    await composer(page).press("Enter")
+    await expect(messages(page)).to_have_attribute("data-status", "sent")
+
+
+async def test_text_is_text_and_long_words_break(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page(viewport={"width": 390, "height": 844})
+    await enter(page, "<b>Ada</b>" + "a" * 50)
+    markup = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+    await say(page, markup, "w" * 300, "one\n\n  two")
+    await write(page, "See https://example.org/a_(b). Not javascript:alert(1), `let x < 1` but")
+    await write(page, "```js\nconst long = '" + "y" * 200 + "';\n```")
+
+    await expect(page.locator("[data-status=sent]")).to_have_count(5)
+    await expect(lines(page).nth(0)).to_have_text(markup)
+    await expect(lines(page).locator("img, script, b")).to_have_count(0)
+    await expect(lines(page).nth(2)).to_have_text("one\n\n  two", use_inner_text=True)
+    link = lines(page).locator("a")
+    await expect(link).to_have_attribute("href", "https://example.org/a_(b)")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+    await expect(lines(page).nth(3).locator("code")).to_have_text("let x < 1")
+    await expect(lines(page).locator("pre code")).to_contain_text("const long")
+    assert await is_as_wide_as_the_screen(page)
+    await new_page.screenshot(page, "long")
+
+
+async def is_as_wide_as_the_screen(page: Page) -> bool:
+    return bool(
+        await page.evaluate(
+            "[document.scrollingElement, document.querySelector('[data-testid=log]')].every((one) => one.scrollWidth <= one.clientWidth)"
+        )
+    )

@@ -1,0 +1,123 @@
+"""Without a network, and with a server that goes away: nothing is lost, nothing is doubled, and it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+from tests.support.process import ServerProcess
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def expect_back(page: Page) -> None:
+    """The banner says so, and leaves by itself."""
+    banner = page.get_by_test_id("banner")
+    # Without the patience of whoever waits for the next attempt; while one is under way this does nothing.
+    await banner.get_by_test_id("try-now").evaluate_all("(buttons) => buttons.forEach((one) => one.click())")
+    await expect(banner).to_have_text("You are back.", timeout=20_000)
+    await expect(banner).to_be_hidden()
+
+
+async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
+    host: Host, new_page: Pages
+) -> None:
+    await host.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await say(ada, "before")
+    banner = ada.get_by_test_id("banner")
+    await expect(banner).to_be_hidden()
+
+    await ada.context.set_offline(True)
+    await expect(banner).to_contain_text("You are offline. Messages are kept and sent when you are back.")
+    await host.cut("Ada")
+    await expect(bob.get_by_test_id("person")).to_have_count(1)
+    await write(ada, "kept one", "kept two")
+    await expect(composer(ada)).to_be_focused()
+    await expect(messages(ada).last).to_have_attribute("data-status", "pending")
+    await say(bob, "missed by Ada")
+    await new_page.screenshot(ada, "offline")
+    await expect(lines(ada)).to_have_text(["before", "kept one", "kept two"])
+
+    await ada.context.set_offline(False)
+    await expect_back(ada)
+    for page in (ada, bob):
+        await expect(lines(page)).to_have_text(["before", "missed by Ada", "kept one", "kept two"])
+    await expect(ada.locator("[data-status=pending]")).to_have_count(0)
+    await expect(ada.get_by_test_id("gap")).to_have_count(0)
+
+
+async def test_a_stopped_server_is_named_and_its_lost_memory_too(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await host.say("general", *(f"old {number}" for number in range(60)))
+    await expect(lines(page).last).to_have_text("old 59")
+    banner = page.get_by_test_id("banner")
+
+    await host.stop()
+    await expect(banner).to_contain_text("The server is restarting. Messages are kept.")
+    await expect(banner).to_contain_text("Trying again in")
+    await write(page, "kept over the restart")
+    await host.open()
+    await host.say("general", *(f"new {number}" for number in range(60)))
+
+    await expect_back(page)
+    gap = page.get_by_test_id("gap")
+    await expect(gap).to_contain_text("Some messages could not be recovered.")
+    await expect(lines(page).last).to_have_text("kept over the restart")
+    await expect(messages(page).last).to_have_attribute("data-status", "sent")
+    await expect(lines(page).filter(has_text="kept over the restart")).to_have_count(1)
+    await expect(lines(page).filter(has_text="old")).to_have_count(0)
+    again = gap.get_by_role("button", name="Reload history")
+    await again.focus()
+    await host.say("general", "one more")
+    await expect(lines(page).last).to_have_text("one more")
+    await expect(again).to_be_focused()
+    await again.press("Enter")
+    await expect(gap).to_have_count(0)
+    await expect(composer(page)).to_be_focused()
+    await expect(lines(page).last).to_have_text("one more")
+
+
+async def test_a_killed_server_comes_back_and_the_message_is_there_once(
+    start_example: Callable[..., ServerProcess], new_page: Pages
+) -> None:
+    server = start_example()
+    page = await new_page(base_url=server.url)
+    await enter(page, "Ada")
+    await say(page, "before")
+
+    server.kill()
+    banner = page.get_by_test_id("banner")
+    await expect(banner).to_contain_text("The connection was lost. Messages are kept.")
+    await write(page, "while it is dead")
+    await expect(messages(page).last).to_have_attribute("data-status", "pending")
+    start_example(server.port)
+
+    await expect_back(page)
+    await expect(messages(page).last).to_have_attribute("data-status", "sent")
+    await expect(lines(page)).to_have_text(["before", "while it is dead"])
+    await expect(page.get_by_test_id("me")).to_contain_text("Ada")
+    await page.reload()
+    await expect(lines(page)).to_have_text(["before", "while it is dead"])
+
+
+async def test_who_is_sent_away_for_good_is_told_why(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    await host.chat.disconnect(host.user("Ada"), reason="See you tomorrow")
+    ended = page.get_by_test_id("ended")
+    await expect(ended).to_contain_text("See you tomorrow")
+    await expect(ended.get_by_role("button", name="Connect again")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_be_visible()

@@ -1,0 +1,161 @@
+"""Making rooms, finding them, and being sent out of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.acts import composer, enter, go_to, lines, say
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# As when another tab is in front.
+HIDE = """() => {
+    Object.defineProperty(document, "hidden", { value: true, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+SHOW = """() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_rooms_are_made_public_or_private_and_no_name_twice(host: Host, new_page: Pages) -> None:
+    await host.open("room-10", "room-9")
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    create, title = ada.get_by_test_id("create-room"), ada.get_by_test_id("room-title")
+
+    await create.click()
+    await expect(title).to_be_focused()
+    await title.fill("Release day")
+    await title.press("Enter")
+    await expect(ada.get_by_test_id("room-name")).to_have_text("Release day")
+    await expect(ada).to_have_url(re.compile("#/release-day$"))
+    await expect(composer(ada)).to_be_focused()
+
+    await create.click()
+    await title.fill("Release Day!")
+    await title.press("Enter")
+    await expect(ada.get_by_test_id("form-problem")).to_contain_text("There is a room of this name already")
+    await expect(title).to_be_focused()
+    await ada.keyboard.press("Escape")
+    await expect(create).to_be_focused()
+
+    await create.click()
+    await title.fill("Surprise party")
+    await ada.get_by_label("Only members").check()
+    await ada.get_by_role("button", name="Create", exact=True).click()
+    await expect(ada.get_by_test_id("room-name")).to_have_text("Surprise party")
+    await expect(ada.get_by_role("link", name="Surprise party (private)")).to_be_visible()
+    private = ada.url.partition("#")[2]
+
+    await enter(bob, "Bob")
+    await expect(bob.get_by_test_id("room")).to_have_text(["#General", "#Release day", "#Room-9", "#Room-10"])
+    await bob.goto(f"/#{private}")
+    await expect(bob.get_by_test_id("unknown-room")).to_contain_text("it is private and you are not a member")
+    await expect(composer(bob)).to_be_hidden()
+    await bob.get_by_role("button", name="Choose another room").click()
+    await expect(bob.get_by_test_id("room-name")).to_have_text("General")
+
+
+async def test_what_is_new_is_counted_and_reached_by_keys(host: Host, new_page: Pages) -> None:
+    await host.open("random", "support")
+    page = await new_page()
+    await enter(page, "Ada")
+    for room in ("random", "support", "general"):
+        await go_to(page, room)
+        await expect(page.get_by_test_id("toggle-people")).to_be_visible()
+    unread = page.get_by_test_id("unread")
+
+    await host.say("random", "one", "two")
+    await host.say("support", "three")
+    await expect(unread).to_have_text(["2 unread", "1 unread"])
+    await expect(page).to_have_title("(3) General · Example chat")
+    await expect(page.get_by_test_id("announcer")).to_be_empty()
+
+    await composer(page).press("Alt+ArrowDown")
+    await expect(page.get_by_test_id("room-name")).to_have_text("Random")
+    await expect(lines(page)).to_have_text(["one", "two"])
+    await expect(unread).to_have_text(["1 unread"])
+    await composer(page).press("Alt+ArrowUp")
+    await expect(page.get_by_test_id("room-name")).to_have_text("Support")
+    await expect(unread).to_have_count(0)
+    await expect(page).to_have_title("Support · Example chat")
+
+    await page.locator("[data-room=general]").focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(page.locator("[data-room=random]")).to_be_focused()
+    await page.keyboard.press("End")
+    await expect(page.get_by_test_id("create-room")).to_be_focused()
+    await page.keyboard.press("Home")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("room-name")).to_have_text("General")
+
+
+async def test_what_comes_while_nobody_looks_is_counted(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await host.say("general", "seen")
+    await expect(lines(page)).to_have_count(1)
+    await page.evaluate(HIDE)
+
+    await host.say("general", "one", "two")
+    await expect(page).to_have_title("(2) General · Example chat")
+    await page.evaluate(SHOW)
+    await expect(page).to_have_title("General · Example chat")
+    line = page.get_by_test_id("new-line")
+    assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "2"
+
+
+async def test_the_switcher_finds_rooms_by_letters(host: Host, new_page: Pages) -> None:
+    await host.open("random", "support", "random-thoughts")
+    page = await new_page()
+    await enter(page, "Ada")
+    await composer(page).fill("a draft")
+    field, options = page.get_by_test_id("switcher-field"), page.get_by_test_id("switcher-option")
+
+    await page.keyboard.press("Control+k")
+    await expect(field).to_be_focused()
+    await field.fill("RAND")
+    await expect(options).to_have_text(["# Random", "# Random-thoughts", "Go to #RAND"])
+    await field.press("ArrowDown")
+    await expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    await field.press("ArrowUp")
+    await field.press("Enter")
+    await expect(page.get_by_test_id("room-name")).to_have_text("Random")
+    await expect(composer(page)).to_have_value("")
+
+    await page.keyboard.press("Control+k")
+    await field.press("Escape")
+    await expect(page.get_by_test_id("switcher")).to_have_count(0)
+    await expect(composer(page)).to_be_focused()
+    await page.go_back()
+    await expect(page.get_by_test_id("room-name")).to_have_text("General")
+    await expect(composer(page)).to_have_value("a draft")
+
+
+async def test_who_is_removed_is_told_and_gets_out_by_the_keyboard(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await host.chat.create_room("secret", title="Secret", visibility="private")
+    await host.chat.add_member("secret", host.user("Ada"))
+    await page.goto("/#/secret")
+    await expect(page.get_by_test_id("room-name")).to_have_text("Secret")
+    await say(page, "Still here")
+
+    await host.chat.kick("secret", host.user("Ada"))
+    panel = page.get_by_test_id("removed")
+    await expect(panel).to_contain_text("You are no longer in Secret")
+    await expect(panel).to_contain_text("Somebody removed you")
+    await expect(page.get_by_test_id("message")).to_be_hidden()
+    await expect(panel.get_by_role("button", name="Choose another room")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("room-name")).to_have_text("General")
+    await expect(page.locator("[data-room=secret]")).to_have_count(0)

@@ -1,0 +1,282 @@
+"""The outbox of `SQLStore` keeps its contract, on SQLite and PostgreSQL, in every kind of transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, RoomNotFound
+from sanic_chatrooms.models import Appended, Draft, Room, Sender
+from sanic_chatrooms.protocol import new_id, now
+from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.sql import SQLStore
+
+KINDS = ("AsyncSession", "AsyncConnection", "Session", "Connection")
+
+
+def draft(text: str = "hi", room: str = "r", key: str | None = None) -> Draft:
+    id = new_id()
+    payload = b'{"text":"%s"}' % text.encode()
+    return Draft(room, "message", payload, id, now(), Sender("u1", "Ada"), ("u1", key or id), payload)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/chat.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[SQLStore]:
+    store = SQLStore(url)
+    await store.start("default", Bounds())
+    await store.create_room(Room("r", "", 0))
+    yield store
+    await store.stop()
+
+
+@pytest.fixture
+async def engine(url: str) -> AsyncIterator[Any]:
+    """The host's own, with a table of its own."""
+    driver = url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
+    engine = create_async_engine(driver)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE orders(id integer PRIMARY KEY)"))
+    yield engine
+    await engine.dispose()
+
+
+def nothing() -> None:
+    """For whoever need not know of the commit."""
+
+
+async def texts(store: SQLStore) -> list[str]:
+    page = await store.history("r", after=0, limit=100)
+    return [bytes(event.payload).decode()[9:-2] for event in page.events]
+
+
+async def numbered(store: SQLStore) -> list[Appended | ChatError]:
+    return [result for _, result in await store.number(100)]
+
+
+async def test_what_was_committed_is_numbered_and_what_was_rolled_back_is_not(
+    store: SQLStore, engine: Any
+) -> None:
+    async with AsyncSession(engine) as session:
+        await store.put(session, draft("kept"), nothing)
+        assert await store.number(100) == [], "not before the commit"
+        await session.commit()
+    async with AsyncSession(engine) as session:
+        await store.put(session, draft("gone"), nothing)
+        await session.rollback()
+
+    (answer,) = await numbered(store)
+
+    assert isinstance(answer, Appended)
+    assert (answer.seq, answer.duplicate) == (1, False)
+    assert await texts(store) == ["kept"]
+    assert await store.number(100) == []
+
+
+async def test_an_event_keeps_all_that_its_draft_said(store: SQLStore, engine: Any) -> None:
+    item = draft("é 😀", key="client-key-012345")
+    async with engine.begin() as connection:
+        await store.put(connection, item, nothing)
+
+    ((told, answer),) = await store.number(1)
+
+    (event,) = (await store.history("r", after=0, limit=1)).events
+    assert told == item
+    assert isinstance(answer, Appended)
+    assert (event.msg_id, event.timestamp, event.type) == (item.msg_id, item.timestamp, item.type)
+    assert (event.sender, event.client_msg_id, bytes(event.payload)) == (
+        item.sender,
+        "client-key-012345",
+        item.payload,
+    )
+
+
+async def test_drafts_are_numbered_in_the_order_in_which_they_were_put(store: SQLStore, engine: Any) -> None:
+    for start in (0, 3):
+        async with engine.begin() as connection:
+            for n in range(start, start + 3):
+                await store.put(connection, draft(str(n)), nothing)
+
+    pieces = [await store.number(4), await store.number(4), await store.number(4)]
+
+    assert [len(piece) for piece in pieces] == [4, 2, 0]
+    assert await texts(store) == ["0", "1", "2", "3", "4", "5"]
+
+
+async def test_of_two_processes_that_number_at_once_each_draft_is_in_one_result(
+    store: SQLStore, engine: Any, url: str
+) -> None:
+    other = SQLStore(url)
+    await other.start("default", Bounds())
+    async with engine.begin() as connection:
+        for n in range(50):
+            await store.put(connection, draft(str(n)), nothing)
+
+    found = await asyncio.gather(*(one.number(7) for one in (store, other) * 10))
+
+    await other.stop()
+    told = [item.payload for piece in found for item, _ in piece]
+    assert len(told) == len(set(told)) == 50
+    assert await texts(store) == [str(n) for n in range(50)]
+
+
+async def test_a_key_that_was_used_before_is_a_repetition_and_the_rest_is_dropped_with_its_error(
+    store: SQLStore, engine: Any
+) -> None:
+    first = draft("one", key="k")
+    await store.append([first])
+    async with engine.begin() as connection:
+        for item in (first, draft("two", key="k"), draft(room="nowhere"), draft("three")):
+            await store.put(connection, item, nothing)
+
+    again, clash, nowhere, other = await numbered(store)
+
+    assert isinstance(again, Appended)
+    assert (again.duplicate, again.seq) == (True, 1)
+    assert isinstance(clash, Conflict)
+    assert isinstance(nowhere, RoomNotFound)
+    assert isinstance(other, Appended)
+    assert (other.duplicate, other.seq) == (False, 2)
+    assert await store.number(100) == []
+
+
+# ---- the kinds of transactions ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_kind_of_transaction_tells_of_its_commit(store: SQLStore, url: str, kind: str) -> None:
+    told = asyncio.Event()
+    # Synchronous SQLAlchemy on PostgreSQL wants another driver; the asynchronous one, driven from within, does as well.
+    async with transaction(url, kind) as (within, end):
+        await store.put(within, draft("one"), told.set)
+        await store.put(within, draft("two"), told.set)
+        await asyncio.sleep(0)
+        assert not told.is_set()
+        await end(True)
+    async with asyncio.timeout(5):
+        await told.wait()
+
+    assert [type(answer) for answer in await numbered(store)] == [Appended, Appended]
+    assert await texts(store) == ["one", "two"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_kind_of_transaction_leaves_anything_when_it_is_rolled_back(
+    store: SQLStore, url: str, kind: str
+) -> None:
+    async with transaction(url, kind) as (within, end):
+        await store.put(within, draft("gone"), nothing)
+        await end(False)
+
+    assert await store.number(100) == []
+
+
+@asynccontextmanager
+async def transaction(url: str, kind: str) -> AsyncIterator[tuple[Any, Callable[[bool], Awaitable[None]]]]:
+    """-> (what the host passes, commit or roll back)."""
+    if kind in ("Session", "Connection"):
+        async with _synchronous(url, kind) as made:
+            yield made
+        return
+    driver = url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
+    engine = create_async_engine(driver)
+    within: AsyncSession | AsyncConnection
+    within = AsyncSession(engine) if kind == "AsyncSession" else await engine.connect()
+
+    async def end(commit: bool) -> None:
+        await (within.commit() if commit else within.rollback())
+
+    yield within, end
+    await within.close()
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def _synchronous(url: str, kind: str) -> AsyncIterator[tuple[Any, Callable[[bool], Awaitable[None]]]]:
+    engine: Engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    within = Session(engine) if kind == "Session" else engine.connect()
+
+    async def end(commit: bool) -> None:
+        within.commit() if commit else within.rollback()
+
+    yield within, end
+    within.close()
+    engine.dispose()
+
+
+async def test_a_scoped_session_stands_for_that_of_its_scope(store: SQLStore, engine: Any) -> None:
+    scoped = async_scoped_session(async_sessionmaker(engine), scopefunc=asyncio.current_task)
+    await store.put(scoped, draft("scoped"), nothing)
+    await scoped.commit()
+    await scoped.remove()
+
+    assert [type(answer) for answer in await numbered(store)] == [Appended]
+
+
+async def test_a_savepoint_that_is_rolled_back_takes_its_drafts_along(store: SQLStore, engine: Any) -> None:
+    async with AsyncSession(engine) as session:
+        await store.put(session, draft("outer"), nothing)
+        inner = await session.begin_nested()
+        await store.put(session, draft("inner"), nothing)
+        await inner.rollback()
+        await session.commit()
+
+    await numbered(store)
+
+    assert await texts(store) == ["outer"]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_an_open_transaction_of_the_host_delays_no_append_on_postgresql(
+    store: SQLStore, engine: Any
+) -> None:
+    async with AsyncSession(engine) as session:
+        await store.put(session, draft("later"), nothing)
+        async with asyncio.timeout(2):
+            await store.append([draft("sooner")])
+        await session.commit()
+    await numbered(store)
+
+    assert await texts(store) == ["sooner", "later"]
+
+
+async def test_what_is_no_transaction_of_this_database_is_refused(
+    store: SQLStore, engine: Any, tmp_path: Path
+) -> None:
+    elsewhere = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/other.db")
+    async with AsyncSession(elsewhere) as session:
+        with pytest.raises(InvalidField, match="chatrooms_default_outbox"):
+            await store.put(session, draft(), nothing)
+    await elsewhere.dispose()
+    for other in (engine, "session", scoped_session(sessionmaker())):
+        with pytest.raises(InvalidField, match="within"):
+            await store.put(other, draft(), nothing)
+    unbound = AsyncSession()
+    with pytest.raises(InvalidField, match="engine"):
+        await store.put(unbound, draft(), nothing)
+    await unbound.close()
+
+    async with AsyncSession(engine) as session:  # the host's transaction goes on
+        await session.execute(text("INSERT INTO orders VALUES (1)"))
+        await session.commit()

@@ -1,0 +1,304 @@
+"""`SQLStore` on PostgreSQL while the server is away, slow, locked, or comes back as another."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound, Unavailable
+from sanic_chatrooms.models import Appended, Draft, Room
+from sanic_chatrooms.protocol import new_id
+from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql_schema import metadata
+from tests.support.postgres import PostgresServer, new_database
+
+SOON = Bounds(timeout=1.0)
+
+
+def draft(room: str = "r", text: str = "hi") -> Draft:
+    id = new_id()
+    return Draft(room, "message", b'{"text":"%s"}' % text.encode(), id, 1.5, None, ("", id))
+
+
+@asynccontextmanager
+async def started(url: str, bounds: Bounds = SOON) -> AsyncIterator[SQLStore]:
+    store = SQLStore(url)
+    await store.start("default", bounds)
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+@asynccontextmanager
+async def with_rooms(url: str, *rooms: str, bounds: Bounds = SOON) -> AsyncIterator[SQLStore]:
+    async with started(url, bounds) as store:
+        for room in rooms or ("r",):
+            await store.create_room(Room(room, "", 0))
+        yield store
+
+
+async def append_until_known(store: SQLStore, batch: list[Draft]) -> list[Appended | ChatError]:
+    """As the journal does it: the same batch again, for as long as nobody knows what became of it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await store.append(batch)
+            except Unavailable:
+                await asyncio.sleep(0.02)
+
+
+async def on_the_side(server: PostgresServer, url: str) -> Any:
+    return await server.connect(urlsplit(url).path[1:])
+
+
+async def epoch(store: SQLStore) -> str:
+    return (await store.heads(["r"]))["r"].epoch
+
+
+@pytest.fixture
+async def mortal_url(mortal_postgres: PostgresServer) -> str:
+    """An empty database on the server that may be killed."""
+    return await new_database(mortal_postgres)
+
+
+# ---- away ----
+
+
+async def test_connections_that_are_cut_cost_one_retry_and_double_nothing(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    side = await on_the_side(postgres, postgres_url)
+    async with with_rooms(postgres_url) as store:
+        await store.append([draft()])
+        for n in range(2, 7):
+            await side.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sanic_chatrooms'"
+            )
+            assert (await store.heads(["r"]))["r"].seq == n - 1, "a read is simply done again"
+
+            (answer,) = await append_until_known(store, [draft()])
+
+            assert isinstance(answer, Appended)
+            assert (answer.seq, answer.duplicate) == (n, False)
+    await side.close()
+
+
+async def test_a_server_that_does_not_answer_is_unavailable_within_the_time_limit(
+    mortal_postgres: PostgresServer, mortal_url: str
+) -> None:
+    async with with_rooms(mortal_url) as store:
+        await store.append([draft()])
+        batch = [draft(text="frozen")]
+        mortal_postgres.freeze()
+        began = time.monotonic()
+        try:
+            with pytest.raises(Unavailable):
+                await store.append(batch)
+            with pytest.raises(Unavailable):
+                await store.heads(["r"])
+            with pytest.raises(Unavailable):
+                await store.create_room(Room("other", "", 0))
+            assert time.monotonic() - began < 3 * SOON.timeout + 1.0
+        finally:
+            mortal_postgres.thaw()
+
+        (answer,) = await append_until_known(store, batch)
+
+        assert isinstance(answer, Appended)
+        assert answer.seq == 2
+        assert (await store.heads(["r"]))["r"].seq == 2, "stored once, whichever attempt it was"
+
+
+async def test_a_killed_server_has_all_that_was_acknowledged_under_the_same_epoch(
+    mortal_postgres: PostgresServer, mortal_url: str
+) -> None:
+    async with with_rooms(mortal_url) as store:
+        (last,) = await store.append([draft()])
+        assert isinstance(last, Appended)
+
+        mortal_postgres.kill()
+        with pytest.raises(Unavailable):
+            await store.append([draft()])
+        with pytest.raises(Unavailable):
+            await store.history("r", after=0, limit=5)
+        mortal_postgres.start()
+
+        (following,) = await append_until_known(store, [draft()])
+        assert isinstance(following, Appended)
+        assert (following.seq, following.epoch) == (2, last.epoch)
+
+
+async def test_reads_that_take_all_connections_end_in_time_and_delay_no_append(postgres_url: str) -> None:
+    async with with_rooms(postgres_url, bounds=Bounds(timeout=2.0)) as store:
+        sleepers = [store._database.read(lambda c: c.execute(text("SELECT pg_sleep(9)"))) for _ in range(9)]
+        reading = asyncio.gather(*sleepers, return_exceptions=True)
+        await asyncio.sleep(0)
+
+        answers = [await store.append([draft()]) for _ in range(3)]
+        still_reading = not reading.done()
+        outcomes = await reading
+
+        assert [type(answer) for (answer,) in answers] == [Appended] * 3
+        assert [type(outcome) for outcome in outcomes] == [Unavailable] * 9
+        assert still_reading
+        assert (await store.heads(["r"]))["r"].seq == 3, "connections are free again"
+
+
+# ---- another past ----
+
+
+async def test_without_synchronous_commit_a_crash_changes_the_epochs_and_a_restart_does_not(
+    mortal_postgres: PostgresServer, mortal_url: str
+) -> None:
+    side = await on_the_side(mortal_postgres, mortal_url)
+    database = await side.fetchval("SELECT current_database()")
+    await side.execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
+    async with with_rooms(mortal_url) as store:
+        await store.append([draft()])
+        first = await epoch(store)
+
+        mortal_postgres.stop()
+        mortal_postgres.start()
+        await append_until_known(store, [draft()])
+        restarted = await epoch(store)
+        mortal_postgres.kill()
+        mortal_postgres.start()
+        await append_until_known(store, [draft()])
+
+        assert restarted == first
+        assert await epoch(store) != first
+    side.terminate()
+
+
+async def test_a_database_that_was_restored_elsewhere_has_new_epochs(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    async with with_rooms(postgres_url) as store:
+        await store.append([draft()])
+        before = await epoch(store)
+    side = await on_the_side(postgres, postgres_url)
+    # As a dump of another cluster would have it: that one's identifier, or an earlier timeline's number.
+    changed = await side.execute(
+        "UPDATE chatrooms_default_meta SET value = '1.00000001' WHERE name = 'place'"
+    )
+    await side.close()
+
+    async with started(postgres_url) as store, started(postgres_url) as other:
+        await store.append([draft()])
+        renewed = await epoch(store)
+        await other.append([draft()])
+
+        assert changed == "UPDATE 1"
+        assert renewed != before
+        assert await epoch(other) == renewed, "once, whoever comes first"
+
+
+async def test_new_epochs_can_be_given_by_hand(postgres_url: str) -> None:
+    async with with_rooms(postgres_url) as store:
+        before = await epoch(store)
+
+        command = [sys.executable, "-m", "sanic_chatrooms", "new-epoch", postgres_url]
+        given = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+
+        assert await given.wait() == 0
+        assert await epoch(store) != before
+
+
+# ---- locked and refused ----
+
+
+async def test_a_room_that_somebody_holds_locked_does_not_stop_the_others(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    side = await on_the_side(postgres, postgres_url)
+    async with with_rooms(postgres_url, "held", "free") as store:
+        holding = side.transaction()
+        await holding.start()
+        await side.execute("SELECT 1 FROM chatrooms_default_room WHERE name = 'held' FOR UPDATE")
+        batch = [draft("free"), draft("held"), draft("nowhere"), draft("free")]
+
+        answers = await store.append(batch)
+        await holding.rollback()
+        again = await store.append(batch)
+
+        assert [type(answer) for answer in answers] == [Appended, Unavailable, RoomNotFound, Appended]
+        assert [getattr(answer, "seq", None) for answer in again] == [1, 1, None, 2]
+        assert [getattr(answer, "duplicate", None) for answer in again] == [True, False, None, True]
+    await side.close()
+
+
+async def test_what_cannot_be_stored_is_no_outage(postgres_url: str) -> None:
+    async with with_rooms(postgres_url) as store:
+        with pytest.raises(Exception, match="0x00") as refused:
+            await store.append([Draft("r", "message", b"{}", "a\0b", 1.5)])
+
+        assert not isinstance(refused.value, Unavailable)
+        (answer,) = await store.append([draft()])
+        assert isinstance(answer, Appended)
+        assert answer.seq == 1
+
+
+@pytest.mark.parametrize("database", ["there_is_none", "postgres"])
+async def test_a_url_that_is_refused_is_an_error_of_configuration(
+    postgres: PostgresServer, database: str
+) -> None:
+    url = postgres.url(database)
+    if database == "postgres":
+        url = url.replace("postgres@", "nobody_of_that_name@")
+
+    with pytest.raises(ConfigError, match="refuses"):
+        await SQLStore(url).start("default", SOON)
+
+
+async def test_a_server_that_is_away_at_the_start_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await SQLStore("postgresql://postgres@/postgres?host=/nowhere/at/all").start("default", SOON)
+
+
+async def test_a_host_may_make_the_tables_itself(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url.replace("postgresql:", "postgresql+asyncpg:"))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata().create_all)  # as its Alembic would
+    await engine.dispose()
+    store = SQLStore(postgres_url, create=False)
+    await store.start("default", SOON)
+    await store.create_room(Room("r", "", 0))
+
+    (answer,) = await store.append([draft()])
+    await store.stop()
+
+    assert isinstance(answer, Appended)
+
+
+async def test_a_role_that_may_not_create_runs_on_what_another_has_made(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    async with with_rooms(postgres_url) as store:
+        await store.append([draft()])
+    side = await on_the_side(postgres, postgres_url)
+    await side.execute(
+        """
+        DROP ROLE IF EXISTS plain;
+        CREATE ROLE plain LOGIN;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO plain;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO plain;
+        """
+    )
+    await side.close()
+
+    async with started(postgres_url.replace("postgres@", "plain@")) as store:
+        (answer,) = await store.append([draft()])
+
+    assert isinstance(answer, Appended)
+    assert answer.seq == 2

@@ -1,0 +1,91 @@
+"""What `SQLStore` removes from PostgreSQL, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from sanic_chatrooms.models import Appended, Draft, Room
+from sanic_chatrooms.stores import sql_upkeep
+from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.testing import Clock
+
+
+def drafts(clock: Clock, count: int) -> list[Draft]:
+    return [Draft("r", "message", b"{}", f"id-{n}", clock(), None, ("u1", f"{n}")) for n in range(count)]
+
+
+@asynccontextmanager
+async def started(url: str, bounds: Bounds, clock: Clock) -> AsyncIterator[SQLStore]:
+    store = SQLStore(url, clock=clock)
+    await store.start("default", bounds)
+    await store.create_room(Room("r", "", 0))
+    yield store
+    await store.stop()
+
+
+async def rows(store: SQLStore, noun: str = "event") -> int:
+    table: Any = getattr(store._schema, noun)
+    return len(await store._database.read(lambda c: c.execute(table.select()).all()))
+
+
+async def test_rows_below_the_floor_go_when_their_keys_may_be_forgotten(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_upkeep, "ROWS", 10)
+    clock = Clock()
+    async with started(postgres_url, Bounds(history_max=5), clock) as store:
+        said = drafts(clock, 40)
+        await store.append(said)
+        clock.advance(299)
+        await store._upkeep.look()
+        kept = await rows(store)
+        (again,) = await store.append(said[:1])
+        clock.advance(2)
+
+        await store._upkeep.look()
+
+        assert isinstance(again, Appended)
+        assert (kept, again.seq, again.duplicate) == (40, 1, True)
+        assert await rows(store) == 5
+        page = await store.history("r", after=0, limit=9)
+        assert (page.floor, [event.seq for event in page.events]) == (35, [36, 37, 38, 39, 40])
+
+
+async def test_a_deleted_room_goes_with_all_its_rows(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_upkeep, "ROWS", 10)
+    clock = Clock()
+    async with started(postgres_url, Bounds(), clock) as store:
+        await store.append(drafts(clock, 25))
+        await store.delete_room("r")
+
+        await store._upkeep.look()
+
+        assert (await rows(store), await rows(store, "room")) == (0, 0)
+
+
+async def test_what_is_said_while_rows_are_removed_is_kept(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_upkeep, "ROWS", 10)
+    clock = Clock()
+    async with started(postgres_url, Bounds(history_max=5, dedup_window=1.0), clock) as store:
+        await store.append(drafts(clock, 100))
+        clock.advance(2)
+        later = [Draft("r", "message", b"{}", f"later-{n}", clock(), None, ("u2", f"{n}")) for n in range(20)]
+
+        answers, _ = await asyncio.gather(
+            asyncio.gather(*(store.append([item]) for item in later)), store._upkeep.look()
+        )
+
+        given = [getattr(answer, "seq", None) for (answer,) in answers]
+        assert given == list(range(101, 121))
+        page = await store.history("r", after=0, limit=9)
+        assert [event.seq for event in page.events] == [116, 117, 118, 119, 120]

@@ -1,0 +1,36 @@
+"""The server of the long runs: guests, one worker, and how it is at /sessions."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic, json
+
+from sanic_chatrooms import ChatRooms
+
+OUTBOX = "SOAK_OUTBOX_LIMIT"
+
+
+def create_app() -> Sanic[Any, Any]:
+    app: Sanic[Any, Any] = Sanic("soak")
+    app.config.update(AUTO_EXTEND=False, ACCESS_LOG=False)
+    limit = os.environ.get(OUTBOX)
+    chat = ChatRooms(guests=True, outbox_limit=int(limit) if limit else None)
+    app.blueprint(chat.bp)
+
+    if limit:
+
+        @app.on_request
+        async def keep_the_systems_share_small(request: Request) -> None:
+            # So that what a reader leaves waiting is here and counted, not in megabytes of the system's.
+            transport: Any = request.transport
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+
+    @app.get("/sessions")
+    async def sessions(_: Request) -> HTTPResponse:
+        return json(len(chat.running().sessions))
+
+    return app
