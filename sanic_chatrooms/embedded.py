@@ -116,6 +116,8 @@ class EmbeddedServer:
         if self._keeper.is_alive():
             self._keeper.join()
             self._end_server()  # it may have started one meanwhile
+        if self.process is not None:
+            os.truncate(self.directory / _SERVER_LOCK, 0)  # its number may be another's tomorrow
         os.close(self._claim)
         self._claim = None
         atexit.unregister(self.stop)

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import sanic_chatrooms
 from sanic_chatrooms import ChatRooms, User
 from tests.browser.conftest import launch
 from tests.support.client import Client
+from tests.support.embedded import embedded_directory
 from tests.support.fixtures import Connect, Live
 from tests.support.process import free_port, start_command
 from tests.support.server import LiveServer, Response
@@ -361,9 +361,8 @@ async def test_several_instances(run: Run, connect: Connect) -> None:
 async def test_several_workers(
     run: Run, connect: Connect, live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Not pytest's own directory: the path of a socket has at most 103 bytes.
-    with tempfile.TemporaryDirectory(prefix="emb-") as directory:
-        monkeypatch.setenv("SANIC_CHATROOMS_EMBEDDED_DIR", directory)
+    with embedded_directory() as directory:
+        monkeypatch.setenv("SANIC_CHATROOMS_EMBEDDED_DIR", str(directory))
         _, server = await run("several_workers")
         ada = await welcomed(connect, "/chat/ws", "general")
 

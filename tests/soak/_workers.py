@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import os
 import secrets
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tests.support.embedded import embedded_directory
 from tests.support.process import ServerProcess, start_app
 
 __all__ = ["PRESENCE_TTL", "SECRET", "App", "running_app"]
@@ -24,12 +24,12 @@ PRESENCE_TTL = 3.0
 class App:
     """The app, over all its lives."""
 
-    def __init__(self, directory: str, workers: int, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, workers: int, settings: dict[str, str]) -> None:
         self.directory = directory
         self.workers = workers
         self.env = {
             "CHAT_SECRET": SECRET,
-            "SANIC_CHATROOMS_EMBEDDED_DIR": directory,
+            "SANIC_CHATROOMS_EMBEDDED_DIR": str(directory),
             "SANIC_CHATROOMS_PRESENCE_TTL": str(PRESENCE_TTL),
             "SANIC_CHATROOMS_PRESENCE_GRACE": "1",
             **{f"SANIC_CHATROOMS_{name.upper()}": value for name, value in settings.items()},
@@ -77,7 +77,7 @@ class App:
 
 @contextlib.asynccontextmanager
 async def running_app(workers: int, **settings: str) -> AsyncIterator[App]:
-    with tempfile.TemporaryDirectory(prefix="chat-", ignore_cleanup_errors=True) as directory:
+    with embedded_directory() as directory:
         app = App(directory, workers, settings)
         try:
             await app.start()
@@ -86,11 +86,3 @@ async def running_app(workers: int, **settings: str) -> AsyncIterator[App]:
         finally:
             if app.server is not None:
                 await asyncio.to_thread(app.server.kill)
-            _end_left_behind(Path(directory))
-
-
-def _end_left_behind(directory: Path) -> None:
-    pid = (directory / "server.lock").read_text() if (directory / "server.lock").exists() else ""
-    if pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(int(pid), 9)

@@ -15,6 +15,7 @@ from sanic_chatrooms.stores.redis import RedisStore
 from tests.soak._crowd import Crowd
 from tests.soak._workers import SECRET, App, running_app
 from tests.soak.runs import Progress, Verdict, main
+from tests.support.embedded import server_of
 
 KILLS, PEOPLE, WORKERS = 10, 100, 4
 SHORT = 0.1
@@ -32,17 +33,17 @@ async def soak(scale: float, progress: Progress) -> Verdict:
             await asyncio.sleep(
                 dice.uniform(0.2, 1.0)
             )  # how long it talks before it dies is what varies here
-            servers.add(server_of(app))
+            servers.add(server_of(app.directory))
             await app.kill()
             if not n % 2:
-                os.kill(server_of(app), signal.SIGKILL)
+                os.kill(server_of(app.directory), signal.SIGKILL)
             await app.start()
             await crowd.all_in(within=60.0)
             progress((n + 1) / (kills + 1), f"{n + 1} kills, {len(crowd.checker.acked):,} acked")
         await read_all(app, crowd)
         verdict.wrong += await crowd.flaws()
         verdict.wrong += [f"told of a gap: {gap}" for gap in crowd.checker.gaps()]
-        servers.discard(server_of(app))
+        servers.discard(server_of(app.directory))
         verdict.wrong += [f"server {pid} was left behind" for pid in servers if is_alive(pid)]
     verdict.figures = {
         "kills": kills,
@@ -55,17 +56,13 @@ async def soak(scale: float, progress: Progress) -> Verdict:
 async def read_all(app: App, crowd: Crowd) -> None:
     """What the store has, beside what clients saw."""
     await crowd.flaws()
-    store = RedisStore(embedded_url(Path(app.directory)), life=life())
+    store = RedisStore(embedded_url(app.directory), life=life())
     await store.start("default", Bounds())
     try:
         for room in {person.room for person in crowd.people}:
             await crowd.checker.read(store, room)
     finally:
         await store.stop()
-
-
-def server_of(app: App) -> int:
-    return int((Path(app.directory) / "server.lock").read_text())
 
 
 def is_alive(pid: int) -> bool:

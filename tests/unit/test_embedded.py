@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,16 +16,15 @@ import pytest
 
 from sanic_chatrooms import ConfigError
 from sanic_chatrooms.embedded import EmbeddedServer, embedded_url, life, user_directory
+from tests.support.embedded import embedded_directory
 
 WITHIN = 20.0
 
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    # Not pytest's: the path of a socket has at most 103 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="emb-"))
-    yield directory / "data"
-    shutil.rmtree(directory, ignore_errors=True)
+    with embedded_directory() as directory:
+        yield directory / "data"
 
 
 @pytest.fixture
