@@ -319,6 +319,7 @@ class Chat:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.sessions.stop()
         await self.listeners.stop()
         await self.journal.stop()
         await self.hub.stop()

@@ -69,6 +69,9 @@ class Watcher(Protocol):
     def lost(self, room: str) -> None:
         """Events of this room are gone for good."""
 
+    def vanished(self, room: str) -> None:
+        """The room is gone, before there ever was an event in it."""
+
 
 class HeldRoom:
     """A room as this process holds it."""
@@ -604,8 +607,9 @@ class Hub:
             }
             self.evict(receiver, room, protocol.live("reset", payload, room=room.id))
         room.early.clear()
+        nothing_was_said = room.seq == head.seq == 0
         room.epoch, room.seq, room.known = head.epoch, head.seq, head.seq
-        if room.watcher is not None:
+        if room.watcher is not None and not nothing_was_said:
             room.watcher.lost(room.id)
 
     def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
@@ -635,8 +639,10 @@ class Hub:
         for receiver in self._take_sessions(room):
             payload = {"room": room.id, "reason": "deleted"}
             self.evict(receiver, room, protocol.live("room.removed", payload, room=room.id))
-        if room.watcher is not None:
+        if room.watcher is not None and room.seq:
             room.watcher.lost(room.id)
+        elif room.watcher is not None:
+            room.watcher.vanished(room.id)
 
     def rooms(self) -> Iterable[HeldRoom]:
         """All rooms that this process holds."""

@@ -14,6 +14,7 @@ from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
 from sanic_chatrooms.config import load
 from sanic_chatrooms.models import Room, Scope, user_room
+from sanic_chatrooms.orders import Close
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client, running_chat
 
@@ -311,3 +312,50 @@ async def test_a_room_that_was_not_there_is_not_forgotten_since_somebody_may_jus
         await forgotten(chat)
 
         assert not hasattr(store, "deleted")
+
+
+async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nobody_is_sent_away() -> None:
+    async with running_chat(guests=True) as chat:
+        ada = await chat_client(chat, ADA)
+        room = user_room(ADA.id)
+
+        await chat.backends.store.delete_room(room)
+        await chat.hub.check()
+        await asyncio.gather(*chat.sessions._watching)
+        await chat.orders.give(ADA.id, Close(4503, "bye"))
+
+        assert (await ada.closed())[0] == 4503
+        assert await chat.backends.store.heads((room,))
+
+
+async def test_an_order_that_was_missed_meanwhile_sends_the_user_away_to_come_back() -> None:
+    store = MemoryStore()
+    one, other = (Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2))  # deaf to each other
+    how: dict[str, Any] = {"guests": True}
+    async with running_chat(backends=one, **how) as here, running_chat(backends=other, **how) as there:
+        ada = await chat_client(here, ADA)
+
+        await store.delete_room(user_room(ADA.id))
+        await chat_client(there, ADA)  # makes it again
+        await there.orders.give(ADA.id, Close(4503, "bye"))
+        await here.hub.check()
+
+        assert (await ada.closed())[0] == 4010
+
+
+async def test_a_user_whose_room_is_forgotten_while_they_come_is_let_in() -> None:
+    class Forgetting(ForgetfulStore):
+        left = 1
+
+        async def create_room(self, room: Room, **options: Any) -> tuple[Room, bool]:
+            made = await super().create_room(room, **options)
+            if room.id == user_room(ADA.id) and self.left:
+                self.left -= 1
+                await self.delete_room(room.id)
+            return made
+
+    backends = Backends(Forgetting(), MemoryBroker(), MemoryPresence())
+    async with running_chat(guests=True, backends=backends) as chat:
+        ada = await chat_client(chat, ADA)
+
+        assert (await ada.ack("join", room="general"))["room"] == "general"
