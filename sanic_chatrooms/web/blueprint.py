@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
+from weakref import WeakSet
 
 import msgspec
 from sanic import Blueprint, Request, Websocket, redirect
@@ -69,6 +70,8 @@ class Mounted:
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self.by_ip: Counter[str] = Counter()
+        self.arriving: WeakSet[Request] = WeakSet()
+        """Requests that are being admitted, or were and are no connection yet."""
 
     def settings(self) -> Settings:
         """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
@@ -141,7 +144,7 @@ class Mounted:
         """Nobody is left. Who was accepted already and says so late is served, and sent away with the next look."""
         loop = asyncio.get_running_loop()
         linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
-        while self.by_ip or loop.time() < linger_until:
+        while self.by_ip or self.arriving or loop.time() < linger_until:
             chat.send_away()
             await asyncio.sleep(AGAIN)
 
@@ -273,8 +276,10 @@ class ChatBlueprint(Blueprint):
         chat = self.running(request.app)
         route: Any = request.route
         endpoint = mounted.endpoints[route.ctx.chat_route]
+        mounted.arriving.add(request)
         answer = await admit(request, chat, endpoint, mounted.by_ip[request.client_ip or request.ip])
         if isinstance(answer, HTTPResponse):
+            mounted.arriving.discard(request)
             return answer
         request.ctx.chat_admission = answer
         transport: Any = request.transport
@@ -289,6 +294,7 @@ class ChatBlueprint(Blueprint):
 
     async def _read_on(self, request: Request, response: HTTPResponse) -> None:
         """A handshake that failed after all leaves an HTTP connection, which goes on."""
+        self.mounted(request.app).arriving.discard(request)
         transport: Any = request.transport
         if not transport.is_closing():
             transport.resume_reading()
@@ -301,6 +307,7 @@ class ChatBlueprint(Blueprint):
         connection = mounted.connection(ws, admission.endpoint.settings)
         session = chat.commands.connect(connection, admission.endpoint, admission.handshake, room)
         mounted.opened(ip)
+        mounted.arriving.discard(request)
         try:
             check_limits(chat, admission, mounted.by_ip[ip])
             if admission.user is not None:

@@ -18,7 +18,7 @@ BACK, BACK_95, SPREAD = 10.0, 6.0, 1.0
 async def soak(scale: float, progress: Progress) -> Verdict:
     verdict, people, workers = Verdict(), max(20, round(PEOPLE * scale)), WORKERS if scale >= 1 else 2
     async with (
-        running_app(workers) as app,
+        running_app(workers, presence_ttl="60", presence_grace="10") as app,  # the defaults
         Crowd(app.ws_url, SECRET, people, pace=max(2.0, 8.0 * scale)) as crowd,
     ):
         progress(0.3, f"{people} clients are in")
