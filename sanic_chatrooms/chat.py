@@ -88,8 +88,8 @@ class Backends(msgspec.Struct):
         directory = settings.embedded_dir
         store = make_store(settings.store, directory)
         broker = make_broker(settings.broker or companion(store), directory)
-        if store.companion is not None and store.companion == broker.companion:
-            store.rings_as = broker.origin
+        same_server = store.companion is not None and store.companion == broker.companion
+        store.rings_as = broker.origin if same_server else None
         presence = make_presence(settings.presence or companion(broker, store), directory)
         return cls(store, broker, presence)
 

@@ -67,12 +67,15 @@ class RedisLink:
         self.prefix = self.address.prefix
         self._opener = RedisOpener(self.address, scripts, life)
         self._within = ANSWER_WITHIN
+        self._running = False
+        self._slots: list[Place] = []
+        self._reset()
+
+    def _reset(self) -> None:
         self._main = RedisServer(self._opener.locate, self._opener)
         self._nodes: dict[Place, RedisServer] = {}
-        self._slots: list[Place] = []
         self._stale = True
         self._refreshing = asyncio.Lock()
-        self._running = False
 
     @property
     def is_cluster(self) -> bool:
@@ -83,6 +86,7 @@ class RedisLink:
         """Connect once. `within`: the seconds that the host gives a backend to answer. Raises `ConfigError`, `Unavailable`."""
         self._within = min(ANSWER_WITHIN, 0.8 * within)
         self._running = True
+        self._reset()  # locks belong to a loop, and an app may run again in another
         try:
             if self.is_cluster:
                 await self._refresh()

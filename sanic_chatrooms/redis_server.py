@@ -30,7 +30,7 @@ __all__ = ["Call", "Place", "RedisOpener", "RedisServer", "Script"]
 
 logger = logging.getLogger("sanic_chatrooms.redis")
 
-CONNECT_WITHIN = 1.0
+CONNECT_WITHIN = 1.5
 """Seconds to connect, sign in and load the scripts."""
 WAITS = (0.05, 0.1, 0.2, 0.4)
 """Seconds until a server that could not be reached is tried again; the last one repeats."""
@@ -149,6 +149,7 @@ class RedisOpener:
         self.address = address
         self.scripts = scripts
         self._life = life
+        self._warned = False
 
     async def open(self, host: str, port: int) -> Connection:
         """A connection that is signed in. Raises what redis-py raises."""
@@ -159,7 +160,7 @@ class RedisOpener:
         """A connection to a master, with our scripts. Raises what redis-py raises, and `Unavailable`."""
         pipe = Pipe(await self.open(host, port))
         try:
-            asked = [("INFO", "server"), ("INFO", "replication"), ("CONFIG", "GET", "append*")]
+            asked = [("INFO", "server"), ("INFO", "replication"), ("CONFIG", "GET", "append*", "maxmemory*")]
             loads = [("SCRIPT", "LOAD", script.text) for script in self.scripts]
             server, replication, config, *loaded = await pipe.ask([*asked, *loads], CONNECT_WITHIN)
             for reply in (server, replication, *loaded):
@@ -167,17 +168,29 @@ class RedisOpener:
                     raise reply
             if b"role:master" not in replication:
                 raise Unavailable("this server is not the master")
-            pipe.life = self._life_of(server, config)
+            # Users of a server that somebody else runs are seldom allowed to see its configuration.
+            known = (
+                {} if isinstance(config, ResponseError) else dict(zip(config[::2], config[1::2], strict=True))
+            )
+            pipe.life = self._life_of(server, known)
+            self._warn_of_eviction(known)
         except BaseException:
             await pipe.close()
             raise
         return pipe
 
-    def _life_of(self, server: bytes, config: Any) -> str:
+    def _warn_of_eviction(self, known: dict[bytes, bytes]) -> None:
+        policy = known.get(b"maxmemory-policy", b"noeviction").decode()
+        if policy != "noeviction" and known.get(b"maxmemory") != b"0" and not self._warned:
+            self._warned = True
+            logger.warning(
+                "Redis may throw rooms away when its memory is full: maxmemory-policy is %s, not noeviction",
+                policy,
+            )
+
+    def _life_of(self, server: bytes, known: dict[bytes, bytes]) -> str:
         if self._life is not None:
             return self._life
-        # Users of a server that somebody else runs are seldom allowed to see its configuration.
-        known = {} if isinstance(config, ResponseError) else dict(zip(config[::2], config[1::2], strict=True))
         durable = known.get(b"appendonly") == b"yes" and known.get(b"appendfsync") == b"always"
         if durable and self.address.kind in ("", "unix"):
             return ""

@@ -68,8 +68,8 @@ _mark = msgspec.json.Decoder(_Mark)
 class RedisBroker(Broker):
     """Rings through one Redis or Valkey (7 or newer), or a cluster.
 
-    `url`: see `sanic_chatrooms.redis_address`; `dropped`
-    counts what arrived on our channels and is none of ours. One's own envelopes are not echoed.
+    `url`: see `sanic_chatrooms.redis_address`; `dropped` counts what arrived on our channels and is none of ours. One's
+    own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
@@ -77,7 +77,7 @@ class RedisBroker(Broker):
     def __init__(self, url: str = "redis://localhost") -> None:
         self._link = RedisLink(url)
         self.companion = url
-        self.origin = os.urandom(8).hex()
+        self._random = os.urandom(8).hex()
         self._base = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -95,14 +95,19 @@ class RedisBroker(Broker):
         """See `Broker.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
         if self._deliver is not None:
             raise ConfigError("this RedisBroker is started already; make one per app")
+        # Of this loop: an app may run again in another.
+        self._deaf, self._opening = asyncio.Event(), asyncio.Lock()
         await self._link.start(PUBLISH_WITHIN)
         self._base = f"{self._link.prefix}{instance}:"
         self._deliver, self._reconnected = deliver, reconnected
-        self._deaf.clear()
         self._whole = True
         self._keeper = asyncio.ensure_future(self._keep())
-        if not self._link.is_cluster:
-            await self._ear(await self._link.server(""))
+        try:
+            if not self._link.is_cluster:
+                await self._ear(await self._link.server(""))
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """See `Broker.stop`."""
@@ -116,6 +121,11 @@ class RedisBroker(Broker):
         self._rooms.clear()
         self._channels.clear()
         await self._link.stop()
+
+    @property
+    def origin(self) -> str:  # type: ignore[override]
+        """See `Broker.origin`. With the process in it: an object made before a fork is in all of them."""
+        return f"{self._random}.{os.getpid()}"
 
     @property
     def healthy(self) -> bool:

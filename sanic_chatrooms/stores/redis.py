@@ -84,6 +84,7 @@ class RedisStore(Store):
         self.companion = url
         self._clock = clock
         self._base = ""
+        self._publish = "SPUBLISH" if self._link.is_cluster else "PUBLISH"
         self._bounds = Bounds()
         self._limits: tuple[Any, ...] = ()
         self._lists = RedisLists(self._link, "")
@@ -157,7 +158,7 @@ class RedisStore(Store):
         if self.rings_as is None:
             return ("", "", "")
         # The channel that RedisBroker listens to, in the room's slot.
-        return f"{self._base}{{{room}}}", "SPUBLISH" if self._link.is_cluster else "PUBLISH", self.rings_as
+        return f"{self._base}{{{room}}}", self._publish, self.rings_as
 
     # ---- reading ----
 

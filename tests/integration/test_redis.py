@@ -9,12 +9,14 @@ import msgspec
 import pytest
 
 from sanic_chatrooms.brokers import redis as broker_module
+from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
 from sanic_chatrooms.models import Appended, Member, Room, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.testing import Recorder
 from sanic_chatrooms.testing.proxy import FaultProxy
 from tests.support.on_redis import WITHIN, brokers, draft, envelope, holds, rung, said, store_at
 from tests.support.valkey import ValkeyServer, running, until
@@ -162,6 +164,18 @@ async def test_a_start_that_cannot_be_says_why(valkey: ValkeyServer, url: str) -
     assert "wrong" not in str(error.value)
 
 
+async def test_a_server_that_may_throw_rooms_away_is_warned_of(
+    valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with store_at(valkey.url):
+        assert not caplog.records
+    valkey.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    valkey.ask("CONFIG", "SET", "maxmemory", "100mb")
+
+    async with store_at(valkey.url):
+        assert [record.message for record in caplog.records if "allkeys-lru" in record.message]
+
+
 # The broker
 
 
@@ -259,6 +273,22 @@ async def test_garbage_on_a_channel_is_counted_and_dropped(valkey: ValkeyServer,
         assert other.dropped == 1
         assert {one.seq for one in heard.envelopes} == {1}
         assert other.healthy
+
+
+def test_the_same_objects_serve_one_loop_after_the_other(valkey: ValkeyServer) -> None:
+    store, broker, heard = RedisStore(valkey.url), RedisBroker(valkey.url), Recorder()
+
+    async def run() -> None:
+        await store.start("test", Bounds())
+        await broker.start("test", heard, heard.reconnected)
+        await asyncio.gather(
+            *(store.heads(["r"]) for _ in range(5)), *(broker.subscribe(f"{n}") for n in range(5))
+        )
+        await broker.stop()
+        await store.stop()
+
+    for _ in range(2):
+        asyncio.run(run())
 
 
 # Presence
