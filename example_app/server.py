@@ -26,11 +26,12 @@ HEADERS = {
 chat = chatrooms.default
 
 
-def create_app(database: str, name: str = "ExampleChat") -> Sanic[Any, Any]:
-    """`database`: the SQLite file that keeps rooms and messages; made where there is none."""
+def create_app(database: str = "", name: str = "ExampleChat") -> Sanic[Any, Any]:
+    """`database`: the SQLite file that keeps rooms and messages, made where there is none. With one, one process serves."""
     app: Sanic[Any, Any] = Sanic(name)
     app.config.CHATROOMS_GUESTS = True
-    app.config.CHATROOMS_STORE = f"sqlite:///{database}"
+    # Without a file: a Valkey of this app's own, which all workers share.
+    app.config.CHATROOMS_STORE = f"sqlite:///{database}" if database else "embedded:"
     app.blueprint(chatrooms.bp)
     app.static("/static", STATIC)
     app.add_route(index, "/")
@@ -45,12 +46,11 @@ async def index(_: Request) -> HTTPResponse:
 
 
 async def push(request: Request, kind: str) -> HTTPResponse:
-    """Push something to the connection that asks: its session id is known to it and to the server only."""
-    session = request.headers.get("x-chat-session", "")
-    asking = next((c for c in chat.connections() if c.session == session), None)
-    if asking is None or kind not in PUSHES:
-        raise NotFound("no such push, or no such connection")
-    await chat.notify(asking.user, kind, PUSHES[kind], session=session)
+    """Push something to the connection that asks, on whichever worker it is: nobody else knows its session id."""
+    user, session = request.headers.get("x-chat-user", ""), request.headers.get("x-chat-session", "")
+    if kind not in PUSHES or not (user and session):
+        raise NotFound("no such push, or nobody to push it to")
+    await chat.notify(user, kind, PUSHES[kind], session=session)
     return empty()
 
 

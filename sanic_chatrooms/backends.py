@@ -3,11 +3,14 @@
 import importlib
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .brokers.base import Broker
 from .brokers.memory import MemoryBroker
+from .embedded import embedded_url, life
 from .errors import ConfigError
+from .forms import EMBEDDED
 from .presence.base import Presence
 from .presence.memory import MemoryPresence
 from .stores.base import Store
@@ -33,23 +36,26 @@ _LEAVES = {
     ("PRESENCE", "sql"): ("sanic_chatrooms.presence.sql", "SQLPresence"),
     ("PRESENCE", "postgres"): ("sanic_chatrooms.presence.sql", "SQLPresence"),
     ("PRESENCE", "redis"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
+    ("STORE", "embedded"): ("sanic_chatrooms.stores.redis", "RedisStore"),
+    ("BROKER", "embedded"): ("sanic_chatrooms.brokers.redis", "RedisBroker"),
+    ("PRESENCE", "embedded"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
 }
 """By setting and extra: the class that takes such a URL. Its module, and the driver with it, is loaded on first use."""
 
 
-def make_store(value: Any) -> Store:
-    """The store that a setting names."""
-    return _make("STORE", value, Store, MemoryStore)  # type: ignore[type-abstract]
+def make_store(value: Any, directory: str | None = None) -> Store:
+    """The store that a setting names; `directory` is where an `embedded:` one is."""
+    return _make("STORE", _embedded("STORE", value, directory), Store, MemoryStore)  # type: ignore[type-abstract]
 
 
-def make_broker(value: Any) -> Broker:
-    """The broker that a setting names; nothing named: memory."""
-    return _make("BROKER", value, Broker, MemoryBroker)  # type: ignore[type-abstract]
+def make_broker(value: Any, directory: str | None = None) -> Broker:
+    """The broker that a setting names; nothing named: memory. `directory`: as for the store."""
+    return _make("BROKER", _embedded("BROKER", value, directory), Broker, MemoryBroker)  # type: ignore[type-abstract]
 
 
-def make_presence(value: Any) -> Presence:
-    """The presence that a setting names; nothing named: memory."""
-    return _make("PRESENCE", value, Presence, MemoryPresence)  # type: ignore[type-abstract]
+def make_presence(value: Any, directory: str | None = None) -> Presence:
+    """The presence that a setting names; nothing named: memory. `directory`: as for the store."""
+    return _make("PRESENCE", _embedded("PRESENCE", value, directory), Presence, MemoryPresence)  # type: ignore[type-abstract]
 
 
 def companion(key: str, *backends: Store | Broker) -> str | None:
@@ -65,6 +71,17 @@ def _extra(url: str) -> str | None:
 def sql_store(url: str, extra: str = "sql", **options: Any) -> Any:
     """A `SQLStore`. Raises `ConfigError` that says what to install."""
     return _leaf("STORE", extra)(url, **options)
+
+
+def _embedded(key: str, value: Any, directory: str | None) -> Any:
+    if value != EMBEDDED:
+        return value
+    if directory is None:
+        raise ConfigError(
+            f"CHATROOMS_{key}: outside of an app, CHATROOMS_EMBEDDED_DIR has to say where embedded: is"
+        )
+    options = {"life": life()} if key == "STORE" else {}
+    return _leaf(key, "embedded")(embedded_url(Path(directory)), **options)
 
 
 def _leaf(key: str, extra: str) -> Any:

@@ -19,6 +19,7 @@ from .backends import companion, make_broker, make_presence, make_store, resolve
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
 from .config import Settings, override
+from .drain import drain, send_away
 from .edits import Edits
 from .endpoint import Endpoint
 from .errors import ConfigError, Unavailable
@@ -30,12 +31,11 @@ from .listeners import Listener, Listeners
 from .members import Members
 from .messages import Speech
 from .middleware import Chain, Middleware
-from .models import Scope
+from .models import Scope, is_reserved
 from .occupancy import Occupancy
 from .orders import Orders
 from .policy import Policy, RoomPolicy
 from .presence.base import Presence
-from .protocol import CloseCode
 from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
@@ -85,14 +85,16 @@ class Backends(msgspec.Struct):
     @classmethod
     def of(cls, settings: Settings) -> "Backends":
         """What the settings name. Raises `ConfigError`."""
-        store = make_store(settings.store)
-        broker = make_broker(settings.broker or companion("BROKER", store))
+        directory = settings.embedded_dir
+        store = make_store(settings.store, directory)
+        broker = make_broker(settings.broker or companion("BROKER", store), directory)
         same_server = bool(broker.origin) and store.companion == broker.companion
         store.rings_as = broker.origin if same_server else None
         # Where the store reaches further than the broker, but not all machines, there is one process: its memory will do.
         alone = broker.scope is Scope.PROCESS and store.scope is not Scope.CLUSTER
         beside = (broker,) if alone else (broker, store)
-        return cls(store, broker, make_presence(settings.presence or companion("PRESENCE", *beside)))
+        presence = make_presence(settings.presence or companion("PRESENCE", *beside), directory)
+        return cls(store, broker, presence)
 
 
 class Chat:
@@ -112,6 +114,8 @@ class Chat:
         self.node = f"{os.getpid()}-{secrets.token_hex(8)}"
         self.backends = backends or Backends.of(settings)
         self.draining = False
+        self.refusing = False
+        """No more connections are admitted."""
         self._host = host
         self._app = app
         self._tasks: list[asyncio.Task[None]] = []
@@ -124,7 +128,7 @@ class Chat:
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings = self.settings
         self.listeners = Listeners(self.declaration.listeners, self._app)
-        self.hub = Hub(store, broker, released=self._left)
+        self.hub = Hub(store, broker, released=self._released)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.transactions = Transactions(self.backends.store, self.journal, self._check_now.set)
         self.access = Access(store)
@@ -228,6 +232,11 @@ class Chat:
 
     # ---- while it runs ----
 
+    def _released(self, room: str) -> None:
+        """This worker holds the room no longer. Others may hold a user's: that is forgotten when the user is gone from all."""
+        if not is_reserved(room) or self.backends.store.scope is Scope.PROCESS:
+            self._left(room)
+
     def _left(self, room: str) -> None:
         """This worker holds the room no longer, or the last user is gone: whichever comes later."""
         task = asyncio.ensure_future(self._forget(room))
@@ -293,21 +302,27 @@ class Chat:
 
     # ---- the end ----
 
-    def drain(self) -> None:
-        """Take no more connections; tell those that are here to come back, and close them with 1012."""
+    async def drain(self) -> None:
+        """Tell those who are connected to come back, and close them with 1012: many of them not all in one moment."""
+        self.draining = True
+        await drain(self.sessions, self.hub.flush, self.settings.drain_seconds)
+
+    def send_away(self) -> None:
+        """The same for whoever is connected now, at once."""
         self.draining = True
         for session in self.sessions:
-            session.send("closing", {"reason": "restart", "reconnectIn": round(random.uniform(0, 2), 3)})  # noqa: S311 - jitter
-            session.close(CloseCode.RESTART)
+            send_away(session)
         self.hub.flush()
 
     async def stop(self) -> None:
         """End everything, in the order in which it depends on each other. Calling it again does nothing."""
-        self.drain()
+        self.refusing = True
+        self.send_away()
         tasks, self._tasks = [*self._tasks, *self._forgetting], []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.sessions.stop()
         await self.listeners.stop()
         await self.journal.stop()
         await self.hub.stop()

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from .errors import ConfigError
-from .forms import KEY_BYTES, algorithms, cookie_name, named, origins, query_name, shared_secret
+from .forms import EMBEDDED, KEY_BYTES, algorithms, cookie_name, named, origins, query_name, shared_secret
 from .forms import broker as broker_form
 from .forms import presence as presence_form
 from .forms import store as store_form
@@ -38,7 +38,6 @@ logger = logging.getLogger("sanic_chatrooms.config")
 
 PLANNED = (
     "CORS",
-    "EMBEDDED_DIR",
     "JWT_JWKS_URL",
     "JWT_PUBLIC_KEY",
     "METRICS",
@@ -75,16 +74,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Backends
     store: Annotated[Any, Setting(
-        "Where rooms, members and messages are kept.", takes="'memory:', 'sqlite:///FILE', "
+        "Where rooms, members and messages are kept.", takes="'memory:', 'embedded:', 'sqlite:///FILE', "
         "'postgresql://USER@HOST/DATABASE', 'redis://HOST', " + _OBJECT, check=store_form)] = "memory:"
     broker: Annotated[Any | None, Setting(
-        "What tells the other workers that something happened.", takes="'memory:', 'redis://HOST', 'nats://HOST', "
+        "What tells the other workers that something happened.", takes="'memory:', 'embedded:', 'redis://HOST', 'nats://HOST', "
         "'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=broker_form,
         none="the store's own, else `memory:`")] = None
     presence: Annotated[Any | None, Setting(
-        "What knows who is in a room right now, on all workers.", takes="'memory:', 'redis://HOST', "
+        "What knows who is in a room right now, on all workers.", takes="'memory:', 'embedded:', 'redis://HOST', "
         "'sqlite:///FILE', 'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=presence_form,
         none="the broker's own, else the store's, else `memory:`")] = None
+    embedded_dir: Annotated[str | None, Setting(
+        "Where `embedded:` keeps its files: a directory that no other app uses.", "bytes", 1, 4096,
+        none="one per user and name of the app")] = None
     store_timeout: Annotated[float, Setting(
         "How long a backend may take to answer; then a command ends as `unavailable`.",
         "seconds", 0.05, 300)] = 5.0
@@ -192,7 +194,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How long somebody may be away before the others hear of it.", "seconds", 0, 3600,
         below="presence_ttl")] = 10.0
     drain_seconds: Annotated[float, Setting(
-        "Over how long a stopping worker sends its connections away.", "seconds", 0, 600)] = 10.0
+        "How long a stopping worker has to send its connections away.", "seconds", 0, 600)] = 10.0
+
+    # Workers
+    watchdog: Annotated[bool, Setting(
+        "Brings back workers that died or are frozen. Without effect where the app runs in a single process.")] = True
+    watchdog_silence: Annotated[float, Setting(
+        "How long a worker's event loop may stand still; then it is killed and replaced. Not in debug.",
+        "seconds", 1, 3600)] = 10.0
 
     # fmt: on
 
@@ -200,6 +209,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("page", "auto_create"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.guests or self.debug)
+
+    @property
+    def embedded(self) -> bool:
+        """Does a backend live in the server that the app brings along?"""
+        return EMBEDDED in (self.store, self.broker, self.presence)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Name and value of every field, without secrets, passwords and the insides of the host's objects."""
@@ -530,5 +544,5 @@ def require_scope(workers: int, scopes: Mapping[str, Scope], *, instance: str = 
     raise ConfigError(
         f"{workers} workers, but {keys} reach no further than one process: no worker would see what another does. "
         f"Run one worker (`workers=1`, `--workers=1` or `--single-process`), or set {keys} to what all workers "
-        "share, such as redis://HOST"
+        "share: embedded: on one machine, redis://HOST on many"
     )

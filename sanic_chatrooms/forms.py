@@ -7,6 +7,7 @@ from typing import Any
 from .setting import shown
 
 __all__ = [
+    "EMBEDDED",
     "KEY_BYTES",
     "algorithms",
     "broker",
@@ -92,6 +93,8 @@ def query_name(text: str) -> str:
     return text
 
 
+EMBEDDED = "embedded:"
+"""The backend that an app brings along."""
 _EXAMPLES = {
     "sqlite": "sqlite:///chat.db",
     "postgresql": "postgresql://user@host/database",
@@ -106,7 +109,6 @@ _FAMILIES = {name: name for name in _EXAMPLES} | {
     "tls": "nats",  # as NATS writes it
 }
 """By the scheme of a URL: the server that it means."""
-_PLANNED_SCHEMES = ("embedded",)
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -145,9 +147,7 @@ def _backend(value: Any, servers: tuple[str, ...]) -> Any:
     family = scheme.partition("+")[0].lower()
     if family in _FAMILIES:
         return _url(value, _FAMILIES[family], servers)
-    if family in _PLANNED_SCHEMES:
-        raise ValueError(f"the backend {family} is not available in this version")
-    if family == "memory":
+    if family in ("memory", "embedded"):
         if rest:
             raise ValueError(f"nothing may follow {scheme}:")
         return f"{family}:"

@@ -69,6 +69,9 @@ class Watcher(Protocol):
     def lost(self, room: str) -> None:
         """Events of this room are gone for good."""
 
+    def vanished(self, room: str) -> None:
+        """The room is gone, before there ever was an event in it."""
+
 
 class HeldRoom:
     """A room as this process holds it."""
@@ -469,15 +472,17 @@ class Hub:
             # whoever enters next has to subscribe again.
             room.up = False
             await self._broker.unsubscribe(room.id)
-            self._drop_if_unused(room)
+            # One that was not there when somebody asked for it may just be made elsewhere.
+            if self._drop_if_unused(room) and room.epoch:
+                self._released(room.id)
         self._left.discard(room)
 
-    def _drop_if_unused(self, room: HeldRoom) -> None:
+    def _drop_if_unused(self, room: HeldRoom) -> bool:
         if not room.unused:
-            return  # somebody came meanwhile: they wait for the lock, and bring it up again
+            return False  # somebody came meanwhile: they wait for the lock, and bring it up again
         self._forget_repair(room)
         self._rooms.pop(room.id, None)
-        self._released(room.id)
+        return True
 
     # ---- holes ----
 
@@ -614,8 +619,9 @@ class Hub:
             }
             self.evict(receiver, room, protocol.live("reset", payload, room=room.id))
         room.early.clear()
+        nothing_was_said = room.seq == head.seq == 0
         room.epoch, room.seq, room.known = head.epoch, head.seq, head.seq
-        if room.watcher is not None:
+        if room.watcher is not None and not nothing_was_said:
             room.watcher.lost(room.id)
 
     def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
@@ -645,8 +651,10 @@ class Hub:
         for receiver in self._take_sessions(room):
             payload = {"room": room.id, "reason": "deleted"}
             self.evict(receiver, room, protocol.live("room.removed", payload, room=room.id))
-        if room.watcher is not None:
+        if room.watcher is not None and room.seq:
             room.watcher.lost(room.id)
+        elif room.watcher is not None:
+            room.watcher.vanished(room.id)
 
     def rooms(self) -> Iterable[HeldRoom]:
         """All rooms that this process holds."""

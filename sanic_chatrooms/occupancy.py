@@ -13,7 +13,7 @@ import msgspec
 from . import protocol
 from .errors import Unavailable
 from .hub import Hub
-from .models import Envelope, Sender
+from .models import Envelope, Sender, user_room
 from .paced import Paced
 from .presence.base import Entry, Presence
 
@@ -46,7 +46,8 @@ _decoder = msgspec.json.Decoder(_Diff)
 class Occupancy:
     """`entered` and `exited` for each session; `refresh` and `sweep` now and then.
 
-    `emptied` is called with a room that its last user has left, the grace over.
+    `emptied` is called with a room that its last user has left, the grace over; with a user's own when the user has no
+    connection left anywhere.
     """
 
     def __init__(
@@ -160,7 +161,9 @@ class Occupancy:
                 continue
             del self._here[key]
             self._untold.discard(key)
-            if last and entry.room and not await self._announce(entry.room, left=entry.user):
+            if last and not entry.room:
+                self._emptied(user_room(entry.user.id))
+            elif last and not await self._announce(entry.room, left=entry.user):
                 self._emptied(entry.room)
 
     # ---- telling ----

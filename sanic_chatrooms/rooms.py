@@ -14,7 +14,7 @@ from . import pages, protocol
 from .access import Access, Actor, permit
 from .config import Settings
 from .errors import Conflict, InvalidField, RoomLimit, RoomNotFound, TooLarge, Unavailable
-from .hub import Hub
+from .hub import HeldRoom, Hub
 from .journal import Journal
 from .listeners import Listeners
 from .messages import HISTORY_LIMIT, draft
@@ -28,6 +28,7 @@ from .typists import Typists
 
 __all__ = ["Joined", "RoomLine", "RoomList", "Rooms", "Since"]
 
+CHANGED = "the room changed while you joined; join again"
 RECOVERY_BYTES = 512 * 1024
 TITLE_LIMIT = 200
 ATTRIBUTES_LIMIT = 4096
@@ -122,9 +123,11 @@ class Rooms:
             recovered, past = await self._past(room_id, position, since, history)
             await self._seat(session, room, member)
             online = await self._occupancy.online(room_id)
-        except BaseException:
+        except BaseException as problem:
             self._hub.exit(session, room_id)
             self._vacate(session, room_id, at_once=True)
+            if isinstance(problem, RoomNotFound) and await self._forgotten(room_id):
+                raise Unavailable(CHANGED) from None
             raise
         return Joined(
             room=room.id,
@@ -143,7 +146,7 @@ class Rooms:
         held = self._hub.room(room_id)
         if held is None or not self._hub.admit(session, held, opening):
             self._vacate(session, room_id, at_once=True)
-            raise Unavailable("the room changed while you joined; join again")
+            raise Unavailable(CHANGED)
         self._listeners.fire("room.entered", room=room_id, user=session.user, session=session)
 
     def _check_room_limit(self, session: Session, room_id: str) -> None:
@@ -162,8 +165,17 @@ class Rooms:
                 raise
             await permit(session, "room.create", None, None)
             await self._store.create_room(Room(room_id, "", 0, created_at=protocol.now(), auto=True))
-            held = await self._hub.enter(session, room_id)
+            held = await self._enter_new(session, room_id)
         return Head(held.epoch, held.seq)
+
+    async def _enter_new(self, session: Session, room_id: str) -> HeldRoom:
+        try:
+            return await self._hub.enter(session, room_id)
+        except RoomNotFound:  # another worker, whose last visitor has just left it, has forgotten it again
+            raise Unavailable(CHANGED) from None
+
+    async def _forgotten(self, room_id: str) -> bool:
+        return self._makes(room_id) and await self._store.room(room_id) is None
 
     def _makes(self, room_id: str) -> bool:
         """Whether a first join makes this room."""

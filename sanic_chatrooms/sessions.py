@@ -3,13 +3,14 @@
 For each user with a connection here, this worker holds the user's reserved room and carries out the orders in it.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 from . import protocol
 from .errors import RateLimited, RoomNotFound, Unavailable
 from .hub import Hub
-from .models import EVERYONE, RESERVED, Envelope, Room, Scope, User, user_room
+from .models import EVERYONE, RESERVED, Envelope, Head, Room, Scope, User, user_room
 from .orders import Close, Enter, Remove, decode_order, decode_push
 from .protocol import CloseCode
 from .session import Session
@@ -18,6 +19,9 @@ from .stores.base import Store
 __all__ = ["Sessions", "TooManyConnections"]
 
 logger = logging.getLogger("sanic_chatrooms.sessions")
+
+WATCH_TRIES = 3
+"""A room that is missing is made; another worker may forget it in the same moment."""
 
 EnterRoom = Callable[[Session, Enter], Awaitable[None]]
 
@@ -35,11 +39,19 @@ class Sessions:
         self._all: dict[str, Session] = {}
         self._by_room: dict[str, dict[str, Session]] = {}
         self._enter: EnterRoom | None = None
+        self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, enter: EnterRoom) -> None:
         """Hold the room of everybody. `enter` puts a session into a room when an order says so."""
         self._enter = enter
         await self._watch(EVERYONE)
+
+    async def stop(self) -> None:
+        """Watch for nothing any more."""
+        tasks = list(self._watching)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -99,13 +111,30 @@ class Sessions:
         if room not in self._by_room:
             await self._store.delete_room(room, unused=self._store.scope is not Scope.PROCESS)
 
-    async def _watch(self, room: str) -> None:
+    async def _watch(self, room: str) -> Head:
+        for _ in range(WATCH_TRIES):
+            try:
+                return await self._hub.watch(room, self)
+            except RoomNotFound:
+                made = Room(room, "", 0, visibility=RESERVED, created_at=protocol.now(), auto=True)
+                await self._store.create_room(made)
+        raise Unavailable
+
+    def vanished(self, room: str) -> None:
+        """For the hub: a worker that took the user for gone has forgotten the room, in which no order was lost so far."""
+        task = asyncio.ensure_future(self._watch_again(room))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _watch_again(self, room: str) -> None:
         try:
-            await self._hub.watch(room, self)
-        except RoomNotFound:
-            made = Room(room, "", 0, visibility=RESERVED, created_at=protocol.now(), auto=True)
-            await self._store.create_room(made)
-            await self._hub.watch(room, self)
+            missed = room in self._by_room and (await self._watch(room)).seq > 0
+        except Unavailable:
+            missed = True
+        if missed:
+            self.lost(room)
+        if room not in self._by_room:
+            self._hub.unwatch(room)
 
     # ---- orders and pushes ----
 

@@ -17,5 +17,7 @@ function entries(chat) {
 
 function ask(chat, kind) {
   // Whoever knows the id of a session is that session: the server told it to nobody else.
-  return fetch(`/push/${kind}`, { method: "POST", headers: { "X-Chat-Session": chat.welcome.sessionId } });
+  const { user, sessionId } = chat.welcome;
+  const headers = { "X-Chat-User": user.id, "X-Chat-Session": sessionId };
+  return fetch(`/push/${kind}`, { method: "POST", headers });
 }

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
+from weakref import WeakSet
 
 import msgspec
 from sanic import Blueprint, Request, Websocket, redirect
@@ -21,18 +22,27 @@ from sanic.response import HTTPResponse
 
 from ..chat import Backends, Chat, Declaration, Route
 from ..config import Settings, load, require_auth, require_scope
+from ..embedded import user_directory
 from ..endpoint import Endpoint
 from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
 from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
+from .embedding import is_main, start_embedded, stop_embedded
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, Negotiate, admit, check_limits
+from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, stop_watchdog
+from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
 from .socket import CLOSE_TIMEOUT
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
+
+LINGER = 0.5
+"""Seconds that a stopping worker waits for the requests of connections that it had accepted before."""
+AGAIN = 0.05
+"""Seconds between looks for them."""
 
 App = Any
 """A `Sanic` app, whatever its config and context types are."""
@@ -60,7 +70,8 @@ class Mounted:
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self.by_ip: Counter[str] = Counter()
-        self._empty = asyncio.Event()
+        self.arriving: WeakSet[Request] = WeakSet()
+        """Requests that are being admitted, or were and are no connection yet."""
 
     def settings(self) -> Settings:
         """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
@@ -73,6 +84,8 @@ class Mounted:
             debug=bool(self.app.debug),
             instances=mounted_in(self.app),
         )
+        if settings.embedded and settings.embedded_dir is None:
+            settings = msgspec.structs.replace(settings, embedded_dir=str(user_directory(self.app.name)))
         has_auth = any(route.auth is not None for route in declared.routes)
         return require_auth(settings, has_auth)
 
@@ -115,13 +128,25 @@ class Mounted:
 
     async def drain(self) -> None:
         """Tell everybody to come back, and wait until they are gone."""
-        if self.chat is None or self.chat.draining:
+        chat = self.chat
+        if chat is None or chat.draining:
             return
-        self.chat.drain()
-        if self.by_ip:
-            self._empty.clear()
+        chat.refusing = not stop_listening()
+        try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), self.chat.settings.drain_seconds)
+                async with asyncio.timeout(chat.settings.drain_seconds):
+                    await chat.drain()
+                    await self._emptied(chat)
+        finally:
+            chat.refusing = True
+
+    async def _emptied(self, chat: Chat) -> None:
+        """Nobody is left. Who was accepted already and says so late is served, and sent away with the next look."""
+        loop = asyncio.get_running_loop()
+        linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
+        while self.by_ip or self.arriving or loop.time() < linger_until:
+            chat.send_away()
+            await asyncio.sleep(AGAIN)
 
     def opened(self, ip: str) -> None:
         """One more connection from this address."""
@@ -132,8 +157,6 @@ class Mounted:
         self.by_ip[ip] -= 1
         if self.by_ip[ip] <= 0:
             del self.by_ip[ip]
-        if not self.by_ip:
-            self._empty.set()
 
     async def stop(self) -> None:
         """End the chat."""
@@ -157,9 +180,13 @@ class ChatBlueprint(Blueprint):
             self.add_chat_route(route)
         # In this form: given a bound method directly, Sanic's lazy decorators return without registering it.
         self.listener("main_process_start")(self._check)
+        self.listener("main_process_ready")(self._watch)
+        self.listener("main_process_stop")(self._end_main)
         # sanic-ext takes dependencies until priority -1000.
         self.listener("before_server_start", priority=1000)(self._offer)
         self.listener("before_server_start")(self._start)
+        # The last of all: what the host does at start may block the loop, and does not count as silence.
+        self.listener("after_server_start", priority=-1000)(self._beat)
         self.listener("before_server_stop")(self._drain)
         self.listener("after_server_stop")(self._stop)
 
@@ -249,8 +276,10 @@ class ChatBlueprint(Blueprint):
         chat = self.running(request.app)
         route: Any = request.route
         endpoint = mounted.endpoints[route.ctx.chat_route]
+        mounted.arriving.add(request)
         answer = await admit(request, chat, endpoint, mounted.by_ip[request.client_ip or request.ip])
         if isinstance(answer, HTTPResponse):
+            mounted.arriving.discard(request)
             return answer
         request.ctx.chat_admission = answer
         transport: Any = request.transport
@@ -265,6 +294,7 @@ class ChatBlueprint(Blueprint):
 
     async def _read_on(self, request: Request, response: HTTPResponse) -> None:
         """A handshake that failed after all leaves an HTTP connection, which goes on."""
+        self.mounted(request.app).arriving.discard(request)
         transport: Any = request.transport
         if not transport.is_closing():
             transport.resume_reading()
@@ -277,6 +307,7 @@ class ChatBlueprint(Blueprint):
         connection = mounted.connection(ws, admission.endpoint.settings)
         session = chat.commands.connect(connection, admission.endpoint, admission.handshake, room)
         mounted.opened(ip)
+        mounted.arriving.discard(request)
         try:
             check_limits(chat, admission, mounted.by_ip[ip])
             if admission.user is not None:
@@ -295,25 +326,47 @@ class ChatBlueprint(Blueprint):
     # ---- listeners of the server ----
 
     async def _check(self, app: App) -> None:
-        self.mounted(app).check(max(1, app.state.workers))
+        settings, _ = self.mounted(app).check(max(1, app.state.workers))
+        start_embedded(app, settings)
+        prepare_watchdog(app, _all_settings(app))
+
+    async def _watch(self, app: App) -> None:
+        start_watchdog(app, _all_settings(app))
+
+    async def _end_main(self, app: App) -> None:
+        stop_watchdog(app)
+        stop_embedded(app, self.ctx.declaration.name)
 
     async def _offer(self, app: App) -> None:
         offer_injection(app, type(self.ctx.host), app.ctx.chatrooms)
 
     async def _start(self, app: App) -> None:
-        await self.mounted(app).start(_workers(app))
+        mounted = self.mounted(app)
+        if is_main(app):
+            start_embedded(app, mounted.settings())
+        await mounted.start(_workers(app))
+
+    async def _beat(self, app: App) -> None:
+        start_pulse(app)
 
     async def _drain(self, app: App) -> None:
         await _calmly(self.mounted(app).drain)
 
     async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
+        stop_pulse(app)
+        if is_main(app):
+            stop_embedded(app, self.ctx.declaration.name)
 
 
 def _close_code(problem: ChatError) -> CloseCode:
     if isinstance(problem, TooManyConnections):
         return CloseCode.CONNECTION_LIMIT
     return CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED
+
+
+def _all_settings(app: App) -> list[Settings]:
+    return [mounted.settings() for mounted in mounted_in(app).values()]
 
 
 def _workers(app: App) -> int:

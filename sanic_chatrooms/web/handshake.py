@@ -92,7 +92,7 @@ def _not_a_websocket(request: Request) -> HTTPResponse | None:
 
 def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int) -> HTTPResponse | None:
     settings = endpoint.settings
-    if chat.draining:
+    if chat.refusing:
         return refusal(Unavailable("this server is about to restart; come back in a moment"))
     if settings.max_connections is not None and len(chat.sessions) >= settings.max_connections:
         return refusal(Unavailable("this server is full; come back later"))

@@ -23,6 +23,7 @@ import sanic_chatrooms
 from sanic_chatrooms import ChatRooms, User
 from tests.browser.conftest import launch
 from tests.support.client import Client
+from tests.support.embedded import embedded_directory
 from tests.support.fixtures import Connect, Live
 from tests.support.nats import running as running_nats
 from tests.support.process import free_port, start_command
@@ -402,6 +403,21 @@ async def test_several_instances(run: Run, connect: Connect) -> None:
     assert ada.frames[0]["payload"]["limits"]["maxText"] == 20_000
     assert (await ada.error("join", room="general"))["code"] == "room_not_found"
     assert json.loads((await server.get("/waiting")).body) == {"connections": 1}
+
+
+async def test_several_workers(
+    run: Run, connect: Connect, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with embedded_directory() as directory:
+        monkeypatch.setenv("SANIC_CHATROOMS_EMBEDDED_DIR", str(directory))
+        _, server = await run("several_workers")
+        ada = await welcomed(connect, "/chat/ws", "general")
+
+        user = user_of(ada)["id"]
+        assert (await post(server, f"/users/{user}/notice", text="is here")).status == 204
+
+        assert (await ada.expect("notice"))["payload"] == {"title": "Your parcel", "content": "is here"}
+        await server.stop()
 
 
 async def test_prove_it_finds_nothing(load: Load, live: Live, capsys: pytest.CaptureFixture[str]) -> None:

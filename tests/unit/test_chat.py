@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
 from sanic_chatrooms.auth.jwt import JWTAuth
+from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
 from sanic_chatrooms.config import load
+from sanic_chatrooms.models import Room, Scope, user_room
+from sanic_chatrooms.orders import Close
+from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client, running_chat
 
 ADA = User("u1", "Ada")
@@ -243,3 +248,114 @@ async def test_a_store_that_cannot_forget_now_is_no_error(caplog: pytest.LogCapt
         await forgotten(chat)
 
         assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_users_own_room_is_forgotten_when_the_user_has_gone_from_all_workers() -> None:
+    """Another tab, on another worker, listens in it: it would be closed with 4010 were the room to go."""
+
+    class SharedStore(MemoryStore):
+        scope = Scope.HOST
+
+    store, bus, board, room = SharedStore(), MemoryBus(), MemoryBoard(), user_room(ADA.id)
+    one, other = (Backends(store, MemoryBroker(bus), MemoryPresence(board)) for _ in range(2))
+    how: dict[str, Any] = {"guests": True, "presence_grace": 0}
+    async with running_chat(backends=one, **how) as here, running_chat(backends=other, **how) as there:
+        tabs = [await chat_client(here, ADA), await chat_client(there, ADA)]
+
+        for chat, tab in zip((here, there), tabs, strict=True):
+            assert await store.heads((room,))
+            tab.disconnect()
+            await chat.occupancy.refresh()
+            await chat.hub.release()
+            await forgotten(chat)
+
+        assert not await store.heads((room,))
+
+
+class ForgetfulStore(MemoryStore):
+    """Another worker, whose last visitor left it in this moment, has just forgotten the room that is made."""
+
+    forgets = True
+    deleted: list[str]
+
+    async def create_room(self, room: Room, **options: Any) -> tuple[Room, bool]:
+        made = await super().create_room(room, **options)
+        if self.forgets and room.id == "fleeting":
+            await super().delete_room(room.id)
+        return made
+
+    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
+        self.deleted = [*getattr(self, "deleted", []), room]
+        return await super().delete_room(room, unused=unused)
+
+
+async def test_a_room_that_is_forgotten_while_it_is_made_is_a_matter_of_a_moment() -> None:
+    store = ForgetfulStore()
+    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+        ada = await chat_client(chat, ADA)
+
+        refused = await ada.error("join", room="fleeting")
+        store.forgets = False
+
+        assert (refused["code"], refused["temporary"]) == ("unavailable", True)
+        assert (await ada.ack("join", room="fleeting"))["room"] == "fleeting"
+
+
+async def test_a_room_that_was_not_there_is_not_forgotten_since_somebody_may_just_make_it() -> None:
+    store = ForgetfulStore()
+    backends = Backends(store, MemoryBroker(), MemoryPresence())
+    async with running_chat(guests=True, auto_create=False, backends=backends) as chat:
+        ada = await chat_client(chat, ADA)
+        assert (await ada.error("join", room="fleeting"))["code"] == "room_not_found"
+
+        await chat.hub.release()
+        await forgotten(chat)
+
+        assert not hasattr(store, "deleted")
+
+
+async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nobody_is_sent_away() -> None:
+    async with running_chat(guests=True) as chat:
+        ada = await chat_client(chat, ADA)
+        room = user_room(ADA.id)
+
+        await chat.backends.store.delete_room(room)
+        await chat.hub.check()
+        await asyncio.gather(*chat.sessions._watching)
+        await chat.orders.give(ADA.id, Close(4503, "bye"))
+
+        assert (await ada.closed())[0] == 4503
+        assert await chat.backends.store.heads((room,))
+
+
+async def test_an_order_that_was_missed_meanwhile_sends_the_user_away_to_come_back() -> None:
+    store = MemoryStore()
+    one, other = (Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2))  # deaf to each other
+    how: dict[str, Any] = {"guests": True}
+    async with running_chat(backends=one, **how) as here, running_chat(backends=other, **how) as there:
+        ada = await chat_client(here, ADA)
+
+        await store.delete_room(user_room(ADA.id))
+        await chat_client(there, ADA)  # makes it again
+        await there.orders.give(ADA.id, Close(4503, "bye"))
+        await here.hub.check()
+
+        assert (await ada.closed())[0] == 4010
+
+
+async def test_a_user_whose_room_is_forgotten_while_they_come_is_let_in() -> None:
+    class Forgetting(ForgetfulStore):
+        left = 1
+
+        async def create_room(self, room: Room, **options: Any) -> tuple[Room, bool]:
+            made = await super().create_room(room, **options)
+            if room.id == user_room(ADA.id) and self.left:
+                self.left -= 1
+                await self.delete_room(room.id)
+            return made
+
+    backends = Backends(Forgetting(), MemoryBroker(), MemoryPresence())
+    async with running_chat(guests=True, backends=backends) as chat:
+        ada = await chat_client(chat, ADA)
+
+        assert (await ada.ack("join", room="general"))["room"] == "general"

@@ -89,6 +89,9 @@ class Watching:
     def lost(self, room: str) -> None:
         self.losses.append(room)
 
+    def vanished(self, room: str) -> None:
+        raise AssertionError("it had events")
+
 
 class Node:
     """One worker's hub and journal, over a store and a bus that several may share."""

@@ -1,0 +1,54 @@
+"""The embedded servers of an app: started before anything needs them, ended after everything that did.
+
+They belong to the main process; where the app runs in a single process, to that one.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ..config import Settings
+from ..embedded import EmbeddedServer
+
+__all__ = ["is_main", "start_embedded", "stop_embedded"]
+
+
+class _Shared:
+    """A server and the instances that use it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server = EmbeddedServer(directory)
+        self.users: set[str] = set()
+
+
+def _servers(app: Any) -> dict[Path, _Shared]:
+    if not hasattr(app.ctx, "_chatrooms_embedded"):
+        app.ctx._chatrooms_embedded = {}
+    servers: dict[Path, _Shared] = app.ctx._chatrooms_embedded
+    return servers
+
+
+def is_main(app: Any) -> bool:
+    """Does this process have no other above it that starts and ends the app?"""
+    return not hasattr(app, "multiplexer")
+
+
+def start_embedded(app: Any, settings: Settings) -> None:
+    """Start the server that this instance needs, unless it needs none, or another one has. Raises `ConfigError`."""
+    if not settings.embedded or settings.embedded_dir is None:
+        return
+    directory, servers = Path(settings.embedded_dir), _servers(app)
+    if directory not in servers:
+        shared = _Shared(directory)
+        shared.server.start()
+        servers[directory] = shared
+    servers[directory].users.add(settings.instance)
+
+
+def stop_embedded(app: Any, instance: str) -> None:
+    """This instance needs it no more; the last one ends the server."""
+    servers = _servers(app)
+    for directory, shared in list(servers.items()):
+        shared.users.discard(instance)
+        if not shared.users:
+            shared.server.stop()
+            del servers[directory]

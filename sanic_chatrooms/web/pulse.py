@@ -1,0 +1,88 @@
+"""What a worker tells the main process once a second: that its event loop turns.
+
+All workers write to one pipe, a few bytes at a time, which the kernel keeps apart. Not `app.m.state`: that asks another
+process and waits for the answer, and what Sanic writes there itself could get lost.
+"""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import struct
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+__all__ = ["BEAT", "Beat", "Pipe", "Pulse"]
+
+logger = logging.getLogger("sanic_chatrooms.watchdog")
+
+BEAT = 1.0
+"""Seconds from one beat to the next."""
+_RECORD = struct.Struct("=q?")
+
+
+class Beat(NamedTuple):
+    """A process says that it is there, or (not `goes_on`) that it has nothing more to say."""
+
+    pid: int
+    goes_on: bool
+
+
+class Pipe:
+    """Made by the main process; `writer` goes to the workers by `app.shared_ctx`."""
+
+    def __init__(self) -> None:
+        self._reader, self.writer = multiprocessing.Pipe(duplex=False)
+        # Nobody waits: not a worker for a main process that stands still, nor that for a worker.
+        for end in (self._reader, self.writer):
+            os.set_blocking(end.fileno(), False)
+
+    def read(self) -> Iterator[Beat]:
+        """What came since the last look."""
+        while True:
+            try:
+                data = os.read(self._reader.fileno(), _RECORD.size * 400)
+            except BlockingIOError:
+                return
+            for pid, goes_on in _RECORD.iter_unpack(data):
+                yield Beat(pid, goes_on)
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._reader.close()
+        self.writer.close()
+
+
+class Pulse:
+    """A worker's part. It also ends a worker whose main process is gone: nobody could stop or replace it."""
+
+    def __init__(self, writer: "Connection[bytes, bytes]") -> None:
+        self._writer = writer
+        self._parent = os.getppid()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Beat from now on."""
+        self._beat()
+
+    def stop(self) -> None:
+        """Say that no more is to be expected. Calling it again does nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._send(goes_on=False)
+
+    def _beat(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
+        if os.getppid() != self._parent:
+            logger.error("the main process is gone; worker %d ends", os.getpid())
+            self._timer.cancel()
+            os.kill(os.getpid(), signal.SIGTERM)
+        self._send(goes_on=True)
+
+    def _send(self, *, goes_on: bool) -> None:
+        with contextlib.suppress(OSError):  # a main process that stands still, or is gone
+            os.write(self._writer.fileno(), _RECORD.pack(os.getpid(), goes_on))

@@ -1,0 +1,66 @@
+"""How a worker says that its loop turns."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sanic_chatrooms.web.pulse import Beat, Pipe, Pulse
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    pipe.close()
+
+
+async def test_it_beats_at_once_and_says_good_bye_once(pipe: Pipe) -> None:
+    pulse = Pulse(pipe.writer)
+
+    pulse.start()
+    assert list(pipe.read()) == [Beat(os.getpid(), True)]
+    pulse.stop()
+    pulse.stop()
+
+    assert list(pipe.read()) == [Beat(os.getpid(), False)]
+
+
+async def test_it_goes_on_beating(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sanic_chatrooms.web.pulse.BEAT", 0.001)
+    pulse = Pulse(pipe.writer)
+    pulse.start()
+
+    heard: list[Beat] = []
+    async with asyncio.timeout(5.0):
+        while len(heard) < 5:
+            await asyncio.sleep(0.001)
+            heard += pipe.read()
+    pulse.stop()
+
+    assert set(heard) == {Beat(os.getpid(), True)}
+
+
+async def test_a_main_process_that_does_not_read_holds_nobody_up(pipe: Pipe) -> None:
+    pulse = Pulse(pipe.writer)
+    for _ in range(20_000):
+        pulse._send(goes_on=True)
+
+    heard = list(pipe.read())
+
+    assert 1_000 < len(heard) < 20_000
+    assert set(heard) == {Beat(os.getpid(), True)}
+
+
+async def test_a_main_process_that_is_gone_raises_nothing() -> None:
+    pipe = Pipe()
+    pulse = Pulse(pipe.writer)
+    pipe._reader.close()
+
+    pulse.start()
+    pulse.stop()
+
+    pipe.writer.close()
