@@ -37,7 +37,10 @@ async def soak(scale: float, progress: Progress) -> Verdict:
                 progress(
                     (pair * 2 + stall) / (pairs * 2), f"pair {pair + 1} of {pairs}, stalled reader: {stall}"
                 )
-                p99.append(await measure(server.port, members, seconds, verdict, stall=stall))
+                crowd = Crowd(
+                    server.port, f"busy-{pair}-{stall}"
+                )  # a room of its own: no history comes with the join
+                p99.append(await measure(crowd, members, seconds, verdict, stall=stall))
             ratios.append(p99[1] / p99[0])
             verdict.figures[f"p99 of pair {pair + 1}, ms"] = [round(value * 1000, 1) for value in p99]
     finally:
@@ -50,12 +53,11 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     return verdict
 
 
-async def measure(port: int, members: int, seconds: float, verdict: Verdict, *, stall: bool) -> float:
+async def measure(crowd: Crowd, members: int, seconds: float, verdict: Verdict, *, stall: bool) -> float:
     """The 99th percentile of the delays, in seconds."""
-    crowd = Crowd(port, f"busy-{stall}")
     await crowd.join(members)
-    stalled = await stalled_reader(port, crowd.room) if stall else None
-    closing = asyncio.ensure_future(close_code(stalled, port, members)) if stalled else None
+    stalled = await stalled_reader(crowd.port, crowd.room) if stall else None
+    closing = asyncio.ensure_future(close_code(stalled, crowd.port, members)) if stalled else None
     spoken = await crowd.talk(seconds, RATE, SIZE)
     verdict.wrong += await crowd.heard(spoken)
     found = percentile(crowd.delays(), 0.99)
