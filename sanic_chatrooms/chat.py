@@ -276,7 +276,8 @@ class Chat:
         due = loop.time() + self._check_interval()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._check_now.wait(), SWEEP)
+                async with asyncio.timeout(SWEEP):
+                    await self._check_now.wait()
             if not (self._check_now.is_set() or loop.time() >= due or not self.backends.broker.healthy):
                 continue
             self._check_now.clear()

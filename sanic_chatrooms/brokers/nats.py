@@ -273,14 +273,16 @@ class NATSBroker(Broker):
     async def _keep(self) -> None:
         """Look whether the server answers, and hear again what is not heard."""
         attempt = 0
-        while True:
+        # Not for ever: the client's `flush` waits in a way that can swallow the cancellation by `stop` (Python 3.11).
+        while self._deliver is not None:
             if self._deaf.is_set():
                 wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
                 await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
                 attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
             else:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._deaf.wait(), PROBE)
+                    async with asyncio.timeout(PROBE):
+                        await self._deaf.wait()
                 await self._probe()
 
     async def _hear_again(self) -> bool:

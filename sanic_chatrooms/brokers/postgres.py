@@ -271,7 +271,8 @@ class PostgresBroker(Broker):
                 attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
             else:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._deaf.wait(), PROBE)
+                    async with asyncio.timeout(PROBE):
+                        await self._deaf.wait()
                 await self._probe()
 
     async def _hear_again(self) -> bool:
