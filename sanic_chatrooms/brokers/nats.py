@@ -332,10 +332,12 @@ async def _confirm(client: Client) -> None:
 async def _close(client: Client) -> None:
     task = asyncio.ensure_future(client.close())
     await asyncio.wait({task}, timeout=CLOSE_WITHIN)
-    if not task.done():
-        task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    # Before the cancellation, which it may swallow: with the connection gone it has nothing to wait for.
     _abort(client)
+    task.cancel()
+    await asyncio.wait({task}, timeout=CLOSE_WITHIN)
+    if task.done() and not task.cancelled():
+        task.exception()  # looked at: a connection that ended badly has ended
 
 
 def _abort(client: Client) -> None:
