@@ -39,6 +39,7 @@ from .presence.base import Presence
 from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
+from .tasks import end
 from .timed import TimedStore
 from .transactions import Transactions
 from .typists import Typists
@@ -320,9 +321,7 @@ class Chat:
         self.refusing = True
         self.send_away()
         tasks, self._tasks = [*self._tasks, *self._forgetting], []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await self.sessions.stop()
         await self.listeners.stop()
         await self.journal.stop()

@@ -19,6 +19,7 @@ from .brokers.base import Broker
 from .errors import RoomNotFound, Unavailable
 from .models import Envelope, Event, Head, Page
 from .stores.base import Store
+from .tasks import end
 
 __all__ = ["HeldRoom", "Hub", "Receiver", "Watcher"]
 
@@ -141,10 +142,7 @@ class Hub:
         for room in self._rooms.values():
             if room.timer is not None:
                 room.timer.cancel()
-        tasks = [r.repairing for r in self._rooms.values() if r.repairing is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*(r.repairing for r in self._rooms.values() if r.repairing is not None))
         self._rooms.clear()
 
     def interpret(self, type: str, heard: Callable[[Envelope], None]) -> None:

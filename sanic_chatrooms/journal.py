@@ -20,6 +20,7 @@ from .errors import ChatError, InternalError, Unavailable
 from .models import Appended, Draft, Envelope, Event, Scope
 from .protocol import encode_event
 from .stores.base import Store
+from .tasks import end
 
 __all__ = ["Done", "Journal"]
 
@@ -95,9 +96,7 @@ class Journal:
         self._stopping = True
         self._woken.set()
         await asyncio.wait(tasks[:1], timeout=self._timeout)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         self._answer_rest()
         left, self._pending = self._pending, []
         self._answer(left, [Unavailable()] * len(left))

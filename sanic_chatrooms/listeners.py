@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .models import Event, Sender, User
+from .tasks import end
 
 __all__ = ["Happening", "Listener", "Listeners"]
 
@@ -73,10 +74,7 @@ class Listeners:
 
     async def stop(self) -> None:
         """End the calls that are under way."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(*self._running)
 
 
 async def _call(listener: Listener, happening: Happening) -> None:

@@ -13,6 +13,7 @@ from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
 from .errors import Unavailable
+from .tasks import end
 
 __all__ = ["Pipe"]
 
@@ -67,8 +68,7 @@ class Pipe:
 
     async def close(self) -> None:
         """End it; whoever still waits gets `Unavailable`."""
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        await end(self._reader)
         await self._connection.disconnect(nowait=True)
 
     async def _read(self) -> None:

@@ -15,6 +15,7 @@ from .orders import Close, Enter, Remove, decode_order, decode_push
 from .protocol import CloseCode
 from .session import Session
 from .stores.base import Store
+from .tasks import end
 
 __all__ = ["Sessions", "TooManyConnections"]
 
@@ -48,10 +49,7 @@ class Sessions:
 
     async def stop(self) -> None:
         """Watch for nothing any more."""
-        tasks = list(self._watching)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._watching)
 
     def __len__(self) -> int:
         return len(self._all)

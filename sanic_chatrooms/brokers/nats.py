@@ -23,6 +23,7 @@ from nats.errors import Error, SlowConsumerError
 
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
+from ..tasks import end
 from .base import Broker, Deliver
 from .packed import UNREADABLE, by_room, fitting, pack, unpack
 
@@ -98,8 +99,7 @@ class NATSBroker(Broker):
         """See `Broker.stop`."""
         self._deliver = None
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end(self._keeper)
             self._keeper = None
         if self._settling is not None:
             self._settling.cancel()
@@ -273,8 +273,7 @@ class NATSBroker(Broker):
     async def _keep(self) -> None:
         """Look whether the server answers, and hear again what is not heard."""
         attempt = 0
-        # Not for ever: the client's `flush` waits in a way that can swallow the cancellation by `stop` (Python 3.11).
-        while self._deliver is not None:
+        while True:
             if self._deaf.is_set():
                 wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
                 await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter

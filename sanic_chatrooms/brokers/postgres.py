@@ -22,6 +22,7 @@ import msgspec
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..sql_address import connect_options, take_prefix
+from ..tasks import end
 from .base import Broker, Deliver
 from .packed import UNREADABLE, VERSION, Bell, check_version, fitting
 
@@ -124,8 +125,7 @@ class PostgresBroker(Broker):
         """See `Broker.stop`."""
         self._deliver = None
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end(self._keeper)
             self._keeper = None
         self._give_up()
         self._rooms.clear()

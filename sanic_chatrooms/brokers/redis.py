@@ -19,6 +19,7 @@ from redis.exceptions import ResponseError
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..redis_link import Call, RedisLink, RedisServer
+from ..tasks import end
 from .base import Broker, Deliver
 from .packed import UNREADABLE, by_room, pack, unpack
 from .redis_ear import Ear
@@ -96,8 +97,7 @@ class RedisBroker(Broker):
         """See `Broker.stop`."""
         self._deliver = None
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end(self._keeper)
             self._keeper = None
         for ear in list(self._ears.values()):
             await ear.close()

@@ -10,6 +10,7 @@ from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
 from ..errors import Unavailable
+from ..tasks import end
 
 __all__ = ["Ear"]
 
@@ -73,8 +74,7 @@ class Ear:
 
     async def close(self) -> None:
         """End it. Whoever waits gets `Unavailable`."""
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        await end(self._reader)
         await self._connection.disconnect(nowait=True)
 
     async def _send(self, commands: Sequence[tuple[Any, ...]]) -> None:

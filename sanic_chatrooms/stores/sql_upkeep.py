@@ -1,13 +1,13 @@
 """What becomes of events that are gone: their rows are removed in small steps, between what is said meanwhile."""
 
 import asyncio
-import contextlib
 import logging
 import random
 
 from sqlalchemy import Connection, or_, select
 
 from ..errors import Unavailable
+from ..tasks import end
 from .base import Bounds
 from .sql_database import Clock, Database
 from .sql_past import Past
@@ -49,9 +49,7 @@ class Upkeep:
         """End; what a thread or a server has begun, it finishes."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def _run(self) -> None:
         while True:
