@@ -54,6 +54,19 @@ async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
     await expect(ada.get_by_test_id("gap")).to_have_count(0)
 
 
+async def test_a_stopped_server_is_named_though_the_first_attempt_fails_at_once(
+    host: Host, new_page: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.drain.COME_BACK_WITHIN", 0.0)
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    await host.stop()
+
+    await expect(page.get_by_test_id("banner")).to_contain_text("The server is restarting. Messages are kept.")
+
+
 async def test_a_stopped_server_is_named_and_its_lost_memory_too(host: Host, new_page: Pages) -> None:
     await host.open()
     page = await new_page()

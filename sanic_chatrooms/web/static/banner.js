@@ -28,6 +28,8 @@ export class Banner {
 
   #follow() {
     clearInterval(this.#ticker);
+    // While a server restarts, every further attempt fails for another reason, the first perhaps before anything is shown.
+    if (this.chat.state !== "online") this.#cause = CAUSES[this.chat.status.code] ?? this.#cause;
     if (this.chat.state === "online" && !this.#isOffline) this.#recovered();
     else if (!this.element.hidden || this.#isOffline) this.#show();
     // A break shorter than this is nobody's business.
@@ -63,11 +65,9 @@ export class Banner {
   }
 
   #say() {
-    const { code, retryAt } = this.chat.status;
+    const { retryAt } = this.chat.status;
     this.tryNow.hidden = this.#isOffline || retryAt === null;
     const left = Math.ceil((retryAt ?? 0) - Date.now() / 1000);
-    // While a server restarts, every further attempt fails for another reason.
-    this.#cause = CAUSES[code] ?? this.#cause;
     const words = `${this.#cause} Messages are kept. ${left > 0 ? `Trying again in ${left} s.` : "Connecting…"}`;
     this.#text.textContent = this.#isOffline ? "You are offline. Messages are kept and sent when you are back." : words;
   }
