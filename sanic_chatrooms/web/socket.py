@@ -32,8 +32,8 @@ _PING = b"\x89\x00"
 class SanicConnection(ABC):
     """One WebSocket: `session.Connection`. `finished` is done when nothing more can come.
 
-    `_closing`: nothing is written or taken any more. `_answered`: the peer has sent its close frame. `_violated`: the
-    peer broke the protocol, so its close frame is not waited for.
+    `_closing`: nothing is written or taken any more. `_answered`: the peer has sent its close frame. `_gone`: it has closed
+    its half. `_violated`: it broke the protocol, so its close frame is not waited for.
     """
 
     def __init__(self, ws: Any, outbox_limit: int) -> None:
@@ -47,6 +47,7 @@ class SanicConnection(ABC):
         self._owed = 0
         self._closing = False
         self._answered = False
+        self._gone = False
         self._violated = False
         self._paused = False
         self._later = b""
@@ -150,7 +151,7 @@ class SanicConnection(ABC):
         self._finish_soon()
 
     def _eof_received(self) -> bool:
-        self._answered = True
+        self._gone = True
         self._peer_closed()
         return False
 
@@ -262,20 +263,23 @@ class SanicConnection(ABC):
         """Write a close frame, so that Sanic sends none of its own."""
 
     def _finish_soon(self) -> None:
-        """Who gets to the end when: after both close frames at once; after a violation when the peer hangs up; and
-        whoever does neither is cut off."""
+        """Who gets to the end when: once both have said it, or the peer broke a rule, when the peer hangs up; and whoever
+        does not is cut off."""
         if self._abort is None:
             self._abort = self._loop.call_later(CLOSE_TIMEOUT, self._transport.abort)
-        if self._answered:
+        if self._gone:
             self._end()
-        elif self._violated and not self._transport.is_closing():
+        elif (self._answered or self._violated) and not self._transport.is_closing():
             self._hang_up()
 
     def _hang_up(self) -> None:
-        # Half-close and read on: the peer sees the end, and unread bytes cause no reset that would eat the close frame.
+        """Half-close and read on (RFC 6455 §7.1.1): the peer sees the end, and unread bytes cause no reset that would eat
+        the close frame."""
         try:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
+            elif self._answered:
+                self._end()  # TLS reads on by itself
             else:
                 self._loop.call_later(1.0, self._end)
         except RuntimeError:

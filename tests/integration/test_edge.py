@@ -130,6 +130,17 @@ async def test_the_closing_handshake_by_the_server(peer: Peer, chat: ChatRooms) 
     assert await raw.ended() == b""
 
 
+async def test_who_talks_on_after_its_close_frame_is_answered(peer: Peer) -> None:
+    """A socket that is closed with unread bytes is reset, and the answer may never be read."""
+    raw = await peer()
+    await raw.expect("welcome")
+
+    await raw.write(masked(CLOSE, NORMAL) + command("ping") * 200_000)
+
+    assert await raw.frame() == (CLOSE, NORMAL)
+    assert await raw.ended() == b""
+
+
 async def test_a_broken_rule_is_told_before_the_end(peer: Peer) -> None:
     raw = await peer()
     await raw.expect("welcome")
