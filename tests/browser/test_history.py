@@ -107,6 +107,7 @@ async def test_a_line_says_what_is_new_also_after_a_reload(host: Host, new_page:
     await go_to(page, "random")
 
     await host.say("general", "unread")
+    await expect(page.get_by_test_id("unread")).to_have_text("1 unread")
     await go_to(page, "general")
     line = page.get_by_test_id("new-line")
     await expect(line).to_have_text("New since you were here")

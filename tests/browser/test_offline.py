@@ -64,7 +64,9 @@ async def test_a_stopped_server_is_named_though_the_first_attempt_fails_at_once(
 
     await host.stop()
 
-    await expect(page.get_by_test_id("banner")).to_contain_text("The server is restarting. Messages are kept.")
+    await expect(page.get_by_test_id("banner")).to_contain_text(
+        "The server is restarting. Messages are kept."
+    )
 
 
 async def test_a_stopped_server_is_named_and_its_lost_memory_too(host: Host, new_page: Pages) -> None:
