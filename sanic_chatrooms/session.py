@@ -108,7 +108,7 @@ class Session:
     """See the module's docstring. `session.data` is the host's to use."""
 
     __slots__ = (
-        "_queue", "_reading", "_settled", "_task", "anonymous", "authenticated", "bad_frames", "bound", "connection", "data",
+        "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bound", "connection", "data",
         "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
         "plain_policy", "policy", "push", "refused", "reply_soon", "room", "seats", "settings", "slack", "state", "timeout",
         "under_way", "user", "warned", "write",
@@ -150,6 +150,8 @@ class Session:
         self.state = State.CONNECTING
         self.greeted = False
         self.bad_frames = 0
+        self.answered = 0
+        """Frames for this connection alone so far."""
         self.under_way = 0
         self.opened_at = time.monotonic()
         """When the connection was opened. These three are monotonic seconds."""
@@ -275,6 +277,7 @@ class Session:
     def answer(self, frame: bytes) -> None:
         """Send a frame to this connection alone, with this turn's write."""
         if self.state is not State.CLOSED:
+            self.answered += 1
             self.reply_soon(self, frame)
 
     def send(self, type: str, payload: Any, *, room: str | None = None) -> None:

@@ -16,7 +16,7 @@ except ImportError:  # websockets without its C extension
 
 __all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader"]
 
-FRAGMENT_LIMIT = 1_024
+FRAGMENT_LIMIT = 256
 """Frames that one message may be cut into, however small: empty ones cost memory and count towards no size …"""
 FRAGMENT_BYTES = 64
 """… and one more for each so many bytes that have come."""

@@ -22,10 +22,13 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
-SLICE, TURN = 2_048, 0.001
+SLICE, TURN = 512, 0.001
 """Bytes of one connection that are worked on before the clock is looked at, and seconds after which the others have their
 turn: a socket gives up to 256 KiB at once, and thousands of small commands in it would hold everybody up, and be answered
 before anybody sees whether the answers are read."""
+ANSWERS, REST = 16, 0.004
+"""Answers at once (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds: whoever
+sends nothing but such commands is served some thousand a second, and the others hardly notice."""
 _PING = b"\x89\x00"
 
 
@@ -92,6 +95,7 @@ class SanicConnection(ABC):
         assert session is not None
         if data:
             session.heard_at = time.monotonic()
+        answered = session.answered
         try:
             self._read_for_a_turn(session, data)
         except Exception:
@@ -99,7 +103,10 @@ class SanicConnection(ABC):
             session.close(CloseCode.SERVER_ERROR)
         if self._later:
             self._pause_reading()
-            self._loop.call_soon(self._read_on)
+            if session.answered - answered >= ANSWERS:
+                self._loop.call_later(REST, self._read_on)
+            else:
+                self._loop.call_soon(self._read_on)
         if self._throttle is None and not self._closing and self.congested():
             self._throttle = asyncio.ensure_future(self._wait_and_read_on())
 
@@ -107,13 +114,13 @@ class SanicConnection(ABC):
         if len(data) <= SLICE or self._closing:
             self._read(session, data)
             return
-        at, ends = 0, time.monotonic() + TURN
+        at, ends, most = 0, time.monotonic() + TURN, session.answered + ANSWERS
         while at < len(data):
             # The rest of a large frame is a copy, and no work.
             size = max(SLICE, self._missing())
             self._read(session, data[at : at + size])
             at += size
-            if time.monotonic() > ends:
+            if session.answered >= most or time.monotonic() > ends:
                 self._later = data[at:]
                 return
 

@@ -29,6 +29,7 @@ class EchoSession:
         self.connection = connection
         self.user = User("echo", "Echo")
         self.heard_at = 0.0
+        self.answered = 0
         self.closed = False
 
     def receive(self, data: bytes) -> None:
