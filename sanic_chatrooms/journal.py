@@ -32,6 +32,9 @@ BELL_LIMIT = 10_000
 """Envelopes waiting for the broker; above it the oldest are dropped: they are only bells."""
 OVERLAP = 32
 """Drafts from which on a batch is answered while the next one is being stored."""
+HEAD_START = 0.001
+"""Seconds that a store on a thread of this process gets to take up the next batch, before the one before is answered: until
+it is in its driver it needs the interpreter, which the answers would keep from it."""
 RETRY_WAIT = 0.05
 
 Done = Callable[[Appended | ChatError], None]
@@ -76,6 +79,7 @@ class Journal:
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
         """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
+        self._head_start = HEAD_START if store.scope is Scope.HOST else 0.0
         self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
         """What was stored and is not answered yet."""
         self._silent = False
@@ -175,7 +179,8 @@ class Journal:
         if half:
             self._answer(batch[:half], results[:half])
             await asyncio.sleep(0)  # for one turn, in which they speak again
-        asyncio.get_running_loop().call_soon(self._answer_rest)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._head_start, self._answer_rest)
 
     def _answer_rest(self) -> None:
         rest, self._rest = self._rest, ([], [])

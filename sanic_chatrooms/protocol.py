@@ -7,6 +7,7 @@ One WebSocket text frame is one JSON object, in both directions:
 
 import enum
 import os
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -165,9 +166,16 @@ def now() -> float:
     return round(time.time(), 3)
 
 
+# A generator of our own, which no host's `random.seed()` makes repeat itself; ids are no secrets. A system call for each
+# would hand the interpreter to the store's thread each time, and then wait for it: 8 µs instead of half a microsecond.
+_dice = random.Random()  # noqa: S311
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_dice.seed)
+
+
 def new_id() -> str:
-    """A UUIDv4, three times as fast as `str(uuid.uuid4())`."""
-    h = os.urandom(16).hex()
+    """A UUIDv4, at a fifth of the price of `str(uuid.uuid4())`."""
+    h = f"{_dice.getrandbits(128):032x}"
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import random
 import sqlite3
 import statistics
 import tempfile
@@ -16,6 +16,7 @@ import uvloop
 
 import sanic_chatrooms as chatrooms
 from sanic_chatrooms import Room, Sender
+from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import SQLStore
 from tests.soak.runs import Progress, Verdict, main
@@ -82,7 +83,7 @@ async def _say(chat: chatrooms.ChatRooms, number: int, end: float) -> int:
     sender, count = Sender(f"user{number}", "Some Name"), 0
     while time.perf_counter() < end:
         room = ROOMS[(number + count * 37) % len(ROOMS)]
-        await chat.publish(room, "message", {"text": TEXT}, sender=sender, msg_id=secrets.token_hex(16))
+        await chat.publish(room, "message", {"text": TEXT}, sender=sender, msg_id=new_id())
         count += 1
     return count
 
@@ -121,7 +122,7 @@ def _rate(write: Callable[[], None], seconds: float, size: int) -> float:
 
 
 def _write(db: sqlite3.Connection, size: int) -> None:
-    rooms = [secrets.randbelow(len(ROOMS)) + 1 for _ in range(size)]
+    rooms = [random.randrange(len(ROOMS)) + 1 for _ in range(size)]
     db.execute("BEGIN IMMEDIATE")
     marks = ",".join("?" * len(set(rooms)))
     heads = dict(
@@ -130,7 +131,7 @@ def _write(db: sqlite3.Connection, size: int) -> None:
     rows = []
     for room in rooms:
         heads[room] += 1
-        key, msg_id = secrets.token_hex(16), secrets.token_hex(16)
+        key, msg_id = new_id(), new_id()
         rows.append(
             (room, heads[room], msg_id, time.time(), PAYLOAD, "user7", "Some Name", "user7", key, HASH)
         )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import re
+import subprocess
+import sys
 import time
 import uuid
 from typing import Any
@@ -264,6 +268,25 @@ def test_ids_are_version_4_uuids_and_all_different() -> None:
         parsed = uuid.UUID(id)
         assert (parsed.version, parsed.variant, str(parsed)) == (4, uuid.RFC_4122, id)
     assert {id[19] for id in ids} == set("89ab")
+
+
+def test_ids_do_not_repeat_when_a_host_seeds_its_dice() -> None:
+    random.seed(1)
+    first = protocol.new_id()
+    random.seed(1)
+
+    assert protocol.new_id() != first
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_ids_of_a_forked_process_are_others() -> None:
+    script = (
+        "import os, sys; from sanic_chatrooms.protocol import new_id; child = os.fork(); print(new_id(), flush=True); "
+        "child and os.waitpid(child, 0)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert len(set(told.split())) == 2
 
 
 def test_the_clock_has_milliseconds() -> None:
