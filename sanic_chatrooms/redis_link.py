@@ -104,7 +104,7 @@ class RedisLink:
         """Close all connections. Calling it again does nothing."""
         self._running = False
         for server in (self._main, *self._nodes.values()):
-            await server.close()
+            server.close()
 
     async def call(self, call: Call) -> Any:
         """One reply. Raises as `run`."""

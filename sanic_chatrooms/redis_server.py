@@ -94,7 +94,7 @@ class RedisServer:
             for n, reply in zip(forgotten, again, strict=True):
                 replies[n] = reply
         if any(isinstance(reply, ReadOnlyError) for reply in replies):
-            await self.close()  # no master any more: look for it again
+            self.close()  # no master any more: look for it again
         return replies
 
     async def connect(self) -> Connection:
@@ -105,11 +105,11 @@ class RedisServer:
         except (TimeoutError, RedisError, OSError):
             raise Unavailable from None
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of the connection; the next `ask` makes another."""
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
-            await pipe.close()
+            pipe.close()
 
     async def _connected(self) -> Pipe:
         pipe = self._pipe
@@ -117,7 +117,7 @@ class RedisServer:
             return pipe
         async with self._connecting:  # one connects, the others wait for how it ends
             if self._pipe is None or not self._pipe.alive:
-                await self.close()
+                self.close()
                 self._pipe = await self._reconnect()
             return self._pipe
 
@@ -175,7 +175,7 @@ class RedisOpener:
             pipe.life = self._life_of(server, known)
             self._warn_of_eviction(known)
         except BaseException:
-            await pipe.close()
+            pipe.close()
             raise
         return pipe
 

@@ -100,7 +100,7 @@ class RedisBroker(Broker):
             await end(self._keeper)
             self._keeper = None
         for ear in list(self._ears.values()):
-            await ear.close()
+            ear.close()
         self._rooms.clear()
         self._channels.clear()
         await self._link.stop()
@@ -296,10 +296,10 @@ class RedisBroker(Broker):
         for ear in list(self._ears.values()):
             if time.monotonic() - ear.heard_at > SILENCE:
                 logger.warning("Redis has been silent for %d seconds; connecting anew", SILENCE)
-                await ear.close()
+                ear.close()
                 continue
             try:
                 async with asyncio.timeout(PROBE):
                     await ear.ping()
             except (Unavailable, TimeoutError):
-                await ear.close()
+                ear.close()

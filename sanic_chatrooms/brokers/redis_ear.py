@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hiredis import pack_command
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from ..errors import Unavailable
-from ..tasks import end
+from ..redis_wire import Command, Wire
 
 __all__ = ["Ear"]
 
@@ -33,20 +32,19 @@ class Ear:
         lost: Callable[["Ear", bytes], None],
         ended: Callable[["Ear"], None],
     ) -> None:
-        self._connection = connection
         self._sharded = sharded
         self._heard = heard
         self._lost = lost
-        self._ended = ended
+        self._when_ended = ended
         self._unconfirmed: deque[tuple[list[int], asyncio.Future[None]]] = deque()
         self.heard_at = time.monotonic()
         """When the server last said anything."""
-        self._reader = asyncio.ensure_future(self._read())
+        self._wire = Wire(connection, self._take, self._ended)
 
     @property
     def alive(self) -> bool:
         """Does it hear, as far as is known?"""
-        return not self._reader.done()
+        return self._wire.open
 
     async def subscribe(self, channels: Sequence[str]) -> None:
         """Return when the server has confirmed all. Raises `Unavailable`, or the server's `ResponseError`."""
@@ -59,58 +57,47 @@ class Ear:
             done = asyncio.get_running_loop().create_future()
             self._unconfirmed.append(([len(group)], done))
             confirmed.append(done)
-        await self._send([(command, *group) for group in groups])
+        self._send([(command, *group) for group in groups])
         for answer in await asyncio.gather(*confirmed, return_exceptions=True):
             if answer is not None:
                 raise answer
 
     async def unsubscribe(self, channel: str) -> None:
         """Ask the server to send no more of this channel. Nothing is waited for."""
-        await self._send([("SUNSUBSCRIBE" if self._sharded else "UNSUBSCRIBE", channel)])
+        self._send([("SUNSUBSCRIBE" if self._sharded else "UNSUBSCRIBE", channel)])
 
     async def ping(self) -> None:
         """Make the server say something."""
-        await self._send([("PING",)])
+        self._send([("PING",)])
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End it. Whoever waits gets `Unavailable`."""
-        await end(self._reader)
-        await self._connection.disconnect(nowait=True)
+        self._wire.close()
 
-    async def _send(self, commands: Sequence[tuple[Any, ...]]) -> None:
+    def _send(self, commands: Sequence[Command]) -> None:
         if not self.alive:
             raise Unavailable
-        try:
-            packed: bytes = b"".join(map(pack_command, commands))
-            await self._connection.send_packed_command(packed, check_health=False)
-        except (RedisError, OSError):
-            raise Unavailable from None
+        self._wire.send(commands)
 
-    async def _read(self) -> None:
-        read = self._connection.read_response
-        try:
-            while True:
-                try:
-                    reply = await read(disable_decoding=True)
-                except ResponseError as error:
-                    self._answer(error)
-                    continue
-                self.heard_at = time.monotonic()
-                if not isinstance(reply, list):
-                    continue  # a pong where nothing is subscribed
-                kind, channel = reply[0], reply[1]
-                if kind in (b"message", b"smessage"):
-                    self._heard(channel, reply[2])
-                elif kind in (b"subscribe", b"ssubscribe"):
-                    self._answer(None)
-                elif kind in (b"unsubscribe", b"sunsubscribe"):
-                    self._lost(self, channel)
-        except (RedisError, OSError):
-            pass  # gone; those who wait are told below
-        finally:
-            while self._unconfirmed:
-                self._answer(Unavailable())
-            self._ended(self)
+    def _take(self, reply: Any) -> None:
+        self.heard_at = time.monotonic()
+        if isinstance(reply, ResponseError):
+            self._answer(reply)
+            return
+        if not isinstance(reply, list):
+            return  # a pong where nothing is subscribed
+        kind, channel = reply[0], reply[1]
+        if kind in (b"message", b"smessage"):
+            self._heard(channel, reply[2])
+        elif kind in (b"subscribe", b"ssubscribe"):
+            self._answer(None)
+        elif kind in (b"unsubscribe", b"sunsubscribe"):
+            self._lost(self, channel)
+
+    def _ended(self) -> None:
+        while self._unconfirmed:
+            self._answer(Unavailable())
+        self._when_ended(self)
 
     def _answer(self, error: Exception | None) -> None:
         if not self._unconfirmed:

@@ -18,7 +18,17 @@ PACKAGE = "sanic_chatrooms"
 
 # Leaves: one file per driver. They know their contract and the words of the whole, not each other and not the core.
 LEAVES = ("auth", "stores", "brokers", "presence")
-WORDS = {"models", "errors", "config", "protocol", "paging", "tasks", "redis_link", "sql_address"}
+WORDS = {
+    "models",
+    "errors",
+    "config",
+    "protocol",
+    "paging",
+    "tasks",
+    "redis_link",
+    "redis_wire",
+    "sql_address",
+}
 SHARED = {
     # A SQL database is opened and asked in one way, whatever is kept in it.
     f"{PACKAGE}.presence.sql": ("base", "sql_database", "sql_databases", "sql_schema"),

@@ -1,0 +1,70 @@
+"""The socket of a connection to Redis or Valkey that redis-py has opened: bytes go out at once, replies come by a call.
+
+redis-py connects and signs in (TLS, ACL users, sockets of the machine) and its parser makes the replies. Its stream is left
+out: a task that is woken for each reply and five coroutines to get at it cost more than all else on a message's way.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hiredis
+from hiredis import pack_command
+from redis.exceptions import ConnectionError as Refused
+from redis.exceptions import InvalidResponse
+
+__all__ = ["Command", "Wire"]
+
+Command = tuple[Any, ...]
+
+
+class Wire(asyncio.Protocol):
+    """`heard` gets each reply: bytes, int, list, None, or a `ResponseError` as a value. `ended` is called once, at the end.
+
+    Once `open` is False it stays so.
+    """
+
+    def __init__(self, connection: Any, heard: Callable[[Any], None], ended: Callable[[], None]) -> None:
+        self.open = True
+        self._heard = heard
+        self._ended = ended
+        # Without public names, and the same in redis-py 6 to 8.
+        self._reader = hiredis.Reader(
+            protocolError=InvalidResponse, replyError=connection._parser.parse_error
+        )
+        self._writer, connection._writer = connection._writer, None  # the socket is ours to close
+        self._transport: asyncio.Transport = self._writer.transport
+        self._transport.set_protocol(self)
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Write commands, in order."""
+        self._transport.write(b"".join(map(pack_command, commands)))
+
+    def close(self) -> None:
+        """End it. Calling it again does nothing."""
+        self._transport.abort()
+        self._end()
+
+    # ---- what asyncio calls ----
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        reader, heard = self._reader, self._heard
+        reader.feed(data)
+        try:
+            while self.open and (reply := reader.gets(False)) is not False:
+                if isinstance(reply, Refused):  # it is loading its data, or has too many clients
+                    self._transport.abort()
+                    return
+                heard(reply)
+        except InvalidResponse:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._end()
+
+    def _end(self) -> None:
+        if self.open:
+            self.open = False
+            self._ended()
