@@ -180,7 +180,9 @@ class Speech:
         id = direct_room(user.id, to)
         room = await self._store.room(id)
         if actor is not None:
-            await permit(actor, "direct", room, await self._store.member(id, user.id))
+            # The room of the two is theirs from its first moment: who makes it comes to the other's membership a little later.
+            mine = await self._store.member(id, user.id) or Member(user.id, user.name, "member", 0.0)
+            await permit(actor, "direct", room, mine if room is not None else None)
         if room is None:
             made = Room(id, "", 0, visibility=DIRECT, created_at=protocol.now(), created_by=user.id)
             room, _ = await self._store.create_room(

@@ -9,7 +9,7 @@ from sanic_chatrooms.redis_link import slot_of
 from sanic_chatrooms.stores.redis import RedisStore
 from tests.support.on_redis import brokers, rung, said, store_at
 from tests.support.sentinel import guarded
-from tests.support.valkey import ValkeyServer, make_cluster, until
+from tests.support.valkey import ValkeyServer, make_cluster, move_slot, until
 
 
 async def test_a_sentinels_fail_over_loses_nothing_unsaid() -> None:
@@ -65,14 +65,5 @@ async def _say_until(store: RedisStore, moved: asyncio.Event) -> list[Appended]:
 
 
 def _move(slot: int, nodes: list[ValkeyServer]) -> None:
-    ids = [node.ask("CLUSTER", "MYID") for node in nodes]
     (source,) = [n for n in range(3) if n * 5461 <= slot and (n == 2 or slot < (n + 1) * 5461)]
-    target = (source + 1) % 3
-    assert nodes[target].ask("CLUSTER", "SETSLOT", str(slot), "IMPORTING", ids[source]) == "OK"
-    assert nodes[source].ask("CLUSTER", "SETSLOT", str(slot), "MIGRATING", ids[target]) == "OK"
-    for part in ("m", "h", "t", "i", "k0", "k1", "u", "o", "x"):
-        port = str(nodes[target].port)
-        moved = nodes[source].ask("MIGRATE", "127.0.0.1", port, f"chatrooms:test:{{r}}:{part}", "0", "5000")
-        assert moved in ("OK", "NOKEY"), moved
-    for node in (nodes[target], nodes[source]):
-        assert node.ask("CLUSTER", "SETSLOT", str(slot), "NODE", ids[target]) == "OK"
+    move_slot(slot, nodes[source], nodes[(source + 1) % 3])

@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.testing import Checker
@@ -51,7 +51,7 @@ class Talker:
 
     async def run(self) -> None:
         while not self._leaving:
-            with contextlib.suppress(ConnectionClosed, OSError, InvalidStatus, TimeoutError):
+            with contextlib.suppress(ConnectionClosed, OSError, InvalidHandshake, TimeoutError):
                 await self._be_connected()
             await asyncio.sleep(random.uniform(0.0, 0.2))  # as clients do: full jitter
 

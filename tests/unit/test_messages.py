@@ -12,7 +12,7 @@ from sanic_chatrooms import ChatError, User
 from sanic_chatrooms.chat import Chat, Route
 from sanic_chatrooms.errors import Forbidden, InvalidField, TooLarge
 from sanic_chatrooms.messages import check_body, command_hash, draft
-from sanic_chatrooms.models import Member, Room, direct_room
+from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
 from sanic_chatrooms.policy import Policy, RoomPolicy
 from sanic_chatrooms.protocol import Command
 from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
@@ -265,6 +265,18 @@ async def test_a_conversation_is_hidden_from_everybody_else(chat: Chat) -> None:
     for type in ("join", "history", "members", "presence"):
         assert (await eve.error(type, room=room))["code"] == "room_not_found"
     assert (await eve.ack("rooms"))["rooms"] == []
+
+
+async def test_a_direct_goes_through_while_the_other_user_is_making_the_room(chat: Chat) -> None:
+    """Both write first, on different workers; the one who made the room has not come to the other's membership yet."""
+    bob = await chat_client(chat, User("u2", "Bob"))
+    id = direct_room("u1", "u2")
+    made = Room(id, "", 0, visibility=DIRECT)
+    await chat.store.create_room(made, owner=Member("u1", "Ada", "member", 0.0))
+
+    said = await bob.ack("direct", payload={"to": "u1", "body": {"text": "hi"}})
+
+    assert (said["room"], said["seq"]) == (id, 1)
 
 
 async def test_a_conversation_is_exited_and_entered_again_by_the_next_direct(chat: Chat) -> None:
