@@ -24,15 +24,15 @@ from tests.soak._talker import until
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.valkey import running
 
-WORKERS, PEOPLE, ROUNDS = 4, 24, 400
-SHORT = 0.005
+WORKERS, PEOPLE, ROUNDS = 4, 24, 100
+SHORT = 0.02
 LOSE = 0.2
 CHECK = 2.0
 """Seconds between two position checks, at most."""
 SLACK = 0.5
 """Seconds for what a check finds out to be carried out."""
 HALL = "hall"
-PACE = 0.05
+PACE = 0.1
 
 Frame = dict[str, Any]
 
