@@ -4,24 +4,25 @@ The hub keeps one position (epoch, seq) per room it holds. Envelopes come in thr
 and from the broker in any order, twice, or never; what goes out to a session is seq by seq. A number that is missing is
 waited for briefly and then read from the store. What cannot be proven to be whole is said: `reset`.
 
-The functions `deliver`, `_emit` and `flush` carry every message to every connection; what makes them long is said there.
+`deliver` takes every message, and hands it to `fanout`.
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 from . import protocol
 from .brokers.base import Broker
 from .errors import RoomNotFound, Unavailable
+from .fanout import Fanout
+from .held import HeldRoom, Receiver, Watcher
 from .models import Envelope, Event, Head, Page
 from .stores.base import Store
 from .tasks import end
 
-__all__ = ["HeldRoom", "Hub", "Receiver", "Watcher"]
+__all__ = ["Hub"]
 
 logger = logging.getLogger("sanic_chatrooms.hub")
 
@@ -30,84 +31,8 @@ GAP_WAIT = 0.05
 EARLY_LIMIT = 10_000
 """Envelopes kept beyond a hole, per room; the store has them all, so the rest may be dropped."""
 REPAIR_PAGE = 200
-UNBOUNDED = 2**62
 RETRY = (0.1, 0.5, 1.0, 2.0)
 """Seconds between attempts to read a store that is away; the last one repeats."""
-
-
-class Receiver(Protocol):
-    """What the hub needs of a session.
-
-    `write` looks at nothing: it is the transport's own. `slack` is how many bytes may be put there so before `push` has
-    to look whether they are read at all.
-    """
-
-    slack: int
-
-    @property
-    def write(self) -> Callable[[bytes], None]:
-        """Bytes onto the connection."""
-
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
-        """Take room events, whole frames; may decide that the connection is too slow.
-
-        `replies` are for this connection alone: they go first, in the same write, and do not count towards that.
-        """
-
-    def reply(self, frames: bytes) -> None:
-        """Take what is for this connection alone."""
-
-    def evicted(self, room: str) -> None:
-        """The hub has taken this session out of the room."""
-
-
-class Watcher(Protocol):
-    """Hears a reserved room inside this process."""
-
-    def heard(self, envelope: Envelope) -> None:
-        """The room's next event, in order; or a live one."""
-
-    def lost(self, room: str) -> None:
-        """Events of this room are gone for good."""
-
-    def vanished(self, room: str) -> None:
-        """The room is gone, before there ever was an event in it."""
-
-
-class HeldRoom:
-    """A room as this process holds it."""
-
-    __slots__ = (
-        "early", "epoch", "id", "known", "pending", "repairing", "seq", "sessions", "slack", "timer", "unchecked", "up", "waiting",
-        "watcher",
-    )  # fmt: skip
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-        self.epoch = ""
-        self.seq = 0
-        self.known = 0
-        """The highest number that is known to exist."""
-        self.up = False
-        """Subscribed, and the position is known."""
-        self.sessions: dict[Receiver, Callable[[bytes], None]] = {}
-        """Who is in it, with how its frames are written."""
-        self.slack = UNBOUNDED
-        """Bytes that may be written before it is looked whether everybody reads: the least that one of them asks for."""
-        self.unchecked = 0
-        """Bytes that were written since."""
-        self.waiting: dict[Receiver, list[bytes]] = {}
-        """Sessions that are entering, with the frames that came since their position was taken."""
-        self.pending: list[bytes] = []
-        self.early: dict[int, Envelope] = {}
-        self.watcher: Watcher | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.repairing: asyncio.Task[None] | None = None
-
-    @property
-    def unused(self) -> bool:
-        """Nobody here needs it."""
-        return not self.sessions and not self.waiting and self.watcher is None
 
 
 class Hub:
@@ -120,21 +45,22 @@ class Hub:
         self._broker = broker
         self._released = released or (lambda room: None)
         self._rooms: dict[str, HeldRoom] = {}
-        self._dirty: list[HeldRoom] = []
-        self._replies: dict[Receiver, list[bytes]] = {}
         self._entering: dict[Receiver, set[HeldRoom]] = {}
         self._left: set[HeldRoom] = set()
         # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._scheduled = False
         self._heard: dict[str, Callable[[Envelope], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._fanout = Fanout()
+        # Bound once: every message goes through them.
+        self.emit, self.reply, self.flush = self._fanout.emit, self._fanout.reply, self._fanout.flush
         self.repairs = 0
         self.resets = 0
 
     def start(self) -> None:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
+        self._fanout.start()
 
     async def stop(self) -> None:
         """Send what is pending, end repairs."""
@@ -197,15 +123,6 @@ class Hub:
             return
         self.emit(room, protocol.frame(envelope.data))
 
-    def emit(self, room: HeldRoom, frame: bytes) -> None:
-        """Append a frame to what the room's sessions get with the next flush."""
-        if not room.pending:
-            self._dirty.append(room)
-            self._schedule()
-        room.pending.append(frame)
-        for buffer in room.waiting.values():
-            buffer.append(frame)
-
     def _catch_up(self, room: HeldRoom) -> None:
         early = room.early
         while (envelope := early.pop(room.seq + 1, None)) is not None:
@@ -218,71 +135,6 @@ class Hub:
             del early[seq]
         if early:
             self._expect(room, max(early))
-
-    # ---- frames out ----
-
-    def reply(self, receiver: Receiver, frame: bytes) -> None:
-        """Frames for one connection, in the same write as its room events of this turn, and before them."""
-        replies = self._replies.get(receiver)
-        if replies is None:
-            self._replies[receiver] = [frame]
-            self._schedule()
-        else:
-            replies.append(frame)
-
-    def _schedule(self) -> None:
-        if not self._scheduled and self._loop is not None:
-            self._scheduled = True
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write everything that gathered in this turn: one join per room, one write per connection.
-
-        One dirty room is the common case and needs no gathering per session.
-        """
-        self._scheduled = False
-        replies, self._replies = self._replies, {}
-        dirty, self._dirty = self._dirty, []
-        if len(dirty) == 1:
-            self._push_room(dirty[0], replies)
-        elif dirty:
-            self._push_gathered(dirty, replies)
-        for receiver, own in replies.items():
-            receiver.reply(b"".join(own))
-
-    def _push_room(self, room: HeldRoom, replies: dict[Receiver, list[bytes]]) -> None:
-        """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
-        system's work for it. How far each one is behind is looked at once in so many bytes."""
-        blob = b"".join(room.pending)
-        room.pending.clear()
-        sessions = room.sessions
-        room.unchecked += len(blob)
-        if room.unchecked >= room.slack:
-            room.unchecked = 0
-            for receiver in sessions:
-                receiver.push(blob, b"".join(replies.pop(receiver, ())))
-            return
-        answered = [receiver for receiver in replies if receiver in sessions]
-        for receiver in answered:
-            receiver.push(blob, b"".join(replies.pop(receiver)))
-            sessions[receiver] = _written
-        _write_all(sessions.values(), blob)
-        for receiver in answered:
-            sessions[receiver] = receiver.write
-
-    def _push_gathered(self, dirty: list[HeldRoom], replies: dict[Receiver, list[bytes]]) -> None:
-        gathered: dict[Receiver, list[bytes]] = {}
-        for room in dirty:
-            blob = b"".join(room.pending)
-            room.pending.clear()
-            for receiver in room.sessions:
-                parts = gathered.get(receiver)
-                if parts is None:
-                    gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
-                else:
-                    parts.append(blob)
-        for receiver, (own, *blobs) in gathered.items():
-            receiver.push(b"".join(blobs), own)
 
     # ---- entering and leaving ----
 
@@ -334,7 +186,7 @@ class Hub:
         """This session is gone: it enters nothing any more, and is still told what it was to be answered."""
         for room in list(self._entering.get(receiver, ())):
             self._wait_no_more(room, receiver)
-        self._last_replies(receiver)
+        self._fanout.answer(receiver)
 
     def _wait(self, room: HeldRoom, receiver: Receiver) -> None:
         room.waiting[receiver] = []
@@ -358,11 +210,6 @@ class Hub:
     def _release_later(self, room: HeldRoom) -> None:
         if room.unused:
             self._left.add(room)
-
-    def _last_replies(self, receiver: Receiver) -> None:
-        own = self._replies.pop(receiver, None)
-        if own is not None:
-            receiver.reply(b"".join(own))
 
     async def watch(self, id: str, watcher: Watcher) -> Head:
         """Hold a reserved room and hear it in this process, from the head that is returned on.
@@ -657,21 +504,6 @@ class Hub:
     def rooms(self) -> Iterable[HeldRoom]:
         """All rooms that this process holds."""
         return self._rooms.values()
-
-
-def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:
-    rest = iter(writes)
-    while True:
-        try:
-            for write in rest:
-                write(blob)
-            return
-        except RuntimeError:
-            continue  # its connection is gone, which the session will hear in a moment; on with the next one
-
-
-def _written(_: bytes) -> None:
-    """Stands in for the `write` of who had the frames together with a reply."""
 
 
 def _envelope(room: HeldRoom, event: Event) -> Envelope:

@@ -14,7 +14,8 @@ from . import pages, protocol
 from .access import Access, Actor, permit
 from .config import Settings
 from .errors import Conflict, InvalidField, RoomLimit, RoomNotFound, TooLarge, Unavailable
-from .hub import HeldRoom, Hub
+from .held import HeldRoom
+from .hub import Hub
 from .journal import Journal
 from .listeners import Listeners
 from .messages import HISTORY_LIMIT, draft

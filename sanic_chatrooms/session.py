@@ -27,7 +27,7 @@ QUEUE_LIMIT = 64
 
 
 class Connection(Protocol):
-    """What the edge offers: bytes out, and a tap for bytes in. `write` and `slack` as in `hub.Receiver`."""
+    """What the edge offers: bytes out, and a tap for bytes in. `write` and `slack` as in `held.Receiver`."""
 
     slack: int
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sanic_chatrooms import protocol
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.errors import RoomNotFound, Unavailable
-from sanic_chatrooms.hub import EARLY_LIMIT, HeldRoom, Hub
+from sanic_chatrooms.held import HeldRoom
+from sanic_chatrooms.hub import EARLY_LIMIT, Hub
 from sanic_chatrooms.journal import Journal
 from sanic_chatrooms.models import Appended, Draft, Envelope, Head, Room
 from sanic_chatrooms.stores.base import Bounds
@@ -914,8 +915,8 @@ async def test_many_rooms_come_and_go_without_a_trace(world: World) -> None:
     node.hub.flush()
 
     assert list(node.hub.rooms()) == []
-    assert node.hub._replies == {}
-    assert node.hub._dirty == []
+    assert node.hub._fanout._replies == {}
+    assert node.hub._fanout._dirty == []
 
 
 async def test_releasing_and_closing_look_only_at_rooms_that_somebody_left(world: World) -> None:
