@@ -154,6 +154,8 @@ class Journal:
         while self._pending or not self._stopping:
             await self._woken.wait()
             self._woken.clear()
+            if self._overlaps:
+                await asyncio.sleep(0)  # what comes in one more turn shares the round trip, or would wait for its end
             while self._pending:
                 batch = self._pending[:BATCH_LIMIT]
                 del self._pending[:BATCH_LIMIT]

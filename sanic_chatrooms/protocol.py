@@ -38,6 +38,7 @@ __all__ = [
     "is_event_type",
     "is_ours",
     "live",
+    "new_epoch",
     "new_id",
     "now",
     "pong",
@@ -177,6 +178,11 @@ def new_id() -> str:
     """A UUIDv4, at a fifth of the price of `str(uuid.uuid4())`."""
     h = f"{_dice.getrandbits(128):032x}"
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
+
+
+def new_epoch() -> str:
+    """A name for a past that nobody has seen before."""
+    return f"{_dice.getrandbits(96):024x}"
 
 
 # ---- in ----

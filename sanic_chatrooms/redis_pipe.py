@@ -5,6 +5,7 @@ batch cheap.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +19,12 @@ __all__ = ["Pipe"]
 class _Request:
     """Commands that were sent together, and the replies so far."""
 
-    __slots__ = ("count", "done", "replies")
+    __slots__ = ("count", "done", "due", "replies")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, due: float) -> None:
         self.count = count
+        self.due = due
+        """When the server should have answered, in the loop's seconds."""
         self.replies: list[Any] = []
         self.done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
 
@@ -30,7 +33,10 @@ class Pipe:
     """`ask` from as many tasks as there are. Once `alive` is False it stays so: open another one."""
 
     def __init__(self, connection: Any) -> None:
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Request] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
         self._wire = Wire(connection, self._take, self._ended)
         self.life = ""
         """What the server said about how long it remembers; see `RedisLink`."""
@@ -48,19 +54,30 @@ class Pipe:
         """
         if not self.alive:
             raise Unavailable
-        request = _Request(len(commands))
+        request = _Request(len(commands), self._loop.time() + within)
         self._waiting.append(request)
+        # One timer for all: a time-out for each request would cost as much as all else that is done for it here.
+        if request.due < self._looks_at:
+            self._look_at(request.due)
         self._wire.send(commands)
-        try:
-            async with asyncio.timeout(within):
-                return await request.done
-        except TimeoutError:
-            self.close()
-            raise Unavailable from None
+        return await request.done
 
     def close(self) -> None:
         """End it; whoever still waits gets `Unavailable`."""
         self._wire.close()
+
+    def _look_at(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._looks_at = self._loop.call_at(when, self._look), when
+
+    def _look(self) -> None:
+        self._timer, self._looks_at = None, math.inf
+        due = min((request.due for request in self._waiting), default=math.inf)
+        if due <= self._loop.time():
+            self.close()
+        elif due < math.inf:
+            self._look_at(due)
 
     def _take(self, reply: Any) -> None:
         request = self._waiting[0]
@@ -71,6 +88,8 @@ class Pipe:
                 request.done.set_result(request.replies)
 
     def _ended(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         while self._waiting:
             done = self._waiting.popleft().done
             if not done.done():

@@ -27,8 +27,9 @@ from ..models import (
     Scope,
 )
 from ..paging import Paged
+from ..protocol import new_epoch
 from .base import Bounds, MemberPage, RoomPage, Store
-from .memory_room import First, MemoryRoom, new_epoch
+from .memory_room import First, MemoryRoom
 
 __all__ = ["MemoryStore"]
 

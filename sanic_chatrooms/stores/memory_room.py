@@ -1,6 +1,5 @@
 """One room of the store in memory: its events, and what became of them."""
 
-import secrets
 from bisect import bisect_left, bisect_right
 from collections import deque
 from typing import TypeAlias
@@ -10,9 +9,10 @@ from msgspec.structs import replace
 
 from ..models import Appended, Event, Head, Member, MessageDeleted, MessageEdited, Page, Room
 from ..paging import Paged
+from ..protocol import new_epoch
 from .base import FOLDED
 
-__all__ = ["First", "Key", "MemoryRoom", "new_epoch"]
+__all__ = ["First", "Key", "MemoryRoom"]
 
 Key: TypeAlias = tuple[str, str]
 First: TypeAlias = tuple[bytes, Appended, float, str, Key]
@@ -166,8 +166,3 @@ class MemoryRoom:
 
 
 _NOTHING = Raw(b"{}")
-
-
-def new_epoch() -> str:
-    """A name for a past that nobody has seen before."""
-    return secrets.token_urlsafe(12)

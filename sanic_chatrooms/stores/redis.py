@@ -27,9 +27,9 @@ from ..models import (
     Scope,
 )
 from ..paging import decode_cursor, encode_cursor
+from ..protocol import new_epoch
 from ..redis_link import Call, RedisLink, Script
 from .base import FOLDED, Bounds, MemberPage, RoomPage, Store
-from .memory_room import new_epoch
 from .redis_lists import RedisLists
 
 __all__ = ["RedisStore"]

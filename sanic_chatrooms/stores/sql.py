@@ -9,12 +9,13 @@ from sqlalchemy import URL, Connection
 
 from ..errors import ChatError, ConfigError, Unavailable
 from ..models import Appended, Draft, Event, Head, Member, Page, Room
+from ..protocol import new_epoch
 from ..sql_address import take_prefix, with_prefix
 from .base import Bounds, MemberPage, RoomPage, Store
 from .outbox import Outbox
 from .sql_database import Clock
 from .sql_databases import make_database
-from .sql_directory import Directory, new_epoch, renew_epochs
+from .sql_directory import Directory, renew_epochs
 from .sql_outbox import Outgoing
 from .sql_past import Past
 from .sql_schema import Schema, migrate, require_tables

@@ -1,6 +1,5 @@
 """Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
 
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ..errors import Conflict, InvalidCursor, RoomLimit, RoomNotFound
 from ..models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
 from ..paging import decode_cursor, encode_cursor
+from ..protocol import new_epoch
 from .base import MemberPage, RoomPage
 from .sql_schema import DELETED, Schema
 
-__all__ = ["Directory", "new_epoch", "renew_epochs"]
+__all__ = ["Directory", "renew_epochs"]
 
 HEADS_AT_ONCE = 1_000
 """Rooms a statement: databases bound how many parameters one may have."""
@@ -189,11 +189,6 @@ def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | 
     if found:  # in the order of their ids, in which appends lock them too
         connection.execute(renewed, [{"of": id, "new": new_epoch()} for id in sorted(id for id, _ in found)])
     return [name for _, name in found]
-
-
-def new_epoch() -> str:
-    """A name for a past that nobody has seen before."""
-    return secrets.token_urlsafe(12)
 
 
 def _insert(connection: Connection, table: Table) -> Any:

@@ -1,18 +1,20 @@
 """What a message costs that crosses workers by Valkey: its way from send to delivery beside a bare PUBLISH, and what fan-out has left.
 
-Everything in one event loop: two workers, and beside them, in turns, a publisher and a subscriber without anything between.
+Two workers, two processes; and in turns with them a publisher and a subscriber, two processes too, without anything between.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
+import json
 import statistics
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import hiredis
 import uvloop
 
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
@@ -24,7 +26,9 @@ from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import running_chat
 from sanic_chatrooms.web.chatrooms import ChatRooms
+from tests.soak._hearer import BARE, INSTANCE, ROOM, Member, enter, packed
 from tests.soak.runs import Progress, Verdict, main
+from tests.support.process import ROOT
 from tests.support.valkey import ValkeyServer, running
 
 ROUNDS = 15
@@ -34,7 +38,6 @@ RATE = 1000
 MEMBERS = 1000
 SENDERS = 50
 LATENCY, FAN_OUT = 4.0, 0.8
-_NUMBER = re.compile(rb'"n":(\d+)')
 
 
 async def soak(scale: float, progress: Progress) -> Verdict:
@@ -98,112 +101,56 @@ async def paced(seconds: float, send: Callable[[int], Awaitable[None]]) -> None:
     await asyncio.gather(*tasks)
 
 
-class Clock:
-    """When each message was sent, and how long it took."""
-
-    def __init__(self) -> None:
-        self.sent: dict[int, float] = {}
-        self.took: list[float] = []
-
-    def left(self, n: int) -> None:
-        self.sent[n] = time.perf_counter()
-
-    def came(self, data: bytes) -> None:
-        now = time.perf_counter()
-        self.took += [now - self.sent[int(n)] for n in _NUMBER.findall(data)]
-
-    async def all_came(self, count: int) -> list[float]:
-        async with asyncio.timeout(10):
-            while len(self.took) < count:  # noqa: ASYNC110 - what comes is counted where it comes
-                await asyncio.sleep(0.01)
-        return self.took
+@contextlib.asynccontextmanager
+async def hearer(
+    kind: str, valkey: ValkeyServer, count: int, latencies: list[float]
+) -> AsyncIterator[dict[int, float]]:
+    """The other worker, which hears; into what is yielded goes when each number was sent."""
+    command = [sys.executable, "-m", "tests.soak._hearer", kind, str(valkey.port), str(count)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE, limit=2**24)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+    sent: dict[int, float] = {}
+    yield sent
+    came = {int(number): at for number, at in json.loads(await process.stdout.readline()).items()}
+    await process.wait()
+    latencies += [came[number] - at for number, at in sent.items()]
 
 
 # Theirs
 
 
-class Subscriber(asyncio.Protocol):
-    """Reads what a subscription brings, and does nothing else."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.reader = hiredis.Reader()
-        self.subscribed = asyncio.Event()
-
-    def data_received(self, data: bytes) -> None:
-        self.reader.feed(data)
-        while (reply := self.reader.gets()) is not False:
-            if reply[0] == b"message":
-                self.clock.came(reply[2])
-            else:
-                self.subscribed.set()
-
-
-def packed(*words: Any) -> bytes:
-    data: bytes = hiredis.pack_command(words)
-    return data
-
-
 async def bare_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
-    loop, clock = asyncio.get_running_loop(), Clock()
-    listening, subscriber = await loop.create_connection(lambda: Subscriber(clock), "127.0.0.1", valkey.port)
-    listening.write(packed("SUBSCRIBE", "bare"))
-    await subscriber.subscribed.wait()
-    sending, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", valkey.port)
+    took: list[float] = []
+    async with hearer(BARE, valkey, int(RATE * seconds), took) as sent:
+        loop = asyncio.get_running_loop()
+        sending, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", valkey.port)
 
-    async def send(n: int) -> None:
-        clock.left(n)
-        sending.write(packed("PUBLISH", "bare", b'{"n":%d,"text":"%s"}' % (n, b"x" * 200)))
+        async def send(n: int) -> None:
+            sent[n] = time.monotonic()
+            sending.write(packed("PUBLISH", BARE, b'{"n":%d,"text":"%s"}' % (n, b"x" * 200)))
 
-    await paced(seconds, send)
-    took = await clock.all_came(int(RATE * seconds))
-    for transport in (listening, sending):
-        transport.close()
+        await paced(seconds, send)
+        sending.close()
     return took
 
 
 # Ours
 
 
-class Member:
-    """A session as the hub sees it, without a connection."""
-
-    slack = 65_536
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self.write = write
-
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
-        self.write(frames)
-
-    def reply(self, frames: bytes) -> None:
-        """The answer to the join."""
-
-    def evicted(self, room: str) -> None:
-        raise AssertionError(f"thrown out of {room}")
-
-
-async def enter(chat: Chat, member: Member, room: str) -> None:
-    held = await chat.hub.enter(member, room)
-    assert chat.hub.admit(member, held, b"")
-
-
 async def our_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
-    clock = Clock()
-    async with (
-        running_chat(ChatRooms("latency"), guests=True, store=valkey.url) as one,
-        running_chat(ChatRooms("latency"), guests=True, store=valkey.url) as other,
-    ):
-        await one.store.create_room(Room("r", "", 0, visibility=PUBLIC))
-        await enter(other, Member(clock.came), "r")
-        verbs = verbs_of(one)
+    took: list[float] = []
+    async with running_chat(ChatRooms(INSTANCE), guests=True, store=valkey.url) as chat:
+        await chat.store.create_room(Room(ROOM, "", 0, visibility=PUBLIC))
+        async with hearer("ours", valkey, int(RATE * seconds), took) as sent:
+            verbs = verbs_of(chat)
 
-        async def send(n: int) -> None:
-            clock.left(n)
-            await verbs.publish("r", "message", {"n": n, "text": "x" * 200})
+            async def send(n: int) -> None:
+                sent[n] = time.monotonic()
+                await verbs.publish(ROOM, "message", {"n": n, "text": "x" * 200})
 
-        await paced(seconds, send)
-        return await clock.all_came(int(RATE * seconds))
+            await paced(seconds, send)
+    return took
 
 
 async def fan_out(broker: MemoryBroker | RedisBroker, seconds: float) -> float:
