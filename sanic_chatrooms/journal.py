@@ -155,7 +155,8 @@ class Journal:
             await self._woken.wait()
             self._woken.clear()
             if self._overlaps:
-                await asyncio.sleep(0)  # what comes in one more turn shares the round trip, or would wait for its end
+                # What comes in one more turn shares the round trip, or would wait for its end.
+                await asyncio.sleep(0)
             while self._pending:
                 batch = self._pending[:BATCH_LIMIT]
                 del self._pending[:BATCH_LIMIT]
