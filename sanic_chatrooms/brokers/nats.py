@@ -25,6 +25,7 @@ from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..tasks import end
 from .base import Broker, Deliver
+from .keeper import keep
 from .packed import UNREADABLE, by_room, fitting, pack, unpack
 
 __all__ = ["NATSBroker"]
@@ -40,8 +41,6 @@ CONNECT_WITHIN = 2.0
 PUBLISH_WITHIN = 4.0
 SUBSCRIBE_WITHIN = 4.0
 CLOSE_WITHIN = 1.0
-LONGEST_WAIT = 0.5
-"""Seconds between attempts to hear again, at most; full jitter."""
 SETTLED = 0.5
 """Seconds in which all servers of a cluster, and those behind gateways, have learned of a subscription."""
 PREFIX = "chatrooms"
@@ -93,7 +92,7 @@ class NATSBroker(Broker):
                 raise ConfigError(f"NATSBroker: {exc.__cause__}") from exc
             raise
         self._deliver, self._reconnected = deliver, reconnected
-        self._keeper = asyncio.ensure_future(self._keep())
+        self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
 
     async def stop(self) -> None:
         """See `Broker.stop`."""
@@ -269,20 +268,6 @@ class NATSBroker(Broker):
         task = asyncio.ensure_future(_close(client))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-
-    async def _keep(self) -> None:
-        """Look whether the server answers, and hear again what is not heard."""
-        attempt = 0
-        while True:
-            if self._deaf.is_set():
-                wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
-                await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
-                attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PROBE):
-                        await self._deaf.wait()
-                await self._probe()
 
     async def _hear_again(self) -> bool:
         self._deaf.clear()

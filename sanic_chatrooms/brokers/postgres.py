@@ -6,10 +6,8 @@ what is in no store goes in parts. Nothing is repeated for who did not listen, s
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-import random
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,6 +22,7 @@ from ..models import Envelope, Scope
 from ..sql_address import connect_options, take_prefix
 from ..tasks import end
 from .base import Broker, Deliver
+from .keeper import keep
 from .packed import UNREADABLE, VERSION, Bell, check_version, fitting
 
 __all__ = ["PostgresBroker"]
@@ -36,8 +35,6 @@ SILENCE = 4.0
 """Seconds without an answer after which a connection is given up."""
 CONNECT_WITHIN = 4.0
 PUBLISH_WITHIN = 4.0
-LONGEST_WAIT = 0.5
-"""Seconds between attempts to hear again, at most; full jitter."""
 TEXT_LIMIT = 7_999
 """Bytes of a notification; one more, and PostgreSQL refuses it."""
 PART = TEXT_LIMIT - 100
@@ -119,7 +116,7 @@ class PostgresBroker(Broker):
                 raise ConfigError(f"PostgresBroker: PostgreSQL refuses the URL: {exc.__cause__}") from exc
             raise
         self._deliver, self._reconnected = deliver, reconnected
-        self._keeper = asyncio.ensure_future(self._keep())
+        self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
 
     async def stop(self) -> None:
         """See `Broker.stop`."""
@@ -260,20 +257,6 @@ class PostgresBroker(Broker):
         self._deaf.set()
         if connection is not None:
             connection.terminate()
-
-    async def _keep(self) -> None:
-        """Look whether the server answers, and hear again after it did not."""
-        attempt = 0
-        while True:
-            if self._deaf.is_set():
-                wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
-                await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
-                attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PROBE):
-                        await self._deaf.wait()
-                await self._probe()
 
     async def _hear_again(self) -> bool:
         self._turn = asyncio.Lock()  # whoever has the old one waits for a connection that is gone

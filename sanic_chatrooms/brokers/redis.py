@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar
@@ -21,6 +20,7 @@ from ..models import Envelope, Scope
 from ..redis_link import Call, RedisLink, RedisServer
 from ..tasks import end
 from .base import Broker, Deliver
+from .keeper import keep
 from .packed import UNREADABLE, by_room, pack, unpack
 from .redis_ear import Ear
 
@@ -34,8 +34,6 @@ SILENCE = 4.0
 """Seconds without a word after which a connection is given up."""
 PUBLISH_WITHIN = 4.0
 SUBSCRIBE_WITHIN = 4.0
-LONGEST_WAIT = 0.5
-"""Seconds between attempts to hear again, at most; full jitter."""
 
 
 class _Mark(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +83,7 @@ class RedisBroker(Broker):
         self._base = f"{self._link.prefix}{instance}:"
         self._deliver, self._reconnected = deliver, reconnected
         self._whole = True
-        self._keeper = asyncio.ensure_future(self._keep())
+        self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
         try:
             if not self._link.is_cluster:
                 await self._ear(await self._link.server(""))
@@ -260,20 +258,6 @@ class RedisBroker(Broker):
         self._deaf.set()
 
     # ---- keeping ----
-
-    async def _keep(self) -> None:
-        """Ping, and hear again what is not heard."""
-        attempt = 0
-        while True:
-            if self._deaf.is_set():
-                wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
-                await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
-                attempt = 0 if await self._hear_again() else min(attempt + 1, 10)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PROBE):
-                        await self._deaf.wait()
-                await self._probe()
 
     async def _hear_again(self) -> bool:
         self._deaf.clear()
