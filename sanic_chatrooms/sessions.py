@@ -5,6 +5,7 @@ For each user with a connection here, this worker holds the user's reserved room
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Iterator
 
 from . import protocol
@@ -23,6 +24,8 @@ logger = logging.getLogger("sanic_chatrooms.sessions")
 
 WATCH_TRIES = 3
 """A room that is missing is made; another worker may forget it in the same moment."""
+AGAIN = 1.0
+"""Seconds between attempts to hold the room of all again, at most; full jitter."""
 
 EnterRoom = Callable[[Session, Enter], Awaitable[None]]
 
@@ -119,8 +122,9 @@ class Sessions:
         raise Unavailable
 
     def vanished(self, room: str) -> None:
-        """For the hub: a worker that took the user for gone has forgotten the room, in which no order was lost so far."""
-        task = asyncio.ensure_future(self._watch_again(room))
+        """For the hub: the room is forgotten, and no order in it was lost so far. That of a user, by a worker that took
+        the user for gone; any, by a store that lost everything."""
+        task = asyncio.ensure_future(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
@@ -133,6 +137,15 @@ class Sessions:
             self.lost(room)
         if room not in self._by_room:
             self._hub.unwatch(room)
+
+    async def _watch_everyone(self) -> None:
+        # Nobody would come back into this one by connecting anew, so it is tried until it succeeds.
+        while True:
+            try:
+                await self._watch(EVERYONE)
+                return
+            except Unavailable:
+                await asyncio.sleep(random.uniform(0.0, AGAIN))  # noqa: S311 - jitter
 
     # ---- orders and pushes ----
 

@@ -164,7 +164,7 @@ class MemoryClient:
     """A client of a chat, without a socket: sends commands, and takes each frame that comes once.
 
     `frames` has every frame that ever came. Whatever is waited for raises `TimeoutError` when it does not come
-    within 5 seconds, and `ConnectionClosed` when the chat closes the connection instead.
+    within `WITHIN` seconds, and `ConnectionClosed` when the chat closes the connection instead.
     """
 
     def __init__(self, session: Session, connection: MemoryConnection) -> None:
