@@ -67,6 +67,8 @@ class NATSBroker(Broker):
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
         self._client: Client | None = None
+        self._whole = False
+        """All of `_rooms` is heard."""
         self._rooms: dict[str, Subscription | None] = {}
         """What is to be heard; None: the server does not know yet."""
         self._deaf = asyncio.Event()
@@ -91,7 +93,7 @@ class NATSBroker(Broker):
             ):  # what the server says of a wrong user, password or token
                 raise ConfigError(f"NATSBroker: {exc.__cause__}") from exc
             raise
-        self._deliver, self._reconnected = deliver, reconnected
+        self._deliver, self._reconnected, self._whole = deliver, reconnected, True
         self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
 
     async def stop(self) -> None:
@@ -110,7 +112,7 @@ class NATSBroker(Broker):
     @property
     def healthy(self) -> bool:
         """See `Broker.healthy`: False from when a connection ended or fell silent until all is heard again."""
-        return self._client is not None
+        return self._whole
 
     # ---- subscribing ----
 
@@ -258,6 +260,7 @@ class NATSBroker(Broker):
 
     def _give_up(self) -> None:
         client, self._client = self._client, None
+        self._whole = False
         self._rooms = dict.fromkeys(self._rooms)
         self._deaf.set()
         if client is not None:
@@ -288,6 +291,7 @@ class NATSBroker(Broker):
             return False
         if self._deaf.is_set():
             return False
+        self._whole = True
         self._reconnected()
         self._settle(client)
         return True

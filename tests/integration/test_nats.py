@@ -87,6 +87,30 @@ async def test_a_server_that_stands_still_is_noticed_and_used_again(
         await rung(one, heard, 2)
 
 
+async def test_a_broker_is_not_healthy_before_all_is_heard_again(
+    nats: NATSServer, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm, asked, may = broker_module._confirm, asyncio.Event(), asyncio.Event()
+
+    async def confirm_later(client: Client) -> None:
+        asked.set()
+        await may.wait()
+        await confirm(client)
+
+    broker = NATSBroker(nats.url)
+    async with started(broker) as (heard,):
+        await broker.subscribe("r")
+        monkeypatch.setattr(broker_module, "_confirm", confirm_later)
+        nats.kill()
+        nats.start()
+        await asked.wait()
+
+        assert not broker.healthy
+        may.set()
+        await holds(lambda: broker.healthy)
+        assert heard.reconnects == 1
+
+
 async def test_silence_is_noticed_and_publishing_ends_in_time(nats: NATSServer, impatient: None) -> None:
     async with FaultProxy("127.0.0.1", nats.port) as proxy:
         one, other = NATSBroker(nats.url), NATSBroker(f"nats://127.0.0.1:{proxy.port}")
