@@ -327,7 +327,27 @@ def _field_error(text: str, within: str) -> InvalidField:
     missing = re.search(r"required field `([^`]+)`", text)
     if missing:
         return InvalidField(".".join(filter(None, (field, missing.group(1)))), "is missing")
-    return InvalidField(field or "payload", (text[: at.start()] if at else text).replace("`", ""))
+    return InvalidField(field or "payload", _in_words(text[: at.start()] if at else text))
+
+
+_MISFIT = re.compile(r"Expected `([a-z |]+)`, got `([a-z]+)`")
+_KINDS = {
+    "int": "an integer",
+    "float": "a number",
+    "str": "a string",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+}
+
+
+def _in_words(text: str) -> str:
+    """What the decoder says, as somebody says it who thinks in JSON and not in Python."""
+    misfit = _MISFIT.fullmatch(text)
+    if misfit is None:
+        return text.replace("`", "")
+    wanted = " or ".join(_KINDS.get(kind, kind) for kind in misfit[1].split(" | "))
+    return f"must be {wanted}, and is {_KINDS.get(misfit[2], misfit[2])}"
 
 
 # ---- out ----

@@ -203,6 +203,25 @@ def test_a_payload_that_does_not_fit_names_the_field(raw: bytes, field: str) -> 
     assert error.value.fields["field"] == field
 
 
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b'{"text":7}', "text: must be a string, and is an integer"),
+        (b'{"text":null}', "text: must be a string, and is null"),
+        (b'{"text":"x","since":[]}', "since: must be an object or null, and is an array"),
+        (b'{"text":"x","since":{"seq":"1"}}', "since.seq: must be an integer, and is a string"),
+        (b'{"text":"x","since":{"seq":1.5}}', "since.seq: must be an integer, and is a number"),
+        (b'{"text":"x","since":{"seq":true}}', "since.seq: must be an integer, and is true or false"),
+        (b"[]", "payload: must be an object, and is an array"),
+    ],
+)
+def test_what_a_field_must_be_is_said_in_the_words_of_json(raw: bytes, message: str) -> None:
+    with pytest.raises(InvalidField) as error:
+        protocol.decode_payload(raw, msgspec.json.Decoder(_Wanted))
+
+    assert str(error.value) == message
+
+
 # ---- types and ids ----
 
 
@@ -281,8 +300,8 @@ def test_ids_do_not_repeat_when_a_host_seeds_its_dice() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_ids_of_a_forked_process_are_others() -> None:
     script = (
-        "import os, sys; from sanic_chatrooms.protocol import new_id; child = os.fork(); print(new_id(), flush=True); "
-        "child and os.waitpid(child, 0)"
+        "import os; from sanic_chatrooms.protocol import new_id; child = os.fork(); "
+        "child and os.waitpid(child, 0); print(new_id())"  # one after the other: two would write into one line
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
