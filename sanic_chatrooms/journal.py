@@ -36,6 +36,8 @@ HEAD_START = 0.001
 """Seconds that a store on a thread of this process gets to take up the next batch, before the one before is answered: until
 it is in its driver it needs the interpreter, which the answers would keep from it."""
 RETRY_WAIT = 0.05
+LEAST_SHARE = 1 / 4
+"""Part of the time limit that a batch has at least: a store that has just come back needs a moment for its first answer."""
 
 Done = Callable[[Appended | ChatError], None]
 
@@ -82,6 +84,8 @@ class Journal:
         self._head_start = HEAD_START if store.scope is Scope.HOST else 0.0
         self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
         """What was stored and is not answered yet."""
+        self._away = False
+        """The store did not take the last batch."""
         self._silent = False
         """The broker did not take the last bells."""
 
@@ -110,7 +114,8 @@ class Journal:
 
     def submit(self, draft: Draft, done: Done, origin: object = None) -> None:
         """Take a draft into the next batch; `done` is called once with what became of it: soon after the store
-        has answered, and within three time limits whether it answers or not.
+        has answered, and within three time limits whether it answers or not; within little more than one, where it
+        answers nobody.
 
         If it becomes `Unavailable`, later drafts of the same `origin` (a connection) in the same room that are
         here already become that too: a client that repeats them in order keeps its order.
@@ -166,6 +171,7 @@ class Journal:
                     self._answer_rest()
                     self._answer(batch, [Unavailable()] * len(batch))
                     raise
+                self._away = all(isinstance(result, Unavailable) for result in results)
                 self._answer_rest()
                 await self._answer_beside(batch, results)
                 self._answer_overdue()
@@ -202,7 +208,7 @@ class Journal:
 
     async def _append(self, batch: list[_Entry]) -> list[Appended | ChatError]:
         try:
-            return await self._append_before(self._limit(), batch)
+            return await self._append_before(self._limit(batch), batch)
         except Exception as exc:  # noqa: BLE001 - a driver may raise anything
             if len(batch) == 1:
                 return [_refused(batch[0].draft, exc)]
@@ -212,7 +218,7 @@ class Journal:
         """The batch was refused for its data: one by one, so that one bad draft fails alone; in one time limit."""
         results: list[Appended | ChatError] = []
         unsure: set[tuple[int, str]] = set()
-        end = self._limit()
+        end = self._limit(batch)
         for entry in batch:
             if _place(entry) in unsure:
                 results.append(Unavailable())
@@ -225,8 +231,12 @@ class Journal:
                 unsure.add(_place(entry))
         return results
 
-    def _limit(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeout
+    def _limit(self, batch: list[_Entry]) -> float:
+        left = self._timeout
+        if self._away:
+            # They have waited behind a batch that nobody took, and are not to wait as long once more.
+            left = min(left, max(batch[0].due - time.monotonic(), left * LEAST_SHARE))
+        return asyncio.get_running_loop().time() + left
 
     async def _append_before(self, end: float, batch: list[_Entry]) -> list[Appended | ChatError]:
         """Raises what the store has against the data."""

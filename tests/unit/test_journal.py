@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -313,6 +314,45 @@ async def test_everything_is_answered_in_time_however_much_waits(desk: Desk) -> 
     assert {type(result) for _, result in desk.answers} == {Unavailable}
     assert len(desk.answers) == count
     assert loop.time() - start < 5 * 0.3
+
+
+async def test_who_waited_behind_a_batch_that_nobody_took_does_not_wait_as_long_once_more(desk: Desk) -> None:
+    desk.journal._timeout = 1.5
+    took: list[float] = []
+
+    async def hanging(drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        began = time.monotonic()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            took.append(time.monotonic() - began)
+        return []
+
+    desk.store.inner.append = hanging  # type: ignore[method-assign]
+    desk.submit("1")
+    await _asked(desk)
+    desk.submit("2")
+    answers = await desk.until(2)
+
+    assert {type(result) for result in answers.values()} == {Unavailable}
+    assert took[1] < 0.8 * took[0]
+
+
+async def test_who_waited_behind_a_slow_batch_has_all_their_time(desk: Desk) -> None:
+    desk.journal._timeout = 1.5
+    append = desk.store.inner.append
+
+    async def slow(drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        await asyncio.sleep(0.6 * 1.5)
+        return await append(drafts)
+
+    desk.store.inner.append = slow  # type: ignore[method-assign]
+    desk.submit("1")
+    await _asked(desk)
+    desk.submit("2")
+    answers = await desk.until(2)
+
+    assert {type(result) for result in answers.values()} == {Appended}
 
 
 async def test_drafts_that_go_one_by_one_share_one_time_limit(
