@@ -55,12 +55,14 @@ class Pair:
 
     def __init__(self, servers: Guarded) -> None:
         self.master, self.replica = servers.master, servers.replica
+        self._is_master = servers.is_master
 
     def fail_over(self) -> None:
         """Kill the master; return when the other one is it, and has a replica again."""
         old, new = self.master, self.replica
         old.kill()
-        until(lambda: "role:master" in new.ask("INFO", "replication"), "the replica takes over")
+        until(lambda: self._is_master(new), "the replica takes over")
+        # Not before: a Sentinel that sees the old master come back in the middle of it may give up.
         old.start()
         assert old.ask("REPLICAOF", "127.0.0.1", str(new.port)).startswith("OK")  # it may be that already
         until(lambda: "master_link_status:up" in old.ask("INFO", "replication"), "the old master follows")

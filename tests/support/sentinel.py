@@ -19,12 +19,17 @@ NAME = "chat"
 
 
 class Guarded:
-    """The two servers, and where the Sentinel listens."""
+    """The two servers, and the Sentinel."""
 
-    def __init__(self, master: ValkeyServer, replica: ValkeyServer, port: int) -> None:
+    def __init__(self, master: ValkeyServer, replica: ValkeyServer, sentinel: ValkeyServer) -> None:
         self.master = master
         self.replica = replica
-        self.url = f"redis+sentinel://127.0.0.1:{port}/{NAME}"
+        self.url = f"redis+sentinel://127.0.0.1:{sentinel.port}/{NAME}"
+        self._sentinel = sentinel
+
+    def is_master(self, server: ValkeyServer) -> bool:
+        """Whether the Sentinel says so; it does when the fail-over is over."""
+        return f"address=127.0.0.1:{server.port}," in self._sentinel.ask("INFO", "sentinel")
 
 
 @contextlib.contextmanager
@@ -43,7 +48,7 @@ def guarded(*options: str) -> Iterator[Guarded]:
         config.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {directory}\nlogfile {directory}/log\n"
             f"sentinel monitor {NAME} 127.0.0.1 {master.port} 1\n"
-            f"sentinel down-after-milliseconds {NAME} 500\nsentinel failover-timeout {NAME} 2000\n"
+            f"sentinel down-after-milliseconds {NAME} 500\nsentinel failover-timeout {NAME} 10000\n"
         )
         sentinel = subprocess.Popen(
             [str(get_binary_path()), str(config), "--sentinel"],
@@ -55,4 +60,4 @@ def guarded(*options: str) -> Iterator[Guarded]:
         watching = ValkeyServer(port=port)
         stack.callback(watching.remove)
         until(lambda: "slaves=1" in watching.ask("INFO", "sentinel"), "the Sentinel knows both")
-        yield Guarded(master, replica, port)
+        yield Guarded(master, replica, watching)
