@@ -33,9 +33,9 @@ def main(url: str, lane: str) -> None:
         pid = os.fork()  # what was imported is there at once: a host lives for milliseconds only
         if not pid:
             asyncio.run(_run(url, f"{lane}.{number}"))
-        print(f"pid {pid}", flush=True)
+        _tell(f"pid {pid}")
         os.waitpid(pid, 0)
-        print("gone", flush=True)
+        _tell("gone")
 
 
 async def _run(url: str, name: str) -> None:
@@ -59,9 +59,15 @@ async def _order(store: SQLStore, session: AsyncSession, order: str) -> None:
             await session.rollback()
         else:
             await session.commit()
-        print(fate, flush=True)
+        _tell(fate)
         if fate == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _tell(line: str) -> None:
+    # In one piece: the host that is shot and the one that sees to it share an output.
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
