@@ -15,7 +15,7 @@ __all__ = ["MemberLine", "MemberList", "Members", "PresentList"]
 class MemberLine(msgspec.Struct, rename="camel"):
     """One member in the answer to `members`. `last_seen`: Unix seconds, None where nothing is known."""
 
-    id: str
+    user: str = msgspec.field(name="id")
     name: str
     role: str
     online: bool
@@ -53,12 +53,9 @@ class Members:
         limit = _page_limit(limit)
         await self._access.look(actor, "members", room_id)
         page = await self._store.members(room_id, cursor=cursor, limit=limit)
-        ids = [member.user_id for member in page.members]
+        ids = [member.user for member in page.members]
         online, seen = await self._here(ids)
-        lines = [
-            MemberLine(m.user_id, m.name, m.role, m.user_id in online, seen.get(m.user_id))
-            for m in page.members
-        ]
+        lines = [MemberLine(m.user, m.name, m.role, m.user in online, seen.get(m.user)) for m in page.members]
         return MemberList(lines, page.total, page.cursor)
 
     async def _here(self, ids: "list_[str]") -> tuple[set[str], dict[str, float]]:

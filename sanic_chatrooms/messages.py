@@ -205,7 +205,7 @@ class Speech:
         if theirs is None:
             theirs = Member(to, to, "member", protocol.now())
             await self._store.set_member(room, theirs)
-        return Sender(theirs.user_id, theirs.name)
+        return Sender(theirs.user, theirs.name)
 
     # ---- the past ----
 

@@ -115,7 +115,8 @@ class Room(msgspec.Struct, frozen=True):
 class Member(msgspec.Struct, frozen=True):
     """The durable tie between a user and a room."""
 
-    user_id: str
+    user: str = msgspec.field(name="user_id")  # as stores have it
+    """The id of the user."""
     name: str
     role: str = "member"
     joined_at: float = 0.0
@@ -130,7 +131,7 @@ class MemberSet(msgspec.Struct, frozen=True):
 class MemberRemoved(msgspec.Struct, frozen=True):
     """A change that goes with a draft: this user is no member any more."""
 
-    user_id: str
+    user: str
 
 
 class MessageEdited(msgspec.Struct, frozen=True, gc=False):

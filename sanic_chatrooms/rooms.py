@@ -59,7 +59,7 @@ class Joined(msgspec.Struct, rename="camel"):
 class RoomLine(msgspec.Struct, omit_defaults=False):
     """One room in the answer to `rooms`."""
 
-    room: str
+    id: str = msgspec.field(name="room")
     title: str
     visibility: str
     seq: int
@@ -421,7 +421,7 @@ class Rooms:
         line = RoomLine(room.id, room.title, room.visibility, room.seq, 0, online)
         if room.visibility == DIRECT:
             members = (await self._store.members(room.id, limit=2)).members
-            line.partner = next((Sender(m.user_id, m.name) for m in members if m.user_id != user), None)
+            line.partner = next((Sender(m.user, m.name) for m in members if m.user != user), None)
         return line
 
     async def _counts(self, rooms: "list_[str]") -> dict[str, int]:

@@ -283,9 +283,9 @@ class MemoryStore(Store):
             room.expire(now - self._bounds.retention)
 
     def _set_member(self, room: MemoryRoom, member: Member) -> None:
-        room.members.put(member.user_id, member)
+        room.members.put(member.user, member)
         if room.visibility != RESERVED:  # which no list shows
-            self._rooms_of.setdefault(member.user_id, Paged()).put(room.id, room)
+            self._rooms_of.setdefault(member.user, Paged()).put(room.id, room)
 
     def _remove_member(self, room: MemoryRoom, user: str) -> bool:
         removed = room.members.take(user) is not None

@@ -235,7 +235,7 @@ def _changes(drafts: Sequence[Draft]) -> list[list[Any] | None]:
 def _change(draft: Draft) -> tuple[Any, ...]:
     match draft.change:
         case MemberSet(member):
-            return None, 1, member.user_id, None, member.name, member.role, member.joined_at
+            return None, 1, member.user, None, member.name, member.role, member.joined_at
         case MemberRemoved(user):
             return None, 2, user, None, None, None, None
         case MessageEdited(msg_id, payload):

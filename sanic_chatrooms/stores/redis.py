@@ -207,7 +207,7 @@ class RedisStore(Store):
     ) -> tuple[Room, bool]:
         """See `Store.create_room`."""
         made_by = b"" if key is None else _encode(key) + hash
-        member = ("", b"") if owner is None else (owner.user_id, _encode(owner))
+        member = ("", b"") if owner is None else (owner.user, _encode(owner))
         what = (made_by, _encode(room), room.visibility, "1" if room.auto else "0", *member)
         state, *found = await self._ask(room.id, "create", "look", *what)
         if state == 2:
@@ -270,12 +270,12 @@ class RedisStore(Store):
         total, *found = await self._ask(room, "members", start, limit + 1)
         shown = [_member.decode(member) for member in found[:limit]]
         more = len(found) > limit
-        return MemberPage(shown, total, encode_cursor("members", shown[-1].user_id) if more else None)
+        return MemberPage(shown, total, encode_cursor("members", shown[-1].user) if more else None)
 
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
         await self._list_first([(room, member)])
-        await self._ask(room, "change", "set", member.user_id, _encode(member))
+        await self._ask(room, "change", "set", member.user, _encode(member))
 
     async def remove_member(self, room: str, user: str) -> bool:
         """See `Store.remove_member`."""
@@ -288,7 +288,7 @@ class RedisStore(Store):
     async def _list_first(self, members: Sequence[tuple[str, Member]]) -> None:
         # Before the fact: a list that leads to a room too many is put right by whoever reads it.
         if members:
-            await self._lists.add([(room, member.user_id) for room, member in members])
+            await self._lists.add([(room, member.user) for room, member in members])
 
     # ---- calls ----
 
@@ -312,7 +312,7 @@ class RedisStore(Store):
 def _change(draft: Draft, at: str) -> bytes:
     match draft.change:
         case MemberSet(member):
-            return _pack(("set", member.user_id, _encode(member).decode()))
+            return _pack(("set", member.user, _encode(member).decode()))
         case MemberRemoved(user):
             return _pack(("remove", user))
         case MessageEdited(msg_id, payload):

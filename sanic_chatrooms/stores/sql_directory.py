@@ -137,7 +137,7 @@ class Directory:
             wanted = wanted.where(member.c.user_id > _last("members", cursor))
         found = [_member(row) for row in connection.execute(wanted)]
         total = connection.scalar(select(func.count()).select_from(member).where(inside)) or 0
-        following = _cursor("members", [one.user_id for one in found], limit)
+        following = _cursor("members", [one.user for one in found], limit)
         return MemberPage(found[:limit], total, following)
 
     def set_member(self, connection: Connection, room: str, member: Member) -> None:

@@ -167,7 +167,7 @@ class Append:
         do = self._statements
         match draft.change:
             case MemberSet(member):
-                values = (room, member.user_id, member.name, member.role, member.joined_at)
+                values = (room, member.user, member.name, member.role, member.joined_at)
                 return [(do.set_member, values)]
             case MemberRemoved(user):
                 return [(do.remove_member, (room, user))]

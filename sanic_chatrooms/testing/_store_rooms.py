@@ -357,7 +357,7 @@ class SeparationTests(StoreHooks):
 
             for n, room in enumerate(ROOMS):
                 assert texts(await store.history(room, after=0, limit=9)) == [b'{"text":"%d"}' % n], room
-                assert [member.user_id for member in (await store.members(room)).members] == [f"u{n}"]
+                assert [member.user for member in (await store.members(room)).members] == [f"u{n}"]
                 assert await listed(store, member=f"u{n}") == [room]
 
             await store.delete_room("a")
@@ -417,7 +417,7 @@ async def _members(store: Store, limit: int) -> list[str]:
     while True:
         page = await store.members("r", cursor=cursor, limit=limit)
         assert page.total == len(USERS)
-        found += [member.user_id for member in page.members]
+        found += [member.user for member in page.members]
         if page.cursor is None:
             return found
         assert len(found) < page.total, "a cursor leads to something"

@@ -506,8 +506,8 @@ async def test_the_host_reads_rooms_members_and_presence(chat: ChatRooms, connec
     members = await chat.members("orders")
     present = await chat.presence("general")
 
-    assert [room.room for room in rooms.rooms] == ["general", "orders"]
-    assert [(m.id, m.role, m.online) for m in members.members] == [("u1", "moderator", False)]
+    assert [room.id for room in rooms.rooms] == ["general", "orders"]
+    assert [(m.user, m.role, m.online) for m in members.members] == [("u1", "moderator", False)]
     assert [u.id for u in present.users] == [user]
     assert await chat.online(user, "u1") == {user}
     assert [c.rooms for c in chat.connections(user)] == [("general",)]
@@ -588,7 +588,7 @@ async def test_sanic_ext_injects_the_instance(connect: Connect, live: Live) -> N
     @app.get("/rooms")
     async def rooms(_: Request, chat: ChatRooms) -> HTTPResponse:
         await chat.create_room("orders", exist_ok=True)
-        return json([room.room for room in (await chat.rooms()).rooms])
+        return json([room.id for room in (await chat.rooms()).rooms])
 
     server = await live(app)
     try:

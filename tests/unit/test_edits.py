@@ -172,7 +172,7 @@ async def test_the_policy_is_asked_for_each_by_its_name(scene: Scene) -> None:
 
     class Nothing(Policy):
         def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
-            asked.append((user.id, action, room.id if room else None, member.user_id if member else None))
+            asked.append((user.id, action, room.id if room else None, member.user if member else None))
             raise Forbidden
 
     scene.chat.declaration.policy = Nothing()

@@ -203,7 +203,7 @@ async def test_members_by_the_host(rooms: ChatRooms, chat: Chat) -> None:
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="secret")
 
-    assert [(m.id, m.role) for m in (await rooms.members("secret")).members] == [
+    assert [(m.user, m.role) for m in (await rooms.members("secret")).members] == [
         ("u1", "moderator"),
         ("u2", "owner"),
     ]
@@ -223,7 +223,7 @@ async def test_a_policy_is_asked_only_for_users(chat: Chat, rooms: ChatRooms) ->
     chat.declaration.policy = Closed()
 
     await rooms.create_room("orders")
-    assert [line.room for line in (await rooms.rooms()).rooms] == ["orders"]
+    assert [line.id for line in (await rooms.rooms()).rooms] == ["orders"]
     with pytest.raises(Forbidden):
         await rooms.create_room("another", as_user=ADA)
     with pytest.raises(Forbidden):

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 
+import msgspec
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
 from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.errors import InvalidCursor, InvalidField, RoomNotFound
+from sanic_chatrooms.members import MemberLine
+from sanic_chatrooms.rooms import RoomLine
 from sanic_chatrooms.testing import chat_client, running_chat
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -94,3 +97,11 @@ async def test_requests_that_do_not_fit(chat: Chat) -> None:
         with pytest.raises(InvalidField):
             await read(None, "team", limit=0)
         assert (await read(None, "team", limit=10_000)).total in (0, 2)
+
+
+def test_a_room_is_called_id_and_a_member_user_and_the_wire_keeps_its_words() -> None:
+    member = MemberLine(user="u1", name="Ada", role="owner", online=True, last_seen=None)
+    room = RoomLine(id="general", title="", visibility="public", seq=0, unread=0, online=0)
+
+    assert set(msgspec.to_builtins(member)) == {"id", "name", "role", "online", "lastSeen"}
+    assert set(msgspec.to_builtins(room)) == {"room", "title", "visibility", "seq", "unread", "online"}
