@@ -13,7 +13,7 @@ from . import protocol
 from .access import permit
 from .edits import Changed, Edits
 from .endpoint import READ_ONLY, Endpoint
-from .errors import ChatError, Forbidden, InvalidField, NotAMember, Unauthenticated, UnknownCommand
+from .errors import ChatError, Forbidden, InvalidField, NotAMember, TooLarge, Unauthenticated, UnknownCommand
 from .heartbeat import Heartbeat
 from .hub import Hub
 from .identity import AuthRequest, Identity
@@ -246,6 +246,8 @@ class Commands:
             session.answer(protocol.pong(command.msg_id, command.payload))
             return
         frame = protocol.ack(command.msg_id, {} if result is None else result)
+        if command.type in self._host:
+            _check_size(session, command, frame)
         if entered is not None:
             self._rooms.admit(session, entered, frame)
             return
@@ -364,6 +366,13 @@ def _room(ctx: Context) -> str:
     if room is None:
         raise InvalidField("room", "is missing")
     return room
+
+
+def _check_size(session: Session, command: Command, frame: bytes) -> None:
+    limit = session.settings.max_publish
+    if len(frame) > limit:
+        logger.error("the answer to %s has %d bytes, at most %d: page it", command.type, len(frame), limit)
+        raise TooLarge(f"the answer to {command.type} in bytes", limit=limit, size=len(frame))
 
 
 def _page_size(ctx: Context, request: _Page) -> int:

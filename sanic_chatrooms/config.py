@@ -167,6 +167,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_text: Annotated[int, Setting(
         "The longest text of a message. Where only `MAX_FRAME` is set below it, it goes down with it.",
         "characters", 1, 16 * MIB, at_most="max_frame", per_route=True)] = 16_000
+    max_publish: Annotated[int, Setting(
+        "The largest payload that the host may `publish` or push, as JSON, and the largest answer of its own commands. Many WebSocket libraries close a connection at a "
+        "frame above 1 MiB.",
+        "bytes", KIB, 16 * MIB)] = 512 * KIB
     max_json_depth: Annotated[int, Setting(
         "How deep objects and lists of a frame may nest.", "levels", 4, 128, per_route=True)] = 32
     max_bad_frames: Annotated[int, Setting(

@@ -13,7 +13,7 @@ import msgspec
 
 from . import protocol
 from .chat import Chat
-from .errors import InvalidField, RoomNotFound
+from .errors import InvalidField, RoomNotFound, TooLarge
 from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import draft
@@ -83,10 +83,10 @@ class HostVerbs(ABC):
         the policy and is the sender. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
         Session, AsyncSession, Connection, AsyncConnection): the event is stored and numbered after its commit, or
         never; the result is then None. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `InvalidText`, `Unavailable`,
-        `Forbidden`.
+        `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
         """
         chat = self.running()
-        data = _payload(type, payload, durable=durable, room=True)
+        data = _payload(chat, type, payload, durable=durable, room=True)
         sender = as_user or sender
         who = Sender(sender.id, sender.name) if sender is not None else None
         if within is not None and not durable:
@@ -125,7 +125,8 @@ class HostVerbs(ABC):
         """
         chat = self.running()
         actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        return await chat.edits.edit(actor, room, msg_id, _payload("message", body, durable=True, room=True))
+        data = _payload(chat, "message", body, durable=True, room=True)
+        return await chat.edits.edit(actor, room, msg_id, data)
 
     async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
         """Delete a message: its number stays, and nothing of what it said.
@@ -142,14 +143,14 @@ class HostVerbs(ABC):
     ) -> None:
         """Push a live event to all connections of a user, on every worker, or to the one with this session id."""
         chat = self.running()
-        data = _payload(type, payload, durable=False)
+        data = _payload(chat, type, payload, durable=False)
         event = protocol.live(type, msgspec.Raw(data))
         self._pass_on(chat, chat.orders.notify(_id(user), event, session))
 
     async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
         """Push a live event to everybody who is connected, on every worker."""
         chat = self.running()
-        event = protocol.live(type, msgspec.Raw(_payload(type, payload, durable=False)))
+        event = protocol.live(type, msgspec.Raw(_payload(chat, type, payload, durable=False)))
         self._pass_on(chat, chat.orders.broadcast(event))
 
     @staticmethod
@@ -290,7 +291,9 @@ def _id(user: User | Sender | str) -> str:
     return user if isinstance(user, str) else user.id
 
 
-def _payload(type: str, payload: Mapping[str, Any], *, durable: bool, room: bool = False) -> bytes:
+def _payload(
+    chat: Chat, type: str, payload: Mapping[str, Any], *, durable: bool, room: bool = False
+) -> bytes:
     if type not in PUSHES and not (room and durable and type == "message"):
         protocol.check_type(type)
     if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
@@ -299,6 +302,9 @@ def _payload(type: str, payload: Mapping[str, Any], *, durable: bool, room: bool
         data = protocol.encode(dict(payload))
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidField("payload", f"cannot be written as JSON: {exc}") from exc
+    limit = chat.settings.max_publish
+    if len(data) > limit:
+        raise TooLarge(f"payload of {type} in bytes of JSON", limit=limit, size=len(data))
     check_json(data, max_depth=MAX_DEPTH)
     return data
 

@@ -282,6 +282,23 @@ async def test_an_answer_that_is_no_json_is_internal(
         assert (await ada.request("ping"))["type"] == "pong"
 
 
+async def test_an_answer_that_is_larger_than_clients_take_is_an_error_and_closes_nothing(
+    rooms: ChatRooms, caplog: pytest.LogCaptureFixture
+) -> None:
+    @rooms.command("EXPORT")
+    async def export(ctx: Context, payload: dict[str, Any]) -> dict[str, str]:
+        return {"csv": "x" * 2_000_000}
+
+    async with running_chat(rooms) as chat:
+        ada = await chat_client(chat, ADA)
+
+        error = await ada.error("EXPORT")
+
+        assert (error["code"], error["limit"]) == ("too_large", 512 * 1024)
+        assert "the answer to EXPORT has 2000" in caplog.text
+        assert (await ada.request("ping"))["type"] == "pong"
+
+
 async def test_a_handler_may_disconnect_its_own_user(rooms: ChatRooms) -> None:
     @rooms.command("BYE")
     async def bye(ctx: Context, payload: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from sanic_chatrooms import (
     InvalidField,
     InvalidText,
     RoomNotFound,
+    TooLarge,
     User,
     connect,
 )
@@ -122,6 +123,34 @@ async def test_a_host_says_nothing_that_a_store_could_not_keep(rooms: ChatRooms,
 
     with pytest.raises(InvalidText):
         await rooms.publish("orders", "X", {"text": "\0"})
+
+
+async def test_a_host_says_nothing_that_is_larger_than_its_clients_take(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("orders")
+    stored = await rooms.publish("orders", "message", {"text": "hi"})
+    assert stored is not None
+    large = {"text": "x" * 2_000_000}
+    verbs = {
+        "publish": lambda: rooms.publish("orders", "ORDER", large),
+        "publish live": lambda: rooms.publish("orders", "ORDER", large, durable=False),
+        "edit": lambda: rooms.edit("orders", stored.msg_id, large),
+        "notify": lambda: rooms.notify("u1", "ORDER", large),
+        "broadcast": lambda: rooms.broadcast("ORDER", large),
+    }
+
+    for verb, call in verbs.items():
+        with pytest.raises(TooLarge, match="payload of .*: 2000011, at most 524288") as caught:
+            await call()
+        assert caught.value.fields == {"limit": 524_288, "size": 2_000_011}, verb
+
+
+async def test_how_large_a_host_may_speak_is_a_setting() -> None:
+    async with connect("test", guests=True, max_publish=2_000) as rooms:
+        await rooms.create_room("orders")
+
+        await rooms.publish("orders", "ORDER", {"text": "x" * 1_989})
+        with pytest.raises(TooLarge):
+            await rooms.publish("orders", "ORDER", {"text": "x" * 1_990})
 
 
 async def test_a_live_message_is_none(rooms: ChatRooms, chat: Chat) -> None:
