@@ -7,7 +7,6 @@ One WebSocket text frame is one JSON object, in both directions:
 
 import enum
 import os
-import random
 import re
 import time
 from collections.abc import Iterator
@@ -167,22 +166,31 @@ def now() -> float:
     return round(time.time(), 3)
 
 
-# A generator of our own, which no host's `random.seed()` makes repeat itself; ids are no secrets. A system call for each
-# would hand the interpreter to the store's thread each time, and then wait for it: 8 µs instead of half a microsecond.
-_dice = random.Random()  # noqa: S311
+# Ids are made in blocks: a system call for each hands the interpreter to the store's thread, and then waits for it.
+_BLOCK = 256
+_ready: list[str] = []
+"""Ids that nobody has yet. `list.pop` is safe in threads, and a forked process begins with none of its parent's."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_dice.seed)
+    os.register_at_fork(after_in_child=_ready.clear)
 
 
 def new_id() -> str:
-    """A UUIDv4, at a fifth of the price of `str(uuid.uuid4())`."""
-    h = f"{_dice.getrandbits(128):032x}"
+    """A UUIDv4 that nobody can guess from earlier ones, at a fifth of the price of `str(uuid.uuid4())`."""
+    while True:
+        try:
+            return _ready.pop()
+        except IndexError:
+            dice = os.urandom(16 * _BLOCK).hex()
+            _ready.extend(_uuid(dice[at : at + 32]) for at in range(0, len(dice), 32))
+
+
+def _uuid(h: str) -> str:
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
 
 def new_epoch() -> str:
     """A name for a past that nobody has seen before."""
-    return f"{_dice.getrandbits(96):024x}"
+    return os.urandom(12).hex()
 
 
 # ---- in ----

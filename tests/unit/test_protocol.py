@@ -297,10 +297,18 @@ def test_ids_do_not_repeat_when_a_host_seeds_its_dice() -> None:
     assert protocol.new_id() != first
 
 
+def test_every_bit_of_an_id_comes_from_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", bytes)
+    monkeypatch.setattr(protocol, "_ready", [])
+
+    assert protocol.new_id() == "00000000-0000-4000-8000-000000000000"
+    assert protocol.new_epoch() == "0" * 24
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_ids_of_a_forked_process_are_others() -> None:
     script = (
-        "import os; from sanic_chatrooms.protocol import new_id; child = os.fork(); "
+        "import os; from sanic_chatrooms.protocol import new_id; new_id(); child = os.fork(); "
         "child and os.waitpid(child, 0); print(new_id())"  # one after the other: two would write into one line
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
