@@ -63,6 +63,7 @@ class Store(ABC):
      8. The same key with another hash is a `Conflict`, and nothing is stored.
      9. 7 and 8 hold also when the first event was trimmed meanwhile, and for two equal keys in one batch.
     10. The same key in another room, or of another user, is another key.
+    19. A draft with the key by which its room was made is a `Conflict`, for as long as the room is there.
     Changes
     11. A draft's `change` is visible exactly when its event is; a repetition does not apply it again.
     Past

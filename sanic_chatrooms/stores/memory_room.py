@@ -1,5 +1,6 @@
 """One room of the store in memory: its events, and what became of them."""
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import deque
 from typing import TypeAlias
@@ -15,8 +16,10 @@ from .base import FOLDED
 __all__ = ["First", "Key", "MemoryRoom"]
 
 Key: TypeAlias = tuple[str, str]
-First: TypeAlias = tuple[bytes, Appended, float, str, Key]
+First: TypeAlias = tuple[bytes | None, Appended, float, str, Key]
 """What is remembered of a keyed draft: its hash, its result, until when, in which room, under which key.
+
+Without a hash it stands for the command that made the room, which no draft repeats.
 
 A tuple of plain values: there is one for every message of the last minutes, and the garbage collector stops walking
 through tuples that hold nothing it cares for.
@@ -48,6 +51,9 @@ class MemoryRoom:
         self.lined = 0  # … as far as it was looked at
         self.edits: deque[tuple[int, str]] = deque()  # number of the change, id of the message
         self.firsts: dict[Key, First] = {}
+        key = made_by[0]
+        if key is not None:
+            self.firsts[key] = (None, Appended("", 0, 0.0, self.epoch), math.inf, self.id, key)
         self.members: Paged[Member] = Paged()
 
     @property

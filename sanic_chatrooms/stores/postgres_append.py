@@ -16,7 +16,7 @@ from .sql_schema import Schema
 
 __all__ = ["Batch", "append_call", "append_function"]
 
-VERSION = 1
+VERSION = 2
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 _ARGUMENTS = (
@@ -31,6 +31,8 @@ _BODY = """
 DECLARE
   locked bigint[];
   heads bigint[];
+  maker_users text[];
+  maker_ids text[];
   r int;
   found_seq bigint;
   found_hash bytea;
@@ -46,15 +48,17 @@ BEGIN
   END IF;
   -- Only what is locked counts: a room of this name may have been deleted and made again meanwhile.
   SELECT array_agg(CASE WHEN t.id = ANY(locked) THEN t.id END ORDER BY n.place),
-         array_agg(t.head ORDER BY n.place), array_agg(t.epoch ORDER BY n.place)
-    INTO ids, bases, epochs
+         array_agg(t.head ORDER BY n.place), array_agg(t.epoch ORDER BY n.place),
+         array_agg(t.key_user ORDER BY n.place), array_agg(t.key_id ORDER BY n.place)
+    INTO ids, bases, epochs, maker_users, maker_ids
     FROM unnest(p_names) WITH ORDINALITY AS n(name, place) LEFT JOIN {room} t ON t.name = n.name;
 
   IF NOT p_singly THEN
     BEGIN
       INSERT INTO {event} (room_id, seq, msg_id, timestamp, type, payload, sender_id, sender_name,
                            key_user, key_id, hash, folded, deleted)
-      SELECT ids[d.room], bases[d.room] + d.rank, d.msg_id, d.stamp, d.type, d.payload, d.sender_id, d.sender_name,
+      -- A key that may be the one by which its room was made gets no number, which the table refuses.
+      SELECT ids[d.room], CASE WHEN d.key_id = maker_ids[d.room] THEN NULL ELSE bases[d.room] + d.rank END, d.msg_id, d.stamp, d.type, d.payload, d.sender_id, d.sender_name,
              d.key_user, d.key_id, d.hash, d.folded, false
         FROM unnest(p_room, p_rank, p_msg_id, p_stamp, p_type, p_payload, p_sender_id, p_sender_name,
                     p_key_user, p_key_id, p_hash, p_folded)
@@ -62,7 +66,7 @@ BEGIN
        WHERE ids[d.room] IS NOT NULL;
       UPDATE {room} t SET head = t.head + n.count FROM unnest(ids, p_counts) AS n(id, count) WHERE t.id = n.id;
       RETURN;
-    EXCEPTION WHEN unique_violation THEN  -- something was sent before; what this attempt did is undone
+    EXCEPTION WHEN unique_violation OR not_null_violation THEN  -- a key was used before; what this attempt did is undone
       NULL;
     END;
   END IF;
@@ -75,6 +79,10 @@ BEGIN
   FOR i IN 1 .. cardinality(p_room) LOOP
     r := p_room[i];
     CONTINUE WHEN ids[r] IS NULL;
+    IF p_key_id[i] = maker_ids[r] AND p_key_user[i] = maker_users[r] THEN
+      outcomes[i] := 2;
+      CONTINUE;
+    END IF;
     SELECT e.seq, e.hash, e.msg_id, e.timestamp INTO found_seq, found_hash, found_msg_id, found_stamp
       FROM {event} e WHERE e.room_id = ids[r] AND e.key_user = p_key_user[i] AND e.key_id = p_key_id[i];
     IF FOUND THEN

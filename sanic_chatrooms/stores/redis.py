@@ -147,7 +147,7 @@ class RedisStore(Store):
             if draft.change is not None:
                 change += _change(draft, at)
             arguments += (
-                "" if key is None else f"{len(key[0])}:{key[0]}{key[1]}",
+                _named(key),
                 f"{at} {draft.msg_id} ".encode() + draft.hash,
                 b'%b\n,"payload":%b}' % (_encode(text)[1:-1], draft.payload),
                 change,
@@ -208,7 +208,7 @@ class RedisStore(Store):
         """See `Store.create_room`."""
         made_by = b"" if key is None else _encode(key) + hash
         member = ("", b"") if owner is None else (owner.user, _encode(owner))
-        what = (made_by, _encode(room), room.visibility, "1" if room.auto else "0", *member)
+        what = (made_by, _named(key), _encode(room), room.visibility, "1" if room.auto else "0", *member)
         state, *found = await self._ask(room.id, "create", "look", *what)
         if state == 2:
             most = self._bounds.max_rooms
@@ -307,6 +307,10 @@ class RedisStore(Store):
         if reply is None:
             raise RoomNotFound
         return reply
+
+
+def _named(key: tuple[str, str] | None) -> str:
+    return "" if key is None else f"{len(key[0])}:{key[0]}{key[1]}"
 
 
 def _change(draft: Draft, at: str) -> bytes:

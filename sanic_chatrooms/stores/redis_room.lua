@@ -1,7 +1,7 @@
 -- One room of the store: everything that has to happen in one step. Keys, all in the room's slot:
 --   h   hash: e epoch, n head, f floor (what is not above it is erased), r the server's life (see Pipe.life),
 --       w start of the window, g which of k0 and k1 is current, v visibility, a made by its first join,
---       i the room as JSON, k by which key and hash it was made
+--       i the room as JSON, k by which key and hash it was made, c that key as a draft has it
 --   m   hash: number -> event, as text (below)            t       list: the numbers of the timeline, ascending
 --   i   hash: id of an event -> its number                k0, k1  hash: key of a draft -> "number timestamp id hash"
 --   u   hash: user -> member as JSON                      o       sorted set: the users, in the order of their ids
@@ -22,9 +22,9 @@ local function present()
 end
 
 local function load()
-  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g')
+  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g', 'c')
   if not h[1] then return nil end
-  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4], since = tonumber(h[6]), current = h[7]}
+  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4], since = tonumber(h[6]), current = h[7], maker = h[8]}
   room.max = tonumber(h[5] == 'reserved' and ARGV[5] or ARGV[4])
   return room
 end
@@ -173,7 +173,9 @@ if op == 'append' then
     local a = own + 4 * (d - 1)
     local memo, text, change = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
     local first = key ~= '' and (seen[key] or one[d] or other[d])
-    if first then
+    if key ~= '' and key == room.maker then
+      results[d] = -1
+    elseif first then
       local known, hash = string.match(first, '^(%S+ %S+ %S+) (.*)$')
       results[d] = hash == string.match(memo, '^%S+ %S+ (.*)$') and known or -1
     else
@@ -291,10 +293,10 @@ if op == 'renew' then
   return {room.epoch, room.head}
 end
 
--- 'look' or 'make', its own key and hash, the room as JSON, visibility, '1' if its first join makes it, its first member: id ('' nobody) and
--- JSON -> 2 there is none, 1 made, 0 there already, -1 there already by another key; epoch, head, the room as JSON
+-- 'look' or 'make', its own key and hash, that key ('' none), the room as JSON, visibility, '1' if its first join makes it, its first member:
+-- id ('' nobody) and JSON -> 2 there is none, 1 made, 0 there already, -1 there already by another key; epoch, head, the room as JSON
 if op == 'create' then
-  local made_by, json, visibility, auto, user, member = unpack(ARGV, own + 1, own + 6)
+  local made_by, maker, json, visibility, auto, user, member = unpack(ARGV, own + 1, own + 7)
   local h = redis.call('HMGET', H, 'e', 'n', 'i', 'k')
   if h[1] then
     if made_by ~= '' and made_by ~= h[4] then return {-1} end
@@ -302,7 +304,7 @@ if op == 'create' then
   end
   if ARGV[own] == 'look' then return {2} end
   redis.call('HSET', H, 'e', ARGV[8], 'n', 0, 'f', 0, 'r', life, 'w', 0, 'g', '0',
-    'v', visibility, 'a', auto, 'i', json, 'k', made_by)
+    'v', visibility, 'a', auto, 'i', json, 'k', made_by, 'c', maker)
   if user ~= '' then kinds_of_change().set(nil, user, member) end
   return {1, ARGV[8], 0, json}
 end

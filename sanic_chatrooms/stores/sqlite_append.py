@@ -32,7 +32,8 @@ class Statements:
     def __init__(self, schema: Schema) -> None:
         room, event, member = map(_quoted, (schema.room, schema.event, schema.member))
         self.rooms = (
-            f"SELECT name, id, head, epoch FROM {room} WHERE name IN (SELECT value FROM json_each(?))"
+            f"SELECT name, id, head, epoch, key_user, key_id FROM {room} "
+            "WHERE name IN (SELECT value FROM json_each(?))"
         )
         # OR FAIL: a row that is refused ends the transaction, so nothing need be kept to undo the rows before it, which for
         # many rows in one statement would cost a third more.
@@ -75,10 +76,11 @@ class Statements:
 class _Room:
     """Where a room stands while its drafts are numbered."""
 
-    __slots__ = ("before", "epoch", "head", "id")
+    __slots__ = ("before", "epoch", "head", "id", "made_by")
 
-    def __init__(self, id: int, head: int, epoch: str) -> None:
+    def __init__(self, id: int, head: int, epoch: str, *made_by: str | None) -> None:
         self.id = id
+        self.made_by = made_by  # the two halves of the key by which it was made
         self.head = self.before = head
         self.epoch = epoch
 
@@ -125,7 +127,7 @@ class Append:
     def _rooms(self, driver: sqlite3.Connection) -> dict[str, _Room]:
         names = _json(list({draft.room for draft in self._drafts}))
         found = driver.execute(self._statements.rooms, (names,))
-        return {name: _Room(id, head, epoch) for name, id, head, epoch in found}
+        return {name: _Room(*room) for name, *room in found}
 
     def _firsts(self, driver: sqlite3.Connection, rooms: dict[str, _Room]) -> "_Firsts":
         keys = {(draft.room, draft.key) for draft in self._drafts if draft.key is not None}
@@ -199,6 +201,8 @@ class _Numbering:
             return RoomNotFound()
         user, key = draft.key or (None, None)
         if user is not None and key is not None:
+            if (user, key) == room.made_by:
+                return Conflict()
             first = self._firsts.get((room.id, user, key))
             if first is not None:
                 return replace(first[1], duplicate=True) if first[0] == draft.hash else Conflict()

@@ -1,10 +1,12 @@
-"""The store suite, first part: numbering, idempotency and changes (sentences 1 to 11 and 14)."""
+"""The store suite, first part: numbering, idempotency and changes (sentences 1 to 11, 14 and 19)."""
 
 import asyncio
 import re
 
+import msgspec
+
 from ..errors import ChatError, Conflict, RoomNotFound, Unavailable
-from ..models import Appended, Draft, Member, MemberRemoved, MemberSet, Sender
+from ..models import Appended, Draft, Member, MemberRemoved, MemberSet, Room, Sender
 from ..stores.base import Bounds, Store
 from ._store_hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, texts
 from .faults import FaultyStore
@@ -209,7 +211,7 @@ class NumberingTests(StoreHooks):
 
 
 class IdempotencyTests(StoreHooks):
-    """Sentences 7 to 10, and 14."""
+    """Sentences 7 to 10, 14, and 19."""
 
     async def test_07_a_repeated_key_is_not_stored_again_and_has_the_first_result(self) -> None:
         async with self.two_processes() as (one, other):
@@ -328,6 +330,46 @@ class IdempotencyTests(StoreHooks):
             assert [getattr(answer, "seq", None) for answer in answers] == [1, 2, 3, 4]
             assert [getattr(answer, "duplicate", None) for answer in answers] == [True, True, True, False]
             assert seqs(await store.history("r", after=0, limit=9)) == [1, 2, 3, 4]
+
+    async def test_19_the_key_that_made_a_room_is_a_conflict_in_it(self) -> None:
+        async with self.two_processes() as (one, other):
+            made = Room("club", "", 0, created_at=self.now())
+            await one.create_room(made, key=("u1", "k"), hash=b"h")
+            clash = self.draft("club", "clash", key="k")
+            same_hash = msgspec.structs.replace(clash, hash=b"h")
+            others = [self.draft("club", "other", key="K"), self.draft("club", "theirs", key="k", user="u2")]
+
+            answers = [await store.append([draft]) for store in (one, other) for draft in (clash, same_hash)]
+            mixed = await other.append([others[0], clash, others[1], clash])
+            elsewhere = await result(one, self.draft("r", key="k"))
+
+            assert [type(answer) for (answer,) in answers] == [Conflict] * 4
+            assert [type(answer) for answer in mixed] == [Appended, Conflict, Appended, Conflict]
+            assert [getattr(answer, "seq", None) for answer in mixed] == [1, None, 2, None]
+            assert texts(await one.history("club", after=0, limit=9)) == [draft.payload for draft in others]
+            assert elsewhere.seq == 1
+
+    async def test_19_the_key_that_made_a_room_changes_nothing_in_it(self) -> None:
+        async with self.started() as store:
+            await store.create_room(Room("club", "", 0, created_at=self.now()), key=("u1", "k"), hash=b"h")
+            joined = self.draft("club", key="k", change=MemberSet(Member("u2", "Bob")))
+
+            (answer,) = await store.append([joined])
+
+            assert isinstance(answer, Conflict)
+            assert await store.member("club", "u2") is None
+
+    async def test_19_the_key_that_made_a_room_counts_for_as_long_as_it_is_there(self) -> None:
+        async with self.started(Bounds(dedup_window=1.0)) as store:
+            made = Room("club", "", 0, created_at=self.now())
+            await store.create_room(made, key=("u1", "k"), hash=b"h")
+            await self.pass_time(1.5)
+            (late,) = await store.append([self.draft("club", key="k")])
+            await store.delete_room("club")
+            await store.create_room(made)
+
+            assert isinstance(late, Conflict)
+            assert (await result(store, self.draft("club", key="k"))).seq == 1
 
 
 class ChangeTests(StoreHooks):
