@@ -151,9 +151,9 @@ class Directory:
         return connection.execute(gone).rowcount > 0
 
     def _put_member(self, connection: Connection, room: int, member: Member) -> None:
-        values = msgspec.structs.asdict(member)
-        changed = {name: values[name] for name in ("name", "role", "joined_at")}
-        insert = _insert(connection, self._schema.member).values(room_id=room, **values)
+        changed = {"name": member.name, "role": member.role, "joined_at": member.joined_at}
+        values = {"room_id": room, "user_id": member.user, **changed}
+        insert = _insert(connection, self._schema.member).values(values)
         connection.execute(insert.on_conflict_do_update(index_elements=("room_id", "user_id"), set_=changed))
 
     def _id(self, room: str) -> Select[Any]:
