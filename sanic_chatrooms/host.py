@@ -6,7 +6,7 @@ The host is trusted: its calls pass no policy, unless it says `as_user=`.
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,7 +17,7 @@ from .errors import InvalidField, RoomNotFound, TooLarge
 from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import draft
-from .models import PUBLIC, RESERVED, Appended, Envelope, Room, Sender, User, is_reserved
+from .models import PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
 from .orders import Close
 from .policy import Policy
 from .protocol import CloseCode
@@ -64,50 +64,86 @@ class HostVerbs(ABC):
 
     # ---- saying something ----
 
+    @overload
     async def publish(
         self,
         room: str,
         type: str,
         payload: Mapping[str, Any],
         *,
-        durable: bool = True,
-        msg_id: str | None = None,
+        key: str | None = None,
+        sender: User | Sender | None = None,
+        as_user: User | None = None,
+        within: None = None,
+    ) -> Appended: ...
+    @overload
+    async def publish(
+        self,
+        room: str,
+        type: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        sender: User | Sender | None = None,
+        as_user: User | None = None,
+        within: object,
+    ) -> None: ...
+    async def publish(
+        self,
+        room: str,
+        type: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
         sender: User | Sender | None = None,
         as_user: User | None = None,
         within: object = None,
     ) -> Appended | None:
-        """Say something in a room. Durable: stored and numbered, and the result tells the number; live (None) passes on.
+        """Say something in a room, to be kept: it is stored and numbered, and the result tells the number.
 
-        `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `msg_id`
+        `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `key`
         (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` asks
         the policy and is the sender. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
         Session, AsyncSession, Connection, AsyncConnection): the event is stored and numbered after its commit, or
-        never; the result is then None. Raises `RoomNotFound`, `Conflict`, `InvalidField`, `InvalidText`, `Unavailable`,
-        `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
+        never; the result is then None, for there is no number yet. Raises `RoomNotFound`, `Conflict`, `InvalidField`,
+        `InvalidText`, `Unavailable`, `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
         """
         chat = self.running()
-        data = _payload(chat, type, payload, durable=durable, room=True)
+        data = _payload(chat, type, payload, message=True)
         sender = as_user or sender
         who = Sender(sender.id, sender.name) if sender is not None else None
-        if within is not None and not durable:
-            raise InvalidField("within", "goes with durable events only")
-        if as_user is not None or within is not None or not durable:
+        if as_user is not None or within is not None:
             await self._admitted(chat, room, as_user)
         elif is_reserved(room):
             raise RoomNotFound  # for all others the store says so: asking before would be a read for each event
-        if not durable:
-            text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
-            self._pass_on(chat, Envelope(room, "", 0, type, text))
-            return None
-        if msg_id is not None and not protocol.MSG_ID.fullmatch(msg_id):
-            raise InvalidField("msg_id", "must be 16 to 64 visible ASCII characters")
-        key = (who.id if who is not None else "~host", msg_id) if msg_id is not None else None
-        hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
-        item = draft(room, type, data, who, key=key, hash=hash)
+        item = self._draft(room, type, data, who, key)
         if within is not None:
             await chat.transactions.put(within, item)
             return None
         return await chat.journal.append(item)
+
+    @staticmethod
+    def _draft(room: str, type: str, data: bytes, who: Sender | None, key: str | None) -> Draft:
+        if key is not None and not protocol.MSG_ID.fullmatch(key):
+            raise InvalidField("key", "must be 16 to 64 visible ASCII characters")
+        whose = (who.id if who is not None else "~host", key) if key is not None else None
+        hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
+        return draft(room, type, data, who, key=whose, hash=hash)
+
+    async def push(
+        self, room: str, type: str, payload: Mapping[str, Any], *, sender: User | Sender | None = None
+    ) -> None:
+        """Say something in a room, for now only: whoever is in it hears it, and it is neither numbered nor stored.
+
+        `type` is notice, update, redirect, or a type of your own. Raises `RoomNotFound`, `InvalidField`, `InvalidText`,
+        `TooLarge`, `Unavailable`.
+        """
+        chat = self.running()
+        data = _payload(chat, type, payload)
+        who = Sender(sender.id, sender.name) if sender is not None else None
+        await self._admitted(chat, room, None)
+        text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
+        self._pass_on(chat, Envelope(room, "", 0, type, text))
 
     async def _admitted(self, chat: Chat, room: str, as_user: User | None) -> None:
         actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
@@ -125,8 +161,7 @@ class HostVerbs(ABC):
         """
         chat = self.running()
         actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        data = _payload(chat, "message", body, durable=True, room=True)
-        return await chat.edits.edit(actor, room, msg_id, data)
+        return await chat.edits.edit(actor, room, msg_id, _payload(chat, "message", body, message=True))
 
     async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
         """Delete a message: its number stays, and nothing of what it said.
@@ -143,14 +178,14 @@ class HostVerbs(ABC):
     ) -> None:
         """Push a live event to all connections of a user, on every worker, or to the one with this session id."""
         chat = self.running()
-        data = _payload(chat, type, payload, durable=False)
+        data = _payload(chat, type, payload)
         event = protocol.live(type, msgspec.Raw(data))
         self._pass_on(chat, chat.orders.notify(_id(user), event, session))
 
     async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
         """Push a live event to everybody who is connected, on every worker."""
         chat = self.running()
-        event = protocol.live(type, msgspec.Raw(_payload(chat, type, payload, durable=False)))
+        event = protocol.live(type, msgspec.Raw(_payload(chat, type, payload)))
         self._pass_on(chat, chat.orders.broadcast(event))
 
     @staticmethod
@@ -291,10 +326,8 @@ def _id(user: User | Sender | str) -> str:
     return user if isinstance(user, str) else user.id
 
 
-def _payload(
-    chat: Chat, type: str, payload: Mapping[str, Any], *, durable: bool, room: bool = False
-) -> bytes:
-    if type not in PUSHES and not (room and durable and type == "message"):
+def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:
+    if type not in PUSHES and not (message and type == "message"):
         protocol.check_type(type)
     if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
         raise InvalidField("url", "must be an http or https address")

@@ -36,7 +36,7 @@ async def count(ctx: Context, call_next: Handler) -> Any:
 @chat.on("message")
 async def answer_bot(event: Happening) -> None:
     if event.room is not None and event.payload["text"] == "/time":
-        await chat.publish(event.room, "notice", {"title": "Time", "content": "Tea time."}, durable=False)
+        await chat.push(event.room, "notice", {"title": "Time", "content": "Tea time."})
 
 
 # endregion

@@ -22,9 +22,9 @@ async def make_room(_: object) -> None:
 @app.post("/orders/<number:int>")
 async def order(_: Request, number: int) -> HTTPResponse:
     event = await chat.publish(
-        "orders", "ORDER_CREATED", {"orderId": number}, msg_id=f"order-created-{number:08}"
+        "orders", "ORDER_CREATED", {"orderId": number}, key=f"order-created-{number:08}"
     )
-    return json({"seq": event.seq if event else None})
+    return json({"seq": event.seq})
 
 
 # endregion
@@ -62,7 +62,7 @@ async def maintenance(_: Request) -> HTTPResponse:
 @app.post("/rooms/<room:str>/topic")
 async def topic(request: Request, room: str) -> HTTPResponse:
     change = {"field": "topic", "value": str(request.json["topic"])}
-    await chat.publish(room, "update", change, durable=False)
+    await chat.push(room, "update", change)
     return empty()
 
 

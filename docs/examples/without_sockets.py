@@ -8,7 +8,7 @@ async def main() -> int:
     async with chatrooms.connect("support", guests=True) as chat:
         await chat.create_room("orders", title="Orders", exist_ok=True)
         event = await chat.publish("orders", "ORDER_CREATED", {"orderId": 7})
-        return event.seq if event else 0
+        return event.seq
 
 
 # endregion

@@ -3,7 +3,7 @@
     async with running_chat(support) as chat:                     # `support` is the host's ChatRooms, hooks and all
         ada = await chat_client(chat, User("u1", "Ada"))
         await ada.ack("join", room="general")
-        await support.publish("general", "notice", {"title": "Hi", "content": ""}, durable=False)
+        await support.push("general", "notice", {"title": "Hi", "content": ""})
         assert (await ada.expect("notice"))["payload"]["title"] == "Hi"
 
 Everything from the session inwards is what runs in production; only the handshake and the WebSocket are left out.

@@ -33,7 +33,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     @app.post("/orders")
     async def order(request: Request) -> HTTPResponse:
         stored = await chat.publish("orders", "ORDER_CREATED", {"orderId": 7})
-        return answer({"seq": stored.seq if stored is not None else None})
+        return answer({"seq": stored.seq})
 
     @app.before_server_start
     async def prepare(app: App) -> None:

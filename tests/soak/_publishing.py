@@ -63,7 +63,7 @@ class Senders:
         while True:
             began = time.monotonic()
             try:
-                answer = await self.chat.publish(room, "SOAK", {"key": key}, msg_id=key)
+                answer = await self.chat.publish(room, "SOAK", {"key": key}, key=key)
             except Unavailable:
                 self.refused += 1
                 await asyncio.sleep(0.02)

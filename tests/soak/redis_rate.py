@@ -70,7 +70,7 @@ async def say(chat: chatrooms.ChatRooms, number: int, end: float) -> int:
     sender, count = Sender(f"user{number}", "Some Name"), 0
     while time.perf_counter() < end:
         room = ROOMS[(number + count * 37) % len(ROOMS)]
-        await chat.publish(room, "message", {"text": TEXT}, sender=sender, msg_id=secrets.token_hex(16))
+        await chat.publish(room, "message", {"text": TEXT}, sender=sender, key=secrets.token_hex(16))
         count += 1
     return count
 

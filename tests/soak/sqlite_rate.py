@@ -95,7 +95,7 @@ async def _say(chat: chatrooms.ChatRooms, number: int, end: float) -> int:
     sender, count = Sender(f"user{number}", "Some Name"), 0
     while time.perf_counter() < end:
         room = ROOMS[(number + count * 37) % len(ROOMS)]
-        await chat.publish(room, "message", {"text": TEXT}, sender=sender, msg_id=new_id())
+        await chat.publish(room, "message", {"text": TEXT}, sender=sender, key=new_id())
         count += 1
     return count
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -56,14 +56,12 @@ async def test_what_is_published_is_numbered_and_a_repetition_is_the_first(
 ) -> None:
     await rooms.create_room("orders")
 
-    first = await rooms.publish("orders", "ORDER", {"id": 7}, msg_id=ID)
-    again = await rooms.publish("orders", "ORDER", {"id": 7}, msg_id=ID)
+    first = await rooms.publish("orders", "ORDER", {"id": 7}, key=ID)
+    again = await rooms.publish("orders", "ORDER", {"id": 7}, key=ID)
 
-    assert first is not None
-    assert again is not None
     assert (first.seq, first.duplicate, again.seq, again.duplicate) == (1, False, 1, True)
     with pytest.raises(Conflict):
-        await rooms.publish("orders", "SHIPPED", {"id": 7}, msg_id=ID)
+        await rooms.publish("orders", "SHIPPED", {"id": 7}, key=ID)
 
 
 async def test_a_live_event_has_no_number_and_is_not_stored(rooms: ChatRooms, chat: Chat) -> None:
@@ -71,7 +69,7 @@ async def test_a_live_event_has_no_number_and_is_not_stored(rooms: ChatRooms, ch
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="orders")
 
-    assert await rooms.publish("orders", "TICK", {"n": 1}, durable=False, sender=BOB) is None
+    await rooms.push("orders", "TICK", {"n": 1}, sender=BOB)
 
     heard = await ada.expect("TICK")
     assert (heard["payload"], heard["sender"]) == ({"n": 1}, {"id": "u2", "name": "Bob"})
@@ -112,9 +110,9 @@ async def test_what_a_host_cannot_publish(
 ) -> None:
     await rooms.create_room("orders")
 
-    for durable in (True, False):
+    for say in (rooms.publish, rooms.push):
         with pytest.raises(InvalidField) as error:
-            await rooms.publish("orders", type, payload, durable=durable)
+            await say("orders", type, payload)
         assert error.value.fields["field"] == field
 
 
@@ -128,18 +126,17 @@ async def test_a_host_says_nothing_that_a_store_could_not_keep(rooms: ChatRooms,
 async def test_a_host_says_nothing_that_is_larger_than_its_clients_take(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("orders")
     stored = await rooms.publish("orders", "message", {"text": "hi"})
-    assert stored is not None
     large = {"text": "x" * 2_000_000}
-    verbs = {
+    verbs: dict[str, Callable[[], Awaitable[object]]] = {
         "publish": lambda: rooms.publish("orders", "ORDER", large),
-        "publish live": lambda: rooms.publish("orders", "ORDER", large, durable=False),
+        "push": lambda: rooms.push("orders", "ORDER", large),
         "edit": lambda: rooms.edit("orders", stored.msg_id, large),
         "notify": lambda: rooms.notify("u1", "ORDER", large),
         "broadcast": lambda: rooms.broadcast("ORDER", large),
     }
 
     for verb, call in verbs.items():
-        with pytest.raises(TooLarge, match="payload of .*: 2000011, at most 524288") as caught:
+        with pytest.raises(TooLarge, match=r"payload of .*: 2000011, at most 524288") as caught:
             await call()
         assert caught.value.fields == {"limit": 524_288, "size": 2_000_011}, verb
 
@@ -157,7 +154,7 @@ async def test_a_live_message_is_none(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("orders")
 
     with pytest.raises(InvalidField):
-        await rooms.publish("orders", "message", {"text": "x"}, durable=False)
+        await rooms.push("orders", "message", {"text": "x"})
 
 
 @pytest.mark.parametrize("msg_id", ["short", "x" * 65, "with blanks in the middle", "\u00fc" * 20])
@@ -165,16 +162,16 @@ async def test_a_msg_id_that_could_not_travel(rooms: ChatRooms, chat: Chat, msg_
     await rooms.create_room("orders")
 
     with pytest.raises(InvalidField):
-        await rooms.publish("orders", "ORDER", {}, msg_id=msg_id)
+        await rooms.publish("orders", "ORDER", {}, key=msg_id)
 
 
 @pytest.mark.parametrize("room", ["nowhere", EVERYONE, user_room("u1")])
 async def test_rooms_that_a_host_cannot_speak_in(rooms: ChatRooms, chat: Chat, room: str) -> None:
     await chat_client(chat, ADA)
 
-    for durable in (True, False):
+    for say in (rooms.publish, rooms.push):
         with pytest.raises(RoomNotFound):
-            await rooms.publish(room, "ORDER", {}, durable=durable)
+            await say(room, "ORDER", {})
     assert await rooms.room(room) is None
 
 
