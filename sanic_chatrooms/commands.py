@@ -28,6 +28,7 @@ from .rooms import Joined, Rooms, Since
 from .session import Connection, Session
 from .sessions import Sessions
 from .typists import Typists
+from .users import check_user_id
 
 __all__ = ["Commands", "HostCommand"]
 
@@ -297,8 +298,7 @@ class Commands:
 
     async def _direct(self, ctx: Context) -> Any:
         request = decode_payload(ctx.command.payload, _direct)
-        if not 0 < len(request.to) <= 128:
-            raise InvalidField("to", "must be the id of a user")
+        check_user_id(request.to, "to")
         return await self._speech.say_directly(ctx.session, ctx.command, request.to, bytes(request.body))
 
     async def _edit(self, ctx: Context) -> Changed:

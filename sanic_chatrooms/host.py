@@ -22,6 +22,7 @@ from .orders import Close
 from .policy import Policy
 from .protocol import CloseCode
 from .rooms import RoomList
+from .users import check_user_id
 
 __all__ = ["ConnectionInfo", "History", "HostVerbs"]
 
@@ -53,6 +54,9 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
 class _As(msgspec.Struct, frozen=True):
     user: User
     policy: Policy
+
+    def __post_init__(self) -> None:
+        check_user_id(self.user.id, "as_user")
 
 
 class HostVerbs(ABC):
@@ -111,7 +115,7 @@ class HostVerbs(ABC):
         chat = self.running()
         data = _payload(chat, type, payload, message=True)
         sender = as_user or sender
-        who = Sender(sender.id, sender.name) if sender is not None else None
+        who = Sender(_id(sender), sender.name) if sender is not None else None
         if as_user is not None or within is not None:
             await self._admitted(chat, room, as_user)
         elif is_reserved(room):
@@ -140,7 +144,7 @@ class HostVerbs(ABC):
         """
         chat = self.running()
         data = _payload(chat, type, payload)
-        who = Sender(sender.id, sender.name) if sender is not None else None
+        who = Sender(_id(sender), sender.name) if sender is not None else None
         await self._admitted(chat, room, None)
         text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
         self._pass_on(chat, Envelope(room, "", 0, type, text))
@@ -283,6 +287,7 @@ class HostVerbs(ABC):
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
         """Make somebody a member, or give them another role."""
+        _id(user)
         await self.running().rooms.add_member(room, user, role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:
@@ -294,9 +299,9 @@ class HostVerbs(ABC):
         return await self.running().rooms.remove_member(room, await self._known(room, user), reason="kicked")
 
     async def _known(self, room: str, user: User | Sender | str) -> User:
-        if not isinstance(user, str):
-            return User(user.id, user.name)
-        member = await self.running().store.member(room, user)
+        if isinstance(user, User | Sender):
+            return User(_id(user), user.name)
+        member = await self.running().store.member(room, _id(user))
         return User(user, member.name if member is not None else user)
 
     # ---- connections ----
@@ -323,7 +328,7 @@ class HostVerbs(ABC):
 
 
 def _id(user: User | Sender | str) -> str:
-    return user if isinstance(user, str) else user.id
+    return check_user_id(user.id if isinstance(user, User | Sender) else user)
 
 
 def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:

@@ -1,7 +1,6 @@
 """Users known by a JSON Web Token (RFC 7519) that the host's own login signed with a shared secret (HMAC)."""
 
 import time
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,16 +8,17 @@ import jwt
 
 from ..errors import ChatError, ConfigError, TokenExpired, Unauthenticated
 from ..models import Credentials, Handshake, User
+from ..users import GUEST, MAX_USER_ID, check_user_id, is_text
 from .base import Authenticator
 from .names import MAX_NAME, clean_name
 
-__all__ = ["MAX_TOKEN", "MAX_USER_ID", "JWTAuth", "hmac_key", "read_token", "token_type"]
+__all__ = ["MAX_TOKEN", "JWTAuth", "hmac_key", "read_token", "token_type"]
 
 MAX_TOKEN: Final = 8192
 """Bytes in a token: what a request header can carry."""
 
-MAX_USER_ID: Final = 128
-"""Characters in a user's id."""
+_MAX_SCOPE = 256
+"""Characters in one scope."""
 
 _LATEST = 253402300800
 """The year 10000, in Unix seconds: no honest time is later."""
@@ -231,10 +231,14 @@ def _user_id(claims: Mapping[str, Any], claim: str) -> str:
         raise Unauthenticated(
             f"the token's {claim} is missing or not a string; the issuer must write ids as strings"
         )
-    if not 0 < len(value) <= MAX_USER_ID or any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
+    try:
+        check_user_id(value)
+    except ChatError:
         raise Unauthenticated(
             f"the token's {claim} is not 1 to {MAX_USER_ID} characters without control characters"
-        )
+        ) from None
+    if value.startswith(GUEST):
+        raise Unauthenticated(f"the token's {claim} begins with {GUEST!r}, as only the ids of guests do")
     return value
 
 
@@ -253,9 +257,15 @@ def _scopes(claims: Mapping[str, Any]) -> tuple[str, ...]:
     words = scope.split() if isinstance(scope, str) else scope
     if not (isinstance(words, list) and isinstance(scopes, list)):
         raise Unauthenticated("the token's scope is not a string, or its scopes are not a list")
-    if not all(isinstance(word, str) for word in (*words, *scopes)):
-        raise Unauthenticated("the token's scopes are not all strings")
+    if not all(_is_scope(word) for word in (*words, *scopes)):
+        raise Unauthenticated(
+            f"the token's scopes are not all strings of 1 to {_MAX_SCOPE} readable characters"
+        )
     return tuple(dict.fromkeys((*words, *scopes)))
+
+
+def _is_scope(word: object) -> bool:
+    return isinstance(word, str) and 0 < len(word) <= _MAX_SCOPE and is_text(word)
 
 
 def _checked_algorithms(algorithms: Sequence[str]) -> tuple[str, ...]:

@@ -150,6 +150,42 @@ async def test_how_large_a_host_may_speak_is_a_setting() -> None:
             await rooms.publish("orders", "ORDER", {"text": "x" * 1_990})
 
 
+VERBS: dict[str, Callable[[ChatRooms, Any], Awaitable[Any]]] = {
+    "publish as": lambda rooms, user: rooms.publish("orders", "ORDER", {}, as_user=user),
+    "publish from": lambda rooms, user: rooms.publish("orders", "ORDER", {}, sender=user),
+    "push": lambda rooms, user: rooms.push("orders", "ORDER", {}, sender=user),
+    "edit": lambda rooms, user: rooms.edit("orders", ID, {"text": "x"}, as_user=user),
+    "delete": lambda rooms, user: rooms.delete("orders", ID, as_user=user),
+    "notify": lambda rooms, user: rooms.notify(user, "notice", {"title": "t", "content": "c"}),
+    "history": lambda rooms, user: rooms.history("orders", as_user=user),
+    "rooms": lambda rooms, user: rooms.rooms(user=user),
+    "online": lambda rooms, user: rooms.online(user),
+    "create_room": lambda rooms, user: rooms.create_room("mine", as_user=user),
+    "add_member": lambda rooms, user: rooms.add_member("orders", user),
+    "remove_member": lambda rooms, user: rooms.remove_member("orders", user),
+    "kick": lambda rooms, user: rooms.kick("orders", user),
+    "disconnect": lambda rooms, user: rooms.disconnect(user),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("user_id", [7, "", "u\0", "\ud800", "u" * 129])
+async def test_a_user_whose_id_is_none_is_one_error_in_every_verb(
+    rooms: ChatRooms, chat: Chat, verb: str, user_id: Any
+) -> None:
+    await rooms.create_room("orders")
+
+    with pytest.raises(InvalidField, match="id of a user"):
+        await VERBS[verb](rooms, User(user_id, "Ada"))
+
+
+@pytest.mark.parametrize("user", [7, None, b"u1", ""])
+async def test_what_is_no_user_is_that_error_too(rooms: ChatRooms, chat: Chat, user: Any) -> None:
+    for verb in ("notify", "online", "remove_member", "kick", "disconnect"):
+        with pytest.raises(InvalidField, match="id of a user"):
+            await VERBS[verb](rooms, user)
+
+
 async def test_a_live_message_is_none(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("orders")
 

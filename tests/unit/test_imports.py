@@ -28,6 +28,7 @@ WORDS = {
     "redis_link",
     "redis_wire",
     "sql_address",
+    "users",
 }
 SHARED = {
     # A SQL database is opened and asked in one way, whatever is kept in it.
