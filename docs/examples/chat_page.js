@@ -66,8 +66,8 @@ lines.addEventListener("dblclick", ({ target }) => {
 // endregion
 
 // region state
-chat.on("state", ({ state: now, retryAt }) => {
-  const wait = retryAt ? Math.max(0, Math.round(retryAt - Date.now() / 1000)) : 0;
+chat.on("state", ({ state: now, retryIn }) => {
+  const wait = Math.round(retryIn ?? 0);
   state.textContent = now === "reconnecting" ? `Trying again in ${wait} s` : now;
 });
 chat.on("notice", ({ payload }) => console.log(payload.title, payload.content));

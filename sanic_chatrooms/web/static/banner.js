@@ -65,9 +65,9 @@ export class Banner {
   }
 
   #say() {
-    const { retryAt } = this.chat.status;
-    this.tryNow.hidden = this.#isOffline || retryAt === null;
-    const left = Math.ceil((retryAt ?? 0) - Date.now() / 1000);
+    const { retryIn } = this.chat.status;
+    this.tryNow.hidden = this.#isOffline || retryIn === null;
+    const left = Math.ceil(retryIn ?? 0);
     const words = `${this.#cause} Messages are kept. ${left > 0 ? `Trying again in ${left} s.` : "Connecting…"}`;
     this.#text.textContent = this.#isOffline ? "You are offline. Messages are kept and sent when you are back." : words;
   }

@@ -109,9 +109,11 @@ export type State = "connecting" | "online" | "reconnecting" | "offline" | "clos
 
 export interface StateEvent {
   state: State;
-  /** When the next attempt begins, Unix seconds; null where none is planned. */
+  /** When the next attempt begins, Unix seconds by this computer's clock, to be shown; null where none is planned. */
   retryAt: number | null;
-  /** Which attempt to come back this is, from 1; 0: none yet. Begins anew after a connection that held for 5 s. */
+  /** Seconds until the next attempt, at the moment you ask; a clock that somebody sets does not change it. */
+  readonly retryIn: number | null;
+  /** Which attempt to come back this is, from 1; 0: none yet. Begins anew after every connection that was welcomed. */
   attempt: number;
   /** How the last connection ended: 1012 the server restarts, 4008 too slow, 4013 too fast … */
   code: number | null;
@@ -236,7 +238,7 @@ export class ChatRooms {
   connect(): Promise<Welcome>;
   /** End it for good. The outbox and the rooms stay for another `connect()`. */
   disconnect(): void;
-  /** Do not wait for `retryAt`: "Try now". */
+  /** Do not wait for the next attempt: "Try now". Looking at the page, or a network that is back, does the same. */
   reconnectNow(): void;
   /** Another token of the same user; presented at once where we are connected. */
   setToken(token: Options["token"]): Promise<void>;

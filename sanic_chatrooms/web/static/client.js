@@ -7,9 +7,10 @@
 const DIAL = 20; // seconds until welcome; longer than the server waits for `auth`, so that its reason reaches us
 const PONG = 10; // seconds of silence after a ping by which the connection counts as dead
 const HINT_PONG = 5; // the same after the browser hinted that something changed: it is probably right
-const HELD = 5; // seconds after which a connection was a good one, and back-off begins anew
+const HELD = 5; // seconds after which a crowded server is asked again as soon as any other
 const REPEAT = 30; // seconds for which edits and the like are repeated
 const TYPING = 3; // seconds between repeats; the server forgets after 6
+const LONGEST_TIMER = 2 ** 31 - 1; // milliseconds; above it browsers call at once
 const FINAL = [1000, 1002, 1003, 1007, 1008];
 const CROWDED = [1013, 4008, 4013]; // coming back at once would make it worse
 const OWN_EVENTS = ["state", "joined", "gap", "removed", "outbox", "user", "problem"];
@@ -31,7 +32,8 @@ export function reconnects(code) {
 
 const unanswered = () => new ChatError("timeout", "no answer in time");
 const closed = () => new ChatError("closed", "the client is closed; connect() opens it");
-const now = () => Date.now() / 1000;
+const wall = () => Date.now() / 1000; // only to be shown: people and time servers set it
+const now = () => globalThis.performance.now() / 1000; // for all that is a duration
 const noNetwork = () => globalThis.navigator?.onLine === false; // true proves nothing, false is reliable
 const bodyOf = (body) => (typeof body === "string" ? { text: body } : body);
 const jitter = ({ first, longest, random }, tries) => random() * Math.min(longest, first * 2 ** tries);
@@ -86,7 +88,8 @@ class Timers {
 
   after(name, seconds, fn) {
     this.clear(name);
-    this.#ids.set(name, setTimeout(() => (this.#ids.delete(name), fn()), seconds * 1000));
+    const ms = Math.min(seconds * 1000, LONGEST_TIMER);
+    this.#ids.set(name, setTimeout(() => (this.#ids.delete(name), fn()), ms));
   }
 
   has(name) {
@@ -142,8 +145,8 @@ class Identity {
     return this.#token;
   }
 
-  learn({ expiresAt, guestToken }) {
-    this.#expiresAt = expiresAt ?? Infinity;
+  learn({ expiresIn, guestToken }) {
+    this.#expiresAt = now() + expiresIn;
     if (guestToken) this.#kept.set("guestToken", guestToken);
   }
 
@@ -161,7 +164,7 @@ class Identity {
 class Link {
   online = false;
   interval = 30;
-  status = { state: "closed", retryAt: null, attempt: 0, code: null, reason: "" };
+  status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, code: null, reason: "" };
   #chat; // options, identity; and who hears of it: changed, introduce, welcomed, heard, lost, problem
   #timers = new Timers();
   #socket = null;
@@ -172,6 +175,7 @@ class Link {
   #proof = null; // {token, guest, msgId?}: what we showed on this connection; with msgId until `auth` is answered
   #greeting = null; // a welcome as nobody in particular, while our `auth` is under way
   #onlineAt = 0;
+  #serverClock = 0; // what to add to ours
   #heardAt = 0;
   #comeBackIn = null;
 
@@ -190,6 +194,12 @@ class Link {
     this.#socket.send(text);
   }
 
+  /** Seconds until a time of the server's, whose clock need not be ours; Infinity where there is none. */
+  until(time) {
+    const left = time - this.#serverClock - now();
+    return Number.isFinite(left) ? left : Infinity;
+  }
+
   comeBackIn(seconds) {
     this.#comeBackIn = Math.min(Math.max(Number(seconds) || 0, 0), 300);
   }
@@ -198,8 +208,10 @@ class Link {
     if (this.#timers.has("wait")) this.#dial();
   }
 
-  #become(state, more) {
-    this.status = { ...this.status, retryAt: null, attempt: this.#attempt, ...more, state };
+  #become(state, { due = null, ...more } = {}) {
+    const retryIn = () => due && Math.max(0, due - now());
+    const retryAt = due && wall() + retryIn();
+    this.status = { ...this.status, attempt: this.#attempt, ...more, state, retryAt, get retryIn() { return retryIn(); } }; // prettier-ignore
     this.#chat.changed(this.status);
   }
 
@@ -261,6 +273,7 @@ class Link {
     }
     if (typeof envelope?.type !== "string") return;
     envelope.payload ??= {};
+    this.#serverClock = envelope.timestamp - now();
     if (!this.online && envelope.type === "welcome") this.#welcome(envelope);
     else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.msgId) this.#proven(envelope);
     else this.#chat.heard(envelope);
@@ -327,11 +340,12 @@ class Link {
     this.#run += 1;
     this.#socket = this.#greeting = null;
     this.#timers.clearAll();
-    const held = this.online && now() - this.#onlineAt >= HELD;
+    // However short it was: the server is well. One that is crowded says so by closing what it has just accepted.
+    const good = this.online && (!CROWDED.includes(code) || now() - this.#onlineAt >= HELD);
     this.online = false;
     this.#late = !this.#opened;
     this.#chat.lost(code);
-    if (this.#mayReturn(code)) this.#wait(code, reason, held);
+    if (this.#mayReturn(code)) this.#wait(code, reason, good);
     else this.close(code, reason);
   }
 
@@ -344,8 +358,8 @@ class Link {
     return Boolean(guest) || (code === 4001 && identity.renewable);
   }
 
-  #wait(code, reason, held) {
-    if (held) this.#attempt = 0;
+  #wait(code, reason, good) {
+    if (good) this.#attempt = 0;
     if (CROWDED.includes(code)) this.#attempt = Math.max(this.#attempt, 2);
     const delay = this.#comeBackIn ?? jitter(this.#chat.options, this.#attempt);
     this.#comeBackIn = null;
@@ -355,7 +369,11 @@ class Link {
 
   #plan(delay, more) {
     this.#timers.after("wait", delay, () => this.#dial());
-    this.#become(noNetwork() ? "offline" : "reconnecting", { ...more, retryAt: now() + delay });
+    this.#become(noNetwork() ? "offline" : "reconnecting", { ...more, due: now() + delay });
+  }
+
+  #replan() {
+    if (this.#timers.has("wait")) this.#plan(this.status.retryIn);
   }
 
   /** The end, until `open`. */
@@ -381,11 +399,8 @@ class Link {
   #hint = ({ type }) => {
     if (type === "visibilitychange" && globalThis.document.visibilityState !== "visible") return;
     if (this.online) this.#probe(HINT_PONG);
-    else if (this.#timers.has("wait")) {
-      const left = Math.max(this.status.retryAt - now(), 0);
-      const asPlanned = type === "offline" || CROWDED.includes(this.status.code);
-      this.#plan(asPlanned ? left : Math.min(left, jitter(this.#chat.options, 0)));
-    }
+    else if (type === "offline" || CROWDED.includes(this.status.code)) this.#replan();
+    else this.reconnectNow(); // somebody looks at the page, or the network is back
   };
 }
 
@@ -603,7 +618,7 @@ class Outbox {
 
   /** `keep`: it is a message, which stays until it is sent or discarded; else it is given up after a while. */
   add(type, { room, to, payload, body = payload, keep = false }) {
-    const entry = { msgId: newId(), type, room, to, body, status: "queued", error: null, ack: null, createdAt: now() };
+    const entry = { msgId: newId(), type, room, to, body, status: "queued", error: null, ack: null, createdAt: wall() };
     Object.assign(entry, { payload, keep, lane: to === undefined ? `room ${room}` : `user ${to}`, tries: 0 });
     this.#entries.set(entry.msgId, entry);
     if (!keep) this.#timers.after(`end ${entry.msgId}`, REPEAT, () => this.#fail(entry, unanswered()));
@@ -851,7 +866,7 @@ export class ChatRooms {
 
   #identified({ user, expiresAt, guestToken, heartbeat }) {
     const { identity, link } = this.#its;
-    identity.learn({ expiresAt, guestToken });
+    identity.learn({ expiresIn: link.until(expiresAt), guestToken });
     link.interval = heartbeat?.interval ?? link.interval;
     this.#user = user;
     this.#emit("user", user);

@@ -67,7 +67,7 @@ test("waits are random between nothing and a bound that doubles up to the longes
     for (const bound of bounds) {
       await settled();
       it.socket.shut(1006);
-      assert.equal(it.chat.status.retryAt - Date.now() / 1000, bound);
+      assert.equal(it.chat.status.retryIn, bound);
       await it.clock.advance(bound);
     }
     it.chat.disconnect();
@@ -81,26 +81,77 @@ test("a crowded server is given more time", async (t) => {
     await it.start();
     await it.clock.advance(10);
     it.socket.shut(code);
-    assert.equal(it.chat.status.retryAt - Date.now() / 1000, 4);
+    assert.equal(it.chat.status.retryIn, 4);
     it.chat.disconnect();
     it.clock.restore();
   }
 });
 
-test("back-off goes on where connections do not hold, and begins anew after one that did", async (t) => {
+test("back-off begins anew after a connection that was welcomed, however short it was", async (t) => {
   const it = world(t, { random: () => 1 });
   await it.start();
-  it.socket.shut(1006);
-  await it.clock.advance(1);
+  for (let n = 0; n < 5; n++) {
+    it.socket.shut(1006);
+    await it.redial();
+    it.socket.accept();
+  }
+  assert.equal(it.chat.status.attempt, 5);
   await it.welcome();
-  it.socket.shut(1006);
-  assert.equal(it.chat.status.retryAt - Date.now() / 1000, 2);
-  await it.clock.advance(2);
-  await it.welcome();
-  await it.clock.advance(6);
   it.socket.shut(1006);
 
-  assert.equal(it.chat.status.retryAt - Date.now() / 1000, 1);
+  assert.equal(it.chat.status.retryIn, 1);
+});
+
+test("a server that welcomes and is crowded at once is given ever more time", async (t) => {
+  const it = world(t, { random: () => 1 });
+  await it.start();
+  const waits = [];
+  for (let n = 0; n < 4; n++) {
+    it.socket.shut(1013);
+    waits.push(it.chat.status.retryIn);
+    await it.redial();
+    await it.welcome();
+  }
+
+  assert.deepEqual(waits, [4, 8, 16, 30]);
+});
+
+for (const hours of [-1, 1, -24 * 30, 24 * 30]) {
+  test(`a clock that is set by ${hours} hours changes nothing: a dead server is found, and asked again as planned`, async (t) => {
+    const it = world(t, { random: () => 1 });
+    await it.start();
+    it.clock.step(hours * 3600);
+    const timers = it.clock.set;
+    await it.clock.advance(41);
+    assert.equal(it.chat.state, "reconnecting");
+    assert.equal(it.sockets[0].all("ping").length, 1);
+    assert.ok(it.clock.set - timers < 10);
+    it.clock.step(hours * 3600);
+    await it.clock.advance(1);
+
+    assert.equal(it.sockets.length, 2);
+  });
+}
+
+test("the time to the next attempt runs, whatever happens to the clock", async (t) => {
+  const it = world(t, { random: () => 1 });
+  await it.start();
+  it.socket.shut(1013);
+  assert.equal(it.chat.status.retryAt, Date.now() / 1000 + 4);
+  it.clock.step(3600);
+  await it.clock.advance(1);
+
+  assert.equal(it.chat.status.retryIn, 3);
+});
+
+test("an interval longer than a timer can be is waited for, not called at once", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await it.welcome({ heartbeat: { interval: 3e6, timeout: 9e6 } });
+  const timers = it.clock.set;
+  await it.clock.advance(60);
+
+  assert.equal(it.clock.set, timers);
 });
 
 test("closing says when to come back", async (t) => {
@@ -108,7 +159,7 @@ test("closing says when to come back", async (t) => {
   await it.start();
   it.socket.says({ type: "closing", payload: { reason: "restart", reconnectIn: 1.75 } });
   it.socket.shut(1012);
-  assert.equal(it.chat.status.retryAt - Date.now() / 1000, 1.75);
+  assert.equal(it.chat.status.retryIn, 1.75);
   await it.clock.advance(1.7);
   assert.equal(it.sockets.length, 1);
   await it.clock.advance(0.1);
@@ -268,30 +319,54 @@ test("on returns what ends it", async (t) => {
   assert.equal(heard, 1);
 });
 
-test("browser hints shorten waits and test the connection", async (t) => {
+/** A browser's events; `hint(type)` fires one. */
+function browserOf(t) {
   const listeners = new Map();
-  globalThis.addEventListener = (type, fn) => listeners.set(type, fn);
-  globalThis.removeEventListener = (type) => listeners.delete(type);
+  const events = { addEventListener: (type, fn) => listeners.set(type, fn), removeEventListener: (type) => listeners.delete(type) };
+  Object.assign(globalThis, events, { document: { ...events, visibilityState: "visible" } });
   t.after(() => {
-    delete globalThis.addEventListener;
-    delete globalThis.removeEventListener;
+    for (const name of [...Object.keys(events), "document"]) delete globalThis[name];
   });
-  const it = world(t);
-  await it.start();
-  listeners.get("online")({ type: "online" });
-  assert.equal(it.socket.all("ping").length, 1);
-  await it.clock.advance(5);
-  assert.equal(it.chat.state, "reconnecting");
-  for (let n = 0; n < 6; n++) {
-    await it.redial();
-    it.socket.shut(1006);
-  }
-  listeners.get("online")({ type: "online" });
-  assert.ok(it.chat.status.retryAt - Date.now() / 1000 <= 1);
-  it.chat.disconnect();
+  return { listeners, hint: (type) => listeners.get(type)({ type }) };
+}
 
-  assert.equal(listeners.size, 0);
-});
+for (const type of ["online", "visibilitychange"]) {
+  test(`${type} tests a connection, and tries again at once where there is none`, async (t) => {
+    const { listeners, hint } = browserOf(t);
+    const it = world(t, { random: () => 1 });
+    await it.start();
+    hint(type);
+    assert.equal(it.socket.all("ping").length, 1);
+    await it.clock.advance(5);
+    assert.equal(it.chat.state, "reconnecting");
+    for (let n = 0; n < 6; n++) {
+      await it.redial();
+      it.socket.shut(1006);
+    }
+    const before = it.sockets.length;
+    hint(type);
+    await settled();
+    assert.equal(it.sockets.length, before + 1);
+    it.chat.disconnect();
+
+    assert.equal(listeners.size, 0);
+  });
+
+  test(`${type} does not hurry a server that is crowded`, async (t) => {
+    const { hint } = browserOf(t);
+    const it = world(t, { random: () => 1 });
+    await it.start();
+    it.socket.shut(1013);
+    await it.clock.advance(1);
+    hint(type);
+    await settled();
+    assert.equal(it.sockets.length, 1);
+    assert.equal(it.chat.status.retryIn, 3);
+
+    await it.clock.advance(3);
+    assert.equal(it.sockets.length, 2);
+  });
+}
 
 test("without network it says offline", async (t) => {
   const it = world(t);

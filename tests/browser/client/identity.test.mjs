@@ -145,6 +145,30 @@ test("a token known to have expired is not shown again", async (t) => {
   assert.equal(it.socket.protocols[1], "bearer.two");
 });
 
+test("when a token expires is counted by the server's clock, not by this computer's", async (t) => {
+  for (const wrong of [-7200, 7200]) {
+    const tokens = ["one", "two"];
+    const it = world(t, { token: () => tokens.shift() });
+    it.chat.connect();
+    await settled();
+    it.socket.accept();
+    const at = Date.now() / 1000 + wrong;
+    const payload = { sessionId: "s", user: { id: "u1", name: "Ada", scopes: [] }, protocol: 1, limits: {}, features: [], expiresAt: at + 10 };
+    it.socket.says({ type: "welcome", timestamp: at, payload });
+    it.socket.shut(1006);
+    await it.redial();
+    assert.equal(it.socket.protocols[1], "bearer.one");
+    it.socket.accept();
+    await it.clock.advance(10);
+    it.socket.shut(1006);
+    await it.redial();
+
+    assert.equal(it.socket.protocols[1], "bearer.two");
+    it.chat.disconnect();
+    it.clock.restore();
+  }
+});
+
 test("a token callback that fails is tried again", async (t) => {
   let asked = 0;
   const it = world(t, { token: () => (asked++ ? "late" : Promise.reject(new Error("away"))) });

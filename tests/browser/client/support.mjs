@@ -5,20 +5,30 @@ import { ChatRooms } from "../../../sanic_chatrooms/web/static/client.js";
 /** Lets everything run that is ready to run. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Replaces setTimeout and Date.now until `restore`. Promises settle between two timers, as they do in life. */
+/** Replaces setTimeout, performance.now and Date.now until `restore`. Promises settle between two timers, as they do in life. */
 class Clock {
   #now = 1_700_000_000_000;
+  #stepped = 0; // how far somebody has set the wall clock
+  set = 0; // how many timers were set so far
   #timers = new Map();
   #next = 1;
   #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
 
   constructor() {
     globalThis.setTimeout = (fn, ms) => {
-      this.#timers.set(this.#next, { at: this.#now + Math.max(ms, 0), fn });
+      this.set++;
+      // As in a browser: what does not fit into 31 bits runs at once.
+      this.#timers.set(this.#next, { at: this.#now + (ms > 2 ** 31 - 1 ? 0 : Math.max(ms, 0)), fn });
       return this.#next++;
     };
     globalThis.clearTimeout = (id) => this.#timers.delete(id);
-    Date.now = () => this.#now;
+    Date.now = () => this.#now + this.#stepped;
+    performance.now = () => this.#now - 1_699_999_000_000; // hides the one of the prototype
+  }
+
+  /** Set the wall clock: by this many seconds, with no time passing. */
+  step(seconds) {
+    this.#stepped += seconds * 1000;
   }
 
   async advance(seconds) {
@@ -45,6 +55,7 @@ class Clock {
   restore() {
     Object.assign(globalThis, { setTimeout: this.#real.setTimeout, clearTimeout: this.#real.clearTimeout });
     Date.now = this.#real.now;
+    delete performance.now;
   }
 }
 
@@ -164,7 +175,7 @@ export function world(t, options = {}) {
     },
     /** Waits until the next attempt begins. */
     async redial() {
-      await clock.advance(chat.status.retryAt - Date.now() / 1000);
+      await clock.advance(chat.status.retryIn + 0.001); // fractions of seconds do not add up exactly
     },
     /** Loses the connection and has the next one as far as welcome. */
     async reconnect(code = 1006) {
