@@ -194,7 +194,10 @@ export interface ServerEvents {
 export interface KeyValue { get(key: string): string | null | undefined; set(key: string, value: string): void; remove(key: string): void }
 
 export interface Options {
-  /** Of the socket: `/chat/ws`, `wss://…`. Default: `ws` beside this module's own address. */
+  /**
+   * Of the socket: `/chat/ws`, `wss://…`. Default: `ws` beside this module, where the page imports it from the chat
+   * server as `client.js`. In a bundle there is no default, and leaving it out is a `TypeError`.
+   */
   url?: string;
   /** Who we are: a token, or a function that brings one (null: none). Asked again before and after it expires. */
   token?: string | null | (() => string | null | Promise<string | null>);
@@ -280,7 +283,10 @@ export class ChatRooms {
   /** `msgId` is the server's, of the message's envelope. Repeated for up to 30 s where the outcome is not known. */
   edit(room: string, msgId: string, body: string | Body): Promise<ChangeAck>;
   delete(room: string, msgId: string): Promise<ChangeAck>;
-  /** `on` false takes it back. */
+  /**
+   * `on` false takes it back. This, `read` and `search` need `reactions`, `unread` and `search` in `welcome.features`:
+   * where a server does not offer one, it is rejected at once with `unknown_command`.
+   */
   react(room: string, msgId: string, emoji: string, on?: boolean): Promise<ChangeAck>;
   /** Call it for every key: repeated at most every 3 s. Offline it does nothing. */
   typing(room: string, active?: boolean): void;

@@ -14,6 +14,7 @@ const LONGEST_TIMER = 2 ** 31 - 1; // milliseconds; above it browsers call at on
 const FINAL = [1000, 1002, 1003, 1007, 1008];
 const CROWDED = [1013, 4008, 4013]; // coming back at once would make it worse
 const OWN_EVENTS = ["state", "joined", "gap", "removed", "outbox", "user", "problem"];
+const NO_URL = 'client.js does not come from the chat server here, so name the socket: new ChatRooms({ url: "wss://example.com/chat/ws" })';
 const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token: with other characters the browser throws
 
 /** Why a promise was rejected; `code` is the server's, or timeout, lost, closed, discarded. */
@@ -56,11 +57,16 @@ function deferred() {
   return it;
 }
 
+// Bundlers put modules into files of their own, and rewrite the usual way to name a file beside a module.
+const HERE = import.meta.url;
+const SERVED = /^https?:.*\/client\.js([?#]|$)/;
+
 function socketUrl(given) {
-  const url = given ? new URL(given, globalThis.location?.href) : new URL("ws", import.meta.url);
+  if (!given && !SERVED.test(HERE)) throw new TypeError(NO_URL);
+  const url = given ? new URL(given, globalThis.location?.href) : new URL("ws", HERE);
   url.protocol = url.protocol.replace(/^http/, "ws");
   url.hash = "";
-  if (!/^wss?:$/.test(url.protocol)) throw new TypeError("the option url is needed here, for example ws://host/chat/ws");
+  if (!/^wss?:$/.test(url.protocol)) throw new TypeError(NO_URL);
   return url;
 }
 
@@ -966,7 +972,7 @@ export class ChatRooms {
   }
 
   react(room, msgId, emoji, on = true) {
-    return this.#its.outbox.add(on ? "reaction.add" : "reaction.remove", { room, payload: { msgId, emoji } }).done;
+    return this.#lacks("reactions") ?? this.#its.outbox.add(on ? "reaction.add" : "reaction.remove", { room, payload: { msgId, emoji } }).done;
   }
 
   typing(room, active = true) {
@@ -978,7 +984,7 @@ export class ChatRooms {
   }
 
   read(room, seq) {
-    return this.request("read", { room, payload: { seq } });
+    return this.#lacks("unread") ?? this.request("read", { room, payload: { seq } });
   }
 
   history(room, payload) {
@@ -986,7 +992,15 @@ export class ChatRooms {
   }
 
   search(room, query, page) {
-    return this.request("search", { room, payload: { query, ...page } });
+    return this.#lacks("search") ?? this.request("search", { room, payload: { query, ...page } });
+  }
+
+  /** A promise that is rejected where this server does not offer a feature. Before the first welcome the server answers. */
+  #lacks(feature) {
+    if (!this.#welcome || this.#welcome.features?.includes(feature)) return null;
+    const answer = deferred();
+    answer.reject(new ChatError("unknown_command", `this server does not offer "${feature}": see welcome.features`));
+    return answer.promise;
   }
 
   request(type, options = {}) {

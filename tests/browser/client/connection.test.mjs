@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 
 import { ChatRooms, reconnects } from "../../../sanic_chatrooms/web/static/client.js";
@@ -379,6 +380,67 @@ test("without network it says offline", async (t) => {
   assert.equal(it.chat.state, "offline");
 });
 
-test("an address that cannot be meant is a mistake at once", () => {
-  assert.throws(() => new ChatRooms(), TypeError);
+test("away from the server that has the client, its address is asked for", () => {
+  assert.throws(() => new ChatRooms(), /name the socket/);
 });
+
+/** The client as a module of this address. */
+async function servedAs(address) {
+  const source = await readFile(new URL("../../../sanic_chatrooms/web/static/client.js", import.meta.url), "utf8");
+  const module = source.replaceAll("import.meta.url", JSON.stringify(address));
+  return import(`data:text/javascript;base64,${Buffer.from(module).toString("base64")}`);
+}
+
+for (const address of ["https://a.example/chat/client.js", "http://localhost:8000/chat/client.js?v=2"]) {
+  test(`beside ${address} is the socket`, async (t) => {
+    const { ChatRooms: Served } = await servedAs(address);
+    const it = world(t);
+    const chat = new Served({ WebSocket: it.WebSocket, storage: it.storage });
+    chat.connect().catch(() => {});
+    await settled();
+    chat.disconnect();
+
+    assert.equal(it.socket.url, address.replace("http", "ws").replace(/client\.js.*/, "ws"));
+  });
+}
+
+for (const address of ["https://a.example/assets/index-BX3a.js", "file:///app/dist/client.js", "blob:https://a.example/1"]) {
+  test(`in ${address} it does not guess where the socket is`, async () => {
+    const { ChatRooms: Bundled } = await servedAs(address);
+
+    assert.throws(() => new Bundled(), /name the socket/);
+  });
+}
+
+test("no bundler sees a file to copy in the address of the socket", async () => {
+  const source = await readFile(new URL("../../../sanic_chatrooms/web/static/client.js", import.meta.url), "utf8");
+
+  assert.doesNotMatch(source, /new URL\([^)]*import\.meta\.url/);
+});
+
+for (const [feature, ask] of [
+  ["reactions", (chat) => chat.react("a", "server-message-1", "👍")],
+  ["unread", (chat) => chat.read("a", 1)],
+  ["search", (chat) => chat.search("a", "hello")],
+]) {
+  test(`where a server does not offer ${feature}, asking says so at once`, async (t) => {
+    const it = world(t);
+    it.chat.connect();
+    await it.welcome({ features: ["typing"] });
+    const sent = it.socket.sent.length;
+
+    await assert.rejects(ask(it.chat), { code: "unknown_command", message: new RegExp(feature) });
+    assert.equal(it.socket.sent.length, sent);
+  });
+
+  test(`where a server offers ${feature}, it is asked`, async (t) => {
+    const it = world(t);
+    it.chat.connect();
+    await it.welcome({ features: [feature] });
+    const sent = it.socket.sent.length;
+    ask(it.chat).catch(() => {});
+    await settled();
+
+    assert.equal(it.socket.sent.length, sent + 1);
+  });
+}

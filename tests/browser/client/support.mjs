@@ -85,7 +85,7 @@ class FakeSocket {
     const user = { id: "guest-1", name: "Guest 1", scopes: [] };
     const limits = { maxFrame: 65536, maxText: 16000, maxRooms: 128, historyPage: 50 };
     const heartbeat = { interval: 30, timeout: 90 };
-    const standard = { sessionId: "s", user, protocol: 1, heartbeat, limits, features: [], guestToken: "guest.token" };
+    const standard = { sessionId: "s", user, protocol: 1, heartbeat, limits, features: ["reactions", "unread", "search"], guestToken: "guest.token" };
     this.says({ type: "welcome", payload: { ...standard, ...payload } });
   }
 
