@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import ConfigError
+from .own_directory import born, claim_directory, open_lock
 
 __all__ = ["EmbeddedServer", "embedded_url", "life", "user_directory"]
 
@@ -94,11 +95,8 @@ class EmbeddedServer:
         """Take the directory, end what was left behind there, start, and wait until it answers. Raises `ConfigError`."""
         self._program = _program()
         embedded_url(self.directory)
-        try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._claim = self._take_directory()
-        except OSError as exc:
-            raise ConfigError(f"CHATROOMS_EMBEDDED_DIR: {self.directory} cannot be used: {exc}") from exc
+        claim_directory(self.directory, "CHATROOMS_EMBEDDED_DIR")
+        self._claim = self._take_directory()
         atexit.register(self.stop)
         try:
             self._launch()
@@ -116,8 +114,6 @@ class EmbeddedServer:
         if self._keeper.is_alive():
             self._keeper.join()
             self._end_server()  # it may have started one meanwhile
-        if self.process is not None:
-            os.truncate(self.directory / _SERVER_LOCK, 0)  # its number may be another's tomorrow
         os.close(self._claim)
         self._claim = None
         atexit.unregister(self.stop)
@@ -125,31 +121,39 @@ class EmbeddedServer:
     # ---- the directory ----
 
     def _take_directory(self) -> int:
-        lock = os.open(self.directory / _APP_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self._open(_APP_LOCK)
         if not _locked(lock, within=HANDOVER):
-            other = os.pread(lock, 20, 0).decode()
+            other, _ = _holder(lock)
             os.close(lock)
             raise ConfigError(
                 f"{self.directory} is used by another app, process {other or 'unknown'}; give each its own "
-                "CHATROOMS_EMBEDDED_DIR"
+                "CHATROOMS_EMBEDDED_DIR, in the environment: SANIC_CHATROOMS_EMBEDDED_DIR"
             )
-        _write_pid(lock, os.getpid())
+        _write_holder(lock, os.getpid())
         return lock
 
+    def _open(self, lock: str) -> int:
+        try:
+            return open_lock(self.directory / lock)
+        except OSError as exc:
+            raise ConfigError(f"CHATROOMS_EMBEDDED_DIR: {self.directory} cannot be used: {exc}") from exc
+
     def _server_lock(self) -> int:
-        lock = os.open(self.directory / _SERVER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self._open(_SERVER_LOCK)
         if _locked(lock, within=0.0):
             return lock
-        pid = os.pread(lock, 20, 0).decode()
-        if pid:  # else whoever started it died before it could write it down
-            logger.warning("process %s, a server that was left behind, is ended", pid)
+        pid, began = _holder(lock)
+        # Only what we wrote down ourselves is ended: the number may be another's by now, or never have been a server's.
+        if _is_group_of(pid, began):
+            logger.warning("process %d, a server that was left behind, is ended", pid)
             for number, wait in ((signal.SIGTERM, END_WITHIN), (signal.SIGKILL, END_WITHIN)):
-                _signal_group(int(pid), number)
+                _signal_group(pid, number)
                 if _locked(lock, within=wait):
                     return lock
         os.close(lock)
         raise ConfigError(
-            f"{self.directory} is used by a server that does not end, process {pid or 'unknown'}; end it"
+            f"{self.directory} is used by a process that this app did not start or that does not end, process "
+            f"{pid or 'unknown'}; end it"
         )
 
     # ---- the server ----
@@ -165,8 +169,9 @@ class EmbeddedServer:
                 stderr=subprocess.DEVNULL,
                 pass_fds=(lock,),
                 start_new_session=True,  # Ctrl-C is for the app, which ends the server last
+                umask=0o077,
             )
-            _write_pid(lock, self.process.pid)
+            _write_holder(lock, self.process.pid)
         finally:
             os.close(lock)
         self._wait_until_answering(self.process)
@@ -269,9 +274,22 @@ def _locked(file: int, *, within: float) -> bool:
         time.sleep(0.02)  # between looks: nobody can be woken at a certain time by flock
 
 
-def _write_pid(file: int, pid: int) -> None:
+def _write_holder(file: int, pid: int) -> None:
     os.ftruncate(file, 0)
-    os.pwrite(file, str(pid).encode(), 0)
+    os.pwrite(file, f"{pid} {born(pid)}".encode(), 0)
+
+
+def _holder(file: int) -> tuple[int, str]:
+    """Who wrote itself down, and when it began; 0 and nothing where that cannot be read."""
+    pid, _, began = os.pread(file, 100, 0).decode(errors="replace").partition(" ")
+    return (int(pid), began) if pid.isdecimal() else (0, "")
+
+
+def _is_group_of(pid: int, began: str) -> bool:
+    try:
+        return pid > 1 and began != "" and born(pid) == began and os.getpgid(pid) == pid != os.getpgrp()
+    except OSError:
+        return False
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

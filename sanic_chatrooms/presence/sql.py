@@ -87,6 +87,7 @@ class SQLPresence(Presence):
         self._prefix = prefix or found
         self._database = make_database(url)
         self._database.connections = CONNECTIONS
+        self._database.makes = create
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
         self._create = create
         self._clock = clock

@@ -45,6 +45,7 @@ class SQLStore(Store, Outbox):
         url, found = take_prefix(url)
         self._prefix = prefix or found
         self._database = make_database(url)
+        self._database.makes = create
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
         self.companion = with_prefix(url, self._prefix)
         self._create = create

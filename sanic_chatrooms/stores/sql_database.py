@@ -29,6 +29,8 @@ class Database(ABC):
     scope: ClassVar[Scope]
     connections: int = 4
     """How many `read` and `write` may open together, where each needs one of its own. Callers wait for a free one."""
+    makes: bool = True
+    """Is it made by `start` where there is none, if it is of a kind that can be?"""
 
     @abstractmethod
     async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:

@@ -4,6 +4,7 @@ SQLite takes one writer at a time and lets those who wait try again at random, s
 for seconds. A lock of the system, on a file beside the database, makes them queue.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -47,6 +48,10 @@ class SQLite(Database):
             raise ConfigError(
                 f"SQLStore: there is no directory {self._path.parent} to keep {self._path.name} in"
             )
+        if self.makes:
+            _make(self._path)
+        elif not self._path.is_file():
+            raise ConfigError(f"SQLStore: there is no file {self._path}")
         self._schema, self._clock, self._timeout = schema, clock, bounds.timeout
         self._past, self._statements = Past(schema, bounds), Statements(schema)
         self._erased = True  # maybe, by whoever ended before it could tidy up
@@ -102,6 +107,16 @@ def _file(url: URL) -> Path:
         raise ConfigError('SQLStore: name a file, as in sqlite:///chat.db; what lives in memory is "memory:"')
     assert url.database is not None
     return Path(url.database)
+
+
+def _make(path: Path) -> None:
+    # SQLite would let everybody read what is said, and gives its other files (-wal, -shm) the mode that this one has.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass  # its mode is the host's own affair
+    except OSError as exc:
+        raise ConfigError(f"SQLStore: {path} cannot be made: {exc}") from exc
 
 
 def _is_normal(url: URL) -> bool:

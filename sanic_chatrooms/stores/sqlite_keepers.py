@@ -98,7 +98,10 @@ class Writer(_Keeper):
     def _turn(self) -> Iterator[None]:
         # The system hands the lock on in the order of those who wait, and takes it back from a process that dies.
         if self._turns is None:
-            self._turns = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            mode = self._path.stat().st_mode & 0o666  # whoever may write to the file stands in the queue
+            self._turns = os.open(
+                f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode
+            )
         fcntl.flock(self._turns, fcntl.LOCK_EX)
         try:
             yield

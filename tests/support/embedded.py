@@ -27,7 +27,7 @@ def embedded_directory() -> Iterator[Path]:
 
 def server_of(directory: Path) -> int:
     """The process id of the server that runs there, or ran when its app was killed."""
-    return int((directory / "server.lock").read_text())
+    return int((directory / "server.lock").read_text().split()[0])
 
 
 def _end_left_behind(directory: Path) -> None:
@@ -35,4 +35,4 @@ def _end_left_behind(directory: Path) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.killpg(int(lock.read()), signal.SIGKILL)
+            os.killpg(int(lock.read().split()[0]), signal.SIGKILL)

@@ -168,6 +168,82 @@ def test_a_directory_that_cannot_be_used_is_named(directory: Path) -> None:
         EmbeddedServer(directory / ("d" * 100)).start()
 
 
+def test_a_directory_that_others_can_read_is_closed_to_them(directory: Path) -> None:
+    directory.mkdir()
+    directory.chmod(0o755)
+
+    server = EmbeddedServer(directory)
+    server.start()
+    assert ask(directory, "SET k v") == "+OK"
+    server.stop()
+
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert {f.name: oct(f.stat().st_mode & 0o077) for f in directory.rglob("*") if f.is_file()} == {
+        f.name: "0o0" for f in directory.rglob("*") if f.is_file()
+    }
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_a_directory_that_others_can_write_to_is_refused(directory: Path, mode: int) -> None:
+    directory.mkdir()
+    directory.chmod(mode)
+
+    with pytest.raises(ConfigError, match=f"CHATROOMS_EMBEDDED_DIR: {directory} can be written to by other"):
+        EmbeddedServer(directory).start()
+
+    assert list(directory.iterdir()) == []
+
+
+def test_a_directory_of_another_user_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory.mkdir(mode=0o700)
+    monkeypatch.setattr("sanic_chatrooms.own_directory.os.geteuid", lambda: os.getuid() + 1)
+
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        EmbeddedServer(directory).start()
+
+
+@pytest.mark.parametrize("lock", ["app.lock", "server.lock"])
+@pytest.mark.parametrize("make_link", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_a_lock_that_is_a_link_is_refused_and_its_target_is_untouched(
+    directory: Path, lock: str, make_link: Callable[[Path, Path], None]
+) -> None:
+    directory.mkdir(mode=0o700)
+    target = directory.parent / "precious"
+    target.write_text("precious")
+    make_link(target, directory / lock)
+
+    with pytest.raises(ConfigError, match=f"{directory} cannot be used"):
+        EmbeddedServer(directory).start()
+
+    assert target.read_text() == "precious"
+
+
+# Never a number here that is not the helper's own: code that trusts it sends its signals there, and 1 means everybody.
+@pytest.mark.parametrize("told", ["{pid}", "{pid} 1", "nonsense", ""])
+def test_a_process_that_the_app_did_not_start_is_never_ended(directory: Path, told: str) -> None:
+    directory.mkdir(mode=0o700)
+    lock = directory / "server.lock"
+    holds = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); print(flush=True); sys.stdin.read()"
+    lock.touch()
+    other = subprocess.Popen(
+        [sys.executable, "-c", holds, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        lock.write_text(told.format(pid=other.pid))
+
+        with pytest.raises(
+            ConfigError, match=f"{directory} is used by a process that this app did not start"
+        ):
+            EmbeddedServer(directory).start()
+
+        assert other.poll() is None
+
+
 def test_without_the_wheel_the_error_says_what_to_install(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,8 @@ async def test_new_epoch_renews_only_the_rooms_that_are_named_and_says_which_are
     [
         (("sqlite:///{}/chat.db", "--instance", "Two Words"), "the name of an instance"),
         (("sqlite:///{}/nowhere/chat.db",), "there is no directory"),
-        (("sqlite:///{}/chat.db",), "the database has no chatrooms_default_event"),
+        (("sqlite:///{}/typo.db",), "there is no file"),
+        (("sqlite:///{}/empty.db",), "the database has no chatrooms_default_event"),
         (("memory:",), "this is no URL"),
         (("mysql://localhost/chat",), "it takes sqlite and postgresql"),
     ],
@@ -73,7 +74,10 @@ async def test_new_epoch_renews_only_the_rooms_that_are_named_and_says_which_are
 def test_new_epoch_says_what_is_wrong(
     arguments: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "empty.db").touch()
+
     status = main(["new-epoch", *(argument.format(tmp_path) for argument in arguments)])
 
     assert status == 1
     assert said in capsys.readouterr().err
+    assert not (tmp_path / "typo.db").exists()

@@ -84,6 +84,33 @@ async def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
         await SQLStore(f"sqlite:///{tmp_path}/nowhere/chat.db").start("default", Bounds())
 
 
+def modes(file: Path) -> dict[str, int]:
+    return {found.name: found.stat().st_mode & 0o777 for found in file.parent.glob(f"{file.name}*")}
+
+
+async def test_what_it_makes_is_for_its_user_only(file: Path) -> None:
+    async with started(file) as store:
+        await say(store)
+
+        assert modes(file) == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "chat.db.lock"], 0o600)
+
+
+async def test_a_file_that_the_host_made_keeps_its_mode_and_gives_it_to_the_others(file: Path) -> None:
+    os.close(os.open(file, os.O_CREAT, 0o640))
+
+    async with started(file) as store:
+        await say(store)
+
+        assert set(modes(file).values()) == {0o640}
+
+
+async def test_without_create_no_file_is_made(file: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no file"):
+        await SQLStore(f"sqlite:///{file}", create=False).start("default", DEFAULT)
+
+    assert os.listdir(file.parent) == []
+
+
 async def test_one_object_serves_one_instance(file: Path) -> None:
     async with started(file) as store:
         with pytest.raises(
@@ -98,6 +125,7 @@ async def test_one_object_serves_one_instance(file: Path) -> None:
 
 
 async def test_tables_that_the_host_makes_are_used_and_missing_ones_named(file: Path) -> None:
+    os.close(os.open(file, os.O_CREAT, 0o600))
     with pytest.raises(ConfigError, match="the database has no chatrooms_default_event"):
         await SQLStore(f"sqlite:///{file}", create=False).start("default", Bounds())
     async with started(file):
