@@ -1,5 +1,6 @@
 """Who asks, and whether they may: looks up room and membership, and asks the policy."""
 
+import asyncio
 import inspect
 import logging
 from typing import Protocol
@@ -8,6 +9,7 @@ from .errors import ChatError, Forbidden, RoomNotFound
 from .models import RESERVED, Member, Room, User
 from .policy import Policy
 from .stores.base import Store
+from .tasks import is_ending
 
 __all__ = ["Access", "Actor", "permit", "refusal"]
 
@@ -34,11 +36,13 @@ async def permit(actor: Actor, action: str, room: Room | None, member: Member | 
             await answer
     except ChatError:
         raise
-    except Exception as exc:
+    except (Exception, asyncio.CancelledError) as exc:
+        if is_ending():
+            raise
         raise refusal(action, exc) from exc
 
 
-def refusal(action: str, problem: Exception) -> ChatError:
+def refusal(action: str, problem: BaseException) -> ChatError:
     """What it means that a policy raised this: what it says, and where it failed, no (Policy, 3)."""
     if isinstance(problem, ChatError):
         return problem
@@ -57,11 +61,14 @@ class Access:
 
         Raises `RoomNotFound` also where the policy hides the room; reserved rooms exist for nobody.
         """
+        room, member = await self.find(actor.user if actor is not None else None, room_id)
+        if actor is not None:
+            await permit(actor, action, room, member)
+        return room, member
+
+    async def find(self, user: User | None, room_id: str) -> tuple[Room, Member | None]:
+        """The room and the user's membership in it, without asking the policy. Raises `RoomNotFound`."""
         room = await self._store.room(room_id)
         if room is None or room.visibility == RESERVED:
             raise RoomNotFound
-        if actor is None:
-            return room, None
-        member = await self._store.member(room_id, actor.user.id)
-        await permit(actor, action, room, member)
-        return room, member
+        return room, await self._store.member(room_id, user.id) if user is not None else None

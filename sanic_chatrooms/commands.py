@@ -3,6 +3,7 @@
 A handler returns the payload of the ack. To learn what a command does, read its handler and the verb it calls.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from .protocol import Command, decode_payload
 from .rooms import Joined, Rooms, Since
 from .session import Connection, Session
 from .sessions import Sessions
+from .tasks import is_ending
 from .typists import Typists
 from .users import check_user_id
 
@@ -239,7 +241,12 @@ class Commands:
         try:
             result = await self._handlers[command.type](ctx)
             self._answer(session, command, ctx.entered, result)
-        except Exception as problem:  # noqa: BLE001 - the host's code may raise anything; `fail` logs what is not ours
+        except (
+            Exception,
+            asyncio.CancelledError,
+        ) as problem:  # the host's code may raise anything; `fail` logs it
+            if is_ending():
+                raise
             self._give_up(session, command, ctx.entered, problem)
 
     def _answer(self, session: Session, command: Command, entered: str | None, result: Any) -> None:
@@ -256,7 +263,9 @@ class Commands:
         if command.type == "auth" and session.authenticated and not session.greeted:
             self._greet(session)
 
-    def _give_up(self, session: Session, command: Command, entered: str | None, problem: Exception) -> None:
+    def _give_up(
+        self, session: Session, command: Command, entered: str | None, problem: BaseException
+    ) -> None:
         if entered is not None:
             # A middleware has refused after the session had entered. What is refused before that changes nothing.
             self._rooms.exit(session, entered)

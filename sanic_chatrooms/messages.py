@@ -3,6 +3,7 @@
 `say` is the hot path: every message of every client. It waits for nothing; the journal answers when the batch is stored.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable
 from inspect import isawaitable
@@ -114,7 +115,7 @@ class Speech:
             item = self._draft(session, command)
             seat = session.seats[item.room]
             answer = session.policy.require(session.user, "message", seat.room, seat.member)
-        except Exception as problem:  # noqa: BLE001 - a policy may raise anything
+        except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - a policy may raise anything
             session.fail(command, refusal("message", problem))
             return True
         if answer is not None and isawaitable(answer):

@@ -13,7 +13,16 @@ import msgspec
 from . import pages, protocol
 from .access import Access, Actor, permit
 from .config import Settings
-from .errors import Conflict, InvalidField, RoomLimit, RoomNotFound, TooLarge, Unavailable
+from .errors import (
+    ChatError,
+    Conflict,
+    Forbidden,
+    InvalidField,
+    RoomLimit,
+    RoomNotFound,
+    TooLarge,
+    Unavailable,
+)
 from .held import HeldRoom
 from .hub import Hub
 from .journal import Journal
@@ -237,35 +246,43 @@ class Rooms:
         return pages.Messages(encoded, False, position.epoch, position.seq)
 
     async def enter_by_order(self, session: Session, order: Enter) -> None:
-        """Put a connection into a direct room: `room.added`, then the room's events from `order.seq` + 1."""
+        """Put a connection into a direct room: `room.added`, then the room's events from `order.seq` + 1.
+
+        Who may not be in that room is simply not in it. Raises `Unavailable` where a backend does not say.
+        """
         if session.closed or order.room in session.seats:
             return
         try:
-            held = await self._hub.enter(session, order.room)
-            position = Head(held.epoch, held.seq)
-            room, member = await self._access.look(session, "join", order.room)
-            past = await self._since(order.room, position, Since(order.epoch, order.seq))
-            await self._seat(session, room, member)
-            session.anonymous = (
-                False  # somebody speaks to this guest: too late to turn out to be another user
-            )
-        except RoomNotFound:
-            self._hub.exit(session, order.room)
-            return
-        except BaseException:
+            held, opening = await self._be_put_into(session, order)
+        except BaseException as problem:
             self._hub.exit(session, order.room)
             self._vacate(session, order.room, at_once=True)
+            if isinstance(problem, RoomNotFound | Forbidden):
+                return
             raise
+        if self._hub.admit(session, held, opening):
+            self._listeners.fire("room.entered", room=order.room, user=session.user, session=session)
+        else:
+            self._vacate(session, order.room, at_once=True)
+
+    async def _be_put_into(self, session: Session, order: Enter) -> tuple[HeldRoom, bytes]:
+        try:
+            held = await self._hub.enter(session, order.room)
+        except Unavailable:  # somebody may just have ended the room and made it anew, and that once
+            held = await self._hub.enter(session, order.room)
+        position = Head(held.epoch, held.seq)
+        room, member = await self._access.find(session.user, order.room)
+        await _permit_or_forbid(session, room, member)
+        past = await self._since(order.room, position, Since(order.epoch, order.seq))
+        await self._seat(session, room, member)
+        session.anonymous = False  # somebody speaks to this guest: too late to turn out to be another user
         start = order.seq if past is not None else position.seq
         payload: dict[str, Any] = {"room": room.id, "epoch": position.epoch, "seq": start}
         if order.partner is not None:
             payload["with"] = order.partner
         frames = [protocol.frame(protocol.live("room.added", payload, room=room.id))]
         frames += [protocol.frame(bytes(event)) for event in (past.messages if past is not None else ())]
-        if self._hub.admit(session, held, b"".join(frames)):
-            self._listeners.fire("room.entered", room=room.id, user=session.user, session=session)
-        else:
-            self._vacate(session, room.id, at_once=True)
+        return held, b"".join(frames)
 
     # ---- leaving ----
 
@@ -432,6 +449,14 @@ class Rooms:
 
 
 list_ = list  # `Rooms.list` shadows the name inside the class
+
+
+async def _permit_or_forbid(session: Session, room: Room, member: Member | None) -> None:
+    """Ask the policy about a join that somebody else caused: whatever it raises is a no, its `Unavailable` too."""
+    try:
+        await permit(session, "join", room, member)
+    except ChatError as problem:
+        raise Forbidden from problem
 
 
 def _derived_id(user: str, msg_id: str) -> str:

@@ -247,9 +247,20 @@ class Session:
 
     async def _take_turn(self, work: Work) -> None:
         if not isinstance(work, Command):
-            await work()
+            await self._oblige(work)
         elif not self.dispatcher.at_once(self, work):
             await self.dispatcher.carry_out(self, work)
+
+    async def _oblige(self, work: Callable[[], Awaitable[None]]) -> None:
+        # Somebody else caused it, so that it fails must not end this connection.
+        try:
+            await work()
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception(
+                "session %s of user %s: an order could not be carried out", self.id, self.user.id
+            )
 
     def _read_on(self) -> None:
         if not self._reading and len(self._queue) < QUEUE_LIMIT // 2:

@@ -164,7 +164,9 @@ class Sessions:
         push = decode_push(data)
         frame = protocol.frame(bytes(push.event))
         for session in list(here.values()):
-            if session.greeted and push.session in (None, session.id):
+            # What is for a user is not for the screen on a wall that a confined connection may be.
+            private = here is not self._all and session.endpoint.confined
+            if session.greeted and (push.session == session.id or (push.session is None and not private)):
                 session.answer(frame)
 
     def _carry_out(self, here: list[Session], envelope: Envelope) -> None:
@@ -197,7 +199,7 @@ class Sessions:
         if enter is None:
             return
         for session in here:
-            if order.room not in session.seats:
+            if order.room not in session.seats and (not session.bound or order.room == session.room):
                 session.do(lambda session=session: enter(session, order))  # type: ignore[misc]
 
     def lost(self, room: str) -> None:

@@ -3,10 +3,16 @@
 import asyncio
 from typing import Any
 
-__all__ = ["end"]
+__all__ = ["end", "is_ending"]
 
 AGAIN = 0.2
 """Seconds after which a task that goes on is told again."""
+
+
+def is_ending() -> bool:
+    """Whether the task that runs now is to end. If not, the `CancelledError` that it got is of something it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def end(*tasks: "asyncio.Future[Any]") -> None:

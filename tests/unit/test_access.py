@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sanic_chatrooms.access import Access, permit
@@ -37,7 +39,18 @@ async def test_a_policy_may_take_its_time() -> None:
         await permit(Actor(Slow()), "message", ROOM, None)
 
 
-@pytest.mark.parametrize(("policy", "action"), [(Slow(), "history"), (Broken(), "join")])
+class GivenUp(Policy):
+    """Waits for something that somebody cancels."""
+
+    async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+        waited = asyncio.get_running_loop().create_future()
+        waited.cancel()
+        await waited
+
+
+@pytest.mark.parametrize(
+    ("policy", "action"), [(Slow(), "history"), (Broken(), "join"), (GivenUp(), "message")]
+)
 async def test_a_policy_that_fails_refuses_and_is_logged(
     policy: Policy, action: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -46,6 +59,19 @@ async def test_a_policy_that_fails_refuses_and_is_logged(
 
     assert "secret" not in str(refusal.value)
     assert f"the policy failed on {action}" in caplog.text
+
+
+async def test_a_policy_is_left_when_the_task_that_asks_it_is_to_end() -> None:
+    class Endless(Policy):
+        async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+            await asyncio.Event().wait()
+
+    asking = asyncio.ensure_future(permit(Actor(Endless()), "join", ROOM, None))
+    await asyncio.sleep(0)
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -266,6 +267,23 @@ async def test_a_defect_in_the_hosts_code_is_internal_and_closes_nothing(
         assert (error["code"], "secret" in error["message"]) == ("internal", False)
         assert "command BROKEN of user u1 failed" in caplog.text
         assert ada.connection.closed is None
+
+
+async def test_a_cancellation_in_the_hosts_code_is_internal_and_the_next_command_is_carried_out(
+    rooms: ChatRooms,
+) -> None:
+    @rooms.command("GIVEN_UP")
+    async def given_up(ctx: Context, payload: dict[str, Any]) -> None:
+        raise asyncio.CancelledError
+
+    async with running_chat(rooms) as chat:
+        ada = await chat_client(chat, ADA)
+        asked = [ada.send("GIVEN_UP"), ada.send("rooms")]
+
+        answers = [await ada.reply(msg_id) for msg_id in asked]
+
+        assert [answer["type"] for answer in answers] == ["error", "ack"]
+        assert answers[0]["payload"]["code"] == "internal"
 
 
 async def test_an_answer_that_is_no_json_is_internal(

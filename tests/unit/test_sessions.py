@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User, sessions
 from sanic_chatrooms.brokers.memory import MemoryBus
-from sanic_chatrooms.chat import Backends, Chat
-from sanic_chatrooms.models import EVERYONE, user_room
+from sanic_chatrooms.chat import Backends, Chat, Route
+from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
+from sanic_chatrooms.held import HeldRoom, Receiver
+from sanic_chatrooms.models import DIRECT, EVERYONE, Member, Room, direct_room, user_room
 from sanic_chatrooms.orders import Close, Remove
+from sanic_chatrooms.policy import RoomPolicy
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.protocol import CloseCode, live
 from sanic_chatrooms.sessions import TooManyConnections
@@ -166,3 +171,145 @@ async def test_a_chat_stops_while_the_room_of_all_cannot_be_had() -> None:
 
     with pytest.raises(ConnectionClosed):
         await ada.expect("notice")
+
+
+# ---- what others do to a connection ----
+
+RAISED = [
+    Forbidden(),
+    RoomNotFound(),
+    Unavailable(),
+    RateLimited(5.0),
+    KeyError("a defect"),
+    asyncio.CancelledError(),
+]
+
+
+class ClosedTo(RoomPolicy):
+    """Lets one user join no direct room, by raising this."""
+
+    def __init__(self, user: str, problem: BaseException) -> None:
+        self.user, self.problem = user, problem
+
+    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+        if user.id == self.user and action == "join" and room is not None and room.visibility == DIRECT:
+            raise self.problem
+        super().require(user, action, room, member)
+
+
+@pytest.mark.parametrize("problem", RAISED, ids=repr)
+async def test_whoever_may_not_be_in_the_room_of_an_order_is_not_in_it_and_stays(
+    problem: BaseException,
+) -> None:
+    async with running_chat(guests=True) as chat:
+        ada = await chat_client(chat, ADA)
+        bob = await chat_client(chat, BOB, route=Route("/ws", policy=ClosedTo("u2", problem)))
+
+        said = await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
+        await bob.settle()
+
+        assert await ada.expect("message", room=said["room"])
+        assert bob.connection.closed is None
+        assert [frame for frame in bob.frames if frame.get("room") == said["room"]] == []
+        assert said["room"] not in bob.session.seats
+        await bob.ack("join", room="general")
+
+
+async def test_an_order_that_cannot_be_carried_out_for_one_is_logged_and_closes_nobody(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_chat(guests=True) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+
+        async def touch(entries: object) -> list[bool]:
+            raise ValueError("a driver's defect")
+
+        monkeypatch.setattr(chat.backends.presence, "touch", touch)
+        await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
+        await bob.settle()
+
+        assert (ada.connection.closed, bob.connection.closed) == (None, None)
+        assert "a driver's defect" in caplog.text
+        assert bob.session.seats == {}
+
+
+async def test_a_room_that_changes_while_a_connection_is_put_into_it_is_entered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody else may end it and make it anew in that moment."""
+    async with running_chat(guests=True) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+        enter, once = chat.hub.enter, iter([True])
+
+        async def disturbed(receiver: Receiver, id: str) -> HeldRoom:
+            if receiver is bob.session and next(once, False):
+                raise Unavailable
+            return await enter(receiver, id)
+
+        monkeypatch.setattr(chat.hub, "enter", disturbed)
+        said = await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
+
+        await bob.expect("message", room=said["room"])
+
+
+# ---- a connection that is for one room, or for reading ----
+
+CONFINED = [Route("/screen/<room>", confined=True), Route("/screen/<room>", confined=True, read_only=True)]
+
+
+@pytest.mark.parametrize("route", [*CONFINED, Route("/watch", read_only=True)], ids=repr)
+async def test_nobody_puts_a_confined_or_read_only_connection_into_another_room(route: Route) -> None:
+    async with running_chat(guests=True) as chat:
+        screen = await chat_client(chat, BOB, route=route, room="lobby" if route.confined else None)
+        bob, ada = await chat_client(chat, BOB), await chat_client(chat, ADA)
+
+        said = await ada.ack("direct", payload={"to": "u2", "body": {"text": "for you alone"}})
+        await bob.expect("message", room=said["room"])
+        await bob.ack("direct", payload={"to": "u1", "body": {"text": "and for you"}})
+        await screen.settle()
+
+        assert [frame for frame in screen.frames if frame.get("room") == said["room"]] == []
+        assert said["room"] not in screen.session.seats
+
+
+async def test_a_connection_that_is_for_a_direct_room_is_put_into_that() -> None:
+    async with running_chat(guests=True) as chat:
+        room = direct_room("u1", "u2")
+        ada = await chat_client(chat, ADA)
+        desk = await chat_client(chat, BOB, route=CONFINED[0], room=room)
+        assert (await desk.expect("error", replyTo="join"))["payload"]["code"] == "room_not_found"
+
+        await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
+
+        await desk.expect("message", room=room)
+
+
+@pytest.mark.parametrize("route", CONFINED, ids=repr)
+async def test_a_confined_connection_hears_what_is_for_all_or_for_itself_and_not_what_is_for_its_user(
+    route: Route,
+) -> None:
+    async with running_chat(guests=True) as chat:
+        screen = await chat_client(chat, BOB, route=route, room="lobby")
+        bob = await chat_client(chat, BOB)
+
+        chat.hub.deliver(chat.orders.notify("u2", NOTICE, None))
+        await bob.expect("notice")
+        await screen.settle()
+        assert screen.unread("notice") == []
+
+        chat.hub.deliver(chat.orders.notify("u2", NOTICE, screen.session.id))
+        await screen.expect("notice")
+        await say_to_all(chat)
+        await screen.expect("notice")
+
+
+async def test_a_confined_connection_is_taken_out_of_its_room_and_closed_like_any_other() -> None:
+    async with running_chat(guests=True) as chat:
+        screen = await chat_client(chat, BOB, route=CONFINED[0], room="lobby")
+        await screen.expect("ack", replyTo="join")
+
+        await chat.orders.give("u2", Remove("lobby", "kicked"))
+        await screen.expect("room.removed")
+        await chat.orders.give("u2", Close(4503, "enough"))
+
+        assert await screen.closed() == (4503, "enough")
