@@ -56,7 +56,7 @@ async def push(request: Request, kind: str) -> HTTPResponse:
 
 async def make_rooms(_: Sanic[Any, Any]) -> None:
     for room, title in ROOMS.items():
-        await chat.create_room(room, title=title, exist_ok=True)
+        await chat.ensure_room(room, title=title)
 
 
 async def add_headers(_: Request, response: BaseHTTPResponse) -> None:

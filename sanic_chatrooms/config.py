@@ -14,7 +14,17 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from .errors import ConfigError
-from .forms import EMBEDDED, KEY_BYTES, algorithms, cookie_name, named, origins, query_name, shared_secret
+from .forms import (
+    EMBEDDED,
+    KEY_BYTES,
+    algorithms,
+    beginnings,
+    cookie_name,
+    named,
+    origins,
+    query_name,
+    shared_secret,
+)
 from .forms import broker as broker_form
 from .forms import presence as presence_form
 from .forms import store as store_form
@@ -138,6 +148,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auto_create: Annotated[bool | None, Setting(
         "The first `join` makes a room that is not there.", none="on with guests or in debug",
         words=_NONE)] = None
+    guests_create_rooms: Annotated[bool | None, Setting(
+        "Guests may make rooms, by `room.create` or by joining them first.", none="as `AUTO_CREATE`",
+        words=_NONE)] = None
+    reserved_ids: Annotated[tuple[str, ...], Setting(
+        "How ids of rooms begin that only the app makes (`order-`). Users neither make nor first join such rooms.",
+        takes="beginnings of ids: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=beginnings)] = ()
     max_rooms: Annotated[int, Setting("Rooms that the store keeps.", "rooms", 1, 100_000_000)] = 100_000
     history_max: Annotated[int | None, Setting(
         "Events kept per room; above it the oldest go.", "events", 1, 1_000_000_000, words=_NONE,
@@ -213,6 +229,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("page", "auto_create"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.guests or self.debug)
+        if self.guests_create_rooms is None:
+            force_setattr(self, "guests_create_rooms", self.auto_create)
 
     @property
     def embedded(self) -> bool:

@@ -10,6 +10,7 @@ __all__ = [
     "EMBEDDED",
     "KEY_BYTES",
     "algorithms",
+    "beginnings",
     "broker",
     "cookie_name",
     "named",
@@ -91,6 +92,14 @@ def query_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.~-]+", text):
         raise ValueError("holds a character that such a name cannot have")
     return text
+
+
+def beginnings(values: tuple[str, ...]) -> tuple[str, ...]:
+    """How ids of rooms may begin. Raises `ValueError`."""
+    for value in values:
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", value):
+            raise ValueError(f"no id of a room begins with {shown(value)}")
+    return tuple(dict.fromkeys(values))
 
 
 EMBEDDED = "embedded:"

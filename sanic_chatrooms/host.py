@@ -259,25 +259,36 @@ class HostVerbs(ABC):
         visibility: str = PUBLIC,
         attributes: Mapping[str, Any] | None = None,
         announce: bool = False,
-        exist_ok: bool = False,
         as_user: User | None = None,
     ) -> Room:
         """Make a room; with `as_user` it is theirs. `announce`: joining and leaving are events also where it is public.
 
-        Raises `Conflict` where there is one already, unless `exist_ok`; `InvalidField`, `RoomLimit`.
+        Raises `Conflict` where there is one already; `InvalidField`, `RoomLimit`.
         """
         chat = self.running()
         actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
         made, _ = await chat.rooms.create(
-            actor,
-            room,
-            title=title,
-            visibility=visibility,
-            attributes=attributes,
-            announce=announce,
-            exist_ok=exist_ok,
+            actor, room, title=title, visibility=visibility, attributes=attributes, announce=announce
         )
         return made
+
+    async def ensure_room(
+        self,
+        room: str,
+        *,
+        title: str | None = None,
+        visibility: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        announce: bool | None = None,
+    ) -> Room:
+        """A room of the app's: made where there is none, else brought to these properties; what is not given stays.
+
+        Call it at every start. Whoever is in a room whose visibility changes has to join it again. Raises `Conflict`
+        where a user made the room, by `room.create` or by joining it first; `InvalidField`, `RoomLimit`, `Unavailable`.
+        """
+        given = {"title": title, "visibility": visibility, "attributes": attributes, "announce": announce}
+        properties = {name: value for name, value in given.items() if value is not None}
+        return await self.running().rooms.ensure(room, **properties)
 
     async def delete_room(self, room: str) -> bool:
         """End a room and everything in it; True if it was there."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from . import pages, protocol
 from .access import Access, Actor, permit
@@ -40,6 +41,9 @@ __all__ = ["Joined", "RoomLine", "RoomList", "Rooms", "Since"]
 
 CHANGED = "the room changed while you joined; join again"
 RECOVERY_BYTES = 512 * 1024
+TAKEN = "a user made the room {0}; delete it first, or choose another id: with RESERVED_IDS users make none that begin so"
+ATTEMPTS = 3
+"""How often a room is looked at again that others delete and make while the app wants it."""
 TITLE_LIMIT = 200
 ATTRIBUTES_LIMIT = 4096
 
@@ -136,7 +140,7 @@ class Rooms:
         except BaseException as problem:
             self._hub.exit(session, room_id)
             self._vacate(session, room_id, at_once=True)
-            if isinstance(problem, RoomNotFound) and await self._forgotten(room_id):
+            if isinstance(problem, RoomNotFound) and await self._forgotten(session.user, room_id):
                 raise Unavailable(CHANGED) from None
             raise
         return Joined(
@@ -171,7 +175,7 @@ class Rooms:
         try:
             held = await self._hub.enter(session, room_id)
         except RoomNotFound:
-            if not self._makes(room_id):
+            if not self._makes(session.user, room_id):
                 raise
             await permit(session, "room.create", None, None)
             await self._store.create_room(Room(room_id, "", 0, created_at=protocol.now(), auto=True))
@@ -184,16 +188,19 @@ class Rooms:
         except RoomNotFound:  # another worker, whose last visitor has just left it, has forgotten it again
             raise Unavailable(CHANGED) from None
 
-    async def _forgotten(self, room_id: str) -> bool:
-        return self._makes(room_id) and await self._store.room(room_id) is None
+    async def _forgotten(self, user: User, room_id: str) -> bool:
+        return self._makes(user, room_id) and await self._store.room(room_id) is None
 
-    def _makes(self, room_id: str) -> bool:
-        """Whether a first join makes this room."""
-        return bool(self._settings.auto_create) and not room_id.startswith("~")
+    def _makes(self, user: User, room_id: str) -> bool:
+        """Whether this user's first join makes this room."""
+        settings = self._settings
+        if not settings.auto_create or room_id.startswith(("~", *settings.reserved_ids)):
+            return False
+        return not user.guest or bool(settings.guests_create_rooms)
 
     async def _keep_secret(self, session: Session, room_id: str) -> None:
         """Whoever may not know of the room must not learn from the answer `unavailable` that it is there."""
-        if not self._makes(room_id) or await self._store.room(room_id) is not None:
+        if not self._makes(session.user, room_id) or await self._store.room(room_id) is not None:
             await self._access.look(session, "join", room_id)
 
     async def _become_member(self, user: User, room: Room, member: Member | None) -> Member | None:
@@ -354,7 +361,6 @@ class Rooms:
         announce: bool = False,
         msg_id: str | None = None,
         hash: bytes = b"",
-        exist_ok: bool = False,
     ) -> tuple[Room, bool]:
         """Make a room; -> (the room, was it there already?). The actor becomes its owner. Raises `Conflict`, `RoomLimit`."""
         user = actor.user if actor is not None else None
@@ -362,6 +368,7 @@ class Rooms:
         if room_id is None:
             room_id = _derived_id(user.id if user else "", msg_id or protocol.new_id())
         if actor is not None:
+            self._check_maker(actor.user)
             await permit(actor, "room.create", None, None)
         wanted = Room(
             room_id,
@@ -377,9 +384,42 @@ class Rooms:
         owner = Member(user.id, user.name, "owner", protocol.now()) if user else None
         key = (user.id, msg_id) if user and msg_id else None
         room, made = await self._store.create_room(wanted, owner=owner, key=key, hash=hash)
-        if not made and key is None and not exist_ok:
+        if not made and key is None:
             raise Conflict(f"there is already a room {room_id}; choose another id")
         return room, not made
+
+    def _check_maker(self, user: User) -> None:
+        if user.guest and not self._settings.guests_create_rooms:
+            raise Forbidden("guests may not make rooms here")
+
+    async def ensure(self, room_id: str, **properties: Any) -> Room:
+        """The app's room of this id, made or brought to these properties. Raises `Conflict` where a user made it."""
+        wanted = Room(room_id, "", 0, created_at=protocol.now(), **properties)
+        self._check_room(room_id, wanted.title, wanted.visibility, wanted.attributes, trusted=True)
+        for _ in range(ATTEMPTS):
+            room, made = await self._store.create_room(wanted)
+            if made:
+                return room
+            if room.created_by is not None or room.auto:
+                raise Conflict(TAKEN.format(room_id))
+            try:
+                return await self._bring(room, replace(room, **properties))
+            except RoomNotFound:  # deleted, and perhaps made by somebody else, or given another epoch
+                continue
+        raise Unavailable
+
+    async def _bring(self, room: Room, wanted: Room) -> Room:
+        if wanted == room:
+            return room
+        changed = await self._store.update_room(wanted)
+        if changed.visibility == room.visibility:
+            return changed
+        # Whoever is in it now joins again, so that it is asked again whether they may. No worker passes on to them
+        # what has the new epoch.
+        head = await self._store.renew_epoch(room.id, room.epoch)
+        if (held := self._hub.room(room.id)) is not None:
+            self._hub.reset(held, head, "the room has changed")
+        return replace(changed, epoch=head.epoch)
 
     def _check_room(
         self,
@@ -394,6 +434,8 @@ class Rooms:
             protocol.check_room_id(room_id)
             if room_id.startswith("~"):
                 raise InvalidField("room", "ids that begin with ~ are made by the server only")
+            if not trusted and room_id.startswith(self._settings.reserved_ids):
+                raise InvalidField("room", "ids that begin so are made by the app only; choose another one")
         if visibility not in (PUBLIC, PRIVATE):
             raise InvalidField("visibility", "must be public or private")
         if len(title) > TITLE_LIMIT:

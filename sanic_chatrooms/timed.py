@@ -89,6 +89,10 @@ class TimedStore(Store):
         """See `Store.rooms`."""
         return await self._in_time(self.inner.rooms(member=member, cursor=cursor, limit=limit))
 
+    async def update_room(self, room: Room) -> Room:
+        """See `Store.update_room`."""
+        return await self._in_time(self.inner.update_room(room))
+
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`."""
         return await self._in_time(self.inner.delete_room(room, unused=unused))

@@ -21,5 +21,5 @@ app.blueprint(chat.bp)
 
 @app.after_server_start
 async def make_rooms(_: object) -> None:
-    await chat.create_room("news", title="News", exist_ok=True)
-    await chat.create_room("general", title="General", exist_ok=True)
+    await chat.ensure_room("news", title="News")
+    await chat.ensure_room("general", title="General")

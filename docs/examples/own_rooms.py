@@ -11,5 +11,5 @@ chat = chatrooms.default
 
 @app.after_server_start
 async def make_rooms(_: object) -> None:
-    await chat.create_room("general", title="General", exist_ok=True)
-    await chat.create_room("support", title="Questions and answers", exist_ok=True)
+    await chat.ensure_room("general", title="General")
+    await chat.ensure_room("support", title="Questions and answers")

@@ -33,7 +33,7 @@ class Order(Base):
 async def prepare(_: object) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    await chat.create_room("orders", title="Orders", exist_ok=True)
+    await chat.ensure_room("orders", title="Orders")
 
 
 @app.after_server_stop

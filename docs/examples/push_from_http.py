@@ -12,7 +12,7 @@ chat = chatrooms.default
 # region room
 @app.after_server_start
 async def make_room(_: object) -> None:
-    await chat.create_room("orders", title="Orders", exist_ok=True)
+    await chat.ensure_room("orders", title="Orders")
 
 
 # endregion

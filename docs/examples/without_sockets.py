@@ -6,7 +6,7 @@ import sanic_chatrooms as chatrooms
 # region connect
 async def main() -> int:
     async with chatrooms.connect("support", guests=True) as chat:
-        await chat.create_room("orders", title="Orders", exist_ok=True)
+        await chat.ensure_room("orders", title="Orders")
         event = await chat.publish("orders", "ORDER_CREATED", {"orderId": 7})
         return event.seq
 

@@ -169,6 +169,13 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def update_room(self, room: Room) -> Room:
+        """Change title, visibility, attributes and announce; -> the room as it is now. All else is what `room` gave.
+
+        Raises `RoomNotFound`, also where the room has another epoch by now.
+        """
+
+    @abstractmethod
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """Forget the room with all that is in it; True if it was there.
 

@@ -223,6 +223,18 @@ class MemoryStore(Store):
             found, following = self._rooms_of.get(member, _NO_ROOMS).page("mine", cursor, limit)
         return RoomPage([room.snapshot() for room in found], following)
 
+    async def update_room(self, room: Room) -> Room:
+        """See `Store.update_room`."""
+        found = self._found(room.id)
+        if found.epoch != room.epoch:
+            raise RoomNotFound
+        found.update(room)
+        if room.visibility == PUBLIC:
+            self._public.put(room.id, found)
+        else:
+            self._public.take(room.id)
+        return found.snapshot()
+
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`."""
         found = self._rooms.get(room)

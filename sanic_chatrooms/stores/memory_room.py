@@ -76,6 +76,17 @@ class MemoryRoom:
             self.room = replace(self.room, seq=self.seq, epoch=self.epoch)
         return self.room
 
+    def update(self, room: Room) -> None:
+        """What a host may change of a room."""
+        self.visibility = room.visibility
+        self.room = replace(
+            self.room,
+            title=room.title,
+            visibility=room.visibility,
+            attributes=room.attributes,
+            announce=room.announce,
+        )
+
     def compact(self) -> None:
         """Cut off the front of the list: what is trimmed or expired."""
         floor = self.floor

@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import ChatError, Conflict, MessageNotFound, RoomLimit, RoomNotFound
 from ..models import (
+    PUBLIC,
     RESERVED,
     Appended,
     Draft,
@@ -248,6 +249,15 @@ class RedisStore(Store):
     async def _mine(self, rooms: Sequence[str], user: str) -> list[Room | None]:
         calls = [self._call(room, "mine", user) for room in rooms]
         return [_shown(found) if found else None for found in await self._link.run(calls)]
+
+    async def update_room(self, room: Room) -> Room:
+        """See `Store.update_room`. The list of public rooms holds it before it is public, and until it is no longer."""
+        if room.visibility == PUBLIC:
+            await self._lists.open(room.id)
+        found = _shown(await self._ask(room.id, "update", room.epoch, _encode(room), room.visibility))
+        if room.visibility != PUBLIC:
+            await self._lists.close(room.id)
+        return found
 
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Lists that lead to the room forget it when somebody reads them."""

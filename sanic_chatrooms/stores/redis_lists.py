@@ -42,6 +42,14 @@ class RedisLists:
         arguments = ("reserve", room.id, _now(), most, public)
         return bool(await self._link.call(self._scripted(self._rooms, self._open, arguments=arguments)))
 
+    async def open(self, room: str) -> None:
+        """Put a room that is there on the list of public ones."""
+        await self._link.call(Call(self._open, ("ZADD", self._open, 0, room)))
+
+    async def close(self, room: str) -> None:
+        """Take a room that is there off the list of public ones."""
+        await self._link.call(Call(self._open, ("ZREM", self._open, room)))
+
     async def stamp(self, room: str) -> bytes | None:
         """When the room was last put on the instance's list, for `forget`."""
         found: bytes | None = await self._link.call(Call(self._rooms, ("HGET", self._rooms, room)))

@@ -309,6 +309,14 @@ if op == 'create' then
   return {1, ARGV[8], 0, json}
 end
 
+-- an epoch, the room as JSON, visibility -> epoch, head, the room as JSON, if it has that epoch
+if op == 'update' then
+  local h = redis.call('HMGET', H, 'e', 'n')
+  if h[1] ~= ARGV[own] then return false end
+  redis.call('HSET', H, 'i', ARGV[own + 1], 'v', ARGV[own + 2])
+  return {h[1], tonumber(h[2]), ARGV[own + 1]}
+end
+
 -- 'unused' or '' -> 1 if it was there (and unused)
 if op == 'delete' then
   local h = redis.call('HMGET', H, 'n', 'a')

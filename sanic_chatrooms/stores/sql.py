@@ -162,6 +162,10 @@ class SQLStore(Store, Outbox):
         """See `Store.rooms`."""
         return await self._database.read(lambda c: self._directory.page(c, member, cursor, limit))
 
+    async def update_room(self, room: Room) -> Room:
+        """See `Store.update_room`."""
+        return await self._database.write(lambda c: self._directory.update(c, room))
+
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`."""
         return await self._database.write(lambda c: self._directory.delete(c, room, unused))

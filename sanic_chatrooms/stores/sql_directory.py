@@ -72,6 +72,23 @@ class Directory:
             raise Conflict("there is a room with this name already; take another")
         return _room(found), False
 
+    def update(self, connection: Connection, room: Room) -> Room:
+        """See `Store.update_room`."""
+        table = self._schema.room
+        changed = (
+            table.update()
+            .where(table.c.name == room.id, table.c.epoch == room.epoch)
+            .values(
+                title=room.title,
+                visibility=room.visibility,
+                attributes=msgspec.json.encode(room.attributes).decode(),
+                announce=room.announce,
+            )
+        )
+        if not connection.execute(changed).rowcount:
+            raise RoomNotFound
+        return _room(connection.execute(select(table).where(table.c.name == room.id)).one())
+
     def _require_place(self, connection: Connection, room: Room) -> None:
         if room.visibility == RESERVED:
             return

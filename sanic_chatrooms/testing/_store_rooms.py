@@ -140,6 +140,38 @@ class RoomTests(StoreHooks):
                 with raises(Conflict):
                     await store.create_room(_room(room), key=key, hash=hash)
 
+    async def test_a_changed_room_is_what_it_was_besides(self) -> None:
+        async with self.two_processes() as (one, other):
+            owner = Member("u1", "Ada", "owner", 1750000000.125)
+            made, _ = await one.create_room(_room("club", title="Old", visibility=PUBLIC), owner=owner)
+            await other.append([self.draft("club")])
+
+            for visibility in (PRIVATE, PUBLIC, PUBLIC):
+                wanted = msgspec.structs.replace(
+                    made, title="New", visibility=visibility, attributes={"a": 1}, announce=True
+                )
+                changed = await one.update_room(wanted)
+
+                assert changed == await other.room("club") == msgspec.structs.replace(wanted, seq=1)
+                listed = [room.id for room in (await other.rooms()).rooms]
+                assert ("club" in listed) == (visibility == PUBLIC)
+                assert [room.id for room in (await other.rooms(member="u1")).rooms] == ["club"]
+
+            assert await other.member("club", "u1") == owner
+            assert (await other.heads(["club"]))["club"].epoch == made.epoch
+
+    async def test_a_room_that_is_another_by_now_is_not_changed(self) -> None:
+        async with self.started() as store:
+            old, _ = await store.create_room(_room("club"))
+            await store.delete_room("club")
+            with raises(RoomNotFound):
+                await store.update_room(old)
+            new, _ = await store.create_room(_room("club"))
+            with raises(RoomNotFound):
+                await store.update_room(msgspec.structs.replace(old, title="x"))
+
+            assert await store.room("club") == new
+
     async def test_of_those_who_make_a_room_at_once_one_makes_it(self) -> None:
         async with self.two_processes() as (one, other):
             made = await asyncio.gather(*(store.create_room(_room("club")) for store in (one, other) * 10))

@@ -264,6 +264,10 @@ class FaultyStore(Store):
         """See `Store.rooms`."""
         return await self._call("rooms", self.inner.rooms, member=member, cursor=cursor, limit=limit)
 
+    async def update_room(self, room: Room) -> Room:
+        """See `Store.update_room`."""
+        return await self._call("update_room", self.inner.update_room, room)
+
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`."""
         return await self._call("delete_room", self.inner.delete_room, room, unused=unused)

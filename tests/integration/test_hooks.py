@@ -431,8 +431,8 @@ async def test_publish_never_makes_a_room(chat: ChatRooms, live: Live) -> None:
 
     with pytest.raises(RoomNotFound):
         await chat.publish("orders", "ORDER_CREATED", {})
-    await chat.create_room("orders", exist_ok=True)
-    await chat.create_room("orders", exist_ok=True)
+    await chat.ensure_room("orders")
+    await chat.ensure_room("orders")
     with pytest.raises(Conflict):
         await chat.create_room("orders")
     first = await chat.publish("orders", "ORDER_CREATED", {"n": 1}, key="order-0000000000001")
@@ -586,7 +586,7 @@ async def test_sanic_ext_injects_the_instance(connect: Connect, live: Live) -> N
 
     @app.get("/rooms")
     async def rooms(_: Request, chat: ChatRooms) -> HTTPResponse:
-        await chat.create_room("orders", exist_ok=True)
+        await chat.ensure_room("orders")
         return json([room.id for room in (await chat.rooms()).rooms])
 
     server = await live(app)

@@ -37,7 +37,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 
     @app.before_server_start
     async def prepare(app: App) -> None:
-        await app.ctx.chatrooms["support"].create_room("orders", exist_ok=True)
+        await app.ctx.chatrooms["support"].ensure_room("orders")
 
     yield app
     Sanic.unregister_app(app)

@@ -34,7 +34,7 @@ class Senders:
 
     async def start(self) -> None:
         for room in NAMES:
-            await self.chat.create_room(room, exist_ok=True)
+            await self.chat.ensure_room(room)
         self._tasks = [asyncio.ensure_future(self._send(number)) for number in range(self.count)]
 
     async def stop(self) -> None:

@@ -60,7 +60,7 @@ def judged(rates: dict[str, list[tuple[float, float]]]) -> Verdict:
 async def published(url: str, seconds: float) -> float:
     async with chatrooms.connect("default", guests=True, store=url) as chat:
         for room in ROOMS:
-            await chat.create_room(room, exist_ok=True)
+            await chat.ensure_room(room)
         began = time.perf_counter()
         counts = await asyncio.gather(*(say(chat, n, began + seconds) for n in range(SENDERS)))
         return sum(counts) / (time.perf_counter() - began)

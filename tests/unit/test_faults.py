@@ -229,7 +229,7 @@ class TestFaultyStore:
         assert isinstance((await store.append([_draft()]))[0], Appended)
 
     async def test_every_verb_can_fail(self, store: FaultyStore) -> None:
-        store.fail_next(13)
+        store.fail_next(14)
         for call in (
             store.append([]),
             store.heads([]),
@@ -238,6 +238,7 @@ class TestFaultyStore:
             store.create_room(Room("s", "", 0)),
             store.room("r"),
             store.rooms(),
+            store.update_room(Room("r", "", 0)),
             store.delete_room("r"),
             store.member("r", "u"),
             store.members("r"),
@@ -248,7 +249,7 @@ class TestFaultyStore:
             with pytest.raises(Unavailable):
                 await call
 
-        assert len(set(store.calls)) == 13
+        assert len(set(store.calls)) == 14
 
     async def test_stores_without_saying_so(self, store: FaultyStore) -> None:
         store.unknown_outcome_next()

@@ -301,3 +301,73 @@ async def test_disconnecting_one_session(rooms: ChatRooms, chat: Chat) -> None:
     assert ada.connection.closed is None
     with pytest.raises(InvalidField):
         await rooms.disconnect(ADA, reason="\u20ac" * 42)
+
+
+# ---- rooms of the app's ----
+
+
+async def test_the_app_ensures_its_room_as_often_as_it_likes(rooms: ChatRooms, chat: Chat) -> None:
+    made = await rooms.ensure_room("orders", title="Orders", attributes={"of": 1})
+    again = await rooms.ensure_room("orders", title="Orders", attributes={"of": 1})
+    renamed = await rooms.ensure_room("orders", title="All orders", announce=True)
+
+    assert again == made
+    assert (renamed.title, renamed.announce, renamed.attributes) == ("All orders", True, {"of": 1})
+    assert await rooms.room("orders") == renamed
+    with pytest.raises(InvalidField):
+        await rooms.ensure_room("orders", visibility="direct")
+    with pytest.raises(InvalidField):
+        await rooms.ensure_room("~all")
+
+
+@pytest.mark.parametrize("how", ["room.create", "join"])
+async def test_the_app_takes_over_no_room_that_a_user_made(rooms: ChatRooms, chat: Chat, how: str) -> None:
+    guest = await chat_client(chat)
+    await guest.ack(how, room="order-1001", payload={"visibility": "private"} if how == "room.create" else {})
+
+    with pytest.raises(Conflict, match=r"order-1001.*RESERVED_IDS"):
+        await rooms.ensure_room("order-1001", visibility="private")
+
+
+async def test_a_room_that_becomes_private_is_left_by_all_and_joined_by_its_members(
+    rooms: ChatRooms, chat: Chat
+) -> None:
+    await rooms.ensure_room("orders")
+    guest, ada = await chat_client(chat), await chat_client(chat, ADA)
+    for client in (guest, ada):
+        await client.ack("join", room="orders")
+
+    await rooms.ensure_room("orders", visibility="private")
+    await rooms.publish("orders", "message", {"text": "only for members"})
+
+    assert (await guest.expect("reset"))["payload"]["reason"] == "the room has changed"
+    assert (await guest.error("join", room="orders"))["code"] == "room_not_found"
+    assert guest.unread("message") == []
+    again = await ada.ack("join", room="orders")
+    assert [message["payload"]["text"] for message in again["messages"]] == ["only for members"]
+
+
+@pytest.mark.parametrize("who", [None, ADA])
+async def test_no_user_makes_a_room_whose_id_is_reserved(who: User | None) -> None:
+    rooms = ChatRooms("test", guests=True, reserved_ids=("order-",))
+    async with running_chat(rooms) as chat:
+        client = await chat_client(chat, who)
+
+        assert (await client.error("join", room="order-1"))["code"] == "room_not_found"
+        assert (await client.error("room.create", room="order-1"))["field"] == "room"
+        await client.ack("join", room="orders")
+        with pytest.raises(InvalidField):
+            await rooms.create_room("order-1", as_user=ADA)
+
+        await rooms.ensure_room("order-1")
+        await client.ack("join", room="order-1")
+
+
+async def test_guests_make_no_rooms_where_the_app_says_so() -> None:
+    async with running_chat(guests=True, auto_create=True, guests_create_rooms=False) as chat:
+        guest, ada = await chat_client(chat), await chat_client(chat, ADA)
+
+        assert (await guest.error("join", room="free"))["code"] == "room_not_found"
+        assert (await guest.error("room.create", room="free"))["code"] == "forbidden"
+        await ada.ack("join", room="free")
+        await guest.ack("join", room="free")

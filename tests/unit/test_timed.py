@@ -25,6 +25,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "create_room": lambda store: store.create_room(Room("r", "", 0)),
     "room": lambda store: store.room("r"),
     "rooms": lambda store: store.rooms(),
+    "update_room": lambda store: store.update_room(Room("r", "", 0)),
     "delete_room": lambda store: store.delete_room("r"),
     "member": lambda store: store.member("r", "u1"),
     "members": lambda store: store.members("r"),
