@@ -94,7 +94,9 @@ class NATSBroker(Broker):
                 raise ConfigError(f"NATSBroker: {exc.__cause__}") from exc
             raise
         self._deliver, self._reconnected, self._whole = deliver, reconnected, True
-        self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
+        self._keeper = asyncio.ensure_future(
+            keep(self._deaf, self._hear_again, self._probe, self._give_up, PROBE)
+        )
 
     async def stop(self) -> None:
         """See `Broker.stop`."""
@@ -284,9 +286,7 @@ class NATSBroker(Broker):
         except Unavailable:
             self._deaf.set()
             return False
-        except Exception as problem:
-            if not isinstance(problem, _PROBLEMS):
-                logger.exception("what was heard before cannot be heard again")
+        except _PROBLEMS:
             self._give_up()
             return False
         if self._deaf.is_set():

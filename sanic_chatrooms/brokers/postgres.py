@@ -116,7 +116,9 @@ class PostgresBroker(Broker):
                 raise ConfigError(f"PostgresBroker: PostgreSQL refuses the URL: {exc.__cause__}") from exc
             raise
         self._deliver, self._reconnected = deliver, reconnected
-        self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
+        self._keeper = asyncio.ensure_future(
+            keep(self._deaf, self._hear_again, self._probe, self._give_up, PROBE)
+        )
 
     async def stop(self) -> None:
         """See `Broker.stop`."""
@@ -265,16 +267,13 @@ class PostgresBroker(Broker):
             self._connection = await self._connect()
         except Unavailable:
             return False
-        except Exception:
-            logger.exception("PostgreSQL cannot be listened to")
-            return False
         self._deaf.clear()
         self._reconnected()
         return True
 
     async def _probe(self) -> None:
         try:
-            await self._ask(SILENCE, lambda c: c.execute(""))
+            await self._ask(SILENCE, lambda c: c.execute("SELECT 1"))  # asyncpg fails on ""
         except Unavailable:
             if not self._deaf.is_set():
                 logger.warning("PostgreSQL has been silent for %d seconds; connecting anew", SILENCE)

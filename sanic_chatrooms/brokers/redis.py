@@ -83,7 +83,9 @@ class RedisBroker(Broker):
         self._base = f"{self._link.prefix}{instance}:"
         self._deliver, self._reconnected = deliver, reconnected
         self._whole = True
-        self._keeper = asyncio.ensure_future(keep(self._deaf, self._hear_again, self._probe, PROBE))
+        self._keeper = asyncio.ensure_future(
+            keep(self._deaf, self._hear_again, self._probe, self._give_up, PROBE)
+        )
         try:
             if not self._link.is_cluster:
                 await self._ear(await self._link.server(""))
@@ -97,8 +99,7 @@ class RedisBroker(Broker):
         if self._keeper is not None:
             await end(self._keeper)
             self._keeper = None
-        for ear in list(self._ears.values()):
-            ear.close()
+        self._give_up()
         self._rooms.clear()
         self._channels.clear()
         await self._link.stop()
@@ -259,6 +260,11 @@ class RedisBroker(Broker):
 
     # ---- keeping ----
 
+    def _give_up(self) -> None:
+        for ear in list(self._ears.values()):
+            ear.close()
+        self._is_deaf()
+
     async def _hear_again(self) -> bool:
         self._deaf.clear()
         try:
@@ -266,10 +272,6 @@ class RedisBroker(Broker):
                 await self._ear(await self._link.server(""))
             await self._hear([room for room, ear in self._rooms.items() if ear is None])
         except Unavailable:
-            self._deaf.set()
-            return False
-        except Exception:
-            logger.exception("what was heard before cannot be heard again")
             self._deaf.set()
             return False
         self._whole = not self._deaf.is_set()  # or something broke meanwhile

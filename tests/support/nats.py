@@ -57,6 +57,13 @@ class NATSServer:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """The orderly way."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(15.0)
+            self.process = None
+
     def freeze(self) -> None:
         """SIGSTOP: it holds its connections and answers nothing."""
         assert self.process is not None

@@ -95,6 +95,13 @@ class ValkeyServer:
         self._persistence = persistence
         self.start()
 
+    def stop(self) -> None:
+        """The orderly way."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(15.0)
+            self.process = None
+
     def freeze(self) -> None:
         """SIGSTOP: it holds its connections and answers nothing."""
         assert self.process is not None

@@ -38,7 +38,7 @@ def server() -> Server:
 
 async def heard(server: Server, every: float, count: int) -> list[str]:
     """The first that it asks of the server."""
-    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, every))
+    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, server.deaf.set, every))
     try:
         async with asyncio.timeout(LONG / 2):
             return [await server.asked.get() for _ in range(count)]
@@ -58,7 +58,7 @@ async def test_who_is_not_heard_is_asked_until_it_is(server: Server) -> None:
 
 
 async def test_a_loss_is_noticed_at_once_and_not_with_the_next_probe(server: Server) -> None:
-    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, LONG))
+    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, server.deaf.set, LONG))
     try:
         await asyncio.sleep(0)
         server.deaf.set()
@@ -86,3 +86,57 @@ async def test_attempts_wait_longer_and_longer_up_to_a_bound_with_full_jitter(
 
     assert [low for low, _ in bounds[:8]] == [0.0] * 8
     assert [high for _, high in bounds[:8]] == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5, 0.5, 0.5]
+
+
+@dataclass
+class Breaking(Server):
+    """One whose keeping fails in ways that nobody thought of."""
+
+    problems: list[BaseException] = field(default_factory=list)
+
+    async def hear_again(self) -> bool:
+        await super().hear_again()
+        if self.problems:
+            raise self.problems.pop()
+        return True
+
+    async def probe(self) -> None:
+        await super().probe()
+        if self.problems:
+            raise self.problems.pop()
+
+
+@pytest.mark.parametrize("problem", [ValueError("oops"), asyncio.CancelledError()])
+async def test_whatever_a_probe_raises_is_logged_and_the_server_is_heard_anew(
+    problem: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Breaking(problems=[problem])
+
+    assert await heard(server, 0.001, 3) == ["probe", "hear again", "probe"]
+    assert type(problem).__name__ in caplog.text
+
+
+async def test_whatever_hearing_again_raises_is_logged_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Breaking(problems=[ValueError("one"), KeyError("two")])
+    server.deaf.set()
+
+    assert await heard(server, 0.001, 4) == ["hear again", "hear again", "hear again", "probe"]
+    assert "KeyError" in caplog.text
+    assert "ValueError" not in caplog.text, "one in ten seconds is enough"
+
+
+async def test_giving_up_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:
+    server = Breaking(problems=[ValueError("one")])
+
+    def give_up() -> None:
+        server.deaf.set()
+        raise OSError("it cannot be closed")
+
+    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, give_up, 0.001))
+    try:
+        async with asyncio.timeout(LONG / 2):
+            assert [await server.asked.get() for _ in range(3)] == ["probe", "hear again", "probe"]
+    finally:
+        await end(task)

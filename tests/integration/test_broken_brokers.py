@@ -1,0 +1,188 @@
+"""What every broker survives: a connection that breaks long after the start, and errors that nobody thought of."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from sanic_chatrooms.brokers import nats, postgres, redis
+from sanic_chatrooms.brokers.base import Broker
+from sanic_chatrooms.brokers.nats import NATSBroker
+from sanic_chatrooms.brokers.postgres import PostgresBroker
+from sanic_chatrooms.brokers.redis import RedisBroker
+from tests.support.nats import NATSServer
+from tests.support.nats import running as running_nats
+from tests.support.postgres import PostgresServer
+from tests.support.ringing import WITHIN, holds, rung, started
+from tests.support.valkey import ValkeyServer
+from tests.support.valkey import running as running_valkey
+
+LATE = 61
+"""Probes after which something breaks: more than a minute's."""
+
+
+@dataclass
+class System:
+    """A kind of broker and its server."""
+
+    kind: type[Broker]
+    url: str
+    server: PostgresServer | ValkeyServer | NATSServer
+
+    def make(self) -> Broker:
+        return self.kind(self.url)  # type: ignore[call-arg]
+
+    async def throw_out(self) -> None:
+        """The server ends the connections by which brokers hear."""
+        match self.server:
+            case PostgresServer():
+                connection = await self.server.connect()
+                await connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sanic_chatrooms'"
+                )
+                await connection.close()
+            case ValkeyServer():
+                assert self.server.ask("CLIENT", "KILL", "TYPE", "pubsub") == "1"
+            case NATSServer():
+                await self.crash()  # it has no such order
+
+    async def restart(self) -> None:
+        await asyncio.to_thread(self.server.stop)
+        await asyncio.to_thread(self.server.start)
+
+    async def crash(self) -> None:
+        await asyncio.to_thread(self.server.kill)
+        await asyncio.to_thread(self.server.start)
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with running_valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nats_server() -> Iterator[NATSServer]:
+    with running_nats() as server:
+        yield server
+
+
+@pytest.fixture(params=["postgresql", "redis", "nats"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> System:
+    """Each in turn; what it does every second, it does every millisecond."""
+    for module in (postgres, redis, nats):
+        monkeypatch.setattr(module, "PROBE", 0.001)
+    # No PING is due within a millisecond on a busy machine, so its answer has longer.
+    match request.param:
+        case "postgresql":
+            server = request.getfixturevalue("mortal_postgres")
+            return System(PostgresBroker, server.url(), server)
+        case "redis":
+            monkeypatch.setattr(redis, "PROBE", 0.01)
+            server = request.getfixturevalue("valkey")
+            return System(RedisBroker, server.url, server)
+        case _:
+            monkeypatch.setattr(nats, "SILENCE", 0.5)
+            monkeypatch.setattr(nats, "PUBLISH_WITHIN", 0.5)
+            server = request.getfixturevalue("nats_server")
+            return System(NATSBroker, server.url, server)
+
+
+@pytest.fixture
+async def late(system: System, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Awaitable[None]]:
+    """Returns when every broker was probed for more than a minute, as its clock goes."""
+    probed: dict[int, int] = {}
+    probe = system.kind._probe  # type: ignore[attr-defined]
+
+    async def count(self: Any) -> None:
+        await probe(self)
+        probed[id(self)] = probed.get(id(self), 0) + 1
+
+    async def wait() -> None:
+        await holds(lambda: len(probed) == 2 and min(probed.values()) >= LATE)
+
+    monkeypatch.setattr(system.kind, "_probe", count)
+    return wait
+
+
+@pytest.mark.parametrize("way", ["throw_out", "restart", "crash"])
+async def test_a_connection_that_breaks_late_is_made_anew(
+    system: System, late: Callable[[], Awaitable[None]], way: str
+) -> None:
+    one, other = system.make(), system.make()
+    async with started(one, other) as (_, heard):
+        await other.subscribe("r")
+        await late()
+
+        await getattr(system, way)()
+
+        await rung(one, heard, 1)
+        assert heard.reconnects >= 1
+        await holds(lambda: one.healthy and other.healthy)
+
+
+class Unthought(Exception):
+    """Nobody thought of it."""
+
+
+@pytest.mark.parametrize("step", ["_probe", "_hear_again"])
+async def test_an_error_that_nobody_thought_of_is_logged_and_the_task_goes_on(
+    system: System,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = itertools.count(1)
+    as_it_is = getattr(system.kind, step)
+    raised = asyncio.Event()
+
+    async def fail_late(self: Any) -> Any:
+        if next(calls) >= (LATE if step == "_probe" else 1) and not raised.is_set():
+            raised.set()
+            raise Unthought
+        return await as_it_is(self)
+
+    one, other = system.make(), system.make()
+    monkeypatch.setattr(system.kind, step, fail_late)
+    async with started(one, other) as (_, heard):
+        await other.subscribe("r")
+        if step == "_hear_again":
+            await system.throw_out()
+        async with asyncio.timeout(WITHIN):
+            await raised.wait()
+
+        await rung(one, heard, 1)
+        await holds(lambda: one.healthy and other.healthy)
+
+    assert "failed unexpectedly" in caplog.text
+    assert "Unthought" in caplog.text
+
+
+async def test_errors_without_end_are_logged_now_and_then_and_wait_longer_and_longer(
+    system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits: list[float] = []
+    fails = asyncio.Event()
+
+    def uniform(low: float, high: float) -> float:
+        waits.append(high)
+        if len(waits) == 12:
+            fails.set()
+        return 0.0
+
+    async def fail(self: Any) -> None:
+        raise Unthought
+
+    monkeypatch.setattr(system.kind, "_probe", fail)
+    monkeypatch.setattr("random.uniform", uniform)
+    async with started(system.make()):
+        async with asyncio.timeout(WITHIN):
+            await fails.wait()
+
+    assert waits[:5] == [0.05, 0.1, 0.2, 0.4, 0.5]
+    assert caplog.text.count("failed unexpectedly") == 1
