@@ -17,7 +17,7 @@ from .errors import InvalidField, RoomNotFound, TooLarge
 from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import draft
-from .models import PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
+from .models import HOST, PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
 from .orders import Close
 from .policy import Policy
 from .protocol import CloseCode

@@ -15,6 +15,7 @@ import msgspec
 
 __all__ = [
     "DIRECT",
+    "HOST",
     "PRIVATE",
     "PUBLIC",
     "RESERVED",
@@ -46,6 +47,9 @@ RESERVED = "reserved"
 
 EVERYONE = "~all"
 """The reserved room that every worker holds."""
+
+HOST = "~host"
+"""Stands for the user in a draft's key where the host gave the msgId and names no sender."""
 
 
 class Scope(enum.Enum):
@@ -154,7 +158,8 @@ Change = MemberSet | MemberRemoved | MessageEdited | MessageDeleted
 class Draft(msgspec.Struct, frozen=True, gc=False):
     """An event that has no number yet.
 
-    `key` makes it idempotent: (user id, the client's msgId); `hash` tells whether a repetition is the same command.
+    `key` makes it idempotent: (the sender's id, or `HOST`; the client's msgId), or ("", `msg_id`) where no client gave
+    one. `hash` tells whether a repetition is the same command.
     `change` happens in the same transaction as the append, or not at all; on a repetition it does not happen again.
     """
 

@@ -2,8 +2,10 @@
 
 import secrets
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from operator import itemgetter
 from typing import ClassVar
 
 from msgspec import Raw
@@ -284,11 +286,27 @@ class MemoryStore(Store):
                 self._remove_member(room, user)
             case MessageEdited() as change:
                 self._expire(room, now)
-                return room.edit(change, draft.timestamp)
+                return self._forget_hashes(room, room.edit(change, draft.timestamp))
             case MessageDeleted() as change:
                 self._expire(room, now)
-                return room.delete(change)
+                return self._forget_hashes(room, room.delete(change))
         return True
+
+    def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> bool:
+        for event in gone:
+            found = room.forget_hash(event)
+            if found is not None:
+                self._exchange(*found)
+        return bool(gone)
+
+    def _exchange(self, first: First, now: First) -> None:
+        firsts, until = self._firsts, first[2]
+        place = bisect_left(firsts, until, key=itemgetter(2))  # they stand in the order in which they expire
+        while place < len(firsts) and firsts[place][2] == until:
+            if firsts[place] is first:
+                firsts[place] = now
+                return
+            place += 1
 
     def _expire(self, room: MemoryRoom, now: float) -> None:
         if self._bounds.retention is not None:
@@ -313,6 +331,6 @@ _NO_ROOMS: Paged[MemoryRoom] = Paged()
 
 
 def _repeated(first: First, hash: bytes) -> Appended | ChatError:
-    if first[0] != hash:
+    if first[0] not in (b"", hash):  # empty: it went with what it was a hash of
         return Conflict()
     return replace(first[1], duplicate=True)

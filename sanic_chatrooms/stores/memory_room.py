@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ..models import Appended, Event, Head, Member, MessageDeleted, MessageEdited, Page, Room
+from ..models import HOST, Appended, Event, Head, Member, MessageDeleted, MessageEdited, Page, Room
 from ..paging import Paged
 from ..protocol import new_epoch
 from .base import FOLDED
@@ -140,28 +140,41 @@ class MemoryRoom:
                 return self.events[place]
         return None
 
-    def edit(self, change: MessageEdited, at: float) -> bool:
-        """Give a message another body, by the event that comes next; False where there is no such message."""
+    def edit(self, change: MessageEdited, at: float) -> list[Event]:
+        """Give a message another body, by the event that comes next. -> what lost its text: the message, if there is one."""
         message = self._changeable(change.msg_id)
         if message is None:
-            return False
+            return []
         number = self.seq + 1
         self._put(replace(message, payload=Raw(change.payload), edited=at, changed=number))
         while self.edits and self.edits[0][0] <= self.base:
             self.edits.popleft()
         self.edits.append((number, change.msg_id))
-        return True
+        return [message]
 
-    def delete(self, change: MessageDeleted) -> bool:
-        """Empty a message, and the edits of it, by the event that comes next; False where there is no such message."""
+    def delete(self, change: MessageDeleted) -> list[Event]:
+        """Empty a message, and the edits of it, by the event that comes next. -> what lost its text, if there is such a message."""
         message = self._changeable(change.msg_id)
         if message is None:
-            return False
+            return []
         self._put(replace(message, payload=_NOTHING, deleted=True, edited=None, changed=self.seq + 1))
-        for number in [number for number, edited in self.edits if edited == change.msg_id]:
-            if number > self.base:
-                self._put(replace(self.events[number - self.base - 1], payload=_NOTHING, deleted=True))
-        return True
+        numbers = [number for number, edited in self.edits if edited == change.msg_id and number > self.base]
+        edits = [self.events[number - self.base - 1] for number in numbers]
+        for edit in edits:
+            self._put(replace(edit, payload=_NOTHING, deleted=True))
+        return [message, *edits]
+
+    def forget_hash(self, event: Event) -> tuple[First, First] | None:
+        """Keep the key of an event, so that a repetition is known, but no hash of what it said.
+
+        -> what was remembered, and what is now; None where nothing was.
+        """
+        key = _key_of(event)
+        first = self.firsts.get(key)
+        if first is None or first[1].seq != event.seq:
+            return None
+        self.firsts[key] = now = (b"", *first[1:])
+        return first, now
 
     def _changeable(self, msg_id: str) -> Event | None:
         found = self.find(msg_id)
@@ -180,6 +193,12 @@ class MemoryRoom:
         self.line.extend(seq for seq, event in fresh if not event.type.startswith(FOLDED))
         self.lined = self.seq
         return self.line
+
+
+def _key_of(event: Event) -> Key:
+    if event.client_msg_id is None:
+        return "", event.msg_id
+    return event.sender.id if event.sender is not None else HOST, event.client_msg_id
 
 
 _NOTHING = Raw(b"{}")

@@ -86,7 +86,8 @@ BEGIN
     SELECT e.seq, e.hash, e.msg_id, e.timestamp INTO found_seq, found_hash, found_msg_id, found_stamp
       FROM {event} e WHERE e.room_id = ids[r] AND e.key_user = p_key_user[i] AND e.key_id = p_key_id[i];
     IF FOUND THEN
-      outcomes[i] := CASE WHEN found_hash = p_hash[i] THEN 1 ELSE 2 END;
+      -- An empty hash went with what it was a hash of.
+      outcomes[i] := CASE WHEN found_hash IN ('', p_hash[i]) THEN 1 ELSE 2 END;
       seqs[i] := found_seq;
       msg_ids[i] := found_msg_id;
       stamps[i] := found_stamp;
@@ -115,12 +116,12 @@ BEGIN
         CONTINUE;
       END IF;
       IF p_kind[i] = 3 THEN
-        UPDATE {event} e SET payload = p_body[i], edited = p_stamp[i], changed = heads[r] + 1
+        UPDATE {event} e SET payload = p_body[i], hash = '', edited = p_stamp[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
       ELSE
-        UPDATE {event} e SET payload = '{{}}', deleted = true, edited = NULL, changed = heads[r] + 1
+        UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true, edited = NULL, changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
-        UPDATE {event} e SET payload = '{{}}', deleted = true
+        UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true
          WHERE e.room_id = ids[r] AND e.target = p_subject[i];
       END IF;
     END IF;

@@ -104,6 +104,26 @@ local function changeable(room, id)
   return number, string.sub(text, 1, line)
 end
 
+-- A short text can be guessed from its hash, so the two go together. An empty hash fits every other.
+local function forget_hash(room, number, line)
+  local event = cjson.decode(line .. '}')
+  local user = event.clientMsgId and (event.sender and event.sender.id or '~host') or ''
+  local _, characters = string.gsub(user, '[^\128-\191]', '')
+  local key = characters .. ':' .. user .. (event.clientMsgId or event.msgId)
+  local function without(first)
+    local known = first and string.match(first, '^%S+ %S+ %S+ ')
+    return known and tonumber(string.match(known, '^%d+')) == number and known
+  end
+  for _, keys in ipairs({K0, K1}) do
+    local known = without(redis.call('HGET', keys, key))
+    if known then
+      redis.call('HSET', keys, key, known)
+      room.seen[key] = known
+    end
+  end
+  room.seen[key] = without(room.seen[key]) or room.seen[key]
+end
+
 local function kinds_of_change()
   local changes = {}
 
@@ -122,6 +142,7 @@ local function kinds_of_change()
     local number, line = changeable(room, id)
     if not number then return false end
     local change = room.head + 1
+    forget_hash(room, number, line)
     redis.call('HSET', M, number, line .. ',"edited":' .. at .. ',"changed":' .. change .. ',"payload":' .. payload .. '}')
     redis.call('HSET', X, id, (redis.call('HGET', X, id) or '') .. change .. ',')
     return true
@@ -130,11 +151,14 @@ local function kinds_of_change()
   function changes.delete(room, id)
     local number, line = changeable(room, id)
     if not number then return false end
+    forget_hash(room, number, line)
     redis.call('HSET', M, number, line .. ',"deleted":true,"changed":' .. room.head + 1 .. ',"payload":{}}')
     for edit in string.gmatch(redis.call('HGET', X, id) or '', '%d+') do
       local text = redis.call('HGET', M, edit)
       if text then
-        redis.call('HSET', M, edit, string.sub(text, 1, string.find(text, '\n', 1, true)) .. ',"deleted":true,"payload":{}}')
+        local start = string.sub(text, 1, string.find(text, '\n', 1, true))
+        forget_hash(room, tonumber(edit), start)
+        redis.call('HSET', M, edit, start .. ',"deleted":true,"payload":{}}')
       end
     end
     redis.call('HDEL', X, id)
@@ -167,7 +191,8 @@ if op == 'append' then
   local keys = {}
   for a = own, #ARGV, 4 do keys[#keys + 1] = ARGV[a] end
   local one, other = redis.call('HMGET', K0, unpack(keys)), redis.call('HMGET', K1, unpack(keys))
-  local seen, firsts = {}, {}
+  local seen, firsts = {}, {} -- what is known of keys since this batch began; the keys that are new
+  room.seen = seen
   expire(room)
   for d, key in ipairs(keys) do
     local a = own + 4 * (d - 1)
@@ -177,7 +202,7 @@ if op == 'append' then
       results[d] = -1
     elseif first then
       local known, hash = string.match(first, '^(%S+ %S+ %S+) (.*)$')
-      results[d] = hash == string.match(memo, '^%S+ %S+ (.*)$') and known or -1
+      results[d] = (hash == '' or hash == string.match(memo, '^%S+ %S+ (.*)$')) and known or -1
     else
       local fits = true
       if #change > 1 then
@@ -199,7 +224,6 @@ if op == 'append' then
         if key ~= '' then
           seen[key] = n .. ' ' .. memo
           firsts[#firsts + 1] = key
-          firsts[#firsts + 1] = seen[key]
         end
       else
         results[d] = -2
@@ -218,7 +242,12 @@ if op == 'append' then
     if turn then current = current == '0' and '1' or '0' end
     local into = current == '0' and K0 or K1
     if turn then redis.call('UNLINK', into) end
-    redis.call('HSET', into, unpack(firsts))
+    local entries = {}
+    for _, key in ipairs(firsts) do
+      entries[#entries + 1] = key
+      entries[#entries + 1] = seen[key]
+    end
+    redis.call('HSET', into, unpack(entries))
     if turn then
       redis.call('PEXPIRE', into, math.ceil(3000 * window))
       redis.call('HSET', H, 'w', now, 'g', current)

@@ -56,14 +56,15 @@ class Statements:
             "AND e.msg_id = json_extract(d.value, '$[1]') WHERE e.type = 'message' AND NOT e.deleted"
         )
         self.edit = (
-            f"UPDATE {event} SET payload = ?, edited = ?, changed = ? WHERE room_id = ? AND msg_id = ?"
+            f"UPDATE {event} SET payload = ?, hash = x'', edited = ?, changed = ? "
+            "WHERE room_id = ? AND msg_id = ?"
         )
         self.delete = (
-            f"UPDATE {event} SET payload = x'7b7d', deleted = 1, edited = NULL, changed = ? "
+            f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1, edited = NULL, changed = ? "
             "WHERE room_id = ? AND msg_id = ?"
         )
         self.empty_edits = (
-            f"UPDATE {event} SET payload = x'7b7d', deleted = 1 WHERE room_id = ? AND target = ?"
+            f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1 WHERE room_id = ? AND target = ?"
         )
         self.set_member = (
             f"INSERT INTO {member} (room_id, user_id, name, role, joined_at) VALUES (?, ?, ?, ?, ?) "
@@ -94,13 +95,12 @@ class Append:
         self._drafts = drafts
         self._now = now
         changes = [draft.change for draft in drafts if draft.change is not None]
-        self.erases = any(isinstance(change, MessageDeleted) for change in changes)
-        """Is a message deleted?"""
-        self._alters = any(isinstance(change, MessageEdited | MessageDeleted) for change in changes)
+        self.erases = any(isinstance(change, MessageEdited | MessageDeleted) for change in changes)
+        """Is a message edited or deleted, so that what it said must go?"""
 
     def run(self, connection: Connection) -> list[Appended | ChatError]:
         """Store it in a transaction. The result is that of `Store.append`."""
-        if not self._alters:  # whether there is such a message must not be asked of what was stored before
+        if not self.erases:  # whether there is such a message must not be asked of what was stored before
             try:
                 return self._attempt(connection, look_up=False)
             except sqlite3.IntegrityError:
@@ -116,7 +116,7 @@ class Append:
         driver = raw(connection)
         rooms = self._rooms(driver)
         numbering = _Numbering(rooms, self._firsts(driver, rooms) if look_up else {})
-        if self._alters:
+        if self.erases:
             numbering.messages = self._messages(connection, rooms)
         results = [numbering.take(draft) for draft in self._drafts]
         self._store(driver, numbering)
@@ -205,7 +205,8 @@ class _Numbering:
                 return Conflict()
             first = self._firsts.get((room.id, user, key))
             if first is not None:
-                return replace(first[1], duplicate=True) if first[0] == draft.hash else Conflict()
+                same = first[0] in (b"", draft.hash)  # empty: it went with what it was a hash of
+                return replace(first[1], duplicate=True) if same else Conflict()
         if draft.change is not None and not self._can(room, draft):
             return MessageNotFound()
         room.head = seq = room.head + 1

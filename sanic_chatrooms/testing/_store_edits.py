@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from ..errors import ChatError, Conflict, MessageNotFound, RoomNotFound
-from ..models import Appended, Change, Draft, Event, MessageDeleted, MessageEdited
+from ..models import HOST, Appended, Change, Draft, Event, MessageDeleted, MessageEdited, Sender
 from ..stores.base import Bounds, Store
 from ._store_hooks import StoreHooks, assert_contiguous, raises, result, seqs
 
@@ -129,6 +129,15 @@ class EditTests(StoreHooks):
                 assert event.changed == last
                 assert {"text": _text(event)} == msgspec.json.decode(wrote.payload)["body"]
 
+    async def test_15_the_first_text_of_an_edited_message_leaves_no_hash(self) -> None:
+        async with self.two_processes() as (one, other):
+            message = await self._said(one, WORD, key="k")
+
+            await result(one, self.edit(message, "second"))
+
+            again = await result(other, self.draft(text="a guess", key="k"))
+            assert (again.seq, again.duplicate) == (message.seq, True)
+
     async def test_16_a_deleted_message_leaves_its_number_in_both_views(self) -> None:
         async with self.two_processes() as (one, other):
             message = await self._said(one, "first")
@@ -173,6 +182,61 @@ class EditTests(StoreHooks):
                     page = await store.history("r", after=0, limit=9, timeline=timeline)
                     assert WORD.encode() not in msgspec.json.encode(page.events)
                 assert WORD.encode() not in msgspec.json.encode(await store.message("r", message.msg_id))
+
+    async def test_16_whatever_comes_under_the_keys_of_a_deleted_message_is_a_repetition(self) -> None:
+        async with self.two_processes() as (one, other):
+            message = await self._said(one, WORD, key="k")
+            edits = [await result(one, self.edit(message, f"{WORD} {n}", key=f"k{n}")) for n in range(2)]
+
+            await result(one, self.delete(message, key="gone"))
+
+            for store in (one, other):
+                drafts = [self.draft(text=text, key="k") for text in (WORD, "a guess", "")]
+                drafts += [self.draft(text="a guess", key=f"k{n}") for n in range(2)]
+                answers = [await result(store, draft) for draft in drafts]
+                assert all(answer.duplicate for answer in answers)
+                assert [answer.seq for answer in answers] == [1, 1, 1, edits[0].seq, edits[1].seq]
+            (clash,) = await other.append([self.draft(text="a guess", key="gone")])
+            assert isinstance(clash, Conflict), "the deletion itself says nothing of the text"
+
+    async def test_16_a_message_deleted_in_the_batch_that_stores_it_leaves_no_hash(self) -> None:
+        async with self.room() as store:
+            said = self.draft(text=WORD, key="k")
+            message = Event(
+                said.msg_id, said.timestamp, said.type, msgspec.Raw(said.payload), "r", 1, said.sender
+            )
+            await store.append([said, self.edit(message, f"{WORD} again", key="e"), self.delete(message)])
+
+            for key, seq in (("k", 1), ("e", 2)):
+                answer = await result(store, self.draft(text="a guess", key=key))
+                assert (answer.seq, answer.duplicate) == (seq, True)
+
+    async def test_16_the_keys_of_others_keep_their_hashes(self) -> None:
+        async with self.room() as store:
+            message, other = await self._said(store, "one", key="k"), await self._said(store, "two", key="K")
+            await result(store, self.edit(other, "three", key="e"))
+
+            await result(store, self.delete(message))
+
+            (clash,) = await store.append([self.edit(other, "four", key="e")])
+            assert isinstance(clash, Conflict)
+            assert (await result(store, self.draft(text="two", key="K"))).duplicate
+
+    async def test_16_the_key_of_a_deleted_message_is_found_whatever_its_sender_is_called(self) -> None:
+        for user in ("ü", "😀'", 'a"b\\', "u\nx", "%", "12:3", " ", "~host"):
+            async with self.room() as store:
+                for n, sender in enumerate((Sender(user, "N"), None)):
+                    at, id = round(self.now(), 3), f"{n}" * 32
+                    key = (user, "k") if sender is not None else (HOST, "K")
+                    said = Draft("r", "message", b'{"text":"hi"}', id, at, sender, key, WORD.encode())
+                    await result(store, said)
+                    message = await store.message("r", id)
+                    assert message is not None
+
+                    await result(store, self.delete(message))
+
+                    again = await result(store, msgspec.structs.replace(said, hash=b"a guess"))
+                    assert again.duplicate, (user, sender)
 
     async def test_16_an_emptied_edit_is_emptied_wherever_it_is_found(self) -> None:
         async with self.room() as store:
