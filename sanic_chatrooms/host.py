@@ -130,7 +130,7 @@ class HostVerbs(ABC):
     def _draft(room: str, type: str, data: bytes, who: Sender | None, key: str | None) -> Draft:
         if key is not None and not protocol.MSG_ID.fullmatch(key):
             raise InvalidField("key", "must be 16 to 64 visible ASCII characters")
-        whose = (who.id if who is not None else "~host", key) if key is not None else None
+        whose = (who.id if who is not None else HOST, key) if key is not None else None
         hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
         return draft(room, type, data, who, key=whose, hash=hash)
 

@@ -1,0 +1,160 @@
+"""What was deleted, and what an edit replaced, is in no table, key or file of any store: neither the text nor its hash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+
+from sanic_chatrooms.models import Appended, Draft, MessageDeleted, MessageEdited, Room, Sender
+from sanic_chatrooms.protocol import new_id
+from sanic_chatrooms.stores.base import Bounds, Store
+from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.sql import SQLStore
+from tests.support.postgres import PostgresServer
+from tests.support.valkey import ValkeyServer, running
+
+Erase: TypeAlias = Callable[[Store], Awaitable[None]]
+
+WORD = "Rumpelstilzchen"
+KEPT = "what the others said"
+
+
+def digest(text: str) -> bytes:
+    """What a worker would compute; in hex, so that a search for it finds it in every encoding."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest().encode()
+
+
+NEEDLES = [WORD.encode(), *(digest(f"{WORD} {n}") for n in range(3))]
+
+
+def draft(text: str, *, type: str = "message", change: MessageEdited | MessageDeleted | None = None) -> Draft:
+    payload, key = b'{"text":"%s"}' % text.encode(), ("u1", new_id())
+    return Draft(
+        "r", type, payload, new_id(), 1_750_000_000.0, Sender("u1", "Ada"), key, digest(text), change
+    )
+
+
+def edit(of: Draft, text: str) -> Draft:
+    return draft(
+        text, type="message.edited", change=MessageEdited(of.msg_id, b'{"text":"%s"}' % text.encode())
+    )
+
+
+async def store_one(store: Store, item: Draft) -> None:
+    (answer,) = await store.append([item])
+    assert isinstance(answer, Appended), answer
+
+
+async def say_and_delete(store: Store) -> None:
+    """Say it in three versions, among what others say, and delete it."""
+    said = draft(f"{WORD} 0")
+    await store_one(store, said)
+    await store_one(store, draft(KEPT))
+    for n in (1, 2):
+        await store_one(store, edit(said, f"{WORD} {n}"))
+    await store_one(store, draft("", type="message.deleted", change=MessageDeleted(said.msg_id)))
+
+
+async def say_and_edit(store: Store) -> None:
+    said = draft(f"{WORD} 0")
+    await store_one(store, said)
+    await store_one(store, edit(said, KEPT))
+
+
+@contextlib.asynccontextmanager
+async def started(store: Store) -> AsyncIterator[Store]:
+    await store.start("default", Bounds())
+    try:
+        await store.create_room(Room("r", "", 0))
+        yield store
+    finally:
+        await store.stop()
+
+
+def found(kept: bytes) -> list[bytes]:
+    assert KEPT.encode() in kept, "the search finds what is there"
+    return [needle for needle in NEEDLES if needle in kept]
+
+
+def files(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file())
+
+
+# ---- SQLite ----
+
+
+@pytest.mark.parametrize("erase", [say_and_delete, say_and_edit])
+async def test_no_file_of_sqlite_holds_it(tmp_path: Path, erase: Erase) -> None:
+    store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
+    async with started(store):
+        await erase(store)
+        await store._upkeep.look()
+
+        assert found(files(tmp_path)) == []
+
+
+# ---- PostgreSQL ----
+
+
+@pytest.mark.parametrize("erase", [say_and_delete, say_and_edit])
+async def test_no_row_of_postgresql_holds_it(
+    postgres: PostgresServer, postgres_url: str, erase: Erase
+) -> None:
+    async with started(SQLStore(postgres_url)) as store:
+        await erase(store)
+        side = await postgres.connect(urlsplit(postgres_url).path[1:])
+        try:
+            tables = await side.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            kept = b""
+            for (table,) in tables:
+                for row in await side.fetch(f'SELECT * FROM "{table}"'):
+                    kept += b" ".join(
+                        value if isinstance(value, bytes) else str(value).encode() for value in row
+                    )
+        finally:
+            await side.close()
+
+    assert found(kept) == []
+
+
+# ---- Redis ----
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.mark.parametrize("erase", [say_and_delete, say_and_edit])
+async def test_no_key_of_redis_holds_it(valkey: ValkeyServer, erase: Erase) -> None:
+    valkey.ask("FLUSHALL")
+    async with started(RedisStore(valkey.url)) as store:
+        await erase(store)
+
+    assert found(everything(valkey)) == []
+
+
+def everything(valkey: ValkeyServer) -> bytes:
+    kept = b""
+    with redis.Redis(port=valkey.port) as asking:
+        for key in asking.scan_iter():
+            match asking.type(key):
+                case b"hash":
+                    kept += b" ".join(part for pair in asking.hgetall(key).items() for part in pair)
+                case b"list":
+                    kept += b" ".join(asking.lrange(key, 0, -1))
+                case b"zset":
+                    kept += b" ".join(asking.zrange(key, 0, -1))
+                case b"string":
+                    kept += asking.get(key)
+                case other:
+                    raise AssertionError(other)
+    return kept
