@@ -89,6 +89,7 @@ async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(host: Host, new_page
 
     await page.get_by_test_id("me-menu").click()
     await page.get_by_test_id("sign-out").click()
+    await page.get_by_test_id("answer-yes").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
 

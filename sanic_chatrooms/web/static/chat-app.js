@@ -3,7 +3,8 @@
 import { ChatRooms } from "../client.js";
 import { ask, openForm, textField } from "./dialogs.js";
 import { el, fill, iconButton } from "./dom.js";
-import { slug } from "./format.js";
+import { counted, slug } from "./format.js";
+import { kept } from "./kept.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
@@ -15,6 +16,7 @@ import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 
 const EXCERPT = 200;
+const SIGNED_OUT = "chatrooms signed out";
 const narrow = matchMedia("(max-width: 719.98px)");
 const tight = matchMedia("(max-width: 979.98px)");
 const touch = matchMedia("(pointer: coarse)");
@@ -25,8 +27,10 @@ const touch = matchMedia("(pointer: coarse)");
  * function, testid]]}, a menu of the host's; `client`: options of the client, such as `token`.
  */
 export async function startChat(element, { client, ...options }) {
-  const chat = new ChatRooms({ storage: localStorage, ...client });
+  const chat = new ChatRooms({ storage: kept, ...client });
   chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, reason));
+  // The same person in another tab: nothing more is written in their name.
+  kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
   if (chat.name === null && !client?.token) await chooseName(chat, element, options.title);
   else chat.connect().catch(() => {}); // `state` tells
   const app = new App(chat, options);
@@ -62,6 +66,7 @@ class App {
     window.addEventListener("hashchange", () => this.#route());
     document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("visibilitychange", () => this.#looking());
+    window.addEventListener("beforeunload", (event) => this.#leaving(event));
   }
 
   #panes({ title, topic, menu }) {
@@ -280,9 +285,22 @@ class App {
     return openForm("Change your name", [row], "Change", () => this.chat.rename(field.value.trim()), "rename-dialog");
   }
 
-  #signOut() {
-    this.chat.disconnect();
-    for (const key of Object.keys(localStorage)) if (key.startsWith("chatrooms ")) localStorage.removeItem(key);
+  /** A browser asks in its own words whether what was not sent yet may be lost. */
+  #leaving(event) {
+    if (this.chat.outbox.length && !this.over) event.preventDefault();
+  }
+
+  async #signOut() {
+    const { chat } = this;
+    const unsent = chat.outbox.length;
+    const lines = [];
+    if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Nobody, you included, can come back as ${chat.user.name}, and change or delete what you wrote.`);
+    if (unsent) lines.push(`${counted(unsent, "message")} ${unsent === 1 ? "is" : "are"} not sent yet, and will be lost.`);
+    if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog"))) return;
+    this.over = true;
+    chat.disconnect();
+    kept.removeAll("chatrooms ");
+    kept.set(SIGNED_OUT, String(Date.now()));
     location.assign(location.pathname);
   }
 }

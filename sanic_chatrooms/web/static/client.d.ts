@@ -239,8 +239,8 @@ export class ChatRooms {
   // ---- connection ----
   /** Begin; resolves at the first welcome. Tries for ever (see `state`); rejects only when it ends in `closed`. */
   connect(): Promise<Welcome>;
-  /** End it for good. The outbox and the rooms stay for another `connect()`. */
-  disconnect(): void;
+  /** End it for good; `reason` comes with the `state` event. The outbox and the rooms stay for another `connect()`. */
+  disconnect(reason?: string): void;
   /** Do not wait for the next attempt: "Try now". Looking at the page, or a network that is back, does the same. */
   reconnectNow(): void;
   /** Another token of the same user; presented at once where we are connected. */

@@ -814,8 +814,8 @@ export class ChatRooms {
     return this.#opening.promise;
   }
 
-  disconnect() {
-    if (this.state !== "closed") this.#its.link.close();
+  disconnect(reason) {
+    if (this.state !== "closed") this.#its.link.close(1000, reason);
   }
 
   reconnectNow() {

@@ -3,7 +3,7 @@
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayInYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const dayOfAnyYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
-const letters = new Intl.Segmenter();
+const letters = Intl.Segmenter && new Intl.Segmenter();
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** "14:05" or "02:05 PM" */
@@ -34,11 +34,17 @@ export function dayName(seconds, now = Date.now() / 1000) {
   return (day.slice(-4) === dayOf(now).slice(-4) ? dayInYear : dayOfAnyYear).format(seconds * 1000);
 }
 
+/** The first letter as people see it. Browsers without a segmenter take apart what joiners hold together. */
+function firstLetter(word) {
+  const [first] = letters ? letters.segment(word) : word;
+  return first?.segment ?? first ?? "?";
+}
+
 /** One or two letters for an avatar; an emoji counts as one. */
 export function initials(name) {
   const words = name.trim().split(/\s+/);
   const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return ends.map((word) => [...letters.segment(word)][0]?.segment ?? "?").join("").toLocaleUpperCase();
+  return ends.map(firstLetter).join("").toLocaleUpperCase();
 }
 
 /** 0 … 359, always the same for an id, far apart for similar ones (FNV-1a). */

@@ -31,6 +31,10 @@ function link(address) {
 
 /** The address where it is http or https; else null. */
 export function webAddress(address, base) {
-  const url = URL.canParse(address, base) && new URL(address, base);
-  return url && /^https?:$/.test(url.protocol) ? url : null;
+  try {
+    const url = new URL(address, base); // Safari below 17 has no URL.canParse
+    return /^https?:$/.test(url.protocol) ? url : null;
+  } catch {
+    return null;
+  }
 }

@@ -17,7 +17,7 @@ export class RoomBook {
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
-    this.marks = new ReadMarks(chat.user?.id);
+    this.marks = this.#marksOf(chat.user?.id);
     this.edits = new Edits(chat, (room) => changed("lines", room));
     chat.on("user", () => changed("list"));
     chat.on("welcome", () => this.refresh());
@@ -55,7 +55,7 @@ export class RoomBook {
   async refresh() {
     const { chat } = this;
     if (chat.state !== "online") return;
-    if (this.marks.user !== chat.user.id) this.marks = new ReadMarks(chat.user.id);
+    if (this.marks.user !== chat.user.id) this.marks = this.#marksOf(chat.user.id);
     try {
       const pages = await Promise.all([chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
@@ -70,12 +70,28 @@ export class RoomBook {
     for (const line of lines) {
       const room = this.get(line.room);
       room.describe(line);
+      room.end = line.seq;
       const read = this.#readTo(room, line.seq);
       if (!this.chat.isJoined(room.id) && room.status !== "removed") room.unread = Math.max(0, line.seq - read);
     }
     if (this.known) return;
     this.known = true;
     for (const id of this.marks.rooms().slice(-FOLLOWED)) if (this.rooms.get(id)?.listed) this.enter(this.get(id));
+  }
+
+  #marksOf(user) {
+    return new ReadMarks(user, (ids) => {
+      for (const id of ids) if (this.rooms.has(id)) this.#count(this.rooms.get(id));
+      this.changed("list");
+    });
+  }
+
+  // Not above what it was: of a room that is not open here only the number of its last event is known.
+  #count(room) {
+    const read = this.marks.of(room.id);
+    const news = ({ type, seq, sender }) => type === "message" && seq > read && !this.#isMine({ sender });
+    const left = room.timeline.loaded ? room.timeline.items.filter(news).length : Math.max(0, room.end - read);
+    room.unread = Math.min(room.unread, left);
   }
 
   // In a room that was never open here nothing is new, except what was written to us alone.

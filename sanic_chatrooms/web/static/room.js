@@ -9,6 +9,8 @@ export class Room {
   role = "";
   online = 0;
   unread = 0;
+  /** The number of its last event, as far as the list of rooms says. */
+  end = 0;
   timeline = new Timeline();
   people = new Map();
   typing = [];

@@ -1,0 +1,37 @@
+// What this browser keeps for us between visits, for all tabs. Storage may be switched off, full or private, and any use
+// of it may then throw: what could not be kept lasts as long as the page.
+
+const instead = new Map();
+
+function attempt(use) {
+  try {
+    return use(window.localStorage) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** As the client's option `storage` asks for it. */
+export const kept = {
+  get: (key) => instead.get(key) ?? attempt((storage) => storage.getItem(key)),
+  set(key, value) {
+    instead.set(key, value);
+    attempt((storage) => {
+      storage.setItem(key, value);
+      instead.delete(key);
+    });
+  },
+  remove(key) {
+    instead.delete(key);
+    attempt((storage) => storage.removeItem(key));
+  },
+  /** Everything whose key begins so. */
+  removeAll(prefix) {
+    const keys = [...instead.keys(), ...(attempt(Object.keys) ?? [])];
+    for (const key of keys) if (key.startsWith(prefix)) kept.remove(key);
+  },
+  /** Call `fn(value)` whenever another tab sets this key. */
+  watch(key, fn) {
+    window.addEventListener("storage", (event) => event.key === key && event.newValue !== null && fn(event.newValue));
+  },
+};

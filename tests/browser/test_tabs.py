@@ -1,0 +1,155 @@
+"""One person in several tabs of a browser, over reloads, and in browsers that keep nothing or lack something."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Dialog, Page, expect
+
+from tests.browser.acts import composer, enter, go_to, lines, messages, say, write
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NO_STORAGE = """
+    for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });
+"""
+FULL_STORAGE = """
+    Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+"""
+OLD_BROWSER = """
+    delete Intl.Segmenter;
+    delete URL.canParse;
+    delete Crypto.prototype.randomUUID;
+"""
+
+
+async def second_tab(page: Page, room: str) -> Page:
+    tab = await page.context.new_page()
+    await tab.goto(f"/#/{room}")
+    await expect(composer(tab)).to_be_visible()
+    return tab
+
+
+async def test_what_one_tab_has_read_is_read_in_the_other_and_after_a_reload(
+    host: Host, new_page: Pages
+) -> None:
+    await host.open("news", "quiet")
+    one = await new_page()
+    await enter(one, "Ada", "news")
+    two = await second_tab(one, "news")
+    for tab in (one, two):
+        await go_to(tab, "quiet")
+    await host.say("news", "first", "second")
+    for tab in (one, two):
+        await expect(tab.locator("[data-room=news]")).to_contain_text("2")
+
+    await go_to(one, "news")
+    await expect(lines(one)).to_have_text(["first", "second"])
+    await expect(two.locator("[data-room=news]")).not_to_contain_text("2")
+    await expect(two).to_have_title("Quiet · Example chat")
+
+    await go_to(two, "general")  # the other tab writes its own marks
+    for tab in (one, two):
+        await tab.reload()
+        await expect(composer(tab)).to_be_visible()
+        await expect(tab.locator("[data-room=news]")).to_be_visible()
+        await expect(tab.locator("[data-room=news]")).not_to_contain_text("2")
+
+
+async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(host: Host, new_page: Pages) -> None:
+    await host.open()
+    one = await new_page()
+    await enter(one, "Ada")
+    two = await second_tab(one, "general")
+    await say(one, "hello")
+
+    await one.get_by_test_id("me-menu").click()
+    await one.get_by_test_id("sign-out").click()
+    dialog = one.get_by_test_id("sign-out-dialog")
+    await expect(dialog).to_contain_text("Nobody, you included, can come back as Ada")
+    await new_page.screenshot(one, "asked")
+    await dialog.get_by_test_id("answer-no").click()
+    await say(one, "still here")
+
+    await one.get_by_test_id("me-menu").click()
+    await one.get_by_test_id("sign-out").click()
+    await dialog.get_by_test_id("answer-yes").click()
+    await expect(one.get_by_test_id("sign-in")).to_be_visible()
+    await expect(two.get_by_test_id("ended")).to_contain_text("You signed out in another tab")
+    await expect(composer(two)).to_have_count(0)
+    await new_page.screenshot(two, "other-tab")
+    assert host.chat.connections() == []
+
+
+async def test_what_was_not_sent_is_not_thrown_away_without_a_question(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "sent")
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await page.context.set_offline(True)
+    await host.cut("Ada")
+    await write(page, "kept")
+    await expect(messages(page).last).to_have_attribute("data-status", "pending")
+    await page.close(run_before_unload=True)
+    await expect(lines(page)).to_have_text(["sent", "kept"])
+    assert asked == ["beforeunload"]
+
+    await page.get_by_test_id("me-menu").click()
+    await page.get_by_test_id("sign-out").click()
+    dialog = page.get_by_test_id("sign-out-dialog")
+    await expect(dialog).to_contain_text("1 message is not sent yet, and will be lost.")
+    await dialog.get_by_test_id("answer-no").click()
+    await page.context.set_offline(False)
+    await expect(messages(page).last).to_have_attribute("data-status", "sent")
+
+
+@pytest.mark.parametrize("path", ["/", "/chat/"])
+@pytest.mark.parametrize(
+    "lack",
+    [NO_STORAGE, FULL_STORAGE, OLD_BROWSER, NO_STORAGE + OLD_BROWSER],
+    ids=["no", "full", "old", "both"],
+)
+async def test_a_browser_that_keeps_nothing_or_is_older_can_chat(
+    host: Host, new_page: Pages, lack: str, path: str
+) -> None:
+    await host.open("lobby")
+    page = await new_page()
+    await page.add_init_script(lack)
+    await enter(page, "Zoë ♥", "lobby", path=path)
+    await say(page, "see https://example.org/a_(b). and more")
+    await expect(page.get_by_role("link", name="https://example.org/a_(b)")).to_be_visible()
+    await go_to(page, "general")
+    await go_to(page, "lobby")
+    await say(page, "again")
+
+    await page.reload()
+    await expect(page.get_by_test_id("name").or_(composer(page))).to_be_visible()
+    assert [line for line in new_page.console if line.startswith("error")] == []
+
+
+async def test_a_clock_that_is_set_back_does_not_hide_a_dead_server(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await page.add_init_script(
+        "const real = Date.now; window.setClock = (ms) => { Date.now = () => real() + ms; };"
+    )
+    await enter(page, "Ada")
+    await page.evaluate("window.setClock(-3600 * 1000)")
+
+    await host.stop()
+
+    banner = page.get_by_test_id("banner")
+    await expect(banner).to_contain_text("Messages are kept.")
+    await new_page.screenshot(page, "banner")
+    await host.open()
+    await expect(banner).to_have_text("You are back.", timeout=20_000)
+    await say(page, "back, an hour ago")
