@@ -168,6 +168,7 @@ class Chat:
             history_max=settings.history_max,
             retention=settings.retention,
             dedup_window=settings.dedup_window,
+            erase_within=settings.erase_within,
             max_rooms=settings.max_rooms,
             timeout=settings.store_timeout,
         )

@@ -160,6 +160,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         none="the store's own: 100,000, `memory:` 1,000")] = None
     retention: Annotated[float | None, Setting(
         "How long an event is kept.", "seconds", 1, 3_153_600_000, words=_NONE, none="for ever")] = None
+    erase_within: Annotated[float, Setting(
+        "How long what was deleted may stay in the append-only file of `embedded:` and Redis: at the latest then it is "
+        "written anew. It comes sooner where that is quickly done.", "seconds", 60, 31_536_000)] = 86_400.0
     history_page: Annotated[int, Setting(
         "Events in a page of history where a client does not say.", "events", 1, 200, per_route=True)] = 50
     recovery_limit: Annotated[int, Setting(

@@ -139,6 +139,14 @@ class RedisLink:
             await self._refresh()
         return self._node(self._slots[slot_of(key)])
 
+    async def masters(self) -> list[RedisServer]:
+        """All that are written to. Raises `Unavailable`."""
+        if not self.is_cluster:
+            return [self._main]
+        if self._stale:
+            await self._refresh()
+        return [self._node(place) for place in dict.fromkeys(self._slots)]
+
     def suspect(self) -> None:
         """Ask the cluster who serves what before the next call."""
         self._stale = True

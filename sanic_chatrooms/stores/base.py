@@ -27,6 +27,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """Seconds after which an event is dropped; None: never."""
     dedup_window: float = 300.0
     """Seconds for which a repeated key is answered with the first result."""
+    erase_within: float = 86_400.0
+    """Seconds within which what was erased is in no file that the store can have written anew."""
     max_rooms: int = 100_000
     timeout: float = 5.0
     """Seconds within which a store that waits for something outside answers or raises `Unavailable`."""

@@ -31,6 +31,7 @@ from ..paging import decode_cursor, encode_cursor
 from ..protocol import new_epoch
 from ..redis_link import Call, RedisLink, Script
 from .base import FOLDED, Bounds, MemberPage, RoomPage, Store
+from .redis_eraser import Eraser
 from .redis_lists import RedisLists
 
 __all__ = ["RedisStore"]
@@ -89,6 +90,7 @@ class RedisStore(Store):
         self._bounds = Bounds()
         self._limits: tuple[Any, ...] = ()
         self._lists = RedisLists(self._link, "")
+        self._eraser = Eraser(self._link, "", 0.0)
 
     async def start(self, instance: str, bounds: Bounds) -> None:
         """See `Store.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
@@ -102,16 +104,21 @@ class RedisStore(Store):
             bounds.dedup_window,
         )
         await self._link.start(bounds.timeout)
+        self._eraser = Eraser(self._link, instance, bounds.erase_within)
+        self._eraser.start()
 
     async def stop(self) -> None:
         """See `Store.stop`."""
+        await self._eraser.stop()
         await self._link.stop()
 
     # ---- appending ----
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`. One call per room and 500 drafts; all rooms in one round trip."""
-        await self._list_first([(d.room, d.change.member) for d in drafts if isinstance(d.change, MemberSet)])
+        changing = [draft for draft in drafts if draft.change is not None]
+        if changing:
+            await self._note_first(changing)
         by_room: dict[str, list[int]] = {}
         for n, draft in enumerate(drafts):
             by_room.setdefault(draft.room, []).append(n)
@@ -130,6 +137,12 @@ class RedisStore(Store):
                     results[n] = _appended(drafts[n], reply, result)
             start += CALL_LIMIT
         return results
+
+    async def _note_first(self, changing: Sequence[Draft]) -> None:
+        members = [(d.room, d.change.member) for d in changing if isinstance(d.change, MemberSet)]
+        await self._list_first(members)
+        if any(isinstance(d.change, MessageEdited | MessageDeleted) for d in changing):
+            await self._eraser.note()
 
     def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
         arguments: list[Any] = list(self._bell(room))
@@ -262,6 +275,8 @@ class RedisStore(Store):
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Lists that lead to the room forget it when somebody reads them."""
         stamp = await self._lists.stamp(room)
+        if not unused:
+            await self._eraser.note()
         deleted = bool(await self._link.call(self._call(room, "delete", "unused" if unused else "")))
         if deleted and stamp is not None:
             await self._lists.forget(room, stamp)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import redis
 
 from sanic_chatrooms.models import Appended, Draft, MessageDeleted, MessageEdited, Room, Sender
 from sanic_chatrooms.protocol import new_id
+from sanic_chatrooms.stores import redis_eraser
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.stores.sql import SQLStore
 from tests.support.postgres import PostgresServer
-from tests.support.valkey import ValkeyServer, running
+from tests.support.valkey import ValkeyServer, running, until
 
 Erase: TypeAlias = Callable[[Store], Awaitable[None]]
+
+S = TypeVar("S", bound=Store)
 
 WORD = "Rumpelstilzchen"
 KEPT = "what the others said"
@@ -69,7 +74,7 @@ async def say_and_edit(store: Store) -> None:
 
 
 @contextlib.asynccontextmanager
-async def started(store: Store) -> AsyncIterator[Store]:
+async def started(store: S) -> AsyncIterator[S]:
     await store.start("default", Bounds())
     try:
         await store.create_room(Room("r", "", 0))
@@ -140,6 +145,100 @@ async def test_no_key_of_redis_holds_it(valkey: ValkeyServer, erase: Erase) -> N
         await erase(store)
 
     assert found(everything(valkey)) == []
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[ValkeyServer]:
+    with running(
+        "--rdbcompression", "no", persistence="always"
+    ) as server:  # so that a search finds what is there
+        yield server
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_eraser, "SOONEST", 0.0)
+    monkeypatch.setattr(redis_eraser, "SHARE", 0)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("erase", [say_and_delete, say_and_edit])
+async def test_no_file_of_redis_holds_it_once_the_append_only_file_is_written_anew(
+    durable: ValkeyServer, erase: Erase
+) -> None:
+    async with started(RedisStore(durable.url)) as store:
+        await erase(store)
+        assert WORD.encode() in found(files(durable.directory)), "the file keeps what was said"
+
+    async with started(RedisStore(durable.url)) as other:  # another worker, which did not delete it
+        await other._eraser.look()
+        await other._eraser.look()
+        await store_one(other, draft(KEPT))
+
+        until(lambda: not found(files(durable.directory)), "the server removes its old files")
+    durable.kill()
+    durable.start()
+
+    assert found(files(durable.directory)) == []
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_deleted_room_goes_out_of_the_append_only_file(durable: ValkeyServer) -> None:
+    async with started(RedisStore(durable.url)) as store:
+        await store.create_room(Room("secret", "", 0))
+        await store_one(store, msgspec.structs.replace(draft(f"{WORD} 0"), room="secret"))
+        await store_one(store, draft(KEPT))
+        assert WORD.encode() in found(files(durable.directory))
+
+        await store.delete_room("secret")
+        await store._eraser.look()
+
+        until(lambda: not found(files(durable.directory)), "the server removes its old files")
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_the_append_only_file_is_written_anew_once_for_what_was_deleted(durable: ValkeyServer) -> None:
+    def rewrites() -> str:
+        return next(
+            line for line in durable.ask("INFO", "persistence").splitlines() if "aof_rewrites:" in line
+        )
+
+    async with started(RedisStore(durable.url)) as one, started(RedisStore(durable.url)) as other:
+        await one._eraser.look()
+        before = rewrites()
+        await say_and_edit(one)
+
+        for store in (one, other) * 3:
+            await store._eraser.look()
+
+        number = int(before.partition(":")[2])
+        assert rewrites() == f"aof_rewrites:{number + 1}"
+
+
+async def test_many_deletions_share_one_new_append_only_file(durable: ValkeyServer) -> None:
+    async with started(RedisStore(durable.url)) as store:
+        await say_and_edit(store)
+        for _ in range(3):
+            await store._eraser.look()
+
+        assert WORD.encode() in found(files(durable.directory)), "not before SOONEST"
+
+
+async def test_who_may_not_have_it_written_anew_is_told_what_stays(
+    durable: ValkeyServer, at_once: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(redis_eraser, "INTERVAL", 0.01)
+    durable.ask(
+        "ACL", "SETUSER", "few", "on", ">pw", "~chatrooms:*", "+@all", "-@admin", "-@dangerous", "+info"
+    )
+    async with started(RedisStore(f"redis://few:pw@127.0.0.1:{durable.port}")) as store:
+        await say_and_edit(store)
+        task = store._eraser._task
+        assert task is not None
+        async with asyncio.timeout(5):
+            await task
+
+    assert "ACL: +bgrewriteaof" in caplog.text
 
 
 def everything(valkey: ValkeyServer) -> bytes:
