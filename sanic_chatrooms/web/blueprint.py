@@ -30,12 +30,12 @@ from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
 from .embedding import is_main, start_embedded, stop_embedded
 from .fast import FastConnection, shortcoming
-from .handshake import Admission, Negotiate, admit, check_limits
+from .handshake import Admission, admit, check_limits
 from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, stop_watchdog
 from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
-from .socket import CLOSE_TIMEOUT
+from .upgrade import Handler, Negotiate, shake_hands
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
 
@@ -208,14 +208,20 @@ class ChatBlueprint(Blueprint):
             )
         before = len(self.routes)
         super().register(app, self.ctx.options[app.name])  # type: ignore[no-untyped-call]
-        self._guard_routes(app, self.routes[before:])
+        for route in self.routes[before:]:
+            if getattr(route.ctx, "chat_route", None) is not None:
+                route.extra.ignore_body = True
+                route.handler = self._door(route.ctx.chat_route, route.handler)
 
-    def _guard_routes(self, app: App, routes: list[Any]) -> None:
-        # Not the blueprint's own middleware: that is not applied to routes that come later.
-        names = [route.name for route in routes if getattr(route.ctx, "chat_route", None) is not None]
-        if names:
-            app.register_named_middleware(self._admit, names, "request")
-            app.register_named_middleware(self._read_on, names, "response")
+    def _door(self, path: str, upgrade: Handler) -> Handler:
+        """The handler of a route, with the door before the upgrade: whoever finds the one, by whatever route of whatever
+        extension, stands before the other."""
+
+        async def door(request: Request, **params: str) -> HTTPResponse | None:
+            return await self._admit(path, upgrade, request, params)
+
+        door.is_websocket = True  # type: ignore[attr-defined]  # it may return without an answer
+        return door
 
     def mounted(self, app: App) -> Mounted:
         """This instance in that app."""
@@ -270,34 +276,23 @@ class ChatBlueprint(Blueprint):
             handle, route.path, subprotocols=subprotocols, name=name, ctx_chat_route=route.path
         )
 
-    async def _admit(self, request: Request) -> HTTPResponse | None:
-        """Before the handshake. Reading stops here until the session is there: clients speak before our first step."""
+    async def _admit(
+        self, path: str, upgrade: Handler, request: Request, params: dict[str, str]
+    ) -> HTTPResponse | None:
+        """The answer to who is not let in, else the whole life of the connection."""
         mounted = self.mounted(request.app)
         chat = self.running(request.app)
-        route: Any = request.route
-        endpoint = mounted.endpoints[route.ctx.chat_route]
         mounted.arriving.add(request)
-        answer = await admit(request, chat, endpoint, mounted.by_ip[request.client_ip or request.ip])
-        if isinstance(answer, HTTPResponse):
+        try:
+            open_from_ip = mounted.by_ip[request.client_ip or request.ip]
+            admission = await admit(request, chat, mounted.endpoints[path], open_from_ip)
+            if isinstance(admission, HTTPResponse):
+                return admission
+            request.ctx.chat_admission = admission
+            settings = admission.endpoint.settings
+            return await shake_hands(request, upgrade, params, settings.max_frame, pause=mounted.fast)
+        finally:
             mounted.arriving.discard(request)
-            return answer
-        request.ctx.chat_admission = answer
-        transport: Any = request.transport
-        io = transport.get_protocol()
-        with contextlib.suppress(AttributeError):  # only the plain edge can do without
-            io.websocket_max_size = endpoint.settings.max_frame
-            io.websocket_ping_interval = None
-            io.websocket_timeout = CLOSE_TIMEOUT
-        if mounted.fast:
-            transport.pause_reading()
-        return None
-
-    async def _read_on(self, request: Request, response: HTTPResponse) -> None:
-        """A handshake that failed after all leaves an HTTP connection, which goes on."""
-        self.mounted(request.app).arriving.discard(request)
-        transport: Any = request.transport
-        if not transport.is_closing():
-            transport.resume_reading()
 
     async def _serve(self, route: Route, request: Request, ws: Websocket, params: dict[str, str]) -> None:
         mounted, chat = self.mounted(request.app), self.running(request.app)

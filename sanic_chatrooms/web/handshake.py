@@ -1,6 +1,6 @@
 """The door: what a WebSocket request must be before it gets its 101. Refusals are real HTTP answers.
 
-426 not a WebSocket request · 403 foreign origin, or a `connect` listener refused · 503 draining or full · 429 too many
+405, 426, 400 no upgrade to WebSocket (`upgrade.py`) · 403 foreign origin, or a `connect` listener refused · 503 draining or full · 429 too many
 from one address or user · 401 a token that proves nothing.
 """
 
@@ -9,17 +9,17 @@ import ipaddress
 from urllib.parse import urlsplit
 
 import msgspec
-from sanic import Request, json
+from sanic import Request
 from sanic.response import HTTPResponse
 
 from ..chat import Chat
 from ..endpoint import Endpoint
 from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
-from ..protocol import SUBPROTOCOL
 from ..sessions import TooManyConnections
+from .upgrade import answer, make_readable, not_an_upgrade, offered
 
-__all__ = ["Admission", "Negotiate", "admit", "check_limits", "handshake_of", "refusal"]
+__all__ = ["Admission", "admit", "check_limits", "handshake_of", "refusal"]
 
 BEARER = "bearer."
 RETRY_AFTER = 5.0
@@ -33,36 +33,12 @@ class Admission(msgspec.Struct):
     user: User | None
 
 
-class Negotiate(tuple[str, ...]):
-    """Subprotocols for Sanic, which refuses clients that offer none or others: only those that are offered are shown
-    to it, so no offer and an unknown offer are fine."""
-
-    __slots__ = ()
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        offered = set(_offered(Request.get_current()))
-        return (name for name in tuple.__iter__(self) if name in offered)
-
-
-def _offered(request: Request) -> list[str]:
-    headers = request.headers.getall("sec-websocket-protocol", [])
-    return [name.strip() for header in headers for name in header.split(",") if name.strip()]
-
-
-def _keep_our_subprotocol(request: Request) -> None:
-    """What Sanic's handshake gets to see. Of repeated headers it reads one, and names that are no HTTP tokens it answers
-    by 400; so nothing but our own name is left, and a token cannot be echoed."""
-    ours = SUBPROTOCOL in _offered(request)
-    request.headers.popall("sec-websocket-protocol", None)
-    if ours:
-        request.headers["sec-websocket-protocol"] = SUBPROTOCOL
-
-
 async def admit(
     request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int
 ) -> Admission | HTTPResponse:
     """Whether this request gets its 101; else the answer it gets."""
-    refused = _not_a_websocket(request) or _full(chat, endpoint, open_from_ip)
+    make_readable(request)
+    refused = not_an_upgrade(request) or _full(chat, endpoint, open_from_ip)
     if refused is not None:
         return refused
     try:
@@ -71,23 +47,11 @@ async def admit(
         async with asyncio.timeout(endpoint.settings.auth_timeout):
             user = await chat.identity.of_handshake(endpoint, handshake)
         _check_user_limit(chat, endpoint, user)
-        _keep_our_subprotocol(request)
     except ChatError as problem:
         return refusal(problem)
     except TimeoutError:
         return refusal(Unavailable("your identity could not be checked in time"))
     return Admission(endpoint, handshake, user)
-
-
-def _not_a_websocket(request: Request) -> HTTPResponse | None:
-    headers = request.headers
-    if request.method != "GET" or headers.get("upgrade", "").lower() != "websocket":
-        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade, close"}
-        return _problem(426, "upgrade_required", "this address speaks WebSocket only", upgrade)
-    if headers.get("sec-websocket-version", "") != "13":
-        version = {"Sec-WebSocket-Version": "13", "Connection": "close"}
-        return _problem(426, "upgrade_required", "WebSocket version 13 is needed", version)
-    return None
 
 
 def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int) -> HTTPResponse | None:
@@ -121,7 +85,7 @@ def _check_user_limit(chat: Chat, endpoint: Endpoint, user: User | None) -> None
 
 def refusal(problem: ChatError) -> HTTPResponse:
     """An error as an HTTP answer."""
-    status, headers = 403, {"Connection": "close"}
+    status, headers = 403, dict[str, str]()
     if isinstance(problem, Unauthenticated):
         status, headers["WWW-Authenticate"] = (
             401,
@@ -131,11 +95,7 @@ def refusal(problem: ChatError) -> HTTPResponse:
         status, headers["Retry-After"] = 429, str(round(problem.fields["retryAfter"]))
     elif isinstance(problem, Unavailable):
         status, headers["Retry-After"] = 503, str(round(RETRY_AFTER))
-    return _problem(status, problem.code, problem.message, headers)
-
-
-def _problem(status: int, code: str, message: str, headers: dict[str, str]) -> HTTPResponse:
-    return json({"code": code, "message": message}, status=status, headers=headers)
+    return answer(status, problem.code, problem.message, headers)
 
 
 # ---- who comes from where ----
@@ -207,7 +167,7 @@ def _token(request: Request, endpoint: Endpoint, query: dict[str, str]) -> str |
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    for name in _offered(request):
+    for name in offered(request):
         if name.startswith(BEARER) and len(name) > len(BEARER):
             return name[len(BEARER) :]
     settings = endpoint.settings

@@ -1,0 +1,167 @@
+"""What makes a request an upgrade to WebSocket (RFC 6455 §4.2.1, RFC 9110 §7.8), and what Sanic gets to see of one.
+
+Sanic reads the first line of each header, takes a list for a value, and writes a traceback for whatever it does not
+like. So nothing reaches its handshake that has not been judged here and brought into the one form that it knows.
+"""
+
+import base64
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from sanic import Request, json
+from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse
+
+from ..protocol import SUBPROTOCOL
+from .socket import CLOSE_TIMEOUT
+
+__all__ = ["Handler", "Negotiate", "answer", "make_readable", "not_an_upgrade", "offered", "shake_hands"]
+
+Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
+"""What Sanic calls with a request and the parts of its path."""
+
+_KEY_BYTES = 16
+_VERSION = "13"
+_UPGRADE = {"Upgrade": "websocket", "Sec-WebSocket-Version": _VERSION}
+
+
+class Negotiate(tuple[str, ...]):
+    """Subprotocols for Sanic, which refuses clients that offer none or others: only those that are offered are shown
+    to it, so no offer and an unknown offer are fine."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        shown = set(offered(Request.get_current()))
+        return (name for name in tuple.__iter__(self) if name in shown)
+
+
+def make_readable(request: Request) -> None:
+    """Headers that are not UTF-8 are Latin-1, as they were of old (RFC 9110 §5.5). Sanic leaves lone surrogates in their
+    place, which nobody can encode: not its own handshake, and not an authenticator of the host's."""
+    headers = request.headers
+    if not all(value.isascii() for value in headers.values()):
+        request.headers = type(headers)([(name, _readable(value)) for name, value in headers.items()])
+
+
+def _readable(value: str) -> str:
+    data = value.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def offered(request: Request) -> list[str]:
+    """The subprotocols that the client offers."""
+    return _listed(request, "sec-websocket-protocol")
+
+
+def not_an_upgrade(request: Request) -> HTTPResponse | None:
+    """The answer to a request that cannot become a WebSocket; None where it can.
+
+    405 another method than GET · 426 no upgrade to WebSocket 13 · 400 one that breaks the rules.
+    """
+    asks = _asks_for_websocket(request)
+    if request.method != "GET" and (asks or request.method != "HEAD"):
+        return answer(405, "method_not_allowed", "a WebSocket begins with GET", {"Allow": "GET"})
+    if not asks:
+        return answer(426, "upgrade_required", "this address speaks WebSocket only", _UPGRADE)
+    if _values(request, "sec-websocket-version") != [_VERSION]:
+        return answer(426, "upgrade_required", f"WebSocket version {_VERSION} is needed", _UPGRADE)
+    if not _has_key(request):
+        return answer(400, "bad_request", "Sec-WebSocket-Key must be 16 bytes in base64, once", {})
+    if _has_body(request):
+        return _without_body(request, answer(400, "bad_request", "a request for a WebSocket has no body", {}))
+    return None
+
+
+async def shake_hands(
+    request: Request, upgrade: Handler, params: dict[str, str], max_frame: int, *, pause: bool
+) -> HTTPResponse | None:
+    """Sanic's handshake, and the whole life of the connection after it; the answer where there is to be none after all.
+
+    `pause`: nothing is read until the session is there, for clients speak before our first step.
+    """
+    _make_plain(request)
+    transport: Any = request.transport
+    io = transport.get_protocol()
+    with contextlib.suppress(AttributeError):  # only the plain edge can do without
+        io.websocket_max_size = max_frame
+        io.websocket_ping_interval = None
+        io.websocket_timeout = CLOSE_TIMEOUT
+    if pause:
+        transport.pause_reading()
+    try:
+        return await upgrade(request, **params)
+    except SanicException:
+        if io.websocket is not None:
+            raise
+        # The request has been judged, but another version of Sanic's may know another rule.
+        if pause and not transport.is_closing():
+            transport.resume_reading()
+        return answer(400, "bad_request", "this is no request for a WebSocket", {})
+
+
+def _make_plain(request: Request) -> None:
+    """Leave of the request's upgrade what Sanic's handshake needs: one line each, no extensions, and no subprotocol but
+    our own, so that a token cannot be echoed."""
+    ours = SUBPROTOCOL in offered(request)
+    request.headers["sec-websocket-key"] = request.headers["sec-websocket-key"].strip()
+    request.headers["sec-websocket-version"] = _VERSION
+    for name in ("upgrade", "connection", "sec-websocket-extensions", "sec-websocket-protocol"):
+        request.headers.popall(name, None)
+    request.headers["upgrade"] = "websocket"
+    request.headers["connection"] = "Upgrade"
+    if ours:
+        request.headers["sec-websocket-protocol"] = SUBPROTOCOL
+    # By this, too, Sanic tells a WebSocket from a request that waits for its answer, and that has a time limit.
+    with contextlib.suppress(AttributeError):
+        request.stream.upgrade_websocket = True  # type: ignore[union-attr]
+
+
+def answer(status: int, code: str, message: str, headers: dict[str, str]) -> HTTPResponse:
+    """A refusal as an HTTP answer, after which the connection ends."""
+    return json({"code": code, "message": message}, status=status, headers={"Connection": "close", **headers})
+
+
+def _values(request: Request, name: str) -> list[str]:
+    return [value.strip() for value in request.headers.getall(name, [])]
+
+
+def _listed(request: Request, name: str) -> list[str]:
+    """The members of a list (RFC 9110 §5.6.1): over several lines, and some of them empty."""
+    return [
+        one.strip() for value in request.headers.getall(name, []) for one in value.split(",") if one.strip()
+    ]
+
+
+def _asks_for_websocket(request: Request) -> bool:
+    # RFC 9110 §7.8: an Upgrade counts where Connection names it, and never in HTTP/1.0.
+    return (
+        request.version != "1.0"
+        and "websocket" in (name.lower() for name in _listed(request, "upgrade"))
+        and "upgrade" in (name.lower() for name in _listed(request, "connection"))
+    )
+
+
+def _has_key(request: Request) -> bool:
+    keys = _values(request, "sec-websocket-key")
+    try:
+        return len(keys) == 1 and len(base64.b64decode(keys[0], validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
+
+
+def _has_body(request: Request) -> bool:
+    length = request.headers.get("content-length", "0").strip()
+    return "transfer-encoding" in request.headers or length.lstrip("0") != ""
+
+
+def _without_body(request: Request, refusal: HTTPResponse) -> HTTPResponse:
+    """Nobody waits for the body: Sanic would, without a limit of time, where the request says `Upgrade: websocket`."""
+    with contextlib.suppress(AttributeError):
+        request.stream.request_body = None  # type: ignore[union-attr]
+        request.stream.keep_alive = False  # type: ignore[union-attr]
+    return refusal
