@@ -18,7 +18,7 @@ from .brokers.base import Broker
 from .errors import RoomNotFound, Unavailable
 from .fanout import Fanout
 from .held import HeldRoom, Receiver, Watcher
-from .models import Envelope, Event, Head, Page
+from .models import LOOK, Envelope, Event, Head, Page
 from .stores.base import Store
 from .tasks import end
 
@@ -49,7 +49,7 @@ class Hub:
         self._left: set[HeldRoom] = set()
         # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._heard: dict[str, Callable[[Envelope], None]] = {}
+        self._heard: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fanout = Fanout()
         # Bound once: every message goes through them.
@@ -341,6 +341,14 @@ class Hub:
         room.timer = None
         if room.seq < room.known and room.up and self._rooms.get(room.id) is room:
             self._repair(room)
+
+    def _told_to_look(self, envelope: Envelope) -> None:
+        room = self._rooms.get(envelope.room)
+        if room is None or not room.up:
+            return
+        if room.repairing is not None:
+            room.known = max(room.known, room.seq + 1)  # what it reads may be older: it looks once more
+        self._repair(room)
 
     @staticmethod
     def _forget_repair(room: HeldRoom) -> None:

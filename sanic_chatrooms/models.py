@@ -48,6 +48,9 @@ RESERVED = "reserved"
 EVERYONE = "~all"
 """The reserved room that every worker holds."""
 
+LOOK = "room.look"
+"""The type of a live envelope for workers: this room has ended or has another past, and the store knows more."""
+
 HOST = "~host"
 """Stands for the user in a draft's key where the host gave the msgId and names no sender."""
 

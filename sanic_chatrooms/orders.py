@@ -12,7 +12,7 @@ from . import protocol
 from .errors import RoomNotFound
 from .hub import Hub
 from .journal import Journal
-from .models import EVERYONE, Draft, Envelope, Sender, user_room
+from .models import EVERYONE, LOOK, Draft, Envelope, Sender, user_room
 
 __all__ = ["Close", "Enter", "Order", "Orders", "Push", "Remove", "decode_order", "decode_push"]
 
@@ -87,6 +87,10 @@ class Orders:
             stored = await self._journal.append(draft)
             # Behind another worker's order whose bell was lost, ours would wait here until the hole is repaired.
             await self._hub.reach(draft.room, stored.seq)
+
+    def look(self, room: str) -> None:
+        """Tell every other worker that a room has ended or has another past: each asks the store at once."""
+        self._journal.ring(Envelope(room, "", 0, LOOK, b"{}"))
 
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
         """A live push to one user, as an envelope."""

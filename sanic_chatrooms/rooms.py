@@ -417,6 +417,7 @@ class Rooms:
         # Whoever is in it now joins again, so that it is asked again whether they may. No worker passes on to them
         # what has the new epoch.
         head = await self._store.renew_epoch(room.id, room.epoch)
+        self._orders.look(room.id)
         if (held := self._hub.room(room.id)) is not None:
             self._hub.reset(held, head, "the room has changed")
         return replace(changed, epoch=head.epoch)
@@ -446,7 +447,10 @@ class Rooms:
 
     async def delete(self, room_id: str) -> bool:
         """End a room and all that is in it; True if it was there. Whoever is in it gets `room.removed`."""
-        deleted = await self._store.delete_room(room_id)
+        try:
+            deleted = await self._store.delete_room(room_id)
+        finally:
+            self._orders.look(room_id)  # where nobody knows whether it is deleted, too
         self._hub.gone(room_id)
         return deleted
 

@@ -3,4 +3,5 @@ pytest_plugins = (
     "tests.support.loops",
     "tests.support.fixtures",
     "tests.support.postgres",
+    "tests.support.systems",
 )

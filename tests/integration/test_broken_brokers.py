@@ -4,93 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from sanic_chatrooms.brokers import nats, postgres, redis
-from sanic_chatrooms.brokers.base import Broker
-from sanic_chatrooms.brokers.nats import NATSBroker
-from sanic_chatrooms.brokers.postgres import PostgresBroker
-from sanic_chatrooms.brokers.redis import RedisBroker
-from tests.support.nats import NATSServer
-from tests.support.nats import running as running_nats
-from tests.support.postgres import PostgresServer
 from tests.support.ringing import WITHIN, holds, rung, started
-from tests.support.valkey import ValkeyServer
-from tests.support.valkey import running as running_valkey
+from tests.support.systems import System
 
 LATE = 61
 """Probes after which something breaks: more than a minute's."""
 
 
-@dataclass
-class System:
-    """A kind of broker and its server."""
-
-    kind: type[Broker]
-    url: str
-    server: PostgresServer | ValkeyServer | NATSServer
-
-    def make(self) -> Broker:
-        return self.kind(self.url)  # type: ignore[call-arg]
-
-    async def throw_out(self) -> None:
-        """The server ends the connections by which brokers hear."""
-        match self.server:
-            case PostgresServer():
-                connection = await self.server.connect()
-                await connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sanic_chatrooms'"
-                )
-                await connection.close()
-            case ValkeyServer():
-                assert self.server.ask("CLIENT", "KILL", "TYPE", "pubsub") == "1"
-            case NATSServer():
-                await self.crash()  # it has no such order
-
-    async def restart(self) -> None:
-        await asyncio.to_thread(self.server.stop)
-        await asyncio.to_thread(self.server.start)
-
-    async def crash(self) -> None:
-        await asyncio.to_thread(self.server.kill)
-        await asyncio.to_thread(self.server.start)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with running_valkey() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nats_server() -> Iterator[NATSServer]:
-    with running_nats() as server:
-        yield server
-
-
-@pytest.fixture(params=["postgresql", "redis", "nats"])
-def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> System:
-    """Each in turn; what it does every second, it does every millisecond."""
+@pytest.fixture
+def system(broker_system: System, monkeypatch: pytest.MonkeyPatch) -> System:
+    """Each kind in turn; what it does every second, it does every millisecond."""
     for module in (postgres, redis, nats):
         monkeypatch.setattr(module, "PROBE", 0.001)
-    # No PING is due within a millisecond on a busy machine, so its answer has longer.
-    match request.param:
-        case "postgresql":
-            server = request.getfixturevalue("mortal_postgres")
-            return System(PostgresBroker, server.url(), server)
-        case "redis":
-            monkeypatch.setattr(redis, "PROBE", 0.01)
-            server = request.getfixturevalue("valkey")
-            return System(RedisBroker, server.url, server)
-        case _:
-            monkeypatch.setattr(nats, "SILENCE", 0.5)
-            monkeypatch.setattr(nats, "PUBLISH_WITHIN", 0.5)
-            server = request.getfixturevalue("nats_server")
-            return System(NATSBroker, server.url, server)
+    monkeypatch.setattr(redis, "PROBE", 0.01)  # its PING is answered within that time
+    monkeypatch.setattr(nats, "SILENCE", 0.5)
+    monkeypatch.setattr(nats, "PUBLISH_WITHIN", 0.5)
+    return broker_system
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sanic_chatrooms.errors import RoomNotFound, Unavailable
 from sanic_chatrooms.held import HeldRoom
 from sanic_chatrooms.hub import EARLY_LIMIT, Hub
 from sanic_chatrooms.journal import Journal
-from sanic_chatrooms.models import Appended, Draft, Envelope, Head, Room
+from sanic_chatrooms.models import LOOK, Appended, Draft, Envelope, Head, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
@@ -472,6 +472,37 @@ async def test_deleted_room_is_told_and_let_go(world: World) -> None:
     assert ear.evicted_from == [ROOM]
     await node.hub.release()
     assert node.hub.room(ROOM) is None
+
+
+async def test_who_is_told_to_look_asks_the_store_and_believes_nobody_else(world: World) -> None:
+    node, ear = await world.node(), Ear()
+    await node.enter(ear)
+    look = Envelope(ROOM, "", 0, LOOK, b"{}")
+
+    node.hub.deliver(look)
+    await node.until_asked("history")
+    node.hub.flush()
+    assert ear.evicted_from == [], "the room is there"
+
+    await world.truth.delete_room(ROOM)
+    node.hub.deliver(look)
+    await ear.until(lambda: ear.of("room.removed"))
+    node.hub.deliver(look)
+
+
+async def test_who_is_told_to_look_while_reading_looks_once_more(world: World) -> None:
+    node, ear = await world.node(), Ear()
+    await node.enter(ear)
+    look = Envelope(ROOM, "", 0, LOOK, b"{}")
+    node.store.hang()
+    node.hub.deliver(look)
+    await asyncio.sleep(0)
+    node.hub.deliver(look)
+    node.store.resume()
+    await node.until_asked("history")
+    await world.truth.delete_room(ROOM)
+
+    await ear.until(lambda: ear.of("room.removed"))
 
 
 async def test_room_that_is_made_again_is_another_room(world: World) -> None:
