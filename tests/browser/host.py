@@ -17,9 +17,10 @@ __all__ = ["Host"]
 class Host:
     """`chat` is declared at once, so that a test can add hooks; it runs from `open` on."""
 
-    def __init__(self, app: Sanic[Any, Any], live: Live) -> None:
+    def __init__(self, app: Sanic[Any, Any], live: Live, **settings: Any) -> None:
         self.app = app
-        self.chat = ChatRooms(guests=True, drain_seconds=0, presence_grace=0.1, history_max=5000)
+        usual = {"guests": True, "drain_seconds": 0, "presence_grace": 0.1, "history_max": 5000}
+        self.chat = ChatRooms(**{**usual, **settings})
         self._live = live
         self._server: LiveServer | None = None
         app.blueprint(self.chat.bp)

@@ -1,6 +1,7 @@
 // The whole application: `startChat(element, options)`. Wires the client, the rooms, the panes and the address.
 
 import { ChatRooms } from "../client.js";
+import { addressOf, placeAt } from "./address.js";
 import { ask, openForm, textField } from "./dialogs.js";
 import { el, fill, iconButton } from "./dom.js";
 import { counted, slug } from "./format.js";
@@ -143,7 +144,7 @@ class App {
     const unread = rooms.reduce((sum, { unread }) => sum + unread, 0);
     document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.name} · ` : ""}${options.title}`;
     // The rooms are known only now: where none is open yet, the first one is.
-    if (!room && !narrow.matches && this.#first()) this.#route();
+    if (!room && !narrow.matches && placeAt(location.hash) && this.#first()) this.#route();
   }
 
   #looking() {
@@ -161,18 +162,26 @@ class App {
 
   // ---- where we are ----
 
-  #go(id) {
-    const hash = `#/${id}`;
+  #go(id, pane) {
+    const hash = id ? addressOf(id, pane) : "#/";
     if (location.hash === hash) this.#route();
     else location.hash = hash;
   }
 
   #route() {
-    const [id, sub] = decodeURIComponent(location.hash.replace(/^#\/?/, "")).split("/");
-    const wanted = id || (narrow.matches ? "" : this.#first());
-    this.element.dataset.pane = !wanted ? "rooms" : sub === "people" ? "people" : "talk";
-    if (!wanted) this.#leaveRoom();
+    const place = placeAt(location.hash);
+    const wanted = place?.id || (narrow.matches ? "" : this.#first());
+    this.element.dataset.pane = !place ? "talk" : !wanted ? "rooms" : (place.pane ?? "talk");
+    if (!place) this.#nowhere();
+    else if (!wanted) this.#leaveRoom();
     else if (this.room?.id !== wanted) this.#open(wanted);
+  }
+
+  // Never the nearest that one could guess: what is written there would reach somebody else.
+  #nowhere() {
+    this.room = null;
+    this.talk.openNothing();
+    this.#list();
   }
 
   #first() {
@@ -205,7 +214,9 @@ class App {
   }
 
   #moved(room) {
-    if (room === this.room) history.replaceState(null, "", `#/${room.id}`);
+    const place = placeAt(location.hash);
+    // Somebody may be on the way to another room: the address says so sooner than its event.
+    if (place?.id === `@${room.partner.id}`) history.replaceState(null, "", addressOf(room.id, place.pane));
     this.#list();
   }
 
@@ -222,7 +233,7 @@ class App {
 
   #togglePeople(hide) {
     const { people, talk, room } = this;
-    if (narrow.matches) this.#go(hide ? room.id : `${room.id}/people`);
+    if (narrow.matches) this.#go(room.id, hide ? undefined : "people");
     const hidden = this.#hidePeople(hide);
     if (!tight.matches) return;
     // The pane of a phone is there after the address has changed.

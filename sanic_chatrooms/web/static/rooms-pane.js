@@ -1,5 +1,6 @@
 // The rooms at the left: which there are, which one is open, where something new is.
 
+import { addressOf } from "./address.js";
 import { avatar } from "./avatar.js";
 import { el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
@@ -35,7 +36,7 @@ export class RoomsPane {
 
 function roomLine({ room, current }) {
   const { id, name, unread, visibility, isDirect, partner } = room;
-  const props = { class: `line ${unread ? "unread" : ""}`, href: `#/${id}`, title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
+  const props = { class: `line ${unread ? "unread" : ""}`, href: addressOf(id), title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
   const isPrivate = visibility === "private";
   return el("a", props,
     isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),

@@ -37,7 +37,7 @@ const WORDS = { joined: "joined", left: "left", invited: "was invited", kicked: 
 /** What happened, in words. */
 export function happening({ type, payload = {}, sender }) {
   const [kind, what] = type.split(".");
-  if (kind === "member" && WORDS[what]) return `${payload.user?.name ?? sender?.name ?? "Somebody"} ${WORDS[what]}`;
+  if (kind === "member" && Object.hasOwn(WORDS, what)) return `${payload.user?.name ?? sender?.name ?? "Somebody"} ${WORDS[what]}`;
   if (type === "room.updated") return payload.title ? `The room is now called ${payload.title}` : "The room was changed";
   if (type === "room.archived") return "The room was archived";
   // A host's own events have no agreed shape; these fields are what most of them carry.

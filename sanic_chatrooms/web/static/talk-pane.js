@@ -39,16 +39,31 @@ export class TalkPane {
         menu, this.people),
       new Banner(chat).element, this.conversation.element, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && this.composer.focus());
+    // There is nothing yet that one could write to.
+    this.composer.element.hidden = true;
   }
 
   /** Show another room; `newAfter`: see Conversation. */
   open(room, newAfter) {
-    if (this.room) this.room.draft = this.composer.text;
+    this.#keepDraft();
     this.room = room;
     this.conversation.open(room.timeline, newAfter);
     this.composer.open(room.draft);
     this.update();
     this.conversation.needOlder();
+  }
+
+  /** The address names nothing that could be opened. */
+  openNothing() {
+    this.#keepDraft();
+    this.room = this.kind = null;
+    this.name.textContent = "Nothing is open";
+    this.people.hidden = this.composer.element.hidden = true;
+    this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
+  }
+
+  #keepDraft() {
+    if (this.room) this.room.draft = this.composer.text;
   }
 
   /** Draw what changed. */
@@ -100,6 +115,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const choose = ["Choose another room", onBack];
   const again = ["Try again", () => onReload(room)];
   if (status === "removed") return statePanel(`You are no longer in ${name}`, DEPARTURES[reason] ?? `The reason: ${reason}.`, [choose, again], "removed");
-  if (error.code !== "room_not_found") return statePanel(`${name} cannot be opened`, error.message, [choose, again], "failed-room");
+  // What cannot be the id of a room names none.
+  if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, error.message, [choose, again], "failed-room");
   return statePanel(`There is no room “${name}”`, "It may have been deleted, or it is private and you are not a member.", [choose, ["Create a room", onCreate]], "unknown-room");
 }
