@@ -108,7 +108,7 @@ async def test_without_create_no_file_is_made(file: Path) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
         await SQLStore(f"sqlite:///{file}", create=False).start("default", DEFAULT)
 
-    assert os.listdir(file.parent) == []
+    assert list(file.parent.iterdir()) == []
 
 
 async def test_one_object_serves_one_instance(file: Path) -> None:
