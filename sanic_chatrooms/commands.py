@@ -230,7 +230,7 @@ class Commands:
         elif type in self._handlers:
             return False
         else:
-            session.fail(command, UnknownCommand(type))
+            session.fail(command, UnknownCommand.of(type))
         return True
 
     async def carry_out(self, session: Session, command: Command) -> None:
@@ -287,9 +287,9 @@ class Commands:
         request = decode_payload(ctx.command.payload, _join)
         history = ctx.session.settings.history_page if request.history is None else request.history
         if history < 0:
-            raise InvalidField("history", "must be 0 or more")
+            raise InvalidField("must be 0 or more", field="history")
         if request.since is not None and request.since.seq < 0:
-            raise InvalidField("since.seq", "must be 0 or more")
+            raise InvalidField("must be 0 or more", field="since.seq")
         joined = await self._rooms.join(ctx.session, _room(ctx), request.since, history)
         ctx.entered = joined.room
         return joined
@@ -373,7 +373,7 @@ class Commands:
 def _room(ctx: Context) -> str:
     room = ctx.command.room
     if room is None:
-        raise InvalidField("room", "is missing")
+        raise InvalidField("is missing", field="room")
     return room
 
 

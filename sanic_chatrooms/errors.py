@@ -9,7 +9,10 @@
         └── Unavailable  InternalError                                                        ours
 
 A `ChatError` raised in a middleware, a policy, a listener for `connect` or a command of the host's becomes an `error`
-frame; every other exception becomes `internal`, is logged once, and closes nothing.
+frame; every other exception becomes `internal`, is logged once, and closes nothing. Raised in a request handler of an
+app with chat rooms, it is answered with its `http_status` and a problem document.
+
+All are made alike: `ChatError(message, **values)`. Without a message each says its own.
 """
 
 from typing import Any, ClassVar
@@ -52,169 +55,196 @@ class ChatError(ChatroomsError):
     """The answer to a command that cannot be carried out.
 
     `code` is the word on the wire, `fields` what else the error's payload holds, `temporary` says that
-    trying the same again later can succeed. A host raises a subclass, or `ChatError` itself with a code of its own.
+    trying the same again later can succeed, `http_status` is what a request is answered with. A host raises a subclass,
+    or `ChatError` itself with a code of its own.
+
+    `values` become `fields`, by the names of the wire: `retry_after=3` is `"retryAfter": 3`.
     """
 
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
+    http_status: ClassVar[int] = 500
+    default: ClassVar[str] = "this cannot be done"
+    """What it says without a message."""
     reply_to: str | None = None
     """The msgId of the frame that could be read of it only so far; set while decoding."""
 
-    def __init__(self, message: str, **fields: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fields = fields
+    def __init_subclass__(cls) -> None:
+        # A host's own error is an answer, and no defect of the server.
+        if ChatError in cls.__bases__ and "http_status" not in cls.__dict__:
+            cls.http_status = 400
+
+    def __init__(self, message: str | None = None, **values: Any) -> None:
+        self.message = self.default if message is None else message
+        super().__init__(self.message)
+        self.fields = {_camel(name): value for name, value in values.items()}
 
     def payload(self) -> dict[str, Any]:
         """The `payload` of the `error` frame: {"code": …, "message": …, "temporary": …, …fields}."""
         return {**self.fields, "code": self.code, "message": self.message, "temporary": self.temporary}
 
 
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 class BadFrame(ChatError):
     """Not one JSON object with a `type`. Too many in a row close the connection with 4501."""
 
     code = "bad_frame"
+    default = "a frame must be one JSON object with a type"
 
 
 class UnknownCommand(ChatError):
     """No handler for this `type`."""
 
     code = "unknown_command"
+    http_status = 404
+    default = "there is no such command here; see the list of commands in the protocol's reference"
 
-    def __init__(self, type: str) -> None:
-        super().__init__(
-            f"there is no command {type[:64]!r} here; see the list of commands in the protocol's reference"
-        )
+    @classmethod
+    def of(cls, type: str) -> "UnknownCommand":
+        """One that names the type."""
+        return cls(cls.default.replace("such command", f"command {type[:64]!r}"))
 
 
 class InvalidField(ChatError):
-    """A field has the wrong type or a value that is not allowed."""
+    """A field has the wrong type or a value that is not allowed. `field` is its path in the payload; the message names it."""
 
     code = "invalid_field"
+    default = "has a value that is not allowed"
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}", field=field)
+    def __init__(self, message: str | None = None, *, field: str = "payload", **values: Any) -> None:
+        super().__init__(f"{field}: {self.default if message is None else message}", field=field, **values)
 
 
 class InvalidText(ChatError):
     """Text that cannot be stored or shown everywhere: a lone surrogate or a NUL."""
 
     code = "invalid_text"
-
-    def __init__(self, reason: str = "text holds a lone surrogate or a NUL character; remove it") -> None:
-        super().__init__(reason)
+    default = "text holds a lone surrogate or a NUL character; remove it"
 
 
 class TooLarge(ChatError):
-    """Over a limit in size: `limit` and `size` in the unit that `what` names."""
+    """Over a limit in size. With `limit` and `size` the message tells both, in the unit that it names."""
 
     code = "too_large"
+    http_status = 413
+    default = "too large"
 
-    def __init__(self, what: str, *, limit: int, size: int) -> None:
-        super().__init__(f"{what}: {size}, at most {limit}; shorten it", limit=limit, size=size)
+    def __init__(self, message: str | None = None, **values: Any) -> None:
+        text = self.default if message is None else message
+        if values.keys() >= {"limit", "size"}:
+            text = f"{text}: {values['size']}, at most {values['limit']}; shorten it"
+        super().__init__(text, **values)
 
 
 class InvalidCursor(ChatError):
     """A page position that no earlier answer can have given."""
 
     code = "invalid_cursor"
-
-    def __init__(self) -> None:
-        super().__init__("this cursor is not one of ours; start again without it")
+    default = "this cursor is not one of ours; start again without it"
 
 
 class Unauthenticated(ChatError):
     """No identity yet, or a token that proves none."""
 
     code = "unauthenticated"
-
-    def __init__(self, message: str = "authenticate first: send auth with a token") -> None:
-        super().__init__(message)
+    http_status = 401
+    default = "authenticate first: send auth with a token"
 
 
 class TokenExpired(Unauthenticated):
     """The token was good once. Get a new one."""
 
     code = "token_expired"
-
-    def __init__(self, message: str = "the token has expired; get a new one and send auth again") -> None:
-        super().__init__(message)
+    default = "the token has expired; get a new one and send auth again"
 
 
 class Forbidden(ChatError):
     """This user may not do this here."""
 
     code = "forbidden"
-
-    def __init__(self, message: str = "you may not do this here", **fields: Any) -> None:
-        super().__init__(message, **fields)
+    http_status = 403
+    default = "you may not do this here"
 
 
 class Banned(Forbidden):
     """Banned from this room."""
 
     code = "banned"
+    default = "you are banned from this room"
 
 
 class Muted(Forbidden):
     """May read but not write, `until` a time (Unix seconds) or for good."""
 
     code = "muted"
+    default = "you may read here and not write"
 
 
 class RoomNotFound(ChatError):
     """No such room, or none that this user may know of: the two answers are the same on purpose."""
 
     code = "room_not_found"
-
-    def __init__(self) -> None:
-        super().__init__("there is no such room; create it first, or ask for an invitation")
+    http_status = 404
+    default = "there is no such room; create it first, or ask for an invitation"
 
 
 class MessageNotFound(ChatError):
     """No such message in this room."""
 
     code = "message_not_found"
-
-    def __init__(self) -> None:
-        super().__init__("there is no such message in this room")
+    http_status = 404
+    default = "there is no such message in this room"
 
 
 class NotAMember(ChatError):
     """The command needs this connection to have joined the room."""
 
     code = "not_a_member"
-
-    def __init__(self) -> None:
-        super().__init__("this connection is not in the room; send join first")
+    http_status = 403
+    default = "this connection is not in the room; send join first"
 
 
 class Conflict(ChatError):
     """The same `msgId` with another content, or a name already taken."""
 
     code = "conflict"
-
-    def __init__(self, message: str = "this msgId was used for another command; take a new one") -> None:
-        super().__init__(message)
+    http_status = 409
+    default = "this msgId was used for another command; take a new one"
 
 
 class RateLimited(ChatError):
-    """Too fast. `retryAfter` is in seconds."""
+    """Too fast. `retry_after` is in seconds; on the wire it is `retryAfter`."""
 
     code = "rate_limited"
     temporary = True
+    http_status = 429
+    default = "too fast"
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"too fast; try again in {retry_after:.1f} s", retryAfter=round(retry_after, 3))
+    def __init__(
+        self, message: str | None = None, *, retry_after: float | None = None, **values: Any
+    ) -> None:
+        if retry_after is not None:
+            values["retry_after"] = round(retry_after, 3)
+            if message is None:
+                message = f"{self.default}; try again in {retry_after:.1f} s"
+        super().__init__(message, **values)
 
 
 class RoomLimit(ChatError):
-    """This connection is in as many rooms as it may be, or the server holds as many as it may."""
+    """This connection is in as many rooms as it may be, or the server holds as many as it may. `limit` is how many."""
 
     code = "room_limit"
+    http_status = 409
+    default = "the limit of rooms is reached; leave one first"
 
-    def __init__(self, limit: int, whose: str = "this connection") -> None:
-        super().__init__(f"{whose} has reached its limit of {limit} rooms; leave one first", limit=limit)
+    @classmethod
+    def of(cls, limit: int, whose: str = "this connection") -> "RoomLimit":
+        """One that says whose limit it is."""
+        return cls(f"{whose} has reached its limit of {limit} rooms; leave one first", limit=limit)
 
 
 class Unavailable(ChatError):
@@ -222,15 +252,13 @@ class Unavailable(ChatError):
 
     code = "unavailable"
     temporary = True
-
-    def __init__(self, message: str = "the server cannot do this now; repeat it with the same msgId") -> None:
-        super().__init__(message)
+    http_status = 503
+    default = "the server cannot do this now; repeat it with the same msgId"
 
 
 class InternalError(ChatError):
     """A defect on our side or in the host's code. It was logged."""
 
     code = "internal"
-
-    def __init__(self) -> None:
-        super().__init__("something went wrong on the server; it has been logged")
+    http_status = 500
+    default = "something went wrong on the server; it has been logged"

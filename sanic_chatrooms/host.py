@@ -129,7 +129,7 @@ class HostVerbs(ABC):
     @staticmethod
     def _draft(room: str, type: str, data: bytes, who: Sender | None, key: str | None) -> Draft:
         if key is not None and not protocol.MSG_ID.fullmatch(key):
-            raise InvalidField("key", "must be 16 to 64 visible ASCII characters")
+            raise InvalidField("must be 16 to 64 visible ASCII characters", field="key")
         whose = (who.id if who is not None else HOST, key) if key is not None else None
         hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
         return draft(room, type, data, who, key=whose, hash=hash)
@@ -331,9 +331,9 @@ class HostVerbs(ABC):
         3000 to 4999; 4000 to 4499 tell a client to come back. `reason` at most 123 bytes. Raises `Unavailable`.
         """
         if not (code in (1000, 1001, 1008, 1011, 1012, 1013) or 3000 <= code <= 4999):
-            raise InvalidField("code", "must be 1000, 1001, 1008, 1011 to 1013, or 3000 to 4999")
+            raise InvalidField("must be 1000, 1001, 1008, 1011 to 1013, or 3000 to 4999", field="code")
         if len(reason.encode()) > 123:
-            raise InvalidField("reason", "must be at most 123 bytes")
+            raise InvalidField("must be at most 123 bytes", field="reason")
         order = Close(int(code), reason or protocol.reason(code), session)
         await self.running().orders.give(_id(user), order)
 
@@ -346,11 +346,11 @@ def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool
     if type not in PUSHES and not (message and type == "message"):
         protocol.check_type(type)
     if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
-        raise InvalidField("url", "must be an http or https address")
+        raise InvalidField("must be an http or https address", field="url")
     try:
         data = protocol.encode(dict(payload))
     except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidField("payload", f"cannot be written as JSON: {exc}") from exc
+        raise InvalidField(f"cannot be written as JSON: {exc}", field="payload") from exc
     limit = chat.settings.max_publish
     if len(data) > limit:
         raise TooLarge(f"payload of {type} in bytes of JSON", limit=limit, size=len(data))

@@ -80,13 +80,13 @@ def _fault(raw: bytes, exc: Exception, max_depth: int) -> ChatError:
 
 
 def _too_deep(max_depth: int) -> InvalidField:
-    return InvalidField(_FIELD, f"is nested more than {max_depth} deep; flatten it")
+    return InvalidField(f"is nested more than {max_depth} deep; flatten it", field=_FIELD)
 
 
 def _too_big() -> InvalidField:
     return InvalidField(
-        _FIELD,
         f"has a number that a double cannot hold, or an integer beyond ±{MAX_INTEGER}; send it as a string",
+        field=_FIELD,
     )
 
 

@@ -79,5 +79,5 @@ list_ = list  # `Members.list` shadows the name inside the class
 
 def _page_limit(limit: int) -> int:
     if limit < 1:
-        raise InvalidField("limit", "must be at least 1")
+        raise InvalidField("must be at least 1", field="limit")
     return min(limit, HISTORY_LIMIT)

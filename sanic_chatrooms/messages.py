@@ -149,7 +149,7 @@ class Speech:
     def _draft(self, session: Session, command: Command) -> Draft:
         room = command.room
         if room is None:
-            raise InvalidField("room", "is missing")
+            raise InvalidField("is missing", field="room")
         if room not in session.seats:
             raise NotAMember
         payload = command.payload
@@ -177,7 +177,7 @@ class Speech:
     async def open_direct(self, actor: Actor | None, user: User, to: str) -> Room:
         """The direct room of the two, made where needed, with every connection of both in it. Each step can be repeated."""
         if to == user.id:
-            raise InvalidField("to", "is yourself")
+            raise InvalidField("is yourself", field="to")
         id = direct_room(user.id, to)
         room = await self._store.room(id)
         if actor is not None:
@@ -221,12 +221,12 @@ class Speech:
     ) -> Messages:
         """A page of the timeline; without a position the newest. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
         if before is not None and after is not None:
-            raise InvalidField("before", "give before or after, not both")
+            raise InvalidField("give before or after, not both", field="before")
         for position in (before, after):
             if position is not None and not 0 <= position <= MAX_SEQ:
                 raise InvalidCursor
         if limit < 1:
-            raise InvalidField("limit", "must be at least 1")
+            raise InvalidField("must be at least 1", field="limit")
         await self._access.look(actor, "history", room_id)
         limit = min(limit, HISTORY_LIMIT)
         if after is not None:

@@ -213,12 +213,12 @@ def decode_command(data: bytes, max_depth: int) -> Command:
     payload = bytes(received.payload)
     if payload[:1] != b"{":
         if payload != b"null":
-            raise _reply_to(InvalidField("payload", "is not an object"), received.msg_id)
+            raise _reply_to(InvalidField("is not an object", field="payload"), received.msg_id)
         payload = EMPTY
     if received.msg_id is not None and not MSG_ID.fullmatch(received.msg_id):
-        raise _reply_to(InvalidField("msgId", _MSG_ID_RULE), received.msg_id)
+        raise _reply_to(InvalidField(_MSG_ID_RULE, field="msgId"), received.msg_id)
     if received.room is not None and not _sound_room(received.room):
-        raise _reply_to(InvalidField("room", _ROOM_RULE), received.msg_id)
+        raise _reply_to(InvalidField(_ROOM_RULE, field="room"), received.msg_id)
     return Command(received.type, received.msg_id, received.room, payload)
 
 
@@ -242,7 +242,7 @@ def _what_is_wrong(data: bytes) -> ChatError:
         return _reply_to(BadFrame("type is missing or not a string: it says which command this is"), msg_id)
     for field in ("msgId", "room"):
         if not isinstance(value.get(field), str | None):
-            return _reply_to(InvalidField(field, "is not a string"), msg_id)
+            return _reply_to(InvalidField("is not a string", field=field), msg_id)
     return _reply_to(BadFrame("this frame cannot be read"), msg_id)
 
 
@@ -291,7 +291,7 @@ def _sound_room(room: str) -> bool:
 def check_room_id(room: str) -> str:
     """The room's id, or `InvalidField`."""
     if not _sound_room(room):
-        raise InvalidField("room", _ROOM_RULE)
+        raise InvalidField(_ROOM_RULE, field="room")
     return room
 
 
@@ -309,7 +309,8 @@ def check_type(type: str) -> str:
     """A host's own type: with a dot or in upper case, and none of ours; else `InvalidField`."""
     if is_ours(type) or len(type) > 64 or not HOST_TYPE.fullmatch(type):
         raise InvalidField(
-            "type", f"{type!r} is not a host's type: use a dot or upper case, like poll.vote or ORDER_CREATED"
+            f"{type!r} is not a host's type: use a dot or upper case, like poll.vote or ORDER_CREATED",
+            field="type",
         )
     return type
 
@@ -326,7 +327,7 @@ def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]", within: str =
     except msgspec.ValidationError as exc:
         raise _field_error(str(exc), within) from None
     except msgspec.DecodeError as exc:
-        raise InvalidField("payload", str(exc)) from None
+        raise InvalidField(str(exc), field="payload") from None
 
 
 def _field_error(text: str, within: str) -> InvalidField:
@@ -334,8 +335,8 @@ def _field_error(text: str, within: str) -> InvalidField:
     field = ".".join(filter(None, (within, at.group(1) if at else "")))
     missing = re.search(r"required field `([^`]+)`", text)
     if missing:
-        return InvalidField(".".join(filter(None, (field, missing.group(1)))), "is missing")
-    return InvalidField(field or "payload", _in_words(text[: at.start()] if at else text))
+        return InvalidField("is missing", field=".".join(filter(None, (field, missing.group(1)))))
+    return InvalidField(_in_words(text[: at.start()] if at else text), field=field or "payload")
 
 
 _MISFIT = re.compile(r"Expected `([a-z |]+)`, got `([a-z]+)`")

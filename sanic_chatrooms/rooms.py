@@ -168,7 +168,7 @@ class Rooms:
             raise RoomNotFound
         limit = session.settings.max_rooms_per_connection
         if room_id not in session.seats and sum(not r.startswith("~") for r in session.seats) >= limit:
-            raise RoomLimit(limit)
+            raise RoomLimit.of(limit)
 
     async def _enter(self, session: Session, room_id: str) -> Head:
         """The position from which on events wait for the session: taken at once, since the room goes on."""
@@ -434,11 +434,13 @@ class Rooms:
         if room_id is not None:
             protocol.check_room_id(room_id)
             if room_id.startswith("~"):
-                raise InvalidField("room", "ids that begin with ~ are made by the server only")
+                raise InvalidField("ids that begin with ~ are made by the server only", field="room")
             if not trusted and room_id.startswith(self._settings.reserved_ids):
-                raise InvalidField("room", "ids that begin so are made by the app only; choose another one")
+                raise InvalidField(
+                    "ids that begin so are made by the app only; choose another one", field="room"
+                )
         if visibility not in (PUBLIC, PRIVATE):
-            raise InvalidField("visibility", "must be public or private")
+            raise InvalidField("must be public or private", field="visibility")
         if len(title) > TITLE_LIMIT:
             raise TooLarge("title has too many characters", limit=TITLE_LIMIT, size=len(title))
         size = len(protocol.encode(dict(attributes)))
@@ -469,7 +471,7 @@ class Rooms:
     ) -> RoomList:
         """Public rooms, or the actor's own. Raises `InvalidCursor`."""
         if limit < 1:
-            raise InvalidField("limit", "must be at least 1")
+            raise InvalidField("must be at least 1", field="limit")
         user = actor.user.id if actor is not None else None
         if actor is not None:
             await permit(actor, "rooms", None, None)

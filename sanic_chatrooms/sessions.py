@@ -76,7 +76,7 @@ class Sessions:
         mine = self._by_room.setdefault(room, {})
         limit = session.settings.max_connections_per_user
         if limit is not None and len(mine) >= limit:
-            raise TooManyConnections(60.0)
+            raise TooManyConnections(retry_after=60.0)
         mine[session.id] = session
         try:
             await self._watch(room)

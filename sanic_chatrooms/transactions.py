@@ -43,9 +43,9 @@ class Transactions:
         """Write a draft in the host's transaction. Raises `InvalidField` where that is none of the store's database."""
         if self._outbox is None:
             raise InvalidField(
-                "within",
                 f"{type(self._store).__name__} has no part in transactions of yours; "
                 'SQLStore("postgresql://…") and SQLStore("sqlite:///…") have',
+                field="within",
             )
         await self._outbox.put(within, draft, self._committed.set)
 

@@ -24,11 +24,11 @@ def check_user_id(value: object, field: str = "user") -> str:
     """
     if not isinstance(value, str):
         # Not turned into one: 7 and "7" would be the same user to one store and two users to another.
-        raise InvalidField(field, f"must be the id of a user, a string, and not {type(value).__name__}")
+        raise InvalidField(f"must be the id of a user, a string, and not {type(value).__name__}", field=field)
     if not 0 < len(value) <= MAX_USER_ID or not is_text(value):
         raise InvalidField(
-            field,
             f"must be the id of a user: 1 to {MAX_USER_ID} characters without control characters and lone surrogates",
+            field=field,
         )
     return value
 

@@ -36,7 +36,7 @@ def clean_name(name: str) -> str:
     if len(clean) > MAX_NAME:
         raise _too_long()
     if not any(unicodedata.category(c)[0] in "LNPS" for c in clean):
-        raise InvalidField("name", "is empty: give at least one visible character")
+        raise InvalidField("is empty: give at least one visible character", field="name")
     return clean
 
 
@@ -54,4 +54,4 @@ def _is_visible(char: str) -> bool:
 
 
 def _too_long() -> InvalidField:
-    return InvalidField("name", f"is longer than {MAX_NAME} characters; shorten it")
+    return InvalidField(f"is longer than {MAX_NAME} characters; shorten it", field="name")

@@ -192,7 +192,7 @@ class MemoryStore(Store):
                 raise Conflict("there is a room with this name already; take another")
             return there.snapshot(), False
         if room.visibility != RESERVED and self._counted >= self._bounds.max_rooms:
-            raise RoomLimit(self._bounds.max_rooms, "the server")
+            raise RoomLimit.of(self._bounds.max_rooms, "the server")
         made = self._add(MemoryRoom(room, self._history_max(room), (key, hash)))
         if owner is not None:
             self._set_member(made, owner)

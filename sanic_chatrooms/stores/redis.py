@@ -227,7 +227,7 @@ class RedisStore(Store):
         if state == 2:
             most = self._bounds.max_rooms
             if room.visibility != RESERVED and not await self._lists.reserve(room, most):
-                raise RoomLimit(most, "the server")
+                raise RoomLimit.of(most, "the server")
             await self._list_first([] if owner is None else [(room.id, owner)])
             state, *found = await self._ask(room.id, "create", "make", *what, epoch=new_epoch())
         if state < 0:

@@ -96,7 +96,7 @@ class Directory:
         counted = table.c.visibility.in_((PUBLIC, PRIVATE, DIRECT))
         count = connection.scalar(select(func.count()).select_from(table).where(counted))
         if count is not None and count >= self._max_rooms:
-            raise RoomLimit(self._max_rooms, "the server")
+            raise RoomLimit.of(self._max_rooms, "the server")
 
     def page(self, connection: Connection, member: str | None, cursor: str | None, limit: int) -> RoomPage:
         """See `Store.rooms`."""

@@ -54,7 +54,9 @@ class Outgoing:
         if connection.engine in self._known:
             return
         if not inspect(connection).has_table(self._table.name):
-            raise InvalidField("within", f"is of a database without {self._table.name}, so not the chat's")
+            raise InvalidField(
+                f"is of a database without {self._table.name}, so not the chat's", field="within"
+            )
         self._known.add(connection.engine)
 
     def _watch(self, connection: Connection, committed: Callable[[], object]) -> None:
@@ -86,12 +88,14 @@ def _connection(within: object) -> Connection:
         return within
     if not isinstance(within, Session):
         raise InvalidField(
-            "within", "must be a Session, AsyncSession, Connection or AsyncConnection of SQLAlchemy"
+            "must be a Session, AsyncSession, Connection or AsyncConnection of SQLAlchemy", field="within"
         )
     try:
         return within.connection()
     except UnboundExecutionError as exc:
-        raise InvalidField("within", "has no engine of its own; give the connection that writes") from exc
+        raise InvalidField(
+            "has no engine of its own; give the connection that writes", field="within"
+        ) from exc
 
 
 def _values(draft: Draft) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, 
 from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
+from .problems import answer_problems
 from .upgrade import Handler, Negotiate, shake_hands
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
@@ -337,6 +338,7 @@ class ChatBlueprint(Blueprint):
 
     async def _start(self, app: App) -> None:
         mounted = self.mounted(app)
+        answer_problems(app)
         if is_main(app):
             start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))

@@ -61,7 +61,7 @@ def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int) -> HTTPResponse | N
     if settings.max_connections is not None and len(chat.sessions) >= settings.max_connections:
         return refusal(Unavailable("this server is full; come back later"))
     if settings.max_connections_per_ip is not None and open_from_ip >= settings.max_connections_per_ip:
-        return refusal(RateLimited(RETRY_AFTER))
+        return refusal(RateLimited(retry_after=RETRY_AFTER))
     return None
 
 
@@ -72,15 +72,15 @@ def check_limits(chat: Chat, admission: Admission, open_from_ip: int) -> None:
     """
     settings = admission.endpoint.settings
     if settings.max_connections is not None and len(chat.sessions) > settings.max_connections:
-        raise TooManyConnections(RETRY_AFTER)
+        raise TooManyConnections(retry_after=RETRY_AFTER)
     if settings.max_connections_per_ip is not None and open_from_ip > settings.max_connections_per_ip:
-        raise TooManyConnections(RETRY_AFTER)
+        raise TooManyConnections(retry_after=RETRY_AFTER)
 
 
 def _check_user_limit(chat: Chat, endpoint: Endpoint, user: User | None) -> None:
     limit = endpoint.settings.max_connections_per_user
     if user is not None and limit is not None and len(chat.sessions.of(user.id)) >= limit:
-        raise RateLimited(RETRY_AFTER)
+        raise RateLimited(retry_after=RETRY_AFTER)
 
 
 def refusal(problem: ChatError) -> HTTPResponse:
@@ -92,7 +92,7 @@ def refusal(problem: ChatError) -> HTTPResponse:
             f'Bearer error="invalid_token", error_description="{problem.code}"',
         )
     elif isinstance(problem, RateLimited):
-        status, headers["Retry-After"] = 429, str(round(problem.fields["retryAfter"]))
+        status, headers["Retry-After"] = 429, str(round(problem.fields.get("retryAfter", RETRY_AFTER)))
     elif isinstance(problem, Unavailable):
         status, headers["Retry-After"] = 503, str(round(RETRY_AFTER))
     return answer(status, problem.code, problem.message, headers)

@@ -40,7 +40,7 @@ async def lively(host: Host) -> None:
     @host.chat.middleware("message")
     async def calm(ctx: Context, call_next: Handler) -> Any:
         if ctx.payload.get("text") == "SHOUT":
-            raise RateLimited(3)
+            raise RateLimited(retry_after=3)
         return await call_next(ctx)
 
     await host.open("random")

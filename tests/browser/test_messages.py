@@ -22,7 +22,7 @@ async def test_a_refused_message_stays_to_be_tried_again_or_discarded(host: Host
     @host.chat.middleware("message")
     async def slowly(ctx: Context, call_next: Handler) -> Any:
         if refused:
-            raise RateLimited(2.5)
+            raise RateLimited(retry_after=2.5)
         return await call_next(ctx)
 
     await host.open()

@@ -571,6 +571,36 @@ async def test_disconnect_with_a_code_that_cannot_be_sent_is_refused(
         await chat.disconnect("u1", code=code)
 
 
+async def test_an_error_in_a_request_handler_is_answered_with_its_status(
+    chat: ChatRooms, app: App, live: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.post("/orders")
+    async def order(_: Request) -> HTTPResponse:
+        await chat.publish("nowhere", "ORDER_CREATED", {})
+        return json({})
+
+    server = await live()
+    answer = await server.request("POST", "/orders")
+
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert msgspec.json.decode(answer.body)["code"] == "room_not_found"
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_hosts_own_handler_of_errors_goes_before_ours(chat: ChatRooms, app: App, live: Live) -> None:
+    @app.exception(ChatError)
+    async def own(_: Request, problem: ChatError) -> HTTPResponse:
+        return json({"mine": problem.code}, status=418)
+
+    @app.get("/orders")
+    async def orders(_: Request) -> HTTPResponse:
+        raise Conflict
+
+    answer = await (await live()).get("/orders")
+
+    assert (answer.status, answer.body) == (418, b'{"mine":"conflict"}')
+
+
 def test_verbs_before_start_say_what_to_do(chat: ChatRooms) -> None:
     with pytest.raises(ConfigError, match="does not run"):
         chat.connections()

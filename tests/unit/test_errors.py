@@ -43,7 +43,71 @@ def test_an_error_as_it_travels() -> None:
         "limit": 10,
         "size": 11,
     }
-    assert RateLimited(1.23456).payload()["retryAfter"] == 1.235
+    assert RateLimited(retry_after=1.23456).payload()["retryAfter"] == 1.235
+
+
+STATUSES = {
+    400: {"bad_frame", "invalid_field", "invalid_text", "invalid_cursor"},
+    401: {"unauthenticated", "token_expired"},
+    403: {"forbidden", "muted", "banned", "not_a_member"},
+    404: {"room_not_found", "message_not_found", "unknown_command"},
+    409: {"conflict", "room_limit"},
+    413: {"too_large"},
+    429: {"rate_limited"},
+    503: {"unavailable"},
+    500: {"internal"},
+}
+
+
+def test_every_error_has_the_status_of_its_code() -> None:
+    found: dict[int, set[str]] = {}
+    for kind in kinds():
+        found.setdefault(kind.http_status, set()).add(kind.code)
+
+    assert found == STATUSES
+
+
+@pytest.mark.parametrize("kind", [ChatError, *kinds()])
+def test_all_errors_are_made_alike(kind: type[ChatError]) -> None:
+    plain = kind()
+    full = kind("slow down", retry_after=3, item=7)
+
+    assert plain.message
+    assert full.message.endswith("slow down")
+    assert (full.payload()["retryAfter"], full.payload()["item"]) == (3, 7)
+    assert kind(message="slow down").message == full.message
+    assert str(full) == full.message
+
+
+def test_a_rate_limit_says_when_to_come_back() -> None:
+    assert RateLimited(retry_after=2.5).message == "too fast; try again in 2.5 s"
+    assert RateLimited("slow down", retry_after=3).payload() == {
+        "code": "rate_limited",
+        "message": "slow down",
+        "temporary": True,
+        "retryAfter": 3,
+    }
+    assert "retryAfter" not in RateLimited().payload()
+
+
+def test_a_hosts_own_error_is_an_answer_and_no_defect() -> None:
+    class OutOfStock(ChatError):
+        code = "out_of_stock"
+
+    class Gone(ChatError):
+        code = "gone"
+        http_status = 410
+
+    class TooYoung(errors.Forbidden):
+        code = "too_young"
+
+    assert [kind.http_status for kind in (OutOfStock, Gone, TooYoung)] == [400, 410, 403]
+    assert errors.InvalidField("must be above 0", field="price").payload() == {
+        "code": "invalid_field",
+        "message": "price: must be above 0",
+        "temporary": False,
+        "field": "price",
+    }
 
 
 def test_fields_cannot_hide_the_code() -> None:
@@ -52,7 +116,7 @@ def test_fields_cannot_hide_the_code() -> None:
 
 @pytest.mark.parametrize("type", ["x" * 10_000, "\u202e"])
 def test_a_strange_type_is_quoted_briefly(type: str) -> None:
-    message = errors.UnknownCommand(type).message
+    message = errors.UnknownCommand.of(type).message
 
     assert len(message) < 300
     assert "\u202e" not in message

@@ -208,7 +208,7 @@ def test_a_handshake_without_its_framework() -> None:
         (TokenExpired(), 401, "www-authenticate"),
         (Forbidden(), 403, None),
         (RoomNotFound(), 403, None),
-        (RateLimited(2.4), 429, "retry-after"),
+        (RateLimited(retry_after=2.4), 429, "retry-after"),
         (Unavailable(), 503, "retry-after"),
     ],
 )

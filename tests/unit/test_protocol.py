@@ -403,7 +403,7 @@ def test_a_pong_returns_the_payload_as_it_came() -> None:
 
 
 def test_an_error() -> None:
-    error = sent(protocol.error(InvalidField("text", "is missing"), ID, "general"))
+    error = sent(protocol.error(InvalidField("is missing", field="text"), ID, "general"))
 
     assert error["payload"] == {
         "code": "invalid_field",

@@ -179,7 +179,7 @@ RAISED = [
     Forbidden(),
     RoomNotFound(),
     Unavailable(),
-    RateLimited(5.0),
+    RateLimited(retry_after=5.0),
     KeyError("a defect"),
     asyncio.CancelledError(),
 ]

@@ -1,0 +1,53 @@
+"""Errors of the chat as answers to HTTP requests: problem documents (RFC 9457)."""
+
+import math
+from http import HTTPStatus
+from typing import Any
+
+from sanic import Request, json
+from sanic.response import HTTPResponse
+
+from ..errors import ChatError, Unauthenticated
+
+__all__ = ["answer_problems", "problem_of"]
+
+RETRY_AFTER = 5.0
+"""Seconds after which to come back, where the error does not say."""
+
+
+def answer_problems(app: Any) -> None:
+    """Let the app answer a `ChatError` that one of its request handlers raised, unless it has a handler of its own."""
+    if (ChatError, None) not in app.error_handler.cached_handlers:
+        app.error_handler.add(ChatError, _answer)
+
+
+def _answer(_: Request, problem: ChatError) -> HTTPResponse:
+    return problem_of(problem)
+
+
+def problem_of(problem: ChatError) -> HTTPResponse:
+    """The problem document of an error."""
+    status = problem.http_status
+    about = {"type": "about:blank", "title": _title(status), "status": status, "detail": problem.message}
+    fixed = {**about, "code": problem.code, "temporary": problem.temporary}
+    return json(
+        {**problem.fields, **fixed},
+        status=status,
+        headers=_headers(problem),
+        content_type="application/problem+json",
+    )
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _headers(problem: ChatError) -> dict[str, str]:
+    if isinstance(problem, Unauthenticated):
+        return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{problem.code}"'}
+    if problem.temporary:
+        return {"Retry-After": str(math.ceil(problem.fields.get("retryAfter", RETRY_AFTER)))}
+    return {}
