@@ -29,7 +29,8 @@ def decode_cursor(kind: str, cursor: str) -> str:
         raise InvalidCursor from None
     _, _, last = text.partition("\n")
     # Compared with what would have been made: another kind differs, and so do base64's other spellings.
-    if encode_cursor(kind, last) != cursor:
+    # No id holds a NUL, and PostgreSQL's text cannot.
+    if encode_cursor(kind, last) != cursor or "\0" in last:
         raise InvalidCursor
     return last
 

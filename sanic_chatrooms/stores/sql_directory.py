@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..errors import Conflict, InvalidCursor, RoomLimit, RoomNotFound
+from ..errors import Conflict, RoomLimit, RoomNotFound
 from ..models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
 from ..paging import decode_cursor, encode_cursor
 from ..protocol import new_epoch
@@ -109,7 +109,7 @@ class Directory:
             rooms = rooms.join(theirs, theirs.c.room_id == room.c.id)
             rooms = rooms.where(theirs.c.user_id == member, room.c.visibility != RESERVED)
         if cursor is not None:
-            rooms = rooms.where(room.c.name > _last(kind, cursor))
+            rooms = rooms.where(room.c.name > decode_cursor(kind, cursor))
         found = [_room(row) for row in connection.execute(rooms)]
         return RoomPage(found[:limit], _cursor(kind, [room.id for room in found], limit))
 
@@ -151,7 +151,7 @@ class Directory:
         inside = member.c.room_id == id
         wanted = select(member).where(inside).order_by(member.c.user_id).limit(limit + 1)
         if cursor is not None:
-            wanted = wanted.where(member.c.user_id > _last("members", cursor))
+            wanted = wanted.where(member.c.user_id > decode_cursor("members", cursor))
         found = [_member(row) for row in connection.execute(wanted)]
         total = connection.scalar(select(func.count()).select_from(member).where(inside)) or 0
         following = _cursor("members", [one.user for one in found], limit)
@@ -218,13 +218,6 @@ def _new(connection: Connection, table: Table, values: dict[str, Any]) -> Insert
         _insert(connection, table).values(values).on_conflict_do_nothing(index_elements=("name",))
     )
     return insert
-
-
-def _last(kind: str, cursor: str) -> str:
-    last = decode_cursor(kind, cursor)
-    if "\0" in last:  # which no id has, and PostgreSQL's text cannot hold
-        raise InvalidCursor
-    return last
 
 
 def _cursor(kind: str, ids: list[str], limit: int) -> str | None:

@@ -1,6 +1,7 @@
 """The store suite, third part: rooms, members, secrets, and what must not be mixed up."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from ..errors import Conflict, InvalidCursor, RoomLimit, RoomNotFound
 from ..models import DIRECT, EVERYONE, PRIVATE, PUBLIC, RESERVED, Member, Room, direct_room, user_room
 from ..stores.base import Bounds, Store
+from ._cursors import FORGED, assert_harmless
 from ._store_hooks import StoreHooks, fresh, listed, raises, result, texts
 
 ROOMS = (
@@ -50,12 +52,6 @@ USERS = (
     '"',
 )
 """Users likewise: their ids are the host's, and may hold anything."""
-
-FORGED = (
-    "", " ", "0", "1", "-1", "null", "a", "====", "é", "😀", "../..", "' OR 1=1 --", "%00", "\x00", "\r\n",
-    "A" * 100_000, "bWluZQ", "cm9vbXMK=", "9" * 400,
-)  # fmt: skip
-"""Cursors that no store can have given."""
 
 
 class RoomTests(StoreHooks):
@@ -261,6 +257,42 @@ class RoomTests(StoreHooks):
                     await store.rooms(member="u1", cursor=cursor)
                 with raises(InvalidCursor):
                     await store.members("r", cursor=cursor)
+
+    async def test_hostile_cursors_are_invalid_or_show_what_the_list_holds(self) -> None:
+        async with self.room() as store:
+            await store.set_member("r", Member("u1", "Ada"))
+
+            async def rooms(cursor: str) -> list[str]:
+                return [room.id for room in (await store.rooms(cursor=cursor)).rooms]
+
+            async def mine(cursor: str) -> list[str]:
+                return [room.id for room in (await store.rooms(member="u1", cursor=cursor)).rooms]
+
+            async def members(cursor: str) -> list[str]:
+                return [member.user for member in (await store.members("r", cursor=cursor)).members]
+
+            await assert_harmless(rooms, holds=["r"])
+            await assert_harmless(mine, holds=["r"])
+            await assert_harmless(members, holds=["u1"])
+
+    async def test_a_cursor_of_another_list_is_invalid_or_shows_what_the_list_holds(self) -> None:
+        async with self.started() as store:
+            await self.create(store, "a", "b", "c")
+            for room in "abc":
+                for user in ("u1", "u2"):
+                    await store.set_member(room, Member(user, "N"))
+            rooms, mine = await store.rooms(limit=1), await store.rooms(member="u1", limit=1)
+            members = await store.members("a", limit=1)
+
+            for cursor in (mine.cursor, members.cursor):
+                with contextlib.suppress(InvalidCursor):
+                    found = (await store.rooms(cursor=cursor)).rooms
+                    assert {room.id for room in found} <= {"a", "b", "c"}
+            for cursor in (rooms.cursor, mine.cursor):
+                with contextlib.suppress(InvalidCursor):
+                    shown = (await store.members("b", cursor=cursor)).members
+                    assert {member.user for member in shown} <= {"u1", "u2"}
+            assert [m.user for m in (await store.members("b", cursor=members.cursor)).members] == ["u2"]
 
     async def test_a_cursor_that_was_tampered_with_shows_nothing_else(self) -> None:
         async with self.started() as store:
