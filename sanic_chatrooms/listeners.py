@@ -72,6 +72,11 @@ class Listeners:
             if inspect.isawaitable(answer):
                 await answer
 
+    async def idle(self) -> None:
+        """Return when the calls that are under way, and those that they caused, have ended."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def stop(self) -> None:
         """End the calls that are under way."""
         await end(*self._running)

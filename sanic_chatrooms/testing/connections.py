@@ -1,9 +1,9 @@
 """A chat without sockets: connections in memory, and a client that speaks the protocol through them.
 
-    async with running_chat(support) as chat:                     # `support` is the host's ChatRooms, hooks and all
+    async with running_chat(support) as chat:                     # `support` is your ChatRooms, hooks and all; so is `chat`
         ada = await chat_client(chat, User("u1", "Ada"))
         await ada.ack("join", room="general")
-        await support.push("general", "notice", {"title": "Hi", "content": ""})
+        await chat.push("general", "notice", {"title": "Hi", "content": ""})
         assert (await ada.expect("notice"))["payload"]["title"] == "Hi"
 
 Everything from the session inwards is what runs in production; only the handshake and the WebSocket are left out.
@@ -12,12 +12,15 @@ Everything from the session inwards is what runs in production; only the handsha
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..chat import Backends, Chat, Declaration, Route
 from ..config import load
+from ..endpoint import Endpoint
 from ..models import Credentials, Handshake, User
 from ..protocol import new_id
 from ..session import Session
@@ -31,6 +34,7 @@ __all__ = [
     "chat_client",
     "decode_frames",
     "running_chat",
+    "running_core",
 ]
 
 Frame = dict[str, Any]
@@ -167,9 +171,12 @@ class MemoryClient:
     within `WITHIN` seconds, and `ConnectionClosed` when the chat closes the connection instead.
     """
 
-    def __init__(self, session: Session, connection: MemoryConnection) -> None:
+    def __init__(
+        self, session: Session, connection: MemoryConnection, idle: Callable[[], Awaitable[None]]
+    ) -> None:
         self.session = session
         self.connection = connection
+        self._idle = idle
         self._taken: set[int] = set()
 
     @property
@@ -237,7 +244,13 @@ class MemoryClient:
         return [frame for frame in left if type is None or frame["type"] == type]
 
     async def settle(self) -> None:
-        """Return when all that the chat had for this client before now has come: after it, `unread` tells what did not."""
+        """Return when all that the chat had for this client before now has come: after it, `unread` tells what did not.
+
+        Listeners that were called before now have done their work then, and what they said has come too.
+        """
+        await self.request("ping")
+        async with asyncio.timeout(WITHIN):
+            await self._idle()
         await self.request("ping")
 
     async def closed(self) -> tuple[int, str]:
@@ -277,13 +290,24 @@ def _comparable(frame: Frame, wanted: Frame) -> Any:
 @asynccontextmanager
 async def running_chat(
     rooms: ChatRooms | None = None, *, backends: Backends | None = None, **settings: Any
-) -> AsyncIterator[Chat]:
+) -> AsyncIterator[ChatRooms]:
     """A chat that runs in this event loop, without a server.
 
     `rooms`: the host's instance, whose middleware, commands, listeners, routes and policy are then in force, and whose
-    verbs work. `settings` go before those of the instance (`guests=True`); neither `app.config` nor the environment
-    is read. Without `backends` each chat has those that its settings name: memory of its own.
+    verbs work; it is what you get. Without it you get one of its own. `settings` go before those of the instance
+    (`guests=True`); neither `app.config` nor the environment is read. Without `backends` each chat has those that its
+    settings name: memory of its own.
     """
+    rooms = rooms or ChatRooms("test")
+    async with running_core(rooms, backends=backends, **settings):
+        yield rooms
+
+
+@asynccontextmanager
+async def running_core(
+    rooms: ChatRooms | None = None, *, backends: Backends | None = None, **settings: Any
+) -> AsyncIterator[Chat]:
+    """As `running_chat`, and what you get is the running whole inside: for tests of the package itself."""
     declaration = rooms._declaration if rooms is not None else Declaration("test")
     code = {**declaration.code, **settings}
     loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))
@@ -300,33 +324,60 @@ async def running_chat(
 
 
 async def chat_client(
-    chat: Chat,
+    chat: ChatRooms | Chat,
     user: User | None = None,
     *,
     token: str | None = None,
     room: str | None = None,
-    route: Route | None = None,
+    route: Route | str = "/ws",
     query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    cookies: Mapping[str, str] | None = None,
     witness: Witness | None = None,
 ) -> MemoryClient:
     """Connect to the chat: as `user`, else as whom the handshake proves.
 
-    Without a user and a `token` that is a guest where guests are let in, and elsewhere nobody, who has to send `auth`.
-    `room` and `query` are those of the path, `/ws/<room>?history=10`; `route` is an endpoint of the host's own, as
-    `chat.declaration.routes` has them. A `witness` (of a `Checker`) sees everything that is sent and that comes. Raises
-    what refuses the handshake.
+    Without a user and a token that is a guest where guests are let in, and elsewhere nobody, who has to send `auth`.
+    A token is `token`, or comes in `headers`, `cookies` or `query` as it does in production. `room` and `query` are
+    those of the path, `/ws/<room>?history=10`; `route` is the path of one of your `add_route`. A `witness` (of a
+    `Checker`) sees everything that is sent and that comes. Raises what refuses the handshake.
     """
-    route = route or Route("/ws")
-    endpoint = chat.endpoint(route)
-    handshake = Handshake(route.path, {}, query or {}, {}, "127.0.0.1", False, Credentials(token))
+    core = chat if isinstance(chat, Chat) else chat.running()
+    route = _route(core, route) if isinstance(route, str) else route
+    endpoint = core.endpoint(route)
+    shown = {name.lower(): value for name, value in (headers or {}).items()}
+    given = Handshake(route.path, shown, query or {}, cookies or {}, "127.0.0.1", False)
+    handshake = _with_token(given, endpoint, token)
     if user is None:
-        user = await chat.identity.of_handshake(endpoint, handshake)
+        user = await core.identity.of_handshake(endpoint, handshake)
     connection = MemoryConnection(witness)
-    session = chat.commands.connect(connection, endpoint, handshake, room or route.room)
+    session = core.commands.connect(connection, endpoint, handshake, room or route.room)
+    client = MemoryClient(session, connection, core.listeners.idle)
     if user is not None:
         try:
-            await chat.commands.introduce(session, user)
+            await core.commands.introduce(session, user)
         except BaseException:
             session.disconnected()
             raise
-    return MemoryClient(session, connection)
+    return client
+
+
+def _route(core: Chat, path: str) -> Route:
+    found = next((route for route in core.declaration.routes if route.path == path), None)
+    if found is None and path != "/ws":
+        raise ValueError(f"there is no route {path!r}; write the path as add_route() got it")
+    return found or Route("/ws")
+
+
+def _with_token(handshake: Handshake, endpoint: Endpoint, token: str | None) -> Handshake:
+    """The handshake with the token that it shows, as the door finds it (`web.handshake`)."""
+    settings = endpoint.settings
+    scheme, _, bearer = handshake.headers.get("authorization", "").partition(" ")
+    query = {key: value for key, value in handshake.query.items() if key != settings.token_query}
+    found = (
+        token
+        or (bearer.strip() if scheme.lower() == "bearer" else None)
+        or handshake.cookies.get(settings.token_cookie or "")
+        or handshake.query.get(settings.token_query or "")
+    )
+    return replace(handshake, query=query, credentials=Credentials(found or None))

@@ -29,7 +29,7 @@ from ..stores.base import Store
 from ..web.chatrooms import ChatRooms
 from ._store_hooks import StoreHooks
 from .checker import Checker
-from .connections import chat_client, running_chat
+from .connections import chat_client, running_core
 
 __all__ = ["RecoverySuite"]
 
@@ -220,7 +220,7 @@ class RecoverySuite(StoreHooks):
     ) -> AsyncIterator[Chat]:
         """A chat over a store of yours, with the public room "r" in it (`made`: there already, if the store kept it)."""
         backends = Backends(store or await self.make(), MemoryBroker(), MemoryPresence())
-        async with running_chat(host or _host(), backends=backends, guests=True, **settings) as chat:
+        async with running_core(host or _host(), backends=backends, guests=True, **settings) as chat:
             if not made or await chat.backends.store.room("r") is None:
                 await self.create(chat.backends.store, "r")
             yield chat

@@ -17,7 +17,8 @@ from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import ConnectionClosed, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import ConnectionClosed, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 from tests.support.postgres import PostgresServer, new_database
 from tests.support.systems import System
 from tests.support.valkey import ValkeyServer
@@ -46,7 +47,7 @@ async def two_workers(pairs: list[tuple[Store, Broker]]) -> AsyncIterator[Worker
         board = MemoryBoard()
         chats = [
             await stack.enter_async_context(
-                running_chat(host, backends=Backends(*pair, MemoryPresence(board)))
+                running_core(host, backends=Backends(*pair, MemoryPresence(board)))
             )
             for host, pair in zip(hosts, pairs, strict=True)
         ]

@@ -15,7 +15,8 @@ from sanic_chatrooms.brokers import nats as broker_module
 from sanic_chatrooms.brokers.nats import NATSBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.proxy import FaultProxy
 from tests.support.nats import NATSServer, make_cluster, running
 from tests.support.ringing import envelope, holds, rung, started
@@ -159,8 +160,8 @@ async def test_a_message_larger_than_nats_takes_is_read_from_the_store() -> None
         store = MemoryStore()
         options: dict[str, Any] = {"guests": True, "store": store}
         async with (
-            running_chat(**options, broker=NATSBroker(nats.url)) as here,
-            running_chat(**options, broker=NATSBroker(nats.url)) as there,
+            running_core(**options, broker=NATSBroker(nats.url)) as here,
+            running_core(**options, broker=NATSBroker(nats.url)) as there,
         ):
             ada, bob = await chat_client(here, User("a", "Ada")), await chat_client(there, User("b", "Bob"))
             for client in (ada, bob):

@@ -16,7 +16,8 @@ from sanic_chatrooms.models import Scope, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 from tests.support.postgres import PostgresServer
 from tests.support.ringing import WITHIN, envelope, holds, rung, started
 
@@ -140,8 +141,8 @@ async def test_a_batch_is_one_notification_as_long_as_it_fits(postgres: Postgres
 async def test_a_message_that_does_not_fit_is_read_from_the_store(postgres: PostgresServer) -> None:
     options: dict[str, Any] = {"guests": True, "store": MemoryStore()}
     async with (
-        running_chat(**options, broker=PostgresBroker(postgres.url())) as here,
-        running_chat(**options, broker=PostgresBroker(postgres.url())) as there,
+        running_core(**options, broker=PostgresBroker(postgres.url())) as here,
+        running_core(**options, broker=PostgresBroker(postgres.url())) as there,
     ):
         ada, bob = await chat_client(here, User("a", "Ada")), await chat_client(there, User("b", "Bob"))
         for client in (ada, bob):
@@ -178,7 +179,7 @@ async def test_a_start_that_cannot_be_says_why(postgres: PostgresServer) -> None
 
 
 async def test_a_database_serves_several_workers_by_its_url_alone(postgres_url: str) -> None:
-    async with running_chat(guests=True, store=postgres_url) as chat:
+    async with running_core(guests=True, store=postgres_url) as chat:
         backends = chat.backends
 
         assert [

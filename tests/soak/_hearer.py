@@ -14,7 +14,7 @@ import hiredis
 import uvloop
 
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.testing import running_chat
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.web.chatrooms import ChatRooms
 
 __all__ = ["BARE", "INSTANCE", "ROOM", "Member", "enter", "packed"]
@@ -102,7 +102,7 @@ async def hear_bare(port: int, arrivals: Arrivals) -> None:
 
 async def hear_ours(port: int, arrivals: Arrivals) -> None:
     url = f"redis://127.0.0.1:{port}"
-    async with running_chat(ChatRooms(INSTANCE), guests=True, store=url) as chat:
+    async with running_core(ChatRooms(INSTANCE), guests=True, store=url) as chat:
         await enter(chat, Member(arrivals.came), ROOM)
         await arrivals.told()
 

@@ -23,7 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from sanic_chatrooms import ChatRooms, User
 from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 from tests.soak._drivers import asynchronous
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.postgres import PostgresServer
@@ -56,7 +57,7 @@ async def _soak(url: str, times: int, verdict: Verdict, progress: Progress) -> N
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE orders(id text PRIMARY KEY)"))
     rooms = ChatRooms("soak", guests=True, store=SQLStore(url))
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         await rooms.create_room("orders")
         ada = await chat_client(chat, User("u1", "Ada"), room="orders")
         ends: Counter[str] = Counter()

@@ -19,7 +19,8 @@ from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.models import PUBLIC, Room, direct_room
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.redis import RedisStore
-from sanic_chatrooms.testing import Checker, FaultyBroker, MemoryClient, Witness, chat_client, running_chat
+from sanic_chatrooms.testing import Checker, FaultyBroker, MemoryClient, Witness, chat_client
+from sanic_chatrooms.testing.connections import running_core
 from tests.soak._talker import until
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.valkey import running
@@ -65,7 +66,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
 
 def worker(host: ChatRooms, url: str, broker: FaultyBroker) -> contextlib.AbstractAsyncContextManager[Chat]:
     backends = Backends(RedisStore(url), broker, RedisPresence(url))
-    return running_chat(host, guests=True, position_check=CHECK, backends=backends)
+    return running_core(host, guests=True, position_check=CHECK, backends=backends)
 
 
 class Tap:

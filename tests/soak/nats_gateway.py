@@ -16,7 +16,8 @@ from sanic_chatrooms import User
 from sanic_chatrooms.brokers.nats import NATSBroker
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.protocol import new_id
-from sanic_chatrooms.testing import Checker, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import Checker, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.proxy import FaultProxy
 from tests.soak._talker import until
 from tests.soak.runs import Progress, Verdict, main
@@ -112,7 +113,7 @@ async def centres(link: Link) -> AsyncIterator[tuple[list[Chat], list[Chat]]]:
 
 
 def worker(server: NATSServer, store: str) -> contextlib.AbstractAsyncContextManager[Chat]:
-    return running_chat(
+    return running_core(
         guests=True,
         store=store,
         broker=NATSBroker(server.url),

@@ -24,7 +24,7 @@ from sanic_chatrooms.host import HostVerbs
 from sanic_chatrooms.models import PUBLIC, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import running_chat
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.web.chatrooms import ChatRooms
 from tests.soak._hearer import BARE, INSTANCE, ROOM, Member, enter, packed
 from tests.soak.runs import Progress, Verdict, main
@@ -140,7 +140,7 @@ async def bare_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
 
 async def our_latencies(valkey: ValkeyServer, seconds: float) -> list[float]:
     took: list[float] = []
-    async with running_chat(ChatRooms(INSTANCE), guests=True, store=valkey.url) as chat:
+    async with running_core(ChatRooms(INSTANCE), guests=True, store=valkey.url) as chat:
         await chat.store.create_room(Room(ROOM, "", 0, visibility=PUBLIC))
         async with hearer("ours", valkey, int(RATE * seconds), took) as sent:
             verbs = verbs_of(chat)
@@ -162,7 +162,7 @@ async def fan_out(broker: MemoryBroker | RedisBroker, seconds: float) -> float:
         delivered += frames.count(b'"text"')
 
     backends = Backends(MemoryStore(), broker, MemoryPresence())
-    async with running_chat(ChatRooms("fan_out"), guests=True, backends=backends) as chat:
+    async with running_core(ChatRooms("fan_out"), guests=True, backends=backends) as chat:
         await chat.store.create_room(Room("r", "", 0, visibility=PUBLIC))
         for _ in range(MEMBERS):
             await enter(chat, Member(count), "r")

@@ -17,7 +17,8 @@ from sanic_chatrooms import User, redis_link
 from sanic_chatrooms.brokers import redis as broker_module
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.protocol import new_id
-from sanic_chatrooms.testing import Checker, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import Checker, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.proxy import FaultProxy
 from tests.soak._talker import until
 from tests.soak.runs import Progress, Verdict, main
@@ -96,7 +97,7 @@ class Run:
         self, url: str, silence: contextlib.AbstractAsyncContextManager[None], seconds: float
     ) -> None:
         settings: dict[str, Any] = {"guests": True, "store": url, "store_timeout": 1.5}
-        async with running_chat(**settings) as one, running_chat(**settings) as other:
+        async with running_core(**settings) as one, running_core(**settings) as other:
             clients = [
                 await self.enter(chat, f"u{n}")
                 for n, chat in zip(range(SPEAKERS), itertools.cycle((one, other)))

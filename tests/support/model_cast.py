@@ -22,8 +22,8 @@ from sanic_chatrooms.testing import (
     MemoryClient,
     Witness,
     chat_client,
-    running_chat,
 )
+from sanic_chatrooms.testing.connections import running_core
 
 __all__ = ["Client", "Frame", "ModelRoom", "View", "Worker", "again"]
 
@@ -79,7 +79,7 @@ class Worker:
     async def start(self) -> None:
         backends = Backends(self.store, self.broker, self._presence)
         settings = {"guests": True, "auto_create": False, "position_check": 300}
-        running = running_chat(ChatRooms(self._instance), backends=backends, **settings)
+        running = running_core(ChatRooms(self._instance), backends=backends, **settings)
         self.chat = await self._running.enter_async_context(running)
 
     async def stop(self) -> None:

@@ -16,7 +16,8 @@ from sanic_chatrooms.config import load
 from sanic_chatrooms.models import Room, Scope, user_room
 from sanic_chatrooms.orders import Close
 from sanic_chatrooms.presence.memory import MemoryBoard
-from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA = User("u1", "Ada")
 SECRET = "s" * 32
@@ -107,7 +108,7 @@ async def test_nodes_of_one_process_have_names_of_their_own() -> None:
 
 
 async def test_a_route_has_what_the_instance_has_unless_it_says_otherwise() -> None:
-    async with running_chat(guests=True, max_text=100) as chat:
+    async with running_core(guests=True, max_text=100) as chat:
         plain = chat.endpoint(Route("/ws"))
         own = chat.endpoint(
             Route("/desk", auth=JWTAuth(SECRET), settings={"max_text": 10}, read_only=True, confined=True)
@@ -120,13 +121,13 @@ async def test_a_route_has_what_the_instance_has_unless_it_says_otherwise() -> N
 
 
 async def test_settings_that_do_not_go_together_on_a_route_are_refused() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         with pytest.raises(ConfigError, match="max_rooms"):
             chat.endpoint(Route("/desk", settings={"max_rooms": 1}))
 
 
 async def test_without_guests_a_route_has_none() -> None:
-    async with running_chat(jwt_secret=SECRET) as chat:
+    async with running_core(jwt_secret=SECRET) as chat:
         endpoint = chat.endpoint(Route("/ws"))
 
         assert endpoint.guests is None
@@ -146,7 +147,7 @@ async def test_an_authenticator_that_is_none_is_refused_at_start(auth: str) -> N
 
 
 async def test_an_authenticator_by_its_name() -> None:
-    async with running_chat(auth="tests.unit.test_chat:Named") as chat:
+    async with running_core(auth="tests.unit.test_chat:Named") as chat:
         assert type(chat.authenticator).__name__ == "Named"
 
 
@@ -165,7 +166,7 @@ async def left_room(chat: Chat) -> MemoryClient:
 
 
 async def test_a_room_made_by_its_first_join_is_forgotten_when_it_is_left() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await left_room(chat)
         await ada.ack("exit", room="fleeting")
 
@@ -177,7 +178,7 @@ async def test_a_room_made_by_its_first_join_is_forgotten_when_it_is_left() -> N
 
 
 async def test_a_room_whose_last_user_vanished_is_forgotten_after_the_grace() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         clock = Clock()
         chat.occupancy._clock = clock
         (await left_room(chat)).disconnect()
@@ -194,7 +195,7 @@ async def test_a_room_whose_last_user_vanished_is_forgotten_after_the_grace() ->
 
 
 async def test_a_room_that_somebody_is_entering_is_not_forgotten() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await left_room(chat)
         bob = await chat_client(chat, User("u2", "Bob"))
         await ada.ack("exit", room="fleeting")
@@ -208,7 +209,7 @@ async def test_a_room_that_somebody_is_entering_is_not_forgotten() -> None:
 
 
 async def test_a_room_in_which_something_was_said_is_kept() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await left_room(chat)
         await ada.ack("message", room="fleeting", payload={"text": "x"})
         await ada.ack("exit", room="fleeting")
@@ -225,7 +226,7 @@ async def test_nothing_is_forgotten_while_nobody_knows_who_is_where() -> None:
         async def count(self, rooms: object) -> dict[str, int]:
             raise Unavailable
 
-    async with running_chat(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), Away())) as chat:
+    async with running_core(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), Away())) as chat:
         ada = await left_room(chat)
         await ada.ack("exit", room="fleeting")
 
@@ -238,7 +239,7 @@ async def test_nothing_is_forgotten_while_nobody_knows_who_is_where() -> None:
 
 async def test_a_store_that_cannot_forget_now_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     store = FaultyStore(MemoryStore())
-    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
         ada = await left_room(chat)
         await ada.ack("exit", room="fleeting")
         store.fail_next(verb="delete_room")
@@ -259,7 +260,7 @@ async def test_a_users_own_room_is_forgotten_when_the_user_has_gone_from_all_wor
     store, bus, board, room = SharedStore(), MemoryBus(), MemoryBoard(), user_room(ADA.id)
     one, other = (Backends(store, MemoryBroker(bus), MemoryPresence(board)) for _ in range(2))
     how: dict[str, Any] = {"guests": True, "presence_grace": 0}
-    async with running_chat(backends=one, **how) as here, running_chat(backends=other, **how) as there:
+    async with running_core(backends=one, **how) as here, running_core(backends=other, **how) as there:
         tabs = [await chat_client(here, ADA), await chat_client(there, ADA)]
 
         for chat, tab in zip((here, there), tabs, strict=True):
@@ -291,7 +292,7 @@ class ForgetfulStore(MemoryStore):
 
 async def test_a_room_that_is_forgotten_while_it_is_made_is_a_matter_of_a_moment() -> None:
     store = ForgetfulStore()
-    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
         ada = await chat_client(chat, ADA)
 
         refused = await ada.error("join", room="fleeting")
@@ -304,7 +305,7 @@ async def test_a_room_that_is_forgotten_while_it_is_made_is_a_matter_of_a_moment
 async def test_a_room_that_was_not_there_is_not_forgotten_since_somebody_may_just_make_it() -> None:
     store = ForgetfulStore()
     backends = Backends(store, MemoryBroker(), MemoryPresence())
-    async with running_chat(guests=True, auto_create=False, backends=backends) as chat:
+    async with running_core(guests=True, auto_create=False, backends=backends) as chat:
         ada = await chat_client(chat, ADA)
         assert (await ada.error("join", room="fleeting"))["code"] == "room_not_found"
 
@@ -315,7 +316,7 @@ async def test_a_room_that_was_not_there_is_not_forgotten_since_somebody_may_jus
 
 
 async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nobody_is_sent_away() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
         room = user_room(ADA.id)
 
@@ -332,7 +333,7 @@ async def test_an_order_that_was_missed_meanwhile_sends_the_user_away_to_come_ba
     store = MemoryStore()
     one, other = (Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2))  # deaf to each other
     how: dict[str, Any] = {"guests": True}
-    async with running_chat(backends=one, **how) as here, running_chat(backends=other, **how) as there:
+    async with running_core(backends=one, **how) as here, running_core(backends=other, **how) as there:
         ada = await chat_client(here, ADA)
 
         await store.delete_room(user_room(ADA.id))
@@ -355,7 +356,7 @@ async def test_a_user_whose_room_is_forgotten_while_they_come_is_let_in() -> Non
             return made
 
     backends = Backends(Forgetting(), MemoryBroker(), MemoryPresence())
-    async with running_chat(guests=True, backends=backends) as chat:
+    async with running_core(guests=True, backends=backends) as chat:
         ada = await chat_client(chat, ADA)
 
         assert (await ada.ack("join", room="general"))["room"] == "general"

@@ -12,7 +12,8 @@ from sanic_chatrooms import ChatRooms, Context, Forbidden, User
 from sanic_chatrooms.chat import Route
 from sanic_chatrooms.commands import _path_payload
 from sanic_chatrooms.middleware import Handler
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 from tests.support.scans import no_scan
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
@@ -27,7 +28,7 @@ def rooms() -> ChatRooms:
 
 
 async def test_a_disconnect_looks_at_its_own_rooms_only() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
         await ada.ack("join", room="general")
         await bob.ack("join", room="general")
@@ -45,7 +46,7 @@ async def test_a_disconnect_looks_at_its_own_rooms_only() -> None:
 
 
 async def test_a_ping_is_answered_with_its_payload() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
 
         pong = await ada.request("ping", payload={"at": 1})
@@ -55,7 +56,7 @@ async def test_a_ping_is_answered_with_its_payload() -> None:
 
 @pytest.mark.parametrize("type", ["shout", "message.pin", "poll.vote", "", "x" * 1000])
 async def test_there_are_no_other_commands(type: str) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
 
         assert (await ada.error(type))["code"] == "unknown_command"
@@ -65,7 +66,7 @@ async def test_there_are_no_other_commands(type: str) -> None:
     "type", ["join", "exit", "leave", "message", "typing", "history", "members", "presence"]
 )
 async def test_commands_that_need_a_room_say_so(type: str) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
 
         error = await ada.error(type, payload={"text": "x"})
@@ -75,7 +76,7 @@ async def test_commands_that_need_a_room_say_so(type: str) -> None:
 
 @pytest.mark.parametrize("type", ["join", "history", "members", "presence", "rooms", "room.create", "direct"])
 async def test_payloads_are_checked_before_anything_is_done(type: str) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
         payload: dict[str, Any] = {"history": [], "limit": [], "title": [], "to": []}
 
@@ -84,7 +85,7 @@ async def test_payloads_are_checked_before_anything_is_done(type: str) -> None:
 
 
 async def test_typing_needs_a_seat_and_reaches_the_room() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
         for client in (ada, bob):
             await client.ack("join", room="general")
@@ -120,7 +121,7 @@ def test_the_query_of_a_path_is_the_payload_of_its_join(query: dict[str, str], p
 
 
 async def test_the_room_of_the_path_is_joined_with_its_query() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA, room="lobby")
         for number in range(3):
             await ada.ack("message", payload={"text": str(number)})
@@ -137,7 +138,7 @@ async def test_the_room_of_the_path_is_joined_with_its_query() -> None:
 
 
 async def test_a_read_only_connection_says_nothing() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         screen = await chat_client(
             chat, ADA, route=Route("/screen", room="lobby", read_only=True, confined=True)
         )
@@ -150,7 +151,7 @@ async def test_a_read_only_connection_says_nothing() -> None:
 
 
 async def test_a_confined_connection_stays_in_its_room() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         desk = await chat_client(chat, ADA, route=Route("/desk", room="lobby", confined=True))
         await desk.expect("ack", replyTo="join")
 
@@ -171,7 +172,7 @@ async def test_a_middleware_may_send_a_join_elsewhere(rooms: ChatRooms) -> None:
         ctx.command.room = "there"
         return await call_next(ctx)
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         joined = await ada.ack("join", room="here")
@@ -187,7 +188,7 @@ async def test_a_command_that_is_replaced_is_carried_out_instead(rooms: ChatRoom
         ctx.command = msgspec.structs.replace(ctx.command, room="there", msg_id=None)
         return await call_next(ctx)
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         assert (await ada.ack("join", room="here"))["room"] == "there"
@@ -201,7 +202,7 @@ async def test_a_join_that_is_refused_after_it_was_done_is_undone(rooms: ChatRoo
         await call_next(ctx)
         raise Forbidden("after all")
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         assert (await ada.error("join", room="here"))["message"] == "after all"
@@ -216,7 +217,7 @@ async def test_a_middleware_that_answers_a_join_by_itself_is_the_answer(rooms: C
     async def answer(ctx: Context, call_next: Handler) -> Any:
         return {"waiting": 7}
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         assert await ada.ack("join", room="queue") == {"waiting": 7}
@@ -229,7 +230,7 @@ async def test_a_middleware_changes_what_is_said(rooms: ChatRooms) -> None:
         ctx.payload = {"text": ctx.payload["text"].upper()}
         return await call_next(ctx)
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA, room="lobby")
         await ada.ack("message", payload={"text": "hi"})
 
@@ -244,7 +245,7 @@ async def test_a_middleware_may_be_around_pings_too(rooms: ChatRooms) -> None:
         seen.append(ctx.command.type)
         return await call_next(ctx)
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         assert (await ada.request("ping", payload={"n": 1}))["payload"] == {"n": 1}
@@ -259,7 +260,7 @@ async def test_a_defect_in_the_hosts_code_is_internal_and_closes_nothing(
     async def broken(ctx: Context, payload: dict[str, Any]) -> None:
         raise KeyError("secret")
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         error = await ada.error("BROKEN")
@@ -276,7 +277,7 @@ async def test_a_cancellation_in_the_hosts_code_is_internal_and_the_next_command
     async def given_up(ctx: Context, payload: dict[str, Any]) -> None:
         raise asyncio.CancelledError
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
         asked = [ada.send("GIVEN_UP"), ada.send("rooms")]
 
@@ -293,7 +294,7 @@ async def test_an_answer_that_is_no_json_is_internal(
     async def odd(ctx: Context, payload: dict[str, Any]) -> Any:
         return object()
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         assert (await ada.error("ODD"))["code"] == "internal"
@@ -307,7 +308,7 @@ async def test_an_answer_that_is_larger_than_clients_take_is_an_error_and_closes
     async def export(ctx: Context, payload: dict[str, Any]) -> dict[str, str]:
         return {"csv": "x" * 2_000_000}
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
 
         error = await ada.error("EXPORT")
@@ -322,7 +323,7 @@ async def test_a_handler_may_disconnect_its_own_user(rooms: ChatRooms) -> None:
     async def bye(ctx: Context, payload: dict[str, Any]) -> None:
         await rooms.disconnect(ctx.user, reason="as you wish")
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada = await chat_client(chat, ADA)
         ada.send("BYE")
 
@@ -335,7 +336,7 @@ async def test_data_of_a_session_is_the_hosts(rooms: ChatRooms) -> None:
         ctx.session.data["n"] = ctx.session.data.get("n", 0) + 1
         return {"n": ctx.session.data["n"]}
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
 
         assert [(await client.ack("COUNT"))["n"] for client in (ada, ada, bob)] == [1, 2, 1]

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, Context, User
+from sanic_chatrooms import (
+    Authenticator,
+    ChatRooms,
+    Context,
+    Credentials,
+    Handshake,
+    Happening,
+    Unauthenticated,
+    User,
+)
 from sanic_chatrooms.protocol import frame
 from sanic_chatrooms.testing import ConnectionClosed, MemoryConnection, chat_client, running_chat
 from sanic_chatrooms.testing.connections import decode_frames
@@ -65,7 +74,8 @@ async def test_a_host_tests_its_own_instance() -> None:
     async with running_chat(support, auto_create=True) as chat:
         ada = await chat_client(chat, ADA, room="desk")
         await ada.expect("ack", replyTo="join")
-        await support.publish("desk", "TICKET", {"id": 7})
+        assert chat is support
+        await chat.publish("desk", "TICKET", {"id": 7})
 
         assert await ada.ack("ECHO", payload={"n": 1}) == {"n": 1}
         assert (await ada.expect("TICKET"))["payload"] == {"id": 7}
@@ -90,3 +100,66 @@ async def test_an_error_where_an_ack_was_expected_is_a_failure() -> None:
 
         with pytest.raises(AssertionError, match="room_not_found"):
             await ada.ack("join", room="nowhere")
+
+
+class ByRequest(Authenticator):
+    """Knows Ada by a cookie, a header or a token."""
+
+    async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+        shown = (handshake.cookies.get("session"), handshake.headers.get("x-user"), credentials.token)
+        if "ada" not in shown:
+            raise Unauthenticated
+        return ADA
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"cookies": {"session": "ada"}},
+        {"headers": {"X-User": "ada"}},
+        {"headers": {"Authorization": "Bearer ada"}},
+        {"cookies": {"token": "ada"}},
+        {"query": {"key": "ada"}},
+        {"token": "ada"},
+    ],
+)
+async def test_a_client_shows_what_a_browser_would(shown: dict[str, Any]) -> None:
+    async with running_chat(auth=ByRequest(), token_cookie="token", token_query="key") as chat:
+        client = await chat_client(chat, **shown)
+
+        assert (await client.expect("welcome"))["payload"]["user"]["id"] == "u1"
+        assert "key" not in client.session.handshake.query
+
+
+async def test_a_client_comes_by_a_route_of_the_hosts() -> None:
+    support = ChatRooms("support", auth=ByRequest())
+    support.add_route("/screen", room="lobby", read_only=True)
+    async with running_chat(support) as chat:
+        await chat.ensure_room("lobby")
+        screen = await chat_client(chat, ADA, route="/screen")
+
+        assert (await screen.expect("ack", replyTo="join"))["payload"]["room"] == "lobby"
+        with pytest.raises(ValueError, match="no route"):
+            await chat_client(chat, ADA, route="/nowhere")
+
+
+async def test_settling_waits_for_the_hosts_listeners_and_for_what_they_say() -> None:
+    support = ChatRooms("support", guests=True)
+    free = asyncio.Event()
+
+    @support.on("message")
+    async def answer(event: Happening) -> None:
+        await free.wait()
+        await support.publish("desk", "ANSWER", {})
+
+    async with running_chat(support) as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="desk")
+        await ada.ack("message", room="desk", payload={"text": "hi"})
+        settling = asyncio.ensure_future(ada.settle())
+        await ada.request("ping")
+        assert not settling.done()
+        free.set()
+        await settling
+
+        assert len(ada.unread("ANSWER")) == 1

@@ -13,7 +13,8 @@ from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.models import Member, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.stores.memory import MemoryStore
-from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOB, MOD = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Mod")
 ID, OTHER_ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11", "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a12"
@@ -27,7 +28,7 @@ def rooms() -> ChatRooms:
 
 @pytest.fixture
 async def chat(rooms: ChatRooms) -> AsyncIterator[Chat]:
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         yield chat
 
 
@@ -325,7 +326,7 @@ async def test_the_host_as_a_user_may_what_they_may(rooms: ChatRooms, scene: Sce
 async def test_a_worker_that_heard_of_nothing_catches_up_to_what_is_there_now() -> None:
     store = MemoryStore()
     deaf = [Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2)]
-    async with running_chat(guests=True, backends=deaf[0]) as here, running_chat(backends=deaf[1]) as there:
+    async with running_core(guests=True, backends=deaf[0]) as here, running_core(backends=deaf[1]) as there:
         ada, bob = await chat_client(here, ADA), await chat_client(there, BOB)
         for client in (ada, bob):
             await client.ack("join", room="general")

@@ -21,7 +21,8 @@ from sanic_chatrooms import (
 )
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import EVERYONE, Sender, user_room
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 ID = "order-0000000000001"
@@ -34,7 +35,7 @@ def rooms() -> ChatRooms:
 
 @pytest.fixture
 async def chat(rooms: ChatRooms) -> AsyncIterator[Chat]:
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         yield chat
 
 
@@ -235,7 +236,7 @@ async def test_pushes_to_a_user_a_session_and_everybody(rooms: ChatRooms, chat: 
 
 
 async def test_a_connection_without_identity_hears_no_pushes(rooms: ChatRooms) -> None:
-    async with running_chat(rooms, guests=False, jwt_secret="s" * 32) as chat:
+    async with running_core(rooms, guests=False, jwt_secret="s" * 32) as chat:
         nobody = await chat_client(chat)
 
         await rooms.broadcast("notice", {"title": "secret", "content": ""})
@@ -350,7 +351,7 @@ async def test_a_room_that_becomes_private_is_left_by_all_and_joined_by_its_memb
 @pytest.mark.parametrize("who", [None, ADA])
 async def test_no_user_makes_a_room_whose_id_is_reserved(who: User | None) -> None:
     rooms = ChatRooms("test", guests=True, reserved_ids=("order-",))
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         client = await chat_client(chat, who)
 
         assert (await client.error("join", room="order-1"))["code"] == "room_not_found"
@@ -364,7 +365,7 @@ async def test_no_user_makes_a_room_whose_id_is_reserved(who: User | None) -> No
 
 
 async def test_guests_make_no_rooms_where_the_app_says_so() -> None:
-    async with running_chat(guests=True, auto_create=True, guests_create_rooms=False) as chat:
+    async with running_core(guests=True, auto_create=True, guests_create_rooms=False) as chat:
         guest, ada = await chat_client(chat), await chat_client(chat, ADA)
 
         assert (await guest.error("join", room="free"))["code"] == "room_not_found"

@@ -20,7 +20,8 @@ from sanic_chatrooms import (
 from sanic_chatrooms.chat import Backends, Chat, Route
 from sanic_chatrooms.errors import Forbidden, TokenExpired, Unauthenticated
 from sanic_chatrooms.models import Handshake, User, user_room
-from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 
 class Names(Authenticator):
@@ -53,13 +54,13 @@ def rooms() -> ChatRooms:
 
 @pytest.fixture
 async def chat(rooms: ChatRooms) -> AsyncIterator[Chat]:
-    async with running_chat(rooms, auto_create=True) as chat:
+    async with running_core(rooms, auto_create=True) as chat:
         yield chat
 
 
 @pytest.fixture
 async def open_chat() -> AsyncIterator[Chat]:
-    async with running_chat(auth=Names(), guests=True) as chat:
+    async with running_core(auth=Names(), guests=True) as chat:
         yield chat
 
 
@@ -160,7 +161,7 @@ async def test_auth_joins_the_room_of_the_path(chat: Chat) -> None:
 async def test_a_backend_that_is_away_lets_one_try_again() -> None:
     store = FaultyStore(MemoryStore())
     backends = Backends(store, MemoryBroker(), MemoryPresence())
-    async with running_chat(auth=Names(), backends=backends) as chat:
+    async with running_core(auth=Names(), backends=backends) as chat:
         ada = await chat_client(chat)
         store.fail_next(verb="heads")
 
@@ -267,7 +268,7 @@ async def test_a_route_with_its_own_authenticator_has_no_guests(open_chat: Chat)
 
 
 async def test_tokens_where_only_guests_are_let_in() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         with pytest.raises(Unauthenticated, match="not accepted"):
             await chat_client(chat, token="ada")
 
@@ -285,7 +286,7 @@ async def test_a_host_may_refuse_who_connects(rooms: ChatRooms) -> None:
         if happening.user.id == "eve":
             raise Forbidden("not you")
 
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         await chat_client(chat, token="ada")
         with pytest.raises(Forbidden):
             await chat_client(chat, token="eve")
@@ -297,7 +298,7 @@ async def test_a_host_may_refuse_who_connects(rooms: ChatRooms) -> None:
 
 
 async def test_a_user_has_so_many_connections_at_most(rooms: ChatRooms) -> None:
-    async with running_chat(rooms, max_connections_per_user=1) as chat:
+    async with running_core(rooms, max_connections_per_user=1) as chat:
         first = await chat_client(chat, token="ada")
         second = await chat_client(chat)
 

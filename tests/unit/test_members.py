@@ -10,7 +10,8 @@ from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.errors import InvalidCursor, InvalidField, RoomNotFound
 from sanic_chatrooms.members import MemberLine
 from sanic_chatrooms.rooms import RoomLine
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 
@@ -31,7 +32,7 @@ async def presence() -> Presence:
 
 @pytest.fixture
 async def chat(presence: Presence) -> AsyncIterator[Chat]:
-    async with running_chat(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), presence)) as chat:
+    async with running_core(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), presence)) as chat:
         await chat.rooms.create(None, "team", visibility="private")
         for user, role in ((ADA, "owner"), (BOB, "member")):
             await chat.rooms.add_member("team", user, role)

@@ -15,7 +15,8 @@ from sanic_chatrooms.messages import check_body, command_hash, draft
 from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
 from sanic_chatrooms.policy import Policy, RoomPolicy
 from sanic_chatrooms.protocol import Command
-from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -23,7 +24,7 @@ ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
-    async with running_chat(guests=True, max_text=20) as chat:
+    async with running_core(guests=True, max_text=20) as chat:
         yield chat
 
 

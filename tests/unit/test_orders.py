@@ -10,7 +10,8 @@ from sanic_chatrooms import protocol
 from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
 from sanic_chatrooms.orders import Close, Enter, Order, Remove, decode_order, decode_push
 from sanic_chatrooms.protocol import encode
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA = User("u1", "Ada")
 
@@ -33,7 +34,7 @@ def test_an_order_arrives_as_it_was_given(order: Order) -> None:
 
 
 async def test_an_order_is_numbered_in_the_users_own_room() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         await chat_client(chat, ADA)
 
         for _ in range(2):
@@ -44,14 +45,14 @@ async def test_an_order_is_numbered_in_the_users_own_room() -> None:
 
 
 async def test_there_is_nobody_to_order_without_connections() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         await chat.orders.give("nobody", Close(4503, "enough"))
 
         assert await chat.backends.store.room(user_room("nobody")) is None
 
 
 async def test_an_order_is_carried_out_when_giving_it_returns() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
 
         await chat.orders.give("u1", Close(4503, "enough", phone.session.id))
@@ -61,7 +62,7 @@ async def test_an_order_is_carried_out_when_giving_it_returns() -> None:
 
 
 async def test_pushes_name_whom_they_are_for() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         event = protocol.live("notice", {})
 
         one = chat.orders.notify("u1", event, "session")

@@ -16,7 +16,8 @@ from sanic_chatrooms.messages import draft
 from sanic_chatrooms.models import Member, Page, Room
 from sanic_chatrooms.policy import RoomPolicy
 from sanic_chatrooms.rooms import ATTRIBUTES_LIMIT, TITLE_LIMIT
-from sanic_chatrooms.testing import Checker, FaultyStore, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import Checker, FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -24,7 +25,7 @@ ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
-    async with running_chat(guests=True, max_rooms_per_connection=3) as chat:
+    async with running_core(guests=True, max_rooms_per_connection=3) as chat:
         yield chat
 
 
@@ -101,7 +102,7 @@ async def test_what_is_said_during_a_join_comes_once() -> None:
     """The position is that of the moment from which on events wait for the joiner, whatever is looked up later."""
     store = FaultyStore(MemoryStore(), latency=lambda: asyncio.sleep(0))
     checker = Checker()
-    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
         talking = asyncio.ensure_future(_talk(chat))
         for n in range(20):
             witness = checker.witness(f"client {n}", user=f"u{n}")
@@ -174,14 +175,14 @@ async def test_rooms_of_the_servers_own_are_not_joined_and_not_made(chat: Chat, 
 
 
 async def test_the_first_join_makes_the_room_where_that_is_on() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
         await ada.ack("join", room="new")
         made = await chat.backends.store.room("new")
         assert made is not None
         assert (made.auto, made.visibility) == (True, "public")
 
-    async with running_chat() as chat:
+    async with running_core() as chat:
         ada = await chat_client(chat, ADA)
         assert (await ada.error("join", room="new"))["code"] == "room_not_found"
         assert await chat.backends.store.room("new") is None
@@ -279,7 +280,7 @@ async def test_joins_that_do_not_fit(chat: Chat, payload: Any, field: str) -> No
 
 async def test_a_join_that_fails_leaves_nobody_half_inside() -> None:
     store = FaultyStore(MemoryStore())
-    async with running_chat(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
         ada = await chat_client(chat, ADA)
         await ada.ack("join", room="general")
         await ada.ack("exit", room="general")

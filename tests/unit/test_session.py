@@ -19,7 +19,8 @@ from sanic_chatrooms.models import Handshake, Room
 from sanic_chatrooms.policy import RoomPolicy
 from sanic_chatrooms.protocol import CloseCode, Command, ack
 from sanic_chatrooms.session import QUEUE_LIMIT, Seat, Session, State
-from sanic_chatrooms.testing import FaultyStore, MemoryClient, MemoryConnection, chat_client, running_chat
+from sanic_chatrooms.testing import FaultyStore, MemoryClient, MemoryConnection, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA = User("u1", "Ada")
 
@@ -448,7 +449,7 @@ class Faulty:
 async def faulty(rooms: ChatRooms | None = None) -> AsyncIterator[Faulty]:
     store = FaultyStore(MemoryStore())
     backends = Backends(store, MemoryBroker(), MemoryPresence())
-    async with running_chat(rooms, backends=backends, guests=True, store_timeout=0.15) as chat:
+    async with running_core(rooms, backends=backends, guests=True, store_timeout=0.15) as chat:
         ada = await chat_client(chat, ADA)
         for room in ("a", "b"):
             await ada.ack("join", room=room)

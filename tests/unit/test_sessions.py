@@ -17,7 +17,8 @@ from sanic_chatrooms.policy import RoomPolicy
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.protocol import CloseCode, live
 from sanic_chatrooms.sessions import TooManyConnections
-from sanic_chatrooms.testing import ConnectionClosed, chat_client, running_chat
+from sanic_chatrooms.testing import ConnectionClosed, chat_client
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.faults import FaultyStore
 from tests.support.ringing import holds
 
@@ -44,7 +45,7 @@ async def held(chat: Chat, room: str) -> None:
 
 
 async def test_connections_are_found_by_their_user() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, phone, bob = [await chat_client(chat, user) for user in (ADA, ADA, BOB)]
 
         assert chat.sessions.of("u1") == [ada.session, phone.session]
@@ -56,7 +57,7 @@ async def test_connections_are_found_by_their_user() -> None:
 
 
 async def test_one_connection_more_than_a_user_may_have_is_refused() -> None:
-    async with running_chat(guests=True, max_connections_per_user=2) as chat:
+    async with running_core(guests=True, max_connections_per_user=2) as chat:
         first, _ = await chat_client(chat, ADA), await chat_client(chat, ADA)
 
         with pytest.raises(TooManyConnections):
@@ -69,7 +70,7 @@ async def test_one_connection_more_than_a_user_may_have_is_refused() -> None:
 
 
 async def test_a_worker_holds_a_users_room_as_long_as_the_user_is_here() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
         room = chat.hub.room(user_room("u1"))
         assert room is not None
@@ -81,7 +82,7 @@ async def test_a_worker_holds_a_users_room_as_long_as_the_user_is_here() -> None
 
 
 async def test_orders_are_for_the_users_own_connections() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, phone, bob = [await chat_client(chat, user) for user in (ADA, ADA, BOB)]
         for client in (ada, phone, bob):
             await client.ack("join", room="general")
@@ -97,7 +98,7 @@ async def test_orders_are_for_the_users_own_connections() -> None:
 
 
 async def test_everybody_hears_what_is_said_to_all() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         clients = [await chat_client(chat, ADA), await chat_client(chat, BOB)]
 
         await say_to_all(chat)
@@ -108,7 +109,7 @@ async def test_everybody_hears_what_is_said_to_all() -> None:
 
 async def test_lost_orders_close_the_connections_of_that_user_alone() -> None:
     store = MemoryStore()
-    async with running_chat(guests=True, backends=backends(store)) as chat:
+    async with running_core(guests=True, backends=backends(store)) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
         await chat.orders.give("u1", Remove("nowhere", "left"))
 
@@ -120,7 +121,7 @@ async def test_lost_orders_close_the_connections_of_that_user_alone() -> None:
 
 async def test_a_users_room_without_orders_is_made_again_unnoticed() -> None:
     store = MemoryStore()
-    async with running_chat(guests=True, backends=backends(store)) as chat:
+    async with running_core(guests=True, backends=backends(store)) as chat:
         ada = await chat_client(chat, ADA)
 
         await lose(chat, store, user_room("u1"))
@@ -133,7 +134,7 @@ async def test_a_users_room_without_orders_is_made_again_unnoticed() -> None:
 
 async def test_what_is_said_to_all_is_heard_also_after_the_store_forgot_everything() -> None:
     store = MemoryStore()
-    async with running_chat(guests=True, backends=backends(store)) as chat:
+    async with running_core(guests=True, backends=backends(store)) as chat:
         ada = await chat_client(chat, ADA)
 
         await lose(chat, store, EVERYONE)
@@ -149,7 +150,7 @@ async def test_a_store_that_is_away_is_asked_for_the_room_of_all_until_it_answer
     monkeypatch.setattr(sessions, "AGAIN", 0.001)
     inner = MemoryStore()
     store = FaultyStore(inner)
-    async with running_chat(guests=True, backends=backends(store)) as chat:
+    async with running_core(guests=True, backends=backends(store)) as chat:
         ada = await chat_client(chat, ADA)
 
         store.fail_next(20, verb="create_room")
@@ -163,7 +164,7 @@ async def test_a_store_that_is_away_is_asked_for_the_room_of_all_until_it_answer
 async def test_a_chat_stops_while_the_room_of_all_cannot_be_had() -> None:
     inner = MemoryStore()
     store = FaultyStore(inner)
-    async with running_chat(guests=True, backends=backends(store)) as chat:
+    async with running_core(guests=True, backends=backends(store)) as chat:
         ada = await chat_client(chat, ADA)
         store.fail_next(10_000, verb="create_room")
         await lose(chat, inner, EVERYONE)
@@ -201,7 +202,7 @@ class ClosedTo(RoomPolicy):
 async def test_whoever_may_not_be_in_the_room_of_an_order_is_not_in_it_and_stays(
     problem: BaseException,
 ) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
         bob = await chat_client(chat, BOB, route=Route("/ws", policy=ClosedTo("u2", problem)))
 
@@ -218,7 +219,7 @@ async def test_whoever_may_not_be_in_the_room_of_an_order_is_not_in_it_and_stays
 async def test_an_order_that_cannot_be_carried_out_for_one_is_logged_and_closes_nobody(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
 
         async def touch(entries: object) -> list[bool]:
@@ -237,7 +238,7 @@ async def test_a_room_that_changes_while_a_connection_is_put_into_it_is_entered_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Somebody else may end it and make it anew in that moment."""
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
         enter, once = chat.hub.enter, iter([True])
 
@@ -259,7 +260,7 @@ CONFINED = [Route("/screen/<room>", confined=True), Route("/screen/<room>", conf
 
 @pytest.mark.parametrize("route", [*CONFINED, Route("/watch", read_only=True)], ids=repr)
 async def test_nobody_puts_a_confined_or_read_only_connection_into_another_room(route: Route) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         screen = await chat_client(chat, BOB, route=route, room="lobby" if route.confined else None)
         bob, ada = await chat_client(chat, BOB), await chat_client(chat, ADA)
 
@@ -273,7 +274,7 @@ async def test_nobody_puts_a_confined_or_read_only_connection_into_another_room(
 
 
 async def test_a_connection_that_is_for_a_direct_room_is_put_into_that() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         room = direct_room("u1", "u2")
         ada = await chat_client(chat, ADA)
         desk = await chat_client(chat, BOB, route=CONFINED[0], room=room)
@@ -288,7 +289,7 @@ async def test_a_connection_that_is_for_a_direct_room_is_put_into_that() -> None
 async def test_a_confined_connection_hears_what_is_for_all_or_for_itself_and_not_what_is_for_its_user(
     route: Route,
 ) -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         screen = await chat_client(chat, BOB, route=route, room="lobby")
         bob = await chat_client(chat, BOB)
 
@@ -304,7 +305,7 @@ async def test_a_confined_connection_hears_what_is_for_all_or_for_itself_and_not
 
 
 async def test_a_confined_connection_is_taken_out_of_its_room_and_closed_like_any_other() -> None:
-    async with running_chat(guests=True) as chat:
+    async with running_core(guests=True) as chat:
         screen = await chat_client(chat, BOB, route=CONFINED[0], room="lobby")
         await screen.expect("ack", replyTo="join")
 

@@ -13,7 +13,8 @@ from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.session import QUEUE_LIMIT
-from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 LIMIT = 0.3
@@ -41,8 +42,8 @@ async def workers() -> AsyncIterator[tuple[Worker, Worker]]:
     here, there = Worker(truth, bus, board), Worker(truth, bus, board)
     settings: dict[str, Any] = {"guests": True, "store_timeout": LIMIT, "position_check": 300}
     async with (
-        running_chat(backends=Backends(here.store, here.broker, here.presence), **settings) as here.chat,
-        running_chat(backends=Backends(there.store, there.broker, there.presence), **settings) as there.chat,
+        running_core(backends=Backends(here.store, here.broker, here.presence), **settings) as here.chat,
+        running_core(backends=Backends(there.store, there.broker, there.presence), **settings) as there.chat,
     ):
         yield here, there
         here.store.resume()

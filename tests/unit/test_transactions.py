@@ -19,7 +19,8 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.stores.outbox import Outbox
 from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.testing import chat_client, running_chat
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.transactions import Transactions
 
 ADA = User("u1", "Ada")
@@ -92,7 +93,7 @@ async def test_what_is_published_within_a_transaction_is_heard_after_its_commit_
     url = f"sqlite:///{tmp_path}/chat.db"
     rooms = ChatRooms("test", guests=True, store=SQLStore(url))
     engine = create_engine(url)
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         await rooms.create_room("orders")
         ada = await chat_client(chat, ADA, room="orders")
         with engine.connect() as connection:
@@ -111,7 +112,7 @@ async def test_a_rolled_back_transaction_says_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/chat.db"
     engine = create_engine(url)
     rooms = ChatRooms("test", guests=True, store=SQLStore(url))
-    async with running_chat(rooms) as chat:
+    async with running_core(rooms) as chat:
         await rooms.create_room("orders")
         ada = await chat_client(chat, ADA, room="orders")
         for type, end in (("ROLLED_BACK", Connection.rollback), ("COMMITTED", Connection.commit)):
@@ -128,7 +129,7 @@ async def test_a_rolled_back_transaction_says_nothing(tmp_path: Path) -> None:
 
 async def test_a_store_without_an_outbox_names_those_that_have_one() -> None:
     rooms = ChatRooms("test", guests=True)
-    async with running_chat(rooms):
+    async with running_core(rooms):
         await rooms.create_room("orders")
 
         with pytest.raises(InvalidField, match=r"MemoryStore .*SQLStore"):
@@ -139,7 +140,7 @@ async def test_checks_come_before_the_transaction() -> None:
     store = OutboxInMemory()
     rooms = ChatRooms("test", guests=True, store=store)
     transaction: list[Draft] = []
-    async with running_chat(rooms):
+    async with running_core(rooms):
         await rooms.create_room("orders")
 
         with pytest.raises(RoomNotFound):
