@@ -25,7 +25,7 @@ from .middleware import Chain, Context, Handler
 from .models import Handshake, Sender
 from .occupancy import ANYWHERE, Occupancy
 from .protocol import Command, decode_payload
-from .rooms import Joined, Rooms, Since
+from .rooms import ATTRIBUTES_LIMIT, Joined, Rooms, Since
 from .session import Connection, Session
 from .sessions import Sessions
 from .tasks import is_ending
@@ -85,7 +85,7 @@ class _Page(msgspec.Struct):
 class _Create(msgspec.Struct):
     title: str = ""
     visibility: str = "public"
-    attributes: dict[str, Any] = {}
+    attributes: msgspec.Raw = msgspec.Raw(protocol.EMPTY)
 
 
 _auth = msgspec.json.Decoder(AuthRequest)
@@ -97,6 +97,7 @@ _typing = msgspec.json.Decoder(_Typing)
 _history = msgspec.json.Decoder(_History)
 _page = msgspec.json.Decoder(_Page)
 _create = msgspec.json.Decoder(_Create)
+_attributes = msgspec.json.Decoder(dict[str, Any])
 
 
 class Commands:
@@ -363,7 +364,7 @@ class Commands:
             ctx.command.room,
             title=request.title,
             visibility=request.visibility,
-            attributes=request.attributes,
+            attributes=_small(request.attributes),
             msg_id=ctx.command.msg_id,
             hash=command_hash(ctx.command),
         )
@@ -375,6 +376,13 @@ def _room(ctx: Context) -> str:
     if room is None:
         raise InvalidField("is missing", field="room")
     return room
+
+
+def _small(attributes: msgspec.Raw) -> dict[str, Any]:
+    # Their size is looked at first: to decode any numbers and lists can take long.
+    if len(attributes) > ATTRIBUTES_LIMIT:
+        raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=len(attributes))
+    return decode_payload(bytes(attributes), _attributes, "attributes")
 
 
 def _check_size(session: Session, command: Command, frame: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from .errors import BadFrame, ChatError, InvalidField
-from .jsoncheck import check_json
+from .jsoncheck import check_json, check_values, without_surrogates
 from .models import Event
 
 __all__ = [
@@ -203,13 +203,12 @@ def decode_command(data: bytes, max_depth: int) -> Command:
     frame's own msgId if that can be read.
     """
     try:
-        check_json(data, max_depth=max_depth)
-    except ChatError as problem:
-        raise (problem if isinstance(problem, BadFrame) else _reply_to(problem, _find_msg_id(data))) from None
-    try:
         received = _frame_decoder.decode(data)
-    except (msgspec.DecodeError, RecursionError):
-        raise _what_is_wrong(data) from None
+        check_values(data, max_depth=max_depth)
+    except (ValueError, RecursionError):
+        raise _what_is_wrong(data, max_depth) from None
+    except ChatError as problem:
+        raise _reply_to(problem, _find_msg_id(data)) from None
     payload = bytes(received.payload)
     if payload[:1] != b"{":
         if payload != b"null":
@@ -229,29 +228,46 @@ _MSG_ID_RULE = (
 _ROOM_RULE = "must be 1 to 128 of A-Z a-z 0-9 _ . : ~ -, and not . or .."
 
 
-def _what_is_wrong(data: bytes) -> ChatError:
+class _Parts(msgspec.Struct):
+    """A frame of which nothing is known. Nothing of it is decoded that need not be."""
+
+    type: msgspec.Raw = msgspec.Raw()
+    msg_id: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="msgId")
+    room: msgspec.Raw = msgspec.Raw()
+
+
+_parts_decoder = msgspec.json.Decoder(_Parts)
+
+
+def _what_is_wrong(data: bytes, max_depth: int) -> ChatError:
     # The slow way, only for frames that are wrong: which field was it, and whose msgId do we answer to?
     try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
-        return BadFrame("not JSON: send one JSON object a frame")
-    if not isinstance(value, dict):
+        check_json(data, max_depth=max_depth)
+        parts = _parts_decoder.decode(data)
+    except msgspec.ValidationError:
         return BadFrame('not an object: send {"type": …}')
-    msg_id = value.get("msgId")
-    if not isinstance(value.get("type"), str):
+    except ChatError as problem:
+        return problem if isinstance(problem, BadFrame) else _reply_to(problem, _find_msg_id(data))
+    msg_id = _short_text(parts.msg_id)
+    if not _is_text(parts.type):
         return _reply_to(BadFrame("type is missing or not a string: it says which command this is"), msg_id)
-    for field in ("msgId", "room"):
-        if not isinstance(value.get(field), str | None):
+    for field, value in (("msgId", parts.msg_id), ("room", parts.room)):
+        if len(value) and not _is_text(value) and bytes(value) != b"null":
             return _reply_to(InvalidField("is not a string", field=field), msg_id)
     return _reply_to(BadFrame("this frame cannot be read"), msg_id)
 
 
-class _Named(msgspec.Struct):
-    msg_id: Any = msgspec.field(default=None, name="msgId")
+def _is_text(value: msgspec.Raw) -> bool:
+    return bytes(memoryview(value)[:1]) == b'"'
 
 
-_named_decoder = msgspec.json.Decoder(_Named)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+def _short_text(value: msgspec.Raw) -> str | None:
+    """The string that this is, if it can be a msgId."""
+    if not _is_text(value) or len(value) > 6 * 64 + 2:
+        return None
+    return msgspec.json.decode(value, type=str)
+
+
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?|([\[{])|[\]}]')
 _LOOK_AT = 1024
 """Bytes of a frame that are searched by hand, which is slow, for the msgId that an answer should name."""
@@ -259,7 +275,7 @@ _LOOK_AT = 1024
 
 def _find_msg_id(data: bytes) -> object:
     try:
-        return _named_decoder.decode(_SURROGATE.sub(b"?", data)).msg_id
+        return _short_text(_parts_decoder.decode(without_surrogates(data)).msg_id)
     except (msgspec.DecodeError, RecursionError):
         return _search_msg_id(data[:_LOOK_AT])
 

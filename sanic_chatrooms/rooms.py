@@ -37,7 +37,7 @@ from .session import Seat, Session
 from .stores.base import Store
 from .typists import Typists
 
-__all__ = ["Joined", "RoomLine", "RoomList", "Rooms", "Since"]
+__all__ = ["ATTRIBUTES_LIMIT", "Joined", "RoomLine", "RoomList", "Rooms", "Since"]
 
 CHANGED = "the room changed while you joined; join again"
 RECOVERY_BYTES = 512 * 1024

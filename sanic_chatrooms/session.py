@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from . import protocol
 from .endpoint import Endpoint
-from .errors import BadFrame, ChatError, InternalError, Unauthenticated, Unavailable
+from .errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
 from .models import Handshake, Member, Room, User
 from .protocol import CloseCode, Command
 
@@ -24,6 +24,8 @@ logger = logging.getLogger("sanic_chatrooms.session")
 
 QUEUE_LIMIT = 64
 """Commands that may wait; above it the connection is not read until some are done."""
+AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
+"""Bytes of an `auth`, and of a `ping`, from a connection that has not said yet who it is; it may send nothing else."""
 
 
 class Connection(Protocol):
@@ -183,7 +185,11 @@ class Session:
         if self.state is State.CLOSED:
             return
         try:
+            if not self.authenticated and len(data) > AUTH_LIMIT:
+                raise _too_long(data, AUTH_LIMIT)
             command = protocol.decode_command(data, self.settings.max_json_depth)
+            if not self.authenticated and command.type == "ping" and len(data) > PING_LIMIT:
+                raise _too_long(data, PING_LIMIT)
         except ChatError as problem:
             self._refuse(problem)
             return
@@ -211,7 +217,7 @@ class Session:
         return not self._must_wait(command) and self.dispatcher.at_once(self, command)
 
     def _refuse(self, problem: ChatError) -> None:
-        if not self.authenticated and not isinstance(problem, BadFrame):
+        if not self.authenticated and not isinstance(problem, BadFrame | TooLarge):
             problem, problem.reply_to = Unauthenticated(), problem.reply_to
         self.answer(protocol.error(problem, problem.reply_to))
         if isinstance(problem, BadFrame):
@@ -354,6 +360,10 @@ class Session:
         # A command may close its own session (a bad token in auth does): that task ends by itself.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+def _too_long(data: bytes, limit: int) -> TooLarge:
+    return TooLarge("bytes of a frame before authentication", limit=limit, size=len(data))
 
 
 def _lane(command: Command) -> str | None:

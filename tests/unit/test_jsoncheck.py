@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sanic_chatrooms.errors import BadFrame, ChatError, InvalidField, InvalidText
-from sanic_chatrooms.jsoncheck import MAX_INTEGER, check_json
+from sanic_chatrooms.jsoncheck import MAX_INTEGER, MAX_ODD, check_json
 
 DEPTH = 32
 
@@ -159,6 +159,43 @@ def test_number_beyond_a_double_is_refused_wherever_it_stands(place: str, number
 
 
 @pytest.mark.parametrize(
+    "number",
+    [
+        "1e309",
+        "1e+309",
+        "-1.8E+308",
+        "0.0018e311",
+        "9" * 309 + "e0",
+        "1" * 250 + "e99",
+        "1" * 1000 + "e-100",
+    ],
+)
+@pytest.mark.parametrize("place", ["%s", "[%s]", '{"a": %s}', "[-0,%s]", '["0e000",%s]'])
+def test_number_whose_parts_are_long_is_judged_by_its_value(place: str, number: str) -> None:
+    assert code((place % number).encode()) == "invalid_field"
+
+
+@pytest.mark.parametrize(
+    "number", ["1e308", "1e+308", "-1.79E308", "0.0017e311", "1" * 308 + "e0", "1" * 1000 + "e-800", "1e-400"]
+)
+@pytest.mark.parametrize("place", ["%s", "[%s]", '{"a": %s}', "[-0,%s]", '["0e000",%s]'])
+def test_number_with_long_parts_that_a_double_holds_passes(place: str, number: str) -> None:
+    assert code((place % number).encode()) is None
+
+
+@pytest.mark.parametrize("number", ["1e308", "5e-324", "1E+123", "1" * 200 + ".5"])
+def test_so_many_numbers_that_are_slow_to_decode_pass_and_no_more(number: str) -> None:
+    assert code(f"[{','.join([number] * MAX_ODD)}]".encode()) is None
+    with pytest.raises(InvalidField, match="more than 64 numbers with exponents of three digits"):
+        check_json(f"[{','.join([number] * (MAX_ODD + 1))}]".encode(), max_depth=DEPTH)
+
+
+@pytest.mark.parametrize("text", ["1e308", "9007199254740993", "1" * 200, "[[[["])
+def test_what_is_in_strings_counts_for_nothing(text: str) -> None:
+    assert code(json.dumps([text] * 100 + [text * 5]).encode(), 4) is None
+
+
+@pytest.mark.parametrize(
     "escape",
     [
         "\\ud800",
@@ -231,6 +268,11 @@ HOSTILE: dict[str, tuple[bytes, str | None]] = {
     "digits after the point": (b"0." + b"1" * MIB, None),
     "zeros after the point": (b"0." + b"0" * MIB, None),
     "integers of 4,000 digits": (b"[" + (b"1" * 4000 + b",") * 260 + b"1]", "invalid_field"),
+    "floats near the limit": (b"[" + b"1e308," * (MIB // 6) + b"1]", "invalid_field"),
+    "floats near the other limit": (b"[" + b"5e-324," * (MIB // 7) + b"1]", "invalid_field"),
+    "floats as JavaScript writes them": (b"[" + b"0.30000000000000004," * (MIB // 20) + b"1]", None),
+    "numbers of 400 digits": (b"[" + (b"1" * 400 + b".5,") * (MIB // 403) + b"1]", "invalid_field"),
+    "exponents in strings": (b"[" + b'"1e308",' * (MIB // 8) + b"1]", None),
     "integers of 16 digits": (b"[" + b"1234567890123456," * (MIB // 17) + b"1]", None),
     "signs": (b"-" * MIB, "bad_frame"),
     "exponent of a million digits": (b"1e" + b"1" * MIB, "invalid_field"),

@@ -279,6 +279,19 @@ def test_room_ids_are_checked(room: str) -> None:
         protocol.check_room_id(room)
 
 
+@pytest.mark.parametrize("key", ["type", "msgId", "room", "payload"])
+def test_answer_to_a_wrong_frame_decodes_nothing_of_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 KiB of floats near the limit would take 100 ms."""
+
+    def decode(*_: object, **__: object) -> None:
+        raise AssertionError("something is decoded")
+
+    monkeypatch.setattr("msgspec.json.decode", decode)
+    frame = json.dumps({"type": 1, key: "HERE"}).replace('"HERE"', f"[{','.join(['1e23'] * 10_000)}]")
+
+    assert refused(frame) is not None
+
+
 def test_ids_are_version_4_uuids_and_all_different() -> None:
     ids = {protocol.new_id() for _ in range(500)}
 

@@ -287,6 +287,27 @@ async def test_before_authentication_a_wrong_field_is_answered_like_all_else(ben
     assert bench.connection.frames[0]["replyTo"] == "sixteen-letters-x"
 
 
+@pytest.mark.parametrize(("type", "limit"), [("auth", 16 * 1024), ("ping", 4 * 1024)])
+async def test_before_authentication_only_small_frames_are_looked_at(
+    bench: Bench, type: str, limit: int
+) -> None:
+    bench.session.authenticated = False
+    empty = len(f'{{"type":"{type}","payload":{{"x":""}}}}')
+    frame = f'{{"type":"{type}","payload":{{"x":"%s"}}}}'
+
+    bench.session.receive((frame % ("x" * (limit - empty))).encode())
+    bench.session.receive((frame % ("x" * (limit - empty + 1))).encode())
+    bench.session.receive(b"x" * 65_536)
+    await bench.idle()
+
+    assert bench.carrier.log == [type]
+    errors = [frame["payload"] for frame in bench.connection.frames]
+    assert [(e["code"], e["limit"], e["size"]) for e in errors] == [
+        ("too_large", limit, limit + 1),
+        ("too_large", 16 * 1024, 65_536),
+    ]
+
+
 async def test_a_command_without_room_means_the_room_of_the_path(bench: Bench) -> None:
     bench.session.room = "lobby"
 
