@@ -23,7 +23,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import ConfigError
-from .own_directory import born, claim_directory, open_lock
+from .own_directory import claim_directory, open_lock
+from .survivor import Survivor, born
 
 __all__ = ["EmbeddedServer", "embedded_url", "life", "user_directory"]
 
@@ -83,7 +84,8 @@ def _boot_session() -> str | None:
 class EmbeddedServer:
     """`start`, then `embedded_url(directory)` answers until `stop`, also when the server dies in between."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, survivor: Survivor | None = None) -> None:
+        self._survivor = survivor
         self.directory = directory.absolute()
         self.process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
@@ -171,6 +173,8 @@ class EmbeddedServer:
                 start_new_session=True,  # Ctrl-C is for the app, which ends the server last
                 umask=0o077,
             )
+            if self._survivor is not None:
+                self._survivor.entrust(self.process.pid)
             _write_holder(lock, self.process.pid)
         finally:
             os.close(lock)

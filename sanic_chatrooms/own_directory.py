@@ -6,12 +6,11 @@ user's own, nobody else can enter it, and nothing in it is opened through a link
 
 import os
 import stat
-import subprocess
 from pathlib import Path
 
 from .errors import ConfigError
 
-__all__ = ["born", "claim_directory", "open_lock"]
+__all__ = ["claim_directory", "open_lock"]
 
 _NOT_THROUGH_LINKS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -50,21 +49,3 @@ def open_lock(path: Path) -> int:
         os.close(file)
         raise PermissionError(f"{path} is no file of this user's own")
     return file
-
-
-def born(pid: int) -> str:
-    """When a process began, in words without spaces that no other process of that number has; empty: it is gone."""
-    try:
-        # Behind the last bracket, since a program may call itself anything: the 20th word is the start, in ticks.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return "" if Path("/proc/self/stat").exists() else _born_elsewhere(pid)
-
-
-def _born_elsewhere(pid: int) -> str:
-    asked = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
-    try:
-        told = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, a number
-    except OSError:
-        return ""
-    return "_".join(told.stdout.split())

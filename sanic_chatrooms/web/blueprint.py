@@ -29,9 +29,17 @@ from ..protocol import SUBPROTOCOL, CloseCode
 from ..sessions import TooManyConnections
 from .assets import PAGE_POLICY, Assets
 from .embedding import is_main, start_embedded, stop_embedded
+from .ending import end_early, end_on_hangup, join_survivor, start_survivor, stop_survivor
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, admit, check_limits
-from .keeping import prepare_watchdog, start_pulse, start_watchdog, stop_pulse, stop_watchdog
+from .keeping import (
+    let_pulse_leave,
+    prepare_watchdog,
+    start_pulse,
+    start_watchdog,
+    stop_pulse,
+    stop_watchdog,
+)
 from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
@@ -323,10 +331,16 @@ class ChatBlueprint(Blueprint):
 
     async def _check(self, app: App) -> None:
         settings, _ = self.mounted(app).check(max(1, app.state.workers))
-        start_embedded(app, settings)
+        start_survivor(app, _all_settings(app))
+        self._start_embedded(app, settings)
         prepare_watchdog(app, _all_settings(app))
 
+    def _start_embedded(self, app: App, settings: Settings) -> None:
+        start_embedded(app, settings, lambda: start_survivor(app, _all_settings(app)))
+
     async def _watch(self, app: App) -> None:
+        end_early(app.manager)
+        end_on_hangup(app)
         start_watchdog(app, _all_settings(app))
 
     async def _end_main(self, app: App) -> None:
@@ -340,13 +354,18 @@ class ChatBlueprint(Blueprint):
         mounted = self.mounted(app)
         answer_problems(app)
         if is_main(app):
-            start_embedded(app, mounted.settings())
+            self._start_embedded(app, mounted.settings())
+        else:
+            join_survivor(app)
+            end_on_hangup(app)
         await mounted.start(_workers(app))
 
     async def _beat(self, app: App) -> None:
+        end_on_hangup(app)
         start_pulse(app)
 
     async def _drain(self, app: App) -> None:
+        let_pulse_leave(app)
         await _calmly(self.mounted(app).drain)
 
     async def _stop(self, app: App) -> None:
@@ -354,6 +373,7 @@ class ChatBlueprint(Blueprint):
         stop_pulse(app)
         if is_main(app):
             stop_embedded(app, self.ctx.declaration.name)
+            stop_survivor(app)
 
 
 def _close_code(problem: ChatError) -> CloseCode:

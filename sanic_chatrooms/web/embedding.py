@@ -3,11 +3,13 @@
 They belong to the main process; where the app runs in a single process, to that one.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..config import Settings
 from ..embedded import EmbeddedServer
+from ..survivor import Survivor
 
 __all__ = ["is_main", "start_embedded", "stop_embedded"]
 
@@ -15,8 +17,8 @@ __all__ = ["is_main", "start_embedded", "stop_embedded"]
 class _Shared:
     """A server and the instances that use it."""
 
-    def __init__(self, directory: Path) -> None:
-        self.server = EmbeddedServer(directory)
+    def __init__(self, directory: Path, survivor: Survivor) -> None:
+        self.server = EmbeddedServer(directory, survivor)
         self.users: set[str] = set()
 
 
@@ -32,13 +34,13 @@ def is_main(app: Any) -> bool:
     return not hasattr(app, "multiplexer")
 
 
-def start_embedded(app: Any, settings: Settings) -> None:
+def start_embedded(app: Any, settings: Settings, survivor: Callable[[], Survivor]) -> None:
     """Start the server that this instance needs, unless it needs none, or another one has. Raises `ConfigError`."""
     if not settings.embedded or settings.embedded_dir is None:
         return
     directory, servers = Path(settings.embedded_dir), _servers(app)
     if directory not in servers:
-        shared = _Shared(directory)
+        shared = _Shared(directory, survivor())
         shared.server.start()
         servers[directory] = shared
     servers[directory].users.add(settings.instance)

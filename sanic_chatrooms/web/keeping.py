@@ -10,7 +10,14 @@ from ..config import Settings
 from .pulse import Pipe, Pulse
 from .watchdog import Watchdog
 
-__all__ = ["prepare_watchdog", "start_pulse", "start_watchdog", "stop_pulse", "stop_watchdog"]
+__all__ = [
+    "let_pulse_leave",
+    "prepare_watchdog",
+    "start_pulse",
+    "start_watchdog",
+    "stop_pulse",
+    "stop_watchdog",
+]
 
 _WATCHDOG, _PULSE, _PIPE, _WRITER = (
     "_chatrooms_watchdog",
@@ -61,11 +68,18 @@ def stop_watchdog(app: Any) -> None:
 def start_pulse(app: Any) -> None:
     """In a worker that serves now."""
     writer = getattr(app.shared_ctx, _WRITER, None)
-    if writer is None or not hasattr(app, "multiplexer") or hasattr(app.ctx, _PULSE):
+    if not hasattr(app, "multiplexer") or hasattr(app.ctx, _PULSE):
         return
     pulse = Pulse(writer)
     setattr(app.ctx, _PULSE, pulse)
     pulse.start()
+
+
+def let_pulse_leave(app: Any) -> None:
+    """In a worker that begins to end."""
+    pulse: Pulse | None = getattr(app.ctx, _PULSE, None)
+    if pulse is not None:
+        pulse.leave()
 
 
 def stop_pulse(app: Any) -> None:

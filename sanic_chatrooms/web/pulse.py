@@ -21,6 +21,8 @@ logger = logging.getLogger("sanic_chatrooms.watchdog")
 
 BEAT = 1.0
 """Seconds from one beat to the next."""
+AGAIN = 5
+"""Beats until a worker that is to end, and does not begin to, is told again."""
 _RECORD = struct.Struct("=q?")
 
 
@@ -57,16 +59,26 @@ class Pipe:
 
 
 class Pulse:
-    """A worker's part. It also ends a worker whose main process is gone: nobody could stop or replace it."""
+    """A worker's part; without a writer, it tells nobody. It also ends a worker whose main process is gone: nobody could
+    stop or replace it."""
 
-    def __init__(self, writer: "Connection[bytes, bytes]") -> None:
+    def __init__(self, writer: "Connection[bytes, bytes] | None") -> None:
         self._writer = writer
-        self._parent = os.getppid()
+        # Not `os.getppid()` now: the main process may have been killed while this one started.
+        parent = multiprocessing.parent_process()
+        self._parent = os.getppid() if parent is None else parent.pid
         self._timer: asyncio.TimerHandle | None = None
+        self._leaving = False
+        self._beats_alone = 0
 
     def start(self) -> None:
         """Beat from now on."""
-        self._beat()
+        self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
+        self._send(goes_on=True)
+
+    def leave(self) -> None:
+        """The worker has heard that it is to end. It beats on, and need not be told."""
+        self._leaving = True
 
     def stop(self) -> None:
         """Say that no more is to be expected. Calling it again does nothing."""
@@ -77,12 +89,19 @@ class Pulse:
 
     def _beat(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
-        if os.getppid() != self._parent:
-            logger.error("the main process is gone; worker %d ends", os.getpid())
-            self._timer.cancel()
-            os.kill(os.getpid(), signal.SIGTERM)
+        if os.getppid() != self._parent and not self._leaving:
+            self._end_alone()
         self._send(goes_on=True)
 
+    def _end_alone(self) -> None:
+        # Not at `start`, and again if need be: Sanic forgets what it is told before its loop runs for good.
+        if self._beats_alone % AGAIN == 0:
+            logger.error("the main process is gone; worker %d ends", os.getpid())
+            os.kill(os.getpid(), signal.SIGTERM)
+        self._beats_alone += 1
+
     def _send(self, *, goes_on: bool) -> None:
+        if self._writer is None:
+            return
         with contextlib.suppress(OSError):  # a main process that stands still, or is gone
             os.write(self._writer.fileno(), _RECORD.pack(os.getpid(), goes_on))

@@ -136,8 +136,7 @@ async def test_the_example_runs_on_several_workers_as_on_one(directory: Path, co
             assert (await person.expect("notice"))["payload"]["title"] == "Lunch is here"
         assert (await http_request("127.0.0.1", port, "POST", "/push/notice")).status == 404
     finally:
-        # Not `stop`: Sanic (25.12) hangs when it is ended before its manager has seen that all workers serve.
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.stop)
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])

@@ -4,6 +4,7 @@ nothing that was acked is lost, and rooms keep their epochs."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -36,7 +37,8 @@ async def soak(scale: float, progress: Progress) -> Verdict:
             servers.add(server_of(app.directory))
             await app.kill()
             if not n % 2:
-                os.kill(server_of(app.directory), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it is ended anyway, a moment later
+                    os.kill(server_of(app.directory), signal.SIGKILL)
             await app.start()
             await crowd.all_in(within=60.0)
             progress((n + 1) / (kills + 1), f"{n + 1} kills, {len(crowd.checker.acked):,} acked")

@@ -1,7 +1,8 @@
 """Serves the app of a Python file: run_app.py FILE PORT WORKERS.
 
 Each worker prints "worker ready <pid>" when it serves, the main process "manager ready <pid>" when it knows that all
-workers have started. Before that Sanic (25.12) hangs on SIGTERM: it goes on waiting for workers that it has stopped.
+workers have started. Before that Sanic (25.12) hangs on SIGTERM, where an app has no chat rooms: it goes on waiting for
+workers that it has stopped.
 """
 
 import importlib.util

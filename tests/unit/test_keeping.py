@@ -65,10 +65,10 @@ def test_one_instance_can_switch_it_off(app: Any) -> None:
     assert not vars(app.shared_ctx)
 
 
-async def test_only_workers_beat_and_only_where_somebody_listens(app: Any) -> None:
-    start_pulse(app)  # neither pipe nor multiplexer
-    prepare_watchdog(app, [settings_of()])
+async def test_only_workers_beat(app: Any) -> None:
     start_pulse(app)  # no multiplexer: a single process
+    prepare_watchdog(app, [settings_of()])
+    start_pulse(app)
     assert not hasattr(app.ctx, "_chatrooms_pulse")
 
     app.multiplexer = object()

@@ -55,6 +55,28 @@ async def test_a_main_process_that_does_not_read_holds_nobody_up(pipe: Pipe) -> 
     assert set(heard) == {Beat(os.getpid(), True)}
 
 
+async def test_a_worker_whose_main_process_is_gone_ends_itself_and_is_told_again_until_it_begins_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr("sanic_chatrooms.web.pulse.BEAT", 0.001)
+    monkeypatch.setattr("sanic_chatrooms.web.pulse.os.kill", lambda pid, number: told.append(pid))
+    pulse = Pulse(None)
+    pulse._parent = -1
+    pulse.start()
+    assert told == []  # Sanic does not hear it yet
+
+    async with asyncio.timeout(5.0):
+        while len(told) < 3:  # noqa: ASYNC110 - nothing tells of a signal that is not sent
+            await asyncio.sleep(0.001)
+    pulse.leave()
+    so_far = len(told)
+    await asyncio.sleep(0.02)  # for many beats
+    pulse.stop()
+
+    assert told == [os.getpid()] * so_far
+
+
 async def test_a_main_process_that_is_gone_raises_nothing() -> None:
     pipe = Pipe()
     pulse = Pulse(pipe.writer)

@@ -1,0 +1,108 @@
+"""The end of the app's processes, however it comes: told while they start, by a closed terminal, or by SIGKILL.
+
+Sanic's manager waits for all workers to be ready before it does anything else. One that is told to end meanwhile has ended
+those that will never say so, and waits on (25.12). It does not know SIGHUP, by which a closed terminal takes leave. And it
+cannot help it that what it started stays when it is killed: its own process for shared state first of all.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any
+
+from ..config import Settings
+from ..survivor import Survivor, entrust_myself
+
+__all__ = ["end_early", "end_on_hangup", "join_survivor", "start_survivor", "stop_survivor"]
+
+_SURVIVOR, _WRITER = "_chatrooms_survivor", "chatrooms_survivor"
+_STATE_SERVER = "SyncManager-"
+MARGIN = 5.0
+"""Seconds that workers of a killed app have beyond what they take at most to drain and to stop."""
+
+
+# ---- killed ----
+
+
+def start_survivor(app: Any, settings: Iterable[Settings]) -> Survivor:
+    """The process that outlives this one: one for an app. What Sanic has started so far is entrusted to it."""
+    survivor: Survivor | None = getattr(app.ctx, _SURVIVOR, None)
+    if survivor is None:
+        drain = max(one.drain_seconds for one in settings)
+        survivor = Survivor(drain + app.config.GRACEFUL_SHUTDOWN_TIMEOUT + MARGIN)
+        survivor.start()
+        setattr(app.ctx, _SURVIVOR, survivor)
+        setattr(app.shared_ctx, _WRITER, survivor.writer)
+        for child in multiprocessing.active_children():
+            if child.name.startswith(_STATE_SERVER) and child.pid is not None:
+                survivor.entrust(child.pid)
+    return survivor
+
+
+def stop_survivor(app: Any) -> None:
+    """Where a single process ends the app and goes on. A main process with workers needs it to its own end."""
+    survivor: Survivor | None = app.ctx.__dict__.pop(_SURVIVOR, None)
+    if survivor is not None:
+        survivor.stop()
+        delattr(app.shared_ctx, _WRITER)
+
+
+def join_survivor(app: Any) -> None:
+    """In a worker that starts: the survivor waits for it."""
+    writer = getattr(app.shared_ctx, _WRITER, None)
+    if writer is not None:
+        entrust_myself(writer)
+
+
+# ---- told while it starts ----
+
+
+def end_early(manager: Any) -> None:
+    """Let Sanic's manager stop waiting for its workers once it was told to end, and end those that it has started since."""
+    if "_all_workers_ack" in vars(manager):
+        return  # by another instance of this app
+    all_ready = manager._all_workers_ack
+
+    def all_ready_or_ending() -> bool:
+        if not manager._shutting_down:
+            ready: bool = all_ready()
+            return ready
+        for process in list(manager.processes):
+            if process.is_alive():
+                process.terminate()
+        return True
+
+    manager._all_workers_ack = all_ready_or_ending
+
+
+# ---- a closed terminal ----
+
+
+def end_on_hangup(app: Any) -> None:
+    """Take a SIGHUP for a SIGTERM, unless the host has something else in mind for it (nohup, a handler of its own).
+
+    A worker lets it pass: the main process hears it as well, and tells the workers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, _hung_up):
+        return
+    if hasattr(app, "multiplexer"):
+        signal.signal(
+            signal.SIGHUP, _let_pass
+        )  # not SIG_IGN, which programs that a worker starts would inherit
+    elif signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN):
+        signal.signal(signal.SIGHUP, _hung_up)
+
+
+def _hung_up(number: int, _: FrameType | None) -> None:
+    # Terminals and shells may both say so, and a second SIGTERM would cut it short.
+    signal.signal(number, _let_pass)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _let_pass(number: int, _: FrameType | None) -> None:
+    """The main process hears it too, and tells this one."""
