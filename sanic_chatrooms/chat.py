@@ -178,7 +178,9 @@ class Chat:
         self.hub.start()
         self.journal.start()
         self.guests = Guests(
-            settings.guest_secret or await self.store.secret("guests"), instance=settings.instance
+            settings.guest_secret or await self.store.secret("guests"),
+            instance=settings.instance,
+            reserved=settings.reserved_names,
         )
         self.identity = Identity(
             guests=self.guests,

@@ -21,6 +21,7 @@ from .forms import (
     beginnings,
     cookie_name,
     named,
+    names,
     origins,
     query_name,
     shared_secret,
@@ -106,6 +107,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "The authenticator: turns what a client shows into a user.", takes=_OBJECT, check=named,
         none="JWT where there is a `JWT_SECRET`")] = None
     guests: Annotated[bool, Setting("Lets anyone in, under a name of their choice.", per_route=True)] = False
+    reserved_names: Annotated[tuple[str, ...], Setting(
+        "Names that no guest may choose, nor one that looks like them.",
+        takes="names: 1 to 64 characters each", check=names)] = (
+        "Admin", "Administrator", "Moderator", "Server", "Support", "System")
     guest_secret: Annotated[str | None, Setting(
         "Signs the tokens by which a guest is the same guest again.", "bytes", 32, 4096, secret=True,
         none="made once and kept in the store")] = None

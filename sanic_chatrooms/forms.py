@@ -14,6 +14,7 @@ __all__ = [
     "broker",
     "cookie_name",
     "named",
+    "names",
     "origins",
     "presence",
     "query_name",
@@ -99,6 +100,14 @@ def beginnings(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", value):
             raise ValueError(f"no id of a room begins with {shown(value)}")
+    return tuple(dict.fromkeys(values))
+
+
+def names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of people. Raises `ValueError`."""
+    for value in values:
+        if len(value) > 64:
+            raise ValueError(f"{shown(value)} is longer than any name")
     return tuple(dict.fromkeys(values))
 
 

@@ -2,18 +2,21 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 import jwt
 import msgspec
 
-from ..errors import ChatError, ConfigError, TokenExpired, Unauthenticated
+from ..errors import ChatError, ConfigError, InvalidField, TokenExpired, Unauthenticated
 from ..models import Credentials, Handshake, User
+from ..users import GUEST, check_user_id
 from .base import Authenticator
 from .jwt import hmac_key, read_token, token_type
 from .names import clean_name
+from .skeleton import ReservedNames
 
-__all__ = ["GUEST_LIFETIME", "Guests", "clean_name"]
+__all__ = ["GUEST_LIFETIME", "Guests"]
 
 GUEST_LIFETIME: Final = 30 * 86400.0
 """Seconds for which a guest token is good, by default."""
@@ -28,16 +31,20 @@ class Guests(Authenticator):
 
     `secret`: 32 bytes or more, the same in all workers. `instance`: the `ChatRooms` they are guests of; its tokens
     are good nowhere else. `lifetime`: seconds that a token is good for, counted from the last time one was issued.
+    `reserved`: names that no guest may have, nor one that looks like them.
 
     A guest token is a JWT (HS256) of its own `typ`, `guest+jwt`, so that `JWTAuth` refuses it, and the other way
     round, even where both use the same secret.
     """
 
-    def __init__(self, secret: str, *, instance: str, lifetime: float = GUEST_LIFETIME) -> None:
+    def __init__(
+        self, secret: str, *, instance: str, lifetime: float = GUEST_LIFETIME, reserved: Iterable[str] = ()
+    ) -> None:
         self._key = hmac_key("GUEST_SECRET", secret, _ALGORITHMS)
         if not 0 < lifetime < float("inf"):
             raise ConfigError(f"the lifetime of guests is {lifetime}: it must be a number of seconds above 0")
         self.lifetime = lifetime
+        self._reserved = ReservedNames(reserved)
         self._instance = instance
         self._issuer = f"chatrooms-guest:{instance}"
 
@@ -80,17 +87,15 @@ class Guests(Authenticator):
         except Unauthenticated:
             return False
 
-    @staticmethod
-    def rename(user: User, name: str) -> User:
+    def rename(self, user: User, name: str) -> User:
         """The same user under a cleaned name. Raises `InvalidField`, `InvalidText`."""
-        return msgspec.structs.replace(user, name=clean_name(name))
+        clean = clean_name(name)
+        if clean in self._reserved:
+            raise InvalidField("is reserved here; choose another", field="name")
+        return msgspec.structs.replace(user, name=clean)
 
     def _new(self) -> User:
-        return User(
-            id=f"guest-{secrets.token_urlsafe(16)}",
-            name=f"Guest {1000 + secrets.randbelow(9000)}",
-            guest=True,
-        )
+        return User(id=GUEST + secrets.token_urlsafe(16), name=_any_name(), guest=True)
 
     def _known(self, token: str) -> User:
         claims = read_token(
@@ -99,7 +104,12 @@ class Guests(Authenticator):
         guest = _guest(claims)
         if claims["exp"] <= time.time():
             raise TokenExpired("the guest token has expired; connect without it to be a new guest")
-        return guest
+        # Reserved since the token was made, perhaps; that is no reason to be somebody else.
+        return msgspec.structs.replace(guest, name=_any_name()) if guest.name in self._reserved else guest
+
+
+def _any_name() -> str:
+    return f"Guest {1000 + secrets.randbelow(9000)}"
 
 
 def _guest(claims: dict[str, Any]) -> User:
@@ -107,9 +117,9 @@ def _guest(claims: dict[str, Any]) -> User:
     user_id, name, exp = (claims.get(claim) for claim in ("sub", "name", "exp"))
     if not (isinstance(user_id, str) and isinstance(name, str) and type(exp) is int):
         raise Unauthenticated(_UNREADABLE)
-    if not user_id.startswith("guest-"):
+    if not user_id.startswith(GUEST):
         raise Unauthenticated(_UNREADABLE)
     try:
-        return User(id=user_id, name=clean_name(name), guest=True)
+        return User(id=check_user_id(user_id), name=clean_name(name), guest=True)
     except ChatError:
         raise Unauthenticated(_UNREADABLE) from None

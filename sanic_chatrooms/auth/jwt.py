@@ -10,7 +10,7 @@ from ..errors import ChatError, ConfigError, TokenExpired, Unauthenticated
 from ..models import Credentials, Handshake, User
 from ..users import GUEST, MAX_USER_ID, check_user_id, is_text
 from .base import Authenticator
-from .names import MAX_NAME, clean_name
+from .names import shown_name
 
 __all__ = ["MAX_TOKEN", "JWTAuth", "hmac_key", "read_token", "token_type"]
 
@@ -94,7 +94,8 @@ class JWTAuth(Authenticator):
         _check_times(claims, self._leeway)
         return User(
             id=user_id,
-            name=_name(claims.get(self._name_claim)) or user_id,
+            # Decoration here: one that cannot be shown is no reason to keep its owner out.
+            name=shown_name(claims.get(self._name_claim), user_id),
             scopes=_scopes(claims),
             expires_at=float(claims["exp"]),
             claims=claims,
@@ -240,16 +241,6 @@ def _user_id(claims: Mapping[str, Any], claim: str) -> str:
     if value.startswith(GUEST):
         raise Unauthenticated(f"the token's {claim} begins with {GUEST!r}, as only the ids of guests do")
     return value
-
-
-def _name(claim: object) -> str | None:
-    # A name is decoration here: one that cannot be shown is no reason to keep its owner out, a long one is cut.
-    if not isinstance(claim, str):
-        return None
-    try:
-        return clean_name(claim[:MAX_NAME])
-    except ChatError:
-        return None
 
 
 def _scopes(claims: Mapping[str, Any]) -> tuple[str, ...]:

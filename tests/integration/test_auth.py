@@ -354,6 +354,29 @@ async def test_a_name_nobody_could_read_is_refused(app: App, connect: Connect) -
     assert (await ada.ack("auth", payload={}))["user"] == before
 
 
+@pytest.mark.parametrize("reserved", [None, ["Kassel"]], ids=["by default", "by the host"])
+async def test_a_guest_takes_no_name_that_is_reserved(app: App, connect: Connect, reserved: Any) -> None:
+    mount(app, reserved_names=reserved)
+    ada = await connect()
+    before = (await ada.expect("welcome"))["payload"]["user"]
+
+    for name in (
+        ("Kassel", "K4SSEL", "\u039aassel") if reserved else ("Server", "5erver", "\u0405erver", "ADM\u0406N")
+    ):
+        error = await ada.error("auth", payload={"name": name})
+        assert (error["code"], error["field"]) == ("invalid_field", "name")
+
+    assert (await ada.ack("auth", payload={}))["user"] == before
+
+
+async def test_a_sub_that_is_shown_as_a_name_is_cleaned_as_a_name(chat: ChatRooms, connect: Connect) -> None:
+    eve = await connect(token=token("\u202eada\u200b"))
+
+    user = (await eve.expect("welcome"))["payload"]["user"]
+
+    assert (user["id"], user["name"]) == ("\u202eada\u200b", "ada")
+
+
 async def test_the_name_of_a_signed_in_user_is_the_tokens(chat: ChatRooms, connect: Connect) -> None:
     ada = await connect(token=token("ada", name="Ada"))
 
