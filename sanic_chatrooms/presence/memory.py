@@ -35,14 +35,16 @@ class MemoryBoard:
 class MemoryPresence(Presence):
     """Keeps entries on a board in this process; without one given, on a board of its own.
 
-    `clock` returns Unix seconds; entries expire by it, at the next look at them.
+    `clock` returns Unix seconds, by which entries expire, at the next look at them; without one they do so by a clock
+    that nobody can set.
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS
 
-    def __init__(self, board: MemoryBoard | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, board: MemoryBoard | None = None, *, clock: Callable[[], float] | None = None) -> None:
         self._board = board or MemoryBoard()
-        self._clock = clock
+        self._clock = clock or time.time
+        self._passing = clock or time.monotonic
         self._node = ""
         self._ttl = 0.0
         self._sheet: _Sheet | None = None
@@ -65,8 +67,8 @@ class MemoryPresence(Presence):
 
     async def touch(self, entries: Sequence[Entry]) -> list[bool]:
         """See `Presence.touch`."""
-        sheet, now = self._current(), self._clock()
-        return [sheet.touch(entry.room, entry.user, self._node, now, now + self._ttl) for entry in entries]
+        sheet, now, until = self._current(), self._clock(), self._passing() + self._ttl
+        return [sheet.touch(entry.room, entry.user, self._node, now, until) for entry in entries]
 
     async def drop(self, entries: Sequence[Entry]) -> list[bool]:
         """See `Presence.drop`."""
@@ -97,7 +99,7 @@ class MemoryPresence(Presence):
     def _current(self) -> "_Sheet":
         if self._sheet is None:
             raise Unavailable
-        self._sheet.expire(self._clock(), max(self._ttl, SEEN_FOR))
+        self._sheet.expire(self._passing(), self._clock() - max(self._ttl, SEEN_FOR))
         return self._sheet
 
 
@@ -146,14 +148,14 @@ class _Sheet:
             self.drop(place, node, now)
         self._until.pop(node, None)
 
-    def expire(self, now: float, seen_for: float) -> None:
+    def expire(self, now: float, seen_since: float) -> None:
         for node, entries in list(self._until.items()):
             while entries and next(iter(entries.values())) <= now:
                 place, _ = entries.popitem(last=False)
                 self._leave(place, node)
             if not entries:
                 del self._until[node]
-        while self.seen and next(iter(self.seen.values())) < now - seen_for:
+        while self.seen and next(iter(self.seen.values())) < seen_since:
             self.seen.popitem(last=False)
 
     def _see(self, user: str, now: float) -> None:

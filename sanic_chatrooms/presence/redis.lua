@@ -28,16 +28,21 @@ local function less(user) -- one entry less; is the user gone?
   return 1
 end
 
-for _, entry in ipairs(redis.call('ZRANGEBYSCORE', E, '-inf', now)) do
-  redis.call('ZREM', E, entry)
-  less(string.match(entry, '^%S+ %S* (.*)$'))
+local function take_off(from, to)
+  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', E, from, to)) do
+    redis.call('ZREM', E, entry)
+    less(string.match(entry, '^%S+ %S* (.*)$'))
+  end
 end
+
+take_off('-inf', now)
 
 local ops = {}
 
 -- seconds that entries live, and that it is known when a user was here; per entry: the entry, the user, the user as JSON -> who came in
 function ops.touch()
   local ttl, seen_for, came = tonumber(ARGV[own]), tonumber(ARGV[own + 1]), {}
+  take_off('(' .. string.format('%.3f', now + 2 * ttl), '+inf') -- none ends that late: the server's clock was set back
   for a = own + 2, #ARGV, 3 do
     local entry, user, name = ARGV[a], ARGV[a + 1], ARGV[a + 2]
     local new = redis.call('ZADD', E, now + ttl, entry) == 1 and redis.call('HINCRBY', N, user, 1) == 1

@@ -28,6 +28,7 @@ from sqlalchemy import (
     inspect,
     literal,
     literal_column,
+    not_,
     select,
     tuple_,
 )
@@ -72,7 +73,7 @@ class SQLPresence(Presence):
 
     Tables begin with `prefix` (or `?prefix=` of the URL) and the name of the instance, as those of `SQLStore`. With `create` they are made at
     start where they are missing; otherwise the host makes what `metadata(instance, prefix)` says. `clock` returns
-    Unix seconds, by which entries end; without one it is the database's own.
+    Unix seconds, by which entries end; without one it is PostgreSQL's own, or with SQLite one that nobody can set.
     """
 
     def __init__(
@@ -200,11 +201,11 @@ class SQLPresence(Presence):
             if names.get((room, id), {user.name}) != {user.name}:
                 same = (here.c.room == room) & (here.c.user_id == id)
                 connection.execute(here.update().where(same).values(name=user.name))
-        self._see(connection, now, {id for _, id in last})
+        self._see(connection, {id for _, id in last})
         return _firsts(entries, lambda place: place not in names)
 
     def _drop(self, connection: Connection, entries: _Entries) -> _Answers:
-        now = self._turn(connection)
+        self._turn(connection)
         here = self._tables.here
         places = {(entry.room, entry.user.id) for entry in entries}
         these = tuple_(here.c.room, here.c.user_id).in_(sorted(places))
@@ -213,17 +214,17 @@ class SQLPresence(Presence):
         had = {(room, id) for room, id in found}
         if had:
             connection.execute(here.delete().where(mine))
-            self._see(connection, now, {id for _, id in had})
+            self._see(connection, {id for _, id in had})
         still = self._names(connection, places)
         return _firsts(entries, lambda place: place in had and place not in still)
 
     def _drop_node(self, connection: Connection) -> None:
-        now = self._turn(connection)
+        self._turn(connection)
         here = self._tables.here
         mine = here.c.node == self._node
         users = set(connection.scalars(select(here.c.user_id).distinct().where(mine)))
         connection.execute(here.delete().where(mine))
-        self._see(connection, now, users)
+        self._see(connection, users)
 
     def _turn(self, connection: Connection) -> ColumnElement[float]:
         """Wait until nobody else changes anything; take off what has ended. -> now."""
@@ -231,16 +232,28 @@ class SQLPresence(Presence):
             connection.execute(select(func.pg_advisory_xact_lock(self._tables.lock_key)))
         now = self._now(connection)
         here, seen = self._tables.here, self._tables.seen
-        connection.execute(here.delete().where(here.c.ends <= now))
+        connection.execute(here.delete().where(not_(self._alive(now))))
         if time.monotonic() - self._forgot_at > FORGET_EVERY:
             self._forgot_at = time.monotonic()
-            connection.execute(seen.delete().where(seen.c.at < now - max(self._ttl, SEEN_FOR)))
+            oldest = self._time_of_day(connection) - max(self._ttl, SEEN_FOR)
+            connection.execute(seen.delete().where(seen.c.at < oldest))
         return now
 
     def _now(self, connection: Connection) -> ColumnElement[float]:
+        """The time by which entries end."""
+        if self._clock is None and connection.dialect.name == "sqlite":
+            return literal(time.monotonic(), Float)  # the same in all processes of a machine
+        return self._time_of_day(connection)
+
+    def _time_of_day(self, connection: Connection) -> ColumnElement[float]:
         if self._clock is None and connection.dialect.name == "postgresql":
             return _SERVERS_TIME  # machines differ in what they take for the time
         return literal((self._clock or time.time)(), Float)
+
+    def _alive(self, now: ColumnElement[float]) -> ColumnElement[bool]:
+        # None ends that late: it is of before the clock was set back, or of another start of the machine.
+        ends = self._tables.here.c.ends
+        return (ends > now) & (ends <= now + 2 * self._ttl)
 
     def _names(self, connection: Connection, places: Collection[_Place]) -> dict[_Place, set[str]]:
         """By what names these users are in these rooms, on whichever nodes; those who are not there are left out."""
@@ -251,9 +264,9 @@ class SQLPresence(Presence):
             names.setdefault((room, id), set()).add(name)
         return names
 
-    def _see(self, connection: Connection, now: ColumnElement[float], users: set[str]) -> None:
+    def _see(self, connection: Connection, users: set[str]) -> None:
         if users:
-            upsert = _insert(connection, self._tables.seen).values(at=now)
+            upsert = _insert(connection, self._tables.seen).values(at=self._time_of_day(connection))
             upsert = upsert.on_conflict_do_update(index_elements=["user_id"], set_={"at": upsert.excluded.at})
             connection.execute(upsert, [{"user_id": id} for id in sorted(users)])
 
@@ -261,7 +274,7 @@ class SQLPresence(Presence):
 
     def _page(self, connection: Connection, room: str, after: str | None, limit: int) -> PresentPage:
         here = self._tables.here.c
-        there = (here.room == room) & (here.ends > self._now(connection))
+        there = (here.room == room) & self._alive(self._now(connection))
         total = connection.scalar(select(func.count(distinct(here.user_id))).where(there)) or 0
         users = select(here.user_id, func.min(here.name)).where(there).group_by(here.user_id)
         if after is not None:
@@ -274,13 +287,13 @@ class SQLPresence(Presence):
 
     def _count(self, connection: Connection, rooms: Sequence[str]) -> dict[str, int]:
         here = self._tables.here.c
-        there = here.room.in_(rooms) & (here.ends > self._now(connection))
+        there = here.room.in_(rooms) & self._alive(self._now(connection))
         counts = select(here.room, func.count(distinct(here.user_id)).label("present")).where(there)
         return {row.room: row.present for row in connection.execute(counts.group_by(here.room))}
 
     def _online(self, connection: Connection, users: Sequence[str]) -> set[str]:
         here = self._tables.here.c
-        there = here.user_id.in_(users) & (here.ends > self._now(connection))
+        there = here.user_id.in_(users) & self._alive(self._now(connection))
         return set(connection.scalars(select(here.user_id).distinct().where(there)))
 
     def _seen(self, connection: Connection, users: Sequence[str]) -> dict[str, float]:

@@ -32,6 +32,7 @@ from ..paging import Paged
 from ..protocol import new_epoch
 from .base import Bounds, MemberPage, RoomPage, Store
 from .memory_room import First, MemoryRoom
+from .steady import Steady
 
 __all__ = ["MemoryStore"]
 
@@ -47,13 +48,15 @@ class MemoryStore(Store):
 
     An object belongs to one instance. Several chats of one process that carry the same instance name may share it.
     Besides its event, a message takes about half a kilobyte while its key is remembered (`Bounds.dedup_window`).
-    `clock` returns Unix seconds; retention and the window for repeated keys are measured by it.
+    `clock` returns Unix seconds, by which retention and the window for repeated keys are measured. Without one the window
+    is measured by a clock that nobody can set, and setting the time of day forward ends no event early.
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self, *, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or Steady()
+        self._passing = clock or time.monotonic
         self._instance = ""
         self._starts = 0
         self._clear(Bounds())
@@ -86,7 +89,7 @@ class MemoryStore(Store):
     # The hot path. Longer than other functions here because each call it does not make is one per message.
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`. Never suspends, so that a batch is one step for everybody else."""
-        now = self._clock()  # once per batch: its drafts are of one moment
+        now = self._passing()  # once per batch: its drafts are of one moment
         if self._firsts:
             self._forget_keys(now, 2 * len(drafts))
         retention = self._bounds.retention
@@ -104,7 +107,7 @@ class MemoryStore(Store):
                 if first[2] >= now:
                     results.append(_repeated(first, draft.hash))
                     continue
-            if draft.change is not None and not self._change(room, draft, now):
+            if draft.change is not None and not self._change(room, draft):
                 results.append(MessageNotFound())
                 continue
             room.seq = seq = room.seq + 1
@@ -129,7 +132,7 @@ class MemoryStore(Store):
             if len(room.events) > room.full:  # the front is cut off now and then, not one by one
                 room.compact()
             if retention is not None:
-                room.expire(now - retention)
+                self._expire(room)
             results.append(appended)
         return results
 
@@ -161,13 +164,13 @@ class MemoryStore(Store):
         if (after is None) == (before is None):
             raise ValueError("history: give exactly one of after and before")
         found = self._found(room)
-        self._expire(found, self._clock())
+        self._expire(found)
         return found.timeline_page(after, before, limit) if timeline else found.log_page(after, before, limit)
 
     async def message(self, room: str, msg_id: str) -> Event | None:
         """See `Store.message`. Costs a walk over what came after it."""
         found = self._found(room)
-        self._expire(found, self._clock())
+        self._expire(found)
         return found.find(msg_id)
 
     async def renew_epoch(self, room: str, old: str) -> Head:
@@ -278,17 +281,17 @@ class MemoryStore(Store):
             raise RoomNotFound
         return found
 
-    def _change(self, room: MemoryRoom, draft: Draft, now: float) -> bool:
+    def _change(self, room: MemoryRoom, draft: Draft) -> bool:
         match draft.change:
             case MemberSet(member):
                 self._set_member(room, member)
             case MemberRemoved(user):
                 self._remove_member(room, user)
             case MessageEdited() as change:
-                self._expire(room, now)
+                self._expire(room)
                 return self._forget_hashes(room, room.edit(change, draft.timestamp))
             case MessageDeleted() as change:
-                self._expire(room, now)
+                self._expire(room)
                 return self._forget_hashes(room, room.delete(change))
         return True
 
@@ -308,9 +311,9 @@ class MemoryStore(Store):
                 return
             place += 1
 
-    def _expire(self, room: MemoryRoom, now: float) -> None:
+    def _expire(self, room: MemoryRoom) -> None:
         if self._bounds.retention is not None:
-            room.expire(now - self._bounds.retention)
+            room.expire(self._clock() - self._bounds.retention)
 
     def _set_member(self, room: MemoryRoom, member: Member) -> None:
         room.members.put(member.user, member)

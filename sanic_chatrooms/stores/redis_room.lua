@@ -1,6 +1,6 @@
 -- One room of the store: everything that has to happen in one step. Keys, all in the room's slot:
 --   h   hash: e epoch, n head, f floor (what is not above it is erased), r the server's life (see Pipe.life),
---       w start of the window, g which of k0 and k1 is current, v visibility, a made by its first join,
+--       w start of the window, p whether its end was put off, g which of k0 and k1 is current, v visibility, a made by its first join,
 --       i the room as JSON, k by which key and hash it was made, c that key as a draft has it
 --   m   hash: number -> event, as text (below)            t       list: the numbers of the timeline, ascending
 --   i   hash: id of an event -> its number                k0, k1  hash: key of a draft -> "number timestamp id hash"
@@ -14,6 +14,7 @@ local life, clock, op = ARGV[1], ARGV[2], ARGV[3]
 -- ARGV[4] history_max, [5] history_max of reserved rooms, [6] retention in seconds or '', [7] window in seconds, [8] a new epoch
 local own = 9 -- where the arguments of an operation begin
 local CHUNK = 500 -- values a call: unpack() has an end
+local DAY = 86400 -- seconds by which the server's clock may be set without harm to what is remembered
 
 local function present()
   if clock ~= '' then return tonumber(clock) end
@@ -22,9 +23,9 @@ local function present()
 end
 
 local function load()
-  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g', 'c')
+  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g', 'c', 'p')
   if not h[1] then return nil end
-  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4], since = tonumber(h[6]), current = h[7], maker = h[8]}
+  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4], since = tonumber(h[6]), current = h[7], maker = h[8], late = h[9] == '1'}
   room.max = tonumber(h[5] == 'reserved' and ARGV[5] or ARGV[4])
   return room
 end
@@ -237,8 +238,11 @@ if op == 'append' then
   redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', life)
   if #firsts > 0 then
     local now, window = present(), tonumber(ARGV[7])
-    local turn = now - room.since >= window -- what is remembered lives for one to two windows
-    local current = room.current
+    local past, current = now - room.since, room.current
+    local turn = past >= window -- what is remembered lives for one to three windows
+    -- Either nothing was said for long, or the server's clock was set: what was sent just now must not be forgotten then. So wait for once.
+    local set = room.since > 0 and (past < 0 or past >= 2 * window and not room.late)
+    if set then turn = false end
     if turn then current = current == '0' and '1' or '0' end
     local into = current == '0' and K0 or K1
     if turn then redis.call('UNLINK', into) end
@@ -248,9 +252,11 @@ if op == 'append' then
       entries[#entries + 1] = seen[key]
     end
     redis.call('HSET', into, unpack(entries))
-    if turn then
-      redis.call('PEXPIRE', into, math.ceil(3000 * window))
-      redis.call('HSET', H, 'w', now, 'g', current)
+    if turn or set then
+      local keep = math.ceil(1000 * (4 * window + DAY)) -- for rooms in which nothing more is said
+      redis.call('PEXPIRE', K0, keep)
+      redis.call('PEXPIRE', K1, keep)
+      redis.call('HSET', H, 'w', now, 'g', current, 'p', set and '1' or '0')
     end
   end
   local last = room.head - room.max

@@ -1,7 +1,6 @@
 """A store in a SQL database: SQLite for one machine, PostgreSQL for many."""
 
 import secrets
-import time
 from collections.abc import Callable, Collection, Sequence
 from itertools import compress
 
@@ -20,6 +19,7 @@ from .sql_outbox import Outgoing
 from .sql_past import Past
 from .sql_schema import Schema, migrate, require_tables
 from .sql_upkeep import Upkeep
+from .steady import Steady
 
 __all__ = ["SQLStore"]
 
@@ -31,7 +31,8 @@ class SQLStore(Store, Outbox):
     instances share a database. With `create`
     they are made, and brought to the present version, at start; a host whose Alembic does that passes `create=False`.
     An object belongs to one instance; several chats of one process that carry the same name may share it.
-    `clock` returns Unix seconds; retention and the window for repeated keys are measured by it.
+    `clock` returns Unix seconds, by which retention and the window for repeated keys are measured. Without one it is the
+    time of day, and setting that forward ends nothing early.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class SQLStore(Store, Outbox):
         *,
         prefix: str | None = None,
         create: bool = True,
-        clock: Clock = time.time,
+        clock: Clock | None = None,
     ) -> None:
         url, found = take_prefix(url)
         self._prefix = prefix or found
@@ -49,7 +50,7 @@ class SQLStore(Store, Outbox):
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
         self.companion = with_prefix(url, self._prefix)
         self._create = create
-        self._clock = clock
+        self._clock = clock or Steady()
         self._instance = ""
         self._starts = 0
 

@@ -9,6 +9,7 @@ from ..errors import ChatError, Conflict, RoomNotFound, Unavailable
 from ..models import Appended, Draft, Member, MemberRemoved, MemberSet, Room, Sender
 from ..stores.base import Bounds, Store
 from ._store_hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, texts
+from .clock import time_of_day
 from .faults import FaultyStore
 
 EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -248,6 +249,25 @@ class IdempotencyTests(StoreHooks):
 
             assert draft.key is None
             assert [(answer.seq, answer.duplicate) for answer in answers] == [(1, False), (2, False)]
+
+    async def test_07_a_key_is_remembered_when_the_time_of_day_is_set(self) -> None:
+        with time_of_day() as move:
+            store = await self.make_unclocked()
+            await store.start(fresh("suite"), Bounds(history_max=3))
+            try:
+                await self.create(store, "r")
+                for step in (7_200.0, -14_400.0, 90_000.0):
+                    key = f"k{step}"
+                    first = await result(store, self.draft(key=key))
+                    await self.say(store, 50)
+                    move(step)
+                    await self.say(store, 50)
+
+                    again = await result(store, self.draft(key=key))
+
+                    assert (again.seq, again.duplicate) == (first.seq, True), step
+            finally:
+                await store.stop()
 
     async def test_08_the_same_key_with_another_hash_is_a_conflict_and_nothing_is_stored(self) -> None:
         async with self.room() as store:

@@ -28,6 +28,10 @@ class StoreHooks:
         """
         raise NotImplementedError("override make() to return your store")
 
+    async def make_unclocked(self) -> Store:
+        """The same without a clock of the test's. Override it where `make` gives the store one."""
+        return await self.make()
+
     def now(self) -> float:
         """The time by which the store decides what is too old (Unix seconds)."""
         return time.time()

@@ -1,6 +1,11 @@
-"""A clock that a test moves by hand."""
+"""Clocks that a test moves by hand."""
 
-__all__ = ["Clock"]
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+__all__ = ["Clock", "time_of_day"]
 
 
 class Clock:
@@ -16,3 +21,19 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
+
+
+@contextmanager
+def time_of_day() -> Iterator[Callable[[float], None]]:
+    """Call what it yields to set this process's time of day so many seconds on, or back."""
+    real, ahead = time.time, 0.0
+
+    def move(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    def present() -> float:
+        return real() + ahead
+
+    with mock.patch.object(time, "time", present):
+        yield move

@@ -11,8 +11,8 @@
             return MyPresence("my://localhost"), MyPresence("my://localhost")
 
 That is all, with pytest-asyncio in its auto mode; the suite itself needs no test runner. The number in a test's name
-is that of the sentence in the contract. A presence that takes a clock should override `now` and `pass_time`;
-otherwise the tests of expiry really wait.
+is that of the sentence in the contract. A presence that takes a clock should override `now` and `pass_time`, or the
+tests of expiry really wait; and `make_unclocked`, so that its own clock is tested.
 """
 
 # ruff: noqa: D102 - a test's name is its sentence
@@ -27,6 +27,7 @@ from ..errors import InvalidCursor
 from ..models import Sender
 from ..presence.base import Entry, Presence
 from ._cursors import FORGED, assert_harmless
+from .clock import time_of_day
 
 __all__ = ["PresenceSuite"]
 
@@ -66,6 +67,10 @@ class PresenceSuite:
         """The presences of two processes, not started. Called twice in a test: four processes of one system."""
         raise NotImplementedError("override make() to return two of your presences")
 
+    async def make_unclocked(self) -> tuple[Presence, Presence]:
+        """The same without a clock of the test's. Override it where `make` gives them one."""
+        return await self.make()
+
     def now(self) -> float:
         """The time by which entries expire (Unix seconds)."""
         return time.time()
@@ -75,10 +80,12 @@ class PresenceSuite:
         await asyncio.sleep(seconds)
 
     @asynccontextmanager
-    async def nodes(self, instance: str | None = None) -> AsyncIterator[tuple[Presence, Presence]]:
+    async def nodes(
+        self, instance: str | None = None, *, clocked: bool = True
+    ) -> AsyncIterator[tuple[Presence, Presence]]:
         """Two started nodes, of an instance that nobody used before unless one is given."""
         instance = instance or _fresh("suite")
-        one, other = await self.make()
+        one, other = await (self.make() if clocked else self.make_unclocked())
         try:
             for node in (one, other):
                 await node.start(instance, _fresh("node"), self.ttl)
@@ -154,6 +161,18 @@ class PresenceSuite:
                 assert await node.online(["u1", "u2"]) == set()
             assert await one.drop([Entry("r", ADA)]) == [False]
             assert await other.touch([Entry("r", ADA)]) == [True]
+
+    async def test_04_an_entry_lives_as_long_when_the_time_of_day_is_set(self) -> None:
+        with time_of_day() as move:
+            async with self.nodes(clocked=False) as (one, other):
+                for step in (7_200.0, -14_400.0, 90_000.0):
+                    user = Sender(f"u{step}", "N")
+                    await one.touch([Entry("r", user)])
+                    move(step)
+
+                    assert user in (await other.list("r")).users, step
+                    assert await other.online([user.id]) == {user.id}, step
+                    assert await one.drop([Entry("r", user)]) == [True], step
 
     async def test_04_a_touch_refreshes_an_entry(self) -> None:
         async with self.nodes() as (one, other):

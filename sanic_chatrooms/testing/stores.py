@@ -14,7 +14,7 @@ That is all, with pytest-asyncio in its auto mode. The suite itself needs no tes
 functions with plain asserts, and any runner that can await methods named `test_…` will do. Every test makes stores of
 its own and starts them under a name nobody used before, so that tests may share a server and run side by side.
 The number in a test's name is that of the sentence in the contract. A store that takes a clock should override `now`
-and `pass_time`; otherwise the tests of retention really wait.
+and `pass_time`, or the tests of retention really wait; and `make_unclocked`, so that the store's own clock is tested.
 """
 
 from ._store_append import ChangeTests, IdempotencyTests, NumberingTests

@@ -30,6 +30,9 @@ class OverMemory:
     async def make(self) -> Store:
         return MemoryStore(clock=self.clock)
 
+    async def make_unclocked(self) -> Store:
+        return MemoryStore()
+
     def now(self) -> float:
         return self.clock()
 
@@ -76,6 +79,9 @@ class TestMemoryPresence(PresenceSuite):
 
     async def make(self) -> tuple[Presence, Presence]:
         return MemoryPresence(self.board, clock=self.clock), MemoryPresence(self.board, clock=self.clock)
+
+    async def make_unclocked(self) -> tuple[Presence, Presence]:
+        return MemoryPresence(self.board), MemoryPresence(self.board)
 
     def now(self) -> float:
         return self.clock()

@@ -21,6 +21,9 @@ class OverPostgres:
     async def make(self) -> Store:
         return SQLStore(self.url, clock=self.clock)
 
+    async def make_unclocked(self) -> Store:
+        return SQLStore(self.url)
+
     def now(self) -> float:
         return self.clock()
 

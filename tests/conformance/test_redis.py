@@ -11,11 +11,13 @@ import pytest
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.models import Event
-from sanic_chatrooms.presence.base import Presence
+from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
+from sanic_chatrooms.testing._store_hooks import result
+from sanic_chatrooms.testing.presence import ADA, BOB
 from tests.support.on_redis import WITHIN, brokers, draft, rung, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running
@@ -83,6 +85,9 @@ class OfRedisStore(OnClock, StoreSuite):
     async def make(self) -> Store:
         return RedisStore(self.url, clock=self.clock)
 
+    async def make_unclocked(self) -> Store:
+        return RedisStore(self.url)
+
 
 class OfRedisBroker(BrokerSuite):
     url: str
@@ -97,8 +102,49 @@ class OfRedisPresence(OnClock, PresenceSuite):
     async def make(self) -> tuple[Presence, Presence]:
         return RedisPresence(self.url, clock=self.clock), RedisPresence(self.url, clock=self.clock)
 
+    async def make_unclocked(self) -> tuple[Presence, Presence]:
+        return RedisPresence(self.url), RedisPresence(self.url)
 
-class TestRedisStore(OnServer, OfRedisStore): ...
+
+class TestRedisStore(OnServer, OfRedisStore):
+    async def test_07_a_server_whose_clock_is_set_forward_forgets_nothing_that_was_sent_just_now(
+        self,
+    ) -> None:
+        async with self.room() as store:
+            await self.say(store, 1)
+            for step in (7_200.0, 86_400.0):
+                self.clock.advance(299.0)
+                first = await result(store, self.draft(key=f"k{step}"))
+                self.clock.advance(2.0)
+                await result(store, self.draft(key=f"later{step}"))  # the window is over: a new hash is begun
+                self.clock.advance(step)
+                await result(store, self.draft(key=f"set{step}"))
+
+                again = await result(store, self.draft(key=f"k{step}"))
+
+                assert (again.seq, again.duplicate) == (first.seq, True)
+                self.clock.advance(400.0)
+                await result(store, self.draft(key=f"on{step}"))
+
+    async def test_07_a_server_whose_clock_is_set_back_forgets_in_the_end(self, valkey: ValkeyServer) -> None:
+        async with self.room() as store:
+            await result(store, self.draft(key="k"))
+            self.clock.advance(-7_200.0)
+            for n in range(4):
+                self.clock.advance(301.0)
+                await result(store, self.draft(key=f"k{n}"))
+
+            assert not (await result(store, self.draft(key="k"))).duplicate
+
+    async def test_07_rooms_in_which_little_is_said_do_not_remember_for_ever(self) -> None:
+        async with self.room() as store:
+            for n in range(6):
+                await result(store, self.draft(key=f"k{n}"))
+                self.clock.advance(10_000.0)
+
+            answers = [await result(store, self.draft(key=f"k{n}")) for n in range(2)]
+
+            assert [answer.duplicate for answer in answers] == [False, False]
 
 
 class TestRedisStoreInCluster(OnCluster, OfRedisStore): ...
@@ -119,7 +165,16 @@ class TestRedisBrokerAsUser(Restricted, OfRedisBroker): ...
 class TestRedisBrokerOverTLS(OverTLS, OfRedisBroker): ...
 
 
-class TestRedisPresence(OnServer, OfRedisPresence): ...
+class TestRedisPresence(OnServer, OfRedisPresence):
+    async def test_04_an_entry_of_before_the_clock_was_set_back_ends_when_somebody_comes_in(self) -> None:
+        async with self.nodes() as (dead, alive):
+            await dead.touch([Entry("r", ADA)])
+            self.clock.advance(-7_200.0)
+
+            await alive.touch([Entry("r", BOB)])
+
+            assert (await alive.list("r")).users == [BOB]
+            assert await dead.drop([Entry("r", ADA)]) == [False]
 
 
 class TestRedisPresenceInCluster(OnCluster, OfRedisPresence): ...

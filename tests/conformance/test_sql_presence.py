@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sanic_chatrooms.presence.base import Presence
+from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.testing import Clock, PresenceSuite
+from sanic_chatrooms.testing.presence import ADA
 from tests.support.postgres import PostgresServer
 
 
@@ -21,11 +22,23 @@ class OfSQLPresence(PresenceSuite):
     async def make(self) -> tuple[Presence, Presence]:
         return SQLPresence(self.url, clock=self.clock), SQLPresence(self.url, clock=self.clock)
 
+    async def make_unclocked(self) -> tuple[Presence, Presence]:
+        return SQLPresence(self.url), SQLPresence(self.url)
+
     def now(self) -> float:
         return self.clock()
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    async def test_04_an_entry_of_before_the_clock_was_set_back_ends(self) -> None:
+        async with self.nodes() as (dead, alive):
+            await dead.touch([Entry("r", ADA)])
+            self.clock.advance(-7_200.0)
+
+            assert (await alive.list("r")).users == []
+            assert await alive.touch([Entry("r", ADA)]) == [True]
+            assert await dead.drop([Entry("r", ADA)]) == [False]
 
 
 class TestSQLPresenceInSQLite(OfSQLPresence):

@@ -22,6 +22,9 @@ class OverSQLite:
     async def make(self) -> Store:
         return SQLStore(self.url, clock=self.clock)
 
+    async def make_unclocked(self) -> Store:
+        return SQLStore(self.url)
+
     def now(self) -> float:
         return self.clock()
 

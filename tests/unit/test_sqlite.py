@@ -9,14 +9,17 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sanic_chatrooms import Appended, ConfigError, Member, Room, Unavailable
 from sanic_chatrooms.models import Draft, MessageDeleted, MessageEdited, Sender
+from sanic_chatrooms.protocol import now
 from sanic_chatrooms.stores import sql_upkeep, sqlite_boot
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import SQLStore
 from sanic_chatrooms.testing import Clock
+from sanic_chatrooms.testing.clock import time_of_day
 
 DEFAULT = Bounds()
 SOON = Bounds(timeout=0.8)  # long enough to start, whatever else the machine does
@@ -342,6 +345,36 @@ async def test_without_a_boot_id_unsafe_commits_are_refused(
 
     with pytest.raises(ConfigError, match="a system that numbers its starts"):
         SQLStore("sqlite:///chat.db?synchronous=normal")
+
+
+# The time of day
+
+
+async def test_the_key_of_a_trimmed_message_is_remembered_when_the_time_of_day_is_set_forward(
+    file: Path,
+) -> None:
+    with time_of_day() as move:
+        async with started(file, Bounds(history_max=3)) as store:
+            first = msgspec.structs.replace(draft(key="k"), timestamp=now())
+            await say(store, first)
+            await say(store, *[draft() for _ in range(sql_upkeep.ROWS + 10)])
+            move(7_200.0)
+
+            await store._upkeep.look()
+
+            (again,) = await say(store, first)
+            assert (again.seq, again.duplicate) == (1, True)
+
+
+async def test_nothing_becomes_too_old_when_the_time_of_day_is_set_forward(file: Path) -> None:
+    with time_of_day() as move:
+        async with started(file, Bounds(retention=3_600.0)) as store:
+            await say(store, msgspec.structs.replace(draft(), timestamp=now()))
+            move(7_200.0)
+
+            await store._upkeep.look()
+
+            assert len((await store.history("r", after=0, limit=9)).events) == 1
 
 
 # What was deleted

@@ -1,0 +1,23 @@
+"""The time of day for what must not end early: a clock that is set forward does not take it along."""
+
+import time
+
+__all__ = ["Steady"]
+
+HURRY = 1.1
+"""How many times as fast as time it goes at most, until it has caught up with a clock that was set forward."""
+
+
+class Steady:
+    """Call it for Unix seconds. It is never ahead of the time of day, and where that leaps it follows slowly."""
+
+    def __init__(self) -> None:
+        self._time = time.time()
+        self._at = time.monotonic()
+
+    def __call__(self) -> float:
+        """The present time."""
+        at = time.monotonic()
+        self._time = min(time.time(), self._time + HURRY * (at - self._at))
+        self._at = at
+        return self._time
