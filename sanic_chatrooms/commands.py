@@ -12,6 +12,7 @@ import msgspec
 
 from . import protocol
 from .access import permit
+from .acting import Acting
 from .edits import Changed, Edits
 from .endpoint import READ_ONLY, Endpoint
 from .errors import ChatError, Forbidden, InvalidField, NotAMember, TooLarge, Unauthenticated, UnknownCommand
@@ -38,6 +39,10 @@ logger = logging.getLogger("sanic_chatrooms.commands")
 
 PATH_JOIN = "join"
 """What the ack of the join by path answers to; too short to be a client's own msgId."""
+
+
+VERBS_OF_HOSTS = frozenset(("message.edit", "message.delete", "history", "room.create"))
+"""Commands that a host gives in a user's name as a client gives them; `message` besides, but without having joined."""
 
 
 class HostCommand(NamedTuple):
@@ -136,6 +141,7 @@ class Commands:
         self._host = host
         self._chat = chat
         self._app = app
+        self._chain = chain
         self._say_at_once = not chain.concerns("message")
         self._ping_at_once = not chain.concerns("ping")
         self._handlers: dict[str, Handler] = {
@@ -250,6 +256,15 @@ class Commands:
                 raise
             self._give_up(session, command, ctx.entered, problem)
 
+    async def act(self, acting: Acting, command: Command) -> tuple[Any, Context]:
+        """Carry out what a user does by no connection; -> what the ack would hold, and the context."""
+        ctx = Context(acting, command, self._chat, self._app)
+        if command.type in VERBS_OF_HOSTS:
+            handler = self._handlers[command.type]
+        else:  # `message`, and what a host says in a user's name
+            handler = self._chain.around(command.type, self._say_as)
+        return await handler(ctx), ctx
+
     def _answer(self, session: Session, command: Command, entered: str | None, result: Any) -> None:
         if command.type == "ping":
             session.answer(protocol.pong(command.msg_id, command.payload))
@@ -306,6 +321,10 @@ class Commands:
     async def _message(self, ctx: Context) -> Any:
         return await self._speech.say_and_wait(ctx.session, ctx.command)
 
+    async def _say_as(self, ctx: Context) -> Any:
+        ctx.stored = await self._speech.say_as(ctx.session, ctx.command)
+        return ctx.stored
+
     async def _direct(self, ctx: Context) -> Any:
         request = decode_payload(ctx.command.payload, _direct)
         check_user_id(request.to, "to")
@@ -315,12 +334,12 @@ class Commands:
         request, room = decode_payload(ctx.command.payload, _edit), _room(ctx)
         body = bytes(request.body)
         check_body(body, ctx.session.settings.max_text, within="body")
-        done = await self._edits.edit(ctx.session, room, request.msg_id, body, ctx.command)
+        done = ctx.stored = await self._edits.edit(ctx.session, room, request.msg_id, body, ctx.command)
         return Changed(done.seq, done.duplicate)
 
     async def _delete(self, ctx: Context) -> Changed:
         request, room = decode_payload(ctx.command.payload, _delete), _room(ctx)
-        done = await self._edits.delete(ctx.session, room, request.msg_id, ctx.command)
+        done = ctx.stored = await self._edits.delete(ctx.session, room, request.msg_id, ctx.command)
         return Changed(done.seq, done.duplicate)
 
     async def _typing(self, ctx: Context) -> dict[str, Any]:

@@ -1,26 +1,27 @@
 """The host's verbs: the same in a request handler, a task, and a process without sockets.
 
-The host is trusted: its calls pass no policy, unless it says `as_user=`.
+The host is trusted: its calls pass no policy, unless it says `as_user=`. That is a client's command in every respect.
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, overload
 from urllib.parse import urlsplit
 
 import msgspec
 
 from . import protocol
+from .acting import Acting, Keep
 from .chat import Chat
-from .errors import InvalidField, RoomNotFound, TooLarge
+from .errors import Forbidden, InvalidField, RoomNotFound, TooLarge
 from .jsoncheck import check_json
 from .members import MemberList, PresentList
-from .messages import draft
+from .messages import command_hash, draft
 from .models import HOST, PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
 from .orders import Close
 from .policy import Policy
-from .protocol import CloseCode
+from .protocol import CloseCode, Command
 from .rooms import RoomList
 from .users import check_user_id
 
@@ -106,33 +107,37 @@ class HostVerbs(ABC):
         """Say something in a room, to be kept: it is stored and numbered, and the result tells the number.
 
         `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `key`
-        (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` asks
-        the policy and is the sender. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
+        (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` says it
+        as their client would: with its limits, through middleware and policy. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
         Session, AsyncSession, Connection, AsyncConnection): the event is stored and numbered after its commit, or
         never; the result is then None, for there is no number yet. Raises `RoomNotFound`, `Conflict`, `InvalidField`,
         `InvalidText`, `Unavailable`, `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
         """
         chat = self.running()
-        data = _payload(chat, type, payload, message=True)
-        sender = as_user or sender
-        who = Sender(_id(sender), sender.name) if sender is not None else None
-        if as_user is not None or within is not None:
-            await self._admitted(chat, room, as_user)
-        elif is_reserved(room):
-            raise RoomNotFound  # for all others the store says so: asking before would be a read for each event
-        item = self._draft(room, type, data, who, key)
-        if within is not None:
-            await chat.transactions.put(within, item)
-            return None
-        return await chat.journal.append(item)
-
-    @staticmethod
-    def _draft(room: str, type: str, data: bytes, who: Sender | None, key: str | None) -> Draft:
         if key is not None and not protocol.MSG_ID.fullmatch(key):
             raise InvalidField("must be 16 to 64 visible ASCII characters", field="key")
-        whose = (who.id if who is not None else HOST, key) if key is not None else None
-        hash = hashlib.blake2b(type.encode() + b"\0" + data, digest_size=16).digest()
-        return draft(room, type, data, who, key=whose, hash=hash)
+        data = _payload(chat, type, payload, message=True)
+        keep: Keep = chat.journal.append if within is None else partial(chat.transactions.put, within)
+        if as_user is not None:
+            return await self._act(as_user, keep, type, data, room=room, key=key)
+        if is_reserved(room):
+            raise RoomNotFound
+        if (
+            within is not None
+        ):  # else the store says whether it is there: asking before would be a read for each event
+            await chat.access.look(None, "message", room)
+        return await keep(_draft(room, Command(type, key, room, data), sender))
+
+    async def _act(
+        self, user: User, keep: Keep, type: str, data: bytes, *, room: str | None, key: str | None = None
+    ) -> Appended | None:
+        """What a user says or changes without a connection: a client's command in every respect."""
+        chat = self.running()
+        acting = _acting(chat, user, keep)
+        _, ctx = await chat.commands.act(acting, acting.command(type, data, room=room, key=key))
+        if ctx.stored is None and not acting.kept:
+            raise Forbidden("a middleware answered by itself, and nothing was stored")
+        return ctx.stored
 
     async def push(
         self, room: str, type: str, payload: Mapping[str, Any], *, sender: User | Sender | None = None
@@ -145,37 +150,40 @@ class HostVerbs(ABC):
         chat = self.running()
         data = _payload(chat, type, payload)
         who = Sender(_id(sender), sender.name) if sender is not None else None
-        await self._admitted(chat, room, None)
+        await chat.access.look(None, "message", room)
         text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
         self._pass_on(chat, Envelope(room, "", 0, type, text))
-
-    async def _admitted(self, chat: Chat, room: str, as_user: User | None) -> None:
-        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        found, _ = await chat.access.look(actor, "message", room)
-        if found.visibility == RESERVED:
-            raise RoomNotFound
 
     async def edit(
         self, room: str, msg_id: str, body: Mapping[str, Any], *, as_user: User | None = None
     ) -> Appended:
         """Give a message another body. `msg_id` is the server's id of it; the result tells the number of the change.
 
-        `as_user` asks the policy, and may edit what they wrote. Raises `RoomNotFound`, `MessageNotFound`,
-        `InvalidField`, `InvalidText`, `Forbidden`, `Unavailable`.
+        `as_user` may edit what they wrote, as a client may. Raises `RoomNotFound`, `MessageNotFound`, `InvalidField`,
+        `InvalidText`, `TooLarge`, `Forbidden`, `Unavailable`.
         """
         chat = self.running()
-        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        return await chat.edits.edit(actor, room, msg_id, _payload(chat, "message", body, message=True))
+        data = _payload(chat, "message", body, message=True)
+        if as_user is None:
+            return await chat.edits.edit(None, room, msg_id, data)
+        change = protocol.encode({"msgId": msg_id, "body": msgspec.Raw(data)})
+        return await self._change(as_user, "message.edit", change, room)
 
     async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
         """Delete a message: its number stays, and nothing of what it said.
 
-        `as_user` asks the policy, and may delete what they wrote, or anything where they moderate. Raises
-        `RoomNotFound`, `MessageNotFound`, `Forbidden`, `Unavailable`.
+        `as_user` may delete what they wrote, or anything where they moderate, as a client may. Raises `RoomNotFound`,
+        `MessageNotFound`, `Forbidden`, `Unavailable`.
         """
         chat = self.running()
-        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        return await chat.edits.delete(actor, room, msg_id)
+        if as_user is None:
+            return await chat.edits.delete(None, room, msg_id)
+        return await self._change(as_user, "message.delete", protocol.encode({"msgId": msg_id}), room)
+
+    async def _change(self, user: User, type: str, data: bytes, room: str) -> Appended:
+        stored = await self._act(user, self.running().journal.append, type, data, room=room)
+        assert stored is not None  # nothing of it waits for a transaction
+        return stored
 
     async def notify(
         self, user: User | Sender | str, type: str, payload: Mapping[str, Any], *, session: str | None = None
@@ -210,9 +218,14 @@ class HostVerbs(ABC):
     ) -> History:
         """A page of at most 200 events: the newest, or those before or after a number (exclusive)."""
         chat = self.running()
-        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        page = await chat.speech.history(actor, room, before=before, after=after, limit=limit)
-        return History([msgspec.json.decode(m) for m in page.messages], page.more, page.epoch, page.seq)
+        page: object
+        if as_user is None:
+            page = await chat.speech.history(None, room, before=before, after=after, limit=limit)
+        else:
+            acting = _acting(chat, as_user)
+            asked = protocol.encode({"before": before, "after": after, "limit": limit})
+            page, _ = await chat.commands.act(acting, acting.command("history", asked, room=room))
+        return msgspec.json.decode(protocol.encode(page), type=History)
 
     async def rooms(
         self, *, user: User | None = None, cursor: str | None = None, limit: int = 50
@@ -263,13 +276,27 @@ class HostVerbs(ABC):
     ) -> Room:
         """Make a room; with `as_user` it is theirs. `announce`: joining and leaving are events also where it is public.
 
-        Raises `Conflict` where there is one already; `InvalidField`, `RoomLimit`.
+        Raises `Conflict` where there is one already; `InvalidField`, `TooLarge`, `Forbidden`, `RoomLimit`, `Unavailable`.
         """
-        chat = self.running()
-        actor = _As(as_user, chat.declaration.policy) if as_user is not None else None
-        made, _ = await chat.rooms.create(
-            actor, room, title=title, visibility=visibility, attributes=attributes, announce=announce
+        if as_user is not None:
+            if announce:
+                raise InvalidField("is not a user's to say; leave out as_user", field="announce")
+            wanted = {"title": title, "visibility": visibility, "attributes": attributes or {}}
+            return await self._create_as(as_user, room, wanted)
+        made, _ = await self.running().rooms.create(
+            None, room, title=title, visibility=visibility, attributes=attributes, announce=announce
         )
+        return made
+
+    async def _create_as(self, user: User, room: str | None, wanted: dict[str, Any]) -> Room:
+        chat = self.running()
+        acting = _acting(chat, user)
+        answer, _ = await chat.commands.act(
+            acting, acting.command("room.create", protocol.encode(wanted), room=room)
+        )
+        made = await chat.store.room(answer["room"])
+        if made is None:
+            raise RoomNotFound  # deleted in this moment
         return made
 
     async def ensure_room(
@@ -340,6 +367,17 @@ class HostVerbs(ABC):
 
 def _id(user: User | Sender | str) -> str:
     return check_user_id(user.id if isinstance(user, User | Sender) else user)
+
+
+def _acting(chat: Chat, user: User, keep: Keep | None = None) -> Acting:
+    check_user_id(user.id, "as_user")
+    return Acting(user, chat.declaration.policy, chat.settings, keep or chat.journal.append)
+
+
+def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
+    who = Sender(_id(sender), sender.name) if sender is not None else None
+    key = (who.id if who is not None else HOST, command.msg_id) if command.msg_id is not None else None
+    return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command))
 
 
 def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from . import pages, protocol
 from .access import Access, Actor, permit, refusal
+from .acting import Acting
 from .errors import ChatError, InvalidCursor, InvalidField, NotAMember, TooLarge
 from .hub import Hub
 from .journal import Journal
@@ -62,9 +63,18 @@ def draft(
     return Draft(room, type, payload, msg_id, protocol.now(), sender, key or ("", msg_id), hash, change)
 
 
+_decode = msgspec.json.Decoder().decode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_PLAIN = b'{"text":"'
+
+
 def command_hash(command: Command) -> bytes:
-    """What a repetition of the same msgId is compared by: type and payload as received."""
-    return hashlib.blake2b(command.payload, digest_size=16, person=command.type.encode()[:16]).digest()
+    """What a repetition of the same msgId is compared by: type and payload, whichever way that was written as JSON."""
+    payload = command.payload
+    # Most messages are {"text":"…"} without escapes, and written in one way only: not worth decoding.
+    if not (payload.startswith(_PLAIN) and payload.find(b'"', 9) == len(payload) - 2) or b"\\" in payload:
+        payload = _encode_sorted(_decode(payload))
+    return hashlib.blake2b(payload, digest_size=16, person=command.type.encode()[:16]).digest()
 
 
 class _Body(msgspec.Struct):
@@ -89,6 +99,12 @@ def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
     end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
     if end is not None:
         end()
+
+
+def _room(command: Command) -> str:
+    if command.room is None:
+        raise InvalidField("is missing", field="room")
+    return command.room
 
 
 class Speech:
@@ -146,19 +162,26 @@ class Speech:
         result = await self._journal.append(item, session)
         return Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
 
+    async def say_as(self, acting: Acting, command: Command) -> Appended | None:
+        """The same for a user without a connection, who need not have joined. None: it waits for a transaction's end."""
+        room = _room(command)
+        found, _ = await self._access.look(acting, "message", room)
+        if command.type == "message":
+            check_body(command.payload, acting.settings.max_text)
+        return await acting.keep(self._item(acting.user, found.id, command))
+
     def _draft(self, session: Session, command: Command) -> Draft:
-        room = command.room
-        if room is None:
-            raise InvalidField("is missing", field="room")
+        room = _room(command)
         if room not in session.seats:
             raise NotAMember
-        payload = command.payload
-        check_body(payload, session.settings.max_text)
-        user = session.user
+        check_body(command.payload, session.settings.max_text)
+        return self._item(session.user, room, command)
+
+    def _item(self, user: User, room: str, command: Command) -> Draft:
         sender = Sender(user.id, user.name)
         self._typists.stopped(room, sender)
         key = (user.id, command.msg_id) if command.msg_id is not None else None
-        return draft(room, "message", payload, sender, key=key, hash=command_hash(command))
+        return draft(room, command.type, command.payload, sender, key=key, hash=command_hash(command))
 
     # ---- to one user ----
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from .models import User
+from .models import Appended, User
 from .protocol import Command
 
 __all__ = ["Chain", "Context", "Handler", "Middleware"]
@@ -24,11 +24,12 @@ __all__ = ["Chain", "Context", "Handler", "Middleware"]
 class Context:
     """One command on its way. `ctx.payload` is the decoded payload; assign to it to change what is carried out."""
 
-    __slots__ = ("_payload", "app", "chat", "command", "entered", "session")
+    __slots__ = ("_payload", "app", "chat", "command", "entered", "session", "stored")
 
     def __init__(self, session: Any, command: Command, chat: Any, app: Any) -> None:
         self.session = session
-        """The connection's session: `id`, `user`, and `data`, a dict of the host's."""
+        """The connection's session: `id`, `user`, and `data`, a dict of the host's. With `as_user=` there is no
+        connection: the `id` is empty then, and `data` is new for each command."""
         self.command = command
         """`type`, `msg_id`, `room`, `payload` (JSON bytes). May be replaced."""
         self.chat = chat
@@ -36,6 +37,8 @@ class Context:
         self.app = app
         self.entered: str | None = None
         """The room that a `join` has entered: its ack is what lets the room's events through."""
+        self.stored: Appended | None = None
+        """What the verb behind it has stored."""
         self._payload: Any = None
 
     @property

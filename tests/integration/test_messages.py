@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import ChatRooms, User
 from tests.support.client import Client, Frame
 from tests.support.fixtures import Connect
 from tests.support.wire import SECRET, masked, mount, token, write
@@ -271,20 +271,38 @@ async def test_the_same_msg_id_with_another_payload_is_a_conflict(people: People
     assert (await ada.ack("history", room="general"))["seq"] == 1
 
 
-async def test_payloads_are_compared_as_received(people: People) -> None:
+async def test_payloads_are_compared_by_what_they_say(people: People) -> None:
     ada = await people("ada")
     await ada.send_raw(f'{{"type":"message","room":"general","msgId":"{ID}","payload":{{"text":"hi"}}}}')
     await ada.reply(ID)
 
-    await ada.send_raw(f'{{"type":"message","room":"general","msgId":"{ID}","payload":{{"text": "hi"}}}}')
+    await ada.send_raw(
+        f'{{"type":"message","room":"general","msgId":"{ID}","payload":{{"text": "hi","x":1}}}}'
+    )
     other = await ada.reply(ID)
     await ada.send_raw(
-        f'{{ "msgId":"{ID}", "payload":{{"text":"hi"}}, "room":"general", "type":"message", "x":1}}'
+        f'{{ "msgId":"{ID}", "payload":{{"text": "hi"}}, "room":"general", "type":"message", "x":1}}'
     )
     same = await ada.reply(ID)
 
     assert other["payload"]["code"] == "conflict"
     assert same["payload"]["duplicate"] is True
+
+
+async def test_a_user_repeats_by_the_host_what_they_said_by_a_connection(
+    chat: ChatRooms, people: People
+) -> None:
+    ada = await people("ada")
+    said = await ada.ack("message", room="general", payload={"text": "hi", "n": [1, "ü"]}, msg_id=ID)
+    by_host = await chat.publish(
+        "general", "message", {"text": "hi", "n": [1, "ü"]}, key=ID, as_user=User("ada", "Ada")
+    )
+    other = "another-0123456789"
+    first = await chat.publish("general", "message", {"text": "ho"}, key=other, as_user=User("ada", "Ada"))
+    again = await ada.ack("message", room="general", payload={"text": "ho"}, msg_id=other)
+
+    assert (by_host.seq, by_host.msg_id, by_host.duplicate) == (said["seq"], said["msgId"], True)
+    assert (again["seq"], again["duplicate"]) == (first.seq, True)
 
 
 async def test_the_same_msg_id_with_another_type_is_a_conflict(people: People) -> None:

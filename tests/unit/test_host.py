@@ -11,6 +11,7 @@ from sanic_chatrooms import (
     ChatRooms,
     ConfigError,
     Conflict,
+    Context,
     Forbidden,
     InvalidField,
     InvalidText,
@@ -20,6 +21,7 @@ from sanic_chatrooms import (
     connect,
 )
 from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.middleware import Handler
 from sanic_chatrooms.models import EVERYONE, Sender, user_room
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -372,3 +374,102 @@ async def test_guests_make_no_rooms_where_the_app_says_so() -> None:
         assert (await guest.error("room.create", room="free"))["code"] == "forbidden"
         await ada.ack("join", room="free")
         await guest.ack("join", room="free")
+
+
+# ---- as a user ----
+
+
+async def test_as_a_user_has_the_limits_of_a_client() -> None:
+    rooms = ChatRooms("test", guests=True, max_text=10, max_frame=1024, max_json_depth=8)
+    async with running_core(rooms):
+        await rooms.create_room("orders")
+        said = await rooms.publish("orders", "message", {"text": "hi"}, as_user=ADA)
+        deep: Any = {}
+        for _ in range(8):
+            deep = {"a": deep}
+
+        for body in ({"text": "x" * 11}, {"text": "x", "more": "x" * 1024}):
+            with pytest.raises(TooLarge):
+                await rooms.publish("orders", "message", body, as_user=ADA)
+            with pytest.raises(TooLarge):
+                await rooms.edit("orders", said.msg_id, body, as_user=ADA)
+        for wrong in ({}, {"text": 7}, {"text": "x", "mentions": "u1"}, {"text": "x", "deep": deep}):
+            with pytest.raises(InvalidField):
+                await rooms.publish("orders", "message", wrong, as_user=ADA)
+        with pytest.raises(TooLarge):
+            await rooms.create_room("another", title="x" * 201, as_user=ADA)
+        with pytest.raises(InvalidField):
+            await rooms.create_room("another", announce=True, as_user=ADA)
+
+        assert (await rooms.history("orders")).seq == 1
+
+
+async def test_as_a_user_passes_the_middleware(rooms: ChatRooms) -> None:
+    seen: list[tuple[str, str, str | None]] = []
+
+    @rooms.middleware
+    async def count(ctx: Context, call_next: Handler) -> Any:
+        assert ctx.session.id == ""
+        seen.append((ctx.command.type, ctx.user.id, ctx.room))
+        return await call_next(ctx)
+
+    @rooms.middleware("message")
+    async def careful(ctx: Context, call_next: Handler) -> Any:
+        if ctx.payload["text"] == "swallow":
+            return {}
+        if ctx.payload["text"] == "bad":
+            raise Forbidden("not so")
+        ctx.payload = {**ctx.payload, "text": ctx.payload["text"].upper()}
+        return await call_next(ctx)
+
+    async with running_core(rooms):
+        await rooms.create_room("orders", as_user=ADA)
+        said = await rooms.publish("orders", "message", {"text": "hi"}, as_user=ADA)
+        await rooms.edit("orders", said.msg_id, {"text": "better"}, as_user=ADA)
+        await rooms.publish("orders", "ORDER", {"id": 7}, as_user=ADA)
+        page = await rooms.history("orders", as_user=ADA)
+        await rooms.delete("orders", said.msg_id, as_user=ADA)
+        for text in ("bad", "swallow"):
+            with pytest.raises(Forbidden):
+                await rooms.publish("orders", "message", {"text": text}, as_user=ADA)
+        await rooms.publish("orders", "message", {"text": "bad"}, sender=ADA)
+
+    assert [message["payload"] for message in page.messages] == [{"text": "better"}, {"id": 7}]
+    types = [
+        "room.create",
+        "message",
+        "message.edit",
+        "ORDER",
+        "history",
+        "message.delete",
+        "message",
+        "message",
+    ]
+    assert [type for type, _, _ in seen] == types
+    assert {(user, room) for _, user, room in seen} == {("u1", "orders")}
+
+
+async def test_as_a_user_says_the_first_time_what_it_said(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("orders")
+    ada = await chat_client(chat, ADA)
+    await ada.ack("join", room="orders")
+
+    said = await ada.ack("message", room="orders", payload={"text": "hi"}, msg_id=ID)
+    again = await rooms.publish("orders", "message", {"text": "hi"}, key=ID, as_user=ADA)
+
+    assert (again.seq, again.duplicate, again.msg_id) == (said["seq"], True, said["msgId"])
+    with pytest.raises(Conflict):
+        await rooms.publish("orders", "message", {"text": "ho"}, key=ID, as_user=ADA)
+
+
+async def test_as_a_user_one_need_not_have_joined_and_must_be_allowed(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("open")
+    await rooms.create_room("secret", visibility="private", as_user=BOB)
+
+    await rooms.publish("open", "message", {"text": "hi"}, as_user=ADA)
+    await rooms.publish("secret", "message", {"text": "hi"}, as_user=BOB)
+    for room in ("secret", "nowhere", EVERYONE):
+        with pytest.raises(RoomNotFound):
+            await rooms.publish(room, "message", {"text": "hi"}, as_user=ADA)
+        with pytest.raises(RoomNotFound):
+            await rooms.history(room, as_user=ADA)

@@ -86,12 +86,50 @@ def test_a_draft_always_has_a_key_and_nobodys_is_its_own_id() -> None:
     assert draft("general", "message", b"{}", None, key=("u1", ID)).key == ("u1", ID)
 
 
-def test_a_command_is_the_same_by_type_and_payload_as_received() -> None:
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"text":"hi"}',
+        b'{"text": "hi"}',
+        b' {\n"text"\t:"hi" }',
+        b'{"text":"\\u0068i"}',
+        b'{"text":"no","text":"hi"}',
+    ],
+)
+def test_a_command_is_the_same_whichever_way_its_payload_is_written(payload: bytes) -> None:
     one = Command("message", ID, "general", b'{"text":"hi"}')
 
-    assert command_hash(one) == command_hash(Command("message", ID, "general", b'{"text":"hi"}'))
-    assert command_hash(one) != command_hash(Command("message", ID, "general", b'{"text": "hi"}'))
-    assert command_hash(one) != command_hash(Command("direct", ID, "general", b'{"text":"hi"}'))
+    assert command_hash(Command("message", ID, "general", payload)) == command_hash(one)
+    assert command_hash(Command("direct", ID, "general", payload)) != command_hash(one)
+
+
+def test_the_order_of_fields_makes_no_other_command() -> None:
+    one, other = (
+        Command("message", ID, "general", p) for p in (b'{"text":"a","n":1}', b'{"n":1,"text":"a"}')
+    )
+
+    assert command_hash(one) == command_hash(other)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"text":"ho"}',
+        b'{"text":"hi "}',
+        b'{"text":"hi","n":1}',
+        b'{"text":"hi","text2":"hi"}',
+        b'{"text":"h\\"i"}',
+        b'{"text":""}',
+        b"{}",
+        b'{"text":"}"}',
+        b'{"text":1}',
+        b'{"n":"hi"}',
+    ],
+)
+def test_a_command_is_another_with_another_payload(payload: bytes) -> None:
+    one = Command("message", ID, "general", b'{"text":"hi"}')
+
+    assert command_hash(Command("message", ID, "general", payload)) != command_hash(one)
 
 
 # ---- to a room ----

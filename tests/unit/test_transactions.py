@@ -7,12 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from sanic_chatrooms import ChatRooms, InvalidField, RoomNotFound, Unavailable, User
+from sanic_chatrooms import ChatRooms, Context, InvalidField, RoomNotFound, TooLarge, Unavailable, User
 from sanic_chatrooms.errors import ChatError
+from sanic_chatrooms.middleware import Handler
 from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.protocol import new_id, now
 from sanic_chatrooms.stores.base import Bounds
@@ -153,6 +155,26 @@ async def test_checks_come_before_the_transaction() -> None:
         assert [(d.type, d.payload, d.sender and d.sender.id) for d in transaction] == [
             ("ORDER", b'{"n":1}', "u1")
         ]
+
+
+async def test_a_users_command_goes_into_the_transaction_after_all_that_wraps_it() -> None:
+    store = OutboxInMemory()
+    rooms = ChatRooms("test", guests=True, store=store, max_text=10)
+
+    @rooms.middleware("message")
+    async def shout(ctx: Context, call_next: Handler) -> Any:
+        ctx.payload = {"text": ctx.payload["text"].upper()}
+        return await call_next(ctx)
+
+    transaction: list[Draft] = []
+    async with running_core(rooms):
+        await rooms.create_room("orders")
+
+        await rooms.publish("orders", "message", {"text": "hi"}, within=transaction, as_user=ADA)
+        with pytest.raises(TooLarge):
+            await rooms.publish("orders", "message", {"text": "x" * 11}, within=transaction, as_user=ADA)
+
+        assert [(d.payload, d.sender and d.sender.id) for d in transaction] == [(b'{"text":"HI"}', "u1")]
 
 
 # ---- numbering ----
