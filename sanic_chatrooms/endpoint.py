@@ -8,10 +8,14 @@ from .auth.base import Authenticator
 from .config import Settings
 from .policy import Policy
 
-__all__ = ["READ_ONLY", "Endpoint"]
+__all__ = ["READ_ONLY", "WITHOUT_ROOM", "Endpoint"]
 
 READ_ONLY = frozenset(("auth", "ping", "join", "exit", "history", "members", "presence", "rooms"))
 """What a connection of a read-only route may send."""
+
+
+WITHOUT_ROOM = frozenset(("auth", "ping", "direct", "rooms", "room.create"))
+"""Commands that do not mean the room of the path where they name none: they need none, or make one."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from . import protocol
-from .endpoint import Endpoint
+from .endpoint import WITHOUT_ROOM, Endpoint
 from .errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
 from .models import Handshake, Member, Room, User
 from .protocol import CloseCode, Command
@@ -196,7 +196,7 @@ class Session:
         self.bad_frames = 0
         if self.state is State.IDLE:
             self.state = State.ACTIVE
-        if self.room is not None and command.room is None:
+        if self.room is not None and command.room is None and command.type not in WITHOUT_ROOM:
             command.room = self.room
         self.do(command)
 

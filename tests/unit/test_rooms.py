@@ -416,6 +416,17 @@ async def test_a_room_without_an_id_gets_one_from_user_and_command(chat: Chat) -
     assert first["room"].startswith("r-")
 
 
+async def test_a_room_is_made_without_an_id_also_on_the_path_of_another(chat: Chat) -> None:
+    ada = await chat_client(chat, ADA, room="general")
+    await ada.expect("ack", replyTo="join")
+
+    made = await ada.ack("room.create", payload={"title": "New"})
+
+    assert made["room"].startswith("r-")
+    assert made["duplicate"] is False
+    assert (await ada.error("room.create", room="general"))["code"] == "conflict"
+
+
 async def test_making_a_room_without_msg_id_twice_makes_two(chat: Chat) -> None:
     ada = await chat_client(chat, ADA)
     for _ in range(2):

@@ -12,7 +12,7 @@ import pytest
 from sanic_chatrooms import ChatRooms, Context, MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.chat import Backends
 from sanic_chatrooms.config import load
-from sanic_chatrooms.endpoint import Endpoint
+from sanic_chatrooms.endpoint import WITHOUT_ROOM, Endpoint
 from sanic_chatrooms.errors import Forbidden, Unavailable
 from sanic_chatrooms.middleware import Handler
 from sanic_chatrooms.models import Handshake, Room
@@ -315,6 +315,25 @@ async def test_a_command_without_room_means_the_room_of_the_path(bench: Bench) -
     bench.send("message", "other")
 
     assert bench.carrier.log == ["message lobby", "message other"]
+
+
+@pytest.mark.parametrize("type", sorted(WITHOUT_ROOM))
+async def test_a_command_that_needs_no_room_does_not_mean_the_room_of_the_path(
+    bench: Bench, type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def note(session: Session, command: Command) -> bool:
+        seen.append(command.room)
+        return True
+
+    monkeypatch.setattr(bench.carrier, "at_once", note)
+    bench.session.room = "lobby"
+
+    bench.send(type)
+    bench.send(type, "other")
+
+    assert seen == [None, "other"]
 
 
 async def test_the_first_frame_after_silence_makes_it_active(bench: Bench) -> None:
