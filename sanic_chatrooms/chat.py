@@ -119,6 +119,7 @@ class Chat:
         """No more connections are admitted."""
         self._host = host
         self._app = app
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self._forgetting: set[asyncio.Task[None]] = set()
         self._check_now = asyncio.Event()
@@ -243,6 +244,8 @@ class Chat:
 
     def _left(self, room: str) -> None:
         """This worker holds the room no longer, or the last user is gone: whichever comes later."""
+        if self._stopping:
+            return
         task = asyncio.ensure_future(self._forget(room))
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)
@@ -321,10 +324,11 @@ class Chat:
 
     async def stop(self) -> None:
         """End everything, in the order in which it depends on each other. Calling it again does nothing."""
-        self.refusing = True
+        self.refusing = self._stopping = True
         self.send_away()
         tasks, self._tasks = [*self._tasks, *self._forgetting], []
         await end(*tasks)
+        await self.occupancy.stop()
         await self.sessions.stop()
         await self.listeners.stop()
         await self.journal.stop()

@@ -312,6 +312,7 @@ class Commands:
 
     async def _exit(self, ctx: Context) -> dict[str, Any]:
         self._rooms.exit(ctx.session, _room(ctx))
+        await self._occupancy.settle()
         return {}
 
     async def _leave(self, ctx: Context) -> dict[str, Any]:

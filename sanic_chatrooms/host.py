@@ -19,6 +19,7 @@ from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import command_hash, draft
 from .models import HOST, PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
+from .occupancy import ANYWHERE
 from .orders import Close
 from .policy import Policy
 from .protocol import CloseCode, Command
@@ -248,9 +249,14 @@ class HostVerbs(ABC):
         """A page of those who are in the room right now."""
         return await self.running().members.present(None, room, cursor=cursor, limit=limit)
 
-    async def online(self, *users: User | Sender | str) -> set[str]:
-        """Which of these users have a connection anywhere; their ids."""
-        return await self.running().backends.presence.online([_id(user) for user in users])
+    async def online(self, *users: User | Sender | str, grace: bool = True) -> set[str]:
+        """Which of these users have a connection anywhere; their ids.
+
+        Who left less than `PRESENCE_GRACE` seconds ago may be back in a moment and counts too, unless `grace` is False:
+        then it is who would get a push now.
+        """
+        room = None if grace else ANYWHERE
+        return await self.running().backends.presence.online([_id(user) for user in users], room=room)
 
     def connections(self, user: User | Sender | str | None = None) -> list[ConnectionInfo]:
         """The connections to this worker, of one user or of all."""
@@ -333,7 +339,10 @@ class HostVerbs(ABC):
         return await self.running().rooms.remove_member(room, await self._known(room, user), reason="left")
 
     async def kick(self, room: str, user: User | Sender | str) -> bool:
-        """The same, and say so: everybody in the room hears `member.kicked`."""
+        """The same, and say so: everybody in the room hears `member.kicked`. True if they were a member, or in the room.
+
+        Whoever is kicked from a public room may join it again at once.
+        """
         return await self.running().rooms.remove_member(room, await self._known(room, user), reason="kicked")
 
     async def _known(self, room: str, user: User | Sender | str) -> User:

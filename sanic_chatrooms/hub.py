@@ -311,6 +311,14 @@ class Hub:
         if problem is not None:
             raise problem
 
+    async def let_go(self, id: str) -> bool:
+        """Release this room now, if nobody here needs it. True if this process does not hold it. Raises `Unavailable`."""
+        room = self._rooms.get(id)
+        if room is not None and room.unused:
+            async with self._lock(room):
+                await self._release(room)
+        return id not in self._rooms
+
     async def _release(self, room: HeldRoom) -> None:
         if room.unused and self._rooms.get(room.id) is room:
             # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and

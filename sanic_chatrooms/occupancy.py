@@ -1,12 +1,17 @@
 """Who is here: tells the presence backend about this worker's users, and the rooms about who came and went.
 
 A user is here once, however many connections. Leaving waits for a grace, so that a reconnect does not flap; rooms hear
-at most one `presence` event a second. What the backend cannot take now is told again by `refresh`.
+at most one `presence` event a second.
+
+The backend is told by one task, in rounds: a round takes all that came together since the last one began, so that a
+thousand who come back share two of them, and no coming overtakes a going. What the backend cannot take now is told again
+by `refresh`.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import msgspec
 
@@ -16,16 +21,26 @@ from .hub import Hub
 from .models import Envelope, Sender, user_room
 from .paced import Paced
 from .presence.base import Entry, Presence
+from .tasks import end
 
-__all__ = ["ANYWHERE", "Occupancy"]
+__all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
 
 logger = logging.getLogger("sanic_chatrooms.occupancy")
 
 ANYWHERE = ""
 """The room of everybody who has a connection at all."""
+LEAVING = "~leaving"
+"""The room of everybody whose last connection has gone without a word, until the grace is over."""
 NAMES_LIMIT = 200
 """Above so many present, rooms hear the number only."""
 PACE = 1.0
+STEP = 500
+"""Entries that are kept alive in one round: whoever comes meanwhile does not wait for all of them."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks for users of workers that died."""
+
+_Key = tuple[str, str]
+"""A room and a user's id."""
 
 
 class _Here(msgspec.Struct):
@@ -68,17 +83,26 @@ class Occupancy:
         self._ttl = ttl
         self._clock = clock
         self._emptied = emptied or (lambda room: None)
-        self._here: dict[tuple[str, str], _Here] = {}
-        self._leaving: dict[tuple[str, str], _Here] = {}
-        self._untold: set[tuple[str, str]] = set()
-        """Whom the backend has not taken."""
+        self._here: dict[_Key, _Here] = {}
+        self._leaving: dict[_Key, _Here] = {}
+        """Who may be back within the grace."""
+        self._going: set[_Key] = set()
+        """Whom the backend has to take off."""
+        self._untold: set[_Key] = set()
+        """Whom the backend has to take in."""
+        self._stale: list[_Key] = []
+        """Whom it has to keep alive."""
+        self._look = False
+        """It has to be asked for users of workers that died."""
+        self._waiting: list[asyncio.Future[None]] = []
+        self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, _Diff] = {}
         self._paced = Paced(PACE, self._emit, clock)
-        self._refreshed_at = clock()
+        self._refreshed_at = self._looked_at = clock()
         hub.interpret("presence", self.heard)
 
     async def entered(self, room: str, user: Sender) -> None:
-        """One more session of this user is in the room."""
+        """One more session of this user is in the room. When it returns the backend knows, unless it is away."""
         key = (room, user.id)
         here = self._here.get(key)
         if here is None:
@@ -87,8 +111,11 @@ class Occupancy:
         here.sessions += 1
         here.user = user
         self._leaving.pop(key, None)
-        if key in self._untold:
-            await self._touch([key])
+        if room == ANYWHERE and self._leaving.pop((LEAVING, user.id), None) is not None:
+            self._going.add((LEAVING, user.id))
+        if key in self._untold or key in self._going:
+            self._going.discard(key)
+            await self.settle()
 
     async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
         """A user who is in these rooms goes by another name now."""
@@ -96,84 +123,189 @@ class Occupancy:
         for key in keys:
             self._here[key].user = user
         self._untold.update(keys)
-        await self._touch(keys)
+        await self.settle()
 
     def exited(self, room: str, user_id: str, *, at_once: bool = False) -> None:
-        """One session less. `at_once`: they said so; else they may be back within the grace."""
+        """One session less. `at_once`: they said so; else they may be back within the grace, and are leaving so long."""
         key = (room, user_id)
         here = self._here.get(key)
         if here is None:
             return
         here.sessions -= 1
-        if here.sessions <= 0:
-            here.leaves_at = self._clock() + (0.0 if at_once else self._grace)
-            self._leaving[key] = here
+        if here.sessions > 0:
+            return
+        at_once = at_once or self._grace <= 0
+        if at_once or room == ANYWHERE:
+            self._going.add(key)
+            self._hurry()
+        if not at_once:
+            self._linger((LEAVING, user_id) if room == ANYWHERE else key, here.user)
+
+    def _linger(self, key: _Key, user: Sender) -> None:
+        here = self._here.get(key)
+        if here is None:
+            here = self._here[key] = _Here(user)
+            self._untold.add(key)
+        here.leaves_at = self._clock() + self._grace
+        self._going.discard(key)
+        self._leaving[key] = here
 
     async def online(self, room: str) -> int:
         """How many users are in the room; 0 where the backend cannot say."""
-        try:
-            return (await self._presence.count((room,))).get(room, 0)
-        except Unavailable:
-            return 0
+        return (await self._counts((room,))).get(room, 0)
 
     # ---- upkeep ----
 
     async def refresh(self) -> None:
-        """Take back who left, keep alive who is here. Raises nothing: the next one tries again."""
-        try:
-            await self._drop_leavers()
-            now = self._clock()
-            stale = now - self._refreshed_at >= self._ttl / 3
-            if stale:
-                self._refreshed_at = now
-            keys = list(self._here if stale else self._untold)
-            if keys:
-                await self._touch(keys)
-        except Unavailable:
-            pass
+        """Take back who left, keep alive who is here, look for who died. Raises nothing: the next one tries again."""
+        now = self._clock()
+        for key in [key for key, here in self._leaving.items() if here.leaves_at <= now]:
+            del self._leaving[key]
+            self._going.add(key)
+        if now - self._refreshed_at >= self._ttl / 3:
+            self._refreshed_at = now
+            self._stale = list(self._here)
+        if now - self._looked_at >= LOOK_EVERY:
+            self._looked_at = now
+            self._look = True
+        await self.settle()
 
     def sweep(self) -> None:
         """Tell the rooms what is due."""
         self._paced.sweep()
 
-    async def _touch(self, keys: list[tuple[str, str]]) -> None:
-        entries = [Entry(room, self._here[room, id].user) for room, id in keys]
+    async def stop(self) -> None:
+        """Who is still here goes with this worker: rooms hear of those who are in them on no other."""
+        if self._telling is not None:
+            await end(self._telling)
+        self._going = set(self._here)
+        await self._attempt(self._drop())
+
+    # ---- telling the backend ----
+
+    async def settle(self) -> None:
+        """Return when the backend knows of all who came and went before this call, or has shown that it is away."""
+        if self._telling is None and not self._due:
+            return
+        told = asyncio.get_running_loop().create_future()
+        self._waiting.append(told)
+        self._hurry()
+        await told
+
+    @property
+    def _due(self) -> bool:
+        return bool(self._untold or self._going or self._stale or self._look)
+
+    def _hurry(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        waiting: list[asyncio.Future[None]] = []
+        well = True
         try:
-            came = await self._presence.touch(entries)
+            while self._waiting or (well and self._due):
+                waiting, self._waiting = self._waiting, []
+                well = await self._attempt(self._round())
+                _release(waiting)
+        finally:
+            self._telling = None
+            _release([*waiting, *self._waiting])
+            self._waiting = []
+
+    async def _attempt(self, telling: Awaitable[None]) -> bool:
+        try:
+            await telling
         except Unavailable:
-            return
-        for key, entry, new in zip(keys, entries, came, strict=True):
-            self._untold.discard(key)
-            if new and entry.room:
-                await self._announce(entry.room, joined=entry.user)
+            return False
+        except Exception:
+            logger.exception("the presence failed; it is told again")
+            return False
+        return True
 
-    async def _drop_leavers(self) -> None:
-        now = self._clock()
-        due = [key for key, here in self._leaving.items() if here.leaves_at <= now]
-        if not due:
-            return
-        entries = [Entry(room, self._leaving[room, id].user) for room, id in due]
-        gone = await self._presence.drop(entries)
-        for key, entry, last in zip(due, entries, gone, strict=True):
-            if self._leaving.pop(key, None) is None:
-                # Somebody came back while the backend was asked: tell it so, with the next refresh.
-                self._untold.add(key)
-                continue
-            del self._here[key]
-            self._untold.discard(key)
-            if last and not entry.room:
-                self._emptied(user_room(entry.user.id))
-            elif last and not await self._announce(entry.room, left=entry.user):
-                self._emptied(entry.room)
+    async def _round(self) -> None:
+        """Those who come go first: who is leaving has not left before that is known."""
+        await self._touch()
+        await self._drop()
+        if self._look:
+            self._look = False
+            await self._take_leave(await self._ended())
 
-    # ---- telling ----
+    async def _touch(self) -> None:
+        # Who came and went before it was told was never here.
+        untold = self._untold - self._going
+        stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
+        keys = [key for key in {*untold, *stale} if key in self._here and key not in self._going]
+        entries = [Entry(room, self._here[room, id].user) for room, id in keys]
+        self._untold -= untold
+        try:
+            came = await self._presence.touch(entries) if entries else []
+        except BaseException:
+            self._untold |= untold
+            self._stale += stale
+            raise
+        await self._announce(joined=[entry for entry, new in zip(entries, came, strict=True) if new])
 
-    async def _announce(self, room: str, *, joined: Sender | None = None, left: Sender | None = None) -> int:
-        diff = _Diff([joined] if joined else [], [left] if left else [], await self.online(room))
-        envelope = Envelope(room, "", 0, "presence", protocol.encode(diff))
-        self._hub.deliver(envelope)
-        self._ring(envelope)
-        return diff.online
+    async def _drop(self) -> None:
+        keys = list(self._going)
+        entries = [Entry(room, self._here[room, id].user) for room, id in keys]
+        gone = await self._presence.drop(entries) if entries else []
+        went = [self._went(key) for key in keys]
+        await self._take_leave([e for e, last, w in zip(entries, gone, went, strict=True) if last and w])
+
+    def _went(self, key: _Key) -> bool:
+        if key not in self._going:
+            # Somebody came back while the backend was asked: it is told so in the next round.
+            self._untold.add(key)
+            return False
+        self._going.discard(key)
+        self._untold.discard(key)
+        del self._here[key]
+        return True
+
+    async def _ended(self) -> list[Entry]:
+        ended = await self._presence.ended()
+        # Ours end when the backend was away for too long; they are still here.
+        self._untold.update(ours := {key for e in ended if (key := (e.room, e.user.id)) in self._here})
+        return [entry for entry in ended if (entry.room, entry.user.id) not in ours]
+
+    # ---- telling the rooms ----
+
+    async def _take_leave(self, entries: list[Entry]) -> None:
+        """These users are nowhere else in these rooms."""
+        for room, online in (await self._announce(left=entries)).items():
+            if not online:
+                self._emptied(room)
+        nowhere = {e.user.id for e in entries if e.room in _NO_ROOMS}
+        nowhere -= {id for id in nowhere if any((room, id) in self._here for room in _NO_ROOMS)}
+        if nowhere:
+            for id in nowhere - await self._presence.online(nowhere):
+                self._emptied(user_room(id))
+
+    async def _announce(self, *, joined: Iterable[Entry] = (), left: Iterable[Entry] = ()) -> dict[str, int]:
+        diffs: dict[str, _Diff] = {}
+        for entry in joined:
+            diffs.setdefault(entry.room, _Diff()).joined.append(entry.user)
+        for entry in left:
+            diffs.setdefault(entry.room, _Diff()).left.append(entry.user)
+        counts = await self._counts([room for room in diffs if room not in _NO_ROOMS])
+        for room, online in counts.items():
+            self._pass_on(room, diffs[room], online)
+        return counts
+
+    async def _counts(self, rooms: Collection[str]) -> dict[str, int]:
+        try:
+            return await self._presence.count(rooms) if rooms else {}
+        except Unavailable:
+            return dict.fromkeys(rooms, 0)
+
+    def _pass_on(self, room: str, diff: _Diff, online: int) -> None:
+        for low in range(0, max(len(diff.joined), len(diff.left)), NAMES_LIMIT):
+            names = slice(low, low + NAMES_LIMIT)
+            part = _Diff(diff.joined[names], diff.left[names], online)
+            envelope = Envelope(room, "", 0, "presence", protocol.encode(part))
+            self._hub.deliver(envelope)
+            self._ring(envelope)
 
     def heard(self, envelope: Envelope) -> None:
         """A worker's change, ours too: merged until the room is told."""
@@ -197,3 +329,12 @@ class Occupancy:
         if diff.online <= NAMES_LIMIT:
             payload = {"joined": diff.joined, "left": diff.left, "online": diff.online}  # type: ignore[dict-item]
         self._hub.emit(held, protocol.frame(protocol.live("presence", payload, room=room)))
+
+
+_NO_ROOMS = (ANYWHERE, LEAVING)
+
+
+def _release(waiting: Iterable["asyncio.Future[None]"]) -> None:
+    for told in waiting:
+        if not told.done():
+            told.set_result(None)

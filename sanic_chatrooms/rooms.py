@@ -315,14 +315,23 @@ class Rooms:
         await self._end_membership(room, session.user, member, "left")
         self.exit(session, room_id)
         await self._orders.give(session.user.id, Remove(room_id, "left", session.id))
+        await self._occupancy.settle()
 
     async def remove_member(self, room_id: str, user: User, *, reason: str = "left") -> bool:
-        """The host ends a membership; True if there was one. Every connection of the user is taken out of the room."""
+        """The host ends a membership, and takes every connection of the user out of the room; True if there was one or the other."""
         room, _ = await self._access.look(None, "member.kick", room_id)
         member = await self._store.member(room_id, user.id)
+        there = member is not None or await self._is_in(room_id, user)
         await self._end_membership(room, user, member, reason)
         await self._orders.give(user.id, Remove(room_id, reason))
-        return member is not None
+        await self._occupancy.settle()
+        return there
+
+    async def _is_in(self, room_id: str, user: User) -> bool:
+        try:
+            return bool(await self._presence.online((user.id,), room=room_id))
+        except Unavailable:
+            return False
 
     async def add_member(self, room_id: str, user: User, role: str = "member") -> None:
         """The host makes somebody a member, or gives them another role."""

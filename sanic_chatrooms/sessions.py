@@ -109,7 +109,7 @@ class Sessions:
 
         One with orders may be held by other workers, which would miss it; only a store of this process knows better.
         """
-        if room not in self._by_room:
+        if room not in self._by_room and await self._hub.let_go(room) and room not in self._by_room:
             await self._store.delete_room(room, unused=self._store.scope is not Scope.PROCESS)
 
     async def _watch(self, room: str) -> Head:

@@ -38,6 +38,7 @@ class Presence(ABC):
     4. An entry that was not touched for `ttl` seconds is gone, and counts nowhere.
     5. `list` and `count` show each user once.
     6. `seen` knows when a user was last touched or dropped anywhere, for at least `ttl` seconds after it.
+    7. Who went out because the last of their entries was gone by 4 is told by `ended`, once, to one node; unless they have come in again.
     """
 
     scope: ClassVar[Scope]
@@ -59,6 +60,10 @@ class Presence(ABC):
         """Take back entries of this node. Raises `Unavailable`."""
 
     @abstractmethod
+    async def ended(self) -> list[Entry]:
+        """Who went out, and where, without anybody dropping them. To be asked every few seconds. Raises `Unavailable`."""
+
+    @abstractmethod
     async def list(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentPage:
         """Who is present. Raises `InvalidCursor`, `Unavailable`."""
 
@@ -67,8 +72,8 @@ class Presence(ABC):
         """How many users are present in each of these rooms; 0 where nobody is."""
 
     @abstractmethod
-    async def online(self, users: Collection[str]) -> set[str]:
-        """Which of these users are present in any room, or have a connection (entries with room '' count)."""
+    async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
+        """Which of these users are present in that room; None: in any. Entries with room '' say who has a connection."""
 
     @abstractmethod
     async def seen(self, users: Collection[str]) -> dict[str, float]:

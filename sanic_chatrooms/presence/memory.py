@@ -17,6 +17,9 @@ __all__ = ["MemoryBoard", "MemoryPresence"]
 SEEN_FOR = 86_400.0
 """Seconds for which it is remembered when somebody was last here (never less than the entries' own `ttl`)."""
 
+ENDED_LIMIT = 100_000
+"""Users that are remembered for `ended`; where nobody asks, the oldest are forgotten."""
+
 _Place: TypeAlias = tuple[str, str]
 """A room and a user's id."""
 
@@ -75,6 +78,10 @@ class MemoryPresence(Presence):
         sheet, now = self._current(), self._clock()
         return [sheet.drop((entry.room, entry.user.id), self._node, now) for entry in entries]
 
+    async def ended(self) -> list[Entry]:
+        """See `Presence.ended`."""
+        return self._current().take_ended()
+
     async def list(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentPage:
         """See `Presence.list`."""
         present = self._current().present.get(room, _NOBODY)
@@ -86,10 +93,11 @@ class MemoryPresence(Presence):
         present = self._current().present
         return {room: len(present.get(room, ())) for room in rooms}
 
-    async def online(self, users: Collection[str]) -> set[str]:
+    async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         """See `Presence.online`."""
-        rooms_of = self._current().rooms_of
-        return {user for user in users if user in rooms_of}
+        sheet = self._current()
+        here = sheet.rooms_of if room is None else sheet.present.get(room, _NOBODY)
+        return {user for user in users if user in here}
 
     async def seen(self, users: Collection[str]) -> dict[str, float]:
         """See `Presence.seen`."""
@@ -120,6 +128,7 @@ class _Sheet:
         # Per node, the longest untouched first: all entries of a node live equally long, so the first is the next
         # to expire, and looking for expired ones is a look at the first.
         self._until: dict[str, OrderedDict[_Place, float]] = {}
+        self._ended: OrderedDict[_Place, Sender] = OrderedDict()
 
     def touch(self, room: str, user: Sender, node: str, now: float, until: float) -> bool:
         entries = self._until.setdefault(node, OrderedDict())
@@ -133,6 +142,7 @@ class _Sheet:
             here.nodes.add(node)
             return False
         users.put(user.id, _Here(user, {node}))
+        self._ended.pop((room, user.id), None)
         self.rooms_of[user.id] = self.rooms_of.get(user.id, 0) + 1
         return True
 
@@ -152,11 +162,22 @@ class _Sheet:
         for node, entries in list(self._until.items()):
             while entries and next(iter(entries.values())) <= now:
                 place, _ = entries.popitem(last=False)
-                self._leave(place, node)
+                self._end(place, node)
             if not entries:
                 del self._until[node]
         while self.seen and next(iter(self.seen.values())) < seen_since:
             self.seen.popitem(last=False)
+
+    def _end(self, place: _Place, node: str) -> None:
+        here = self.present[place[0]].get(place[1])
+        if self._leave(place, node) and here is not None:
+            self._ended[place] = here.user
+            if len(self._ended) > ENDED_LIMIT:
+                self._ended.popitem(last=False)
+
+    def take_ended(self) -> list[Entry]:
+        ended, self._ended = self._ended, OrderedDict()
+        return [Entry(room, user) for (room, _), user in ended.items()]
 
     def _see(self, user: str, now: float) -> None:
         self.seen[user] = now

@@ -1,12 +1,15 @@
 -- One sheet of entries: of a room, or of the users whose names fall into one of the parts. Keys, all in one slot:
 --   e sorted set: "node room user" by when it ends (Unix seconds)     n hash: user -> how many such entries
 --   of a room   w hash: user -> as JSON                               o sorted set: the users, in the order of their ids
---   of a part   s sorted set: user by when last here
+--               g hash: user -> as JSON, of whom the last entry has ended
+--   of a part   s sorted set: user by when last here                  g set: "room user" of entries that have ended
 -- Whoever looks at a sheet takes off first what has ended. A sheet that nobody touches ends as a whole.
 local E, N = KEYS[1], KEYS[2]
 local W, O = KEYS[3], KEYS[4]
-local is_room = #KEYS == 4
+local is_room = #KEYS == 5
 local S = KEYS[3]
+local G = KEYS[#KEYS]
+local REMEMBERED = 600000 -- milliseconds for which it is known who has ended, where nobody asks
 local clock, op = ARGV[2], ARGV[3]
 local own = 4
 
@@ -29,10 +32,19 @@ local function less(user) -- one entry less; is the user gone?
 end
 
 local function take_off(from, to)
-  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', E, from, to)) do
+  local over = redis.call('ZRANGEBYSCORE', E, from, to)
+  for _, entry in ipairs(over) do
+    local place, user = string.match(entry, '^%S+ (%S* (.*))$')
+    local name = is_room and redis.call('HGET', W, user)
     redis.call('ZREM', E, entry)
-    less(string.match(entry, '^%S+ %S* (.*)$'))
+    local gone = less(user) == 1
+    if not is_room then
+      redis.call('SADD', G, place)
+    elseif gone then
+      redis.call('HSET', G, user, name or '')
+    end
   end
+  if #over > 0 then redis.call('PEXPIRE', G, REMEMBERED) end
 end
 
 take_off('-inf', now)
@@ -50,6 +62,7 @@ function ops.touch()
     if is_room then
       redis.call('HSET', W, user, name)
       redis.call('ZADD', O, 0, user)
+      redis.call('HDEL', G, user)
     else
       redis.call('ZADD', S, now, user)
     end
@@ -77,6 +90,27 @@ function ops.drop()
     if there and not is_room then redis.call('ZADD', S, now, user) end
   end
   return went
+end
+
+-- of a part: -> "room user" of entries that have ended, once
+-- of a room: users -> for each as JSON who has gone by that, once; '' else, and '+' who is still there
+function ops.ended()
+  if not is_room then
+    local ended = redis.call('SMEMBERS', G)
+    redis.call('DEL', G)
+    return ended
+  end
+  local gone = {}
+  for a = own, #ARGV do
+    local user = ARGV[a]
+    if redis.call('HEXISTS', N, user) == 1 then
+      gone[#gone + 1] = '+'
+    else
+      gone[#gone + 1] = redis.call('HGET', G, user) or ''
+      redis.call('HDEL', G, user)
+    end
+  end
+  return gone
 end
 
 -- '(' and a user's id, or '-'; how many -> total, users as JSON

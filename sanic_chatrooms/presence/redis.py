@@ -21,10 +21,12 @@ PARTS = 16
 """Sheets over which the users of an instance are spread: so many nodes of a cluster can share them."""
 CALL_LIMIT = 500
 """Entries in one call of the script."""
+STILL_THERE = b"+"
 ANYWHERE = "*"
 """Stands for the room "" in keys, where nothing between the braces would choose no slot; no room is called so."""
 
 _Answers: TypeAlias = list[bool]
+_Entries: TypeAlias = list[Entry]
 _Pairs: TypeAlias = list[tuple[str, Any]]
 # Named, since within the class `list` is the method.
 
@@ -55,6 +57,8 @@ class RedisPresence(Presence):
         self._node = ""
         self._ttl = 0.0
         self._mine: dict[tuple[str, str], Entry] = {}
+        self._doubtful: set[tuple[str, str]] = set()
+        """Whose room is asked once more whether they have ended."""
 
     async def start(self, instance: str, node: str, ttl: float) -> None:
         """See `Presence.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
@@ -98,9 +102,32 @@ class RedisPresence(Presence):
         counts = await self._link.run([self._room(room, "count") for room in rooms])
         return dict(zip(rooms, counts, strict=True))
 
-    async def online(self, users: Collection[str]) -> set[str]:
+    async def ended(self) -> _Entries:
+        """See `Presence.ended`. The users' sheets tell whose entries have ended, the rooms' who is out by that."""
+        replies = await self._link.run([self._users(part, "ended") for part in range(PARTS)])
+        places = {_place(text) for reply in replies for text in reply}
+        again, self._doubtful = self._doubtful, self._doubtful | places  # should the rooms not answer now
+        by_room = _grouped(places | again)
+        replies = await self._link.run([self._room(room, "ended", *users) for room, users in by_room])
+        answers = {
+            (room, user): answer
+            for (room, users), reply in zip(by_room, replies, strict=True)
+            for user, answer in zip(users, reply, strict=True)
+        }
+        # Two sheets are not looked at in one moment: who is still there may be so for that moment only.
+        self._doubtful = {place for place in places - again if answers[place] == STILL_THERE}
+        told = ((room, answer) for (room, _), answer in answers.items() if answer not in (STILL_THERE, b""))
+        return [Entry(room, _sender.decode(user)) for room, user in told]
+
+    async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         """See `Presence.online`."""
-        return {user for user, entries in await self._of_users("online", users) if entries is not None}
+        if room is None:
+            found = await self._of_users("online", users)
+        else:
+            parts = _grouped((room, user) for user in users)
+            replies = await self._link.run([self._room(room, "online", *some) for _, some in parts])
+            found = _paired(parts, replies)
+        return {user for user, entries in found if entries is not None}
 
     async def seen(self, users: Collection[str]) -> dict[str, float]:
         """See `Presence.seen`."""
@@ -136,18 +163,15 @@ class RedisPresence(Presence):
 
     async def _of_users(self, operation: str, users: Collection[str]) -> _Pairs:
         parts = _grouped((_part(user), user) for user in users)
-        replies = await self._link.run([self._users(part, operation, *some) for part, some in parts])
-        return [
-            pair
-            for (_, some), reply in zip(parts, replies, strict=True)
-            for pair in zip(some, reply, strict=True)
-        ]
+        return _paired(
+            parts, await self._link.run([self._users(part, operation, *some) for part, some in parts])
+        )
 
     def _room(self, room: str, operation: str, *arguments: Any) -> Call:
-        return self._call(f"{self._base}{{{room or ANYWHERE}}}:", "enwo", operation, arguments)
+        return self._call(f"{self._base}{{{room or ANYWHERE}}}:", "enwog", operation, arguments)
 
     def _users(self, part: int, operation: str, *arguments: Any) -> Call:
-        return self._call(f"{self._base}users:{{{part}}}:", "ens", operation, arguments)
+        return self._call(f"{self._base}users:{{{part}}}:", "ensg", operation, arguments)
 
     def _call(self, base: str, parts: str, operation: str, arguments: tuple[Any, ...]) -> Call:
         clock = "" if self._clock is None else self._clock()
@@ -156,6 +180,19 @@ class RedisPresence(Presence):
 
 def _part(user: str) -> int:
     return zlib.crc32(user.encode()) % PARTS
+
+
+def _place(text: bytes) -> tuple[str, str]:
+    room, _, user = text.decode().partition(" ")
+    return room, user
+
+
+def _paired(parts: Sequence[tuple[Any, list[Any]]], replies: Sequence[Any]) -> _Pairs:
+    return [
+        pair
+        for (_, some), reply in zip(parts, replies, strict=True)
+        for pair in zip(some, reply, strict=True)
+    ]
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:

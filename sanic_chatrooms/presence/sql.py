@@ -28,7 +28,6 @@ from sqlalchemy import (
     inspect,
     literal,
     literal_column,
-    not_,
     select,
     tuple_,
 )
@@ -166,11 +165,18 @@ class SQLPresence(Presence):
             counts |= await self._database.read(lambda c, some=some: self._count(c, some))  # type: ignore[misc]
         return counts
 
-    async def online(self, users: Collection[str]) -> set[str]:
+    async def ended(self) -> _Entries:
+        """See `Presence.ended`. Writes only where somebody has ended."""
+        ended: _Entries = []
+        while await self._database.read(self._has_ended):
+            ended += await self._database.write(self._take_ended)
+        return ended
+
+    async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         """See `Presence.online`."""
         online: set[str] = set()
         for some in _steps(users):
-            online |= await self._database.read(lambda c, some=some: self._online(c, some))  # type: ignore[misc]
+            online |= await self._database.read(lambda c, some=some: self._online(c, some, room))  # type: ignore[misc]
         return online
 
     async def seen(self, users: Collection[str]) -> dict[str, float]:
@@ -185,7 +191,7 @@ class SQLPresence(Presence):
     def _touch(self, connection: Connection, entries: _Entries) -> _Answers:
         now = self._turn(connection)
         last = {(entry.room, entry.user.id): entry.user for entry in entries}
-        names = self._names(connection, last)
+        names = self._names(connection, last, now)
         here = self._tables.here
         rows = [
             {"room": room, "user_id": id, "node": self._node, "name": user.name}
@@ -205,34 +211,54 @@ class SQLPresence(Presence):
         return _firsts(entries, lambda place: place not in names)
 
     def _drop(self, connection: Connection, entries: _Entries) -> _Answers:
-        self._turn(connection)
+        now = self._turn(connection)
         here = self._tables.here
         places = {(entry.room, entry.user.id) for entry in entries}
         these = tuple_(here.c.room, here.c.user_id).in_(sorted(places))
-        mine = (here.c.node == self._node) & these
+        mine = (here.c.node == self._node) & self._alive(now) & these
         found = connection.execute(select(here.c.room, here.c.user_id).where(mine))
         had = {(room, id) for room, id in found}
         if had:
             connection.execute(here.delete().where(mine))
             self._see(connection, {id for _, id in had})
-        still = self._names(connection, places)
+        still = self._names(connection, places, now)
         return _firsts(entries, lambda place: place in had and place not in still)
 
     def _drop_node(self, connection: Connection) -> None:
-        self._turn(connection)
+        now = self._turn(connection)
         here = self._tables.here
-        mine = here.c.node == self._node
+        mine = (here.c.node == self._node) & self._alive(now)
         users = set(connection.scalars(select(here.c.user_id).distinct().where(mine)))
         connection.execute(here.delete().where(mine))
         self._see(connection, users)
 
+    def _has_ended(self, connection: Connection) -> bool:
+        here = self._tables.here.c
+        some = select(here.room).where(self._over(self._now(connection))).limit(1)
+        return connection.scalar(some) is not None
+
+    def _take_ended(self, connection: Connection) -> _Entries:
+        """Take off who has ended, a step of them; -> who of them is not there by another entry either."""
+        now = self._turn(connection)
+        here = self._tables.here
+        over = self._over(now)
+        some = select(here.c.room, here.c.user_id, here.c.name).where(over).limit(STEP)
+        names = {(room, id): name for room, id, name in connection.execute(some)}
+        if not names:
+            return []
+        these = tuple_(here.c.room, here.c.user_id).in_(sorted(names))
+        connection.execute(here.delete().where(over & these))
+        still = self._names(connection, names, now)
+        return [
+            Entry(room, Sender(id, name)) for (room, id), name in names.items() if (room, id) not in still
+        ]
+
     def _turn(self, connection: Connection) -> ColumnElement[float]:
-        """Wait until nobody else changes anything; take off what has ended. -> now."""
+        """Wait until nobody else changes anything. -> now."""
         if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
             connection.execute(select(func.pg_advisory_xact_lock(self._tables.lock_key)))
         now = self._now(connection)
-        here, seen = self._tables.here, self._tables.seen
-        connection.execute(here.delete().where(not_(self._alive(now))))
+        seen = self._tables.seen
         if time.monotonic() - self._forgot_at > FORGET_EVERY:
             self._forgot_at = time.monotonic()
             oldest = self._time_of_day(connection) - max(self._ttl, SEEN_FOR)
@@ -251,14 +277,20 @@ class SQLPresence(Presence):
         return literal((self._clock or time.time)(), Float)
 
     def _alive(self, now: ColumnElement[float]) -> ColumnElement[bool]:
-        # None ends that late: it is of before the clock was set back, or of another start of the machine.
         ends = self._tables.here.c.ends
         return (ends > now) & (ends <= now + 2 * self._ttl)
 
-    def _names(self, connection: Connection, places: Collection[_Place]) -> dict[_Place, set[str]]:
+    def _over(self, now: ColumnElement[float]) -> ColumnElement[bool]:
+        # None ends that late: it is of before the clock was set back, or of another start of the machine.
+        ends = self._tables.here.c.ends
+        return (ends <= now) | (ends > now + 2 * self._ttl)
+
+    def _names(
+        self, connection: Connection, places: Collection[_Place], now: ColumnElement[float]
+    ) -> dict[_Place, set[str]]:
         """By what names these users are in these rooms, on whichever nodes; those who are not there are left out."""
         here = self._tables.here.c
-        these = tuple_(here.room, here.user_id).in_(sorted(places))
+        these = tuple_(here.room, here.user_id).in_(sorted(places)) & self._alive(now)
         names: dict[_Place, set[str]] = {}
         for room, id, name in connection.execute(select(here.room, here.user_id, here.name).where(these)):
             names.setdefault((room, id), set()).add(name)
@@ -291,9 +323,11 @@ class SQLPresence(Presence):
         counts = select(here.room, func.count(distinct(here.user_id)).label("present")).where(there)
         return {row.room: row.present for row in connection.execute(counts.group_by(here.room))}
 
-    def _online(self, connection: Connection, users: Sequence[str]) -> set[str]:
+    def _online(self, connection: Connection, users: Sequence[str], room: str | None) -> set[str]:
         here = self._tables.here.c
         there = here.user_id.in_(users) & self._alive(self._now(connection))
+        if room is not None:
+            there &= here.room == room
         return set(connection.scalars(select(here.user_id).distinct().where(there)))
 
     def _seen(self, connection: Connection, users: Sequence[str]) -> dict[str, float]:

@@ -251,7 +251,7 @@ async def test_a_connection_without_identity_hears_no_pushes(rooms: ChatRooms) -
 async def test_the_host_sees_connections(rooms: ChatRooms, chat: Chat) -> None:
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="general")
-    await chat_client(chat, BOB)
+    bob = await chat_client(chat, BOB)
 
     (info,) = rooms.connections("u1")
 
@@ -259,6 +259,10 @@ async def test_the_host_sees_connections(rooms: ChatRooms, chat: Chat) -> None:
     assert (info.rooms, info.remote_ip) == (("general",), "127.0.0.1")
     assert len(rooms.connections()) == 2
     assert await rooms.online("u1", BOB, "u3") == {"u1", "u2"}
+    bob.disconnect()
+    await chat.occupancy.settle()
+    assert await rooms.online("u1", BOB, "u3") == {"u1", "u2"}, "within the grace"
+    assert await rooms.online("u1", BOB, "u3", grace=False) == {"u1"}
     assert [u.id for u in (await rooms.presence("general")).users] == ["u1"]
 
 

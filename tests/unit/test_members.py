@@ -19,7 +19,7 @@ ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 class Presence(MemoryPresence):
     away = False
 
-    async def online(self, users: Collection[str]) -> set[str]:
+    async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         if self.away:
             raise Unavailable
         return await super().online(users)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.hub import Hub
-from sanic_chatrooms.models import Envelope, Room, Sender
-from sanic_chatrooms.occupancy import ANYWHERE, NAMES_LIMIT, Occupancy
+from sanic_chatrooms.models import Envelope, Room, Sender, user_room
+from sanic_chatrooms.occupancy import ANYWHERE, LOOK_EVERY, NAMES_LIMIT, STEP, Occupancy, _Here
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Bounds
@@ -261,6 +262,138 @@ async def test_a_room_that_became_empty_is_said_to_be(worker: Worker) -> None:
     assert worker.emptied == ["a"]
 
 
+# ---- what is known when ----
+
+
+async def test_who_said_goodbye_is_gone_when_that_has_settled(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+    await worker.occupancy.entered("a", BOB)
+
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.occupancy.settle()
+
+    assert await worker.present() == ["Bob"]
+    assert worker.told()[0] == (["Ada"], [], 1)
+
+
+async def test_whoever_comes_back_while_they_are_taken_off_is_here_when_that_is_said(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.occupancy.entered("a", ADA)
+
+    assert await worker.present() == ["Ada"]
+
+
+async def test_many_who_come_at_once_share_two_calls(worker: Worker) -> None:
+    calls: list[int] = []
+    touch, count = worker.presence.touch, worker.presence.count
+
+    async def counted(entries: Sequence[Entry]) -> list[bool]:
+        calls.append(len(entries))
+        await asyncio.sleep(0)
+        return await touch(entries)
+
+    worker.presence.touch = counted  # type: ignore[method-assign]
+    await asyncio.gather(*(worker.occupancy.entered("a", Sender(f"n{n}", "N")) for n in range(100)))
+
+    assert calls == [100]
+    assert await count(["a"]) == {"a": 100}
+
+
+async def test_who_is_kept_alive_does_not_keep_a_newcomer_waiting(worker: Worker) -> None:
+    for n in range(3 * STEP):
+        worker.occupancy._here["a", f"n{n}"] = _Here(Sender(f"n{n}", "N"), 1)
+    sizes: list[int] = []
+    touch = worker.presence.touch
+
+    async def noted(entries: Sequence[Entry]) -> list[bool]:
+        sizes.append(len(entries))
+        await asyncio.sleep(0)
+        return await touch(entries)
+
+    worker.presence.touch = noted  # type: ignore[method-assign]
+    worker.clock.advance(TTL / 3)
+    refreshing = asyncio.ensure_future(worker.occupancy.refresh())
+    await asyncio.sleep(0)
+    await worker.occupancy.entered("a", ADA)
+    rounds = len(sizes)
+    await refreshing
+    if (telling := worker.occupancy._telling) is not None:
+        await telling
+
+    assert rounds <= 2
+    assert sum(sizes) == 3 * STEP + 1
+    assert max(sizes) <= STEP + 1
+
+
+async def test_one_failure_of_the_presence_is_logged_and_told_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(entries: Sequence[Entry]) -> list[bool]:
+        raise ValueError("a driver's defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.presence, "touch", broken)
+        await worker.occupancy.entered("a", ADA)
+    assert "a driver's defect" in caplog.text
+    assert await worker.present() == []
+
+    await worker.pass_time(1)
+
+    assert await worker.present() == ["Ada"]
+
+
+# ---- leaving: no connection any more, and the grace ----
+
+
+async def connected(worker: Worker, grace: bool) -> set[str]:
+    return await worker.presence.online(["u1"], room=None if grace else ANYWHERE)
+
+
+async def test_who_lost_the_last_connection_is_online_for_the_grace_only(worker: Worker) -> None:
+    for _ in range(2):
+        await worker.occupancy.entered(ANYWHERE, ADA)
+
+    worker.occupancy.exited(ANYWHERE, "u1")
+    await worker.occupancy.settle()
+    assert await connected(worker, grace=False) == {"u1"}
+    worker.occupancy.exited(ANYWHERE, "u1")
+    await worker.occupancy.settle()
+
+    assert (await connected(worker, grace=False), await connected(worker, grace=True)) == (set(), {"u1"})
+    await worker.pass_time(GRACE)
+    assert await connected(worker, grace=True) == set()
+    assert worker.emptied == [user_room("u1")]
+    assert worker.occupancy._here == {}
+
+
+async def test_who_comes_back_within_the_grace_is_connected_again_and_not_leaving(worker: Worker) -> None:
+    for _ in range(3):
+        await worker.occupancy.entered(ANYWHERE, ADA)
+        worker.occupancy.exited(ANYWHERE, "u1")
+        await worker.pass_time(GRACE - 1)
+    await worker.occupancy.entered(ANYWHERE, ADA)
+
+    await worker.pass_time(3 * GRACE)
+
+    assert await connected(worker, grace=False) == {"u1"}
+    assert worker.emptied == []
+    assert worker.occupancy._here.keys() == {(ANYWHERE, "u1")}
+
+
+async def test_who_is_connected_to_another_worker_is_not_gone_with_the_grace() -> None:
+    one, two = await two_workers()
+    await one.occupancy.entered(ANYWHERE, ADA)
+    await two.occupancy.entered(ANYWHERE, ADA)
+
+    one.occupancy.exited(ANYWHERE, "u1")
+    await one.pass_time(GRACE + 1)
+
+    assert await connected(one, grace=False) == {"u1"}
+    assert one.emptied == two.emptied == []
+
+
 # ---- several workers ----
 
 
@@ -306,6 +439,66 @@ async def test_users_of_a_worker_that_died_expire() -> None:
 
     await two.pass_time(TTL + 1)
 
+    assert await two.present() == ["Bob"]
+
+
+async def test_rooms_hear_of_the_users_of_a_worker_that_died_once() -> None:
+    """Whichever of those that live is the first to find out tells all of them."""
+    clock, board = Clock(), MemoryBoard()
+    dead, *alive = workers = [Worker(clock, board) for _ in range(3)]
+    for n, worker in enumerate(workers):
+        await worker.start(f"node {n}")
+        worker.others = [other for other in alive if other is not worker]
+    await dead.occupancy.entered("a", ADA)
+    await dead.occupancy.entered(ANYWHERE, ADA)
+    clock.advance(1)
+    await alive[0].occupancy.entered("a", BOB)
+
+    for _ in range(int(TTL + LOOK_EVERY + 2)):
+        clock.advance(1)
+        for worker in alive:
+            await worker.occupancy.refresh()
+            worker.occupancy.sweep()
+
+    assert [told for told in alive[0].told() if told[1]] == [([], ["Ada"], 1)]
+    assert [told for told in alive[1].told() if told[1]] == [([], ["Ada"], 1)]
+    assert [room for worker in alive for room in worker.emptied] == [user_room("u1")]
+
+
+async def test_who_came_back_to_another_worker_is_not_said_to_have_left() -> None:
+    dead, alive = await two_workers()
+    await dead.occupancy.entered("a", ADA)
+    await alive.pass_time(2)
+    await alive.occupancy.entered("a", ADA)
+
+    await alive.pass_time(TTL + 5)
+
+    assert [left for _, left, _ in alive.told() if left] == []
+    assert await alive.present() == ["Ada"]
+
+
+async def test_a_worker_that_was_frozen_for_too_long_takes_its_own_for_here() -> None:
+    frozen, other = await two_workers()
+    await frozen.occupancy.entered("a", ADA)
+
+    await frozen.pass_time(1)
+    frozen.clock.advance(TTL)
+    await frozen.pass_time(3)
+
+    assert await other.present() == ["Ada"]
+    assert [left for _, left, _ in frozen.told() if left] == []
+
+
+async def test_a_worker_that_stops_takes_leave_of_those_who_are_on_no_other() -> None:
+    one, two = await two_workers()
+    for worker, user in ((one, ADA), (one, BOB), (two, BOB)):
+        await worker.occupancy.entered("a", user)
+    await two.pass_time(2)
+
+    await one.occupancy.stop()
+    await two.pass_time(1)
+
+    assert two.told()[-1] == ([], ["Ada"], 1)
     assert await two.present() == ["Bob"]
 
 
@@ -356,7 +549,15 @@ async def test_who_comes_back_while_they_are_dropped_is_here(worker: Worker) -> 
     await worker.occupancy.entered("a", ADA)
     worker.occupancy.exited("a", "u1", at_once=True)
 
-    worker.presence.meanwhile = lambda: worker.occupancy.entered("a", ADA)
+    back: list[asyncio.Task[None]] = []
+
+    async def come_back() -> None:
+        back.append(asyncio.ensure_future(worker.occupancy.entered("a", ADA)))
+        await asyncio.sleep(0)
+
+    worker.presence.meanwhile = come_back
+    await worker.occupancy.settle()
+    await back[0]
     await worker.pass_time(2)
 
     assert await worker.present() == ["Ada"]

@@ -348,11 +348,42 @@ async def test_a_kick_is_an_event_in_every_room_also_of_somebody_unknown(chat: C
         await client.ack("join", room="general")
 
     assert await chat.rooms.remove_member("general", ADA, reason="kicked")
-    assert not await chat.rooms.remove_member("general", GUEST, reason="kicked")
+    assert await chat.rooms.remove_member("general", GUEST, reason="kicked"), "no member, but there"
+    assert not await chat.rooms.remove_member("general", BOB, reason="kicked"), "never seen"
 
     for client in (ada, guest):
         assert (await client.expect("room.removed"))["payload"]["reason"] == "kicked"
-    assert await types(chat, "general") == ["member.kicked", "member.kicked"]
+    assert await types(chat, "general") == ["member.kicked"] * 3
+
+
+async def test_who_is_kicked_from_a_public_room_may_be_back_at_once(chat: Chat) -> None:
+    guest = await chat_client(chat, GUEST)
+    await guest.ack("join", room="general")
+
+    await chat.rooms.remove_member("general", GUEST, reason="kicked")
+
+    assert (await guest.ack("join", room="general"))["online"] == 1
+
+
+async def present(client: MemoryClient) -> list[str]:
+    return [user["id"] for user in (await client.ack("presence", room="general"))["users"]]
+
+
+@pytest.mark.parametrize("way", ["exit", "leave", "kick", "remove"])
+async def test_who_is_out_by_what_was_acked_is_not_present_for_who_asks_then(chat: Chat, way: str) -> None:
+    ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+    for client in (ada, bob):
+        await client.ack("join", room="general")
+
+    if way in ("exit", "leave"):
+        await ada.ack(way, room="general")
+    else:
+        await chat.rooms.remove_member("general", ADA, reason="kicked" if way == "kick" else "left")
+
+    assert await present(bob) == await present(ada) == ["u2"]
+    assert (await bob.ack("join", room="general"))["online"] == 1
+    await ada.ack("join", room="general")
+    assert await present(ada) == ["u1", "u2"]
 
 
 async def test_a_new_role_is_no_second_join(chat: Chat) -> None:

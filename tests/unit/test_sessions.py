@@ -174,6 +174,18 @@ async def test_a_chat_stops_while_the_room_of_all_cannot_be_had() -> None:
         await ada.expect("notice")
 
 
+async def test_a_user_who_is_back_at_once_finds_the_room_as_it_is_or_a_new_one() -> None:
+    async with running_core(guests=True, presence_grace=0) as chat:
+        for _ in range(5):
+            ada = await chat_client(chat, ADA)
+            await chat.orders.give("u1", Remove("nowhere", "left"))
+            ada.disconnect()
+            await chat.occupancy.settle()
+            await asyncio.sleep(0)
+
+        assert await chat.hub.let_go(user_room("u1"))
+
+
 # ---- what others do to a connection ----
 
 RAISED = [
@@ -222,10 +234,10 @@ async def test_an_order_that_cannot_be_carried_out_for_one_is_logged_and_closes_
     async with running_core(guests=True) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
 
-        async def touch(entries: object) -> list[bool]:
+        async def enter(receiver: Receiver, id: str) -> HeldRoom:
             raise ValueError("a driver's defect")
 
-        monkeypatch.setattr(chat.backends.presence, "touch", touch)
+        monkeypatch.setattr(chat.hub, "enter", enter)
         await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
         await bob.settle()
 
