@@ -5,9 +5,10 @@ import time
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from . import protocol
-from .auth.base import Authenticator
+from .auth.asking import Asking, Unseen
 from .auth.guests import Guests
 from .endpoint import Endpoint
 from .errors import ChatError, Forbidden, TokenExpired, Unauthenticated
@@ -27,6 +28,10 @@ FEATURES = ["direct", "history", "presence", "recovery", "typing"]
 """What this server can do, as `welcome` says it."""
 LONGEST_HEARTBEAT = 4
 """A client may ask for an interval up to this many times the configured one."""
+
+
+MAX_BAD_PROOFS = 5
+"""Proofs of identity in a row that may fail on one connection; each costs the authenticator some work."""
 
 
 class AuthRequest(msgspec.Struct):
@@ -49,6 +54,7 @@ class Identity:
         occupancy: Occupancy,
         listeners: Listeners,
     ) -> None:
+        self._asking = Asking()
         self._guests = guests
         self._sessions = sessions
         self._heartbeat = heartbeat
@@ -60,7 +66,7 @@ class Identity:
     async def of_handshake(self, endpoint: Endpoint, handshake: Handshake) -> User | None:
         """Who the request proves to be; None: they have to say it with `auth`.
 
-        Raises `Unauthenticated`, and what a `connect` listener refuses with.
+        Raises `Unauthenticated`, also where no `auth` could change it, and what a `connect` listener refuses with.
         """
         credentials, user = handshake.credentials, None
         if credentials.token is None:
@@ -75,18 +81,23 @@ class Identity:
         # An authenticator of the host's may know the user by a cookie or a header of its own; a guest is who it does not.
         if endpoint.authenticator is None:
             return None
+        nothing = Unseen()
         try:
-            return await _ask(endpoint.authenticator, handshake.credentials, handshake)
+            return await self._asking.ask(
+                endpoint.authenticator, nothing, replace(handshake, credentials=nothing)
+            )
         except Unauthenticated:
+            if endpoint.guests is None and not nothing.looked:
+                raise  # it asked for no token, so it would say the same to one
             return None
 
     async def _who(self, endpoint: Endpoint, credentials: Credentials, handshake: Handshake) -> User:
         token = credentials.token
         if endpoint.guests is not None and (token is None or Guests.is_guest_token(token)):
-            return await _ask(endpoint.guests, credentials, handshake)
+            return await self._asking.ask(endpoint.guests, credentials, handshake)
         if endpoint.authenticator is None:
             raise Unauthenticated("tokens are not accepted here")
-        return await _ask(endpoint.authenticator, credentials, handshake)
+        return await self._asking.ask(endpoint.authenticator, credentials, handshake)
 
     # ---- from nobody to somebody ----
 
@@ -130,10 +141,8 @@ class Identity:
 
     async def auth(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> dict[str, Any]:
         """Authenticate, refresh, name a guest, ask for another interval; -> the ack's payload."""
-        if not session.authenticated:
-            await self._first(session, endpoint, request)
-        elif request.token is not None:
-            await self._again(session, endpoint, request)
+        if not session.authenticated or request.token is not None:
+            await self._prove(session, endpoint, request)
         elif request.name is not None and session.user.guest:
             await self._call(session, self._guests.rename(session.user, request.name))
         if request.heartbeat is not None:
@@ -146,6 +155,16 @@ class Identity:
         elif session.user.expires_at is not None:
             answer["expiresAt"] = session.user.expires_at
         return answer
+
+    async def _prove(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
+        try:
+            await (self._again if session.authenticated else self._first)(session, endpoint, request)
+        except (Unauthenticated, Forbidden):
+            session.bad_proofs += 1
+            if session.bad_proofs >= MAX_BAD_PROOFS and session.refused is None:
+                session.refused = CloseCode.INVALID_TOKEN
+            raise
+        session.bad_proofs = 0
 
     async def _first(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
         credentials = Credentials(request.token, request.name)
@@ -186,20 +205,6 @@ class Identity:
         if session.user.expires_at is not None:
             session.lifetime = session.user.expires_at - time.time()
         self._heartbeat.reconsider(session)
-
-
-async def _ask(authenticator: Authenticator, credentials: Credentials, handshake: Handshake) -> User:
-    try:
-        user: object = await authenticator.authenticate(credentials, handshake)
-    except ChatError:
-        raise
-    except Exception as exc:
-        logger.exception("the authenticator failed; refused")
-        raise Unauthenticated("your identity could not be checked") from exc
-    if not isinstance(user, User) or not user.id:
-        logger.error("the authenticator returned %r instead of a User; refused", type(user).__name__)
-        raise Unauthenticated("your identity could not be checked")
-    return user
 
 
 def _close_code(problem: ChatError, token: str | None) -> CloseCode | None:

@@ -88,6 +88,10 @@ class Credentials(msgspec.Struct, frozen=True):
     token: str | None = None
     name: str | None = None
 
+    def __repr__(self) -> str:
+        # It ends up in tracebacks and logs.
+        return f"Credentials(token={self.token and '***'!r}, name={self.name!r})"
+
 
 class Handshake(msgspec.Struct, frozen=True):
     """The upgrade request without its framework. `headers` has lower-case names; repeated headers are joined by ', '."""
@@ -99,6 +103,9 @@ class Handshake(msgspec.Struct, frozen=True):
     remote_ip: str
     secure: bool
     credentials: Credentials = Credentials()
+
+    def __repr__(self) -> str:
+        return f"Handshake(path={self.path!r}, remote_ip={self.remote_ip!r}, secure={self.secure})"
 
 
 class Room(msgspec.Struct, frozen=True):

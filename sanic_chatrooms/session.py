@@ -110,7 +110,7 @@ class Session:
     """See the module's docstring. `session.data` is the host's to use."""
 
     __slots__ = (
-        "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bound", "connection", "data",
+        "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "connection", "data",
         "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
         "plain_policy", "policy", "push", "refused", "reply_soon", "room", "seats", "settings", "slack", "state", "timeout",
         "under_way", "user", "warned", "write",
@@ -152,6 +152,8 @@ class Session:
         self.state = State.CONNECTING
         self.greeted = False
         self.bad_frames = 0
+        self.bad_proofs = 0
+        """Malformed frames, and failed proofs of identity, in a row."""
         self.answered = 0
         """Frames for this connection alone so far."""
         self.under_way = 0

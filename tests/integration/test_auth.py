@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import jwt
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, Unauthenticated, User
 from tests.support.client import Client
 from tests.support.fixtures import Connect
 from tests.support.wire import SECRET, masked, mount, token, write
@@ -313,6 +314,73 @@ async def test_a_failed_refresh_does_not_delay_the_end(chat: ChatRooms, connect:
     await ada.error("auth", payload={"token": token("bob", expires_in=600)})
 
     assert (await ada.closed())[0] == 4001
+
+
+async def test_two_thousand_bad_tokens_are_not_all_tried(chat: ChatRooms, connect: Connect) -> None:
+    ada = await connect(token=token("ada"))
+    await ada.expect("welcome")
+
+    write(ada, masked(1, b'{"type":"auth","payload":{"token":"nonsense"}}') * 2000)
+
+    assert (await ada.closed())[0] == 4500
+    assert len([frame for frame in ada.frames if frame["type"] == "error"]) == 5
+
+
+class ByCookie(Authenticator):
+    async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+        if handshake.cookies.get("sid") != "ada":
+            raise Unauthenticated("sign in first")
+        return User("ada", "Ada")
+
+
+async def test_who_is_signed_out_of_a_chat_by_cookie_is_401_at_once(app: App, connect: Connect) -> None:
+    mount(app, guests=False, auth=ByCookie())
+
+    refusal = await connect.refused()
+
+    assert refusal.status == 401
+    assert json.loads(refusal.body) == {"code": "unauthenticated", "message": "sign in first"}
+    await (await connect(headers={"Cookie": "sid=ada"})).expect("welcome")
+
+
+CARELESS: dict[str | None, Any] = {
+    "7": User(7, "x"),  # type: ignore[arg-type]
+    "name": User("u", 7),  # type: ignore[arg-type]
+    "scopes": User("u", "x", scopes=("\ud800",)),
+}
+
+
+class Careless(Authenticator):
+    """Of a host who has read nothing."""
+
+    async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+        return CARELESS[credentials.token]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("shown", ["7", "name", "scopes", "no such key"])
+async def test_what_an_authenticator_must_not_return_is_a_refusal(
+    app: App, connect: Connect, shown: str
+) -> None:
+    mount(app, guests=False, auth=Careless())
+    late = await connect()
+
+    assert (await connect.refused(token=shown)).status == 401
+    assert (await late.error("auth", payload={"token": shown}))["code"] == "unauthenticated"
+    assert (await late.closed())[0] == 4500
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"scopes": ["\ud800"]}, {"scopes": [7]}, {"scope": "a\0"}, {"sub": "guest-9fjV"}, {"sub": 7}],
+    ids=repr,
+)
+async def test_malformed_claims_are_401(app: App, connect: Connect, claims: dict[str, Any]) -> None:
+    mount(app, jwt_secret=SECRET)
+    shown = jwt.encode({"sub": "u1", "exp": time.time() + 600, **claims}, SECRET, "HS256")
+    late = await connect()
+
+    assert (await connect.refused(token=shown)).status == 401
+    assert (await late.error("auth", payload={"token": shown}))["code"] == "unauthenticated"
 
 
 # ---- guests ----

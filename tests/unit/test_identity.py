@@ -19,6 +19,7 @@ from sanic_chatrooms import (
 )
 from sanic_chatrooms.chat import Backends, Chat, Route
 from sanic_chatrooms.errors import Forbidden, TokenExpired, Unauthenticated
+from sanic_chatrooms.identity import MAX_BAD_PROOFS
 from sanic_chatrooms.models import Handshake, User, user_room
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -112,6 +113,29 @@ async def test_who_shows_nothing_has_to_say_it(chat: Chat) -> None:
     assert nobody.unread("welcome") == []
 
 
+class ByCookie(Authenticator):
+    """Knows people by their request alone."""
+
+    async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+        if "sid" not in handshake.query:
+            raise Unauthenticated("sign in first")
+        return User(handshake.query["sid"], "By session")
+
+
+async def test_who_shows_nothing_where_no_token_could_follow_is_told_at_once() -> None:
+    async with running_core(auth=ByCookie()) as chat:
+        with pytest.raises(Unauthenticated, match="sign in first"):
+            await chat_client(chat)
+        assert (await welcome(await chat_client(chat, query={"sid": "u7"})))["user"]["id"] == "u7"
+        with pytest.raises(Unauthenticated):
+            await chat_client(chat, route=Route("/desk", auth=ByCookie()))
+
+
+async def test_who_is_not_known_by_the_request_is_a_guest_where_there_are_guests() -> None:
+    async with running_core(auth=ByCookie(), guests=True) as chat:
+        assert (await chat_client(chat)).session.user.guest
+
+
 # ---- by auth ----
 
 
@@ -195,6 +219,37 @@ async def test_a_refresh_that_fails_changes_nothing(chat: Chat, token: str, code
 
     assert (ada.session.user.id, ada.session.user.expires_at) == ("ada", end)
     assert ada.connection.closed is None
+
+
+@pytest.mark.parametrize("token", ["bad", "old", "bob", "broken", "none", "x" * 9000])
+async def test_a_refresh_that_fails_again_and_again_closes(chat: Chat, token: str) -> None:
+    ada = await chat_client(chat, token="ada+60")
+
+    for _ in range(MAX_BAD_PROOFS):
+        ada.send("auth", payload={"token": token})
+
+    assert (await ada.closed())[0] == 4500
+    assert len([frame for frame in ada.frames if frame["type"] == "error"]) == MAX_BAD_PROOFS
+
+
+async def test_a_refresh_that_succeeds_starts_the_count_anew(chat: Chat) -> None:
+    ada = await chat_client(chat, token="ada+60")
+
+    for _ in range(3):
+        for _ in range(MAX_BAD_PROOFS - 1):
+            await ada.error("auth", payload={"token": "bad"})
+        await ada.ack("auth", payload={"token": "ada+600"})
+
+    assert ada.connection.closed is None
+
+
+async def test_auth_without_a_token_is_not_tried_for_ever(chat: Chat) -> None:
+    nobody = await chat_client(chat)
+
+    for _ in range(MAX_BAD_PROOFS):
+        nobody.send("auth")
+
+    assert (await nobody.closed())[0] == 4500
 
 
 @pytest.mark.parametrize(

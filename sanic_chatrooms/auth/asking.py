@@ -1,0 +1,158 @@
+"""Asks authenticators, and believes only what a user can be. What is wrong is told to the developer, not to the client."""
+
+import logging
+import math
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import field
+from msgspec.structs import replace
+
+from ..errors import ChatError, Unauthenticated
+from ..models import Credentials, Handshake, User
+from ..users import GUEST, check_user_id, is_text
+from .base import Authenticator
+from .jwt import MAX_TOKEN
+from .names import shown_name
+
+__all__ = ["Asking", "Unseen"]
+
+logger = logging.getLogger("sanic_chatrooms.identity")
+
+AGAIN = 60.0
+"""Seconds for which one and the same fault of an authenticator is told once: anybody can cause it as often as they like."""
+MAX_FAULTS = 100
+"""Faults that are remembered."""
+_LEAST_SECRET = 8
+"""Characters in what is blacked out: shorter values are words of the language."""
+
+
+class Unseen(Credentials, frozen=True):
+    """Nothing was shown. `looked` gets an entry when somebody asks for the token: then one may follow."""
+
+    looked: list[bool] = field(default_factory=list)
+
+    @property  # type: ignore[misc]  # of the same type, and noted
+    def token(self) -> None:
+        """None, and a note that it was asked for."""
+        self.looked.append(True)
+
+
+class Asking:
+    """One per instance: it remembers what it has complained of."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._faults: dict[str, tuple[float, int]] = {}
+
+    async def ask(self, authenticator: Authenticator, credentials: Credentials, handshake: Handshake) -> User:
+        """The user, whose name is cleaned. Raises `Unauthenticated`, also for what an authenticator must not return or
+        raise, and what other `ChatError` it refuses with."""
+        _check_token(None if isinstance(credentials, Unseen) else credentials.token)
+        try:
+            user: object = await authenticator.authenticate(credentials, handshake)
+        except ChatError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the host's code may raise anything; it is told
+            self._tell(
+                authenticator, f"failed with {type(exc).__name__}", _story(exc, credentials, handshake)
+            )
+        else:
+            fault = _fault_of(user)
+            if fault is None and isinstance(user, User):
+                return replace(user, name=shown_name(user.name, user.id), scopes=tuple(user.scopes))
+            self._tell(authenticator, f"returned {fault}")
+        raise Unauthenticated("your identity could not be checked")
+
+    def _tell(self, authenticator: Authenticator, what: str, story: str = "") -> None:
+        fault, now = f"{type(authenticator).__name__} {what}", self._clock()
+        told_at, untold = self._faults.get(fault, (-math.inf, 0))
+        if now - told_at < AGAIN:
+            self._faults[fault] = (told_at, untold + 1)
+            return
+        if len(self._faults) >= MAX_FAULTS:
+            self._faults.clear()
+        self._faults[fault] = (now, 0)
+        more = f" ({untold} times more since this was told)" if untold else ""
+        logger.error("the authenticator %s; refused%s%s", fault, more, story and f"\n{story}")
+
+
+def _check_token(token: str | None) -> None:
+    if token is None:
+        return
+    if len(token) > MAX_TOKEN or len(token.encode(errors="replace")) > MAX_TOKEN:
+        raise Unauthenticated(f"the token is larger than {MAX_TOKEN} bytes")
+    if not is_text(token):
+        raise Unauthenticated("the token holds characters that no token has")
+
+
+def _fault_of(user: object) -> str | None:
+    """What is wrong with this as a user, in words that quote nothing of it; None: nothing."""
+    if not isinstance(user, User):
+        return f"{type(user).__name__} instead of a User"
+    return (
+        _fault_of_id(user)
+        or _fault_of_name(user.name)
+        or _fault_of_scopes(user.scopes)
+        or _fault_of_time(user.expires_at)
+        or _fault_of_claims(user.claims)
+    )
+
+
+def _fault_of_id(user: User) -> str | None:
+    try:
+        user_id = check_user_id(user.id, "id")
+    except ChatError as problem:
+        return f"a User whose {problem}"
+    if user.guest != user_id.startswith(GUEST):
+        return f"a User whose id begins with {GUEST!r} and who is no guest, or the other way round"
+    return None
+
+
+def _fault_of_name(name: Any) -> str | None:
+    if not isinstance(name, str):
+        return f"a User whose name is {type(name).__name__} and not a string"
+    return None if _is_unicode(name) else "a User whose name holds a lone surrogate"
+
+
+def _fault_of_scopes(scopes: Any) -> str | None:
+    if not isinstance(scopes, tuple | list | set | frozenset) or not all(isinstance(s, str) for s in scopes):
+        return "a User whose scopes are not a tuple of strings"
+    return None if all(map(is_text, scopes)) else "a User whose scopes hold control characters or surrogates"
+
+
+def _fault_of_time(expires_at: Any) -> str | None:
+    if expires_at is None:
+        return None
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
+        return f"a User whose expires_at is {type(expires_at).__name__} and not a number of Unix seconds"
+    return None if math.isfinite(expires_at) else "a User whose expires_at is no finite number"
+
+
+def _fault_of_claims(claims: Any) -> str | None:
+    return None if isinstance(claims, Mapping) else "a User whose claims are no mapping"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _story(exc: Exception, credentials: Credentials, handshake: Handshake) -> str:
+    """The traceback, without what the client showed."""
+    text = "".join(traceback.format_exception(exc)).rstrip().encode(errors="backslashreplace").decode()
+    headers = handshake.headers
+    shown = [
+        credentials.token,
+        *handshake.cookies.values(),
+        *handshake.query.values(),
+        *(headers.get(name) for name in ("authorization", "cookie", "sec-websocket-protocol")),
+    ]
+    for secret in sorted({one for one in shown if one and len(one) >= _LEAST_SECRET}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
