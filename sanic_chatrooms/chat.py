@@ -16,6 +16,7 @@ from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
 from .backends import companion, make_broker, make_presence, make_store, resolve
+from .bells import Bells
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
 from .config import Settings, override
@@ -131,6 +132,7 @@ class Chat:
         settings = self.settings
         self.listeners = Listeners(self.declaration.listeners, self._app)
         self.hub = Hub(store, broker, released=self._released)
+        self.bells = Bells(store, broker, self.hub, self.backends.store, self._check_now.set)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.transactions = Transactions(self.backends.store, self.journal, self._check_now.set)
         self.access = Access(store)
@@ -174,7 +176,7 @@ class Chat:
             timeout=settings.store_timeout,
         )
         await backends.store.start(settings.instance, bounds)
-        await backends.broker.start(settings.instance, self.hub.deliver, self._check_now.set)
+        await self.bells.start(settings.instance)
         await backends.presence.start(settings.instance, self.node, settings.presence_ttl)
         self.hub.start()
         self.journal.start()
@@ -198,6 +200,7 @@ class Chat:
             self._sweep(),
             self._repeat(self.occupancy.refresh),
             self._repeat(self.hub.release),
+            self._repeat(self.bells.renew),
             self._check(),
             self.transactions.run(),
         )

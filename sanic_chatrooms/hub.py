@@ -75,6 +75,10 @@ class Hub:
         """Live envelopes of this type are not passed to sessions but to `heard` (typing, presence: merged per worker)."""
         self._heard[type] = heard
 
+    def interprets(self, type: str) -> bool:
+        """Is this type passed to a worker's own hearing?"""
+        return type in self._heard
+
     # ---- envelopes in ----
 
     def deliver(self, envelope: Envelope) -> None:

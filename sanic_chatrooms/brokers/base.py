@@ -27,6 +27,9 @@ class Broker(ABC):
     6. An envelope arrives with every field as it was published, or not at all. A durable one (`seq` ≥ 1) that is larger
        than the system carries may come without its data, b"": the hub reads it from the store.
     7. The publisher's own process hears its envelopes too, or not: both are allowed.
+    8. Where it crosses processes, an envelope arrives only if a process with the same key (`rekey`) published it, in
+       this instance, for its room. What anybody else says on its channels is counted in `forged` and dropped, and a
+       live envelope that somebody recorded is not heard again. A broker within one process needs no key.
     """
 
     scope: ClassVar[Scope]
@@ -34,6 +37,15 @@ class Broker(ABC):
     """The URL by which the same server is a presence too: what is used where the host names none."""
     origin: str = ""
     """What its own envelopes are known by, where a store rings for it (`Store.rings_as`)."""
+
+    def rekey(self, key: bytes) -> None:  # noqa: B027 - a broker within one process needs none
+        """Sign by this key, and hear what is signed by it and by no earlier one. Called before `start`, and whenever the
+        key has changed."""
+
+    @property
+    def forged(self) -> int:
+        """How much has arrived that nobody signed who has the key."""
+        return 0
 
     @abstractmethod
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:

@@ -24,9 +24,10 @@ from nats.errors import Error, SlowConsumerError
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..tasks import end
-from .base import Broker, Deliver
+from .base import Deliver
 from .keeper import keep
-from .packed import UNREADABLE, by_room, fitting, pack, unpack
+from .packed import UNREADABLE, Bell, Packer, by_room, fitting
+from .sealed import SealedBroker
 
 __all__ = ["NATSBroker"]
 
@@ -49,20 +50,22 @@ _PROBLEMS = (Error, OSError, TimeoutError, EOFError)
 """What the client raises where a connection cannot be made or used."""
 
 
-class NATSBroker(Broker):
+class NATSBroker(SealedBroker):
     """Rings through NATS.
 
     `url`: `nats://user:password@host:4222,host:4222`, or `tls://`; `?prefix=shop` begins every subject (default
     `chatrooms`), `?credentials=FILE` names a file of credentials. `options` go to the client as they are: `tls`, say.
-    `dropped` counts what arrived on our subjects and is none of ours. One's own envelopes are not echoed.
+    One's own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
+    logger = logger
 
     def __init__(self, url: str = "nats://localhost", **options: Any) -> None:
+        super().__init__()
         self._servers, self._prefix, found = _parse(url)
         self._options = found | options
-        self._origin = ""
+        self._packer = Packer(self._seal, "", Bell)
         self._base = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -76,14 +79,14 @@ class NATSBroker(Broker):
         self._ending: set[asyncio.Task[None]] = set()
         self._settling: asyncio.TimerHandle | None = None
         self._subscribed_at = 0.0
-        self.dropped = 0
 
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
         """See `Broker.start`. Raises `ConfigError` where no server lets us in, `Unavailable` where there is none."""
         if self._deliver is not None:
             raise ConfigError("this NATSBroker is started already; make one per app")
         # Of this process and this loop: an object may be made before a fork, and an app may run again in another loop.
-        self._origin, self._deaf = os.urandom(8).hex(), asyncio.Event()
+        self._seal.bind(instance)
+        self._packer, self._deaf = Packer(self._seal, os.urandom(8).hex(), Bell), asyncio.Event()
         self._base = f"{self._prefix}.{_token(instance)}."
         try:
             self._client = await self._connect()
@@ -178,7 +181,7 @@ class NATSBroker(Broker):
             async with asyncio.timeout(PUBLISH_WITHIN):
                 for room, bells in by_room(envelopes).items():
                     for some in fitting(bells, client.max_payload):
-                        await self._say(client, room, pack(self._origin, some))
+                        await self._say(client, room, self._packer.pack(room, some))
                 await client.flush(PUBLISH_WITHIN)  # type: ignore[arg-type]
         except _PROBLEMS:
             if client is self._client:
@@ -205,20 +208,15 @@ class NATSBroker(Broker):
         if subscription is not None and subscription._id != message._sid:
             return  # of a subscription that ended
         try:
-            envelopes = unpack(room, message.data, self._origin)
+            bells = self._packer.unpack(room, message.data)
         except UNREADABLE as error:
-            self._drop(room, error)
+            self._drop(f"the subject of room {room}", error)
             return
-        for envelope in envelopes:
+        for bell in bells:
             try:
-                deliver(envelope)
+                deliver(Envelope(room, bell.epoch, bell.seq, bell.type, bell.data))
             except Exception:
                 logger.exception("an envelope of room %s could not be delivered", room)
-
-    def _drop(self, room: str, error: Exception) -> None:
-        if not self.dropped:
-            logger.warning("what came over the subject of room %s is none of ours: %s", room, error)
-        self.dropped += 1
 
     async def _failed(self, error: Exception) -> None:
         """The client's word for what is nobody's answer."""

@@ -21,9 +21,10 @@ from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..sql_address import connect_options, take_prefix
 from ..tasks import end
-from .base import Broker, Deliver
+from .base import Deliver
 from .keeper import keep
-from .packed import UNREADABLE, VERSION, Bell, check_version, fitting
+from .packed import UNREADABLE, Packer, RoomBell, fitting
+from .sealed import SealedBroker
 
 __all__ = ["PostgresBroker"]
 
@@ -37,10 +38,12 @@ CONNECT_WITHIN = 4.0
 PUBLISH_WITHIN = 4.0
 TEXT_LIMIT = 7_999
 """Bytes of a notification; one more, and PostgreSQL refuses it."""
-PART = TEXT_LIMIT - 100
-"""Characters of a part: the rest is for what says which one it is."""
-LIMIT = TEXT_LIMIT // 4 * 3 - 64
-"""Bytes that fit into a notification, written as text."""
+LIMIT = TEXT_LIMIT // 4 * 3 - 128
+"""Bytes of envelopes that fit into a notification, written as text."""
+PART = LIMIT
+"""Bytes of a part: the rest is for what says which one it is."""
+PART_OF = "."
+"""How the text of a part begins."""
 INCOMPLETE = 100
 """What came in part is forgotten when so many others have begun since."""
 
@@ -54,40 +57,22 @@ _NOTIFY = "SELECT pg_notify($1, text) FROM unnest($2::text[]) WITH ORDINALITY AS
 T = TypeVar("T")
 
 
-class _RoomBell(Bell, array_like=True, frozen=True, gc=False):
-    room: str
-
-    @property
-    def size(self) -> int:
-        return super().size + len(self.room.encode())
-
-
-class _Ring(msgspec.Struct, array_like=True, frozen=True):
-    """What is notified: envelopes of one process, of whichever rooms, as msgpack in Base64."""
-
-    version: int
-    origin: str
-    bells: list[_RoomBell]
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(_Ring)
-
-
-class PostgresBroker(Broker):
+class PostgresBroker(SealedBroker):
     """Rings through a PostgreSQL, `postgresql://user@host/name`, and takes one of its connections.
 
-    What begins tables elsewhere, `?prefix=`, keeps apps apart here. A pooler between them must keep a connection for one client. `dropped` counts what arrived on our channel and is
-    none of ours. One's own envelopes are not echoed.
+    What begins tables elsewhere, `?prefix=`, keeps apps apart here. A pooler between them must keep a connection for one client.
+    One's own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
+    logger = logger
 
     def __init__(self, url: str = "postgresql://localhost") -> None:
+        super().__init__()
         where, self._prefix = take_prefix(url)
         self._options = connect_options(where)
         self.companion = url
-        self._origin = ""
+        self._packer = Packer(self._seal, "", RoomBell)
         self._channel = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -97,14 +82,14 @@ class PostgresBroker(Broker):
         self._deaf = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._parts = _Parts()
-        self.dropped = 0
 
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
         """See `Broker.start`. Raises `ConfigError` where the URL is refused, `Unavailable` where no server answers."""
         if self._deliver is not None:
             raise ConfigError("this PostgresBroker is started already; make one per app")
         # Of this process and this loop: an object may be made before a fork, and an app may run again in another loop.
-        self._origin, self._deaf = os.urandom(8).hex(), asyncio.Event()
+        self._seal.bind(instance)
+        self._packer, self._deaf = Packer(self._seal, os.urandom(8).hex(), RoomBell), asyncio.Event()
         self._turn = asyncio.Lock()
         # A name of PostgreSQL's has at most 63 bytes, and its letters are ours to choose.
         whose = f"{self._prefix}{instance}".encode()
@@ -155,13 +140,15 @@ class PostgresBroker(Broker):
             await self._ask(PUBLISH_WITHIN, lambda c: c.execute(_NOTIFY, self._channel, texts))
 
     def _texts(self, envelopes: Sequence[Envelope]) -> Iterator[str]:
-        bells = (_RoomBell(e.epoch, e.seq, e.type, e.data, e.room) for e in envelopes)
+        bells = (RoomBell(e.epoch, e.seq, e.type, e.data, e.room) for e in envelopes)
         for some in fitting(bells, LIMIT):
-            text = b64encode(_encode(_Ring(VERSION, self._origin, some))).decode()
+            piece = self._packer.pack("", some)
+            text = b64encode(piece).decode()
             if len(text) <= TEXT_LIMIT:
                 yield text
             else:
-                yield from _in_parts(text)
+                for part in _in_parts(piece):
+                    yield PART_OF + b64encode(self._seal.close(PART_OF.encode(), part)).decode()
 
     async def _ask(self, within: float, ask: Callable[[Any], Awaitable[T]]) -> T:
         """Use the connection, when it is our turn. Raises `Unavailable`, and gives the connection up."""
@@ -196,23 +183,21 @@ class PostgresBroker(Broker):
         try:
             envelopes = self._unpacked(text)
         except (*UNREADABLE, ValueError) as error:
-            self._drop(error)
+            self._drop(f"the channel {self._channel}", error)
             return
         for envelope in envelopes:
             if envelope.room in self._rooms:
                 self._pass_on(envelope)
 
     def _unpacked(self, text: str) -> list[Envelope]:
-        if text.startswith("{"):
-            whole = self._parts.add(text)
+        piece = b64decode(text.removeprefix(PART_OF), validate=True)
+        if text.startswith(PART_OF):
+            whole = self._parts.add(self._seal.open(PART_OF.encode(), piece))
             if whole is None:
                 return []
-            text = whole
-        ring = _decoder.decode(b64decode(text, validate=True))
-        check_version(ring.version)
-        if ring.origin == self._origin:
-            return []
-        return [Envelope(bell.room, bell.epoch, bell.seq, bell.type, bell.data) for bell in ring.bells]
+            piece = whole
+        bells = self._packer.unpack("", piece)
+        return [Envelope(bell.room, bell.epoch, bell.seq, bell.type, bell.data) for bell in bells]
 
     def _pass_on(self, envelope: Envelope) -> None:
         if self._deliver is None:
@@ -221,11 +206,6 @@ class PostgresBroker(Broker):
             self._deliver(envelope)
         except Exception:
             logger.exception("an envelope of room %s could not be delivered", envelope.room)
-
-    def _drop(self, error: Exception) -> None:
-        if not self.dropped:
-            logger.warning("what came over the channel %s is none of ours: %s", self._channel, error)
-        self.dropped += 1
 
     # ---- keeping ----
 
@@ -279,42 +259,41 @@ class PostgresBroker(Broker):
                 logger.warning("PostgreSQL has been silent for %d seconds; connecting anew", SILENCE)
 
 
-class _Part(msgspec.Struct):
-    """A piece of a text that is longer than a notification."""
+class _Part(msgspec.Struct, array_like=True):
+    """A part of a piece that is longer than a notification."""
 
-    id: str
+    id: bytes
     number: int
     count: int
-    text: str
+    data: bytes
 
 
-_part = msgspec.json.Decoder(_Part)
+_part = msgspec.msgpack.Decoder(_Part)
 
 
-def _in_parts(text: str) -> Iterator[str]:
-    id, count = os.urandom(8).hex(), -(-len(text) // PART)
+def _in_parts(piece: bytes) -> Iterator[bytes]:
+    id, count = os.urandom(8), -(-len(piece) // PART)
     for number in range(count):
-        piece = text[number * PART : (number + 1) * PART]
-        yield msgspec.json.encode(_Part(id, number, count, piece)).decode()
+        yield msgspec.msgpack.encode(_Part(id, number, count, piece[number * PART : (number + 1) * PART]))
 
 
 class _Parts:
     """What has come in part. The parts of one transaction come in order and together, or not at all."""
 
     def __init__(self) -> None:
-        self._begun: OrderedDict[str, list[str]] = OrderedDict()
+        self._begun: OrderedDict[bytes, list[bytes]] = OrderedDict()
 
-    def add(self, text: str) -> str | None:
+    def add(self, body: bytes) -> bytes | None:
         """Take a part; the whole if it was the last one. Raises `msgspec.DecodeError`."""
-        part = _part.decode(text)
+        part = _part.decode(body)
         pieces = self._begun.setdefault(part.id, [])
         if part.number != len(pieces):
             del self._begun[part.id]
             raise msgspec.ValidationError(f"part {part.number} after {len(pieces)}")
-        pieces.append(part.text)
+        pieces.append(part.data)
         if len(pieces) >= part.count:
             del self._begun[part.id]
-            return "".join(pieces)
+            return b"".join(pieces)
         if len(self._begun) > INCOMPLETE:
             self._begun.popitem(last=False)
         return None

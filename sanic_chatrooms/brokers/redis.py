@@ -18,11 +18,13 @@ from redis.exceptions import ResponseError
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
 from ..redis_link import Call, RedisLink, RedisServer
+from ..seal import STAMPED
 from ..tasks import end
-from .base import Broker, Deliver
+from .base import Deliver
 from .keeper import keep
-from .packed import UNREADABLE, by_room, pack, unpack
+from .packed import UNREADABLE, Bell, Packer, by_room
 from .redis_ear import Ear
+from .sealed import SealedBroker
 
 __all__ = ["RedisBroker"]
 
@@ -47,19 +49,21 @@ _rung = msgspec.json.Decoder(tuple[str, str, list[msgspec.Raw]])
 _mark = msgspec.json.Decoder(_Mark)
 
 
-class RedisBroker(Broker):
+class RedisBroker(SealedBroker):
     """Rings through one Redis or Valkey (7 or newer), or a cluster.
 
-    `url`: see `sanic_chatrooms.redis_address`; `dropped` counts what arrived on our channels and is none of ours. One's
-    own envelopes are not echoed.
+    `url`: see `sanic_chatrooms.redis_address`. One's own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
+    logger = logger
 
     def __init__(self, url: str = "redis://localhost") -> None:
+        super().__init__()
         self._link = RedisLink(url)
         self.companion = url
         self._random = os.urandom(8).hex()
+        self._packer = Packer(self._seal, "", Bell)
         self._base = ""
         self._deliver: Deliver | None = None
         self._reconnected: Callable[[], None] = lambda: None
@@ -71,7 +75,6 @@ class RedisBroker(Broker):
         self._deaf = asyncio.Event()
         self._whole = True
         self._keeper: asyncio.Task[None] | None = None
-        self.dropped = 0
 
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
         """See `Broker.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
@@ -81,6 +84,8 @@ class RedisBroker(Broker):
         self._deaf, self._opening = asyncio.Event(), asyncio.Lock()
         await self._link.start(PUBLISH_WITHIN)
         self._base = f"{self._link.prefix}{instance}:"
+        self._seal.bind(instance)
+        self._packer = Packer(self._seal, os.urandom(8).hex(), Bell)
         self._deliver, self._reconnected = deliver, reconnected
         self._whole = True
         self._keeper = asyncio.ensure_future(
@@ -106,7 +111,7 @@ class RedisBroker(Broker):
 
     @property
     def origin(self) -> str:  # type: ignore[override]
-        """See `Broker.origin`. With the process in it: an object made before a fork is in all of them."""
+        """See `Broker.origin`: what a store rings as. With the process in it: an object made before a fork is in all of them."""
         return f"{self._random}.{os.getpid()}"
 
     @property
@@ -196,7 +201,7 @@ class RedisBroker(Broker):
         calls = []
         for room, bells in by_room(envelopes).items():
             channel = self._channel(room)
-            calls.append(Call(channel, (command, channel, pack(self.origin, bells))))
+            calls.append(Call(channel, (command, channel, self._packer.pack(room, bells))))
         try:
             async with asyncio.timeout(PUBLISH_WITHIN):
                 await self._link.run(calls)
@@ -210,9 +215,9 @@ class RedisBroker(Broker):
         if room is None or deliver is None:
             return
         try:
-            envelopes = self._unpacked(room, data)
+            envelopes = self._unpacked(room, channel, data)
         except UNREADABLE as error:
-            self._drop(room, error)
+            self._drop(f"the channel of room {room}", error)
             return
         for envelope in envelopes:
             try:
@@ -220,24 +225,20 @@ class RedisBroker(Broker):
             except Exception:
                 logger.exception("an envelope of room %s could not be delivered", room)
 
-    def _unpacked(self, room: str, data: bytes) -> list[Envelope]:
-        if data.startswith(b"["):
-            return self._unpacked_by_script(room, data)
-        return unpack(room, data, self.origin)
+    def _unpacked(self, room: str, channel: bytes, data: bytes) -> list[Envelope]:
+        if data.startswith(STAMPED):
+            return self._unpacked_by_script(room, self._seal.open_stamped(channel, data))
+        bells = self._packer.unpack(room, data)
+        return [Envelope(room, bell.epoch, bell.seq, bell.type, bell.data) for bell in bells]
 
-    def _unpacked_by_script(self, room: str, data: bytes) -> list[Envelope]:
+    def _unpacked_by_script(self, room: str, body: bytes) -> list[Envelope]:
         """What a store rang in the step in which it stored: events as they are kept, which is as clients get them."""
-        origin, epoch, events = _rung.decode(data)
+        origin, epoch, events = _rung.decode(body)
         if origin == self.origin:
             return []
         marks = [_mark.decode(event) for event in events]
         pairs = zip(marks, events, strict=True)
         return [Envelope(room, epoch, mark.seq, mark.type, bytes(event)) for mark, event in pairs]
-
-    def _drop(self, room: str, error: Exception) -> None:
-        if not self.dropped:
-            logger.warning("what came over the channel of room %s is none of ours: %s", room, error)
-        self.dropped += 1
 
     def _lost(self, ear: Ear, channel: bytes) -> None:
         # The server's own doing: the slot is another node's now. What we unsubscribed ourselves has no such ear any more.

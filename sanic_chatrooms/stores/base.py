@@ -95,6 +95,8 @@ class Store(ABC):
     rings_as: str | None = None
     """Set before `start` where the broker is the store's companion, to its `origin`: `append` then rings for it in the
     same step, and the journal does not."""
+    ring_key: bytes = b""
+    """By what it then signs (`sanic_chatrooms.seal`): set before the first `append`, and whenever the key has changed."""
 
     @abstractmethod
     async def start(self, instance: str, bounds: Bounds) -> None:

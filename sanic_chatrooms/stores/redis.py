@@ -30,6 +30,7 @@ from ..models import (
 from ..paging import decode_cursor, encode_cursor
 from ..protocol import new_epoch
 from ..redis_link import Call, RedisLink, Script
+from ..seal import stamp_keys
 from .base import FOLDED, Bounds, MemberPage, RoomPage, Store
 from .redis_eraser import Eraser
 from .redis_lists import RedisLists
@@ -168,11 +169,11 @@ class RedisStore(Store):
             )
         return self._call(room, "append", *arguments, epoch=epoch)
 
-    def _bell(self, room: str) -> tuple[str, str, str]:
+    def _bell(self, room: str) -> tuple[str, str, str, str, str]:
         if self.rings_as is None:
-            return ("", "", "")
+            return ("", "", "", "", "")
         # The channel that RedisBroker listens to, in the room's slot.
-        return f"{self._base}{{{room}}}", self._publish, self.rings_as
+        return (f"{self._base}{{{room}}}", self._publish, self.rings_as, *stamp_keys(self.ring_key))
 
     # ---- reading ----
 

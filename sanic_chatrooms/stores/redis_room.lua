@@ -171,15 +171,15 @@ end
 
 -- Operations: blocks and not functions, since each call makes every function that it comes by
 
--- A channel to ring on ('' none), PUBLISH or SPUBLISH, as whom. Then four arguments per draft: its key ('' none);
+-- A channel to ring on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its stamp (see seal.py). Then four arguments per draft: its key ('' none);
 -- "timestamp id hash"; its text without the number; '-' (in the timeline) or '~', with the packed change behind it.
 -- -> epoch, and per draft: its number, "number timestamp id" of the first, -1 conflict, -2 nothing to change
 if op == 'append' then
   local room = load()
   if not room then return false end
   local base, results = room.head, {}
-  local channel, publish, origin = unpack(ARGV, own, own + 2)
-  own = own + 3
+  local channel, publish, origin, inner, outer = unpack(ARGV, own, own + 4)
+  own = own + 5
   local events, ids, line, said, changes = {}, {}, {}, {}, nil
   local function flush()
     if #events == 0 then return end
@@ -262,7 +262,9 @@ if op == 'append' then
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
   if channel ~= '' then
-    redis.call(publish, channel, '["' .. origin .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]')
+    local body = '["' .. origin .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]'
+    local stamp = redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\n' .. body))
+    redis.call(publish, channel, '#' .. stamp .. body)
   end
   return {room.epoch, unpack(results)}
 end

@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from ..brokers.base import Broker, Deliver
 from ..errors import Unavailable
-from ..models import Envelope
+from ..models import Envelope, Scope
 from .recorder import Recorder
 
 __all__ = ["BrokerSuite", "Node", "envelope"]
@@ -280,6 +280,24 @@ class BrokerSuite:
             assert len(await self.until(other, 1)) == 1
             await self.assert_silent(one, other)
             assert {heard.seq for heard in one.heard.envelopes} <= {1}, "its own envelope, or nothing"
+
+    async def test_08_only_what_is_published_under_the_same_key_arrives(self) -> None:
+        async with self.nodes() as (one, other):
+            if one.broker.scope is Scope.PROCESS:
+                return  # whoever can speak there is this process
+            for node, key in ((one, b"a key"), (other, b"another")):
+                node.broker.rekey(key)
+                await node.broker.subscribe("r")
+
+            await one.broker.publish([envelope(seq=1), envelope(seq=0)])
+            async with asyncio.timeout(self.patience):
+                while not other.broker.forged:  # noqa: ASYNC110 - nobody tells of what is dropped
+                    await asyncio.sleep(0.01)
+
+            assert other.heard.envelopes == []
+            other.broker.rekey(b"a key")
+            await one.broker.publish([envelope(seq=2)])
+            assert [heard.seq for heard in await self.until(other, 1)] == [2]
 
     async def test_a_running_broker_is_healthy(self) -> None:
         async with self.nodes() as (one, other):

@@ -75,6 +75,15 @@ class FaultyBroker(Broker):
             self._down = False
             self._reconnected()
 
+    def rekey(self, key: bytes) -> None:
+        """Give the key to what is wrapped."""
+        self.inner.rekey(key)
+
+    @property
+    def forged(self) -> int:
+        """What the wrapped one counts."""
+        return self.inner.forged
+
     @property
     def healthy(self) -> bool:
         """False while down."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import redis.asyncio
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.nats import NATSBroker
@@ -45,6 +49,41 @@ class System:
                 assert self.server.ask("CLIENT", "KILL", "TYPE", "pubsub") == "1"
             case NATSServer():
                 await self.crash()  # it has no such order
+
+    async def tap(self, broker: Any, *rooms: str) -> list[Any]:
+        """What travels to this broker, not started yet: pieces as they are, in the order in which they come."""
+        pieces: list[Any] = []
+
+        async def heard(room: str, message: Msg) -> None:
+            pieces.append(message.data)
+
+        match self.server:
+            case PostgresServer():
+                broker._heard = lambda *about: pieces.append(about[-1])
+            case ValkeyServer():
+                broker._heard = lambda channel, data: pieces.append(data)
+            case NATSServer():
+                broker._heard = heard
+        await broker.start("test", pieces.append, lambda: None)
+        for room in rooms:
+            await broker.subscribe(room)
+        return pieces
+
+    async def inject(self, broker: Any, room: str, piece: Any) -> None:
+        """Say this where the broker hears the room, as anybody can who reaches the server."""
+        match self.server:
+            case PostgresServer():
+                connection = await self.server.connect()
+                await connection.execute("SELECT pg_notify($1, $2)", broker._channel, piece)
+                await connection.close()
+            case ValkeyServer():
+                async with redis.asyncio.Redis(port=self.server.port) as client:
+                    await client.publish(f"{broker._base}{{{room}}}", piece)
+            case NATSServer():
+                sender = Client()
+                await sender.connect(self.server.url)
+                await sender.publish(broker._base + room, piece)
+                await sender.close()
 
     async def restart(self) -> None:
         await asyncio.to_thread(self.server.stop)

@@ -27,6 +27,7 @@ WORDS = {
     "tasks",
     "redis_link",
     "redis_wire",
+    "seal",
     "sql_address",
     "users",
 }

@@ -5,18 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sanic_chatrooms.brokers.packed import (
-    AROUND,
-    UNREADABLE,
-    VERSION,
-    Bell,
-    by_room,
-    check_version,
-    fitting,
-    pack,
-    unpack,
-)
+from sanic_chatrooms.brokers.packed import AROUND, UNREADABLE, Bell, Packer, RoomBell, by_room, fitting
 from sanic_chatrooms.models import Envelope
+from sanic_chatrooms.seal import Forged, Seal
+from sanic_chatrooms.testing import Clock
+
+LIVE = Bell("", 0, "notice", b"{}")
 
 
 def bell(seq: int, size: int) -> Bell:
@@ -24,10 +18,21 @@ def bell(seq: int, size: int) -> Bell:
     return Bell("e", seq, "message", b"x" * (size - AROUND - len("e") - len("message")))
 
 
-def test_what_was_packed_comes_out_as_it_was_and_in_order() -> None:
-    envelopes = [Envelope("r", "e", 7, "message", b'{"a":1}'), Envelope("r", "", 0, "typing", b"")]
+def packer(origin: str = "one", *, clock: Clock | None = None) -> Packer[Bell]:
+    return Packer(Seal(), origin, Bell, clock=clock or Clock())
 
-    assert unpack("r", pack("one", by_room(envelopes)["r"]), "other") == envelopes
+
+def test_what_was_packed_comes_out_as_it_was_and_in_order() -> None:
+    bells = [Bell("e", 7, "message", b'{"a":1}'), Bell("", 0, "typing", b"")]
+
+    assert packer("other").unpack("r", packer().pack("r", bells)) == bells
+
+
+def test_a_piece_of_several_rooms_says_for_each_bell_which() -> None:
+    one, other = (Packer(Seal(), origin, RoomBell, clock=Clock()) for origin in ("one", "other"))
+    bells = [RoomBell("e", 1, "message", b"{}", room) for room in "ab"]
+
+    assert other.unpack("", one.pack("", bells)) == bells
 
 
 def test_each_room_has_its_own_in_order() -> None:
@@ -39,34 +44,57 @@ def test_each_room_has_its_own_in_order() -> None:
 
 
 def test_ones_own_is_not_heard_again() -> None:
-    assert unpack("r", pack("one", [bell(1, 200)]), "one") == []
+    one = packer()
+
+    assert one.unpack("r", one.pack("r", [bell(1, 200)])) == ()
 
 
 @pytest.mark.parametrize(
     "data",
+    [b"", b"\xc1", b"{}", b"\x02", b"\x02" + b"x" * 16, b"\x91" * 100_000, msgspec.msgpack.encode("text")],
+)
+def test_what_nobody_signed_is_forged(data: bytes) -> None:
+    with pytest.raises(Forged):
+        packer().unpack("r", data)
+
+
+@pytest.mark.parametrize(
+    "body",
     [
         b"",
         b"\xc1",
         b"{}",
         msgspec.msgpack.encode("text"),
-        msgspec.msgpack.encode([VERSION, "one"]),
-        msgspec.msgpack.encode([VERSION + 1, "one", []]),
-        msgspec.msgpack.encode([VERSION, "one", [["e", -1, "message", b""]]]),
-        msgspec.msgpack.encode([VERSION, "one", [["e", 1.5, "message", b""]]]),
-        msgspec.msgpack.encode([VERSION, "one", [["e", 1, "message"]]]),
+        msgspec.msgpack.encode(["one", 1, 1750000000]),
+        msgspec.msgpack.encode(["one", 0, 1750000000, []]),
+        msgspec.msgpack.encode(["one", 1, 1750000000, [["e", -1, "message", b""]]]),
+        msgspec.msgpack.encode(["one", 1, 1750000000, [["e", 1.5, "message", b""]]]),
+        msgspec.msgpack.encode(["one", 1, 1750000000, [["e", 1, "message"]]]),
         b"\x91" * 100_000,
-        b"\x93\x01\xa1\xff\x90",  # not UTF-8
+        b"\x94\xa1\xff\x01\x01\x90",  # not UTF-8
     ],
 )
-def test_what_is_none_of_ours_is_refused_in_one_way(data: bytes) -> None:
+def test_what_is_signed_and_has_another_form_is_refused_in_one_way(body: bytes) -> None:
     with pytest.raises(UNREADABLE):
-        unpack("r", data, "other")
+        packer().unpack("r", Seal().close(b"r", body))
 
 
-def test_another_version_is_named() -> None:
-    check_version(VERSION)
-    with pytest.raises(msgspec.ValidationError, match="version 99"):
-        check_version(99)
+def test_a_piece_is_heard_once_and_in_its_own_room_only() -> None:
+    piece, other = packer().pack("r", [LIVE]), packer("other")
+
+    with pytest.raises(Forged):
+        other.unpack("s", piece)
+    assert other.unpack("r", piece) == [LIVE]
+    assert other.unpack("r", piece) == ()
+
+
+def test_of_an_old_piece_only_what_has_a_number_is_heard() -> None:
+    clock = Clock()
+    durable = Bell("e", 7, "message", b"{}")
+    piece = packer(clock=clock).pack("r", [LIVE, durable])
+    clock.advance(3600)
+
+    assert packer("other", clock=clock).unpack("r", piece) == [durable]
 
 
 def test_groups_are_as_large_as_they_may_be_and_in_order() -> None:
