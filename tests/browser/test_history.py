@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from sanic_chatrooms import Context
+from sanic_chatrooms.middleware import Handler
 from tests.browser.acts import composer, enter, go_to, lines, messages
 from tests.browser.conftest import Pages
 from tests.browser.host import Host
@@ -28,6 +30,13 @@ NO_ANCHORING = """() => {
     document.styleSheets[0].insertRule(".msg { content-visibility: visible !important }", 0);
 }"""
 SCROLL_TO = "(top) => document.querySelector('[data-testid=log]').scrollTo(0, top)"
+PAINTED = """async () => {
+    const log = document.querySelector("[data-testid=log]"), frame = () => new Promise(requestAnimationFrame);
+    for (let height = 0, frames = 0; frames < 3; frames = height === log.scrollHeight ? frames + 1 : 0) {
+        height = log.scrollHeight;
+        await frame();
+    }
+}"""
 IS_AT_END = """() => {
     const log = document.querySelector("[data-testid=log]");
     return log.scrollHeight - log.scrollTop - log.clientHeight < 2;
@@ -43,6 +52,13 @@ async def first_row(page: Page) -> dict[str, Any]:
 async def test_older_messages_come_without_the_text_jumping(
     host: Host, new_page: Pages, anchoring: bool
 ) -> None:
+    measured = asyncio.Event()
+
+    @host.chat.middleware("history")
+    async def held(ctx: Context, call_next: Handler) -> Any:
+        await measured.wait()
+        return await call_next(ctx)
+
     await host.open()
     # Of all heights: what is not yet laid out is taller or lower than guessed.
     await host.say("general", *(f"{number}\n" + "words " * (number % 7 * 20) for number in range(1, 301)))
@@ -56,8 +72,12 @@ async def test_older_messages_come_without_the_text_jumping(
 
     row = {"first": ""}
     while row["first"] != "1":
-        # In one step: what comes before it is on its way as soon as somebody scrolls.
-        row = await page.evaluate(f"() => {{ ({SCROLL_TO})(300); return ({FIRST_ROW})(); }}")
+        measured.clear()
+        # What was never painted has a guessed height, and its text no place yet.
+        row = await page.evaluate(
+            f"async () => {{ ({SCROLL_TO})(300); await ({PAINTED})(); return ({FIRST_ROW})(); }}"
+        )
+        measured.set()
         await page.wait_for_function(
             "(first) => first === '1' || document.querySelector('[data-seq]').dataset.seq !== first",
             arg=row["first"],

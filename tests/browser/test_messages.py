@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from sanic_chatrooms import Context, RateLimited
 from sanic_chatrooms.middleware import Handler
@@ -87,6 +88,51 @@ async def test_text_is_text_and_long_words_break(host: Host, new_page: Pages) ->
     await expect(lines(page).locator("pre code")).to_contain_text("const long")
     assert await is_as_wide_as_the_screen(page)
     await new_page.screenshot(page, "long")
+
+
+async def test_one_bad_message_never_hides_another(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    sockets: list[WebSocketRoute] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    await page.route_web_socket("**/ws", between)
+    worst = [
+        "http://a" + ")" * 15_900,
+        "`" * 15_999,
+        "e" + "\u0301" * 15_998,
+        "```a```" * 2_285,
+        "http://a " * 1_777,
+    ]
+    await host.say("general", "before", *worst)
+    for text in ({"toString": 1}, None, 7, ["a"], {"a": {"b": "c"}}):
+        await host.chat.publish("general", "message", {"text": text})
+    await host.say("general", "between")
+    await enter(page, "Ada")
+    await expect(lines(page)).to_have_count(12)
+    # What no server of ours sends: a time that is none, and one that makes drawing the row fail.
+    for number, odd in enumerate(({"timestamp": 1e300}, {"edited": 1e300}, {}), start=13):
+        event = {
+            "type": "message",
+            "room": "general",
+            "seq": number,
+            "msgId": f"odd-{number}",
+            "timestamp": 1.8e9,
+        }
+        sockets[-1].send(json.dumps({**event, "payload": {"text": f"odd {number}"}, **odd}))
+    await expect(lines(page)).to_have_count(15)
+
+    shown = await lines(page).all_text_contents()
+    assert [shown[0], shown[11], *shown[12:]] == ["before", "between", "odd 13", "odd 14", "odd 15"]
+    assert shown[6:11] == ['{"toString":1}', "", "7", '["a"]', '{"a":{"b":"c"}}']
+    assert shown[1] == worst[0]
+    assert await page.get_by_test_id("log").evaluate("(log) => log.querySelectorAll('*').length") < 1_200
+    await expect(messages(page).nth(13)).to_contain_text("This cannot be shown as it was meant.")
+    assert [line for line in new_page.console if line.startswith("error")] != []
+    await new_page.screenshot(page, "worst")
 
 
 async def is_as_wide_as_the_screen(page: Page) -> bool:

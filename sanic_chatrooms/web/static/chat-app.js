@@ -4,19 +4,19 @@ import { ChatRooms } from "../client.js";
 import { addressOf, placeAt } from "./address.js";
 import { ask, openForm, textField } from "./dialogs.js";
 import { el, fill, iconButton } from "./dom.js";
-import { counted, slug } from "./format.js";
+import { counted, excerpt, slug } from "./format.js";
 import { kept } from "./kept.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
+import { calm } from "./richtext.js";
 import { RoomBook } from "./room-book.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
 import { ended, signIn } from "./sign-in.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 
-const EXCERPT = 200;
 const SIGNED_OUT = "chatrooms signed out";
 const narrow = matchMedia("(max-width: 719.98px)");
 const tight = matchMedia("(max-width: 979.98px)");
@@ -249,8 +249,7 @@ class App {
   }
 
   async #delete(room, item) {
-    const said = item.text.length > EXCERPT ? `${item.text.slice(0, EXCERPT)}…` : item.text;
-    const lines = [`“${said}”`, "It will be gone for everybody, for good."];
+    const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
     const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog");
     // The button that asked is hidden while the focus is elsewhere, and cannot have it back.
     this.talk.conversation.focus(item);

@@ -2,9 +2,10 @@
 
 import { el, fill, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
-import { counted } from "./format.js";
+import { counted, excerpt } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { rowElement } from "./message-row.js";
+import { calm } from "./richtext.js";
 import { rowsOf } from "./rows.js";
 
 const NEAR = 40;
@@ -119,7 +120,7 @@ export class Conversation {
   came(item) {
     if (!this.stuck) this.unseen++;
     this.#button();
-    this.heard.append(Object.assign(el("p", {}, `${item.sender?.name ?? "Server"}: ${item.text}`), { item }));
+    this.heard.append(Object.assign(el("p", {}, calm(`${item.sender?.name ?? "Server"}: ${excerpt(item.text)}`)), { item }));
     if (this.heard.childElementCount > HEARD) this.heard.firstChild.remove();
   }
 

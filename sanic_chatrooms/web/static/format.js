@@ -1,17 +1,19 @@
 // How times, names and counts are written.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const LETTER = 32; // more than any letter or emoji is long
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const dayInYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const dayOfAnyYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const letters = Intl.Segmenter && new Intl.Segmenter();
 const collator = new Intl.Collator(undefined, { numeric: true });
 
-/** "14:05" or "02:05 PM" */
+/** "14:05" or "2:05 PM" */
 export function timeOf(seconds) {
   return clock.format(seconds * 1000);
 }
 
-/** "02:05": where there is no room for more. */
+/** "2:05": where there is no room for more. */
 export function digitsOf(seconds) {
   return clock.formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();
 }
@@ -30,8 +32,15 @@ export function dayOf(seconds) {
 export function dayName(seconds, now = Date.now() / 1000) {
   const day = dayOf(seconds);
   if (day === dayOf(now)) return "Today";
-  if (day === dayOf(now - 86400)) return "Yesterday";
+  if (day === dayBefore(now)) return "Yesterday";
   return (day.slice(-4) === dayOf(now).slice(-4) ? dayInYear : dayOfAnyYear).format(seconds * 1000);
+}
+
+// By the calendar: the day on which clocks change has 23 hours or 25.
+function dayBefore(seconds) {
+  const day = new Date(seconds * 1000);
+  day.setDate(day.getDate() - 1);
+  return day.toDateString();
 }
 
 /** The first letter as people see it. Browsers without a segmenter take apart what joiners hold together. */
@@ -44,7 +53,7 @@ function firstLetter(word) {
 export function initials(name) {
   const words = name.trim().split(/\s+/);
   const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return ends.map(firstLetter).join("").toLocaleUpperCase();
+  return ends.map((word) => firstLetter(word).slice(0, LETTER)).join("").toLocaleUpperCase();
 }
 
 /** 0 … 359, always the same for an id, far apart for similar ones (FNV-1a). */
@@ -62,12 +71,17 @@ export function byName(one, other) {
 /** "Ada", "Ada and Bob", "Ada, Bob and 3 others" */
 export function listed(names) {
   if (names.length > 3) return `${names[0]}, ${names[1]} and ${names.length - 2} others`;
-  return names.join(", ").replace(/, ([^,]*)$/, " and $1");
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join("");
 }
 
 /** "1 new message", "3 new messages" */
 export function counted(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** The beginning of a long text. */
+export function excerpt(text, most = 200) {
+  return text.length > most ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…` : text;
 }
 
 /** The id that a title makes: "Release day" → "release-day"; empty where nothing fits an id. */

@@ -5,28 +5,57 @@ import { button, el, iconButton } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { rewriting } from "./rewriting.js";
-import { richText } from "./richtext.js";
+import { calm, richText } from "./richtext.js";
 import { happening } from "./rows.js";
+import { textOf } from "./timeline.js";
+
+const PER_LINE = 80;
 
 /** `context`: `me()`, `role()`, `onPerson(person)`, `onRetry(item)`, `onDiscard(item)`, `onEdit(item)`, `onDelete(item)`, and what `rewriting` needs. */
 export function rowElement(row, context) {
+  try {
+    return drawn(row, context);
+  } catch (error) {
+    // One that cannot be drawn must not hide those after it.
+    console.error("a row of the conversation cannot be drawn", error);
+    return plain(row);
+  }
+}
+
+function drawn(row, context) {
   if (row.kind === "system") return el("div", { class: "system", testid: "system-line" }, happening(row.item));
   if (row.kind === "message") return messageElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);
+}
+
+function plain({ kind, item }) {
+  const said = kind === "message" ? el("div", { class: "text", dir: "auto", testid: "message-text" }, calm(textOf(item?.payload))) : null;
+  return el("article", { class: "msg", tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span", { class: "author" }, calm(`${item?.sender?.name ?? "Server"}`)), el("div", { class: "note" }, "This cannot be shown as it was meant."), said));
 }
 
 function messageElement({ item, first, editing }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
   const props = { class: `msg ${first ? "first" : ""} ${status}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq };
-  return el("article", props,
+  return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div", { class: "msg-head" }, author(sender, context), time(item, timeOf(item.at))) : el("span", { class: "sr-only" }, `${sender.name}: `),
       editing ? rewriting(item, context) : text(item),
       status === "failed" && !editing && el("div", { class: "msg-actions", testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div", { class: "note" }, `Not sent yet: ${reason(item.error)}`),
-      !editing && tools(item, context)));
+      !editing && tools(item, context))));
+}
+
+// About how high it is: of a row that is guessed too low, too many more would seem to be on the screen, and be laid out.
+function sized({ text }, node) {
+  let lines = 0;
+  for (let at = 0, end = 0; end >= 0; at = end + 1) {
+    end = text.indexOf("\n", at);
+    lines += Math.max(1, Math.ceil(((end < 0 ? text.length : end) - at) / PER_LINE));
+  }
+  if (lines > 1) node.style.setProperty("--lines", lines);
+  return node;
 }
 
 /** What becomes of it, or of what we change of it: sent, pending or failed. */

@@ -1,14 +1,20 @@
 // What a room shows of its past: events in order of `seq`, then what we wrote and the server has not confirmed.
 
 const KEPT = 2000;
+const LAST = 8.64e12; // seconds: no date is later
+
+/** What a body says: its text, whatever a host has put there. */
+export function textOf(body) {
+  const text = body?.text ?? "";
+  return typeof text === "string" ? text : JSON.stringify(text);
+}
 
 function itemOf(event) {
   return { key: event.msgId ?? `${event.seq}`, version: 0, status: "sent", error: null, ...fieldsOf(event) };
 }
 
 function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed }) {
-  const text = String(payload?.text ?? "");
-  return { id: msgId, seq, type, at: timestamp, sender, payload, text, edited, deleted, changed: changed ?? seq };
+  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq };
 }
 
 // Everything that is stored in a room is a line, except what changes another line.
@@ -100,7 +106,7 @@ export class Timeline {
 
   /** The message is this now, by the event of this number. */
   edited(item, body, seq, edited = Date.now() / 1000) {
-    this.#fold(item, seq, { payload: body, text: String(body?.text ?? ""), edited });
+    this.#fold(item, seq, { payload: body, text: textOf(body), edited });
   }
 
   /** Nothing is left of it. */
