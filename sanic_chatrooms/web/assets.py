@@ -2,6 +2,7 @@
 
 import hashlib
 import mimetypes
+import re
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from sanic import Request, empty, raw
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
-__all__ = ["PAGE_POLICY", "Assets"]
+__all__ = ["PAGE_POLICY", "Assets", "with_slash"]
 
 FOLDER = Path(__file__).parent / "static"
 PAGE_POLICY = (
@@ -17,6 +18,7 @@ PAGE_POLICY = (
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The ready page's Content-Security-Policy: nothing inline, nothing from elsewhere."""
+_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 TYPES = {".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
 
 
@@ -43,9 +45,22 @@ class Assets:
             "X-Content-Type-Options": "nosniff",
             **(headers or {}),
         }
-        if request.headers.get("if-none-match") == asset.tag:
+        if _has(request, asset.tag):
             return empty(304, headers=common)
         return raw(asset.body, content_type=asset.type, headers=common)
+
+
+def with_slash(request: Request) -> str:
+    """The same address with a slash at its end. Relative: a proxy may have cut off how the path begins for the browser."""
+    query = f"?{request.query_string}" if request.query_string else ""
+    return f"./{request.path.rpartition('/')[2]}/{query}"
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Whether the browser has the file with this tag: RFC 9110 §13.1.2, which compares weakly, for whoever compresses on the
+    way makes the tag a weak one."""
+    given = ",".join(request.headers.getall("if-none-match", []))
+    return given.strip() == "*" or tag in _TAG.findall(given)
 
 
 def _read(path: Path) -> _Asset:

@@ -26,12 +26,11 @@ from ..embedded import user_directory
 from ..endpoint import Endpoint
 from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
-from ..sessions import TooManyConnections
-from .assets import PAGE_POLICY, Assets
+from .assets import PAGE_POLICY, Assets, with_slash
 from .embedding import is_main, start_embedded, stop_embedded
 from .ending import end_early, end_on_hangup, join_survivor, start_survivor, stop_survivor
 from .fast import FastConnection, shortcoming
-from .handshake import Admission, admit, check_limits
+from .handshake import Admission, admit, check_limits, close_code
 from .keeping import (
     let_pulse_leave,
     prepare_watchdog,
@@ -254,7 +253,7 @@ class ChatBlueprint(Blueprint):
         if not self.running(request.app).settings.page:
             raise NotFound("there is no page here; see CHATROOMS_PAGE")
         if not request.path.endswith("/"):
-            return redirect(f"{request.path}/")
+            return redirect(with_slash(request))
         headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
         return self._asset(request, "page.html", headers)
 
@@ -321,7 +320,7 @@ class ChatBlueprint(Blueprint):
             session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
             raise
         except ChatError as problem:
-            session.close(_close_code(problem), problem.message)
+            session.close(close_code(problem), problem.message)
             await connection.serve(session)
         finally:
             session.disconnected()
@@ -374,12 +373,6 @@ class ChatBlueprint(Blueprint):
         if is_main(app):
             stop_embedded(app, self.ctx.declaration.name)
             stop_survivor(app)
-
-
-def _close_code(problem: ChatError) -> CloseCode:
-    if isinstance(problem, TooManyConnections):
-        return CloseCode.CONNECTION_LIMIT
-    return CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED
 
 
 def _all_settings(app: App) -> list[Settings]:

@@ -16,10 +16,11 @@ from ..chat import Chat
 from ..endpoint import Endpoint
 from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
+from ..protocol import CloseCode
 from ..sessions import TooManyConnections
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
-__all__ = ["Admission", "admit", "check_limits", "handshake_of", "refusal"]
+__all__ = ["Admission", "admit", "check_limits", "close_code", "handshake_of", "refusal"]
 
 BEARER = "bearer."
 RETRY_AFTER = 5.0
@@ -96,6 +97,13 @@ def refusal(problem: ChatError) -> HTTPResponse:
     elif isinstance(problem, Unavailable):
         status, headers["Retry-After"] = 503, str(round(RETRY_AFTER))
     return answer(status, problem.code, problem.message, headers)
+
+
+def close_code(problem: ChatError) -> CloseCode:
+    """The same for a connection that was let in and cannot stay."""
+    if isinstance(problem, TooManyConnections):
+        return CloseCode.CONNECTION_LIMIT
+    return CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED
 
 
 # ---- who comes from where ----

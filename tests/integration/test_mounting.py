@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import jwt
 import pytest
@@ -111,6 +112,28 @@ async def test_the_page_without_its_last_slash_leads_to_it(app: App, live: Live)
 
     assert answer.status == 302
     assert answer.headers["location"].endswith("/chat/")
+
+
+@pytest.mark.parametrize(
+    ("seen", "leads_to"),
+    [
+        ("http://a.example/chat", "http://a.example/chat/"),
+        ("http://a.example/apps/shop/chat", "http://a.example/apps/shop/chat/"),
+        ("http://a.example/chat?room=a%20b&x=%2F#y", "http://a.example/chat/?room=a%20b&x=%2F"),
+        ("http://a.example/apps/chat?next=//evil.example", "http://a.example/apps/chat/?next=//evil.example"),
+    ],
+)
+async def test_behind_a_proxy_that_cuts_the_path_the_page_is_found_with_its_query(
+    app: App, live: Live, seen: str, leads_to: str
+) -> None:
+    app.config.CHATROOMS_GUESTS = True
+    app.blueprint(sanic_chatrooms.bp)
+    server = await live()
+    query = urlsplit(seen).query
+
+    answer = await server.get("/chat" + (f"?{query}" if query else ""))
+
+    assert urljoin(seen, answer.headers["location"]) == leads_to
 
 
 async def test_without_guests_there_is_no_page(app: App, live: Live) -> None:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 from sanic import Request
+from sanic.compat import Header
 from sanic.exceptions import NotFound
 
 from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
@@ -13,8 +14,8 @@ from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
 class Asked:
     """As much of a request as is looked at."""
 
-    def __init__(self, **headers: str) -> None:
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    def __init__(self, *lines: tuple[str, str], **headers: str) -> None:
+        self.headers = Header([*lines, *((name.replace("_", "-"), value) for name, value in headers.items())])
 
 
 def answer(assets: Assets, name: str, headers: dict[str, str] | None = None, **asked: str) -> Any:
@@ -60,6 +61,45 @@ def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:
     assert (again.status, again.body) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
     assert other.status == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("TAG", 304),
+        ("W/TAG", 304),
+        (" TAG ", 304),
+        ('"x", TAG', 304),
+        ('"x",W/"y",W/TAG,"z"', 304),
+        ('"a,b", TAG', 304),
+        (", ,TAG", 304),
+        ("*", 304),
+        (" * ", 304),
+        ("", 200),
+        ('""', 200),
+        ('"x"', 200),
+        ('W/"x", "y"', 200),
+        ("BARE", 200),
+        ('"x*"', 200),
+        ("TA", 200),
+        ('"', 200),
+        ("\xff", 200),
+        ("w/", 200),
+    ],
+)
+def test_tags_are_compared_weakly_and_in_lists(assets: Assets, given: str, status: int) -> None:
+    tag = answer(assets, "client.js").headers["etag"]
+
+    asked = given.replace("TAG", tag).replace("BARE", tag.strip('"'))
+
+    assert answer(assets, "client.js", if_none_match=asked).status == status
+
+
+def test_tags_may_come_in_several_lines(assets: Assets) -> None:
+    tag = answer(assets, "client.js").headers["etag"]
+    asked = Asked(("If-None-Match", '"x"'), ("If-None-Match", f"W/{tag}"))
+
+    assert assets.answer(cast(Request, asked), "client.js").status == 304
 
 
 @pytest.mark.parametrize(
