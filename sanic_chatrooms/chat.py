@@ -16,6 +16,7 @@ from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
 from .backends import companion, make_broker, make_presence, make_store, resolve
+from .backlog import Backlog
 from .bells import Bells
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
@@ -151,6 +152,7 @@ class Chat:
         self.speech = Speech(store, self.journal, self.hub, self.access, self.orders, self.typists)
         self.edits = Edits(store, self.journal, self.access)
         self.members = Members(store, presence, self.access)
+        self.backlog = Backlog(self.hub.fanout)
         self.rooms = Rooms(
             store=store,
             journal=self.journal,
@@ -214,6 +216,7 @@ class Chat:
             edits=self.edits,
             rooms=self.rooms,
             members=self.members,
+            backlog=self.backlog,
             typists=self.typists,
             sessions=self.sessions,
             heartbeat=self.heartbeat,

@@ -13,6 +13,7 @@ import msgspec
 from . import protocol
 from .access import permit
 from .acting import Acting
+from .backlog import Backlog
 from .edits import Changed, Edits
 from .endpoint import READ_ONLY, Endpoint
 from .errors import ChatError, Forbidden, InvalidField, NotAMember, TooLarge, Unauthenticated, UnknownCommand
@@ -117,6 +118,7 @@ class Commands:
         edits: Edits,
         rooms: Rooms,
         members: Members,
+        backlog: Backlog,
         typists: Typists,
         sessions: Sessions,
         heartbeat: Heartbeat,
@@ -133,6 +135,8 @@ class Commands:
         self._edits = edits
         self._rooms = rooms
         self._members = members
+        # `admit` and `behind` are the session's to call.
+        self._backlog, self.admit, self.behind = backlog, backlog.admit, backlog.note
         self._typists = typists
         self._sessions = sessions
         self._heartbeat = heartbeat
@@ -207,6 +211,7 @@ class Commands:
     def closed(self, session: Session) -> None:
         """The connection is gone: out of every room, at once and without waiting."""
         self._hub.closed(session)
+        self._backlog.forget(session)
         for room in list(session.seats):
             self._rooms.exit(session, room, at_once=False)
         self._heartbeat.remove(session)

@@ -96,6 +96,10 @@ class Fanout:
         for receiver, (own, *blobs) in gathered.items():
             receiver.push(b"".join(blobs), own)
 
+    def owed(self, receiver: Receiver) -> int:
+        """Bytes for this connection alone that wait for the flush."""
+        return sum(map(len, self._replies.get(receiver, ())))
+
     def answer(self, receiver: Receiver) -> None:
         """Write at once what is for this connection alone: it gets nothing else any more."""
         own = self._replies.pop(receiver, None)

@@ -51,16 +51,16 @@ class Hub:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heard: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fanout = Fanout()
+        self.fanout = Fanout()
         # Bound once: every message goes through them.
-        self.emit, self.reply, self.flush = self._fanout.emit, self._fanout.reply, self._fanout.flush
+        self.emit, self.reply, self.flush = self.fanout.emit, self.fanout.reply, self.fanout.flush
         self.repairs = 0
         self.resets = 0
 
     def start(self) -> None:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._fanout.start()
+        self.fanout.start()
 
     async def stop(self) -> None:
         """Send what is pending, end repairs."""
@@ -190,7 +190,7 @@ class Hub:
         """This session is gone: it enters nothing any more, and is still told what it was to be answered."""
         for room in list(self._entering.get(receiver, ())):
             self._wait_no_more(room, receiver)
-        self._fanout.answer(receiver)
+        self.fanout.answer(receiver)
 
     def _wait(self, room: HeldRoom, receiver: Receiver) -> None:
         room.waiting[receiver] = []

@@ -22,18 +22,14 @@ class Messages(msgspec.Struct):
 
 def cut(page: Page, *, newest: bool) -> Messages:
     """A page of the store -> what travels. What does not fit is dropped at the far end: the oldest where `newest`."""
-    encoded = [msgspec.Raw(protocol.encode_event(event)) for event in page.events]
-    if newest:
-        encoded.reverse()
+    encoded: list[msgspec.Raw] = []
     size = 0
-    kept = len(encoded)
-    for count, one in enumerate(encoded):
+    for event in reversed(page.events) if newest else page.events:
+        one = protocol.encode_event(event)
         size += len(one)
-        if size > PAGE_BYTES and count:
-            kept = count
+        if size > PAGE_BYTES and encoded:
             break
-    more = page.more or kept < len(encoded)
-    del encoded[kept:]
+        encoded.append(msgspec.Raw(one))
     if newest:
         encoded.reverse()
-    return Messages(encoded, more, page.epoch, page.seq)
+    return Messages(encoded, page.more or len(encoded) < len(page.events), page.epoch, page.seq)

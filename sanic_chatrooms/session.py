@@ -58,8 +58,17 @@ class Connection(Protocol):
     def congested(self) -> bool:
         """Whether so much waits to be written that no more commands should be carried out."""
 
+    def owing(self) -> bool:
+        """Whether so much waits that none should whose answer may be large."""
+
     async def drained(self) -> None:
-        """Return when it is not, or when the connection is gone."""
+        """Return when neither is so, or when the connection is gone."""
+
+    def behind(self) -> int:
+        """Bytes that wait to be written."""
+
+    def cut(self) -> None:
+        """After `close`: end it at once, and throw away what waits to be written."""
 
 
 class State(enum.Enum):
@@ -90,8 +99,14 @@ class Dispatcher(Protocol):
     def concurrent(self, command: Command) -> bool:
         """Whether it may be under way together with the messages before it."""
 
+    async def admit(self, session: "Session") -> None:
+        """Return when work may begin that may be answered by much."""
+
     async def carry_out(self, session: "Session", command: Command) -> None:
         """Carry it out and answer."""
+
+    def behind(self, session: "Session") -> None:
+        """It does not read its answers."""
 
     def evicted(self, session: "Session", room: str) -> None:
         """The hub has taken it out of a room."""
@@ -213,8 +228,20 @@ class Session:
             self._reading = False
             self.connection.pause()
 
+    @property
+    def stranger(self) -> bool:
+        """Nobody has signed in here: a guest, or who has not said yet who they are."""
+        return not self.authenticated or self.user.guest
+
+    def held_up(self) -> bool:
+        """Whether too much waits to be read for any more commands."""
+        if not (self.connection.owing() if self.stranger else self.connection.congested()):
+            return False
+        self.dispatcher.behind(self)
+        return True
+
     def _start(self, command: Command) -> bool:
-        if self.connection.congested():
+        if self.held_up():
             return False
         return not self._must_wait(command) and self.dispatcher.at_once(self, command)
 
@@ -231,12 +258,16 @@ class Session:
         try:
             while self._queue and not self.closed:
                 # It stays in the queue while it waits: it may have to share the fate of a message before it.
-                if self.connection.congested():
+                if self.held_up():
                     await self.connection.drained()
                 if self._queue and self._must_wait(self._queue[0]):
                     await self._settle()
+                if self._queue and not self._is_concurrent(self._queue[0]):
+                    await self.dispatcher.admit(self)
                 if self._queue:
                     await self._take_turn(self._queue.pop(0))
+                if self.stranger:
+                    self.dispatcher.behind(self)
                 self._read_on()
         except Unavailable:
             # Work of the server's own has nobody to answer: who comes back is told what was missed.
@@ -250,8 +281,10 @@ class Session:
     def _must_wait(self, work: Work) -> bool:
         if not self.under_way:
             return False
-        concurrent = isinstance(work, Command) and self.dispatcher.concurrent(work)
-        return not concurrent or self.under_way >= QUEUE_LIMIT
+        return not self._is_concurrent(work) or self.under_way >= QUEUE_LIMIT
+
+    def _is_concurrent(self, work: Work) -> bool:
+        return isinstance(work, Command) and self.dispatcher.concurrent(work)
 
     async def _take_turn(self, work: Work) -> None:
         if not isinstance(work, Command):
@@ -331,7 +364,7 @@ class Session:
         would come before that message when the client repeats it. What has left the queue is the journal's to fail."""
         queue, self._queue = self._queue, []
         for work in queue:
-            if isinstance(work, Command) and self.dispatcher.concurrent(work) and _lane(work) == lane:
+            if isinstance(work, Command) and self._is_concurrent(work) and _lane(work) == lane:
                 self.answer(protocol.error(Unavailable(), work.msg_id, work.room))
             else:
                 self._queue.append(work)
@@ -347,6 +380,11 @@ class Session:
         self.dispatcher.closed(self)
         self._stop()
         self.connection.close(code, reason or protocol.reason(code))
+
+    def cut(self) -> None:
+        """Close the connection for good, and throw away what it has not read."""
+        self.close(CloseCode.SLOW_CONSUMER)
+        self.connection.cut()
 
     def disconnected(self) -> None:
         """The edge says: the peer is gone. What it said before is said."""

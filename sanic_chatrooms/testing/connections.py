@@ -144,6 +144,17 @@ class MemoryConnection:
         """Whether `congest` was called."""
         return not self._writable.is_set()
 
+    def owing(self) -> bool:
+        """The same."""
+        return self.congested()
+
+    def behind(self) -> int:
+        """Nothing waits in memory."""
+        return 0
+
+    def cut(self) -> None:
+        """See `session.Connection`."""
+
     async def drained(self) -> None:
         """Return after `decongest`, or when it is closed."""
         await self._writable.wait()

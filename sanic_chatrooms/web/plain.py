@@ -152,7 +152,7 @@ class PlainConnection:
         for text in texts(frames):
             self._outbox.append(text)
             self._behind += len(text)
-        if self.congested():
+        if self._behind > self._limit // 4:
             self._writable.clear()
         self._start_writing()
 
@@ -177,7 +177,7 @@ class PlainConnection:
             return
         await self._ws.send(text.decode())
         self._behind -= len(text)
-        if self._behind <= self._limit // 4:
+        if self._behind <= self._limit // 16:
             self._writable.set()
 
     def _pong(self, answer: "asyncio.Future[None]") -> None:
@@ -193,14 +193,27 @@ class PlainConnection:
     def _forget(self) -> None:
         self._outbox.clear()
         self._behind = 0
+        self._writable.set()
 
     def congested(self) -> bool:
         """More waits to be written than the limit."""
         return self._behind > self._limit
 
+    def owing(self) -> bool:
+        """More than a quarter of the limit waits, or did and more than a sixteenth still does."""
+        return not self._writable.is_set()
+
     async def drained(self) -> None:
-        """Return when a quarter of the limit is left, or the connection is gone."""
+        """Return when a sixteenth of the limit is left, or the connection is gone."""
         await self._writable.wait()
+
+    def behind(self) -> int:
+        """Bytes that wait here."""
+        return self._behind
+
+    def cut(self) -> None:
+        """Throw away what waits; Sanic sees to the end."""
+        self._forget()
 
     # ---- pausing ----
 

@@ -59,8 +59,8 @@ class SanicConnection(ABC):
         self._session: Session | None = None
         self._throttle: asyncio.Task[None] | None = None
         self.finished: asyncio.Future[None] = self._loop.create_future()
-        # Writing is "paused" above the limit and "resumed" at a quarter of it: that is when commands go on.
-        self._transport.set_write_buffer_limits(high=outbox_limit, low=outbox_limit // 4)
+        # Writing is "paused" above the first and "resumed" at the second: that is when commands go on.
+        self._transport.set_write_buffer_limits(high=outbox_limit // 4, low=outbox_limit // 16)
 
     async def serve(self, session: Session) -> None:
         """Give the session what comes, until nothing more can come."""
@@ -107,7 +107,7 @@ class SanicConnection(ABC):
                 self._loop.call_later(REST, self._read_on)
             else:
                 self._loop.call_soon(self._read_on)
-        if self._throttle is None and not self._closing and self.congested():
+        if self._throttle is None and not self._closing and session.held_up():
             self._throttle = asyncio.ensure_future(self._wait_and_read_on())
 
     def _read_for_a_turn(self, session: Session, data: bytes) -> None:
@@ -227,9 +227,22 @@ class SanicConnection(ABC):
         """More waits to be written than the limit."""
         return self._transport.get_write_buffer_size() > self._limit
 
+    def owing(self) -> bool:
+        """More than a quarter of the limit waits, or did and more than a sixteenth still does."""
+        return not self._io._can_write.is_set() or self.behind() > self._limit // 4
+
     async def drained(self) -> None:
-        """Return when a quarter of the limit is left, or the connection is gone."""
+        """Return when a sixteenth of the limit is left, or the connection is gone."""
+        await asyncio.sleep(0)  # uvloop writes, and looks how much is left, at the end of a turn
         await self._io._can_write.wait()
+
+    def behind(self) -> int:
+        """Bytes that wait in the transport."""
+        return self._transport.get_write_buffer_size()
+
+    def cut(self) -> None:
+        """Not even the close frame would be read."""
+        self._transport.abort()
 
     # ---- pausing ----
 

@@ -16,10 +16,11 @@ from websockets.exceptions import ConnectionClosed
 
 from sanic_chatrooms import ChatRooms
 from sanic_chatrooms.listeners import Happening
+from sanic_chatrooms.pages import PAGE_BYTES
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyStore
 from tests.support.client import Client
-from tests.support.fixtures import Connect, Live
+from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.raw import Raw, handshake
 from tests.support.wire import masked
 
@@ -277,3 +278,32 @@ async def test_two_joins_at_once_have_two_whole_answers(
 async def _talk(client: Client, count: int) -> None:
     for _ in range(count):
         await client.ack("message", room="general", payload={"text": "hi"}, msg_id=str(uuid.uuid4()))
+
+
+# ---- answers that nobody reads ----
+
+
+@pytest.mark.parametrize("edge", ["fast", "plain"])
+async def test_answers_that_nobody_reads_are_not_even_made(
+    chat: ChatRooms, live: Live, connect: Connect, open_raw: OpenRaw, edge: str
+) -> None:
+    live.fast = edge == "fast"
+    await live()
+    await chat.create_room("fat")
+    for _ in range(40):
+        await chat.publish("fat", "message", {"text": "x" * 15_000})
+    other = await connect()
+    greedy = [await open_raw() for _ in range(10)]
+
+    for raw in greedy:
+        raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await raw.write(frame(1, b'{"type":"history","room":"fat"}') * 60)
+    for _ in range(300):
+        await other.settle()
+
+    for session in chat.running().sessions:
+        assert session.connection.behind() <= 16 * KIB + PAGE_BYTES + KIB
+    for raw in greedy:
+        raw.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        for _ in range(60):
+            await raw.expect("ack")

@@ -946,8 +946,8 @@ async def test_many_rooms_come_and_go_without_a_trace(world: World) -> None:
     node.hub.flush()
 
     assert list(node.hub.rooms()) == []
-    assert node.hub._fanout._replies == {}
-    assert node.hub._fanout._dirty == []
+    assert node.hub.fanout._replies == {}
+    assert node.hub.fanout._dirty == []
 
 
 async def test_releasing_and_closing_look_only_at_rooms_that_somebody_left(world: World) -> None:

@@ -46,6 +46,10 @@ class Carrier:
     def concurrent(self, command: Command) -> bool:
         return command.type in ("message", "direct")
 
+    async def admit(self, session: Session) -> None: ...
+
+    def behind(self, session: Session) -> None: ...
+
     async def carry_out(self, session: Session, command: Command) -> None:
         name = command.room or ""
         self.log.append(f"{command.type} {name}".strip())
