@@ -41,7 +41,7 @@ from .presence.base import Presence
 from .rooms import Rooms
 from .sessions import Sessions
 from .stores.base import Bounds, Store
-from .tasks import end
+from .tasks import end, keep_on
 from .timed import TimedStore
 from .transactions import Transactions
 from .typists import Typists
@@ -125,6 +125,7 @@ class Chat:
         self._tasks: list[asyncio.Task[None]] = []
         self._forgetting: set[asyncio.Task[None]] = set()
         self._check_now = asyncio.Event()
+        self._check_at = 0.0
         self.store = TimedStore(self.backends.store, settings.store_timeout)
         """The store as everything in here uses it: it answers in time."""
         self._build(self.store, self.backends.broker, self.backends.presence)
@@ -198,12 +199,15 @@ class Chat:
         self.authenticator = _authenticator(settings)
         await self.sessions.start(self.rooms.enter_by_order)
         # Each by itself: a backend that hangs must not keep the hub from asking another one.
+        self._check_at = asyncio.get_running_loop().time() + self._check_interval()
         rounds = (
-            self._sweep(),
-            self._repeat(self.occupancy.refresh),
-            self._repeat(self.hub.release),
-            self._repeat(self.bells.renew),
-            self._check(),
+            keep_on(lambda: self._sweep(self.heartbeat), "looking after connections"),
+            keep_on(lambda: self._sweep(self.typists), "telling who types"),
+            keep_on(lambda: self._sweep(self.occupancy), "telling who came and went"),
+            keep_on(lambda: self._repeat(self.occupancy.refresh), "telling the presence backend who is here"),
+            keep_on(lambda: self._repeat(self.hub.release), "letting go of rooms"),
+            keep_on(lambda: self._repeat(self.bells.renew), "renewing the key of bells"),
+            keep_on(self._check, "comparing positions"),
             self.transactions.run(),
         )
         self._tasks = [asyncio.ensure_future(round) for round in rounds]
@@ -267,48 +271,35 @@ class Chat:
         except Exception:
             logger.exception("room %s could not be looked at", room)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, part: Heartbeat | Typists | Occupancy) -> None:
         """What only concerns this process: never waits for a backend."""
-        while True:
-            await asyncio.sleep(SWEEP)
-            for part in (self.heartbeat, self.typists, self.occupancy):
-                try:
-                    part.sweep()
-                except Exception:
-                    logger.exception("a sweep failed")
+        await asyncio.sleep(SWEEP)
+        part.sweep()
 
     async def _repeat(self, part: Callable[[], Awaitable[None]]) -> None:
         """What asks a backend every second: presence, rooms that nobody needs."""
-        while True:
-            await asyncio.sleep(SWEEP)
-            await self._attempt(part)
+        await asyncio.sleep(SWEEP)
+        with contextlib.suppress(Unavailable):
+            await part()
 
     async def _check(self) -> None:
         """Compare positions: now and then, at once after a reconnect, every second while bells are known to be lost."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + self._check_interval()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP):
-                    await self._check_now.wait()
-            if not (self._check_now.is_set() or loop.time() >= due or not self.backends.broker.healthy):
-                continue
-            self._check_now.clear()
-            if await self._attempt(self.hub.check):
-                due = loop.time() + self._check_interval()
-            else:
-                due = 0.0
-                await asyncio.sleep(REPEAT_WHILE_DOWN)
-
-    async def _attempt(self, part: Callable[[], Awaitable[None]]) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP):
+                await self._check_now.wait()
+        if not (
+            self._check_now.is_set() or loop.time() >= self._check_at or not self.backends.broker.healthy
+        ):
+            return
+        self._check_now.clear()
+        self._check_at = 0.0  # again at once, unless this one succeeds
         try:
-            await part()
+            await self.hub.check()
         except Unavailable:
-            return False
-        except Exception:
-            logger.exception("upkeep failed; it goes on")
-            return False
-        return True
+            await asyncio.sleep(REPEAT_WHILE_DOWN)
+        else:
+            self._check_at = loop.time() + self._check_interval()
 
     def _check_interval(self) -> float:
         # Jittered, or all workers ask the store in the same moment.

@@ -37,6 +37,8 @@ HANDOVER = 5.0
 END_WITHIN = 10.0
 """Seconds that a server has to end before it is killed."""
 SYNC_EVERY = 1.0
+LONGEST_WAIT = 10.0
+"""Seconds, at most, until what failed is tried again: twice as many each time in a row."""
 PATH_LIMIT = 103
 """Bytes of the path of a socket: 107 on Linux, 103 on macOS."""
 _SOCKET, _LOG, _FILES = "valkey.sock", "valkey.log", "appendonlydir"
@@ -90,7 +92,7 @@ class EmbeddedServer:
         self.process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
         self._claim: int | None = None
-        self._ending = False
+        self._ending = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="chatrooms-embedded", daemon=True)
 
     def start(self) -> None:
@@ -111,7 +113,7 @@ class EmbeddedServer:
         """End the server and leave the directory. Calling it again does nothing."""
         if os.getpid() != self._owner or self._claim is None:
             return  # in a forked worker, which ends by itself
-        self._ending = True
+        self._ending.set()
         self._end_server()
         if self._keeper.is_alive():
             self._keeper.join()
@@ -209,7 +211,7 @@ class EmbeddedServer:
                 return
             if answer:
                 deadline = time.monotonic() + ANSWER_WITHIN
-            if process.poll() is not None or time.monotonic() > deadline or self._ending:
+            if process.poll() is not None or time.monotonic() > deadline or self._ending.is_set():
                 raise ConfigError(f"the embedded server does not start: {self._last_words()}")
             time.sleep(0.02)
 
@@ -221,24 +223,27 @@ class EmbeddedServer:
         return " / ".join(lines[-3:]) or "it says nothing"
 
     def _keep(self) -> None:
-        while not self._ending:
-            process = self.process
-            assert process is not None
+        failures = 0
+        while not self._ending.is_set():
             try:
-                code = process.wait(SYNC_EVERY)
-            except subprocess.TimeoutExpired:
-                self._sync()
-                continue
-            if not self._ending:
-                self._bring_back(code)
+                self._look()
+                failures = 0
+            except Exception:
+                logger.exception("keeping the embedded server failed; it goes on")
+                self._ending.wait(min(LONGEST_WAIT, SYNC_EVERY * 2 ** min(failures, 10)))
+                failures += 1
 
-    def _bring_back(self, code: int) -> None:
-        logger.error("the embedded server ended, exit code %d: started again", code)
+    def _look(self) -> None:
+        process = self.process
+        assert process is not None
         try:
+            code = process.wait(SYNC_EVERY)
+        except subprocess.TimeoutExpired:
+            self._sync()
+            return
+        if not self._ending.is_set():
+            logger.error("the embedded server ended, exit code %d: started again", code)
             self._launch()
-        except (ConfigError, OSError):
-            logger.exception("the embedded server cannot be started")
-            time.sleep(SYNC_EVERY)
 
     def _sync(self) -> None:
         for path in (self.directory / _FILES).glob("*.incr.aof"):

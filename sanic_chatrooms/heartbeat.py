@@ -4,6 +4,7 @@ Each connection stands in the bucket of the second in which something may have t
 life, the end of the time to authenticate, a token that expires. A quiet connection costs one look per interval.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from .protocol import CloseCode
 from .session import Session, State
 
 __all__ = ["EXPIRY_WARNING", "Heartbeat"]
+
+logger = logging.getLogger("sanic_chatrooms.heartbeat")
 
 EXPIRY_WARNING = 60.0
 """Seconds before a token's end at which `auth.expiring` is sent; at most a third of what is left."""
@@ -60,8 +63,16 @@ class Heartbeat:
             for session in self._buckets.pop(second, ()):
                 if self._places.get(session) == second:
                     del self._places[session]
-                    self._look(session, now)
+                    self._look_safely(session, now)
         self._swept = int(now) + 1
+
+    def _look_safely(self, session: Session, now: float) -> None:
+        try:
+            self._look(session, now)
+        except Exception:
+            # It has no place any more, and nobody would look at it again; nor at those whose turn is after it.
+            logger.exception("session %s of user %s could not be looked after", session.id, session.user.id)
+            session.close(CloseCode.SERVER_ERROR)
 
     def _place(self, session: Session, at: float) -> None:
         self.remove(session)

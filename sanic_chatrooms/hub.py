@@ -302,7 +302,7 @@ class Hub:
         """Let go of the rooms that nobody here needs any more. Called by the sweep: a room that is left and joined
         again within a second costs no round trip. Only rooms that somebody left are looked at. Raises `Unavailable`
         when it has tried them all."""
-        problem: Unavailable | None = None
+        problem: Exception | None = None
         for room in list(self._left):
             lock = self._lock(room)
             if lock.locked():
@@ -310,7 +310,7 @@ class Hub:
             try:
                 async with lock:
                     await self._release(room)
-            except Unavailable as exc:
+            except Exception as exc:  # noqa: BLE001 - raised when all had their turn
                 problem = exc  # it stays among those that were left, for the next time
         if problem is not None:
             raise problem
@@ -436,20 +436,26 @@ class Hub:
         before = {r.id: Head(r.epoch, r.seq) for r in self._rooms.values() if r.up}
         if not before:
             return
-        heads = await self._store.heads(before.keys())
+        heads, problem = await self._store.heads(before.keys()), None
         for id, mine in before.items():
             room = self._rooms.get(id)
-            if room is None or not room.up or room.epoch != mine.epoch:
-                continue
-            head = heads.get(id)
-            if head is None:
-                await self._check_gone(room)
-            elif head.epoch != room.epoch:
-                self.reset(room, head, "another past")
-            elif head.seq > room.seq:
-                self._expect(room, head.seq)
-            elif head.seq < mine.seq:
-                await self._check_restored(room, mine)
+            try:
+                if room is not None and room.up and room.epoch == mine.epoch:
+                    await self._compare(room, mine, heads.get(id))
+            except Exception as exc:  # noqa: BLE001 - raised when all had their turn
+                problem = exc
+        if problem is not None:
+            raise problem
+
+    async def _compare(self, room: HeldRoom, mine: Head, head: Head | None) -> None:
+        if head is None:
+            await self._check_gone(room)
+        elif head.epoch != room.epoch:
+            self.reset(room, head, "another past")
+        elif head.seq > room.seq:
+            self._expect(room, head.seq)
+        elif head.seq < mine.seq:
+            await self._check_restored(room, mine)
 
     async def _check_gone(self, room: HeldRoom) -> None:
         if not await self._store.heads((room.id,)):

@@ -20,7 +20,7 @@ from .errors import ChatError, InternalError, Unavailable
 from .models import Appended, Draft, Envelope, Event, Scope
 from .protocol import encode_event
 from .stores.base import Store
-from .tasks import end
+from .tasks import end, is_ending, keep_on
 
 __all__ = ["Done", "Journal"]
 
@@ -91,7 +91,10 @@ class Journal:
 
     def start(self) -> None:
         """Begin to append."""
-        self._tasks = [asyncio.ensure_future(self._append_batches()), asyncio.ensure_future(self._ring())]
+        self._tasks = [
+            asyncio.ensure_future(self._append_batches()),
+            asyncio.ensure_future(keep_on(self._ring, "ringing the broker")),
+        ]
 
     async def stop(self) -> None:
         """Append what was submitted, ring once more, end: within two time limits. Calling it again does nothing.
@@ -165,16 +168,25 @@ class Journal:
             while self._pending:
                 batch = self._pending[:BATCH_LIMIT]
                 del self._pending[:BATCH_LIMIT]
-                try:
-                    results = await self._append(batch)
-                except asyncio.CancelledError:
-                    self._answer_rest()
-                    self._answer(batch, [Unavailable()] * len(batch))
-                    raise
+                results = await self._results(batch)
                 self._away = all(isinstance(result, Unavailable) for result in results)
                 self._answer_rest()
                 await self._answer_beside(batch, results)
                 self._answer_overdue()
+
+    async def _results(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+        """A result for each, whatever happens; else this task would end, and nobody be answered any more."""
+        try:
+            return await self._append(batch)
+        except asyncio.CancelledError:
+            if is_ending():
+                self._answer_rest()
+                self._answer(batch, [Unavailable()] * len(batch))
+                raise
+            logger.exception("the store gave a batch of %d up", len(batch))
+        except Exception:
+            logger.exception("a batch of %d could not be stored", len(batch))
+        return [Unavailable() for _ in batch]
 
     async def _answer_beside(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
         """Answer a large batch while the store is at work on the next one: what that costs here, and what the store
@@ -317,10 +329,9 @@ class Journal:
         self._rung.set()
 
     async def _ring(self) -> None:
-        while True:
-            await self._rung.wait()
-            self._rung.clear()
-            await self._publish()
+        await self._rung.wait()
+        self._rung.clear()
+        await self._publish()
 
     async def _publish(self) -> None:
         bells, self._bells = self._bells, []

@@ -5,6 +5,7 @@ out: a task that is woken for each reply and five coroutines to get at it cost m
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from redis.exceptions import ConnectionError as Refused
 from redis.exceptions import InvalidResponse
 
 __all__ = ["Command", "Wire"]
+
+logger = logging.getLogger("sanic_chatrooms.redis")
 
 Command = tuple[Any, ...]
 
@@ -58,6 +61,9 @@ class Wire(asyncio.Protocol):
                     return
                 heard(reply)
         except InvalidResponse:
+            self._transport.abort()
+        except Exception:
+            logger.exception("what Redis said could not be taken; the connection is made anew")
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

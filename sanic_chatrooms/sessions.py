@@ -133,6 +133,9 @@ class Sessions:
             missed = room in self._by_room and (await self._watch(room)).seq > 0
         except Unavailable:
             missed = True
+        except Exception:
+            logger.exception("room %s could not be watched again", room)
+            missed = True
         if missed:
             self.lost(room)
         if room not in self._by_room:
@@ -145,7 +148,10 @@ class Sessions:
                 await self._watch(EVERYONE)
                 return
             except Unavailable:
-                await asyncio.sleep(random.uniform(0.0, AGAIN))  # noqa: S311 - jitter
+                pass
+            except Exception:
+                logger.exception("the room of all connections could not be watched again; it is tried again")
+            await asyncio.sleep(random.uniform(0.0, AGAIN))  # noqa: S311 - jitter
 
     # ---- orders and pushes ----
 

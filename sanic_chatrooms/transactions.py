@@ -14,6 +14,7 @@ from .journal import Journal
 from .models import Appended, Draft
 from .stores.base import Store
 from .stores.outbox import Outbox
+from .tasks import keep_on
 
 __all__ = ["Transactions"]
 
@@ -53,15 +54,18 @@ class Transactions:
         """Number what is committed, until cancelled."""
         if self._outbox is None:
             return
-        while True:
-            try:
-                async with asyncio.timeout(self._interval * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
-                    await self._committed.wait()
-            except TimeoutError:
-                await self._look(self._outbox)
-            else:
-                self._committed.clear()
-                await self._look_until_found(self._outbox)
+        outbox = self._outbox
+        await keep_on(lambda: self._look_in_time(outbox), "numbering what hosts committed")
+
+    async def _look_in_time(self, outbox: Outbox) -> None:
+        try:
+            async with asyncio.timeout(self._interval * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
+                await self._committed.wait()
+        except TimeoutError:
+            await self._look(outbox)
+        else:
+            self._committed.clear()
+            await self._look_until_found(outbox)
 
     async def _look_until_found(self, outbox: Outbox) -> None:
         for pause in AFTER_COMMIT:
@@ -81,8 +85,8 @@ class Transactions:
             self._doubt()  # something may be stored that nobody here was told of
             await asyncio.sleep(self._interval)
         except Exception:
-            logger.exception("what hosts committed could not be numbered; it is tried again")
-            await asyncio.sleep(self._interval)
+            self._doubt()
+            raise
         return found
 
     def _tell(self, draft: Draft, result: object) -> None:

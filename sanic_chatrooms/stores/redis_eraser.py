@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from ..errors import Unavailable
 from ..redis_link import ANSWER_WITHIN, Call, RedisLink, RedisServer
-from ..tasks import end
+from ..tasks import end, is_ending
 
 __all__ = ["Eraser"]
 
@@ -66,6 +66,12 @@ class Eraser:
                     "deleted stays in it until the server does so by itself"
                 )
                 return
+            except asyncio.CancelledError:
+                if is_ending():
+                    raise
+                logger.exception(
+                    "writing the append-only file anew was given up by another; it is tried again"
+                )
             except Exception:
                 logger.exception("the append-only file could not be written anew; it is tried again")
 

@@ -1,21 +1,19 @@
 """What becomes of events that are gone: their rows are removed in small steps, between what is said meanwhile."""
 
 import asyncio
-import logging
+import contextlib
 import random
 
 from sqlalchemy import Connection, or_, select
 
 from ..errors import Unavailable
-from ..tasks import end
+from ..tasks import end, keep_on
 from .base import Bounds
 from .sql_database import Clock, Database
 from .sql_past import Past
 from .sql_schema import DELETED, Schema
 
 __all__ = ["Upkeep"]
-
-logger = logging.getLogger("sanic_chatrooms.stores.sql")
 
 INTERVAL = 5.0
 """Seconds between two looks, about."""
@@ -43,7 +41,7 @@ class Upkeep:
 
     def start(self) -> None:
         """Begin, some seconds from now."""
-        self._task = asyncio.ensure_future(self._run())
+        self._task = asyncio.ensure_future(keep_on(self._look_in_time, "removing old events"))
 
     async def stop(self) -> None:
         """End; what a thread or a server has begun, it finishes."""
@@ -51,15 +49,10 @@ class Upkeep:
         if task is not None:
             await end(task)
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            try:
-                await self.look()
-            except Unavailable:
-                continue  # as whoever asked for something was told
-            except Exception:
-                logger.exception("old events could not be removed; it is tried again")
+    async def _look_in_time(self) -> None:
+        await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        with contextlib.suppress(Unavailable):  # as whoever asked for something was told
+            await self.look()
 
     async def look(self) -> None:
         """Remove what is due in the next rooms."""

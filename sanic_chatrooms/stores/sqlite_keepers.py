@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import ConfigError, Unavailable
+from ..errors import ChatroomsError, ConfigError, Unavailable
 
 __all__ = ["Reader", "Writer", "raw"]
 
@@ -47,6 +47,11 @@ class _Keeper:
                 logger.warning("%s cannot be used now: %s", self._path, problem)
             self._failing = True
             raise Unavailable from problem
+        except ChatroomsError:
+            raise  # an answer
+        except BaseException:
+            self.close()  # in which state nobody knows
+            raise
         self._failing = False
         return result
 

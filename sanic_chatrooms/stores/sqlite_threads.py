@@ -77,16 +77,29 @@ class Threads:
             raise Unavailable from None
 
     def _live(self, jobs: "SimpleQueue[_Job | None]", ended: "asyncio.Future[None]") -> None:
-        keeper = self._keeper()
-        while (job := jobs.get()) is not None:
-            if not job.answer.cancelled():
-                _do(job, keeper)
-            del job  # or it would be kept until the next one comes
-        keeper.close()
-        _tell(ended, None, None)
+        keeper: Keeper | None = None
+        try:
+            while (job := jobs.get()) is not None:
+                if not job.answer.cancelled():
+                    keeper = self._do(job, keeper)
+                del job  # or it would be kept until the next one comes
+            if keeper is not None:
+                keeper.close()
+        finally:
+            _tell(ended, None, None)
+
+    def _do(self, job: _Job, keeper: Keeper | None) -> Keeper | None:
+        """Answer the job, whatever happens; a keeper that cannot be made is made for the next one."""
+        try:
+            keeper = keeper or self._keeper()
+        except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits
+            _tell(job.answer, None, problem)
+        else:
+            _run(job, keeper)
+        return keeper
 
 
-def _do(job: _Job, keeper: Keeper) -> None:
+def _run(job: _Job, keeper: Keeper) -> None:
     try:
         result = keeper.run(job.work)
     except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits

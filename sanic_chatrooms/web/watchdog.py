@@ -23,6 +23,8 @@ LOOK = 0.2
 """Seconds from one look to the next."""
 STOOD_STILL = 2.0
 """Seconds without a look after which the silence of the others proves nothing."""
+LONGEST_PAUSE = 10.0
+"""Seconds, at most, until a look that failed is repeated: twice as many each time in a row."""
 LONGEST_WAIT = 30.0
 """Seconds, at most, until one that cannot even start is started again."""
 _SERVERS = "Sanic-Server-"
@@ -83,11 +85,14 @@ class Watchdog:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._ending.wait(LOOK):
+        wait = LOOK
+        while not self._ending.wait(wait):
             try:
                 self.look()
+                wait = LOOK
             except Exception:
                 logger.exception("the watchdog failed; it goes on")
+                wait = min(2 * wait, LONGEST_PAUSE)
 
     def look(self) -> None:
         """One look at everybody."""

@@ -98,6 +98,32 @@ def test_a_server_that_dies_is_started_again_and_has_lost_nothing(
     assert ask(directory, "GET k") == "$1"
 
 
+@pytest.mark.parametrize("stumbles", ["_sync", "_launch", "_wait_until_answering"])
+def test_its_keeper_survives_an_error_that_nobody_thought_of(
+    server: EmbeddedServer,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    stumbles: str,
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.embedded.SYNC_EVERY", 0.05)
+    real, problems = getattr(server, stumbles), [AttributeError("nobody thought of this") for _ in range(3)]
+
+    def stumble(*arguments: object) -> None:
+        if problems:
+            raise problems.pop()
+        real(*arguments)
+
+    setattr(server, stumbles, stumble)
+    dead = pid_of(server)
+    wait_until(lambda: stumbles != "_sync" or not problems)
+
+    os.kill(dead, signal.SIGKILL)
+    wait_until(lambda: pid_of(server) != dead and answers(directory))
+
+    assert "keeping the embedded server failed; it goes on" in caplog.text
+
+
 def test_what_was_said_is_on_the_disk_a_moment_later(
     server: EmbeddedServer, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

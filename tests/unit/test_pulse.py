@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,32 @@ async def test_a_main_process_that_does_not_read_holds_nobody_up(pipe: Pipe) -> 
 
     assert 1_000 < len(heard) < 20_000
     assert set(heard) == {Beat(os.getpid(), True)}
+
+
+async def test_it_beats_on_after_an_error_that_nobody_thought_of(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.web.pulse.BEAT", 0.001)
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    pulse = Pulse(pipe.writer)
+    problem, real = AttributeError("nobody thought of this"), pulse._send
+    failing = iter([True, True, True])
+
+    def send(*, goes_on: bool) -> None:
+        if next(failing, False):
+            raise problem
+        real(goes_on=goes_on)
+
+    pulse.start()
+    monkeypatch.setattr(pulse, "_send", send)
+    list(pipe.read())
+    async with asyncio.timeout(5.0):
+        while not list(pipe.read()):  # noqa: ASYNC110 - the pipe is read by looking
+            await asyncio.sleep(0.001)
+    pulse.stop()
+
+    assert told == [problem] * 3
 
 
 async def test_a_worker_whose_main_process_is_gone_ends_itself_and_is_told_again_until_it_begins_to(

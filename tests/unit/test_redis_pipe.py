@@ -114,3 +114,18 @@ async def test_who_waits_is_told_when_the_server_is_gone(scene: Scene) -> None:
     with pytest.raises(Unavailable):
         await asking
     assert not scene.pipe.alive
+
+
+async def test_a_reply_that_makes_us_stumble_is_logged_and_ends_the_connection_for_another(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = scene.ask("a")
+    await scene.heard(b"a\r\n")
+
+    scene.writer.write(b"+a\r\n+nobody asked for this\r\n")
+
+    assert await asked == [b"a"]
+    async with asyncio.timeout(LONG):
+        assert await scene.reader.read() == b""
+    assert not scene.pipe.alive
+    assert "could not be taken" in caplog.text

@@ -232,6 +232,25 @@ async def test_a_connection_that_fails_is_made_anew(file: Path, caplog: pytest.L
         assert "no such table: nowhere" in caplog.text
 
 
+async def test_after_an_error_that_nobody_thought_of_the_connection_is_made_anew(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(file) as store:
+        used: list[object] = []
+
+        def fail(connection: object) -> None:
+            used.append(connection)
+            raise AttributeError("nobody thought of this")
+
+        with pytest.raises(AttributeError):
+            await store._database.write(fail)
+        await store._database.write(used.append)
+        await store._database.write(used.append)
+
+        assert used[0] is not used[1] is used[2]
+        assert (await say(store))[0].seq == 1
+
+
 async def test_a_failure_is_told_once_until_it_is_over(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with started(file) as store:
         for _ in range(2):

@@ -113,3 +113,32 @@ def test_a_thread_survives_the_loop_that_asked() -> None:
     leave.set()
 
     assert done.wait(30)
+
+
+async def test_a_keeper_that_cannot_be_made_is_made_for_the_next_one() -> None:
+    problems: list[Exception] = [AttributeError("nobody thought of this")]
+
+    def make() -> Keeper:
+        if problems:
+            raise problems.pop()
+        return Keeper()
+
+    threads = Threads("test", 1, make)
+    threads.start()
+
+    with pytest.raises(AttributeError):
+        await threads.run(lambda _: 1, 30)
+    assert await threads.run(lambda _: 2, 30) == 2
+    await threads.stop(30)
+
+
+async def test_a_connection_that_cannot_be_closed_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)  # pytest's own makes it an error
+    monkeypatch.setattr(Keeper, "close", fail)
+    threads = Threads("test", 1, Keeper)
+    threads.start()
+    await threads.run(lambda _: 1, 30)
+
+    async with asyncio.timeout(10):
+        await threads.stop(30)

@@ -2,7 +2,55 @@ from __future__ import annotations
 
 import asyncio
 
-from sanic_chatrooms.tasks import end
+import pytest
+
+from sanic_chatrooms.tasks import LONGEST_WAIT, end, keep_on
+
+
+async def test_what_fails_again_and_again_is_tried_less_and_less_often_and_at_once_after_it_worked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits: list[float] = []
+    outcomes: list[BaseException | None] = [
+        ValueError(),
+        asyncio.CancelledError(),
+        *([KeyError()] * 20),
+        None,
+        KeyError(),
+    ]
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def step() -> None:
+        if not outcomes:
+            raise GeneratorExit  # what ends a task whatever it does
+        outcome = outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
+
+    monkeypatch.setattr("sanic_chatrooms.tasks.asyncio.sleep", sleep)
+    with pytest.raises(GeneratorExit):
+        await keep_on(step, "counting")
+
+    assert all(0.8 * full <= wait <= full for wait, full in zip(waits, [1.0, 2.0, 4.0, 8.0], strict=False))
+    assert 0.8 * LONGEST_WAIT <= min(waits[4:-1]) <= max(waits) <= LONGEST_WAIT
+    assert waits[-1] <= 1.0
+    assert [r.getMessage().split(";")[0] for r in caplog.records] == ["counting failed"] * len(waits)
+
+
+async def test_a_task_that_keeps_on_ends_when_it_is_told_to() -> None:
+    begun = asyncio.Event()
+
+    async def step() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    task = asyncio.ensure_future(keep_on(step, "waiting"))
+    await begun.wait()
+    await end(task)
+
+    assert task.cancelled()
 
 
 async def test_nothing_to_end_is_no_wait() -> None:

@@ -229,4 +229,5 @@ async def test_an_outage_casts_doubt_and_is_got_over() -> None:
         async with asyncio.timeout(20):
             await told.heard.wait()
 
-    assert (told.types, doubts) == (["ORDER"], ["doubt"])
+    assert told.types == ["ORDER"]
+    assert doubts == ["doubt", "doubt"]  # after either, something may be stored that nobody here was told of

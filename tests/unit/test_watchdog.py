@@ -6,7 +6,10 @@ import enum
 import itertools
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
+
+import pytest
 
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.web.pulse import Beat
@@ -231,3 +234,24 @@ def test_a_process_that_is_no_child_of_ours_is_not_shot() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
         assert not shoot(stranger.pid)
         assert stranger.poll() is None
+
+
+def test_it_survives_an_error_that_nobody_thought_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.web.watchdog.LOOK", 0.001)
+    workers, looked = Workers([]), threading.Event()
+    problems = [AttributeError("nobody thought of this") for _ in range(3)]
+
+    def beats() -> list[Beat]:
+        if problems:
+            raise problems.pop()
+        looked.set()
+        return []
+
+    workers.dog._beats = beats
+    workers.dog.start()
+
+    assert looked.wait(20)
+    workers.dog.stop()
+    assert caplog.text.count("the watchdog failed; it goes on") == 3
