@@ -54,7 +54,7 @@ class HeldRoom:
     """A room as this process holds it."""
 
     __slots__ = (
-        "early", "epoch", "id", "known", "pending", "repairing", "seq", "sessions", "slack", "timer", "unchecked", "up", "waiting",
+        "early", "epoch", "id", "known", "life", "pending", "repairing", "seq", "sessions", "slack", "timer", "unchecked", "up", "waiting",
         "watcher",
     )  # fmt: skip
 
@@ -64,6 +64,8 @@ class HeldRoom:
         self.seq = 0
         self.known = 0
         """The highest number that is known to exist."""
+        self.life: str | None = None
+        """Names the store's life in which its position was taken."""
         self.up = False
         """Subscribed, and the position is known."""
         self.sessions: dict[Receiver, Callable[[bytes], None]] = {}

@@ -18,7 +18,7 @@ from .brokers.base import Broker
 from .errors import RoomNotFound, Unavailable
 from .fanout import Fanout
 from .held import HeldRoom, Receiver, Watcher
-from .models import LOOK, Envelope, Event, Head, Page
+from .models import EVERYONE, LOOK, Envelope, Event, Head, Page
 from .stores.base import Store
 from .tasks import end
 
@@ -291,6 +291,8 @@ class Hub:
 
     def _stand_at(self, room: HeldRoom, head: Head) -> None:
         room.epoch, room.seq, room.up = head.epoch, head.seq, True
+        everyone = self._rooms.get(EVERYONE)
+        room.life = everyone.epoch if everyone is not None and everyone.up else None
         told, room.known = room.known, head.seq
         if told > head.seq:  # while the head was read; or in another past, which costs one look
             self._expect(room, told)
@@ -381,13 +383,11 @@ class Hub:
         try:
             while self._rooms.get(room.id) is room:
                 try:
-                    await self._read_hole(room)
+                    await self._read_hole_or_find_it_gone(room)
                     return
                 except Unavailable:
                     await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)] * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
                     attempt += 1
-        except RoomNotFound:
-            self._gone(room)
         except Exception:
             logger.exception("room %s cannot be repaired; its sessions are told to join again", room.id)
             self.reset(room, Head(room.epoch, room.seq), "repair failed")
@@ -395,6 +395,12 @@ class Hub:
             room.repairing = None
             if room.seq < room.known and self._rooms.get(room.id) is room and room.up:
                 self._expect(room, room.known)
+
+    async def _read_hole_or_find_it_gone(self, room: HeldRoom) -> None:
+        try:
+            await self._read_hole(room)
+        except RoomNotFound:
+            await self._check_gone(room)
 
     async def _read_hole(self, room: HeldRoom) -> None:
         while True:
@@ -458,8 +464,11 @@ class Hub:
             await self._check_restored(room, mine)
 
     async def _check_gone(self, room: HeldRoom) -> None:
-        if not await self._store.heads((room.id,)):
-            self._gone(room)
+        """The store does not know it. Either it was deleted, or the store lost it: with the room of all, which nobody deletes."""
+        heads = await self._store.heads((room.id, EVERYONE))
+        if room.id not in heads:
+            life = heads[EVERYONE].epoch if EVERYONE in heads else None
+            self._gone(room, deleted=life == room.life)
 
     async def _check_restored(self, room: HeldRoom, mine: Head) -> None:
         """The store knows less than it did: it was restored. Nobody may recover into a different past."""
@@ -472,10 +481,18 @@ class Hub:
         try:
             self.reset(room, await self._store.renew_epoch(room.id, mine.epoch), "the store was restored")
         except RoomNotFound:
-            self._gone(room)
+            await self._check_gone(room)
 
     def reset(self, room: HeldRoom, head: Head, reason: str) -> None:
         """Tell every session in the room that there may be a gap, take them out, and stand at `head`."""
+        self._send_to_join_again(room, head, reason)
+        room.early.clear()
+        nothing_was_said = room.seq == head.seq == 0
+        room.epoch, room.seq, room.known = head.epoch, head.seq, head.seq
+        if room.watcher is not None and not nothing_was_said:
+            room.watcher.lost(room.id)
+
+    def _send_to_join_again(self, room: HeldRoom, head: Head, reason: str) -> None:
         self.resets += 1
         receivers = self._take_sessions(room)
         spread = min(10.0, len(receivers) / 500)
@@ -489,11 +506,6 @@ class Hub:
                 "rejoinIn": after,
             }
             self.evict(receiver, room, protocol.live("reset", payload, room=room.id))
-        room.early.clear()
-        nothing_was_said = room.seq == head.seq == 0
-        room.epoch, room.seq, room.known = head.epoch, head.seq, head.seq
-        if room.watcher is not None and not nothing_was_said:
-            room.watcher.lost(room.id)
 
     def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
         # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
@@ -514,11 +526,14 @@ class Hub:
         """The room was deleted."""
         room = self._rooms.get(id)
         if room is not None:
-            self._gone(room)
+            self._gone(room, deleted=True)
 
-    def _gone(self, room: HeldRoom) -> None:
+    def _gone(self, room: HeldRoom, *, deleted: bool) -> None:
         room.up = False
         self._forget_repair(room)
+        if not deleted:
+            # No store will ever know this epoch: nobody recovers by it into a room that is made anew.
+            self._send_to_join_again(room, Head(protocol.new_epoch(), 0), "the store lost the room")
         for receiver in self._take_sessions(room):
             payload = {"room": room.id, "reason": "deleted"}
             self.evict(receiver, room, protocol.live("room.removed", payload, room=room.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
@@ -143,3 +144,25 @@ async def test_a_room_that_may_be_deleted_is_looked_at_everywhere(monkeypatch: p
 
         assert (await bob.expect("room.removed"))["payload"]["reason"] == "deleted"
         assert (await chat_client(workers.here, ADA)).session.seats == {}
+
+
+async def test_a_server_that_came_back_with_nothing_has_deleted_no_room(mortal_valkey: ValkeyServer) -> None:
+    pairs = []
+    for _ in range(2):
+        store, broker = make_store(mortal_valkey.url), make_broker(mortal_valkey.url)
+        store.rings_as = broker.origin or None
+        pairs.append((store, broker))
+    async with two_workers(pairs) as workers:
+        bob = await workers.bob()
+        before = await bob.ack("join", room="general")
+
+        await asyncio.to_thread(mortal_valkey.kill)
+        await asyncio.to_thread(mortal_valkey.start)
+        told = await bob.expect("reset")
+        since = {"epoch": told["payload"]["epoch"], "seq": told["payload"]["seq"]}
+        again = await bob.ack("join", room="general", payload={"since": since})
+
+        assert bob.unread("room.removed") == []
+        assert told["payload"]["room"] == "general"
+        assert again["recovered"] is False
+        assert again["epoch"] != before["epoch"]

@@ -18,7 +18,7 @@ from sanic_chatrooms.errors import RoomNotFound, Unavailable
 from sanic_chatrooms.held import HeldRoom
 from sanic_chatrooms.hub import EARLY_LIMIT, Hub
 from sanic_chatrooms.journal import Journal
-from sanic_chatrooms.models import LOOK, Appended, Draft, Envelope, Head, Room
+from sanic_chatrooms.models import EVERYONE, LOOK, RESERVED, Appended, Draft, Envelope, Head, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
@@ -472,6 +472,93 @@ async def test_deleted_room_is_told_and_let_go(world: World) -> None:
     assert ear.evicted_from == [ROOM]
     await node.hub.release()
     assert node.hub.room(ROOM) is None
+
+
+@pytest.fixture
+async def living(world: World) -> World:
+    """A store with the room of all, which stays as long as the store keeps what it has."""
+    await world.truth.create_room(Room(EVERYONE, "", 0, visibility=RESERVED))
+    return world
+
+
+class Deaf:
+    """A watcher that does nothing."""
+
+    def heard(self, envelope: Envelope) -> None: ...
+
+    def lost(self, room: str) -> None: ...
+
+    def vanished(self, room: str) -> None: ...
+
+
+async def lose_everything(world: World, *again: str) -> None:
+    """The store is as one that started with empty hands; these rooms are made again meanwhile."""
+    world.truth._clear(world.bounds)
+    for room in again:
+        await world.truth.create_room(Room(room, "", 0))
+
+
+@pytest.mark.parametrize("again", [(), (EVERYONE,)], ids=["nothing", "the room of all"])
+@pytest.mark.parametrize("by", ["check", "look", "order"])
+async def test_a_room_that_the_store_lost_is_to_be_joined_again(
+    living: World, again: tuple[str, ...], by: str
+) -> None:
+    node, ear = await living.node(), Ear()
+    await node.hub.watch(EVERYONE, Deaf())
+    await node.enter(ear)
+    old = await living.epoch()
+    await lose_everything(living, *again)
+
+    if by == "check":
+        await node.hub.check()
+        await node.hub.check()
+    elif by == "look":
+        node.hub.deliver(Envelope(ROOM, "", 0, LOOK, b"{}"))
+    else:  # the room of all is found first, and watched again
+        await node.hub.check()
+        if again:
+            await node.hub.watch(EVERYONE, Deaf())
+        node.hub.deliver(Envelope(ROOM, "", 0, LOOK, b"{}"))
+
+    await ear.until(lambda: ear.of("reset"))
+    reset = ear.of("reset")[0]["payload"]
+    assert (reset["room"], reset["seq"]) == (ROOM, 0)
+    assert reset["epoch"] != old
+    assert ear.of("room.removed") == []
+    assert ear.evicted_from == [ROOM]
+
+
+async def test_a_room_that_the_store_lost_is_not_found_or_made_and_entered_anew(living: World) -> None:
+    node, ear = await living.node(), Ear()
+    await node.hub.watch(EVERYONE, Deaf())
+    await node.enter(ear)
+    await lose_everything(living, EVERYONE)
+    await node.hub.check()
+
+    with pytest.raises(RoomNotFound):
+        await node.hub.enter(ear, ROOM)
+    await living.truth.create_room(Room(ROOM, "", 0))
+    assert await node.enter(ear) == 0
+    await node.say()
+
+    assert await ear.until_seq(1) == [1]
+
+
+async def test_a_room_that_was_deleted_is_told_to_be_also_after_the_store_lost_everything(
+    living: World,
+) -> None:
+    node, ear = await living.node(), Ear()
+    await node.hub.watch(EVERYONE, Deaf())
+    await lose_everything(living, EVERYONE, ROOM)
+    await node.hub.check()
+    await node.enter(ear)
+
+    await living.truth.delete_room(ROOM)
+    await node.hub.check()
+    node.hub.flush()
+
+    assert ear.of("room.removed")[0]["payload"]["reason"] == "deleted"
+    assert ear.of("reset") == []
 
 
 async def test_who_is_told_to_look_asks_the_store_and_believes_nobody_else(world: World) -> None:
