@@ -21,6 +21,7 @@ from .bells import Bells
 from .brokers.base import Broker
 from .commands import Commands, HostCommand
 from .config import Settings, override
+from .declaring import check_wrapped
 from .drain import drain, send_away
 from .edits import Edits
 from .endpoint import Endpoint
@@ -226,11 +227,17 @@ class Chat:
             heartbeat=self.heartbeat,
             occupancy=self.occupancy,
             listeners=self.listeners,
-            chain=Chain(self.declaration.middleware),
+            chain=self._chain(),
             host=self.declaration.commands,
             chat=self._host or self,
             app=self._app,
         )
+
+    def _chain(self) -> Chain:
+        for types, _ in self.declaration.middleware:
+            for type in types or ():
+                check_wrapped(type, self.declaration.commands)
+        return Chain(self.declaration.middleware)
 
     def endpoint(self, route: Route) -> Endpoint:
         """A route with everything that it did not set itself."""

@@ -14,6 +14,7 @@ from . import protocol
 from .access import permit
 from .acting import Acting
 from .backlog import Backlog
+from .declaring import check_object
 from .edits import Changed, Edits
 from .endpoint import READ_ONLY, Endpoint
 from .errors import ChatError, Forbidden, InvalidField, NotAMember, TooLarge, Unauthenticated, UnknownCommand
@@ -274,6 +275,7 @@ class Commands:
         if command.type == "ping":
             session.answer(protocol.pong(command.msg_id, command.payload))
             return
+        check_object(command.type, result)
         frame = protocol.ack(command.msg_id, {} if result is None else result)
         if command.type in self._host:
             _check_size(session, command, frame)

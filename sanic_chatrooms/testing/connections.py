@@ -319,7 +319,7 @@ async def running_core(
     rooms: ChatRooms | None = None, *, backends: Backends | None = None, **settings: Any
 ) -> AsyncIterator[Chat]:
     """As `running_chat`, and what you get is the running whole inside: for tests of the package itself."""
-    declaration = rooms._declaration if rooms is not None else Declaration("test")
+    declaration = rooms.declared() if rooms is not None else Declaration("test")
     code = {**declaration.code, **settings}
     loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))
     chat = Chat(declaration, loaded, backends=backends, host=rooms)

@@ -120,10 +120,11 @@ class Mounted:
                 "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
             )
         settings, backends = self.check(workers)
+        declared: Declaration = self.host.declared()
         listeners = signalled(self.app)
-        for type, hosts in self.declaration.listeners.items():
+        for type, hosts in declared.listeners.items():
             listeners[type] = [*hosts, *listeners.get(type, ())]
-        declaration = msgspec.structs.replace(self.declaration, listeners=listeners)
+        declaration = msgspec.structs.replace(declared, listeners=listeners)
         self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
         await self.chat.start()
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
@@ -182,6 +183,7 @@ class ChatBlueprint(Blueprint):
         self.ctx.declaration = declaration
         self.ctx.host = host
         self.ctx.options = {}
+        self.ctx.mounts = 0
         self.ctx.assets = Assets()
         self._add_pages()
         for route in declaration.routes:
@@ -207,6 +209,7 @@ class ChatBlueprint(Blueprint):
         declaration: Declaration = self.ctx.declaration
         known = mounted_in(app)
         if declaration.name not in known:
+            self.ctx.mounts += 1
             known[declaration.name] = Mounted(app, declaration, self.ctx.host.bound_to(app))
             self.ctx.options[app.name] = options
         elif options or known[declaration.name].declaration is not declaration:

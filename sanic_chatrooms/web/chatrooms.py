@@ -1,9 +1,8 @@
 """What a host has in its hands: an instance, which it declares at import, mounts in an app, and calls at run time."""
 
-import inspect
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, overload
 
@@ -14,7 +13,17 @@ from ..auth.base import Authenticator
 from ..chat import Chat, Declaration, Route
 from ..commands import HostCommand
 from ..config import check_name, load
-from ..errors import ConfigError, InvalidField
+from ..declaring import (
+    check_answer,
+    check_authenticator,
+    check_command_type,
+    check_event,
+    check_handler,
+    check_policy,
+    check_wrapped,
+    same_place,
+)
+from ..errors import ConfigError
 from ..host import HostVerbs
 from ..listeners import Listener
 from ..middleware import Middleware
@@ -24,7 +33,6 @@ from .blueprint import App, ChatBlueprint, mounted_in
 __all__ = ["ChatRooms", "connect"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-HAPPENINGS = frozenset(("room.entered", "room.exited", "connect", "connected", "disconnect"))
 
 
 class ChatRooms(HostVerbs):
@@ -37,10 +45,15 @@ class ChatRooms(HostVerbs):
 
     def __init__(self, name: str = "default", *, policy: Policy | None = None, **settings: Any) -> None:
         check_name(name)
+        check_policy(policy, f'ChatRooms("{name}")')
         code = {key: value for key, value in settings.items() if value is not None}
         self._declaration = Declaration(
             name, code, policy or RoomPolicy(), [Route("/ws"), Route("/ws/<room:str>")]
         )
+        self.own: Declaration | None = None
+        """What is declared for the one app that this is bound to."""
+        self._eras: dict[int, int] = {}
+        """By a function's `id`: how often the instance was mounted before it was declared."""
         self._app: App | None = None
         self._alone: Chat | None = None
         self.bp = ChatBlueprint(self._declaration, self)
@@ -79,6 +92,8 @@ class ChatRooms(HostVerbs):
             )
         if room is not None:
             protocol.check_room_id(room)
+        check_policy(policy, f'add_route("{path}")')
+        check_authenticator(auth, f'add_route("{path}")')
         route = Route(path, auth, policy, room, read_only, in_path or room is not None, settings)
         if any(path == known.path for known in self._declaration.routes):
             raise ConfigError(f'add_route("{path}"): this route is there already')
@@ -93,25 +108,32 @@ class ChatRooms(HostVerbs):
         """Decorator: wrap every command (`@chat.middleware`), or those of some types (`@chat.middleware("message")`)."""
         if len(types) == 1 and callable(types[0]):
             return self._add_middleware(None, types[0])
+        for type in types:
+            check_wrapped(type)
         return lambda function: self._add_middleware(frozenset(types) or None, function)
 
     def _add_middleware(self, types: frozenset[str] | None, function: Middleware) -> Middleware:
         self._not_running("middleware")
-        if not inspect.iscoroutinefunction(function):
-            raise ConfigError(f"middleware {function!r} must be an `async def` function of (ctx, call_next)")
-        self._declaration.middleware.append((types, function))
+        check_handler(function, "middleware", ("ctx", "call_next"), waits=True)
+        registered = self._declared.middleware
+        at = self._place(function, [old if known == types else None for known, old in registered])
+        registered[at:] = [(types, function), *registered[at + 1 :]]
         return function
 
     def on(self, *types: str) -> Callable[[F], F]:
         """Decorator: hear what happened: event types, room.entered, room.exited, connect (may refuse), disconnect."""
+        if not types:
+            raise ConfigError('on() needs the types to hear: @chat.on("message")')
+        for type in types:
+            check_event(type)
 
         def add(function: F) -> F:
             self._not_running("on")
+            check_handler(function, "listener", ("event",), waits=False)
             for type in types:
-                if type not in HAPPENINGS and type != "message" and not protocol.is_event_type(type):
-                    raise ConfigError(f"on({type!r}): there is no such event; see docs/reference/events.md")
-                listeners: list[Listener] = self._declaration.listeners.setdefault(type, [])
-                listeners.append(function)
+                listeners: list[Listener] = self._declared.listeners.setdefault(type, [])
+                at = self._place(function, listeners)
+                listeners[at:] = [function, *listeners[at + 1 :]]
             return function
 
         return add
@@ -119,33 +141,70 @@ class ChatRooms(HostVerbs):
     def command(self, type: str, payload: type = dict) -> Callable[[F], F]:
         """Decorator: a command type of your own; `payload` is a msgspec struct or any type that msgspec decodes.
 
-        The function is `async (ctx, payload)`, and what it returns is the ack's payload.
+        The function is `async (ctx, payload)`, and what it returns is the ack's payload: a dict, a struct, or None.
         """
-        try:
-            protocol.check_type(type)
-        except InvalidField as exc:
-            raise ConfigError(str(exc)) from None
+        check_command_type(type)
 
         def add(function: F) -> F:
             self._not_running("command")
-            if type in self._declaration.commands:
+            check_handler(function, f"command({type!r})", ("ctx", "payload"), waits=True)
+            check_answer(function, type)
+            tables = (self._declaration.commands, self._declared.commands)
+            known = [table[type].function for table in tables if type in table][:1]
+            if self._place(function, known) == 1:
                 raise ConfigError(f"command({type!r}) is declared already")
-            self._declaration.commands[type] = HostCommand(function, msgspec.json.Decoder(payload))
+            self._declared.commands[type] = HostCommand(function, msgspec.json.Decoder(payload))
             return function
 
         return add
 
+    @property
+    def _declared(self) -> Declaration:
+        """Where it is declared: with the instance, or with the one app that this is bound to."""
+        return self._declaration if self.own is None else self.own
+
+    def _place(self, function: object, known: Sequence[object]) -> int:
+        """Where in the list it goes: in the place of what was declared before from the same place of the code, or behind."""
+        now = self.bp.ctx.mounts
+
+        def again(old: object) -> bool:
+            # What is declared for one app ends with the app, so nothing of it comes anew.
+            return same_place(old, function, anew=self.own is None and self._eras.get(id(old), now) < now)
+
+        at = next((at for at, old in enumerate(known) if again(old)), len(known))
+        for old in known[at : at + 1]:
+            self._eras.pop(id(old), None)
+        self._eras[id(function)] = now
+        return at
+
     def _not_running(self, what: str) -> None:
-        if any(self.bp.mounted(app).chat is not None for app in self.bp._apps):
+        apps = self.bp._apps if self._app is None else {self._app}
+        if any(self.bp.mounted(app).chat is not None for app in apps):
             raise ConfigError(f"{what} comes too late: the app has started")
 
     # ---- at run time ----
+
+    def declared(self) -> Declaration:
+        """All of it: what is declared with the instance, and for the app that this is bound to."""
+        shared, own = self._declaration, self.own
+        if own is None:
+            return shared
+        listeners = {type: list(functions) for type, functions in shared.listeners.items()}
+        for type, functions in own.listeners.items():
+            listeners.setdefault(type, []).extend(functions)
+        return msgspec.structs.replace(
+            shared,
+            middleware=[*shared.middleware, *own.middleware],
+            listeners=listeners,
+            commands={**shared.commands, **own.commands},
+        )
 
     def bound_to(self, app: App) -> "ChatRooms":
         """The same instance for this app: what `app.ctx.chatrooms[name]` is."""
         bound: ChatRooms = object.__new__(ChatRooms)
         bound.__dict__.update(self.__dict__)
         bound._app = app
+        bound.own = Declaration(self.name)
         if not hasattr(app.ctx, "chatrooms"):
             app.ctx.chatrooms = {}
         app.ctx.chatrooms[self.name] = bound

@@ -112,6 +112,26 @@ async def test_five_lines(run: Run, connect: Connect) -> None:
     assert (await server.get("/chat/client.js")).status == 200
 
 
+async def test_an_app_factory_that_is_called_twice_hooks_each_app_once(
+    load: Load, live: Live, connect: Connect
+) -> None:
+    factory = load("app_factory")
+    apps = [factory.create_app(name) for name in ("Shop_1", "Shop_2")]
+    for app in apps:
+        app.config.update(MOTD=False, AUTO_EXTEND=False, TOUCHUP=False, GRACEFUL_SHUTDOWN_TIMEOUT=1.0)
+    try:
+        server = await live(apps[1])
+        ada = await welcomed(connect, "/chat/ws", "general", server=server)
+        await ada.ack("message", room="general", payload={"text": "hi"})
+        await ada.settle()
+
+        assert apps[1].ctx.last_room == "general"
+        assert not hasattr(apps[0].ctx, "last_room")
+    finally:
+        for app in apps:
+            Sanic.unregister_app(app)
+
+
 def test_five_lines_start_by_sanics_command() -> None:
     port = free_port()
     command = [sys.executable, "-m", "sanic", "five_lines:app", "--port", str(port), "--no-motd"]

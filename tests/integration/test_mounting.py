@@ -20,9 +20,11 @@ from sanic_chatrooms import (
     Authenticator,
     ChatRooms,
     ConfigError,
+    Context,
     Credentials,
     Forbidden,
     Handshake,
+    Happening,
     Member,
     Policy,
     Room,
@@ -33,6 +35,7 @@ from sanic_chatrooms import (
 from sanic_chatrooms import (
     connect as connect_alone,
 )
+from sanic_chatrooms.middleware import Handler
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.server import new_app
@@ -471,3 +474,47 @@ async def test_a_process_without_sockets_has_the_verbs() -> None:
     assert page.messages[0]["payload"] == {"orderId": 7}
     with pytest.raises(ConfigError, match="does not run"):
         await chat.history("orders")
+
+
+# ---- hooks in an app factory ----
+
+
+def make_app(default: ChatRooms, said: list[str], *, bound: bool) -> App:
+    """What an app factory does with the one instance of a module, each time it is called."""
+    app = new_app("factory")
+    app.blueprint(default.bp)
+    chat: ChatRooms = app.ctx.chatrooms["default"] if bound else default
+
+    @chat.on("message")
+    def hear(event: Happening) -> None:
+        said.append(f"{app.name} heard")
+
+    @chat.middleware("message")
+    async def around(ctx: Context, call_next: Handler) -> Any:
+        said.append(f"{app.name} let pass")
+        return await call_next(ctx)
+
+    @chat.command("POLL")
+    async def poll(ctx: Context, payload: Any) -> dict[str, str]:
+        return {"by": app.name}
+
+    return app
+
+
+@pytest.mark.parametrize("bound", [True, False])
+async def test_hooks_of_an_app_factory_do_not_pile_up(live: Live, connect: Connect, bound: bool) -> None:
+    said: list[str] = []
+    default = ChatRooms(guests=True)
+    apps = [make_app(default, said, bound=bound) for _ in range(3)]
+    try:
+        server = await live(apps[-1])
+        ada = await connect(server=server)
+        await ada.ack("join", room="general")
+        await ada.ack("message", room="general", payload={"text": "hi"})
+        await ada.settle()
+
+        assert await ada.ack("POLL") == {"by": apps[-1].name}
+        assert said == [f"{apps[-1].name} let pass", f"{apps[-1].name} heard"]
+    finally:
+        for app in apps:
+            Sanic.unregister_app(app)
