@@ -1,11 +1,14 @@
 """Hears what happened: functions of the host's that are called after the fact.
 
-A listener fires once, in the process that ran the verb. What it raises is logged; nobody waits for it.
+A listener fires once, in the process that ran the verb. It hears one thing at a time, in the order in which they happened.
+What it raises is logged; nobody waits for it, so what it cannot keep up with is dropped, and counted.
 """
 
 import asyncio
 import inspect
 import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +20,11 @@ from .tasks import end
 __all__ = ["Happening", "Listener", "Listeners"]
 
 logger = logging.getLogger("sanic_chatrooms.listeners")
+
+WAITING = 1_000
+"""Happenings that may wait for one listener; more are dropped."""
+TURN = 0.002
+"""Seconds that a listener that never waits may take of a turn of the event loop."""
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -48,7 +56,12 @@ class Listeners:
     def __init__(self, table: dict[str, list[Listener]], app: Any = None) -> None:
         self._table = table
         self._app = app
-        self._running: set[asyncio.Task[None]] = set()
+        self._ears: dict[int, _Ear] = {}
+
+    @property
+    def dropped(self) -> int:
+        """Calls that were not made, since too many waited for their listener."""
+        return sum(ear.dropped for ear in self._ears.values())
 
     def stored(self, event: Event) -> None:
         """A durable event was stored by this process."""
@@ -61,9 +74,13 @@ class Listeners:
         if table and type in table:
             happening = Happening(type, app=self._app, **fields)
             for listener in table[type]:
-                task = asyncio.ensure_future(_call(listener, happening))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                ear = self._ears.get(id(listener)) or self._new_ear(listener)
+                ear.hear(happening)
+
+    def _new_ear(self, listener: Listener) -> "_Ear":
+        # One for all types that it listens to, so that it hears these in order, too.
+        ear = self._ears[id(listener)] = _Ear(listener)
+        return ear
 
     async def ask(self, type: str, **fields: Any) -> None:
         """Call everybody who listens to `type`, one after the other, and let what they raise through (connect)."""
@@ -74,12 +91,55 @@ class Listeners:
 
     async def idle(self) -> None:
         """Return when the calls that are under way, and those that they caused, have ended."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while running := self._running():
+            await asyncio.wait(running)
 
     async def stop(self) -> None:
-        """End the calls that are under way."""
-        await end(*self._running)
+        """End the calls that are under way; what waits is not heard."""
+        await end(*self._running())
+
+    def _running(self) -> "list[asyncio.Task[None]]":
+        return [ear.task for ear in self._ears.values() if ear.task is not None]
+
+
+class _Ear:
+    """One listener, what waits for it, and the task that calls it while something does."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._waiting: deque[Happening] = deque()
+        self._full = False
+        self.dropped = 0
+        self.task: asyncio.Task[None] | None = None
+
+    def hear(self, happening: Happening) -> None:
+        """In its turn."""
+        if len(self._waiting) >= WAITING:
+            self._drop(happening)
+            return
+        self._waiting.append(happening)
+        if self.task is None:
+            self.task = asyncio.ensure_future(self._work_off())
+
+    def _drop(self, happening: Happening) -> None:
+        self.dropped += 1
+        if not self._full:
+            self._full = True
+            name = getattr(self._listener, "__qualname__", repr(self._listener))
+            logger.warning("listener %s is too slow: %d wait for it, more are dropped", name, WAITING)
+
+    async def _work_off(self) -> None:
+        began = time.monotonic()
+        try:
+            while self._waiting:
+                await _call(self._listener, self._waiting.popleft())
+                if time.monotonic() - began > TURN:
+                    await asyncio.sleep(0)
+                    began = time.monotonic()
+        finally:
+            self._waiting.clear()
+            self._full = False
+            self.task = None
 
 
 async def _call(listener: Listener, happening: Happening) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
 
 from sanic_chatrooms.errors import Forbidden
-from sanic_chatrooms.listeners import Happening, Listeners
+from sanic_chatrooms.listeners import WAITING, Happening, Listeners
 from sanic_chatrooms.models import Event, Sender, User
 
 EVENT = Event("m1", 1.0, "message", msgspec.Raw(b'{"text":"hi"}'), "general", 7, Sender("u1", "Ada"))
@@ -113,3 +114,70 @@ async def test_stopping_ends_what_is_under_way() -> None:
     await listeners.stop()
 
     assert ended == ["message"]
+
+
+# ---- one that is slow ----
+
+
+async def test_a_listener_hears_one_thing_at_a_time_in_order() -> None:
+    heard: list[str] = []
+    first = asyncio.Event()
+
+    async def slow(happening: Happening) -> None:
+        heard.append(f"{happening.type} begins")
+        if len(heard) == 1:
+            await first.wait()
+        heard.append(f"{happening.type} ends")
+
+    listeners = Listeners({"message": [slow], "message.edited": [slow]})
+    listeners.fire("message")
+    listeners.fire("message.edited")
+    await turn()
+    assert heard == ["message begins"]
+
+    first.set()
+    await listeners.idle()
+
+    assert heard == ["message begins", "message ends", "message.edited begins", "message.edited ends"]
+
+
+async def test_what_a_slow_listener_cannot_keep_up_with_is_dropped_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    go, heard, quick = asyncio.Event(), list[Any](), list[Any]()
+
+    async def slow(happening: Happening) -> None:
+        await go.wait()
+        heard.append(happening.room)
+
+    listeners = Listeners({"message": [slow, lambda h: quick.append(h.room)]})
+    before = len(asyncio.all_tasks())
+    for number in range(3_000):
+        listeners.fire("message", room=str(number))
+        if number % 500 == 0:
+            await turn()
+
+    assert len(asyncio.all_tasks()) <= before + 2
+    assert listeners.dropped == 3_000 - WAITING - 1
+    assert len(caplog.records) == 1
+    assert "slow is too slow: 1000 wait for it" in caplog.text
+
+    go.set()
+    await listeners.idle()
+
+    assert heard == [str(number) for number in range(WAITING + 1)]
+    assert quick == [str(number) for number in range(3_000)]
+
+
+async def test_a_listener_that_never_waits_leaves_turns_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sanic_chatrooms.listeners.TURN", 0.0)
+    heard: list[Happening] = []
+    listeners = Listeners({"message": [heard.append]})
+    for _ in range(100):
+        listeners.fire("message")
+
+    await turn()
+
+    assert 0 < len(heard) < 100
+    await listeners.idle()
+    assert len(heard) == 100
