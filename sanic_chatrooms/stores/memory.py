@@ -105,7 +105,7 @@ class MemoryStore(Store):
             if key is not None and key in room.firsts:  # expiry is only looked at where a key is known
                 first = room.firsts[key]
                 if first[2] >= now:
-                    results.append(_repeated(first, draft.hash))
+                    results.append(_repeated(first, draft))
                     continue
             if draft.change is not None and not self._change(room, draft):
                 results.append(MessageNotFound())
@@ -333,7 +333,7 @@ class MemoryStore(Store):
 _NO_ROOMS: Paged[MemoryRoom] = Paged()
 
 
-def _repeated(first: First, hash: bytes) -> Appended | ChatError:
-    if first[0] not in (b"", hash):  # empty: it went with what it was a hash of
+def _repeated(first: First, draft: Draft) -> Appended | ChatError:
+    if first[0] not in (draft.hash, draft.type):
         return Conflict()
     return replace(first[1], duplicate=True)

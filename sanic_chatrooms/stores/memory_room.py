@@ -16,10 +16,10 @@ from .base import FOLDED
 __all__ = ["First", "Key", "MemoryRoom"]
 
 Key: TypeAlias = tuple[str, str]
-First: TypeAlias = tuple[bytes | None, Appended, float, str, Key]
+First: TypeAlias = tuple[bytes | str | None, Appended, float, str, Key]
 """What is remembered of a keyed draft: its hash, its result, until when, in which room, under which key.
 
-Without a hash it stands for the command that made the room, which no draft repeats.
+Instead of a hash that had to go stands the type, and None for the command that made the room, which no draft repeats.
 
 A tuple of plain values: there is one for every message of the last minutes, and the garbage collector stops walking
 through tuples that hold nothing it cares for.
@@ -173,7 +173,7 @@ class MemoryRoom:
         first = self.firsts.get(key)
         if first is None or first[1].seq != event.seq:
             return None
-        self.firsts[key] = now = (b"", *first[1:])
+        self.firsts[key] = now = (event.type, *first[1:])
         return first, now
 
     def _changeable(self, msg_id: str) -> Event | None:

@@ -36,6 +36,7 @@ DECLARE
   r int;
   found_seq bigint;
   found_hash bytea;
+  found_type text;
   found_msg_id text;
   found_stamp float8;
   room_floor bigint;
@@ -83,11 +84,12 @@ BEGIN
       outcomes[i] := 2;
       CONTINUE;
     END IF;
-    SELECT e.seq, e.hash, e.msg_id, e.timestamp INTO found_seq, found_hash, found_msg_id, found_stamp
+    SELECT e.seq, e.hash, e.type, e.msg_id, e.timestamp
+      INTO found_seq, found_hash, found_type, found_msg_id, found_stamp
       FROM {event} e WHERE e.room_id = ids[r] AND e.key_user = p_key_user[i] AND e.key_id = p_key_id[i];
     IF FOUND THEN
-      -- An empty hash went with what it was a hash of.
-      outcomes[i] := CASE WHEN found_hash IN ('', p_hash[i]) THEN 1 ELSE 2 END;
+      -- An empty hash went with what it was a hash of; the type is left.
+      outcomes[i] := CASE WHEN found_hash = p_hash[i] OR (found_hash = '' AND found_type = p_type[i]) THEN 1 ELSE 2 END;
       seqs[i] := found_seq;
       msg_ids[i] := found_msg_id;
       stamps[i] := found_stamp;

@@ -105,7 +105,7 @@ local function changeable(room, id)
   return number, string.sub(text, 1, line)
 end
 
--- A short text can be guessed from its hash, so the two go together. An empty hash fits every other.
+-- A short text can be guessed from its hash, so the two go together. In the place of the hash stands '=' and the type.
 local function forget_hash(room, number, line)
   local event = cjson.decode(line .. '}')
   local user = event.clientMsgId and (event.sender and event.sender.id or '~host') or ''
@@ -113,7 +113,7 @@ local function forget_hash(room, number, line)
   local key = characters .. ':' .. user .. (event.clientMsgId or event.msgId)
   local function without(first)
     local known = first and string.match(first, '^%S+ %S+ %S+ ')
-    return known and tonumber(string.match(known, '^%d+')) == number and known
+    return known and tonumber(string.match(known, '^%d+')) == number and known .. '=' .. event.type
   end
   for _, keys in ipairs({K0, K1}) do
     local known = without(redis.call('HGET', keys, key))
@@ -203,7 +203,9 @@ if op == 'append' then
       results[d] = -1
     elseif first then
       local known, hash = string.match(first, '^(%S+ %S+ %S+) (.*)$')
-      results[d] = (hash == '' or hash == string.match(memo, '^%S+ %S+ (.*)$')) and known or -1
+      local same = hash == string.match(memo, '^%S+ %S+ (.*)$')
+        or hash == '=' .. (string.match(text, '^"msgId":"[^"]*","timestamp":[^,]+,"type":"([^"]*)"') or '')
+      results[d] = same and known or -1
     else
       local fits = true
       if #change > 1 then

@@ -46,7 +46,7 @@ class Statements:
         self.head = f"UPDATE {room} SET head = ? WHERE id = ?"
         # CROSS JOIN keeps the order: for each key one search of the index.
         self.firsts = (
-            "SELECT e.room_id, e.key_user, e.key_id, e.hash, e.msg_id, e.seq, e.timestamp FROM json_each(?) AS d "
+            "SELECT e.room_id, e.key_user, e.key_id, e.hash, e.type, e.msg_id, e.seq, e.timestamp FROM json_each(?) AS d "
             f"CROSS JOIN {event} AS e ON e.room_id = json_extract(d.value, '$[0]') "
             "AND e.key_user = json_extract(d.value, '$[1]') AND e.key_id = json_extract(d.value, '$[2]')"
         )
@@ -134,8 +134,8 @@ class Append:
         asked = _json([(rooms[room].id, *key) for room, key in keys if room in rooms])
         epochs = {room.id: room.epoch for room in rooms.values()}
         return {
-            (room, user, key): (hash, Appended(msg_id, seq, timestamp, epochs[room]))
-            for room, user, key, hash, msg_id, seq, timestamp in driver.execute(
+            (room, user, key): (hash or type, Appended(msg_id, seq, timestamp, epochs[room]))
+            for room, user, key, hash, type, msg_id, seq, timestamp in driver.execute(
                 self._statements.firsts, (asked,)
             )
         }
@@ -180,7 +180,8 @@ class Append:
         raise TypeError(f"{draft.change!r} is no change that this store knows")
 
 
-_Firsts: TypeAlias = dict[_Key, tuple[bytes, Appended]]
+_Firsts: TypeAlias = dict[_Key, tuple[bytes | str, Appended]]
+"""What became of drafts that were sent before, and their hash; instead of one that had to go, the type."""
 
 
 class _Numbering:
@@ -205,7 +206,7 @@ class _Numbering:
                 return Conflict()
             first = self._firsts.get((room.id, user, key))
             if first is not None:
-                same = first[0] in (b"", draft.hash)  # empty: it went with what it was a hash of
+                same = first[0] in (draft.hash, draft.type)
                 return replace(first[1], duplicate=True) if same else Conflict()
         if draft.change is not None and not self._can(room, draft):
             return MessageNotFound()

@@ -136,7 +136,9 @@ class EditTests(StoreHooks):
             await result(one, self.edit(message, "second"))
 
             again = await result(other, self.draft(text="a guess", key="k"))
+            (clash,) = await other.append([self.edit(message, "a guess", key="k")])
             assert (again.seq, again.duplicate) == (message.seq, True)
+            assert isinstance(clash, Conflict)
 
     async def test_16_a_deleted_message_leaves_its_number_in_both_views(self) -> None:
         async with self.two_processes() as (one, other):
@@ -192,12 +194,14 @@ class EditTests(StoreHooks):
 
             for store in (one, other):
                 drafts = [self.draft(text=text, key="k") for text in (WORD, "a guess", "")]
-                drafts += [self.draft(text="a guess", key=f"k{n}") for n in range(2)]
+                drafts += [self.edit(message, "a guess", key=f"k{n}") for n in range(2)]
                 answers = [await result(store, draft) for draft in drafts]
                 assert all(answer.duplicate for answer in answers)
                 assert [answer.seq for answer in answers] == [1, 1, 1, edits[0].seq, edits[1].seq]
-            (clash,) = await other.append([self.draft(text="a guess", key="gone")])
-            assert isinstance(clash, Conflict), "the deletion itself says nothing of the text"
+            clashes = await other.append(
+                [self.draft(text="a guess", key="gone"), self.draft(type="poll.vote", key="k")]
+            )
+            assert [type(clash) for clash in clashes] == [Conflict, Conflict], "other commands"
 
     async def test_16_a_message_deleted_in_the_batch_that_stores_it_leaves_no_hash(self) -> None:
         async with self.room() as store:
@@ -207,8 +211,11 @@ class EditTests(StoreHooks):
             )
             await store.append([said, self.edit(message, f"{WORD} again", key="e"), self.delete(message)])
 
-            for key, seq in (("k", 1), ("e", 2)):
-                answer = await result(store, self.draft(text="a guess", key=key))
+            for again, seq in (
+                (self.draft(text="a guess", key="k"), 1),
+                (self.edit(message, "no", key="e"), 2),
+            ):
+                answer = await result(store, again)
                 assert (answer.seq, answer.duplicate) == (seq, True)
 
     async def test_16_the_keys_of_others_keep_their_hashes(self) -> None:
