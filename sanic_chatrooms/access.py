@@ -69,6 +69,8 @@ class Access:
     async def find(self, user: User | None, room_id: str) -> tuple[Room, Member | None]:
         """The room and the user's membership in it, without asking the policy. Raises `RoomNotFound`."""
         room = await self._store.room(room_id)
+        # Asked also where there is no room: it must not answer sooner than one that is hidden.
+        member = await self._store.member(room_id, user.id) if user is not None else None
         if room is None or room.visibility == RESERVED:
             raise RoomNotFound
-        return room, await self._store.member(room_id, user.id) if user is not None else None
+        return room, member

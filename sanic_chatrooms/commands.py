@@ -386,6 +386,8 @@ class Commands:
 
     async def _create(self, ctx: Context) -> dict[str, Any]:
         request = decode_payload(ctx.command.payload, _create)
+        if ctx.command.room is not None and not ctx.session.settings.client_room_ids:
+            raise InvalidField("is chosen by the server here; leave it out", field="room")
         room, duplicate = await self._rooms.create(
             ctx.session,
             ctx.command.room,

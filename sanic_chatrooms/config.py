@@ -156,6 +156,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guests_create_rooms: Annotated[bool | None, Setting(
         "Guests may make rooms, by `room.create` or by joining them first.", none="as `AUTO_CREATE`",
         words=_NONE)] = None
+    client_room_ids: Annotated[bool | None, Setting(
+        "`room.create` may name the id of the new room. Off: the server chooses it, so that nobody learns which ids "
+        "are taken.", none="as `AUTO_CREATE`", words=_NONE)] = None
     reserved_ids: Annotated[tuple[str, ...], Setting(
         "How ids of rooms begin that only the app makes (`order-`). Users neither make nor first join such rooms.",
         takes="beginnings of ids: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=beginnings)] = ()
@@ -237,8 +240,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("page", "auto_create"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.guests or self.debug)
-        if self.guests_create_rooms is None:
-            force_setattr(self, "guests_create_rooms", self.auto_create)
+        for name in ("guests_create_rooms", "client_room_ids"):
+            if getattr(self, name) is None:
+                force_setattr(self, name, self.auto_create)
 
     @property
     def embedded(self) -> bool:

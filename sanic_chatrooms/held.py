@@ -54,7 +54,8 @@ class HeldRoom:
     """A room as this process holds it."""
 
     __slots__ = (
-        "early", "epoch", "id", "known", "life", "pending", "repairing", "seq", "sessions", "slack", "timer", "unchecked", "up", "waiting",
+        "early", "epoch", "id", "known", "life", "pending", "public", "repairing", "seq", "sessions", "slack", "timer", "unchecked",
+        "up", "waiting",
         "watcher",
     )  # fmt: skip
 
@@ -68,6 +69,8 @@ class HeldRoom:
         """Names the store's life in which its position was taken."""
         self.up = False
         """Subscribed, and the position is known."""
+        self.public = False
+        """Whoever entered it last found it public."""
         self.sessions: dict[Receiver, Callable[[bytes], None]] = {}
         """Who is in it, with how its frames are written."""
         self.slack = UNBOUNDED

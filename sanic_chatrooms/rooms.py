@@ -126,6 +126,9 @@ class Rooms:
         """
         protocol.check_room_id(room_id)  # the room of a path comes as it was written
         self._check_room_limit(session, room_id)
+        if not self._is_open(session.user, room_id):
+            # Before too: to enter takes a while, which would tell a hidden room from none.
+            await self._access.look(session, "join", room_id)
         try:
             position = await self._enter(session, room_id)
         except Unavailable:
@@ -188,6 +191,11 @@ class Rooms:
         except RoomNotFound:  # another worker, whose last visitor has just left it, has forgotten it again
             raise Unavailable(CHANGED) from None
 
+    def _is_open(self, user: User, room_id: str) -> bool:
+        """Is it no secret whether there is such a room, as far as this worker knows?"""
+        held = self._hub.room(room_id)
+        return self._makes(user, room_id) or (held is not None and held.public)
+
     async def _forgotten(self, user: User, room_id: str) -> bool:
         return self._makes(user, room_id) and await self._store.room(room_id) is None
 
@@ -214,6 +222,8 @@ class Rooms:
         return member
 
     async def _seat(self, session: Session, room: Room, member: Member | None) -> None:
+        if (held := self._hub.room(room.id)) is not None:
+            held.public = room.visibility == PUBLIC
         if room.id not in session.seats:
             session.seats[room.id] = Seat(room, member)
             await self._occupancy.entered(room.id, Sender(session.user.id, session.user.name))

@@ -401,7 +401,7 @@ async def test_the_first_join_makes_a_room_where_that_is_on(chat: ChatRooms, con
 
 
 async def test_elsewhere_a_room_that_is_not_there_is_not_found(app: App, connect: Connect) -> None:
-    mount(app, auto_create=False)
+    mount(app, auto_create=False, client_room_ids=True, guests_create_rooms=True)
     ada = await connect()
 
     assert (await ada.error("join", room="general"))["code"] == "room_not_found"
@@ -440,7 +440,7 @@ async def test_a_room_that_is_empty_and_in_which_nothing_was_stored_is_forgotten
 
 
 async def test_a_private_room_answers_exactly_like_one_that_is_not_there(app: App, connect: Connect) -> None:
-    chat = mount(app, guests=False, jwt_secret=SECRET, auto_create=False)
+    chat = mount(app, guests=False, jwt_secret=SECRET, auto_create=False, client_room_ids=True)
     owner = await enter(connect, "owner", None)
     await owner.ack("room.create", room="secret", payload={"visibility": "private"})
     await owner.ack("join", room="secret")

@@ -497,6 +497,72 @@ async def test_the_host_makes_rooms_once_or_as_often_as_it_likes(chat: Chat) -> 
     await chat.rooms.create(None, "a", attributes={"x": "x" * ATTRIBUTES_LIMIT})
 
 
+async def test_where_clients_name_no_ids_the_server_chooses_them_and_tells_of_none_that_is_taken() -> None:
+    async with running_core(guests=True, auto_create=False) as chat:
+        await chat.rooms.create(None, "taken", visibility="private")
+        ada = await chat_client(chat, ADA)
+
+        taken, free = [await ada.error("room.create", room=room) for room in ("taken", "free")]
+        made = await ada.ack("room.create", payload={"title": "T"})
+
+        assert (taken["code"], taken["field"]) == ("invalid_field", "room")
+        assert taken == free
+        assert made["room"].startswith("r-")
+
+
+async def test_clients_name_ids_where_a_join_makes_rooms_or_the_host_says_so() -> None:
+    for settings in ({"auto_create": True}, {"auto_create": False, "client_room_ids": True}):
+        declaration: dict[str, Any] = {"guests": True, **settings}
+        async with running_core(**declaration) as chat:
+            assert (await (await chat_client(chat, ADA)).ack("room.create", room="mine"))["room"] == "mine"
+    async with running_core(guests=True, auto_create=True, client_room_ids=False) as chat:
+        error = await (await chat_client(chat, ADA)).error("room.create", room="mine")
+        assert error["code"] == "invalid_field"
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "join",
+        "history",
+        "members",
+        "presence",
+        "leave",
+        "message.edit",
+        "message.delete",
+        "message",
+        "typing",
+    ],
+)
+async def test_a_hidden_room_answers_like_none_after_as_many_looks_at_the_store(
+    command: str, held: bool
+) -> None:
+    store = FaultyStore(MemoryStore())
+    payloads: dict[str, Any] = {
+        "message.edit": {"msgId": ID, "body": {"text": "x"}},
+        "message.delete": {"msgId": ID},
+        "message": {"text": "x"},
+        "join": {"since": {"epoch": "e", "seq": 1}},
+    }
+    backends = Backends(store, MemoryBroker(), MemoryPresence())
+    async with running_core(guests=True, auto_create=False, backends=backends) as chat:
+        await chat.rooms.create(None, "hidden", visibility="private")
+        await chat.rooms.add_member("hidden", BOB)
+        bob, eve = await chat_client(chat, BOB), await chat_client(chat, ADA)
+        if held:
+            await bob.ack("join", room="hidden")
+        answers, looks = [], []
+        for room in ("hidden", "nowhere"):
+            store.calls.clear()
+            answers.append(await eve.error(command, room=room, payload=payloads.get(command)))
+            looks.append(list(store.calls))
+
+        assert answers[0] == answers[1]
+        assert looks[0] == looks[1]
+        assert (chat.hub.room("hidden") is not None) is held, "a stranger makes no worker hear the room"
+
+
 # ---- listing ----
 
 
