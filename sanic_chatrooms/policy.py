@@ -13,8 +13,9 @@ class Policy(ABC):
     """Asked before every action.
 
     1. It is asked for each action by its command's type: join, message, direct, message.edit, message.delete, typing,
-       history, members, presence, rooms, room.create, a host's own commands; and for what is delivered by recovery
-       exactly as for what is asked. Whose message may be edited or deleted is decided besides (`edits`).
+       history, members, presence, rooms, room.create; and for what is delivered by recovery exactly as for what is
+       asked. Whose message may be edited or deleted is decided besides (`edits`). About a host's own commands it is
+       not asked: their handlers ask what they need.
     2. `require` returns (or its awaitable does) to allow, and raises a `ChatError` to refuse: `RoomNotFound` where the
        user must not learn that the room exists, `Forbidden` elsewhere.
     3. Any other exception counts as a refusal, and is logged.

@@ -12,7 +12,7 @@ const text = document.querySelector("#text");
 function show({ msgId = "", seq, changed = seq, sender, payload, deleted }, key) {
   const line = document.getElementById(key) ?? lines.appendChild(document.createElement("li"));
   line.id = key;
-  Object.assign(line.dataset, { message: msgId, changed, name: sender.name });
+  Object.assign(line.dataset, { message: msgId, changed, name: sender?.name ?? "Shop" }); // the server's own have no sender
   write(line, deleted ? "(deleted)" : payload.text);
 }
 
@@ -24,7 +24,7 @@ chat.on("message", (event) => show(event, event.clientMsgId ?? event.msgId));
 chat.on("joined", ({ recovered, messages }) => {
   if (recovered) return; // what was missed follows as ordinary events
   lines.replaceChildren();
-  for (const event of messages) show(event, event.clientMsgId ?? event.msgId);
+  for (const event of messages) if (event.type === "message") show(event, event.clientMsgId ?? event.msgId);
 });
 // endregion
 

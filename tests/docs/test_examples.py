@@ -531,8 +531,14 @@ async def test_chat_page(run: Run, browser: Browser) -> None:
     ada.on("dialog", lambda dialog: dialog.accept("hello"))
     await ada.locator("li").dblclick()
     await bob.get_by_text("Ada: hello").wait_for()
+    # What the app says has no sender, and not everything in the timeline is a message.
+    await sanic_chatrooms.default.publish("general", "ORDER_CREATED", {"orderId": 7})
+    await sanic_chatrooms.default.publish("general", "message", {"text": "closed at six"})
+    await bob.get_by_text("Shop: closed at six").wait_for()
     late = await opened(browser, server)
     await late.get_by_text("Ada: hello").wait_for()
+    await late.get_by_text("Shop: closed at six").wait_for()
+    assert await late.locator("li").count() == 2
     for page in (ada, bob, late):
         await page.context.close()
 
