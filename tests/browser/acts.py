@@ -18,9 +18,10 @@ async def enter(page: Page, name: str, room: str = "general", *, path: str = "/"
 
 async def write(page: Page, *texts: str) -> None:
     """Type and send, whatever becomes of it."""
+    by_finger = await page.evaluate("matchMedia('(pointer: coarse)').matches")
     for text in texts:
         await composer(page).fill(text)
-        await composer(page).press("Enter")
+        await (page.get_by_test_id("send").tap() if by_finger else composer(page).press("Enter"))
 
 
 async def say(page: Page, *texts: str) -> None:

@@ -3,7 +3,7 @@
 import { ChatRooms } from "../client.js";
 import { addressOf, placeAt } from "./address.js";
 import { ask, openForm, textField } from "./dialogs.js";
-import { el, fill, iconButton } from "./dom.js";
+import { composing, el, fill, iconButton } from "./dom.js";
 import { counted, excerpt, slug } from "./format.js";
 import { kept } from "./kept.js";
 import { Notices } from "./notices.js";
@@ -263,6 +263,7 @@ class App {
   }
 
   #key(event) {
+    if (composing(event)) return;
     const step = event.altKey && { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const next = step && this.book.nextUnread(this.room?.id, step);
     if (next) this.#go(next.id);

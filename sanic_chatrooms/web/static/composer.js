@@ -1,8 +1,10 @@
-// Where one writes: Enter sends, Shift+Enter breaks the line, and it grows to six lines.
+// Where one writes: Enter sends and Shift+Enter begins a line, or on a touch screen the button and Enter; it grows to six lines.
 
 import { el, iconButton } from "./dom.js";
-import { listed } from "./format.js";
+import { isVisible, listed } from "./format.js";
 import { Writing } from "./writing.js";
+
+const HELP = { keys: "Enter sends, Shift and Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
   /** `onSend(text)`, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. */
@@ -17,7 +19,7 @@ export class Composer {
     this.element = el("div", { class: "composer" },
       el("div", { class: "composer-box" }, this.field, this.button),
       el("div", { class: "under" }, this.typing, this.writing.limit),
-      el("p", { class: "sr-only", id: "composer-help" }, "Enter sends, Shift and Enter begins a new line. Up arrow edits your last message."));
+      el("p", { class: "sr-only", id: "composer-help" }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
   }
 
   /** To whom it goes, and how long it may be. */
@@ -57,7 +59,7 @@ export class Composer {
 
   #changed() {
     this.#fit();
-    this.acts.onTyping(this.text.trim() !== "");
+    this.acts.onTyping(isVisible(this.text));
   }
 
   #fit() {

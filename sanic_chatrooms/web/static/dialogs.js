@@ -1,6 +1,6 @@
 // Questions in the middle of the screen. The browser's own <dialog> keeps the focus inside and gives it back after.
 
-import { button, el } from "./dom.js";
+import { button, composing, el } from "./dom.js";
 
 /** Show a modal dialog until it is closed. `content(close)` makes what is in it; resolves with what `close` was given. */
 export function openDialog(heading, content, props) {
@@ -53,6 +53,8 @@ export function openForm(heading, fields, yes, submit, testid) {
 
 /** A labelled text field that must not be empty. */
 export function textField(label, props) {
-  const field = el("input", { class: "field", type: "text", autocomplete: "off", required: true, autofocus: true, ...props });
+  // The Enter by which an input method ends a word must not send the form.
+  const onkeydown = (event) => event.key === "Enter" && composing(event) && event.preventDefault();
+  const field = el("input", { class: "field", type: "text", autocomplete: "off", required: true, autofocus: true, onkeydown, ...props });
   return { field, row: el("label", { class: "row" }, el("span", { class: "label" }, label), field) };
 }

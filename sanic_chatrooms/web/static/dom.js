@@ -47,6 +47,11 @@ export function icon(name) {
   return svg;
 }
 
+/** Whether a key belongs to an input method, which chooses a word with it. Safari says so by the old code alone. */
+export function composing({ isComposing, keyCode }) {
+  return isComposing || keyCode === 229;
+}
+
 /** A square button with a drawing and a name. */
 export function iconButton(name, label, props = {}) {
   return el("button", { ...props, type: "button", class: `icon-button ${props.class ?? ""}`, "aria-label": label, title: label }, icon(name));

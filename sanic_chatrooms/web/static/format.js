@@ -84,6 +84,11 @@ export function excerpt(text, most = 200) {
   return text.length > most ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…` : text;
 }
 
+/** Whether there is anything to see in a text. */
+export function isVisible(text) {
+  return /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]/u.test(text);
+}
+
 /** The id that a title makes: "Release day" → "release-day"; empty where nothing fits an id. */
 export function slug(title) {
   const plain = title.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();

@@ -1,6 +1,6 @@
 // Ctrl+K: go to a room by a few letters of its name.
 
-import { el } from "./dom.js";
+import { composing, el } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 import { KeyedList } from "./keyed.js";
 
@@ -30,9 +30,10 @@ function content(rooms, close) {
   }
 
   function key(event) {
+    if (composing(event)) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) show(chosen + step);
-    else if (event.key === "Enter" && !event.isComposing) close(rows[chosen]?.id);
+    else if (event.key === "Enter") close(rows[chosen]?.id);
     else return;
     event.preventDefault();
   }

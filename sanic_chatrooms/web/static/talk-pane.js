@@ -3,7 +3,7 @@
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { el, icon, iconButton } from "./dom.js";
+import { composing, el, icon, iconButton } from "./dom.js";
 import { skeleton, statePanel } from "./states.js";
 
 export class TalkPane {
@@ -38,7 +38,7 @@ export class TalkPane {
         el("div", { class: "grow" }, this.name, topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)),
         menu, this.people),
       new Banner(chat).element, this.conversation.element, this.composer.element);
-    this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && this.composer.focus());
+    this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is nothing yet that one could write to.
     this.composer.element.hidden = true;
   }

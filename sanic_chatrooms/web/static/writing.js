@@ -1,10 +1,13 @@
-// A field to write in: it grows to six lines, says when a text becomes too long, and Enter ends it.
+// A field to write in: it grows to six lines, says when a text becomes too long, and Enter ends it. Not on a keyboard of the
+// screen, which has no Shift+Enter: there Enter begins a line, and a button ends it.
 
-import { el } from "./dom.js";
-import { counted } from "./format.js";
+import { composing, el } from "./dom.js";
+import { counted, isVisible } from "./format.js";
 
 const WARN_BEFORE = 200;
 const LINES = 6;
+
+const touch = matchMedia("(pointer: coarse)");
 
 export class Writing {
   maxText = 16000;
@@ -12,7 +15,8 @@ export class Writing {
   /** `acts`: `onEnter()`, `onEscape(event)`, and where wanted `onUp()`, ArrowUp with nothing written. */
   constructor(props, acts) {
     this.acts = acts;
-    this.field = el("textarea", { rows: 1, enterkeyhint: "send", autocomplete: "off", ...props, onkeydown: (event) => this.#key(event) });
+    const { enterkeyhint = "send" } = props;
+    this.field = el("textarea", { rows: 1, autocomplete: "off", ...props, enterkeyhint: touch.matches ? "enter" : enterkeyhint, onkeydown: (event) => this.#key(event) });
     this.limit = el("span", { class: "problem", role: "status" });
   }
 
@@ -27,11 +31,11 @@ export class Writing {
   #key(event) {
     const { onEnter, onEscape, onUp } = this.acts;
     const { key, shiftKey, altKey, ctrlKey, metaKey } = event;
-    // An input method uses Enter to choose a word: that is not yet the message.
-    if (event.isComposing) return;
+    if (composing(event)) return;
     if (key === "Escape") onEscape(event);
     const up = key === "ArrowUp" && onUp && !this.text && !(shiftKey || altKey || ctrlKey || metaKey);
-    if (!up && (key !== "Enter" || shiftKey)) return;
+    const ends = key === "Enter" && (ctrlKey || metaKey || !(shiftKey || touch.matches));
+    if (!up && !ends) return;
     event.preventDefault();
     if (up) onUp();
     else onEnter();
@@ -47,6 +51,6 @@ export class Writing {
     const most = 18 + LINES * parseFloat(getComputedStyle(this.field).lineHeight);
     style.height = `${Math.max(40, Math.min(this.field.scrollHeight, most))}px`;
     style.overflowY = this.field.scrollHeight > most ? "auto" : "hidden";
-    return Boolean(this.text.trim()) && left >= 0;
+    return isVisible(this.text) && left >= 0;
   }
 }

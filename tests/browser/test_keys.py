@@ -1,0 +1,129 @@
+"""What Enter does: with an input method, on a touch screen, and with nothing to be seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.acts import composer, enter, lines, messages, say
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+async def choose_word(page: Page, key: str = "Enter") -> None:
+    """The key by which an input method ends a word, as Safari tells of it: after the composition, with the code 229."""
+    cdp = await page.context.new_cdp_session(page)
+    # With the text of the key, by which a browser sends a form; not where it would write a new line.
+    in_form = await page.evaluate("document.activeElement.form !== null")
+    text = "\r" if key == "Enter" and in_form else ""
+    press = {"key": key, "windowsVirtualKeyCode": 229, "text": text}
+    await cdp.send("Input.dispatchKeyEvent", {"type": "keyDown", **press})
+    await cdp.send("Input.dispatchKeyEvent", {"type": "keyUp", **press})
+    await cdp.detach()
+
+
+async def test_the_enter_of_an_input_method_ends_a_word_and_sends_nothing(
+    host: Host, new_page: Pages
+) -> None:
+    await host.open("random")
+    page = await new_page()
+    await page.goto("/#/general")
+    await page.get_by_test_id("name").fill("か")
+    await choose_word(page)
+    await expect(page.get_by_test_id("name")).to_have_value("か")
+    await expect(page.get_by_test_id("enter")).to_be_enabled()
+    await enter(page, "かな")
+
+    await composer(page).fill("にほん")
+    await choose_word(page)
+    await expect(composer(page)).to_have_value("にほん")
+    await composer(page).press("Enter")
+    await expect(lines(page)).to_have_text(["にほん"])
+    await expect(messages(page)).to_have_attribute("data-status", "sent")
+
+    await composer(page).press("ArrowUp")
+    field = page.get_by_test_id("edit-field")
+    await field.fill("日本")
+    await choose_word(page)
+    await choose_word(page, "Escape")
+    await expect(field).to_be_focused()
+    await field.press("Escape")
+
+    await composer(page).press("Control+k")
+    option = page.get_by_test_id("switcher-option")
+    await page.get_by_test_id("switcher-field").fill("r")
+    await choose_word(page, "ArrowDown")
+    await choose_word(page)
+    await expect(option.first).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("Escape")
+
+    await page.get_by_test_id("create-room").click()
+    await page.get_by_test_id("room-title").fill("へや")
+    await choose_word(page)
+    await expect(page.get_by_test_id("create-dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("room-name")).to_have_text("General")
+    await expect(page.get_by_test_id("room")).to_have_count(2)
+
+
+async def test_enter_begins_a_line_on_a_touch_screen_and_the_button_sends(
+    host: Host, new_page: Pages
+) -> None:
+    await host.open()
+    page = await new_page(**PHONE)
+    await enter(page, "Ada")
+
+    await expect(composer(page)).to_have_attribute("enterkeyhint", "enter")
+    await composer(page).press_sequentially("one")
+    await composer(page).press("Enter")
+    await composer(page).press_sequentially("two")
+    await expect(messages(page)).to_have_count(0)
+    await page.get_by_test_id("send").tap()
+    await expect(lines(page)).to_have_text(["one\ntwo"], use_inner_text=True)
+
+    await expect(messages(page)).to_have_attribute("data-status", "sent")
+    await messages(page).tap()
+    await messages(page).get_by_role("button", name="Edit message").tap()
+    field = page.get_by_test_id("edit-field")
+    await field.press("Enter")
+    await field.press_sequentially("three")
+    await page.get_by_test_id("edit-save").tap()
+    await expect(lines(page)).to_have_text(["one\ntwo\nthree (edited)"], use_inner_text=True)
+    await composer(page).fill("by the keys of a keyboard")
+    await composer(page).press("Control+Enter")
+    await expect(lines(page)).to_have_count(2)
+
+
+# Blanks, joiners, overrides, fillers, the empty pattern of Braille, selectors, control characters, tags.
+INVISIBLE = [
+    " \n\t ",
+    "\u00a0\u3000",
+    "\u200b\u200d\ufeff",
+    "\u202e\u2066",
+    "\u00ad\u034f",
+    "\u3164\u115f",
+    "\u2800",
+    "\ufe0f",
+    "\x01\x7f",
+    "\U000e0061",
+]
+
+
+async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    for nothing in INVISIBLE:
+        await composer(page).fill(nothing)
+        await expect(page.get_by_test_id("send")).to_be_disabled()
+        await composer(page).press("Enter")
+    await expect(messages(page)).to_have_count(0)
+    for something in ("\N{WARNING SIGN}\ufe0f", "\u200b.", "\u0e49"):
+        await say(page, something)
