@@ -253,8 +253,8 @@ class Speech:
         await self._access.look(actor, "history", room_id)
         limit = min(limit, HISTORY_LIMIT)
         if after is not None:
-            page = await self._store.history(room_id, after=after, limit=limit, timeline=True)
+            page = await pages.read(self._store, room_id, after=after, limit=limit, timeline=True)
         else:
             at = MAX_SEQ if before is None else before
-            page = await self._store.history(room_id, before=at, limit=limit, timeline=True)
+            page = await pages.read(self._store, room_id, before=at, limit=limit, timeline=True)
         return pages.cut(page, newest=after is None)

@@ -1,14 +1,19 @@
-"""What clients page through: events as they travel, cut to what fits into one answer."""
+"""What clients page through: read from the store a piece at a time, and cut to what fits into one answer."""
 
 import msgspec
 
 from . import protocol
 from .models import Page
+from .stores.base import Store
 
-__all__ = ["PAGE_BYTES", "Messages", "cut"]
+__all__ = ["PAGE_BYTES", "Messages", "cut", "read"]
 
 PAGE_BYTES = 256 * 1024
 """A page ends here, or at its limit, whichever is first; it holds at least one event."""
+STEP = 50
+"""Events that are read at first: 500 of the largest would be 32 MB, to be thrown away again."""
+_BESIDE = 250
+"""Bytes of an event beside its payload, about."""
 
 
 class Messages(msgspec.Struct):
@@ -33,3 +38,37 @@ def cut(page: Page, *, newest: bool) -> Messages:
     if newest:
         encoded.reverse()
     return Messages(encoded, page.more or len(encoded) < len(page.events), page.epoch, page.seq)
+
+
+async def read(
+    store: Store,
+    room: str,
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int,
+    most: int = PAGE_BYTES,
+    timeline: bool = False,
+) -> Page:
+    """As `Store.history`, but what comes after about `most` bytes is left in the store."""
+    page = await store.history(room, after=after, before=before, limit=min(limit, STEP), timeline=timeline)
+    while (step := _step(page, limit, most)) > 0:
+        if after is not None:
+            found = await store.history(room, after=page.events[-1].seq, limit=step, timeline=timeline)
+            events = [*page.events, *found.events]
+        else:
+            found = await store.history(room, before=page.events[0].seq, limit=step, timeline=timeline)
+            events = [*found.events, *page.events]
+        if found.epoch != page.epoch:
+            break
+        page = Page(events, found.more, found.epoch, found.seq, max(page.floor, found.floor))
+    return page
+
+
+def _step(page: Page, limit: int, most: int) -> int:
+    """How many more are worth reading, judging by those that are there."""
+    have = len(page.events)
+    if not page.more or not have:
+        return 0
+    size = sum(len(event.payload) for event in page.events) + _BESIDE * have
+    return min(limit - have, max(0, (most - size) * have // size + 1))

@@ -241,9 +241,8 @@ class Rooms:
         empty = pages.Messages([], position.seq > 0, position.epoch, position.seq)
         if history < 1:
             return False, empty
-        page = await self._store.history(
-            room, before=position.seq + 1, limit=min(history, HISTORY_LIMIT), timeline=True
-        )
+        limit = min(history, HISTORY_LIMIT)
+        page = await pages.read(self._store, room, before=position.seq + 1, limit=limit, timeline=True)
         if page.epoch != position.epoch:
             raise Unavailable("the room has just been renewed; join again")
         return False, pages.cut(page, newest=True)
@@ -255,7 +254,7 @@ class Rooms:
             return None
         if missed == 0:
             return pages.Messages([], False, position.epoch, position.seq)
-        page = await self._store.history(room, after=since.seq, limit=missed)
+        page = await pages.read(self._store, room, after=since.seq, limit=missed, most=RECOVERY_BYTES)
         whole = page.epoch == position.epoch and page.floor <= since.seq and len(page.events) == missed
         encoded = [msgspec.Raw(protocol.encode_event(event)) for event in page.events]
         if not whole or page.events[-1].seq != position.seq or sum(map(len, encoded)) > RECOVERY_BYTES:

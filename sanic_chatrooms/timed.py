@@ -6,7 +6,7 @@ command, and the hub one per look; the rest goes on.
 
 import asyncio
 from collections.abc import Awaitable, Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import ChatError, Unavailable
 from .models import Appended, Draft, Event, Head, Member, Page, Room
@@ -15,6 +15,8 @@ from .stores.base import Bounds, MemberPage, RoomPage, Store
 __all__ = ["TimedStore"]
 
 T = TypeVar("T")
+READS = 16
+"""Pieces of the past that are read at a time: each can be some megabytes."""
 
 
 class TimedStore(Store):
@@ -29,6 +31,7 @@ class TimedStore(Store):
         self.rings_as = inner.rings_as
         self.inner = inner
         self._timeout = timeout
+        self._reads = asyncio.Semaphore(READS)
 
     async def start(self, instance: str, bounds: Bounds) -> None:
         """Start what is wrapped, however long it takes."""
@@ -57,8 +60,12 @@ class TimedStore(Store):
     ) -> Page:
         """See `Store.history`."""
         return await self._in_time(
-            self.inner.history(room, after=after, before=before, limit=limit, timeline=timeline)
+            self._read(room, after=after, before=before, limit=limit, timeline=timeline)
         )
+
+    async def _read(self, room: str, **which: Any) -> Page:
+        async with self._reads:
+            return await self.inner.history(room, **which)
 
     async def message(self, room: str, msg_id: str) -> Event | None:
         """See `Store.message`."""

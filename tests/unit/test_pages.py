@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from sanic_chatrooms.models import Event, Page
-from sanic_chatrooms.pages import PAGE_BYTES, Messages, cut
+from sanic_chatrooms import protocol
+from sanic_chatrooms.messages import draft
+from sanic_chatrooms.models import Event, Page, Room, Sender
+from sanic_chatrooms.pages import PAGE_BYTES, STEP, Messages, cut, read
+from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.memory import MemoryStore
 
 
 def page(*sizes: int, more: bool = False) -> Page:
@@ -50,3 +56,71 @@ def test_one_event_always_fits() -> None:
 
 def test_an_empty_page() -> None:
     assert cut(page(), newest=True).messages == []
+
+
+# ---- reading ----
+
+
+class Reads(MemoryStore):
+    """Notes how many events each read was for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: list[int] = []
+        self.epochs: list[str] = []
+
+    async def history(self, room: str, **which: Any) -> Page:
+        self.limits.append(which["limit"])
+        page = await super().history(room, **which)
+        epoch = self.epochs.pop(0) if self.epochs else page.epoch
+        return msgspec.structs.replace(page, epoch=epoch)
+
+
+async def store_of(count: int, size: int) -> Reads:
+    store = Reads()
+    await store.start("test", Bounds())
+    await store.create_room(Room("r", "", 0))
+    payload = protocol.encode({"text": "x" * size})
+    await store.append([draft("r", "message", payload, Sender("u", "U")) for _ in range(count)])
+    return store
+
+
+async def test_small_events_are_read_in_two_steps_at_most() -> None:
+    store = await store_of(400, 10)
+
+    newest = await read(store, "r", before=401, limit=200, timeline=True)
+    since = await read(store, "r", after=100, limit=300)
+    small = await read(store, "r", before=401, limit=STEP)
+
+    assert [event.seq for event in newest.events] == list(range(201, 401))
+    assert [event.seq for event in since.events] == list(range(101, 401))
+    assert (newest.more, since.more, small.more) == (True, False, True)
+    assert store.limits == [STEP, 150, STEP, 250, STEP]
+
+
+async def test_of_large_events_no_more_is_read_than_is_shown() -> None:
+    store = await store_of(400, 15_000)
+
+    newest = await read(store, "r", before=401, limit=200, timeline=True)
+    since = await read(store, "r", after=0, limit=400, most=2 * 1024 * 1024)
+
+    assert [event.seq for event in newest.events] == list(range(351, 401))
+    assert newest.more
+    assert len(since.events) < 150
+    assert since.more
+
+
+async def test_a_room_that_was_renewed_in_between_is_read_no_further() -> None:
+    store = await store_of(400, 10)
+    store.epochs = ["e1", "e2"]
+
+    page = await read(store, "r", before=401, limit=200)
+
+    assert ([event.seq for event in page.events], page.epoch) == (list(range(351, 401)), "e1")
+
+
+async def test_an_empty_room_is_read_once() -> None:
+    store = await store_of(0, 0)
+
+    assert (await read(store, "r", after=0, limit=200)).events == []
+    assert len(store.limits) == 1

@@ -13,7 +13,7 @@ from sanic_chatrooms.models import Draft, Member, Room
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.memory import MemoryStore
 from sanic_chatrooms.testing import FaultyStore
-from sanic_chatrooms.timed import TimedStore
+from sanic_chatrooms.timed import READS, TimedStore
 
 DRAFT = Draft("r", "message", b"{}", "m" * 16, 0.0)
 
@@ -70,3 +70,21 @@ async def test_what_the_store_says_is_passed_on() -> None:
     with pytest.raises(RoomNotFound):
         await store.members("r")
     assert store.scope is MemoryStore.scope
+
+
+async def test_the_past_is_read_for_so_many_at_a_time_and_nobody_waits_longer_for_that() -> None:
+    faulty = FaultyStore(MemoryStore())
+    store = TimedStore(faulty, 0.05)
+    await store.start("test", Bounds())
+    await faulty.create_room(Room("r", "", 0))
+    faulty.hang()
+    reads = [asyncio.ensure_future(store.history("r", after=0, limit=1)) for _ in range(3 * READS)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert faulty.calls.count("history") == READS
+
+    ended = await asyncio.gather(*reads, return_exceptions=True)
+
+    assert [type(end) for end in ended] == [Unavailable] * (3 * READS)
+    faulty.resume()
+    assert (await store.history("r", after=0, limit=1)).events == []
