@@ -497,15 +497,10 @@ class Rooms:
             member=user if mine else None, cursor=cursor, limit=min(limit, HISTORY_LIMIT)
         )
         online = await self._counts([room.id for room in page.rooms])
-        lines = [await self._line(room, user, online.get(room.id, 0)) for room in page.rooms]
+        direct = [room.id for room in page.rooms if room.visibility == DIRECT]
+        pairs = await self._store.first_members(direct, 2) if direct else {}
+        lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in page.rooms]
         return RoomList(lines, page.cursor)
-
-    async def _line(self, room: Room, user: str | None, online: int) -> RoomLine:
-        line = RoomLine(room.id, room.title, room.visibility, room.seq, 0, online)
-        if room.visibility == DIRECT:
-            members = (await self._store.members(room.id, limit=2)).members
-            line.partner = next((Sender(m.user, m.name) for m in members if m.user != user), None)
-        return line
 
     async def _counts(self, rooms: "list_[str]") -> dict[str, int]:
         try:
@@ -515,6 +510,13 @@ class Rooms:
 
 
 list_ = list  # `Rooms.list` shadows the name inside the class
+
+
+def _line(room: Room, online: int, user: str | None, pair: list[Member]) -> RoomLine:
+    line = RoomLine(room.id, room.title, room.visibility, room.seq, 0, online)
+    if room.visibility == DIRECT:
+        line.partner = next((Sender(m.user, m.name) for m in pair if m.user != user), None)
+    return line
 
 
 async def _permit_or_forbid(session: Session, room: Room, member: Member | None) -> None:

@@ -112,6 +112,10 @@ class TimedStore(Store):
         """See `Store.members`."""
         return await self._in_time(self.inner.members(room, cursor=cursor, limit=limit))
 
+    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
+        """See `Store.first_members`."""
+        return await self._in_time(self.inner.first_members(rooms, limit))
+
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
         await self._in_time(self.inner.set_member(room, member))

@@ -3,13 +3,14 @@
 Each numbered sentence is a guarantee, and one test of `sanic_chatrooms.testing.stores` has nearly its words.
 """
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 import msgspec
 
-from ..errors import ChatError
+from ..errors import ChatError, RoomNotFound
 from ..models import Appended, Draft, Event, Head, Member, Page, Room, Scope
 
 __all__ = ["FOLDED", "Bounds", "MemberPage", "RoomPage", "Store"]
@@ -195,6 +196,17 @@ class Store(ABC):
     @abstractmethod
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
         """The members of a room. Raises `RoomNotFound`, `InvalidCursor`."""
+
+    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
+        """The first `limit` members of each of these rooms, as `members` has them; a room that does not exist is left out.
+
+        For small rooms, of which a list shows many: a store should answer it at one blow. This one asks for each room.
+        """
+        found = {}
+        for room in rooms:
+            with contextlib.suppress(RoomNotFound):
+                found[room] = (await self.members(room, limit=limit)).members
+        return found
 
     @abstractmethod
     async def set_member(self, room: str, member: Member) -> None:

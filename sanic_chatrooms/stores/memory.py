@@ -263,6 +263,11 @@ class MemoryStore(Store):
         found, following = members.page("members", cursor, limit)
         return MemberPage(found, len(members), following)
 
+    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
+        """See `Store.first_members`."""
+        found = {room: self._rooms[room].members for room in rooms if room in self._rooms}
+        return {room: members.page("members", None, limit)[0] for room, members in found.items()}
+
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
         self._set_member(self._found(room), member)

@@ -298,6 +298,13 @@ class RedisStore(Store):
         more = len(found) > limit
         return MemberPage(shown, total, encode_cursor("members", shown[-1].user) if more else None)
 
+    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
+        """See `Store.first_members`. One round trip for up to 500 rooms."""
+        asked = list(rooms)
+        replies = await self._link.run([self._call(room, "members", "-", limit) for room in asked])
+        found = {room: reply for room, reply in zip(asked, replies, strict=True) if reply is not None}
+        return {room: [_member.decode(member) for member in reply[1:]] for room, reply in found.items()}
+
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
         await self._list_first([(room, member)])

@@ -181,6 +181,13 @@ class SQLStore(Store, Outbox):
         """See `Store.members`."""
         return await self._database.read(lambda c: self._directory.members(c, room, cursor, limit))
 
+    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
+        """See `Store.first_members`. One statement for up to 1,000 rooms."""
+        asked = list(rooms)
+        if not asked:
+            return {}
+        return await self._database.read(lambda c: self._directory.first_members(c, asked, limit))
+
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
         await self._database.write(lambda c: self._directory.set_member(c, room, member))

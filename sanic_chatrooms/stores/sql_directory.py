@@ -157,6 +157,24 @@ class Directory:
         following = _cursor("members", [one.user for one in found], limit)
         return MemberPage(found[:limit], total, following)
 
+    def first_members(self, connection: Connection, rooms: list[str], limit: int) -> dict[str, list[Member]]:
+        """See `Store.first_members`."""
+        room, member = self._schema.room, self._schema.member
+        other = member.alias()
+        first = (
+            select(other.c.user_id).where(other.c.room_id == room.c.id).order_by(other.c.user_id).limit(limit)
+        )
+        those = (member.c.room_id == room.c.id) & member.c.user_id.in_(first.correlate(room))
+        wanted = select(room.c.name.label("room"), member).outerjoin_from(room, member, those)
+        found: dict[str, list[Member]] = {}
+        for start in range(0, len(rooms), HEADS_AT_ONCE):
+            asked = wanted.where(room.c.name.in_(rooms[start : start + HEADS_AT_ONCE]))
+            for row in connection.execute(asked.order_by(room.c.name, member.c.user_id)):
+                members = found.setdefault(row.room, [])
+                if row.user_id is not None:
+                    members.append(_member(row))
+        return found
+
     def set_member(self, connection: Connection, room: str, member: Member) -> None:
         """See `Store.set_member`."""
         self._put_member(connection, self._kept(connection, room), member)

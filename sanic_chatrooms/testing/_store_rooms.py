@@ -408,6 +408,34 @@ class MemberTests(StoreHooks):
                 await store.remove_member("nowhere", "u1")
             assert await store.member("nowhere", "u1") is None
 
+    async def test_the_first_members_of_many_rooms_come_at_once(self) -> None:
+        async with self.two_processes() as (one, other):
+            rooms = [f"room.{n}" for n in range(30)]
+            await self.create(one, *rooms, visibility=DIRECT)
+            for n, room in enumerate(rooms):
+                for user in USERS[: n % 4]:
+                    await one.set_member(room, Member(user, user.upper(), "a role", 1750000000.5))
+
+            found = await other.first_members([*rooms, "nowhere"], 2)
+
+            assert set(found) == set(rooms)
+            for room in rooms:
+                assert found[room] == (await other.members(room, limit=2)).members, room
+            assert await other.first_members([], 2) == {}
+
+    async def test_the_first_members_of_more_rooms_than_one_statement_takes_come_all(self) -> None:
+        async with self.started() as store:
+            rooms = [f"room.{n}" for n in range(5)]
+            await self.create(store, *rooms)
+            for room in rooms:
+                await store.set_member(room, Member("u1", room))
+
+            found = await store.first_members(rooms + [f"nowhere.{n}" for n in range(2_500)], 3)
+
+            assert {room: [member.name for member in members] for room, members in found.items()} == {
+                room: [room] for room in rooms
+            }
+
 
 class SeparationTests(StoreHooks):
     """What must not be mixed up, and the life of the store itself."""

@@ -3,7 +3,8 @@ and over TLS."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.models import Event
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
+from sanic_chatrooms.redis_server import Call, RedisServer
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
@@ -145,6 +147,22 @@ class TestRedisStore(OnServer, OfRedisStore):
             answers = [await result(store, self.draft(key=f"k{n}")) for n in range(2)]
 
             assert [answer.duplicate for answer in answers] == [False, False]
+
+    async def test_the_first_members_of_many_rooms_are_one_round_trip(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+        ask = RedisServer.ask
+
+        async def count(self: RedisServer, calls: Sequence[Call], within: float) -> list[Any]:
+            asked.append(len(calls))
+            return await ask(self, calls, within)
+
+        async with self.room() as store:
+            monkeypatch.setattr(RedisServer, "ask", count)
+            await store.first_members([f"r{n}" for n in range(200)], 2)
+
+        assert asked == [200]
 
 
 class TestRedisStoreInCluster(OnCluster, OfRedisStore): ...

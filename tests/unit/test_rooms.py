@@ -600,6 +600,20 @@ async def test_a_line_of_the_list(chat: Chat) -> None:
     }
 
 
+async def test_a_list_asks_the_store_as_often_for_many_direct_rooms_as_for_one() -> None:
+    store = FaultyStore(MemoryStore())
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+        ada = await chat_client(chat, ADA)
+        for n in range(40):
+            await ada.ack("direct", payload={"to": f"friend{n}", "body": {"text": "x"}})
+        store.calls.clear()
+
+        rooms = (await ada.ack("rooms", payload={"mine": True, "limit": 100}))["rooms"]
+
+        assert sorted(room["with"]["id"] for room in rooms) == sorted(f"friend{n}" for n in range(40))
+        assert store.calls == ["rooms", "first_members"]
+
+
 async def test_lists_are_read_a_page_at_a_time(chat: Chat) -> None:
     for room in "cab":
         await chat.rooms.create(None, room)

@@ -154,6 +154,7 @@ READS: dict[str, tuple[Callable[[SQLStore], Awaitable[Any]], str]] = {
     "room": (lambda s: s.room("r"), "room_name"),
     "member": (lambda s: s.member("r", "u"), "member"),
     "members": (lambda s: s.members("r"), "member"),
+    "first members": (lambda s: s.first_members(["r", "s"], 2), "member"),
     "public rooms": (lambda s: s.rooms(), "room_listed"),
     "what is due": (lambda s: s._upkeep.look(), "event_pkey"),
     "rooms of a member": (lambda s: s.rooms(member="u"), "member_user"),
@@ -180,6 +181,17 @@ async def test_reading_searches_an_index_and_walks_through_no_table(
     assert not [step for step in steps if re.match(r"SCAN \w*chatrooms_", step)], steps
     if "event" in index:
         assert not [step for step in steps if "TEMP B-TREE" in step], steps
+
+
+async def test_the_first_members_of_many_rooms_are_one_statement(tmp_path: Path) -> None:
+    store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
+    await store.start("default", Bounds())
+    try:
+        seen = await asked(store, lambda s: s.first_members([f"r{n}" for n in range(200)], 2))
+    finally:
+        await store.stop()
+
+    assert len(seen) == 1
 
 
 def _index(noun: str) -> str:
