@@ -139,7 +139,7 @@ class Chat:
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.transactions = Transactions(self.backends.store, self.journal, self._check_now.set)
         self.access = Access(store)
-        self.orders = Orders(self.journal, self.hub)
+        self.orders = Orders(self.journal, self.hub, store, presence)
         self.typists = Typists(self.hub, self.journal.ring)
         self.occupancy = Occupancy(
             presence,
@@ -177,6 +177,7 @@ class Chat:
             dedup_window=settings.dedup_window,
             erase_within=settings.erase_within,
             max_rooms=settings.max_rooms,
+            max_direct_rooms=settings.max_direct_rooms,
             timeout=settings.store_timeout,
         )
         await backends.store.start(settings.instance, bounds)

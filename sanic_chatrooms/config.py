@@ -162,7 +162,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reserved_ids: Annotated[tuple[str, ...], Setting(
         "How ids of rooms begin that only the app makes (`order-`). Users neither make nor first join such rooms.",
         takes="beginnings of ids: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=beginnings)] = ()
-    max_rooms: Annotated[int, Setting("Rooms that the store keeps.", "rooms", 1, 100_000_000)] = 100_000
+    max_rooms: Annotated[int, Setting(
+        "Public and private rooms that the store keeps.", "rooms", 1, 100_000_000)] = 100_000
+    max_direct_rooms: Annotated[int, Setting(
+        "Direct rooms that the store keeps; they do not count among the others.", "rooms", 1, 100_000_000)] = 1_000_000
     history_max: Annotated[int | None, Setting(
         "Events kept per room; above it the oldest go.", "events", 1, 1_000_000_000, words=_NONE,
         none="the store's own: 100,000, `memory:` 1,000")] = None

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from . import pages, protocol
 from .access import Access, Actor, permit, refusal
 from .acting import Acting
-from .errors import ChatError, InvalidCursor, InvalidField, NotAMember, TooLarge
+from .errors import ChatError, InvalidCursor, InvalidField, NotAMember, RoomNotFound, TooLarge, Unavailable
 from .hub import Hub
 from .journal import Journal
 from .models import DIRECT, Appended, Change, Draft, Member, Room, Sender, User, direct_room
@@ -194,7 +194,10 @@ class Speech:
         item = draft(
             room.id, "message", body, Sender(user.id, user.name), key=key, hash=command_hash(command)
         )
-        result = await self._journal.append(item, session)
+        try:
+            result = await self._journal.append(item, session)
+        except RoomNotFound:
+            raise Unavailable from None  # it was empty, and somebody has just forgotten it
         return SaidDirectly(result.msg_id, result.seq, result.timestamp, result.duplicate, room=room.id)
 
     async def open_direct(self, actor: Actor | None, user: User, to: str) -> Room:
@@ -207,13 +210,24 @@ class Speech:
             # The room of the two is theirs from its first moment: who makes it comes to the other's membership a little later.
             mine = await self._store.member(id, user.id) or Member(user.id, user.name, "member", 0.0)
             await permit(actor, "direct", room, mine if room is not None else None)
+        try:
+            return await self._open_direct(id, room, user, to)
+        except RoomNotFound:
+            raise Unavailable from None  # the same
+
+    async def _open_direct(self, id: str, room: Room | None, user: User, to: str) -> Room:
         if room is None:
-            made = Room(id, "", 0, visibility=DIRECT, created_at=protocol.now(), created_by=user.id)
+            # Forgotten like one of a first join, if nothing is said in it after all.
+            made = Room(
+                id, "", 0, visibility=DIRECT, created_at=protocol.now(), created_by=user.id, auto=True
+            )
             room, _ = await self._store.create_room(
                 made, owner=Member(user.id, user.name, "member", protocol.now())
             )
         partner = await self._ensure_members(id, user, to)
-        head = (await self._store.heads((id,)))[id]
+        head = (await self._store.heads((id,))).get(id)
+        if head is None:
+            raise RoomNotFound
         me = Sender(user.id, user.name)
         await self._orders.give(to, Enter(id, head.epoch, head.seq, me))
         await self._orders.give(user.id, Enter(id, head.epoch, head.seq, partner))

@@ -19,6 +19,7 @@ __all__ = [
     "PRIVATE",
     "PUBLIC",
     "RESERVED",
+    "USERS",
     "Appended",
     "Credentials",
     "Draft",
@@ -261,14 +262,15 @@ def direct_room(one: str, other: str) -> str:
     return "~direct." + _digest(*sorted((one, other)))
 
 
-_USER = "~user."
+USERS = "~user."
+"""How the ids of the rooms with the orders for one user begin."""
 
 
 def user_room(user_id: str) -> str:
     """The reserved room that carries orders for one user's connections."""
-    return _USER + _digest(user_id)
+    return USERS + _digest(user_id)
 
 
 def is_reserved(room: str) -> bool:
     """Is this the id of a room that carries orders between workers?"""
-    return room == EVERYONE or room.startswith(_USER)
+    return room == EVERYONE or room.startswith(USERS)

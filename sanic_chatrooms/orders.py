@@ -4,17 +4,27 @@ Every worker with a connection of the user holds that room and carries orders ou
 bell is found like that of any room. A user without connections has no such room, and then there is nobody to order.
 """
 
-import contextlib
-
 import msgspec
 
 from . import protocol
-from .errors import RoomNotFound
+from .errors import RoomNotFound, Unavailable
 from .hub import Hub
 from .journal import Journal
-from .models import EVERYONE, LOOK, Draft, Envelope, Sender, user_room
+from .models import EVERYONE, LOOK, RESERVED, Draft, Envelope, Room, Sender, user_room
+from .presence.base import Presence
+from .stores.base import Store
 
-__all__ = ["Close", "Enter", "Order", "Orders", "Push", "Remove", "decode_order", "decode_push"]
+__all__ = [
+    "Close",
+    "Enter",
+    "Order",
+    "Orders",
+    "Push",
+    "Remove",
+    "decode_order",
+    "decode_push",
+    "reserved_room",
+]
 
 
 class Enter(msgspec.Struct, tag="enter"):
@@ -65,12 +75,19 @@ def decode_order(data: bytes) -> Order:
     return _decoder.decode(data).payload
 
 
+def reserved_room(id: str) -> Room:
+    """A room that carries orders, as it is made."""
+    return Room(id, "", 0, visibility=RESERVED, created_at=protocol.now(), auto=True)
+
+
 class Orders:
     """Gives orders. Each returns when the order is stored; this worker has then carried it out already."""
 
-    def __init__(self, journal: Journal, hub: Hub) -> None:
+    def __init__(self, journal: Journal, hub: Hub, store: Store, presence: Presence) -> None:
         self._journal = journal
         self._hub = hub
+        self._store = store
+        self._presence = presence
 
     async def give(self, user_id: str, order: Order) -> None:
         """Order something to every connection of the user. Raises `Unavailable`."""
@@ -83,10 +100,22 @@ class Orders:
             timestamp=protocol.now(),
             key=("", msg_id),
         )
-        with contextlib.suppress(RoomNotFound):  # no connection of theirs anywhere
+        try:
             stored = await self._journal.append(draft)
-            # Behind another worker's order whose bell was lost, ours would wait here until the hole is repaired.
-            await self._hub.reach(draft.room, stored.seq)
+        except RoomNotFound:
+            if not await self._is_here(user_id):
+                return  # no connection of theirs anywhere
+            # It was forgotten just when they came back. Who holds it finds another past there, and closes with 4010.
+            await self._store.create_room(reserved_room(draft.room))
+            stored = await self._journal.append(draft)
+        # Behind another worker's order whose bell was lost, ours would wait here until the hole is repaired.
+        await self._hub.reach(draft.room, stored.seq)
+
+    async def _is_here(self, user_id: str) -> bool:
+        try:
+            return bool(await self._presence.online((user_id,)))
+        except Unavailable:
+            return False
 
     def look(self, room: str) -> None:
         """Tell every other worker that a room has ended or has another past: each asks the store at once."""

@@ -29,7 +29,19 @@ from .hub import Hub
 from .journal import Journal
 from .listeners import Listeners
 from .messages import HISTORY_LIMIT, draft
-from .models import DIRECT, PRIVATE, PUBLIC, Head, Member, MemberRemoved, MemberSet, Room, Sender, User
+from .models import (
+    DIRECT,
+    PRIVATE,
+    PUBLIC,
+    Head,
+    Member,
+    MemberRemoved,
+    MemberSet,
+    Room,
+    Sender,
+    User,
+    is_reserved,
+)
 from .occupancy import Occupancy
 from .orders import Enter, Orders, Remove
 from .presence.base import Presence
@@ -475,11 +487,12 @@ class Rooms:
         return deleted
 
     async def forget_if_unused(self, room_id: str) -> None:
-        """If the room was made by its first join and nobody is in it anywhere, it never was. Raises `Unavailable`.
+        """If the room was made by its first join or for a `direct`, nothing was said and nobody is in it anywhere, it never
+        was. Raises `Unavailable`.
 
         To be called when this worker has let go of the room, and when its last user has been gone for the grace.
         """
-        if room_id.startswith("~") or self._hub.room(room_id) is not None:
+        if is_reserved(room_id) or self._hub.room(room_id) is not None:
             return
         if not (await self._presence.count((room_id,))).get(room_id):
             await self._store.delete_room(room_id, unused=True)

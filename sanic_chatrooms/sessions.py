@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from . import protocol
 from .errors import RateLimited, RoomNotFound, Unavailable
 from .hub import Hub
-from .models import EVERYONE, RESERVED, Envelope, Head, Room, Scope, User, user_room
-from .orders import Close, Enter, Remove, decode_order, decode_push
+from .models import EVERYONE, Envelope, Head, User, user_room
+from .orders import Close, Enter, Remove, decode_order, decode_push, reserved_room
 from .protocol import CloseCode
 from .session import Session
 from .stores.base import Store
@@ -105,20 +105,20 @@ class Sessions:
             self._hub.unwatch(room)
 
     async def forget(self, room: str) -> None:
-        """This worker holds a user's room no longer: without orders in it, it need not exist until they come back.
+        """The user is connected to no worker: their room need not exist until they come back.
 
-        One with orders may be held by other workers, which would miss it; only a store of this process knows better.
+        A worker to which they come back at this very moment holds a room that is gone: whoever orders something makes
+        it anew (`Orders.give`), by which that worker finds out.
         """
         if room not in self._by_room and await self._hub.let_go(room) and room not in self._by_room:
-            await self._store.delete_room(room, unused=self._store.scope is not Scope.PROCESS)
+            await self._store.delete_room(room)
 
     async def _watch(self, room: str) -> Head:
         for _ in range(WATCH_TRIES):
             try:
                 return await self._hub.watch(room, self)
             except RoomNotFound:
-                made = Room(room, "", 0, visibility=RESERVED, created_at=protocol.now(), auto=True)
-                await self._store.create_room(made)
+                await self._store.create_room(reserved_room(room))
         raise Unavailable
 
     def vanished(self, room: str) -> None:

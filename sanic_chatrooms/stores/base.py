@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from ..errors import ChatError, RoomNotFound
-from ..models import Appended, Draft, Event, Head, Member, Page, Room, Scope
+from ..models import DIRECT, RESERVED, Appended, Draft, Event, Head, Member, Page, Room, Scope
 
 __all__ = ["FOLDED", "Bounds", "MemberPage", "RoomPage", "Store"]
 
@@ -31,8 +31,16 @@ class Bounds(msgspec.Struct, frozen=True):
     erase_within: float = 86_400.0
     """Seconds within which what was erased is in no file that the store can have written anew."""
     max_rooms: int = 100_000
+    """Public and private rooms."""
+    max_direct_rooms: int = 1_000_000
     timeout: float = 5.0
     """Seconds within which a store that waits for something outside answers or raises `Unavailable`."""
+
+    def most_rooms(self, visibility: str) -> int | None:
+        """How many rooms there may be of those that count together with this one; None: as many as come."""
+        if visibility == RESERVED:
+            return None
+        return self.max_direct_rooms if visibility == DIRECT else self.max_rooms
 
 
 class RoomPage(msgspec.Struct, frozen=True):
@@ -159,7 +167,8 @@ class Store(ABC):
         """Make a room (its epoch and seq are the store's to choose), with its first member; -> (the room, made now?).
 
         The room exists already: the same key with the same hash gives it back with False; without a key too;
-        another key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms` (reserved rooms do not count).
+        another key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms`, or `max_direct_rooms`: each
+        counts its own, and reserved rooms count nowhere.
         """
 
     @abstractmethod

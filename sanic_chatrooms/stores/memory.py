@@ -3,7 +3,7 @@
 import secrets
 import time
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
 from typing import ClassVar
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ..errors import ChatError, ConfigError, Conflict, MessageNotFound, RoomLimit, RoomNotFound
 from ..models import (
+    DIRECT,
     PUBLIC,
     RESERVED,
     Appended,
@@ -64,7 +65,7 @@ class MemoryStore(Store):
     def _clear(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._rooms: dict[str, MemoryRoom] = {}
-        self._counted = 0  # rooms that count towards max_rooms
+        self._counted: Counter[bool] = Counter()  # rooms that have a bound: are they direct ones?
         self._public: Paged[MemoryRoom] = Paged()
         self._rooms_of: dict[str, Paged[MemoryRoom]] = {}
         self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
@@ -194,12 +195,17 @@ class MemoryStore(Store):
             if key is not None and (key, hash) != there.made_by:
                 raise Conflict("there is a room with this name already; take another")
             return there.snapshot(), False
-        if room.visibility != RESERVED and self._counted >= self._bounds.max_rooms:
-            raise RoomLimit.of(self._bounds.max_rooms, "the server")
+        most = self._bounds.most_rooms(room.visibility)
+        if most is not None and self._counted[room.visibility == DIRECT] >= most:
+            raise RoomLimit.of(most, "the server")
         made = self._add(MemoryRoom(room, self._history_max(room), (key, hash)))
         if owner is not None:
             self._set_member(made, owner)
         return made.snapshot(), True
+
+    def _count(self, room: Room | MemoryRoom, more: int) -> None:
+        if room.visibility != RESERVED:
+            self._counted[room.visibility == DIRECT] += more
 
     def _history_max(self, room: Room) -> int:
         if room.visibility == RESERVED:
@@ -208,7 +214,7 @@ class MemoryStore(Store):
 
     def _add(self, room: MemoryRoom) -> MemoryRoom:
         self._rooms[room.id] = room
-        self._counted += room.visibility != RESERVED
+        self._count(room, 1)
         if room.visibility == PUBLIC:
             self._public.put(room.id, room)
         return room
@@ -248,7 +254,7 @@ class MemoryStore(Store):
         for user in list(found.members):
             self._remove_member(found, user)
         self._public.take(room)
-        self._counted -= found.visibility != RESERVED
+        self._count(found, -1)
         del self._rooms[room]
         return True
 

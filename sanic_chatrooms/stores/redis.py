@@ -13,7 +13,6 @@ import msgspec
 from ..errors import ChatError, Conflict, MessageNotFound, RoomLimit, RoomNotFound
 from ..models import (
     PUBLIC,
-    RESERVED,
     Appended,
     Draft,
     Event,
@@ -226,8 +225,8 @@ class RedisStore(Store):
         what = (made_by, _named(key), _encode(room), room.visibility, "1" if room.auto else "0", *member)
         state, *found = await self._ask(room.id, "create", "look", *what)
         if state == 2:
-            most = self._bounds.max_rooms
-            if room.visibility != RESERVED and not await self._lists.reserve(room, most):
+            most = self._bounds.most_rooms(room.visibility)
+            if most is not None and not await self._lists.reserve(room, most):
                 raise RoomLimit.of(most, "the server")
             await self._list_first([] if owner is None else [(room.id, owner)])
             state, *found = await self._ask(room.id, "create", "make", *what, epoch=new_epoch())

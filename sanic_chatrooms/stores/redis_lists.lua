@@ -1,4 +1,4 @@
--- The lists that lead to rooms: of an instance (KEYS: hash room -> stamp, sorted set of its public rooms), and of a user (KEYS: hash room -> stamp).
+-- The lists that lead to rooms: of an instance (KEYS: hash room -> stamp, of direct rooms or of others, sorted set of its public rooms), and of a user (KEYS: hash room -> stamp).
 -- They hold at least what there is; whether it is still so, the room itself says. A stamp is a time in milliseconds.
 local op = ARGV[2]
 local ops = {}

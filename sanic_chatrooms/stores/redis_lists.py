@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, TypeAlias
 
-from ..models import PUBLIC, Room
+from ..models import DIRECT, PUBLIC, Room
 from ..redis_link import Call, RedisLink, Script
 
 __all__ = ["RedisLists"]
@@ -30,6 +30,7 @@ class RedisLists:
     def __init__(self, link: RedisLink, instance: str) -> None:
         self._link = link
         self._rooms = f"{link.prefix}{{{instance}}}:rooms"
+        self._direct = f"{link.prefix}{{{instance}}}:direct"
         self._open = f"{link.prefix}{{{instance}}}:public"
         self._secrets = f"{link.prefix}{{{instance}}}:secrets"
         self._user = f"{link.prefix}{instance}:user:"
@@ -37,10 +38,11 @@ class RedisLists:
     # ---- changing ----
 
     async def reserve(self, room: Room, most: int) -> bool:
-        """Put a room that is about to be made on the instance's lists; False if there are `most` already."""
+        """Put a room that is about to be made on the instance's lists; False if there are `most` of its kind already."""
         public = "public" if room.visibility == PUBLIC else ""
+        kind = self._direct if room.visibility == DIRECT else self._rooms
         arguments = ("reserve", room.id, _now(), most, public)
-        return bool(await self._link.call(self._scripted(self._rooms, self._open, arguments=arguments)))
+        return bool(await self._link.call(self._scripted(kind, self._open, arguments=arguments)))
 
     async def open(self, room: str) -> None:
         """Put a room that is there on the list of public ones."""
@@ -51,13 +53,16 @@ class RedisLists:
         await self._link.call(Call(self._open, ("ZREM", self._open, room)))
 
     async def stamp(self, room: str) -> bytes | None:
-        """When the room was last put on the instance's list, for `forget`."""
-        found: bytes | None = await self._link.call(Call(self._rooms, ("HGET", self._rooms, room)))
-        return found
+        """When the room was last put on a list of the instance's, for `forget`."""
+        lists = (self._rooms, self._direct)
+        found: list[bytes | None] = await self._link.run([Call(key, ("HGET", key, room)) for key in lists])
+        return found[0] or found[1]
 
     async def forget(self, room: str, stamp: bytes) -> None:
         """Take a room off the instance's lists, unless somebody has put it there since that stamp."""
-        await self._link.call(self._scripted(self._rooms, self._open, arguments=("forget", room, stamp)))
+        arguments = ("forget", room, stamp)
+        lists = (self._rooms, self._direct)
+        await self._link.run([self._scripted(key, self._open, arguments=arguments) for key in lists])
 
     async def add(self, members: Sequence[tuple[str, str]]) -> None:
         """Put rooms on users' lists: (room, user) each."""

@@ -12,6 +12,8 @@
 local H, M, T, I, K0, K1, U, O, X = unpack(KEYS)
 local life, clock, op = ARGV[1], ARGV[2], ARGV[3]
 -- ARGV[4] history_max, [5] history_max of reserved rooms, [6] retention in seconds or '', [7] window in seconds, [8] a new epoch
+local WEEK = 604800000 -- milliseconds after which the orders for a user are forgotten, and nobody reads them any more
+local is_users = string.find(H, '{~user.', 1, true)
 local own = 9 -- where the arguments of an operation begin
 local CHUNK = 500 -- values a call: unpack() has an end
 local DAY = 86400 -- seconds by which the server's clock may be set without harm to what is remembered
@@ -261,6 +263,9 @@ if op == 'append' then
       redis.call('HSET', H, 'w', now, 'g', current, 'p', set and '1' or '0')
     end
   end
+  if is_users then
+    for _, key in ipairs({H, M, T, I}) do redis.call('PEXPIRE', key, WEEK) end
+  end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
   if channel ~= '' then
@@ -344,6 +349,7 @@ if op == 'create' then
   if ARGV[own] == 'look' then return {2} end
   redis.call('HSET', H, 'e', ARGV[8], 'n', 0, 'f', 0, 'r', life, 'w', 0, 'g', '0',
     'v', visibility, 'a', auto, 'i', json, 'k', made_by, 'c', maker)
+  if is_users then redis.call('PEXPIRE', H, WEEK) end
   if user ~= '' then kinds_of_change().set(nil, user, member) end
   return {1, ARGV[8], 0, json}
 end

@@ -71,7 +71,7 @@ class SQLStore(Store, Outbox):
         self._instance = instance
         self._schema = Schema(instance, self._prefix)
         self._past = Past(self._schema, bounds)
-        self._directory = Directory(self._schema, bounds.max_rooms)
+        self._directory = Directory(self._schema, bounds)
         self._outgoing = Outgoing(self._schema)
         await self._database.start(self._schema, bounds, self._clock)
         self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)

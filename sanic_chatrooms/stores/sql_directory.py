@@ -1,5 +1,6 @@
 """Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..errors import Conflict, RoomLimit, RoomNotFound
 from ..models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
 from ..paging import decode_cursor, encode_cursor
 from ..protocol import new_epoch
-from .base import MemberPage, RoomPage
+from .base import Bounds, MemberPage, RoomPage
 from .sql_schema import DELETED, Schema
 
 __all__ = ["Directory", "renew_epochs"]
@@ -25,9 +26,11 @@ _Key = tuple[str, str]
 class Directory:
     """The rooms of one instance, their members, and its secrets. Every method is one step of a transaction that somebody else began."""
 
-    def __init__(self, schema: Schema, max_rooms: int) -> None:
+    def __init__(self, schema: Schema, bounds: Bounds) -> None:
         self._schema = schema
-        self._max_rooms = max_rooms
+        self._bounds = bounds
+        self._places: Counter[tuple[str, ...]] = Counter()
+        """For kinds of rooms with a bound: how many may be made before they are counted again."""
 
     # ---- rooms ----
 
@@ -90,13 +93,19 @@ class Directory:
         return _room(connection.execute(select(table).where(table.c.name == room.id)).one())
 
     def _require_place(self, connection: Connection, room: Room) -> None:
-        if room.visibility == RESERVED:
+        most = self._bounds.most_rooms(room.visibility)
+        if most is None:
             return
-        table = self._schema.room
-        counted = table.c.visibility.in_((PUBLIC, PRIVATE, DIRECT))
-        count = connection.scalar(select(func.count()).select_from(table).where(counted))
-        if count is not None and count >= self._max_rooms:
-            raise RoomLimit.of(self._max_rooms, "the server")
+        kinds = (DIRECT,) if room.visibility == DIRECT else (PUBLIC, PRIVATE)
+        if self._places[kinds] <= 0:
+            table = self._schema.room
+            counted = select(func.count()).select_from(table).where(table.c.visibility.in_(kinds))
+            left = most - (connection.scalar(counted) or 0)
+            if left <= 0:
+                raise RoomLimit.of(most, "the server")
+            # Counting takes longer the more there are. So many may be made by each process before it counts again.
+            self._places[kinds] = max(1, left // 100)
+        self._places[kinds] -= 1
 
     def page(self, connection: Connection, member: str | None, cursor: str | None, limit: int) -> RoomPage:
         """See `Store.rooms`."""

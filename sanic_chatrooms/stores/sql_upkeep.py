@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import random
+import time
 
 from sqlalchemy import Connection, or_, select
 
 from ..errors import Unavailable
+from ..models import RESERVED, USERS
 from ..tasks import end, keep_on
 from .base import Bounds
 from .sql_database import Clock, Database
@@ -15,10 +17,17 @@ from .sql_schema import DELETED, Schema
 
 __all__ = ["Upkeep"]
 
+AFTER_USERS = USERS[:-1] + chr(ord(USERS[-1]) + 1)
+"""The first name behind those that begin with `USERS`."""
+
 INTERVAL = 5.0
 """Seconds between two looks, about."""
 ROOMS = 500
 """Rooms a look: of 100,000 each has its turn within 17 minutes."""
+FORGET_EVERY = 3600.0
+"""Seconds between two looks for users who have not been here for long."""
+WEEK = 604_800.0
+"""Seconds after which the orders for a user are forgotten: workers read them within seconds."""
 ROWS = 500
 """Rows a transaction: a few milliseconds in which nobody else writes into that room, or into that file."""
 
@@ -37,6 +46,7 @@ class Upkeep:
         self._window = bounds.dedup_window
         self._clock = clock
         self._after = 0
+        self._forgot_at = -FORGET_EVERY
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,7 +71,28 @@ class Upkeep:
         self._after = rooms[-1] if len(rooms) == ROOMS else 0
         for room in due:
             await self._clear(now, room)
+        if time.monotonic() - self._forgot_at >= FORGET_EVERY:
+            await self.forget_users(now)
+            self._forgot_at = time.monotonic()
         await self._database.tidy(removed=bool(due))
+
+    async def forget_users(self, now: float) -> None:
+        """Forget the reserved rooms of users to whom nothing was ordered for a week: a process that was killed left them."""
+        while await self._database.write(lambda c: self._forget_users(c, now - WEEK)):
+            pass
+
+    def _forget_users(self, connection: Connection, before: float) -> bool:
+        room, event = self._schema.room, self._schema.event.c
+        newer = select(event.seq).where(event.room_id == room.c.id, event.timestamp >= before).exists()
+        old = (
+            select(room.c.id)
+            .where(room.c.visibility == RESERVED, room.c.name >= USERS, room.c.name < AFTER_USERS)
+            .where(room.c.created_at < before, ~newer)
+        )
+        gone = list(connection.scalars(old.limit(ROOMS)))
+        if gone:
+            connection.execute(room.update().where(room.c.id.in_(gone)).values(name=None, visibility=DELETED))
+        return len(gone) == ROOMS
 
     async def _clear(self, now: float, room: int) -> None:
         more = True

@@ -188,6 +188,26 @@ class RoomTests(StoreHooks):
             await store.delete_room("b")
             await self.create(store, "d")
 
+    async def test_direct_rooms_have_a_bound_of_their_own(self) -> None:
+        async with self.started(Bounds(max_rooms=2, max_direct_rooms=3)) as store:
+            rooms = [direct_room("u1", f"u{n}") for n in range(2, 7)]
+            await self.create(store, *rooms[:3], visibility=DIRECT)
+            with raises(RoomLimit):
+                await store.create_room(_room(rooms[3], visibility=DIRECT))
+
+            await self.create(store, "a", "b")
+            with raises(RoomLimit):
+                await store.create_room(_room("c"))
+            await store.delete_room("a")
+            with raises(RoomLimit):
+                await store.create_room(_room(rooms[3], visibility=DIRECT))
+            await store.delete_room(rooms[0])
+            await self.create(store, rooms[3], visibility=DIRECT)
+            await self.create(store, "c")
+            for visibility, room in ((DIRECT, rooms[4]), (PRIVATE, "d")):
+                with raises(RoomLimit):
+                    await store.create_room(_room(room, visibility=visibility))
+
     async def test_the_list_holds_the_public_rooms_in_the_order_of_their_ids(self) -> None:
         async with self.started() as store:
             await self.create(store, *reversed(ROOMS))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms.models import Appended, Draft, Room
+from sanic_chatrooms.models import Appended, Draft, Room, user_room
 from sanic_chatrooms.stores import sql_upkeep
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import SQLStore
@@ -89,3 +89,17 @@ async def test_what_is_said_while_rows_are_removed_is_kept(
         assert given == list(range(101, 121))
         page = await store.history("r", after=0, limit=9)
         assert [event.seq for event in page.events] == [116, 117, 118, 119, 120]
+
+
+async def test_rooms_of_users_to_whom_nothing_was_ordered_for_a_week_are_forgotten(postgres_url: str) -> None:
+    clock = Clock()
+    async with started(postgres_url, Bounds(), clock) as store:
+        for user, age in (("new", 0.0), ("old", 9e5)):
+            await store.create_room(
+                Room(user_room(user), "", 0, visibility="reserved", created_at=clock() - age)
+            )
+
+        await store._upkeep.look()
+
+        assert await store.room(user_room("old")) is None
+        assert await store.room(user_room("new")) is not None

@@ -3,6 +3,7 @@ and over TLS."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
-from sanic_chatrooms.models import Event
+from sanic_chatrooms.models import EVERYONE, Event, Room, user_room
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.redis_server import Call, RedisServer
-from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from sanic_chatrooms.testing._store_hooks import result
@@ -127,6 +128,27 @@ class TestRedisStore(OnServer, OfRedisStore):
                 assert (again.seq, again.duplicate) == (first.seq, True)
                 self.clock.advance(400.0)
                 await result(store, self.draft(key=f"on{step}"))
+
+    async def test_the_room_of_a_user_ends_a_week_after_the_last_order(self) -> None:
+        """A process that was killed left it: nobody else knows of this user."""
+        store = RedisStore(self.url)
+        await store.start(secrets.token_hex(8), Bounds())
+        for room in (EVERYONE, user_room("u1"), user_room("u2"), "r"):
+            kind = "public" if room == "r" else "reserved"
+            await store.create_room(Room(room, "", 0, visibility=kind))
+        await store.append([self.draft(room) for room in (EVERYONE, user_room("u1"), "r")])
+
+        async def lives(room: str) -> list[bool]:
+            """For all that there is of the room: does it end, and about a week from now?"""
+            calls = [store._plain("PTTL", room, part) for part in "hmtiux"]
+            left = [milliseconds for milliseconds in await store._link.run(calls) if milliseconds != -2]
+            return [6e8 < milliseconds <= 6.048e8 for milliseconds in left]
+
+        assert await lives(user_room("u2")) == [True]
+        assert await lives(user_room("u1")) == [True] * 4
+        assert not any(await lives(EVERYONE))
+        assert not any(await lives("r"))
+        await store.stop()
 
     async def test_07_a_server_whose_clock_is_set_back_forgets_in_the_end(self, valkey: ValkeyServer) -> None:
         async with self.room() as store:

@@ -13,8 +13,10 @@ from sanic_chatrooms.auth.jwt import JWTAuth
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
 from sanic_chatrooms.config import load
-from sanic_chatrooms.models import Room, Scope, user_room
-from sanic_chatrooms.orders import Close
+from sanic_chatrooms.models import Room, Scope, Sender, user_room
+from sanic_chatrooms.occupancy import ANYWHERE
+from sanic_chatrooms.orders import Close, Remove, reserved_room
+from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -265,12 +267,67 @@ async def test_a_users_own_room_is_forgotten_when_the_user_has_gone_from_all_wor
 
         for chat, tab in zip((here, there), tabs, strict=True):
             assert await store.heads((room,))
+            await chat.orders.give(ADA.id, Remove("nowhere", "left"))
             tab.disconnect()
             await chat.occupancy.refresh()
             await chat.hub.release()
             await forgotten(chat)
 
         assert not await store.heads((room,))
+
+
+async def test_the_room_of_a_user_whose_worker_died_is_forgotten_by_another() -> None:
+    class SharedStore(MemoryStore):
+        scope = Scope.HOST
+
+    store, board, clock = SharedStore(), MemoryBoard(), Clock()
+    dead = MemoryPresence(board, clock=clock)
+    here = MemoryPresence(board, clock=clock)
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), here)) as chat:
+        await dead.start("test", "dead", 60.0)
+        await dead.touch([Entry(ANYWHERE, Sender("u9", "Eve"))])
+        await store.create_room(reserved_room(user_room("u9")))
+        await chat.orders.give("u9", Remove("nowhere", "left"))
+        chat.occupancy._clock = clock
+
+        clock.advance(61.0)
+        await chat.occupancy.refresh()
+        await forgotten(chat)
+
+        assert await store.room(user_room("u9")) is None
+
+
+async def test_a_direct_room_in_which_nothing_was_said_is_forgotten_when_both_are_out_of_it() -> None:
+    store = FaultyStore(MemoryStore())
+    backends = Backends(store, MemoryBroker(), MemoryPresence())
+    async with running_core(guests=True, presence_grace=0, backends=backends) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, User("u2", "Bob"))
+        room = (await chat.speech.open_direct(None, ADA, "u2")).id
+        await bob.expect("room.added")
+        await ada.expect("room.added")
+
+        for client in (ada, bob):
+            assert await store.room(room) is not None
+            client.disconnect()
+            await chat.occupancy.settle()
+            await chat.hub.release()
+            await forgotten(chat)
+
+        assert await store.room(room) is None
+        assert (await store.rooms(member="u1")).rooms == []
+
+
+async def test_a_direct_room_in_which_something_was_said_is_kept() -> None:
+    async with running_core(guests=True, presence_grace=0) as chat:
+        ada = await chat_client(chat, ADA)
+        said = await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
+
+        ada.disconnect()
+        await chat.occupancy.settle()
+        await chat.hub.release()
+        await forgotten(chat)
+
+        assert await chat.backends.store.room(said["room"]) is not None
 
 
 class ForgetfulStore(MemoryStore):

@@ -13,6 +13,7 @@ from sanic_chatrooms.chat import Chat, Route
 from sanic_chatrooms.errors import Forbidden, InvalidField, TooLarge
 from sanic_chatrooms.messages import check_body, command_hash, draft
 from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
+from sanic_chatrooms.orders import Enter, Order
 from sanic_chatrooms.policy import Policy, RoomPolicy
 from sanic_chatrooms.protocol import Command
 from sanic_chatrooms.testing import MemoryClient, chat_client
@@ -424,3 +425,38 @@ async def test_the_host_reads_what_it_likes(chat: Chat) -> None:
     assert (await chat.speech.history(None, "secret")).messages == []
     with pytest.raises(ChatError):
         await chat.speech.history(None, "nowhere")
+
+
+async def test_a_direct_into_a_room_that_is_forgotten_in_that_moment_is_a_matter_of_a_moment(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was empty. The client repeats, and the room is made anew."""
+    ada = await chat_client(chat, ADA)
+    store, give, once = chat.backends.store, chat.orders.give, iter([True])
+
+    async def give_and_forget(user_id: str, order: Order) -> None:
+        await give(user_id, order)
+        if isinstance(order, Enter) and user_id == "u1" and next(once, False):
+            await store.delete_room(order.room, unused=True)
+
+    monkeypatch.setattr(chat.orders, "give", give_and_forget)
+    command: dict[str, Any] = {"payload": {"to": "u2", "body": {"text": "hi"}}, "msg_id": "0123456789abcdef"}
+
+    refused = await ada.error("direct", **command)
+    said = await ada.ack("direct", **command)
+
+    assert (refused["code"], refused["temporary"]) == ("unavailable", True)
+    assert (said["seq"], said["duplicate"]) == (1, False)
+
+
+async def test_direct_rooms_are_bounded_by_themselves() -> None:
+    async with running_core(guests=True, max_rooms=1, max_direct_rooms=2) as chat:
+        ada = await chat_client(chat, ADA)
+        for user in ("u2", "u3"):
+            await ada.ack("direct", payload={"to": user, "body": {"text": "hi"}})
+
+        refused = await ada.error("direct", payload={"to": "u4", "body": {"text": "hi"}})
+
+        assert (refused["code"], refused["limit"]) == ("room_limit", 2)
+        await ada.ack("direct", payload={"to": "u2", "body": {"text": "again"}})
+        await ada.ack("join", room="general")

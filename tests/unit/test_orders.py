@@ -9,7 +9,7 @@ import pytest
 from sanic_chatrooms import protocol
 from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
 from sanic_chatrooms.orders import Close, Enter, Order, Remove, decode_order, decode_push
-from sanic_chatrooms.protocol import encode
+from sanic_chatrooms.protocol import CloseCode, encode
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 
@@ -73,3 +73,15 @@ async def test_pushes_name_whom_they_are_for() -> None:
         assert decode_push(one.data).session == "session"
         assert decode_push(everybody.data).session is None
         assert json.loads(bytes(decode_push(one.data).event))["type"] == "notice"
+
+
+async def test_an_order_for_a_user_whose_room_was_forgotten_just_when_they_came_back_is_not_lost() -> None:
+    """Who held the room finds another past in it, and sends the client away to come back."""
+    async with running_core(guests=True) as chat:
+        ada = await chat_client(chat, ADA)
+        await chat.backends.store.delete_room(user_room("u1"))
+
+        await chat.orders.give("u1", Remove("general", "left"))
+
+        assert (await ada.closed())[0] == CloseCode.POSITION_LOST
+        assert await chat.backends.store.room(user_room("u1")) is not None

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from sanic_chatrooms import Appended, ConfigError, Member, Room, Unavailable
-from sanic_chatrooms.models import Draft, MessageDeleted, MessageEdited, Sender
+from sanic_chatrooms.models import EVERYONE, Draft, MessageDeleted, MessageEdited, Sender, user_room
 from sanic_chatrooms.protocol import now
 from sanic_chatrooms.stores import sql_upkeep, sqlite_boot
 from sanic_chatrooms.stores.base import Bounds
@@ -554,3 +554,26 @@ async def test_a_reader_never_walks_over_more_than_a_few_rows_that_are_too_old(
         assert noted == 30
         assert len(await rows(store)) == 30, "their keys are remembered"
         assert (await say(store, draft(key="0")))[0].duplicate
+
+
+async def test_rooms_of_users_to_whom_nothing_was_ordered_for_a_week_are_forgotten(file: Path) -> None:
+    """A process that was killed left them: nobody else knows of these users."""
+    clock = Clock()
+    async with started(file, clock=clock) as store:
+        for room, age in (
+            (user_room("new"), 0.0),
+            (user_room("busy"), 9e5),
+            (user_room("old"), 9e5),
+            (EVERYONE, 9e5),
+        ):
+            await store.create_room(Room(room, "", 0, visibility="reserved", created_at=clock() - age))
+        await store.create_room(Room("plain", "", 0, created_at=clock() - 9e5))
+        busy, old = user_room("busy"), user_room("old")
+        await say(store, msgspec.structs.replace(draft(room=busy), timestamp=clock() - 1e5))
+        await say(store, msgspec.structs.replace(draft(room=old), timestamp=clock() - 8e5))
+
+        await store._upkeep.look()
+
+        assert await store.room(old) is None
+        for room in (user_room("new"), busy, EVERYONE, "plain"):
+            assert await store.room(room) is not None
