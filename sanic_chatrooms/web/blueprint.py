@@ -43,6 +43,7 @@ from .listening import stop_listening
 from .neighbours import offer_injection, signalled
 from .plain import PlainConnection
 from .problems import answer_problems
+from .redaction import redact_logs
 from .upgrade import Handler, Negotiate, shake_hands
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
@@ -128,6 +129,7 @@ class Mounted:
         self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
         await self.chat.start()
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
+        redact_logs(endpoint.settings.token_query for endpoint in self.endpoints.values())
 
     def connection(self, ws: Any, settings: Settings) -> FastConnection | PlainConnection:
         """The edge for one WebSocket."""

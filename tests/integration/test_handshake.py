@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from typing import Any
 
@@ -450,6 +451,50 @@ async def _welcomed(connect: Connect) -> bool:
     client = await connect()
     await client.expect("welcome")
     return True
+
+
+# ---- what is written about it ----
+
+
+async def test_no_log_shows_what_was_shown(app: App, live: Live, connect: Connect) -> None:
+    mount(app, guests=False, jwt_secret=SECRET, token_query="key", token_cookie="sid")
+    good, bad = token("ada"), token("ada", secret="x" * 40)
+    heard: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: heard.append(f"{logging.Formatter().format(record)} {vars(record)}")  # type: ignore[method-assign]
+
+    @app.before_server_start
+    async def with_access_log(app: App) -> None:
+        app.config.ACCESS_LOG = True
+
+    @app.get("/broken")
+    async def broken(_: Any) -> Any:
+        raise ValueError("of the host's")
+
+    server = await live()
+    for name in (None, "sanic.access", "sanic.error", "sanic.websockets"):
+        logging.getLogger(name).addHandler(handler)
+    try:
+        ada = await connect(f"/chat/ws?key={good}&history=5")
+        await ada.expect("welcome")
+        await connect.refused(f"/chat/ws?key={bad}")
+        await connect.refused(f"/chat/nothing?ticket={good}&token={bad}")
+        await connect.refused(token=bad)
+        await connect.refused(subprotocols=["chatrooms.v1", f"bearer.{bad}"])
+        await connect.refused(headers={"Cookie": f"sid={bad}"})
+        assert (await server.get(f"/broken?key={good}")).status == 500
+        await ada.error("auth", payload={"token": bad})
+        await ada.close()
+        await (await connect(token=good)).expect("welcome")
+    finally:
+        for name in (None, "sanic.access", "sanic.error", "sanic.websockets"):
+            logging.getLogger(name).removeHandler(handler)
+
+    told = "\n".join(heard)
+    assert "/broken?key=***" in told
+    assert "/chat/ws?key=***&history=5" in told
+    assert good not in told
+    assert bad not in told
 
 
 # ---- in the same breath ----
