@@ -24,6 +24,8 @@ logger = logging.getLogger("sanic_chatrooms.sessions")
 
 WATCH_TRIES = 3
 """A room that is missing is made; another worker may forget it in the same moment."""
+MAX_UNKNOWN = 2_000
+"""Connections that have still to say who they are. Whoever means it says so at once, so above this who waits longest goes."""
 AGAIN = 1.0
 """Seconds between attempts to hold the room of all again, at most; full jitter."""
 
@@ -41,6 +43,7 @@ class Sessions:
         self._hub = hub
         self._store = store
         self._all: dict[str, Session] = {}
+        self._unknown: dict[str, Session] = {}
         self._by_room: dict[str, dict[str, Session]] = {}
         self._enter: EnterRoom | None = None
         self._watching: set[asyncio.Task[None]] = set()
@@ -70,6 +73,12 @@ class Sessions:
         """A connection that need not have said yet who it is."""
         self._all[session.id] = session
 
+    def unknown(self, session: Session) -> None:
+        """It showed nothing, and has `auth_timeout` to say who it is."""
+        self._unknown[session.id] = session
+        if len(self._unknown) > MAX_UNKNOWN:
+            next(iter(self._unknown.values())).close(CloseCode.OVERLOADED)
+
     async def identified(self, session: Session, user: User) -> None:
         """From now on the orders for this user reach this connection. Raises `Unavailable`, `TooManyConnections`."""
         room = user_room(user.id)
@@ -86,6 +95,7 @@ class Sessions:
         if session.closed:
             self._drop(room, session)
             raise Unavailable
+        self._unknown.pop(session.id, None)
 
     def renamed(self, session: Session, old_id: str) -> None:
         """The connection turned out to be another user's."""
@@ -94,6 +104,7 @@ class Sessions:
     def gone(self, session: Session) -> None:
         """The connection is closed."""
         self._all.pop(session.id, None)
+        self._unknown.pop(session.id, None)
         if session.user.id:
             self._drop(user_room(session.user.id), session)
 

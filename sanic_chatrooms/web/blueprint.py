@@ -298,7 +298,8 @@ class ChatBlueprint(Blueprint):
         mounted.arriving.add(request)
         try:
             open_from_ip = mounted.by_ip[request.client_ip or request.ip]
-            admission = await admit(request, chat, mounted.endpoints[path], open_from_ip)
+            arriving = len(mounted.arriving)
+            admission = await admit(request, chat, mounted.endpoints[path], open_from_ip, arriving)
             if isinstance(admission, HTTPResponse):
                 return admission
             request.ctx.chat_admission = admission
@@ -318,7 +319,9 @@ class ChatBlueprint(Blueprint):
         mounted.arriving.discard(request)
         try:
             check_limits(chat, admission, mounted.by_ip[ip])
-            if admission.user is not None:
+            if admission.user is None:
+                chat.sessions.unknown(session)
+            else:
                 await chat.commands.introduce(session, admission.user)
             await connection.serve(session)
         except asyncio.CancelledError:

@@ -22,6 +22,8 @@ from .upgrade import answer, make_readable, not_an_upgrade, offered
 
 __all__ = ["Admission", "admit", "check_limits", "close_code", "handshake_of", "refusal"]
 
+MAX_ARRIVING = 2_000
+"""Requests that may be under way to becoming connections at a time: an authenticator can be slow."""
 BEARER = "bearer."
 RETRY_AFTER = 5.0
 
@@ -35,11 +37,11 @@ class Admission(msgspec.Struct):
 
 
 async def admit(
-    request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int
+    request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int
 ) -> Admission | HTTPResponse:
     """Whether this request gets its 101; else the answer it gets."""
     make_readable(request)
-    refused = not_an_upgrade(request) or _full(chat, endpoint, open_from_ip)
+    refused = not_an_upgrade(request) or _full(chat, endpoint, open_from_ip, arriving)
     if refused is not None:
         return refused
     try:
@@ -55,10 +57,12 @@ async def admit(
     return Admission(endpoint, handshake, user)
 
 
-def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int) -> HTTPResponse | None:
+def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int) -> HTTPResponse | None:
     settings = endpoint.settings
     if chat.refusing:
         return refusal(Unavailable("this server is about to restart; come back in a moment"))
+    if arriving > MAX_ARRIVING:
+        return refusal(Unavailable("too many arrive at once; come back in a moment"))
     if settings.max_connections is not None and len(chat.sessions) >= settings.max_connections:
         return refusal(Unavailable("this server is full; come back later"))
     if settings.max_connections_per_ip is not None and open_from_ip >= settings.max_connections_per_ip:

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from ..protocol import CloseCode, texts
 from ..session import Session
-from .socket import CLOSE_TIMEOUT
+from .socket import patience
 
 __all__ = ["PlainConnection"]
 
@@ -236,12 +236,13 @@ class PlainConnection:
         if self._writer is None or code == CloseCode.SLOW_CONSUMER:
             self._end()
         else:
-            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._end)
+            asyncio.get_running_loop().call_later(patience(self._session), self._end)
 
     def _end(self) -> None:
         if self._ended or self._closing is None:
             return
         self._ended = True
+        self._ws.close_timeout = patience(self._session)
         self._ws.end_connection(*self._closing)
         self._writable.set()
 

@@ -16,12 +16,14 @@ from websockets.protocol import State
 from ..protocol import CloseCode
 from ..session import Session
 
-__all__ = ["CLOSE_TIMEOUT", "SanicConnection"]
+__all__ = ["CLOSE_TIMEOUT", "SanicConnection", "patience"]
 
 logger = logging.getLogger("sanic_chatrooms.web")
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
+STRANGER_TIMEOUT = 3.0
+"""The same for one who never said who they are: they were told, and hold a socket."""
 SLICE, TURN = 512, 0.001
 """Bytes of one connection that are worked on before the clock is looked at, and seconds after which the others have their
 turn: a socket gives up to 256 KiB at once, and thousands of small commands in it would hold everybody up, and be answered
@@ -30,6 +32,11 @@ ANSWERS, REST = 16, 0.004
 """Answers at once (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds: whoever
 sends nothing but such commands is served some thousand a second, and the others hardly notice."""
 _PING = b"\x89\x00"
+
+
+def patience(session: Session | None) -> float:
+    """Seconds that this peer has to answer a close frame."""
+    return CLOSE_TIMEOUT if session is None or session.authenticated else STRANGER_TIMEOUT
 
 
 class SanicConnection(ABC):
@@ -286,7 +293,7 @@ class SanicConnection(ABC):
         """Who gets to the end when: once both have said it, or the peer broke a rule, when the peer hangs up; and whoever
         does not is cut off."""
         if self._abort is None:
-            self._abort = self._loop.call_later(CLOSE_TIMEOUT, self._transport.abort)
+            self._abort = self._loop.call_later(patience(self._session), self._transport.abort)
         if self._gone:
             self._end()
         elif (self._answered or self._violated) and not self._transport.is_closing():

@@ -11,9 +11,10 @@ import jwt
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, Unauthenticated, User
+from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, Unauthenticated, User, sessions
+from sanic_chatrooms.web import handshake, socket
 from tests.support.client import Client
-from tests.support.fixtures import Connect
+from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.wire import SECRET, masked, mount, token, write
 
 App = Sanic[Any, Any]
@@ -117,6 +118,61 @@ async def test_who_does_not_authenticate_in_time_is_closed_4502(app: App, connec
     assert (code, bool(reason)) == (4502, True)
     assert time.monotonic() - opened < 3
     await bob.settle()
+
+
+async def test_who_never_says_who_they_are_and_answers_no_close_is_cut_off_soon(
+    app: App, open_raw: OpenRaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "CLOSE_TIMEOUT", 600.0)
+    monkeypatch.setattr(socket, "STRANGER_TIMEOUT", 0.1)
+    mount(app, guests=False, jwt_secret=SECRET, auth_timeout=0.1)
+    silent = await open_raw()
+
+    async with asyncio.timeout(10):
+        rest = await silent.reader.read()
+
+    assert (4502).to_bytes(2, "big") in rest
+
+
+async def test_of_many_who_do_not_say_who_they_are_the_first_goes(
+    app: App, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_UNKNOWN", 3)
+    mount(app, guests=False, jwt_secret=SECRET)
+    bob = await connect(token=token("bob"))
+
+    first, *others = [await connect() for _ in range(4)]
+
+    assert (await first.closed())[0] == 1013
+    for number, other in enumerate(others):
+        await other.ack("auth", payload={"token": token(f"user-{number}")})
+    await bob.settle()
+
+
+async def test_no_more_arrive_at_a_time_than_an_authenticator_may_keep_waiting(
+    app: App, live: Live, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handshake, "MAX_ARRIVING", 2)
+    asked, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    class Slow(Authenticator):
+        async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+            asked.release()
+            await go_on.wait()
+            return User(str(credentials.token), "Ada")
+
+    mount(app, guests=False, auth=Slow())
+    await live()
+    early = [asyncio.create_task(connect(token=f"user-{number}")) for number in range(2)]
+    for _ in early:
+        await asked.acquire()
+
+    refusal = await connect.refused(token="late")
+    go_on.set()
+
+    assert (refusal.status, int(refusal.headers["retry-after"]) > 0) == (503, True)
+    for client in await asyncio.gather(*early):
+        await client.expect("welcome")
 
 
 @pytest.mark.parametrize("bad", ["nonsense", "", token("ada", secret="x" * 40), "a" * 9000])

@@ -46,10 +46,7 @@ def test_the_value_of_a_secret_parameter_is_not_shown(redaction: Redaction, url:
     assert line(redaction, url) == shown
     assert line(redaction, "uri: %s", repr(url)) == f"uri: {shown!r}"
     assert line(redaction, "", request=f"GET {url}") == f"GET {shown}"
-    assert (
-        line(redaction, f"Request: GET {url.replace('%', '%%')} stopped. %d", 5)
-        == f"Request: GET {shown} stopped. 5"
-    )
+    assert line(redaction, f"Request: GET {url} stopped.") == f"Request: GET {shown} stopped."
 
 
 def test_a_traceback_shows_none_either(redaction: Redaction) -> None:

@@ -21,6 +21,7 @@ from sanic_chatrooms.testing import ConnectionClosed, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.faults import FaultyStore
 from tests.support.ringing import holds
+from tests.support.wire import SECRET, token
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 NOTICE = live("notice", {"title": "Hi", "content": ""})
@@ -54,6 +55,26 @@ async def test_connections_are_found_by_their_user() -> None:
         assert chat.sessions.of("u1") == [ada.session]
         assert len(chat.sessions) == 2
         assert chat.sessions.of("nobody") == []
+
+
+async def test_of_those_who_do_not_say_who_they_are_who_waits_longest_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_UNKNOWN", 2)
+    async with running_core(jwt_secret=SECRET) as chat:
+        clients = [await chat_client(chat) for _ in range(5)]
+        first, second, third, fourth, fifth = clients
+        for client in (first, second):
+            chat.sessions.unknown(client.session)
+        await first.ack("auth", payload={"token": token("ada")})
+        for client in (third, fourth):
+            chat.sessions.unknown(client.session)
+        third.disconnect()
+        chat.sessions.unknown(fifth.session)
+
+        closed = [client.connection.closed for client in (first, second, fourth, fifth)]
+        assert [how and how[0] for how in closed] == [None, CloseCode.OVERLOADED, None, None]
+        assert set(chat.sessions._unknown) == {fourth.session.id, fifth.session.id}
 
 
 async def test_one_connection_more_than_a_user_may_have_is_refused() -> None:
