@@ -137,8 +137,10 @@ class Journal:
     async def append(self, draft: Draft, origin: object = None) -> Appended:
         """Submit and wait. Raises what `Store.append` says.
 
-        Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same.
+        Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same. Raises `InvalidField` where
+        the caller itself keeps the store from writing.
         """
+        self._store.require_free()
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
 
         def done(result: Appended | ChatError) -> None:

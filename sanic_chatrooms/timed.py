@@ -45,6 +45,10 @@ class TimedStore(Store):
         """See `Store.append`; without a limit."""
         return await self.inner.append(drafts)
 
+    def require_free(self) -> None:
+        """See `Store.require_free`."""
+        self.inner.require_free()
+
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
         """See `Store.heads`."""
         return await self._in_time(self.inner.heads(rooms))

@@ -123,6 +123,13 @@ class Store(ABC):
         (it is not stored). For the whole batch: raises `Unavailable`.
         """
 
+    def require_free(self) -> None:  # noqa: B027 - most stores have nothing that could be held up so
+        """To be called by a task before it waits for an append that another one does.
+
+        Raises `InvalidField` where the task has a transaction of its own open that keeps the store from writing, as far as
+        that can be known: it would wait for itself.
+        """
+
     @abstractmethod
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
         """Where these rooms stand; a room that does not exist is left out."""

@@ -33,6 +33,9 @@ _REFUSED = ("28", "3D")
 _BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises on a connection that is gone; the second where the server cut it between two of our calls."""
 
+_IDENTITY = text(
+    "SELECT format('%s, table %s of server %s', current_database(), to_regclass(:name)::oid, pg_postmaster_start_time())"
+)
 _SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:name)")
 
 T = TypeVar("T")
@@ -42,6 +45,7 @@ class Postgres(Database):
     """See `Database`. Several processes and machines may use one database."""
 
     scope: ClassVar[Scope] = Scope.CLUSTER
+    dialect: ClassVar[str] = "postgresql"
 
     def __init__(self, url: URL) -> None:
         self._url = with_driver(url)
@@ -85,6 +89,13 @@ class Postgres(Database):
                 await engine.dispose()
         if self._ending:
             await asyncio.wait(self._ending, timeout=self._timeout)
+
+    def require_free(self) -> None:
+        """See `Database.require_free`. Nothing: a transaction of the host's locks no row that we write."""
+
+    def identity(self, connection: Connection, table: str) -> str:
+        """See `Database.identity`."""
+        return str(connection.scalar(_IDENTITY, {"name": f'"{table}"'}))
 
     def lock(self, connection: Connection) -> None:
         """See `Database.lock`."""

@@ -72,7 +72,7 @@ class SQLStore(Store, Outbox):
         self._schema = Schema(instance, self._prefix)
         self._past = Past(self._schema, bounds)
         self._directory = Directory(self._schema, bounds)
-        self._outgoing = Outgoing(self._schema)
+        self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(self._schema, bounds, self._clock)
         self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)
         try:
@@ -206,6 +206,10 @@ class SQLStore(Store, Outbox):
     async def put(self, within: object, draft: Draft, committed: Callable[[], None]) -> None:
         """See `Outbox.put`: `within` is a Session, AsyncSession, Connection or AsyncConnection of SQLAlchemy."""
         await self._outgoing.put(within, draft, committed)
+
+    def require_free(self) -> None:
+        """See `Store.require_free`."""
+        self._database.require_free()
 
     async def number(self, limit: int) -> list[tuple[Draft, Appended | ChatError]]:
         """See `Outbox.number`."""

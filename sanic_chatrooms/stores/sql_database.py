@@ -27,6 +27,8 @@ class Database(ABC):
     """
 
     scope: ClassVar[Scope]
+    dialect: ClassVar[str]
+    """What SQLAlchemy calls it."""
     connections: int = 4
     """How many `read` and `write` may open together, where each needs one of its own. Callers wait for a free one."""
     makes: bool = True
@@ -55,6 +57,14 @@ class Database(ABC):
     @abstractmethod
     def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """The same as a step of a transaction that `write` began."""
+
+    @abstractmethod
+    def require_free(self) -> None:
+        """Raises `InvalidField` where the task that asks holds up the database itself, and would wait for ever."""
+
+    @abstractmethod
+    def identity(self, connection: Connection, table: str) -> str:
+        """Names the table that `connection` finds under this name: the same for all connections that find this one."""
 
     @abstractmethod
     def lock(self, connection: Connection) -> None:

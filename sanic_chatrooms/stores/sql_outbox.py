@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, Row, Select, event, inspect, select
@@ -11,17 +11,21 @@ from sqlalchemy.orm import Session
 
 from ..errors import InvalidField
 from ..models import Draft, Sender
+from .sql_database import Database
 from .sql_schema import Schema
 
 __all__ = ["Outgoing"]
+
+T = TypeVar("T")
 
 
 class Outgoing:
     """The rows of one instance's outbox."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, database: Database) -> None:
         self._table = schema.outbox
-        self._known: WeakSet[Engine] = WeakSet()  # that lead to the database with our table
+        self._database = database
+        self._known: WeakSet[Engine] = WeakSet()  # that lead to our table
         self._watched: WeakSet[Connection] = WeakSet()
 
     # ---- in the host's transaction ----
@@ -34,30 +38,38 @@ class Outgoing:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(committed)
 
-        def put(inner: object) -> None:
-            connection = _connection(inner)
-            self._require_table(connection)
+        def put(connection: Connection) -> None:
             connection.execute(self._table.insert(), _values(draft))
             self._watch(connection, call)
 
-        if not isinstance(within, Session | Connection) and hasattr(within, "registry"):
-            within = within.registry()  # a scoped session stands for the one of this scope
-        # By its method, not its class: SQLAlchemy's asyncio half cannot be imported without greenlet.
-        run_sync = getattr(within, "run_sync", None)
-        if run_sync is None:
-            put(within)
-        else:
-            await run_sync(put)
+        await self._require_our_table(within)
+        await _run(within, put)
 
-    def _require_table(self, connection: Connection) -> None:
-        # Asked of the catalogue: a statement that fails would end the host's transaction.
-        if connection.engine in self._known:
+    async def _require_our_table(self, within: object) -> None:
+        engine, theirs = await _run(within, self._found)
+        if theirs is None:
             return
-        if not inspect(connection).has_table(self._table.name):
+        ours = await self._database.read(lambda c: self._database.identity(c, self._table.name))
+        if theirs != ours:
+            raise InvalidField(
+                f"is of another database than the chat's: it leads to {theirs}, and the chat's is {ours}",
+                field="within",
+            )
+        self._known.add(engine)
+
+    def _found(self, connection: Connection) -> tuple[Engine, str | None]:
+        """Which table a host's connection leads to; None where that is known to be ours."""
+        engine = connection.engine
+        if engine in self._known:
+            return engine, None
+        # Asked of the catalogue: a statement that fails would end the host's transaction.
+        if connection.dialect.name != self._database.dialect or not inspect(connection).has_table(
+            self._table.name
+        ):
             raise InvalidField(
                 f"is of a database without {self._table.name}, so not the chat's", field="within"
             )
-        self._known.add(connection.engine)
+        return engine, self._database.identity(connection, self._table.name)
 
     def _watch(self, connection: Connection, committed: Callable[[], object]) -> None:
         if connection not in self._watched:
@@ -81,6 +93,17 @@ class Outgoing:
     def remove(self, connection: Connection, ids: list[int]) -> None:
         """These are done."""
         connection.execute(self._table.delete().where(self._table.c.id.in_(ids)))
+
+
+async def _run(within: Any, work: Callable[[Connection], T]) -> T:
+    if not isinstance(within, Session | Connection) and hasattr(within, "registry"):
+        within = within.registry()  # a scoped session stands for the one of this scope
+    # By its method, not its class: SQLAlchemy's asyncio half cannot be imported without greenlet.
+    run_sync = getattr(within, "run_sync", None)
+    if run_sync is None:
+        return work(_connection(within))
+    done: T = await run_sync(lambda inner: work(_connection(inner)))
+    return done
 
 
 def _connection(within: object) -> Connection:

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 
 from sqlalchemy import URL, Connection
 
-from ..errors import ChatError, ConfigError
+from ..errors import ChatError, ConfigError, InvalidField
 from ..models import Appended, Draft, Scope
 from .base import Bounds
 from .sql_database import Clock, Database
@@ -19,6 +19,7 @@ from .sql_past import Past
 from .sql_schema import Schema
 from .sqlite_append import Append, Statements
 from .sqlite_boot import require_boot_id, use_boot_id
+from .sqlite_hosts import holds_up, watch
 from .sqlite_keepers import Reader, Writer, raw
 from .sqlite_threads import Threads
 
@@ -33,6 +34,7 @@ class SQLite(Database):
     """`sqlite:///path/to/file`; with `?synchronous=normal` an outage of the machine may take the last commits back."""
 
     scope: ClassVar[Scope] = Scope.HOST
+    dialect: ClassVar[str] = "sqlite"
 
     def __init__(self, url: URL) -> None:
         self._path = _file(url)
@@ -58,6 +60,7 @@ class SQLite(Database):
         path, timeout, normal = self._path, self._timeout, self._normal
         self._writer = Threads("chatrooms-sqlite-write", 1, lambda: Writer(path, timeout, normal))
         self._readers = Threads("chatrooms-sqlite-read", READERS, lambda: Reader(path, timeout))
+        watch()
         self._writer.start()
         self._readers.start()
 
@@ -72,6 +75,7 @@ class SQLite(Database):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See `Database.write`."""
+        self.require_free()
         return await self._writer.run(lambda connection: _transaction(connection, work), self._timeout)
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
@@ -79,6 +83,22 @@ class SQLite(Database):
         batch = Append(self._statements, self._past, drafts, self._clock())
         self._erased |= batch.erases
         return await self._writer.run(batch.run, self._timeout)
+
+    def require_free(self) -> None:
+        """See `Database.require_free`."""
+        if holds_up(self._path):
+            raise InvalidField(
+                f"is missing: a transaction that this task has open has written to {self._path.name}, and the chat would "
+                "wait for its end. Give it to publish as within=, or end it first",
+                field="within",
+            )
+
+    def identity(self, connection: Connection, table: str) -> str:
+        """See `Database.identity`."""
+        for _, name, file in connection.exec_driver_sql("PRAGMA database_list"):
+            if name == "main" and file:
+                return str(Path(file).resolve())
+        return "a database in memory"
 
     def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Database.append_within`."""

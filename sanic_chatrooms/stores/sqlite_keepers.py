@@ -23,6 +23,9 @@ CHECKPOINT_PAGES = 4_000
 thirds of the pace; at 10,000 a move takes 40 ms and more."""
 CACHE_KIB = 65_536
 
+PATIENCE = 0.9
+"""The part of the time limit for which a statement waits for others: what it waited for is told then."""
+
 T = TypeVar("T")
 
 
@@ -44,7 +47,7 @@ class _Keeper:
             if not _is_outage(problem):
                 raise
             if not self._failing:  # once: those who wait try again many times a second
-                logger.warning("%s cannot be used now: %s", self._path, problem)
+                logger.warning("%s cannot be used now: %s%s", self._path, problem, _advice(problem))
             self._failing = True
             raise Unavailable from problem
         except ChatroomsError:
@@ -124,7 +127,7 @@ class Writer(_Keeper):
 def _engine(path: Path, timeout: float, *pragmas: str) -> Engine:
     url = URL.create("sqlite", database=str(path))
     # SQLite's own waiting: for those who do not queue with us, such as the host.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": timeout})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": PATIENCE * timeout})
 
     def connected(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
@@ -147,6 +150,14 @@ def raw(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+def _advice(problem: Exception) -> str:
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    if getattr(cause, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+        return ""
+    # Those of ours queue before they begin.
+    return ". A transaction that is not the chat's has written and stays open: end it sooner, or give it to publish as within="
 
 
 def _is_outage(problem: Exception) -> bool:

@@ -226,6 +226,10 @@ class FaultyStore(Store):
             raise Unavailable
         return results
 
+    def require_free(self) -> None:
+        """See `Store.require_free`."""
+        self.inner.require_free()
+
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
         """See `Store.heads`."""
         return await self._call("heads", self.inner.heads, rooms)

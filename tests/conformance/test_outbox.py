@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,11 +21,13 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, RoomNotFound
+from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room, Sender
 from sanic_chatrooms.protocol import new_id, now
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.testing.connections import running_core
+from tests.support.postgres import new_database
 
 KINDS = ("AsyncSession", "AsyncConnection", "Session", "Connection")
 
@@ -280,3 +284,123 @@ async def test_what_is_no_transaction_of_this_database_is_refused(
     async with AsyncSession(engine) as session:  # the host's transaction goes on
         await session.execute(text("INSERT INTO orders VALUES (1)"))
         await session.commit()
+
+
+async def test_a_transaction_on_another_database_that_has_chat_tables_too_is_refused(
+    store: SQLStore, url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if url.startswith("sqlite"):
+        other_url = f"sqlite:///{tmp_path}/other.db"
+    else:
+        other_url = await new_database(request.getfixturevalue("postgres"))
+    other = SQLStore(other_url)
+    await other.start("default", Bounds())
+    await other.create_room(Room("r", "", 0))
+    driver = other_url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
+    elsewhere = create_async_engine(driver)
+
+    async with AsyncSession(elsewhere) as session:
+        for _ in range(2):
+            with pytest.raises(InvalidField, match="another database than the chat's"):
+                await store.put(session, draft(), nothing)
+        await session.commit()
+    there, here = await other.number(100), await store.number(100)
+
+    await other.stop()
+    await elsewhere.dispose()
+    assert (there, here) == ([], []), "the event is in neither"
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_the_same_file_by_another_name_is_the_same_database(store: SQLStore, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/link/chat.db")
+    async with AsyncSession(engine) as session:
+        await store.put(session, draft("kept"), nothing)
+        await session.commit()
+    await engine.dispose()
+
+    assert [type(answer) for answer in await numbered(store)] == [Appended]
+
+
+# ---- a transaction that is not given ----
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_task_that_would_wait_for_its_own_transaction_is_told_at_once(
+    store: SQLStore, url: str, kind: str
+) -> None:
+    async with transaction(url, kind) as (within, end):
+        await _execute(within, "CREATE TABLE IF NOT EXISTS orders(id integer PRIMARY KEY)")
+        await _execute(within, "INSERT INTO orders VALUES (1)")
+
+        with pytest.raises(InvalidField, match="publish as within="):
+            store.require_free()
+        with pytest.raises(InvalidField, match="publish as within="):
+            await store.create_room(Room("late", "", 0))
+        await store.put(within, draft("within"), nothing)
+        elsewhere = asyncio.create_task(_required(store))
+        assert await elsewhere, "another task waits for nobody but that one"
+        await end(True)
+
+        store.require_free()
+        await store.create_room(Room("late", "", 0))
+    assert [type(answer) for answer in await numbered(store)] == [Appended]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_transaction_that_has_only_read_or_was_rolled_back_holds_nobody_up(
+    store: SQLStore, url: str, kind: str
+) -> None:
+    async with transaction(url, kind) as (within, end):
+        await _execute(within, "SELECT * FROM chatrooms_default_room")
+
+        store.require_free()
+        await store.create_room(Room("beside", "", 0))
+        await _execute(within, "SELECT 1")
+        await end(False)
+        store.require_free()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_publish_in_ones_own_transaction_without_within_is_refused_at_once_and_with_it_works(
+    url: str, engine: Any
+) -> None:
+    async with running_core(guests=True, store=url) as chat:
+        await chat.rooms.create(None, "general")
+        async with AsyncSession(engine) as session:
+            await session.execute(text("INSERT INTO orders VALUES (1)"))
+            with pytest.raises(InvalidField, match="publish as within="):
+                await chat.journal.append(draft(room="general"))
+            await session.commit()
+
+        assert (await chat.journal.append(draft(room="general"))).seq == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_a_transaction_of_another_program_is_named_in_the_log(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SQLStore(url)
+    await store.start("default", Bounds(timeout=0.3))
+    with contextlib.closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await store.create_room(Room("late", "", 0))
+        other.execute("ROLLBACK")
+    await store.stop()
+
+    assert "give it to publish as within=" in caplog.text
+
+
+async def _required(store: SQLStore) -> bool:
+    store.require_free()
+    return True
+
+
+async def _execute(within: Any, statement: str) -> None:
+    answer = within.execute(text(statement))
+    if isinstance(answer, Awaitable):
+        await answer
