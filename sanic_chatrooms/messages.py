@@ -190,10 +190,10 @@ class Speech:
         check_body(body, session.settings.max_text, within="body")
         room = await self.open_direct(session, session.user, to)
         user = session.user
+        sender = Sender(user.id, user.name)
+        self._typists.stopped(room.id, sender)
         key = (user.id, command.msg_id) if command.msg_id is not None else None
-        item = draft(
-            room.id, "message", body, Sender(user.id, user.name), key=key, hash=command_hash(command)
-        )
+        item = draft(room.id, "message", body, sender, key=key, hash=command_hash(command))
         try:
             result = await self._journal.append(item, session)
         except RoomNotFound:

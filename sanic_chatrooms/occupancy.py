@@ -122,6 +122,8 @@ class Occupancy:
         keys = [(room, user.id) for room in rooms if (room, user.id) in self._here]
         for key in keys:
             self._here[key].user = user
+            if (diff := self._changes.get(key[0])) is not None:
+                diff.joined = [user if one.id == user.id else one for one in diff.joined]
         self._untold.update(keys)
         await self.settle()
 

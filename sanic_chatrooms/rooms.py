@@ -236,11 +236,20 @@ class Rooms:
     async def _seat(self, session: Session, room: Room, member: Member | None) -> None:
         if (held := self._hub.room(room.id)) is not None:
             held.public = room.visibility == PUBLIC
+        member = await self._call(session.user, room, member)
         if room.id not in session.seats:
             session.seats[room.id] = Seat(room, member)
             await self._occupancy.entered(room.id, Sender(session.user.id, session.user.name))
         else:
             session.seats[room.id] = Seat(room, member)
+
+    async def _call(self, user: User, room: Room, member: Member | None) -> Member | None:
+        """In a direct room the other one may have made them a member by their id alone, or long ago: now their name is known."""
+        if room.visibility != DIRECT or member is None or member.name == user.name:
+            return member
+        member = replace(member, name=user.name)
+        await self._store.set_member(room.id, member)
+        return member
 
     async def _past(
         self, room: str, position: Head, since: Since | None, history: int

@@ -148,6 +148,40 @@ async def test_my_rooms_find_it_later(chat: ChatRooms, connect: Connect) -> None
     assert (await bob.ack("rooms"))["rooms"] == []
 
 
+async def test_somebody_who_was_written_to_is_known_by_their_name_from_when_they_come(
+    chat: ChatRooms, connect: Connect
+) -> None:
+    ada = await enter(connect, "ada")
+    await ada.ack("direct", payload=to("bob"), msg_id=ID)
+    assert (await ada.ack("rooms", payload={"mine": True}))["rooms"][0]["with"] == {
+        "id": "bob",
+        "name": "bob",
+    }
+
+    bob = await enter(connect, "bob")
+    [line] = (await bob.ack("rooms", payload={"mine": True}))["rooms"]
+    await bob.ack("join", room=line["room"])
+
+    assert (await ada.ack("rooms", payload={"mine": True}))["rooms"][0]["with"] == {
+        "id": "bob",
+        "name": "Bob",
+    }
+    assert [one["name"] for one in (await ada.ack("members", room=line["room"]))["members"]] == ["Ada", "Bob"]
+
+
+async def test_who_has_written_directly_types_no_more(chat: ChatRooms, connect: Connect) -> None:
+    ada, bob = [await enter(connect, name) for name in ("ada", "bob")]
+    room = (await ada.ack("direct", payload=to("bob"), msg_id=ID))["room"]
+    await ada.expect("room.added")
+    await bob.expect("message")
+
+    await ada.send("typing", room=room, payload={"active": True})
+    assert [one["id"] for one in (await bob.expect("typing"))["payload"]["users"]] == ["ada"]
+    await ada.ack("direct", payload=to("bob"))
+
+    assert (await bob.expect("typing"))["payload"]["users"] == []
+
+
 async def test_it_can_be_joined_like_any_room(chat: ChatRooms, connect: Connect) -> None:
     ada = await enter(connect, "ada")
     ack = await ada.ack("direct", payload=to("bob", "one"))

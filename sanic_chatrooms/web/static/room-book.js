@@ -2,6 +2,7 @@
 
 import { Edits } from "./edits.js";
 import { byName } from "./format.js";
+import { Names, SOURCES } from "./names.js";
 import { ReadMarks } from "./read-marks.js";
 import { Room } from "./room.js";
 
@@ -18,14 +19,18 @@ export class RoomBook {
     this.chat = chat;
     this.changed = changed;
     this.marks = this.#marksOf(chat.user?.id);
+    this.names = new Names(chat.user?.id);
     this.edits = new Edits(chat, (room) => changed("lines", room));
-    chat.on("user", () => changed("list"));
+    chat.on("user", (user) => this.#hear([user]) || changed("list"));
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
     chat.on("removed", ({ room, reason }) => this.#set(room, { status: "removed", reason, unread: 0 }));
     chat.on("outbox", (entry) => this.#written(entry));
-    chat.on("typing", ({ room, payload }) => this.#set(room, { typing: payload.users }));
+    chat.on("typing", ({ room, payload }) => {
+      this.#hear(payload.users);
+      this.#set(room, { typing: payload.users });
+    });
     chat.on("presence", (event) => this.#presence(event));
     chat.on("room.added", ({ payload }) => this.#added(payload));
     chat.on("*", (event) => event.seq && event.room && this.#happened(event));
@@ -55,7 +60,7 @@ export class RoomBook {
   async refresh() {
     const { chat } = this;
     if (chat.state !== "online") return;
-    if (this.marks.user !== chat.user.id) this.marks = this.#marksOf(chat.user.id);
+    if (this.marks.user !== chat.user.id) Object.assign(this, { marks: this.#marksOf(chat.user.id), names: new Names(chat.user.id) });
     try {
       const pages = await Promise.all([chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
@@ -70,6 +75,7 @@ export class RoomBook {
     for (const line of lines) {
       const room = this.get(line.room);
       room.describe(line);
+      this.#introduce(room, line.with);
       room.end = line.seq;
       const read = this.#readTo(room, line.seq);
       if (!this.chat.isJoined(room.id) && room.status !== "removed") room.unread = Math.max(0, line.seq - read);
@@ -77,6 +83,26 @@ export class RoomBook {
     if (this.known) return;
     this.known = true;
     for (const id of this.marks.rooms().slice(-FOLLOWED)) if (this.rooms.get(id)?.listed) this.enter(this.get(id));
+  }
+
+  // ---- how people are called ----
+
+  /** Learn names; returns whether one has changed, which is told. */
+  #hear(people, source = SOURCES.now) {
+    const news = people.filter((one) => this.names.hear(one, source));
+    for (const { id, name } of news) for (const room of this.rooms.values()) room.called(id, name);
+    if (news.length) this.changed("list");
+    return news.length > 0;
+  }
+
+  #introduce(room, partner) {
+    if (!partner) return;
+    this.#hear([partner], SOURCES.list);
+    room.partner = this.#named(partner);
+  }
+
+  #named(person) {
+    return { ...person, name: this.names.of(person.id) ?? person.name };
   }
 
   #marksOf(user) {
@@ -140,6 +166,7 @@ export class RoomBook {
     const first = !room.timeline.loaded;
     Object.assign(room, { title, online, role, epoch, status: "ready" });
     this.marks.check(id, epoch);
+    this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
       room.gap = false;
       room.timeline.replace(messages, more);
@@ -157,12 +184,15 @@ export class RoomBook {
     const page = { limit: 100 };
     const asked = [this.chat.presence(id, page), visibility === "public" ? { members: [] } : this.chat.members(id, page)];
     const [{ users, total }, { members }] = await Promise.all(asked).catch(() => [{ users: [], total: 0 }, { members: [] }]);
-    const people = [...members.map((one) => ({ ...one, here: one.online })), ...users.map((one) => ({ ...one, here: true }))];
+    this.#hear(members, SOURCES.past);
+    this.#hear(users);
+    const people = [...members.map((one) => ({ ...one, here: one.online })), ...users.map((one) => ({ ...one, here: true }))].map((one) => this.#named(one));
     this.#set(id, { people: new Map(people.map((one) => [one.id, one])), online: total });
   }
 
   #presence({ room: id, payload: { joined = [], left = [], online } }) {
     const { people, visibility } = this.get(id);
+    this.#hear(joined);
     for (const one of joined) people.set(one.id, { ...one, here: true });
     for (const one of left) {
       if (visibility === "public") people.delete(one.id);
@@ -181,8 +211,7 @@ export class RoomBook {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
-    const author = room.people.get(event.sender?.id);
-    if (author) author.name = event.sender.name;
+    if (event.sender) this.#hear([event.sender]);
     // Sooner than the next `typing` says so.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
@@ -204,6 +233,7 @@ export class RoomBook {
   // ---- writing ----
 
   send(room, text) {
+    this.chat.typing(room.id, false);
     // `direct`, not `message`: it also brings the other one into the room, who may not have opened it since.
     const { msgId } = room.isDirect ? this.chat.direct(room.partner.id, text) : this.chat.send(room.id, text);
     this.#writing.set(msgId, room);
@@ -224,7 +254,7 @@ export class RoomBook {
   /** The room with a person: the one that is there, or a draft. */
   with(person) {
     const known = [...this.rooms.values()].find(({ partner }) => partner?.id === person.id);
-    return known ?? Object.assign(this.get(`@${person.id}`), { visibility: "direct", partner: person, status: "ready" });
+    return known ?? Object.assign(this.get(`@${person.id}`), { visibility: "direct", partner: this.#named(person), status: "ready" });
   }
 
   #added({ room: id, epoch, with: partner }) {
@@ -232,7 +262,7 @@ export class RoomBook {
     if (draft) this.#move(draft, id);
     const room = this.get(id);
     Object.assign(room, { epoch, visibility: "direct" });
-    room.meet(partner);
+    this.#introduce(room, partner);
     this.changed("list");
   }
 

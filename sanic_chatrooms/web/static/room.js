@@ -38,11 +38,12 @@ export class Room {
   /** What `rooms` says of it. */
   describe({ title, visibility, online, with: partner }) {
     Object.assign(this, { title, visibility, online, listed: true });
-    this.meet(partner);
+    this.partner ??= partner ?? null;
   }
 
-  /** The server may know no more than the id of somebody whom it never met in a room. */
-  meet(partner) {
-    if (partner && (partner.name !== partner.id || !this.partner)) this.partner = partner;
+  /** Somebody has this name now. */
+  called(id, name) {
+    if (this.partner?.id === id) this.partner = { ...this.partner, name };
+    if (this.people.has(id)) this.people.set(id, { ...this.people.get(id), name });
   }
 }

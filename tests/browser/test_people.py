@@ -1,0 +1,93 @@
+"""How people are called, everywhere and also when they are gone, and what one sees of them while they write."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.acts import composer, enter, lines, messages, say
+from tests.browser.conftest import Pages
+from tests.browser.host import Host
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def rename(page: Page, name: str) -> None:
+    await page.get_by_test_id("me-menu").click()
+    await page.get_by_test_id("rename").click()
+    await page.get_by_test_id("new-name").fill(name)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("me")).to_contain_text(name)
+
+
+async def is_called(page: Page, name: str) -> None:
+    """By the header, the list, the line at the beginning, the field to write in, and the people beside."""
+    await expect(page.get_by_test_id("room-name")).to_have_text(name)
+    await expect(page.locator("[data-testid=room][aria-current]")).to_contain_text(name)
+    await expect(page.get_by_test_id("log").locator("h3")).to_have_text(name)
+    await expect(composer(page)).to_have_attribute("placeholder", f"Message {name}")
+    await expect(page.get_by_test_id("person").filter(has_text=name)).to_have_count(1)
+
+
+async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
+    host: Host, new_page: Pages
+) -> None:
+    await host.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await say(bob, "I am off")
+    id = host.user("Bob").id
+    await bob.close()
+    await expect(ada.get_by_test_id("person")).to_have_count(1)
+
+    await ada.get_by_test_id("author").click()
+    await say(ada, "Are you still there?")
+    await is_called(ada, "Bob")
+    await ada.reload()
+    await expect(lines(ada)).to_have_text(["Are you still there?"])
+    await is_called(ada, "Bob")
+    await expect(ada.get_by_test_id("app")).not_to_contain_text(id)
+    await expect(ada.get_by_test_id("person").filter(has_text="Bob")).to_contain_text("offline")
+
+
+async def test_a_new_name_reaches_headers_and_lists(host: Host, new_page: Pages) -> None:
+    await host.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await ada.get_by_test_id("person").filter(has_text="Bob").click()
+    await say(ada, "Hello Bob")
+    await bob.get_by_test_id("room").filter(has_text="Ada").click()
+    await expect(lines(bob)).to_have_text(["Hello Bob"])
+
+    await rename(bob, "Robert")
+    await expect(bob.get_by_test_id("person").filter(has_text="Robert")).to_have_count(1)
+    await say(bob, "I am called Robert now")
+    await is_called(ada, "Robert")
+    await expect(ada.get_by_test_id("author").last).to_have_text("Robert")
+    await ada.reload()
+    await expect(lines(ada)).to_have_count(2)
+    await is_called(ada, "Robert")
+
+    await rename(ada, "Countess")
+    await composer(ada).press_sequentially("H")
+    await is_called(bob, "Countess")
+
+
+async def test_who_has_sent_a_direct_message_types_no_more(host: Host, new_page: Pages) -> None:
+    await host.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await ada.get_by_test_id("person").filter(has_text="Bob").click()
+    await say(ada, "Hello")
+    await bob.get_by_test_id("room").filter(has_text="Ada").click()
+    typing = ada.get_by_test_id("typing")
+
+    for text in ("one", "two"):
+        await composer(bob).press_sequentially(text)
+        await expect(typing).to_have_text("Bob is typing…")
+        await composer(bob).press("Enter")
+        await expect(messages(bob).last).to_have_attribute("data-status", "sent")
+        await expect(typing).to_have_text("")
