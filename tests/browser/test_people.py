@@ -34,6 +34,7 @@ async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
 ) -> None:
     await host.open()
     ada, bob = await new_page(), await new_page()
+    await ada.clock.install()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
     await say(bob, "I am off")
@@ -48,6 +49,8 @@ async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
     await expect(lines(ada)).to_have_text(["Are you still there?"])
     await is_called(ada, "Bob")
     await expect(ada.get_by_test_id("app")).not_to_contain_text(id)
+    # That they are gone is known a little later than that they left this room.
+    await ada.clock.run_for(11_000)
     await expect(ada.get_by_test_id("person").filter(has_text="Bob")).to_contain_text("offline")
 
 

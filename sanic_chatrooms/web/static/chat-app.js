@@ -195,6 +195,7 @@ class App {
     this.room = room;
     this.#show(room);
     this.book.enter(room);
+    this.book.shown = room;
     this.book.look(room);
     this.#list();
     // On a phone the keyboard should not jump up with every room.

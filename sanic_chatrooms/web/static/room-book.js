@@ -9,9 +9,11 @@ import { Room } from "./room.js";
 const PAGE = 200;
 const FOLLOWED = 20;
 const EVERY = 20_000;
+const AGAIN = 10_000;
 
 export class RoomBook {
   rooms = new Map();
+  shown = null;
   #writing = new Map();
 
   /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved. */
@@ -179,7 +181,8 @@ export class RoomBook {
   }
 
   /** Ask who is in the room; of a closed one also who could be. */
-  async look({ id, visibility }) {
+  async look(room) {
+    const { id, visibility } = room;
     if (!this.chat.isJoined(id)) return;
     const page = { limit: 100 };
     const asked = [this.chat.presence(id, page), visibility === "public" ? { members: [] } : this.chat.members(id, page)];
@@ -188,6 +191,14 @@ export class RoomBook {
     this.#hear(users);
     const people = [...members.map((one) => ({ ...one, here: one.online })), ...users.map((one) => ({ ...one, here: true }))].map((one) => this.#named(one));
     this.#set(id, { people: new Map(people.map((one) => [one.id, one])), online: total });
+    this.#lookAgain(room, members.some(({ id, online }) => online && !users.some((one) => one.id === id)));
+  }
+
+  // Of those who are elsewhere no event tells when they go: as long as the room is on show, it is asked.
+  #lookAgain(room, elsewhere) {
+    if (this.shown !== room) return;
+    clearTimeout(this.again);
+    if (elsewhere) this.again = setTimeout(() => this.shown === room && this.look(room), AGAIN);
   }
 
   #presence({ room: id, payload: { joined = [], left = [], online } }) {
