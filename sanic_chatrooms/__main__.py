@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from .backends import sql_store
-from .config import check_name
+from .config import Settings, check_name
 from .errors import ChatroomsError
+from .models import Scope
 from .stores.base import Bounds
 
 __all__ = ["main"]
@@ -41,12 +42,19 @@ def _parser() -> argparse.ArgumentParser:
     renew.add_argument("url", metavar="URL", help="the database, as in CHATROOMS_STORE: sqlite:///chat.db")
     renew.add_argument("rooms", metavar="ROOM", nargs="*", help="rooms; none: all of the instance")
     renew.add_argument("--instance", default="default", metavar="NAME", help="default: %(default)s")
+    renew.add_argument(
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="the name of the app, or its setting NAMESPACE: needed with postgresql://, and not with sqlite://",
+    )
     return parser
 
 
 async def _new_epoch(given: argparse.Namespace) -> list[str]:
     store = sql_store(given.url, create=False)
-    await store.start(given.instance, Bounds(timeout=30.0))
+    settings = Settings(instance=given.instance, namespace=given.namespace)
+    await store.start(settings.space(shared=store.scope is Scope.CLUSTER), Bounds(timeout=30.0))
     try:
         renewed: list[str] = await store.renew_epochs(given.rooms or None)
         return renewed

@@ -58,6 +58,11 @@ def make_presence(value: Any, directory: str | None = None) -> Presence:
     return _make("PRESENCE", _embedded("PRESENCE", value, directory), Presence, MemoryPresence)  # type: ignore[type-abstract]
 
 
+def is_embedded(value: Any, directory: str | None) -> bool:
+    """Does a setting mean the server that the app brings along?"""
+    return value == EMBEDDED or (directory is not None and value == embedded_url(Path(directory)))
+
+
 def companion(key: str, *backends: Store | Broker) -> str | None:
     """The URL that the first of these backends brings along for a setting that the host does not name."""
     urls = (backend.companion for backend in backends)

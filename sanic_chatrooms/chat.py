@@ -15,7 +15,7 @@ from .access import Access
 from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
-from .backends import companion, make_broker, make_presence, make_store, resolve
+from .backends import companion, is_embedded, make_broker, make_presence, make_store, resolve
 from .backlog import Backlog
 from .bells import Bells
 from .brokers.base import Broker
@@ -86,19 +86,40 @@ class Backends(msgspec.Struct):
     broker: Broker
     presence: Presence
 
+    apart: frozenset[str] = frozenset()
+    """Those on a server that no other app uses, the one that an app brings along: `store`, `broker`, `presence`."""
+
+    def spaces(self, settings: Settings) -> dict[str, str]:
+        """By backend: what the names of this chat begin with there. On a server that several apps may share, with the app's."""
+        return {name: settings.space(shared=name in self.shared) for name in ("store", "broker", "presence")}
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Those that other apps may use too."""
+        scopes = {
+            "store": self.store.scope,
+            "broker": self.broker.scope,
+            "presence": self.presence.scope,
+        }
+        return frozenset(name for name, scope in scopes.items() if scope is Scope.CLUSTER) - self.apart
+
     @classmethod
     def of(cls, settings: Settings) -> "Backends":
         """What the settings name. Raises `ConfigError`."""
         directory = settings.embedded_dir
         store = make_store(settings.store, directory)
-        broker = make_broker(settings.broker or companion("BROKER", store), directory)
+        at_broker = settings.broker or companion("BROKER", store)
+        broker = make_broker(at_broker, directory)
         same_server = bool(broker.origin) and store.companion == broker.companion
         store.rings_as = broker.origin if same_server else None
         # Where the store reaches further than the broker, but not all machines, there is one process: its memory will do.
         alone = broker.scope is Scope.PROCESS and store.scope is not Scope.CLUSTER
         beside = (broker,) if alone else (broker, store)
-        presence = make_presence(settings.presence or companion("PRESENCE", *beside), directory)
-        return cls(store, broker, presence)
+        at_presence = settings.presence or companion("PRESENCE", *beside)
+        presence = make_presence(at_presence, directory)
+        named = {"store": settings.store, "broker": at_broker, "presence": at_presence}
+        apart = frozenset(name for name, value in named.items() if is_embedded(value, directory))
+        return cls(store, broker, presence, apart)
 
 
 class Chat:
@@ -180,14 +201,15 @@ class Chat:
             max_direct_rooms=settings.max_direct_rooms,
             timeout=settings.store_timeout,
         )
-        await backends.store.start(settings.instance, bounds)
-        await self.bells.start(settings.instance)
-        await backends.presence.start(settings.instance, self.node, settings.presence_ttl)
+        spaces = backends.spaces(settings)
+        await backends.store.start(spaces["store"], bounds)
+        await self.bells.start(spaces["broker"])
+        await backends.presence.start(spaces["presence"], self.node, settings.presence_ttl)
         self.hub.start()
         self.journal.start()
         self.guests = Guests(
             settings.guest_secret or await self.store.secret("guests"),
-            instance=settings.instance,
+            instance=spaces["store"],
             reserved=settings.reserved_names,
         )
         self.identity = Identity(

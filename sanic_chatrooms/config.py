@@ -27,9 +27,10 @@ from .forms import (
     shared_secret,
 )
 from .forms import broker as broker_form
+from .forms import namespace as namespace_form
 from .forms import presence as presence_form
 from .forms import store as store_form
-from .models import Scope
+from .models import SPACE, Scope
 from .setting import Bare, Field, Setting, field_of, parse_bool, shown
 
 __all__ = [
@@ -98,6 +99,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     embedded_dir: Annotated[str | None, Setting(
         "Where `embedded:` keeps its files: a directory that no other app uses.", "bytes", 1, 4096,
         none="one per user and name of the app")] = None
+    namespace: Annotated[str | None, Setting(
+        "Whose keys, tables and channels they are on a server that several apps share. Apps of one namespace whose "
+        "instances have one name are one chat.", "bytes", 0, 64,
+        takes="letters, digits and _ . -; or 'none': then the instance's name alone tells", check=namespace_form,
+        words={"": "", "none": ""}, none="the app's name")] = None
     store_timeout: Annotated[float, Setting(
         "How long a backend may take to answer; then a command ends as `unavailable`.",
         "seconds", 0.05, 300)] = 5.0
@@ -246,6 +252,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("guests_create_rooms", "client_room_ids"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.auto_create)
+
+    def space(self, *, shared: bool) -> str:
+        """What the names of this chat begin with at a backend; at one that apps share, with the app's."""
+        return f"{self.namespace}{SPACE}{self.instance}" if shared and self.namespace else self.instance
 
     @property
     def embedded(self) -> bool:

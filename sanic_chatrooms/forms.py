@@ -15,6 +15,7 @@ __all__ = [
     "cookie_name",
     "named",
     "names",
+    "namespace",
     "origins",
     "presence",
     "query_name",
@@ -92,6 +93,13 @@ def query_name(text: str) -> str:
         raise ValueError("the protocol uses this name for something else")
     if not re.fullmatch(r"[A-Za-z0-9_.~-]+", text):
         raise ValueError("holds a character that such a name cannot have")
+    return text
+
+
+def namespace(text: str) -> str:
+    """What names of an app begin with, everywhere. Raises `ValueError`."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]*", text):
+        raise ValueError("holds a character that a namespace cannot have")
     return text
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "PRIVATE",
     "PUBLIC",
     "RESERVED",
+    "SPACE",
     "USERS",
     "Appended",
     "Credentials",
@@ -45,6 +46,9 @@ __all__ = [
 PUBLIC, PRIVATE, DIRECT = "public", "private", "direct"
 RESERVED = "reserved"
 """The visibility of rooms that carry orders between workers; nobody joins or lists them."""
+
+SPACE = "~"
+"""Stands between the app's namespace and the name of an instance, neither of which has one."""
 
 EVERYONE = "~all"
 """The reserved room that every worker holds."""

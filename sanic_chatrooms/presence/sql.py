@@ -35,13 +35,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ProgrammingError
 
 from ..errors import ConfigError, Unavailable
-from ..models import Sender
+from ..models import SPACE, Sender
 from ..paging import decode_cursor, encode_cursor
 from ..sql_address import PREFIX, take_prefix
 from ..stores.base import Bounds
 from ..stores.sql_database import Clock
 from ..stores.sql_databases import make_database
-from ..stores.sql_schema import Name, Schema
+from ..stores.sql_schema import Name, Schema, table_space
 from .base import Entry, Presence, PresentPage
 
 __all__ = ["SQLPresence"]
@@ -340,7 +340,7 @@ class _Tables:
     """The tables of one instance."""
 
     def __init__(self, instance: str, prefix: str) -> None:
-        base = f"{prefix}{instance}_"
+        base = f"{prefix}{table_space(instance)}_"
         self.metadata = MetaData()
         self.lock_key = crc32(f"{base}here".encode())
         self.here = Table(
@@ -367,9 +367,9 @@ class _Tables:
             event.listen(table, "after_create", unlogged.execute_if(dialect="postgresql"))
 
 
-def metadata(instance: str = "default", prefix: str = PREFIX) -> MetaData:
-    """The tables of an instance, for the `target_metadata` of a host's Alembic."""
-    return _Tables(instance, prefix).metadata
+def metadata(instance: str = "default", prefix: str = PREFIX, namespace: str = "") -> MetaData:
+    """The tables of an instance, for the `target_metadata` of a host's Alembic. `namespace`: as in `stores.sql_schema`."""
+    return _Tables(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix).metadata
 
 
 def _insert(connection: Connection, table: Table) -> Any:

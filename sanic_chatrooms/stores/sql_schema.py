@@ -1,10 +1,13 @@
 """The tables of `SQLStore`, and how a database comes to have them.
 
 A host's Alembic includes them by `metadata(…)`; otherwise `migrate` makes them at start. Every table of an instance
-begins with `<prefix><instance>_`. No table's name holds an underscore, so no two instances meet in one.
+begins with `<prefix><instance>_`, on PostgreSQL with the app's namespace too. No table's name holds an underscore, so
+no two instances meet in one.
 """
 
+import re
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
@@ -30,8 +33,9 @@ from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from ..errors import ConfigError
+from ..models import SPACE
 
-__all__ = ["DELETED", "Name", "Schema", "metadata", "migrate", "require_tables"]
+__all__ = ["DELETED", "Name", "Schema", "metadata", "migrate", "require_tables", "table_space"]
 
 DELETED = "deleted"
 """The visibility of a room that was deleted and whose events are not all gone yet. It has no name any more."""
@@ -41,11 +45,23 @@ Name = Text().with_variant(Text(collation="C"), "postgresql")
 _Id: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
 
 
+def table_space(instance: str) -> str:
+    """How an instance's tables are called: `default`, and within a namespace `shop_default_1f0c9a3e`.
+
+    PostgreSQL's names have 63 bytes, and lower-case letters where nobody quotes them; the digits tell apart what looks
+    alike then.
+    """
+    if SPACE not in instance:
+        return instance
+    alike = re.sub("[^a-z0-9]+", "_", instance.lower())[:23].strip("_")
+    return f"{alike}_{blake2b(instance.encode(), digest_size=4).hexdigest()}"
+
+
 class Schema:
     """The tables of one instance."""
 
     def __init__(self, instance: str = "default", prefix: str = "chatrooms_") -> None:
-        self.prefix = f"{prefix}{instance}_"
+        self.prefix = f"{prefix}{table_space(instance)}_"
         self.metadata = MetaData()
         self.room = self._room()
         self.event = self._event()
@@ -157,9 +173,12 @@ class Schema:
         )
 
 
-def metadata(instance: str = "default", prefix: str = "chatrooms_") -> MetaData:
-    """The tables of an instance, for the `target_metadata` of a host's Alembic."""
-    return Schema(instance, prefix).metadata
+def metadata(instance: str = "default", prefix: str = "chatrooms_", namespace: str = "") -> MetaData:
+    """The tables of an instance, for the `target_metadata` of a host's Alembic.
+
+    `namespace`: on PostgreSQL the setting of that name, which is the app's name; on SQLite none.
+    """
+    return Schema(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix).metadata
 
 
 # Versions. The n-th step leads from version n-1 to version n; a step that was released is never changed again.

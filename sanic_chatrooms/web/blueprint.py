@@ -93,6 +93,8 @@ class Mounted:
             debug=bool(self.app.debug),
             instances=mounted_in(self.app),
         )
+        if settings.namespace is None:
+            settings = msgspec.structs.replace(settings, namespace=self.app.name)
         if settings.embedded and settings.embedded_dir is None:
             settings = msgspec.structs.replace(settings, embedded_dir=str(user_directory(self.app.name)))
         has_auth = any(route.auth is not None for route in declared.routes)

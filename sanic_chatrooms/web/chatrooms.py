@@ -237,11 +237,17 @@ async def connect(
 ) -> AsyncIterator[ChatRooms]:
     """The verbs of an instance in a process without sockets: a worker, a cron job, a shell.
 
-    Takes the same keywords as `ChatRooms`; store and broker must be those of the serving processes to reach them.
+    Takes the same keywords as `ChatRooms`; store and broker must be those of the serving processes to reach them, and
+    `namespace` the name of their app. Raises `ConfigError`, `Unavailable`.
     """
     chat = ChatRooms(name, policy=policy, **settings)
     loaded = load(name, {}, os.environ, chat._declaration.code, debug=False, instances=(name,))
     alone = Chat(chat._declaration, loaded, host=chat)
+    if loaded.namespace is None and alone.backends.shared:
+        raise ConfigError(
+            f'connect("{name}"): say whose chat it is, for several apps may share a server: namespace="Shop", with the '
+            "name of the serving app, or its setting NAMESPACE"
+        )
     await alone.start()
     chat._alone = alone
     try:

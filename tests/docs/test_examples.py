@@ -151,7 +151,7 @@ async def test_on_redis(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPa
         await ada.ack("message", room="general", payload={"text": "hi"})
 
         assert (await bob.expect("message"))["payload"] == {"text": "hi"}
-        assert valkey.ask("HLEN", "chatrooms:default:{general}:m") == "1"
+        assert valkey.ask("HLEN", "chatrooms:Shop~default:{general}:m") == "1"
         await server.stop()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -417,3 +418,26 @@ async def test_a_user_whose_room_is_forgotten_while_they_come_is_let_in() -> Non
         ada = await chat_client(chat, ADA)
 
         assert (await ada.ack("join", room="general"))["room"] == "general"
+
+
+# ---- whose chat it is ----
+
+
+def test_only_what_several_apps_may_share_carries_the_name_of_the_app(tmp_path: Path) -> None:
+    def spaces(**settings: Any) -> dict[str, str]:
+        loaded = load(
+            "support", {}, {}, {"namespace": "Shop", **settings}, debug=False, instances=("support",)
+        )
+        return Backends.of(loaded).spaces(loaded)
+
+    alone, shared = "support", "Shop~support"
+    assert spaces() == {"store": alone, "broker": alone, "presence": alone}
+    assert spaces(store=f"sqlite:///{tmp_path}/chat.db", broker="nats://localhost", presence="memory:") == {
+        "store": alone,
+        "broker": shared,
+        "presence": alone,
+    }
+    assert set(spaces(store="redis://localhost").values()) == {shared}
+    assert set(spaces(store="postgresql://localhost/shop").values()) == {shared}
+    assert set(spaces(store="embedded:", embedded_dir=str(tmp_path)).values()) == {alone}
+    assert set(spaces(store="redis://localhost", namespace="none").values()) == {alone}

@@ -53,8 +53,9 @@ def test_no_two_instances_share_a_name_of_anything() -> None:
     assert len(names) == len(set(names)) > 50
 
 
-def test_names_of_the_longest_instance_fit_into_postgresql() -> None:
-    schema = Schema("x" * 32)
+@pytest.mark.parametrize("instance", ["x" * 32, f"{'A-b.' * 16}~{'x' * 32}"])
+def test_names_of_the_longest_instance_fit_into_postgresql(instance: str) -> None:
+    schema = Schema(instance)
     names = {str(index.name) for table in schema.metadata.tables.values() for index in table.indexes}
 
     assert max(map(len, {*schema.metadata.tables, *names, schema.name("room_id_seq")})) <= 63
@@ -66,6 +67,26 @@ def test_a_host_can_take_the_tables_of_an_instance_into_its_own_metadata() -> No
     assert set(tables) == {
         f"shop_support_{noun}" for noun in ("room", "event", "member", "secret", "meta", "outbox")
     }
+
+
+def test_tables_within_a_namespace_carry_its_name_and_are_nobody_elses() -> None:
+    spaces = [
+        "Shop~default",
+        "shop~default",
+        "shop_default",
+        "Shop.~default",
+        "Shop~support",
+        "S-hop~default",
+        "Shop~def_ault",
+    ]
+    prefixes = {Schema(space).prefix for space in spaces}
+
+    assert len(prefixes) == len(spaces)
+    assert all(re.fullmatch(r"chatrooms_[a-z0-9_]+_", prefix) for prefix in prefixes)
+    assert Schema("Shop~default").prefix.startswith("chatrooms_shop_default_")
+    assert (
+        metadata("default", namespace="Shop").tables.keys() == Schema("Shop~default").metadata.tables.keys()
+    )
 
 
 def test_both_databases_can_make_every_table() -> None:
