@@ -88,21 +88,38 @@ def end_on_hangup(app: Any) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    if signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, _hung_up):
+    known = signal.getsignal(signal.SIGHUP)
+    if known is not signal.SIG_DFL and not isinstance(known, _HangUp):
         return
-    if hasattr(app, "multiplexer"):
-        signal.signal(
-            signal.SIGHUP, _let_pass
-        )  # not SIG_IGN, which programs that a worker starts would inherit
-    elif signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN):
-        signal.signal(signal.SIGHUP, _hung_up)
+    if hasattr(app, "multiplexer") or signal.getsignal(signal.SIGTERM) not in (
+        signal.SIG_DFL,
+        signal.SIG_IGN,
+    ):
+        signal.signal(signal.SIGHUP, _HangUp(app))
 
 
-def _hung_up(number: int, _: FrameType | None) -> None:
-    # Terminals and shells may both say so, and a second SIGTERM would cut it short.
-    signal.signal(number, _let_pass)
-    os.kill(os.getpid(), signal.SIGTERM)
+class _HangUp:
+    """What a process does when its terminal is closed."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._heard = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        heard, self._heard = self._heard, True
+        if heard:
+            return  # terminals and shells may both say so, and a second SIGTERM would cut it short
+        if hasattr(self._app, "multiplexer"):
+            state = self._app.multiplexer.state
+            _do_without_state_server(state._state, [state._name])
+            return
+        manager = getattr(self._app, "_manager", None)
+        if manager is not None:
+            _do_without_state_server(manager.worker_state, [process.name for process in manager.processes])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _let_pass(number: int, _: FrameType | None) -> None:
-    """The main process hears it too, and tells this one."""
+def _do_without_state_server(proxy: Any, names: Iterable[str]) -> None:
+    # It belongs to the same terminal and does not survive this: Sanic would stumble over it before all workers are told.
+    state: dict[str, dict[str, Any]] = {name: {} for name in names}
+    proxy._callmethod = lambda method, arguments=(), _=None: getattr(state, method)(*arguments)

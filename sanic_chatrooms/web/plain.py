@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from ..protocol import CloseCode, texts
 from ..session import Session
+from .closing import keep_from_closing_twice
 from .socket import patience
 
 __all__ = ["PlainConnection"]
@@ -35,6 +36,7 @@ class PlainConnection:
 
     def __init__(self, ws: Any, outbox_limit: int) -> None:
         self._ws = ws
+        keep_from_closing_twice(ws)
         self._limit = outbox_limit
         self._outbox: deque[bytes | None] = deque()
         self._behind = 0

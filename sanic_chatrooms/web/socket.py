@@ -15,6 +15,7 @@ from websockets.protocol import State
 
 from ..protocol import CloseCode
 from ..session import Session
+from .closing import keep_from_closing_twice
 
 __all__ = ["CLOSE_TIMEOUT", "SanicConnection", "patience"]
 
@@ -51,6 +52,7 @@ class SanicConnection(ABC):
         self._protocol = ws.ws_proto
         self._io = ws.io_proto
         self._transport: asyncio.Transport = ws.io_proto.transport
+        keep_from_closing_twice(ws)
         self._limit = outbox_limit
         self.write: Callable[[bytes], None] = self._transport.write
         self.slack = outbox_limit // 16

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sanic import Sanic
+from sanic import __version__ as sanic_version
 
 from sanic_chatrooms import ChatRooms, ConfigError
 from sanic_chatrooms import connect as connect_to
@@ -20,6 +21,7 @@ from tests.support.fixtures import Connect, Live
 from tests.support.process import ServerProcess, free_port, start_command
 from tests.support.server import http_request
 
+SAYS_READY = "Worker ready" if [*map(int, sanic_version.split(".")[:2])] >= [25, 12] else "Starting worker"
 RELOADED = """
 import os, time
 from sanic import Sanic, text
@@ -121,9 +123,7 @@ async def test_the_example_runs_on_several_workers_as_on_one(directory: Path, co
     env = {"PORT": str(port), "WORKERS": "2", "SANIC_CHATROOMS_EMBEDDED_DIR": str(directory)}
     server = await asyncio.to_thread(start_command, [sys.executable, "-m", "example_app"], port, env=env)
     try:
-        await asyncio.to_thread(
-            server.wait_for, lambda output: output.count("Worker ready") == 2, "two workers"
-        )
+        await asyncio.to_thread(server.wait_for, lambda output: output.count(SAYS_READY) == 2, "two workers")
         people = [await connect(server=server) for _ in range(8)]  # on both workers, but for one run in 128
         for person in people:
             assert (await person.ack("join", room="general"))["title"] == "General"
