@@ -13,6 +13,7 @@ import msgspec
 
 from . import protocol
 from .acting import Acting, Keep
+from .auth.names import shown_name
 from .chat import Chat
 from .errors import Forbidden, InvalidField, RoomNotFound, TooLarge
 from .jsoncheck import check_json
@@ -349,7 +350,7 @@ class HostVerbs(ABC):
         if isinstance(user, User | Sender):
             return User(_id(user), user.name)
         member = await self.running().store.member(room, _id(user))
-        return User(user, member.name if member is not None else user)
+        return User(user, member.name if member is not None else shown_name(None, user))
 
     # ---- connections ----
 

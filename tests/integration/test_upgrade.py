@@ -120,6 +120,16 @@ async def test_a_route_that_somebody_puts_beside_ours_asks_at_the_door_too(app: 
     assert len(chat.running().sessions) == 0
 
 
+async def test_a_route_that_comes_late_moves_no_door(app: App, live: Live) -> None:
+    chat = mount(app, guests=False, jwt_secret=SECRET)
+    chat.add_route("/desk")
+    server = await live()
+
+    for path in ("/chat/ws", "/chat/ws/general", "/chat/desk"):
+        assert (await ask(server, [], path=path))[0] == 426
+        assert (await ask(server, [*UPGRADE, EVIL], path=path))[0] == 403
+
+
 async def test_what_the_host_answers_before_us_is_the_answer(app: App, live: Live) -> None:
     from sanic import text
 
