@@ -10,6 +10,7 @@ from typing import Any, overload
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from . import protocol
 from .acting import Acting, Keep
@@ -151,7 +152,7 @@ class HostVerbs(ABC):
         """
         chat = self.running()
         data = _payload(chat, type, payload)
-        who = Sender(_id(sender), sender.name) if sender is not None else None
+        who = _named(sender) if sender is not None else None
         await chat.access.look(None, "message", room)
         text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
         self._pass_on(chat, Envelope(room, "", 0, type, text))
@@ -332,8 +333,7 @@ class HostVerbs(ABC):
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
         """Make somebody a member, or give them another role."""
-        _id(user)
-        await self.running().rooms.add_member(room, user, role)
+        await self.running().rooms.add_member(room, _user(user), role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:
         """End a membership, on all the user's connections; True if there was one."""
@@ -348,7 +348,7 @@ class HostVerbs(ABC):
 
     async def _known(self, room: str, user: User | Sender | str) -> User:
         if isinstance(user, User | Sender):
-            return User(_id(user), user.name)
+            return _user(user)
         member = await self.running().store.member(room, _id(user))
         return User(user, member.name if member is not None else shown_name(None, user))
 
@@ -379,13 +379,23 @@ def _id(user: User | Sender | str) -> str:
     return check_user_id(user.id if isinstance(user, User | Sender) else user)
 
 
+def _named(user: User | Sender) -> Sender:
+    return Sender(_id(user), shown_name(user.name, user.id))
+
+
+def _user(user: User | Sender) -> User:
+    known = _named(user)
+    return User(known.id, known.name)
+
+
 def _acting(chat: Chat, user: User, keep: Keep | None = None) -> Acting:
     check_user_id(user.id, "as_user")
+    user = replace(user, name=shown_name(user.name, user.id))
     return Acting(user, chat.declaration.policy, chat.settings, keep or chat.journal.append)
 
 
 def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
-    who = Sender(_id(sender), sender.name) if sender is not None else None
+    who = _named(sender) if sender is not None else None
     key = (who.id if who is not None else HOST, command.msg_id) if command.msg_id is not None else None
     return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command))
 

@@ -3,6 +3,7 @@
 A name is shown in NFC, as it was written; `skeleton.py` has the form in which two names are compared.
 """
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -75,6 +76,12 @@ def clean_name(name: str) -> str:
 def shown_name(name: object, user_id: str) -> str:
     """What others see of a user whose name somebody else vouches for: the name, cleaned and cut to size; where that
     leaves nothing, the id, treated alike; and where that cannot be shown either, "User" with a number of theirs."""
+    return _shown(name if isinstance(name, str) else "", user_id)
+
+
+# A host may publish thousands of events a second under the same few names.
+@functools.lru_cache(maxsize=1024)
+def _shown(name: str, user_id: str) -> str:
     for candidate in (name, user_id):
         try:
             return clean_name(_cut(candidate))
@@ -83,14 +90,16 @@ def shown_name(name: object, user_id: str) -> str:
     return f"User {hashlib.sha256(user_id.encode(errors='replace')).hexdigest()[:8]}"
 
 
-def _cut(name: object) -> str:
-    return _tidy(name[:_MAX_RAW])[:MAX_NAME] if isinstance(name, str) else ""
+def _cut(name: str) -> str:
+    return _tidy(name[:_MAX_RAW])[:MAX_NAME]
 
 
 def _tidy(text: str) -> str:
     """The cleaning of `clean_name`, without its limits. The caller bounds the length."""
     # What is removed can bring together what then composes, or part what a joiner joined.
     text = " ".join(text.split())  # first, for line ends are control characters too
+    if text.isascii() and text.isprintable():
+        return text  # nothing of all that is in there
     while (tidier := _tidy_once(text)) != text:
         text = tidier
     return text

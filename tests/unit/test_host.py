@@ -182,6 +182,22 @@ async def test_a_user_whose_id_is_none_is_one_error_in_every_verb(
         await VERBS[verb](rooms, User(user_id, "Ada"))
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("\u202eAda\u200b", "Ada"), ("", "u1"), (7, "u1"), ("\ud800", "u1"), ("x" * 99, "x" * 64)],
+)
+async def test_names_that_the_host_brings_are_cleaned_as_others_are(
+    rooms: ChatRooms, chat: Chat, name: Any, shown: str
+) -> None:
+    await rooms.create_room("orders")
+    await rooms.add_member("orders", User("u1", name))
+    await rooms.publish("orders", "ORDER", {}, sender=Sender("u1", name))
+    await rooms.publish("orders", "message", {"text": "hi"}, as_user=User("u1", name))
+
+    assert [line.name for line in (await rooms.members("orders")).members] == [shown]
+    assert [event["sender"]["name"] for event in (await rooms.history("orders")).messages] == [shown, shown]
+
+
 @pytest.mark.parametrize("user", [7, None, b"u1", ""])
 async def test_what_is_no_user_is_that_error_too(rooms: ChatRooms, chat: Chat, user: Any) -> None:
     for verb in ("notify", "online", "remove_member", "kick", "disconnect"):
