@@ -36,7 +36,7 @@ def create_app(database: str = "", name: str = "ExampleChat") -> Sanic[Any, Any]
     app.static("/static", STATIC)
     app.add_route(index, "/")
     app.add_route(push, "/push/<kind:str>", methods=["POST"])
-    app.register_listener(make_rooms, "after_server_start")
+    app.register_listener(make_rooms, "before_server_start")  # before anybody can make one of them
     app.register_middleware(add_headers, "response")
     return app
 

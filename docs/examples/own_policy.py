@@ -19,7 +19,7 @@ app = Sanic("Shop")
 app.blueprint(chat.bp)
 
 
-@app.after_server_start
+@app.before_server_start
 async def make_rooms(_: object) -> None:
     await chat.ensure_room("news", title="News")
     await chat.ensure_room("general", title="General")

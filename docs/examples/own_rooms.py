@@ -9,7 +9,7 @@ app.blueprint(chatrooms.bp)
 chat = chatrooms.default
 
 
-@app.after_server_start
+@app.before_server_start
 async def make_rooms(_: object) -> None:
     await chat.ensure_room("general", title="General")
     await chat.ensure_room("support", title="Questions and answers")

@@ -29,7 +29,7 @@ class Order(Base):
     article: Mapped[str]
 
 
-@app.after_server_start
+@app.before_server_start
 async def prepare(_: object) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)

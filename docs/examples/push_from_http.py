@@ -10,7 +10,7 @@ chat = chatrooms.default
 
 
 # region room
-@app.after_server_start
+@app.before_server_start
 async def make_room(_: object) -> None:
     await chat.ensure_room("orders", title="Orders")
 

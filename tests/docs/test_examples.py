@@ -191,8 +191,8 @@ async def test_redis_beside_sql(
 
         await ada.ack("message", room="general", payload={"text": "hi"})
 
-        assert valkey.ask("EXISTS", "shop:support:{general}:m") == "0"
-        assert valkey.ask("EXISTS", "shop:support:here:{general}:n") == "1"
+        assert valkey.ask("EXISTS", "shop:Shop~support:{general}:m") == "0"
+        assert valkey.ask("EXISTS", "shop:Shop~support:here:{general}:n") == "1"
         await server.stop()
 
 
