@@ -204,11 +204,12 @@ def decode_command(data: bytes, max_depth: int) -> Command:
     """
     try:
         received = _frame_decoder.decode(data)
-        check_values(data, max_depth=max_depth)
     except (ValueError, RecursionError):
         raise _what_is_wrong(data, max_depth) from None
+    try:
+        check_values(data, max_depth=max_depth)
     except ChatError as problem:
-        raise _reply_to(problem, _find_msg_id(data)) from None
+        raise _reply_to(problem, received.msg_id) from None
     payload = bytes(received.payload)
     if payload[:1] != b"{":
         if payload != b"null":

@@ -11,13 +11,22 @@ from sanic import HTTPResponse, Request, Sanic, json
 from sanic_chatrooms import ChatRooms
 
 OUTBOX = "SOAK_OUTBOX_LIMIT"
+SIGNED = "SOAK_SIGNED"
+"""Set: nobody is let in without a token."""
+STORE = "SOAK_STORE"
 
 
 def create_app() -> Sanic[Any, Any]:
     app: Sanic[Any, Any] = Sanic("soak")
     app.config.update(AUTO_EXTEND=False, ACCESS_LOG=False)
     limit = os.environ.get(OUTBOX)
-    chat = ChatRooms(guests=True, outbox_limit=int(limit) if limit else None)
+    chat = ChatRooms(
+        guests=SIGNED not in os.environ,
+        jwt_secret="s" * 32 if SIGNED in os.environ else None,
+        outbox_limit=int(limit) if limit else None,
+        store=os.environ.get(STORE),
+        auth_timeout=300.0,
+    )
     app.blueprint(chat.bp)
 
     if limit:
