@@ -35,7 +35,16 @@ from sqlalchemy.types import TypeEngine
 from ..errors import ConfigError
 from ..models import SPACE
 
-__all__ = ["DELETED", "Name", "Schema", "metadata", "migrate", "require_tables", "table_space"]
+__all__ = [
+    "DELETED",
+    "Name",
+    "Schema",
+    "include_object",
+    "metadata",
+    "migrate",
+    "require_tables",
+    "table_space",
+]
 
 DELETED = "deleted"
 """The visibility of a room that was deleted and whose events are not all gone yet. It has no name any more."""
@@ -179,6 +188,33 @@ def metadata(instance: str = "default", prefix: str = "chatrooms_", namespace: s
     `namespace`: on PostgreSQL the setting of that name, which is the app's name; on SQLite none.
     """
     return Schema(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix).metadata
+
+
+_BESIDE = frozenset(("boot", "here", "seen"))
+"""Tables of an instance that are not of `Schema`: PostgreSQL's `boot`, and those of `SQLPresence`."""
+
+
+def include_object(
+    object: SchemaItem,  # noqa: ARG001 - Alembic gives it
+    name: str | None,
+    type_: str,
+    reflected: bool,
+    compare_to: SchemaItem | None,
+    *,
+    prefix: str = "chatrooms_",
+) -> bool:
+    """For `context.configure(include_object=…)` of a host's Alembic: whether `--autogenerate` looks at this.
+
+    Tables of the chat's that the host's `target_metadata` lacks are none of its business: it would drop them. Those that
+    it has are compared like all others. `prefix`: that of the store, where it is another one (`functools.partial`).
+    """
+    stray = type_ == "table" and reflected and compare_to is None
+    return not (stray and name is not None and _is_ours(name, prefix))
+
+
+def _is_ours(table: str, prefix: str) -> bool:
+    nouns = {name.rpartition("_")[2] for name in Schema(prefix=prefix).metadata.tables} | _BESIDE
+    return table.startswith(prefix) and table.removeprefix(prefix).rpartition("_")[2] in nouns
 
 
 # Versions. The n-th step leads from version n-1 to version n; a step that was released is never changed again.

@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, inspect, select
+from sqlalchemy import Connection, MetaData, create_engine, inspect, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from sanic_chatrooms import ConfigError, Member, Room
+from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.stores.sql_schema import STEPS, Schema, metadata, migrate, require_tables
+from sanic_chatrooms.stores.sql_schema import (
+    STEPS,
+    Schema,
+    include_object,
+    metadata,
+    migrate,
+    require_tables,
+)
 from sanic_chatrooms.stores.sqlite_append import Statements
 from tests.support.plans import plan, statements
 
@@ -154,6 +162,36 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
             ConfigError, match="the database has no chatrooms_default_event, chatrooms_default_member"
         ):
             require_tables(connection, Schema())
+
+
+@pytest.mark.parametrize("prefix", ["chatrooms_", "shop_chat_"])
+async def test_alembic_is_to_leave_the_chats_tables_alone_and_no_others(tmp_path: Path, prefix: str) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db"
+    store, presence = SQLStore(url, prefix=prefix), SQLPresence(url, prefix=prefix)
+    await store.start("my-chat", Bounds())
+    await presence.start("my-chat", "node", 60.0)
+    await presence.stop()
+    await store.stop()
+    engine = create_engine(f"sqlite:///{tmp_path}/chat.db")
+    with engine.begin() as connection:
+        for name in (f"{prefix}orders", "orders", "room", "my-chat_room"):
+            connection.exec_driver_sql(f'CREATE TABLE "{name}"(id integer)')
+        found = MetaData()
+        found.reflect(connection)
+    engine.dispose()
+
+    looked_at = [
+        name
+        for name, table in found.tables.items()
+        if include_object(table, name, "table", True, None, prefix=prefix)
+    ]
+
+    assert sorted(looked_at) == sorted([f"{prefix}orders", "orders", "room", "my-chat_room"])
+    table = found.tables[f"{prefix}my-chat_room"]
+    assert include_object(table, table.name, "table", True, table, prefix=prefix), (
+        "what the host's metadata has"
+    )
+    assert include_object(table, table.name, "table", False, None, prefix=prefix), "what is to be made"
 
 
 # Plans
