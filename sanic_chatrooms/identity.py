@@ -70,15 +70,16 @@ class Identity:
         """
         credentials, user = handshake.credentials, None
         if credentials.token is None:
-            user = await self._by_request(endpoint, handshake)
+            user = await self.by_request(endpoint, handshake)
         if user is None and (credentials.token is not None or endpoint.guests is not None):
             user = await self._who(endpoint, credentials, handshake)
         if user is not None:
             await self._listeners.ask("connect", user=user)
         return user
 
-    async def _by_request(self, endpoint: Endpoint, handshake: Handshake) -> User | None:
-        # An authenticator of the host's may know the user by a cookie or a header of its own; a guest is who it does not.
+    async def by_request(self, endpoint: Endpoint, handshake: Handshake) -> User | None:
+        """Who a request is that shows no token: an authenticator of the host's may know them by a cookie or a header of its
+        own. None: a guest, or they have to say it. Raises `Unauthenticated` where neither can be."""
         if endpoint.authenticator is None:
             return None
         nothing = Unseen()

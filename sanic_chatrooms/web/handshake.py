@@ -41,7 +41,10 @@ async def admit(
 ) -> Admission | HTTPResponse:
     """Whether this request gets its 101; else the answer it gets."""
     make_readable(request)
-    refused = not_an_upgrade(request) or _full(chat, endpoint, open_from_ip, arriving)
+    refused = not_an_upgrade(request)
+    if refused is not None and refused.status == 426:
+        return await _unknown(request, chat, endpoint) or refused
+    refused = refused or _full(chat, endpoint, open_from_ip, arriving)
     if refused is not None:
         return refused
     try:
@@ -55,6 +58,22 @@ async def admit(
     except TimeoutError:
         return refusal(Unavailable("your identity could not be checked in time"))
     return Admission(endpoint, handshake, user)
+
+
+async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResponse | None:
+    """A page is not told why its WebSocket was refused, but it can read the answer to a plain request: 401 where nobody gets
+    in who shows what this one shows."""
+    handshake = handshake_of(request, endpoint)
+    if handshake.credentials.token is not None:
+        return None
+    try:
+        async with asyncio.timeout(endpoint.settings.auth_timeout):
+            await chat.identity.by_request(endpoint, handshake)
+    except Unauthenticated as problem:
+        return refusal(problem)
+    except (ChatError, TimeoutError):
+        return None  # not known now
+    return None
 
 
 def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int) -> HTTPResponse | None:

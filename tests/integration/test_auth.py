@@ -389,10 +389,17 @@ class ByCookie(Authenticator):
         return User("ada", "Ada")
 
 
-async def test_who_is_signed_out_of_a_chat_by_cookie_is_401_at_once(app: App, connect: Connect) -> None:
+async def test_who_is_signed_out_of_a_chat_by_cookie_is_401_at_once(
+    app: App, live: Live, connect: Connect
+) -> None:
     mount(app, guests=False, auth=ByCookie())
+    server = await live()
 
     refusal = await connect.refused()
+
+    # A page is told nothing of that, but may ask.
+    assert (await server.get("/chat/ws")).status == 401
+    assert (await server.get("/chat/ws", cookie="sid=ada")).status == 426
 
     assert refusal.status == 401
     assert json.loads(refusal.body) == {"code": "unauthenticated", "message": "sign in first"}

@@ -213,6 +213,8 @@ export interface Options {
   backoff?: { first?: number; longest?: number };
   /** For Node and for tests. */
   WebSocket?: new (url: string, protocols?: string[]) => any;
+  /** For tests. */
+  fetch?: typeof fetch;
   /** 0 … 1, for tests. */
   random?: () => number;
 }

@@ -353,6 +353,21 @@ class Link {
     this.#chat.lost(code);
     if (this.#mayReturn(code)) this.#wait(code, reason, good);
     else this.close(code, reason);
+    if (!this.#opened && this.#proof && !this.#proof.token) this.#askWhy();
+  }
+
+  // Who shows nothing has nothing to show by `auth` either. A plain request is told what a refused handshake is not: 401,
+  // where this visitor has to sign in first, in whatever way the host knows them by.
+  async #askWhy() {
+    const run = this.#run;
+    const { fetch, url } = this.#chat.options;
+    try {
+      const answer = await fetch(url.replace(/^ws/, "http"), { credentials: "include", cache: "no-store" });
+      const { message } = answer.status === 401 ? await answer.json() : {};
+      if (message && run === this.#run) this.close(4500, message);
+    } catch {
+      // the server is away, or not ours to ask: it stays with trying again
+    }
   }
 
   #mayReturn(code) {
@@ -748,8 +763,9 @@ export class ChatRooms {
     const url = socketUrl(given.url);
     const { first = 1, longest = 30 } = given.backoff ?? {};
     const { timeout = 10, heartbeat, random = Math.random, WebSocket = globalThis.WebSocket } = given;
+    const fetch = given.fetch ?? ((...what) => globalThis.fetch(...what));
     const its = (this.#its = {
-      options: { url: url.href, first, longest, timeout, heartbeat, random, WebSocket },
+      options: { url: url.href, first, longest, timeout, heartbeat, random, WebSocket, fetch },
       identity: new Identity(given, `chatrooms ${url.host}${url.pathname} `),
       emit: (type, event) => this.#emit(type, event),
       emitWire: (envelope) => this.#emitWire(envelope),

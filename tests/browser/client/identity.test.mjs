@@ -225,3 +225,60 @@ test("storage that throws is no obstacle", async (t) => {
 
   assert.equal(it.socket.protocols[1], "bearer.guest.token");
 });
+
+/** A client that shows nothing, whose handshake is refused; `answer` is what a plain request of the same address gets. */
+async function refusedVisitor(t, answer) {
+  const asked = [];
+  const it = world(t, { fetch: async (url, how) => (asked.push([url, how.credentials]), answer()) });
+  it.chat.connect().catch(() => {});
+  await settled();
+  it.socket.shut(1006);
+  await settled();
+  return { it, asked };
+}
+
+test("who has to sign in first is told, and nothing is tried again", async (t) => {
+  const answer = () => ({ status: 401, json: async () => ({ code: "unauthenticated", message: "sign in first" }) });
+  const { it, asked } = await refusedVisitor(t, answer);
+  await it.clock.advance(600);
+
+  assert.deepEqual(asked, [["http://host/chat/ws", "include"]]);
+  assert.deepEqual([it.chat.state, it.chat.status.code, it.chat.status.reason], ["closed", 4500, "sign in first"]);
+  assert.equal(it.sockets.length, 1);
+});
+
+for (const [what, answer] of [
+  ["a server that is well", () => ({ status: 426, json: async () => ({}) })],
+  ["one that is about to restart", () => ({ status: 503, json: async () => ({}) })],
+  ["one that is away", () => Promise.reject(new TypeError("no answer"))],
+  ["a 401 of somebody else's", () => ({ status: 401, json: () => Promise.reject(new SyntaxError("no JSON")) })],
+]) {
+  test(`a refused handshake is tried again after the answer of ${what}`, async (t) => {
+    const { it } = await refusedVisitor(t, answer);
+    assert.equal(it.chat.state, "reconnecting");
+    await it.redial();
+
+    assert.equal(it.sockets.length, 2);
+  });
+}
+
+test("an answer that comes when the next attempt is under way is not heard any more", async (t) => {
+  let tell;
+  const { it } = await refusedVisitor(t, () => new Promise((resolve) => (tell = resolve)));
+  await it.redial();
+  tell({ status: 401, json: async () => ({ message: "sign in first" }) });
+  await it.welcome();
+
+  assert.equal(it.chat.state, "online");
+});
+
+test("who shows a token is told by `auth`, and no plain request is made", async (t) => {
+  const asked = [];
+  const it = world(t, { token: "a.b.c", fetch: async (url) => asked.push(url) });
+  it.chat.connect().catch(() => {});
+  await settled();
+  it.socket.shut(1006);
+  await settled();
+
+  assert.deepEqual(asked, []);
+});

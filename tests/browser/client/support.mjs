@@ -142,7 +142,10 @@ export function world(t, options = {}) {
   }
   const kept = new Map();
   const storage = { get: (key) => kept.get(key), set: (key, value) => kept.set(key, value), remove: (key) => kept.delete(key) };
-  const chat = new ChatRooms({ url: "ws://host/chat/ws", WebSocket, storage, random: () => 0.5, ...options });
+  const fetch = async () => {
+    throw new TypeError("there is no network in tests");
+  };
+  const chat = new ChatRooms({ url: "ws://host/chat/ws", WebSocket, fetch, storage, random: () => 0.5, ...options });
   t.after(() => {
     chat.disconnect();
     clock.restore();
