@@ -2,6 +2,7 @@
 #   make run     the example on http://127.0.0.1:8000
 #   make test    every test            make test ARGS="-k hub -x"    some of them
 #   make soak    what must hold for long, with progress; an hour     make soak ARGS="--scale 0.01"    shorter
+#                what is named of it: make soak ARGS="nats_gateway postgres_*"
 #   make check   format, lint, types   make format                   repairs the first two
 #   make bench   our server beside others, ten minutes      make bench ARGS="fanout --rounds 5"   parts of it
 #   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
@@ -24,7 +25,6 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 run: $(READY)
-	@echo "Chat rooms on http://$(HOST):$(PORT)    (Ctrl-C ends it)"
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m example_app
 
 # Both halves run even if the first one fails; pytest comes last, so that its summary closes the output. All tests go side by

