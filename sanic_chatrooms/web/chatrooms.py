@@ -53,7 +53,7 @@ class ChatRooms(HostVerbs):
         self.own: Declaration | None = None
         """What is declared for the one app that this is bound to."""
         self._eras: dict[int, int] = {}
-        """By a function's `id`: how often the instance was mounted before it was declared."""
+        """By the `id` of a function or a route: how often the instance was mounted before it was declared."""
         self._app: App | None = None
         self._alone: Chat | None = None
         self.bp = ChatBlueprint(self._declaration, self)
@@ -95,10 +95,19 @@ class ChatRooms(HostVerbs):
         check_policy(policy, f'add_route("{path}")')
         check_authenticator(auth, f'add_route("{path}")')
         route = Route(path, auth, policy, room, read_only, in_path or room is not None, settings)
-        if any(path == known.path for known in self._declaration.routes):
-            raise ConfigError(f'add_route("{path}"): this route is there already')
-        self.bp.add_chat_route(route)
-        self._declaration.routes.append(route)
+        self._add_route(route)
+
+    def _add_route(self, route: Route) -> None:
+        routes, now = self._declaration.routes, self.bp.ctx.mounts
+        at = next((at for at, known in enumerate(routes) if known.path == route.path), None)
+        if at is None:
+            self.bp.add_chat_route(route)
+            routes.append(route)
+        elif self._eras.pop(id(routes[at]), now) < now and routes[at].room == route.room:
+            routes[at] = route  # an app factory is called again
+        else:
+            raise ConfigError(f'add_route("{route.path}"): this route is there already')
+        self._eras[id(route)] = now
 
     @overload
     def middleware(self, function: Middleware, /) -> Middleware: ...

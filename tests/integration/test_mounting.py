@@ -494,6 +494,8 @@ def make_app(default: ChatRooms, said: list[str], *, bound: bool) -> App:
         said.append(f"{app.name} let pass")
         return await call_next(ctx)
 
+    default.add_route("/desk", auth=StaffAuth(), max_text=10)
+
     @chat.command("POLL")
     async def poll(ctx: Context, payload: Any) -> dict[str, str]:
         return {"by": app.name}
@@ -513,8 +515,13 @@ async def test_hooks_of_an_app_factory_do_not_pile_up(live: Live, connect: Conne
         await ada.ack("message", room="general", payload={"text": "hi"})
         await ada.settle()
 
+        staff = await connect("/chat/desk", server=server, token="staff")
+        await staff.ack("join", room="general")
+        assert (await staff.error("message", room="general", payload={"text": "x" * 11}))[
+            "code"
+        ] == "too_large"
         assert await ada.ack("POLL") == {"by": apps[-1].name}
-        assert said == [f"{apps[-1].name} let pass", f"{apps[-1].name} heard"]
+        assert said == [f"{apps[-1].name} let pass", f"{apps[-1].name} heard", f"{apps[-1].name} let pass"]
     finally:
         for app in apps:
             Sanic.unregister_app(app)

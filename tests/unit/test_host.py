@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -341,6 +342,20 @@ async def test_the_app_ensures_its_room_as_often_as_it_likes(rooms: ChatRooms, c
         await rooms.ensure_room("orders", visibility="direct")
     with pytest.raises(InvalidField):
         await rooms.ensure_room("~all")
+
+
+async def test_workers_that_change_a_room_at_once_agree(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.ensure_room("orders")
+
+    found = await asyncio.gather(
+        *(rooms.ensure_room("orders", title="Orders", visibility="private") for _ in range(5))
+    )
+
+    kept = await rooms.room("orders")
+    assert kept is not None
+    assert {(room.title, room.visibility, room.epoch) for room in found} == {
+        ("Orders", "private", kept.epoch)
+    }
 
 
 @pytest.mark.parametrize("how", ["room.create", "join"])
