@@ -46,6 +46,8 @@ class Sessions:
         self._unknown: dict[str, Session] = {}
         self._by_room: dict[str, dict[str, Session]] = {}
         self._enter: EnterRoom | None = None
+        self._entering: dict[str, set[tuple[str, str]]] = {}
+        """By session: rooms (with their epoch) that it is to be put into when its turn comes."""
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, enter: EnterRoom) -> None:
@@ -105,6 +107,7 @@ class Sessions:
         """The connection is closed."""
         self._all.pop(session.id, None)
         self._unknown.pop(session.id, None)
+        self._entering.pop(session.id, None)
         if session.user.id:
             self._drop(user_room(session.user.id), session)
 
@@ -212,12 +215,24 @@ class Sessions:
                 self._hub.evict(session, held, protocol.live("room.removed", payload, room=order.room))
 
     def _put(self, here: list[Session], order: Enter) -> None:
-        enter = self._enter
-        if enter is None:
-            return
+        # One who does not read has no turn, and whoever writes to them may give a thousand orders meanwhile.
+        place = (order.room, order.epoch)
         for session in here:
-            if order.room not in session.seats and (not session.bound or order.room == session.room):
-                session.do(lambda session=session: enter(session, order))  # type: ignore[misc]
+            if order.room in session.seats or (session.bound and order.room != session.room):
+                continue
+            entering = self._entering.setdefault(session.id, set())
+            if place not in entering:
+                entering.add(place)
+                session.do(lambda session=session: self._enter_in_turn(session, order))  # type: ignore[misc]
+
+    async def _enter_in_turn(self, session: Session, order: Enter) -> None:
+        entering = self._entering.get(session.id)
+        if entering is not None:
+            entering.discard((order.room, order.epoch))
+            if not entering:
+                del self._entering[session.id]
+        if self._enter is not None:
+            await self._enter(session, order)
 
     def lost(self, room: str) -> None:
         """For the hub: orders are gone for good, so nobody knows what should have happened to these connections."""

@@ -286,6 +286,32 @@ async def test_a_room_that_changes_while_a_connection_is_put_into_it_is_entered_
         await bob.expect("message", room=said["room"])
 
 
+async def test_somebody_who_does_not_read_is_put_into_a_room_once_however_often_others_write() -> None:
+    async with running_core(guests=True) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+        bob.connection.congest()
+
+        for n in range(20):
+            await ada.ack("direct", payload={"to": "u2", "body": {"text": str(n)}})
+        waiting = len(bob.session._queue)
+        bob.connection.decongest()
+
+        assert waiting == 1
+        assert [(await bob.expect("message"))["seq"] for _ in range(20)] == list(range(1, 21))
+        assert chat.sessions._entering == {}
+
+
+async def test_somebody_who_goes_while_they_are_to_be_put_into_a_room_leaves_nothing() -> None:
+    async with running_core(guests=True) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+        bob.connection.congest()
+        await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
+
+        bob.disconnect()
+
+        assert chat.sessions._entering == {}
+
+
 # ---- a connection that is for one room, or for reading ----
 
 CONFINED = [Route("/screen/<room>", confined=True), Route("/screen/<room>", confined=True, read_only=True)]
