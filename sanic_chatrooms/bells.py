@@ -97,25 +97,19 @@ class Bells:
 
     def heard(self, envelope: Envelope) -> None:
         """Let the hub have it, if it is fit to be had."""
-        try:
-            if self._fits(envelope):
-                self._hub.deliver(envelope)
-                return
-        except _UNFIT:
-            pass  # it is counted
-        self._drop(envelope)
-
-    def _fits(self, envelope: Envelope) -> bool:
         room, seq, data = envelope.room, envelope.seq, envelope.data
-        if seq and not data:
-            return True  # too large for the broker: the hub reads it from the store
-        if is_reserved(room):
-            (decode_order if seq else decode_push)(data)
-            return True
-        if not seq and self._hub.interprets(envelope.type):
-            return True
-        mark = _mark(data.decode())  # text, so that bytes that are no UTF-8 are found
-        return (mark.type, mark.room, mark.seq) == (envelope.type, room, seq)
+        try:
+            if seq and not data:
+                pass  # too large for the broker: the hub reads it from the store
+            elif room.startswith("~") and is_reserved(room):
+                (decode_order if seq else decode_push)(data)
+            elif seq or not self._hub.interprets(envelope.type):
+                mark = _mark(data.decode())  # text, so that bytes that are no UTF-8 are found
+                if mark.seq != seq or mark.room != room or mark.type != envelope.type:
+                    raise msgspec.ValidationError("it is another event's text")
+            self._hub.deliver(envelope)
+        except _UNFIT:
+            self._drop(envelope)
 
     def _drop(self, envelope: Envelope) -> None:
         self.dropped += 1

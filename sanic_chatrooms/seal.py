@@ -16,6 +16,8 @@ SEALED = b"\x02"
 STAMPED = b"#"
 """How one begins that a script signed."""
 _MAC = 16
+_BODY = len(SEALED) + _MAC
+"""Where the body of a sealed piece begins."""
 _STAMP = 40
 
 
@@ -49,13 +51,12 @@ class Seal:
 
     def close(self, place: bytes, body: bytes) -> bytes:
         """The signed piece."""
-        return b"".join((SEALED, self._mac(place, body), body))
+        return SEALED + self._mac(place, body) + body
 
     def open(self, place: bytes, piece: bytes) -> bytes:
         """The body of a signed piece. Raises `Forged`."""
-        start = 1 + _MAC
-        body = piece[start:]
-        if not piece.startswith(SEALED) or not compare_digest(piece[1:start], self._mac(place, body)):
+        body = piece[_BODY:]
+        if not compare_digest(piece[:_BODY], SEALED + self._mac(place, body)):
             raise Forged
         return body
 
@@ -72,8 +73,7 @@ class Seal:
 
     def _mac(self, place: bytes, body: bytes) -> bytes:
         mac = self._begun.copy()
-        mac.update(_sized(place))
-        mac.update(body)
+        mac.update(b"%d:%b%b" % (len(place), place, body))  # at once, since this is done for every piece
         return mac.digest()
 
 

@@ -2,12 +2,11 @@
 
 import enum
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 __all__ = ["Age", "Seen"]
 
-WINDOW = 4096
+WINDOW = 1024
 """Numbers below the highest of an origin that are told apart: systems of several servers deliver out of order."""
 LATE = 30.0
 """Seconds that a piece may be older than the newest of its origin."""
@@ -44,17 +43,20 @@ class Seen:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._origins: OrderedDict[str, _Origin] = OrderedDict()
+        self._origins: dict[str, _Origin] = {}
 
     def judge(self, origin: str, number: int, at: float) -> Age:
         """Whether this piece is new; if it is, it is not the next time."""
         known = self._origins.get(origin)
         if known is None:
             return self._first(origin, number, at)
-        self._origins.move_to_end(origin)
         back = known.highest - number
         if back < 0:
-            return self._next(known, number, at)
+            known.bits = (known.bits << -back | 1) & _MASK if back > -WINDOW else 1
+            known.highest = number
+            if at != known.at:
+                self._at(known, at)
+            return Age.NEW
         if back >= WINDOW or at < known.at - LATE:
             return Age.OLD
         if known.bits >> back & 1:
@@ -66,15 +68,12 @@ class Seen:
         # Of a process that ended, perhaps, and recorded then.
         if abs(self._clock() - at) > CLOCKS:
             return Age.OLD
+        if len(self._origins) >= ORIGINS:
+            del self._origins[min(self._origins, key=lambda other: self._origins[other].at)]
         self._origins[origin] = _Origin(number, at)
-        if len(self._origins) > ORIGINS:
-            self._origins.popitem(last=False)
         return Age.NEW
 
-    def _next(self, known: _Origin, number: int, at: float) -> Age:
-        if at < known.at - LATE:  # its clock was set back
+    @staticmethod
+    def _at(known: _Origin, at: float) -> None:
+        if at > known.at or at < known.at - LATE:  # its clock was set back
             known.at = at
-        step = number - known.highest
-        known.bits = (known.bits << step | 1) & _MASK if step < WINDOW else 1
-        known.highest, known.at = number, max(known.at, at)
-        return Age.NEW

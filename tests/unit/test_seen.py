@@ -76,6 +76,7 @@ def test_a_clock_that_is_set_back_silences_nobody(seen: Seen, clock: Clock) -> N
 def test_no_more_origins_are_remembered_than_there_may_be(seen: Seen, clock: Clock) -> None:
     for number in range(ORIGINS + 1):
         seen.judge(f"origin {number}", 1, clock())
+        clock.advance(1)
         seen.judge("busy", number + 1, clock())
 
     assert len(seen._origins) == ORIGINS
