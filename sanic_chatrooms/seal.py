@@ -8,6 +8,7 @@ which is all that scripts of Redis and Valkey can do.
 from functools import lru_cache
 from hashlib import blake2b, sha1
 from hmac import compare_digest
+from typing import Any
 
 __all__ = ["SEALED", "STAMPED", "Forged", "Seal", "stamp_keys"]
 
@@ -19,6 +20,8 @@ _MAC = 16
 _BODY = len(SEALED) + _MAC
 """Where the body of a sealed piece begins."""
 _STAMP = 40
+_PLACES = 1000
+"""Rooms whose beginning is kept."""
 
 
 class Forged(Exception):
@@ -45,15 +48,15 @@ class Seal:
 
     def _renew(self) -> None:
         key = blake2b(self._key, person=b"chatrooms.bells").digest()
-        # Copied for each piece: the key and the instance are hashed once.
         self._begun = blake2b(_sized(self._instance), digest_size=_MAC, key=key)
+        self._places: dict[str, Any] = {}
         self._stamp_keys = tuple(key.encode() for key in stamp_keys(self._key))
 
-    def close(self, place: bytes, body: bytes) -> bytes:
+    def close(self, place: str, body: bytes) -> bytes:
         """The signed piece."""
         return SEALED + self._mac(place, body) + body
 
-    def open(self, place: bytes, piece: bytes) -> bytes:
+    def open(self, place: str, piece: bytes) -> bytes:
         """The body of a signed piece. Raises `Forged`."""
         body = piece[_BODY:]
         if not compare_digest(piece[:_BODY], SEALED + self._mac(place, body)):
@@ -71,10 +74,22 @@ class Seal:
             raise Forged
         return body
 
-    def _mac(self, place: bytes, body: bytes) -> bytes:
-        mac = self._begun.copy()
-        mac.update(b"%d:%b%b" % (len(place), place, body))  # at once, since this is done for every piece
-        return mac.digest()
+    def _mac(self, place: str, body: bytes) -> bytes:
+        # What is the same for each piece of a room is hashed once, and copied.
+        begun = self._places.get(place)
+        if begun is None:
+            begun = self._begin(place)
+        mac = begun.copy()
+        mac.update(body)
+        digest: bytes = mac.digest()
+        return digest
+
+    def _begin(self, place: str) -> Any:
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        begun = self._places[place] = self._begun.copy()
+        begun.update(_sized(place.encode()))
+        return begun
 
 
 @lru_cache(maxsize=8)

@@ -78,14 +78,14 @@ class Packer(Generic[B]):
         """One piece, for this room or for whatever else one channel is."""
         self._number += 1
         body = _encode(_Packed(self._origin, self._number, int(self._clock()), bells))
-        return self._seal.close(place.encode(), body)
+        return self._seal.close(place, body)
 
     def unpack(self, place: str, piece: bytes) -> Sequence[B]:
         """The bells of a piece; none where it is one's own or was here before. Raises one of `UNREADABLE`.
 
         Of an old piece, which may have been here before, what is durable is left: the hub knows by its number.
         """
-        packed = self._decode(self._seal.open(place.encode(), piece))
+        packed = self._decode(self._seal.open(place, piece))
         if packed.origin == self._origin:
             return ()
         age = self._seen.judge(packed.origin, packed.number, packed.at)

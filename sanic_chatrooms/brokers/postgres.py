@@ -148,7 +148,7 @@ class PostgresBroker(SealedBroker):
                 yield text
             else:
                 for part in _in_parts(piece):
-                    yield PART_OF + b64encode(self._seal.close(PART_OF.encode(), part)).decode()
+                    yield PART_OF + b64encode(self._seal.close(PART_OF, part)).decode()
 
     async def _ask(self, within: float, ask: Callable[[Any], Awaitable[T]]) -> T:
         """Use the connection, when it is our turn. Raises `Unavailable`, and gives the connection up."""
@@ -192,7 +192,7 @@ class PostgresBroker(SealedBroker):
     def _unpacked(self, text: str) -> list[Envelope]:
         piece = b64decode(text.removeprefix(PART_OF), validate=True)
         if text.startswith(PART_OF):
-            whole = self._parts.add(self._seal.open(PART_OF.encode(), piece))
+            whole = self._parts.add(self._seal.open(PART_OF, piece))
             if whole is None:
                 return []
             piece = whole
