@@ -175,3 +175,16 @@ async def test_the_keyboard_is_enough(host: Host, new_page: Pages) -> None:
         )
     assert not [stop for stop in stops if stop.startswith("unseen")]
     assert {"open-switcher", "bell", "room", "create-room", "me-menu", "toggle-people", "log"} <= set(stops)
+
+
+async def test_who_is_sent_away_reads_why_in_words(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    await host.chat.disconnect(host.user("Ada"))
+    await expect(page.get_by_test_id("ended")).to_contain_text("You were disconnected from this chat.")
+    await page.get_by_role("button", name="Connect again").click()
+    await expect(composer(page)).to_be_visible()
+    await host.chat.disconnect(host.user("Ada"), reason="the shop closes now")
+    await expect(page.get_by_test_id("ended")).to_contain_text("The shop closes now")

@@ -94,3 +94,16 @@ async def test_who_has_sent_a_direct_message_types_no_more(host: Host, new_page:
         await composer(bob).press("Enter")
         await expect(messages(bob).last).to_have_attribute("data-status", "sent")
         await expect(typing).to_have_text("")
+
+
+async def test_two_of_one_name_are_told_apart(host: Host, new_page: Pages) -> None:
+    await host.open()
+    ada, one, other = await new_page(), await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(one, "Bob")
+    await enter(other, "Bob")
+
+    marks = ada.get_by_test_id("people").get_by_test_id("mark")
+    await expect(marks).to_have_count(2)
+    ids = [info.user.id for info in host.chat.connections() if info.user.name == "Bob"]
+    assert sorted(await marks.all_text_contents()) == sorted(id[-6:] for id in ids)

@@ -63,6 +63,42 @@ async def test_rooms_are_made_public_or_private_and_no_name_twice(host: Host, ne
     await expect(bob.get_by_test_id("room-name")).to_have_text("General")
 
 
+async def test_rooms_of_one_name_are_told_apart(host: Host, new_page: Pages) -> None:
+    await host.open()
+    await host.chat.create_room("tea", title="会議")
+    page = await new_page()
+    await enter(page, "Ada")
+    create, title = page.get_by_test_id("create-room"), page.get_by_test_id("room-title")
+    rows = page.get_by_test_id("room").filter(has_text="会議")
+    await expect(rows.get_by_test_id("mark")).to_have_count(0)
+
+    await create.click()
+    await title.fill("会議")
+    await title.press("Enter")
+    await expect(page.get_by_test_id("room-name")).to_have_text("会議")
+    await expect(rows).to_have_count(2)
+    mark = rows.filter(has_text="tea").get_by_test_id("mark")
+    await expect(mark).to_have_text("tea")
+    id = page.url.partition("#/")[2]
+    await expect(page.get_by_test_id("room-mark")).to_have_text(id)
+    await page.keyboard.press("Control+k")
+    await page.get_by_test_id("switcher-field").fill("会")
+    await expect(page.get_by_test_id("switcher-option").filter(has_text=f"# 会議 · {id}")).to_have_count(1)
+    await new_page.screenshot(page, "same-name")
+    await page.keyboard.press("Escape")
+
+    for name, words in (
+        ("会議 ", "There is a room of this name already"),
+        ("\u200b", "a name that can be seen"),
+    ):
+        await create.click()
+        await title.fill(name)
+        await title.press("Enter")
+        await expect(page.get_by_test_id("form-problem")).to_contain_text(words)
+        await page.keyboard.press("Escape")
+    await expect(rows).to_have_count(2)
+
+
 async def test_what_is_new_is_counted_and_reached_by_keys(host: Host, new_page: Pages) -> None:
     await host.open("random", "support")
     page = await new_page()

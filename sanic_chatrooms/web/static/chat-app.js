@@ -4,12 +4,13 @@ import { ChatRooms } from "../client.js";
 import { addressOf, placeAt } from "./address.js";
 import { ask, openForm, textField } from "./dialogs.js";
 import { composing, el, fill, iconButton } from "./dom.js";
-import { counted, excerpt, slug } from "./format.js";
+import { counted, excerpt, isVisible, slug } from "./format.js";
 import { kept } from "./kept.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
+import { ending } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { RoomBook } from "./room-book.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
@@ -29,7 +30,7 @@ const touch = matchMedia("(pointer: coarse)");
  */
 export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: kept, ...client });
-  chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, reason));
+  chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason)));
   // The same person in another tab: nothing more is written in their name.
   kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
   if (chat.name === null && !client?.token) await chooseName(chat, element, options.title);
@@ -48,8 +49,8 @@ function chooseName(chat, element, title) {
   });
 }
 
-function showEnd(element, reason) {
-  fill(element, ended("You are disconnected", reason || "The server ended this connection.", "Connect again", () => location.reload()));
+function showEnd(element, why) {
+  fill(element, ended("You are disconnected", why, "Connect again", () => location.reload()));
   element.querySelector("button").focus();
 }
 
@@ -286,7 +287,8 @@ class App {
 
   #createRoom(title, visibility) {
     // A public room gets an address that people can read; a private one must not tell by a conflict that it exists.
-    const room = (visibility === "public" && slug(title)) || undefined;
+    if (!isVisible(title)) return Promise.reject(new Error("Give the room a name that can be seen."));
+    const room = visibility === "public" ? slug(title) : undefined;
     return this.chat.createRoom({ room, title, visibility }).catch((error) => {
       throw error.code === "conflict" ? new Error("There is a room of this name already. Choose another one.") : error;
     });

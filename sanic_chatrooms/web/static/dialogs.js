@@ -1,6 +1,7 @@
 // Questions in the middle of the screen. The browser's own <dialog> keeps the focus inside and gives it back after.
 
 import { button, composing, el } from "./dom.js";
+import { sentence } from "./reasons.js";
 
 /** Show a modal dialog until it is closed. `content(close)` makes what is in it; resolves with what `close` was given. */
 export function openDialog(heading, content, props) {
@@ -26,8 +27,8 @@ export function ask(heading, lines, yes, no, testid) {
   ], { testid });
 }
 
-/** What a form does when it is sent: `submit()` may reject, then its message is shown in `problem`. */
-export function submitting(submit, problem, words = ({ message }) => message) {
+/** What a form does when it is sent: `submit()` may reject, then the reason is shown in `problem`. */
+export function submitting(submit, problem) {
   return async (event) => {
     event.preventDefault();
     const go = event.target.querySelector("[type=submit]");
@@ -36,7 +37,7 @@ export function submitting(submit, problem, words = ({ message }) => message) {
     try {
       await submit();
     } catch (error) {
-      problem.textContent = words(error);
+      problem.textContent = sentence(error);
       event.target.querySelector("input").focus();
     }
     go.disabled = false;

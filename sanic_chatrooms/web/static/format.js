@@ -89,8 +89,36 @@ export function isVisible(text) {
   return /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]/u.test(text);
 }
 
-/** The id that a title makes: "Release day" → "release-day"; empty where nothing fits an id. */
+/** The id that a title makes: "Release day" → "release-day". What an id cannot hold is in a number at its end: titles that look different have different ids. */
 export function slug(title) {
   const plain = title.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  return plain.replace(/[^a-z0-9_]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
+  const readable = plain.replace(/[^a-z0-9_]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
+  const isAll = readable && !/[^a-z0-9_\s\p{P}]/u.test(plain);
+  return isAll ? readable : [readable, fingerprint(alike(title))].filter(Boolean).join("-");
+}
+
+/** Two names that nobody can tell apart are one by this. */
+function alike(name) {
+  return name.normalize("NFKC").replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}]/gu, "").replace(/\s+/g, " ").trim().toLowerCase();
+}
+
+function fingerprint(text) {
+  const number = (salt) => [...`${salt}${text}`].reduce((hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 16777619), 2166136261) >>> 0;
+  return number("").toString(36) + number("2").toString(36);
+}
+
+const SHORT = 24;
+const END = 6;
+
+/** What to show beside the names of several: id → a part of the id where another one has the same name, else "". */
+export function toldApart(named) {
+  const groups = new Map();
+  for (const one of named) groups.set(alike(one.name), [...(groups.get(alike(one.name)) ?? []), one.id]);
+  return new Map([...groups.values()].flatMap((ids) => ids.map((id) => [id, ids.length < 2 ? "" : endOf(id, ids)])));
+}
+
+function endOf(id, ids) {
+  let end = id.length > SHORT ? END : id.length;
+  while (end < id.length && ids.some((other) => other !== id && other.endsWith(id.slice(-end)))) end++;
+  return id.slice(-end);
 }

@@ -4,6 +4,7 @@ import { avatar } from "./avatar.js";
 import { button, el, iconButton } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
+import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
 import { calm, richText } from "./richtext.js";
 import { happening } from "./rows.js";
@@ -89,11 +90,4 @@ function text(item) {
   if (item.deleted) return el("div", { class: "note", testid: "deleted" }, "This message was deleted");
   const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
   return el("div", { class: "text", dir: "auto", testid: "message-text" }, richText(item.change?.text ?? item.text), edited);
-}
-
-function reason(error) {
-  const { code, message, retryAfter, details } = error ?? {};
-  if (code === "rate_limited") return `you write too fast. Wait ${Math.ceil(retryAfter ?? 1)} s.`;
-  if (code === "muted" && details.until) return `you are muted until ${timeOf(details.until)}.`;
-  return message || code || "something went wrong.";
 }

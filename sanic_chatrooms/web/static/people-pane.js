@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { el, iconButton } from "./dom.js";
-import { byName, counted } from "./format.js";
+import { byName, counted, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class PeoplePane {
@@ -20,19 +20,21 @@ export class PeoplePane {
 
   update({ people, online, isDraft }, me) {
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
-    this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}`, person, isMe: person.id === me?.id })));
+    const marks = toldApart(sorted);
+    this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}|${marks.get(person.id)}`, person, mark: marks.get(person.id), isMe: person.id === me?.id })));
     const others = online - sorted.filter(({ here }) => here).length;
     this.count.textContent = isDraft ? "People" : `Here now: ${online}`;
     this.more.textContent = others > 0 ? `and ${counted(others, "other")}` : "";
   }
 }
 
-function personLine({ person, isMe }, onPerson) {
+function personLine({ person, mark, isMe }, onPerson) {
   const { id, name, here } = person;
   const action = isMe ? {} : { type: "button", title: `Write to ${name}`, onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
     el("span", { class: "grow cut", dir: "auto" }, name),
+    mark && el("span", { class: "mark", testid: "mark" }, mark),
     isMe && el("span", { class: "count" }, "you"),
     el("span", { class: "sr-only" }, here ? ", online" : ", offline"));
 }

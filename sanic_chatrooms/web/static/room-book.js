@@ -1,7 +1,7 @@
 // All rooms of this page, kept right by what the client tells.
 
 import { Edits } from "./edits.js";
-import { byName } from "./format.js";
+import { byName, toldApart } from "./format.js";
 import { Names, SOURCES } from "./names.js";
 import { ReadMarks } from "./read-marks.js";
 import { Room } from "./room.js";
@@ -27,7 +27,7 @@ export class RoomBook {
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
-    chat.on("removed", ({ room, reason }) => this.#set(room, { status: "removed", reason, unread: 0 }));
+    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", reason, error, unread: 0 }));
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => {
       this.#hear(payload.users);
@@ -47,7 +47,14 @@ export class RoomBook {
   /** Those to choose from, by name; direct ones last. */
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
+    for (const direct of [true, false]) this.#tellApart(rooms.filter(({ isDirect }) => isDirect === direct));
     return rooms.sort((a, b) => a.isDirect - b.isDirect || byName(a, b));
+  }
+
+  #tellApart(rooms) {
+    const idOf = ({ id, partner }) => partner?.id ?? id;
+    const marks = toldApart(rooms.map((room) => ({ id: idOf(room), name: room.name })));
+    for (const room of rooms) room.mark = marks.get(idOf(room));
   }
 
   /** The next room after that one (`step` -1: before it) with something new. */

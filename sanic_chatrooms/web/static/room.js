@@ -31,6 +31,9 @@ export class Room {
     return this.id.startsWith("@");
   }
 
+  /** Shown beside the name, where another room has the same one. */
+  mark = "";
+
   get name() {
     return this.partner?.name || this.title || this.id;
   }

@@ -23,7 +23,7 @@ export class RoomsPane {
 
   /** Show these rooms; `current`: the open one's id. */
   update(rooms, current) {
-    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.visibility}|${room.unread}|${room.id === current}`, room, current }));
+    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.unread}|${room.id === current}`, room, current }));
     this.rooms.set(rows.filter(({ room }) => !room.isDirect));
     this.directs.set(rows.filter(({ room }) => room.isDirect));
     this.directsHead.hidden = !rows.some(({ room }) => room.isDirect);
@@ -35,12 +35,13 @@ export class RoomsPane {
 }
 
 function roomLine({ room, current }) {
-  const { id, name, unread, visibility, isDirect, partner } = room;
+  const { id, name, mark, unread, visibility, isDirect, partner } = room;
   const props = { class: `line ${unread ? "unread" : ""}`, href: addressOf(id), title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
   const isPrivate = visibility === "private";
   return el("a", props,
     isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
     el("span", { class: "grow cut", dir: "auto" }, name),
+    mark && el("span", { class: "mark", testid: "mark" }, mark),
     isPrivate && el("span", { class: "sr-only" }, " (private)"),
     unread > 0 && el("span", { class: "badge", testid: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "sr-only" }, " unread")));
 }

@@ -7,8 +7,7 @@ import { button, el } from "./dom.js";
 export function signIn(title, enter) {
   const { field, row } = textField("Your name", { maxlength: 64, autocomplete: "nickname", testid: "name" });
   const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
-  const words = ({ message }) => message.replace(/^name:/, "Your name");
-  return el("main", { class: "entry", testid: "sign-in" }, el("form", { class: "card", onsubmit: submitting(() => enter(field.value.trim()), problem, words) },
+  return el("main", { class: "entry", testid: "sign-in" }, el("form", { class: "card", onsubmit: submitting(() => enter(field.value.trim()), problem) },
     el("h1", {}, title),
     el("p", { class: "hint" }, "Choose a name. Others see it beside what you write; you need no account, and you can change it later."),
     row, problem, button("Enter", null, { type: "submit", class: "primary", testid: "enter" })));

@@ -47,7 +47,7 @@ function matching(rooms, typed) {
   // What begins with the letters comes before what only holds them; what has news before what has none.
   const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
-  const rows = found.map(({ id, name, isDirect, unread }) => ({ key: `option-${id}`, id, label: `${isDirect ? "@" : "#"} ${name}${unread ? ` (${unread})` : ""}` }));
+  const rows = found.map(({ id, name, mark, isDirect, unread }) => ({ key: `option-${id}`, id, label: `${isDirect ? "@" : "#"} ${name}${mark && ` · ${mark}`}${unread ? ` (${unread})` : ""}` }));
   const isOther = ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
   return isOther ? [...rows, { key: "option", id: typed, label: `Go to #${typed}` }] : rows;
 }

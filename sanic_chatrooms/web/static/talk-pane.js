@@ -4,6 +4,7 @@ import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { composing, el, icon, iconButton } from "./dom.js";
+import { sentence } from "./reasons.js";
 import { skeleton, statePanel } from "./states.js";
 
 export class TalkPane {
@@ -12,6 +13,7 @@ export class TalkPane {
     this.chat = chat;
     this.acts = acts;
     this.name = el("h2", { class: "cut", dir: "auto", tabindex: -1, testid: "room-name" });
+    this.mark = el("span", { class: "mark", testid: "room-mark" });
     this.here = el("span");
     this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
@@ -35,7 +37,7 @@ export class TalkPane {
     this.element = el("main", { class: "talk-pane" },
       el("div", { class: "pane-head" },
         iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack }),
-        el("div", { class: "grow" }, this.name, topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)),
+        el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)),
         menu, this.people),
       new Banner(chat).element, this.conversation.element, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
@@ -58,6 +60,7 @@ export class TalkPane {
     this.#keepDraft();
     this.room = this.kind = null;
     this.name.textContent = "Nothing is open";
+    this.mark.textContent = "";
     this.people.hidden = this.composer.element.hidden = true;
     this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
   }
@@ -70,6 +73,7 @@ export class TalkPane {
   update() {
     const { room, chat, composer, conversation } = this;
     this.name.textContent = room.name;
+    this.mark.textContent = room.mark;
     this.here.textContent = room.online;
     this.people.hidden = room.isDraft || room.status !== "ready";
     this.people.setAttribute("aria-label", `People: ${room.online} here`);
@@ -110,12 +114,16 @@ export class TalkPane {
 
 const DEPARTURES = { kicked: "Somebody removed you from this room.", left: "You left it, here or in another window.", deleted: "This room was deleted." };
 
+function departure(reason, error) {
+  return Object.hasOwn(DEPARTURES, reason) ? DEPARTURES[reason] : error ? sentence(error) : `The reason: ${reason}.`;
+}
+
 function refusal(room, { onBack, onCreate, onReload }) {
   const { name, status, reason, error } = room;
   const choose = ["Choose another room", onBack];
   const again = ["Try again", () => onReload(room)];
-  if (status === "removed") return statePanel(`You are no longer in ${name}`, DEPARTURES[reason] ?? `The reason: ${reason}.`, [choose, again], "removed");
+  if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(reason, error), [choose, again], "removed");
   // What cannot be the id of a room names none.
-  if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, error.message, [choose, again], "failed-room");
+  if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, sentence(error), [choose, again], "failed-room");
   return statePanel(`There is no room “${name}”`, "It may have been deleted, or it is private and you are not a member.", [choose, ["Create a room", onCreate]], "unknown-room");
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 process.env.TZ = "Europe/Berlin";
-const { dayName, excerpt, initials, listed, timeOf } = await import("../../../sanic_chatrooms/web/static/format.js");
+const { dayName, excerpt, initials, listed, slug, timeOf, toldApart } = await import("../../../sanic_chatrooms/web/static/format.js");
 
 const at = (text) => new Date(text).getTime() / 1000;
 
@@ -35,4 +35,27 @@ test("an excerpt ends between two characters", () => {
 test("an avatar has one or two letters, however many marks are on them", () => {
   assert.equal(initials("Ada King Lovelace"), "AL");
   assert.ok(initials(`e${"\u0301".repeat(60)}`).length <= 32);
+});
+
+test("a title makes an id that can be read, and titles of two scripts make two", () => {
+  assert.equal(slug("Release day!"), "release-day");
+  assert.equal(slug("Café Zürich"), "cafe-zurich");
+  assert.match(slug("C++"), /^c-\w+$/);
+  const ids = ["会議", "会議室", "???", "!!!", "会議 A", "会議室 A", "A", "Привет", "👍", "\u05e9\u05dc\u05d5\u05dd"].map(slug);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const id of ids) assert.match(id, /^[A-Za-z0-9_.:~-]{1,128}$/);
+  assert.ok(slug("会".repeat(100)).length <= 128 && slug("a會".repeat(50)).length <= 128);
+});
+
+test("the same title makes the same id, however it is written", () => {
+  for (const [one, other] of [["会議", "会議 "], ["ＡＢ会", "ab会"], ["会\u200b議", "会議"], ["e\u0301会", "\u00e9会"]]) assert.equal(slug(one), slug(other));
+});
+
+test("those of one name are told apart by their ids, as much of them as that takes", () => {
+  const long = "0123456789abcdef0123456789-";
+  const told = (...named) => [...toldApart(named.map(([id, name]) => ({ id, name }))).values()];
+  assert.deepEqual(told(["a", "A"], ["b", "B"]), ["", ""]);
+  assert.deepEqual(told(["tea", "会議"], ["tea-2", "会議"], ["c", "C"]), ["tea", "tea-2", ""]);
+  assert.deepEqual(told([`${long}xyz123`, "Ada"], [`${long}xyz124`, "ada\u200b"]), ["xyz123", "xyz124"]);
+  assert.deepEqual(told([`a-${long}xyz`, "Ada"], [`b-${long}xyz`, "Ada"]), [`a-${long}xyz`, `b-${long}xyz`]);
 });

@@ -1,0 +1,73 @@
+// Why something does not work, for people. What the server says is for developers; what the app says is shown as it is.
+
+import { timeOf } from "./format.js";
+
+const MISFIT = "this page and the server do not understand each other. Reload the page.";
+const SIGNED_OUT = "you are not signed in any more. Reload the page.";
+
+const FIELDS = {
+  name: (message) => `your name ${message.replace(/^name: /, "")}`,
+  to: (message) => (message.endsWith("yourself") ? "you cannot write to yourself." : "nobody can have this id."),
+  room: () => "a room cannot have this name here. Choose another one.",
+};
+
+const WORDS = {
+  bad_frame: () => MISFIT,
+  unknown_command: () => MISFIT,
+  invalid_cursor: () => MISFIT,
+  invalid_field: ({ field }, message) => (Object.hasOwn(FIELDS, field) ? FIELDS[field](message) : "the server does not accept this."),
+  invalid_text: () => "it holds a character that cannot be shown everywhere. Remove it.",
+  too_large: () => "it is too long. Shorten it.",
+  unauthenticated: () => SIGNED_OUT,
+  token_expired: () => SIGNED_OUT,
+  muted: ({ until }) => until && `you are muted until ${timeOf(until)}.`,
+  room_not_found: () => "this room is not there any more, or you may not see it.",
+  message_not_found: () => "this message is not there any more.",
+  not_a_member: () => "you are not in this room any more. Open it again.",
+  room_limit: () => "there are as many rooms as there may be. Leave one first.",
+  conflict: () => "it was sent already, with another text. Discard it and write it again.",
+  rate_limited: ({ retryAfter }) => `you write too fast. Wait ${Math.ceil(retryAfter ?? 1)} s.`,
+  unavailable: () => "the server is busy. Try again.",
+  internal: () => "something went wrong on the server. Try again later.",
+  timeout: () => "the server did not answer in time. Try again.",
+  lost: () => "the connection broke. Try again.",
+  closed: () => "the connection has ended. Reload the page.",
+};
+
+// By close code: what the server says by itself, and the words for it. Another text is the app's.
+const ENDS = {
+  1002: ["protocol error", MISFIT],
+  1003: ["text frames only", MISFIT],
+  1007: ["text is not valid UTF-8", MISFIT],
+  1008: ["flood", "you were too fast for the server. Wait a moment."],
+  4001: ["token expired", "you are not signed in any more. Sign in again."],
+  4500: ["invalid token", "you are not signed in, or not any more. Sign in again."],
+  4501: ["too many malformed frames", MISFIT],
+  4502: ["not authenticated in time", "you are not signed in. Sign in first."],
+  4503: ["disconnected by the application", "you were disconnected from this chat."],
+  4504: ["too many connections", "you have this chat open too often. Close another window of it."],
+  4507: ["banned", "you are banned from this chat."],
+  4509: ["replaced by another connection", "you opened this chat in another window."],
+};
+
+/** Why, to go on a sentence: "you write too fast. Wait 3 s." */
+export function reason(error) {
+  const { code, message, details } = error ?? {};
+  const words = Object.hasOwn(WORDS, code) ? WORDS[code](details ?? {}, message ?? "") : "";
+  return words || message || "something went wrong. Try again.";
+}
+
+/** The same as a sentence of its own. */
+export function sentence(error) {
+  return capital(reason(error));
+}
+
+/** Why the connection has ended for good. */
+export function ending(code, said) {
+  const [usual, words] = ENDS[code] ?? [];
+  return capital((said === usual || !said ? words : said) ?? "the server ended this connection.");
+}
+
+function capital(text) {
+  return text.slice(0, 1).toLocaleUpperCase() + text.slice(1);
+}

@@ -1,0 +1,46 @@
+// What people are told when something does not work.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+import { ending, reason, sentence } from "../../../sanic_chatrooms/web/static/reasons.js";
+
+const read = (path) => readFileSync(new URL(`../../../sanic_chatrooms/${path}`, import.meta.url), "utf8");
+// What only a developer understands.
+const JARGON = /msgId|A-Z|frame|JSON|cursor|auth\b|token|null|undefined|payload|UTF|command|backend|_|\d{4}/;
+
+test("every code of the server has words that are no developer's", () => {
+  const classes = [...read("errors.py").matchAll(/ code = "(\w+)"[^]*?default = "([^"]*)"/g)];
+  assert.ok(classes.length > 15);
+  for (const [, code, message] of classes) {
+    const said = sentence({ code, message: code === "invalid_field" ? `room: ${message}` : message, details: { field: "room" } });
+    assert.match(said, /^[A-Z].{10,}/, code);
+    assert.doesNotMatch(said, JARGON, code);
+  }
+});
+
+test("so has every close code after which a client does not come back", () => {
+  const closes = [...read("protocol.py").matchAll(/^ {4}(\w+) = (\d{4})$/gm)].map(([, name, code]) => [name, Number(code)]);
+  const reasons = new Map([...read("protocol.py").matchAll(/CloseCode\.(\w+): "([^"]*)"/g)].map(([, name, words]) => [name, words]));
+  for (const [name, code] of closes.filter(([, code]) => [1002, 1003, 1007, 1008].includes(code) || code >= 4500)) {
+    assert.match(ending(code, reasons.get(name)), /^[A-Z].{10,}\.$/, name);
+    assert.doesNotMatch(ending(code, reasons.get(name)), JARGON, name);
+    assert.notEqual(ending(code, reasons.get(name)).toLowerCase(), reasons.get(name), name);
+  }
+});
+
+test("what the app says is shown as it says it", () => {
+  assert.equal(sentence({ code: "out_of_stock", message: "nothing is left" }), "Nothing is left");
+  assert.equal(reason({ code: "forbidden", message: "only staff writes here" }), "only staff writes here");
+  assert.equal(sentence(new Error("There is a room of this name already.")), "There is a room of this name already.");
+  assert.equal(ending(4503, "you moved to another shop"), "You moved to another shop");
+  assert.equal(ending(4503, ""), "You were disconnected from this chat.");
+  assert.equal(ending(3000, ""), "The server ended this connection.");
+});
+
+test("no word is taken from what every object has", () => {
+  for (const code of ["constructor", "toString", "__proto__"]) assert.equal(reason({ code, message: "as it is" }), "as it is");
+  assert.equal(reason(undefined), "something went wrong. Try again.");
+  assert.equal(reason({ code: "invalid_field", details: { field: "constructor" } }), "the server does not accept this.");
+});
