@@ -311,7 +311,7 @@ class SanicConnection(ABC):
                 self._end()  # TLS reads on by itself
             else:
                 self._loop.call_later(1.0, self._end)
-        except RuntimeError:
+        except (RuntimeError, OSError):  # it is closing, or the peer has reset it already
             self._end()
 
     def _end(self) -> None:

@@ -39,6 +39,7 @@ async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
     await enter(bob, "Bob")
     await say(bob, "I am off")
     id = host.user("Bob").id
+    await expect(ada.get_by_test_id("person")).to_have_count(2)
     await bob.close()
     await expect(ada.get_by_test_id("person")).to_have_count(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
 import socket
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 import trustme
@@ -139,6 +141,26 @@ async def test_who_talks_on_after_its_close_frame_is_answered(peer: Peer) -> Non
 
     assert await raw.frame() == (CLOSE, NORMAL)
     assert await raw.ended() == b""
+
+
+async def test_a_peer_that_resets_the_connection_after_its_close_frame_is_no_error(
+    chat: ChatRooms, peer: Peer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = await peer()
+    await raw.expect("welcome")
+    connection: Any = the_session(chat).connection
+    transport = mock.Mock(wraps=connection._transport)
+    # What the system says when the reset has arrived before the close frame was read.
+    transport.write_eof.side_effect = OSError(errno.ENOTCONN, "not connected")
+    transport.can_write_eof.return_value = True
+    monkeypatch.setattr(connection, "_transport", transport)
+
+    await raw.write(masked(CLOSE, NORMAL))
+
+    await raw.ended()
+    await until(lambda: len(chat.running().sessions) == 0)
+    assert transport.write_eof.called
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_broken_rule_is_told_before_the_end(peer: Peer) -> None:
