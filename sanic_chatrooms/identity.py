@@ -11,7 +11,7 @@ from . import protocol
 from .auth.asking import Asking, Unseen
 from .auth.guests import Guests
 from .endpoint import Endpoint
-from .errors import ChatError, Forbidden, TokenExpired, Unauthenticated
+from .errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
 from .heartbeat import Heartbeat
 from .listeners import Listeners
 from .models import Credentials, Handshake, Sender, User
@@ -30,8 +30,12 @@ LONGEST_HEARTBEAT = 4
 """A client may ask for an interval up to this many times the configured one."""
 
 
-MAX_BAD_PROOFS = 5
-"""Proofs of identity in a row that may fail on one connection; each costs the authenticator some work."""
+BAD_PROOFS = 5
+"""Proofs of identity in a row that may fail on one connection: each costs the authenticator some work. From then on …"""
+PROOF_EVERY = 6.0
+"""… only one in so many seconds is looked at, and …"""
+MAX_BAD_PROOFS = 200
+"""… after so many the connection is closed."""
 
 
 class AuthRequest(msgspec.Struct):
@@ -158,12 +162,14 @@ class Identity:
         return answer
 
     async def _prove(self, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
+        wait = session.proof_at - time.monotonic()
+        if wait > 0:
+            _penalise(session)
+            raise RateLimited("too many proofs of identity have failed", retry_after=wait)
         try:
             await (self._again if session.authenticated else self._first)(session, endpoint, request)
         except (Unauthenticated, Forbidden):
-            session.bad_proofs += 1
-            if session.bad_proofs >= MAX_BAD_PROOFS and session.refused is None:
-                session.refused = CloseCode.INVALID_TOKEN
+            _penalise(session)
             raise
         session.bad_proofs = 0
 
@@ -206,6 +212,14 @@ class Identity:
         if session.user.expires_at is not None:
             session.lifetime = session.user.expires_at - time.time()
         self._heartbeat.reconsider(session)
+
+
+def _penalise(session: Session) -> None:
+    session.bad_proofs += 1
+    if session.bad_proofs >= BAD_PROOFS and session.proof_at <= time.monotonic():
+        session.proof_at = time.monotonic() + PROOF_EVERY
+    if session.bad_proofs >= MAX_BAD_PROOFS:
+        session.refused = CloseCode.RATE_LIMIT
 
 
 def _close_code(problem: ChatError, token: str | None) -> CloseCode | None:

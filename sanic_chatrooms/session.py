@@ -127,7 +127,7 @@ class Session:
     __slots__ = (
         "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "connection", "data",
         "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
-        "plain_policy", "policy", "push", "refused", "reply_soon", "room", "seats", "settings", "slack", "state", "timeout",
+        "plain_policy", "policy", "proof_at", "push", "refused", "reply_soon", "room", "seats", "settings", "slack", "state", "timeout",
         "under_way", "user", "warned", "write",
     )  # fmt: skip
 
@@ -169,6 +169,8 @@ class Session:
         self.bad_frames = 0
         self.bad_proofs = 0
         """Malformed frames, and failed proofs of identity, in a row."""
+        self.proof_at = 0.0
+        """Until then (monotonic seconds) no proof of identity is looked at."""
         self.answered = 0
         """Frames for this connection alone so far."""
         self.under_way = 0

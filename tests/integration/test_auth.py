@@ -372,14 +372,26 @@ async def test_a_failed_refresh_does_not_delay_the_end(chat: ChatRooms, connect:
     assert (await ada.closed())[0] == 4001
 
 
-async def test_two_thousand_bad_tokens_are_not_all_tried(chat: ChatRooms, connect: Connect) -> None:
-    ada = await connect(token=token("ada"))
+async def test_of_two_thousand_bad_tokens_five_are_looked_at(app: App, connect: Connect) -> None:
+    asked = []
+
+    class Counting(Authenticator):
+        async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+            asked.append(credentials.token)
+            if credentials.token != "ada":
+                raise Unauthenticated("no such token")
+            return User("ada", "Ada")
+
+    mount(app, guests=False, auth=Counting())
+    ada = await connect(token="ada")
     await ada.expect("welcome")
 
     write(ada, masked(1, b'{"type":"auth","payload":{"token":"nonsense"}}') * 2000)
 
-    assert (await ada.closed())[0] == 4500
-    assert len([frame for frame in ada.frames if frame["type"] == "error"]) == 5
+    assert (await ada.closed())[0] == 4013
+    assert asked == ["ada", *["nonsense"] * 5]
+    errors = [frame["payload"]["code"] for frame in ada.frames if frame["type"] == "error"]
+    assert errors == ["unauthenticated"] * 5 + ["rate_limited"] * 195
 
 
 class ByCookie(Authenticator):

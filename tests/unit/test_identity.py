@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -19,7 +20,7 @@ from sanic_chatrooms import (
 )
 from sanic_chatrooms.chat import Backends, Chat, Route
 from sanic_chatrooms.errors import Forbidden, TokenExpired, Unauthenticated
-from sanic_chatrooms.identity import MAX_BAD_PROOFS
+from sanic_chatrooms.identity import BAD_PROOFS, MAX_BAD_PROOFS, PROOF_EVERY
 from sanic_chatrooms.models import Handshake, User, user_room
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -222,25 +223,37 @@ async def test_a_refresh_that_fails_changes_nothing(chat: Chat, token: str, code
 
 
 @pytest.mark.parametrize("token", ["bad", "old", "bob", "broken", "none", "x" * 9000])
-async def test_a_refresh_that_fails_again_and_again_closes(chat: Chat, token: str) -> None:
+async def test_a_refresh_that_fails_again_and_again_is_looked_at_no_more_and_then_closes(
+    chat: Chat, token: str
+) -> None:
     ada = await chat_client(chat, token="ada+60")
 
-    for _ in range(MAX_BAD_PROOFS):
-        ada.send("auth", payload={"token": token})
+    codes = [(await ada.error("auth", payload={"token": token}))["code"] for _ in range(BAD_PROOFS + 2)]
+    while ada.connection.closed is None:
+        ada.send("auth", payload={"token": "ada+600"})
+        await asyncio.sleep(0)
 
-    assert (await ada.closed())[0] == 4500
+    assert codes[-2:] == ["rate_limited", "rate_limited"]
+    assert "rate_limited" not in codes[:-2]
+    assert ada.connection.closed[0] == 4013
     assert len([frame for frame in ada.frames if frame["type"] == "error"]) == MAX_BAD_PROOFS
 
 
-async def test_a_refresh_that_succeeds_starts_the_count_anew(chat: Chat) -> None:
+async def test_who_waits_is_looked_at_again(chat: Chat) -> None:
     ada = await chat_client(chat, token="ada+60")
+    for _ in range(BAD_PROOFS):
+        await ada.error("auth", payload={"token": "bad"})
+    error = await ada.error("auth", payload={"token": "ada+600"})
+    assert (error["code"], 0 < error["retryAfter"] <= PROOF_EVERY) == ("rate_limited", True)
 
-    for _ in range(3):
-        for _ in range(MAX_BAD_PROOFS - 1):
-            await ada.error("auth", payload={"token": "bad"})
-        await ada.ack("auth", payload={"token": "ada+600"})
+    ada.session.proof_at = 0.0  # so many seconds later
 
-    assert ada.connection.closed is None
+    assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "unauthenticated"
+    assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "rate_limited"
+    ada.session.proof_at = 0.0
+    await ada.ack("auth", payload={"token": "ada+600"})
+    for _ in range(BAD_PROOFS):
+        assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "unauthenticated"
 
 
 async def test_auth_without_a_token_is_not_tried_for_ever(chat: Chat) -> None:
@@ -249,7 +262,7 @@ async def test_auth_without_a_token_is_not_tried_for_ever(chat: Chat) -> None:
     for _ in range(MAX_BAD_PROOFS):
         nobody.send("auth")
 
-    assert (await nobody.closed())[0] == 4500
+    assert (await nobody.closed())[0] == 4013
 
 
 @pytest.mark.parametrize(
