@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from ..tasks import is_ending
+
 __all__ = ["keep"]
 
 logger = logging.getLogger("sanic_chatrooms.broker")
@@ -57,9 +59,7 @@ class _Survivor:
             await act()
             return True
         except asyncio.CancelledError as error:
-            # A driver may cancel what it owed an answer; that is an error like others. Only our own end ends us.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_ending():
                 raise
             self._lost(error)
         except Exception as error:  # noqa: BLE001 - logged there

@@ -26,7 +26,7 @@ from ..models import Envelope, Scope
 from ..tasks import end
 from .base import Deliver
 from .keeper import keep
-from .packed import UNREADABLE, Bell, Packer, by_room, fitting
+from .packed import Bell, Packer, by_room, fitting
 from .sealed import SealedBroker
 
 __all__ = ["NATSBroker"]
@@ -209,7 +209,7 @@ class NATSBroker(SealedBroker):
             return  # of a subscription that ended
         try:
             bells = self._packer.unpack(room, message.data)
-        except UNREADABLE as error:
+        except Exception as error:  # noqa: BLE001 - logged there
             self._drop(f"the subject of room {room}", error)
             return
         for bell in bells:

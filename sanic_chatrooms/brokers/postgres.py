@@ -23,7 +23,7 @@ from ..sql_address import connect_options, take_prefix
 from ..tasks import end
 from .base import Deliver
 from .keeper import keep
-from .packed import UNREADABLE, Packer, RoomBell, fitting
+from .packed import Packer, RoomBell, fitting
 from .sealed import SealedBroker
 
 __all__ = ["PostgresBroker"]
@@ -182,7 +182,7 @@ class PostgresBroker(SealedBroker):
             return
         try:
             envelopes = self._unpacked(text)
-        except (*UNREADABLE, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - logged there
             self._drop(f"the channel {self._channel}", error)
             return
         for envelope in envelopes:

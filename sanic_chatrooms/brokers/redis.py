@@ -22,7 +22,7 @@ from ..seal import STAMPED
 from ..tasks import end
 from .base import Deliver
 from .keeper import keep
-from .packed import UNREADABLE, Bell, Packer, by_room
+from .packed import Bell, Packer, by_room
 from .redis_ear import Ear
 from .sealed import SealedBroker
 
@@ -216,7 +216,7 @@ class RedisBroker(SealedBroker):
             return
         try:
             envelopes = self._unpacked(room, channel, data)
-        except UNREADABLE as error:
+        except Exception as error:  # noqa: BLE001 - logged there
             self._drop(f"the channel of room {room}", error)
             return
         for envelope in envelopes:

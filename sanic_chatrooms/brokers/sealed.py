@@ -5,6 +5,7 @@ import time
 
 from ..seal import Forged, Seal
 from .base import Broker
+from .packed import UNREADABLE
 
 __all__ = ["SealedBroker"]
 
@@ -34,13 +35,14 @@ class SealedBroker(Broker):
         return self._forged
 
     def _drop(self, where: str, error: Exception) -> None:
+        """A piece of whose reading this came. Whatever it is, it must not end the connection by which the others come."""
         self.dropped += 1
         self._forged += isinstance(error, Forged)
         now = time.monotonic()
         if now >= self._logs_at:
             self._logs_at = now + LOG_EVERY
-            why = str(error) or type(error).__name__
             self.logger.warning(
                 "dropped what came by %s: %s (%d dropped so far, %d of them forged)",
-                where, why, self.dropped, self._forged,
+                where, str(error) or type(error).__name__, self.dropped, self._forged,
+                exc_info=None if isinstance(error, UNREADABLE) else error,
             )  # fmt: skip

@@ -154,6 +154,26 @@ async def test_a_large_live_event_is_heard_once_though_it_comes_in_parts(broker_
         await nothing_more(one, heard, 1)
 
 
+async def test_a_piece_whose_reading_fails_in_a_new_way_is_dropped_and_the_next_one_heard(
+    broker_system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with heard_by(broker_system) as (one, other, heard, _):
+        unpack, problems = other._packer.unpack, [LookupError("nobody thought of it")]
+
+        def fail_once(*about: Any) -> Any:
+            if problems:
+                raise problems.pop()
+            return unpack(*about)
+
+        monkeypatch.setattr(other._packer, "unpack", fail_once)
+        await one.publish([envelope(1)])
+        await holds(lambda: other.dropped == 1)
+
+        await nothing_more(one, heard, 0)
+        assert heard.reconnects == 0
+        assert "LookupError" in caplog.text
+
+
 # ---- the whole ----
 
 
