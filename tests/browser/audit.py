@@ -22,7 +22,8 @@ AUDIT = """(touch) => {
             if (one.getAttribute(reference) && !document.getElementById(one.getAttribute(reference))) say(`dangling ${reference}`, one);
     const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
     if (new Set(ids).size !== ids.length) found.push(`repeated ids: ${ids}`);
-    if (!dialog && document.querySelectorAll("main").length !== 1) found.push("not one main");
+    for (const landmark of dialog ? [] : ["main", "h1"])
+        if (all.filter((one) => one.matches(landmark)).length !== 1) found.push(`not one ${landmark} on show`);
 
     const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
     const painted = (colors) => {

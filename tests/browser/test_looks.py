@@ -206,3 +206,49 @@ async def test_others_are_announced_and_oneself_is_not(host: Host, new_page: Pag
     for landmark, name in (("navigation", "Rooms"), ("complementary", "People in this room")):
         await expect(ada.get_by_role(landmark, name=name)).to_be_visible()  # type: ignore[arg-type]
     await expect(ada.get_by_role("button", name="Bob , online")).to_be_visible()
+
+
+async def test_what_belongs_together_is_together_and_nothing_is_covered(host: Host, new_page: Pages) -> None:
+    await lively(host)
+    ada, other = await new_page(**DESKTOP), await new_page()
+    await enter(ada, "Ada")
+    await enter(other, "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\N{HEBREW LETTER GIMEL}")
+    await say(other, "\N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAMED}")
+    person = ada.get_by_test_id("person").last
+    await expect(ada.get_by_test_id("person")).to_have_count(2)
+
+    for name in (person.locator("bdi"), ada.get_by_test_id("author").last.locator("bdi")):
+        row = name.locator("xpath=ancestor::*[contains(@class, 'line') or contains(@class, 'msg ')][1]")
+        avatar, written = await row.locator(".avatar").bounding_box(), await name.bounding_box()
+        assert avatar is not None
+        assert written is not None
+        assert 0 <= written["x"] - (avatar["x"] + avatar["width"]) < 20
+
+    await host.chat.broadcast("notice", {"title": "Lunch", "content": "Soup"})
+    toast = await ada.get_by_test_id("toast").bounding_box()
+    people = await ada.get_by_test_id("people").bounding_box()
+    assert toast is not None
+    assert people is not None
+    assert toast["x"] + toast["width"] <= people["x"]
+    await new_page.screenshot(ada, "together")
+
+
+async def test_the_switcher_shows_what_is_chosen_and_says_that_nothing_is_found(
+    host: Host, new_page: Pages
+) -> None:
+    await lively(host)
+    page = await new_page(**DESKTOP)
+    await enter(page, "Ada")
+    await page.keyboard.press("Control+k")
+    options = page.get_by_test_id("switcher-option")
+
+    await options.nth(1).hover()
+    colors = await options.evaluate_all("(rows) => rows.map((row) => getComputedStyle(row).backgroundColor)")
+    assert len(set(colors)) == len(colors) == 2
+    await page.get_by_test_id("switcher-field").fill("no such room")
+    await expect(options).to_have_count(0)
+    await expect(page.get_by_test_id("switcher-nothing")).to_have_text(
+        "No room and no person here is called that."
+    )
+    await expect(page.get_by_role("listbox")).to_be_hidden()
+    await new_page.screenshot(page, "nothing-found")

@@ -94,7 +94,7 @@ class App {
     const own = () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch() });
-    this.element = el("div", { class: "app", testid: "app" }, this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
+    this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
   }
 
   begin() {

@@ -78,8 +78,8 @@ function tools(item, { me, role, onEdit, onDelete }) {
 
 function author(sender, { me, onPerson }) {
   const props = { class: "author", testid: "author" };
-  if (!sender.id || sender.id === me()?.id) return el("span", props, sender.name);
-  return el("button", { ...props, type: "button", title: `Write to ${sender.name}`, onclick: () => onPerson(sender) }, sender.name);
+  if (!sender.id || sender.id === me()?.id) return el("span", props, el("bdi", {}, sender.name));
+  return el("button", { ...props, type: "button", title: `Write to ${sender.name}`, onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
 }
 
 function time({ at }, written, style, what = "") {

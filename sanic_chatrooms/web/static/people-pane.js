@@ -33,7 +33,7 @@ function personLine({ person, mark, isMe }, onPerson) {
   const action = isMe ? {} : { type: "button", title: `Write to ${name}`, onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
-    el("span", { class: "grow cut", dir: "auto" }, name),
+    el("span", { class: "grow cut" }, el("bdi", {}, name)),
     mark && el("span", { class: "mark", testid: "mark" }, mark),
     isMe && el("span", { class: "count" }, "you"),
     el("span", { class: "sr-only" }, here ? ", online" : ", offline"));

@@ -16,7 +16,7 @@ export class RoomsPane {
       this.directsHead, directs);
     walkable(scroll, ".line");
     const search = iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" });
-    this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" }, el("div", { class: "pane-head" }, el("h1", { class: "grow cut" }, title), search, bell), scroll, footer);
+    this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" }, el("div", { class: "pane-head" }, el("p", { class: "pane-title grow cut" }, title), search, bell), scroll, footer);
     this.rooms = new KeyedList(rooms, roomLine);
     this.directs = new KeyedList(directs, roomLine);
   }
@@ -40,7 +40,7 @@ function roomLine({ room, current }) {
   const isPrivate = visibility === "private";
   return el("a", props,
     isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
-    el("span", { class: "grow cut", dir: "auto" }, name),
+    el("span", { class: "grow cut" }, el("bdi", {}, name)),
     mark && el("span", { class: "mark", testid: "mark" }, mark),
     isPrivate && el("span", { class: "sr-only" }, " (private)"),
     unread > 0 && el("span", { class: "badge", testid: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "sr-only" }, " unread")));
@@ -54,6 +54,6 @@ export class Me {
   }
 
   update(user) {
-    fill(this.who, avatar(user, "small"), el("span", { class: "cut" }, user.name));
+    fill(this.who, avatar(user, "small"), el("span", { class: "cut" }, el("bdi", {}, user.name)));
   }
 }

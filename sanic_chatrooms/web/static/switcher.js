@@ -18,14 +18,18 @@ function content(rooms, close) {
   const label = "Go to a room or a person";
   const field = el("input", { class: "field", role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": "Rooms" });
+  const nothing = el("p", { class: "hint", role: "status", testid: "switcher-nothing" });
   const list = new KeyedList(box, (row) => el("li", { class: "menu-item", role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.label));
 
   function show(index) {
     rows = matching(rooms, field.value.trim().replace(/^#/, ""));
     chosen = (index + rows.length) % (rows.length || 1);
     list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.label}|${at === chosen}` })));
+    box.hidden = !rows.length;
+    nothing.textContent = rows.length ? "" : "No room and no person here is called that.";
     const { key } = rows[chosen] ?? {};
     field.setAttribute("aria-activedescendant", key ?? "");
+    field.setAttribute("aria-expanded", String(rows.length > 0));
     list.get(key)?.scrollIntoView({ block: "nearest" });
   }
 
@@ -39,7 +43,7 @@ function content(rooms, close) {
   }
 
   show(0);
-  return [field, box];
+  return [field, box, nothing];
 }
 
 function matching(rooms, typed) {

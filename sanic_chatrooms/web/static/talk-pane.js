@@ -34,7 +34,7 @@ export class TalkPane {
       onEscape: () => this.conversation.goToEnd(),
       onUp: () => this.conversation.editLast(),
     });
-    this.element = el("main", { class: "talk-pane" },
+    this.element = el("section", { class: "talk-pane", "aria-label": "Conversation" },
       el("div", { class: "pane-head" },
         iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack }),
         el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)),
@@ -108,7 +108,7 @@ export class TalkPane {
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
     const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nothing was said here yet. Say the first word." : "This is the beginning of the room.";
-    return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, isDirect ? name : `#${name}`), el("p", { class: "hint" }, words));
+    return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p", { class: "hint" }, words));
   }
 }
 
