@@ -77,6 +77,7 @@ class Journal:
         self._bells: list[Envelope] = []
         self._woken = asyncio.Event()
         self._rung = asyncio.Event()
+        self._one_rings = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
@@ -106,14 +107,16 @@ class Journal:
             return
         self._stopping = True
         self._woken.set()
-        await asyncio.wait(tasks[:1], timeout=self._timeout)
-        await end(*tasks)
+        appending, ringing = tasks
+        await asyncio.wait([appending], timeout=self._timeout)
+        await end(appending)
         self._answer_rest()
         left, self._pending = self._pending, []
         self._answer(left, [Unavailable()] * len(left))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timeout):
-                await self._publish()
+                await self._publish()  # behind what is being rung now
+        await end(ringing)
 
     def submit(self, draft: Draft, done: Done, origin: object = None) -> None:
         """Take a draft into the next batch; `done` is called once with what became of it: soon after the store
@@ -336,6 +339,10 @@ class Journal:
         await self._publish()
 
     async def _publish(self) -> None:
+        async with self._one_rings:
+            await self._publish_all()
+
+    async def _publish_all(self) -> None:
         bells, self._bells = self._bells, []
         if not bells:
             return

@@ -608,6 +608,28 @@ async def test_stop_is_not_held_up_by_the_broker(desk: Desk) -> None:
     assert len(desk.answers) == 1
 
 
+async def test_stop_waits_for_the_bells_that_are_being_rung(desk: Desk) -> None:
+    ringing, free = asyncio.Event(), asyncio.Event()
+    ring = desk.bell.publish
+
+    async def slowly(envelopes: Sequence[Envelope]) -> None:
+        ringing.set()
+        await free.wait()
+        await ring(envelopes)
+
+    desk.bell.publish = slowly  # type: ignore[method-assign]
+    desk.submit("one")
+    async with asyncio.timeout(WITHIN):
+        await ringing.wait()
+    stopping = asyncio.ensure_future(desk.journal.stop())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    free.set()
+    await stopping
+
+    assert [envelope.seq for envelope in desk.bell.rung.envelopes] == [1]
+
+
 async def test_stop_twice_does_nothing(desk: Desk) -> None:
     await desk.journal.stop()
     await desk.journal.stop()
