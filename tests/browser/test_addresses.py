@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from sanic.response import HTTPResponse
 
 from example_app.server import STATIC
 from sanic_chatrooms import Authenticator, Credentials, Handshake, User
-from sanic_chatrooms.models import direct_room
+from sanic_chatrooms.models import Sender, direct_room
 from sanic_chatrooms.protocol import ROOM_ID
 from sanic_chatrooms.users import is_text
 from tests.browser.acts import composer, enter, lines, say, write
@@ -49,6 +50,10 @@ const token = new URLSearchParams(location.search).get("as");
 window.addressOf = addressOf;
 window.chat = await startChat(document.getElementById("chat"), { title: "Chat", firstRoom: "general", client: { token } });
 """
+
+SHOWN = """() => [...document.querySelectorAll("[data-testid=message]")].map((row) =>
+    ["author", "message-text"].map((id) => row.querySelector(`[data-testid=${id}]`).textContent))"""
+TOWER = re.compile("([\u0300-\u036f]{30})[\u0300-\u036f]+")
 
 # Goes to each of these by the address, and where there is a text says it there; returns what was odd.
 SAY_EVERYWHERE = """async (all) => {
@@ -150,6 +155,25 @@ async def test_rooms_of_every_id_keep_what_is_said_and_read_there(anybody: Host,
     await expect(line.get_by_test_id("unread")).to_have_text("1 unread")
     await line.click()
     await expect(lines(page)).to_have_text(["in __proto__", "news"])
+
+
+async def test_names_and_texts_of_all_kinds_are_shown_as_they_are(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    for start in range(0, len(NAUGHTY), 100):
+        batch = [(f"{number}", text) for number, text in enumerate(NAUGHTY[start : start + 100], start)]
+        for id, text in batch:
+            await host.chat.publish("general", "message", {"text": text}, sender=Sender(id, text))
+        await expect(page.locator(f"[data-seq='{start + len(batch)}']")).to_be_visible()
+        shown = (await page.evaluate(SHOWN))[-len(batch) :]
+        stored = (await host.chat.history("general", limit=len(batch))).messages
+        assert [name for name, _ in shown] == [event["sender"]["name"] for event in stored]
+        # Marks of code are drawn, and towers of marks end.
+        assert [text for (_, text), (_, said) in zip(shown, batch, strict=True) if "`" not in said] == [
+            TOWER.sub(r"\1", said) for _, said in batch if "`" not in said
+        ]
 
 
 @pytest.mark.parametrize("id", ["https://id.example/users/7", "50%41"])
