@@ -28,7 +28,7 @@ from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
 from .assets import PAGE_POLICY, Assets, with_slash
 from .embedding import is_main, start_embedded, stop_embedded
-from .ending import end_early, end_on_hangup, join_survivor, start_survivor, stop_survivor
+from .ending import await_workers, end_early, end_on_hangup, join_survivor, start_survivor, stop_survivor
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, admit, check_limits, close_code
 from .keeping import (
@@ -354,6 +354,7 @@ class ChatBlueprint(Blueprint):
 
     async def _end_main(self, app: App) -> None:
         stop_watchdog(app)
+        await_workers(self.mounted(app).settings().drain_seconds)
         stop_embedded(app, self.ctx.declaration.name)
 
     async def _offer(self, app: App) -> None:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable
 from types import FrameType
 from typing import Any
@@ -16,10 +17,10 @@ from typing import Any
 from ..config import Settings
 from ..survivor import Survivor, entrust_myself
 
-__all__ = ["end_early", "end_on_hangup", "join_survivor", "start_survivor", "stop_survivor"]
+__all__ = ["await_workers", "end_early", "end_on_hangup", "join_survivor", "start_survivor", "stop_survivor"]
 
 _SURVIVOR, _WRITER = "_chatrooms_survivor", "chatrooms_survivor"
-_STATE_SERVER = "SyncManager-"
+_STATE_SERVER, _SERVERS = "SyncManager-", "Sanic-Server-"
 MARGIN = 5.0
 """Seconds that workers of a killed app have beyond what they take at most to drain and to stop."""
 
@@ -55,6 +56,24 @@ def join_survivor(app: Any) -> None:
     writer = getattr(app.shared_ctx, _WRITER, None)
     if writer is not None:
         entrust_myself(writer)
+
+
+# ---- told ----
+
+
+def await_workers(patience: float) -> None:
+    """In the main process, before it ends what workers need: Sanic waits for ten seconds only, and a worker may send its
+    connections away for longer. One that is still there after `patience` seconds is told again: Sanic loses what a worker is
+    told in the moment in which it is ready. Then it has as long once more.
+    """
+    workers = [child for child in multiprocessing.active_children() if child.name.startswith(_SERVERS)]
+    for tell in (lambda child: None, lambda child: child.terminate()):
+        deadline = time.monotonic() + patience
+        for child in workers:
+            tell(child)
+        for child in workers:
+            child.join(max(0.0, deadline - time.monotonic()))
+        workers = [child for child in workers if child.is_alive()]
 
 
 # ---- told while it starts ----
