@@ -8,7 +8,7 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic, json
 
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import ChatRooms, User
 
 OUTBOX = "SOAK_OUTBOX_LIMIT"
 SIGNED = "SOAK_SIGNED"
@@ -41,5 +41,16 @@ def create_app() -> Sanic[Any, Any]:
     @app.get("/sessions")
     async def sessions(_: Request) -> HTTPResponse:
         return json(len(chat.running().sessions))
+
+    @app.get("/fill")
+    async def fill(request: Request) -> HTTPResponse:
+        """What is large to read: a room of large messages, with many members, among many rooms."""
+        await chat.create_room("fat")
+        for _ in range(300):
+            await chat.publish("fat", "message", {"text": "x" * 15_000})
+        for number in range(300):
+            await chat.create_room(f"room-{number:0100}", title="x" * 200)
+            await chat.add_member("fat", User(f"{number:0100}", "x" * 100))
+        return json({})
 
     return app
