@@ -86,15 +86,17 @@ class Run:
         )
         crowd = Crowd(server.port, "general")
         try:
-            await http_request("127.0.0.1", server.port, "GET", "/fill")
+            await http_request("127.0.0.1", server.port, "GET", "/fill", within=120.0)
             await crowd.join(MEMBERS)
             await p99(crowd, 0.5, verdict)  # the first messages find everything cold
             found = [await self.round(server, crowd, verdict) for _ in range(self.rounds)]
         finally:
             crowd.leave()
             await asyncio.to_thread(server.stop)
-        ratio, growth = statistics.median(r for r, _ in found), max(g for _, g in found)
-        verdict.figures[name] = f"p99 {ratio:.2f} times that without, memory {growth / 1024:+.0f} MB"
+        ratio, growth = statistics.median(r for r, _, _ in found), max(g for _, g, _ in found)
+        verdict.figures[name] = (
+            f"p99 {ratio:.2f} times that without ({statistics.median(w for _, _, w in found) * 1e3:.1f} ms), memory {growth / 1024:+.0f} MB"
+        )
         if growth > GROWTH:
             verdict.wrong.append(f"{name}: memory grew by {growth / 1024:.0f} MB")
         if ratio > AT_MOST:
@@ -102,7 +104,7 @@ class Run:
         if "Traceback" in server.output:
             verdict.wrong.append(f"{name}: the server has logged a traceback: " + server.output[-2_000:])
 
-    async def round(self, server: ServerProcess, crowd: Crowd, verdict: Verdict) -> tuple[float, int]:
+    async def round(self, server: ServerProcess, crowd: Crowd, verdict: Verdict) -> tuple[float, int, float]:
         """How many times as long the others wait, and how many KiB it costs."""
         without = await p99(crowd, self.seconds, verdict)
         before, peak = memory(server), Peak(server)
@@ -113,7 +115,7 @@ class Run:
             peer.transport.abort()
         while await sessions(server.port) > MEMBERS:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        return beside / without, grown
+        return beside / without, grown, without
 
 
 async def ask(server: ServerProcess) -> asyncio.StreamWriter:
