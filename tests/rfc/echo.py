@@ -31,9 +31,13 @@ class EchoSession:
         self.heard_at = 0.0
         self.answered = 0
         self.closed = False
+        self.authenticated = True
 
     def receive(self, data: bytes) -> None:
         self.answer(frame(data))
+
+    def held_up(self) -> bool:
+        return self.connection.congested()
 
     def answer(self, frames: bytes) -> None:
         self.connection.reply(frames)
