@@ -25,6 +25,7 @@ from ..models import (
     Page,
     Room,
     Scope,
+    is_reserved,
 )
 from ..paging import decode_cursor, encode_cursor
 from ..protocol import new_epoch
@@ -275,7 +276,7 @@ class RedisStore(Store):
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Lists that lead to the room forget it when somebody reads them."""
         stamp = await self._lists.stamp(room)
-        if not unused:
+        if not unused and not is_reserved(room):  # what is in those is no text of anybody's
             await self._eraser.note()
         deleted = bool(await self._link.call(self._call(room, "delete", "unused" if unused else "")))
         if deleted and stamp is not None:
