@@ -194,7 +194,7 @@ if op == 'append' then
   local keys = {}
   for a = own, #ARGV, 4 do keys[#keys + 1] = ARGV[a] end
   local one, other = redis.call('HMGET', K0, unpack(keys)), redis.call('HMGET', K1, unpack(keys))
-  local seen, firsts = {}, {} -- what is known of keys since this batch began; the keys that are new
+  local seen, firsts = {}, {} -- what is known of keys since this batch began; the new ones, each with that
   room.seen = seen
   expire(room)
   for d, key in ipairs(keys) do
@@ -229,6 +229,7 @@ if op == 'append' then
         if key ~= '' then
           seen[key] = n .. ' ' .. memo
           firsts[#firsts + 1] = key
+          firsts[#firsts + 1] = seen[key]
         end
       else
         results[d] = -2
@@ -250,12 +251,10 @@ if op == 'append' then
     if turn then current = current == '0' and '1' or '0' end
     local into = current == '0' and K0 or K1
     if turn then redis.call('UNLINK', into) end
-    local entries = {}
-    for _, key in ipairs(firsts) do
-      entries[#entries + 1] = key
-      entries[#entries + 1] = seen[key]
+    if changes then -- which may have taken hashes away
+      for k = 1, #firsts, 2 do firsts[k + 1] = seen[firsts[k]] end
     end
-    redis.call('HSET', into, unpack(entries))
+    redis.call('HSET', into, unpack(firsts))
     if turn or set then
       local keep = math.ceil(1000 * (4 * window + DAY)) -- for rooms in which nothing more is said
       redis.call('PEXPIRE', K0, keep)
