@@ -70,11 +70,36 @@ export async function open(kinds, count, length = LONGEST) {
   talk.open(room, null);
   await painted();
   const ms = performance.now() - began;
-  const rows = app.querySelectorAll("[data-testid=message]").length;
+  const drawn = () => app.querySelectorAll("[data-testid=message]").length;
+  // What is further up is drawn when somebody goes there.
+  const { log } = talk.conversation;
+  for (let before = 0; before < drawn(); ) {
+    before = drawn();
+    log.scrollTop = 0;
+    await painted();
+    await painted();
+  }
+  const rows = drawn();
   const shown = app.querySelectorAll(".note").length;
   const nodes = app.querySelectorAll("*").length;
   document.body.replaceChildren();
   return { ms, rows, nodes, failed: shown };
+}
+
+/** What the browser takes for one such text by itself, as nothing but text; -> ms. */
+export async function bare(kind, length = LONGEST) {
+  const text = KINDS[kind](length);
+  const box = document.createElement("div");
+  box.className = "text";
+  box.style.overflowWrap = "anywhere";
+  await painted();
+  const began = performance.now();
+  box.textContent = text;
+  document.body.replaceChildren(box);
+  await painted();
+  const ms = performance.now() - began;
+  document.body.replaceChildren();
+  return ms;
 }
 
 const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

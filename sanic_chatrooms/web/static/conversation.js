@@ -6,11 +6,12 @@ import { counted, excerpt } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { rowElement } from "./message-row.js";
 import { calm } from "./richtext.js";
-import { rowsOf } from "./rows.js";
+import { linesOf, rowsOf } from "./rows.js";
 
 const NEAR = 40;
 const EARLY = 600;
 const PIECE = 120;
+const PIECE_LINES = 2000;
 const HEARD = 5;
 
 export class Conversation {
@@ -40,6 +41,7 @@ export class Conversation {
   open(timeline, newAfter) {
     Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
     const left = this.inner.contains(document.activeElement);
+    this.from = this.#firstOf(newAfter);
     this.drawn = [];
     this.list.set([]);
     fill(this.heard);
@@ -76,6 +78,20 @@ export class Conversation {
     if (kept) this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
     this.#stick();
     if (lost || left) this.context.onLost();
+  }
+
+  // A few screens, and what is new: long messages further up are drawn when somebody scrolls there.
+  #firstOf(newAfter) {
+    const { items } = this.timeline;
+    const at = Math.min(this.#pieceBefore(items.length), newAfter === null ? Infinity : items.findLastIndex(({ seq }) => seq <= newAfter));
+    return at > 0 && at < items.length ? items[at].seq : 0;
+  }
+
+  #pieceBefore(end) {
+    const { items } = this.timeline;
+    let at = end;
+    for (let lines = 0; at > 0 && end - at < PIECE && lines < PIECE_LINES; lines += linesOf(items[at])) at--;
+    return at;
   }
 
   // In a long room the oldest rows are left out until somebody scrolls there.
@@ -172,8 +188,10 @@ export class Conversation {
   needOlder() {
     if (this.inner.hidden || this.log.scrollTop > EARLY) return;
     if (!this.hidden) return this.context.onOlder();
-    this.from = this.timeline.items[Math.max(0, this.hidden - PIECE)].seq;
+    const { hidden } = this;
+    this.from = this.timeline.items[this.#pieceBefore(hidden)].seq;
     this.update();
+    if (this.hidden < hidden) this.needOlder();
   }
 
   #button() {

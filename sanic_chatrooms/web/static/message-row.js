@@ -7,10 +7,8 @@ import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
 import { calm, richText } from "./richtext.js";
-import { happening } from "./rows.js";
+import { happening, linesOf } from "./rows.js";
 import { textOf } from "./timeline.js";
-
-const PER_LINE = 80;
 
 /** `context`: `me()`, `role()`, `onPerson(person)`, `onRetry(item)`, `onDiscard(item)`, `onEdit(item)`, `onDelete(item)`, and what `rewriting` needs. */
 export function rowElement(row, context) {
@@ -24,7 +22,7 @@ export function rowElement(row, context) {
 }
 
 function drawn(row, context) {
-  if (row.kind === "system") return el("div", { class: "system", testid: "system-line" }, happening(row.item));
+  if (row.kind === "system") return el("div", { class: "system", testid: "system-line" }, calm(happening(row.item)));
   if (row.kind === "message") return messageElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);
 }
@@ -49,12 +47,8 @@ function messageElement({ item, first, editing }, context) {
 }
 
 // About how high it is: of a row that is guessed too low, too many more would seem to be on the screen, and be laid out.
-function sized({ text }, node) {
-  let lines = 0;
-  for (let at = 0, end = 0; end >= 0; at = end + 1) {
-    end = text.indexOf("\n", at);
-    lines += Math.max(1, Math.ceil(((end < 0 ? text.length : end) - at) / PER_LINE));
-  }
+function sized(item, node) {
+  const lines = linesOf(item);
   if (lines > 1) node.style.setProperty("--lines", lines);
   return node;
 }

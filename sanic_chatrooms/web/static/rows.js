@@ -3,6 +3,8 @@
 import { dayName, dayOf } from "./format.js";
 
 const GROUP_SECONDS = 300;
+const PER_LINE = 80;
+const MOST_LINES = 400;
 
 /** The rows of a conversation: kind "day", "new-line", "message" or "system". `newAfter`, `editing`: see Conversation. */
 export function rowsOf(items, newAfter, editing) {
@@ -26,6 +28,16 @@ export function rowsOf(items, newAfter, editing) {
     before = item;
   }
   return rows;
+}
+
+/** About how many lines the text of an item takes. No more than any screen: above that browsers run out of numbers. */
+export function linesOf({ text }) {
+  let lines = 0;
+  for (let at = 0, end = 0; end >= 0 && lines < MOST_LINES; at = end + 1) {
+    end = text.indexOf("\n", at);
+    lines += Math.max(1, Math.ceil(((end < 0 ? text.length : end) - at) / PER_LINE));
+  }
+  return lines;
 }
 
 function isGroup(before, item) {
