@@ -62,7 +62,7 @@ def _judge(verdict: Verdict, kind: str, half: float, whole: float, bare: float =
     # Two are on the screen: what the browser takes for their letters is not ours.
     if whole > (most := BUDGET_MS + 2 * bare):
         verdict.slow.append(f"{kind}: {whole:.0f} ms are more than {most:.0f}")
-    if whole > UNNOTICED_MS and whole > TWICE * half:
+    if whole > UNNOTICED_MS + 2 * bare and whole > TWICE * half:
         verdict.slow.append(f"{kind}: twice the text takes {whole / half:.1f} times as long")
 
 
