@@ -567,9 +567,6 @@ def require_auth(settings: Settings, has_authenticator: bool) -> Settings:
     if has_authenticator or settings.auth is not None or settings.jwt_secret or settings.guests:
         return settings
     if settings.debug:
-        logger.info(
-            'chat rooms "%s": guests are on, in debug only, since nobody else could get in', settings.instance
-        )
         return replace(settings, guests=True)
     secret, guests = (FIELDS[name].label(settings.instance) for name in ("jwt_secret", "guests"))
     raise ConfigError(

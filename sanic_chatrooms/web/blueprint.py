@@ -78,6 +78,8 @@ class Mounted:
         self.host = host
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
+        self.open_in_debug = False
+        """Does debug let guests in, since no setting says who may come?"""
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
         """Requests that are being admitted, or were and are no connection yet."""
@@ -98,7 +100,9 @@ class Mounted:
         if settings.embedded and settings.embedded_dir is None:
             settings = msgspec.structs.replace(settings, embedded_dir=str(user_directory(self.app.name)))
         has_auth = any(route.auth is not None for route in declared.routes)
-        return require_auth(settings, has_auth)
+        admitting = require_auth(settings, has_auth)
+        self.open_in_debug = admitting.guests and not settings.guests
+        return admitting
 
     def check(self, workers: int) -> tuple[Settings, Backends]:
         """Everything that can be known to be wrong before anything runs. Raises `ConfigError`."""
@@ -128,6 +132,12 @@ class Mounted:
         for type, hosts in declared.listeners.items():
             listeners[type] = [*hosts, *listeners.get(type, ())]
         declaration = msgspec.structs.replace(declared, listeners=listeners)
+        if self.open_in_debug:
+            logger.warning(
+                'chat rooms "%s": anyone can get in as a guest, because this is debug mode (--dev, --debug) and no setting '
+                "says who may; outside debug the app does not start like this",
+                settings.instance,
+            )
         self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
         await self.chat.start()
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}

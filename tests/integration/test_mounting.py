@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import jwt
 import pytest
 from sanic import Blueprint, Sanic
+from sanic.application.constants import Mode
 
 import sanic_chatrooms
 from sanic_chatrooms import (
@@ -145,6 +146,27 @@ async def test_without_guests_there_is_no_page(app: App, live: Live) -> None:
     server = await live()
 
     assert (await server.get("/chat/")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("config", "said"), [({}, 1), ({"CHATROOMS_GUESTS": True}, 0), ({"CHATROOMS_JWT_SECRET": SECRET}, 0)]
+)
+async def test_that_debug_alone_lets_guests_in_is_said_once_where_only_warnings_are_shown(
+    app: App, live: Live, caplog: pytest.LogCaptureFixture, config: dict[str, Any], said: int
+) -> None:
+    app.config.update(config)
+    app.state.mode = Mode.DEBUG
+    app.blueprint(sanic_chatrooms.bp)
+    await live()
+
+    warnings = [
+        r.getMessage()
+        for r in caplog.records
+        if r.name.startswith("sanic_chatrooms") and r.levelname == "WARNING"
+    ]
+    assert [text.partition(",")[0] for text in warnings] == [
+        'chat rooms "default": anyone can get in as a guest'
+    ] * said
 
 
 @pytest.mark.parametrize(

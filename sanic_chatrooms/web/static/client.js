@@ -5,6 +5,7 @@
 // Answers are handed on by callbacks, not promises: an event in the frame after an ack must find the ack applied.
 
 const DIAL = 20; // seconds until welcome; longer than the server waits for `auth`, so that its reason reaches us
+const GREETING = 1; // seconds without a welcome, after which a visitor without a token asks whether one will come
 const PONG = 10; // seconds of silence after a ping by which the connection counts as dead
 const HINT_PONG = 5; // the same after the browser hinted that something changed: it is probably right
 const HELD = 5; // seconds after which a crowded server is asked again as soon as any other
@@ -262,10 +263,18 @@ class Link {
   #begin(authDue) {
     this.#opened = true;
     this.#late = false;
-    if (!authDue) return;
     const { token } = this.#proof;
+    if (!token && !this.#chat.identity.renewable) this.#timers.after("greeting", GREETING, () => this.#askWhetherKnown());
+    if (!authDue) return;
     this.#proof.msgId = newId();
     this.send(JSON.stringify({ type: "auth", msgId: this.#proof.msgId, payload: { token } }));
+  }
+
+  // Without a token there is nothing to follow: the server knows us from the handshake, or never. It welcomes whom it knows
+  // before it answers anything, so an answer without a welcome means that this visitor has to sign in first.
+  #askWhetherKnown() {
+    this.#proof.pingId = newId();
+    this.send(JSON.stringify({ type: "ping", msgId: this.#proof.pingId }));
   }
 
   #hear(data) {
@@ -282,6 +291,7 @@ class Link {
     this.#serverClock = envelope.timestamp - now();
     if (!this.online && envelope.type === "welcome") this.#welcome(envelope);
     else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.msgId) this.#proven(envelope);
+    else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.pingId) this.close(4500, "sign in first");
     else this.#chat.heard(envelope);
   }
 
@@ -289,6 +299,7 @@ class Link {
     this.#greeting = envelope;
     if (this.#proof.msgId) return; // a guest's, which the server gives to those who showed nothing yet
     this.#timers.clear("dial");
+    this.#timers.clear("greeting");
     this.#greeting = this.#comeBackIn = null;
     this.online = true;
     this.#onlineAt = now();

@@ -282,3 +282,39 @@ test("who shows a token is told by `auth`, and no plain request is made", async 
 
   assert.deepEqual(asked, []);
 });
+
+test("a visitor without a token whom the server does not know is told to sign in, and nothing is tried again", async (t) => {
+  const it = world(t);
+  it.chat.connect().catch(() => {});
+  await settled();
+  it.socket.accept();
+  await it.clock.advance(1);
+  it.socket.says({ type: "pong", replyTo: it.socket.last("ping").msgId });
+  await it.clock.advance(600);
+
+  assert.deepEqual([it.chat.state, it.chat.status.code, it.chat.status.reason], ["closed", 4500, "sign in first"]);
+  assert.equal(it.sockets.length, 1);
+});
+
+test("a visitor whose welcome comes late is welcome", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await settled();
+  it.socket.accept();
+  await it.clock.advance(1);
+  it.socket.welcome();
+  it.socket.says({ type: "pong", replyTo: it.socket.last("ping").msgId });
+
+  assert.equal(it.chat.state, "online");
+});
+
+test("who has a function for tokens is not told to sign in: it may bring one next time", async (t) => {
+  const it = world(t, { token: async () => null });
+  it.chat.connect().catch(() => {});
+  await settled();
+  it.socket.accept();
+  await it.clock.advance(5);
+
+  assert.deepEqual(it.socket.all("ping"), []);
+  assert.equal(it.chat.state, "connecting");
+});
