@@ -182,9 +182,12 @@ class ChatModel(RuleBasedStateMachine):
     @rule(pick=picks)
     def vanish(self, pick: int) -> None:
         for client, _ in _picked(self._seats(), pick):
-            client.look()
-            assert client.connection is not None
-            client.connection.disconnect()
+            self.run(self._vanish(client))
+
+    async def _vanish(self, client: Client) -> None:
+        client.look()
+        assert client.connection is not None
+        client.connection.disconnect()
 
     @rule(pick=picks, w=workers, turns=st.integers(0, 3))
     def vanish_while_saying(self, pick: int, w: int, turns: int) -> None:
