@@ -17,6 +17,7 @@ def create_app() -> Sanic[Any, Any]:
     settings = json.loads(os.environ.get("SOAK_SETTINGS", "{}"))
     store = os.environ.get("SOAK_STORE", "memory:")
     name = settings.pop("name", "default")
-    chat = ChatRooms(name, jwt_secret=SECRET, auto_create=True, store=store, **settings)
+    # Scripts look at what is stored: under the name of the instance alone.
+    chat = ChatRooms(name, namespace="none", jwt_secret=SECRET, auto_create=True, store=store, **settings)
     app.blueprint(chat.bp, url_prefix="/chat")
     return app

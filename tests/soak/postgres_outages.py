@@ -42,7 +42,7 @@ async def _soak(server: PostgresServer, scale: float, progress: Progress) -> Ver
     kills, cuts = max(round(KILLS * scale), 1), max(round(CUTS * scale), 2)
     store = SQLStore(server.url())
     async with connect(
-        "soak", namespace="soak", guests=True, store=store, store_timeout=STORE_TIMEOUT
+        "soak", namespace="none", guests=True, store=store, store_timeout=STORE_TIMEOUT
     ) as chat:
         senders = Senders(chat, SENDERS)
         await senders.start()

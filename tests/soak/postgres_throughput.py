@@ -38,7 +38,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     server = PostgresServer()
     try:
         await asyncio.to_thread(server.start)
-        async with connect("soak", namespace="soak", guests=True, store=SQLStore(server.url())) as chat:
+        async with connect("soak", namespace="none", guests=True, store=SQLStore(server.url())) as chat:
             for number in range(ROOMS):
                 await chat.create_room(f"room.{number}")
             pool = await asyncpg.create_pool(server.url(), min_size=10, max_size=10)

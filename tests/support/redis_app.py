@@ -14,6 +14,9 @@ def create_app() -> Sanic[Any, Any]:
     app = Sanic("OnOneServer")
     app.config.CHATROOMS_STORE = os.environ.get("CHAT_STORE") or os.environ["CHAT_REDIS"]
     app.config.CHATROOMS_JWT_SECRET = os.environ["CHAT_SECRET"]
+    app.config.CHATROOMS_NAMESPACE = (
+        "none"  # scripts look at what is stored, under the name of the instance alone
+    )
     app.config.CHATROOMS_AUTO_CREATE = True
     app.config.CHATROOMS_PRESENCE_TTL = float(os.environ.get("CHAT_PRESENCE_TTL", "60"))
     app.config.CHATROOMS_PRESENCE_GRACE = 0.5
