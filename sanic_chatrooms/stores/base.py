@@ -71,8 +71,8 @@ class Store(ABC):
     Idempotency
      7. A draft whose key was used in that room within the window is not stored again; the result is the first one's,
         with `duplicate`.
-     8. The same key with another hash is a `Conflict`, and nothing is stored. Where 15 or 16 removed
-        the hash, it is one with another type.
+     8. The same key with another hash is a `Conflict`, and nothing is stored. Where 16 removed the
+        hash, it is one with another type.
      9. 7 and 8 hold also when the first event was trimmed meanwhile, and for two equal keys in one batch.
     10. The same key in another room, or of another user, is another key.
     19. A draft with the key by which its room was made is a `Conflict`, for as long as the room is there.
@@ -87,7 +87,7 @@ class Store(ABC):
         appending it again with the same keys is safe.
     Messages that change
     15. A `MessageEdited` gives the message, from the moment its event is visible, its present payload, `edited` (the
-        draft's timestamp) and `changed` (the draft's seq), in both views. The hash of its first payload is removed.
+        draft's timestamp) and `changed` (the draft's seq), in both views. Its first payload's hash stays: 8 holds as before.
     16. A `MessageDeleted` leaves of the message its number (with its id, type, time and sender): `deleted`, payload {},
         `changed`, without `edited`, in both views. Earlier events that carried a `MessageEdited` of it are emptied (`deleted`, payload {}) in the same step;
         no text of it is left anywhere in the store, and no hash of one: what comes under the key of such an

@@ -300,7 +300,7 @@ class MemoryStore(Store):
                 self._remove_member(room, user)
             case MessageEdited() as change:
                 self._expire(room)
-                return self._forget_hashes(room, room.edit(change, draft.timestamp))
+                return room.edit(change, draft.timestamp)
             case MessageDeleted() as change:
                 self._expire(room)
                 return self._forget_hashes(room, room.delete(change))

@@ -140,17 +140,17 @@ class MemoryRoom:
                 return self.events[place]
         return None
 
-    def edit(self, change: MessageEdited, at: float) -> list[Event]:
-        """Give a message another body, by the event that comes next. -> what lost its text: the message, if there is one."""
+    def edit(self, change: MessageEdited, at: float) -> bool:
+        """Give a message another body, by the event that comes next; True if there is such a message."""
         message = self._changeable(change.msg_id)
         if message is None:
-            return []
+            return False
         number = self.seq + 1
         self._put(replace(message, payload=Raw(change.payload), edited=at, changed=number))
         while self.edits and self.edits[0][0] <= self.base:
             self.edits.popleft()
         self.edits.append((number, change.msg_id))
-        return [message]
+        return True
 
     def delete(self, change: MessageDeleted) -> list[Event]:
         """Empty a message, and the edits of it, by the event that comes next. -> what lost its text, if there is such a message."""

@@ -118,7 +118,7 @@ BEGIN
         CONTINUE;
       END IF;
       IF p_kind[i] = 3 THEN
-        UPDATE {event} e SET payload = p_body[i], hash = '', edited = p_stamp[i], changed = heads[r] + 1
+        UPDATE {event} e SET payload = p_body[i], edited = p_stamp[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
       ELSE
         UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true, edited = NULL, changed = heads[r] + 1

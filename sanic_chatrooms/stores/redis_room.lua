@@ -145,7 +145,6 @@ local function kinds_of_change()
     local number, line = changeable(room, id)
     if not number then return false end
     local change = room.head + 1
-    forget_hash(room, number, line)
     redis.call('HSET', M, number, line .. ',"edited":' .. at .. ',"changed":' .. change .. ',"payload":' .. payload .. '}')
     redis.call('HSET', X, id, (redis.call('HGET', X, id) or '') .. change .. ',')
     return true

@@ -56,8 +56,7 @@ class Statements:
             "AND e.msg_id = json_extract(d.value, '$[1]') WHERE e.type = 'message' AND NOT e.deleted"
         )
         self.edit = (
-            f"UPDATE {event} SET payload = ?, hash = x'', edited = ?, changed = ? "
-            "WHERE room_id = ? AND msg_id = ?"
+            f"UPDATE {event} SET payload = ?, edited = ?, changed = ? WHERE room_id = ? AND msg_id = ?"
         )
         self.delete = (
             f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1, edited = NULL, changed = ? "

@@ -129,16 +129,42 @@ class EditTests(StoreHooks):
                 assert event.changed == last
                 assert {"text": _text(event)} == msgspec.json.decode(wrote.payload)["body"]
 
-    async def test_15_the_first_text_of_an_edited_message_leaves_no_hash(self) -> None:
+    async def test_15_the_key_of_an_edited_message_is_a_conflict_with_anything_but_its_first_payload(
+        self,
+    ) -> None:
         async with self.two_processes() as (one, other):
             message = await self._said(one, WORD, key="k")
 
-            await result(one, self.edit(message, "second"))
+            await result(one, self.edit(message, "second", key="e"))
 
-            again = await result(other, self.draft(text="a guess", key="k"))
-            (clash,) = await other.append([self.edit(message, "a guess", key="k")])
+            again = await result(other, self.draft(text=WORD, key="k"))
+            clashes = await other.append(
+                [
+                    self.draft(text="second", key="k"),
+                    self.draft(text="third", key="k"),
+                    self.edit(message, WORD, key="k"),
+                    self.edit(message, "third", key="e"),
+                ]
+            )
             assert (again.seq, again.duplicate) == (message.seq, True)
-            assert isinstance(clash, Conflict)
+            assert [type(clash) for clash in clashes] == [Conflict] * 4
+
+    async def test_15_the_key_of_a_message_edited_in_its_own_batch_is_a_conflict_with_another_payload(
+        self,
+    ) -> None:
+        async with self.room() as store:
+            said = self.draft(text=WORD, key="k")
+            message = Event(
+                said.msg_id, said.timestamp, said.type, msgspec.Raw(said.payload), "r", 1, said.sender
+            )
+
+            answers = await store.append(
+                [said, self.edit(message, "second"), self.draft(text="second", key="k"), said]
+            )
+
+            assert isinstance(answers[2], Conflict)
+            assert isinstance(answers[3], Appended)
+            assert (answers[3].seq, answers[3].duplicate) == (1, True)
 
     async def test_16_a_deleted_message_leaves_its_number_in_both_views(self) -> None:
         async with self.two_processes() as (one, other):

@@ -1,4 +1,4 @@
-"""What was deleted, and what an edit replaced, is in no table, key or file of any store: neither the text nor its hash."""
+"""What was deleted is in no table, key or file of any store, neither the text nor its hash; nor is the text that an edit replaced."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ async def say_and_delete(store: Store) -> None:
 
 
 async def say_and_edit(store: Store) -> None:
-    said = draft(f"{WORD} 0")
+    """Say it, and edit it. The hash stays, so that another payload under the same key is a conflict."""
+    said = msgspec.structs.replace(draft(f"{WORD} 0"), hash=b"a hash")
     await store_one(store, said)
     await store_one(store, edit(said, KEPT))
 
