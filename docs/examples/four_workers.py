@@ -1,5 +1,3 @@
-"""sanic four_workers:app --workers 4"""
-
 import os
 
 from sanic import Request, Sanic, json
@@ -7,17 +5,11 @@ from sanic.response import HTTPResponse
 import sanic_chatrooms as chatrooms
 
 app = Sanic("Shop")
-# region settings
 app.config.CHATROOMS_GUESTS = True
 app.config.CHATROOMS_STORE = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
-# endregion
 app.blueprint(chatrooms.bp)
 
 
-# region worker
 @app.get("/worker")
 async def worker(_: Request) -> HTTPResponse:
     return json({"process": os.getpid(), "connections": len(chatrooms.default.connections())})
-
-
-# endregion

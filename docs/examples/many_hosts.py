@@ -1,5 +1,3 @@
-"""python -m sanic many_hosts:app --host 0.0.0.0 --port 8000 --single-process"""
-
 from sanic import Request, Sanic, text
 from sanic.response import HTTPResponse
 import sanic_chatrooms as chatrooms

@@ -545,12 +545,19 @@ async def test_chat_page(run: Run, browser: Browser) -> None:
 
 @pytest.mark.browser
 async def test_sign_in(run: Run, browser: Browser) -> None:
-    """The script "sign_in.js" on a page of "jwt_user"."""
+    """The page "sign_in.html" and the script "sign_in.js" of "jwt_user"."""
     _, server = await run("jwt_user")
+    await sanic_chatrooms.default.publish("general", "message", {"text": "closed at six"})
     page = await (await browser.new_context(base_url=server.url)).new_page()
-    await page.goto("/chat/client.js")
+    page.set_default_timeout(10_000)
+    await page.goto("/")
 
-    await page.add_script_tag(path=EXAMPLES / "sign_in.js", type="module")
+    await page.get_by_label("Your name").fill("Ada")
+    await page.get_by_role("button", name="Sign in").click()
 
-    await page.wait_for_function("document.title === 'Ada in general'", timeout=10_000)
+    await page.get_by_text("Ada is in general").wait_for()
+    await page.get_by_label("Message").fill("hi")
+    await page.get_by_role("button", name="Send").click()
+    await page.get_by_text("Ada: hi").wait_for()
+    assert await page.locator("li").all_inner_texts() == ["Shop: closed at six", "Ada: hi"]
     await page.context.close()

@@ -57,11 +57,12 @@ MARKED = [block for block in BLOCKS if block.marker]
 
 
 def shown(marker: str) -> str:
-    """What a marker stands for: a file, or a region of it."""
+    """What a marker stands for: a file without the comments that bound its regions, or a region of it."""
     name, _, region = marker.partition(" #region ")
     lines = (ROOT / name).read_text().splitlines()
     if not region:
-        return "\n".join(lines)
+        whole = "\n".join(line for line in lines if not re.fullmatch(r"(#|//) (region .+|endregion)", line))
+        return re.sub(r"\n{4,}", "\n\n\n", whole).strip("\n")
     begins = [n for n, line in enumerate(lines) if re.fullmatch(rf"(#|//) region {re.escape(region)}", line)]
     assert len(begins) == 1, f"{name} has {len(begins)} regions {region!r}"
     end = next(n for n in range(begins[0], len(lines)) if re.fullmatch(r"(#|//) endregion", lines[n]))

