@@ -23,6 +23,7 @@ FIRST = TUTORIAL / "first-chat.md"
 JOIN, MESSAGE = (
     json.loads(part.text) for part in parts_of(FIRST) if isinstance(part, Block) and part.language == "json"
 )
+README = Path(__file__).parents[2] / "README.md"
 OPEN_TWO = "Open <http://127.0.0.1:8000/chat/> in two windows, one of them private"
 
 
@@ -232,4 +233,18 @@ async def test_from_one_worker_to_two_hosts(walk: Walk, windows: Windows, postgr
             "Stop the server.": Walk.interrupt,
             "An nginx stands in front of both.": two_hosts,
         },
+    )
+
+
+@pytest.mark.browser
+async def test_the_five_lines_of_the_readme(walk: Walk, windows: Windows) -> None:
+    async def a_chat(walk: Walk) -> None:
+        page = await windows.enter(f"{walk.url}/chat/", "Ada")
+        await say(page, "hello")
+
+    await walk.along(
+        README,
+        {"This is a chat: a page at <http://127.0.0.1:8000/chat/>": a_chat},
+        heading="## Five lines",
+        until="## Two commands",
     )

@@ -94,10 +94,12 @@ class Walk:
         walk.servers, walk._others, walk._shown = [], [], []
         return walk
 
-    async def along(self, page: Path, acts: Mapping[str, Act], *, heading: str = "") -> None:
-        """From a heading of a page, or its top, to its end. `acts` are the sentences that this test knows how to follow."""
+    async def along(self, page: Path, acts: Mapping[str, Act], *, heading: str = "", until: str = "") -> None:
+        """From a heading of a page, or its top, to another one, or its end. `acts` are the sentences that this test knows how to follow."""
         todo = dict(acts)
         for part in dropwhile(lambda part: heading not in part.text, parts_of(page)):
+            if until and part.text == until:
+                break
             if isinstance(part, Block):
                 await self.do(part)
                 continue
