@@ -17,7 +17,6 @@ from .acting import Acting, Keep
 from .auth.names import shown_name
 from .chat import Chat
 from .errors import Forbidden, InvalidField, RoomNotFound, TooLarge
-from .jsoncheck import check_json
 from .members import MemberList, PresentList
 from .messages import command_hash, draft
 from .models import HOST, PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
@@ -27,13 +26,12 @@ from .policy import Policy
 from .protocol import CloseCode, Command
 from .rooms import RoomList
 from .users import check_user_id
+from .written import written
 
 __all__ = ["ConnectionInfo", "History", "HostVerbs"]
 
 PUSHES = frozenset(("notice", "update", "redirect"))
 """Types of pushes whose payloads the bundled client knows how to show."""
-MAX_DEPTH = 128
-"""How deep a host's payloads may nest: what the setting for clients allows at most."""
 
 
 class History(msgspec.Struct):
@@ -60,7 +58,7 @@ class _As(msgspec.Struct, frozen=True):
     policy: Policy
 
     def __post_init__(self) -> None:
-        check_user_id(self.user.id, "as_user")
+        _check_user(self.user)
 
 
 class HostVerbs(ABC):
@@ -152,7 +150,7 @@ class HostVerbs(ABC):
         """
         chat = self.running()
         data = _payload(chat, type, payload)
-        who = _named(sender) if sender is not None else None
+        who = _named(sender, "sender") if sender is not None else None
         await chat.access.look(None, "message", room)
         text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
         self._pass_on(chat, Envelope(room, "", 0, type, text))
@@ -379,7 +377,10 @@ def _id(user: User | Sender | str) -> str:
     return check_user_id(user.id if isinstance(user, User | Sender) else user)
 
 
-def _named(user: User | Sender) -> Sender:
+def _named(user: User | Sender, field: str = "user") -> Sender:
+    if not isinstance(user, User | Sender):
+        # The id alone does not say what they are called.
+        raise InvalidField(f"must be a User, and not {type(user).__name__}", field=field)
     return Sender(_id(user), shown_name(user.name, user.id))
 
 
@@ -388,14 +389,20 @@ def _user(user: User | Sender) -> User:
     return User(known.id, known.name)
 
 
-def _acting(chat: Chat, user: User, keep: Keep | None = None) -> Acting:
+def _check_user(user: User) -> None:
+    if not isinstance(user, User):
+        raise InvalidField(f"must be a User, and not {type(user).__name__}", field="as_user")
     check_user_id(user.id, "as_user")
+
+
+def _acting(chat: Chat, user: User, keep: Keep | None = None) -> Acting:
+    _check_user(user)
     user = replace(user, name=shown_name(user.name, user.id))
     return Acting(user, chat.declaration.policy, chat.settings, keep or chat.journal.append)
 
 
 def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
-    who = _named(sender) if sender is not None else None
+    who = _named(sender, "sender") if sender is not None else None
     key = (who.id if who is not None else HOST, command.msg_id) if command.msg_id is not None else None
     return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command))
 
@@ -405,14 +412,9 @@ def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool
         protocol.check_type(type)
     if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
         raise InvalidField("must be an http or https address", field="url")
-    try:
-        data = protocol.encode(dict(payload))
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidField(f"cannot be written as JSON: {exc}", field="payload") from exc
-    limit = chat.settings.max_publish
+    data, limit = written(payload, "payload"), chat.settings.max_publish
     if len(data) > limit:
         raise TooLarge(f"payload of {type} in bytes of JSON", limit=limit, size=len(data))
-    check_json(data, max_depth=MAX_DEPTH)
     return data
 
 

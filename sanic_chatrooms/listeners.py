@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from .models import Event, Sender, User
-from .tasks import end
+from .tasks import end, is_ending
 
 __all__ = ["Happening", "Listener", "Listeners"]
 
@@ -147,5 +147,8 @@ async def _call(listener: Listener, happening: Happening) -> None:
         answer = listener(happening)
         if inspect.isawaitable(answer):
             await answer
-    except Exception:
+    except (Exception, asyncio.CancelledError):
+        if is_ending():
+            raise
+        # Of something that it waited for, perhaps; what comes after is heard all the same.
         logger.exception("a listener for %s failed (room %s)", happening.type, happening.room)

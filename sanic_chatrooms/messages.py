@@ -79,7 +79,10 @@ def command_hash(command: Command) -> bytes:
     plain = payload.startswith(_PLAIN) and payload.find(b'"', 9) == len(payload) - 2
     if len(payload) <= WRITTEN_ANEW and (not plain or b"\\" in payload):
         payload = _encode_sorted(_decode(payload))
-    return hashlib.blake2b(payload, digest_size=16, person=command.type.encode()[:16]).digest()
+    type = command.type.encode()
+    if len(type) > hashlib.blake2b.PERSON_SIZE:
+        payload, type = type + payload, type[: hashlib.blake2b.PERSON_SIZE]
+    return hashlib.blake2b(payload, digest_size=16, person=type).digest()
 
 
 class _Body(msgspec.Struct):

@@ -305,9 +305,9 @@ def _sound_room(room: str) -> bool:
     return ROOM_ID.fullmatch(room) is not None and room != "." and room != ".."
 
 
-def check_room_id(room: str) -> str:
+def check_room_id(room: object) -> str:
     """The room's id, or `InvalidField`."""
-    if not _sound_room(room):
+    if not isinstance(room, str) or not _sound_room(room):
         raise InvalidField(_ROOM_RULE, field="room")
     return room
 

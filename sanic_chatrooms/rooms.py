@@ -48,6 +48,7 @@ from .presence.base import Presence
 from .session import Seat, Session
 from .stores.base import Store
 from .typists import Typists
+from .written import written
 
 __all__ = ["ATTRIBUTES_LIMIT", "Joined", "RoomLine", "RoomList", "Rooms", "Since"]
 
@@ -433,6 +434,7 @@ class Rooms:
 
     async def ensure(self, room_id: str, **properties: Any) -> Room:
         """The app's room of this id, made or brought to these properties. Raises `Conflict` where a user made it."""
+        protocol.check_room_id(room_id)
         wanted = Room(room_id, "", 0, created_at=protocol.now(), **properties)
         self._check_room(room_id, wanted.title, wanted.visibility, wanted.attributes, trusted=True)
         for _ in range(ATTEMPTS):
@@ -480,9 +482,12 @@ class Rooms:
                 )
         if visibility not in (PUBLIC, PRIVATE):
             raise InvalidField("must be public or private", field="visibility")
+        if not isinstance(title, str):
+            raise InvalidField(f"must be a string, and not {type(title).__name__}", field="title")
         if len(title) > TITLE_LIMIT:
             raise TooLarge("title has too many characters", limit=TITLE_LIMIT, size=len(title))
-        size = len(protocol.encode(dict(attributes)))
+        written({"title": title}, "title")
+        size = len(written(attributes, "attributes"))
         if size > ATTRIBUTES_LIMIT and not trusted:
             raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=size)
 

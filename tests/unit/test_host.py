@@ -508,3 +508,24 @@ async def test_as_a_user_one_need_not_have_joined_and_must_be_allowed(rooms: Cha
             await rooms.publish(room, "message", {"text": "hi"}, as_user=ADA)
         with pytest.raises(RoomNotFound):
             await rooms.history(room, as_user=ADA)
+
+
+@pytest.mark.parametrize("who", ["u1", 7, {"id": "u1"}])
+async def test_who_acts_or_is_added_is_a_user_and_not_an_id_alone(
+    rooms: ChatRooms, chat: Chat, who: Any
+) -> None:
+    await rooms.create_room("orders")
+
+    for verb in (
+        rooms.publish("orders", "ORDER", {}, as_user=who),
+        rooms.publish("orders", "ORDER", {}, sender=who),
+        rooms.push("orders", "ORDER", {}, sender=who),
+        rooms.edit("orders", ID, {"text": "x"}, as_user=who),
+        rooms.delete("orders", ID, as_user=who),
+        rooms.history("orders", as_user=who),
+        rooms.create_room("another", as_user=who),
+        rooms.rooms(user=who),
+        rooms.add_member("orders", who),
+    ):
+        with pytest.raises(InvalidField, match="must be a User, and not"):
+            await verb

@@ -181,3 +181,24 @@ async def test_a_listener_that_never_waits_leaves_turns_to_others(monkeypatch: p
     assert 0 < len(heard) < 100
     await listeners.idle()
     assert len(heard) == 100
+
+
+async def test_a_listener_that_waits_for_something_cancelled_hears_what_comes_after(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard: list[str | None] = []
+
+    async def waits(happening: Happening) -> None:
+        heard.append(happening.room)
+        if happening.room == "one":
+            gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+
+    listeners = Listeners({"room.entered": [waits]})
+    for room in ("one", "two", "three"):
+        listeners.fire("room.entered", room=room)
+    await listeners.idle()
+
+    assert heard == ["one", "two", "three"]
+    assert "a listener for room.entered failed (room one)" in caplog.text

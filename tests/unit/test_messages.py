@@ -105,6 +105,13 @@ def test_a_command_is_the_same_whichever_way_its_payload_is_written(payload: byt
     assert command_hash(Command("direct", ID, "general", payload)) != command_hash(one)
 
 
+def test_long_types_that_begin_alike_are_two_commands() -> None:
+    one, other = (Command(f"ORDER_CREATED_OR_{end}", ID, "general", b'{"n":1}') for end in ("SOLD", "SENT"))
+
+    assert command_hash(one) != command_hash(other)
+    assert command_hash(one) == command_hash(msgspec.structs.replace(one))
+
+
 def test_a_large_payload_is_compared_as_it_is_written() -> None:
     """How long it takes to decode, only its sender knows: 64 KiB of `1e23` take 60 ms."""
     text = "x" * WRITTEN_ANEW

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.chat import Backends, Chat, Route
-from sanic_chatrooms.errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge
+from sanic_chatrooms.errors import Conflict, Forbidden, InvalidField, InvalidText, RoomNotFound, TooLarge
 from sanic_chatrooms.messages import draft
 from sanic_chatrooms.models import Member, Page, Room
 from sanic_chatrooms.policy import RoomPolicy
@@ -495,6 +495,35 @@ async def test_the_host_makes_rooms_once_or_as_often_as_it_likes(chat: Chat) -> 
     with pytest.raises(TooLarge):
         await chat.rooms.create(None, "a", title="x" * (TITLE_LIMIT + 1))
     await chat.rooms.create(None, "a", attributes={"x": "x" * ATTRIBUTES_LIMIT})
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"title": "\ud800"},
+        {"title": "a\0b"},
+        {"title": 7},
+        {"attributes": {"\ud800": 1}},
+        {"attributes": {"a": "\0"}},
+        {"attributes": {"a": 2**60}},
+        {"attributes": {"a": object()}},
+        {"attributes": ["a"]},
+    ],
+)
+async def test_the_host_gives_a_room_nothing_that_no_list_of_rooms_could_show(
+    chat: Chat, properties: dict[str, Any]
+) -> None:
+    ada = await chat_client(chat, ADA)
+
+    with pytest.raises((InvalidField, InvalidText)):
+        await chat.rooms.create(None, "a", **properties)
+    with pytest.raises((InvalidField, InvalidText)):
+        await chat.rooms.ensure("b", **properties)
+    for id in (None, 7, b"a", ["a"]):
+        with pytest.raises(InvalidField):
+            await chat.rooms.ensure(cast("str", id))
+
+    assert (await ada.ack("rooms"))["rooms"] == []
 
 
 async def test_where_clients_name_no_ids_the_server_chooses_them_and_tells_of_none_that_is_taken() -> None:
