@@ -3,10 +3,10 @@ import { ChatRooms } from "/chat/client.js";
 
 const ROOM = "general";
 const chat = new ChatRooms({ name: "Ada" });
-// endregion
 const lines = document.querySelector("#lines");
 const state = document.querySelector("#state");
 const text = document.querySelector("#text");
+// endregion
 
 // region lines
 function show({ msgId = "", seq, changed = seq, sender, payload, deleted }, key) {

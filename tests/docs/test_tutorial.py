@@ -1,4 +1,4 @@
-"""The tutorials, walked: in an empty directory, with a fresh environment, by somebody who types what they say."""
+"""The tutorials, and what else is walked like them: in an empty directory, with a fresh environment, by somebody who types what they say."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ FIRST = TUTORIAL / "first-chat.md"
 JOIN, MESSAGE = (
     json.loads(part.text) for part in parts_of(FIRST) if isinstance(part, Block) and part.language == "json"
 )
+JAVASCRIPT = TUTORIAL.parent / "howto" / "use-the-javascript-client.md"
 README = Path(__file__).parents[2] / "README.md"
 OPEN_TWO = "Open <http://127.0.0.1:8000/chat/> in two windows, one of them private"
 
@@ -248,3 +249,20 @@ async def test_the_five_lines_of_the_readme(walk: Walk, windows: Windows) -> Non
         heading="## Five lines",
         until="## Two commands",
     )
+
+
+@pytest.mark.browser
+async def test_the_page_about_the_javascript_client(walk: Walk, windows: Windows) -> None:
+    async def two_windows(walk: Walk) -> None:
+        ada, bob = [await windows(walk.url) for _ in range(2)]
+        for page in (ada, bob):
+            await page.get_by_text("online", exact=True).wait_for()
+        await ada.get_by_label("Message").fill("hi")
+        await ada.get_by_role("button").click()
+        await bob.get_by_text("Ada: hi").wait_for()
+        await ada.locator("li.sent").wait_for()
+        ada.on("dialog", lambda dialog: dialog.accept("hello"))
+        await ada.get_by_text("Ada: hi").dblclick()
+        await bob.get_by_text("Ada: hello").wait_for()
+
+    await walk.along(JAVASCRIPT, {"Open <http://127.0.0.1:8000/> in two windows.": two_windows})

@@ -2,7 +2,8 @@
 
 What a page means is in its own words:
 - a block of `sh` is typed. Its last line may be a server, which then runs on, or a WebSocket to talk through;
-- a program is saved under the name that the paragraph above it says, or added at the end of that file if it says so;
+- a program is saved under the name that the paragraph above it says, or added at the end of that file if it says so. A
+  script that has no name goes on with the one before it;
 - a line of `json` is sent through the WebSocket;
 - a sentence that asks for something else, such as to open a page in the browser, is done by a function of the test.
 
@@ -76,6 +77,7 @@ class Walk:
         """Each Sanic that was started."""
         self._others: list[ServerProcess] = []
         self._command = ""
+        self._file = home
         self.socket: asyncio.subprocess.Process | None = None
         self._shown: list[dict[str, Any]] = []
         self._packages = home / "index"
@@ -240,10 +242,11 @@ class Walk:
 
     async def _save(self, block: Block) -> None:
         names = re.findall(r"`([\w-]+\.(?:py|js|html))`", block.above)
-        assert names, f"the page does not say where this goes: {block.text[:80]}"
-        path = self.cwd / names[-1]
+        adds = not names and self._file.suffix == ".js" == f".{block.language}"  # its next part
+        assert names or adds, f"the page does not say where this goes: {block.text[:80]}"
+        path = self._file = self._file if adds else self.cwd / names[-1]
         text = self._here(block.text) + "\n"
-        if f"at the end of `{names[-1]}`" in block.above:
+        if adds or f"at the end of `{names[-1]}`" in block.above:
             text = f"{path.read_text()}\n\n{text}"
         restarts = self.server.output.count(_READY) if path.suffix == ".py" and self._reloads() else None
         path.write_text(text)
