@@ -27,8 +27,18 @@ from ..endpoint import Endpoint
 from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
 from .assets import PAGE_POLICY, Assets, with_slash
-from .embedding import is_main, start_embedded, stop_embedded
-from .ending import await_workers, end_early, end_on_hangup, join_survivor, start_survivor, stop_survivor
+from .embedding import start_embedded, stop_embedded
+from .ending import (
+    await_workers,
+    end_early,
+    end_on_hangup,
+    end_surely,
+    ending,
+    is_worker,
+    join_survivor,
+    start_survivor,
+    stop_survivor,
+)
 from .fast import FastConnection, shortcoming
 from .handshake import Admission, admit, check_limits, close_code
 from .keeping import (
@@ -211,6 +221,7 @@ class ChatBlueprint(Blueprint):
         self.listener("before_server_start")(self._start)
         # The last of all: what the host does at start may block the loop, and does not count as silence.
         self.listener("after_server_start", priority=-1000)(self._beat)
+        self.listener("before_server_stop", priority=1000)(ending)
         self.listener("before_server_stop")(self._drain)
         self.listener("after_server_stop")(self._stop)
 
@@ -373,15 +384,16 @@ class ChatBlueprint(Blueprint):
     async def _start(self, app: App) -> None:
         mounted = self.mounted(app)
         answer_problems(app)
-        if is_main(app):
-            self._start_embedded(app, mounted.settings())
-        else:
+        if is_worker(app):
             join_survivor(app)
             end_on_hangup(app)
+        else:
+            self._start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))
 
     async def _beat(self, app: App) -> None:
         end_on_hangup(app)
+        end_surely(app)
         start_pulse(app)
 
     async def _drain(self, app: App) -> None:
@@ -391,7 +403,7 @@ class ChatBlueprint(Blueprint):
     async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
         stop_pulse(app)
-        if is_main(app):
+        if not is_worker(app):
             stop_embedded(app, self.ctx.declaration.name)
             stop_survivor(app)
 

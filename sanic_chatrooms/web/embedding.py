@@ -11,7 +11,7 @@ from ..config import Settings
 from ..embedded import EmbeddedServer
 from ..survivor import Survivor
 
-__all__ = ["is_main", "start_embedded", "stop_embedded"]
+__all__ = ["start_embedded", "stop_embedded"]
 
 
 class _Shared:
@@ -27,11 +27,6 @@ def _servers(app: Any) -> dict[Path, _Shared]:
         app.ctx._chatrooms_embedded = {}
     servers: dict[Path, _Shared] = app.ctx._chatrooms_embedded
     return servers
-
-
-def is_main(app: Any) -> bool:
-    """Does this process have no other above it that starts and ends the app?"""
-    return not hasattr(app, "multiplexer")
 
 
 def start_embedded(app: Any, settings: Settings, survivor: Callable[[], Survivor]) -> None:

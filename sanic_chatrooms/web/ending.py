@@ -5,6 +5,7 @@ those that will never say so, and waits on (25.12). It does not know SIGHUP, by 
 cannot help it that what it started stays when it is killed: its own process for shared state first of all.
 """
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -17,10 +18,23 @@ from typing import Any
 from ..config import Settings
 from ..survivor import Survivor, entrust_myself
 
-__all__ = ["await_workers", "end_early", "end_on_hangup", "join_survivor", "start_survivor", "stop_survivor"]
+__all__ = [
+    "await_workers",
+    "end_early",
+    "end_on_hangup",
+    "end_surely",
+    "ending",
+    "is_worker",
+    "join_survivor",
+    "start_survivor",
+    "stop_survivor",
+]
 
 _SURVIVOR, _WRITER = "_chatrooms_survivor", "chatrooms_survivor"
 _STATE_SERVER, _SERVERS = "SyncManager-", "Sanic-Server-"
+_ENDING = "_chatrooms_ending"
+TELL_AGAIN = 0.3
+"""Seconds after which a worker that was told to end, and does not, tells itself again."""
 MARGIN = 5.0
 """Seconds that workers of a killed app have beyond what they take at most to drain and to stop."""
 
@@ -63,17 +77,44 @@ def join_survivor(app: Any) -> None:
 
 def await_workers(patience: float) -> None:
     """In the main process, before it ends what workers need: Sanic waits for ten seconds only, and a worker may send its
-    connections away for longer. One that is still there after `patience` seconds is told again: Sanic loses what a worker is
-    told in the moment in which it is ready. Then it has as long once more.
+    connections away for longer. All are told once more, because Sanic does not tell a worker that it has just started anew;
+    one that is ending already is not disturbed. Who is still there after `patience` seconds is told again.
     """
     workers = [child for child in multiprocessing.active_children() if child.name.startswith(_SERVERS)]
-    for tell in (lambda child: None, lambda child: child.terminate()):
+    for _ in range(2):
         deadline = time.monotonic() + patience
         for child in workers:
-            tell(child)
+            child.terminate()
         for child in workers:
             child.join(max(0.0, deadline - time.monotonic()))
         workers = [child for child in workers if child.is_alive()]
+
+
+def end_surely(app: Any) -> None:
+    """In a worker that has just started. Sanic stops the loop when the worker is told to end, and a loop forgets that if it has
+    just run something else to its end, as it does in the moment in which the worker is ready.
+    """
+    if not is_worker(app):
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if not getattr(app.ctx, _ENDING, False):
+            app.stop(terminate=False)
+            loop.call_later(TELL_AGAIN, end)
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # Sanic's manager sends the first
+        loop.add_signal_handler(number, end)
+
+
+def ending(app: Any) -> None:
+    """It has heard that it is to end."""
+    setattr(app.ctx, _ENDING, True)
+
+
+def is_worker(app: Any) -> bool:
+    """Does this process have another one above it, which starts and ends it?"""
+    return hasattr(app, "multiplexer")
 
 
 # ---- told while it starts ----
@@ -110,7 +151,7 @@ def end_on_hangup(app: Any) -> None:
     known = signal.getsignal(signal.SIGHUP)
     if known is not signal.SIG_DFL and not isinstance(known, _HangUp):
         return
-    if hasattr(app, "multiplexer") or signal.getsignal(signal.SIGTERM) not in (
+    if is_worker(app) or signal.getsignal(signal.SIGTERM) not in (
         signal.SIG_DFL,
         signal.SIG_IGN,
     ):
@@ -128,7 +169,7 @@ class _HangUp:
         heard, self._heard = self._heard, True
         if heard:
             return  # terminals and shells may both say so, and a second SIGTERM would cut it short
-        if hasattr(self._app, "multiplexer"):
+        if is_worker(self._app):
             state = self._app.multiplexer.state
             _do_without_state_server(state._state, [state._name])
             return

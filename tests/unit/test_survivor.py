@@ -100,10 +100,17 @@ pids = []
     assert other.poll() is None
 
 
+def started(survivor: Survivor) -> psutil.Process:
+    """Its process; earlier tests of this program may have left others."""
+    before = psutil.Process().children()
+    survivor.start()
+    [process] = set(psutil.Process().children()) - set(before)
+    return process
+
+
 def test_it_goes_when_it_is_not_needed_any_more() -> None:
     survivor = Survivor(patience=60.0)
-    survivor.start()
-    [process] = psutil.Process().children()
+    process = started(survivor)
 
     survivor.stop()
     survivor.stop()
@@ -113,8 +120,7 @@ def test_it_goes_when_it_is_not_needed_any_more() -> None:
 
 def test_an_app_whose_survivor_was_killed_goes_on(other: subprocess.Popen[bytes]) -> None:
     survivor = Survivor(patience=60.0)
-    survivor.start()
-    [process] = [child for child in psutil.Process().children() if child.pid != other.pid]
+    process = started(survivor)
     process.kill()
     process.wait()
 
