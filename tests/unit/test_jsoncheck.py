@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sanic_chatrooms.errors import BadFrame, ChatError, InvalidField, InvalidText
-from sanic_chatrooms.jsoncheck import MAX_INTEGER, MAX_ODD, check_json
+from sanic_chatrooms.jsoncheck import MAX_INTEGER, MAX_LISTS, MAX_ODD, check_json
 
 DEPTH = 32
 
@@ -51,6 +51,11 @@ def code(raw: bytes, max_depth: int = DEPTH) -> str | None:
         '":9007199254740992,"',
         '"\\":9007199254740992,"',
         '"\\\\\\":9007199254740992,"',
+        "9007199254740992.0",
+        "-9007199254740992.5e-1",
+        "1e-9007199254740992",
+        "0e+9007199254740992",
+        "[1E-00000000000000000001]",
         '["[[[[", "{{{{", "\\"[[[["]',
         '"\\ud83d\\ude00"',
         '"\\uD83D\\uDE00\\ud83d\\ude00"',
@@ -132,6 +137,8 @@ def test_what_is_no_json_is_a_bad_frame(raw: bytes) -> None:
         "9" * 5000,
         "9007199254740992",
         "-9007199254740992",
+        "9007199254741000",
+        "9999999999999999",
         "1" * 17,
         "1" * 4300,
         "10000000000000000",
@@ -183,7 +190,9 @@ def test_number_with_long_parts_that_a_double_holds_passes(place: str, number: s
     assert code((place % number).encode()) is None
 
 
-@pytest.mark.parametrize("number", ["1e308", "5e-324", "1E+123", "1" * 200 + ".5"])
+@pytest.mark.parametrize(
+    "number", ["1e308", "5e-324", "1E+123", "1" * 17 + ".5", "9007199254740990", "-" + "1" * 200 + "e5"]
+)
 def test_so_many_numbers_that_are_slow_to_decode_pass_and_no_more(number: str) -> None:
     assert code(f"[{','.join([number] * MAX_ODD)}]".encode()) is None
     with pytest.raises(InvalidField, match="more than 64 numbers with exponents of three digits"):
@@ -233,6 +242,27 @@ def test_many_brackets_are_not_deep() -> None:
     assert code(json.dumps({"a": [{"id": i, "x": [i]} for i in range(500)]}).encode(), 4) is None
 
 
+@pytest.mark.parametrize("unit", ['{"x":1,"y":2}', "[123,456]", '["[]",""]'])
+def test_a_frame_full_of_small_lists_and_objects_passes(unit: str) -> None:
+    assert code(f"[{','.join([unit] * 4_900)}]".encode()) is None
+
+
+@pytest.mark.parametrize("unit", ["[]", "{}", "[[]]", '{"a":[]}'])
+def test_so_many_lists_and_objects_pass_and_no_more(unit: str) -> None:
+    most = (MAX_LISTS - 1) // (unit.count("[") + unit.count("{"))
+
+    assert code(f"[{','.join([unit] * most)}]".encode()) is None
+    with pytest.raises(InvalidField, match="more than 5000 lists and objects"):
+        check_json(f"[{','.join([unit] * (most + 1))}]".encode(), max_depth=DEPTH)
+
+
+def test_long_text_may_have_a_list_for_every_thirteen_bytes() -> None:
+    lists = 3 * MAX_LISTS
+
+    assert code(f"[{','.join(['[1,2,3456789]'] * lists)}]".encode()) is None
+    assert code(f"[{','.join(['[1,2]'] * lists)}]".encode()) == "invalid_field"
+
+
 def test_nesting_names_the_field_and_the_limit() -> None:
     with pytest.raises(InvalidField, match="32 deep") as caught:
         check_json(b"[" * 33 + b"]" * 33, max_depth=32)
@@ -254,15 +284,20 @@ HOSTILE: dict[str, tuple[bytes, str | None]] = {
     "closing brackets": (b"]" * MIB, "bad_frame"),
     "deep and closed": (b"[" * MIB + b"]" * MIB, "invalid_field"),
     "deep with a fault at the end": (b"[" * MIB + b"]" * MIB + b"x", "invalid_field"),
-    "wide": (b"[" + b"[]," * (MIB // 3) + b"1]", None),
-    "wide at the limit": (b"[" + (b"[" * 31 + b"]" * 31 + b",") * (MIB // 63) + b"1]", None),
+    "wide": (b"[" + b"[]," * (MIB // 3) + b"1]", "invalid_field"),
+    "wide and sparse": (b"[" + b"[1,2,3456789]," * (MIB // 14) + b"1]", None),
+    "wide at the limit": (b"[" + (b"[" * 31 + b"]" * 31 + b",") * (MIB // 63) + b"1]", "invalid_field"),
+    "wide and sparse at the limit": (
+        b"[" + (b"[" * 31 + b"1" * 186 + b".5" + b"]" * 31 + b",") * (MIB // 252) + b"1]",
+        "invalid_field",
+    ),
     "quotes": (b'"' * MIB, "bad_frame"),
     "empty strings and brackets": (b"[" + b'"[",' * (MIB // 4) + b"1]", None),
     "escaped quotes": (b'["' + b'\\"[' * (MIB // 3) + b'"]', None),
     "backslashes": (b'"' + b"\\" * MIB + b'"', None),
     "backslashes, one too many": (b'"' + b"\\" * (MIB + 1) + b'"', "bad_frame"),
     "lone surrogates": (b'"' + b"\\ud800" * (MIB // 6) + b'"', "invalid_text"),
-    "pairs and one lone": (b'"' + b"\\ud83d\\ude00" * (MIB // 12) + b'\\ude00"', "invalid_text"),
+    "pairs and one lone": (b'"' + b"\\ud83d\\ude00" * (MIB // 14) + b'\\ude00"', "invalid_text"),
     "escaped backslashes before u0000": (b'"' + b"\\\\u0000" * (MIB // 7) + b'"', None),
     "digits": (b"1" * MIB, "invalid_field"),
     "digits after the point": (b"0." + b"1" * MIB, None),
