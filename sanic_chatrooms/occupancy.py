@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any
 
 import msgspec
 
@@ -52,6 +53,7 @@ class _Here(msgspec.Struct):
 class _Diff(msgspec.Struct, omit_defaults=True):
     joined: list[Sender] = []
     left: list[Sender] = []
+    renamed: list[Sender] = []
     online: int = 0
 
 
@@ -90,6 +92,8 @@ class Occupancy:
         """Whom the backend has to take off."""
         self._untold: set[_Key] = set()
         """Whom the backend has to take in."""
+        self._renamed: set[_Key] = set()
+        """Who of these goes by another name now."""
         self._stale: list[_Key] = []
         """Whom it has to keep alive."""
         self._look = False
@@ -122,9 +126,8 @@ class Occupancy:
         keys = [(room, user.id) for room in rooms if (room, user.id) in self._here]
         for key in keys:
             self._here[key].user = user
-            if (diff := self._changes.get(key[0])) is not None:
-                diff.joined = [user if one.id == user.id else one for one in diff.joined]
         self._untold.update(keys)
+        self._renamed.update(keys)
         await self.settle()
 
     def exited(self, room: str, user_id: str, *, at_once: bool = False) -> None:
@@ -240,13 +243,19 @@ class Occupancy:
         keys = [key for key in {*untold, *stale} if key in self._here and key not in self._going]
         entries = [Entry(room, self._here[room, id].user) for room, id in keys]
         self._untold -= untold
+        renamed, self._renamed = self._renamed, set()
         try:
             came = await self._presence.touch(entries) if entries else []
         except BaseException:
             self._untold |= untold
+            self._renamed |= renamed
             self._stale += stale
             raise
-        await self._announce(joined=[entry for entry, new in zip(entries, came, strict=True) if new])
+        joined = [entry for entry, new in zip(entries, came, strict=True) if new]
+        # Of who has just come, the room hears the new name by that.
+        renamed -= {(entry.room, entry.user.id) for entry in joined}
+        others = [entry for key, entry in zip(keys, entries, strict=True) if key in renamed]
+        await self._announce(joined=joined, renamed=others)
 
     async def _drop(self) -> None:
         keys = list(self._going)
@@ -284,12 +293,11 @@ class Occupancy:
             for id in nowhere - await self._presence.online(nowhere):
                 self._emptied(user_room(id))
 
-    async def _announce(self, *, joined: Iterable[Entry] = (), left: Iterable[Entry] = ()) -> dict[str, int]:
+    async def _announce(self, **changes: Iterable[Entry]) -> dict[str, int]:
         diffs: dict[str, _Diff] = {}
-        for entry in joined:
-            diffs.setdefault(entry.room, _Diff()).joined.append(entry.user)
-        for entry in left:
-            diffs.setdefault(entry.room, _Diff()).left.append(entry.user)
+        for change, entries in changes.items():
+            for entry in entries:
+                getattr(diffs.setdefault(entry.room, _Diff()), change).append(entry.user)
         counts = await self._counts([room for room in diffs if room not in _NO_ROOMS])
         for room, online in counts.items():
             self._pass_on(room, diffs[room], online)
@@ -302,9 +310,9 @@ class Occupancy:
             return dict.fromkeys(rooms, 0)
 
     def _pass_on(self, room: str, diff: _Diff, online: int) -> None:
-        for low in range(0, max(len(diff.joined), len(diff.left)), NAMES_LIMIT):
+        for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
             names = slice(low, low + NAMES_LIMIT)
-            part = _Diff(diff.joined[names], diff.left[names], online)
+            part = _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
             envelope = Envelope(room, "", 0, "presence", protocol.encode(part))
             self._hub.deliver(envelope)
             self._ring(envelope)
@@ -315,11 +323,17 @@ class Occupancy:
         diff = self._changes.setdefault(envelope.room, _Diff())
         joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
         left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
+        renamed = {u.id: u for u in diff.renamed}
         for user in new.joined:
             left.pop(user.id, None)
         for user in new.left:
             joined.pop(user.id, None)
-        self._changes[envelope.room] = _Diff(list(joined.values()), list(left.values()), new.online)
+            renamed.pop(user.id, None)
+        for user in new.renamed:
+            (joined if user.id in joined else renamed)[user.id] = user
+        self._changes[envelope.room] = _Diff(
+            list(joined.values()), list(left.values()), list(renamed.values()), new.online
+        )
         self._paced.note(envelope.room)
 
     def _emit(self, room: str) -> None:
@@ -327,9 +341,11 @@ class Occupancy:
         held = self._hub.room(room)
         if diff is None or held is None:
             return
-        payload = {"online": diff.online}
+        payload: dict[str, Any] = {"online": diff.online}
         if diff.online <= NAMES_LIMIT:
-            payload = {"joined": diff.joined, "left": diff.left, "online": diff.online}  # type: ignore[dict-item]
+            payload |= {"joined": diff.joined, "left": diff.left}
+            if diff.renamed:
+                payload["renamed"] = diff.renamed
         self._hub.emit(held, protocol.frame(protocol.live("presence", payload, room=room)))
 
 

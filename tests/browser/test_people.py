@@ -66,7 +66,7 @@ async def test_a_new_name_reaches_headers_and_lists(host: Host, new_page: Pages)
     await expect(lines(bob)).to_have_text(["Hello Bob"])
 
     await rename(bob, "Robert")
-    await expect(bob.get_by_test_id("person").filter(has_text="Robert")).to_have_count(1)
+    await is_called(ada, "Robert")
     await say(bob, "I am called Robert now")
     await is_called(ada, "Robert")
     await expect(ada.get_by_test_id("author").last).to_have_text("Robert")
@@ -75,7 +75,6 @@ async def test_a_new_name_reaches_headers_and_lists(host: Host, new_page: Pages)
     await is_called(ada, "Robert")
 
     await rename(ada, "Countess")
-    await composer(ada).press_sequentially("H")
     await is_called(bob, "Countess")
 
 

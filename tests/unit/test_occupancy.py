@@ -124,6 +124,11 @@ class Worker:
             for e in self.ear.heard
         ]
 
+    def renamed(self) -> list[list[str]]:
+        """The same events: who goes by another name."""
+        self.hub.flush()
+        return [[user["name"] for user in e.get("renamed", [])] for e in self.ear.heard]
+
     async def present(self) -> list[str]:
         return [user.name for user in (await self.presence.list("a")).users]
 
@@ -146,6 +151,39 @@ async def test_who_comes_and_takes_another_name_is_told_of_by_that(worker: Worke
     await worker.pass_time(1)
 
     assert worker.told() == [(["Ada"], [], 1), (["Eve"], [], 2)]
+
+
+async def test_the_room_hears_once_that_somebody_goes_by_another_name(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+    await worker.pass_time(1)
+    await worker.occupancy.renamed(["a", ANYWHERE], Sender("u1", "Countess"))
+    await worker.occupancy.renamed(["a", ANYWHERE], Sender("u1", "Lovelace"))
+    await worker.occupancy.renamed(["a"], Sender("u1", "Ada King"))
+    await worker.pass_time(3)
+
+    assert worker.renamed() == [[], ["Countess"], ["Ada King"]]
+    assert worker.told() == [(["Ada"], [], 1), ([], [], 1), ([], [], 1)]
+    assert await worker.present() == ["Ada King"]
+
+
+async def test_a_new_name_is_told_once_the_backend_is_back(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+    worker.presence.away = True
+    await worker.occupancy.renamed(["a"], Sender("u1", "Countess"))
+    worker.presence.away = False
+    await worker.pass_time(2)
+
+    assert worker.renamed() == [[], ["Countess"]]
+
+
+async def test_of_who_left_under_a_new_name_the_room_hears_only_that_they_left(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+    await worker.occupancy.renamed(["a"], Sender("u1", "Countess"))
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.pass_time(2)
+
+    assert worker.renamed() == [[], []]
+    assert worker.told()[1:] == [([], ["Countess"], 0)]
 
 
 async def test_who_comes_and_says_goodbye(worker: Worker) -> None:

@@ -176,7 +176,7 @@ export interface ServerEvents {
   "member.muted": Envelope; "member.unmuted": Envelope; "member.role": Envelope; "room.updated": Envelope;
   /** Everyone who is typing now. */
   typing: Envelope<{ users: Sender[] }>;
-  presence: Envelope<{ joined?: Sender[]; left?: Sender[]; online: number }>;
+  presence: Envelope<{ joined?: Sender[]; left?: Sender[]; renamed?: Sender[]; online: number }>;
   read: Envelope;
   /** We are now in this room (a direct message came). `history` or `join` brings what was before `seq`. */
   "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender }>;

@@ -208,9 +208,9 @@ export class RoomBook {
     if (elsewhere) this.again = setTimeout(() => this.shown === room && this.look(room), AGAIN);
   }
 
-  #presence({ room: id, payload: { joined = [], left = [], online } }) {
+  #presence({ room: id, payload: { joined = [], left = [], renamed = [], online } }) {
     const { people, visibility } = this.get(id);
-    this.#hear(joined);
+    this.#hear([...joined, ...renamed]);
     for (const one of joined) people.set(one.id, { ...one, here: true });
     for (const one of left) {
       if (visibility === "public") people.delete(one.id);
