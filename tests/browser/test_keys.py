@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.acts import composer, enter, lines, messages, say
+from tests.browser.acts import composer, enter, go_to, lines, messages, say
 from tests.browser.conftest import Pages
 from tests.browser.host import Host
 
@@ -127,3 +127,67 @@ async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(host: Hos
     await expect(messages(page)).to_have_count(0)
     for something in ("\N{WARNING SIGN}\ufe0f", "\u200b.", "\u0e49"):
         await say(page, something)
+
+
+async def test_typing_goes_on_where_it_was_after_everything_that_opens_and_closes(
+    host: Host, new_page: Pages
+) -> None:
+    await host.open("random")
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "one")
+    await composer(page).focus()
+
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_test_id("switcher-field")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("switcher")).to_have_count(0)
+    await expect(composer(page)).to_be_focused()
+    await page.keyboard.type("a")
+    await expect(composer(page)).to_have_value("a")
+    await composer(page).fill("")
+
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("random")
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_have_attribute("placeholder", "Message #Random")
+    await page.keyboard.type("b")
+    await expect(composer(page)).to_have_value("b")
+
+    await go_to(page, "general")
+    await page.keyboard.press("ArrowUp")
+    await expect(page.get_by_test_id("edit-field")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("edit-field")).to_have_count(0)
+    await page.keyboard.type("c")
+    await expect(composer(page)).to_have_value("c")
+
+    await page.get_by_test_id("create-room").click()
+    await page.keyboard.type("New room")
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_have_attribute("placeholder", "Message #New room")
+    await page.keyboard.type("d")
+    await expect(composer(page)).to_have_value("d")
+
+
+async def test_a_new_name_takes_the_place_of_the_old_one(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await page.get_by_test_id("me-menu").click()
+    await page.get_by_test_id("rename").click()
+    await expect(page.get_by_test_id("new-name")).to_be_focused()
+    await page.keyboard.type("Countess")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("me")).to_contain_text("Countess")
+    await expect(page.get_by_test_id("me")).not_to_contain_text("Ada")
+
+
+async def test_a_click_on_the_open_room_leads_to_its_field(host: Host, new_page: Pages) -> None:
+    await host.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await page.get_by_test_id("me-menu").focus()
+    await page.locator("[data-room=general]").click()
+    await page.keyboard.type("here")
+    await expect(composer(page)).to_have_value("here")

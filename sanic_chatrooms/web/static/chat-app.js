@@ -93,7 +93,7 @@ class App {
     this.people = new PeoplePane(onPerson, () => this.#togglePeople(true));
     const own = () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch() });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter() });
     this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
   }
 
@@ -199,7 +199,11 @@ class App {
     this.book.shown = room;
     this.book.look(room);
     this.#list();
-    // On a phone the keyboard should not jump up with every room.
+    this.#enter();
+  }
+
+  // On a phone the keyboard should not jump up with every room.
+  #enter() {
     if (touch.matches || narrow.matches || !this.talk.composer.focus()) this.talk.name.focus({ preventScroll: true });
   }
 
@@ -295,7 +299,7 @@ class App {
   }
 
   #rename() {
-    const { field, row } = textField("Your name", { maxlength: 64, value: this.chat.user?.name, testid: "new-name" });
+    const { field, row } = textField("Your name", { maxlength: 64, value: this.chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
     return openForm("Change your name", [row], "Change", () => this.chat.rename(field.value.trim()), "rename-dialog");
   }
 

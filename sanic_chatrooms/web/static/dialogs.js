@@ -8,7 +8,7 @@ export function openDialog(heading, content, props) {
   return new Promise((resolve) => {
     let result;
     const dialog = el("dialog", { class: "dialog", "aria-label": heading, ...props, onclose: () => {
-      dialog.remove();
+      takeAway(dialog);
       resolve(result);
     } }, content((value) => {
       result = value;
@@ -17,6 +17,14 @@ export function openDialog(heading, content, props) {
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+// Chromium else goes on putting letters into what is gone, though the focus is back where it was.
+function takeAway(dialog) {
+  const { activeElement } = document;
+  activeElement?.blur();
+  dialog.remove();
+  activeElement?.focus({ preventScroll: true });
 }
 
 /** A question with two answers; true for `yes`. */

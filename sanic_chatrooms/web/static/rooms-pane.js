@@ -6,8 +6,8 @@ import { el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class RoomsPane {
-  /** `bell` stands in the head, `footer` below the list. */
-  constructor({ title, bell, footer, onCreate, onSwitch }) {
+  /** `bell` stands in the head, `footer` below the list. `onAgain`: the open room was chosen, which its address cannot tell. */
+  constructor({ title, bell, footer, onCreate, onSwitch, onAgain }) {
     const [rooms, directs] = [el("div"), el("div")];
     this.directsHead = el("h2", { class: "section" }, "Direct messages");
     const scroll = el("div", { class: "scroll", testid: "room-list" },
@@ -15,6 +15,7 @@ export class RoomsPane {
       el("button", { type: "button", class: "line", testid: "create-room", onclick: onCreate }, el("span", { class: "sigil" }, icon("plus")), "Create a room"),
       this.directsHead, directs);
     walkable(scroll, ".line");
+    scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
     const search = iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" });
     this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" }, el("div", { class: "pane-head" }, el("p", { class: "pane-title grow cut" }, title), search, bell), scroll, footer);
     this.rooms = new KeyedList(rooms, roomLine);
