@@ -42,7 +42,7 @@ async def test_two_workers_and_a_process_without_sockets_are_one_chat(
     assert (await bob.expect("room.added"))["payload"]["room"] == direct["room"]
     assert (await bob.expect("message", room=direct["room"]))["payload"]["text"] == "psst"
 
-    async with chatrooms.connect(namespace="OnOneServer", jwt_secret=SECRET, store=postgres_url) as chat:
+    async with chatrooms.connect(namespace="none", jwt_secret=SECRET, store=postgres_url) as chat:
         await chat.publish("general", "notice", {"title": "News", "content": "from a cron job"})
         for client in (ada, bob):
             assert (await client.expect("notice"))["payload"]["title"] == "News"
@@ -63,7 +63,7 @@ async def test_presence_counts_a_user_once_and_forgets_those_of_a_killed_worker(
     for client in clients.values():
         await client.ack("join", room="general")
 
-    async with chatrooms.connect(namespace="OnOneServer", jwt_secret=SECRET, store=postgres_url) as chat:
+    async with chatrooms.connect(namespace="none", jwt_secret=SECRET, store=postgres_url) as chat:
         presence = chat.running().backends.presence
         assert (await presence.list("general")).users == [Sender("ada", "Ada'")]
         assert await presence.count(["general"]) == {"general": 1}
