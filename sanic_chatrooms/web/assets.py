@@ -10,14 +10,18 @@ from sanic import Request, empty, raw
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
-__all__ = ["PAGE_POLICY", "Assets", "with_slash"]
+__all__ = ["PAGE", "PAGE_POLICY", "PAGE_WITHOUT_GUESTS", "Assets", "with_slash"]
 
 FOLDER = Path(__file__).parent / "static"
+PAGE = "page.html"
+PAGE_WITHOUT_GUESTS = "page.html without guests"
+"""The same page, which does not ask for a name that would let nobody in."""
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The ready page's Content-Security-Policy: nothing inline, nothing from elsewhere."""
+_WITHOUT_GUESTS = (b'<div id="chat">', b'<div id="chat" data-guests="no">')
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 TYPES = {".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
 
@@ -32,7 +36,9 @@ class Assets:
     """Files by name. A name that is not in the folder's list does not exist, whatever it is spelled like."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {path.name: _read(path) for path in sorted(folder.iterdir()) if path.is_file()}
+        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+        self._files = {name: _asset(name, body) for name, body in files.items()}
+        self._files[PAGE_WITHOUT_GUESTS] = _asset(PAGE, files.get(PAGE, b"").replace(*_WITHOUT_GUESTS))
 
     def answer(self, request: Request, name: str, headers: dict[str, str] | None = None) -> HTTPResponse:
         """The file, or 304 where the browser has it already. Raises `NotFound`."""
@@ -63,10 +69,9 @@ def _has(request: Request, tag: str) -> bool:
     return given.strip() == "*" or tag in _TAG.findall(given)
 
 
-def _read(path: Path) -> _Asset:
-    body = path.read_bytes()
-    guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+def _asset(name: str, body: bytes) -> _Asset:
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
     if guessed.startswith("text/") or guessed == "image/svg+xml":
         guessed += "; charset=utf-8"
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return _Asset(body, TYPES.get(path.suffix, guessed), tag)
+    return _Asset(body, TYPES.get(Path(name).suffix, guessed), tag)

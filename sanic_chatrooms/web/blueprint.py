@@ -26,7 +26,7 @@ from ..embedded import user_directory
 from ..endpoint import Endpoint
 from ..errors import ChatError, ConfigError
 from ..protocol import SUBPROTOCOL, CloseCode
-from .assets import PAGE_POLICY, Assets, with_slash
+from .assets import PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, Assets, with_slash
 from .embedding import start_embedded, stop_embedded
 from .ending import (
     await_workers,
@@ -278,12 +278,13 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._static, "/static/<name:str>", name="static")
 
     async def _page(self, request: Request) -> HTTPResponse:
-        if not self.running(request.app).settings.page:
+        settings = self.running(request.app).settings
+        if not settings.page:
             raise NotFound("there is no page here; see CHATROOMS_PAGE")
         if not request.path.endswith("/"):
             return redirect(with_slash(request))
         headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
-        return self._asset(request, "page.html", headers)
+        return self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, headers)
 
     async def _client(self, request: Request) -> HTTPResponse:
         return self._asset(request, "client.js")

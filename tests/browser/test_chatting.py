@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from playwright.async_api import expect
+from sanic import Sanic
 
 from sanic_chatrooms import Context
 from sanic_chatrooms.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.conftest import Pages
 from tests.browser.host import Host
+from tests.support.fixtures import Live
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -188,3 +190,14 @@ async def test_who_is_sent_away_reads_why_in_words(host: Host, new_page: Pages) 
     await expect(composer(page)).to_be_visible()
     await host.chat.disconnect(host.user("Ada"), reason="the shop closes now")
     await expect(page.get_by_test_id("ended")).to_contain_text("The shop closes now")
+
+
+async def test_where_no_guest_gets_in_the_ready_page_asks_for_no_name(
+    app: Sanic[Any, Any], live: Live, new_page: Pages
+) -> None:
+    host = Host(app, live, guests=False, page=True, jwt_secret="k" * 32, auth_timeout=0.1)
+    await host.open()
+    page = await new_page(base_url=host.url)
+    await page.goto("/chat/")
+    await expect(page.get_by_test_id("ended")).to_contain_text("You are not signed in. Sign in first.")
+    await expect(page.get_by_test_id("name")).to_have_count(0)

@@ -24,7 +24,7 @@ const tight = matchMedia("(max-width: 979.98px)");
 const touch = matchMedia("(pointer: coarse)");
 
 /**
- * Options: `title`; `firstRoom`: opened where the address names none; `people`: false hides that pane at first;
+ * Options: `title`; `firstRoom`: opened where the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
  * function, testid]]}, a menu of the host's; `client`: options of the client, such as `token`.
  */
@@ -33,7 +33,7 @@ export async function startChat(element, { client, ...options }) {
   chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason)));
   // The same person in another tab: nothing more is written in their name.
   kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
-  if (chat.name === null && !client?.token) await chooseName(chat, element, options.title);
+  if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options.title);
   else chat.connect().catch(() => {}); // `state` tells
   const app = new App(chat, options);
   fill(element, app.element);

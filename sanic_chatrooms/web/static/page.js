@@ -2,4 +2,6 @@
 
 import { startChat } from "./chat-app.js";
 
-startChat(document.getElementById("chat"), { title: "Chat", firstRoom: "lobby", people: false });
+const element = document.getElementById("chat");
+
+startChat(element, { title: "Chat", firstRoom: "lobby", people: false, guests: element.dataset.guests !== "no" });
