@@ -23,7 +23,13 @@ __all__ = ["Connection", "Dispatcher", "Seat", "Session", "State"]
 logger = logging.getLogger("sanic_chatrooms.session")
 
 QUEUE_LIMIT = 64
-"""Commands that may wait; above it the connection is not read until some are done."""
+"""Commands that may wait; above it the connection is not read until some are done …"""
+QUEUE_BYTES = 256 * 1024
+"""… nor above so many bytes of them."""
+SMALL = QUEUE_BYTES // QUEUE_LIMIT
+"""Commands up to this size are few bytes, however many may wait."""
+NOTED = 4 * 1024
+"""Bytes that may wait for one who has not signed in, before it is looked at how much waits for all of them."""
 AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 """Bytes of an `auth`, and of a `ping`, from a connection that has not said yet who it is; it may send nothing else."""
 
@@ -226,9 +232,14 @@ class Session:
         self._queue.append(work)
         if self._task is None:
             self._task = asyncio.ensure_future(self._work_off())
-        elif len(self._queue) >= QUEUE_LIMIT and self._reading:
+        elif self._reading and self._is_full(work):
             self._reading = False
             self.connection.pause()
+
+    def _is_full(self, last: Work) -> bool:
+        if len(self._queue) >= QUEUE_LIMIT:
+            return True
+        return _size(last) > SMALL and sum(map(_size, self._queue)) > QUEUE_BYTES
 
     @property
     def stranger(self) -> bool:
@@ -306,7 +317,9 @@ class Session:
             )
 
     def _read_on(self) -> None:
-        if not self._reading and len(self._queue) < QUEUE_LIMIT // 2:
+        if self._reading or len(self._queue) >= QUEUE_LIMIT // 2:
+            return
+        if sum(map(_size, self._queue)) <= QUEUE_BYTES // 2:
             self._reading = True
             self.connection.resume()
 
@@ -341,6 +354,9 @@ class Session:
     def reply(self, frames: bytes) -> None:
         """For the hub: write replies."""
         self.connection.reply(frames)
+        if self.stranger and self.connection.behind() > NOTED:
+            # What was answered at once counts too; at the end of this turn the system takes what it can.
+            asyncio.get_running_loop().call_soon(self.dispatcher.behind, self)
 
     def evicted(self, room: str) -> None:
         """For the hub: this session is no longer in the room."""
@@ -402,6 +418,10 @@ class Session:
         # A command may close its own session (a bad token in auth does): that task ends by itself.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+def _size(work: Work) -> int:
+    return len(work.payload) if isinstance(work, Command) else 0
 
 
 def _too_long(data: bytes, limit: int) -> TooLarge:

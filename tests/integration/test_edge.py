@@ -278,14 +278,35 @@ async def test_commands_of_who_reads_no_answers_wait(chat: ChatRooms, open_raw: 
     await sending
 
 
+async def test_what_guests_were_answered_at_once_and_do_not_read_counts_for_all_of_them(
+    app: App, open_raw: OpenRaw
+) -> None:
+    """However little it is for each."""
+    chat = mount(app)
+    peers = [await open_raw() for _ in range(6)]
+    for raw in peers:
+        await raw.expect("welcome")
+        raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    backlog = chat.running().backlog
+    backlog._limit = 32 * KIB
+    for session in list(chat.running().sessions):
+        narrow(session, *peers)
+
+    for raw in peers:
+        await raw.write(command("ping", payload={"text": "x" * 60 * KIB}))
+
+    await until(lambda: backlog.cut)
+    assert sum(session.connection.behind() for session in chat.running().sessions) <= backlog._limit
+
+
 async def _send(raw: Raw, data: bytes, times: int) -> None:
     for _ in range(times):
         await raw.write(data)
 
 
-def narrow(session: Session, raw: Raw) -> None:
+def narrow(session: Session, *peers: Raw) -> None:
     """So that the server's own buffer is what fills, and not megabytes of the system's."""
-    for transport in (raw.writer.transport, transport_of(session)):
+    for transport in (*(raw.writer.transport for raw in peers), transport_of(session)):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * KIB)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * KIB)

@@ -18,7 +18,7 @@ from sanic_chatrooms.middleware import Handler
 from sanic_chatrooms.models import Handshake, Room
 from sanic_chatrooms.policy import RoomPolicy
 from sanic_chatrooms.protocol import CloseCode, Command, ack
-from sanic_chatrooms.session import QUEUE_LIMIT, Seat, Session, State
+from sanic_chatrooms.session import QUEUE_BYTES, QUEUE_LIMIT, Seat, Session, State
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, MemoryConnection, chat_client
 from sanic_chatrooms.testing.connections import running_core
 
@@ -239,6 +239,27 @@ async def test_reading_pauses_when_the_queue_is_full_and_goes_on_when_half_is_do
     bench.carrier.let("last", *map(str, range(QUEUE_LIMIT // 2 + 1, QUEUE_LIMIT - 1)))
     await bench.idle()
     assert bench.carrier.log[-1] == "slow last done"
+
+
+async def test_reading_pauses_when_large_commands_wait_and_goes_on_when_half_of_their_bytes_are_done(
+    bench: Bench,
+) -> None:
+    large = json.dumps({"x": "x" * (QUEUE_BYTES // 8)})
+    bench.send("slow", "first")
+    await bench.idle()
+    for number in range(8):
+        bench.session.do(Command("slow", None, str(number), large.encode()))
+    assert not bench.is_read()
+
+    bench.carrier.let("first", *map(str, range(3)))
+    await bench.idle()
+    assert not bench.is_read()
+
+    bench.carrier.let("3", "4")
+    await bench.idle()
+    assert bench.is_read()
+    bench.carrier.let("5", "6", "7")
+    await bench.idle()
 
 
 async def test_a_congested_connection_carries_out_nothing_until_it_is_drained(bench: Bench) -> None:
