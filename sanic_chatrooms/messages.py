@@ -122,6 +122,7 @@ class Speech:
         self, store: Store, journal: Journal, hub: Hub, access: Access, orders: Orders, typists: Typists
     ) -> None:
         self._store = store
+        self._past = pages.Past(store)
         self._journal = journal
         self._hub = hub
         self._access = access
@@ -275,8 +276,8 @@ class Speech:
         await self._access.look(actor, "history", room_id)
         limit = min(limit, HISTORY_LIMIT)
         if after is not None:
-            page = await pages.read(self._store, room_id, after=after, limit=limit, timeline=True)
+            page = await self._past.read(room_id, after=after, limit=limit, timeline=True)
         else:
             at = MAX_SEQ if before is None else before
-            page = await pages.read(self._store, room_id, before=at, limit=limit, timeline=True)
+            page = await self._past.read(room_id, before=at, limit=limit, timeline=True)
         return pages.cut(page, newest=after is None)

@@ -1,17 +1,22 @@
 """What clients page through: read from the store a piece at a time, and cut to what fits into one answer."""
 
+import asyncio
+import time
+
 import msgspec
 
 from . import protocol
 from .models import Page
 from .stores.base import Store
 
-__all__ = ["PAGE_BYTES", "Messages", "cut", "read"]
+__all__ = ["PAGE_BYTES", "Messages", "Past", "cut"]
 
 PAGE_BYTES = 256 * 1024
 """A page ends here, or at its limit, whichever is first; it holds at least one event."""
 STEP = 50
 """Events that are read at first: 500 of the largest would be 32 MB, to be thrown away again."""
+HEAVY_ROOMS = 1000
+"""Rooms of which is known that their events are large."""
 _BESIDE = 250
 """Bytes of an event beside its payload, about."""
 
@@ -40,18 +45,62 @@ def cut(page: Page, *, newest: bool) -> Messages:
     return Messages(encoded, page.more or len(encoded) < len(page.events), page.epoch, page.seq)
 
 
-async def read(
+class Past:
+    """Reads pages of a store. Those of rooms whose events are large are read one after the other, half of the time: what many
+    ask for together must not hold up everybody else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heavy: dict[str, int] = {}
+        """Rooms whose events are large, with how many of them make a page."""
+        self._lane = asyncio.Semaphore()
+
+    async def read(
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        most: int = PAGE_BYTES,
+        timeline: bool = False,
+    ) -> Page:
+        """As `Store.history`, but what comes after about `most` bytes is left in the store."""
+        step = self._heavy.get(room)
+        if step is None:
+            page = await _read(self._store, room, after, before, limit, STEP, most, timeline)
+        else:
+            await self._lane.acquire()
+            began = time.monotonic()
+            try:
+                page = await _read(self._store, room, after, before, limit, step, most, timeline)
+            finally:
+                asyncio.get_running_loop().call_later(time.monotonic() - began, self._lane.release)
+        self._note(room, page)
+        return page
+
+    def _note(self, room: str, page: Page) -> None:
+        if not page.events:
+            return
+        self._heavy.pop(room, None)
+        step = PAGE_BYTES * len(page.events) // _size(page) + 1
+        if step < STEP:
+            self._heavy[room] = step
+            if len(self._heavy) > HEAVY_ROOMS:
+                del self._heavy[next(iter(self._heavy))]
+
+
+async def _read(
     store: Store,
     room: str,
-    *,
-    after: int | None = None,
-    before: int | None = None,
+    after: int | None,
+    before: int | None,
     limit: int,
-    most: int = PAGE_BYTES,
-    timeline: bool = False,
+    step: int,
+    most: int,
+    timeline: bool,
 ) -> Page:
-    """As `Store.history`, but what comes after about `most` bytes is left in the store."""
-    page = await store.history(room, after=after, before=before, limit=min(limit, STEP), timeline=timeline)
+    page = await store.history(room, after=after, before=before, limit=min(limit, step), timeline=timeline)
     while (step := _step(page, limit, most)) > 0:
         if after is not None:
             found = await store.history(room, after=page.events[-1].seq, limit=step, timeline=timeline)
@@ -65,10 +114,14 @@ async def read(
     return page
 
 
+def _size(page: Page) -> int:
+    return sum(len(event.payload) for event in page.events) + _BESIDE * len(page.events)
+
+
 def _step(page: Page, limit: int, most: int) -> int:
     """How many more are worth reading, judging by those that are there."""
     have = len(page.events)
     if not page.more or not have:
         return 0
-    size = sum(len(event.payload) for event in page.events) + _BESIDE * have
+    size = _size(page)
     return min(limit - have, max(0, (most - size) * have // size + 1))

@@ -119,6 +119,7 @@ class Rooms:
         settings: Settings,
     ) -> None:
         self._store = store
+        self._pages = pages.Past(store)
         self._journal = journal
         self._hub = hub
         self._access = access
@@ -264,7 +265,7 @@ class Rooms:
         if history < 1:
             return False, empty
         limit = min(history, HISTORY_LIMIT)
-        page = await pages.read(self._store, room, before=position.seq + 1, limit=limit, timeline=True)
+        page = await self._pages.read(room, before=position.seq + 1, limit=limit, timeline=True)
         if page.epoch != position.epoch:
             raise Unavailable("the room has just been renewed; join again")
         return False, pages.cut(page, newest=True)
@@ -276,7 +277,7 @@ class Rooms:
             return None
         if missed == 0:
             return pages.Messages([], False, position.epoch, position.seq)
-        page = await pages.read(self._store, room, after=since.seq, limit=missed, most=RECOVERY_BYTES)
+        page = await self._pages.read(room, after=since.seq, limit=missed, most=RECOVERY_BYTES)
         whole = page.epoch == position.epoch and page.floor <= since.seq and len(page.events) == missed
         encoded = [msgspec.Raw(protocol.encode_event(event)) for event in page.events]
         if not whole or page.events[-1].seq != position.seq or sum(map(len, encoded)) > RECOVERY_BYTES:

@@ -82,7 +82,8 @@ class SQLite(Database):
         """See `Store.append`."""
         batch = Append(self._statements, self._past, drafts, self._clock())
         self._erased |= batch.erases
-        return await self._writer.run(batch.run, self._timeout)
+        # What is said waits for one other job at most: as many who come at once are as many rooms and members to write.
+        return await self._writer.run(batch.run, self._timeout, first=True)
 
     def require_free(self) -> None:
         """See `Database.require_free`."""

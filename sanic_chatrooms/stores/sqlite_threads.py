@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -31,14 +31,25 @@ class _Job(NamedTuple):
     work: Callable[[Connection], Any]
 
 
+class _First:
+    """Stands in the queue for a job that is in the other one."""
+
+
+_FIRST = _First()
+
+
 class Threads:
-    """So many threads with one queue: one hop there and one back per job, which costs half of what an executor takes."""
+    """So many threads with one queue: one hop there and one back per job, which costs half of what an executor takes.
+
+    What is to be done first has a queue of its own, which is looked into before each job of the other.
+    """
 
     def __init__(self, name: str, count: int, keeper: Callable[[], Keeper]) -> None:
         self._name = name
         self._count = count
         self._keeper = keeper
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | _First | None] = SimpleQueue()
+        self._first: SimpleQueue[_Job] = SimpleQueue()
         self._running: list[asyncio.Future[None]] = []
 
     def start(self) -> None:
@@ -48,7 +59,10 @@ class Threads:
             ended: asyncio.Future[None] = loop.create_future()
             # Daemons: one that hangs in a lock of the system must not keep the process from ending.
             threading.Thread(
-                target=self._live, args=(self._jobs, ended), name=f"{self._name}-{n}", daemon=True
+                target=self._live,
+                args=(self._jobs, self._first, ended),
+                name=f"{self._name}-{n}",
+                daemon=True,
             ).start()
             self._running.append(ended)
 
@@ -57,30 +71,39 @@ class Threads:
         running, self._running = self._running, []
         for _ in running:
             self._jobs.put(None)
-        self._jobs = SimpleQueue()
+        self._jobs, self._first = SimpleQueue(), SimpleQueue()
         if running:
             await asyncio.wait(running, timeout=within)
 
-    async def run(self, work: Callable[[Connection], T], within: float) -> T:
-        """What `work` returns or raises. Raises `Unavailable` after `within` seconds.
+    async def run(self, work: Callable[[Connection], T], within: float, *, first: bool = False) -> T:
+        """What `work` returns or raises; `first` before all that waits and is not. Raises `Unavailable` after `within` seconds.
 
         Work that has begun by then is finished all the same; what has not, never begins.
         """
         if not self._running:
             raise Unavailable
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(answer, work))
+        job = _Job(answer, work)
+        if first:
+            self._first.put(job)
+        self._jobs.put(_FIRST if first else job)
         try:
             async with asyncio.timeout(within):
                 return await answer
         except TimeoutError:
             raise Unavailable from None
 
-    def _live(self, jobs: "SimpleQueue[_Job | None]", ended: "asyncio.Future[None]") -> None:
+    def _live(
+        self,
+        jobs: "SimpleQueue[_Job | _First | None]",
+        first: SimpleQueue[_Job],
+        ended: "asyncio.Future[None]",
+    ) -> None:
         keeper: Keeper | None = None
         try:
             while (job := jobs.get()) is not None:
-                if not job.answer.cancelled():
+                keeper = self._do_all(first, keeper)
+                if isinstance(job, _Job):
                     keeper = self._do(job, keeper)
                 del job  # or it would be kept until the next one comes
             if keeper is not None:
@@ -88,8 +111,18 @@ class Threads:
         finally:
             _tell(ended, None, None)
 
+    def _do_all(self, first: SimpleQueue[_Job], keeper: Keeper | None) -> Keeper | None:
+        while True:
+            try:
+                job = first.get_nowait()
+            except Empty:
+                return keeper
+            keeper = self._do(job, keeper)
+
     def _do(self, job: _Job, keeper: Keeper | None) -> Keeper | None:
         """Answer the job, whatever happens; a keeper that cannot be made is made for the next one."""
+        if job.answer.cancelled():
+            return keeper
         try:
             keeper = keeper or self._keeper()
         except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits

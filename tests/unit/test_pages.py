@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 
 from sanic_chatrooms import protocol
+from sanic_chatrooms.errors import RoomNotFound
 from sanic_chatrooms.messages import draft
 from sanic_chatrooms.models import Event, Page, Room, Sender
-from sanic_chatrooms.pages import PAGE_BYTES, STEP, Messages, cut, read
+from sanic_chatrooms.pages import PAGE_BYTES, STEP, Messages, Past, cut
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory import MemoryStore
 
@@ -68,9 +71,14 @@ class Reads(MemoryStore):
         super().__init__()
         self.limits: list[int] = []
         self.epochs: list[str] = []
+        self.gate: asyncio.Event | None = None
+        self.asked = asyncio.Event()
 
     async def history(self, room: str, **which: Any) -> Page:
         self.limits.append(which["limit"])
+        if self.gate is not None:
+            self.asked.set()
+            await self.gate.wait()
         page = await super().history(room, **which)
         epoch = self.epochs.pop(0) if self.epochs else page.epoch
         return msgspec.structs.replace(page, epoch=epoch)
@@ -88,9 +96,9 @@ async def store_of(count: int, size: int) -> Reads:
 async def test_small_events_are_read_in_two_steps_at_most() -> None:
     store = await store_of(400, 10)
 
-    newest = await read(store, "r", before=401, limit=200, timeline=True)
-    since = await read(store, "r", after=100, limit=300)
-    small = await read(store, "r", before=401, limit=STEP)
+    newest = await Past(store).read("r", before=401, limit=200, timeline=True)
+    since = await Past(store).read("r", after=100, limit=300)
+    small = await Past(store).read("r", before=401, limit=STEP)
 
     assert [event.seq for event in newest.events] == list(range(201, 401))
     assert [event.seq for event in since.events] == list(range(101, 401))
@@ -101,8 +109,8 @@ async def test_small_events_are_read_in_two_steps_at_most() -> None:
 async def test_of_large_events_no_more_is_read_than_is_shown() -> None:
     store = await store_of(400, 15_000)
 
-    newest = await read(store, "r", before=401, limit=200, timeline=True)
-    since = await read(store, "r", after=0, limit=400, most=2 * 1024 * 1024)
+    newest = await Past(store).read("r", before=401, limit=200, timeline=True)
+    since = await Past(store).read("r", after=0, limit=400, most=2 * 1024 * 1024)
 
     assert [event.seq for event in newest.events] == list(range(351, 401))
     assert newest.more
@@ -110,11 +118,51 @@ async def test_of_large_events_no_more_is_read_than_is_shown() -> None:
     assert since.more
 
 
+async def test_of_a_room_known_to_have_large_events_no_more_is_read_at_first_than_is_shown() -> None:
+    store = await store_of(400, 15_000)
+    past = Past(store)
+    first = await past.read("r", before=401, limit=200)
+
+    again = await past.read("r", before=401, limit=200)
+
+    assert store.limits == [STEP, PAGE_BYTES // 15_000 + 1]
+    assert again.events == first.events[-store.limits[1] :]
+
+
+async def test_rooms_with_large_events_are_read_one_at_a_time_and_others_beside_them() -> None:
+    store = await store_of(400, 15_000)
+    await store.create_room(Room("small", "", 0))
+    past = Past(store)
+    await past.read("r", before=401, limit=200)
+    may_answer = asyncio.Event()
+    store.gate = may_answer
+    waiting = [asyncio.ensure_future(past.read("r", before=401, limit=200)) for _ in range(20)]
+    await store.asked.wait()
+
+    store.gate = None
+    await past.read("small", after=0, limit=1)
+    assert len(store.limits) == 3
+    may_answer.set()
+    await asyncio.gather(*waiting)
+
+    assert len(store.limits) == 22
+
+
+async def test_a_store_that_fails_does_not_keep_the_next_reader_waiting() -> None:
+    store = await store_of(400, 15_000)
+    past = Past(store)
+    await past.read("r", before=401, limit=200)
+    await store.delete_room("r")
+    for _ in range(2):
+        with pytest.raises(RoomNotFound):
+            await past.read("r", before=401, limit=200)
+
+
 async def test_a_room_that_was_renewed_in_between_is_read_no_further() -> None:
     store = await store_of(400, 10)
     store.epochs = ["e1", "e2"]
 
-    page = await read(store, "r", before=401, limit=200)
+    page = await Past(store).read("r", before=401, limit=200)
 
     assert ([event.seq for event in page.events], page.epoch) == (list(range(351, 401)), "e1")
 
@@ -122,5 +170,5 @@ async def test_a_room_that_was_renewed_in_between_is_read_no_further() -> None:
 async def test_an_empty_room_is_read_once() -> None:
     store = await store_of(0, 0)
 
-    assert (await read(store, "r", after=0, limit=200)).events == []
+    assert (await Past(store).read("r", after=0, limit=200)).events == []
     assert len(store.limits) == 1

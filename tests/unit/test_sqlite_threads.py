@@ -82,6 +82,21 @@ async def test_what_was_asked_before_the_stop_is_done_and_what_comes_later_is_un
     await threads.stop(30)
 
 
+async def test_what_is_to_be_done_first_waits_for_one_job_at_most() -> None:
+    threads, leave, done = Threads("test", 1, Keeper), threading.Event(), list[str]()
+    threads.start()
+    asked = [threads.run(lambda _: leave.wait(30), 30), threads.run(lambda _: done.append("later"), 30)]
+    asked += [threads.run(lambda _, n=n: done.append(n), 30, first=True) for n in ("a", "b")]  # type: ignore[misc]
+    waiting = asyncio.gather(*asked)
+    await asyncio.sleep(0)
+
+    leave.set()
+    await waiting
+    await threads.stop(30)
+
+    assert done == ["a", "b", "later"]
+
+
 async def test_a_thread_that_hangs_is_left_to_itself() -> None:
     threads = Threads("test", 1, Keeper)
     threads.start()
