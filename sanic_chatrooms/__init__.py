@@ -134,12 +134,14 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # What needs a driver that not everybody installs is loaded by whoever asks for it.
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, extra = _LAZY[name]
-    try:
-        return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    except ImportError as exc:
-        raise ImportError(f'{exc}; pip install "sanic-chatrooms[{extra}]"') from exc
+if not TYPE_CHECKING:  # so that a wrong name is one for who checks types, too
+
+    def __getattr__(name: str) -> Any:
+        # What needs a driver that not everybody installs is loaded by whoever asks for it.
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, extra = _LAZY[name]
+        try:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        except ImportError as exc:
+            raise ImportError(f'{exc}; pip install "sanic-chatrooms[{extra}]"') from exc

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import sanic_chatrooms
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = "sanic_chatrooms"
 
@@ -251,3 +253,8 @@ def test_code_lines_leave_the_docstring_out() -> None:
     assert isinstance(function, ast.FunctionDef)
 
     assert code_lines(function) == 2
+
+
+def test_a_name_that_the_package_does_not_have_is_an_error_for_type_checkers_too() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Chatrooms'"):
+        sanic_chatrooms.Chatrooms  # type: ignore[attr-defined]  # noqa: B018 - mypy says so if this needs no ignoring
