@@ -217,7 +217,15 @@ async def test_an_address_that_cannot_be_understood_opens_nothing(host: Host, ne
         await expect(composer(page)).to_be_hidden()
         await expect(page.get_by_test_id("message")).to_have_count(0)
         await expect(page).to_have_title("Example chat")
+        await expect(page.get_by_test_id("person")).to_have_count(0)
     await new_page.screenshot(page, "nowhere")
+    # A person and a room that is already there are open at once, without a state in between.
+    for hash in ("#/@ada", "#/general"):
+        await page.goto(f"/{hash}")
+        await expect(composer(page)).to_be_visible()
+        await expect(panel).to_have_count(0)
+        await page.goto("/#/100%")
+        await expect(panel).to_be_visible()
     await page.reload()
     await expect(panel).to_be_visible()
     await panel.get_by_role("button", name="Choose a room").click()

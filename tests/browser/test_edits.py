@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 import pytest
 from playwright.async_api import expect
@@ -58,7 +59,12 @@ async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:
     await ada.keyboard.press("Tab")
     await expect(row.get_by_role("button", name="Delete message")).to_be_focused()
     await ada.keyboard.press("Enter")
-    await ada.get_by_test_id("answer-yes").click()
+    yes = ada.get_by_test_id("answer-yes")
+    danger = await yes.evaluate(
+        "() => getComputedStyle(document.documentElement).getPropertyValue('--danger')"
+    )
+    await expect(yes).to_have_css("background-color", f"rgb{struct.unpack('3B', bytes.fromhex(danger[1:]))}")
+    await yes.click()
 
     for page in (ada, bob):
         await expect(messages(page).nth(1).get_by_test_id("deleted")).to_be_visible()

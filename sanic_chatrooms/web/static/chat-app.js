@@ -182,6 +182,7 @@ class App {
   #nowhere() {
     this.room = null;
     this.talk.openNothing();
+    this.people.clear();
     this.#list();
   }
 
@@ -256,7 +257,7 @@ class App {
 
   async #delete(room, item) {
     const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
-    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog");
+    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger");
     // The button that asked is hidden while the focus is elsewhere, and cannot have it back.
     this.talk.conversation.focus(item);
     if (yes) this.book.edits.remove(room, item);
@@ -312,9 +313,9 @@ class App {
     const { chat } = this;
     const unsent = chat.outbox.length;
     const lines = [];
-    if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Nobody, you included, can come back as ${chat.user.name}, and change or delete what you wrote.`);
+    if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. You cannot come back as ${chat.user.name}, or change what you wrote.`);
     if (unsent) lines.push(`${counted(unsent, "message")} ${unsent === 1 ? "is" : "are"} not sent yet, and will be lost.`);
-    if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog"))) return;
+    if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog", "danger"))) return;
     this.over = true;
     chat.disconnect();
     kept.removeAll("chatrooms ");

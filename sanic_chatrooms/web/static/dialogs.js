@@ -27,11 +27,11 @@ function takeAway(dialog) {
   activeElement?.focus({ preventScroll: true });
 }
 
-/** A question with two answers; true for `yes`. */
-export function ask(heading, lines, yes, no, testid) {
+/** A question with two answers; true for `yes`. `look`: "danger" where it cannot be undone. */
+export function ask(heading, lines, yes, no, testid, look = "primary") {
   return openDialog(heading, (close) => [
     el("h2", {}, heading), lines.map((line) => el("p", {}, line)),
-    el("div", { class: "actions" }, button(no, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: "primary", testid: "answer-yes" })),
+    el("div", { class: "actions" }, button(no, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: look, testid: "answer-yes" })),
   ], { testid });
 }
 

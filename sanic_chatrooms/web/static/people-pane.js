@@ -18,7 +18,15 @@ export class PeoplePane {
     this.list = new KeyedList(list, (row) => personLine(row, onPerson));
   }
 
-  update({ people, online, isDraft }, me) {
+  /** No room is on show. */
+  clear() {
+    this.list.set([]);
+    this.count.textContent = "People";
+    this.more.textContent = "";
+  }
+
+  update({ people, online, isDraft, status }, me) {
+    if (status === "removed" || status === "failed") return this.clear();
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
     this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}|${marks.get(person.id)}`, person, mark: marks.get(person.id), isMe: person.id === me?.id })));

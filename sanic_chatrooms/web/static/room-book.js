@@ -27,7 +27,10 @@ export class RoomBook {
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
-    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", reason, error, unread: 0 }));
+    chat.on("removed", ({ room, reason, error }) => {
+      this.#set(room, { status: "removed", reason, error, unread: 0 });
+      this.refresh();
+    });
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => {
       this.#hear(payload.users);
@@ -185,6 +188,8 @@ export class RoomBook {
     this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
     this.look(room);
+    // Whether it is private is known by the list.
+    if (this.known && !room.listed && !room.isDirect) this.refresh();
   }
 
   /** Ask who is in the room; of a closed one also who could be. */

@@ -1,10 +1,11 @@
 // Ctrl+K: go to a room by a few letters of its name.
 
-import { composing, el } from "./dom.js";
+import { composing, el, icon } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 import { KeyedList } from "./keyed.js";
 
 const SHOWN = 50;
+const SIGILS = { public: "# ", direct: "@ " };
 const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
 
 /** Ask for one of `rooms`; resolves with its id, an id that was typed, or undefined. */
@@ -19,7 +20,7 @@ function content(rooms, close) {
   const field = el("input", { class: "field", role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": "Rooms" });
   const nothing = el("p", { class: "hint", role: "status", testid: "switcher-nothing" });
-  const list = new KeyedList(box, (row) => el("li", { class: "menu-item", role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.label));
+  const list = new KeyedList(box, (row) => el("li", { class: "menu-item", role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isPrivate && [icon("lock"), el("span", { class: "sr-only" }, "private: ")], row.label));
 
   function show(index) {
     rows = matching(rooms, field.value.trim().replace(/^#/, ""));
@@ -51,7 +52,7 @@ function matching(rooms, typed) {
   // What begins with the letters comes before what only holds them; what has news before what has none.
   const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
-  const rows = found.map(({ id, name, mark, isDirect, unread }) => ({ key: `option-${id}`, id, label: `${isDirect ? "@" : "#"} ${name}${mark && ` · ${mark}`}${unread ? ` (${unread})` : ""}` }));
+  const rows = found.map(({ id, name, mark, visibility, unread }) => ({ key: `option-${id}`, id, isPrivate: visibility === "private", label: `${SIGILS[visibility] ?? ""}${name}${mark && ` · ${mark}`}${unread ? ` (${unread})` : ""}` }));
   const isOther = ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
   return isOther ? [...rows, { key: "option", id: typed, label: `Go to #${typed}` }] : rows;
 }

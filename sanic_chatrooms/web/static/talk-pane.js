@@ -58,7 +58,8 @@ export class TalkPane {
   /** The address names nothing that could be opened. */
   openNothing() {
     this.#keepDraft();
-    this.room = this.kind = null;
+    this.room = null;
+    this.kind = "nowhere";
     this.name.textContent = "Nothing is open";
     this.mark.textContent = "";
     this.people.hidden = this.composer.element.hidden = true;
@@ -78,7 +79,7 @@ export class TalkPane {
     this.people.hidden = room.isDraft || room.status !== "ready";
     this.people.setAttribute("aria-label", `People: ${room.online} here`);
     conversation.log.setAttribute("aria-label", `Messages in ${room.name}`);
-    composer.address(room.isDirect ? room.name : `#${room.name}`, chat.welcome?.limits.maxText);
+    composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
     composer.showTyping(room.typing.filter(({ id }) => id !== chat.user?.id));
     this.#instead(room);
     conversation.update(this.#top(room));
@@ -107,7 +108,7 @@ export class TalkPane {
     if (timeline.more) return el("div", { class: "older" }, "Loading older messages…");
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
-    const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nothing was said here yet. Say the first word." : "This is the beginning of the room.";
+    const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nobody has written here yet. Write the first message." : "This is the beginning of the room.";
     return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p", { class: "hint" }, words));
   }
 }
