@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import ConfigError
-from .own_directory import claim_directory, open_lock
+from .own_directory import check_entries, claim_directory, open_lock
 from .survivor import Survivor, born
 
 __all__ = ["EmbeddedServer", "embedded_url", "life", "user_directory"]
@@ -100,6 +100,7 @@ class EmbeddedServer:
         self._program = _program()
         embedded_url(self.directory)
         claim_directory(self.directory, "CHATROOMS_EMBEDDED_DIR")
+        check_entries(self.directory, "CHATROOMS_EMBEDDED_DIR")
         self._claim = self._take_directory()
         atexit.register(self.stop)
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .errors import ConfigError
 
-__all__ = ["claim_directory", "open_lock"]
+__all__ = ["check_entries", "claim_directory", "open_lock"]
 
 _NOT_THROUGH_LINKS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,6 +39,17 @@ def _problem(directory: Path) -> str | None:
     if found.st_mode & 0o022:
         return "can be written to by other users"
     return None
+
+
+def check_entries(directory: Path, setting: str) -> None:
+    """See that what is in it already is this user's, and nothing of it leads elsewhere: somebody may have put it there while
+    they could. Raises `ConfigError`, which names the setting."""
+    for entry in directory.iterdir():
+        found = entry.lstat()
+        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid():
+            raise ConfigError(
+                f"{setting}: {directory} cannot be used: {entry.name} in it is a link, or another user's; remove it"
+            )
 
 
 def open_lock(path: Path) -> int:

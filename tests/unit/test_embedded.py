@@ -228,6 +228,20 @@ def test_a_directory_of_another_user_is_refused(directory: Path, monkeypatch: py
         EmbeddedServer(directory).start()
 
 
+@pytest.mark.parametrize("name", ["valkey.log", "valkey.sock", "appendonlydir"])
+def test_nothing_in_the_directory_leads_elsewhere(directory: Path, name: str) -> None:
+    directory.mkdir()
+    target = directory.with_name("target")
+    target.mkdir()
+    (directory / name).symlink_to(target / "file" if name != "appendonlydir" else target)
+    server = EmbeddedServer(directory)
+
+    with pytest.raises(ConfigError, match=f"CHATROOMS_EMBEDDED_DIR: .* {name} in it is a link"):
+        server.start()
+
+    assert list(target.iterdir()) == []
+
+
 @pytest.mark.parametrize("lock", ["app.lock", "server.lock"])
 @pytest.mark.parametrize("make_link", [os.symlink, os.link], ids=["symbolic", "hard"])
 def test_a_lock_that_is_a_link_is_refused_and_its_target_is_untouched(
