@@ -42,11 +42,12 @@ def _problem(directory: Path) -> str | None:
 
 
 def check_entries(directory: Path, setting: str) -> None:
-    """See that what is in it already is this user's, and nothing of it leads elsewhere: somebody may have put it there while
+    """See that what is in it already is this user's, or the system's, and nothing of it leads elsewhere: somebody may have put it there while
     they could. Raises `ConfigError`, which names the setting."""
     for entry in directory.iterdir():
         found = entry.lstat()
-        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid():
+        # A volume's root may hold a lost+found.
+        if stat.S_ISLNK(found.st_mode) or found.st_uid not in (0, os.geteuid()):
             raise ConfigError(
                 f"{setting}: {directory} cannot be used: {entry.name} in it is a link, or another user's; remove it"
             )
