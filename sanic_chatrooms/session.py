@@ -24,8 +24,8 @@ logger = logging.getLogger("sanic_chatrooms.session")
 
 QUEUE_LIMIT = 64
 """Commands that may wait; above it the connection is not read until some are done …"""
-QUEUE_BYTES = 256 * 1024
-"""… nor above so many bytes of them."""
+QUEUE_BYTES = 64 * 1024
+"""… nor above so many bytes of them: guests can open hundreds of connections."""
 SMALL = QUEUE_BYTES // QUEUE_LIMIT
 """Commands up to this size are few bytes, however many may wait."""
 NOTED = 4 * 1024
