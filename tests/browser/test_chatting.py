@@ -31,7 +31,7 @@ async def test_two_people_chat_and_see_each_other_type(host: Host, new_page: Pag
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
-    await expect(ada.get_by_test_id("empty-room")).to_contain_text("Say the first word")
+    await expect(ada.get_by_test_id("empty-room")).to_contain_text("Write the first message")
 
     await write(ada, "Hello Bob")
     await expect(composer(ada)).to_have_value("")
@@ -66,7 +66,7 @@ async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(host: Host, new_page
     await expect(page.get_by_test_id("app")).to_have_count(0)
     await field.fill("\u200b\u200b")
     await field.press("Enter")
-    await expect(problem).to_have_text("Your name is empty: give at least one visible character")
+    await expect(problem).to_have_text("Your name is empty: give at least one visible character.")
     await expect(field).to_be_focused()
     await field.fill("  Ada   Lovelace ")
     await page.get_by_test_id("enter").click()
@@ -195,7 +195,7 @@ async def test_who_is_sent_away_reads_why_in_words(host: Host, new_page: Pages) 
 async def test_where_no_guest_gets_in_the_ready_page_asks_for_no_name(
     app: Sanic[Any, Any], live: Live, new_page: Pages
 ) -> None:
-    host = Host(app, live, guests=False, page=True, jwt_secret="k" * 32, auth_timeout=0.1)
+    host = Host(app, live, guests=False, page=True, jwt_secret="k" * 32)
     await host.open()
     page = await new_page(base_url=host.url)
     await page.goto("/chat/")

@@ -68,7 +68,9 @@ async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(host: Host, new
     await one.get_by_test_id("me-menu").click()
     await one.get_by_test_id("sign-out").click()
     dialog = one.get_by_test_id("sign-out-dialog")
-    await expect(dialog).to_contain_text("You cannot come back as Ada, or change what you wrote.")
+    await expect(dialog).to_contain_text(
+        "Once you sign out, you cannot come back as Ada, or change what you wrote."
+    )
     await new_page.screenshot(one, "asked")
     await dialog.get_by_test_id("answer-no").click()
     await say(one, "still here")

@@ -313,7 +313,7 @@ class App {
     const { chat } = this;
     const unsent = chat.outbox.length;
     const lines = [];
-    if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. You cannot come back as ${chat.user.name}, or change what you wrote.`);
+    if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Once you sign out, you cannot come back as ${chat.user.name}, or change what you wrote.`);
     if (unsent) lines.push(`${counted(unsent, "message")} ${unsent === 1 ? "is" : "are"} not sent yet, and will be lost.`);
     if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog", "danger"))) return;
     this.over = true;

@@ -6,7 +6,7 @@ const MISFIT = "this page and the server do not understand each other. Reload th
 const SIGNED_OUT = "you are not signed in any more. Reload the page.";
 
 const FIELDS = {
-  name: (message) => `your name ${message.replace(/^name: /, "")}`,
+  name: (message) => `your name ${message.replace(/^name: /, "")}.`,
   to: (message) => (message.endsWith("yourself") ? "you cannot write to yourself." : "nobody can have this id."),
   room: () => "a room cannot have this name here. Choose another one.",
 };
@@ -50,6 +50,9 @@ const ENDS = {
   4509: ["replaced by another connection", "you opened this chat in another window."],
 };
 
+// What the client says by itself.
+const OURS = { "sign in first": "you are not signed in. Sign in first." };
+
 /** Why, to go on a sentence: "you write too fast. Wait 3 s." */
 export function reason(error) {
   const { code, message, details } = error ?? {};
@@ -65,6 +68,7 @@ export function sentence(error) {
 /** Why the connection has ended for good. */
 export function ending(code, said) {
   const [usual, words] = ENDS[code] ?? [];
+  if (Object.hasOwn(OURS, said)) return capital(OURS[said]);
   return capital((said === usual || !said ? words : said) ?? "the server ended this connection.");
 }
 

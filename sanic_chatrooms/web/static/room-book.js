@@ -27,10 +27,8 @@ export class RoomBook {
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
-    chat.on("removed", ({ room, reason, error }) => {
-      this.#set(room, { status: "removed", reason, error, unread: 0 });
-      this.refresh();
-    });
+    // A public one is listed again by the next round: asked for now, all who were in it would ask at once.
+    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", listed: false, reason, error, unread: 0 }));
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => {
       this.#hear(payload.users);
