@@ -135,8 +135,6 @@ async def test_a_first_chat(walk: Walk, windows: Windows) -> None:
 
     async def no_ready_page(walk: Walk) -> None:
         page = await windows(f"{walk.url}/chat/")
-        await page.get_by_test_id("name").fill("Ada")
-        await page.get_by_test_id("enter").click()
         await expect(page.get_by_test_id("ended")).to_contain_text("Sign in first")
 
     async def own_page(walk: Walk) -> None:
