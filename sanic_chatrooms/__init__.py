@@ -11,6 +11,7 @@ app.blueprint(chatrooms.bp)            # page at /chat/, socket at /chat/ws, cli
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .access.policy import Policy, RoomPolicy
 from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
@@ -40,17 +41,16 @@ from .errors import (
     Unavailable,
     UnknownCommand,
 )
-from .host import ConnectionInfo, History
-from .listeners import Happening
-from .middleware import Context
+from .hooks.listeners import Happening
+from .hooks.middleware import Context
 from .models import Appended, Credentials, Event, Handshake, Member, Room, Sender, User
-from .policy import Policy, RoomPolicy
 from .presence.base import Presence
 from .presence.memory import MemoryPresence
-from .protocol import CloseCode
+from .server_api import ConnectionInfo, History
 from .stores.base import Store
-from .stores.memory import MemoryStore
+from .stores.memory.store import MemoryStore
 from .web.chatrooms import ChatRooms, connect
+from .wire.protocol import CloseCode
 
 if TYPE_CHECKING:
     from .brokers.nats import NATSBroker as NATSBroker
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from .brokers.redis import RedisBroker as RedisBroker
     from .presence.redis import RedisPresence as RedisPresence
     from .presence.sql import SQLPresence as SQLPresence
-    from .stores.redis import RedisStore as RedisStore
-    from .stores.sql import SQLStore as SQLStore
+    from .stores.redis.store import RedisStore as RedisStore
+    from .stores.sql.store import SQLStore as SQLStore
 
 __version__ = "0.1.0.dev0"
 

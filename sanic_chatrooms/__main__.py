@@ -5,8 +5,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from .backends import sql_store
-from .config import Settings, check_name
+from .config.backends import sql_store
+from .config.settings import Settings, check_name
 from .errors import ChatroomsError
 from .models import Scope
 from .stores.base import Bounds

@@ -11,41 +11,41 @@ from typing import Any
 
 import msgspec
 
-from .access import Access
+from .access.access import Access
+from .access.policy import Policy, RoomPolicy
 from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
-from .backends import companion, is_embedded, make_broker, make_presence, make_store, resolve
-from .backlog import Backlog
-from .bells import Bells
 from .brokers.base import Broker
-from .commands import Commands, HostCommand
-from .config import Settings, override
-from .declaring import check_wrapped
-from .drain import drain, send_away
-from .edits import Edits
-from .endpoint import Endpoint
+from .config.backends import companion, is_embedded, make_broker, make_presence, make_store, resolve
+from .config.settings import Settings, override
 from .errors import ConfigError, Unavailable
-from .heartbeat import Heartbeat
-from .hub import Hub
-from .identity import Identity
-from .journal import Journal
-from .listeners import Listener, Listeners
-from .members import Members
-from .messages import Speech
-from .middleware import Chain, Middleware
+from .hooks.declaring import check_wrapped
+from .hooks.listeners import Listener, Listeners
+from .hooks.middleware import Chain, Middleware
+from .hub.hub import Hub
+from .hub.journal import Journal
+from .hub.transactions import Transactions
+from .live.presence import Occupancy
+from .live.typing import Typists
 from .models import Scope, is_reserved
-from .occupancy import Occupancy
-from .orders import Orders
-from .policy import Policy, RoomPolicy
 from .presence.base import Presence
-from .rooms import Rooms
-from .sessions import Sessions
+from .sessions.backlog import Backlog
+from .sessions.drain import drain, send_away
+from .sessions.heartbeat import Heartbeat
+from .sessions.inbox import Orders
+from .sessions.registry import Sessions
+from .sessions.route import Endpoint
+from .sessions.signed import Bells
 from .stores.base import Bounds, Store
-from .tasks import end, keep_on
-from .timed import TimedStore
-from .transactions import Transactions
-from .typists import Typists
+from .stores.deadline import TimedStore
+from .support.tasks import end, keep_on
+from .verbs.dispatch import Commands, HostCommand
+from .verbs.edits import Edits
+from .verbs.identity import Identity
+from .verbs.members import Members
+from .verbs.messages import Speech
+from .verbs.rooms import Rooms
 
 __all__ = ["Chat", "Declaration", "Route"]
 

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 from sanic import Sanic
 from sanic_chatrooms import ChatError, ChatRooms, Context, Forbidden, Happening
-from sanic_chatrooms.middleware import Handler
+from sanic_chatrooms.hooks.middleware import Handler
 
 app = Sanic("Shop")
 chat = ChatRooms(guests=True)

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from ..errors import ChatError, Unauthenticated
 from ..models import Credentials, Handshake, User
-from ..users import GUEST, check_user_id, is_text
+from ..support.user_ids import GUEST, check_user_id, is_text
 from .base import Authenticator
 from .jwt import MAX_TOKEN
 from .names import shown_name
 
 __all__ = ["Asking", "Unseen"]
 
-logger = logging.getLogger("sanic_chatrooms.identity")
+logger = logging.getLogger("sanic_chatrooms.verbs.identity")
 
 AGAIN = 60.0
 """Seconds for which one and the same fault of an authenticator is told once: anybody can cause it as often as they like."""

@@ -10,7 +10,7 @@ import msgspec
 
 from ..errors import ChatError, ConfigError, InvalidField, TokenExpired, Unauthenticated
 from ..models import Credentials, Handshake, User
-from ..users import GUEST, check_user_id
+from ..support.user_ids import GUEST, check_user_id
 from .base import Authenticator
 from .jwt import hmac_key, read_token, token_type
 from .names import clean_name

@@ -8,7 +8,7 @@ import jwt
 
 from ..errors import ChatError, ConfigError, TokenExpired, Unauthenticated
 from ..models import Credentials, Handshake, User
-from ..users import GUEST, MAX_USER_ID, check_user_id, is_text
+from ..support.user_ids import GUEST, MAX_USER_ID, check_user_id, is_text
 from .base import Authenticator
 from .names import shown_name
 

@@ -23,11 +23,11 @@ from nats.errors import Error, SlowConsumerError
 
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
-from ..tasks import end
+from ..support.tasks import end
 from .base import Deliver
-from .keeper import keep
-from .packed import Bell, Packer, by_room, fitting
-from .sealed import SealedBroker
+from .codec import Bell, Packer, by_room, fitting
+from .reconnect import keep
+from .signed import SealedBroker
 
 __all__ = ["NATSBroker"]
 

@@ -17,14 +17,14 @@ from typing import Any, ClassVar, TypeVar
 import asyncpg
 import msgspec
 
+from ..drivers.sql.address import connect_options, take_prefix
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
-from ..sql_address import connect_options, take_prefix
-from ..tasks import end
+from ..support.tasks import end
 from .base import Deliver
-from .keeper import keep
-from .packed import Packer, RoomBell, fitting
-from .sealed import SealedBroker
+from .codec import Packer, RoomBell, fitting
+from .reconnect import keep
+from .signed import SealedBroker
 
 __all__ = ["PostgresBroker"]
 

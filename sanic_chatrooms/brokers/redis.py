@@ -15,16 +15,16 @@ from typing import Annotated, ClassVar
 import msgspec
 from redis.exceptions import ResponseError
 
+from ..drivers.redis.cluster import Call, RedisLink, RedisServer
+from ..drivers.redis.subscriber import Ear
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
-from ..redis_link import Call, RedisLink, RedisServer
-from ..seal import STAMPED
-from ..tasks import end
+from ..support.signature import STAMPED
+from ..support.tasks import end
 from .base import Deliver
-from .keeper import keep
-from .packed import Bell, Packer, by_room
-from .redis_ear import Ear
-from .sealed import SealedBroker
+from .codec import Bell, Packer, by_room
+from .reconnect import keep
+from .signed import SealedBroker
 
 __all__ = ["RedisBroker"]
 
@@ -52,7 +52,7 @@ _mark = msgspec.json.Decoder(_Mark)
 class RedisBroker(SealedBroker):
     """Rings through one Redis or Valkey (7 or newer), or a cluster.
 
-    `url`: see `sanic_chatrooms.redis_address`. One's own envelopes are not echoed.
+    `url`: see `sanic_chatrooms.drivers.redis.address`. One's own envelopes are not echoed.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER

@@ -9,7 +9,7 @@ import msgspec
 
 from ..errors import ConfigError, Unavailable
 from ..models import Scope, Sender
-from ..paging import Paged
+from ..support.paging import Paged
 from .base import Entry, Presence, PresentPage
 
 __all__ = ["MemoryBoard", "MemoryPresence"]

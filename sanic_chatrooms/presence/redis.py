@@ -7,10 +7,10 @@ from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
+from ..drivers.redis.cluster import Call, RedisLink, Script
 from ..errors import Unavailable
 from ..models import Scope, Sender
-from ..paging import decode_cursor, encode_cursor
-from ..redis_link import Call, RedisLink, Script
+from ..support.paging import decode_cursor, encode_cursor
 from .base import Entry, Presence, PresentPage
 
 __all__ = ["RedisPresence"]
@@ -39,7 +39,7 @@ _sender = msgspec.json.Decoder(Sender)
 class RedisPresence(Presence):
     """Keeps entries in one Redis or Valkey (7 or newer), or in a cluster.
 
-    `url`: see `sanic_chatrooms.redis_address`; `clock` returns
+    `url`: see `sanic_chatrooms.drivers.redis.address`; `clock` returns
     Unix seconds, by which entries end; without one it is the server's own.
     """
 

@@ -34,14 +34,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ProgrammingError
 
+from ..drivers.sql.address import PREFIX, take_prefix
 from ..errors import ConfigError, Unavailable
 from ..models import SPACE, Sender
-from ..paging import decode_cursor, encode_cursor
-from ..sql_address import PREFIX, take_prefix
 from ..stores.base import Bounds
-from ..stores.sql_database import Clock
-from ..stores.sql_databases import make_database
-from ..stores.sql_schema import Name, Schema, table_space
+from ..stores.sql.database import Clock
+from ..stores.sql.open import make_database
+from ..stores.sql.schema import Name, Schema, table_space
+from ..support.paging import decode_cursor, encode_cursor
 from .base import Entry, Presence, PresentPage
 
 __all__ = ["SQLPresence"]

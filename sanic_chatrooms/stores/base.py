@@ -105,7 +105,7 @@ class Store(ABC):
     """Set before `start` where the broker is the store's companion, to its `origin`: `append` then rings for it in the
     same step, and the journal does not."""
     ring_key: bytes = b""
-    """By what it then signs (`sanic_chatrooms.seal`): set before the first `append`, and whenever the key has changed."""
+    """By what it then signs (`sanic_chatrooms.support.signature`): set before the first `append`, and whenever the key has changed."""
 
     @abstractmethod
     async def start(self, instance: str, bounds: Bounds) -> None:

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..models import Event, direct_room
-from ..protocol import encode_event
 from ..stores.base import Store
+from ..wire.protocol import encode_event
 
 __all__ = ["Checker", "Witness"]
 

@@ -19,12 +19,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..chat import Backends, Chat, Declaration, Route
-from ..config import load
-from ..endpoint import Endpoint
+from ..config.settings import load
 from ..models import Credentials, Handshake, User
-from ..protocol import new_id
-from ..session import Session
+from ..sessions.route import Endpoint
+from ..sessions.session import Session
 from ..web.chatrooms import ChatRooms
+from ..wire.protocol import new_id
 from .checker import Witness
 
 __all__ = [

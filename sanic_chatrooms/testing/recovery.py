@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 
 from ..brokers.memory import MemoryBroker
 from ..chat import Backends, Chat
-from ..messages import draft
 from ..models import PRIVATE, User
 from ..presence.memory import MemoryPresence
-from ..rooms import RECOVERY_BYTES
 from ..stores.base import Store
+from ..verbs.messages import draft
+from ..verbs.rooms import RECOVERY_BYTES
 from ..web.chatrooms import ChatRooms
 from ._store_hooks import StoreHooks
 from .checker import Checker

@@ -21,14 +21,21 @@ from sanic.exceptions import NotFound, ServiceUnavailable
 from sanic.response import HTTPResponse
 
 from ..chat import Backends, Chat, Declaration, Route
-from ..config import Settings, load, require_auth, require_scope
-from ..embedded import user_directory
-from ..endpoint import Endpoint
+from ..config.settings import Settings, load, require_auth, require_scope
+from ..drivers.redis.embedded import user_directory
 from ..errors import ChatError, ConfigError
-from ..protocol import SUBPROTOCOL, CloseCode
+from ..sessions.route import Endpoint
+from ..wire.protocol import SUBPROTOCOL, CloseCode
 from .assets import PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, Assets, with_slash
-from .embedding import start_embedded, stop_embedded
-from .ending import (
+from .handshake import Admission, admit, check_limits, close_code
+from .integrations import offer_injection, signalled
+from .problems import answer_problems
+from .redaction import redact_logs
+from .socket.fast import FastConnection, shortcoming
+from .socket.plain import PlainConnection
+from .upgrade import Handler, Negotiate, shake_hands
+from .workers.embedded import start_embedded, stop_embedded
+from .workers.ending import (
     await_workers,
     end_early,
     end_on_hangup,
@@ -39,9 +46,8 @@ from .ending import (
     start_survivor,
     stop_survivor,
 )
-from .fast import FastConnection, shortcoming
-from .handshake import Admission, admit, check_limits, close_code
-from .keeping import (
+from .workers.stop_accepting import stop_listening
+from .workers.supervise import (
     let_pulse_leave,
     prepare_watchdog,
     start_pulse,
@@ -49,12 +55,6 @@ from .keeping import (
     stop_pulse,
     stop_watchdog,
 )
-from .listening import stop_listening
-from .neighbours import offer_injection, signalled
-from .plain import PlainConnection
-from .problems import answer_problems
-from .redaction import redact_logs
-from .upgrade import Handler, Negotiate, shake_hands
 
 __all__ = ["App", "ChatBlueprint", "Mounted", "mounted_in"]
 

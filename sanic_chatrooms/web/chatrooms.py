@@ -8,12 +8,12 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from .. import protocol
+from ..access.policy import Policy, RoomPolicy
 from ..auth.base import Authenticator
 from ..chat import Chat, Declaration, Route
-from ..commands import HostCommand
-from ..config import check_name, load
-from ..declaring import (
+from ..config.settings import check_name, load
+from ..errors import ConfigError
+from ..hooks.declaring import (
     check_answer,
     check_authenticator,
     check_command_type,
@@ -23,11 +23,11 @@ from ..declaring import (
     check_wrapped,
     same_place,
 )
-from ..errors import ConfigError
-from ..host import HostVerbs
-from ..listeners import Listener
-from ..middleware import Middleware
-from ..policy import Policy, RoomPolicy
+from ..hooks.listeners import Listener
+from ..hooks.middleware import Middleware
+from ..server_api import HostVerbs
+from ..verbs.dispatch import HostCommand
+from ..wire import protocol
 from .blueprint import App, ChatBlueprint, mounted_in
 
 __all__ = ["ChatRooms", "connect"]

@@ -13,11 +13,11 @@ from sanic import Request
 from sanic.response import HTTPResponse
 
 from ..chat import Chat
-from ..endpoint import Endpoint
 from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
-from ..protocol import CloseCode
-from ..sessions import TooManyConnections
+from ..sessions.registry import TooManyConnections
+from ..sessions.route import Endpoint
+from ..wire.protocol import CloseCode
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
 __all__ = ["Admission", "admit", "check_limits", "close_code", "handshake_of", "refusal"]

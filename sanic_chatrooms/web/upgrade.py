@@ -13,8 +13,8 @@ from sanic import Request, json
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
-from ..protocol import SUBPROTOCOL
-from .socket import CLOSE_TIMEOUT
+from ..wire.protocol import SUBPROTOCOL
+from .socket.base import CLOSE_TIMEOUT
 
 __all__ = ["Handler", "Negotiate", "answer", "make_readable", "not_an_upgrade", "offered", "shake_hands"]
 

@@ -17,8 +17,8 @@ from sanic.response import HTTPResponse
 from example_app.server import STATIC
 from sanic_chatrooms import Authenticator, Credentials, Handshake, User
 from sanic_chatrooms.models import Sender, direct_room
-from sanic_chatrooms.protocol import ROOM_ID
-from sanic_chatrooms.users import is_text
+from sanic_chatrooms.support.user_ids import is_text
+from sanic_chatrooms.wire.protocol import ROOM_ID
 from tests.browser.acts import composer, enter, lines, say, write
 from tests.browser.conftest import Pages
 from tests.browser.host import Host

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from sanic import Sanic
 
 from sanic_chatrooms import Context
-from sanic_chatrooms.middleware import Handler
+from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.conftest import Pages
 from tests.browser.host import Host

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from sanic_chatrooms import Context
-from sanic_chatrooms.middleware import Handler
+from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, go_to, lines, messages
 from tests.browser.conftest import Pages
 from tests.browser.host import Host

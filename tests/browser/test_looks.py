@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from sanic_chatrooms import Context, RateLimited
-from sanic_chatrooms.middleware import Handler
+from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages

@@ -57,7 +57,7 @@ async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
 async def test_a_stopped_server_is_named_though_the_first_attempt_fails_at_once(
     host: Host, new_page: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sanic_chatrooms.drain.COME_BACK_WITHIN", 0.0)
+    monkeypatch.setattr("sanic_chatrooms.sessions.drain.COME_BACK_WITHIN", 0.0)
     await host.open()
     page = await new_page()
     await enter(page, "Ada")

@@ -11,10 +11,10 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engi
 
 from sanic_chatrooms.presence import sql as presence_sql
 from sanic_chatrooms.presence.sql import SQLPresence
-from sanic_chatrooms.stores import sql_schema
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.stores.sql_schema import include_object
+from sanic_chatrooms.stores.sql import schema as sql_schema
+from sanic_chatrooms.stores.sql.schema import include_object
+from sanic_chatrooms.stores.sql.store import SQLStore
 
 compare_metadata = importlib.import_module("alembic.autogenerate").compare_metadata
 configure = importlib.import_module("alembic.migration").MigrationContext.configure

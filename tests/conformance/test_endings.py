@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sanic_chatrooms import ChatRooms, User
-from sanic_chatrooms.backends import make_broker, make_store
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.config.backends import make_broker, make_store
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import ConnectionClosed, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from tests.support.postgres import PostgresServer, new_database

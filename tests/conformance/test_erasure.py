@@ -15,11 +15,11 @@ import pytest
 import redis
 
 from sanic_chatrooms.models import Appended, Draft, MessageDeleted, MessageEdited, Room, Sender
-from sanic_chatrooms.protocol import new_id
-from sanic_chatrooms.stores import redis_eraser
 from sanic_chatrooms.stores.base import Bounds, Store
-from sanic_chatrooms.stores.redis import RedisStore
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.redis import eraser as redis_eraser
+from sanic_chatrooms.stores.redis.store import RedisStore
+from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.wire.protocol import new_id
 from tests.support.postgres import PostgresServer
 from tests.support.valkey import ValkeyServer, running, until
 

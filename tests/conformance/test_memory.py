@@ -9,7 +9,7 @@ from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import (
     BrokerSuite,
     Clock,

@@ -23,10 +23,10 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room, Sender
-from sanic_chatrooms.protocol import new_id, now
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.wire.protocol import new_id, now
 from tests.support.postgres import new_database
 
 KINDS = ("AsyncSession", "AsyncConnection", "Session", "Connection")

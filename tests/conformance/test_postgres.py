@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
 from tests.support.postgres import PostgresServer
 

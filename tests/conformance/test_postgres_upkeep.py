@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms.models import Appended, Draft, Room, user_room
-from sanic_chatrooms.stores import sql_upkeep
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql import trim as sql_upkeep
+from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
+from sanic_chatrooms.drivers.redis.server import Call, RedisServer
 from sanic_chatrooms.models import EVERYONE, Event, Room, user_room
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
-from sanic_chatrooms.redis_server import Call, RedisServer
 from sanic_chatrooms.stores.base import Bounds, Store
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from sanic_chatrooms.testing._store_hooks import result
 from sanic_chatrooms.testing.presence import ADA, BOB

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from sanic_chatrooms.drivers.redis.cluster import slot_of
 from sanic_chatrooms.models import Appended
-from sanic_chatrooms.redis_link import slot_of
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from tests.support.on_redis import brokers, rung, said, store_at
 from tests.support.sentinel import guarded
 from tests.support.valkey import ValkeyServer, make_cluster, move_slot, until

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
 
 

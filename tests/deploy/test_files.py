@@ -15,7 +15,7 @@ import yaml
 from sanic.cli.app import SanicCLI
 from sanic.config import DEFAULT_CONFIG
 
-from sanic_chatrooms.config import FIELDS, load
+from sanic_chatrooms.config.settings import FIELDS, load
 from tests.support.deployed import (
     DEPLOY,
     ROOT,

@@ -11,8 +11,10 @@ import jwt
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, Unauthenticated, User, sessions
-from sanic_chatrooms.web import handshake, socket
+from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, Unauthenticated, User
+from sanic_chatrooms.sessions import registry as sessions
+from sanic_chatrooms.web import handshake
+from sanic_chatrooms.web.socket import base as socket
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.wire import SECRET, masked, mount, token, write

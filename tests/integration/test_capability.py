@@ -13,8 +13,8 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from sanic.server.websockets.impl import WebsocketImplProtocol
 from websockets.protocol import Protocol, State
 
-from sanic_chatrooms.web import fast
-from sanic_chatrooms.web.plain import PlainConnection
+from sanic_chatrooms.web.socket import fast
+from sanic_chatrooms.web.socket.plain import PlainConnection
 from tests.support.fixtures import Connect, Live
 from tests.support.wire import mount
 

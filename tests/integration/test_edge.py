@@ -19,8 +19,8 @@ import trustme
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Context
-from sanic_chatrooms.session import QUEUE_LIMIT, Session
-from sanic_chatrooms.web import socket as edge
+from sanic_chatrooms.sessions.session import QUEUE_LIMIT, Session
+from sanic_chatrooms.web.socket import base as edge
 from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.raw import CLOSE, Raw, command
 from tests.support.wire import masked, mount

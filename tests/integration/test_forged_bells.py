@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import User
-from sanic_chatrooms import bells as bells_module
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.chat import Backends
 from sanic_chatrooms.models import Envelope
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.sessions import signed as bells_module
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Recorder, chat_client, running_chat
 from tests.support.on_redis import draft, store_at
 from tests.support.ringing import envelope, holds, rung, started

@@ -23,7 +23,7 @@ from sanic_chatrooms import (
     RoomNotFound,
     User,
 )
-from sanic_chatrooms.middleware import Handler
+from sanic_chatrooms.hooks.middleware import Handler
 from tests.support.client import Client, Closed
 from tests.support.fixtures import Connect, Live
 from tests.support.server import new_app

@@ -519,7 +519,7 @@ async def test_typing_is_no_part_of_history(people: People) -> None:
 
 
 async def test_typing_ends_by_itself(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sanic_chatrooms.typists.LINGER", 0.1)
+    monkeypatch.setattr("sanic_chatrooms.live.typing.LINGER", 0.1)
     ada, bob = await people("ada"), await people("bob")
 
     await ada.ack("typing", room="general", payload={"active": True})

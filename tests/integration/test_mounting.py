@@ -36,7 +36,7 @@ from sanic_chatrooms import (
 from sanic_chatrooms import (
     connect as connect_alone,
 )
-from sanic_chatrooms.middleware import Handler
+from sanic_chatrooms.hooks.middleware import Handler
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.server import new_app

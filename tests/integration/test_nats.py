@@ -14,7 +14,7 @@ from sanic_chatrooms import User
 from sanic_chatrooms.brokers import nats as broker_module
 from sanic_chatrooms.brokers.nats import NATSBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.proxy import FaultProxy

@@ -15,7 +15,7 @@ from sanic_chatrooms.errors import ConfigError, Unavailable
 from sanic_chatrooms.models import Scope, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.sql import SQLPresence
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 from tests.support.postgres import PostgresServer

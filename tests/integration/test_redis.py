@@ -15,7 +15,7 @@ from sanic_chatrooms.models import Appended, Member, Room, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Recorder
 from sanic_chatrooms.testing.proxy import FaultProxy
 from tests.support.on_redis import WITHIN, brokers, draft, envelope, holds, rung, said, store_at

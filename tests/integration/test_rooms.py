@@ -11,7 +11,7 @@ from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms
 from sanic_chatrooms.models import User
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing.faults import FaultyStore
 from tests.support.client import Client, Frame
 from tests.support.fixtures import Connect

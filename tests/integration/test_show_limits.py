@@ -15,10 +15,10 @@ from sanic import Sanic
 from websockets.exceptions import ConnectionClosed
 
 from sanic_chatrooms import ChatRooms
-from sanic_chatrooms.listeners import Happening
-from sanic_chatrooms.pages import PAGE_BYTES
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.hooks.listeners import Happening
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import FaultyStore
+from sanic_chatrooms.verbs.pages import PAGE_BYTES
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.raw import Raw, handshake
@@ -57,7 +57,7 @@ async def test_who_stops_reading_is_closed_4008_and_nobody_else_misses_anything(
     chat: ChatRooms, live: Live, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It reads again only after all has been said, which on a busy machine takes longer than a peer has for its close frame.
-    monkeypatch.setattr("sanic_chatrooms.web.socket.CLOSE_TIMEOUT", 50.0)
+    monkeypatch.setattr("sanic_chatrooms.web.socket.base.CLOSE_TIMEOUT", 50.0)
     await live()
     await chat.create_room("busy")
     slow = await connect()

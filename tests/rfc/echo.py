@@ -7,8 +7,8 @@ from typing import Any
 from sanic import Request, Sanic, Websocket
 
 from sanic_chatrooms.models import User
-from sanic_chatrooms.protocol import frame, reason
-from sanic_chatrooms.web.fast import FastConnection
+from sanic_chatrooms.web.socket.fast import FastConnection
+from sanic_chatrooms.wire.protocol import frame, reason
 
 MAX_SIZE = 16 * 1024 * 1024
 

@@ -18,9 +18,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from sanic_chatrooms.models import Draft
-from sanic_chatrooms.protocol import encode, new_id, now
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.wire.protocol import encode, new_id, now
 from tests.soak._drivers import asynchronous
 
 __all__ = ["main"]

@@ -10,7 +10,7 @@ import time
 
 from sanic_chatrooms.models import Draft, Sender
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 
 ROOMS = 100
 

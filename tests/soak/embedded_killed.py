@@ -10,9 +10,9 @@ import random
 import signal
 from pathlib import Path
 
-from sanic_chatrooms.embedded import embedded_url, life
+from sanic_chatrooms.drivers.redis.embedded import embedded_url, life
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from tests.soak._crowd import Crowd
 from tests.soak._workers import SECRET, App, running_app
 from tests.soak.runs import Progress, Verdict, main

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from sanic_chatrooms.testing import Clock
-from sanic_chatrooms.web.reader import Reader
+from sanic_chatrooms.websocket.reader import Reader
 from tests.soak.fuzz import Fuzzer
 from tests.soak.runs import Progress, Verdict, main
 

@@ -18,7 +18,7 @@ from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.models import PUBLIC, Room, direct_room
 from sanic_chatrooms.presence.redis import RedisPresence
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Checker, FaultyBroker, MemoryClient, Witness, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from tests.soak._talker import until

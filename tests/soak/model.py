@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sanic_chatrooms import MemoryStore
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.model import ChatModel, explore
 from tests.support.postgres import PostgresServer

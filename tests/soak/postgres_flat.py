@@ -15,7 +15,7 @@ from typing import Any
 
 from sanic_chatrooms.models import Room
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.plans import statements
 from tests.support.postgres import PostgresServer

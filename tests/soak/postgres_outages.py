@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from sanic_chatrooms import connect
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak._publishing import Senders, flaws
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.postgres import PostgresServer

@@ -17,10 +17,10 @@ import asyncpg
 
 from sanic_chatrooms import ChatRooms, connect
 from sanic_chatrooms.models import Draft
-from sanic_chatrooms.protocol import encode, new_id, now
-from sanic_chatrooms.stores.postgres_append import Batch, append_call
-from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.stores.sql_schema import Schema
+from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call
+from sanic_chatrooms.stores.sql.schema import Schema
+from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.wire.protocol import encode, new_id, now
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.postgres import PostgresServer
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from sanic_chatrooms.redis_link import slot_of
+from sanic_chatrooms.drivers.redis.cluster import slot_of
 from tests.soak.redis_kill import ROOMS, Run, serving
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.sentinel import Guarded, guarded

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sanic_chatrooms.models import Head
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Checker
 from tests.soak._talker import Talker, until
 from tests.soak.runs import Progress, Verdict, main

@@ -20,10 +20,10 @@ import uvloop
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.chat import Backends, Chat
-from sanic_chatrooms.host import HostVerbs
 from sanic_chatrooms.models import PUBLIC, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
-from sanic_chatrooms.stores.memory import MemoryStore
+from sanic_chatrooms.server_api import HostVerbs
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.web.chatrooms import ChatRooms
 from tests.soak._hearer import BARE, INSTANCE, ROOM, Member, enter, packed

@@ -15,7 +15,7 @@ import sanic_chatrooms as chatrooms
 from sanic_chatrooms import Room, Sender
 from sanic_chatrooms.models import Draft
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis import ROOM, RedisStore
+from sanic_chatrooms.stores.redis.store import ROOM, RedisStore
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.valkey import ValkeyServer, running
 

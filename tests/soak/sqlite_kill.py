@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from sanic_chatrooms.models import Event
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.client import Client, Closed, open_client
 from tests.support.process import ServerProcess, start_app

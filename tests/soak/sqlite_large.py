@@ -13,7 +13,7 @@ from pathlib import Path
 from sanic_chatrooms import Room
 from sanic_chatrooms.models import Draft, Page, Sender
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak.runs import Progress, Verdict, main
 
 SMALL = 1_000

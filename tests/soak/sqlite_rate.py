@@ -22,9 +22,9 @@ import uvloop
 
 import sanic_chatrooms as chatrooms
 from sanic_chatrooms import Room, Sender
-from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.wire.protocol import new_id
 from tests.soak.runs import Progress, Verdict, main
 
 ROUNDS = 15
@@ -49,7 +49,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
             files = [Path(directory) / f"{name}.db" for name in "bpas"]
             rates["raw batches"].append(await asyncio.to_thread(raw, files[0], seconds, SENDERS))
             rates["publish"].append(await asyncio.to_thread(published, files[1], seconds))
-            with patch("sanic_chatrooms.journal.BATCH_LIMIT", 1):
+            with patch("sanic_chatrooms.hub.journal.BATCH_LIMIT", 1):
                 rates["alone"].append(await asyncio.to_thread(published, files[2], seconds))
             rates["raw singles"].append(await asyncio.to_thread(raw, files[3], seconds, 1))
         progress((n + 1) / rounds, ", ".join(f"{name} {of[-1]:,.0f}/s" for name, of in rates.items()))

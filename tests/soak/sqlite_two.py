@@ -13,7 +13,7 @@ from typing import Any
 
 from sanic_chatrooms import Room
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak._sqlite_writer import ROOMS
 from tests.soak.runs import Progress, Verdict, main
 

@@ -18,14 +18,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from sanic_chatrooms import User, hub, journal
+from sanic_chatrooms import User
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.hub import hub, journal
 from sanic_chatrooms.models import PRIVATE, PUBLIC, Scope
 from sanic_chatrooms.presence.memory import MemoryBoard
-from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.testing import Checker
+from sanic_chatrooms.wire.protocol import new_id
 from tests.support.model_cast import Client, Frame, ModelRoom, Worker, again
 
 __all__ = ["ChatModel", "explore"]

@@ -14,7 +14,6 @@ from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard
-from sanic_chatrooms.protocol import new_id
 from sanic_chatrooms.stores.base import FOLDED, Store
 from sanic_chatrooms.testing import (
     FaultyBroker,
@@ -24,6 +23,7 @@ from sanic_chatrooms.testing import (
     chat_client,
 )
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.wire.protocol import new_id
 
 __all__ = ["Client", "Frame", "ModelRoom", "View", "Worker", "again"]
 

@@ -10,7 +10,7 @@ from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.errors import ChatError, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis import RedisStore
+from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Recorder
 from tests.support.ringing import WITHIN, envelope, holds, rung, started
 

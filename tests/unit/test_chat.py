@@ -13,12 +13,12 @@ from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemorySto
 from sanic_chatrooms.auth.jwt import JWTAuth
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
-from sanic_chatrooms.config import load
+from sanic_chatrooms.config.settings import load
+from sanic_chatrooms.live.presence import ANYWHERE
 from sanic_chatrooms.models import Room, Scope, Sender, user_room
-from sanic_chatrooms.occupancy import ANYWHERE
-from sanic_chatrooms.orders import Close, Remove, reserved_room
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard
+from sanic_chatrooms.sessions.inbox import Close, Remove, reserved_room
 from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 

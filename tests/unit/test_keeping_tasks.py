@@ -16,8 +16,8 @@ from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.models import EVERYONE, Envelope
 from sanic_chatrooms.stores.outbox import Outbox
-from sanic_chatrooms.stores.sql import SQLStore
-from sanic_chatrooms.tasks import LONGEST_WAIT
+from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.support.tasks import LONGEST_WAIT
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 
@@ -245,8 +245,8 @@ async def test_the_upkeep_of_a_sql_store_survives(
     kind: type[BaseException],
 ) -> None:
     # Not by the clock: it would run out for the threads that are asked.
-    monkeypatch.setattr("sanic_chatrooms.stores.sql_upkeep.INTERVAL", 0.01)
-    monkeypatch.setattr("sanic_chatrooms.tasks.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("sanic_chatrooms.stores.sql.trim.INTERVAL", 0.01)
+    monkeypatch.setattr("sanic_chatrooms.support.tasks.FIRST_WAIT", 0.01)
     store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
     async with running_core(store=store, guests=True):
         clock.skip(90.0)

@@ -10,7 +10,7 @@ from sanic_chatrooms import Member, Room
 from sanic_chatrooms.__main__ import main
 from sanic_chatrooms.models import Head
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 
 NEW_EPOCH = [sys.executable, "-m", "sanic_chatrooms", "new-epoch"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sanic_chatrooms import MemoryStore
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.sql import SQLStore
+from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.support.model import ChatModel, explore
 
 

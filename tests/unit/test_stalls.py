@@ -12,7 +12,7 @@ from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.presence.memory import MemoryBoard
-from sanic_chatrooms.session import QUEUE_LIMIT
+from sanic_chatrooms.sessions.session import QUEUE_LIMIT
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 

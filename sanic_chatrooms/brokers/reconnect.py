@@ -1,0 +1,80 @@
+"""Keeps a process hearing: looks whether the server answers while it is heard, and hears it again when it is not."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from ..support.tasks import is_ending
+
+__all__ = ["keep"]
+
+logger = logging.getLogger("sanic_chatrooms.broker")
+
+LONGEST_WAIT = 0.5
+"""Seconds between attempts to hear again, at most; full jitter."""
+LOG_EVERY = 10.0
+"""Seconds between two lines about errors that nobody foresaw."""
+
+
+async def keep(
+    deaf: asyncio.Event,
+    hear_again: Callable[[], Awaitable[bool]],
+    probe: Callable[[], Awaitable[None]],
+    give_up: Callable[[], None],
+    every: float,
+) -> NoReturn:
+    """Call `probe` every so many seconds; and while `deaf` is set `hear_again`, until it answers True.
+
+    All three are the broker's own: `probe` and `give_up` set `deaf`, `hear_again` clears it. Errors that the broker
+    foresees, it handles itself. Any other error is logged, the connection counts as lost, and the task goes on.
+    """
+    attempt, survive = 0, _Survivor(give_up)
+    while True:
+        if deaf.is_set():
+            wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
+            await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
+            await survive(hear_again)
+            attempt = min(attempt + 1, 10)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await deaf.wait()
+            if await survive(probe) and not deaf.is_set():
+                attempt = 0  # it stayed for a while: the next loss is a new one
+
+
+class _Survivor:
+    """Calls what may fail in any way; True if it did not."""
+
+    def __init__(self, give_up: Callable[[], None]) -> None:
+        self._give_up = give_up
+        self._logs_at = float("-inf")
+
+    async def __call__(self, act: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await act()
+            return True
+        except asyncio.CancelledError as error:
+            if is_ending():
+                raise
+            self._lost(error)
+        except Exception as error:  # noqa: BLE001 - logged there
+            self._lost(error)
+        return False
+
+    def _lost(self, error: BaseException) -> None:
+        self._log("keeping the broker's connection failed unexpectedly; connecting anew", error)
+        try:
+            self._give_up()
+        except Exception as another:  # noqa: BLE001 - logged there
+            self._log("the broker's connection could not be given up", another)
+
+    def _log(self, what: str, error: BaseException) -> None:
+        now = time.monotonic()
+        if now >= self._logs_at:
+            self._logs_at = now + LOG_EVERY
+            logger.error(what, exc_info=error)

@@ -1,0 +1,128 @@
+"""From what a host writes to a store, broker or presence: an object, a URL, an entry point, or "package.module:Class"."""
+
+import importlib
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..brokers.base import Broker
+from ..brokers.memory import MemoryBroker
+from ..drivers.redis.embedded import embedded_url, life
+from ..errors import ConfigError
+from ..presence.base import Presence
+from ..presence.memory import MemoryPresence
+from ..stores.base import Store
+from ..stores.memory.store import MemoryStore
+from .values import EMBEDDED
+
+__all__ = ["companion", "make_broker", "make_presence", "make_store", "resolve", "sql_store"]
+
+B = TypeVar("B")
+
+_EXTRAS = (
+    {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"}
+    | dict.fromkeys(["redis", "rediss", "valkey", "valkeys"], "redis")
+    | {"nats": "nats", "tls": "nats"}
+)
+"""By the scheme of a URL: what of this package has to be installed with it."""
+_LEAVES = {
+    ("STORE", "sql"): ("sanic_chatrooms.stores.sql.store", "SQLStore"),
+    ("STORE", "postgres"): ("sanic_chatrooms.stores.sql.store", "SQLStore"),
+    ("STORE", "redis"): ("sanic_chatrooms.stores.redis.store", "RedisStore"),
+    ("BROKER", "redis"): ("sanic_chatrooms.brokers.redis", "RedisBroker"),
+    ("BROKER", "postgres"): ("sanic_chatrooms.brokers.postgres", "PostgresBroker"),
+    ("BROKER", "nats"): ("sanic_chatrooms.brokers.nats", "NATSBroker"),
+    ("PRESENCE", "sql"): ("sanic_chatrooms.presence.sql", "SQLPresence"),
+    ("PRESENCE", "postgres"): ("sanic_chatrooms.presence.sql", "SQLPresence"),
+    ("PRESENCE", "redis"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
+    ("STORE", "embedded"): ("sanic_chatrooms.stores.redis.store", "RedisStore"),
+    ("BROKER", "embedded"): ("sanic_chatrooms.brokers.redis", "RedisBroker"),
+    ("PRESENCE", "embedded"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
+}
+"""By setting and extra: the class that takes such a URL. Its module, and the driver with it, is loaded on first use."""
+
+
+def make_store(value: Any, directory: str | None = None) -> Store:
+    """The store that a setting names; `directory` is where an `embedded:` one is."""
+    return _make("STORE", _embedded("STORE", value, directory), Store, MemoryStore)  # type: ignore[type-abstract]
+
+
+def make_broker(value: Any, directory: str | None = None) -> Broker:
+    """The broker that a setting names; nothing named: memory. `directory`: as for the store."""
+    return _make("BROKER", _embedded("BROKER", value, directory), Broker, MemoryBroker)  # type: ignore[type-abstract]
+
+
+def make_presence(value: Any, directory: str | None = None) -> Presence:
+    """The presence that a setting names; nothing named: memory. `directory`: as for the store."""
+    return _make("PRESENCE", _embedded("PRESENCE", value, directory), Presence, MemoryPresence)  # type: ignore[type-abstract]
+
+
+def is_embedded(value: Any, directory: str | None) -> bool:
+    """Does a setting mean the server that the app brings along?"""
+    return value == EMBEDDED or (directory is not None and value == embedded_url(Path(directory)))
+
+
+def companion(key: str, *backends: Store | Broker) -> str | None:
+    """The URL that the first of these backends brings along for a setting that the host does not name."""
+    urls = (backend.companion for backend in backends)
+    return next((url for url in urls if url is not None and (key, _extra(url)) in _LEAVES), None)
+
+
+def _extra(url: str) -> str | None:
+    return _EXTRAS.get(url.partition(":")[0].partition("+")[0])
+
+
+def sql_store(url: str, extra: str = "sql", **options: Any) -> Any:
+    """A `SQLStore`. Raises `ConfigError` that says what to install."""
+    return _leaf("STORE", extra)(url, **options)
+
+
+def _embedded(key: str, value: Any, directory: str | None) -> Any:
+    if value != EMBEDDED:
+        return value
+    if directory is None:
+        raise ConfigError(
+            f"CHATROOMS_{key}: outside of an app, CHATROOMS_EMBEDDED_DIR has to say where embedded: is"
+        )
+    options = {"life": life()} if key == "STORE" else {}
+    return _leaf(key, "embedded")(embedded_url(Path(directory)), **options)
+
+
+def _leaf(key: str, extra: str) -> Any:
+    module, name = _LEAVES[key, extra]
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError as exc:
+        raise ConfigError(f'CHATROOMS_{key}: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
+
+
+def _make(key: str, value: Any, contract: type[B], memory: Callable[[], B]) -> B:
+    if value is None or value in ("memory", "memory:"):
+        return memory()
+    if isinstance(value, str) and (extra := _extra(value)):
+        value = _leaf(key, extra)(value)
+    if isinstance(value, str):
+        value = resolve(key, value, f"sanic_chatrooms.{key.lower()}")
+        if isinstance(value, type):
+            value = value()
+    if not isinstance(value, contract):
+        raise ConfigError(
+            f"CHATROOMS_{key}: {value!r} is no {contract.__name__}; derive from {contract.__module__}"
+        )
+    return value
+
+
+def resolve(key: str, name: str, group: str) -> Any:
+    """What "package.module:Name" or an entry point of `group` stands for. Raises `ConfigError`."""
+    module, _, attribute = name.partition(":")
+    if attribute:
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as exc:
+            raise ConfigError(f"CHATROOMS_{key}: {name!r} cannot be loaded: {exc}") from exc
+    for point in metadata.entry_points(group=group, name=name):
+        return point.load()
+    raise ConfigError(
+        f"CHATROOMS_{key}: {name!r} is neither memory, nor package.module:Class, nor an entry point of {group}"
+    )

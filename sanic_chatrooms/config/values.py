@@ -1,0 +1,190 @@
+"""What a setting's value may look like: functions that return it as it is kept, or raise `ValueError` with the reason."""
+
+import re
+from ipaddress import IPv6Address
+from typing import Any
+
+from .field import shown
+
+__all__ = [
+    "EMBEDDED",
+    "KEY_BYTES",
+    "algorithms",
+    "beginnings",
+    "broker",
+    "cookie_name",
+    "named",
+    "names",
+    "namespace",
+    "origins",
+    "presence",
+    "query_name",
+    "shared_secret",
+    "store",
+]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
+    r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?))"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
+)
+
+
+def _origin(text: str) -> str:
+    # Browsers send host names in ASCII; lower() would turn some other letters into ASCII ones.
+    if not text.isascii():
+        raise ValueError(f"{shown(text)} is not ASCII (write a host name as its xn-- form)")
+    found = _ORIGIN.fullmatch(text.lower())
+    if not found:
+        raise ValueError(f"{shown(text)} is not scheme://host[:port] without path, user or wildcard")
+    scheme, port = found["scheme"], int(found["port"] or 0)
+    if scheme in ("ws", "wss"):
+        raise ValueError(
+            f"{shown(text)}: the origin of a page begins with http, also when it opens a WebSocket"
+        )
+    if port > 65535 or (found["port"] and not port):
+        raise ValueError(f"{shown(text)} has no such port")
+    # A ValueError of IPv6Address says as much as one of ours.
+    host = f"[{IPv6Address(found['ipv6'])}]" if found["ipv6"] else found["name"]
+    return f"{scheme}://{host}" + (f":{port}" if port not in (0, _DEFAULT_PORTS.get(scheme)) else "")
+
+
+def origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Exact origins, normalised; or `*` alone. Raises `ValueError`."""
+    if "*" in values:
+        if values != ("*",):
+            raise ValueError("'*' is every origin there is: write it alone or not at all")
+        return values
+    return tuple(dict.fromkeys(map(_origin, values)))
+
+
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""RFC 7518 §3.2: a key at least as long as the hash."""
+
+
+def algorithms(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Algorithms of `KEY_BYTES`. Raises `ValueError`."""
+    for value in values:
+        if value not in KEY_BYTES:
+            raise ValueError(f"{shown(value)} is no algorithm of this version")
+    return tuple(dict.fromkeys(values))
+
+
+def shared_secret(text: str) -> str:
+    """Text that can be a shared secret. Raises `ValueError`."""
+    # A public key is public: taken as a shared secret, anybody could sign with it (RFC 8725 §3.1).
+    if text.startswith("-----BEGIN"):
+        raise ValueError("a key file is no shared secret")
+    return text
+
+
+def cookie_name(text: str) -> str:
+    """A cookie's name. Raises `ValueError`."""
+    # RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2.
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
+        raise ValueError("holds a character that such a name cannot have")
+    return text
+
+
+def query_name(text: str) -> str:
+    """The name of a query parameter. Raises `ValueError`."""
+    if text in ("ticket", "since", "history"):
+        raise ValueError("the protocol uses this name for something else")
+    if not re.fullmatch(r"[A-Za-z0-9_.~-]+", text):
+        raise ValueError("holds a character that such a name cannot have")
+    return text
+
+
+def namespace(text: str) -> str:
+    """What names of an app begin with, everywhere. Raises `ValueError`."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]*", text):
+        raise ValueError("holds a character that a namespace cannot have")
+    return text
+
+
+def beginnings(values: tuple[str, ...]) -> tuple[str, ...]:
+    """How ids of rooms may begin. Raises `ValueError`."""
+    for value in values:
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", value):
+            raise ValueError(f"no id of a room begins with {shown(value)}")
+    return tuple(dict.fromkeys(values))
+
+
+def names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of people. Raises `ValueError`."""
+    for value in values:
+        if len(value) > 64:
+            raise ValueError(f"{shown(value)} is longer than any name")
+    return tuple(dict.fromkeys(values))
+
+
+EMBEDDED = "embedded:"
+"""The backend that an app brings along."""
+_EXAMPLES = {
+    "sqlite": "sqlite:///chat.db",
+    "postgresql": "postgresql://user@host/database",
+    "redis": "redis://host:6379",
+    "nats": "nats://host:4222",
+}
+_FAMILIES = {name: name for name in _EXAMPLES} | {
+    "postgres": "postgresql",  # widely written
+    "rediss": "redis",
+    "valkey": "redis",
+    "valkeys": "redis",
+    "tls": "nats",  # as NATS writes it
+}
+"""By the scheme of a URL: the server that it means."""
+_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+
+
+def named(value: Any) -> Any:
+    """An object of the host's, a "package.module:Class", or the name of an entry point."""
+    if isinstance(value, type):
+        raise ValueError(f"a class and not an object: write {value.__name__}(…)")
+    if value is None or isinstance(value, bool | int | float | bytes | list | tuple | dict | set | frozenset):
+        raise ValueError("nothing that could do this work")
+    if isinstance(value, str) and not (_CLASS.fullmatch(value) or _ENTRY_POINT.fullmatch(value)):
+        raise ValueError("not of a form that is known here")
+    return value
+
+
+def store(value: Any) -> Any:
+    """As `named`, or the URL of a store. Raises `ValueError`."""
+    return _backend(value, ("sqlite", "postgresql", "redis"))
+
+
+def broker(value: Any) -> Any:
+    """As `named`, or the URL of a broker. Raises `ValueError`."""
+    return _backend(value, ("postgresql", "redis", "nats"))
+
+
+def presence(value: Any) -> Any:
+    """As `named`, or the URL of a presence. Raises `ValueError`."""
+    return _backend(value, ("sqlite", "postgresql", "redis"))
+
+
+def _backend(value: Any, servers: tuple[str, ...]) -> Any:
+    if not isinstance(value, str):
+        return named(value)
+    scheme, colon, rest = value.partition(":")
+    # "sqlite+aiosqlite://" names a driver too.
+    family = scheme.partition("+")[0].lower()
+    if family in _FAMILIES:
+        return _url(value, _FAMILIES[family], servers)
+    if family in ("memory", "embedded"):
+        if rest:
+            raise ValueError(f"nothing may follow {scheme}:")
+        return f"{family}:"
+    if colon and not _CLASS.fullmatch(value):
+        raise ValueError("a URL of a scheme that is not known here")
+    return named(value)
+
+
+def _url(value: str, server: str, servers: tuple[str, ...]) -> str:
+    if server not in servers:
+        raise ValueError(f"{server} cannot do this work")
+    if "://" not in value:
+        raise ValueError(f"no URL; write {_EXAMPLES[server]}")
+    return value

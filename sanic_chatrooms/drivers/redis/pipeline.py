@@ -1,0 +1,97 @@
+"""One connection to a Redis or Valkey that everybody shares: requests go out at once, replies come back in their order.
+
+redis-py's own clients take a connection per caller and build each reply once more; sharing one in order is what makes a
+batch cheap.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import Unavailable
+from .socket import Command, Wire
+
+__all__ = ["Pipe"]
+
+
+class _Request:
+    """Commands that were sent together, and the replies so far."""
+
+    __slots__ = ("count", "done", "due", "replies")
+
+    def __init__(self, count: int, due: float) -> None:
+        self.count = count
+        self.due = due
+        """When the server should have answered, in the loop's seconds."""
+        self.replies: list[Any] = []
+        self.done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+
+
+class Pipe:
+    """`ask` from as many tasks as there are. Once `alive` is False it stays so: open another one."""
+
+    def __init__(self, connection: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Request] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
+        self._wire = Wire(connection, self._take, self._ended)
+        self.life = ""
+        """What the server said about how long it remembers; see `RedisLink`."""
+
+    @property
+    def alive(self) -> bool:
+        """Can it be asked?"""
+        return self._wire.open
+
+    async def ask(self, commands: Sequence[Command], within: float) -> list[Any]:
+        """One reply per command, in order: bytes, int, list, None, or a `ResponseError` as a value.
+
+        Raises `Unavailable` when not all came within so many seconds; the connection is given up then, since a
+        server that does not answer this does not answer anybody. A caller that is cancelled disturbs nobody.
+        """
+        if not self.alive:
+            raise Unavailable
+        request = _Request(len(commands), self._loop.time() + within)
+        self._waiting.append(request)
+        # One timer for all: a time-out for each request would cost as much as all else that is done for it here.
+        if request.due < self._looks_at:
+            self._look_at(request.due)
+        self._wire.send(commands)
+        return await request.done
+
+    def close(self) -> None:
+        """End it; whoever still waits gets `Unavailable`."""
+        self._wire.close()
+
+    def _look_at(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._looks_at = self._loop.call_at(when, self._look), when
+
+    def _look(self) -> None:
+        self._timer, self._looks_at = None, math.inf
+        due = min((request.due for request in self._waiting), default=math.inf)
+        if due <= self._loop.time():
+            self.close()
+        elif due < math.inf:
+            self._look_at(due)
+
+    def _take(self, reply: Any) -> None:
+        request = self._waiting[0]
+        request.replies.append(reply)
+        if len(request.replies) == request.count:
+            self._waiting.popleft()
+            if not request.done.done():
+                request.done.set_result(request.replies)
+
+    def _ended(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._waiting:
+            done = self._waiting.popleft().done
+            if not done.done():
+                done.set_exception(Unavailable())
+                done.exception()  # whoever gave up waiting does not make it an error that nobody saw

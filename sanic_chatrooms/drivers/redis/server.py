@@ -1,0 +1,239 @@
+"""One Redis or Valkey server: how a connection to it is opened, and made anew when it breaks.
+
+Connections are made when they are needed. A server that cannot be reached is tried again after a moment, a longer one
+each time, with jitter; whoever asks meanwhile gets `Unavailable` at once.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from importlib import resources
+from typing import Any, NamedTuple, TypeAlias
+
+from redis.asyncio.connection import Connection
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from ...errors import Unavailable
+from .address import RedisAddress
+from .pipeline import Pipe
+
+__all__ = ["Call", "Place", "RedisOpener", "RedisServer", "Script"]
+
+logger = logging.getLogger("sanic_chatrooms.redis")
+
+CONNECT_WITHIN = 1.5
+"""Seconds to connect, sign in and load the scripts."""
+WAITS = (0.05, 0.1, 0.2, 0.4)
+"""Seconds until a server that could not be reached is tried again; the last one repeats."""
+_REFUSED = (AuthenticationError, NoPermissionError)
+_PLAIN: dict[str, Any] = {"protocol": 2, "socket_timeout": None, "socket_connect_timeout": CONNECT_WITHIN}
+"""RESP 2, since pushes of RESP 3 would stand among the replies; time limits are ours."""
+
+Place: TypeAlias = tuple[str, int]
+"""Host and port."""
+
+
+class Script:
+    """A Lua file of this package, loaded once per connection and called by its hash.
+
+    In every call ARGV[1] is `Pipe.life`; its own arguments follow.
+    """
+
+    def __init__(self, package: str, name: str) -> None:
+        self.text = resources.files(package).joinpath(name).read_text("utf-8")
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Call(NamedTuple):
+    """A command, or a call of a script, for the server of `key`."""
+
+    key: str
+    parts: tuple[Any, ...]
+    """The command; of a script, what follows ARGV[1]."""
+    script: Script | None = None
+    keys: tuple[str, ...] = ()
+    """Those of the script, all in the slot of `key`."""
+
+    def command(self, life: str) -> tuple[Any, ...]:
+        """As it is sent."""
+        if self.script is None:
+            return self.parts
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, life, *self.parts)
+
+
+class RedisServer:
+    """One server, or whichever is the master now: a connection that is made anew when it breaks."""
+
+    def __init__(self, locate: Callable[[], Awaitable[Place]], opener: "RedisOpener") -> None:
+        self._locate = locate
+        self._opener = opener
+        self._pipe: Pipe | None = None
+        self._connecting = asyncio.Lock()
+        self._failures = 0
+        self._not_before = 0.0
+        self.refusal: RedisError | None = None
+        """Why the server did not let us in, if that was it."""
+
+    async def ask(self, calls: Sequence[Call], within: float) -> list[Any]:
+        """A reply per call, in order; errors of single calls are values. Raises `Unavailable`."""
+        pipe = await self._connected()
+        replies = await pipe.ask([call.command(pipe.life) for call in calls], within)
+        forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if forgotten:  # somebody flushed the scripts
+            await pipe.ask([("SCRIPT", "LOAD", script.text) for script in self._opener.scripts], within)
+            again = await pipe.ask([calls[n].command(pipe.life) for n in forgotten], within)
+            for n, reply in zip(forgotten, again, strict=True):
+                replies[n] = reply
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            self.close()  # no master any more: look for it again
+        return replies
+
+    async def connect(self) -> Connection:
+        """A connection of one's own, signed in. Raises `Unavailable`."""
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                return await self._opener.open(*await self._locate())
+        except (TimeoutError, RedisError, OSError):
+            raise Unavailable from None
+
+    def close(self) -> None:
+        """Let go of the connection; the next `ask` makes another."""
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            pipe.close()
+
+    async def _connected(self) -> Pipe:
+        pipe = self._pipe
+        if pipe is not None and pipe.alive:
+            return pipe
+        async with self._connecting:  # one connects, the others wait for how it ends
+            if self._pipe is None or not self._pipe.alive:
+                self.close()
+                self._pipe = await self._reconnect()
+            return self._pipe
+
+    async def _reconnect(self) -> Pipe:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._not_before:
+            raise Unavailable
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                pipe = await self._opener.open_pipe(*await self._locate())
+        except (TimeoutError, RedisError, OSError, Unavailable) as why:
+            self.refusal = why if isinstance(why, _REFUSED) else None
+            if not self._failures:
+                logger.warning("Redis cannot be reached: %s", str(why) or type(why).__name__)
+            wait = WAITS[min(self._failures, len(WAITS) - 1)]
+            self._failures += 1
+            self._not_before = loop.time() + wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            raise Unavailable from None
+        if self._failures:
+            logger.info("Redis answers again")
+        self._failures = 0
+        return pipe
+
+
+class RedisOpener:
+    """Opens connections to where an address says. `scripts` are loaded into each; `life`: see `RedisLink`."""
+
+    def __init__(self, address: RedisAddress, scripts: Sequence[Script], life: str | None) -> None:
+        self.address = address
+        self.scripts = scripts
+        self._life = life
+        self._warned = False
+
+    async def open(self, host: str, port: int) -> Connection:
+        """A connection that is signed in. Raises what redis-py raises."""
+        where = {} if self.address.kind == "unix" else {"host": host, "port": port}
+        return await _connect(self.address.connection(**where, **self.address.options, **_PLAIN))
+
+    async def open_pipe(self, host: str, port: int) -> Pipe:
+        """A connection to a master, with our scripts. Raises what redis-py raises, and `Unavailable`."""
+        pipe = Pipe(await self.open(host, port))
+        try:
+            asked = [("INFO", "server"), ("INFO", "replication"), ("CONFIG", "GET", "append*", "maxmemory*")]
+            loads = [("SCRIPT", "LOAD", script.text) for script in self.scripts]
+            server, replication, config, *loaded = await pipe.ask([*asked, *loads], CONNECT_WITHIN)
+            for reply in (server, replication, *loaded):
+                if isinstance(reply, ResponseError):
+                    raise reply
+            if b"role:master" not in replication:
+                raise Unavailable("this server is not the master")
+            # Users of a server that somebody else runs are seldom allowed to see its configuration.
+            known = (
+                {} if isinstance(config, ResponseError) else dict(zip(config[::2], config[1::2], strict=True))
+            )
+            pipe.life = self._life_of(server, known)
+            self._warn_of_eviction(known)
+        except BaseException:
+            pipe.close()
+            raise
+        return pipe
+
+    def _warn_of_eviction(self, known: dict[bytes, bytes]) -> None:
+        policy = known.get(b"maxmemory-policy", b"noeviction").decode()
+        if policy != "noeviction" and known.get(b"maxmemory") != b"0" and not self._warned:
+            self._warned = True
+            logger.warning(
+                "Redis may throw rooms away when its memory is full: maxmemory-policy is %s, not noeviction",
+                policy,
+            )
+
+    def _life_of(self, server: bytes, known: dict[bytes, bytes]) -> str:
+        if self._life is not None:
+            return self._life
+        durable = known.get(b"appendonly") == b"yes" and known.get(b"appendfsync") == b"always"
+        if durable and self.address.kind in ("", "unix"):
+            return ""
+        return _info(server, b"run_id")
+
+    async def locate(self) -> Place:
+        """Where the server is: what the address says, or the first Sentinel that answers. Raises `Unavailable`."""
+        if self.address.kind != "sentinel":
+            return self.address.hosts[0]
+        for host, port in self.address.hosts:
+            try:
+                async with asyncio.timeout(CONNECT_WITHIN / 2):
+                    return await self._ask_sentinel(host, port)
+            except (TimeoutError, RedisError, OSError):
+                continue
+        raise Unavailable("no Sentinel knows a master")
+
+    async def _ask_sentinel(self, host: str, port: int) -> Place:
+        secure = {name: value for name, value in self.address.options.items() if name.startswith("ssl")}
+        options = secure | self.address.sentinel_options | _PLAIN
+        connection = await _connect(self.address.connection(host=host, port=port, **options))
+        try:
+            await connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.address.service)
+            reply = await connection.read_response(disable_decoding=True)
+        finally:
+            await connection.disconnect(nowait=True)
+        if reply is None:
+            raise Unavailable(f"the Sentinel at {host}:{port} knows no {self.address.service}")
+        return reply[0].decode(), int(reply[1])
+
+
+async def _connect(connection: Connection) -> Connection:
+    try:
+        await connection.connect()  # type: ignore[no-untyped-call]
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    return connection
+
+
+def _info(text: bytes, name: bytes) -> str:
+    for line in text.splitlines():
+        key, _, value = line.partition(b":")
+        if key == name:
+            return value.decode()
+    raise Unavailable("this server does not say who it is")

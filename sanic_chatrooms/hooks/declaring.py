@@ -1,0 +1,213 @@
+"""What a host declares before anything runs: checked at the decorator, and once from one place.
+
+An app factory that is called twice runs the same decorators twice, with functions that are new and yet the same. What
+comes from one place of the code, and was there before another app was mounted, takes the place of what it was.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ..access.policy import Policy
+from ..auth.base import Authenticator
+from ..errors import ConfigError, InvalidField
+from ..wire import protocol
+
+__all__ = [
+    "COMMANDS",
+    "EVENTS",
+    "HAPPENINGS",
+    "check_answer",
+    "check_authenticator",
+    "check_command_type",
+    "check_event",
+    "check_handler",
+    "check_object",
+    "check_policy",
+    "check_wrapped",
+    "same_place",
+]
+
+COMMANDS = frozenset(
+    [
+        "auth",
+        "ping",
+        "join",
+        "exit",
+        "leave",
+        "message",
+        "direct",
+        "message.edit",
+        "message.delete",
+        "typing",
+        "history",
+        "members",
+        "presence",
+        "rooms",
+        "room.create",
+    ]
+)
+"""Types of the protocol's commands."""
+HAPPENINGS = frozenset(("room.entered", "room.exited", "connect", "connected", "disconnect"))
+"""What listeners hear that is no event."""
+EVENTS = frozenset(
+    [
+        "message",
+        "message.edited",
+        "message.deleted",
+        "member.joined",
+        "member.left",
+        "member.kicked",
+        "notice",
+        "update",
+        "redirect",
+    ]
+)
+"""Types of durable events that are not a host's own."""
+_NO_OBJECTS = (list, tuple, set, frozenset, str, bytes, int, float, bool)
+
+
+# ---- objects ----
+
+
+def check_policy(policy: object, where: str) -> None:
+    """A policy, or nothing. Raises `ConfigError`."""
+    _check_object(policy, Policy, f"{where}: policy")
+
+
+def check_authenticator(auth: object, where: str) -> None:
+    """An authenticator, or nothing. Raises `ConfigError`."""
+    _check_object(auth, Authenticator, f"{where}: auth")
+
+
+def _check_object(value: object, kind: type, what: str) -> None:
+    if value is None or isinstance(value, kind):
+        return
+    if isinstance(value, type) and issubclass(value, kind):
+        name = value.__name__
+        raise ConfigError(f"{what}={name} is the class: call it, {what.rpartition(' ')[2]}={name}()")
+    raise ConfigError(f"{what}={value!r} is no {kind.__name__}; derive from sanic_chatrooms.{kind.__name__}")
+
+
+# ---- types ----
+
+
+def check_event(type: object) -> None:
+    """A type that a listener can hear. Raises `ConfigError`."""
+    if callable(type):
+        raise ConfigError(f'@chat.on needs the types to hear: @chat.on("message") above {_name(type)}')
+    known = EVENTS | HAPPENINGS
+    if not isinstance(type, str) or (type not in known and not _is_own(type)):
+        raise ConfigError(
+            f"on({type!r}): there is no such event{_hint(type, known)}; see docs/reference/events.md"
+        )
+
+
+def check_wrapped(type: object, own: Collection[str] | None = None) -> None:
+    """A type that a middleware can wrap. `own` are the host's commands, as soon as all are known. Raises `ConfigError`."""
+    known = COMMANDS | frozenset(own or ())
+    if isinstance(type, str) and (type in known or (own is None and _is_own(type))):
+        return
+    raise ConfigError(
+        f"middleware({type!r}): there is no such command{_hint(type, known)}; see docs/reference/protocol.md"
+    )
+
+
+def check_command_type(type: object) -> None:
+    """A type that a host's own command can have. Raises `ConfigError`."""
+    if not isinstance(type, str):
+        raise ConfigError(f'@chat.command needs its type: @chat.command("poll.vote") above {_name(type)}')
+    try:
+        protocol.check_type(type)
+    except InvalidField as exc:
+        raise ConfigError(f"command({type!r}): {exc}") from None
+
+
+def _is_own(type: str) -> bool:
+    try:
+        return bool(protocol.check_type(type))
+    except InvalidField:
+        return False
+
+
+def _hint(type: object, known: Iterable[str]) -> str:
+    spelt = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(str(type).lower(), spelt, n=1)
+    return f"; did you mean {spelt[near[0]]}?" if near else ""
+
+
+# ---- functions ----
+
+
+def check_handler(function: object, what: str, takes: tuple[str, ...], *, waits: bool) -> None:
+    """A function that can be called with these arguments; `waits`: a coroutine function. Raises `ConfigError`."""
+    wanted = f"{'an `async def`' if waits else 'a'} function of ({', '.join(takes)})"
+    if not callable(function) or (waits and not _is_coroutine_function(function)):
+        raise ConfigError(f"{what} {_name(function)} must be {wanted}")
+    try:
+        inspect.signature(function).bind(*takes)
+    except TypeError:
+        raise ConfigError(f"{what} {_name(function)} must be {wanted}") from None
+    except ValueError:
+        pass  # a builtin that does not tell
+
+
+def check_answer(function: Callable[..., Any], type: str) -> None:
+    """What the function says that it returns can be an ack's payload. Raises `ConfigError`."""
+    try:
+        hint = get_type_hints(function).get("return")
+    except Exception:  # noqa: BLE001 - a name that is known elsewhere only: then the first call will tell
+        return
+    for kind in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
+        if (get_origin(kind) or kind) in _NO_OBJECTS:
+            raise ConfigError(
+                f"command({type!r}): {_name(function)} returns {inspect.formatannotation(kind)}; an ack's payload is an "
+                'object, so return a dict, a struct, or None: {"items": […]}'
+            )
+
+
+def check_object(type: str, answer: object) -> None:
+    """The answer to a command can be an ack's payload. Raises `TypeError`."""
+    if isinstance(answer, _NO_OBJECTS):
+        kind = answer.__class__.__name__
+        raise TypeError(
+            f"{type} was answered by a {kind}; an ack's payload is an object, so return a dict, a struct, or None"
+        )
+
+
+def _is_coroutine_function(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object whose call is a coroutine function
+    )
+
+
+def _name(function: object) -> str:
+    return str(getattr(function, "__qualname__", None) or repr(function))
+
+
+def same_place(old: object, new: object, *, anew: bool) -> bool:
+    """Do two functions come from one place? `anew`: an app was mounted in between, so what they hold may differ.
+
+    Without one, a loop may make several functions at one place, which differ in what they hold.
+    """
+    if old == new:
+        return True
+    code = getattr(new, "__code__", None)
+    if code is None or getattr(old, "__code__", None) is not code:
+        return False
+    return anew or _held(old) == _held(new)
+
+
+def _held(function: Any) -> tuple[Any, ...]:
+    cells = tuple(id(cell.cell_contents) for cell in function.__closure__ or () if _is_filled(cell))
+    return getattr(function, "__self__", None), function.__defaults__, function.__kwdefaults__, cells
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - asking is what tells
+    except ValueError:
+        return False
+    return True

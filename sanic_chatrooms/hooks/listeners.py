@@ -1,0 +1,154 @@
+"""Hears what happened: functions of the host's that are called after the fact.
+
+A listener fires once, in the process that ran the verb. It hears one thing at a time, in the order in which they happened.
+What it raises is logged; nobody waits for it, so what it cannot keep up with is dropped, and counted.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from ..models import Event, Sender, User
+from ..support.tasks import end, is_ending
+
+__all__ = ["Happening", "Listener", "Listeners"]
+
+logger = logging.getLogger("sanic_chatrooms.hooks.listeners")
+
+WAITING = 1_000
+"""Happenings that may wait for one listener; more are dropped."""
+TURN = 0.002
+"""Seconds that a listener that never waits may take of a turn of the event loop."""
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """What a listener is told. Fields that do not fit the type are None.
+
+    `type` is an event's type (message, member.joined, a host's own …), or room.entered, room.exited, connect, disconnect.
+    """
+
+    type: str
+    room: str | None = None
+    user: User | Sender | None = None
+    session: Any = None
+    """The session that caused it: `session.id`, `session.data`."""
+    event: Event | None = None
+    app: Any = None
+
+    @property
+    def payload(self) -> Any:
+        """The event's payload, decoded anew at each call."""
+        return msgspec.json.decode(self.event.payload) if self.event is not None else {}
+
+
+Listener = Callable[[Happening], Awaitable[None] | None]
+
+
+class Listeners:
+    """Type -> functions. Costs one look into an empty dict when the host has none."""
+
+    def __init__(self, table: dict[str, list[Listener]], app: Any = None) -> None:
+        self._table = table
+        self._app = app
+        self._ears: dict[int, _Ear] = {}
+
+    @property
+    def dropped(self) -> int:
+        """Calls that were not made, since too many waited for their listener."""
+        return sum(ear.dropped for ear in self._ears.values())
+
+    def stored(self, event: Event) -> None:
+        """A durable event was stored by this process."""
+        if self._table and event.type in self._table:
+            self.fire(event.type, room=event.room, user=event.sender, event=event)
+
+    def fire(self, type: str, **fields: Any) -> None:
+        """Call everybody who listens to `type`, soon."""
+        table = self._table
+        if table and type in table:
+            happening = Happening(type, app=self._app, **fields)
+            for listener in table[type]:
+                ear = self._ears.get(id(listener)) or self._new_ear(listener)
+                ear.hear(happening)
+
+    def _new_ear(self, listener: Listener) -> "_Ear":
+        # One for all types that it listens to, so that it hears these in order, too.
+        ear = self._ears[id(listener)] = _Ear(listener)
+        return ear
+
+    async def ask(self, type: str, **fields: Any) -> None:
+        """Call everybody who listens to `type`, one after the other, and let what they raise through (connect)."""
+        for listener in self._table.get(type, ()):
+            answer = listener(Happening(type, app=self._app, **fields))
+            if inspect.isawaitable(answer):
+                await answer
+
+    async def idle(self) -> None:
+        """Return when the calls that are under way, and those that they caused, have ended."""
+        while running := self._running():
+            await asyncio.wait(running)
+
+    async def stop(self) -> None:
+        """End the calls that are under way; what waits is not heard."""
+        await end(*self._running())
+
+    def _running(self) -> "list[asyncio.Task[None]]":
+        return [ear.task for ear in self._ears.values() if ear.task is not None]
+
+
+class _Ear:
+    """One listener, what waits for it, and the task that calls it while something does."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._waiting: deque[Happening] = deque()
+        self._full = False
+        self.dropped = 0
+        self.task: asyncio.Task[None] | None = None
+
+    def hear(self, happening: Happening) -> None:
+        """In its turn."""
+        if len(self._waiting) >= WAITING:
+            self._drop(happening)
+            return
+        self._waiting.append(happening)
+        if self.task is None:
+            self.task = asyncio.ensure_future(self._work_off())
+
+    def _drop(self, happening: Happening) -> None:
+        self.dropped += 1
+        if not self._full:
+            self._full = True
+            name = getattr(self._listener, "__qualname__", repr(self._listener))
+            logger.warning("listener %s is too slow: %d wait for it, more are dropped", name, WAITING)
+
+    async def _work_off(self) -> None:
+        began = time.monotonic()
+        try:
+            while self._waiting:
+                await _call(self._listener, self._waiting.popleft())
+                if time.monotonic() - began > TURN:
+                    await asyncio.sleep(0)
+                    began = time.monotonic()
+        finally:
+            self._waiting.clear()
+            self._full = False
+            self.task = None
+
+
+async def _call(listener: Listener, happening: Happening) -> None:
+    try:
+        answer = listener(happening)
+        if inspect.isawaitable(answer):
+            await answer
+    except (Exception, asyncio.CancelledError):
+        if is_ending():
+            raise
+        # Of something that it waited for, perhaps; what comes after is heard all the same.
+        logger.exception("a listener for %s failed (room %s)", happening.type, happening.room)

@@ -1,0 +1,94 @@
+"""Wraps a command: functions of the host's around every command, or around those of some types.
+
+    @chat.middleware("message")
+    async def no_links(ctx, call_next):
+        if "http" in ctx.payload.get("text", ""):
+            raise Forbidden("no links here")
+        return await call_next(ctx)
+
+They run in the order in which they were registered, the first one outermost. What `call_next` returns is the ack's
+payload. Raising a `ChatError` refuses the command. A host without middleware pays nothing: the chain is built at start.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from ..models import Appended, User
+from ..wire.protocol import Command
+
+__all__ = ["Chain", "Context", "Handler", "Middleware"]
+
+
+class Context:
+    """One command on its way. `ctx.payload` is the decoded payload; assign to it to change what is carried out."""
+
+    __slots__ = ("_payload", "app", "chat", "command", "entered", "session", "stored")
+
+    def __init__(self, session: Any, command: Command, chat: Any, app: Any) -> None:
+        self.session = session
+        """The connection's session: `id`, `user`, and `data`, a dict of the host's. With `as_user=` there is no
+        connection: the `id` is empty then, and `data` is new for each command."""
+        self.command = command
+        """`type`, `msg_id`, `room`, `payload` (JSON bytes). May be replaced."""
+        self.chat = chat
+        """The instance, with its verbs."""
+        self.app = app
+        self.entered: str | None = None
+        """The room that a `join` has entered: its ack is what lets the room's events through."""
+        self.stored: Appended | None = None
+        """What the verb behind it has stored."""
+        self._payload: Any = None
+
+    @property
+    def user(self) -> User:
+        """Who sent it."""
+        user: User = self.session.user
+        return user
+
+    @property
+    def room(self) -> str | None:
+        """The room it is for."""
+        return self.command.room
+
+    @property
+    def payload(self) -> Any:
+        """The payload as Python values."""
+        if self._payload is None:
+            self._payload = msgspec.json.decode(self.command.payload)
+        return self._payload
+
+    @payload.setter
+    def payload(self, value: Any) -> None:
+        self._payload = value
+        self.command.payload = msgspec.json.encode(value)
+
+
+Handler = Callable[[Context], Awaitable[Any]]
+Middleware = Callable[[Context, Handler], Awaitable[Any]]
+
+
+class Chain:
+    """The middleware of an instance: (types or None for all, function), in order."""
+
+    def __init__(self, registered: list[tuple[frozenset[str] | None, Middleware]]) -> None:
+        self._registered = registered
+
+    def concerns(self, type: str) -> bool:
+        """Whether any of it wraps commands of this type."""
+        return any(types is None or type in types for types, _ in self._registered)
+
+    def around(self, type: str, handler: Handler) -> Handler:
+        """The handler with everything that wraps it."""
+        for types, function in reversed(self._registered):
+            if types is None or type in types:
+                handler = _wrap(function, handler)
+        return handler
+
+
+def _wrap(function: Middleware, handler: Handler) -> Handler:
+    async def wrapped(ctx: Context) -> Any:
+        return await function(ctx, handler)
+
+    return wrapped

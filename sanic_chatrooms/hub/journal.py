@@ -1,0 +1,371 @@
+"""Group commit: collects drafts, appends them as one batch, delivers here at once and rings the broker.
+
+Drafts that arrive while a batch is under way form the next one; so the more senders, the larger the batches, and one
+sender alone waits for nobody. The order of `submit` is the order in every room.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from ..brokers.base import Broker
+from ..errors import ChatError, InternalError, Unavailable
+from ..models import Appended, Draft, Envelope, Event, Scope
+from ..stores.base import Store
+from ..support.tasks import end, is_ending, keep_on
+from ..wire.protocol import encode_event
+
+__all__ = ["Done", "Journal"]
+
+logger = logging.getLogger("sanic_chatrooms.hub.journal")
+
+BATCH_LIMIT = 1_000
+"""Drafts a batch: bounds what one transaction locks."""
+BELL_LIMIT = 10_000
+"""Envelopes waiting for the broker; above it the oldest are dropped: they are only bells."""
+OVERLAP = 32
+"""Drafts from which on a batch is answered while the next one is being stored."""
+HEAD_START = 0.001
+"""Seconds that a store on a thread of this process gets to take up the next batch, before the one before is answered: until
+it is in its driver it needs the interpreter, which the answers would keep from it."""
+RETRY_WAIT = 0.05
+LEAST_SHARE = 1 / 4
+"""Part of the time limit that a batch has at least: a store that has just come back needs a moment for its first answer."""
+
+Done = Callable[[Appended | ChatError], None]
+
+
+class Heard(Protocol):
+    """Who hears what was stored by this process."""
+
+    def stored(self, event: Event) -> None:
+        """A new durable event."""
+
+
+class _Entry(msgspec.Struct, gc=False):
+    draft: Draft
+    done: Done
+    origin: object
+    due: float
+    """When it has waited long enough for its batch (monotonic seconds)."""
+
+
+class Journal:
+    """`submit` from anywhere; one task appends, one rings."""
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        deliver: Callable[[Envelope], None],
+        heard: Heard | None,
+        timeout: float,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._deliver = deliver
+        self._heard = heard
+        self._timeout = timeout
+        self._pending: list[_Entry] = []
+        self._bells: list[Envelope] = []
+        self._woken = asyncio.Event()
+        self._rung = asyncio.Event()
+        self._one_rings = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._overlaps = store.scope is not Scope.PROCESS
+        """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
+        self._head_start = HEAD_START if store.scope is Scope.HOST else 0.0
+        self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
+        """What was stored and is not answered yet."""
+        self._away = False
+        """The store did not take the last batch."""
+        self._silent = False
+        """The broker did not take the last bells."""
+
+    def start(self) -> None:
+        """Begin to append."""
+        self._tasks = [
+            asyncio.ensure_future(self._append_batches()),
+            asyncio.ensure_future(keep_on(self._ring, "ringing the broker")),
+        ]
+
+    async def stop(self) -> None:
+        """Append what was submitted, ring once more, end: within two time limits. Calling it again does nothing.
+
+        Everything is answered; what the store did not take in time is `Unavailable`, as is what comes from now on.
+        """
+        tasks, self._tasks = self._tasks, []
+        if not tasks:
+            return
+        self._stopping = True
+        self._woken.set()
+        appending, ringing = tasks
+        await asyncio.wait([appending], timeout=self._timeout)
+        await end(appending)
+        self._answer_rest()
+        left, self._pending = self._pending, []
+        self._answer(left, [Unavailable()] * len(left))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await self._publish()  # behind what is being rung now
+        await end(ringing)
+
+    def submit(self, draft: Draft, done: Done, origin: object = None) -> None:
+        """Take a draft into the next batch; `done` is called once with what became of it: soon after the store
+        has answered, and within three time limits whether it answers or not; within little more than one, where it
+        answers nobody.
+
+        If it becomes `Unavailable`, later drafts of the same `origin` (a connection) in the same room that are
+        here already become that too: a client that repeats them in order keeps its order.
+        """
+        if self._stopping:
+            done(Unavailable())
+            return
+        self._pending.append(_Entry(draft, done, origin, time.monotonic() + self._timeout))
+        self._woken.set()
+
+    def withdraw(self, origin: object) -> None:
+        """Drop what this origin (a connection that was closed) submitted and no batch has taken yet, unanswered."""
+        if any(entry.origin is origin for entry in self._pending):
+            self._pending = [entry for entry in self._pending if entry.origin is not origin]
+
+    async def append(self, draft: Draft, origin: object = None) -> Appended:
+        """Submit and wait. Raises what `Store.append` says.
+
+        Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same. Raises `InvalidField` where
+        the caller itself keeps the store from writing.
+        """
+        self._store.require_free()
+        answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+
+        def done(result: Appended | ChatError) -> None:
+            if answer.done():
+                return
+            if isinstance(result, ChatError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+
+        self.submit(draft, done, origin)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._pending = [entry for entry in self._pending if entry.done is not done]
+            raise
+
+    # ---- the appending task ----
+
+    async def _append_batches(self) -> None:
+        while self._pending or not self._stopping:
+            await self._woken.wait()
+            self._woken.clear()
+            if self._overlaps:
+                # What comes in one more turn shares the round trip, or would wait for its end.
+                await asyncio.sleep(0)
+            while self._pending:
+                batch = self._pending[:BATCH_LIMIT]
+                del self._pending[:BATCH_LIMIT]
+                results = await self._results(batch)
+                self._away = all(isinstance(result, Unavailable) for result in results)
+                self._answer_rest()
+                await self._answer_beside(batch, results)
+                self._answer_overdue()
+
+    async def _results(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+        """A result for each, whatever happens; else this task would end, and nobody be answered any more."""
+        try:
+            return await self._append(batch)
+        except asyncio.CancelledError:
+            if is_ending():
+                self._answer_rest()
+                self._answer(batch, [Unavailable()] * len(batch))
+                raise
+            logger.exception("the store gave a batch of %d up", len(batch))
+        except Exception:
+            logger.exception("a batch of %d could not be stored", len(batch))
+        return [Unavailable() for _ in batch]
+
+    async def _answer_beside(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
+        """Answer a large batch while the store is at work on the next one: what that costs here, and what the store
+        takes, then add up no longer. Where all who speak were in this batch, the answer to half of them makes the next.
+        """
+        if not self._overlaps or len(batch) < OVERLAP or any(isinstance(r, Unavailable) for r in results):
+            self._answer(batch, results)  # after Unavailable before another batch is taken: `_fail_later`
+            return
+        half = 0 if self._pending else len(batch) // 2
+        self._rest = (batch[half:], results[half:])
+        if half:
+            self._answer(batch[:half], results[:half])
+            await asyncio.sleep(0)  # for one turn, in which they speak again
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._head_start, self._answer_rest)
+
+    def _answer_rest(self) -> None:
+        rest, self._rest = self._rest, ([], [])
+        self._answer(*rest)
+
+    def _answer_overdue(self) -> None:
+        # While the store is away every batch runs into its limit. The next one is tried; whoever would have to wait
+        # behind it, and has waited long enough, need not. They stand in the order of their time.
+        if len(self._pending) <= BATCH_LIMIT:
+            return
+        end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=_due)
+        overdue = self._pending[BATCH_LIMIT:end]
+        if overdue:
+            del self._pending[BATCH_LIMIT:end]
+            self._answer(overdue, [Unavailable()] * len(overdue))
+
+    async def _append(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+        try:
+            return await self._append_before(self._limit(batch), batch)
+        except Exception as exc:  # noqa: BLE001 - a driver may raise anything
+            if len(batch) == 1:
+                return [_refused(batch[0].draft, exc)]
+            return await self._append_singly(batch)
+
+    async def _append_singly(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+        """The batch was refused for its data: one by one, so that one bad draft fails alone; in one time limit."""
+        results: list[Appended | ChatError] = []
+        unsure: set[tuple[int, str]] = set()
+        end = self._limit(batch)
+        for entry in batch:
+            if _place(entry) in unsure:
+                results.append(Unavailable())
+                continue
+            try:
+                results += await self._append_before(end, [entry])
+            except Exception as exc:  # noqa: BLE001 - the same
+                results.append(_refused(entry.draft, exc))
+            if isinstance(results[-1], Unavailable) and entry.origin is not None:
+                unsure.add(_place(entry))
+        return results
+
+    def _limit(self, batch: list[_Entry]) -> float:
+        left = self._timeout
+        if self._away:
+            # They have waited behind a batch that nobody took, and are not to wait as long once more.
+            left = min(left, max(batch[0].due - time.monotonic(), left * LEAST_SHARE))
+        return asyncio.get_running_loop().time() + left
+
+    async def _append_before(self, end: float, batch: list[_Entry]) -> list[Appended | ChatError]:
+        """Raises what the store has against the data."""
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._append_until_known([entry.draft for entry in batch])
+        except (Unavailable, TimeoutError):
+            return [Unavailable()] * len(batch)
+
+    async def _append_until_known(self, drafts: list[Draft]) -> list[Appended | ChatError]:
+        # After Unavailable nobody knows what was stored; every draft has a key, so the store does, next time.
+        while True:
+            try:
+                results = await self._store.append(drafts)
+            except Unavailable:
+                await asyncio.sleep(RETRY_WAIT)
+                continue
+            if len(results) != len(drafts):
+                raise TypeError(f"the store gave {len(results)} results for {len(drafts)} drafts")
+            return results
+
+    def _answer(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
+        unsure: set[tuple[int, str]] = set()
+        for entry, result in zip(batch, results, strict=True):
+            if isinstance(result, Appended):
+                if result.duplicate and result.msg_id == entry.draft.msg_id:
+                    # Stored by an attempt of ours whose outcome was unknown: it is the first, and nobody was told yet.
+                    result = replace(result, duplicate=False)
+                if not result.duplicate:
+                    self._call(self.tell, entry.draft, result)
+            elif isinstance(result, Unavailable) and entry.origin is not None:
+                unsure.add(_place(entry))
+            self._call(entry.done, result)
+        if unsure:
+            self._fail_later(unsure)
+
+    def _fail_later(self, unsure: set[tuple[int, str]]) -> None:
+        later = [entry for entry in self._pending if _place(entry) in unsure]
+        if later:
+            self._pending = [entry for entry in self._pending if _place(entry) not in unsure]
+            for entry in later:
+                self._call(entry.done, Unavailable())
+
+    def tell(self, draft: Draft, result: Appended) -> None:
+        """Something new is stored: deliver it here, ring for the others, let the listeners hear."""
+        event = Event(
+            result.msg_id,
+            result.timestamp,
+            draft.type,
+            msgspec.Raw(draft.payload),
+            draft.room,
+            result.seq,
+            draft.sender,
+            draft.key[1] if draft.key is not None and draft.key[0] else None,
+        )
+        envelope = Envelope(draft.room, result.epoch, result.seq, draft.type, encode_event(event))
+        self._deliver(envelope)
+        if self._store.rings_as is None:
+            self.ring(envelope)
+        if self._heard is not None:
+            self._heard.stored(event)
+
+    @staticmethod
+    def _call(function: Callable[..., None], *arguments: object) -> None:
+        # One answer that cannot be given must not end the task that gives all the others.
+        try:
+            function(*arguments)
+        except Exception:
+            logger.exception("an answer could not be given")
+
+    # ---- the ringing task: no ack waits for the broker ----
+
+    def ring(self, envelope: Envelope) -> None:
+        """Hand an envelope to the broker, soon."""
+        if len(self._bells) >= BELL_LIMIT:
+            del self._bells[: BELL_LIMIT // 10]
+        self._bells.append(envelope)
+        self._rung.set()
+
+    async def _ring(self) -> None:
+        await self._rung.wait()
+        self._rung.clear()
+        await self._publish()
+
+    async def _publish(self) -> None:
+        async with self._one_rings:
+            await self._publish_all()
+
+    async def _publish_all(self) -> None:
+        bells, self._bells = self._bells, []
+        if not bells:
+            return
+        try:
+            await self._broker.publish(bells)
+            self._silent = False
+        except Unavailable:
+            if not self._silent:
+                logger.warning("the broker is away; other workers read the store until it is back")
+            self._silent = True
+        except Exception:
+            logger.exception("the broker failed; %d envelopes were not passed on", len(bells))
+
+
+def _refused(draft: Draft, problem: Exception) -> ChatError:
+    logger.error("the store refused a draft of type %s for room %s", draft.type, draft.room, exc_info=problem)
+    return problem if isinstance(problem, ChatError) else InternalError()
+
+
+def _due(entry: _Entry) -> float:
+    return entry.due
+
+
+def _place(entry: _Entry) -> tuple[int, str]:
+    """What is answered in order: one connection's drafts for one room."""
+    return id(entry.origin), entry.draft.room

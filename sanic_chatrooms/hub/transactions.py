@@ -1,0 +1,96 @@
+"""Events that belong to transactions of the host's own: written with them, numbered after them.
+
+Every worker numbers what is committed, about every second; the one that committed does it at once. So what was
+committed is said, whoever died in between.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from ..errors import InvalidField, Unavailable
+from ..models import Appended, Draft
+from ..stores.base import Store
+from ..stores.outbox import Outbox
+from ..support.tasks import keep_on
+from .journal import Journal
+
+__all__ = ["Transactions"]
+
+logger = logging.getLogger("sanic_chatrooms.hub.transactions")
+
+INTERVAL = 1.0
+AFTER_COMMIT = (0.0, 0.005, 0.02, 0.1)
+"""Seconds between looks after a commit was announced: the announcement comes right before it."""
+AT_ONCE = 500
+"""Drafts a transaction."""
+
+
+class Transactions:
+    """`put` in the host's transaction; `run` numbers what others and we have put."""
+
+    def __init__(
+        self, store: Store, journal: Journal, doubt: Callable[[], None], *, interval: float = INTERVAL
+    ) -> None:
+        self._store = store
+        self._outbox = store if isinstance(store, Outbox) else None
+        self._journal = journal
+        self._doubt = doubt
+        self._interval = interval
+        self._committed = asyncio.Event()
+
+    async def put(self, within: object, draft: Draft) -> None:
+        """Write a draft in the host's transaction. Raises `InvalidField` where that is none of the store's database."""
+        if self._outbox is None:
+            raise InvalidField(
+                f"{type(self._store).__name__} has no part in transactions of yours; "
+                'SQLStore("postgresql://…") and SQLStore("sqlite:///…") have',
+                field="within",
+            )
+        await self._outbox.put(within, draft, self._committed.set)
+
+    async def run(self) -> None:
+        """Number what is committed, until cancelled."""
+        if self._outbox is None:
+            return
+        outbox = self._outbox
+        await keep_on(lambda: self._look_in_time(outbox), "numbering what hosts committed")
+
+    async def _look_in_time(self, outbox: Outbox) -> None:
+        try:
+            async with asyncio.timeout(self._interval * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
+                await self._committed.wait()
+        except TimeoutError:
+            await self._look(outbox)
+        else:
+            self._committed.clear()
+            await self._look_until_found(outbox)
+
+    async def _look_until_found(self, outbox: Outbox) -> None:
+        for pause in AFTER_COMMIT:
+            await asyncio.sleep(pause)
+            if await self._look(outbox):
+                return
+
+    async def _look(self, outbox: Outbox) -> bool:
+        """Number all that waits; was there anything?"""
+        found = False
+        try:
+            while numbered := await outbox.number(AT_ONCE):
+                found = True
+                for draft, result in numbered:
+                    self._tell(draft, result)
+        except Unavailable:
+            self._doubt()  # something may be stored that nobody here was told of
+            await asyncio.sleep(self._interval)
+        except Exception:
+            self._doubt()
+            raise
+        return found
+
+    def _tell(self, draft: Draft, result: object) -> None:
+        if not isinstance(result, Appended):
+            logger.warning("what a host committed for room %s was dropped: %s", draft.room, result)
+        elif not result.duplicate:
+            self._journal.tell(draft, result)

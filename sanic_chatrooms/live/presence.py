@@ -1,0 +1,358 @@
+"""Who is here: tells the presence backend about this worker's users, and the rooms about who came and went.
+
+A user is here once, however many connections. Leaving waits for a grace, so that a reconnect does not flap; rooms hear
+at most one `presence` event a second.
+
+The backend is told by one task, in rounds: a round takes all that came together since the last one began, so that a
+thousand who come back share two of them, and no coming overtakes a going. What the backend cannot take now is told again
+by `refresh`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from ..errors import Unavailable
+from ..hub.hub import Hub
+from ..models import Envelope, Sender, user_room
+from ..presence.base import Entry, Presence
+from ..support.tasks import end
+from ..wire import protocol
+from .throttle import Paced
+
+__all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
+
+logger = logging.getLogger("sanic_chatrooms.live.presence")
+
+ANYWHERE = ""
+"""The room of everybody who has a connection at all."""
+LEAVING = "~leaving"
+"""The room of everybody whose last connection has gone without a word, until the grace is over."""
+NAMES_LIMIT = 200
+"""Above so many present, rooms hear the number only."""
+PACE = 1.0
+STEP = 500
+"""Entries that are kept alive in one round: whoever comes meanwhile does not wait for all of them."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks for users of workers that died."""
+
+_Key = tuple[str, str]
+"""A room and a user's id."""
+
+
+class _Here(msgspec.Struct):
+    user: Sender
+    sessions: int = 0
+    leaves_at: float = 0.0
+
+
+class _Diff(msgspec.Struct, omit_defaults=True):
+    joined: list[Sender] = []
+    left: list[Sender] = []
+    renamed: list[Sender] = []
+    online: int = 0
+
+
+_decoder = msgspec.json.Decoder(_Diff)
+
+
+class Occupancy:
+    """`entered` and `exited` for each session; `refresh` and `sweep` now and then.
+
+    `emptied` is called with a room that its last user has left, the grace over; with a user's own when the user has no
+    connection left anywhere.
+    """
+
+    def __init__(
+        self,
+        presence: Presence,
+        hub: Hub,
+        ring: Callable[[Envelope], None],
+        *,
+        grace: float,
+        ttl: float,
+        clock: Callable[[], float] = time.monotonic,
+        emptied: Callable[[str], None] | None = None,
+    ) -> None:
+        self._presence = presence
+        self._hub = hub
+        self._ring = ring
+        self._grace = grace
+        self._ttl = ttl
+        self._clock = clock
+        self._emptied = emptied or (lambda room: None)
+        self._here: dict[_Key, _Here] = {}
+        self._leaving: dict[_Key, _Here] = {}
+        """Who may be back within the grace."""
+        self._going: set[_Key] = set()
+        """Whom the backend has to take off."""
+        self._untold: set[_Key] = set()
+        """Whom the backend has to take in."""
+        self._renamed: set[_Key] = set()
+        """Who of these goes by another name now."""
+        self._stale: list[_Key] = []
+        """Whom it has to keep alive."""
+        self._look = False
+        """It has to be asked for users of workers that died."""
+        self._waiting: list[asyncio.Future[None]] = []
+        self._telling: asyncio.Task[None] | None = None
+        self._changes: dict[str, _Diff] = {}
+        self._paced = Paced(PACE, self._emit, clock)
+        self._refreshed_at = self._looked_at = clock()
+        hub.interpret("presence", self.heard)
+
+    async def entered(self, room: str, user: Sender) -> None:
+        """One more session of this user is in the room. When it returns the backend knows, unless it is away."""
+        key = (room, user.id)
+        here = self._here.get(key)
+        if here is None:
+            here = self._here[key] = _Here(user)
+            self._untold.add(key)
+        here.sessions += 1
+        here.user = user
+        self._leaving.pop(key, None)
+        if room == ANYWHERE and self._leaving.pop((LEAVING, user.id), None) is not None:
+            self._going.add((LEAVING, user.id))
+        if key in self._untold or key in self._going:
+            self._going.discard(key)
+            await self.settle()
+
+    async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
+        """A user who is in these rooms goes by another name now."""
+        keys = [(room, user.id) for room in rooms if (room, user.id) in self._here]
+        for key in keys:
+            self._here[key].user = user
+        self._untold.update(keys)
+        self._renamed.update(keys)
+        await self.settle()
+
+    def exited(self, room: str, user_id: str, *, at_once: bool = False) -> None:
+        """One session less. `at_once`: they said so; else they may be back within the grace, and are leaving so long."""
+        key = (room, user_id)
+        here = self._here.get(key)
+        if here is None:
+            return
+        here.sessions -= 1
+        if here.sessions > 0:
+            return
+        at_once = at_once or self._grace <= 0
+        if at_once or room == ANYWHERE:
+            self._going.add(key)
+            self._hurry()
+        if not at_once:
+            self._linger((LEAVING, user_id) if room == ANYWHERE else key, here.user)
+
+    def _linger(self, key: _Key, user: Sender) -> None:
+        here = self._here.get(key)
+        if here is None:
+            here = self._here[key] = _Here(user)
+            self._untold.add(key)
+        here.leaves_at = self._clock() + self._grace
+        self._going.discard(key)
+        self._leaving[key] = here
+
+    async def online(self, room: str) -> int:
+        """How many users are in the room; 0 where the backend cannot say."""
+        return (await self._counts((room,))).get(room, 0)
+
+    # ---- upkeep ----
+
+    async def refresh(self) -> None:
+        """Take back who left, keep alive who is here, look for who died. Raises nothing: the next one tries again."""
+        now = self._clock()
+        for key in [key for key, here in self._leaving.items() if here.leaves_at <= now]:
+            del self._leaving[key]
+            self._going.add(key)
+        if now - self._refreshed_at >= self._ttl / 3:
+            self._refreshed_at = now
+            self._stale = list(self._here)
+        if now - self._looked_at >= LOOK_EVERY:
+            self._looked_at = now
+            self._look = True
+        await self.settle()
+
+    def sweep(self) -> None:
+        """Tell the rooms what is due."""
+        self._paced.sweep()
+
+    async def stop(self) -> None:
+        """Who is still here goes with this worker: rooms hear of those who are in them on no other."""
+        if self._telling is not None:
+            await end(self._telling)
+        self._going = set(self._here)
+        await self._attempt(self._drop())
+
+    # ---- telling the backend ----
+
+    async def settle(self) -> None:
+        """Return when the backend knows of all who came and went before this call, or has shown that it is away."""
+        if self._telling is None and not self._due:
+            return
+        told = asyncio.get_running_loop().create_future()
+        self._waiting.append(told)
+        self._hurry()
+        await told
+
+    @property
+    def _due(self) -> bool:
+        return bool(self._untold or self._going or self._stale or self._look)
+
+    def _hurry(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        waiting: list[asyncio.Future[None]] = []
+        well = True
+        try:
+            while self._waiting or (well and self._due):
+                waiting, self._waiting = self._waiting, []
+                well = await self._attempt(self._round())
+                _release(waiting)
+        finally:
+            self._telling = None
+            _release([*waiting, *self._waiting])
+            self._waiting = []
+
+    async def _attempt(self, telling: Awaitable[None]) -> bool:
+        try:
+            await telling
+        except Unavailable:
+            return False
+        except Exception:
+            logger.exception("the presence failed; it is told again")
+            return False
+        return True
+
+    async def _round(self) -> None:
+        """Those who come go first: who is leaving has not left before that is known."""
+        await self._touch()
+        await self._drop()
+        if self._look:
+            self._look = False
+            await self._take_leave(await self._ended())
+
+    async def _touch(self) -> None:
+        # Who came and went before it was told was never here.
+        untold = self._untold - self._going
+        stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
+        keys = [key for key in {*untold, *stale} if key in self._here and key not in self._going]
+        entries = [Entry(room, self._here[room, id].user) for room, id in keys]
+        self._untold -= untold
+        renamed, self._renamed = self._renamed, set()
+        try:
+            came = await self._presence.touch(entries) if entries else []
+        except BaseException:
+            self._untold |= untold
+            self._renamed |= renamed
+            self._stale += stale
+            raise
+        joined = [entry for entry, new in zip(entries, came, strict=True) if new]
+        # Of who has just come, the room hears the new name by that.
+        renamed -= {(entry.room, entry.user.id) for entry in joined}
+        others = [entry for key, entry in zip(keys, entries, strict=True) if key in renamed]
+        await self._announce(joined=joined, renamed=others)
+
+    async def _drop(self) -> None:
+        keys = list(self._going)
+        entries = [Entry(room, self._here[room, id].user) for room, id in keys]
+        gone = await self._presence.drop(entries) if entries else []
+        went = [self._went(key) for key in keys]
+        await self._take_leave([e for e, last, w in zip(entries, gone, went, strict=True) if last and w])
+
+    def _went(self, key: _Key) -> bool:
+        if key not in self._going:
+            # Somebody came back while the backend was asked: it is told so in the next round.
+            self._untold.add(key)
+            return False
+        self._going.discard(key)
+        self._untold.discard(key)
+        del self._here[key]
+        return True
+
+    async def _ended(self) -> list[Entry]:
+        ended = await self._presence.ended()
+        # Ours end when the backend was away for too long; they are still here.
+        self._untold.update(ours := {key for e in ended if (key := (e.room, e.user.id)) in self._here})
+        return [entry for entry in ended if (entry.room, entry.user.id) not in ours]
+
+    # ---- telling the rooms ----
+
+    async def _take_leave(self, entries: list[Entry]) -> None:
+        """These users are nowhere else in these rooms."""
+        for room, online in (await self._announce(left=entries)).items():
+            if not online:
+                self._emptied(room)
+        nowhere = {e.user.id for e in entries if e.room in _NO_ROOMS}
+        nowhere -= {id for id in nowhere if any((room, id) in self._here for room in _NO_ROOMS)}
+        if nowhere:
+            for id in nowhere - await self._presence.online(nowhere):
+                self._emptied(user_room(id))
+
+    async def _announce(self, **changes: Iterable[Entry]) -> dict[str, int]:
+        diffs: dict[str, _Diff] = {}
+        for change, entries in changes.items():
+            for entry in entries:
+                getattr(diffs.setdefault(entry.room, _Diff()), change).append(entry.user)
+        counts = await self._counts([room for room in diffs if room not in _NO_ROOMS])
+        for room, online in counts.items():
+            self._pass_on(room, diffs[room], online)
+        return counts
+
+    async def _counts(self, rooms: Collection[str]) -> dict[str, int]:
+        try:
+            return await self._presence.count(rooms) if rooms else {}
+        except Unavailable:
+            return dict.fromkeys(rooms, 0)
+
+    def _pass_on(self, room: str, diff: _Diff, online: int) -> None:
+        for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
+            names = slice(low, low + NAMES_LIMIT)
+            part = _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
+            envelope = Envelope(room, "", 0, "presence", protocol.encode(part))
+            self._hub.deliver(envelope)
+            self._ring(envelope)
+
+    def heard(self, envelope: Envelope) -> None:
+        """A worker's change, ours too: merged until the room is told."""
+        new = _decoder.decode(envelope.data)
+        diff = self._changes.setdefault(envelope.room, _Diff())
+        joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
+        left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
+        renamed = {u.id: u for u in diff.renamed}
+        for user in new.joined:
+            left.pop(user.id, None)
+        for user in new.left:
+            joined.pop(user.id, None)
+            renamed.pop(user.id, None)
+        for user in new.renamed:
+            (joined if user.id in joined else renamed)[user.id] = user
+        self._changes[envelope.room] = _Diff(
+            list(joined.values()), list(left.values()), list(renamed.values()), new.online
+        )
+        self._paced.note(envelope.room)
+
+    def _emit(self, room: str) -> None:
+        diff = self._changes.pop(room, None)
+        held = self._hub.room(room)
+        if diff is None or held is None:
+            return
+        payload: dict[str, Any] = {"online": diff.online}
+        if diff.online <= NAMES_LIMIT:
+            payload |= {"joined": diff.joined, "left": diff.left}
+            if diff.renamed:
+                payload["renamed"] = diff.renamed
+        self._hub.emit(held, protocol.frame(protocol.live("presence", payload, room=room)))
+
+
+_NO_ROOMS = (ANYWHERE, LEAVING)
+
+
+def _release(waiting: Iterable["asyncio.Future[None]"]) -> None:
+    for told in waiting:
+        if not told.done():
+            told.set_result(None)

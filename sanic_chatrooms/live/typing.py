@@ -1,0 +1,84 @@
+"""Who is typing, per room, over all workers. Live: lost bells cost nothing, it ends by itself."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ..hub.hub import Hub
+from ..models import Envelope, Sender
+from ..wire import protocol
+from .throttle import Paced
+
+__all__ = ["LINGER", "Typists"]
+
+LINGER = 6.0
+"""Seconds after which somebody who does not repeat it is no longer typing."""
+PACE = 0.5
+
+
+class _Note(msgspec.Struct):
+    user: Sender
+    active: bool
+
+
+_decoder = msgspec.json.Decoder(_Note)
+
+
+class Typists:
+    """Hears the workers' notes, tells the room who is typing now: {"users": [{"id": …, "name": …}]}."""
+
+    def __init__(
+        self, hub: Hub, ring: Callable[[Envelope], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._hub = hub
+        self._ring = ring
+        self._clock = clock
+        self._rooms: dict[str, dict[str, tuple[Sender, float]]] = {}
+        self._paced = Paced(PACE, self._emit, clock)
+        hub.interpret("typing", self.heard)
+
+    def note(self, room: str, user: Sender, active: bool) -> None:
+        """This user types, or stopped; tell every worker."""
+        envelope = Envelope(room, "", 0, "typing", protocol.encode(_Note(user, active)))
+        self.heard(envelope)
+        self._ring(envelope)
+
+    def stopped(self, room: str, user: Sender) -> None:
+        """They sent what they typed, or went away. Costs one look where nobody types."""
+        typing = self._rooms.get(room)
+        if typing is not None and user.id in typing:
+            self.note(room, user, False)
+
+    def heard(self, envelope: Envelope) -> None:
+        """A worker's note, ours too."""
+        note = _decoder.decode(envelope.data)
+        typing = self._rooms.setdefault(envelope.room, {})
+        before = note.user.id in typing
+        if note.active:
+            typing[note.user.id] = (note.user, self._clock() + LINGER)
+        else:
+            typing.pop(note.user.id, None)
+        if before != note.active:
+            self._paced.note(envelope.room)
+        if not typing:
+            self._rooms.pop(envelope.room, None)
+
+    def sweep(self) -> None:
+        """End what was not repeated."""
+        now = self._clock()
+        for room, typing in list(self._rooms.items()):
+            over = [id for id, (_, ends) in typing.items() if ends <= now]
+            for id in over:
+                del typing[id]
+            if not typing:
+                del self._rooms[room]
+            if over:
+                self._paced.note(room)
+        self._paced.sweep()
+
+    def _emit(self, room: str) -> None:
+        held = self._hub.room(room)
+        if held is not None:
+            users = [user for user, _ in self._rooms.get(room, {}).values()]
+            self._hub.emit(held, protocol.frame(protocol.live("typing", {"users": users}, room=room)))

@@ -1,0 +1,130 @@
+"""Signs of life: one sweep a second looks at those connections whose time has come, not at all of them.
+
+Each connection stands in the bucket of the second in which something may have to be done: a ping, an end for lack of
+life, the end of the time to authenticate, a token that expires. A quiet connection costs one look per interval.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from ..wire.protocol import CloseCode
+from .session import Session, State
+
+__all__ = ["EXPIRY_WARNING", "Heartbeat"]
+
+logger = logging.getLogger("sanic_chatrooms.sessions.heartbeat")
+
+EXPIRY_WARNING = 60.0
+"""Seconds before a token's end at which `auth.expiring` is sent; at most a third of what is left."""
+
+SWEEPS = 2.0
+"""Seconds that a sweep may come late: the rest of the second that a place stands for, and the time between sweeps."""
+
+
+class Heartbeat:
+    """`add` and `remove` connections; `sweep` about once a second. `clock` is monotonic, `wall` is Unix time."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._buckets: dict[int, set[Session]] = {}
+        self._places: dict[Session, int] = {}
+        self._swept = int(clock())
+
+    def add(self, session: Session) -> None:
+        """Watch this connection."""
+        session.heard_at = self._clock()
+        # The first ping is spread, or everybody who came back after a restart is pinged in the same second.
+        self._place(session, session.heard_at + session.interval * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        self.reconsider(session)
+
+    def remove(self, session: Session) -> None:
+        """The connection is closed."""
+        place = self._places.pop(session, None)
+        if place is not None:
+            bucket = self._buckets.get(place)
+            if bucket is not None:
+                bucket.discard(session)
+
+    def reconsider(self, session: Session) -> None:
+        """Something changed that may be due earlier: a new token, none yet, or a shorter interval."""
+        at = min(session.heard_at + session.interval, self._deadline(session))
+        if session in self._places and at < self._places[session]:
+            self._place(session, at)
+
+    def sweep(self) -> None:
+        """Do what is due."""
+        now = self._clock()
+        for second in range(self._swept, int(now) + 1):
+            for session in self._buckets.pop(second, ()):
+                if self._places.get(session) == second:
+                    del self._places[session]
+                    self._look_safely(session, now)
+        self._swept = int(now) + 1
+
+    def _look_safely(self, session: Session, now: float) -> None:
+        try:
+            self._look(session, now)
+        except Exception:
+            # It has no place any more, and nobody would look at it again; nor at those whose turn is after it.
+            logger.exception("session %s of user %s could not be looked after", session.id, session.user.id)
+            session.close(CloseCode.SERVER_ERROR)
+
+    def _place(self, session: Session, at: float) -> None:
+        self.remove(session)
+        second = max(int(at) + 1, self._swept)
+        self._places[session] = second
+        self._buckets.setdefault(second, set()).add(session)
+
+    def _deadline(self, session: Session) -> float:
+        """When the next thing that is not a ping is due."""
+        now = self._clock()
+        if not session.authenticated:
+            return session.opened_at + session.settings.auth_timeout
+        if session.user.expires_at is None:
+            return float("inf")
+        left = session.user.expires_at - self._wall()
+        return now + (left if session.warned else left - _warning(session))
+
+    def _look(self, session: Session, now: float) -> None:
+        if session.closed:
+            return
+        if not session.authenticated:
+            if now >= session.opened_at + session.settings.auth_timeout:
+                session.close(CloseCode.AUTH_TIMEOUT)
+                return
+        elif self._expires(session):
+            return
+        silent = now - session.heard_at
+        if silent >= session.timeout:
+            session.close(CloseCode.NO_HEARTBEAT)
+            return
+        due = session.heard_at + session.interval
+        if silent >= session.interval:
+            if session.pinged_at < session.heard_at or now - session.pinged_at >= session.interval:
+                session.pinged_at = now
+                session.state = State.IDLE if session.authenticated else State.CONNECTING
+                session.connection.ping()
+            due = min(session.pinged_at + session.interval, session.heard_at + session.timeout)
+        self._place(session, min(due, self._deadline(session)))
+
+    def _expires(self, session: Session) -> bool:
+        at = session.user.expires_at
+        if at is None:
+            return False
+        left = at - self._wall()
+        if not session.warned and left <= _warning(session) + 1:
+            session.warned = True
+            session.send("auth.expiring", {"at": at})
+        if left <= 0:
+            session.close(CloseCode.TOKEN_EXPIRED)
+            return True
+        return False
+
+
+def _warning(session: Session) -> float:
+    return min(EXPIRY_WARNING, max(session.lifetime / 3, SWEEPS))

@@ -1,0 +1,240 @@
+"""This worker's connections, by session and by user; and what happens to all connections of one user.
+
+For each user with a connection here, this worker holds the user's reserved room and carries out the orders in it.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator
+
+from ..errors import RateLimited, RoomNotFound, Unavailable
+from ..hub.hub import Hub
+from ..models import EVERYONE, Envelope, Head, User, user_room
+from ..stores.base import Store
+from ..support.tasks import end
+from ..wire import protocol
+from ..wire.protocol import CloseCode
+from .inbox import Close, Enter, Remove, decode_order, decode_push, reserved_room
+from .session import Session
+
+__all__ = ["Sessions", "TooManyConnections"]
+
+logger = logging.getLogger("sanic_chatrooms.sessions.registry")
+
+WATCH_TRIES = 3
+"""A room that is missing is made; another worker may forget it in the same moment."""
+MAX_UNKNOWN = 2_000
+"""Connections that have still to say who they are. Whoever means it says so at once, so above this who waits longest goes."""
+AGAIN = 1.0
+"""Seconds between attempts to hold the room of all again, at most; full jitter."""
+
+EnterRoom = Callable[[Session, Enter], Awaitable[None]]
+
+
+class TooManyConnections(RateLimited):
+    """The user has as many connections as they may have."""
+
+
+class Sessions:
+    """Everybody who is connected to this worker."""
+
+    def __init__(self, hub: Hub, store: Store) -> None:
+        self._hub = hub
+        self._store = store
+        self._all: dict[str, Session] = {}
+        self._unknown: dict[str, Session] = {}
+        self._by_room: dict[str, dict[str, Session]] = {}
+        self._enter: EnterRoom | None = None
+        self._entering: dict[str, set[tuple[str, str]]] = {}
+        """By session: rooms (with their epoch) that it is to be put into when its turn comes."""
+        self._watching: set[asyncio.Task[None]] = set()
+
+    async def start(self, enter: EnterRoom) -> None:
+        """Hold the room of everybody. `enter` puts a session into a room when an order says so."""
+        self._enter = enter
+        await self._watch(EVERYONE)
+
+    async def stop(self) -> None:
+        """Watch for nothing any more."""
+        await end(*self._watching)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._all.values()))
+
+    def of(self, user_id: str) -> list[Session]:
+        """The user's connections here."""
+        return list(self._by_room.get(user_room(user_id), {}).values())
+
+    # ---- coming and going ----
+
+    def connected(self, session: Session) -> None:
+        """A connection that need not have said yet who it is."""
+        self._all[session.id] = session
+
+    def unknown(self, session: Session) -> None:
+        """It showed nothing, and has `auth_timeout` to say who it is."""
+        self._unknown[session.id] = session
+        if len(self._unknown) > MAX_UNKNOWN:
+            next(iter(self._unknown.values())).close(CloseCode.OVERLOADED)
+
+    async def identified(self, session: Session, user: User) -> None:
+        """From now on the orders for this user reach this connection. Raises `Unavailable`, `TooManyConnections`."""
+        room = user_room(user.id)
+        mine = self._by_room.setdefault(room, {})
+        limit = session.settings.max_connections_per_user
+        if limit is not None and len(mine) >= limit:
+            raise TooManyConnections(retry_after=60.0)
+        mine[session.id] = session
+        try:
+            await self._watch(room)
+        except BaseException:
+            self._drop(room, session)
+            raise
+        if session.closed:
+            self._drop(room, session)
+            raise Unavailable
+        self._unknown.pop(session.id, None)
+
+    def renamed(self, session: Session, old_id: str) -> None:
+        """The connection turned out to be another user's."""
+        self._drop(user_room(old_id), session)
+
+    def gone(self, session: Session) -> None:
+        """The connection is closed."""
+        self._all.pop(session.id, None)
+        self._unknown.pop(session.id, None)
+        self._entering.pop(session.id, None)
+        if session.user.id:
+            self._drop(user_room(session.user.id), session)
+
+    def _drop(self, room: str, session: Session) -> None:
+        mine = self._by_room.get(room, {})
+        mine.pop(session.id, None)
+        if not mine:
+            self._by_room.pop(room, None)
+            self._hub.unwatch(room)
+
+    async def forget(self, room: str) -> None:
+        """The user is connected to no worker: their room need not exist until they come back.
+
+        A worker to which they come back at this very moment holds a room that is gone: whoever orders something makes
+        it anew (`Orders.give`), by which that worker finds out.
+        """
+        if room not in self._by_room and await self._hub.let_go(room) and room not in self._by_room:
+            await self._store.delete_room(room)
+
+    async def _watch(self, room: str) -> Head:
+        for _ in range(WATCH_TRIES):
+            try:
+                return await self._hub.watch(room, self)
+            except RoomNotFound:
+                await self._store.create_room(reserved_room(room))
+        raise Unavailable
+
+    def vanished(self, room: str) -> None:
+        """For the hub: the room is forgotten, and no order in it was lost so far. That of a user, by a worker that took
+        the user for gone; any, by a store that lost everything."""
+        task = asyncio.ensure_future(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _watch_again(self, room: str) -> None:
+        try:
+            missed = room in self._by_room and (await self._watch(room)).seq > 0
+        except Unavailable:
+            missed = True
+        except Exception:
+            logger.exception("room %s could not be watched again", room)
+            missed = True
+        if missed:
+            self.lost(room)
+        if room not in self._by_room:
+            self._hub.unwatch(room)
+
+    async def _watch_everyone(self) -> None:
+        # Nobody would come back into this one by connecting anew, so it is tried until it succeeds.
+        while True:
+            try:
+                await self._watch(EVERYONE)
+                return
+            except Unavailable:
+                pass
+            except Exception:
+                logger.exception("the room of all connections could not be watched again; it is tried again")
+            await asyncio.sleep(random.uniform(0.0, AGAIN))  # noqa: S311 - jitter
+
+    # ---- orders and pushes ----
+
+    def heard(self, envelope: Envelope) -> None:
+        """For the hub: the next order, or a push."""
+        here = self._all if envelope.room == EVERYONE else self._by_room.get(envelope.room, {})
+        try:
+            if envelope.seq == 0:
+                self._push(here, envelope.data)
+            else:
+                self._carry_out(list(here.values()), envelope)
+        except Exception:
+            logger.exception("an order could not be carried out")
+
+    def _push(self, here: dict[str, Session], data: bytes) -> None:
+        push = decode_push(data)
+        frame = protocol.frame(bytes(push.event))
+        for session in list(here.values()):
+            # What is for a user is not for the screen on a wall that a confined connection may be.
+            private = here is not self._all and session.endpoint.confined
+            if session.greeted and (push.session == session.id or (push.session is None and not private)):
+                session.answer(frame)
+
+    def _carry_out(self, here: list[Session], envelope: Envelope) -> None:
+        order = decode_order(envelope.data)
+        if isinstance(order, Close):
+            self._close(here, order)
+        elif isinstance(order, Remove):
+            self._remove(here, order)
+        else:
+            self._put(here, order)
+
+    def _close(self, here: list[Session], order: Close) -> None:
+        for session in here:
+            if order.session in (None, session.id):
+                session.close(order.code, order.reason)
+
+    def _remove(self, here: list[Session], order: Remove) -> None:
+        held = self._hub.room(order.room)
+        for session in here:
+            if (
+                held is not None
+                and session.id != order.silent
+                and (session in held.sessions or session in held.waiting)
+            ):
+                payload = {"room": order.room, "reason": order.reason}
+                self._hub.evict(session, held, protocol.live("room.removed", payload, room=order.room))
+
+    def _put(self, here: list[Session], order: Enter) -> None:
+        # One who does not read has no turn, and whoever writes to them may give a thousand orders meanwhile.
+        place = (order.room, order.epoch)
+        for session in here:
+            if order.room in session.seats or (session.bound and order.room != session.room):
+                continue
+            entering = self._entering.setdefault(session.id, set())
+            if place not in entering:
+                entering.add(place)
+                session.do(lambda session=session: self._enter_in_turn(session, order))  # type: ignore[misc]
+
+    async def _enter_in_turn(self, session: Session, order: Enter) -> None:
+        entering = self._entering.get(session.id)
+        if entering is not None:
+            entering.discard((order.room, order.epoch))
+            if not entering:
+                del self._entering[session.id]
+        if self._enter is not None:
+            await self._enter(session, order)
+
+    def lost(self, room: str) -> None:
+        """For the hub: orders are gone for good, so nobody knows what should have happened to these connections."""
+        for session in list(self._by_room.get(room, {}).values()):
+            session.close(CloseCode.POSITION_LOST)

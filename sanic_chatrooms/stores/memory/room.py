@@ -1,0 +1,204 @@
+"""One room of the store in memory: its events, and what became of them."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import deque
+from typing import TypeAlias
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from ...models import HOST, Appended, Event, Head, Member, MessageDeleted, MessageEdited, Page, Room
+from ...support.paging import Paged
+from ...wire.protocol import new_epoch
+from ..base import FOLDED
+
+__all__ = ["First", "Key", "MemoryRoom"]
+
+Key: TypeAlias = tuple[str, str]
+First: TypeAlias = tuple[bytes | str | None, Appended, float, str, Key]
+"""What is remembered of a keyed draft: its hash, its result, until when, in which room, under which key.
+
+Instead of a hash that had to go stands the type, and None for the command that made the room, which no draft repeats.
+
+A tuple of plain values: there is one for every message of the last minutes, and the garbage collector stops walking
+through tuples that hold nothing it cares for.
+"""
+
+
+class MemoryRoom:
+    """One room: its events in a list whose first is number `base + 1`, so that a number's place is a subtraction."""
+
+    __slots__ = (
+        "base", "edits", "epoch", "events", "expired", "firsts", "full", "history_max", "id",
+        "line", "lined", "made_by", "members", "room", "seq", "visibility",
+    )  # fmt: skip
+
+    def __init__(self, room: Room, history_max: int, made_by: tuple[Key | None, bytes]) -> None:
+        self.id = room.id
+        self.visibility = room.visibility
+        self.room = room
+        self.made_by = made_by
+        self.epoch = new_epoch()
+        self.seq = 0
+        self.events: list[Event] = []
+        self.base = 0  # how many events were cut from the front of the list
+        self.expired = 0  # up to which number they were too old
+        self.history_max = history_max
+        # A quarter more is kept before the front is cut off: cutting then costs next to nothing per event.
+        self.full = history_max + history_max // 4 + 16
+        self.line: list[int] = []  # the numbers of the timeline …
+        self.lined = 0  # … as far as it was looked at
+        self.edits: deque[tuple[int, str]] = deque()  # number of the change, id of the message
+        self.firsts: dict[Key, First] = {}
+        key = made_by[0]
+        if key is not None:
+            self.firsts[key] = (None, Appended("", 0, 0.0, self.epoch), math.inf, self.id, key)
+        self.members: Paged[Member] = Paged()
+
+    @property
+    def floor(self) -> int:
+        """Everything up to and including this number is gone."""
+        return max(self.expired, self.seq - self.history_max)
+
+    @property
+    def is_unused(self) -> bool:
+        """Made by its first join, and nothing was ever stored in it."""
+        return self.room.auto and self.seq == 0
+
+    def head(self) -> Head:
+        """Where its numbering stands."""
+        return Head(self.epoch, self.seq)
+
+    def snapshot(self) -> Room:
+        """The room as the store shows it."""
+        if self.room.seq != self.seq or self.room.epoch != self.epoch:
+            self.room = replace(self.room, seq=self.seq, epoch=self.epoch)
+        return self.room
+
+    def update(self, room: Room) -> None:
+        """What a host may change of a room."""
+        self.visibility = room.visibility
+        self.room = replace(
+            self.room,
+            title=room.title,
+            visibility=room.visibility,
+            attributes=room.attributes,
+            announce=room.announce,
+        )
+
+    def compact(self) -> None:
+        """Cut off the front of the list: what is trimmed or expired."""
+        floor = self.floor
+        del self.events[: floor - self.base]
+        self.base = floor
+
+    def expire(self, oldest: float) -> None:
+        """Count what is older than `oldest` (Unix seconds) as gone."""
+        # From the front only: what is left has no hole, even where clocks of several senders disagree.
+        events, base, seq, number = self.events, self.base, self.floor, self.seq
+        while seq < number and events[seq - base].timestamp < oldest:
+            seq += 1
+        self.expired = seq
+        if seq - base > self.full - self.history_max:
+            self.compact()
+
+    def log_page(self, after: int | None, before: int | None, limit: int) -> Page:
+        """A page of all events."""
+        floor, head = self.floor, self.seq
+        if after is not None:
+            low = max(after, floor)
+            high = min(low + limit, head)
+            more = high < head
+        else:
+            assert before is not None
+            high = min(before - 1, head)
+            low = max(high - limit, floor)
+            more = low > floor
+        events = self.events[low - self.base : max(low, high) - self.base]
+        return Page(events, more, self.epoch, head, floor)
+
+    def timeline_page(self, after: int | None, before: int | None, limit: int) -> Page:
+        """A page without what is folded into messages or tells of members and the room."""
+        line = self._present_line()
+        if after is not None:
+            start = bisect_right(line, after)
+            stop = start + limit
+            more = stop < len(line)
+        else:
+            assert before is not None
+            stop = bisect_left(line, before)
+            start = max(stop - limit, 0)
+            more = start > 0
+        events = [self.events[seq - self.base - 1] for seq in line[start:stop]]
+        return Page(events, more, self.epoch, self.seq, self.floor)
+
+    def find(self, msg_id: str) -> Event | None:
+        """The event with this id, if it is not trimmed. Walks from the newest: what is changed is seldom old."""
+        for place in range(len(self.events) - 1, self.floor - self.base - 1, -1):
+            if self.events[place].msg_id == msg_id:
+                return self.events[place]
+        return None
+
+    def edit(self, change: MessageEdited, at: float) -> bool:
+        """Give a message another body, by the event that comes next; True if there is such a message."""
+        message = self._changeable(change.msg_id)
+        if message is None:
+            return False
+        number = self.seq + 1
+        self._put(replace(message, payload=Raw(change.payload), edited=at, changed=number))
+        while self.edits and self.edits[0][0] <= self.base:
+            self.edits.popleft()
+        self.edits.append((number, change.msg_id))
+        return True
+
+    def delete(self, change: MessageDeleted) -> list[Event]:
+        """Empty a message, and the edits of it, by the event that comes next. -> what lost its text, if there is such a message."""
+        message = self._changeable(change.msg_id)
+        if message is None:
+            return []
+        self._put(replace(message, payload=_NOTHING, deleted=True, edited=None, changed=self.seq + 1))
+        numbers = [number for number, edited in self.edits if edited == change.msg_id and number > self.base]
+        edits = [self.events[number - self.base - 1] for number in numbers]
+        for edit in edits:
+            self._put(replace(edit, payload=_NOTHING, deleted=True))
+        return [message, *edits]
+
+    def forget_hash(self, event: Event) -> tuple[First, First] | None:
+        """Keep the key of an event, so that a repetition is known, but no hash of what it said.
+
+        -> what was remembered, and what is now; None where nothing was.
+        """
+        key = _key_of(event)
+        first = self.firsts.get(key)
+        if first is None or first[1].seq != event.seq:
+            return None
+        self.firsts[key] = now = (event.type, *first[1:])
+        return first, now
+
+    def _changeable(self, msg_id: str) -> Event | None:
+        found = self.find(msg_id)
+        return found if found is not None and found.type == "message" and not found.deleted else None
+
+    def _put(self, event: Event) -> None:
+        assert event.seq is not None
+        self.events[event.seq - self.base - 1] = event
+
+    def _present_line(self) -> list[int]:
+        # Only when somebody reads: each event is looked at once, and appending costs nothing for it.
+        floor, base = self.floor, self.base
+        del self.line[: bisect_right(self.line, floor)]
+        start = max(self.lined, floor)
+        fresh = enumerate(self.events[start - base :], start + 1)
+        self.line.extend(seq for seq, event in fresh if not event.type.startswith(FOLDED))
+        self.lined = self.seq
+        return self.line
+
+
+def _key_of(event: Event) -> Key:
+    if event.client_msg_id is None:
+        return "", event.msg_id
+    return event.sender.id if event.sender is not None else HOST, event.client_msg_id
+
+
+_NOTHING = Raw(b"{}")

@@ -1,0 +1,127 @@
+"""What was deleted goes out of the server's append-only file too: now and then it is asked to write that file anew.
+
+Whoever deletes notes it in the server before. Every worker looks, and one of them asks: so it happens also where the
+worker that deleted is gone. How often depends on how long it takes, and is at most a twentieth of the time.
+"""
+
+import asyncio
+import logging
+import random
+
+from redis.exceptions import NoPermissionError, ResponseError
+
+from ...drivers.redis.cluster import ANSWER_WITHIN, Call, RedisLink, RedisServer
+from ...errors import Unavailable
+from ...support.tasks import end, is_ending
+
+__all__ = ["Eraser"]
+
+logger = logging.getLogger("sanic_chatrooms.stores.redis.store")
+
+INTERVAL = 15.0
+"""Seconds between two looks, about."""
+SOONEST = 60.0
+"""Seconds from a deletion until the file is written anew, at least: more than any call takes, and many deletions share it."""
+SHARE = 20
+"""How many times as long as it takes is waited before it is done again."""
+TURN = 600
+"""Seconds after which another worker may do what this one began."""
+
+
+class Eraser:
+    """That of one instance and worker. `within`: seconds after which a deletion waits no longer."""
+
+    def __init__(self, link: RedisLink, instance: str, within: float) -> None:
+        base = f"{link.prefix}{{{instance}}}:"
+        self._link = link
+        self._within = within
+        self._noted, self._done, self._turn = base + "erased", base + "rewritten", base + "rewriting"
+        self._pending: tuple[bytes, float] | None = None  # what was noted when we looked, and when that was
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """End; what is noted is done by whoever starts next."""
+        task, self._task = self._task, None
+        if task is not None:
+            await end(task)
+
+    async def note(self) -> None:
+        """Something is about to be erased. Raises `Unavailable`."""
+        await self._link.call(Call(self._noted, ("INCR", self._noted)))
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            try:
+                await self.look()
+            except Unavailable:
+                continue  # as whoever asked for something was told
+            except NoPermissionError:
+                logger.warning(
+                    "Redis does not let this user write the append-only file anew (ACL: +bgrewriteaof): what was "
+                    "deleted stays in it until the server does so by itself"
+                )
+                return
+            except asyncio.CancelledError:
+                if is_ending():
+                    raise
+                logger.exception(
+                    "writing the append-only file anew was given up by another; it is tried again"
+                )
+            except Exception:
+                logger.exception("the append-only file could not be written anew; it is tried again")
+
+    async def look(self) -> None:
+        """Write the file anew, if something was erased and it is time."""
+        noted, done = await self._link.call(Call(self._noted, ("MGET", self._noted, self._done)))
+        if noted is None or noted == done:
+            self._pending = None
+            return
+        now = asyncio.get_running_loop().time()
+        if self._pending is None:
+            self._pending = (noted, now)
+        covered, since = self._pending
+        servers = await self._link.masters()
+        if now - since < min(self._within, await self._pause(servers)) or not await self._take_turn():
+            return
+        try:
+            done = [await self._rewrite(server) for server in servers]
+        finally:
+            await self._link.call(Call(self._turn, ("DEL", self._turn)))
+        if all(done):
+            # Not what was noted meanwhile: it may have happened after the file was begun.
+            await self._link.call(Call(self._done, ("SET", self._done, covered)))
+            self._pending = None
+
+    async def _take_turn(self) -> bool:
+        taken = await self._link.call(Call(self._turn, ("SET", self._turn, "1", "NX", "EX", TURN)))
+        return taken is not None
+
+    async def _pause(self, servers: list[RedisServer]) -> float:
+        took = [int((await self._told(server)).get("aof_last_rewrite_time_sec", 0)) for server in servers]
+        return max(SOONEST, SHARE * max(took))
+
+    async def _rewrite(self, server: RedisServer) -> bool:
+        """True when the old file is gone, or there is none."""
+        if (await self._told(server)).get("aof_enabled") != "1":
+            return True
+        (reply,) = await server.ask([Call("", ("BGREWRITEAOF",))], ANSWER_WITHIN)
+        if isinstance(reply, NoPermissionError):
+            raise reply
+        if isinstance(reply, ResponseError):
+            return False  # it is under way: whether it began late enough is not known
+        while True:
+            told = await self._told(server)
+            if told.get("aof_rewrite_in_progress") == told.get("aof_rewrite_scheduled") == "0":
+                return told.get("aof_last_bgrewrite_status") == "ok"
+            await asyncio.sleep(0.2)
+
+    async def _told(self, server: RedisServer) -> dict[str, str]:
+        (reply,) = await server.ask([Call("", ("INFO", "persistence"))], ANSWER_WITHIN)
+        if isinstance(reply, ResponseError):
+            raise reply
+        return dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)

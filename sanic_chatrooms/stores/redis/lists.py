@@ -1,0 +1,139 @@
+"""The lists of a store in Redis that lead to rooms: an instance's, and each user's. And its secrets.
+
+A room lies in one slot of a cluster and a list in another, so the two cannot change in one step. A list therefore gets
+a room before the room gets what puts it there, and is read through the rooms: what is no longer so is left out, and
+taken off the list if it is older than any change that may still be under way.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, TypeAlias
+
+from ...drivers.redis.cluster import Call, RedisLink, Script
+from ...models import DIRECT, PUBLIC, Room
+
+__all__ = ["RedisLists"]
+
+UNDER_WAY = 600.0
+"""Seconds: longer than anybody tries to store a change (`STORE_TIMEOUT` is 300 at most)."""
+
+Look: TypeAlias = Callable[[Sequence[str]], Awaitable[list[Room | None]]]
+LookFor: TypeAlias = Callable[[Sequence[str], str], Awaitable[list[Room | None]]]
+
+
+class RedisLists:
+    """Those of one instance."""
+
+    script: ClassVar[Script] = Script(__package__, "lists.lua")
+
+    def __init__(self, link: RedisLink, instance: str) -> None:
+        self._link = link
+        self._rooms = f"{link.prefix}{{{instance}}}:rooms"
+        self._direct = f"{link.prefix}{{{instance}}}:direct"
+        self._open = f"{link.prefix}{{{instance}}}:public"
+        self._secrets = f"{link.prefix}{{{instance}}}:secrets"
+        self._user = f"{link.prefix}{instance}:user:"
+
+    # ---- changing ----
+
+    async def reserve(self, room: Room, most: int) -> bool:
+        """Put a room that is about to be made on the instance's lists; False if there are `most` of its kind already."""
+        public = "public" if room.visibility == PUBLIC else ""
+        kind = self._direct if room.visibility == DIRECT else self._rooms
+        arguments = ("reserve", room.id, _now(), most, public)
+        return bool(await self._link.call(self._scripted(kind, self._open, arguments=arguments)))
+
+    async def open(self, room: str) -> None:
+        """Put a room that is there on the list of public ones."""
+        await self._link.call(Call(self._open, ("ZADD", self._open, 0, room)))
+
+    async def close(self, room: str) -> None:
+        """Take a room that is there off the list of public ones."""
+        await self._link.call(Call(self._open, ("ZREM", self._open, room)))
+
+    async def stamp(self, room: str) -> bytes | None:
+        """When the room was last put on a list of the instance's, for `forget`."""
+        lists = (self._rooms, self._direct)
+        found: list[bytes | None] = await self._link.run([Call(key, ("HGET", key, room)) for key in lists])
+        return found[0] or found[1]
+
+    async def forget(self, room: str, stamp: bytes) -> None:
+        """Take a room off the instance's lists, unless somebody has put it there since that stamp."""
+        arguments = ("forget", room, stamp)
+        lists = (self._rooms, self._direct)
+        await self._link.run([self._scripted(key, self._open, arguments=arguments) for key in lists])
+
+    async def add(self, members: Sequence[tuple[str, str]]) -> None:
+        """Put rooms on users' lists: (room, user) each."""
+        now = _now()
+        keys = [(self._key(user), room) for room, user in members]
+        await self._link.run([Call(key, ("HSET", key, room, now)) for key, room in keys])
+
+    # ---- reading ----
+
+    async def public(self, last: str, count: int, look: Look) -> list[Room]:
+        """Up to `count` public rooms behind the id `last`, in the order of their ids."""
+        shown: list[Room] = []
+        while len(shown) < count:
+            start = f"({last}" if last else "-"
+            found = await self._link.call(
+                Call(self._open, ("ZRANGEBYLEX", self._open, start, "+", "LIMIT", 0, count))
+            )
+            if not found:
+                break
+            ids = [id.decode() for id in found]
+            rooms = await look(ids)
+            shown += [room for room in rooms if room is not None]
+            await self._put_right([id for id, room in zip(ids, rooms, strict=True) if room is None])
+            last = ids[-1]
+        return shown[:count]
+
+    async def _put_right(self, gone: Sequence[str]) -> None:
+        for id in gone:
+            stamp = await self.stamp(id)
+            if stamp is not None and _is_settled(stamp):
+                await self.forget(id, stamp)
+
+    async def of_user(self, user: str, last: str, count: int, look: LookFor) -> list[Room]:
+        """Up to `count` rooms of a user behind the id `last`, in the order of their ids."""
+        key = self._key(user)
+        reply = await self._link.call(Call(key, ("HGETALL", key)))
+        stamps = {room.decode(): stamp for room, stamp in zip(reply[::2], reply[1::2], strict=True)}
+        ids = sorted(id for id in stamps if id > last)
+        shown: list[Room] = []
+        while ids and len(shown) < count:
+            part, ids = ids[:count], ids[count:]
+            rooms = await look(part, user)
+            shown += [room for room in rooms if room is not None]
+            gone = [
+                id for id, room in zip(part, rooms, strict=True) if room is None and _is_settled(stamps[id])
+            ]
+            await self._link.run([self._scripted(key, arguments=("forget", id, stamps[id])) for id in gone])
+        return shown[:count]
+
+    # ---- secrets ----
+
+    async def secret(self, name: str) -> str:
+        """A random secret, made by whoever asks first."""
+        made = secrets.token_urlsafe(32)
+        calls = [
+            Call(self._secrets, ("HSETNX", self._secrets, name, made)),
+            Call(self._secrets, ("HGET", self._secrets, name)),
+        ]
+        kept: bytes = (await self._link.run(calls))[1]
+        return kept.decode()
+
+    def _key(self, user: str) -> str:
+        return f"{self._user}{{{user}}}"
+
+    def _scripted(self, *keys: str, arguments: tuple[object, ...]) -> Call:
+        return Call(keys[0], arguments, self.script, keys)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _is_settled(stamp: bytes) -> bool:
+    return time.time() - int(stamp) / 1000 > UNDER_WAY

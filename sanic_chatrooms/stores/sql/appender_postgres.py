@@ -1,0 +1,112 @@
+"""The connection that appends: held open, taken anew when it is lost."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ...errors import ChatError
+from ...models import Appended, Draft
+from ..base import Bounds
+from .append_postgres import Batch, append_call
+from .database import Clock
+from .functions_postgres import opened_call
+from .history import HISTORY_MAX
+from .schema import Schema
+
+__all__ = ["Appender"]
+
+logger = logging.getLogger("sanic_chatrooms.postgres")
+
+LOCK_SHARE = 0.2
+"""The part of the time limit for which a batch waits for a room that somebody holds locked."""
+
+
+class Appender:
+    """One batch at a time. A failure leaves no doubtful connection behind: it is dropped, the next batch opens another."""
+
+    def __init__(self, options: dict[str, Any], schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        self._lock_timeout = str(max(int(bounds.timeout * LOCK_SHARE * 1000), 1))  # milliseconds
+        self._options = options | {
+            "timeout": bounds.timeout,
+            "server_settings": options["server_settings"] | {"lock_timeout": self._lock_timeout},
+        }
+        self._append = append_call(schema)
+        self._opened = opened_call(schema)
+        self._keep = HISTORY_MAX if bounds.history_max is None else bounds.history_max
+        self._retention = bounds.retention
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._connection: Any = None
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append`. Raises what asyncpg raises."""
+        batch = Batch(drafts)
+        async with self._turn:
+            try:
+                return batch.results(await self._call(batch, wait=True))
+            except asyncpg.LockNotAvailableError:
+                # Somebody holds a room: the other rooms of the batch need not wait for it.
+                return batch.results(await self._call(batch, wait=False))
+
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        batch = Batch(drafts)
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {self._lock_timeout}")
+                return self._call_within(connection, batch, wait=True)
+        except DBAPIError as exc:
+            if getattr(exc.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+                raise
+            return self._call_within(connection, batch, wait=False)
+
+    def _call_within(self, connection: Connection, batch: Batch, *, wait: bool) -> list[Appended | ChatError]:
+        rows = connection.exec_driver_sql(self._append, tuple(self._arguments(batch, wait=wait)))
+        return batch.results(rows.mappings().one())
+
+    def _arguments(self, batch: Batch, *, wait: bool) -> list[Any]:
+        cutoff = None if self._retention is None else self._clock() - self._retention
+        return batch.arguments(wait=wait, keep=self._keep, cutoff=cutoff)
+
+    async def _call(self, batch: Batch, *, wait: bool) -> Any:
+        try:
+            connection = self._connection or await self._connect()
+            return await connection.fetchrow(self._append, *self._arguments(batch, wait=wait))
+        except (asyncpg.DataError, asyncpg.LockNotAvailableError, ValueError):
+            raise  # the connection is as good as before
+        except BaseException:  # cancelled too: what the server does with the batch is not known
+            self._drop()
+            raise
+
+    async def _connect(self) -> Any:
+        connection = await asyncpg.connect(**self._options)
+        try:
+            if await connection.fetchval(self._opened):
+                logger.warning(
+                    "the database may have lost what it had acknowledged: all rooms have new epochs"
+                )
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection = connection
+        return connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def stop(self) -> None:
+        """Close the connection; a batch that is under way goes first."""
+        async with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                try:
+                    await connection.close()
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    connection.terminate()

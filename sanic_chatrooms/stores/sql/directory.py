@@ -1,0 +1,279 @@
+"""Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ...errors import Conflict, RoomLimit, RoomNotFound
+from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
+from ...support.paging import decode_cursor, encode_cursor
+from ...wire.protocol import new_epoch
+from ..base import Bounds, MemberPage, RoomPage
+from .schema import DELETED, Schema
+
+__all__ = ["Directory", "renew_epochs"]
+
+HEADS_AT_ONCE = 1_000
+"""Rooms a statement: databases bound how many parameters one may have."""
+
+_Key = tuple[str, str]
+
+
+class Directory:
+    """The rooms of one instance, their members, and its secrets. Every method is one step of a transaction that somebody else began."""
+
+    def __init__(self, schema: Schema, bounds: Bounds) -> None:
+        self._schema = schema
+        self._bounds = bounds
+        self._places: Counter[tuple[str, ...]] = Counter()
+        """For kinds of rooms with a bound: how many may be made before they are counted again."""
+
+    # ---- rooms ----
+
+    def heads(self, connection: Connection, rooms: list[str]) -> dict[str, Head]:
+        """Where these rooms stand."""
+        room, heads = self._schema.room.c, {}
+        for start in range(0, len(rooms), HEADS_AT_ONCE):
+            asked = room.name.in_(rooms[start : start + HEADS_AT_ONCE])
+            for name, epoch, head in connection.execute(
+                select(room.name, room.epoch, room.head).where(asked)
+            ):
+                heads[name] = Head(epoch, head)
+        return heads
+
+    def room(self, connection: Connection, room: str) -> Room | None:
+        """The room, or None."""
+        found = connection.execute(select(self._schema.room).where(self._schema.room.c.name == room)).first()
+        return None if found is None else _room(found)
+
+    def create(
+        self,
+        connection: Connection,
+        room: Room,
+        epoch: str,
+        owner: Member | None,
+        key: _Key | None,
+        hash: bytes,
+    ) -> tuple[Room, bool]:
+        """See `Store.create_room`."""
+        table = self._schema.room
+        there = select(table).where(table.c.name == room.id)
+        found = connection.execute(there).first()
+        if found is None:
+            self._require_place(connection, room)
+            made = connection.execute(_new(connection, table, _row(room, epoch, key, hash)))
+            found = connection.execute(there).one()
+            if made.rowcount:
+                if owner is not None:
+                    self._put_member(connection, found.id, owner)
+                return _room(found), True
+        if key is not None and ((found.key_user, found.key_id), found.hash) != (key, hash):
+            raise Conflict("there is a room with this name already; take another")
+        return _room(found), False
+
+    def update(self, connection: Connection, room: Room) -> Room:
+        """See `Store.update_room`."""
+        table = self._schema.room
+        changed = (
+            table.update()
+            .where(table.c.name == room.id, table.c.epoch == room.epoch)
+            .values(
+                title=room.title,
+                visibility=room.visibility,
+                attributes=msgspec.json.encode(room.attributes).decode(),
+                announce=room.announce,
+            )
+        )
+        if not connection.execute(changed).rowcount:
+            raise RoomNotFound
+        return _room(connection.execute(select(table).where(table.c.name == room.id)).one())
+
+    def _require_place(self, connection: Connection, room: Room) -> None:
+        most = self._bounds.most_rooms(room.visibility)
+        if most is None:
+            return
+        kinds = (DIRECT,) if room.visibility == DIRECT else (PUBLIC, PRIVATE)
+        if self._places[kinds] <= 0:
+            table = self._schema.room
+            counted = select(func.count()).select_from(table).where(table.c.visibility.in_(kinds))
+            left = most - (connection.scalar(counted) or 0)
+            if left <= 0:
+                raise RoomLimit.of(most, "the server")
+            # Counting takes longer the more there are. So many may be made by each process before it counts again.
+            self._places[kinds] = max(1, left // 100)
+        self._places[kinds] -= 1
+
+    def page(self, connection: Connection, member: str | None, cursor: str | None, limit: int) -> RoomPage:
+        """See `Store.rooms`."""
+        room, kind = self._schema.room, "rooms" if member is None else "mine"
+        rooms = select(room).order_by(room.c.name).limit(limit + 1)
+        if member is None:
+            rooms = rooms.where(room.c.visibility == PUBLIC)
+        else:
+            theirs = self._schema.member
+            rooms = rooms.join(theirs, theirs.c.room_id == room.c.id)
+            rooms = rooms.where(theirs.c.user_id == member, room.c.visibility != RESERVED)
+        if cursor is not None:
+            rooms = rooms.where(room.c.name > decode_cursor(kind, cursor))
+        found = [_room(row) for row in connection.execute(rooms)]
+        return RoomPage(found[:limit], _cursor(kind, [room.id for room in found], limit))
+
+    def delete(self, connection: Connection, room: str, unused: bool) -> bool:
+        """See `Store.delete_room`. Its events go later, in pieces: nobody can reach them any more."""
+        table, member = self._schema.room, self._schema.member
+        wanted = self._id(room).with_for_update()
+        if unused:
+            wanted = wanted.where(table.c.auto, table.c.head == 0)
+        id = connection.scalar(wanted)
+        if id is None:
+            return False
+        gone = table.update().where(table.c.id == id).values(name=None, visibility=DELETED)
+        connection.execute(gone)
+        connection.execute(member.delete().where(member.c.room_id == id))
+        return True
+
+    def renew_epoch(self, connection: Connection, room: str, old: str, new: str) -> Head:
+        """See `Store.renew_epoch`."""
+        table = self._schema.room
+        connection.execute(table.update().where(table.c.name == room, table.c.epoch == old).values(epoch=new))
+        found = self.heads(connection, [room])
+        if not found:
+            raise RoomNotFound
+        return found[room]
+
+    # ---- members ----
+
+    def member(self, connection: Connection, room: str, user: str) -> Member | None:
+        """See `Store.member`."""
+        member, table = self._schema.member, self._schema.room
+        wanted = select(member).join(table, table.c.id == member.c.room_id)
+        found = connection.execute(wanted.where(table.c.name == room, member.c.user_id == user)).first()
+        return None if found is None else _member(found)
+
+    def members(self, connection: Connection, room: str, cursor: str | None, limit: int) -> MemberPage:
+        """See `Store.members`."""
+        member, id = self._schema.member, self._found(connection, self._id(room))
+        inside = member.c.room_id == id
+        wanted = select(member).where(inside).order_by(member.c.user_id).limit(limit + 1)
+        if cursor is not None:
+            wanted = wanted.where(member.c.user_id > decode_cursor("members", cursor))
+        found = [_member(row) for row in connection.execute(wanted)]
+        total = connection.scalar(select(func.count()).select_from(member).where(inside)) or 0
+        following = _cursor("members", [one.user for one in found], limit)
+        return MemberPage(found[:limit], total, following)
+
+    def first_members(self, connection: Connection, rooms: list[str], limit: int) -> dict[str, list[Member]]:
+        """See `Store.first_members`."""
+        room, member = self._schema.room, self._schema.member
+        other = member.alias()
+        first = (
+            select(other.c.user_id).where(other.c.room_id == room.c.id).order_by(other.c.user_id).limit(limit)
+        )
+        those = (member.c.room_id == room.c.id) & member.c.user_id.in_(first.correlate(room))
+        wanted = select(room.c.name.label("room"), member).outerjoin_from(room, member, those)
+        found: dict[str, list[Member]] = {}
+        for start in range(0, len(rooms), HEADS_AT_ONCE):
+            asked = wanted.where(room.c.name.in_(rooms[start : start + HEADS_AT_ONCE]))
+            for row in connection.execute(asked.order_by(room.c.name, member.c.user_id)):
+                members = found.setdefault(row.room, [])
+                if row.user_id is not None:
+                    members.append(_member(row))
+        return found
+
+    def set_member(self, connection: Connection, room: str, member: Member) -> None:
+        """See `Store.set_member`."""
+        self._put_member(connection, self._kept(connection, room), member)
+
+    def remove_member(self, connection: Connection, room: str, user: str) -> bool:
+        """See `Store.remove_member`."""
+        member, id = self._schema.member, self._kept(connection, room)
+        gone = member.delete().where(member.c.room_id == id, member.c.user_id == user)
+        return connection.execute(gone).rowcount > 0
+
+    def _put_member(self, connection: Connection, room: int, member: Member) -> None:
+        changed = {"name": member.name, "role": member.role, "joined_at": member.joined_at}
+        values = {"room_id": room, "user_id": member.user, **changed}
+        insert = _insert(connection, self._schema.member).values(values)
+        connection.execute(insert.on_conflict_do_update(index_elements=("room_id", "user_id"), set_=changed))
+
+    def _id(self, room: str) -> Select[Any]:
+        return select(self._schema.room.c.id).where(self._schema.room.c.name == room)
+
+    def _kept(self, connection: Connection, room: str) -> int:
+        # Not deleted until the transaction ends. Appends may go on.
+        return self._found(connection, self._id(room).with_for_update(read=True, key_share=True))
+
+    @staticmethod
+    def _found(connection: Connection, wanted: Select[Any]) -> int:
+        id: int | None = connection.scalar(wanted)
+        if id is None:
+            raise RoomNotFound
+        return id
+
+    # ---- secrets ----
+
+    def secret(self, connection: Connection, name: str, fresh: str) -> str:
+        """See `Store.secret`."""
+        secret = self._schema.secret
+        connection.execute(_new(connection, secret, {"name": name, "value": fresh}))
+        value: str = connection.execute(select(secret.c.value).where(secret.c.name == name)).scalar_one()
+        return value
+
+
+def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | None = None) -> list[str]:
+    """Give rooms, or all of them, a new epoch; -> the ids of those that are there."""
+    room = schema.room
+    wanted = select(room.c.id, room.c.name).where(room.c.name.is_not(None)).order_by(room.c.name)
+    found = connection.execute(wanted if rooms is None else wanted.where(room.c.name.in_(rooms))).all()
+    renewed = room.update().where(room.c.id == bindparam("of")).values(epoch=bindparam("new"))
+    if found:  # in the order of their ids, in which appends lock them too
+        connection.execute(renewed, [{"of": id, "new": new_epoch()} for id in sorted(id for id, _ in found)])
+    return [name for _, name in found]
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    # The two have the same methods under different names of a class.
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _new(connection: Connection, table: Table, values: dict[str, Any]) -> Insert:
+    insert: Insert = (
+        _insert(connection, table).values(values).on_conflict_do_nothing(index_elements=("name",))
+    )
+    return insert
+
+
+def _cursor(kind: str, ids: list[str], limit: int) -> str | None:
+    return encode_cursor(kind, ids[limit - 1]) if len(ids) > limit else None
+
+
+def _row(room: Room, epoch: str, key: _Key | None, hash: bytes) -> dict[str, Any]:
+    values = msgspec.structs.asdict(room)
+    del values["id"], values["seq"]
+    key_user, key_id = key or (None, None)
+    values |= {"name": room.id, "epoch": epoch, "head": 0, "floor": 0}
+    values["attributes"] = msgspec.json.encode(room.attributes).decode()
+    return values | {"key_user": key_user, "key_id": key_id, "hash": hash}
+
+
+def _room(row: Row[Any]) -> Room:
+    return Room(
+        id=row.name,
+        epoch=row.epoch,
+        seq=row.head,
+        title=row.title,
+        visibility=row.visibility,
+        attributes=msgspec.json.decode(row.attributes),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        auto=row.auto,
+        announce=row.announce,
+    )
+
+
+def _member(row: Row[Any]) -> Member:
+    return Member(row.user_id, row.name, row.role, row.joined_at)

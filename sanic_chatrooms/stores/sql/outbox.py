@@ -1,0 +1,150 @@
+"""The outbox of `SQLStore`: a table that the host's own transactions write to, and workers empty."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from sqlalchemy import Connection, Engine, Row, Select, event, inspect, select
+from sqlalchemy.exc import UnboundExecutionError
+from sqlalchemy.orm import Session
+
+from ...errors import InvalidField
+from ...models import Draft, Sender
+from .database import Database
+from .schema import Schema
+
+__all__ = ["Outgoing"]
+
+T = TypeVar("T")
+
+
+class Outgoing:
+    """The rows of one instance's outbox."""
+
+    def __init__(self, schema: Schema, database: Database) -> None:
+        self._table = schema.outbox
+        self._database = database
+        self._known: WeakSet[Engine] = WeakSet()  # that lead to our table
+        self._watched: WeakSet[Connection] = WeakSet()
+
+    # ---- in the host's transaction ----
+
+    async def put(self, within: object, draft: Draft, committed: Callable[[], None]) -> None:
+        """See `Outbox.put`: `within` is a Session, AsyncSession, Connection or AsyncConnection."""
+        loop = asyncio.get_running_loop()
+
+        def call() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(committed)
+
+        def put(connection: Connection) -> None:
+            connection.execute(self._table.insert(), _values(draft))
+            self._watch(connection, call)
+
+        await self._require_our_table(within)
+        await _run(within, put)
+
+    async def _require_our_table(self, within: object) -> None:
+        engine, theirs = await _run(within, self._found)
+        if theirs is None:
+            return
+        ours = await self._database.read(lambda c: self._database.identity(c, self._table.name))
+        if theirs != ours:
+            raise InvalidField(
+                f"is of another database than the chat's: it leads to {theirs}, and the chat's is {ours}",
+                field="within",
+            )
+        self._known.add(engine)
+
+    def _found(self, connection: Connection) -> tuple[Engine, str | None]:
+        """Which table a host's connection leads to; None where that is known to be ours."""
+        engine = connection.engine
+        if engine in self._known:
+            return engine, None
+        # Asked of the catalogue: a statement that fails would end the host's transaction.
+        if connection.dialect.name != self._database.dialect or not inspect(connection).has_table(
+            self._table.name
+        ):
+            raise InvalidField(
+                f"is of a database without {self._table.name}, so not the chat's", field="within"
+            )
+        return engine, self._database.identity(connection, self._table.name)
+
+    def _watch(self, connection: Connection, committed: Callable[[], object]) -> None:
+        if connection not in self._watched:
+            self._watched.add(connection)
+            # Told right before the COMMIT: there is no event after it that every way to commit would pass.
+            event.listen(connection, "commit", lambda _: committed())
+
+    # ---- after it ----
+
+    def waiting(self, connection: Connection) -> bool:
+        """Is anything there?"""
+        return connection.execute(select(self._table.c.id).limit(1)).first() is not None
+
+    def take(self, connection: Connection, limit: int) -> list[tuple[int, Draft]]:
+        """The oldest, with their ids. Nobody else gets these before the transaction ends."""
+        return [(row.id, _draft(row)) for row in connection.execute(self._oldest(limit))]
+
+    def _oldest(self, limit: int) -> Select[Any]:
+        return select(self._table).order_by(self._table.c.id).limit(limit).with_for_update()
+
+    def remove(self, connection: Connection, ids: list[int]) -> None:
+        """These are done."""
+        connection.execute(self._table.delete().where(self._table.c.id.in_(ids)))
+
+
+async def _run(within: Any, work: Callable[[Connection], T]) -> T:
+    if not isinstance(within, Session | Connection) and hasattr(within, "registry"):
+        within = within.registry()  # a scoped session stands for the one of this scope
+    # By its method, not its class: SQLAlchemy's asyncio half cannot be imported without greenlet.
+    run_sync = getattr(within, "run_sync", None)
+    if run_sync is None:
+        return work(_connection(within))
+    done: T = await run_sync(lambda inner: work(_connection(inner)))
+    return done
+
+
+def _connection(within: object) -> Connection:
+    if isinstance(within, Connection):
+        return within
+    if not isinstance(within, Session):
+        raise InvalidField(
+            "must be a Session, AsyncSession, Connection or AsyncConnection of SQLAlchemy", field="within"
+        )
+    try:
+        return within.connection()
+    except UnboundExecutionError as exc:
+        raise InvalidField(
+            "has no engine of its own; give the connection that writes", field="within"
+        ) from exc
+
+
+def _values(draft: Draft) -> dict[str, Any]:
+    sender, (key_user, key_id) = draft.sender, draft.key or (None, None)
+    return {
+        "room": draft.room,
+        "type": draft.type,
+        "payload": draft.payload,
+        "msg_id": draft.msg_id,
+        "timestamp": draft.timestamp,
+        "sender_id": sender and sender.id,
+        "sender_name": sender and sender.name,
+        "key_user": key_user,
+        "key_id": key_id,
+        "hash": draft.hash,
+    }
+
+
+def _draft(row: Row[Any]) -> Draft:
+    return Draft(
+        row.room,
+        row.type,
+        row.payload,
+        row.msg_id,
+        row.timestamp,
+        None if row.sender_id is None else Sender(row.sender_id, row.sender_name),
+        None if row.key_user is None else (row.key_user, row.key_id),
+        row.hash,
+    )

@@ -1,0 +1,217 @@
+"""PostgreSQL: SQLAlchemy's asyncpg engine for reads and changes, one held asyncpg connection for appends.
+
+A store takes at most `connections` + 1 of the server's.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import asyncpg
+from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ...drivers.sql.address import connect_options, with_driver
+from ...errors import ChatError, ConfigError, Unavailable
+from ...models import Appended, Draft, Scope
+from ..base import Bounds
+from .appender_postgres import Appender
+from .database import Clock, Database
+from .functions_postgres import boot_table, functions, lock_key
+from .schema import Schema
+
+__all__ = ["Postgres", "is_away"]
+
+_AWAY = ("08", "25006", "40", "53", "55", "57", "58")
+"""How the codes begin of errors that pass: no connection, a standby, a deadlock, nothing free, a lock, a shutdown, a disk."""
+_REFUSED = ("28", "3D")
+"""And of those that say that the URL is wrong: the user or the password, the database."""
+
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises on a connection that is gone; the second where the server cut it between two of our calls."""
+
+_IDENTITY = text(
+    "SELECT format('%s, table %s of server %s', current_database(), to_regclass(:name)::oid, pg_postmaster_start_time())"
+)
+_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:name)")
+
+T = TypeVar("T")
+
+
+class Postgres(Database):
+    """See `Database`. Several processes and machines may use one database."""
+
+    scope: ClassVar[Scope] = Scope.CLUSTER
+    dialect: ClassVar[str] = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        self._url = with_driver(url)
+        self._engine: AsyncEngine | None = None
+        self._appender: Appender | None = None
+        self._ending: set[asyncio.Task[Any]] = set()
+
+    # ---- start and stop ----
+
+    async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        """See `Database.start`. Raises `ConfigError` where the URL is refused."""
+        self._timeout = bounds.timeout
+        self._schema = schema
+        server_settings = _server_settings(bounds.timeout)
+        self._engine = create_async_engine(
+            self._url,
+            pool_size=self.connections,
+            max_overflow=0,
+            pool_timeout=bounds.timeout,
+            connect_args={"timeout": bounds.timeout, "server_settings": server_settings},
+        )
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        options = connect_options(self._url) | {"server_settings": server_settings}
+        self._appender = Appender(options, schema, bounds, clock)
+        try:
+            await self.read(lambda connection: connection.scalar(text("SELECT 1")))
+        except Unavailable as exc:
+            await self.stop()
+            if _code(exc.__cause__).startswith(_REFUSED):
+                raise ConfigError(f"SQLStore: PostgreSQL refuses the URL: {exc.__cause__}") from exc
+            raise
+
+    async def stop(self) -> None:
+        """See `Database.stop`."""
+        engine, self._engine = self._engine, None
+        if engine is None or self._appender is None:
+            return
+        with contextlib.suppress(TimeoutError):  # a database that does not answer is left as it is
+            async with asyncio.timeout(self._timeout):
+                await self._appender.stop()
+                await engine.dispose()
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=self._timeout)
+
+    def require_free(self) -> None:
+        """See `Database.require_free`. Nothing: a transaction of the host's locks no row that we write."""
+
+    def identity(self, connection: Connection, table: str) -> str:
+        """See `Database.identity`."""
+        return str(connection.scalar(_IDENTITY, {"name": f'"{table}"'}))
+
+    def lock(self, connection: Connection) -> None:
+        """See `Database.lock`."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(self._schema)})
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the functions and the table beside the others, where they are not there as they should be."""
+        if not inspect(connection).has_table(self._schema.name("boot")):
+            connection.exec_driver_sql(boot_table(self._schema))
+        for name, body, statement in functions(self._schema):
+            there = connection.scalar(_SOURCE, {"name": f'"{name}"'})
+            if there != body:
+                connection.exec_driver_sql(statement)
+
+    async def tidy(self, *, removed: bool) -> None:
+        """Nothing: PostgreSQL's own vacuum takes what was erased out of its files."""
+
+    # ---- work ----
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.read`."""
+
+        async def run() -> T:
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(work)
+
+        return await self._bounded(lambda: _twice(run))
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.write`."""
+
+        async def run() -> T:
+            assert self._engine is not None
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+
+        return await self._bounded(lambda: _twice(run))
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append`."""
+        appender = self._appender
+        assert appender is not None
+        return await self._bounded(lambda: appender.append(drafts))
+
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        assert self._appender is not None
+        return self._appender.append_within(connection, drafts)
+
+    async def _bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self._engine is None:
+            raise Unavailable
+        # A task of its own: giving up must not wait for a database that does not even take the cancellation.
+        task = asyncio.ensure_future(run())
+        self._ending.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._timeout)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
+            raise Unavailable
+        try:
+            return task.result()
+        except Exception as exc:
+            if is_away(exc):
+                raise Unavailable from exc
+            raise
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: nobody else may be waiting any more
+
+
+async def _twice(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    # A restart of the server leaves the pool full of dead connections; SQLAlchemy drops all of them at the first.
+    try:
+        return await run()
+    except (DBAPIError, *_BROKEN) as exc:
+        if isinstance(exc, DBAPIError) and not exc.connection_invalidated:
+            raise
+    return await run()
+
+
+def is_away(exc: BaseException) -> bool:
+    """Does this say that the database cannot answer now, rather than that it was asked something wrong?"""
+    if isinstance(exc, DBAPIError):
+        return exc.connection_invalidated or _code(exc).startswith(_AWAY + _REFUSED) or _is_lost(exc.orig)
+    return _is_lost(exc) or _code(exc).startswith(_AWAY + _REFUSED)
+
+
+def _is_lost(exc: BaseException | None) -> bool:
+    # What is also a ValueError cannot be sent, whatever the connection.
+    kinds = (OSError, EOFError, PoolTimeout, *_BROKEN)
+    return isinstance(exc, kinds) and not isinstance(exc, ValueError)
+
+
+def _code(exc: BaseException | None) -> str:
+    return getattr(getattr(exc, "orig", exc), "sqlstate", None) or ""
+
+
+def _server_settings(timeout: float) -> dict[str, str]:
+    # What we gave up waiting for shall end on the server too, and hold no lock for longer.
+    milliseconds = str(max(int(timeout * 1000), 1))
+    return {
+        "application_name": "sanic_chatrooms",
+        "default_transaction_isolation": "read committed",  # whatever the database's own default is
+        "statement_timeout": milliseconds,
+        "lock_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": milliseconds,
+        # Every read walks an index that has its order. PostgreSQL guesses a room's size by the average of all rooms,
+        # and would rather collect and sort: for one large room among many small ones that is all of its events.
+        "enable_bitmapscan": "off",
+        "enable_seqscan": "off",
+        "jit": "off",  # worth it for queries of seconds only
+    }

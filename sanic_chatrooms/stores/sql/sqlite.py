@@ -1,0 +1,169 @@
+"""`SQLStore` on a SQLite file: one thread of a process writes, two read, with the standard library's driver.
+
+SQLite takes one writer at a time and lets those who wait try again at random, so that one of two processes can wait
+for seconds. A lock of the system, on a file beside the database, makes them queue.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from sqlalchemy import URL, Connection
+
+from ...drivers.sql.sqlite_threads import Threads
+from ...errors import ChatError, ConfigError, InvalidField
+from ...models import Appended, Draft, Scope
+from ..base import Bounds
+from .app_transactions import holds_up, watch
+from .append_sqlite import Append, Statements
+from .boot_sqlite import require_boot_id, use_boot_id
+from .database import Clock, Database
+from .history import Past
+from .schema import Schema
+from .sqlite_connections import Reader, Writer, raw
+
+__all__ = ["SQLite"]
+
+READERS = 2
+
+T = TypeVar("T")
+
+
+class SQLite(Database):
+    """`sqlite:///path/to/file`; with `?synchronous=normal` an outage of the machine may take the last commits back."""
+
+    scope: ClassVar[Scope] = Scope.HOST
+    dialect: ClassVar[str] = "sqlite"
+
+    def __init__(self, url: URL) -> None:
+        self._path = _file(url)
+        self._normal = _is_normal(url)
+        self._timeout = Bounds().timeout
+        self._writer = self._readers = Threads(
+            "chatrooms-sqlite", 0, lambda: Reader(self._path, self._timeout)
+        )
+
+    async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        """Open the file, and make it if there is none. Raises `ConfigError`."""
+        if not self._path.parent.is_dir():
+            raise ConfigError(
+                f"SQLStore: there is no directory {self._path.parent} to keep {self._path.name} in"
+            )
+        if self.makes:
+            _make(self._path)
+        elif not self._path.is_file():
+            raise ConfigError(f"SQLStore: there is no file {self._path}")
+        self._schema, self._clock, self._timeout = schema, clock, bounds.timeout
+        self._past, self._statements = Past(schema, bounds), Statements(schema)
+        self._erased = True  # maybe, by whoever ended before it could tidy up
+        path, timeout, normal = self._path, self._timeout, self._normal
+        self._writer = Threads("chatrooms-sqlite-write", 1, lambda: Writer(path, timeout, normal))
+        self._readers = Threads("chatrooms-sqlite-read", READERS, lambda: Reader(path, timeout))
+        watch()
+        self._writer.start()
+        self._readers.start()
+
+    async def stop(self) -> None:
+        """Do what was asked, then close the file."""
+        await self._readers.stop(self._timeout)
+        await self._writer.stop(self._timeout)  # the last one to close writes the log into the file
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.read`."""
+        return await self._readers.run(work, self._timeout)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.write`."""
+        self.require_free()
+        return await self._writer.run(lambda connection: _transaction(connection, work), self._timeout)
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append`."""
+        batch = Append(self._statements, self._past, drafts, self._clock())
+        self._erased |= batch.erases
+        # What is said waits for one other job at most: as many who come at once are as many rooms and members to write.
+        return await self._writer.run(batch.run, self._timeout, first=True)
+
+    def require_free(self) -> None:
+        """See `Database.require_free`."""
+        if holds_up(self._path):
+            raise InvalidField(
+                f"is missing: a transaction that this task has open has written to {self._path.name}, and the chat would "
+                "wait for its end. Give it to publish as within=, or end it first",
+                field="within",
+            )
+
+    def identity(self, connection: Connection, table: str) -> str:
+        """See `Database.identity`."""
+        for _, name, file in connection.exec_driver_sql("PRAGMA database_list"):
+            if name == "main" and file:
+                return str(Path(file).resolve())
+        return "a database in memory"
+
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Database.append_within`."""
+        return Append(self._statements, self._past, drafts, self._clock()).run_within(connection)
+
+    def lock(self, connection: Connection) -> None:
+        """Nothing to do: a transaction that writes keeps all others from writing."""
+
+    def prepare(self, connection: Connection) -> None:
+        """Give every room a new epoch where an outage may have taken back what was acknowledged."""
+        use_boot_id(connection, self._schema, unsafe=self._normal)
+
+    async def tidy(self, *, removed: bool) -> None:
+        """Empty the log after a deletion: it still holds the pages as they were before."""
+        if not (self._erased or removed):
+            return
+        self._erased = emptied = False
+        try:
+            emptied = await self._writer.run(_empty_log, self._timeout)
+        finally:
+            self._erased |= not emptied  # by this, or by what was deleted meanwhile
+
+
+def _file(url: URL) -> Path:
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError('SQLStore: name a file, as in sqlite:///chat.db; what lives in memory is "memory:"')
+    assert url.database is not None
+    return Path(url.database)
+
+
+def _make(path: Path) -> None:
+    # SQLite would let everybody read what is said, and gives its other files (-wal, -shm) the mode that this one has.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass  # its mode is the host's own affair
+    except OSError as exc:
+        raise ConfigError(f"SQLStore: {path} cannot be made: {exc}") from exc
+
+
+def _is_normal(url: URL) -> bool:
+    query = dict(url.query)
+    synchronous = query.pop("synchronous", "full")
+    if query or synchronous not in ("full", "normal"):
+        raise ConfigError(
+            "SQLStore: after the ? of a sqlite URL stands synchronous=full or synchronous=normal"
+        )
+    if synchronous == "normal":
+        require_boot_id()
+    return synchronous == "normal"
+
+
+def _transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+    with connection.begin():
+        return work(connection)
+
+
+def _empty_log(connection: Connection) -> bool:
+    """True if it is empty; False where somebody reads, or writes."""
+    driver = raw(connection)
+    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute("PRAGMA busy_timeout = 0")  # whoever wants to write must not wait for somebody who reads
+    try:
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {patience}")
+    return not busy

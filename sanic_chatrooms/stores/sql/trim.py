@@ -1,0 +1,151 @@
+"""What becomes of events that are gone: their rows are removed in small steps, between what is said meanwhile."""
+
+import asyncio
+import contextlib
+import random
+import time
+
+from sqlalchemy import Connection, or_, select
+
+from ...errors import Unavailable
+from ...models import RESERVED, USERS
+from ...support.tasks import end, keep_on
+from ..base import Bounds
+from .database import Clock, Database
+from .history import Past
+from .schema import DELETED, Schema
+
+__all__ = ["Upkeep"]
+
+AFTER_USERS = USERS[:-1] + chr(ord(USERS[-1]) + 1)
+"""The first name behind those that begin with `USERS`."""
+
+INTERVAL = 5.0
+"""Seconds between two looks, about."""
+ROOMS = 500
+"""Rooms a look: of 100,000 each has its turn within 17 minutes."""
+FORGET_EVERY = 3600.0
+"""Seconds between two looks for users who have not been here for long."""
+WEEK = 604_800.0
+"""Seconds after which the orders for a user are forgotten: workers read them within seconds."""
+ROWS = 500
+"""Rows a transaction: a few milliseconds in which nobody else writes into that room, or into that file."""
+
+
+class Upkeep:
+    """Removes rows below the floor of their room, and of rooms that were deleted.
+
+    A row holds the key by which a repetition is known: it stays for `dedup_window` even when its event is gone.
+    Every process does this; two at once do no harm.
+    """
+
+    def __init__(self, database: Database, schema: Schema, past: Past, bounds: Bounds, clock: Clock) -> None:
+        self._database = database
+        self._schema = schema
+        self._past = past
+        self._window = bounds.dedup_window
+        self._clock = clock
+        self._after = 0
+        self._forgot_at = -FORGET_EVERY
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, some seconds from now."""
+        self._task = asyncio.ensure_future(keep_on(self._look_in_time, "removing old events"))
+
+    async def stop(self) -> None:
+        """End; what a thread or a server has begun, it finishes."""
+        task, self._task = self._task, None
+        if task is not None:
+            await end(task)
+
+    async def _look_in_time(self) -> None:
+        await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        with contextlib.suppress(Unavailable):  # as whoever asked for something was told
+            await self.look()
+
+    async def look(self) -> None:
+        """Remove what is due in the next rooms."""
+        now, after = self._clock(), self._after
+        rooms, due = await self._database.read(lambda c: self._due(c, now, after))
+        self._after = rooms[-1] if len(rooms) == ROOMS else 0
+        for room in due:
+            await self._clear(now, room)
+        if time.monotonic() - self._forgot_at >= FORGET_EVERY:
+            await self.forget_users(now)
+            self._forgot_at = time.monotonic()
+        await self._database.tidy(removed=bool(due))
+
+    async def forget_users(self, now: float) -> None:
+        """Forget the reserved rooms of users to whom nothing was ordered for a week: a process that was killed left them."""
+        while await self._database.write(lambda c: self._forget_users(c, now - WEEK)):
+            pass
+
+    def _forget_users(self, connection: Connection, before: float) -> bool:
+        room, event = self._schema.room, self._schema.event.c
+        newer = select(event.seq).where(event.room_id == room.c.id, event.timestamp >= before).exists()
+        old = (
+            select(room.c.id)
+            .where(room.c.visibility == RESERVED, room.c.name >= USERS, room.c.name < AFTER_USERS)
+            .where(room.c.created_at < before, ~newer)
+        )
+        gone = list(connection.scalars(old.limit(ROOMS)))
+        if gone:
+            connection.execute(room.update().where(room.c.id.in_(gone)).values(name=None, visibility=DELETED))
+        return len(gone) == ROOMS
+
+    async def _clear(self, now: float, room: int) -> None:
+        more = True
+        while more:
+            more = await self._database.write(lambda c: self._remove(c, now, room))
+
+    def _due(self, connection: Connection, now: float, after: int) -> tuple[list[int], list[int]]:
+        """The next rooms, and those of them that need a step."""
+        room, event = self._schema.room.c, self._schema.event.c
+        ids = list(connection.scalars(select(room.id).where(room.id > after).order_by(room.id).limit(ROOMS)))
+        stand = self._past.stand(room.id.in_(ids))
+        oldest = select(event.timestamp).where(event.room_id == stand.c.id, event.seq <= stand.c.floor)
+        due = select(stand.c.id).where(
+            or_(
+                stand.c.visibility == DELETED,
+                stand.c.floor >= stand.c.noted + ROWS,  # readers walk over what is between the two
+                oldest.order_by(event.seq).limit(1).scalar_subquery() < now - self._window,
+            )
+        )
+        return ids, list(connection.scalars(due, self._past.parameters(now)))
+
+    def _remove(self, connection: Connection, now: float, id: int) -> bool:
+        """Remove some rows of a room; True if there are more."""
+        room = self._schema.room
+        wanted = select(room.c.visibility).where(room.c.id == id)
+        visibility = connection.scalar(wanted.with_for_update(key_share=True))
+        if visibility is None:
+            return False
+        if visibility == DELETED:
+            return self._remove_deleted(connection, id)
+        floor = self._past.floors(connection, now, [id])[id]
+        connection.execute(room.update().where(room.c.id == id, room.c.floor < floor).values(floor=floor))
+        event = self._schema.event.c
+        oldest = (
+            select(event.seq, event.timestamp)
+            .where(event.room_id == id, event.seq <= floor)
+            .order_by(event.seq)
+        )
+        gone = [
+            row.seq for row in connection.execute(oldest.limit(ROWS)) if row.timestamp < now - self._window
+        ]
+        return self._delete(connection, id, gone)
+
+    def _remove_deleted(self, connection: Connection, id: int) -> bool:
+        room, event = self._schema.room, self._schema.event.c
+        some = select(event.seq).where(event.room_id == id).order_by(event.seq).limit(ROWS)
+        if self._delete(connection, id, list(connection.scalars(some))):
+            return True
+        connection.execute(room.delete().where(room.c.id == id))
+        return False
+
+    def _delete(self, connection: Connection, id: int, seqs: list[int]) -> bool:
+        event = self._schema.event
+        if seqs:
+            connection.execute(event.delete().where(event.c.room_id == id, event.c.seq.in_(seqs)))
+        return len(seqs) == ROWS

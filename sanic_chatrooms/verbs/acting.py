@@ -1,0 +1,58 @@
+"""A user who acts by no connection: `as_user=` of the host's verbs.
+
+What they do is a client's command in every respect: it has the limits of one, and passes the middleware and the policy.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from ..access.policy import Policy
+from ..config.settings import Settings
+from ..errors import TooLarge
+from ..models import Appended, Draft, User
+from ..wire import protocol
+from ..wire.protocol import Command
+
+__all__ = ["Acting", "Keep"]
+
+Keep = Callable[[Draft], Awaitable[Appended | None]]
+"""Where a draft goes: to the journal, or into a transaction of the host's (None)."""
+
+
+class _Frame(msgspec.Struct, omit_defaults=True):
+    type: str
+    payload: msgspec.Raw
+    room: str | None = None
+    msg_id: str | None = msgspec.field(default=None, name="msgId")
+
+
+class Acting:
+    """Stands where a command has its session: middleware and handlers find what they look for there."""
+
+    __slots__ = ("_keep", "data", "id", "kept", "policy", "settings", "user")
+
+    def __init__(self, user: User, policy: Policy, settings: Settings, keep: Keep) -> None:
+        self.id = ""
+        """No connection."""
+        self.user = user
+        self.policy = policy
+        self.settings = settings
+        self.data: dict[str, Any] = {}
+        self.kept = False
+        """Has something of theirs been kept?"""
+        self._keep = keep
+
+    def command(self, type: str, payload: bytes, *, room: str | None, key: str | None = None) -> Command:
+        """The command as it would have come in a frame. Raises what refuses such a frame."""
+        frame = protocol.encode(_Frame(type, msgspec.Raw(payload), room, key))
+        if len(frame) > self.settings.max_frame:
+            raise TooLarge(f"the command {type} in bytes", limit=self.settings.max_frame, size=len(frame))
+        return protocol.decode_command(frame, self.settings.max_json_depth)
+
+    async def keep(self, draft: Draft) -> Appended | None:
+        """Keep what they say; None where it waits for the end of a transaction."""
+        stored = await self._keep(draft)
+        self.kept = True
+        return stored

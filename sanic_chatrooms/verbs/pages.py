@@ -1,0 +1,127 @@
+"""What clients page through: read from the store a piece at a time, and cut to what fits into one answer."""
+
+import asyncio
+import time
+
+import msgspec
+
+from ..models import Page
+from ..stores.base import Store
+from ..wire import protocol
+
+__all__ = ["PAGE_BYTES", "Messages", "Past", "cut"]
+
+PAGE_BYTES = 256 * 1024
+"""A page ends here, or at its limit, whichever is first; it holds at least one event."""
+STEP = 50
+"""Events that are read at first: 500 of the largest would be 32 MB, to be thrown away again."""
+HEAVY_ROOMS = 1000
+"""Rooms of which is known that their events are large."""
+_BESIDE = 250
+"""Bytes of an event beside its payload, about."""
+
+
+class Messages(msgspec.Struct):
+    """The answer to `history`, and part of that to `join`."""
+
+    messages: list[msgspec.Raw]
+    more: bool
+    epoch: str
+    seq: int
+
+
+def cut(page: Page, *, newest: bool) -> Messages:
+    """A page of the store -> what travels. What does not fit is dropped at the far end: the oldest where `newest`."""
+    encoded: list[msgspec.Raw] = []
+    size = 0
+    for event in reversed(page.events) if newest else page.events:
+        one = protocol.encode_event(event)
+        size += len(one)
+        if size > PAGE_BYTES and encoded:
+            break
+        encoded.append(msgspec.Raw(one))
+    if newest:
+        encoded.reverse()
+    return Messages(encoded, page.more or len(encoded) < len(page.events), page.epoch, page.seq)
+
+
+class Past:
+    """Reads pages of a store. Those of rooms whose events are large are read one after the other, half of the time: what many
+    ask for together must not hold up everybody else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heavy: dict[str, int] = {}
+        """Rooms whose events are large, with how many of them make a page."""
+        self._lane = asyncio.Semaphore()
+
+    async def read(
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        limit: int,
+        most: int = PAGE_BYTES,
+        timeline: bool = False,
+    ) -> Page:
+        """As `Store.history`, but what comes after about `most` bytes is left in the store."""
+        step = self._heavy.get(room)
+        if step is None:
+            page = await _read(self._store, room, after, before, limit, STEP, most, timeline)
+        else:
+            await self._lane.acquire()
+            began = time.monotonic()
+            try:
+                page = await _read(self._store, room, after, before, limit, step, most, timeline)
+            finally:
+                asyncio.get_running_loop().call_later(time.monotonic() - began, self._lane.release)
+        self._note(room, page)
+        return page
+
+    def _note(self, room: str, page: Page) -> None:
+        if not page.events:
+            return
+        self._heavy.pop(room, None)
+        step = PAGE_BYTES * len(page.events) // _size(page) + 1
+        if step < STEP:
+            self._heavy[room] = step
+            if len(self._heavy) > HEAVY_ROOMS:
+                del self._heavy[next(iter(self._heavy))]
+
+
+async def _read(
+    store: Store,
+    room: str,
+    after: int | None,
+    before: int | None,
+    limit: int,
+    step: int,
+    most: int,
+    timeline: bool,
+) -> Page:
+    page = await store.history(room, after=after, before=before, limit=min(limit, step), timeline=timeline)
+    while (step := _step(page, limit, most)) > 0:
+        if after is not None:
+            found = await store.history(room, after=page.events[-1].seq, limit=step, timeline=timeline)
+            events = [*page.events, *found.events]
+        else:
+            found = await store.history(room, before=page.events[0].seq, limit=step, timeline=timeline)
+            events = [*found.events, *page.events]
+        if found.epoch != page.epoch:
+            break
+        page = Page(events, found.more, found.epoch, found.seq, max(page.floor, found.floor))
+    return page
+
+
+def _size(page: Page) -> int:
+    return sum(len(event.payload) for event in page.events) + _BESIDE * len(page.events)
+
+
+def _step(page: Page, limit: int, most: int) -> int:
+    """How many more are worth reading, judging by those that are there."""
+    have = len(page.events)
+    if not page.more or not have:
+        return 0
+    size = _size(page)
+    return min(limit - have, max(0, (most - size) * have // size + 1))

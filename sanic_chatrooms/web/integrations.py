@@ -1,0 +1,38 @@
+"""What Sanic and its neighbours can be told about us: signals, and injection by sanic-ext. Free where nobody asks."""
+
+import inspect
+from typing import Any
+
+from ..hooks.listeners import Happening, Listener
+
+__all__ = ["offer_injection", "signalled"]
+
+
+def signalled(app: Any) -> dict[str, list[Listener]]:
+    """Listeners that pass low-rate events on as the signals that somebody in this app handles.
+
+    `@app.signal("chatrooms.member.joined")` hears the event `member.joined`; three parts, so only types of two.
+    """
+    wanted = {signal.name for signal in app.signal_router.routes if signal.name.startswith("chatrooms.")}
+    return {name.removeprefix("chatrooms."): [_dispatcher(app, name)] for name in wanted}
+
+
+def _dispatcher(app: Any, name: str) -> Listener:
+    async def dispatch(happening: Happening) -> None:
+        answer = app.dispatch(name, context={"happening": happening}, inline=True, fail_not_found=False)
+        if inspect.isawaitable(answer):
+            await answer
+
+    return dispatch
+
+
+def offer_injection(app: Any, type: type, instances: dict[str, Any]) -> None:
+    """With sanic-ext, a handler's parameter `chat: ChatRooms` gets the instance of this app, where there is just one."""
+    if not hasattr(app, "_ext") or len(instances) != 1:
+        return
+    (instance,) = instances.values()
+
+    async def bound() -> Any:
+        return instance
+
+    app.ext.add_dependency(type, bound)

@@ -1,0 +1,319 @@
+"""A WebSocket of Sanic's as the session sees it: bytes out, pausing, the end. How bytes come in is a subclass's business.
+
+Frames are written to the transport directly, ready made: the transport's own buffer is the queue, and its size the
+limit. Nobody waits for a slow reader.
+"""
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from websockets.protocol import State
+
+from ...sessions.session import Session
+from ...wire.protocol import CloseCode
+from .closing import keep_from_closing_twice
+
+__all__ = ["CLOSE_TIMEOUT", "SanicConnection", "patience"]
+
+logger = logging.getLogger("sanic_chatrooms.web")
+
+CLOSE_TIMEOUT = 10.0
+"""Seconds that a peer has to answer a close frame before the TCP connection is cut."""
+STRANGER_TIMEOUT = 3.0
+"""The same for one who never said who they are: they were told, and hold a socket."""
+SLICE, TURN = 512, 0.001
+"""Bytes of one connection that are worked on before the clock is looked at, and seconds after which the others have their
+turn: a socket gives up to 256 KiB at once, and thousands of small commands in it would hold everybody up, and be answered
+before anybody sees whether the answers are read."""
+ANSWERS, REST = 16, 0.004
+"""Answers at once (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds: whoever
+sends nothing but such commands is served some thousand a second, and the others hardly notice."""
+_PING = b"\x89\x00"
+
+
+def patience(session: Session | None) -> float:
+    """Seconds that this peer has to answer a close frame."""
+    return CLOSE_TIMEOUT if session is None or session.authenticated else STRANGER_TIMEOUT
+
+
+class SanicConnection(ABC):
+    """One WebSocket: `session.Connection`. `finished` is done when nothing more can come.
+
+    `_closing`: nothing is written or taken any more. `_answered`: the peer has sent its close frame. `_gone`: it has closed
+    its half. `_violated`: it broke the protocol, so its close frame is not waited for.
+    """
+
+    def __init__(self, ws: Any, outbox_limit: int) -> None:
+        self._ws = ws
+        self._protocol = ws.ws_proto
+        self._io = ws.io_proto
+        self._transport: asyncio.Transport = ws.io_proto.transport
+        keep_from_closing_twice(ws)
+        self._limit = outbox_limit
+        self.write: Callable[[bytes], None] = self._transport.write
+        self.slack = outbox_limit // 16
+        self._owed = 0
+        self._closing = False
+        self._answered = False
+        self._gone = False
+        self._violated = False
+        self._paused = False
+        self._later = b""
+        self._abort: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._session: Session | None = None
+        self._throttle: asyncio.Task[None] | None = None
+        self.finished: asyncio.Future[None] = self._loop.create_future()
+        # Writing is "paused" above the first and "resumed" at the second: that is when commands go on.
+        self._transport.set_write_buffer_limits(high=outbox_limit // 4, low=outbox_limit // 16)
+
+    async def serve(self, session: Session) -> None:
+        """Give the session what comes, until nothing more can come."""
+        self.attach(session)
+        await self.finished
+
+    def attach(self, session: Session) -> None:
+        """From now on frames go to this session. Reading was paused since the handshake was admitted."""
+        self._session = session
+        self._ws.data_received = self._data_received
+        self._ws.eof_received = self._eof_received
+        self._ws.connection_lost_waiter.add_done_callback(self._connection_lost)
+        self._end_http()
+        # Bytes that came in one segment with the handshake have been read already.
+        self._later = bytes(self._io.recv_buffer)
+        self._io.recv_buffer.clear()
+        self._read_on()
+
+    def _end_http(self) -> None:
+        """Sanic's timer for HTTP time-outs has nothing left to do, but would keep 25 KB of this connection for half a
+        minute after its end."""
+        timer = getattr(self._io, "_callback_check_timeouts", None)
+        if timer is not None:
+            timer.cancel()
+        # Nor has the assembler of messages: 4 KB, a sixth of what an idle connection takes.
+        self._ws.assembler = None
+
+    # ---- in ----
+
+    def _data_received(self, data: bytes) -> None:
+        session = self._session
+        assert session is not None
+        if data:
+            session.heard_at = time.monotonic()
+        answered = session.answered
+        try:
+            self._read_for_a_turn(session, data)
+        except Exception:
+            logger.exception("a connection of user %s failed", session.user.id)
+            session.close(CloseCode.SERVER_ERROR)
+        if self._later:
+            self._pause_reading()
+            if session.answered - answered >= ANSWERS:
+                self._loop.call_later(REST, self._read_on)
+            else:
+                self._loop.call_soon(self._read_on)
+        if self._throttle is None and not self._closing and session.held_up():
+            self._throttle = asyncio.ensure_future(self._wait_and_read_on())
+
+    def _read_for_a_turn(self, session: Session, data: bytes) -> None:
+        if len(data) <= SLICE or self._closing:
+            self._read(session, data)
+            return
+        at, ends, most = 0, time.monotonic() + TURN, session.answered + ANSWERS
+        while at < len(data):
+            # The rest of a large frame is a copy, and no work.
+            size = max(SLICE, self._missing())
+            self._read(session, data[at : at + size])
+            at += size
+            if session.answered >= most or time.monotonic() > ends:
+                self._later = data[at:]
+                return
+
+    @abstractmethod
+    def _read(self, session: Session, data: bytes) -> None:
+        """Take what the socket gave: hand messages to the session, answer control frames."""
+
+    @abstractmethod
+    def _missing(self) -> int:
+        """How many bytes it takes to make anything of them."""
+
+    async def _wait_and_read_on(self) -> None:
+        """Who does not read the answers is not read either."""
+        self._pause_reading()
+        await self.drained()
+        self._throttle = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read again, unless there is a reason not to; first what was read already."""
+        if self._session is not None and not self._held():
+            later, self._later = self._later, b""
+            self._data_received(later)
+            if not self._held() and not self._later and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def _held(self) -> bool:
+        return self._paused or self._throttle is not None
+
+    def _peer_closed(self) -> None:
+        """The closing handshake is done or under way by the peer's will; nothing more is said."""
+        self._closing = True
+        if self._session is not None:
+            self._session.disconnected()
+        self._finish_soon()
+
+    def _eof_received(self) -> bool:
+        self._gone = True
+        self._peer_closed()
+        return False
+
+    def _connection_lost(self, _: object) -> None:
+        self._closing = True
+        self._later = b""
+        if self._abort is not None:
+            self._abort.cancel()
+        self._stop_throttle()
+        if self._session is not None:
+            self._session.disconnected()
+        if not self.finished.done():
+            self.finished.set_result(None)
+
+    # ---- out ----
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
+        if self._closing or self._protocol.state is not State.OPEN:
+            return
+        behind = self._transport.get_write_buffer_size()
+        if replies:
+            self._owed = min(self._owed, behind) + len(replies)
+        if behind > self._limit and behind - min(self._owed, behind) > self._limit:
+            self._closing = True
+            self._loop.call_soon(self._too_slow)
+            return
+        if replies:
+            self._write_both(replies, frames)
+        else:
+            self._write(frames)
+
+    def reply(self, frames: bytes) -> None:
+        """Write replies: they are owed, so they do not count towards the limit."""
+        if self._closing or self._protocol.state is not State.OPEN:
+            return
+        # At most `behind` bytes of what was owed can still be waiting.
+        self._owed = min(self._owed, self._transport.get_write_buffer_size()) + len(frames)
+        self._write(frames)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._transport.write(data)
+        except RuntimeError:
+            # uvloop: the handle is closed; asyncio: write after EOF. `connection_lost` follows.
+            self._closing = True
+
+    def _write_both(self, replies: bytes, frames: bytes) -> None:
+        # Not joined: where all talk at a time, each would copy what the whole room says. It is one write all the same.
+        try:
+            self._transport.writelines((replies, frames))
+        except RuntimeError:
+            self._closing = True
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        if not self._closing and self._protocol.state is State.OPEN:
+            self._write(_PING)
+
+    def _too_slow(self) -> None:
+        self._closing = False
+        if self._session is not None:
+            self._session.close(CloseCode.SLOW_CONSUMER)
+
+    def congested(self) -> bool:
+        """More waits to be written than the limit."""
+        return self._transport.get_write_buffer_size() > self._limit
+
+    def owing(self) -> bool:
+        """More than a quarter of the limit waits, or did and more than a sixteenth still does."""
+        return not self._io._can_write.is_set() or self.behind() > self._limit // 4
+
+    async def drained(self) -> None:
+        """Return when a sixteenth of the limit is left, or the connection is gone."""
+        await asyncio.sleep(0)  # uvloop writes, and looks how much is left, at the end of a turn
+        await self._io._can_write.wait()
+
+    def behind(self) -> int:
+        """Bytes that wait in the transport."""
+        return self._transport.get_write_buffer_size()
+
+    def cut(self) -> None:
+        """Not even the close frame would be read."""
+        self._transport.abort()
+
+    # ---- pausing ----
+
+    def pause(self) -> None:
+        """The session's queue is full."""
+        self._paused = True
+        self._pause_reading()
+
+    def resume(self) -> None:
+        """It is not any more."""
+        self._paused = False
+        self._loop.call_soon(self._read_on)
+
+    def _pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _stop_throttle(self) -> None:
+        if self._throttle is not None:
+            self._throttle.cancel()
+            self._throttle = None
+
+    # ---- the end ----
+
+    def close(self, code: int, text: str) -> None:
+        """Send a close frame and throw away what still comes: closing the socket with unread bytes would cut off
+        the close frame itself (TCP reset)."""
+        if self._protocol.state is State.OPEN:
+            self._send_close(code, text)
+        self._closing = True
+        self._paused = False
+        self._stop_throttle()
+        self._loop.call_soon(self._read_on)
+        self._finish_soon()
+
+    @abstractmethod
+    def _send_close(self, code: int, text: str) -> None:
+        """Write a close frame, so that Sanic sends none of its own."""
+
+    def _finish_soon(self) -> None:
+        """Who gets to the end when: once both have said it, or the peer broke a rule, when the peer hangs up; and whoever
+        does not is cut off."""
+        if self._abort is None:
+            self._abort = self._loop.call_later(patience(self._session), self._transport.abort)
+        if self._gone:
+            self._end()
+        elif (self._answered or self._violated) and not self._transport.is_closing():
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Half-close and read on (RFC 6455 §7.1.1): the peer sees the end, and unread bytes cause no reset that would eat
+        the close frame."""
+        try:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            elif self._answered:
+                self._end()  # TLS reads on by itself
+            else:
+                self._loop.call_later(1.0, self._end)
+        except (RuntimeError, OSError):  # it is closing, or the peer has reset it already
+            self._end()
+
+    def _end(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result(None)

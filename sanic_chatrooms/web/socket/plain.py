@@ -1,0 +1,255 @@
+"""The plain edge: a WebSocket as Sanic offers it to everybody, by `recv`, `send`, `ping` and `end_connection` alone.
+
+Used where `fast.shortcoming` finds that the installed Sanic is not what the fast edge was made for. The chat is the same,
+the price is not: a task per connection while it is written to, one write per frame, and of a flood of pings only its
+memory is bounded: it is not refused.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import Any
+
+from sanic.exceptions import SanicException
+from websockets.exceptions import ConnectionClosed
+
+from ...sessions.session import Session
+from ...wire.protocol import CloseCode, texts
+from .base import patience
+from .closing import keep_from_closing_twice
+
+__all__ = ["PlainConnection"]
+
+logger = logging.getLogger("sanic_chatrooms.web")
+
+_PING = None
+_CHUNKS = 4
+"""Pieces of what came that Sanic may be at work on: it makes a task of each, however many wait."""
+
+
+class PlainConnection:
+    """One WebSocket: `session.Connection`. What waits to be written is kept here, and its size is the limit."""
+
+    slack = 0
+    """What waits is kept here and not in the transport, so each write is looked at."""
+
+    def __init__(self, ws: Any, outbox_limit: int) -> None:
+        self._ws = ws
+        keep_from_closing_twice(ws)
+        self._limit = outbox_limit
+        self._outbox: deque[bytes | None] = deque()
+        self._behind = 0
+        self._owed = 0
+        self._closing: tuple[int, str] | None = None
+        self._ended = False
+        self._reading = asyncio.Event()
+        self._reading.set()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._writer: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+
+    async def serve(self, session: Session) -> None:
+        """Give the session what comes, until nothing more can come."""
+        self._session = session
+        self._mend_text(session)
+        self._mend_floods()
+        self._hear_early_bytes()
+        try:
+            while not self._ended:
+                await self._reading.wait()
+                self._take(session, await self._ws.recv())
+        except (ConnectionClosed, SanicException):
+            pass
+        except asyncio.CancelledError:
+            # Sanic says by this, too, that the peer has closed; a cancellation that is meant is counted.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        finally:
+            self._stop()
+            session.disconnected()
+
+    def _mend_text(self, session: Session) -> None:
+        """Sanic drops text that is not UTF-8, with a traceback from a task of its own; RFC 6455 §8.1 wants 1007."""
+        process = getattr(self._ws, "process_events", None)
+        if process is None:
+            return
+
+        async def process_events(events: Any) -> None:
+            try:
+                await process(events)
+            except UnicodeDecodeError:
+                session.close(CloseCode.BAD_UTF8)
+
+        self._ws.process_events = process_events
+
+    def _mend_floods(self) -> None:
+        """Sanic reads on while the answers to pings cannot be written, and keeps all of them."""
+        take, io = getattr(self._ws, "async_data_received", None), self._ws.io_proto
+        if take is None:
+            return
+        under_way = 0
+
+        async def async_data_received(data_to_send: Any, events: Any) -> None:
+            nonlocal under_way
+            under_way += 1
+            if under_way == _CHUNKS and not io.transport.is_closing():
+                io.transport.pause_reading()
+            try:
+                await take(data_to_send, events)
+            finally:
+                under_way -= 1
+                if under_way == _CHUNKS - 1 and not io.transport.is_closing():
+                    io.transport.resume_reading()
+
+        self._ws.async_data_received = async_data_received
+
+    def _hear_early_bytes(self) -> None:
+        # Sanic forgets what came in one segment with the handshake; where that can be found it is given back.
+        early = getattr(self._ws.io_proto, "recv_buffer", None)
+        if early:
+            self._ws.data_received(bytes(early))
+            early.clear()
+
+    def _take(self, session: Session, message: str | bytes | None) -> None:
+        session.heard_at = time.monotonic()
+        if self._closing is not None or message is None:
+            return
+        if not isinstance(message, str):
+            session.close(CloseCode.BINARY)
+            return
+        try:
+            session.receive(message.encode())
+        except Exception:
+            logger.exception("a connection of user %s failed", session.user.id)
+            session.close(CloseCode.SERVER_ERROR)
+
+    # ---- out ----
+
+    def push(self, frames: bytes, replies: bytes = b"") -> None:
+        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
+        self._owed = min(self._owed, self._behind) + len(replies)
+        if self._closing is None and self._behind - self._owed > self._limit:
+            self._closing = (CloseCode.SLOW_CONSUMER, "")
+            asyncio.get_running_loop().call_soon(self._too_slow)
+        self.write(replies + frames)
+
+    def reply(self, frames: bytes) -> None:
+        """Write replies: they are owed, so they do not count towards the limit."""
+        self._owed = min(self._owed, self._behind) + len(frames)
+        self.write(frames)
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        if self._closing is None:
+            self._outbox.append(_PING)
+            self._start_writing()
+
+    def write(self, frames: bytes) -> None:
+        """Put whole frames where they wait to be written."""
+        if self._closing is not None:
+            return
+        for text in texts(frames):
+            self._outbox.append(text)
+            self._behind += len(text)
+        if self._behind > self._limit // 4:
+            self._writable.clear()
+        self._start_writing()
+
+    def _start_writing(self) -> None:
+        if self._writer is None:
+            self._writer = asyncio.ensure_future(self._write_out())
+
+    async def _write_out(self) -> None:
+        try:
+            while self._outbox:
+                await self._send(self._outbox.popleft())
+        except (ConnectionClosed, SanicException, RuntimeError):
+            self._forget()  # the peer is gone; `recv` hears of it
+        finally:
+            self._writer = None
+        if self._closing is not None:
+            self._end()
+
+    async def _send(self, text: bytes | None) -> None:
+        if text is _PING:
+            (await self._ws.ping()).add_done_callback(self._pong)
+            return
+        await self._ws.send(text.decode())
+        self._behind -= len(text)
+        if self._behind <= self._limit // 16:
+            self._writable.set()
+
+    def _pong(self, answer: "asyncio.Future[None]") -> None:
+        if not answer.cancelled() and answer.exception() is None and self._session is not None:
+            self._session.heard_at = time.monotonic()
+
+    def _too_slow(self) -> None:
+        self._forget()
+        self._closing = None
+        if self._session is not None:
+            self._session.close(CloseCode.SLOW_CONSUMER)
+
+    def _forget(self) -> None:
+        self._outbox.clear()
+        self._behind = 0
+        self._writable.set()
+
+    def congested(self) -> bool:
+        """More waits to be written than the limit."""
+        return self._behind > self._limit
+
+    def owing(self) -> bool:
+        """More than a quarter of the limit waits, or did and more than a sixteenth still does."""
+        return not self._writable.is_set()
+
+    async def drained(self) -> None:
+        """Return when a sixteenth of the limit is left, or the connection is gone."""
+        await self._writable.wait()
+
+    def behind(self) -> int:
+        """Bytes that wait here."""
+        return self._behind
+
+    def cut(self) -> None:
+        """Throw away what waits; Sanic sees to the end."""
+        self._forget()
+
+    # ---- pausing ----
+
+    def pause(self) -> None:
+        """The session's queue is full."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        """It is not any more."""
+        self._reading.set()
+
+    # ---- the end ----
+
+    def close(self, code: int, text: str) -> None:
+        """Close after what was to be said before; at once if the peer does not read it."""
+        if self._closing is not None:
+            return
+        self._closing = (code, text)
+        self._reading.set()
+        if self._writer is None or code == CloseCode.SLOW_CONSUMER:
+            self._end()
+        else:
+            asyncio.get_running_loop().call_later(patience(self._session), self._end)
+
+    def _end(self) -> None:
+        if self._ended or self._closing is None:
+            return
+        self._ended = True
+        self._ws.close_timeout = patience(self._session)
+        self._ws.end_connection(*self._closing)
+        self._writable.set()
+
+    def _stop(self) -> None:
+        self._ended = True
+        self._writable.set()
+        if self._writer is not None:
+            self._writer.cancel()

@@ -1,0 +1,131 @@
+"""Tests for `sanic_chatrooms.drivers.redis.pipeline`: many ask over one connection, with a server that answers by the byte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio.connection import Connection
+from redis.exceptions import ResponseError
+
+from sanic_chatrooms import Unavailable
+from sanic_chatrooms.drivers.redis.pipeline import Pipe
+from sanic_chatrooms.support.tasks import end
+
+LONG = 30.0
+
+
+class Scene:
+    """A pipe, and the server's end of it."""
+
+    def __init__(self) -> None:
+        self.connected = asyncio.Event()
+        self.reader: asyncio.StreamReader
+        self.writer: asyncio.StreamWriter
+        self.pipe: Pipe
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.connected.set()
+
+    async def heard(self, text: bytes) -> None:
+        async with asyncio.timeout(LONG):
+            await self.reader.readuntil(text)
+
+    def ask(self, *texts: str, within: float = LONG) -> asyncio.Task[list[object]]:
+        return asyncio.ensure_future(self.pipe.ask([("ECHO", text) for text in texts], within))
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    scene = Scene()
+    async with await asyncio.start_server(scene.serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        connection = Connection(host=host, port=port, protocol=2, driver_info=None)
+        await connection.connect()  # type: ignore[no-untyped-call]
+        scene.pipe = Pipe(connection)
+        await scene.connected.wait()
+        yield scene
+        scene.pipe.close()
+        scene.writer.close()
+
+
+async def test_each_gets_the_replies_to_what_they_asked(scene: Scene) -> None:
+    one, other = scene.ask("a", "b"), scene.ask("c")
+    await scene.heard(b"c\r\n")
+
+    scene.writer.write(b"+a\r\n+b\r\n+c\r\n")
+
+    assert (await one, await other) == ([b"a", b"b"], [b"c"])
+
+
+async def test_an_error_is_one_reply_among_others(scene: Scene) -> None:
+    asking = scene.ask("a", "b")
+    scene.writer.write(b"-ERR no\r\n+b\r\n")
+
+    first, second = await asking
+
+    assert isinstance(first, ResponseError)
+    assert second == b"b"
+    assert scene.pipe.alive
+
+
+async def test_who_gives_up_disturbs_nobody(scene: Scene) -> None:
+    one, other = scene.ask("a"), scene.ask("b")
+    await scene.heard(b"b\r\n")
+
+    await end(one)
+    scene.writer.write(b"+a\r\n+b\r\n")
+
+    assert await other == [b"b"]
+
+
+async def test_a_server_that_does_not_answer_in_time_is_given_up_for_all(scene: Scene) -> None:
+    patient, hasty = scene.ask("a"), scene.ask("b", within=0.01)
+
+    for asking in (patient, hasty):
+        with pytest.raises(Unavailable):
+            await asking
+    assert not scene.pipe.alive
+    with pytest.raises(Unavailable):
+        await scene.pipe.ask([("PING",)], LONG)
+
+
+async def test_an_answer_in_time_leaves_the_others_their_own_time(scene: Scene) -> None:
+    """One timer serves all: when it looks, it must not take the time of one for that of another."""
+    hasty, patient = scene.ask("a", within=0.05), scene.ask("b")
+    scene.writer.write(b"+a\r\n")
+    assert await hasty == [b"a"]
+
+    last = scene.ask("c", within=0.1)  # is due after the timer of the first has looked
+    with pytest.raises(Unavailable):
+        await last
+    with pytest.raises(Unavailable):
+        await patient
+
+
+async def test_who_waits_is_told_when_the_server_is_gone(scene: Scene) -> None:
+    asking = scene.ask("a")
+    await scene.heard(b"a\r\n")
+
+    scene.writer.close()
+
+    with pytest.raises(Unavailable):
+        await asking
+    assert not scene.pipe.alive
+
+
+async def test_a_reply_that_makes_us_stumble_is_logged_and_ends_the_connection_for_another(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = scene.ask("a")
+    await scene.heard(b"a\r\n")
+
+    scene.writer.write(b"+a\r\n+nobody asked for this\r\n")
+
+    assert await asked == [b"a"]
+    async with asyncio.timeout(LONG):
+        assert await scene.reader.read() == b""
+    assert not scene.pipe.alive
+    assert "could not be taken" in caplog.text

@@ -1,0 +1,195 @@
+"""What nobody reads is bounded: for each connection, and for all who have not signed in together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sanic_chatrooms import MemoryBroker, MemoryPresence, User
+from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.sessions.backlog import TURN, Backlog
+from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.pages import PAGE_BYTES
+
+KIB = 1024
+LIMIT = 64 * KIB
+ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
+GUEST = User("guest-1", "Guest", guest=True)
+
+
+class Unread:
+    """What a client was sent whose kernel takes nothing: it waits, until `read`."""
+
+    def __init__(self, client: MemoryClient) -> None:
+        self.waits = 0
+        self.cut = False
+        connection = client.connection
+        write = connection.write
+
+        def note(data: bytes) -> None:
+            self.waits += len(data)
+            if self.waits > LIMIT:
+                connection.congest()
+            write(data)
+
+        def cut() -> None:
+            self.cut = True
+
+        connection.write = note  # type: ignore[method-assign]
+        connection.behind = lambda: self.waits  # type: ignore[method-assign]
+        connection.cut = cut  # type: ignore[method-assign]
+        self._connection = connection
+
+    def read(self) -> None:
+        self.waits = 0
+        self._connection.decongest()
+
+
+@pytest.fixture(params=["at once", "later"])
+async def chat(request: pytest.FixtureRequest) -> AsyncIterator[Chat]:
+    """With a room of 200 large messages, in a store that answers at once or in a later turn."""
+    store = FaultyStore(MemoryStore())
+    async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="fat")
+        for _ in range(60):
+            await ada.ack("message", room="fat", payload={"text": "x" * 15_000})
+        if request.param == "later":
+            store.latency = lambda: asyncio.sleep(0)
+        yield chat
+
+
+async def turns(client: MemoryClient) -> None:
+    """Long enough for whatever could be done."""
+    for _ in range(200):
+        await client.settle()
+        await asyncio.sleep(0)
+
+
+COMMANDS = ["history", "join", "members", "presence", "rooms"]
+
+
+@pytest.mark.parametrize("user", [ADA, GUEST], ids=["signed in", "guest"])
+async def test_who_reads_nothing_gets_one_page_more_than_may_wait(chat: Chat, user: User) -> None:
+    other, client = await chat_client(chat, BOB), await chat_client(chat, user)
+    unread = Unread(client)
+
+    for _ in range(60):
+        client.send("history", room="fat")
+    await turns(other)
+
+    assert LIMIT < unread.waits <= LIMIT + PAGE_BYTES + KIB
+
+
+async def test_what_was_not_read_is_answered_in_order_once_it_is(chat: Chat) -> None:
+    client = await chat_client(chat, ADA)
+    unread = Unread(client)
+    sent = [client.send(type, room="fat") for type in COMMANDS * 4]
+
+    for _ in range(200):
+        unread.read()
+        await asyncio.sleep(0)
+
+    answered = [frame["replyTo"] for frame in client.frames if "replyTo" in frame]
+    assert answered == sent
+
+
+async def test_recovery_counts_as_well(chat: Chat) -> None:
+    other, client = await chat_client(chat, BOB), await chat_client(chat, ADA)
+    head = (await chat.store.heads(("fat",)))["fat"]
+    unread = Unread(client)
+
+    for _ in range(60):
+        client.send("join", room="fat", payload={"since": {"epoch": head.epoch, "seq": head.seq - 30}})
+    await turns(other)
+
+    assert LIMIT < unread.waits <= LIMIT + 512 * KIB + KIB
+
+
+# ---- all who have not signed in ----
+
+
+async def test_strangers_who_do_not_read_are_cut_off_the_longest_first(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat.backlog._limit = 4 * PAGE_BYTES
+    other = await chat_client(chat, BOB)
+    strangers = [await chat_client(chat) for _ in range(12)]
+    unread = [Unread(client) for client in strangers]
+
+    for client in strangers:
+        client.send("history", room="fat")
+        await turns(other)
+
+    cut = [one.cut for one in unread]
+    assert cut == sorted(cut, reverse=True)
+    assert sum(one.waits for one in unread if not one.cut) <= 4 * PAGE_BYTES
+    assert next(client.connection.closed for client in strangers if client.connection.closed) == (
+        4008,
+        "reads too slowly",
+    )
+    assert "those who have not signed in" in caplog.text
+    assert other.connection.closed is None
+
+
+async def test_strangers_who_read_are_not_cut_off(chat: Chat) -> None:
+    chat.backlog._limit = 2 * PAGE_BYTES
+    strangers = [await chat_client(chat) for _ in range(6)]
+    unread = [Unread(client) for client in strangers]
+
+    for client, one in zip(strangers, unread, strict=True):
+        await client.ack("history", room="fat")
+        one.read()
+
+    assert [one.cut for one in unread] == [False] * 6
+
+
+async def test_who_is_gone_does_not_count(chat: Chat) -> None:
+    chat.backlog._limit = 2 * PAGE_BYTES
+    for _ in range(6):
+        client = await chat_client(chat)
+        one = Unread(client)
+        await client.ack("history", room="fat")
+        client.disconnect()
+        assert not one.cut
+
+    assert (chat.backlog._total, chat.backlog._behind) == (0, {})
+
+
+async def test_who_has_signed_in_is_not_cut_off(chat: Chat) -> None:
+    chat.backlog._limit = 0
+    client = await chat_client(chat, ADA)
+    one = Unread(client)
+
+    await client.ack("history", room="fat")
+
+    assert not one.cut
+
+
+# ---- the others ----
+
+
+async def test_in_a_turn_only_as_many_begin_as_the_others_can_bear() -> None:
+    now = 0.0
+    async with running_core(guests=True) as chat:
+        clients = [await chat_client(chat, ADA) for _ in range(5)]
+        backlog = Backlog(chat.hub.fanout, clock=lambda: now)
+        began: list[int] = []
+        turn = 0
+
+        async def begin(client: MemoryClient) -> None:
+            nonlocal now
+            await backlog.admit(client.session)
+            now += TURN * 1.5
+            began.append(turn)
+
+        tasks = [asyncio.ensure_future(begin(client)) for client in clients]
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0)
+            turn += 1
+
+        assert len(set(began)) == 5

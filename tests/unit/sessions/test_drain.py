@@ -1,0 +1,81 @@
+"""How a worker's connections are sent away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sanic_chatrooms import User
+from sanic_chatrooms.chat import Chat, Declaration
+from sanic_chatrooms.config.settings import load
+from sanic_chatrooms.sessions.drain import COME_BACK_WITHIN, FEW, RATE, drain, spread
+from sanic_chatrooms.testing import MemoryClient, chat_client
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[Chat]:
+    settings = load("test", {}, {}, {"guests": True, "drain_seconds": 0.4}, debug=False, instances=("test",))
+    chat = Chat(Declaration("test"), settings)
+    await chat.start()
+    yield chat
+    await chat.stop()
+
+
+async def clients(chat: Chat, count: int) -> list[MemoryClient]:
+    return [await chat_client(chat, User(f"u{n}", f"U{n}")) for n in range(count)]
+
+
+def wait_told(client: MemoryClient) -> float:
+    [closing] = [frame for frame in client.frames if frame["type"] == "closing"]
+    assert closing["payload"]["reason"] == "restart"
+    return float(closing["payload"]["reconnectIn"])
+
+
+def test_few_are_closed_at_once_and_many_over_more_than_a_second() -> None:
+    assert spread(0, 10.0) == spread(FEW, 10.0) == 0.0
+    assert spread(FEW + 1, 10.0) > 1.0
+    assert spread(1_000, 60.0) == 1_000 / RATE
+
+
+def test_closing_leaves_half_of_the_time_to_the_peers() -> None:
+    assert spread(1_000_000, 10.0) == 5.0
+    assert spread(FEW + 1, 0.4) == 0.2
+    assert spread(1_000_000, 0.0) == 0.0
+
+
+async def test_everybody_is_told_when_to_come_back_each_another_moment(chat: Chat) -> None:
+    there = await clients(chat, 20)
+
+    await drain(chat.sessions, chat.hub.flush, 10.0)
+
+    assert {client.connection.closed for client in there} == {(1012, "server restarts")}
+    waits = [wait_told(client) for client in there]
+    assert all(0.0 <= wait <= COME_BACK_WITHIN for wait in waits)
+    assert len(set(waits)) > 1
+
+
+async def test_many_are_closed_in_batches_and_those_that_wait_are_served(chat: Chat) -> None:
+    there = await clients(chat, FEW + 20)
+
+    draining = asyncio.create_task(chat.drain())
+    await asyncio.sleep(0)
+    first = [client for client in there if client.connection.closed]
+    last = next(client for client in there if not client.connection.closed)
+    assert 0 < len(first) < len(there)
+    assert (await last.ack("join", room="general"))["room"] == "general"
+    await draining
+
+    assert all(client.connection.closed == (1012, "server restarts") for client in there)
+
+
+async def test_who_comes_while_others_are_sent_away_is_sent_away_with_the_last(chat: Chat) -> None:
+    await clients(chat, FEW + 1)
+    draining = asyncio.create_task(chat.drain())
+    await asyncio.sleep(0)
+
+    late = await chat_client(chat, User("late", "Late"))
+    await draining
+
+    assert late.connection.closed == (1012, "server restarts")

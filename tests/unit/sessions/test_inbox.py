@@ -1,0 +1,87 @@
+"""Orders to all connections of one user, and pushes, as they travel between workers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
+from sanic_chatrooms.sessions.inbox import Close, Enter, Order, Remove, decode_order, decode_push
+from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.wire import protocol
+from sanic_chatrooms.wire.protocol import CloseCode, encode
+
+ADA = User("u1", "Ada")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Enter("~direct.x", "epoch", 7, Sender("u2", "Bob")),
+        Enter("~direct.x", "epoch", 0),
+        Remove("general", "kicked"),
+        Remove("general", "left", "session"),
+        Close(4503, "enough"),
+        Close(4503, "enough", "session"),
+    ],
+)
+def test_an_order_arrives_as_it_was_given(order: Order) -> None:
+    event = b'{"type":"order","seq":1,"payload":%s}' % encode(order)
+
+    assert decode_order(event) == order
+
+
+async def test_an_order_is_numbered_in_the_users_own_room() -> None:
+    async with running_core(guests=True) as chat:
+        await chat_client(chat, ADA)
+
+        for _ in range(2):
+            await chat.orders.give("u1", Remove("general", "left"))
+
+        page = await chat.backends.store.history(user_room("u1"), after=0, limit=10)
+        assert [(event.type, event.seq) for event in page.events] == [("order", 1), ("order", 2)]
+
+
+async def test_there_is_nobody_to_order_without_connections() -> None:
+    async with running_core(guests=True) as chat:
+        await chat.orders.give("nobody", Close(4503, "enough"))
+
+        assert await chat.backends.store.room(user_room("nobody")) is None
+
+
+async def test_an_order_is_carried_out_when_giving_it_returns() -> None:
+    async with running_core(guests=True) as chat:
+        ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
+
+        await chat.orders.give("u1", Close(4503, "enough", phone.session.id))
+
+        assert phone.connection.closed == (4503, "enough")
+        assert ada.connection.closed is None
+
+
+async def test_pushes_name_whom_they_are_for() -> None:
+    async with running_core(guests=True) as chat:
+        event = protocol.live("notice", {})
+
+        one = chat.orders.notify("u1", event, "session")
+        everybody = chat.orders.broadcast(event)
+
+        assert (one.room, one.seq) == (user_room("u1"), 0)
+        assert (everybody.room, everybody.seq) == (EVERYONE, 0)
+        assert decode_push(one.data).session == "session"
+        assert decode_push(everybody.data).session is None
+        assert json.loads(bytes(decode_push(one.data).event))["type"] == "notice"
+
+
+async def test_an_order_for_a_user_whose_room_was_forgotten_just_when_they_came_back_is_not_lost() -> None:
+    """Who held the room finds another past in it, and sends the client away to come back."""
+    async with running_core(guests=True) as chat:
+        ada = await chat_client(chat, ADA)
+        await chat.backends.store.delete_room(user_room("u1"))
+
+        await chat.orders.give("u1", Remove("general", "left"))
+
+        assert (await ada.closed())[0] == CloseCode.POSITION_LOST
+        assert await chat.backends.store.room(user_room("u1")) is not None

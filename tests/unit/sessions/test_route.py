@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from sanic_chatrooms.access.policy import Policy, RoomPolicy
+from sanic_chatrooms.config.settings import load
+from sanic_chatrooms.models import Member, Room, User
+from sanic_chatrooms.sessions.route import READ_ONLY, Endpoint
+from sanic_chatrooms.wire.protocol import is_ours
+
+SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
+
+
+class Slow(Policy):
+    async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None: ...
+
+
+@pytest.mark.parametrize(("policy", "plain"), [(RoomPolicy(), True), (Slow(), False)])
+def test_a_policy_that_takes_its_time_is_known_by_its_function(policy: Policy, plain: bool) -> None:
+    endpoint = Endpoint(settings=SETTINGS, policy=policy, authenticator=None, guests=None)
+
+    assert endpoint.plain_policy is plain
+
+
+def test_a_read_only_connection_changes_nothing() -> None:
+    assert all(is_ours(type) for type in READ_ONLY)
+    assert READ_ONLY.isdisjoint({"message", "direct", "typing", "leave", "room.create"})

@@ -1,0 +1,90 @@
+"""A store that answers in time, or is unavailable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from sanic_chatrooms.errors import RoomNotFound, Unavailable
+from sanic_chatrooms.models import Draft, Member, Room
+from sanic_chatrooms.stores.base import Bounds, Store
+from sanic_chatrooms.stores.deadline import READS, TimedStore
+from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.testing import FaultyStore
+
+DRAFT = Draft("r", "message", b"{}", "m" * 16, 0.0)
+
+VERBS: dict[str, Callable[[Store], Awaitable[Any]]] = {
+    "heads": lambda store: store.heads(["r"]),
+    "history": lambda store: store.history("r", after=0, limit=1),
+    "message": lambda store: store.message("r", "m"),
+    "renew_epoch": lambda store: store.renew_epoch("r", "old"),
+    "create_room": lambda store: store.create_room(Room("r", "", 0)),
+    "room": lambda store: store.room("r"),
+    "rooms": lambda store: store.rooms(),
+    "update_room": lambda store: store.update_room(Room("r", "", 0)),
+    "delete_room": lambda store: store.delete_room("r"),
+    "member": lambda store: store.member("r", "u1"),
+    "members": lambda store: store.members("r"),
+    "set_member": lambda store: store.set_member("r", Member("u1", "Ada")),
+    "remove_member": lambda store: store.remove_member("r", "u1"),
+    "secret": lambda store: store.secret("guests"),
+}
+
+
+def test_every_verb_is_there() -> None:
+    assert {*VERBS, "append", "start", "stop"} == Store.__abstractmethods__
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_a_verb_that_takes_too_long_is_unavailable(verb: str) -> None:
+    faulty = FaultyStore(MemoryStore())
+    store = TimedStore(faulty, 0.01)
+    await store.start("test", Bounds())
+    faulty.hang()
+
+    with pytest.raises(Unavailable):
+        await VERBS[verb](store)
+
+    assert faulty.calls == [verb]
+
+
+async def test_append_is_left_to_the_journal_which_repeats_it_within_the_limit() -> None:
+    faulty = FaultyStore(MemoryStore())
+    store = TimedStore(faulty, 0.01)
+    await store.start("test", Bounds())
+    await faulty.create_room(Room("r", "", 0))
+    faulty.hang()
+    asyncio.get_running_loop().call_later(0.05, faulty.resume)
+
+    assert len(await store.append([DRAFT])) == 1
+
+
+async def test_what_the_store_says_is_passed_on() -> None:
+    store = TimedStore(MemoryStore(), 1.0)
+    await store.start("test", Bounds())
+
+    with pytest.raises(RoomNotFound):
+        await store.members("r")
+    assert store.scope is MemoryStore.scope
+
+
+async def test_the_past_is_read_for_so_many_at_a_time_and_nobody_waits_longer_for_that() -> None:
+    faulty = FaultyStore(MemoryStore())
+    store = TimedStore(faulty, 0.05)
+    await store.start("test", Bounds())
+    await faulty.create_room(Room("r", "", 0))
+    faulty.hang()
+    reads = [asyncio.ensure_future(store.history("r", after=0, limit=1)) for _ in range(3 * READS)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert faulty.calls.count("history") == READS
+
+    ended = await asyncio.gather(*reads, return_exceptions=True)
+
+    assert [type(end) for end in ended] == [Unavailable] * (3 * READS)
+    faulty.resume()
+    assert (await store.history("r", after=0, limit=1)).events == []

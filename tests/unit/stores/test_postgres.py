@@ -1,0 +1,144 @@
+"""What of PostgreSQL can be told without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+
+from sanic_chatrooms.errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
+from sanic_chatrooms.models import Appended, Draft, Member, MemberSet, MessageEdited
+from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call, append_function
+from sanic_chatrooms.stores.sql.postgres import Postgres, is_away
+from sanic_chatrooms.stores.sql.schema import Schema
+
+
+def draft(room: str, text: str = "hi", **more: Any) -> Draft:
+    return Draft(room, "message", text.encode(), f"id-{text}", 1.5, None, ("u1", text), b"#", **more)
+
+
+# ---- the URL ----
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg", "postgresql+psycopg"])
+def test_every_way_to_write_the_scheme_means_asyncpg(scheme: str) -> None:
+    url = Postgres(make_url(f"{scheme}://ada:secret@db.example:5433/shop"))._url
+
+    assert url.render_as_string(hide_password=False) == (
+        "postgresql+asyncpg://ada:secret@db.example:5433/shop"
+    )
+
+
+def test_libpqs_word_for_tls_is_understood() -> None:
+    url = Postgres(make_url("postgresql://db/shop?sslmode=require&target_session_attrs=primary"))._url
+
+    assert dict(url.query) == {"ssl": "require", "target_session_attrs": "primary"}
+
+
+# ---- errors ----
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ConnectionRefusedError(),
+        TimeoutError(),
+        asyncpg.ConnectionDoesNotExistError("closed"),
+        asyncpg.CannotConnectNowError("starting up"),
+        asyncpg.AdminShutdownError("terminating"),
+        asyncpg.TooManyConnectionsError("too many"),
+        asyncpg.DeadlockDetectedError("deadlock"),
+        asyncpg.LockNotAvailableError("locked"),
+        asyncpg.QueryCanceledError("statement timeout"),
+        asyncpg.ReadOnlySQLTransactionError("a standby"),
+        asyncpg.DiskFullError("full"),
+        asyncpg.InvalidPasswordError("password"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state"),
+    ],
+)
+def test_what_passes_is_an_outage(problem: Exception) -> None:
+    assert is_away(problem)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        asyncpg.CharacterNotInRepertoireError("0x00"),
+        asyncpg.UniqueViolationError("twice"),
+        asyncpg.UndefinedTableError("no table"),
+        asyncpg.ClientConfigurationError("nonsense"),
+        ValueError("nonsense"),
+    ],
+)
+def test_what_was_asked_wrongly_is_none(problem: Exception) -> None:
+    assert not is_away(problem)
+
+
+# ---- a batch ----
+
+
+def arguments(drafts: list[Draft]) -> dict[str, Any]:
+    names = [part.split()[0] for part in _signature().split(", ") if part.startswith("p_")]
+    return dict(zip(names, Batch(drafts).arguments(wait=True, keep=5, cutoff=None), strict=True))
+
+
+def _signature() -> str:
+    _, _, statement = append_function(Schema(), 100)
+    return statement.partition("(")[2].partition(", OUT")[0]
+
+
+def test_the_function_takes_as_many_arguments_as_the_call_gives() -> None:
+    assert f"${len(arguments([draft('a')]))})" in append_call(Schema())
+
+
+def test_rooms_are_sent_once_and_drafts_say_their_place() -> None:
+    given = arguments([draft("a", "1"), draft("b", "2"), draft("a", "3")])
+
+    assert (given["p_names"], given["p_counts"]) == (["a", "b"], [2, 1])
+    assert (given["p_room"], given["p_rank"]) == ([1, 2, 1], [1, 1, 2])
+    assert (given["p_singly"], given["p_kind"]) == (False, None)
+
+
+def test_a_batch_that_changes_something_goes_draft_by_draft() -> None:
+    changing = [
+        draft("a", "1"),
+        draft("a", "2", change=MemberSet(Member("u2", "Bob", "admin", 2.5))),
+        draft("a", "3", change=MessageEdited("id-1", b"{}")),
+    ]
+
+    given = arguments(changing)
+
+    assert given["p_singly"]
+    assert given["p_kind"] == [0, 1, 3]
+    assert given["p_subject"] == [None, "u2", "id-1"]
+    assert given["p_target"] == [None, None, "id-1"]
+    assert (given["p_role"], given["p_since"]) == ([None, "admin", None], [None, 2.5, None])
+
+
+def test_an_answer_by_rooms_numbers_the_drafts_and_tells_missing_rooms_from_locked_ones() -> None:
+    batch = Batch([draft("a", "1"), draft("gone"), draft("a", "2"), draft("held")])
+    row = {"ids": [7, None, None], "bases": [40, None, 3], "epochs": ["e", None, "f"], "outcomes": None}
+
+    answers = batch.results(row)
+
+    assert answers[0] == Appended("id-1", 41, 1.5, "e")
+    assert answers[2] == Appended("id-2", 42, 1.5, "e")
+    assert [type(answers[n]) for n in (1, 3)] == [RoomNotFound, Unavailable]
+
+
+def test_an_answer_by_drafts_has_a_result_or_an_error_for_each() -> None:
+    batch = Batch([draft("a", text) for text in "1234"])
+    row = {
+        "ids": [7], "bases": [40], "epochs": ["e"],
+        "outcomes": [0, 1, 2, 3], "seqs": [41, 5, 6, None], "msg_ids": [None, "first", "x", None],
+        "stamps": [None, 0.5, 0.5, None],
+    }  # fmt: skip
+
+    answers: list[Appended | ChatError] = batch.results(row)
+
+    assert answers[0] == Appended("id-1", 41, 1.5, "e")
+    assert answers[1] == Appended("first", 5, 0.5, "e", duplicate=True)
+    assert [type(answer) for answer in answers[2:]] == [Conflict, MessageNotFound]
