@@ -128,9 +128,9 @@ _LAZY = {
     "PostgresBroker": ("brokers.postgres", "postgres"),
     "RedisBroker": ("brokers.redis", "redis"),
     "RedisPresence": ("presence.redis", "redis"),
-    "RedisStore": ("stores.redis", "redis"),
+    "RedisStore": ("stores.redis.store", "redis"),
     "SQLPresence": ("presence.sql", "sql"),
-    "SQLStore": ("stores.sql", "sql"),
+    "SQLStore": ("stores.sql.store", "sql"),
 }
 
 

@@ -18,24 +18,27 @@ import sanic_chatrooms
 ROOT = Path(__file__).parents[2]
 PACKAGE = "sanic_chatrooms"
 
-# Leaves: one file per driver. They know their contract and the words of the whole, not each other and not the core.
+# The wings, from the ground up: each imports those below it, and none beside it.
+FLOORS = (
+    ("errors",),
+    ("models", "support", "websocket"),
+    ("wire",),
+    ("auth", "drivers"),
+    ("brokers", "stores"),
+    ("access", "hub", "presence"),
+    ("config", "hooks", "live"),
+    ("sessions",),
+    ("verbs",),
+    ("chat",),
+    ("server_api",),
+    ("web",),
+    ("testing", "__main__"),
+)
+# Leaves: one file or folder per driver. They know their contract and what is below, not each other and not the core.
 LEAVES = ("auth", "stores", "brokers", "presence")
-WORDS = {
-    "models",
-    "errors",
-    "config",
-    "protocol",
-    "paging",
-    "tasks",
-    "redis_link",
-    "redis_wire",
-    "seal",
-    "sql_address",
-    "users",
-}
 SHARED = {
     # A SQL database is opened and asked in one way, whatever is kept in it.
-    f"{PACKAGE}.presence.sql": ("base", "sql_database", "sql_databases", "sql_schema"),
+    f"{PACKAGE}.presence.sql": f"{PACKAGE}.stores",
 }
 SANIC_ONLY_IN = f"{PACKAGE}.web"
 
@@ -188,21 +191,31 @@ def test_sanic_is_imported_below_web_only(name: str) -> None:
     assert tops(package_modules()[name]).isdisjoint({"sanic", "sanic_ext", "sanic_routing"})
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in package_modules() if name.partition(".")[2].split(".")[0] in LEAVES]
-)
-def test_leaves_import_their_own_contract_and_the_words_only(name: str) -> None:
-    folder = ".".join(name.split(".")[:2])
-    allowed = {f"{PACKAGE}.{word}" for word in WORDS}
-    allowed |= {f"{PACKAGE}.stores.{shared}" for shared in SHARED.get(name, ())}
+def wing(name: str) -> str:
+    """The folder or file just below the package; empty for the package itself."""
+    return name.partition(".")[2].partition(".")[0]
 
-    strangers = {
-        other
-        for other in own_imports(package_modules()[name], package_modules())
-        if other not in allowed and other != folder and not other.startswith(f"{folder}.")
-    }
 
-    assert not strangers
+def floor(name: str) -> int:
+    return next(number for number, wings in enumerate(FLOORS) if wing(name) in wings)
+
+
+def imports_of(name: str) -> set[str]:
+    return own_imports(package_modules()[name], package_modules()) - {PACKAGE}
+
+
+@pytest.mark.parametrize("name", [name for name in package_modules() if name != PACKAGE])
+def test_a_wing_imports_what_is_below_it(name: str) -> None:
+    above = {other for other in imports_of(name) if wing(other) != wing(name) and floor(other) >= floor(name)}
+
+    assert not above
+
+
+@pytest.mark.parametrize("name", [name for name in package_modules() if wing(name) in LEAVES])
+def test_leaves_know_no_other_leaf(name: str) -> None:
+    strangers = {other for other in imports_of(name) if wing(other) in LEAVES and wing(other) != wing(name)}
+
+    assert {f"{PACKAGE}.{wing(other)}" for other in strangers} <= {SHARED.get(name, "")}
 
 
 def test_functions_are_short() -> None:
