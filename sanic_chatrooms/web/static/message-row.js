@@ -10,6 +10,8 @@ import { calm, richText } from "./richtext.js";
 import { happening, linesOf } from "./rows.js";
 import { textOf } from "./timeline.js";
 
+const LONG = 20; // lines
+
 /** `context`: `me()`, `role()`, `onPerson(person)`, `onRetry(item)`, `onDiscard(item)`, `onEdit(item)`, `onDelete(item)`, and what `rewriting` needs. */
 export function rowElement(row, context) {
   try {
@@ -46,10 +48,11 @@ function messageElement({ item, first, editing }, context) {
       !editing && tools(item, context))));
 }
 
-// About how high it is: of a row that is guessed too low, too many more would seem to be on the screen, and be laid out.
+// About how high a long one is: if it were guessed too low, too many more would seem to be on the screen, and be laid out.
+// Short ones are guessed too low on purpose: Chromium keeps what is read exactly in its place only where rows grow.
 function sized(item, node) {
   const lines = linesOf(item);
-  if (lines > 1) node.style.setProperty("--lines", lines);
+  if (lines > LONG) node.style.setProperty("--lines", lines);
   return node;
 }
 
