@@ -64,9 +64,17 @@ class Pair:
         until(lambda: self._is_master(new), "the replica takes over")
         # Not before: a Sentinel that sees the old master come back in the middle of it may give up.
         old.start()
-        assert old.ask("REPLICAOF", "127.0.0.1", str(new.port)).startswith("OK")  # it may be that already
-        until(lambda: "master_link_status:up" in old.ask("INFO", "replication"), "the old master follows")
+        until(lambda: follows(old, new), "the old master follows")
         self.master, self.replica = new, old
+
+
+def follows(old: ValkeyServer, new: ValkeyServer) -> bool:
+    """Whether it is a replica of the other. If it is not, it is told so: a Sentinel may have told it something else."""
+    state = old.ask("INFO", "replication")
+    if f"master_port:{new.port}" not in state:
+        old.ask("REPLICAOF", "127.0.0.1", str(new.port))
+        return False
+    return "master_link_status:up" in state
 
 
 class Slots:
