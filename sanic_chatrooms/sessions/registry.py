@@ -24,8 +24,6 @@ logger = logging.getLogger("sanic_chatrooms.sessions.registry")
 
 WATCH_TRIES = 3
 """A room that is missing is made; another worker may forget it in the same moment."""
-MAKING = 2
-"""Users' rooms that are made at a time: hundreds of newcomers wait for each other, and those who speak for none of them."""
 MAX_UNKNOWN = 2_000
 """Connections that have still to say who they are. Whoever means it says so at once, so above this who waits longest goes."""
 AGAIN = 1.0
@@ -51,7 +49,6 @@ class Sessions:
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms (with their epoch) that it is to be put into when its turn comes."""
         self._watching: set[asyncio.Task[None]] = set()
-        self._making = asyncio.Semaphore(MAKING)
 
     async def start(self, enter: EnterRoom) -> None:
         """Hold the room of everybody. `enter` puts a session into a room when an order says so."""
@@ -135,8 +132,7 @@ class Sessions:
             try:
                 return await self._hub.watch(room, self)
             except RoomNotFound:
-                async with self._making:
-                    await self._store.create_room(reserved_room(room))
+                await self._store.create_room(reserved_room(room))
         raise Unavailable
 
     def vanished(self, room: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -102,26 +101,6 @@ async def test_a_worker_holds_a_users_room_as_long_as_the_user_is_here() -> None
         assert not room.unused
         phone.disconnect()
         assert room.unused
-
-
-async def test_of_many_who_come_at_once_a_few_have_their_room_made_at_a_time() -> None:
-    class Watched(MemoryStore):
-        making, most = 0, 0
-
-        async def create_room(self, room: Room, **kwargs: Any) -> tuple[Room, bool]:
-            self.making += 1
-            self.most = max(self.most, self.making)
-            await asyncio.sleep(0)  # as over a network: others run meanwhile
-            self.making -= 1
-            return await super().create_room(room, **kwargs)
-
-    store = Watched()
-    async with running_core(guests=True, backends=backends(store)) as chat:
-        clients = await asyncio.gather(*(chat_client(chat, User(f"u{n}", "")) for n in range(20)))
-        await asyncio.gather(*(client.settle() for client in clients))
-
-        assert all(chat.hub.room(user_room(f"u{n}")) is not None for n in range(20))
-    assert store.most == sessions.MAKING
 
 
 async def test_orders_are_for_the_users_own_connections() -> None:
