@@ -36,14 +36,17 @@ from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Orders
 from .sessions.registry import Sessions
 from .sessions.route import Endpoint
+from .sessions.session import Session
 from .sessions.signed import Bells
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
 from .support.tasks import end, keep_on
 from .verbs.dispatch import Commands, HostCommand
 from .verbs.edits import Edits
+from .verbs.entering import Entering
 from .verbs.identity import Identity
 from .verbs.members import Members
+from .verbs.membership import Membership
 from .verbs.messages import Speech
 from .verbs.rooms import Rooms
 
@@ -176,17 +179,27 @@ class Chat:
         self.edits = Edits(store, self.journal, self.access)
         self.members = Members(store, presence, self.access)
         self.backlog = Backlog(self.hub.fanout)
-        self.rooms = Rooms(
+        self.membership = Membership(
             store=store,
             journal=self.journal,
-            hub=self.hub,
             access=self.access,
             orders=self.orders,
             occupancy=self.occupancy,
             presence=presence,
+            left=self._take_out,
+        )
+        self.entering = Entering(
+            store=store,
+            hub=self.hub,
+            access=self.access,
+            membership=self.membership,
+            occupancy=self.occupancy,
             typists=self.typists,
             listeners=self.listeners,
             settings=settings,
+        )
+        self.rooms = Rooms(
+            store=store, hub=self.hub, orders=self.orders, presence=presence, settings=settings
         )
 
     async def start(self) -> None:
@@ -221,7 +234,7 @@ class Chat:
         )
         self.commands = self._commands()
         self.authenticator = _authenticator(settings)
-        await self.sessions.start(self.rooms.enter_by_order)
+        await self.sessions.start(self.entering.enter_by_order)
         # Each by itself: a backend that hangs must not keep the hub from asking another one.
         self._check_at = asyncio.get_running_loop().time() + self._check_interval()
         rounds = (
@@ -242,6 +255,8 @@ class Chat:
             identity=self.identity,
             speech=self.speech,
             edits=self.edits,
+            entering=self.entering,
+            membership=self.membership,
             rooms=self.rooms,
             members=self.members,
             backlog=self.backlog,
@@ -276,6 +291,9 @@ class Chat:
         )
 
     # ---- while it runs ----
+
+    def _take_out(self, session: Session, room: str) -> None:
+        self.entering.exit(session, room)
 
     def _released(self, room: str) -> None:
         """This worker holds the room no longer. Others may hold a user's: that is forgotten when the user is gone from all."""

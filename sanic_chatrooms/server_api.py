@@ -331,18 +331,22 @@ class HostVerbs(ABC):
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
         """Make somebody a member, or give them another role."""
-        await self.running().rooms.add_member(room, _user(user), role)
+        await self.running().membership.add_member(room, _user(user), role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:
         """End a membership, on all the user's connections; True if there was one."""
-        return await self.running().rooms.remove_member(room, await self._known(room, user), reason="left")
+        return await self.running().membership.remove_member(
+            room, await self._known(room, user), reason="left"
+        )
 
     async def kick(self, room: str, user: User | Sender | str) -> bool:
         """The same, and say so: everybody in the room hears `member.kicked`. True if they were a member, or in the room.
 
         Whoever is kicked from a public room may join it again at once.
         """
-        return await self.running().rooms.remove_member(room, await self._known(room, user), reason="kicked")
+        return await self.running().membership.remove_member(
+            room, await self._known(room, user), reason="kicked"
+        )
 
     async def _known(self, room: str, user: User | Sender | str) -> User:
         if isinstance(user, User | Sender):

@@ -24,8 +24,8 @@ from ..chat import Backends, Chat
 from ..models import PRIVATE, User
 from ..presence.memory import MemoryPresence
 from ..stores.base import Store
+from ..verbs.entering import RECOVERY_BYTES
 from ..verbs.messages import draft
-from ..verbs.rooms import RECOVERY_BYTES
 from ..web.chatrooms import ChatRooms
 from ._store_hooks import StoreHooks
 from .checker import Checker

@@ -30,10 +30,12 @@ from ..wire import protocol
 from ..wire.protocol import Command, decode_payload
 from .acting import Acting
 from .edits import Changed, Edits
+from .entering import Entering, Joined, Since
 from .identity import AuthRequest, Identity
 from .members import Members
+from .membership import Membership
 from .messages import Speech, check_body, command_hash
-from .rooms import ATTRIBUTES_LIMIT, Joined, Rooms, Since
+from .rooms import ATTRIBUTES_LIMIT, Rooms
 
 __all__ = ["Commands", "HostCommand"]
 
@@ -117,6 +119,8 @@ class Commands:
         identity: Identity,
         speech: Speech,
         edits: Edits,
+        entering: Entering,
+        membership: Membership,
         rooms: Rooms,
         members: Members,
         backlog: Backlog,
@@ -134,6 +138,8 @@ class Commands:
         self._identity = identity
         self._speech = speech
         self._edits = edits
+        self._entering = entering
+        self._membership = membership
         self._rooms = rooms
         self._members = members
         # `admit` and `behind` are the session's to call.
@@ -203,7 +209,7 @@ class Commands:
 
     def evicted(self, session: Session, room: str) -> None:
         """The hub has taken it out of a room."""
-        self._rooms.evicted(session, room)
+        self._entering.evicted(session, room)
 
     def withdraw(self, session: Session) -> None:
         """We close it: what it said and no batch has taken yet is not said any more."""
@@ -214,7 +220,7 @@ class Commands:
         self._hub.closed(session)
         self._backlog.forget(session)
         for room in list(session.seats):
-            self._rooms.exit(session, room, at_once=False)
+            self._entering.exit(session, room, at_once=False)
         self._heartbeat.remove(session)
         self._sessions.gone(session)
         if session.authenticated:
@@ -280,7 +286,7 @@ class Commands:
         if command.type in self._host:
             _check_size(session, command, frame)
         if entered is not None:
-            self._rooms.admit(session, entered, frame)
+            self._entering.admit(session, entered, frame)
             return
         session.answer(frame)
         if command.type == "auth" and session.authenticated and not session.greeted:
@@ -291,7 +297,7 @@ class Commands:
     ) -> None:
         if entered is not None:
             # A middleware has refused after the session had entered. What is refused before that changes nothing.
-            self._rooms.exit(session, entered)
+            self._entering.exit(session, entered)
         session.fail(command, problem)
         if session.refused is not None:
             session.close(session.refused)
@@ -313,17 +319,17 @@ class Commands:
             raise InvalidField("must be 0 or more", field="history")
         if request.since is not None and request.since.seq < 0:
             raise InvalidField("must be 0 or more", field="since.seq")
-        joined = await self._rooms.join(ctx.session, _room(ctx), request.since, history)
+        joined = await self._entering.join(ctx.session, _room(ctx), request.since, history)
         ctx.entered = joined.room
         return joined
 
     async def _exit(self, ctx: Context) -> dict[str, Any]:
-        self._rooms.exit(ctx.session, _room(ctx))
+        self._entering.exit(ctx.session, _room(ctx))
         await self._occupancy.settle()
         return {}
 
     async def _leave(self, ctx: Context) -> dict[str, Any]:
-        await self._rooms.leave(ctx.session, _room(ctx))
+        await self._membership.leave(ctx.session, _room(ctx))
         return {}
 
     async def _message(self, ctx: Context) -> Any:

@@ -286,13 +286,13 @@ class ChatModel(RuleBasedStateMachine):
 
     @rule(user=users, w=workers)
     def host_adds(self, user: User, w: int) -> None:
-        members = self.workers[w].chat.rooms
+        members = self.workers[w].chat.membership
         self.run(again(lambda: members.add_member(CLOSED, user)))
         self.rooms[CLOSED].joined(user.id)
 
     @rule(user=users, w=workers, room=rooms)
     def host_removes(self, user: User, w: int, room: str) -> None:
-        members = self.workers[w].chat.rooms
+        members = self.workers[w].chat.membership
         self.run(again(lambda: members.remove_member(room, user)))
         self.rooms[room].left(user.id)
         self.run(self._see_out(user.id, room))

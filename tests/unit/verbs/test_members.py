@@ -35,7 +35,7 @@ async def chat(presence: Presence) -> AsyncIterator[Chat]:
     async with running_core(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), presence)) as chat:
         await chat.rooms.create(None, "team", visibility="private")
         for user, role in ((ADA, "owner"), (BOB, "member")):
-            await chat.rooms.add_member("team", user, role)
+            await chat.membership.add_member("team", user, role)
         yield chat
 
 

@@ -1,0 +1,120 @@
+"""Membership: who is made a member, leaves, or is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from sanic_chatrooms import User
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.models import Member
+from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
+
+ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
+ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[Chat]:
+    async with running_core(guests=True, max_rooms_per_connection=3) as chat:
+        yield chat
+
+
+async def member(chat: Chat, room: str, user: User) -> Member | None:
+    return await chat.backends.store.member(room, user.id)
+
+
+async def types(chat: Chat, room: str) -> list[str]:
+    """The types of all events of a room."""
+    page = await chat.backends.store.history(room, after=0, limit=100)
+    return [event.type for event in page.events]
+
+
+async def test_leaving_ends_membership_on_all_connections(chat: Chat) -> None:
+    ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
+    for client in (ada, phone):
+        await client.ack("join", room="general")
+
+    assert await ada.ack("leave", room="general") == {}
+
+    assert (await phone.expect("room.removed"))["payload"] == {"room": "general", "reason": "left"}
+    await ada.settle()
+    assert ada.unread("room.removed") == []
+    assert ada.session.seats == phone.session.seats == {}
+    assert await member(chat, "general", ADA) is None
+    assert await types(chat, "general") == []
+
+
+async def test_leaving_a_private_room_is_an_event(chat: Chat) -> None:
+    await chat.rooms.create(None, "secret", visibility="private")
+    for user in (ADA, BOB):
+        await chat.membership.add_member("secret", user)
+    ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+    for client in (ada, bob):
+        await client.ack("join", room="secret")
+
+    await ada.ack("leave", room="secret")
+
+    assert (await bob.expect("member.left"))["payload"]["user"]["id"] == "u1"
+    assert (await ada.error("leave", room="secret"))["code"] == "room_not_found"
+    assert await types(chat, "secret") == ["member.joined", "member.joined", "member.left"]
+
+
+async def test_a_kick_is_an_event_in_every_room_also_of_somebody_unknown(chat: Chat) -> None:
+    ada, guest = await chat_client(chat, ADA), await chat_client(chat, GUEST)
+    for client in (ada, guest):
+        await client.ack("join", room="general")
+
+    assert await chat.membership.remove_member("general", ADA, reason="kicked")
+    assert await chat.membership.remove_member("general", GUEST, reason="kicked"), "no member, but there"
+    assert not await chat.membership.remove_member("general", BOB, reason="kicked"), "never seen"
+
+    for client in (ada, guest):
+        assert (await client.expect("room.removed"))["payload"]["reason"] == "kicked"
+    assert await types(chat, "general") == ["member.kicked"] * 3
+
+
+async def test_who_is_kicked_from_a_public_room_may_be_back_at_once(chat: Chat) -> None:
+    guest = await chat_client(chat, GUEST)
+    await guest.ack("join", room="general")
+
+    await chat.membership.remove_member("general", GUEST, reason="kicked")
+
+    assert (await guest.ack("join", room="general"))["online"] == 1
+
+
+async def present(client: MemoryClient) -> list[str]:
+    return [user["id"] for user in (await client.ack("presence", room="general"))["users"]]
+
+
+@pytest.mark.parametrize("way", ["exit", "leave", "kick", "remove"])
+async def test_who_is_out_by_what_was_acked_is_not_present_for_who_asks_then(chat: Chat, way: str) -> None:
+    ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+    for client in (ada, bob):
+        await client.ack("join", room="general")
+
+    if way in ("exit", "leave"):
+        await ada.ack(way, room="general")
+    else:
+        await chat.membership.remove_member("general", ADA, reason="kicked" if way == "kick" else "left")
+
+    assert await present(bob) == await present(ada) == ["u2"]
+    assert (await bob.ack("join", room="general"))["online"] == 1
+    await ada.ack("join", room="general")
+    assert await present(ada) == ["u1", "u2"]
+
+
+async def test_a_new_role_is_no_second_join(chat: Chat) -> None:
+    await chat.rooms.create(None, "secret", visibility="private")
+    await chat.membership.add_member("secret", ADA)
+    first = await member(chat, "secret", ADA)
+
+    await chat.membership.add_member("secret", ADA, "moderator")
+
+    now = await member(chat, "secret", ADA)
+    assert first is not None
+    assert now == msgspec.structs.replace(first, role="moderator")
+    assert await types(chat, "secret") == ["member.joined"]
