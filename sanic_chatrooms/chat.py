@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -40,6 +39,7 @@ from .sessions.session import Session
 from .sessions.signed import Bells
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
+from .support.backoff import jittered
 from .support.tasks import end, keep_on
 from .verbs.dispatch import Commands, HostCommand
 from .verbs.edits import Edits
@@ -351,7 +351,7 @@ class Chat:
 
     def _check_interval(self) -> float:
         # Jittered, or all workers ask the store in the same moment.
-        return self.settings.position_check * random.uniform(0.8, 1.0)  # noqa: S311 - jitter
+        return jittered(self.settings.position_check, 0.8, 1.0)
 
     # ---- the end ----
 

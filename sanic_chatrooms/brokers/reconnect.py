@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from ..support.backoff import Backoff
 from ..support.tasks import is_ending
 
 __all__ = ["keep"]
 
 logger = logging.getLogger("sanic_chatrooms.broker")
 
-LONGEST_WAIT = 0.5
+FIRST_WAIT, LONGEST_WAIT = 0.05, 0.5
 """Seconds between attempts to hear again, at most; full jitter."""
 LOG_EVERY = 10.0
 """Seconds between two lines about errors that nobody foresaw."""
@@ -32,19 +32,17 @@ async def keep(
     All three are the broker's own: `probe` and `give_up` set `deaf`, `hear_again` clears it. Errors that the broker
     foresees, it handles itself. Any other error is logged, the connection counts as lost, and the task goes on.
     """
-    attempt, survive = 0, _Survivor(give_up)
+    backoff, survive = Backoff(FIRST_WAIT, LONGEST_WAIT, least=0.0), _Survivor(give_up)
     while True:
         if deaf.is_set():
-            wait = min(LONGEST_WAIT, 0.05 * 2**attempt)
-            await asyncio.sleep(random.uniform(0.0, wait))  # noqa: S311 - jitter
+            await asyncio.sleep(backoff.failed())
             await survive(hear_again)
-            attempt = min(attempt + 1, 10)
         else:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(every):
                     await deaf.wait()
             if await survive(probe) and not deaf.is_set():
-                attempt = 0  # it stayed for a while: the next loss is a new one
+                backoff.succeeded()  # it stayed for a while: the next loss is a new one
 
 
 class _Survivor:

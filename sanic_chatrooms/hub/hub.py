@@ -9,7 +9,6 @@ waited for briefly and then read from the store. What cannot be proven to be who
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
@@ -17,6 +16,7 @@ from ..brokers.base import Broker
 from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, LOOK, Envelope, Event, Head, Page
 from ..stores.base import Store
+from ..support.backoff import Backoff, jittered
 from ..support.tasks import end
 from ..wire import protocol
 from .fanout import Fanout
@@ -31,8 +31,8 @@ GAP_WAIT = 0.05
 EARLY_LIMIT = 10_000
 """Envelopes kept beyond a hole, per room; the store has them all, so the rest may be dropped."""
 REPAIR_PAGE = 200
-RETRY = (0.1, 0.5, 1.0, 2.0)
-"""Seconds between attempts to read a store that is away; the last one repeats."""
+RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
+"""Seconds between attempts to read a store that cannot be reached."""
 
 
 class Hub:
@@ -379,15 +379,14 @@ class Hub:
 
     async def _repair_until_done(self, room: HeldRoom) -> None:
         # A store that cannot be reached is no hole: the room stands still until it can.
-        attempt = 0
+        backoff = Backoff(RETRY_FIRST, RETRY_LONGEST)
         try:
             while self._rooms.get(room.id) is room:
                 try:
                     await self._read_hole_or_find_it_gone(room)
                     return
                 except Unavailable:
-                    await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)] * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-                    attempt += 1
+                    await asyncio.sleep(backoff.failed())
         except Exception:
             logger.exception("room %s cannot be repaired; its sessions are told to join again", room.id)
             self.reset(room, Head(room.epoch, room.seq), "repair failed")
@@ -497,7 +496,7 @@ class Hub:
         receivers = self._take_sessions(room)
         spread = min(10.0, len(receivers) / 500)
         for receiver in receivers:
-            after = round(random.uniform(0, spread), 3)  # noqa: S311 - jitter
+            after = round(jittered(spread, 0.0, 1.0), 3)
             payload = {
                 "room": room.id,
                 "epoch": head.epoch,

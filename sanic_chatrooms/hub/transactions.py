@@ -6,13 +6,13 @@ committed is said, whoever died in between.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 
 from ..errors import InvalidField, Unavailable
 from ..models import Appended, Draft
 from ..stores.base import Store
 from ..stores.outbox import Outbox
+from ..support.backoff import jittered
 from ..support.tasks import keep_on
 from .journal import Journal
 
@@ -59,7 +59,7 @@ class Transactions:
 
     async def _look_in_time(self, outbox: Outbox) -> None:
         try:
-            async with asyncio.timeout(self._interval * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter
+            async with asyncio.timeout(jittered(self._interval, 0.8, 1.0)):
                 await self._committed.wait()
         except TimeoutError:
             await self._look(outbox)

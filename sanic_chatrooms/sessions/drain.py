@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Callable
 
+from ..support.backoff import jittered
 from ..wire.protocol import CloseCode
 from .registry import Sessions
 from .session import Session
@@ -38,7 +39,7 @@ def spread(connections: int, within: float) -> float:
 
 def send_away(session: Session) -> None:
     """Tell it to come back, and close it with 1012."""
-    wait = random.uniform(0.0, COME_BACK_WITHIN)  # noqa: S311 - jitter
+    wait = jittered(COME_BACK_WITHIN, 0.0, 1.0)
     session.send("closing", {"reason": "restart", "reconnectIn": round(wait, 3)})
     session.close(CloseCode.RESTART)
 
@@ -51,7 +52,7 @@ async def drain(sessions: Sessions, flush: Callable[[], None], within: float) ->
     size = max(1, math.ceil(len(waiting) / batches))
     for start in range(0, len(waiting), size):
         if start:
-            await asyncio.sleep(PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            await asyncio.sleep(jittered(PAUSE, 0.5, 1.5))
         for session in waiting[start : start + size]:
             send_away(session)
         flush()

@@ -5,10 +5,10 @@ life, the end of the time to authenticate, a token that expires. A quiet connect
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable
 
+from ..support.backoff import jittered
 from ..wire.protocol import CloseCode
 from .session import Session, State
 
@@ -39,7 +39,7 @@ class Heartbeat:
         """Watch this connection."""
         session.heard_at = self._clock()
         # The first ping is spread, or everybody who came back after a restart is pinged in the same second.
-        self._place(session, session.heard_at + session.interval * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+        self._place(session, session.heard_at + jittered(session.interval, 0.5, 1.0))
         self.reconsider(session)
 
     def remove(self, session: Session) -> None:

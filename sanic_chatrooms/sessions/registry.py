@@ -5,13 +5,13 @@ For each user with a connection here, this worker holds the user's reserved room
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterator
 
 from ..errors import RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
 from ..models import EVERYONE, Envelope, Head, User, user_room
 from ..stores.base import Store
+from ..support.backoff import jittered
 from ..support.tasks import end
 from ..wire import protocol
 from ..wire.protocol import CloseCode
@@ -165,7 +165,7 @@ class Sessions:
                 pass
             except Exception:
                 logger.exception("the room of all connections could not be watched again; it is tried again")
-            await asyncio.sleep(random.uniform(0.0, AGAIN))  # noqa: S311 - jitter
+            await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
 
     # ---- orders and pushes ----
 

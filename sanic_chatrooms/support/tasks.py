@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
+
+from .backoff import Backoff
 
 __all__ = ["end", "is_ending", "keep_on"]
 
@@ -21,25 +22,23 @@ async def keep_on(step: Callable[[], Awaitable[object]], what: str) -> NoReturn:
 
     The step itself waits for its time, and deals with what it expects.
     """
-    failures = 0
+    backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
     while True:
         try:
             await step()
         except asyncio.CancelledError as problem:
             if is_ending():
                 raise
-            failures = await _failed(what, failures, problem)  # of something that it waited for
+            await _failed(what, backoff.failed(), problem)  # of something that it waited for
         except Exception as problem:  # noqa: BLE001 - logged there
-            failures = await _failed(what, failures, problem)
+            await _failed(what, backoff.failed(), problem)
         else:
-            failures = 0
+            backoff.succeeded()
 
 
-async def _failed(what: str, failures: int, problem: BaseException) -> int:
-    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, 10)) * random.uniform(0.8, 1.0)  # noqa: S311 - jitter
+async def _failed(what: str, wait: float, problem: BaseException) -> None:
     logger.error("%s failed; it goes on in %.0f s", what, wait, exc_info=problem)
     await asyncio.sleep(wait)
-    return failures + 1
 
 
 def is_ending() -> bool:

@@ -400,7 +400,7 @@ def explore(machine: type[ChatModel], *, examples: int, steps: int) -> None:
     """Let hypothesis drive it. What never comes by itself here is waited for shortly."""
     with (
         patch.object(hub, "GAP_WAIT", 0.001),
-        patch.object(hub, "RETRY", (0.001,)),
+        patch.object(hub, "RETRY_LONGEST", 0.001),
         patch.object(journal, "RETRY_WAIT", 0.001),
     ):
         run_state_machine_as_test(

@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import ConfigError
+from ...support.backoff import Backoff
 from ...support.own_directory import check_entries, claim_directory, open_lock
 from ...support.survivor import Survivor, born
 
@@ -224,15 +225,14 @@ class EmbeddedServer:
         return " / ".join(lines[-3:]) or "it says nothing"
 
     def _keep(self) -> None:
-        failures = 0
+        backoff = Backoff(SYNC_EVERY, LONGEST_WAIT)
         while not self._ending.is_set():
             try:
                 self._look()
-                failures = 0
+                backoff.succeeded()
             except Exception:
                 logger.exception("keeping the embedded server failed; it goes on")
-                self._ending.wait(min(LONGEST_WAIT, SYNC_EVERY * 2 ** min(failures, 10)))
-                failures += 1
+                self._ending.wait(backoff.failed())
 
     def _look(self) -> None:
         process = self.process

@@ -7,7 +7,6 @@ each time, with jitter; whoever asks meanwhile gets `Unavailable` at once.
 import asyncio
 import hashlib
 import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Any, NamedTuple, TypeAlias
@@ -23,6 +22,7 @@ from redis.exceptions import (
 )
 
 from ...errors import Unavailable
+from ...support.backoff import Backoff
 from .address import RedisAddress
 from .pipeline import Pipe
 
@@ -32,8 +32,8 @@ logger = logging.getLogger("sanic_chatrooms.redis")
 
 CONNECT_WITHIN = 1.5
 """Seconds to connect, sign in and load the scripts."""
-WAITS = (0.05, 0.1, 0.2, 0.4)
-"""Seconds until a server that could not be reached is tried again; the last one repeats."""
+FIRST_WAIT, LONGEST_WAIT = 0.05, 0.4
+"""Seconds until a server that could not be reached is tried again."""
 _REFUSED = (AuthenticationError, NoPermissionError)
 _PLAIN: dict[str, Any] = {"protocol": 2, "socket_timeout": None, "socket_connect_timeout": CONNECT_WITHIN}
 """RESP 2, since pushes of RESP 3 would stand among the replies; time limits are ours."""
@@ -78,7 +78,7 @@ class RedisServer:
         self._opener = opener
         self._pipe: Pipe | None = None
         self._connecting = asyncio.Lock()
-        self._failures = 0
+        self._backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, least=0.5)
         self._not_before = 0.0
         self.refusal: RedisError | None = None
         """Why the server did not let us in, if that was it."""
@@ -130,15 +130,13 @@ class RedisServer:
                 pipe = await self._opener.open_pipe(*await self._locate())
         except (TimeoutError, RedisError, OSError, Unavailable) as why:
             self.refusal = why if isinstance(why, _REFUSED) else None
-            if not self._failures:
+            if not self._backoff.failures:
                 logger.warning("Redis cannot be reached: %s", str(why) or type(why).__name__)
-            wait = WAITS[min(self._failures, len(WAITS) - 1)]
-            self._failures += 1
-            self._not_before = loop.time() + wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            self._not_before = loop.time() + self._backoff.failed()
             raise Unavailable from None
-        if self._failures:
+        if self._backoff.failures:
             logger.info("Redis answers again")
-        self._failures = 0
+        self._backoff.succeeded()
         return pipe
 
 

@@ -6,12 +6,12 @@ worker that deleted is gone. How often depends on how long it takes, and is at m
 
 import asyncio
 import logging
-import random
 
 from redis.exceptions import NoPermissionError, ResponseError
 
 from ...drivers.redis.cluster import ANSWER_WITHIN, Call, RedisLink, RedisServer
 from ...errors import Unavailable
+from ...support.backoff import jittered
 from ...support.tasks import end, is_ending
 
 __all__ = ["Eraser"]
@@ -55,7 +55,7 @@ class Eraser:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            await asyncio.sleep(jittered(INTERVAL))
             try:
                 await self.look()
             except Unavailable:

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import random
 import time
 
 from sqlalchemy import Connection, or_, select
 
 from ...errors import Unavailable
 from ...models import RESERVED, USERS
+from ...support.backoff import jittered
 from ...support.tasks import end, keep_on
 from ..base import Bounds
 from .database import Clock, Database
@@ -60,7 +60,7 @@ class Upkeep:
             await end(task)
 
     async def _look_in_time(self) -> None:
-        await asyncio.sleep(INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        await asyncio.sleep(jittered(INTERVAL))
         with contextlib.suppress(Unavailable):  # as whoever asked for something was told
             await self.look()
 
