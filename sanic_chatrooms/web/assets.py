@@ -10,9 +10,12 @@ from sanic import Request, empty, raw
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
+from sanic_chatrooms.web.bundle import bundle
+
 __all__ = ["PAGE", "PAGE_POLICY", "PAGE_WITHOUT_GUESTS", "Assets", "with_slash"]
 
 FOLDER = Path(__file__).parent / "static"
+CLIENT = "client.js"
 PAGE = "page.html"
 PAGE_WITHOUT_GUESTS = "page.html without guests"
 """The same page, which does not ask for a name that would let nobody in."""
@@ -37,6 +40,7 @@ class Assets:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+        files[CLIENT] = bundle(folder / CLIENT).encode()
         self._files = {name: _asset(name, body) for name, body in files.items()}
         self._files[PAGE_WITHOUT_GUESTS] = _asset(PAGE, files.get(PAGE, b"").replace(*_WITHOUT_GUESTS))
 

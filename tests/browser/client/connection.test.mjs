@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import test from "node:test";
 
-import { ChatRooms, reconnects } from "../../../sanic_chatrooms/web/static/client.js";
+import { reconnects } from "../../../sanic_chatrooms/web/static/client.js";
 import { message, settled, world } from "./support.mjs";
 
 test("connect resolves with the welcome", async (t) => {
@@ -378,44 +377,6 @@ test("without network it says offline", async (t) => {
   it.socket.shut(1006);
 
   assert.equal(it.chat.state, "offline");
-});
-
-test("away from the server that has the client, its address is asked for", () => {
-  assert.throws(() => new ChatRooms(), /name the socket/);
-});
-
-/** The client as a module of this address. */
-async function servedAs(address) {
-  const source = await readFile(new URL("../../../sanic_chatrooms/web/static/client.js", import.meta.url), "utf8");
-  const module = source.replaceAll("import.meta.url", JSON.stringify(address));
-  return import(`data:text/javascript;base64,${Buffer.from(module).toString("base64")}`);
-}
-
-for (const address of ["https://a.example/chat/client.js", "http://localhost:8000/chat/client.js?v=2"]) {
-  test(`beside ${address} is the socket`, async (t) => {
-    const { ChatRooms: Served } = await servedAs(address);
-    const it = world(t);
-    const chat = new Served({ WebSocket: it.WebSocket, storage: it.storage });
-    chat.connect().catch(() => {});
-    await settled();
-    chat.disconnect();
-
-    assert.equal(it.socket.url, address.replace("http", "ws").replace(/client\.js.*/, "ws"));
-  });
-}
-
-for (const address of ["https://a.example/assets/index-BX3a.js", "file:///app/dist/client.js", "blob:https://a.example/1"]) {
-  test(`in ${address} it does not guess where the socket is`, async () => {
-    const { ChatRooms: Bundled } = await servedAs(address);
-
-    assert.throws(() => new Bundled(), /name the socket/);
-  });
-}
-
-test("no bundler sees a file to copy in the address of the socket", async () => {
-  const source = await readFile(new URL("../../../sanic_chatrooms/web/static/client.js", import.meta.url), "utf8");
-
-  assert.doesNotMatch(source, /new URL\([^)]*import\.meta\.url/);
 });
 
 for (const [feature, ask] of [

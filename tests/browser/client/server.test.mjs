@@ -1,4 +1,4 @@
-// The client against the real server, in a process of its own.
+// The client as the server sends it, in one file, against that server in a process of its own.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { ChatRooms } from "../../../sanic_chatrooms/web/static/client.js";
+import * as source from "../../../sanic_chatrooms/web/static/client.js";
 import { WebSocket } from "./websocket.mjs";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -65,7 +65,14 @@ const next = (chat, type, wanted = () => true) =>
     });
   });
 
-function client(t, port, options = {}) {
+/** What the server sends under the address that pages import. */
+async function served(port) {
+  const text = await (await fetch(`http://127.0.0.1:${port}/chat/client.js`)).arrayBuffer();
+  return import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
+}
+
+async function client(t, port, options = {}) {
+  const { ChatRooms } = await served(port);
   const sockets = [];
   class Watched extends WebSocket {
     constructor(...given) {
@@ -81,12 +88,20 @@ function client(t, port, options = {}) {
   return { chat, sockets };
 }
 
+test("the one file that is sent has what the module has", { skip: missing, timeout: 60_000 }, async (t) => {
+  const port = await freePort();
+  const server = await serve(port);
+  t.after(() => stop(server));
+
+  assert.deepEqual(Object.keys(await served(port)), Object.keys(source));
+});
+
 test("two people talk, one is cut off and misses nothing", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
   const server = await serve(port);
   t.after(() => stop(server));
-  const ada = client(t, port, { name: "Ada" });
-  const bob = client(t, port, { name: "Bob" });
+  const ada = await client(t, port, { name: "Ada" });
+  const bob = await client(t, port, { name: "Bob" });
   await Promise.all([ada.chat.connect(), bob.chat.connect()]);
   await Promise.all([ada.chat.join("tea"), bob.chat.join("tea")]);
   const heard = [];
@@ -116,8 +131,8 @@ test("what one edits and deletes, the other hears of, also after being cut off",
   const port = await freePort();
   const server = await serve(port);
   t.after(() => stop(server));
-  const ada = client(t, port, { name: "Ada" });
-  const bob = client(t, port, { name: "Bob" });
+  const ada = await client(t, port, { name: "Ada" });
+  const bob = await client(t, port, { name: "Bob" });
   await Promise.all([ada.chat.connect(), bob.chat.connect()]);
   await Promise.all([ada.chat.join("tea"), bob.chat.join("tea")]);
   const heard = [];
@@ -145,7 +160,7 @@ test("a restarted server that knows nobody any more gets a fresh guest, who is t
   const port = await freePort();
   let server = await serve(port);
   t.after(() => stop(server));
-  const { chat } = client(t, port, { name: "Ada" });
+  const { chat } = await client(t, port, { name: "Ada" });
   await chat.connect();
   await chat.join("tea");
   await chat.send("tea", "one").done;

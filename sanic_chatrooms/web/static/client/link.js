@@ -1,0 +1,281 @@
+import { CROWDED, reconnects } from "./close-codes.js";
+import { newId } from "./ids.js";
+import { jitter, now, Timers, wall } from "./timers.js";
+
+const DIAL = 20; // seconds until welcome; longer than the server waits for `auth`, so that its reason reaches us
+const GREETING = 1; // seconds without a welcome, after which a visitor without a token asks whether one will come
+const PONG = 10; // seconds of silence after a ping by which the connection counts as dead
+const HINT_PONG = 5; // the same after the browser hinted that something changed: it is probably right
+const HELD = 5; // seconds after which a crowded server is asked again as soon as any other
+const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token: with other characters the browser throws
+
+const noNetwork = () => globalThis.navigator?.onLine === false; // true proves nothing, false is reliable
+
+/** One socket at a time, opened again and again by the rules until `close`. */
+export class Link {
+  online = false;
+  interval = 30;
+  status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, code: null, reason: "" };
+  #chat; // options, identity; and who hears of it: changed, introduce, welcomed, heard, lost, problem
+  #timers = new Timers();
+  #socket = null;
+  #run = 0; // counts dials, so that a token that comes too late is not used
+  #attempt = 0;
+  #opened = false;
+  #late = false; // show the token by `auth` instead of in the handshake
+  #proof = null; // {token, guest, msgId?}: what we showed on this connection; with msgId until `auth` is answered
+  #greeting = null; // a welcome as nobody in particular, while our `auth` is under way
+  #onlineAt = 0;
+  #serverClock = 0; // what to add to ours
+  #heardAt = 0;
+  #comeBackIn = null;
+
+  constructor(chat) {
+    this.#chat = chat;
+  }
+
+  open() {
+    this.#watchBrowser(true);
+    this.#attempt = 0;
+    this.#become("connecting", { code: null, reason: "" });
+    this.#dial();
+  }
+
+  send(text) {
+    this.#socket.send(text);
+  }
+
+  /** Seconds until a time of the server's, whose clock need not be ours; Infinity where there is none. */
+  until(time) {
+    const left = time - this.#serverClock - now();
+    return Number.isFinite(left) ? left : Infinity;
+  }
+
+  comeBackIn(seconds) {
+    this.#comeBackIn = Math.min(Math.max(Number(seconds) || 0, 0), 300);
+  }
+
+  reconnectNow() {
+    if (this.#timers.has("wait")) this.#dial();
+  }
+
+  #become(state, { due = null, ...more } = {}) {
+    const retryIn = () => due && Math.max(0, due - now());
+    const retryAt = due && wall() + retryIn();
+    this.status = { ...this.status, attempt: this.#attempt, ...more, state, retryAt, get retryIn() { return retryIn(); } }; // prettier-ignore
+    this.#chat.changed(this.status);
+  }
+
+  // ---- opening ----
+
+  async #dial() {
+    const run = ++this.#run;
+    this.#timers.clear("wait");
+    if (this.status.state !== "connecting") this.#become(noNetwork() ? "offline" : "reconnecting");
+    this.#opened = false;
+    this.#timers.after("dial", DIAL, () => this.#drop(1006, "the server did not answer"));
+    try {
+      const proof = await this.#chat.identity.proof();
+      if (run === this.#run) this.#connect(proof);
+    } catch (error) {
+      if (run !== this.#run) return;
+      this.#chat.problem("token", error);
+      this.#drop(1006, "the token callback failed");
+    }
+  }
+
+  #connect(proof) {
+    const { WebSocket, url } = this.#chat.options;
+    const inHandshake = proof.token && !this.#late && SUBPROTOCOL.test(proof.token);
+    this.#proof = proof;
+    let socket;
+    try {
+      socket = new WebSocket(url, ["chatrooms.v1", ...(inHandshake ? [`bearer.${proof.token}`] : [])]);
+    } catch (error) {
+      this.close(1006, error.message); // mixed content, a forbidden port: trying again changes nothing
+      return;
+    }
+    this.#socket = socket;
+    socket.onopen = () => this.#begin(proof.token && !inHandshake);
+    socket.onmessage = (event) => this.#hear(event.data);
+    socket.onclose = (event) => this.#lost(event.code, event.reason);
+    socket.onerror = () => {}; // says nothing that close does not
+  }
+
+  // A browser does not say why a handshake was refused. So after one that failed the token is shown by `auth`, which is
+  // answered; a good one is followed by our welcome.
+  #begin(authDue) {
+    this.#opened = true;
+    this.#late = false;
+    const { token } = this.#proof;
+    if (!token && !this.#chat.identity.renewable) this.#timers.after("greeting", GREETING, () => this.#askWhetherKnown());
+    if (!authDue) return;
+    this.#proof.msgId = newId();
+    this.send(JSON.stringify({ type: "auth", msgId: this.#proof.msgId, payload: { token } }));
+  }
+
+  // Without a token there is nothing to follow: the server knows us from the handshake, or never. It welcomes whom it knows
+  // before it answers anything, so an answer without a welcome means that this visitor has to sign in first.
+  #askWhetherKnown() {
+    this.#proof.pingId = newId();
+    this.send(JSON.stringify({ type: "ping", msgId: this.#proof.pingId }));
+  }
+
+  #hear(data) {
+    this.#heardAt = now();
+    this.#timers.clear("pong");
+    let envelope;
+    try {
+      envelope = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (typeof envelope?.type !== "string") return;
+    envelope.payload ??= {};
+    this.#serverClock = envelope.timestamp - now();
+    if (!this.online && envelope.type === "welcome") this.#welcome(envelope);
+    else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.msgId) this.#proven(envelope);
+    else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.pingId) this.close(4500, "sign in first");
+    else this.#chat.heard(envelope);
+  }
+
+  #welcome(envelope) {
+    this.#greeting = envelope;
+    if (this.#proof.msgId) return; // a guest's, which the server gives to those who showed nothing yet
+    this.#timers.clear("dial");
+    this.#timers.clear("greeting");
+    this.#greeting = this.#comeBackIn = null;
+    this.online = true;
+    this.#onlineAt = now();
+    this.interval = envelope.payload.heartbeat?.interval ?? 30;
+    this.#beat();
+    this.#chat.introduce(envelope.payload);
+    this.#become("online");
+    this.#chat.welcomed(envelope);
+  }
+
+  #proven({ type, payload: { code, message, temporary } }) {
+    this.#proof.msgId = null;
+    if (type === "ack") return;
+    const refused = !temporary || code === "token_expired";
+    if (!refused) this.#drop(1006, message);
+    else if (!this.#proof.guest) this.#drop(code === "token_expired" ? 4001 : 4500, message);
+    else {
+      this.#chat.identity.forgetGuest();
+      if (this.#greeting) this.#welcome(this.#greeting);
+    }
+  }
+
+  // ---- heartbeat ----
+
+  #beat() {
+    const left = this.#heardAt + this.interval - now();
+    if (left > 0.001) this.#timers.after("beat", left, () => this.#beat());
+    else this.#probe(PONG);
+  }
+
+  #probe(patience) {
+    this.send('{"type":"ping"}');
+    this.#timers.after("beat", this.interval, () => this.#beat());
+    if (this.#timers.has("pong")) return;
+    this.#timers.after("pong", patience, () => this.#drop(1006, "nothing was heard from the server"));
+  }
+
+  // ---- the connection is gone ----
+
+  /** We end this connection. A dead socket takes minutes to say that it is closed: that is not waited for. */
+  #drop(code, reason) {
+    this.#detach();
+    this.#lost(code, reason);
+  }
+
+  #detach() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(1000);
+  }
+
+  #lost(code, reason) {
+    this.#run += 1;
+    this.#socket = this.#greeting = null;
+    this.#timers.clearAll();
+    // However short it was: the server is well. One that is crowded says so by closing what it has just accepted.
+    const good = this.online && (!CROWDED.includes(code) || now() - this.#onlineAt >= HELD);
+    this.online = false;
+    this.#late = !this.#opened;
+    this.#chat.lost(code);
+    if (this.#mayReturn(code)) this.#wait(code, reason, good);
+    else this.close(code, reason);
+    if (!this.#opened && this.#proof && !this.#proof.token) this.#askWhy();
+  }
+
+  // Who shows nothing has nothing to show by `auth` either. A plain request is told what a refused handshake is not: 401,
+  // where this visitor has to sign in first, in whatever way the host knows them by.
+  async #askWhy() {
+    const run = this.#run;
+    const { fetch, url } = this.#chat.options;
+    try {
+      const answer = await fetch(url.replace(/^ws/, "http"), { credentials: "include", cache: "no-store" });
+      const { message } = answer.status === 401 ? await answer.json() : {};
+      if (message && run === this.#run) this.close(4500, message);
+    } catch {
+      // the server is away, or not ours to ask: it stays with trying again
+    }
+  }
+
+  #mayReturn(code) {
+    if (code !== 4001 && code !== 4500) return reconnects(code);
+    const { identity } = this.#chat;
+    const guest = this.#proof.guest && this.#proof.token;
+    if (guest) identity.forgetGuest();
+    identity.expired();
+    return Boolean(guest) || (code === 4001 && identity.renewable);
+  }
+
+  #wait(code, reason, good) {
+    if (good) this.#attempt = 0;
+    if (CROWDED.includes(code)) this.#attempt = Math.max(this.#attempt, 2);
+    const delay = this.#comeBackIn ?? jitter(this.#chat.options, this.#attempt);
+    this.#comeBackIn = null;
+    this.#attempt += 1;
+    this.#plan(delay, { code, reason });
+  }
+
+  #plan(delay, more) {
+    this.#timers.after("wait", delay, () => this.#dial());
+    this.#become(noNetwork() ? "offline" : "reconnecting", { ...more, due: now() + delay });
+  }
+
+  #replan() {
+    if (this.#timers.has("wait")) this.#plan(this.status.retryIn);
+  }
+
+  /** The end, until `open`. */
+  close(code = 1000, reason = "closed by this page") {
+    this.#run += 1;
+    this.#timers.clearAll();
+    this.#watchBrowser(false);
+    const was = this.online;
+    this.online = false;
+    this.#detach();
+    if (was) this.#chat.lost(code);
+    this.#become("closed", { code, reason });
+  }
+
+  // ---- what the browser knows ----
+
+  #watchBrowser(on) {
+    const change = on ? "addEventListener" : "removeEventListener";
+    for (const type of ["online", "offline"]) globalThis[change]?.(type, this.#hint);
+    globalThis.document?.[change]?.("visibilitychange", this.#hint);
+  }
+
+  #hint = ({ type }) => {
+    if (type === "visibilitychange" && globalThis.document.visibilityState !== "visible") return;
+    if (this.online) this.#probe(HINT_PONG);
+    else if (type === "offline" || CROWDED.includes(this.status.code)) this.#replan();
+    else this.reconnectNow(); // somebody looks at the page, or the network is back
+  };
+}

@@ -1,0 +1,14 @@
+const NO_URL = 'client.js does not come from the chat server here, so name the socket: new ChatRooms({ url: "wss://example.com/chat/ws" })';
+
+// Bundlers put modules into files of their own, and rewrite the usual way to name a file beside a module.
+const HERE = import.meta.url;
+const SERVED = /^https?:.*\/client\.js([?#]|$)/;
+
+export function socketUrl(given) {
+  if (!given && !SERVED.test(HERE)) throw new TypeError(NO_URL);
+  const url = given ? new URL(given, globalThis.location?.href) : new URL("ws", HERE);
+  url.protocol = url.protocol.replace(/^http/, "ws");
+  url.hash = "";
+  if (!/^wss?:$/.test(url.protocol)) throw new TypeError(NO_URL);
+  return url;
+}
