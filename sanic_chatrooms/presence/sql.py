@@ -31,16 +31,14 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ProgrammingError
 
 from ..drivers.sql.address import PREFIX, take_prefix
+from ..drivers.sql.tables import Name, insert, table_space
 from ..errors import ConfigError, Unavailable
 from ..models import SPACE, Sender
-from ..stores.base import Bounds
-from ..stores.sql.database import Clock
 from ..stores.sql.open import make_database
-from ..stores.sql.schema import Name, Schema, table_space
+from ..support.clock import Clock
 from ..support.paging import decode_cursor, encode_cursor
 from .base import Entry, Presence, PresentPage
 
@@ -48,7 +46,6 @@ __all__ = ["SQLPresence"]
 
 SEEN_FOR = 86_400.0
 """Seconds for which it is remembered when somebody was last here (never less than the entries' own `ttl`)."""
-TIMEOUT = 5.0
 CONNECTIONS = 2
 """To PostgreSQL, at most: one changes, one looks."""
 STEP = 500
@@ -99,8 +96,7 @@ class SQLPresence(Presence):
         """See `Presence.start`. Raises `ConfigError`, `Unavailable`."""
         self._node, self._ttl = node, ttl
         self._tables = _Tables(instance, self._prefix)
-        schema = Schema(instance, self._prefix)
-        await self._database.start(schema, Bounds(timeout=TIMEOUT), self._clock or time.time)
+        await self._database.start()
         self._running = True
         if self._create:
             try:
@@ -119,7 +115,7 @@ class SQLPresence(Presence):
             ) from problem
 
     def _make_tables(self, connection: Connection) -> None:
-        self._database.lock(connection)
+        self._database.lock(connection, self._tables.prefix)
         there = inspect(connection)
         for table in self._tables.metadata.sorted_tables:
             if not there.has_table(table.name):
@@ -197,7 +193,7 @@ class SQLPresence(Presence):
             {"room": room, "user_id": id, "node": self._node, "name": user.name}
             for (room, id), user in sorted(last.items())
         ]
-        upsert = _insert(connection, here).values(ends=now + self._ttl)
+        upsert = insert(connection, here).values(ends=now + self._ttl)
         upsert = upsert.on_conflict_do_update(
             index_elements=["room", "user_id", "node"],
             set_={"name": upsert.excluded.name, "ends": upsert.excluded.ends},
@@ -298,7 +294,7 @@ class SQLPresence(Presence):
 
     def _see(self, connection: Connection, users: set[str]) -> None:
         if users:
-            upsert = _insert(connection, self._tables.seen).values(at=self._time_of_day(connection))
+            upsert = insert(connection, self._tables.seen).values(at=self._time_of_day(connection))
             upsert = upsert.on_conflict_do_update(index_elements=["user_id"], set_={"at": upsert.excluded.at})
             connection.execute(upsert, [{"user_id": id} for id in sorted(users)])
 
@@ -340,7 +336,7 @@ class _Tables:
     """The tables of one instance."""
 
     def __init__(self, instance: str, prefix: str) -> None:
-        base = f"{prefix}{table_space(instance)}_"
+        self.prefix = base = f"{prefix}{table_space(instance)}_"
         self.metadata = MetaData()
         self.lock_key = crc32(f"{base}here".encode())
         self.here = Table(
@@ -368,13 +364,8 @@ class _Tables:
 
 
 def metadata(instance: str = "default", prefix: str = PREFIX, namespace: str = "") -> MetaData:
-    """The tables of an instance, for the `target_metadata` of a host's Alembic. `namespace`: as in `stores.sql_schema`."""
+    """The tables of an instance, for the `target_metadata` of a host's Alembic. `namespace`: as in `stores.sql.schema`."""
     return _Tables(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix).metadata
-
-
-def _insert(connection: Connection, table: Table) -> Any:
-    # Both take an upsert in the same words, and SQLAlchemy has one for each.
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _firsts(entries: _Entries, holds: Any) -> _Answers:

@@ -1,8 +1,13 @@
 """The time of day for what must not end early: a clock that is set forward does not take it along."""
 
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
-__all__ = ["Steady"]
+__all__ = ["Clock", "Steady"]
+
+Clock: TypeAlias = Callable[[], float]
+"""Returns Unix seconds."""
 
 HURRY = 1.1
 """How many times as fast as time it goes at most, until it has caught up with a clock that was set forward."""

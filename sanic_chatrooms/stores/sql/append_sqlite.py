@@ -11,12 +11,16 @@ from sqlalchemy import Connection, Table
 
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
 from ...models import Appended, Draft, MemberRemoved, MemberSet, MessageDeleted, MessageEdited
-from ..base import FOLDED
+from ...support.clock import Clock
+from ..base import FOLDED, Bounds
+from .appender import Appender
+from .boot_sqlite import use_boot_id
 from .history import Past
 from .schema import Schema
+from .sqlite import SQLite
 from .sqlite_connections import raw
 
-__all__ = ["Append", "Statements"]
+__all__ = ["SQLiteAppender", "Statements"]
 
 ROWS = (64, 16, 4, 1)
 """Rows of one statement, as many as fit. While a statement runs, the event loop has the interpreter, and afterwards the
@@ -73,6 +77,35 @@ class Statements:
         self.remove_member = f"DELETE FROM {member} WHERE room_id = ? AND user_id = ?"
 
 
+class SQLiteAppender(Appender):
+    """See `Appender`: batches go to the driver directly."""
+
+    def __init__(self, database: SQLite, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        self._database = database
+        self._schema = schema
+        self._past, self._statements = Past(schema, bounds), Statements(schema)
+        self._clock = clock
+
+    def prepare(self, connection: Connection) -> None:
+        """Give every room a new epoch where a power failure may have taken back what was acknowledged."""
+        use_boot_id(connection, self._schema, unsafe=self._database.normal)
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Appender.append`. It waits for one other job at most."""
+        batch = self._batch(drafts)
+        return await self._database.write_first(batch.run, erases=batch.erases)
+
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Appender.append_within`."""
+        return self._batch(drafts).run_within(connection)
+
+    def _batch(self, drafts: Sequence[Draft]) -> "_Append":
+        return _Append(self._statements, self._past, drafts, self._clock())
+
+    async def stop(self) -> None:
+        """Nothing to close: the connection is the database's."""
+
+
 class _Room:
     """Where a room stands while its drafts are numbered."""
 
@@ -85,7 +118,7 @@ class _Room:
         self.epoch = epoch
 
 
-class Append:
+class _Append:
     """One batch. `run` stores it; drafts that were stored before cost a second attempt, all others one."""
 
     def __init__(self, statements: Statements, past: Past, drafts: Sequence[Draft], now: float) -> None:

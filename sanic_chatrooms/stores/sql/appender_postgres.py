@@ -1,6 +1,10 @@
-"""The connection that appends: held open, taken anew when it is lost."""
+"""The connection that appends: held open, taken anew when it is lost.
+
+So a store takes at most `Database.connections` + 1 of the server's.
+"""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -9,16 +13,18 @@ import asyncpg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ...errors import ChatError
+from ...errors import ChatError, Unavailable
 from ...models import Appended, Draft
+from ...support.clock import Clock
 from ..base import Bounds
 from .append_postgres import Batch, append_call
-from .database import Clock
-from .functions_postgres import opened_call
+from .appender import Appender
+from .functions_postgres import make_functions, opened_call
 from .history import HISTORY_MAX
+from .postgres import Postgres
 from .schema import Schema
 
-__all__ = ["Appender"]
+__all__ = ["PostgresAppender"]
 
 logger = logging.getLogger("sanic_chatrooms.postgres")
 
@@ -26,27 +32,37 @@ LOCK_SHARE = 0.2
 """The part of the time limit for which a batch waits for a room that somebody holds locked."""
 
 
-class Appender:
-    """One batch at a time. A failure leaves no doubtful connection behind: it is dropped, the next batch opens another."""
+class PostgresAppender(Appender):
+    """See `Appender`: one batch at a time. A failure leaves no doubtful connection behind: it is dropped, the next batch opens another."""
 
-    def __init__(self, options: dict[str, Any], schema: Schema, bounds: Bounds, clock: Clock) -> None:
+    def __init__(self, database: Postgres, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        self._database = database
+        self._schema = schema
         self._lock_timeout = str(max(int(bounds.timeout * LOCK_SHARE * 1000), 1))  # milliseconds
-        self._options = options | {
-            "timeout": bounds.timeout,
-            "server_settings": options["server_settings"] | {"lock_timeout": self._lock_timeout},
-        }
-        self._append = append_call(schema)
+        options = database.connect_options
+        patience = {"lock_timeout": self._lock_timeout}
+        self._options = options | {"server_settings": options["server_settings"] | patience}
+        self._statement = append_call(schema)
         self._opened = opened_call(schema)
         self._keep = HISTORY_MAX if bounds.history_max is None else bounds.history_max
         self._retention = bounds.retention
         self._clock = clock
         self._turn = asyncio.Lock()
         self._connection: Any = None
+        self._stopped = False
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the functions in the database that it calls."""
+        make_functions(connection, self._schema)
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Database.append`. Raises what asyncpg raises."""
-        batch = Batch(drafts)
+        """See `Appender.append`."""
+        return await self._database.bounded(lambda: self._append_in_turn(Batch(drafts)))
+
+    async def _append_in_turn(self, batch: Batch) -> list[Appended | ChatError]:
         async with self._turn:
+            if self._stopped:
+                raise Unavailable
             try:
                 return batch.results(await self._call(batch, wait=True))
             except asyncpg.LockNotAvailableError:
@@ -54,7 +70,7 @@ class Appender:
                 return batch.results(await self._call(batch, wait=False))
 
     def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Database.append_within`."""
+        """See `Appender.append_within`."""
         batch = Batch(drafts)
         try:
             with connection.begin_nested():
@@ -66,7 +82,7 @@ class Appender:
             return self._call_within(connection, batch, wait=False)
 
     def _call_within(self, connection: Connection, batch: Batch, *, wait: bool) -> list[Appended | ChatError]:
-        rows = connection.exec_driver_sql(self._append, tuple(self._arguments(batch, wait=wait)))
+        rows = connection.exec_driver_sql(self._statement, tuple(self._arguments(batch, wait=wait)))
         return batch.results(rows.mappings().one())
 
     def _arguments(self, batch: Batch, *, wait: bool) -> list[Any]:
@@ -76,7 +92,7 @@ class Appender:
     async def _call(self, batch: Batch, *, wait: bool) -> Any:
         try:
             connection = self._connection or await self._connect()
-            return await connection.fetchrow(self._append, *self._arguments(batch, wait=wait))
+            return await connection.fetchrow(self._statement, *self._arguments(batch, wait=wait))
         except (asyncpg.DataError, asyncpg.LockNotAvailableError, ValueError):
             raise  # the connection is as good as before
         except BaseException:  # cancelled too: what the server does with the batch is not known
@@ -103,6 +119,11 @@ class Appender:
 
     async def stop(self) -> None:
         """Close the connection; a batch that is under way goes first."""
+        self._stopped = True
+        with contextlib.suppress(Unavailable):  # a database that does not answer is left as it is
+            await self._database.bounded(self._close)
+
+    async def _close(self) -> None:
         async with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:

@@ -1,27 +1,24 @@
-"""What `SQLStore` asks of one kind of database: run a function with a connection, and append."""
+"""A SQL database: run a function with a connection to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import ClassVar, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
-from ...errors import ChatError
-from ...models import Appended, Draft, Scope
-from ..base import Bounds
-from .schema import Schema
+from ...models import Scope
 
-__all__ = ["Clock", "Database"]
+__all__ = ["TIMEOUT", "Database"]
 
 T = TypeVar("T")
 
-Clock: TypeAlias = Callable[[], float]
-"""Returns Unix seconds."""
+TIMEOUT = 5.0
+"""Seconds that a call takes at most, unless `start` says otherwise."""
 
 
 class Database(ABC):
-    """One database. Every call is bounded by `Bounds.timeout` and raises `Unavailable` where that is over or the
-    database is away; it reconnects by itself.
+    """One database. Every call ends `within` the seconds of `start`, and raises `Unavailable` after them, or where the
+    database is away. It reconnects by itself.
 
     The functions it runs are plain ones over a SQLAlchemy connection, whether the driver is asynchronous or a thread.
     """
@@ -35,8 +32,8 @@ class Database(ABC):
     """Is it made by `start` where there is none, if it is of a kind that can be?"""
 
     @abstractmethod
-    async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
-        """Open it. No table need be there yet. By `clock` a message is too old to be changed. Raises `ConfigError`."""
+    async def start(self, within: float = TIMEOUT) -> None:
+        """Open it. No table need be there yet. Raises `ConfigError`."""
 
     @abstractmethod
     async def stop(self) -> None:
@@ -51,14 +48,6 @@ class Database(ABC):
         """Run a function in a transaction of its own. It may run twice: it must not change anything but the database."""
 
     @abstractmethod
-    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Store.append`. The tables are there."""
-
-    @abstractmethod
-    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """The same as a step of a transaction that `write` began."""
-
-    @abstractmethod
     def require_free(self) -> None:
         """Raises `InvalidField` where the task that asks holds up the database itself, and would wait for ever."""
 
@@ -67,12 +56,8 @@ class Database(ABC):
         """Names the table that `connection` finds under this name: the same for all connections that find this one."""
 
     @abstractmethod
-    def lock(self, connection: Connection) -> None:
-        """Within a transaction: let nobody else make or change tables at the same time."""
-
-    @abstractmethod
-    def prepare(self, connection: Connection) -> None:
-        """Within the first transaction after each start, when the tables are there: what else this database needs."""
+    def lock(self, connection: Connection, tables: str) -> None:
+        """Within a transaction: let nobody else make or change the tables whose names begin so at the same time."""
 
     @abstractmethod
     async def tidy(self, *, removed: bool) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from ...drivers.sql.tables import insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
 from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
 from ...support.paging import decode_cursor, encode_cursor
@@ -197,8 +197,8 @@ class Directory:
     def _put_member(self, connection: Connection, room: int, member: Member) -> None:
         changed = {"name": member.name, "role": member.role, "joined_at": member.joined_at}
         values = {"room_id": room, "user_id": member.user, **changed}
-        insert = _insert(connection, self._schema.member).values(values)
-        connection.execute(insert.on_conflict_do_update(index_elements=("room_id", "user_id"), set_=changed))
+        put = insert(connection, self._schema.member).values(values)
+        connection.execute(put.on_conflict_do_update(index_elements=("room_id", "user_id"), set_=changed))
 
     def _id(self, room: str) -> Select[Any]:
         return select(self._schema.room.c.id).where(self._schema.room.c.name == room)
@@ -235,16 +235,9 @@ def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | 
     return [name for _, name in found]
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    # The two have the same methods under different names of a class.
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-
-
 def _new(connection: Connection, table: Table, values: dict[str, Any]) -> Insert:
-    insert: Insert = (
-        _insert(connection, table).values(values).on_conflict_do_nothing(index_elements=("name",))
-    )
-    return insert
+    new: Insert = insert(connection, table).values(values).on_conflict_do_nothing(index_elements=("name",))
+    return new
 
 
 def _cursor(kind: str, ids: list[str], limit: int) -> str | None:

@@ -1,15 +1,18 @@
-"""What `Postgres` keeps in the database beside the tables: two functions, and a table that a crash empties."""
+"""What `PostgresAppender` keeps in the database beside the tables: two functions, and a table that a crash empties."""
 
-from zlib import crc32
+from sqlalchemy import Connection, inspect, text
 
 from .append_postgres import append_function
 from .history import RESERVED_HISTORY_MAX
+from .postgres import lock_key
 from .schema import Schema
 
-__all__ = ["boot_table", "functions", "lock_key", "opened_call"]
+__all__ = ["make_functions", "opened_call"]
 
 VERSION = 1
-"""Of `opened`; see `postgres_append.VERSION`."""
+"""Of `opened`; see `append_postgres.VERSION`."""
+
+_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:name)")
 
 _OPENED = """
 DECLARE
@@ -50,19 +53,19 @@ END
 """
 
 
-def functions(schema: Schema) -> list[tuple[str, str, str]]:
-    """-> (name, body, statement that makes it) of each."""
-    return [append_function(schema, RESERVED_HISTORY_MAX), _opened_function(schema)]
+def make_functions(connection: Connection, schema: Schema) -> None:
+    """Make the functions and the table beside the others, where they are not there as they should be."""
+    if not inspect(connection).has_table(schema.name("boot")):
+        connection.exec_driver_sql(_boot_table(schema))
+    for name, body, statement in (append_function(schema, RESERVED_HISTORY_MAX), _opened_function(schema)):
+        there = connection.scalar(_SOURCE, {"name": f'"{name}"'})
+        if there != body:
+            connection.exec_driver_sql(statement)
 
 
-def boot_table(schema: Schema) -> str:
-    """The statement that makes the table which PostgreSQL empties after a crash, and keeps at an orderly restart."""
+def _boot_table(schema: Schema) -> str:
+    # PostgreSQL empties it after a crash, and keeps it at an orderly restart.
     return f'CREATE UNLOGGED TABLE IF NOT EXISTS "{schema.name("boot")}" (up boolean NOT NULL)'
-
-
-def lock_key(schema: Schema) -> int:
-    """Of the advisory lock that whoever makes or opens the tables of an instance takes."""
-    return crc32(schema.prefix.encode())
 
 
 def opened_call(schema: Schema) -> str:
@@ -73,6 +76,6 @@ def opened_call(schema: Schema) -> str:
 def _opened_function(schema: Schema) -> tuple[str, str, str]:
     name = schema.name(f"opened_{VERSION}")
     tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "meta", "boot")}
-    body = _OPENED.format(key=lock_key(schema), **tables)
+    body = _OPENED.format(key=lock_key(schema.prefix), **tables)
     head = f'CREATE OR REPLACE FUNCTION "{name}"(OUT renewed boolean) LANGUAGE plpgsql'
     return name, body, f"{head} AS $body${body}$body$"

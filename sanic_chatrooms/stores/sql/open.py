@@ -21,10 +21,12 @@ def make_database(url: URL) -> Database:
     """The database, not started. Raises `ConfigError`."""
     scheme = url.drivername.partition("+")[0]
     if scheme not in _DATABASES:
-        raise ConfigError(f"SQLStore: {scheme} is not known here; it takes sqlite and postgresql")
+        raise ConfigError(
+            f"there is no driver for {scheme}; a SQL database is sqlite:///FILE or postgresql://USER@MACHINE/NAME"
+        )
     module, name, extra = _DATABASES[scheme]
     try:
         made: Database = getattr(importlib.import_module(f"{__package__}.{module}"), name)(url)
     except ImportError as exc:
-        raise ConfigError(f'SQLStore: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
+        raise ConfigError(f'{scheme}: {exc}; pip install "sanic-chatrooms[{extra}]"') from exc
     return made

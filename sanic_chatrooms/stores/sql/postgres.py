@@ -1,29 +1,23 @@
-"""PostgreSQL: SQLAlchemy's asyncpg engine for reads and changes, one held asyncpg connection for appends.
-
-A store takes at most `connections` + 1 of the server's.
-"""
+"""PostgreSQL, by SQLAlchemy's asyncpg engine."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
+from zlib import crc32
 
 import asyncpg
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ...drivers.sql.address import connect_options, with_driver
-from ...errors import ChatError, ConfigError, Unavailable
-from ...models import Appended, Draft, Scope
-from ..base import Bounds
-from .appender_postgres import Appender
-from .database import Clock, Database
-from .functions_postgres import boot_table, functions, lock_key
-from .schema import Schema
+from ...errors import ConfigError, Unavailable
+from ...models import Scope
+from .database import TIMEOUT, Database
 
-__all__ = ["Postgres", "is_away"]
+__all__ = ["Postgres", "is_away", "lock_key"]
 
 _AWAY = ("08", "25006", "40", "53", "55", "57", "58")
 """How the codes begin of errors that pass: no connection, a standby, a deadlock, nothing free, a lock, a shutdown, a disk."""
@@ -36,7 +30,6 @@ _BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 _IDENTITY = text(
     "SELECT format('%s, table %s of server %s', current_database(), to_regclass(:name)::oid, pg_postmaster_start_time())"
 )
-_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:name)")
 
 T = TypeVar("T")
 
@@ -50,42 +43,42 @@ class Postgres(Database):
     def __init__(self, url: URL) -> None:
         self._url = with_driver(url)
         self._engine: AsyncEngine | None = None
-        self._appender: Appender | None = None
         self._ending: set[asyncio.Task[Any]] = set()
 
     # ---- start and stop ----
 
-    async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+    async def start(self, within: float = TIMEOUT) -> None:
         """See `Database.start`. Raises `ConfigError` where the URL is refused."""
-        self._timeout = bounds.timeout
-        self._schema = schema
-        server_settings = _server_settings(bounds.timeout)
+        self._timeout = timeout = within
+        server_settings = _server_settings(timeout)
         self._engine = create_async_engine(
             self._url,
             pool_size=self.connections,
             max_overflow=0,
-            pool_timeout=bounds.timeout,
-            connect_args={"timeout": bounds.timeout, "server_settings": server_settings},
+            pool_timeout=timeout,
+            connect_args={"timeout": timeout, "server_settings": server_settings},
         )
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        options = connect_options(self._url) | {"server_settings": server_settings}
-        self._appender = Appender(options, schema, bounds, clock)
+        self.connect_options = connect_options(self._url) | {
+            "timeout": timeout,
+            "server_settings": server_settings,
+        }
+        """What `asyncpg.connect` takes, for a connection like those of this database."""
         try:
             await self.read(lambda connection: connection.scalar(text("SELECT 1")))
         except Unavailable as exc:
             await self.stop()
             if _code(exc.__cause__).startswith(_REFUSED):
-                raise ConfigError(f"SQLStore: PostgreSQL refuses the URL: {exc.__cause__}") from exc
+                raise ConfigError(f"PostgreSQL refuses the URL: {exc.__cause__}") from exc
             raise
 
     async def stop(self) -> None:
         """See `Database.stop`."""
         engine, self._engine = self._engine, None
-        if engine is None or self._appender is None:
+        if engine is None:
             return
         with contextlib.suppress(TimeoutError):  # a database that does not answer is left as it is
             async with asyncio.timeout(self._timeout):
-                await self._appender.stop()
                 await engine.dispose()
         if self._ending:
             await asyncio.wait(self._ending, timeout=self._timeout)
@@ -97,18 +90,9 @@ class Postgres(Database):
         """See `Database.identity`."""
         return str(connection.scalar(_IDENTITY, {"name": f'"{table}"'}))
 
-    def lock(self, connection: Connection) -> None:
+    def lock(self, connection: Connection, tables: str) -> None:
         """See `Database.lock`."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(self._schema)})
-
-    def prepare(self, connection: Connection) -> None:
-        """Make the functions and the table beside the others, where they are not there as they should be."""
-        if not inspect(connection).has_table(self._schema.name("boot")):
-            connection.exec_driver_sql(boot_table(self._schema))
-        for name, body, statement in functions(self._schema):
-            there = connection.scalar(_SOURCE, {"name": f'"{name}"'})
-            if there != body:
-                connection.exec_driver_sql(statement)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(tables)})
 
     async def tidy(self, *, removed: bool) -> None:
         """Nothing: PostgreSQL's own vacuum takes what was erased out of its files."""
@@ -122,7 +106,7 @@ class Postgres(Database):
             async with self._reader.connect() as connection:
                 return await connection.run_sync(work)
 
-        return await self._bounded(lambda: _twice(run))
+        return await self.bounded(lambda: _twice(run))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See `Database.write`."""
@@ -132,20 +116,10 @@ class Postgres(Database):
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
 
-        return await self._bounded(lambda: _twice(run))
+        return await self.bounded(lambda: _twice(run))
 
-    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Database.append`."""
-        appender = self._appender
-        assert appender is not None
-        return await self._bounded(lambda: appender.append(drafts))
-
-    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Database.append_within`."""
-        assert self._appender is not None
-        return self._appender.append_within(connection, drafts)
-
-    async def _bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `run` returns or raises. Raises `Unavailable` after the time limit, and where the server is away."""
         if self._engine is None:
             raise Unavailable
         # A task of its own: giving up must not wait for a database that does not even take the cancellation.
@@ -181,6 +155,11 @@ async def _twice(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if isinstance(exc, DBAPIError) and not exc.connection_invalidated:
             raise
     return await run()
+
+
+def lock_key(tables: str) -> int:
+    """Of the advisory lock for tables whose names begin so."""
+    return crc32(tables.encode())
 
 
 def is_away(exc: BaseException) -> bool:

@@ -5,9 +5,7 @@ begins with `<prefix><instance>_`, on PostgreSQL with the app's namespace too. N
 no two instances meet in one.
 """
 
-import re
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
@@ -32,38 +30,23 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
+from ...drivers.sql.tables import Name, table_space
 from ...errors import ConfigError
 from ...models import SPACE
 
 __all__ = [
     "DELETED",
-    "Name",
     "Schema",
     "include_object",
     "metadata",
     "migrate",
     "require_tables",
-    "table_space",
 ]
 
 DELETED = "deleted"
 """The visibility of a room that was deleted and whose events are not all gone yet. It has no name any more."""
 
-# By bytes, which is the order of Python's strings; SQLite has no other.
-Name = Text().with_variant(Text(collation="C"), "postgresql")
 _Id: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
-
-
-def table_space(instance: str) -> str:
-    """How an instance's tables are called: `default`, and within a namespace `shop_default_1f0c9a3e`.
-
-    PostgreSQL's names have 63 bytes, and lower-case letters where nobody quotes them; the digits tell apart what looks
-    alike then.
-    """
-    if SPACE not in instance:
-        return instance
-    alike = re.sub("[^a-z0-9]+", "_", instance.lower())[:23].strip("_")
-    return f"{alike}_{blake2b(instance.encode(), digest_size=4).hexdigest()}"
 
 
 class Schema:

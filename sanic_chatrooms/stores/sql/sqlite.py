@@ -1,26 +1,22 @@
-"""`SQLStore` on a SQLite file: one thread of a process writes, two read, with the standard library's driver.
+"""A SQLite file: one thread of a process writes, two read, with the standard library's driver.
 
 SQLite takes one writer at a time and lets those who wait try again at random, so that one of two processes can wait
 for seconds. A lock of the system, on a file beside the database, makes them queue.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from sqlalchemy import URL, Connection
 
 from ...drivers.sql.sqlite_threads import Threads
-from ...errors import ChatError, ConfigError, InvalidField
-from ...models import Appended, Draft, Scope
-from ..base import Bounds
+from ...errors import ConfigError, InvalidField
+from ...models import Scope
 from .app_transactions import holds_up, watch
-from .append_sqlite import Append, Statements
-from .boot_sqlite import require_boot_id, use_boot_id
-from .database import Clock, Database
-from .history import Past
-from .schema import Schema
+from .boot_id import require_boot_id
+from .database import TIMEOUT, Database
 from .sqlite_connections import Reader, Writer, raw
 
 __all__ = ["SQLite"]
@@ -38,26 +34,26 @@ class SQLite(Database):
 
     def __init__(self, url: URL) -> None:
         self._path = _file(url)
-        self._normal = _is_normal(url)
-        self._timeout = Bounds().timeout
+        self.normal = _is_normal(url)
+        """May a power failure take back what was committed last?"""
+        self._timeout = TIMEOUT
         self._writer = self._readers = Threads(
             "chatrooms-sqlite", 0, lambda: Reader(self._path, self._timeout)
         )
 
-    async def start(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+    async def start(self, within: float = TIMEOUT) -> None:
         """Open the file, and make it if there is none. Raises `ConfigError`."""
         if not self._path.parent.is_dir():
             raise ConfigError(
-                f"SQLStore: there is no directory {self._path.parent} to keep {self._path.name} in"
+                f"SQLite: there is no directory {self._path.parent} to keep {self._path.name} in"
             )
         if self.makes:
             _make(self._path)
         elif not self._path.is_file():
-            raise ConfigError(f"SQLStore: there is no file {self._path}")
-        self._schema, self._clock, self._timeout = schema, clock, bounds.timeout
-        self._past, self._statements = Past(schema, bounds), Statements(schema)
+            raise ConfigError(f"SQLite: there is no file {self._path}")
+        self._timeout = timeout = within
         self._erased = True  # maybe, by whoever ended before it could tidy up
-        path, timeout, normal = self._path, self._timeout, self._normal
+        path, normal = self._path, self.normal
         self._writer = Threads("chatrooms-sqlite-write", 1, lambda: Writer(path, timeout, normal))
         self._readers = Threads("chatrooms-sqlite-read", READERS, lambda: Reader(path, timeout))
         watch()
@@ -78,12 +74,13 @@ class SQLite(Database):
         self.require_free()
         return await self._writer.run(lambda connection: _transaction(connection, work), self._timeout)
 
-    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Store.append`."""
-        batch = Append(self._statements, self._past, drafts, self._clock())
-        self._erased |= batch.erases
-        # What is said waits for one other job at most: as many who come at once are as many rooms and members to write.
-        return await self._writer.run(batch.run, self._timeout, first=True)
+    async def write_first(self, work: Callable[[Connection], T], *, erases: bool) -> T:
+        """Run a function that writes before all that `write` was asked for. It makes its transactions itself.
+
+        `erases`: what it removes must be in no file after the next `tidy`.
+        """
+        self._erased |= erases
+        return await self._writer.run(work, self._timeout, first=True)
 
     def require_free(self) -> None:
         """See `Database.require_free`."""
@@ -101,16 +98,8 @@ class SQLite(Database):
                 return str(Path(file).resolve())
         return "a database in memory"
 
-    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Database.append_within`."""
-        return Append(self._statements, self._past, drafts, self._clock()).run_within(connection)
-
-    def lock(self, connection: Connection) -> None:
+    def lock(self, connection: Connection, tables: str) -> None:
         """Nothing to do: a transaction that writes keeps all others from writing."""
-
-    def prepare(self, connection: Connection) -> None:
-        """Give every room a new epoch where an outage may have taken back what was acknowledged."""
-        use_boot_id(connection, self._schema, unsafe=self._normal)
 
     async def tidy(self, *, removed: bool) -> None:
         """Empty the log after a deletion: it still holds the pages as they were before."""
@@ -125,7 +114,7 @@ class SQLite(Database):
 
 def _file(url: URL) -> Path:
     if url.database in (None, "", ":memory:"):
-        raise ConfigError('SQLStore: name a file, as in sqlite:///chat.db; what lives in memory is "memory:"')
+        raise ConfigError('SQLite: name a file, as in sqlite:///chat.db; what lives in memory is "memory:"')
     assert url.database is not None
     return Path(url.database)
 
@@ -137,7 +126,7 @@ def _make(path: Path) -> None:
     except FileExistsError:
         pass  # its mode is the host's own affair
     except OSError as exc:
-        raise ConfigError(f"SQLStore: {path} cannot be made: {exc}") from exc
+        raise ConfigError(f"SQLite: {path} cannot be made: {exc}") from exc
 
 
 def _is_normal(url: URL) -> bool:
@@ -145,7 +134,7 @@ def _is_normal(url: URL) -> bool:
     synchronous = query.pop("synchronous", "full")
     if query or synchronous not in ("full", "normal"):
         raise ConfigError(
-            "SQLStore: after the ? of a sqlite URL stands synchronous=full or synchronous=normal"
+            "a sqlite URL takes synchronous=full or synchronous=normal after its ?, and nothing else"
         )
     if synchronous == "normal":
         require_boot_id()

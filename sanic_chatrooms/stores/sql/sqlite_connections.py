@@ -134,7 +134,7 @@ def _engine(path: Path, timeout: float, *pragmas: str) -> Engine:
         for pragma in pragmas:
             answer = connection.execute(f"PRAGMA {pragma}").fetchone()
             if pragma == "journal_mode=WAL" and answer != ("wal",):
-                raise ConfigError(f"SQLStore: {path} lies where SQLite cannot use WAL; take a local disk")
+                raise ConfigError(f"SQLite: {path} lies where SQLite cannot use WAL; take a local disk")
 
     event.listen(engine, "connect", connected)
     return engine

@@ -9,11 +9,11 @@ from sqlalchemy import URL, Connection
 from ...drivers.sql.address import take_prefix, with_prefix
 from ...errors import ChatError, ConfigError, Unavailable
 from ...models import Appended, Draft, Event, Head, Member, Page, Room
-from ...support.clock import Steady
+from ...support.clock import Clock, Steady
 from ...wire.protocol import new_epoch
 from ..base import Bounds, MemberPage, RoomPage, Store
 from ..outbox import Outbox
-from .database import Clock
+from .appender import make_appender
 from .directory import Directory, renew_epochs
 from .history import Past
 from .open import make_database
@@ -73,7 +73,8 @@ class SQLStore(Store, Outbox):
         self._past = Past(self._schema, bounds)
         self._directory = Directory(self._schema, bounds)
         self._outgoing = Outgoing(self._schema, self._database)
-        await self._database.start(self._schema, bounds, self._clock)
+        await self._database.start(bounds.timeout)
+        self._appender = make_appender(self._database, self._schema, bounds, self._clock)
         self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)
         try:
             await self._database.write(self._make_tables)
@@ -84,16 +85,17 @@ class SQLStore(Store, Outbox):
 
     def _make_tables(self, connection: Connection) -> None:
         if self._create:
-            self._database.lock(connection)
+            self._database.lock(connection, self._schema.prefix)
             migrate(connection, self._schema)
         else:
             require_tables(connection, self._schema)
-        self._database.prepare(connection)
+        self._appender.prepare(connection)
 
     async def stop(self) -> None:
         """End one start; the last one closes the database."""
         if self._starts == 1:
             await self._upkeep.stop()
+            await self._appender.stop()
             await self._database.stop()
         self._starts = max(self._starts - 1, 0)
 
@@ -101,7 +103,7 @@ class SQLStore(Store, Outbox):
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`."""
-        return await self._database.append(drafts) if drafts else []
+        return await self._appender.append(drafts) if drafts else []
 
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
         """See `Store.heads`."""
@@ -222,7 +224,7 @@ class SQLStore(Store, Outbox):
         if not waiting:
             return []
         drafts = [draft for _, draft in waiting]
-        results = self._database.append_within(connection, drafts)
+        results = self._appender.append_within(connection, drafts)
         done = [not isinstance(result, Unavailable) for result in results]
         self._outgoing.remove(connection, [id for (id, _), gone in zip(waiting, done, strict=True) if gone])
         return list(compress(zip(drafts, results, strict=True), done))

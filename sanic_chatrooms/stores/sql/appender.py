@@ -1,0 +1,56 @@
+"""What `SQLStore` asks of one kind of database beside what every database can do: append a batch, as fast as it can."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ...errors import ChatError
+from ...models import Appended, Draft
+from ...support.clock import Clock
+from ..base import Bounds
+from .database import Database
+from .schema import Schema
+
+__all__ = ["Appender", "make_appender"]
+
+# By dialect: the module and class. PostgreSQL's needs a driver that not everybody has.
+_APPENDERS = {
+    "sqlite": ("append_sqlite", "SQLiteAppender"),
+    "postgresql": ("appender_postgres", "PostgresAppender"),
+}
+
+
+class Appender(ABC):
+    """Appends to the tables of one instance. Its database is started before it is used, and ended after `stop`."""
+
+    @abstractmethod
+    def __init__(self, database: Any, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+        """By `clock` a message is too old to be changed."""
+
+    @abstractmethod
+    def prepare(self, connection: Connection) -> None:
+        """Within the first transaction after each start, when the tables are there: make what else it needs."""
+
+    @abstractmethod
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append`. The tables are there."""
+
+    @abstractmethod
+    def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """The same as a step of a transaction that `Database.write` began."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Close what it holds open. Batches that come afterwards raise `Unavailable`."""
+
+
+def make_appender(database: Database, schema: Schema, bounds: Bounds, clock: Clock) -> Appender:
+    """The appender for this kind of database."""
+    module, name = _APPENDERS[database.dialect]
+    made: Appender = getattr(importlib.import_module(f"{__package__}.{module}"), name)(
+        database, schema, bounds, clock
+    )
+    return made
