@@ -34,10 +34,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import ProgrammingError
 
 from ..drivers.sql.address import PREFIX, take_prefix
+from ..drivers.sql.open import make_database
 from ..drivers.sql.tables import Name, insert, table_space
 from ..errors import ConfigError, Unavailable
 from ..models import SPACE, Sender
-from ..stores.sql.open import make_database
 from ..support.clock import Clock
 from ..support.paging import decode_cursor, encode_cursor
 from .base import Entry, Presence, PresentPage

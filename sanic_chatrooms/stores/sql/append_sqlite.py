@@ -9,6 +9,8 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table
 
+from ...drivers.sql.sqlite import SQLite
+from ...drivers.sql.sqlite_connections import raw
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
 from ...models import Appended, Draft, MemberRemoved, MemberSet, MessageDeleted, MessageEdited
 from ...support.clock import Clock
@@ -17,8 +19,6 @@ from .appender import Appender
 from .boot_sqlite import use_boot_id
 from .history import Past
 from .schema import Schema
-from .sqlite import SQLite
-from .sqlite_connections import raw
 
 __all__ = ["SQLiteAppender", "Statements"]
 

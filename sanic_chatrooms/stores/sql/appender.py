@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ...drivers.sql.database import Database
 from ...errors import ChatError
 from ...models import Appended, Draft
 from ...support.clock import Clock
 from ..base import Bounds
-from .database import Database
 from .schema import Schema
 
 __all__ = ["Appender", "make_appender"]

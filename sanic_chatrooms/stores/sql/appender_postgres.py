@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ...drivers.sql.postgres import Postgres
 from ...errors import ChatError, Unavailable
 from ...models import Appended, Draft
 from ...support.clock import Clock
@@ -21,7 +22,6 @@ from .append_postgres import Batch, append_call
 from .appender import Appender
 from .functions_postgres import make_functions, opened_call
 from .history import HISTORY_MAX
-from .postgres import Postgres
 from .schema import Schema
 
 __all__ = ["PostgresAppender"]

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select
 
-from .boot_id import present_boot
+from ...drivers.sql.boot_id import present_boot
 from .directory import renew_epochs
 from .schema import Schema
 

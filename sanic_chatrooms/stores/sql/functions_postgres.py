@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, inspect, text
 
+from ...drivers.sql.postgres import lock_key
 from .append_postgres import append_function
 from .history import RESERVED_HISTORY_MAX
-from .postgres import lock_key
 from .schema import Schema
 
 __all__ = ["make_functions", "opened_call"]

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine, Row, Select, event, inspect, select
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session
 
+from ...drivers.sql.database import Database
 from ...errors import InvalidField
 from ...models import Draft, Sender
-from .database import Database
 from .schema import Schema
 
 __all__ = ["Outgoing"]

@@ -7,6 +7,7 @@ from itertools import compress
 from sqlalchemy import URL, Connection
 
 from ...drivers.sql.address import take_prefix, with_prefix
+from ...drivers.sql.open import make_database
 from ...errors import ChatError, ConfigError, Unavailable
 from ...models import Appended, Draft, Event, Head, Member, Page, Room
 from ...support.clock import Clock, Steady
@@ -16,7 +17,6 @@ from ..outbox import Outbox
 from .appender import make_appender
 from .directory import Directory, renew_epochs
 from .history import Past
-from .open import make_database
 from .outbox import Outgoing
 from .schema import Schema, migrate, require_tables
 from .trim import Upkeep

@@ -6,13 +6,13 @@ import time
 
 from sqlalchemy import Connection, or_, select
 
+from ...drivers.sql.database import Database
 from ...errors import Unavailable
 from ...models import RESERVED, USERS
 from ...support.backoff import jittered
 from ...support.clock import Clock
 from ...support.tasks import end, keep_on
 from ..base import Bounds
-from .database import Database
 from .history import Past
 from .schema import DELETED, Schema
 

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
+from sanic_chatrooms.drivers.sql.postgres import Postgres, is_away
 from sanic_chatrooms.errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Member, MemberSet, MessageEdited
 from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call, append_function
-from sanic_chatrooms.stores.sql.postgres import Postgres, is_away
 from sanic_chatrooms.stores.sql.schema import Schema
 
 

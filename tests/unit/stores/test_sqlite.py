@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from sanic_chatrooms import Appended, ConfigError, Member, Room, Unavailable
+from sanic_chatrooms.drivers.sql import boot_id as boot_ids
 from sanic_chatrooms.models import EVERYONE, Draft, MessageDeleted, MessageEdited, Sender, user_room
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql import boot_id as boot_ids
 from sanic_chatrooms.stores.sql import trim as sql_upkeep
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock

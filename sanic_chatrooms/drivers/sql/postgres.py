@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ...drivers.sql.address import connect_options, with_driver
 from ...errors import ConfigError, Unavailable
 from ...models import Scope
+from .address import connect_options, with_driver
 from .database import TIMEOUT, Database
 
 __all__ = ["Postgres", "is_away", "lock_key"]

@@ -11,13 +11,13 @@ from typing import ClassVar, TypeVar
 
 from sqlalchemy import URL, Connection
 
-from ...drivers.sql.sqlite_threads import Threads
 from ...errors import ConfigError, InvalidField
 from ...models import Scope
 from .app_transactions import holds_up, watch
 from .boot_id import require_boot_id
 from .database import TIMEOUT, Database
 from .sqlite_connections import Reader, Writer, raw
+from .sqlite_threads import Threads
 
 __all__ = ["SQLite"]
 

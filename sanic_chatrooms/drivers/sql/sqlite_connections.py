@@ -16,7 +16,7 @@ from ...errors import ChatroomsError, ConfigError, Unavailable
 
 __all__ = ["Reader", "Writer", "raw"]
 
-logger = logging.getLogger("sanic_chatrooms.stores.sql.sqlite")
+logger = logging.getLogger("sanic_chatrooms.drivers.sql.sqlite")
 
 CHECKPOINT_PAGES = 4_000
 """Pages of 4 KiB in the log before SQLite moves them into the file. At its own 1,000 a single sender is served at two
