@@ -68,7 +68,7 @@ class SQLPresence(Presence):
     """Keeps entries where a URL says: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
     Tables begin with `prefix` (or `?prefix=` of the URL) and the name of the instance, as those of `SQLStore`. With `create` they are made at
-    start where they are missing; otherwise the host makes what `metadata(instance, prefix)` says. `clock` returns
+    start where they are missing; otherwise the app makes what `metadata(instance, prefix)` says. `clock` returns
     Unix seconds, by which entries end; without one it is PostgreSQL's own, or with SQLite one that nobody can set.
     """
 
@@ -364,7 +364,7 @@ class _Tables:
 
 
 def metadata(instance: str = "default", prefix: str = PREFIX, namespace: str = "") -> MetaData:
-    """The tables of an instance, for the `target_metadata` of a host's Alembic. `namespace`: as in `stores.sql.schema`."""
+    """The tables of an instance, for the `target_metadata` of an app's Alembic. `namespace`: as in `stores.sql.schema`."""
     return _Tables(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix).metadata
 
 

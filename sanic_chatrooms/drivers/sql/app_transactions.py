@@ -1,4 +1,4 @@
-"""Transactions of the host's own on a SQLite file, as far as SQLAlchemy tells of them.
+"""Transactions of the app's own on a SQLite file, as far as SQLAlchemy tells of them.
 
 One that has written keeps all others from writing until it ends. A task that waits for the chat while its own is open
 would wait for itself, so it is told at once.

@@ -124,7 +124,7 @@ def _make(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        pass  # its mode is the host's own affair
+        pass  # its mode is the app's own affair
     except OSError as exc:
         raise ConfigError(f"SQLite: {path} cannot be made: {exc}") from exc
 

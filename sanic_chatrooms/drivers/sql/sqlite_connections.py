@@ -29,7 +29,7 @@ PATIENCE = 0.9
 T = TypeVar("T")
 
 
-class _Keeper:
+class _FileConnection:
     """Keeps one connection; after a failure it opens another."""
 
     def __init__(self, path: Path, engine: Engine) -> None:
@@ -74,14 +74,14 @@ class _Keeper:
                 connection.close()
 
 
-class Reader(_Keeper):
+class Reader(_FileConnection):
     """Reads. Each statement sees what was committed before it began."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__(path, _engine(path, timeout, "query_only=ON"))
 
 
-class Writer(_Keeper):
+class Writer(_FileConnection):
     """Writes, while no other process of ours does."""
 
     def __init__(self, path: Path, timeout: float, normal: bool) -> None:
@@ -126,7 +126,7 @@ class Writer(_Keeper):
 
 def _engine(path: Path, timeout: float, *pragmas: str) -> Engine:
     url = URL.create("sqlite", database=str(path))
-    # SQLite's own waiting: for those who do not queue with us, such as the host.
+    # SQLite's own waiting: for those who do not queue with us, such as the app.
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": PATIENCE * timeout})
 
     def connected(connection: sqlite3.Connection, _: Any) -> None:

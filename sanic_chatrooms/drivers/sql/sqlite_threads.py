@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from ...errors import Unavailable
 
-__all__ = ["Keeper", "Threads"]
+__all__ = ["ThreadConnection", "Threads"]
 
 T = TypeVar("T")
 
 
-class Keeper(Protocol):
+class ThreadConnection(Protocol):
     """Keeps one connection, for one thread."""
 
     def run(self, work: Callable[[Connection], T]) -> T:
@@ -44,10 +44,10 @@ class Threads:
     What is to be done first has a queue of its own, which is looked into before each job of the other.
     """
 
-    def __init__(self, name: str, count: int, keeper: Callable[[], Keeper]) -> None:
+    def __init__(self, name: str, count: int, open: Callable[[], ThreadConnection]) -> None:
         self._name = name
         self._count = count
-        self._keeper = keeper
+        self._open = open
         self._jobs: SimpleQueue[_Job | _First | None] = SimpleQueue()
         self._first: SimpleQueue[_Job] = SimpleQueue()
         self._running: list[asyncio.Future[None]] = []
@@ -99,42 +99,44 @@ class Threads:
         first: SimpleQueue[_Job],
         ended: "asyncio.Future[None]",
     ) -> None:
-        keeper: Keeper | None = None
+        connection: ThreadConnection | None = None
         try:
             while (job := jobs.get()) is not None:
-                keeper = self._do_all(first, keeper)
+                connection = self._do_all(first, connection)
                 if isinstance(job, _Job):
-                    keeper = self._do(job, keeper)
+                    connection = self._do(job, connection)
                 del job  # or it would be kept until the next one comes
-            if keeper is not None:
-                keeper.close()
+            if connection is not None:
+                connection.close()
         finally:
             _tell(ended, None, None)
 
-    def _do_all(self, first: SimpleQueue[_Job], keeper: Keeper | None) -> Keeper | None:
+    def _do_all(
+        self, first: SimpleQueue[_Job], connection: ThreadConnection | None
+    ) -> ThreadConnection | None:
         while True:
             try:
                 job = first.get_nowait()
             except Empty:
-                return keeper
-            keeper = self._do(job, keeper)
+                return connection
+            connection = self._do(job, connection)
 
-    def _do(self, job: _Job, keeper: Keeper | None) -> Keeper | None:
-        """Answer the job, whatever happens; a keeper that cannot be made is made for the next one."""
+    def _do(self, job: _Job, connection: ThreadConnection | None) -> ThreadConnection | None:
+        """Answer the job, whatever happens; a connection that cannot be opened is opened for the next one."""
         if job.answer.cancelled():
-            return keeper
+            return connection
         try:
-            keeper = keeper or self._keeper()
+            connection = connection or self._open()
         except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits
             _tell(job.answer, None, problem)
         else:
-            _run(job, keeper)
-        return keeper
+            _run(job, connection)
+        return connection
 
 
-def _run(job: _Job, keeper: Keeper) -> None:
+def _run(job: _Job, connection: ThreadConnection) -> None:
     try:
-        result = keeper.run(job.work)
+        result = connection.run(job.work)
     except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits
         _tell(job.answer, None, problem)
     else:

@@ -29,7 +29,7 @@ HISTORY_MAX = 100_000
 """Events kept per room unless `Bounds.history_max` says otherwise."""
 
 RESERVED_HISTORY_MAX = 100
-"""Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
+"""Events kept in reserved rooms, whatever the app set: workers read them within seconds, or start afresh."""
 
 
 class Past:

@@ -1,4 +1,4 @@
-"""The outbox of `SQLStore`: a table that the host's own transactions write to, and workers empty."""
+"""The outbox of `SQLStore`: a table that the app's own transactions write to, and workers empty."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Outgoing:
         self._known: WeakSet[Engine] = WeakSet()  # that lead to our table
         self._watched: WeakSet[Connection] = WeakSet()
 
-    # ---- in the host's transaction ----
+    # ---- in the app's transaction ----
 
     async def put(self, within: object, draft: Draft, committed: Callable[[], None]) -> None:
         """See `Outbox.put`: `within` is a Session, AsyncSession, Connection or AsyncConnection."""
@@ -58,11 +58,11 @@ class Outgoing:
         self._known.add(engine)
 
     def _found(self, connection: Connection) -> tuple[Engine, str | None]:
-        """Which table a host's connection leads to; None where that is known to be ours."""
+        """Which table an app's connection leads to; None where that is known to be ours."""
         engine = connection.engine
         if engine in self._known:
             return engine, None
-        # Asked of the catalogue: a statement that fails would end the host's transaction.
+        # Asked of the catalogue: a statement that fails would end the app's transaction.
         if connection.dialect.name != self._database.dialect or not inspect(connection).has_table(
             self._table.name
         ):

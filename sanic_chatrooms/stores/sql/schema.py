@@ -1,6 +1,6 @@
 """The tables of `SQLStore`, and how a database comes to have them.
 
-A host's Alembic includes them by `metadata(…)`; otherwise `migrate` makes them at start. Every table of an instance
+An app's Alembic includes them by `metadata(…)`; otherwise `migrate` makes them at start. Every table of an instance
 begins with `<prefix><instance>_`, on PostgreSQL with the app's namespace too. No table's name holds an underscore, so
 no two instances meet in one.
 """
@@ -166,7 +166,7 @@ class Schema:
 
 
 def metadata(instance: str = "default", prefix: str = "chatrooms_", namespace: str = "") -> MetaData:
-    """The tables of an instance, for the `target_metadata` of a host's Alembic.
+    """The tables of an instance, for the `target_metadata` of an app's Alembic.
 
     `namespace`: on PostgreSQL the setting of that name, which is the app's name; on SQLite none.
     """
@@ -186,9 +186,9 @@ def include_object(
     *,
     prefix: str = "chatrooms_",
 ) -> bool:
-    """For `context.configure(include_object=…)` of a host's Alembic: whether `--autogenerate` looks at this.
+    """For `context.configure(include_object=…)` of an app's Alembic: whether `--autogenerate` looks at this.
 
-    Tables of the chat's that the host's `target_metadata` lacks are none of its business: it would drop them. Those that
+    Tables of the chat's that the app's `target_metadata` lacks are none of its business: it would drop them. Those that
     it has are compared like all others. `prefix`: that of the store, where it is another one (`functools.partial`).
     """
     stray = type_ == "table" and reflected and compare_to is None
@@ -238,7 +238,7 @@ def _version(connection: Connection, schema: Schema) -> int:
 
 
 def require_tables(connection: Connection, schema: Schema) -> None:
-    """Are the tables there? For a host that makes them itself. Raises `ConfigError` that names what is missing."""
+    """Are the tables there? For an app that makes them itself. Raises `ConfigError` that names what is missing."""
     missing = set(schema.metadata.tables) - set(inspect(connection).get_table_names())
     if missing:
         raise ConfigError(

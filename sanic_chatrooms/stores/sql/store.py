@@ -29,7 +29,7 @@ class SQLStore(Store, Outbox):
 
     Tables begin with `prefix` (or `?prefix=` of the URL; else `chatrooms_`) and the name of the instance, so that several
     instances share a database. With `create`
-    they are made, and brought to the present version, at start; a host whose Alembic does that passes `create=False`.
+    they are made, and brought to the present version, at start; an app whose Alembic does that passes `create=False`.
     An object belongs to one instance; several chats of one process that carry the same name may share it.
     `clock` returns Unix seconds, by which retention and the window for repeated keys are measured. Without one it is the
     time of day, and setting that forward ends nothing early.
@@ -203,7 +203,7 @@ class SQLStore(Store, Outbox):
         fresh = secrets.token_urlsafe(32)
         return await self._database.write(lambda c: self._directory.secret(c, name, fresh))
 
-    # ---- the host's own transactions ----
+    # ---- the app's own transactions ----
 
     async def put(self, within: object, draft: Draft, committed: Callable[[], None]) -> None:
         """See `Outbox.put`: `within` is a Session, AsyncSession, Connection or AsyncConnection of SQLAlchemy."""

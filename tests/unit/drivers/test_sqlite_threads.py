@@ -13,15 +13,15 @@ from sanic_chatrooms.drivers.sql.sqlite_threads import Threads
 T = TypeVar("T")
 
 
-class Keeper:
+class ThreadConnection:
     """Keeps no connection, and remembers the threads it was used in."""
 
-    made: list[Keeper] = []  # noqa: RUF012 - emptied before each test
+    made: list[ThreadConnection] = []  # noqa: RUF012 - emptied before each test
 
     def __init__(self) -> None:
         self.threads = {threading.current_thread()}
         self.closed = False
-        Keeper.made.append(self)
+        ThreadConnection.made.append(self)
 
     def run(self, work: Callable[[Any], T]) -> T:
         self.threads.add(threading.current_thread())
@@ -34,7 +34,7 @@ class Keeper:
 
 @pytest.fixture(autouse=True)
 def _nothing_made() -> None:
-    Keeper.made.clear()
+    ThreadConnection.made.clear()
 
 
 def fail(_: Any) -> None:
@@ -42,19 +42,19 @@ def fail(_: Any) -> None:
 
 
 async def test_each_thread_has_a_connection_of_its_own_from_its_making_to_its_end() -> None:
-    threads = Threads("test", 2, Keeper)
+    threads = Threads("test", 2, ThreadConnection)
     threads.start()
     both = threading.Barrier(2, timeout=30)
 
     await asyncio.gather(*(threads.run(lambda _: both.wait(), 30) for _ in range(2)))
     await threads.stop(30)
 
-    assert [len(keeper.threads) for keeper in Keeper.made] == [1, 1]
-    assert all(keeper.closed for keeper in Keeper.made)
+    assert [len(connection.threads) for connection in ThreadConnection.made] == [1, 1]
+    assert all(connection.closed for connection in ThreadConnection.made)
 
 
 async def test_what_work_raises_is_raised_where_somebody_waits_and_the_thread_goes_on() -> None:
-    threads = Threads("test", 1, Keeper)
+    threads = Threads("test", 1, ThreadConnection)
     threads.start()
 
     with pytest.raises(ZeroDivisionError):
@@ -65,7 +65,7 @@ async def test_what_work_raises_is_raised_where_somebody_waits_and_the_thread_go
 
 
 async def test_what_was_asked_before_the_stop_is_done_and_what_comes_later_is_unavailable() -> None:
-    threads = Threads("test", 1, Keeper)
+    threads = Threads("test", 1, ThreadConnection)
     threads.start()
     leave = threading.Event()
     asked = [asyncio.ensure_future(threads.run(lambda _: leave.wait(30), 30)) for _ in range(3)]
@@ -83,7 +83,7 @@ async def test_what_was_asked_before_the_stop_is_done_and_what_comes_later_is_un
 
 
 async def test_what_is_to_be_done_first_waits_for_one_job_at_most() -> None:
-    threads, leave, done = Threads("test", 1, Keeper), threading.Event(), list[str]()
+    threads, leave, done = Threads("test", 1, ThreadConnection), threading.Event(), list[str]()
     threads.start()
     asked = [threads.run(lambda _: leave.wait(30), 30), threads.run(lambda _: done.append("later"), 30)]
     asked += [threads.run(lambda _, n=n: done.append(n), 30, first=True) for n in ("a", "b")]  # type: ignore[misc]
@@ -98,7 +98,7 @@ async def test_what_is_to_be_done_first_waits_for_one_job_at_most() -> None:
 
 
 async def test_a_thread_that_hangs_is_left_to_itself() -> None:
-    threads = Threads("test", 1, Keeper)
+    threads = Threads("test", 1, ThreadConnection)
     threads.start()
     leave = threading.Event()
     with pytest.raises(Unavailable):
@@ -118,7 +118,7 @@ def test_a_thread_survives_the_loop_that_asked() -> None:
         done.set()
 
     async def ask() -> None:
-        threads = Threads("test", 1, Keeper)
+        threads = Threads("test", 1, ThreadConnection)
         threads.start()
         with pytest.raises(Unavailable):
             await threads.run(work, 0.01)
@@ -133,10 +133,10 @@ def test_a_thread_survives_the_loop_that_asked() -> None:
 async def test_a_keeper_that_cannot_be_made_is_made_for_the_next_one() -> None:
     problems: list[Exception] = [AttributeError("nobody thought of this")]
 
-    def make() -> Keeper:
+    def make() -> ThreadConnection:
         if problems:
             raise problems.pop()
-        return Keeper()
+        return ThreadConnection()
 
     threads = Threads("test", 1, make)
     threads.start()
@@ -150,8 +150,8 @@ async def test_a_keeper_that_cannot_be_made_is_made_for_the_next_one() -> None:
 async def test_a_connection_that_cannot_be_closed_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", told.append)  # pytest's own makes it an error
-    monkeypatch.setattr(Keeper, "close", fail)
-    threads = Threads("test", 1, Keeper)
+    monkeypatch.setattr(ThreadConnection, "close", fail)
+    threads = Threads("test", 1, ThreadConnection)
     threads.start()
     await threads.run(lambda _: 1, 30)
 
