@@ -50,7 +50,7 @@ from .server_api import ConnectionInfo, History
 from .stores.base import Store
 from .stores.memory.store import MemoryStore
 from .web.chatrooms import ChatRooms, connect
-from .wire.protocol import CloseCode
+from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
     from .brokers.nats import NATSBroker as NATSBroker

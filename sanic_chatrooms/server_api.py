@@ -24,9 +24,11 @@ from .verbs.acting import Acting, Keep
 from .verbs.members import MemberList, PresentList
 from .verbs.messages import command_hash, draft
 from .verbs.rooms import RoomList
-from .wire import protocol
-from .wire.protocol import CloseCode, Command
-from .wire.written import written
+from .wire import codes
+from .wire.codes import CloseCode
+from .wire.decode import Command
+from .wire.encode import encode, encode_object, live
+from .wire.names import MSG_ID, check_type
 
 __all__ = ["ConnectionInfo", "History", "HostVerbs"]
 
@@ -115,7 +117,7 @@ class HostVerbs(ABC):
         `InvalidText`, `Unavailable`, `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
         """
         chat = self.running()
-        if key is not None and not protocol.MSG_ID.fullmatch(key):
+        if key is not None and not MSG_ID.fullmatch(key):
             raise InvalidField("must be 16 to 64 visible ASCII characters", field="key")
         data = _payload(chat, type, payload, message=True)
         keep: Keep = chat.journal.append if within is None else partial(chat.transactions.put, within)
@@ -152,7 +154,7 @@ class HostVerbs(ABC):
         data = _payload(chat, type, payload)
         who = _named(sender, "sender") if sender is not None else None
         await chat.access.look(None, "message", room)
-        text = protocol.live(type, msgspec.Raw(data), room=room, sender=who)
+        text = live(type, msgspec.Raw(data), room=room, sender=who)
         self._pass_on(chat, Envelope(room, "", 0, type, text))
 
     async def edit(
@@ -167,7 +169,7 @@ class HostVerbs(ABC):
         data = _payload(chat, "message", body, message=True)
         if as_user is None:
             return await chat.edits.edit(None, room, msg_id, data)
-        change = protocol.encode({"msgId": msg_id, "body": msgspec.Raw(data)})
+        change = encode({"msgId": msg_id, "body": msgspec.Raw(data)})
         return await self._change(as_user, "message.edit", change, room)
 
     async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
@@ -179,7 +181,7 @@ class HostVerbs(ABC):
         chat = self.running()
         if as_user is None:
             return await chat.edits.delete(None, room, msg_id)
-        return await self._change(as_user, "message.delete", protocol.encode({"msgId": msg_id}), room)
+        return await self._change(as_user, "message.delete", encode({"msgId": msg_id}), room)
 
     async def _change(self, user: User, type: str, data: bytes, room: str) -> Appended:
         stored = await self._act(user, self.running().journal.append, type, data, room=room)
@@ -192,13 +194,13 @@ class HostVerbs(ABC):
         """Push a live event to all connections of a user, on every worker, or to the one with this session id."""
         chat = self.running()
         data = _payload(chat, type, payload)
-        event = protocol.live(type, msgspec.Raw(data))
+        event = live(type, msgspec.Raw(data))
         self._pass_on(chat, chat.orders.notify(_id(user), event, session))
 
     async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
         """Push a live event to everybody who is connected, on every worker."""
         chat = self.running()
-        event = protocol.live(type, msgspec.Raw(_payload(chat, type, payload)))
+        event = live(type, msgspec.Raw(_payload(chat, type, payload)))
         self._pass_on(chat, chat.orders.broadcast(event))
 
     @staticmethod
@@ -224,9 +226,9 @@ class HostVerbs(ABC):
             page = await chat.speech.history(None, room, before=before, after=after, limit=limit)
         else:
             acting = _acting(chat, as_user)
-            asked = protocol.encode({"before": before, "after": after, "limit": limit})
+            asked = encode({"before": before, "after": after, "limit": limit})
             page, _ = await chat.commands.act(acting, acting.command("history", asked, room=room))
-        return msgspec.json.decode(protocol.encode(page), type=History)
+        return msgspec.json.decode(encode(page), type=History)
 
     async def rooms(
         self, *, user: User | None = None, cursor: str | None = None, limit: int = 50
@@ -297,9 +299,7 @@ class HostVerbs(ABC):
     async def _create_as(self, user: User, room: str | None, wanted: dict[str, Any]) -> Room:
         chat = self.running()
         acting = _acting(chat, user)
-        answer, _ = await chat.commands.act(
-            acting, acting.command("room.create", protocol.encode(wanted), room=room)
-        )
+        answer, _ = await chat.commands.act(acting, acting.command("room.create", encode(wanted), room=room))
         made = await chat.store.room(answer["room"])
         if made is None:
             raise RoomNotFound  # deleted in this moment
@@ -373,7 +373,7 @@ class HostVerbs(ABC):
             raise InvalidField("must be 1000, 1001, 1008, 1011 to 1013, or 3000 to 4999", field="code")
         if len(reason.encode()) > 123:
             raise InvalidField("must be at most 123 bytes", field="reason")
-        order = Close(int(code), reason or protocol.reason(code), session)
+        order = Close(int(code), reason or codes.reason(code), session)
         await self.running().orders.give(_id(user), order)
 
 
@@ -413,10 +413,10 @@ def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
 
 def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:
     if type not in PUSHES and not (message and type == "message"):
-        protocol.check_type(type)
+        check_type(type)
     if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
         raise InvalidField("must be an http or https address", field="url")
-    data, limit = written(payload, "payload"), chat.settings.max_publish
+    data, limit = encode_object(payload, "payload"), chat.settings.max_publish
     if len(data) > limit:
         raise TooLarge(f"payload of {type} in bytes of JSON", limit=limit, size=len(data))
     return data

@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from ..access.policy import Policy
 from ..auth.base import Authenticator
 from ..errors import ConfigError, InvalidField
-from ..wire import protocol
+from ..wire.names import check_type
 
 __all__ = [
     "COMMANDS",
@@ -120,14 +120,14 @@ def check_command_type(type: object) -> None:
     if not isinstance(type, str):
         raise ConfigError(f'@chat.command needs its type: @chat.command("poll.vote") above {_name(type)}')
     try:
-        protocol.check_type(type)
+        check_type(type)
     except InvalidField as exc:
         raise ConfigError(f"command({type!r}): {exc}") from None
 
 
 def _is_own(type: str) -> bool:
     try:
-        return bool(protocol.check_type(type))
+        return bool(check_type(type))
     except InvalidField:
         return False
 

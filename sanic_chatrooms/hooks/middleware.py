@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..models import Appended, User
-from ..wire.protocol import Command
+from ..wire.decode import Command
 
 __all__ = ["Chain", "Context", "Handler", "Middleware"]
 

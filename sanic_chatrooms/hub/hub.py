@@ -17,8 +17,10 @@ from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, LOOK, Envelope, Event, Head, Page
 from ..stores.base import Store
 from ..support.backoff import Backoff, jittered
+from ..support.ids import new_epoch
 from ..support.tasks import end
-from ..wire import protocol
+from ..websocket.frames import frame
+from ..wire.encode import encode_event, live
 from .fanout import Fanout
 from .room import HeldRoom, Receiver, Watcher
 
@@ -125,7 +127,7 @@ class Hub:
         if room.watcher is not None:
             room.watcher.heard(envelope)
             return
-        self.emit(room, protocol.frame(envelope.data))
+        self.emit(room, frame(envelope.data))
 
     def _catch_up(self, room: HeldRoom) -> None:
         early = room.early
@@ -164,8 +166,8 @@ class Hub:
         self._wait(room, receiver)
         return room
 
-    def admit(self, receiver: Receiver, room: HeldRoom, opening: bytes) -> bool:
-        """Send `opening` (the ack, with the past up to the position), then what waited, then share the room's flush.
+    def admit(self, receiver: Receiver, room: HeldRoom, *opening: bytes) -> bool:
+        """Send `opening` (JSON texts: the ack, with the past up to the position), then what waited, then share the room's flush.
 
         False if the session was taken out meanwhile (reset, exit, closed): nothing is sent then.
         """
@@ -175,7 +177,7 @@ class Hub:
         if room.pending:
             # What is pending is in `waited` too: flush it to the others before this session shares the flush.
             self.flush()
-        self.reply(receiver, b"".join((opening, *waited)))
+        self.reply(receiver, b"".join([*map(frame, opening), *waited]))
         room.sessions[receiver] = receiver.write
         room.slack = min(room.slack, receiver.slack)
         return True
@@ -504,7 +506,7 @@ class Hub:
                 "reason": reason,
                 "rejoinIn": after,
             }
-            self.evict(receiver, room, protocol.live("reset", payload, room=room.id))
+            self.evict(receiver, room, live("reset", payload, room=room.id))
 
     def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
         # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
@@ -518,7 +520,7 @@ class Hub:
         if room.pending:
             self.flush()
         self._take_out(room, receiver)
-        self.reply(receiver, protocol.frame(last_words))
+        self.reply(receiver, frame(last_words))
         receiver.evicted(room.id)
 
     def gone(self, id: str) -> None:
@@ -532,10 +534,10 @@ class Hub:
         self._forget_repair(room)
         if not deleted:
             # No store will ever know this epoch: nobody recovers by it into a room that is made anew.
-            self._send_to_join_again(room, Head(protocol.new_epoch(), 0), "the store lost the room")
+            self._send_to_join_again(room, Head(new_epoch(), 0), "the store lost the room")
         for receiver in self._take_sessions(room):
             payload = {"room": room.id, "reason": "deleted"}
-            self.evict(receiver, room, protocol.live("room.removed", payload, room=room.id))
+            self.evict(receiver, room, live("room.removed", payload, room=room.id))
         if room.watcher is not None and room.seq:
             room.watcher.lost(room.id)
         elif room.watcher is not None:
@@ -547,4 +549,4 @@ class Hub:
 
 
 def _envelope(room: HeldRoom, event: Event) -> Envelope:
-    return Envelope(room.id, room.epoch, event.seq or 0, event.type, protocol.encode_event(event))
+    return Envelope(room.id, room.epoch, event.seq or 0, event.type, encode_event(event))

@@ -20,7 +20,7 @@ from ..errors import ChatError, InternalError, Unavailable
 from ..models import Appended, Draft, Envelope, Event, Scope
 from ..stores.base import Store
 from ..support.tasks import end, is_ending, keep_on
-from ..wire.protocol import encode_event
+from ..wire.encode import encode_event
 
 __all__ = ["Done", "Journal"]
 

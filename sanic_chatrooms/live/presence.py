@@ -21,7 +21,8 @@ from ..hub.hub import Hub
 from ..models import Envelope, Sender, user_room
 from ..presence.base import Entry, Presence
 from ..support.tasks import end
-from ..wire import protocol
+from ..websocket.frames import frame
+from ..wire.encode import encode, live
 from .throttle import Paced
 
 __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
@@ -313,7 +314,7 @@ class Occupancy:
         for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
             names = slice(low, low + NAMES_LIMIT)
             part = _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
-            envelope = Envelope(room, "", 0, "presence", protocol.encode(part))
+            envelope = Envelope(room, "", 0, "presence", encode(part))
             self._hub.deliver(envelope)
             self._ring(envelope)
 
@@ -346,7 +347,7 @@ class Occupancy:
             payload |= {"joined": diff.joined, "left": diff.left}
             if diff.renamed:
                 payload["renamed"] = diff.renamed
-        self._hub.emit(held, protocol.frame(protocol.live("presence", payload, room=room)))
+        self._hub.emit(held, frame(live("presence", payload, room=room)))
 
 
 _NO_ROOMS = (ANYWHERE, LEAVING)

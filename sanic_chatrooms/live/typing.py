@@ -7,7 +7,8 @@ import msgspec
 
 from ..hub.hub import Hub
 from ..models import Envelope, Sender
-from ..wire import protocol
+from ..websocket.frames import frame
+from ..wire.encode import encode, live
 from .throttle import Paced
 
 __all__ = ["LINGER", "Typists"]
@@ -40,7 +41,7 @@ class Typists:
 
     def note(self, room: str, user: Sender, active: bool) -> None:
         """This user types, or stopped; tell every worker."""
-        envelope = Envelope(room, "", 0, "typing", protocol.encode(_Note(user, active)))
+        envelope = Envelope(room, "", 0, "typing", encode(_Note(user, active)))
         self.heard(envelope)
         self._ring(envelope)
 
@@ -81,4 +82,4 @@ class Typists:
         held = self._hub.room(room)
         if held is not None:
             users = [user for user, _ in self._rooms.get(room, {}).values()]
-            self._hub.emit(held, protocol.frame(protocol.live("typing", {"users": users}, room=room)))
+            self._hub.emit(held, frame(live("typing", {"users": users}, room=room)))

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from ..support.backoff import jittered
-from ..wire.protocol import CloseCode
+from ..wire.codes import CloseCode
 from .registry import Sessions
 from .session import Session
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from ..support.backoff import jittered
-from ..wire.protocol import CloseCode
+from ..wire.codes import CloseCode
 from .session import Session, State
 
 __all__ = ["EXPIRY_WARNING", "Heartbeat"]

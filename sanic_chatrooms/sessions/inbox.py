@@ -12,7 +12,9 @@ from ..hub.journal import Journal
 from ..models import EVERYONE, LOOK, RESERVED, Draft, Envelope, Room, Sender, user_room
 from ..presence.base import Presence
 from ..stores.base import Store
-from ..wire import protocol
+from ..support.clock import now
+from ..support.ids import new_id
+from ..wire.encode import encode
 
 __all__ = [
     "Close",
@@ -77,7 +79,7 @@ def decode_order(data: bytes) -> Order:
 
 def reserved_room(id: str) -> Room:
     """A room that carries orders, as it is made."""
-    return Room(id, "", 0, visibility=RESERVED, created_at=protocol.now(), auto=True)
+    return Room(id, "", 0, visibility=RESERVED, created_at=now(), auto=True)
 
 
 class Orders:
@@ -91,13 +93,13 @@ class Orders:
 
     async def give(self, user_id: str, order: Order) -> None:
         """Order something to every connection of the user. Raises `Unavailable`."""
-        msg_id = protocol.new_id()
+        msg_id = new_id()
         draft = Draft(
             room=user_room(user_id),
             type="order",
-            payload=protocol.encode(order),
+            payload=encode(order),
             msg_id=msg_id,
-            timestamp=protocol.now(),
+            timestamp=now(),
             key=("", msg_id),
         )
         try:
@@ -123,8 +125,8 @@ class Orders:
 
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
         """A live push to one user, as an envelope."""
-        return Envelope(user_room(user_id), "", 0, "push", protocol.encode(Push(msgspec.Raw(event), session)))
+        return Envelope(user_room(user_id), "", 0, "push", encode(Push(msgspec.Raw(event), session)))
 
     def broadcast(self, event: bytes) -> Envelope:
         """A live push to everybody, as an envelope."""
-        return Envelope(EVERYONE, "", 0, "push", protocol.encode(Push(msgspec.Raw(event))))
+        return Envelope(EVERYONE, "", 0, "push", encode(Push(msgspec.Raw(event))))

@@ -13,8 +13,8 @@ from ..models import EVERYONE, Envelope, Head, User, user_room
 from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.tasks import end
-from ..wire import protocol
-from ..wire.protocol import CloseCode
+from ..wire.codes import CloseCode
+from ..wire.encode import live
 from .inbox import Close, Enter, Remove, decode_order, decode_push, reserved_room
 from .session import Session
 
@@ -182,12 +182,12 @@ class Sessions:
 
     def _push(self, here: dict[str, Session], data: bytes) -> None:
         push = decode_push(data)
-        frame = protocol.frame(bytes(push.event))
+        event = bytes(push.event)
         for session in list(here.values()):
             # What is for a user is not for the screen on a wall that a confined connection may be.
             private = here is not self._all and session.endpoint.confined
             if session.greeted and (push.session == session.id or (push.session is None and not private)):
-                session.answer(frame)
+                session.answer(event)
 
     def _carry_out(self, here: list[Session], envelope: Envelope) -> None:
         order = decode_order(envelope.data)
@@ -212,7 +212,7 @@ class Sessions:
                 and (session in held.sessions or session in held.waiting)
             ):
                 payload = {"room": order.room, "reason": order.reason}
-                self._hub.evict(session, held, protocol.live("room.removed", payload, room=order.room))
+                self._hub.evict(session, held, live("room.removed", payload, room=order.room))
 
     def _put(self, here: list[Session], order: Enter) -> None:
         # One who does not read has no turn, and whoever writes to them may give a thousand orders meanwhile.

@@ -14,8 +14,12 @@ from typing import Any, Protocol
 
 from ..errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
 from ..models import Handshake, Member, Room, User
-from ..wire import protocol
-from ..wire.protocol import CloseCode, Command
+from ..support.ids import new_id
+from ..websocket.frames import frame
+from ..wire import codes
+from ..wire.codes import CloseCode
+from ..wire.decode import Command, decode_command
+from ..wire.encode import error, live
 from .route import WITHOUT_ROOM, Endpoint
 
 __all__ = ["Connection", "Dispatcher", "Seat", "Session", "State"]
@@ -147,7 +151,7 @@ class Session:
         handshake: Handshake,
         room: str | None = None,
     ) -> None:
-        self.id = protocol.new_id()
+        self.id = new_id()
         self.user = NOBODY
         self.authenticated = False
         self.anonymous = False
@@ -212,7 +216,7 @@ class Session:
         try:
             if not self.authenticated and len(data) > AUTH_LIMIT:
                 raise _too_long(data, AUTH_LIMIT)
-            command = protocol.decode_command(data, self.settings.max_json_depth)
+            command = decode_command(data, self.settings.max_json_depth)
             if not self.authenticated and command.type == "ping" and len(data) > PING_LIMIT:
                 raise _too_long(data, PING_LIMIT)
         except ChatError as problem:
@@ -261,7 +265,7 @@ class Session:
     def _refuse(self, problem: ChatError) -> None:
         if not self.authenticated and not isinstance(problem, BadFrame | TooLarge):
             problem, problem.reply_to = Unauthenticated(), problem.reply_to
-        self.answer(protocol.error(problem, problem.reply_to))
+        self.answer(error(problem, problem.reply_to))
         if isinstance(problem, BadFrame):
             self.bad_frames += 1
             if self.bad_frames >= self.settings.max_bad_frames:
@@ -341,15 +345,19 @@ class Session:
 
     # ---- out ----
 
-    def answer(self, frame: bytes) -> None:
-        """Send a frame to this connection alone, with this turn's write."""
+    def answer(self, text: bytes) -> None:
+        """Send a reply or a live event to this connection alone, with this turn's write."""
+        self.answer_raw(frame(text))
+
+    def answer_raw(self, frame: bytes) -> None:
+        """The same with a frame that is ready: a pong of the connection's own."""
         if self.state is not State.CLOSED:
             self.answered += 1
             self.reply_soon(self, frame)
 
     def send(self, type: str, payload: Any, *, room: str | None = None) -> None:
         """Send a live event to this connection alone."""
-        self.answer(protocol.frame(protocol.live(type, payload, room=room)))
+        self.answer(live(type, payload, room=room))
 
     def reply(self, frames: bytes) -> None:
         """For the hub: write replies."""
@@ -373,7 +381,7 @@ class Session:
                 exc_info=problem,
             )
             problem = InternalError()
-        self.answer(protocol.error(problem, command.msg_id, command.room))
+        self.answer(error(problem, command.msg_id, command.room))
         if self._queue and isinstance(problem, Unavailable) and self.dispatcher.concurrent(command):
             self._share_fate(_lane(command))
 
@@ -383,7 +391,7 @@ class Session:
         queue, self._queue = self._queue, []
         for work in queue:
             if isinstance(work, Command) and self._is_concurrent(work) and _lane(work) == lane:
-                self.answer(protocol.error(Unavailable(), work.msg_id, work.room))
+                self.answer(error(Unavailable(), work.msg_id, work.room))
             else:
                 self._queue.append(work)
 
@@ -397,7 +405,7 @@ class Session:
         self.dispatcher.withdraw(self)
         self.dispatcher.closed(self)
         self._stop()
-        self.connection.close(code, reason or protocol.reason(code))
+        self.connection.close(code, reason or codes.reason(code))
 
     def cut(self) -> None:
         """Close the connection for good, and throw away what it has not read."""

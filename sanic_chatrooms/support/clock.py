@@ -1,16 +1,21 @@
-"""The time of day for what must not end early: a clock that is set forward does not take it along."""
+"""The time of day: as it is written down, and for what must not end early when a clock is set forward."""
 
 import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["Clock", "Steady"]
+__all__ = ["Clock", "Steady", "now"]
 
 Clock: TypeAlias = Callable[[], float]
 """Returns Unix seconds."""
 
 HURRY = 1.1
 """How many times as fast as time it goes at most, until it has caught up with a clock that was set forward."""
+
+
+def now() -> float:
+    """Unix seconds, to the millisecond: as events and rooms carry the time."""
+    return round(time.time(), 3)
 
 
 class Steady:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from ..models import Event, direct_room
 from ..stores.base import Store
-from ..wire.protocol import encode_event
+from ..wire.encode import encode_event
 
 __all__ = ["Checker", "Witness"]
 

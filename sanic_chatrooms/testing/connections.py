@@ -23,8 +23,8 @@ from ..config.settings import load
 from ..models import Credentials, Handshake, User
 from ..sessions.route import Endpoint
 from ..sessions.session import Session
+from ..support.ids import new_id
 from ..web.chatrooms import ChatRooms
-from ..wire.protocol import new_id
 from .checker import Witness
 
 __all__ = [

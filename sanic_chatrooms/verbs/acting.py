@@ -12,8 +12,8 @@ from ..access.policy import Policy
 from ..config.settings import Settings
 from ..errors import TooLarge
 from ..models import Appended, Draft, User
-from ..wire import protocol
-from ..wire.protocol import Command
+from ..wire.decode import Command, decode_command
+from ..wire.encode import encode
 
 __all__ = ["Acting", "Keep"]
 
@@ -46,10 +46,10 @@ class Acting:
 
     def command(self, type: str, payload: bytes, *, room: str | None, key: str | None = None) -> Command:
         """The command as it would have come in a frame. Raises what refuses such a frame."""
-        frame = protocol.encode(_Frame(type, msgspec.Raw(payload), room, key))
+        frame = encode(_Frame(type, msgspec.Raw(payload), room, key))
         if len(frame) > self.settings.max_frame:
             raise TooLarge(f"the command {type} in bytes", limit=self.settings.max_frame, size=len(frame))
-        return protocol.decode_command(frame, self.settings.max_json_depth)
+        return decode_command(frame, self.settings.max_json_depth)
 
     async def keep(self, draft: Draft) -> Appended | None:
         """Keep what they say; None where it waits for the end of a transaction."""

@@ -26,8 +26,8 @@ from ..sessions.route import READ_ONLY, Endpoint
 from ..sessions.session import Connection, Session
 from ..support.tasks import is_ending
 from ..support.user_ids import check_user_id
-from ..wire import protocol
-from ..wire.protocol import Command, decode_payload
+from ..wire.decode import Command, decode_payload
+from ..wire.encode import EMPTY, ack, encode, pong
 from .acting import Acting
 from .edits import Changed, Edits
 from .entering import Entering, Joined, Since
@@ -94,7 +94,7 @@ class _Page(msgspec.Struct):
 class _Create(msgspec.Struct):
     title: str = ""
     visibility: str = "public"
-    attributes: msgspec.Raw = msgspec.Raw(protocol.EMPTY)
+    attributes: msgspec.Raw = msgspec.Raw(EMPTY)
 
 
 _auth = msgspec.json.Decoder(AuthRequest)
@@ -245,7 +245,7 @@ class Commands:
         elif type == "message" and self._say_at_once and session.plain_policy:
             return self._speech.say(session, command)
         elif type == "ping" and self._ping_at_once:
-            session.answer(protocol.pong(command.msg_id, command.payload))
+            session.answer(pong(command.msg_id, command.payload))
         elif type in self._handlers:
             return False
         else:
@@ -279,16 +279,16 @@ class Commands:
 
     def _answer(self, session: Session, command: Command, entered: str | None, result: Any) -> None:
         if command.type == "ping":
-            session.answer(protocol.pong(command.msg_id, command.payload))
+            session.answer(pong(command.msg_id, command.payload))
             return
         check_object(command.type, result)
-        frame = protocol.ack(command.msg_id, {} if result is None else result)
+        reply = ack(command.msg_id, {} if result is None else result)
         if command.type in self._host:
-            _check_size(session, command, frame)
+            _check_size(session, command, reply)
         if entered is not None:
-            self._entering.admit(session, entered, frame)
+            self._entering.admit(session, entered, reply)
             return
-        session.answer(frame)
+        session.answer(reply)
         if command.type == "auth" and session.authenticated and not session.greeted:
             self._greet(session)
 
@@ -420,11 +420,11 @@ def _small(attributes: msgspec.Raw) -> dict[str, Any]:
     return decode_payload(bytes(attributes), _attributes, "attributes")
 
 
-def _check_size(session: Session, command: Command, frame: bytes) -> None:
+def _check_size(session: Session, command: Command, reply: bytes) -> None:
     limit = session.settings.max_publish
-    if len(frame) > limit:
-        logger.error("the answer to %s has %d bytes, at most %d: page it", command.type, len(frame), limit)
-        raise TooLarge(f"the answer to {command.type} in bytes", limit=limit, size=len(frame))
+    if len(reply) > limit:
+        logger.error("the answer to %s has %d bytes, at most %d: page it", command.type, len(reply), limit)
+        raise TooLarge(f"the answer to {command.type} in bytes", limit=limit, size=len(reply))
 
 
 def _page_size(ctx: Context, request: _Page) -> int:
@@ -459,7 +459,7 @@ def _path_payload(query: Mapping[str, str]) -> bytes:
     if "since" in query:
         epoch, _, seq = query["since"].rpartition(":")
         payload["since"] = {"epoch": epoch, "seq": _number(seq)}
-    return protocol.encode(payload)
+    return encode(payload)
 
 
 def _number(text: str) -> int | str:

@@ -13,8 +13,8 @@ from ..errors import Forbidden
 from ..hub.journal import Journal
 from ..models import Appended, Draft, Event, Member, MessageDeleted, MessageEdited, Sender
 from ..stores.base import Store
-from ..wire import protocol
-from ..wire.protocol import Command
+from ..wire.decode import Command
+from ..wire.encode import EMPTY, encode
 from .messages import command_hash, draft
 
 __all__ = ["MODERATORS", "Changed", "Edits"]
@@ -92,13 +92,13 @@ def _draft(actor: Actor | None, room: str, type: str, command: Command | None) -
     """A draft that changes nothing yet. The store looks at its key first: what was done is answered though it is gone."""
     sender = Sender(actor.user.id, actor.user.name) if actor is not None else None
     if sender is None or command is None:
-        return draft(room, type, protocol.EMPTY, sender, change=UNKNOWN)
+        return draft(room, type, EMPTY, sender, change=UNKNOWN)
     key = (sender.id, command.msg_id) if command.msg_id is not None else None
-    return draft(room, type, protocol.EMPTY, sender, key=key, hash=command_hash(command), change=UNKNOWN)
+    return draft(room, type, EMPTY, sender, key=key, hash=command_hash(command), change=UNKNOWN)
 
 
 def _changing(
     item: Draft, message: Event, state: dict[str, Any], change: MessageEdited | MessageDeleted
 ) -> Draft:
-    payload = protocol.encode({"msgId": message.msg_id, "seq": message.seq, **state})
+    payload = encode({"msgId": message.msg_id, "seq": message.seq, **state})
     return replace(item, payload=payload, change=change)

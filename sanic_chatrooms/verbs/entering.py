@@ -21,7 +21,9 @@ from ..models import DIRECT, PUBLIC, Head, Member, Room, Sender, User
 from ..sessions.inbox import Enter
 from ..sessions.session import Seat, Session
 from ..stores.base import Store
-from ..wire import protocol
+from ..support.clock import now
+from ..wire.encode import encode_event, live
+from ..wire.names import check_room_id
 from . import pages
 from .membership import Membership
 from .messages import HISTORY_LIMIT
@@ -86,7 +88,7 @@ class Entering:
         The membership is looked at after the position was taken: somebody who is removed in between is either
         refused here, or found in the room by the order that removes them.
         """
-        protocol.check_room_id(room_id)  # the room of a path comes as it was written
+        check_room_id(room_id)  # the room of a path comes as it was written
         self._check_room_limit(session, room_id)
         if not self._is_open(session.user, room_id):
             # Before too: to enter takes a while, which would tell a hidden room from none.
@@ -143,7 +145,7 @@ class Entering:
             if not self._makes(session.user, room_id):
                 raise
             await permit(session, "room.create", None, None)
-            await self._store.create_room(Room(room_id, "", 0, created_at=protocol.now(), auto=True))
+            await self._store.create_room(Room(room_id, "", 0, created_at=now(), auto=True))
             held = await self._enter_new(session, room_id)
         return Head(held.epoch, held.seq)
 
@@ -217,7 +219,7 @@ class Entering:
             return pages.Messages([], False, position.epoch, position.seq)
         page = await self._pages.read(room, after=since.seq, limit=missed, most=RECOVERY_BYTES)
         whole = page.epoch == position.epoch and page.floor <= since.seq and len(page.events) == missed
-        encoded = [msgspec.Raw(protocol.encode_event(event)) for event in page.events]
+        encoded = [msgspec.Raw(encode_event(event)) for event in page.events]
         if not whole or page.events[-1].seq != position.seq or sum(map(len, encoded)) > RECOVERY_BYTES:
             return None
         return pages.Messages(encoded, False, position.epoch, position.seq)
@@ -237,12 +239,12 @@ class Entering:
             if isinstance(problem, RoomNotFound | Forbidden):
                 return
             raise
-        if self._hub.admit(session, held, opening):
+        if self._hub.admit(session, held, *opening):
             self._listeners.fire("room.entered", room=order.room, user=session.user, session=session)
         else:
             self._vacate(session, order.room, at_once=True)
 
-    async def _be_put_into(self, session: Session, order: Enter) -> tuple[HeldRoom, bytes]:
+    async def _be_put_into(self, session: Session, order: Enter) -> tuple[HeldRoom, list[bytes]]:
         try:
             held = await self._hub.enter(session, order.room)
         except Unavailable:  # somebody may just have ended the room and made it anew, and that once
@@ -257,9 +259,9 @@ class Entering:
         payload: dict[str, Any] = {"room": room.id, "epoch": position.epoch, "seq": start}
         if order.partner is not None:
             payload["with"] = order.partner
-        frames = [protocol.frame(protocol.live("room.added", payload, room=room.id))]
-        frames += [protocol.frame(bytes(event)) for event in (past.messages if past is not None else ())]
-        return held, b"".join(frames)
+        opening = [live("room.added", payload, room=room.id)]
+        opening += [bytes(event) for event in (past.messages if past is not None else ())]
+        return held, opening
 
     # ---- out ----
 

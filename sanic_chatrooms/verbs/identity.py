@@ -17,8 +17,8 @@ from ..sessions.heartbeat import Heartbeat
 from ..sessions.registry import Sessions, TooManyConnections
 from ..sessions.route import Endpoint
 from ..sessions.session import Session, State
-from ..wire import protocol
-from ..wire.protocol import CloseCode
+from ..wire.codes import CloseCode
+from ..wire.names import PROTOCOL
 
 __all__ = ["AuthRequest", "Identity"]
 
@@ -125,7 +125,7 @@ class Identity:
         welcome: dict[str, Any] = {
             "sessionId": session.id,
             "user": _shown(user),
-            "protocol": protocol.PROTOCOL,
+            "protocol": PROTOCOL,
             "heartbeat": _heartbeat(session),
             "limits": {
                 "maxFrame": settings.max_frame,

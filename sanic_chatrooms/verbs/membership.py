@@ -14,7 +14,8 @@ from ..presence.base import Presence
 from ..sessions.inbox import Orders, Remove
 from ..sessions.session import Session
 from ..stores.base import Store
-from ..wire import protocol
+from ..support.clock import now
+from ..wire.encode import encode
 from .messages import draft
 
 __all__ = ["Membership"]
@@ -46,7 +47,7 @@ class Membership:
         """Make a signed-in user who joined a public room its member; -> the membership that they have now."""
         if member is not None or user.guest or room.visibility != PUBLIC:
             return member
-        member = Member(user.id, user.name, "member", protocol.now())
+        member = Member(user.id, user.name, "member", now())
         if room.announce:
             await self._member_event(room.id, "member.joined", user, MemberSet(member))
         else:
@@ -81,7 +82,7 @@ class Membership:
         """The host makes somebody a member, or gives them another role."""
         room, _ = await self._access.look(None, "member.invite", room_id)
         known = await self._store.member(room_id, user.id)
-        member = Member(user.id, user.name, role, known.joined_at if known else protocol.now())
+        member = Member(user.id, user.name, role, known.joined_at if known else now())
         if known is None and (room.announce or room.visibility == PRIVATE):
             await self._member_event(room_id, "member.joined", user, MemberSet(member))
         elif known != member:
@@ -99,4 +100,4 @@ class Membership:
         self, room: str, type: str, user: User, change: MemberSet | MemberRemoved
     ) -> None:
         who = Sender(user.id, user.name)
-        await self._journal.append(draft(room, type, protocol.encode({"user": who}), who, change=change))
+        await self._journal.append(draft(room, type, encode({"user": who}), who, change=change))

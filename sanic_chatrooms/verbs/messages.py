@@ -20,8 +20,10 @@ from ..models import DIRECT, Appended, Change, Draft, Member, Room, Sender, User
 from ..sessions.inbox import Enter, Orders
 from ..sessions.session import Session
 from ..stores.base import Store
-from ..wire import protocol
-from ..wire.protocol import Command
+from ..support.clock import now
+from ..support.ids import new_id
+from ..wire.decode import Command, decode_payload
+from ..wire.encode import ack
 from . import pages
 from .acting import Acting
 from .pages import Messages
@@ -59,9 +61,9 @@ def draft(
     change: Change | None = None,
 ) -> Draft:
     """A draft with an id, a time, and always a key: an append whose outcome is unknown is sent again by it."""
-    msg_id = protocol.new_id()
+    msg_id = new_id()
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
-    return Draft(room, type, payload, msg_id, protocol.now(), sender, key or ("", msg_id), hash, change)
+    return Draft(room, type, payload, msg_id, now(), sender, key or ("", msg_id), hash, change)
 
 
 # `float`: the decoder itself takes up to 50 µs for numbers that are hard to read.
@@ -97,7 +99,7 @@ _body = msgspec.json.Decoder(_Body)
 
 def check_body(payload: bytes, max_text: int, *, within: str = "") -> None:
     """A message's body: {"text": …, "parent"?: …, "mentions"?: […], …}. Raises `InvalidField`, `TooLarge` (characters)."""
-    text = protocol.decode_payload(payload, _body, within).text
+    text = decode_payload(payload, _body, within).text
     if len(text) > max_text:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=len(text))
 
@@ -155,7 +157,7 @@ class Speech:
                 session.fail(command, result)
             else:
                 said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
-                session.answer(protocol.ack(command.msg_id, said, result.timestamp))
+                session.answer(ack(command.msg_id, said, result.timestamp))
 
         self._journal.submit(item, done, session)
         return True
@@ -228,12 +230,8 @@ class Speech:
     async def _open_direct(self, id: str, room: Room | None, user: User, to: str) -> Room:
         if room is None:
             # Forgotten like one of a first join, if nothing is said in it after all.
-            made = Room(
-                id, "", 0, visibility=DIRECT, created_at=protocol.now(), created_by=user.id, auto=True
-            )
-            room, _ = await self._store.create_room(
-                made, owner=Member(user.id, user.name, "member", protocol.now())
-            )
+            made = Room(id, "", 0, visibility=DIRECT, created_at=now(), created_by=user.id, auto=True)
+            room, _ = await self._store.create_room(made, owner=Member(user.id, user.name, "member", now()))
         partner = await self._ensure_members(id, user, to)
         head = (await self._store.heads((id,))).get(id)
         if head is None:
@@ -246,12 +244,12 @@ class Speech:
     async def _ensure_members(self, room: str, user: User, to: str) -> Sender:
         mine = await self._store.member(room, user.id)
         if mine is None:
-            await self._store.set_member(room, Member(user.id, user.name, "member", protocol.now()))
+            await self._store.set_member(room, Member(user.id, user.name, "member", now()))
         elif mine.name != user.name:
             await self._store.set_member(room, replace(mine, name=user.name))
         theirs = await self._store.member(room, to)
         if theirs is None:
-            theirs = Member(to, to, "member", protocol.now())
+            theirs = Member(to, to, "member", now())
             await self._store.set_member(room, theirs)
         return Sender(theirs.user, theirs.name)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from ..models import Page
 from ..stores.base import Store
-from ..wire import protocol
+from ..wire.encode import encode_event
 
 __all__ = ["PAGE_BYTES", "Messages", "Past", "cut"]
 
@@ -35,7 +35,7 @@ def cut(page: Page, *, newest: bool) -> Messages:
     encoded: list[msgspec.Raw] = []
     size = 0
     for event in reversed(page.events) if newest else page.events:
-        one = protocol.encode_event(event)
+        one = encode_event(event)
         size += len(one)
         if size > PAGE_BYTES and encoded:
             break

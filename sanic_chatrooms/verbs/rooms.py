@@ -31,8 +31,10 @@ from ..models import (
 from ..presence.base import Presence
 from ..sessions.inbox import Orders
 from ..stores.base import Store
-from ..wire import protocol
-from ..wire.written import written
+from ..support.clock import now
+from ..support.ids import new_id
+from ..wire.encode import encode_object
+from ..wire.names import check_room_id
 from .messages import HISTORY_LIMIT
 
 __all__ = ["ATTRIBUTES_LIMIT", "RoomLine", "RoomList", "Rooms"]
@@ -97,7 +99,7 @@ class Rooms:
         user = actor.user if actor is not None else None
         self._check_room(room_id, title, visibility, attributes or {}, trusted=actor is None)
         if room_id is None:
-            room_id = _derived_id(user.id if user else "", msg_id or protocol.new_id())
+            room_id = _derived_id(user.id if user else "", msg_id or new_id())
         if actor is not None:
             self._check_maker(actor.user)
             await permit(actor, "room.create", None, None)
@@ -108,11 +110,11 @@ class Rooms:
             title=title,
             visibility=visibility,
             attributes=attributes or {},
-            created_at=protocol.now(),
+            created_at=now(),
             created_by=user.id if user else None,
             announce=announce,
         )
-        owner = Member(user.id, user.name, "owner", protocol.now()) if user else None
+        owner = Member(user.id, user.name, "owner", now()) if user else None
         key = (user.id, msg_id) if user and msg_id else None
         room, made = await self._store.create_room(wanted, owner=owner, key=key, hash=hash)
         if not made and key is None:
@@ -125,8 +127,8 @@ class Rooms:
 
     async def ensure(self, room_id: str, **properties: Any) -> Room:
         """The app's room of this id, made or brought to these properties. Raises `Conflict` where a user made it."""
-        protocol.check_room_id(room_id)
-        wanted = Room(room_id, "", 0, created_at=protocol.now(), **properties)
+        check_room_id(room_id)
+        wanted = Room(room_id, "", 0, created_at=now(), **properties)
         self._check_room(room_id, wanted.title, wanted.visibility, wanted.attributes, trusted=True)
         for _ in range(ATTEMPTS):
             room, made = await self._store.create_room(wanted)
@@ -164,7 +166,7 @@ class Rooms:
         trusted: bool,
     ) -> None:
         if room_id is not None:
-            protocol.check_room_id(room_id)
+            check_room_id(room_id)
             if room_id.startswith("~"):
                 raise InvalidField("ids that begin with ~ are made by the server only", field="room")
             if not trusted and room_id.startswith(self._settings.reserved_ids):
@@ -177,8 +179,8 @@ class Rooms:
             raise InvalidField(f"must be a string, and not {type(title).__name__}", field="title")
         if len(title) > TITLE_LIMIT:
             raise TooLarge("title has too many characters", limit=TITLE_LIMIT, size=len(title))
-        written({"title": title}, "title")
-        size = len(written(attributes, "attributes"))
+        encode_object({"title": title}, "title")
+        size = len(encode_object(attributes, "attributes"))
         if size > ATTRIBUTES_LIMIT and not trusted:
             raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=size)
 

@@ -25,7 +25,8 @@ from ..config.settings import Settings, load, require_auth, require_scope
 from ..drivers.redis.embedded import user_directory
 from ..errors import ChatError, ConfigError
 from ..sessions.route import Endpoint
-from ..wire.protocol import SUBPROTOCOL, CloseCode
+from ..wire.codes import CloseCode
+from ..wire.names import SUBPROTOCOL
 from .assets import PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, Assets, with_slash
 from .handshake import Admission, admit, check_limits, close_code
 from .integrations import offer_injection, signalled

@@ -27,7 +27,7 @@ from ..hooks.listeners import Listener
 from ..hooks.middleware import Middleware
 from ..server_api import HostVerbs
 from ..verbs.dispatch import HostCommand
-from ..wire import protocol
+from ..wire.names import check_room_id
 from .blueprint import App, ChatBlueprint, mounted_in
 
 __all__ = ["ChatRooms", "connect"]
@@ -91,7 +91,7 @@ class ChatRooms(HostVerbs):
                 f'add_route("{path}"): the room is in the path already; leave out room={room!r}'
             )
         if room is not None:
-            protocol.check_room_id(room)
+            check_room_id(room)
         check_policy(policy, f'add_route("{path}")')
         check_authenticator(auth, f'add_route("{path}")')
         route = Route(path, auth, policy, room, read_only, in_path or room is not None, settings)

@@ -17,7 +17,7 @@ from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavail
 from ..models import Credentials, Handshake, User
 from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
-from ..wire.protocol import CloseCode
+from ..wire.codes import CloseCode
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
 __all__ = ["Admission", "admit", "check_limits", "close_code", "handshake_of", "refusal"]

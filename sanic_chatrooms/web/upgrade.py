@@ -13,7 +13,7 @@ from sanic import Request, json
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
-from ..wire.protocol import SUBPROTOCOL
+from ..wire.names import SUBPROTOCOL
 from .socket.base import CLOSE_TIMEOUT
 
 __all__ = ["Handler", "Negotiate", "answer", "make_readable", "not_an_upgrade", "offered", "shake_hands"]

@@ -18,7 +18,7 @@ from example_app.server import STATIC
 from sanic_chatrooms import Authenticator, Credentials, Handshake, User
 from sanic_chatrooms.models import Sender, direct_room
 from sanic_chatrooms.support.user_ids import is_text
-from sanic_chatrooms.wire.protocol import ROOM_ID
+from sanic_chatrooms.wire.names import ROOM_ID
 from tests.browser.acts import composer, enter, lines, say, write
 from tests.browser.conftest import Pages
 from tests.browser.host import Host

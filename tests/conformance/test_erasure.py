@@ -19,7 +19,7 @@ from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis import eraser as redis_eraser
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.stores.sql.store import SQLStore
-from sanic_chatrooms.wire.protocol import new_id
+from sanic_chatrooms.support.ids import new_id
 from tests.support.postgres import PostgresServer
 from tests.support.valkey import ValkeyServer, running, until
 

@@ -25,8 +25,9 @@ from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, RoomNotFou
 from sanic_chatrooms.models import Appended, Draft, Room, Sender
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.wire.protocol import new_id, now
 from tests.support.postgres import new_database
 
 KINDS = ("AsyncSession", "AsyncConnection", "Session", "Connection")

@@ -19,7 +19,7 @@ from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.schema import metadata
 from sanic_chatrooms.stores.sql.store import SQLStore
-from sanic_chatrooms.wire.protocol import new_id
+from sanic_chatrooms.support.ids import new_id
 from tests.support.postgres import PostgresServer, new_database
 
 SOON = Bounds(timeout=1.0)

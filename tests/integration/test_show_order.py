@@ -19,8 +19,8 @@ from sanic_chatrooms import ChatRooms
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Checker, FaultyBroker
-from sanic_chatrooms.wire.protocol import new_id
 from tests.support.fixtures import Live
 from tests.support.server import new_app
 

@@ -8,7 +8,8 @@ from sanic import Request, Sanic, Websocket
 
 from sanic_chatrooms.models import User
 from sanic_chatrooms.web.socket.fast import FastConnection
-from sanic_chatrooms.wire.protocol import frame, reason
+from sanic_chatrooms.websocket.frames import frame
+from sanic_chatrooms.wire.codes import reason
 
 MAX_SIZE = 16 * 1024 * 1024
 
@@ -34,12 +35,12 @@ class EchoSession:
         self.authenticated = True
 
     def receive(self, data: bytes) -> None:
-        self.answer(frame(data))
+        self.answer_raw(frame(data))
 
     def held_up(self) -> bool:
         return self.connection.congested()
 
-    def answer(self, frames: bytes) -> None:
+    def answer_raw(self, frames: bytes) -> None:
         self.connection.reply(frames)
 
     def close(self, code: int, text: str | None = None) -> None:

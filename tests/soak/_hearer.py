@@ -43,7 +43,7 @@ class Member:
 
 async def enter(chat: Chat, member: Member, room: str) -> None:
     held = await chat.hub.enter(member, room)
-    assert chat.hub.admit(member, held, b"")
+    assert chat.hub.admit(member, held)
 
 
 class Arrivals:

@@ -20,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sanic_chatrooms.models import Draft
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
-from sanic_chatrooms.wire.protocol import encode, new_id, now
+from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.ids import new_id
+from sanic_chatrooms.wire.encode import encode
 from tests.soak._drivers import asynchronous
 
 __all__ = ["main"]

@@ -14,8 +14,8 @@ import jwt
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Checker
-from sanic_chatrooms.wire.protocol import new_id
 
 __all__ = ["Talker", "until"]
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.sql.store import SQLStore
-from sanic_chatrooms.wire.protocol import new_id, now
+from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.ids import new_id
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.postgres import PostgresServer
 

@@ -20,7 +20,9 @@ from sanic_chatrooms.models import Draft
 from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call
 from sanic_chatrooms.stores.sql.schema import Schema
 from sanic_chatrooms.stores.sql.store import SQLStore
-from sanic_chatrooms.wire.protocol import encode, new_id, now
+from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.ids import new_id
+from sanic_chatrooms.wire.encode import encode
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.postgres import PostgresServer
 

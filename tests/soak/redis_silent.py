@@ -17,10 +17,10 @@ from sanic_chatrooms import User
 from sanic_chatrooms.brokers import redis as broker_module
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.drivers.redis import cluster as redis_link
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Checker, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.proxy import FaultProxy
-from sanic_chatrooms.wire.protocol import new_id
 from tests.soak._talker import until
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.valkey import ValkeyServer, running

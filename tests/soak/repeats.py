@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Checker, FaultProxy
-from sanic_chatrooms.wire.protocol import new_id
 from tests.soak.runs import Progress, Verdict, main
 from tests.soak.visitors import Visitor, served
 

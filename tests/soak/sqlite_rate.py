@@ -24,7 +24,7 @@ import sanic_chatrooms as chatrooms
 from sanic_chatrooms import Room, Sender
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
-from sanic_chatrooms.wire.protocol import new_id
+from sanic_chatrooms.support.ids import new_id
 from tests.soak.runs import Progress, Verdict, main
 
 ROUNDS = 15

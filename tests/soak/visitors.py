@@ -14,8 +14,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Witness
-from sanic_chatrooms.wire.protocol import new_id
 from tests.support.process import ServerProcess, start_app
 from tests.support.wire import token
 

@@ -25,8 +25,8 @@ from sanic_chatrooms.hub import hub, journal
 from sanic_chatrooms.models import PRIVATE, PUBLIC, Scope
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores.base import Bounds, Store
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Checker
-from sanic_chatrooms.wire.protocol import new_id
 from tests.support.model_cast import Client, Frame, ModelRoom, Worker, again
 
 __all__ = ["ChatModel", "explore"]

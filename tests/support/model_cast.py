@@ -15,6 +15,7 @@ from sanic_chatrooms.chat import Backends, Chat
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores.base import FOLDED, Store
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import (
     FaultyBroker,
     FaultyStore,
@@ -23,7 +24,6 @@ from sanic_chatrooms.testing import (
     chat_client,
 )
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.wire.protocol import new_id
 
 __all__ = ["Client", "Frame", "ModelRoom", "View", "Worker", "again"]
 

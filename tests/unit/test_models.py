@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.models import direct_room, user_room
-from sanic_chatrooms.wire.protocol import check_room_id
+from sanic_chatrooms.wire.names import check_room_id
 
 
 def test_a_direct_room_belongs_to_an_unordered_pair() -> None:

@@ -9,8 +9,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from ...models import HOST, Appended, Event, Head, Member, MessageDeleted, MessageEdited, Page, Room
+from ...support.ids import new_epoch
 from ...support.paging import Paged
-from ...wire.protocol import new_epoch
 from ..base import FOLDED
 
 __all__ = ["First", "Key", "MemoryRoom"]

@@ -30,8 +30,8 @@ from ...models import (
     Scope,
 )
 from ...support.clock import Steady
+from ...support.ids import new_epoch
 from ...support.paging import Paged
-from ...wire.protocol import new_epoch
 from ..base import Bounds, MemberPage, RoomPage, Store
 from .room import First, MemoryRoom
 

@@ -28,9 +28,9 @@ from ...models import (
     Scope,
     is_reserved,
 )
+from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, encode_cursor
 from ...support.signature import stamp_keys
-from ...wire.protocol import new_epoch
 from ..base import FOLDED, Bounds, MemberPage, RoomPage, Store
 from .eraser import Eraser
 from .lists import RedisLists

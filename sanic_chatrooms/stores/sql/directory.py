@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, 
 from ...drivers.sql.tables import insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
 from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
+from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, encode_cursor
-from ...wire.protocol import new_epoch
 from ..base import Bounds, MemberPage, RoomPage
 from .schema import DELETED, Schema
 

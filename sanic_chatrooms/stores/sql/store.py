@@ -11,7 +11,7 @@ from ...drivers.sql.open import make_database
 from ...errors import ChatError, ConfigError, Unavailable
 from ...models import Appended, Draft, Event, Head, Member, Page, Room
 from ...support.clock import Clock, Steady
-from ...wire.protocol import new_epoch
+from ...support.ids import new_epoch
 from ..base import Bounds, MemberPage, RoomPage, Store
 from ..outbox import Outbox
 from .appender import make_appender

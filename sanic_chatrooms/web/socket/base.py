@@ -14,7 +14,8 @@ from typing import Any
 from websockets.protocol import State
 
 from ...sessions.session import Session
-from ...wire.protocol import CloseCode
+from ...websocket.frames import PING
+from ...wire.codes import CloseCode
 from .closing import keep_from_closing_twice
 
 __all__ = ["CLOSE_TIMEOUT", "SanicConnection", "patience"]
@@ -32,7 +33,6 @@ before anybody sees whether the answers are read."""
 ANSWERS, REST = 16, 0.004
 """Answers at once (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds: whoever
 sends nothing but such commands is served some thousand a second, and the others hardly notice."""
-_PING = b"\x89\x00"
 
 
 def patience(session: Session | None) -> float:
@@ -225,7 +225,7 @@ class SanicConnection(ABC):
     def ping(self) -> None:
         """Ask for a sign of life."""
         if not self._closing and self._protocol.state is State.OPEN:
-            self._write(_PING)
+            self._write(PING)
 
     def _too_slow(self) -> None:
         self._closing = False

@@ -13,8 +13,9 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from ...sessions.session import Session
+from ...websocket.frames import close_frame, pong_frame
 from ...websocket.reader import Reader
-from ...wire.protocol import CloseCode, close_frame
+from ...wire.codes import CloseCode
 from .base import SanicConnection
 
 __all__ = ["FastConnection", "shortcoming"]
@@ -61,7 +62,7 @@ class FastConnection(SanicConnection):
 
     def _pong(self, payload: bytes) -> None:
         if self._session is not None:
-            self._session.answer(bytes((0x8A, len(payload))) + payload)
+            self._session.answer_raw(pong_frame(payload))
 
     def _take_close(self, code: int, reason: str) -> None:
         self._answered = True

@@ -15,7 +15,8 @@ from sanic.exceptions import SanicException
 from websockets.exceptions import ConnectionClosed
 
 from ...sessions.session import Session
-from ...wire.protocol import CloseCode, texts
+from ...websocket.frames import texts
+from ...wire.codes import CloseCode
 from .base import patience
 from .closing import keep_from_closing_twice
 

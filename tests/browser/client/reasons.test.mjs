@@ -21,8 +21,8 @@ test("every code of the server has words that are no developer's", () => {
 });
 
 test("so has every close code after which a client does not come back", () => {
-  const closes = [...read("wire/protocol.py").matchAll(/^ {4}(\w+) = (\d{4})$/gm)].map(([, name, code]) => [name, Number(code)]);
-  const reasons = new Map([...read("wire/protocol.py").matchAll(/CloseCode\.(\w+): "([^"]*)"/g)].map(([, name, words]) => [name, words]));
+  const closes = [...read("wire/codes.py").matchAll(/^ {4}(\w+) = (\d{4})$/gm)].map(([, name, code]) => [name, Number(code)]);
+  const reasons = new Map([...read("wire/codes.py").matchAll(/CloseCode\.(\w+): "([^"]*)"/g)].map(([, name, words]) => [name, words]));
   assert.ok(closes.length > 15);
   for (const [name, code] of closes.filter(([, code]) => [1002, 1003, 1007, 1008].includes(code) || code >= 4500)) {
     assert.match(ending(code, reasons.get(name)), /^[A-Z].{10,}\.$/, name);

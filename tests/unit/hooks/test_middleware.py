@@ -7,7 +7,7 @@ import pytest
 from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.hooks.middleware import Chain, Context, Handler, Middleware
 from sanic_chatrooms.models import User
-from sanic_chatrooms.wire.protocol import Command
+from sanic_chatrooms.wire.decode import Command
 
 
 class Speaker:

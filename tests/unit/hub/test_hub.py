@@ -20,9 +20,12 @@ from sanic_chatrooms.hub.room import HeldRoom
 from sanic_chatrooms.models import EVERYONE, LOOK, RESERVED, Appended, Draft, Envelope, Head, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
 from sanic_chatrooms.testing.connections import decode_frames
-from sanic_chatrooms.wire import protocol
+from sanic_chatrooms.websocket.frames import frame
+from sanic_chatrooms.wire.encode import encode, pong
 from tests.support.scans import no_scan
 
 Frame = dict[str, Any]
@@ -137,16 +140,16 @@ class Node:
 
 
 def draft(room: str = ROOM) -> Draft:
-    id = protocol.new_id()
-    return Draft(room, "message", b'{"text":"hi"}', id, protocol.now(), key=("", id))
+    id = new_id()
+    return Draft(room, "message", b'{"text":"hi"}', id, now(), key=("", id))
 
 
 def opening(held: HeldRoom) -> bytes:
-    return protocol.frame(protocol.encode({"type": "ack", "position": held.seq}))
+    return encode({"type": "ack", "position": held.seq})
 
 
 def envelope(seq: int, epoch: str, room: str = ROOM) -> Envelope:
-    data = protocol.encode({"type": "message", "room": room, "seq": seq, "msgId": str(seq)})
+    data = encode({"type": "message", "room": room, "seq": seq, "msgId": str(seq)})
     return Envelope(room, epoch, seq, "message", data)
 
 
@@ -1161,7 +1164,7 @@ async def test_one_write_per_connection_and_turn_with_replies_first(world: World
         epoch = await world.epoch(room)
         node.hub.deliver(envelope(1, epoch, room))
         node.hub.deliver(envelope(2, epoch, room))
-    node.hub.reply(ear, protocol.pong("id", b"{}"))
+    node.hub.reply(ear, frame(pong("id", b"{}")))
 
     node.hub.flush()
 
@@ -1179,7 +1182,7 @@ async def test_a_reply_and_the_events_of_one_room_are_one_write(world: World) ->
 
     for seq in (1, 2):
         node.hub.deliver(envelope(seq, epoch))
-        node.hub.reply(ears[0], protocol.pong("id", b"{}"))
+        node.hub.reply(ears[0], frame(pong("id", b"{}")))
         node.hub.flush()
 
     assert [ear.writes for ear in ears] == [3, 3]
@@ -1188,7 +1191,7 @@ async def test_a_reply_and_the_events_of_one_room_are_one_write(world: World) ->
 
 
 async def test_how_far_one_is_behind_is_looked_at_once_in_so_many_bytes(world: World) -> None:
-    node, ear, hasty = await world.node(), Ear(), Ear(slack=2 * len(protocol.frame(envelope(1, "").data)))
+    node, ear, hasty = await world.node(), Ear(), Ear(slack=2 * len(frame(envelope(1, "").data)))
     await node.enter(ear)
     await node.enter(hasty)
     node.hub.flush()

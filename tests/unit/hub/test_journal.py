@@ -15,8 +15,9 @@ from sanic_chatrooms.hub.journal import BATCH_LIMIT, BELL_LIMIT, Journal
 from sanic_chatrooms.models import Appended, Draft, Envelope, Event, Room, Scope
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import FaultyStore, Recorder
-from sanic_chatrooms.wire import protocol
+from sanic_chatrooms.wire.encode import encode_event
 
 WITHIN = 20.0
 
@@ -104,7 +105,7 @@ class Desk:
 
 
 def draft(name: str, room: str = "r", *, payload: bytes = b"{}", key: str | None = None) -> Draft:
-    return Draft(room, "message", payload, name, protocol.now(), key=("ada", key) if key else ("", name))
+    return Draft(room, "message", payload, name, now(), key=("ada", key) if key else ("", name))
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ async def test_envelope_is_the_event_as_the_store_shows_it(desk: Desk) -> None:
 
     page = await desk.store.inner.history("r", after=0, limit=1)
 
-    assert desk.delivered.envelopes[0].data == protocol.encode_event(page.events[0])
+    assert desk.delivered.envelopes[0].data == encode_event(page.events[0])
 
 
 async def test_envelope_of_an_event_without_a_client_s_id_is_the_event_as_the_store_shows_it(
@@ -178,7 +179,7 @@ async def test_envelope_of_an_event_without_a_client_s_id_is_the_event_as_the_st
 
     page = await desk.store.inner.history("r", after=0, limit=1)
 
-    assert desk.delivered.envelopes[0].data == protocol.encode_event(page.events[0])
+    assert desk.delivered.envelopes[0].data == encode_event(page.events[0])
     assert b"clientMsgId" not in desk.delivered.envelopes[0].data
 
 

@@ -21,9 +21,10 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.stores.outbox import Outbox
 from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.wire.protocol import new_id, now
 
 ADA = User("u1", "Ada")
 

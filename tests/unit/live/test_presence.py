@@ -104,7 +104,7 @@ class Worker:
         )
         await store.create_room(Room("a", "", 0))
         held = await self.hub.enter(self.ear, "a")
-        self.hub.admit(self.ear, held, b"")
+        self.hub.admit(self.ear, held)
 
     def _ring(self, envelope: Envelope) -> None:
         for other in self.others:

@@ -56,7 +56,7 @@ class Worker:
         for room in rooms:
             await self.store.create_room(Room(room, "", 0))
             held = await self.hub.enter(self.ear, room)
-            self.hub.admit(self.ear, held, b"")
+            self.hub.admit(self.ear, held)
 
     def told(self, room: str = "a") -> list[list[str]]:
         """Each time the room was told: the names of who types."""

@@ -10,8 +10,8 @@ from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
 from sanic_chatrooms.sessions.inbox import Close, Enter, Order, Remove, decode_order, decode_push
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.wire import protocol
-from sanic_chatrooms.wire.protocol import CloseCode, encode
+from sanic_chatrooms.wire.codes import CloseCode
+from sanic_chatrooms.wire.encode import encode, live
 
 ADA = User("u1", "Ada")
 
@@ -63,7 +63,7 @@ async def test_an_order_is_carried_out_when_giving_it_returns() -> None:
 
 async def test_pushes_name_whom_they_are_for() -> None:
     async with running_core(guests=True) as chat:
-        event = protocol.live("notice", {})
+        event = live("notice", {})
 
         one = chat.orders.notify("u1", event, "session")
         everybody = chat.orders.broadcast(event)

@@ -20,7 +20,8 @@ from sanic_chatrooms.sessions.registry import TooManyConnections
 from sanic_chatrooms.testing import ConnectionClosed, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.faults import FaultyStore
-from sanic_chatrooms.wire.protocol import CloseCode, live
+from sanic_chatrooms.wire.codes import CloseCode
+from sanic_chatrooms.wire.encode import live
 from tests.support.ringing import holds
 from tests.support.wire import SECRET, token
 

@@ -6,7 +6,7 @@ from sanic_chatrooms.access.policy import Policy, RoomPolicy
 from sanic_chatrooms.config.settings import load
 from sanic_chatrooms.models import Member, Room, User
 from sanic_chatrooms.sessions.route import READ_ONLY, Endpoint
-from sanic_chatrooms.wire.protocol import is_ours
+from sanic_chatrooms.wire.names import is_ours
 
 SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
 

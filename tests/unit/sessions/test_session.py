@@ -20,7 +20,9 @@ from sanic_chatrooms.sessions.route import WITHOUT_ROOM, Endpoint
 from sanic_chatrooms.sessions.session import QUEUE_BYTES, QUEUE_LIMIT, Seat, Session, State
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, MemoryConnection, chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.wire.protocol import CloseCode, Command, ack
+from sanic_chatrooms.wire.codes import CloseCode
+from sanic_chatrooms.wire.decode import Command
+from sanic_chatrooms.wire.encode import ack
 
 ADA = User("u1", "Ada")
 

@@ -15,7 +15,7 @@ from sanic_chatrooms.sessions.signed import Bells
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
-from sanic_chatrooms.wire.protocol import encode
+from sanic_chatrooms.wire.encode import encode
 
 
 class KeyedBroker(MemoryBroker):

@@ -18,9 +18,9 @@ from sanic_chatrooms.models import EVERYONE, Draft, MessageDeleted, MessageEdite
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import trim as sql_upkeep
 from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.testing.clock import time_of_day
-from sanic_chatrooms.wire.protocol import now
 
 DEFAULT = Bounds()
 SOON = Bounds(timeout=0.8)  # long enough to start, whatever else the machine does

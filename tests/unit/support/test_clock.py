@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sanic_chatrooms.support.clock import HURRY, Steady
+from sanic_chatrooms.support.clock import HURRY, Steady, now
 
 
 class Times:
@@ -59,3 +59,10 @@ def test_it_goes_back_at_once_with_a_clock_that_is_set_back(times: Times) -> Non
     times.day -= 7_200.0
 
     assert steady() == times.day
+
+
+def test_the_clock_has_milliseconds() -> None:
+    at = now()
+
+    assert abs(at - time.time()) < 1
+    assert at == round(at, 3)

@@ -19,7 +19,7 @@ from sanic_chatrooms import (
 )
 from sanic_chatrooms.testing import ConnectionClosed, MemoryConnection, chat_client, running_chat
 from sanic_chatrooms.testing.connections import decode_frames
-from sanic_chatrooms.wire.protocol import frame
+from sanic_chatrooms.websocket.frames import frame
 
 ADA = User("u1", "Ada")
 

@@ -18,7 +18,7 @@ from sanic_chatrooms.sessions.inbox import Enter, Order
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.messages import WRITTEN_ANEW, check_body, command_hash, draft
-from sanic_chatrooms.wire.protocol import Command
+from sanic_chatrooms.wire.decode import Command
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"

@@ -12,7 +12,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.verbs.messages import draft
 from sanic_chatrooms.verbs.pages import PAGE_BYTES, STEP, Messages, Past, cut
-from sanic_chatrooms.wire import protocol
+from sanic_chatrooms.wire.encode import encode
 
 
 def page(*sizes: int, more: bool = False) -> Page:
@@ -88,7 +88,7 @@ async def store_of(count: int, size: int) -> Reads:
     store = Reads()
     await store.start("test", Bounds())
     await store.create_room(Room("r", "", 0))
-    payload = protocol.encode({"text": "x" * size})
+    payload = encode({"text": "x" * size})
     await store.append([draft("r", "message", payload, Sender("u", "U")) for _ in range(count)])
     return store
 

@@ -1,0 +1,78 @@
+"""Replies and events as they go out: one JSON object each (docs/reference/protocol.md). How a connection frames them is not said here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ..errors import ChatError, InvalidField
+from ..models import Event
+from ..support.clock import now
+from ..support.ids import new_id
+from .check import check_json
+
+__all__ = ["EMPTY", "ack", "encode", "encode_event", "encode_object", "error", "live", "pong"]
+
+EMPTY = b"{}"
+MAX_DEPTH = 128
+"""How deep the payloads of an app may nest: what the setting for clients allows at most."""
+
+
+class _Reply(msgspec.Struct, omit_defaults=True, rename="camel"):
+    type: str
+    timestamp: float
+    payload: Any
+    reply_to: str | None = None
+    room: str | None = None
+
+
+class _Live(msgspec.Struct, omit_defaults=True, rename="camel"):
+    msg_id: str
+    type: str
+    timestamp: float
+    payload: Any
+    room: str | None = None
+    sender: Any = None
+
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+"""Any value -> JSON bytes."""
+
+
+def encode_event(event: Event) -> bytes:
+    """A durable event as every client gets it."""
+    return _encoder.encode(event)
+
+
+def ack(reply_to: str | None, payload: Any, timestamp: float | None = None) -> bytes:
+    """The reply that says: done."""
+    return _encoder.encode(_Reply("ack", timestamp or now(), payload, reply_to))
+
+
+def pong(reply_to: str | None, payload: bytes) -> bytes:
+    """The reply to `ping`."""
+    return _encoder.encode(_Reply("pong", now(), msgspec.Raw(payload), reply_to))
+
+
+def error(problem: ChatError, reply_to: str | None, room: str | None = None) -> bytes:
+    """The reply that says: not done, and why."""
+    return _encoder.encode(_Reply("error", now(), problem.payload(), reply_to, room))
+
+
+def live(type: str, payload: Any, *, room: str | None = None, sender: Any = None) -> bytes:
+    """An event without a number: welcome, typing, presence, reset, what an app pushes."""
+    return _encoder.encode(_Live(new_id(), type, now(), payload, room, sender))
+
+
+def encode_object(value: Mapping[str, Any], field: str) -> bytes:
+    """An object that the app gives to be kept and sent.
+
+    Raises `InvalidField` for what JSON cannot say, and `InvalidField` or `InvalidText` for what clients may not send either.
+    """
+    try:
+        data = encode(dict(value))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidField(f"cannot be written as JSON: {exc}", field=field) from exc
+    check_json(data, max_depth=MAX_DEPTH)
+    return data
