@@ -32,7 +32,8 @@ from .handshake import Admission, admit, check_limits, close_code
 from .integrations import offer_injection, signalled
 from .problems import answer_problems
 from .redaction import redact_logs
-from .socket.fast import FastConnection, shortcoming
+from .sanic_contract import Capabilities, FastParts, log_start, probe
+from .socket.fast import FastConnection
 from .socket.plain import PlainConnection
 from .upgrade import Handler, Negotiate, shake_hands
 from .workers.embedded import start_embedded, stop_embedded
@@ -81,7 +82,7 @@ class Mounted:
     """One instance in one app: its settings, and while it runs its chat."""
 
     fast = True
-    """Which edge: our own reader and writer, or (False) Sanic's."""
+    """May the fast edge be used? Where it works; else the plain one is."""
 
     def __init__(self, app: App, declaration: Declaration, host: Any) -> None:
         self.app = app
@@ -89,6 +90,8 @@ class Mounted:
         self.host = host
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
+        self.capabilities = Capabilities(None)
+        """What the installed Sanic allows; looked for at start."""
         self.open_in_debug = False
         """Does debug let guests in, since no setting says who may come?"""
         self.by_ip: Counter[str] = Counter()
@@ -129,17 +132,16 @@ class Mounted:
 
     async def start(self, workers: int) -> None:
         """Build and start the chat."""
-        if self.fast and (lacking := shortcoming()) is not None:
-            logger.warning("the plain WebSocket edge is used, which is slower: %s", lacking)
-            self.fast = False
         if self.app.asgi:
             raise ConfigError(
                 "chat rooms need Sanic's own server: under an ASGI server Sanic cannot close a WebSocket with a code, "
                 "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
             )
+        self.capabilities = probe(self.app)
+        log_start(self.capabilities)
         settings, backends = self.check(workers)
         declared: Declaration = self.host.declared()
-        listeners = signalled(self.app)
+        listeners = signalled(self.app) if self.capabilities.has("signals") else {}
         for type, hosts in declared.listeners.items():
             listeners[type] = [*hosts, *listeners.get(type, ())]
         declaration = msgspec.structs.replace(declared, listeners=listeners)
@@ -151,14 +153,20 @@ class Mounted:
             )
         self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
         await self.chat.start()
+        logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
         redact_logs(endpoint.settings.token_query for endpoint in self.endpoints.values())
 
+    @property
+    def parts(self) -> FastParts | None:
+        """What the fast edge is made of; None: the plain edge is used."""
+        return self.capabilities.fast if self.fast else None
+
     def connection(self, ws: Any, settings: Settings) -> FastConnection | PlainConnection:
         """The edge for one WebSocket."""
-        if self.fast:
-            return FastConnection(ws, settings.outbox_limit, settings.max_frame)
-        return PlainConnection(ws, settings.outbox_limit)
+        if self.parts is not None:
+            return FastConnection(ws, self.parts, settings.outbox_limit, settings.max_frame)
+        return PlainConnection(ws, settings.outbox_limit, settings.max_frame)
 
     async def drain(self) -> None:
         """Tell everybody to come back, and wait until they are gone."""
@@ -329,7 +337,9 @@ class ChatBlueprint(Blueprint):
                 return admission
             request.ctx.chat_admission = admission
             settings = admission.endpoint.settings
-            return await shake_hands(request, upgrade, params, settings.max_frame, pause=mounted.fast)
+            return await shake_hands(
+                request, upgrade, params, settings.max_frame, pause=mounted.parts is not None
+            )
         finally:
             mounted.arriving.discard(request)
 
@@ -371,9 +381,13 @@ class ChatBlueprint(Blueprint):
         start_embedded(app, settings, lambda: start_survivor(app, _all_settings(app)))
 
     async def _watch(self, app: App) -> None:
-        end_early(app.manager)
-        end_on_hangup(app)
-        start_watchdog(app, _all_settings(app))
+        capabilities = probe(app, app.manager)
+        log_start(capabilities)
+        if capabilities.has("early_end"):
+            end_early(app.manager)
+        end_on_hangup(app, app.manager)
+        if capabilities.has("watchdog"):
+            start_watchdog(app, _all_settings(app))
 
     async def _end_main(self, app: App) -> None:
         stop_watchdog(app)

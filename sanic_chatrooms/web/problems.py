@@ -1,10 +1,12 @@
 """Errors of the chat as answers to HTTP requests: problem documents (RFC 9457)."""
 
+import contextlib
 import math
 from http import HTTPStatus
 from typing import Any
 
 from sanic import Request, json
+from sanic.exceptions import ServerError
 from sanic.response import HTTPResponse
 
 from ..errors import ChatError, Unauthenticated
@@ -17,7 +19,7 @@ RETRY_AFTER = 5.0
 
 def answer_problems(app: Any) -> None:
     """Let the app answer a `ChatError` that one of its request handlers raised, unless it has a handler of its own."""
-    if (ChatError, None) not in app.error_handler.cached_handlers:
+    with contextlib.suppress(ServerError):  # the app has one, or another instance has added ours
         app.error_handler.add(ChatError, _answer)
 
 

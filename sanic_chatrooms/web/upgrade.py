@@ -96,7 +96,7 @@ async def shake_hands(
     try:
         return await upgrade(request, **params)
     except SanicException:
-        if io.websocket is not None:
+        if getattr(io, "websocket", None) is not None:
             raise
         # The request has been judged, but another version of Sanic's may know another rule.
         if pause and not transport.is_closing():

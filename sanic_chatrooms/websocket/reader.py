@@ -9,12 +9,7 @@ import codecs
 import time
 from collections.abc import Callable
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # websockets without its C extension
-    from websockets.utils import apply_mask
-
-__all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader"]
+__all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader", "Unmask", "apply_mask"]
 
 FRAGMENT_LIMIT = 256
 """Frames that one message may be cut into, however small: empty ones cost memory and count towards no size …"""
@@ -25,6 +20,15 @@ CONTROL_RATE = 10.0
 CONTROL_BURST = 100.0
 """… and how many at once."""
 
+
+def apply_mask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
+    """XOR of the data with the four bytes of the mask, again and again (RFC 6455 §5.3)."""
+    key = (mask * (len(data) // 4 + 1))[: len(data)]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(len(data), "little")
+
+
+Unmask = Callable[[bytes | bytearray, bytes | bytearray], bytes]
+"""A function from data and mask to what was masked."""
 _CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 # Codes that may stand in a close frame (RFC 6455 §7.4, and the registry's later ones).
 _CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
@@ -35,11 +39,11 @@ class Reader:
 
     `closed(code, reason)` is called once when the peer sends a close frame, `failed(code, reason)` once when the peer
     breaks a rule: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size. After either nothing is read any more. `ping` gets
-    each ping's payload, in its turn; their number is limited.
+    each ping's payload, in its turn; their number is limited. `mask` unmasks frames: give it one in C.
     """
 
     __slots__ = (
-        "_buffer", "_clock", "_closed", "_control_at", "_controls", "_decoder", "_failed", "_fragments", "_is_text", "_need",
+        "_buffer", "_clock", "_closed", "_control_at", "_controls", "_decoder", "_failed", "_fragments", "_is_text", "_mask", "_need",
         "_ping", "_size", "_start", "binary", "done", "max_size", "message", "paused",
     )  # fmt: skip
 
@@ -52,6 +56,7 @@ class Reader:
         ping: Callable[[bytes], None],
         closed: Callable[[int, str], None],
         failed: Callable[[int, str], None],
+        mask: Unmask = apply_mask,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.max_size = max_size
@@ -65,6 +70,7 @@ class Reader:
         self._ping = ping
         self._closed = closed
         self._failed = failed
+        self._mask = mask
         self._clock = clock
         self._buffer = bytearray()
         self._start = 0
@@ -116,7 +122,7 @@ class Reader:
     # Longer than most: a call per step would cost as much as the step, for every frame of every client.
     def _read(self, data: bytes | bytearray, pos: int) -> int:
         """Read complete frames from `pos` on; -> where the first incomplete one begins. `_need`: bytes it takes to go on."""
-        end = len(data)
+        end, unmask = len(data), self._mask
         while not self.paused:
             left = end - pos
             if left < 2:
@@ -146,7 +152,7 @@ class Reader:
                 return pos
             body = pos + header
             # Four zero bytes mask nothing; clients that trust their transport send them.
-            payload = apply_mask(data[body : body + size], data[body - 4 : body])
+            payload = unmask(data[body : body + size], data[body - 4 : body])
             pos = body + size
             if first == 0x81:
                 if payload.isascii() or self._is_utf8(payload):

@@ -7,6 +7,7 @@ from typing import Any
 from sanic import Request, Sanic, Websocket
 
 from sanic_chatrooms.models import User
+from sanic_chatrooms.web.sanic_contract import fast_parts
 from sanic_chatrooms.web.socket.fast import FastConnection
 from sanic_chatrooms.websocket.frames import frame
 from sanic_chatrooms.wire.codes import reason
@@ -69,7 +70,7 @@ async def hold(request: Request) -> None:
 
 
 async def echo(_: Request, ws: Websocket) -> None:
-    connection = EchoConnection(ws, 64 * MAX_SIZE, MAX_SIZE)
+    connection = EchoConnection(ws, fast_parts(), 64 * MAX_SIZE, MAX_SIZE)
     session: Any = EchoSession(connection)
     connection.attach(session)
     await connection.finished

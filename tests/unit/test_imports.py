@@ -187,6 +187,21 @@ def test_sanic_is_imported_below_web_only(name: str) -> None:
     assert tops(package_modules()[name]).isdisjoint({"sanic", "sanic_ext", "sanic_routing"})
 
 
+# What Sanic and websockets document. Their other names stand in one module, which looks for them when an app starts.
+PUBLIC = ("sanic", "sanic.exceptions", "sanic.response", "websockets.exceptions")
+
+
+@pytest.mark.parametrize("name", package_modules())
+def test_no_private_name_of_sanic_or_websockets_is_imported_with_the_package(name: str) -> None:
+    theirs = {
+        imported
+        for imported in package_modules()[name].at_import
+        if imported.partition(".")[0] in ("sanic", "websockets")
+    }
+
+    assert {imported for imported in theirs if imported.rpartition(".")[0] not in PUBLIC} <= set()
+
+
 def wing(name: str) -> str:
     """The folder or file just below the package; empty for the package itself."""
     return name.partition(".")[2].partition(".")[0]

@@ -11,11 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from websockets.protocol import State
-
 from ...sessions.session import Session
 from ...websocket.frames import PING
 from ...wire.codes import CloseCode
+from ..sanic_contract import FastParts
 from .closing import keep_from_closing_twice
 
 __all__ = ["CLOSE_TIMEOUT", "SanicConnection", "patience"]
@@ -47,8 +46,9 @@ class SanicConnection(ABC):
     its half. `_violated`: it broke the protocol, so its close frame is not waited for.
     """
 
-    def __init__(self, ws: Any, outbox_limit: int) -> None:
+    def __init__(self, ws: Any, parts: FastParts, outbox_limit: int) -> None:
         self._ws = ws
+        self._parts = parts
         self._protocol = ws.ws_proto
         self._io = ws.io_proto
         self._transport: asyncio.Transport = ws.io_proto.transport
@@ -186,7 +186,7 @@ class SanicConnection(ABC):
 
     def push(self, frames: bytes, replies: bytes = b"") -> None:
         """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
-        if self._closing or self._protocol.state is not State.OPEN:
+        if self._closing or self._protocol.state is not self._parts.open:
             return
         behind = self._transport.get_write_buffer_size()
         if replies:
@@ -202,7 +202,7 @@ class SanicConnection(ABC):
 
     def reply(self, frames: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
-        if self._closing or self._protocol.state is not State.OPEN:
+        if self._closing or self._protocol.state is not self._parts.open:
             return
         # At most `behind` bytes of what was owed can still be waiting.
         self._owed = min(self._owed, self._transport.get_write_buffer_size()) + len(frames)
@@ -224,7 +224,7 @@ class SanicConnection(ABC):
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        if not self._closing and self._protocol.state is State.OPEN:
+        if not self._closing and self._protocol.state is self._parts.open:
             self._write(PING)
 
     def _too_slow(self) -> None:
@@ -279,7 +279,7 @@ class SanicConnection(ABC):
     def close(self, code: int, text: str) -> None:
         """Send a close frame and throw away what still comes: closing the socket with unread bytes would cut off
         the close frame itself (TCP reset)."""
-        if self._protocol.state is State.OPEN:
+        if self._protocol.state is self._parts.open:
             self._send_close(code, text)
         self._closing = True
         self._paused = False

@@ -11,7 +11,9 @@ __all__ = ["keep_from_closing_twice"]
 
 def keep_from_closing_twice(ws: Any) -> None:
     """To be called once for a WebSocket, when Sanic has made the connection."""
-    ws.io_proto = _Connection(ws.io_proto)
+    connection = getattr(ws, "io_proto", None)
+    if connection is not None:
+        ws.io_proto = _Connection(connection)
 
 
 class _Connection:

@@ -1,6 +1,6 @@
 """The plain edge: a WebSocket as Sanic offers it to everybody, by `recv`, `send`, `ping` and `end_connection` alone.
 
-Used where `fast.shortcoming` finds that the installed Sanic is not what the fast edge was made for. The chat is the same,
+Used where `sanic_contract.probe` finds that the installed Sanic is not what the fast edge was made for. The chat is the same,
 the price is not: a task per connection while it is written to, one write per frame, and of a flood of pings only its
 memory is bounded: it is not refused.
 """
@@ -35,8 +35,10 @@ class PlainConnection:
     slack = 0
     """What waits is kept here and not in the transport, so each write is looked at."""
 
-    def __init__(self, ws: Any, outbox_limit: int) -> None:
+    def __init__(self, ws: Any, outbox_limit: int, max_size: int) -> None:
         self._ws = ws
+        self._max_size = max_size
+        self._transport: Any = getattr(getattr(ws, "io_proto", None), "transport", None)
         keep_from_closing_twice(ws)
         self._limit = outbox_limit
         self._outbox: deque[bytes | None] = deque()
@@ -49,6 +51,7 @@ class PlainConnection:
         self._writable = asyncio.Event()
         self._writable.set()
         self._writer: asyncio.Task[None] | None = None
+        self._closer: asyncio.Task[None] | None = None
         self._session: Session | None = None
 
     async def serve(self, session: Session) -> None:
@@ -88,28 +91,29 @@ class PlainConnection:
 
     def _mend_floods(self) -> None:
         """Sanic reads on while the answers to pings cannot be written, and keeps all of them."""
-        take, io = getattr(self._ws, "async_data_received", None), self._ws.io_proto
-        if take is None:
+        take = getattr(self._ws, "async_data_received", None)
+        transport = self._transport
+        if take is None or transport is None:
             return
         under_way = 0
 
         async def async_data_received(data_to_send: Any, events: Any) -> None:
             nonlocal under_way
             under_way += 1
-            if under_way == _CHUNKS and not io.transport.is_closing():
-                io.transport.pause_reading()
+            if under_way == _CHUNKS and not transport.is_closing():
+                transport.pause_reading()
             try:
                 await take(data_to_send, events)
             finally:
                 under_way -= 1
-                if under_way == _CHUNKS - 1 and not io.transport.is_closing():
-                    io.transport.resume_reading()
+                if under_way == _CHUNKS - 1 and not transport.is_closing():
+                    transport.resume_reading()
 
         self._ws.async_data_received = async_data_received
 
     def _hear_early_bytes(self) -> None:
         # Sanic forgets what came in one segment with the handshake; where that can be found it is given back.
-        early = getattr(self._ws.io_proto, "recv_buffer", None)
+        early = getattr(getattr(self._ws, "io_proto", None), "recv_buffer", None)
         if early:
             self._ws.data_received(bytes(early))
             early.clear()
@@ -121,8 +125,12 @@ class PlainConnection:
         if not isinstance(message, str):
             session.close(CloseCode.BINARY)
             return
+        data = message.encode()
+        if len(data) > self._max_size:  # Sanic refuses it, where it lets itself be told the limit
+            session.close(CloseCode.TOO_BIG)
+            return
         try:
-            session.receive(message.encode())
+            session.receive(data)
         except Exception:
             logger.exception("a connection of user %s failed", session.user.id)
             session.close(CloseCode.SERVER_ERROR)
@@ -245,12 +253,23 @@ class PlainConnection:
         if self._ended or self._closing is None:
             return
         self._ended = True
-        self._ws.close_timeout = patience(self._session)
-        self._ws.end_connection(*self._closing)
         self._writable.set()
+        self._ws.close_timeout = patience(self._session)
+        end = getattr(self._ws, "end_connection", None)
+        if end is not None:
+            end(*self._closing)
+        else:
+            self._closer = asyncio.ensure_future(self._close(*self._closing))
+
+    async def _close(self, code: int, text: str) -> None:
+        await self._ws.close(code, text)
+        await asyncio.sleep(patience(self._session))
+        if self._transport is not None:
+            self._transport.abort()
 
     def _stop(self) -> None:
         self._ended = True
         self._writable.set()
-        if self._writer is not None:
-            self._writer.cancel()
+        for task in (self._writer, self._closer):
+            if task is not None:
+                task.cancel()

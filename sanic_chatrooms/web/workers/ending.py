@@ -6,6 +6,7 @@ cannot help it that what it started stays when it is killed: its own process for
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -141,10 +142,10 @@ def end_early(manager: Any) -> None:
 # ---- a closed terminal ----
 
 
-def end_on_hangup(app: Any) -> None:
+def end_on_hangup(app: Any, manager: Any = None) -> None:
     """Take a SIGHUP for a SIGTERM, unless the host has something else in mind for it (nohup, a handler of its own).
 
-    A worker lets it pass: the main process hears it as well, and tells the workers.
+    A worker lets it pass: the main process hears it as well, and tells the workers. `manager`: Sanic's, in a main process.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -155,28 +156,33 @@ def end_on_hangup(app: Any) -> None:
         signal.SIG_DFL,
         signal.SIG_IGN,
     ):
-        signal.signal(signal.SIGHUP, _HangUp(app))
+        signal.signal(signal.SIGHUP, _HangUp(app, manager))
 
 
 class _HangUp:
     """What a process does when its terminal is closed."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, manager: Any) -> None:
         self._app = app
+        self._manager = manager
         self._heard = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         heard, self._heard = self._heard, True
         if heard:
             return  # terminals and shells may both say so, and a second SIGTERM would cut it short
+        with contextlib.suppress(AttributeError):  # then Sanic stumbles, and ends all the same
+            self._do_without_state_server()
+        if not is_worker(self._app):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _do_without_state_server(self) -> None:
         if is_worker(self._app):
             state = self._app.multiplexer.state
             _do_without_state_server(state._state, [state._name])
-            return
-        manager = getattr(self._app, "_manager", None)
-        if manager is not None:
-            _do_without_state_server(manager.worker_state, [process.name for process in manager.processes])
-        os.kill(os.getpid(), signal.SIGTERM)
+        elif self._manager is not None:
+            names = [process.name for process in self._manager.processes]
+            _do_without_state_server(self._manager.worker_state, names)
 
 
 def _do_without_state_server(proxy: Any, names: Iterable[str]) -> None:

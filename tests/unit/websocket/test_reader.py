@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.websocket import reader
-from sanic_chatrooms.websocket.reader import CONTROL_BURST, FRAGMENT_BYTES, FRAGMENT_LIMIT, Reader
+from sanic_chatrooms.websocket.reader import CONTROL_BURST, FRAGMENT_BYTES, FRAGMENT_LIMIT, Reader, apply_mask
 from tests.support.wire import masked
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -48,6 +48,14 @@ class Heard:
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
+
+
+# ---- masks ----
+
+
+@given(data=st.binary(max_size=300), mask=st.binary(min_size=4, max_size=4))
+def test_a_mask_is_applied_byte_by_byte(data: bytes, mask: bytes) -> None:
+    assert apply_mask(data, mask) == bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
 
 
 # ---- messages ----
