@@ -4,6 +4,7 @@
 #   make soak    what must hold for long, with progress; an hour     make soak ARGS="--scale 0.01"    shorter
 #                what is named of it: make soak ARGS="nats_gateway postgres_*"
 #   make check   format, lint, types   make format                   repairs the first two
+#   make docs    the documentation as a site in site/: open site/index.html, no server needed
 #   make bench   our server beside others, ten minutes      make bench ARGS="fanout --rounds 5"   parts of it
 #   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
 #   make venv    the environment only  make clean                    removes all that these made
@@ -19,7 +20,7 @@ ARGS ?=
 # A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
 $(shell [ -x $(PY) ] || rm -f $(READY))
 
-.PHONY: help run test soak check format bench lock venv clean
+.PHONY: help run test soak check format docs bench lock venv clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +48,10 @@ format: $(READY)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
+# The variable silences Material's advertisement of its successor.
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build
+
 bench: $(READY)
 	@$(PY) -m benchmarks $(ARGS)
 
@@ -61,10 +66,10 @@ lock: export UV_SYSTEM_CERTS := true
 lock: $(READY)
 	$(PY) -m venv $(LOCKER)
 	$(LOCKER)/bin/python -m pip install --quiet uv
-	$(LOCKER)/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 --group dev \
+	$(LOCKER)/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 --group dev --group docs \
 	  --generate-hashes --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
 	  --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .cache .hypothesis artifacts build dist *.egg-info
+	rm -rf $(VENV) .cache .hypothesis artifacts build dist site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
