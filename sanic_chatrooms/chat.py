@@ -16,7 +16,7 @@ from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
 from .brokers.base import Broker
-from .config.backends import companion, is_embedded, make_broker, make_presence, make_store, resolve
+from .config.backends import is_embedded, make_broker, make_presence, make_store, resolve, server_of
 from .config.settings import Settings, override
 from .errors import ConfigError, Unavailable
 from .hooks.declaring import check_wrapped
@@ -36,7 +36,7 @@ from .sessions.inbox import Orders
 from .sessions.registry import Sessions
 from .sessions.route import Endpoint
 from .sessions.session import Session
-from .sessions.signed import Bells
+from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
 from .support.backoff import jittered
@@ -111,14 +111,14 @@ class Backends(msgspec.Struct):
         """What the settings name. Raises `ConfigError`."""
         directory = settings.embedded_dir
         store = make_store(settings.store, directory)
-        at_broker = settings.broker or companion("BROKER", store)
+        at_broker = settings.broker or server_of("BROKER", store)
         broker = make_broker(at_broker, directory)
-        same_server = bool(broker.origin) and store.companion == broker.companion
-        store.rings_as = broker.origin if same_server else None
+        same_server = bool(broker.publisher) and store.server_url == broker.server_url
+        store.publishes_as = broker.publisher if same_server else None
         # Where the store reaches further than the broker, but not all machines, there is one process: its memory will do.
         alone = broker.scope is Scope.PROCESS and store.scope is not Scope.CLUSTER
         beside = (broker,) if alone else (broker, store)
-        at_presence = settings.presence or companion("PRESENCE", *beside)
+        at_presence = settings.presence or server_of("PRESENCE", *beside)
         presence = make_presence(at_presence, directory)
         named = {"store": settings.store, "broker": at_broker, "presence": at_presence}
         apart = frozenset(name for name, value in named.items() if is_embedded(value, directory))
@@ -159,7 +159,7 @@ class Chat:
         settings = self.settings
         self.listeners = Listeners(self.declaration.listeners, self._app)
         self.hub = Hub(store, broker, released=self._released)
-        self.bells = Bells(store, broker, self.hub, self.backends.store, self._check_now.set)
+        self.signed = SignedBroker(store, broker, self.hub, self.backends.store, self._check_now.set)
         self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
         self.transactions = Transactions(self.backends.store, self.journal, self._check_now.set)
         self.access = Access(store)
@@ -216,7 +216,7 @@ class Chat:
         )
         spaces = backends.spaces(settings)
         await backends.store.start(spaces["store"], bounds)
-        await self.bells.start(spaces["broker"])
+        await self.signed.start(spaces["broker"])
         await backends.presence.start(spaces["presence"], self.node, settings.presence_ttl)
         self.hub.start()
         self.journal.start()
@@ -243,7 +243,7 @@ class Chat:
             keep_on(lambda: self._sweep(self.occupancy), "telling who came and went"),
             keep_on(lambda: self._repeat(self.occupancy.refresh), "telling the presence backend who is here"),
             keep_on(lambda: self._repeat(self.hub.release), "letting go of rooms"),
-            keep_on(lambda: self._repeat(self.bells.renew), "renewing the key of bells"),
+            keep_on(lambda: self._repeat(self.signed.renew), "renewing the key of the broker"),
             keep_on(self._check, "comparing positions"),
             self.transactions.run(),
         )

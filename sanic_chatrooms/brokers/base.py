@@ -1,17 +1,19 @@
-"""The contract of a broker: the bell between processes.
+"""The contract of a broker: it tells other processes at once that a room has something new.
 
-The store is the truth; the broker only says that there is something new. So it may lose, double, delay and reorder
-envelopes: the hub finds out by `seq` and reads the store. What it must not do is stated below; each numbered sentence
-has a test in `sanic_chatrooms.testing.brokers`.
+The store is the truth. So a broker may lose, double, delay and reorder envelopes: the hub notices by `seq` and reads the
+store. What a broker must not do is stated below; each numbered sentence has a test in `sanic_chatrooms.testing.brokers`.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ..models import Envelope, Scope
 
-__all__ = ["Broker", "Deliver"]
+__all__ = ["Broker", "Deliver", "deliver_or_log"]
+
+logger = logging.getLogger("sanic_chatrooms.broker")
 
 Deliver = Callable[[Envelope], None]
 
@@ -33,18 +35,18 @@ class Broker(ABC):
     """
 
     scope: ClassVar[Scope]
-    companion: str | None = None
-    """The URL by which the same server is a presence too: what is used where the host names none."""
-    origin: str = ""
-    """What its own envelopes are known by, where a store rings for it (`Store.rings_as`)."""
+    server_url: str | None = None
+    """The URL by which the same server is a presence too: used where the app names none."""
+    publisher: str = ""
+    """The name on its own envelopes, for a store that publishes in its place (`Store.publishes_as`)."""
 
     def rekey(self, key: bytes) -> None:  # noqa: B027 - a broker within one process needs none
-        """Sign by this key, and hear what is signed by it and by no earlier one. Called before `start`, and whenever the
-        key has changed."""
+        """Sign with this key, and accept what is signed with it and with no earlier one. Called before `start`, and
+        whenever the key has changed."""
 
     @property
     def forged(self) -> int:
-        """How much has arrived that nobody signed who has the key."""
+        """How many packets arrived that were not signed with the key."""
         return 0
 
     @abstractmethod
@@ -57,11 +59,11 @@ class Broker(ABC):
 
     @abstractmethod
     async def subscribe(self, room: str) -> None:
-        """Begin to hear a room. Subscribing twice is subscribing once. Raises `Unavailable`."""
+        """Begin to receive a room. Subscribing twice is subscribing once. Raises `Unavailable`."""
 
     @abstractmethod
     async def unsubscribe(self, room: str) -> None:
-        """Stop hearing a room."""
+        """Stop receiving a room."""
 
     @abstractmethod
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
@@ -71,3 +73,11 @@ class Broker(ABC):
     def healthy(self) -> bool:
         """False while envelopes are known not to pass; the hub then looks at the store every second."""
         return True
+
+
+def deliver_or_log(deliver: Deliver, envelope: Envelope) -> None:
+    """Call `deliver`; log what it raises (sentence 5)."""
+    try:
+        deliver(envelope)
+    except Exception:
+        logger.exception("an envelope of room %s could not be delivered", envelope.room)

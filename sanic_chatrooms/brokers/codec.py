@@ -1,7 +1,7 @@
-"""Envelopes as they travel between processes: a few of one publisher in one piece, by msgpack, signed.
+"""Envelopes as they travel between processes: a packet holds a few of one publisher, packed by msgpack and signed.
 
-What arrives is checked: who signed it, field by field, and whether it was here before. A process that does not understand
-a piece counts it and drops it.
+What arrives is checked: the signature, each field, and whether the packet was here before. A process that does not
+understand a packet counts it and drops it.
 """
 
 import time
@@ -11,19 +11,19 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 
 from ..models import Envelope
-from ..support.signature import Forged, Seal
+from ..support.signature import Forged, Signer
 from .replay import Age, Seen
 
-__all__ = ["UNREADABLE", "Bell", "Packer", "RoomBell", "by_room", "fitting"]
+__all__ = ["UNREADABLE", "Entry", "Packer", "RoomEntry", "by_room", "fitting", "in_room"]
 
 UNREADABLE = (Forged, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What `Packer.unpack` raises for what is none of ours."""
-AROUND = 96
-"""Bytes that a piece, or a bell in it, has beside the texts and the data, at most."""
+"""What `Packer.unpack` raises for a packet that is none of ours."""
+OVERHEAD = 96
+"""Bytes that a packet, or an entry of it, has beside the texts and the data, at most."""
 
 
-class Bell(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An envelope without its room."""
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An envelope in a packet, without its room."""
 
     epoch: str
     seq: Annotated[int, msgspec.Meta(ge=0)]
@@ -33,91 +33,96 @@ class Bell(msgspec.Struct, array_like=True, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes that it takes, or a few less."""
-        return len(self.data) + len(self.epoch) + len(self.type) + AROUND
+        return len(self.data) + len(self.epoch) + len(self.type) + OVERHEAD
 
 
-class RoomBell(Bell, array_like=True, frozen=True, gc=False):
-    """An envelope, for pieces of several rooms."""
+class RoomEntry(Entry, array_like=True, frozen=True, gc=False):
+    """An envelope in a packet for several rooms."""
 
     room: str
 
     @property
     def size(self) -> int:
-        """See `Bell.size`."""
+        """See `Entry.size`."""
         return super().size + len(self.room.encode())
 
 
-B = TypeVar("B", bound=Bell)
+E = TypeVar("E", bound=Entry)
 
 
-class _Packed(msgspec.Struct, Generic[B], array_like=True, frozen=True):
-    origin: str
+class _Packed(msgspec.Struct, Generic[E], array_like=True, frozen=True):
+    publisher: str
     number: Annotated[int, msgspec.Meta(ge=1)]
     at: int
     """When it was packed, in Unix seconds."""
-    bells: list[B]
+    entries: list[E]
 
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Packer(Generic[B]):
-    """Packs what one process publishes as `origin`, and unpacks what others did: for one start of a broker."""
+class Packer(Generic[E]):
+    """Packs what one process publishes as `publisher`, and unpacks what others did: for one start of a broker."""
 
     def __init__(
-        self, seal: Seal, origin: str, bell: type[B], *, clock: Callable[[], float] = time.time
+        self, signer: Signer, publisher: str, entry: type[E], *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._seal = seal
-        self._origin = origin
+        self._signer = signer
+        self._publisher = publisher
         self._clock = clock
-        self._decode: Callable[[bytes], _Packed[B]] = msgspec.msgpack.Decoder(_Packed[bell]).decode  # type: ignore[valid-type]
+        self._decode: Callable[[bytes], _Packed[E]] = msgspec.msgpack.Decoder(_Packed[entry]).decode  # type: ignore[valid-type]
         self._seen = Seen(clock)
         self._number = 0
 
-    def pack(self, place: str, bells: list[B]) -> bytes:
-        """One piece, for this room or for whatever else one channel is."""
+    def pack(self, place: str, entries: list[E]) -> bytes:
+        """A signed packet, for this room or for whatever else one channel is."""
         self._number += 1
-        body = _encode(_Packed(self._origin, self._number, int(self._clock()), bells))
-        return self._seal.close(place, body)
+        body = _encode(_Packed(self._publisher, self._number, int(self._clock()), entries))
+        return self._signer.sign(place, body)
 
-    def unpack(self, place: str, piece: bytes) -> Sequence[B]:
-        """The bells of a piece; none where it is one's own or was here before. Raises one of `UNREADABLE`.
+    def unpack(self, place: str, packet: bytes) -> Sequence[E]:
+        """The entries of a packet; none where it is this process's own or was here before. Raises one of `UNREADABLE`.
 
-        Of an old piece, which may have been here before, what is durable is left: the hub knows by its number.
+        Of an old packet, which may have been here before, the durable entries are left: the hub knows them by their number.
         """
-        packed = self._decode(self._seal.open(place, piece))
-        if packed.origin == self._origin:
+        packed = self._decode(self._signer.verify(place, packet))
+        if packed.publisher == self._publisher:
             return ()
-        age = self._seen.judge(packed.origin, packed.number, packed.at)
+        age = self._seen.judge(packed.publisher, packed.number, packed.at)
         if age is Age.NEW:
-            return packed.bells
-        return [bell for bell in packed.bells if bell.seq] if age is Age.OLD else ()
+            return packed.entries
+        return [entry for entry in packed.entries if entry.seq] if age is Age.OLD else ()
 
 
-def by_room(envelopes: Sequence[Envelope]) -> dict[str, list[Bell]]:
+def by_room(envelopes: Sequence[Envelope]) -> dict[str, list[Entry]]:
     """What there is to tell each room, in order."""
-    rooms: dict[str, list[Bell]] = {}
+    rooms: dict[str, list[Entry]] = {}
     for envelope in envelopes:
-        bell = Bell(envelope.epoch, envelope.seq, envelope.type, envelope.data)
-        rooms.setdefault(envelope.room, []).append(bell)
+        entry = Entry(envelope.epoch, envelope.seq, envelope.type, envelope.data)
+        rooms.setdefault(envelope.room, []).append(entry)
     return rooms
 
 
-def fitting(bells: Iterable[B], limit: int) -> Iterator[list[B]]:
-    """Bells in groups of at most so many bytes.
+def in_room(room: str, entries: Sequence[Entry]) -> list[Envelope]:
+    """The envelopes of a packet that is for one room."""
+    return [Envelope(room, entry.epoch, entry.seq, entry.type, entry.data) for entry in entries]
 
-    One that is larger by itself goes by reference where it is durable: without its data, which the hub reads from the
-    store. A live one stands alone in its group, for the broker to decide.
+
+def fitting(entries: Iterable[E], limit: int) -> Iterator[list[E]]:
+    """Entries in groups of at most so many bytes.
+
+    A durable one that is larger by itself goes by reference: without its data, which the hub reads from the store. A live
+    one stands alone in its group, for the broker to decide.
     """
-    group: list[B] = []
+    group: list[E] = []
     left = limit
-    for bell in bells:
-        if bell.size > limit - AROUND and bell.seq:
-            bell = msgspec.structs.replace(bell, data=b"")
-        if group and bell.size > left:
+    for entry in entries:
+        if entry.size > limit - OVERHEAD and entry.seq:
+            entry = msgspec.structs.replace(entry, data=b"")
+        if group and entry.size > left:
             yield group
             group, left = [], limit
-        group.append(bell)
-        left -= bell.size
+        group.append(entry)
+        left -= entry.size
     if group:
         yield group

@@ -1,43 +1,40 @@
 """A broker within one process: for one worker, and for tests that run several in one event loop."""
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope, Scope
-from .base import Broker, Deliver
+from .base import Broker, Deliver, deliver_or_log
 
 __all__ = ["MemoryBroker", "MemoryBus"]
 
-logger = logging.getLogger(__name__)
-
 
 class MemoryBus:
-    """What the brokers of several workers in one process share: who listens to which room of which instance."""
+    """What the brokers of several workers in one process share: the subscriptions to each room of each instance."""
 
     def __init__(self) -> None:
-        self._listeners: dict[tuple[str, str], dict[MemoryBroker, Deliver]] = {}
+        self._subscribers: dict[tuple[str, str], dict[MemoryBroker, Deliver]] = {}
 
-    def listen(self, instance: str, room: str, broker: "MemoryBroker", deliver: Deliver) -> None:
-        """Let `deliver` hear a room. Listening twice is listening once."""
-        self._listeners.setdefault((instance, room), {})[broker] = deliver
+    def subscribe(self, instance: str, room: str, broker: "MemoryBroker", deliver: Deliver) -> None:
+        """Let `deliver` have what is published to a room. Subscribing twice is subscribing once."""
+        self._subscribers.setdefault((instance, room), {})[broker] = deliver
 
-    def ignore(self, instance: str, room: str, broker: "MemoryBroker") -> None:
-        """Let this broker hear a room no more."""
-        listeners = self._listeners.get((instance, room), {})
-        listeners.pop(broker, None)
-        if not listeners:
-            self._listeners.pop((instance, room), None)
+    def unsubscribe(self, instance: str, room: str, broker: "MemoryBroker") -> None:
+        """Nothing more of a room for this broker."""
+        subscribers = self._subscribers.get((instance, room), {})
+        subscribers.pop(broker, None)
+        if not subscribers:
+            self._subscribers.pop((instance, room), None)
 
-    def ring(self, instance: str, envelope: Envelope, publisher: "MemoryBroker") -> None:
-        """Call everyone who listens to the envelope's room, except the publisher."""
-        listeners = self._listeners.get((instance, envelope.room))
-        if listeners is None:
+    def publish(self, instance: str, envelope: Envelope, publisher: "MemoryBroker") -> None:
+        """Call every subscriber of the envelope's room, except the publisher."""
+        subscribers = self._subscribers.get((instance, envelope.room))
+        if subscribers is None:
             return
-        for broker, deliver in list(listeners.items()):  # a copy: whoever is called may come or go
+        for broker, deliver in list(subscribers.items()):  # a copy: a subscriber may come or go meanwhile
             if broker is not publisher:
-                _deliver(deliver, envelope)
+                deliver_or_log(deliver, envelope)
 
 
 class MemoryBroker(Broker):
@@ -76,12 +73,12 @@ class MemoryBroker(Broker):
         if self._deliver is None:
             raise Unavailable
         self._rooms.add(room)
-        self._bus.listen(self._instance, room, self, self._deliver)
+        self._bus.subscribe(self._instance, room, self, self._deliver)
 
     async def unsubscribe(self, room: str) -> None:
         """See `Broker.unsubscribe`."""
         self._rooms.discard(room)
-        self._bus.ignore(self._instance, room, self)
+        self._bus.unsubscribe(self._instance, room, self)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """See `Broker.publish`."""
@@ -90,11 +87,4 @@ class MemoryBroker(Broker):
         if self._alone:
             return
         for envelope in envelopes:
-            self._bus.ring(self._instance, envelope, self)
-
-
-def _deliver(deliver: Deliver, envelope: Envelope) -> None:
-    try:
-        deliver(envelope)
-    except Exception:
-        logger.exception("an envelope of room %s could not be delivered", envelope.room)
+            self._bus.publish(self._instance, envelope, self)

@@ -1,19 +1,17 @@
 """A broker in NATS: one subject per room, for one server, a cluster, or clusters joined by gateways.
 
 The client reconnects by itself only after minutes of silence, and then without jitter. So each connection here is used
-until it ends or falls silent, and is then made anew. Whatever was published meanwhile is gone: every new connection is
-a `reconnected`.
+until it ends or falls silent, and is then made anew.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from nats.aio.client import Client
@@ -22,19 +20,12 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error, SlowConsumerError
 
 from ..errors import ConfigError, Unavailable
-from ..models import Envelope, Scope
-from ..support.tasks import end
-from .base import Deliver
-from .codec import Bell, Packer, by_room, fitting
-from .reconnect import keep
-from .signed import SealedBroker
+from ..models import Envelope
+from .codec import Entry, by_room, fitting, in_room
+from .remote import RemoteBroker
 
 __all__ = ["NATSBroker"]
 
-logger = logging.getLogger("sanic_chatrooms.nats")
-
-PROBE = 1.0
-"""Seconds between two looks whether the server answers."""
 SILENCE = 4.0
 """Seconds without an answer after which a connection is given up."""
 CONNECT_WITHIN = 2.0
@@ -50,74 +41,44 @@ _PROBLEMS = (Error, OSError, TimeoutError, EOFError)
 """What the client raises where a connection cannot be made or used."""
 
 
-class NATSBroker(SealedBroker):
-    """Rings through NATS.
+class NATSBroker(RemoteBroker[Entry]):
+    """Publishes through NATS.
 
     `url`: `nats://user:password@host:4222,host:4222`, or `tls://`; `?prefix=shop` begins every subject (default
     `chatrooms`), `?credentials=FILE` names a file of credentials. `options` go to the client as they are: `tls`, say.
-    One's own envelopes are not echoed.
+    Its own envelopes do not come back to it.
     """
 
-    scope: ClassVar[Scope] = Scope.CLUSTER
-    logger = logger
+    logger = logging.getLogger("sanic_chatrooms.nats")
 
     def __init__(self, url: str = "nats://localhost", **options: Any) -> None:
-        super().__init__()
+        super().__init__(Entry)
         self._servers, self._prefix, found = _parse(url)
         self._options = found | options
-        self._packer = Packer(self._seal, "", Bell)
         self._base = ""
-        self._deliver: Deliver | None = None
-        self._reconnected: Callable[[], None] = lambda: None
         self._client: Client | None = None
-        self._whole = False
-        """All of `_rooms` is heard."""
         self._rooms: dict[str, Subscription | None] = {}
-        """What is to be heard; None: the server does not know yet."""
-        self._deaf = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        """Every subscribed room; None: the server does not know yet."""
         self._ending: set[asyncio.Task[None]] = set()
         self._settling: asyncio.TimerHandle | None = None
         self._subscribed_at = 0.0
 
-    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
-        """See `Broker.start`. Raises `ConfigError` where no server lets us in, `Unavailable` where there is none."""
-        if self._deliver is not None:
-            raise ConfigError("this NATSBroker is started already; make one per app")
-        # Of this process and this loop: an object may be made before a fork, and an app may run again in another loop.
-        self._seal.bind(instance)
-        self._packer, self._deaf = Packer(self._seal, os.urandom(8).hex(), Bell), asyncio.Event()
+    async def _open(self, instance: str) -> None:
         self._base = f"{self._prefix}.{_token(instance)}."
         try:
             self._client = await self._connect()
         except Unavailable as exc:
-            if "uthorization" in str(
-                exc.__cause__
-            ):  # what the server says of a wrong user, password or token
+            # What the server says of a wrong user, password or token.
+            if "uthorization" in str(exc.__cause__):
                 raise ConfigError(f"NATSBroker: {exc.__cause__}") from exc
             raise
-        self._deliver, self._reconnected, self._whole = deliver, reconnected, True
-        self._keeper = asyncio.ensure_future(
-            keep(self._deaf, self._hear_again, self._probe, self._give_up, PROBE)
-        )
 
-    async def stop(self) -> None:
-        """See `Broker.stop`."""
-        self._deliver = None
-        if self._keeper is not None:
-            await end(self._keeper)
-            self._keeper = None
+    async def _close(self) -> None:
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
-        self._give_up()
         self._rooms.clear()
         await asyncio.gather(*self._ending)
-
-    @property
-    def healthy(self) -> bool:
-        """See `Broker.healthy`: False from when a connection ended or fell silent until all is heard again."""
-        return self._whole
 
     # ---- subscribing ----
 
@@ -130,7 +91,7 @@ class NATSBroker(SealedBroker):
         try:
             async with asyncio.timeout(SUBSCRIBE_WITHIN):
                 if new:
-                    await self._hear(client, room)
+                    await self._subscribe(client, room)
                 await _confirm(client)
         except BaseException as problem:
             if new and self._client is client:
@@ -149,15 +110,15 @@ class NATSBroker(SealedBroker):
             with contextlib.suppress(*_PROBLEMS):  # then the server knows nothing of us any more
                 await subscription.unsubscribe()
 
-    async def _hear(self, client: Client, room: str) -> None:
-        subscription = await client.subscribe(self._base + _token(room), cb=partial(self._heard, room))
+    async def _subscribe(self, client: Client, room: str) -> None:
+        subscription = await client.subscribe(self._base + _token(room), cb=partial(self._received, room))
         if room in self._rooms:
             self._rooms[room] = subscription
         else:
             await subscription.unsubscribe()
 
     def _settle(self, client: Client) -> None:
-        """What was published elsewhere before a server there had heard of us is found by looking at the store."""
+        """What was published elsewhere before the server there knew of the subscription is found by looking at the store."""
         if "cluster" not in client._server_info:  # the client has no public word for it
             return
         self._subscribed_at = time.monotonic()
@@ -179,53 +140,45 @@ class NATSBroker(SealedBroker):
         client = self._running()
         try:
             async with asyncio.timeout(PUBLISH_WITHIN):
-                for room, bells in by_room(envelopes).items():
-                    for some in fitting(bells, client.max_payload):
-                        await self._say(client, room, self._packer.pack(room, some))
+                for room, entries in by_room(envelopes).items():
+                    for some in fitting(entries, client.max_payload):
+                        await self._send(client, room, self._packer.pack(room, some))
                 await client.flush(PUBLISH_WITHIN)  # type: ignore[arg-type]
         except _PROBLEMS:
             if client is self._client:
                 self._give_up()
             raise Unavailable from None
 
-    async def _say(self, client: Client, room: str, data: bytes) -> None:
-        if len(data) > client.max_payload:
-            logger.warning("a live event of %d bytes in room %s is more than NATS takes", len(data), room)
+    async def _send(self, client: Client, room: str, packet: bytes) -> None:
+        if len(packet) > client.max_payload:
+            self._leave_out(room, len(packet))
         else:
-            await client.publish(self._base + _token(room), data)
+            await client.publish(self._base + _token(room), packet)
 
     def _running(self) -> Client:
         if self._deliver is None or self._client is None:
             raise Unavailable
         return self._client
 
-    # ---- hearing ----
+    # ---- receiving ----
 
-    async def _heard(self, room: str, message: Msg) -> None:
-        deliver, subscription = self._deliver, self._rooms.get(room)
-        if deliver is None or room not in self._rooms:
-            return
-        if subscription is not None and subscription._id != message._sid:
+    async def _received(self, room: str, message: Msg) -> None:
+        subscription = self._rooms.get(room)
+        if room not in self._rooms or (subscription is not None and subscription._id != message._sid):
             return  # of a subscription that ended
-        try:
-            bells = self._packer.unpack(room, message.data)
-        except Exception as error:  # noqa: BLE001 - logged there
-            self._drop(f"the subject of room {room}", error)
-            return
-        for bell in bells:
-            try:
-                deliver(Envelope(room, bell.epoch, bell.seq, bell.type, bell.data))
-            except Exception:
-                logger.exception("an envelope of room %s could not be delivered", room)
+        self._receive(room, self._unpacked, message.data)
+
+    def _unpacked(self, room: str, packet: bytes) -> list[Envelope]:
+        return in_room(room, self._packer.unpack(room, packet))
 
     async def _failed(self, error: Exception) -> None:
-        """The client's word for what is nobody's answer."""
+        """What the client reports that is no answer to a call."""
         if isinstance(error, SlowConsumerError):
             self._reconnected()  # it has dropped something
         elif "ermissions" in str(error):
-            logger.error("NATS: %s", error)
+            self.logger.error("NATS: %s", error)
 
-    # ---- keeping ----
+    # ---- connections ----
 
     async def _connect(self) -> Client:
         """A connection to one of the servers. Raises `Unavailable`."""
@@ -236,7 +189,7 @@ class NATSBroker(SealedBroker):
                 "name": "sanic_chatrooms",
                 "allow_reconnect": False,
                 "no_echo": True,
-                "ping_interval": 3600,  # we look ourselves
+                "ping_interval": 3600,  # `_probe` does that
                 "connect_timeout": CONNECT_WITHIN,
                 "error_cb": self._failed,
                 "disconnected_cb": partial(self._ended, client),
@@ -260,9 +213,8 @@ class NATSBroker(SealedBroker):
 
     def _give_up(self) -> None:
         client, self._client = self._client, None
-        self._whole = False
         self._rooms = dict.fromkeys(self._rooms)
-        self._deaf.set()
+        self._disconnected()
         if client is not None:
             self._end(client)
 
@@ -272,27 +224,18 @@ class NATSBroker(SealedBroker):
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _hear_again(self) -> bool:
-        self._deaf.clear()
+    async def _resubscribe(self) -> None:
+        client = await self._connect()
+        self._client = client  # from here on it may end, and be given up, by itself
         try:
-            client = await self._connect()
-            self._client = client  # from here on it may end, and be given up, by itself
             async with asyncio.timeout(SUBSCRIBE_WITHIN):
                 for room in list(self._rooms):
-                    await self._hear(client, room)
+                    await self._subscribe(client, room)
                 await _confirm(client)
-        except Unavailable:
-            self._deaf.set()
-            return False
         except _PROBLEMS:
             self._give_up()
-            return False
-        if self._deaf.is_set():
-            return False
-        self._whole = True
-        self._reconnected()
+            raise Unavailable from None
         self._settle(client)
-        return True
 
     async def _probe(self) -> None:
         client = self._client
@@ -303,7 +246,7 @@ class NATSBroker(SealedBroker):
                 await client.flush(SILENCE)  # type: ignore[arg-type]
         except _PROBLEMS:
             if client is self._client:
-                logger.warning("NATS has been silent for %d seconds; connecting anew", SILENCE)
+                self.logger.warning("NATS has been silent for %d seconds; connecting anew", SILENCE)
                 self._give_up()
 
 

@@ -1,7 +1,7 @@
 """A broker in Redis or Valkey: PUBLISH and SUBSCRIBE, in a cluster their sharded forms.
 
-What a server says of its own accord is not trusted to come: it is pinged every second, and after a few seconds without
-a word the connection is made anew. Whatever was published meanwhile is gone, so every new connection is a `reconnected`.
+A server that is gone does not always close its connections. So it is pinged every second, and after a few seconds of silence
+the connection is made anew.
 """
 
 import asyncio
@@ -9,31 +9,24 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 from redis.exceptions import ResponseError
 
 from ..drivers.redis.cluster import Call, RedisLink, RedisServer
-from ..drivers.redis.subscriber import Ear
-from ..errors import ConfigError, Unavailable
-from ..models import Envelope, Scope
-from ..support.signature import STAMPED
-from ..support.tasks import end
-from .base import Deliver
-from .codec import Bell, Packer, by_room
-from .reconnect import keep
-from .signed import SealedBroker
+from ..drivers.redis.subscriber import Subscriber
+from ..errors import Unavailable
+from ..models import Envelope
+from ..support.signature import SIGNED_BY_SCRIPT
+from .codec import Entry, by_room, in_room
+from .remote import RemoteBroker
 
 __all__ = ["RedisBroker"]
 
-logger = logging.getLogger("sanic_chatrooms.redis")
-
-PROBE = 1.0
-"""Seconds between two pings."""
 SILENCE = 4.0
-"""Seconds without a word after which a connection is given up."""
+"""Seconds of silence after which a connection is given up."""
 PUBLISH_WITHIN = 4.0
 SUBSCRIBE_WITHIN = 4.0
 
@@ -45,79 +38,46 @@ class _Mark(msgspec.Struct, frozen=True, gc=False):
     type: str
 
 
-_rung = msgspec.json.Decoder(tuple[str, str, list[msgspec.Raw]])
+_by_script = msgspec.json.Decoder(tuple[str, str, list[msgspec.Raw]])
 _mark = msgspec.json.Decoder(_Mark)
 
 
-class RedisBroker(SealedBroker):
-    """Rings through one Redis or Valkey (7 or newer), or a cluster.
+class RedisBroker(RemoteBroker[Entry]):
+    """Publishes through one Redis or Valkey (7 or newer), or a cluster.
 
-    `url`: see `sanic_chatrooms.drivers.redis.address`. One's own envelopes are not echoed.
+    `url`: see `sanic_chatrooms.drivers.redis.address`. Its own envelopes do not come back to it.
     """
 
-    scope: ClassVar[Scope] = Scope.CLUSTER
-    logger = logger
+    logger = logging.getLogger("sanic_chatrooms.redis")
 
     def __init__(self, url: str = "redis://localhost") -> None:
-        super().__init__()
+        super().__init__(Entry)
         self._link = RedisLink(url)
-        self.companion = url
+        self.server_url = url
         self._random = os.urandom(8).hex()
-        self._packer = Packer(self._seal, "", Bell)
         self._base = ""
-        self._deliver: Deliver | None = None
-        self._reconnected: Callable[[], None] = lambda: None
-        self._rooms: dict[str, Ear | None] = {}
-        """What is to be heard, and by which ear it is; None: by none right now."""
+        self._rooms: dict[str, Subscriber | None] = {}
+        """Every subscribed room, and the connection that has it; None: none right now."""
         self._channels: dict[bytes, str] = {}
-        self._ears: dict[RedisServer, Ear] = {}
+        self._subscribers: dict[RedisServer, Subscriber] = {}
         self._opening = asyncio.Lock()
-        self._deaf = asyncio.Event()
-        self._whole = True
-        self._keeper: asyncio.Task[None] | None = None
 
-    async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
-        """See `Broker.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
-        if self._deliver is not None:
-            raise ConfigError("this RedisBroker is started already; make one per app")
-        # Of this loop: an app may run again in another.
-        self._deaf, self._opening = asyncio.Event(), asyncio.Lock()
+    async def _open(self, instance: str) -> None:
+        self._opening = asyncio.Lock()
         await self._link.start(PUBLISH_WITHIN)
         self._base = f"{self._link.prefix}{instance}:"
-        self._seal.bind(instance)
-        self._packer = Packer(self._seal, os.urandom(8).hex(), Bell)
-        self._deliver, self._reconnected = deliver, reconnected
-        self._whole = True
-        self._keeper = asyncio.ensure_future(
-            keep(self._deaf, self._hear_again, self._probe, self._give_up, PROBE)
-        )
-        try:
-            if not self._link.is_cluster:
-                await self._ear(await self._link.server(""))
-        except BaseException:
-            await self.stop()
-            raise
+        if not self._link.is_cluster:
+            await self._subscriber(await self._link.server(""))
 
-    async def stop(self) -> None:
-        """See `Broker.stop`."""
-        self._deliver = None
-        if self._keeper is not None:
-            await end(self._keeper)
-            self._keeper = None
-        self._give_up()
+    async def _close(self) -> None:
         self._rooms.clear()
         self._channels.clear()
         await self._link.stop()
 
     @property
-    def origin(self) -> str:  # type: ignore[override]
-        """See `Broker.origin`: what a store rings as. With the process in it: an object made before a fork is in all of them."""
+    def publisher(self) -> str:  # type: ignore[override]
+        """See `Broker.publisher`. With the process in it: an object made before a fork is in all of them."""
         return f"{self._random}.{os.getpid()}"
-
-    @property
-    def healthy(self) -> bool:
-        """See `Broker.healthy`: False from when a connection broke or fell silent until all is heard again."""
-        return self._whole
 
     # ---- subscribing ----
 
@@ -125,14 +85,14 @@ class RedisBroker(SealedBroker):
         """See `Broker.subscribe`."""
         if self._deliver is None:
             raise Unavailable
-        ear = self._rooms.get(room)
-        if ear is not None and ear.alive:
+        subscriber = self._rooms.get(room)
+        if subscriber is not None and subscriber.alive:
             return
         new = room not in self._rooms
         self._rooms[room] = None
         self._channels[self._channel(room).encode()] = room
         try:
-            await self._hear([room])
+            await self._subscribe([room])
         except BaseException:
             if new and self._rooms.get(room) is None:
                 self._forget(room)
@@ -140,17 +100,17 @@ class RedisBroker(SealedBroker):
 
     async def unsubscribe(self, room: str) -> None:
         """See `Broker.unsubscribe`. What is still under way is not delivered any more."""
-        ear = self._rooms.get(room)
+        subscriber = self._rooms.get(room)
         self._forget(room)
-        if ear is not None:
+        if subscriber is not None:
             with contextlib.suppress(Unavailable):  # then the server knows nothing of us any more
-                await ear.unsubscribe(self._channel(room))
+                await subscriber.unsubscribe(self._channel(room))
 
     def _forget(self, room: str) -> None:
         self._rooms.pop(room, None)
         self._channels.pop(self._channel(room).encode(), None)
 
-    async def _hear(self, rooms: Sequence[str]) -> None:
+    async def _subscribe(self, rooms: Sequence[str]) -> None:
         """Subscribe to rooms where they are served. Raises `Unavailable`."""
         try:
             async with asyncio.timeout(SUBSCRIBE_WITHIN):
@@ -158,35 +118,35 @@ class RedisBroker(SealedBroker):
                 for room in rooms:
                     servers.setdefault(await self._link.server(self._channel(room)), []).append(room)
                 for server, some in servers.items():
-                    ear = await self._ear(server)
-                    await ear.subscribe([self._channel(room) for room in some])
+                    subscriber = await self._subscriber(server)
+                    await subscriber.subscribe([self._channel(room) for room in some])
                     for room in some:
                         if room in self._rooms:
-                            self._rooms[room] = ear
+                            self._rooms[room] = subscriber
         except ResponseError as error:
             if not self._link.is_cluster:
                 raise
-            logger.info("a slot has moved: %s", error)
+            self.logger.info("a slot has moved: %s", error)
             self._link.suspect()
             raise Unavailable from None
         except TimeoutError:
             raise Unavailable from None
 
-    async def _ear(self, server: RedisServer) -> Ear:
-        ear = self._ears.get(server)
-        if ear is not None and ear.alive:
-            return ear
+    async def _subscriber(self, server: RedisServer) -> Subscriber:
+        subscriber = self._subscribers.get(server)
+        if subscriber is not None and subscriber.alive:
+            return subscriber
         async with self._opening:
-            ear = self._ears.get(server)
-            if ear is None or not ear.alive:
-                ear = self._ears[server] = Ear(
+            subscriber = self._subscribers.get(server)
+            if subscriber is None or not subscriber.alive:
+                subscriber = self._subscribers[server] = Subscriber(
                     await server.connect(),
                     sharded=self._link.is_cluster,
-                    heard=self._heard,
-                    lost=self._lost,
+                    received=self._received,
+                    dropped=self._dropped,
                     ended=self._ended,
                 )
-            return ear
+            return subscriber
 
     def _channel(self, room: str) -> str:
         return f"{self._base}{{{room}}}"
@@ -199,94 +159,76 @@ class RedisBroker(SealedBroker):
             raise Unavailable
         command = "SPUBLISH" if self._link.is_cluster else "PUBLISH"
         calls = []
-        for room, bells in by_room(envelopes).items():
+        for room, entries in by_room(envelopes).items():
             channel = self._channel(room)
-            calls.append(Call(channel, (command, channel, self._packer.pack(room, bells))))
+            calls.append(Call(channel, (command, channel, self._packer.pack(room, entries))))
         try:
             async with asyncio.timeout(PUBLISH_WITHIN):
                 await self._link.run(calls)
         except TimeoutError:
             raise Unavailable from None
 
-    # ---- hearing ----
+    # ---- receiving ----
 
-    def _heard(self, channel: bytes, data: bytes) -> None:
-        room, deliver = self._channels.get(channel), self._deliver
-        if room is None or deliver is None:
-            return
-        try:
-            envelopes = self._unpacked(room, channel, data)
-        except Exception as error:  # noqa: BLE001 - logged there
-            self._drop(f"the channel of room {room}", error)
-            return
-        for envelope in envelopes:
-            try:
-                deliver(envelope)
-            except Exception:
-                logger.exception("an envelope of room %s could not be delivered", room)
+    def _received(self, channel: bytes, data: bytes) -> None:
+        room = self._channels.get(channel)
+        if room is not None:
+            self._receive(room, self._unpacked, data)
 
-    def _unpacked(self, room: str, channel: bytes, data: bytes) -> list[Envelope]:
-        if data.startswith(STAMPED):
-            return self._unpacked_by_script(room, self._seal.open_stamped(channel, data))
-        bells = self._packer.unpack(room, data)
-        return [Envelope(room, bell.epoch, bell.seq, bell.type, bell.data) for bell in bells]
+    def _unpacked(self, room: str, data: bytes) -> list[Envelope]:
+        if data.startswith(SIGNED_BY_SCRIPT):
+            channel = self._channel(room).encode()
+            return self._unpacked_by_script(room, self._signer.verify_script(channel, data))
+        return in_room(room, self._packer.unpack(room, data))
 
     def _unpacked_by_script(self, room: str, body: bytes) -> list[Envelope]:
-        """What a store rang in the step in which it stored: events as they are kept, which is as clients get them."""
-        origin, epoch, events = _rung.decode(body)
-        if origin == self.origin:
+        """What a store published in the step in which it stored: events as they are kept, which is as clients get them."""
+        publisher, epoch, events = _by_script.decode(body)
+        if publisher == self.publisher:
             return []
         marks = [_mark.decode(event) for event in events]
         pairs = zip(marks, events, strict=True)
         return [Envelope(room, epoch, mark.seq, mark.type, bytes(event)) for mark, event in pairs]
 
-    def _lost(self, ear: Ear, channel: bytes) -> None:
-        # The server's own doing: the slot is another node's now. What we unsubscribed ourselves has no such ear any more.
+    # ---- connections ----
+
+    def _dropped(self, subscriber: Subscriber, channel: bytes) -> None:
+        # The server's own doing: the slot is another node's now. A room that we unsubscribed has no subscriber any more.
         room = self._channels.get(channel)
-        if room is not None and self._rooms.get(room) is ear:
+        if room is not None and self._rooms.get(room) is subscriber:
             self._rooms[room] = None
-            self._is_deaf()
+            self._disconnected()
 
-    def _ended(self, ear: Ear) -> None:
+    def _ended(self, subscriber: Subscriber) -> None:
         for room, by in self._rooms.items():
-            if by is ear:
+            if by is subscriber:
                 self._rooms[room] = None
-        self._ears = {server: other for server, other in self._ears.items() if other is not ear}
-        self._is_deaf()
+        self._subscribers = {
+            server: other for server, other in self._subscribers.items() if other is not subscriber
+        }
+        self._disconnected()
 
-    def _is_deaf(self) -> None:
-        self._whole = False
+    def _disconnected(self) -> None:
+        super()._disconnected()
         self._link.suspect()
-        self._deaf.set()
-
-    # ---- keeping ----
 
     def _give_up(self) -> None:
-        for ear in list(self._ears.values()):
-            ear.close()
-        self._is_deaf()
+        for subscriber in list(self._subscribers.values()):
+            subscriber.close()
+        self._disconnected()
 
-    async def _hear_again(self) -> bool:
-        self._deaf.clear()
-        try:
-            if not self._link.is_cluster:
-                await self._ear(await self._link.server(""))
-            await self._hear([room for room, ear in self._rooms.items() if ear is None])
-        except Unavailable:
-            self._deaf.set()
-            return False
-        self._whole = not self._deaf.is_set()  # or something broke meanwhile
-        self._reconnected()
-        return True
+    async def _resubscribe(self) -> None:
+        if not self._link.is_cluster:
+            await self._subscriber(await self._link.server(""))
+        await self._subscribe([room for room, subscriber in self._rooms.items() if subscriber is None])
 
     async def _probe(self) -> None:
-        for ear in list(self._ears.values()):
-            if time.monotonic() - ear.heard_at > SILENCE:
-                logger.warning("Redis has been silent for %d seconds; connecting anew", SILENCE)
-                ear.close()
+        for subscriber in list(self._subscribers.values()):
+            if time.monotonic() - subscriber.heard_at > SILENCE:
+                self.logger.warning("Redis has been silent for %d seconds; connecting anew", SILENCE)
+                subscriber.close()
                 continue
             try:
-                async with asyncio.timeout(PROBE):
-                    await ear.ping()
-            except (Unavailable, TimeoutError):
-                ear.close()
+                await subscriber.ping()
+            except Unavailable:
+                subscriber.close()

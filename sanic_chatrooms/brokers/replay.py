@@ -1,4 +1,4 @@
-"""Which pieces of whom arrived before: a signed piece that somebody recorded is not heard a second time."""
+"""Which packets of each publisher arrived before: a signed packet that somebody recorded is not delivered a second time."""
 
 import enum
 import time
@@ -7,19 +7,19 @@ from collections.abc import Callable
 __all__ = ["Age", "Seen"]
 
 WINDOW = 1024
-"""Numbers below the highest of an origin that are told apart: systems of several servers deliver out of order."""
+"""Numbers below the highest of a publisher that are told apart: systems of several servers deliver out of order."""
 LATE = 30.0
-"""Seconds that a piece may be older than the newest of its origin."""
+"""Seconds that a packet may be older than the newest of its publisher."""
 CLOCKS = 300.0
-"""Seconds that the clocks of two machines may differ: by them it is judged who speaks for the first time."""
-ORIGINS = 1000
+"""Seconds that the clocks of two machines may differ: a packet of a new publisher must be younger than that."""
+PUBLISHERS = 1000
 """Processes that are remembered; then the one that was silent longest is forgotten."""
 
 _MASK = (1 << WINDOW) - 1
 
 
 class Age(enum.Enum):
-    """What a number says about a piece."""
+    """What a number says about a packet."""
 
     NEW = enum.auto()
     SEEN = enum.auto()
@@ -28,7 +28,7 @@ class Age(enum.Enum):
     """It may have been here before."""
 
 
-class _Origin:
+class _Publisher:
     __slots__ = ("at", "bits", "highest")
 
     def __init__(self, number: int, at: float) -> None:
@@ -39,17 +39,17 @@ class _Origin:
 
 
 class Seen:
-    """Each origin numbers its pieces from 1, and writes the time (Unix seconds) on them."""
+    """Each publisher numbers its packets from 1, and writes the time (Unix seconds) on them."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._origins: dict[str, _Origin] = {}
+        self._publishers: dict[str, _Publisher] = {}
 
-    def judge(self, origin: str, number: int, at: float) -> Age:
-        """Whether this piece is new; if it is, it is not the next time."""
-        known = self._origins.get(origin)
+    def judge(self, publisher: str, number: int, at: float) -> Age:
+        """Whether this packet is new; if it is, it is not the next time."""
+        known = self._publishers.get(publisher)
         if known is None:
-            return self._first(origin, number, at)
+            return self._first(publisher, number, at)
         back = known.highest - number
         if back < 0:
             known.bits = (known.bits << -back | 1) & _MASK if back > -WINDOW else 1
@@ -64,16 +64,16 @@ class Seen:
         known.bits |= 1 << back
         return Age.NEW
 
-    def _first(self, origin: str, number: int, at: float) -> Age:
+    def _first(self, publisher: str, number: int, at: float) -> Age:
         # Of a process that ended, perhaps, and recorded then.
         if abs(self._clock() - at) > CLOCKS:
             return Age.OLD
-        if len(self._origins) >= ORIGINS:
-            del self._origins[min(self._origins, key=lambda other: self._origins[other].at)]
-        self._origins[origin] = _Origin(number, at)
+        if len(self._publishers) >= PUBLISHERS:
+            del self._publishers[min(self._publishers, key=lambda other: self._publishers[other].at)]
+        self._publishers[publisher] = _Publisher(number, at)
         return Age.NEW
 
     @staticmethod
-    def _at(known: _Origin, at: float) -> None:
+    def _at(known: _Publisher, at: float) -> None:
         if at > known.at or at < known.at - LATE:  # its clock was set back
             known.at = at

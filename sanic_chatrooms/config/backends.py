@@ -16,7 +16,7 @@ from ..stores.base import Store
 from ..stores.memory.store import MemoryStore
 from .values import EMBEDDED
 
-__all__ = ["companion", "make_broker", "make_presence", "make_store", "resolve", "sql_store"]
+__all__ = ["make_broker", "make_presence", "make_store", "resolve", "server_of", "sql_store"]
 
 B = TypeVar("B")
 
@@ -63,9 +63,9 @@ def is_embedded(value: Any, directory: str | None) -> bool:
     return value == EMBEDDED or (directory is not None and value == embedded_url(Path(directory)))
 
 
-def companion(key: str, *backends: Store | Broker) -> str | None:
-    """The URL that the first of these backends brings along for a setting that the host does not name."""
-    urls = (backend.companion for backend in backends)
+def server_of(key: str, *backends: Store | Broker) -> str | None:
+    """The server of the first of these backends that can be used for this setting too, where the app names nothing."""
+    urls = (backend.server_url for backend in backends)
     return next((url for url in urls if url is not None and (key, _extra(url)) in _LEAVES), None)
 
 

@@ -311,7 +311,7 @@ class Journal:
         )
         envelope = Envelope(draft.room, result.epoch, result.seq, draft.type, encode_event(event))
         self._deliver(envelope)
-        if self._store.rings_as is None:
+        if self._store.publishes_as is None:
             self.ring(envelope)
         if self._heard is not None:
             self._heard.stored(event)

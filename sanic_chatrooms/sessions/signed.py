@@ -1,6 +1,6 @@
-"""The broker as the core uses it: signed by the secret that the store keeps, and nothing unfit comes through.
+"""The broker as the core uses it: signed with the secret that the store keeps, and every envelope checked.
 
-A broker of any make may pass on what is broken. What the hub gets from here has the form that its receivers take.
+Any make of broker may pass on a broken envelope. The hub gets only envelopes of the form that its receivers take.
 """
 
 import logging
@@ -16,20 +16,20 @@ from ..models import Envelope, is_reserved
 from ..stores.base import Store
 from .inbox import decode_order, decode_push
 
-__all__ = ["Bells"]
+__all__ = ["SignedBroker"]
 
 logger = logging.getLogger("sanic_chatrooms.sessions.signed")
 
 SECRET = "broker"  # noqa: S105 - its name
 LOOK_EVERY = 60.0
-"""Seconds between two looks whether the secret is still the same."""
+"""Seconds between two checks whether the secret is still the same."""
 SUSPECT_EVERY = 5.0
-"""Seconds between two such looks, at least, where what arrives is signed by another key."""
+"""Seconds between two such checks, at least, while packets arrive that another key signed."""
 LOG_EVERY = 60.0
 
 
 class _Mark(msgspec.Struct, gc=False):
-    """What of an event's text says which it is."""
+    """The part of an event's text that says which event it is."""
 
     type: str
     room: str
@@ -37,43 +37,46 @@ class _Mark(msgspec.Struct, gc=False):
 
 
 _mark = msgspec.json.Decoder(_Mark).decode
-_UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class Bells:
-    """What comes from the broker, checked; and its key. `lost` is called where something may have been missed."""
+class SignedBroker:
+    """Checks what comes from the broker, and keeps its key. `lost` is called when something may have been missed.
+
+    `publishing`: the store that may publish in the broker's place, which signs with the same key.
+    """
 
     def __init__(
         self,
         store: Store,
         broker: Broker,
         hub: Hub,
-        ringing: Store,
+        publishing: Store,
         lost: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._broker = broker
         self._hub = hub
-        self._ringing = ringing
+        self._publishing = publishing
         self._lost = lost
         self._clock = clock
         self._key = b""
         self._forged = 0
         self._due = self._suspects_at = self._logs_at = float("-inf")
         self.dropped = 0
-        """How many envelopes came that nobody here could have used."""
+        """How many envelopes came with data that are not what their type and room need."""
 
     async def start(self, instance: str) -> None:
-        """Start the broker under the store's key. Raises `ConfigError`, `Unavailable`."""
+        """Start the broker with the store's key. Raises `ConfigError`, `Unavailable`."""
         self._use(await self._secret())
-        await self._broker.start(instance, self.heard, self._lost)
+        await self._broker.start(instance, self.receive, self._lost)
 
     # ---- the key ----
 
     async def renew(self) -> None:
-        """To be called every second: use another secret as soon as the store has one, because somebody changed it or it
-        lost what it had. Raises `Unavailable`."""
+        """Call this every second: it uses another secret as soon as the store has one, because somebody changed it or the
+        store lost it. Raises `Unavailable`."""
         now, forged = self._clock(), self._broker.forged
         suspicious = forged != self._forged and now >= self._suspects_at
         if not suspicious and now < self._due:
@@ -81,7 +84,7 @@ class Bells:
         key = await self._secret()
         self._forged, self._suspects_at, self._due = forged, now + SUSPECT_EVERY, now + LOOK_EVERY
         if suspicious or key != self._key:
-            self._lost()  # what was not understood may have been a worker's with a newer or an older key
+            self._lost()  # a worker with a newer or an older key may have signed what was dropped
         if key != self._key:
             logger.info("the store has another secret for the broker: it is used from now on")
             self._use(key)
@@ -90,13 +93,13 @@ class Bells:
         return blake2b((await self._store.secret(SECRET)).encode()).digest()
 
     def _use(self, key: bytes) -> None:
-        self._key = self._ringing.ring_key = key
+        self._key = self._publishing.publish_key = key
         self._broker.rekey(key)
 
-    # ---- what comes ----
+    # ---- receiving ----
 
-    def heard(self, envelope: Envelope) -> None:
-        """Let the hub have it, if it is fit to be had."""
+    def receive(self, envelope: Envelope) -> None:
+        """Hand an envelope to the hub, if its data are what its type and room need."""
         room, seq, data = envelope.room, envelope.seq, envelope.data
         try:
             if seq and not data:
@@ -104,11 +107,11 @@ class Bells:
             elif room.startswith("~") and is_reserved(room):
                 (decode_order if seq else decode_push)(data)
             elif seq or not self._hub.interprets(envelope.type):
-                mark = _mark(data.decode())  # text, so that bytes that are no UTF-8 are found
+                mark = _mark(data.decode())  # as text, which finds bytes that are not UTF-8
                 if mark.seq != seq or mark.room != room or mark.type != envelope.type:
                     raise msgspec.ValidationError("it is another event's text")
             self._hub.deliver(envelope)
-        except _UNFIT:
+        except _UNREADABLE:
             self._drop(envelope)
 
     def _drop(self, envelope: Envelope) -> None:

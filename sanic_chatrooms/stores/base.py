@@ -99,13 +99,14 @@ class Store(ABC):
 
     scope: ClassVar[Scope]
     """How far what one process appends is seen by others."""
-    companion: str | None = None
-    """The URL by which the same server is a broker and a presence too: what is used where the host names none."""
-    rings_as: str | None = None
-    """Set before `start` where the broker is the store's companion, to its `origin`: `append` then rings for it in the
-    same step, and the journal does not."""
-    ring_key: bytes = b""
-    """By what it then signs (`sanic_chatrooms.support.signature`): set before the first `append`, and whenever the key has changed."""
+    server_url: str | None = None
+    """The URL by which the same server is a broker and a presence too: used where the app names none."""
+    publishes_as: str | None = None
+    """Set before `start` where the broker is on the store's server, to its `publisher`: `append` then publishes in the same
+    step, and the journal does not."""
+    publish_key: bytes = b""
+    """The key that it then signs with (`sanic_chatrooms.support.signature`): set before the first `append`, and whenever the
+    key has changed."""
 
     @abstractmethod
     async def start(self, instance: str, bounds: Bounds) -> None:

@@ -28,7 +28,7 @@ class TimedStore(Store):
 
     def __init__(self, inner: Store, timeout: float) -> None:
         self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps
-        self.rings_as = inner.rings_as
+        self.publishes_as = inner.publishes_as
         self.inner = inner
         self._timeout = timeout
         self._reads = asyncio.Semaphore(READS)

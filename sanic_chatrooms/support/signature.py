@@ -1,8 +1,8 @@
-"""Signatures on what travels between processes: only who knows the secret that the store keeps can speak for the chat.
+"""Signatures on what travels between processes: only a process that knows the secret in the store can speak for the chat.
 
-A signature binds the instance, the place (a room) and every byte of a piece, so that no piece counts elsewhere. It hides
-nothing. Python signs by BLAKE2b with a key; a store that rings from its own script signs by SHA-1, twice with two keys,
-which is all that scripts of Redis and Valkey can do.
+A signature covers the instance, the place (a room) and every byte of the body, so a signed packet is worth nothing elsewhere.
+It hides nothing. Python signs by BLAKE2b with a key. A store that publishes from its own script signs by SHA-1, twice with two
+keys, because scripts of Redis and Valkey have nothing better.
 """
 
 from functools import lru_cache
@@ -10,26 +10,27 @@ from hashlib import blake2b, sha1
 from hmac import compare_digest
 from typing import Any
 
-__all__ = ["SEALED", "STAMPED", "Forged", "Seal", "stamp_keys"]
+__all__ = ["SIGNED", "SIGNED_BY_SCRIPT", "Forged", "Signer", "script_keys"]
 
-SEALED = b"\x02"
-"""How a piece begins that Python signed: the version of its form, too."""
-STAMPED = b"#"
-"""How one begins that a script signed."""
+SIGNED = b"\x02"
+"""The first byte of a packet that Python signed: the version of its form, too."""
+SIGNED_BY_SCRIPT = b"#"
+"""The first byte of a packet that a script signed."""
 _MAC = 16
-_BODY = len(SEALED) + _MAC
-"""Where the body of a sealed piece begins."""
-_STAMP = 40
+_BODY = len(SIGNED) + _MAC
+"""Where the body of a packet begins that Python signed."""
+_HEX = 40
+"""Characters of a script's signature."""
 _PLACES = 1000
-"""Rooms whose beginning is kept."""
+"""Rooms of which the beginning of the hash is kept."""
 
 
 class Forged(Exception):
-    """Nobody who knows the key signed this piece for this place."""
+    """The packet was not signed with the key, or not for this place."""
 
 
-class Seal:
-    """Signs pieces, and opens those that were signed under the same key for the same instance and place."""
+class Signer:
+    """Signs packets, and verifies those that were signed with the same key for the same instance and place."""
 
     def __init__(self) -> None:
         self._key = b""
@@ -37,12 +38,12 @@ class Seal:
         self._renew()
 
     def use(self, key: bytes) -> None:
-        """Sign and open by this key from now on, and by no earlier one."""
+        """Sign and verify with this key from now on, and with no earlier one."""
         self._key = key
         self._renew()
 
     def bind(self, instance: str) -> None:
-        """To pieces of this instance."""
+        """Sign and verify packets of this instance."""
         self._instance = instance.encode()
         self._renew()
 
@@ -50,32 +51,32 @@ class Seal:
         key = blake2b(self._key, person=b"chatrooms.bells").digest()
         self._begun = blake2b(_sized(self._instance), digest_size=_MAC, key=key)
         self._places: dict[str, Any] = {}
-        self._stamp_keys = tuple(key.encode() for key in stamp_keys(self._key))
+        self._script_keys = tuple(key.encode() for key in script_keys(self._key))
 
-    def close(self, place: str, body: bytes) -> bytes:
-        """The signed piece."""
-        return SEALED + self._mac(place, body) + body
+    def sign(self, place: str, body: bytes) -> bytes:
+        """The signed packet."""
+        return SIGNED + self._mac(place, body) + body
 
-    def open(self, place: str, piece: bytes) -> bytes:
-        """The body of a signed piece. Raises `Forged`."""
-        body = piece[_BODY:]
-        if not compare_digest(piece[:_BODY], SEALED + self._mac(place, body)):
+    def verify(self, place: str, packet: bytes) -> bytes:
+        """The body of a packet that `sign` made. Raises `Forged`."""
+        body = packet[_BODY:]
+        if not compare_digest(packet[:_BODY], SIGNED + self._mac(place, body)):
             raise Forged
         return body
 
-    def open_stamped(self, channel: bytes, piece: bytes) -> bytes:
-        """The same for a piece that a script signed for its channel."""
-        start = 1 + _STAMP
-        inner, outer = self._stamp_keys
-        body = piece[start:]
+    def verify_script(self, channel: bytes, packet: bytes) -> bytes:
+        """The body of a packet that a script signed for its channel. Raises `Forged`."""
+        start = 1 + _HEX
+        inner, outer = self._script_keys
+        body = packet[start:]
         once = sha1(b"".join((inner, channel, b"\n", body)), usedforsecurity=False).hexdigest()
-        stamp = sha1(outer + once.encode(), usedforsecurity=False).hexdigest()
-        if not piece.startswith(STAMPED) or not compare_digest(piece[1:start], stamp.encode()):
+        expected = sha1(outer + once.encode(), usedforsecurity=False).hexdigest()
+        if not packet.startswith(SIGNED_BY_SCRIPT) or not compare_digest(packet[1:start], expected.encode()):
             raise Forged
         return body
 
     def _mac(self, place: str, body: bytes) -> bytes:
-        # What is the same for each piece of a room is hashed once, and copied.
+        # What is the same for each packet of a room is hashed once, and copied.
         begun = self._places.get(place)
         if begun is None:
             begun = self._begin(place)
@@ -93,12 +94,12 @@ class Seal:
 
 
 @lru_cache(maxsize=8)
-def stamp_keys(key: bytes) -> tuple[str, str]:
+def script_keys(key: bytes) -> tuple[str, str]:
     """What a script hashes before the channel and the body, and before that hash: each as long as a block of SHA-1."""
-    return _stamp_key(key, b"inner"), _stamp_key(key, b"outer")
+    return _script_key(key, b"inner"), _script_key(key, b"outer")
 
 
-def _stamp_key(key: bytes, which: bytes) -> str:
+def _script_key(key: bytes, which: bytes) -> str:
     return blake2b(key, digest_size=32, person=b"chatrooms." + which).hexdigest()
 
 

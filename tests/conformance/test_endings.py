@@ -118,7 +118,7 @@ async def test_a_room_deleted_in_a_store_that_is_the_broker_too_is_removed(
     for _ in range(2):
         store = make_store(url)
         broker = make_broker(url)
-        store.rings_as = broker.origin or None
+        store.publishes_as = broker.publisher or None
         pairs.append((store, broker))
     async with two_workers(pairs) as workers:
         bob = await workers.bob()
@@ -150,7 +150,7 @@ async def test_a_server_that_came_back_with_nothing_has_deleted_no_room(mortal_v
     pairs = []
     for _ in range(2):
         store, broker = make_store(mortal_valkey.url), make_broker(mortal_valkey.url)
-        store.rings_as = broker.origin or None
+        store.publishes_as = broker.publisher or None
         pairs.append((store, broker))
     async with two_workers(pairs) as workers:
         bob = await workers.bob()

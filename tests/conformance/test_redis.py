@@ -21,7 +21,7 @@ from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from sanic_chatrooms.testing._store_hooks import result
 from sanic_chatrooms.testing.presence import ADA, BOB
-from tests.support.on_redis import WITHIN, brokers, draft, rung, store_at
+from tests.support.on_redis import WITHIN, arrived, brokers, draft, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running
 
@@ -229,7 +229,7 @@ async def test_a_store_rings_for_its_companion_in_the_step_in_which_it_stores(
 ) -> None:
     url = valkey.url if kind == "one server" else f"redis+cluster://127.0.0.1:{cluster[0].port}"
     async with store_at(url, "r", "s") as store, brokers(url, url) as ((mine, own), (other, heard)):
-        store.rings_as = mine.origin
+        store.publishes_as = mine.publisher
         for broker in (mine, other):
             for room in ("r", "s"):
                 await broker.subscribe(room)
@@ -244,5 +244,5 @@ async def test_a_store_rings_for_its_companion_in_the_step_in_which_it_stores(
         assert {e.room: e.epoch for e in found} == {
             room: head.epoch for room, head in (await store.heads(["r", "s"])).items()
         }
-        await rung(mine, heard, 9)
+        await arrived(mine, heard, 9)
         assert own.envelopes == [], "one's own are not echoed"

@@ -7,7 +7,7 @@ import asyncio
 from sanic_chatrooms.drivers.redis.cluster import slot_of
 from sanic_chatrooms.models import Appended
 from sanic_chatrooms.stores.redis.store import RedisStore
-from tests.support.on_redis import brokers, rung, said, store_at
+from tests.support.on_redis import arrived, brokers, said, store_at
 from tests.support.sentinel import guarded
 from tests.support.valkey import ValkeyServer, make_cluster, move_slot, until
 
@@ -30,7 +30,7 @@ async def test_a_sentinels_fail_over_loses_nothing_unsaid() -> None:
             assert isinstance(after, Appended)
             assert (again.seq, again.duplicate, after.seq) == (1, True, 2)
             assert after.epoch != before.epoch, "the new master may not have had all that was acknowledged"
-            await rung(one, heard, 2)
+            await arrived(one, heard, 2)
             assert heard.reconnects >= 1
 
 
@@ -39,7 +39,7 @@ async def test_a_slot_that_moves_to_another_node_takes_its_room_along() -> None:
         url = f"redis+cluster://127.0.0.1:{nodes[0].port}"
         async with store_at(url, "r") as store, brokers(url, url) as ((one, _), (other, heard)):
             await other.subscribe("r")
-            await rung(one, heard, 1)
+            await arrived(one, heard, 1)
             stored = asyncio.ensure_future(_say_until(store, moved := asyncio.Event()))
 
             await asyncio.to_thread(_move, slot_of("r"), nodes)
@@ -49,7 +49,7 @@ async def test_a_slot_that_moves_to_another_node_takes_its_room_along() -> None:
             assert [answer.seq for answer in answers] == list(range(1, len(answers) + 1))
             page = await store.history("r", after=0, limit=10_000)
             assert [event.msg_id for event in page.events] == [answer.msg_id for answer in answers]
-            await rung(one, heard, 2)
+            await arrived(one, heard, 2)
             assert heard.reconnects >= 1
 
 

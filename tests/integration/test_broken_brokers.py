@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms.brokers import nats, postgres, redis
-from tests.support.ringing import WITHIN, holds, rung, started
+from sanic_chatrooms.brokers import nats, remote
+from tests.support.brokers import WITHIN, arrived, holds, started
 from tests.support.systems import System
 
 LATE = 61
@@ -20,9 +20,7 @@ LATE = 61
 @pytest.fixture
 def system(broker_system: System, monkeypatch: pytest.MonkeyPatch) -> System:
     """Each kind in turn; what it does every second, it does every millisecond."""
-    for module in (postgres, redis, nats):
-        monkeypatch.setattr(module, "PROBE", 0.001)
-    monkeypatch.setattr(redis, "PROBE", 0.01)  # its PING is answered within that time
+    monkeypatch.setattr(remote, "PROBE", 0.001)
     monkeypatch.setattr(nats, "SILENCE", 0.5)
     monkeypatch.setattr(nats, "PUBLISH_WITHIN", 0.5)
     return broker_system
@@ -56,7 +54,7 @@ async def test_a_connection_that_breaks_late_is_made_anew(
 
         await getattr(system, way)()
 
-        await rung(one, heard, 1)
+        await arrived(one, heard, 1)
         assert heard.reconnects >= 1
         await holds(lambda: one.healthy and other.healthy)
 
@@ -65,7 +63,7 @@ class Unthought(Exception):
     """Nobody thought of it."""
 
 
-@pytest.mark.parametrize("step", ["_probe", "_hear_again"])
+@pytest.mark.parametrize("step", ["_probe", "_reconnect"])
 async def test_an_error_that_nobody_thought_of_is_logged_and_the_task_goes_on(
     system: System,
     step: str,
@@ -86,12 +84,12 @@ async def test_an_error_that_nobody_thought_of_is_logged_and_the_task_goes_on(
     monkeypatch.setattr(system.kind, step, fail_late)
     async with started(one, other) as (_, heard):
         await other.subscribe("r")
-        if step == "_hear_again":
+        if step == "_reconnect":
             await system.throw_out()
         async with asyncio.timeout(WITHIN):
             await raised.wait()
 
-        await rung(one, heard, 1)
+        await arrived(one, heard, 1)
         await holds(lambda: one.healthy and other.healthy)
 
     assert "failed unexpectedly" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 
 from sanic_chatrooms import User
 from sanic_chatrooms.brokers import postgres as broker_module
+from sanic_chatrooms.brokers import remote
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
 from sanic_chatrooms.models import Scope, Sender
@@ -18,15 +19,15 @@ from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
+from tests.support.brokers import WITHIN, arrived, envelope, holds, started
 from tests.support.postgres import PostgresServer
-from tests.support.ringing import WITHIN, envelope, holds, rung, started
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes fractions of them."""
+    monkeypatch.setattr(remote, "PROBE", 0.05)
     for name, seconds in {
-        "PROBE": 0.05,
         "SILENCE": 0.5,
         "PUBLISH_WITHIN": 0.5,
         "CONNECT_WITHIN": 0.5,
@@ -57,7 +58,7 @@ async def test_after_a_kill_and_a_start_everything_is_heard_again(mortal_postgre
         await holds(lambda: heard.reconnects == 1)
 
         assert other.healthy
-        await rung(one, heard, 2)
+        await arrived(one, heard, 2)
         await one.publish([envelope(3, "s"), envelope(3)])
         await holds(lambda: heard.envelopes[-1].seq == 3)
         assert {found.room for found in heard.envelopes} == {"r"}
@@ -79,7 +80,7 @@ async def test_a_server_that_stands_still_is_noticed_and_used_again(
         await holds(lambda: other.healthy)
 
         assert heard.reconnects >= 1
-        await rung(one, heard, 2)
+        await arrived(one, heard, 2)
 
 
 async def test_whom_the_server_throws_out_comes_back_and_says_so(postgres: PostgresServer) -> None:
@@ -92,7 +93,7 @@ async def test_whom_the_server_throws_out_comes_back_and_says_so(postgres: Postg
         await connection.close()
 
         await holds(lambda: heard.reconnects == 1)
-        await rung(one, heard, 1)
+        await arrived(one, heard, 1)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ async def test_garbage_on_the_channel_is_counted_and_dropped(postgres: PostgresS
         await other.subscribe("r")
 
         await notify(postgres, other._channel, garbage)
-        await rung(one, heard, 1)
+        await arrived(one, heard, 1)
 
         assert other.dropped == 1
         assert {found.seq for found in heard.envelopes} == {1}
@@ -169,6 +170,42 @@ async def test_a_live_event_that_does_not_fit_comes_in_parts(postgres: PostgresS
         assert other.dropped == 0
 
 
+async def test_a_live_event_that_is_larger_than_any_message_is_left_out_and_the_rest_arrives(
+    postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = PostgresBroker(postgres.url()), PostgresBroker(postgres.url())
+    async with started(one, other) as (_, heard):
+        await other.subscribe("r")
+        large = msgspec.structs.replace(envelope(0), data=b"x" * broker_module.LIVE_LIMIT)
+
+        await one.publish([envelope(1), large, envelope(2)])
+
+        assert await heard.until(2) == [envelope(1), envelope(2)]
+        assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "others",
+    [["<AAAA"], [".AAAA"], [">AAAA"], ["<AAAA", ".AAAA"], ["<AAAA"] + [".AAAA"] * broker_module.PARTS_LIMIT],
+)
+async def test_parts_that_nobody_signed_cost_no_other_packet_and_no_memory(
+    postgres: PostgresServer, others: list[str]
+) -> None:
+    one, other = PostgresBroker(postgres.url()), PostgresBroker(postgres.url())
+    async with started(one, other) as (_, heard):
+        await other.subscribe("r")
+        large = msgspec.structs.replace(envelope(0), data=b"x" * 20_000)
+        connection = await postgres.connect()
+        for text in others:
+            await connection.execute("SELECT pg_notify($1, $2)", other._channel, text)
+        await connection.close()
+
+        await one.publish([envelope(1), large, envelope(2)])
+
+        assert await heard.until(3) == [envelope(1), large, envelope(2)]
+        assert len(other._parts) <= broker_module.PARTS_LIMIT
+
+
 async def test_a_start_that_cannot_be_says_why(postgres: PostgresServer) -> None:
     wrong = PostgresBroker(postgres.url("no_such_database"))
     with pytest.raises(ConfigError, match="no_such_database"):
@@ -199,7 +236,7 @@ def test_the_same_object_serves_one_event_loop_after_another(postgres: PostgresS
     async def ring() -> None:
         async with started(one, other) as (_, heard):
             await other.subscribe("r")
-            await rung(one, heard, 1)
+            await arrived(one, heard, 1)
 
     asyncio.run(ring())
     asyncio.run(ring())

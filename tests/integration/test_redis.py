@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from sanic_chatrooms.brokers import redis as broker_module
+from sanic_chatrooms.brokers import remote
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
 from sanic_chatrooms.models import Appended, Member, Room, Sender
@@ -18,7 +19,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Recorder
 from sanic_chatrooms.testing.proxy import FaultProxy
-from tests.support.on_redis import WITHIN, brokers, draft, envelope, holds, rung, said, store_at
+from tests.support.on_redis import WITHIN, arrived, brokers, draft, envelope, holds, said, store_at
 from tests.support.valkey import ValkeyServer, running, until
 
 
@@ -193,13 +194,13 @@ async def test_after_a_crash_of_the_server_rooms_are_heard_again_and_it_is_said(
         await holds(lambda: heard.reconnects == 1 and other.healthy)
 
         for room in (rooms[0], rooms[-1]):
-            await rung(one, heard, 2, room)
+            await arrived(one, heard, 2, room)
 
 
 async def test_silence_is_noticed_and_over_when_the_network_is_back(
     valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_module, "PROBE", 0.05)
+    monkeypatch.setattr(remote, "PROBE", 0.05)
     monkeypatch.setattr(broker_module, "SILENCE", 0.3)
     monkeypatch.setattr(broker_module, "PUBLISH_WITHIN", 0.5)
     async with (
@@ -218,7 +219,7 @@ async def test_silence_is_noticed_and_over_when_the_network_is_back(
         await holds(lambda: other.healthy)
 
         assert heard.reconnects >= 1
-        await rung(one, heard, 2)
+        await arrived(one, heard, 2)
 
 
 async def test_whom_the_server_throws_out_comes_back_and_says_so(valkey: ValkeyServer) -> None:
@@ -229,7 +230,7 @@ async def test_whom_the_server_throws_out_comes_back_and_says_so(valkey: ValkeyS
         assert valkey.ask("CLIENT", "KILL", "TYPE", "pubsub") == "1"
 
         await holds(lambda: heard.reconnects == 1)
-        await rung(one, heard, 1)
+        await arrived(one, heard, 1)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ async def test_garbage_on_a_channel_is_counted_and_dropped(valkey: ValkeyServer,
         )
         await reader.readline()
         writer.close()
-        await rung(one, heard, 1)
+        await arrived(one, heard, 1)
 
         assert other.dropped == 1
         assert {one.seq for one in heard.envelopes} == {1}

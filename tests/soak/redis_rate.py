@@ -97,7 +97,7 @@ def bare(server: ValkeyServer, seconds: float, size: int) -> float:
 # Enough batches that none is sent twice: a repetition costs the script less.
 async def packed(url: str, size: int, count: int) -> list[tuple[bytes, int]]:
     store = RedisStore(url)
-    store.rings_as = "0123456789abcdef"  # as the store of a chat does whose broker is the same server
+    store.publishes_as = "0123456789abcdef"  # as the store of a chat does whose broker is the same server
     await store.start("default", Bounds())
     for room in ROOMS:
         await store.create_room(Room(room, "", 0))

@@ -15,6 +15,7 @@ from typing import Any
 
 from sanic_chatrooms import User
 from sanic_chatrooms.brokers import redis as broker_module
+from sanic_chatrooms.brokers import remote
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.drivers.redis import cluster as redis_link
 from sanic_chatrooms.support.ids import new_id
@@ -49,7 +50,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
 def scaled(scale: float) -> Iterator[None]:
     """A short run does not wait as long as a server that stands still is waited for: it has shorter limits."""
     limits = [
-        (broker_module, "PROBE"),
+        (remote, "PROBE"),
         (broker_module, "SILENCE"),
         (broker_module, "PUBLISH_WITHIN"),
         (redis_link, "ANSWER_WITHIN"),

@@ -12,9 +12,9 @@ from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Recorder
-from tests.support.ringing import WITHIN, envelope, holds, rung, started
+from tests.support.brokers import WITHIN, arrived, envelope, holds, started
 
-__all__ = ["WITHIN", "brokers", "draft", "envelope", "holds", "rung", "said", "store_at"]
+__all__ = ["WITHIN", "arrived", "brokers", "draft", "envelope", "holds", "said", "store_at"]
 
 
 @contextlib.asynccontextmanager

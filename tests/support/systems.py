@@ -59,11 +59,11 @@ class System:
 
         match self.server:
             case PostgresServer():
-                broker._heard = lambda *about: pieces.append(about[-1])
+                broker._received = lambda *about: pieces.append(about[-1])
             case ValkeyServer():
-                broker._heard = lambda channel, data: pieces.append(data)
+                broker._received = lambda channel, data: pieces.append(data)
             case NATSServer():
-                broker._heard = heard
+                broker._received = heard
         await broker.start("test", pieces.append, lambda: None)
         for room in rooms:
             await broker.subscribe(room)

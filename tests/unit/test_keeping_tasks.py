@@ -115,7 +115,7 @@ STRAY = asyncio.CancelledError
         ("occupancy", "refresh"),
         ("hub", "release"),
         ("hub", "check"),
-        ("bells", "renew"),
+        ("signed", "renew"),
         ("backends.store", "number"),
         ("journal", "_publish"),
     ],

@@ -1,4 +1,4 @@
-"""One connection that is subscribed to channels of a Redis or Valkey server, and knows how long it has heard nothing."""
+"""One connection that is subscribed to channels of a Redis or Valkey server, and knows how long the server has been silent."""
 
 import asyncio
 import time
@@ -11,16 +11,16 @@ from redis.exceptions import ResponseError
 from ...errors import Unavailable
 from .socket import Command, Wire
 
-__all__ = ["Ear"]
+__all__ = ["Subscriber"]
 
 CHANNELS = 500
 """Channels in one command."""
 
 
-class Ear:
-    """`heard` gets channel and data of every message, `lost` a channel that the server gave up by itself.
+class Subscriber:
+    """`received` gets channel and data of every message, `dropped` a channel that the server unsubscribed by itself.
 
-    Once `alive` is False it stays so: whoever owns it opens another.
+    Once `alive` is False it stays so: open another.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class Ear:
         connection: Any,
         *,
         sharded: bool,
-        heard: Callable[[bytes, bytes], None],
-        lost: Callable[["Ear", bytes], None],
-        ended: Callable[["Ear"], None],
+        received: Callable[[bytes, bytes], None],
+        dropped: Callable[["Subscriber", bytes], None],
+        ended: Callable[["Subscriber"], None],
     ) -> None:
         self._sharded = sharded
-        self._heard = heard
-        self._lost = lost
+        self._received = received
+        self._dropped = dropped
         self._when_ended = ended
         self._unconfirmed: deque[tuple[list[int], asyncio.Future[None]]] = deque()
         self.heard_at = time.monotonic()
@@ -43,7 +43,7 @@ class Ear:
 
     @property
     def alive(self) -> bool:
-        """Does it hear, as far as is known?"""
+        """Is the connection open, as far as is known?"""
         return self._wire.open
 
     async def subscribe(self, channels: Sequence[str]) -> None:
@@ -71,7 +71,7 @@ class Ear:
         self._send([("PING",)])
 
     def close(self) -> None:
-        """End it. Whoever waits gets `Unavailable`."""
+        """End it. What waits gets `Unavailable`."""
         self._wire.close()
 
     def _send(self, commands: Sequence[Command]) -> None:
@@ -88,11 +88,11 @@ class Ear:
             return  # a pong where nothing is subscribed
         kind, channel = reply[0], reply[1]
         if kind in (b"message", b"smessage"):
-            self._heard(channel, reply[2])
+            self._received(channel, reply[2])
         elif kind in (b"subscribe", b"ssubscribe"):
             self._answer(None)
         elif kind in (b"unsubscribe", b"sunsubscribe"):
-            self._lost(self, channel)
+            self._dropped(self, channel)
 
     def _ended(self) -> None:
         while self._unconfirmed:

@@ -30,7 +30,7 @@ from ...models import (
 )
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, encode_cursor
-from ...support.signature import stamp_keys
+from ...support.signature import script_keys
 from ..base import FOLDED, Bounds, MemberPage, RoomPage, Store
 from .eraser import Eraser
 from .lists import RedisLists
@@ -84,7 +84,7 @@ class RedisStore(Store):
         life: str | None = None,
     ) -> None:
         self._link = RedisLink(url, scripts=(ROOM, RedisLists.script), life=life)
-        self.companion = url
+        self.server_url = url
         self._clock = clock
         self._base = ""
         self._publish = "SPUBLISH" if self._link.is_cluster else "PUBLISH"
@@ -170,10 +170,10 @@ class RedisStore(Store):
         return self._call(room, "append", *arguments, epoch=epoch)
 
     def _bell(self, room: str) -> tuple[str, str, str, str, str]:
-        if self.rings_as is None:
+        if self.publishes_as is None:
             return ("", "", "", "", "")
         # The channel that RedisBroker listens to, in the room's slot.
-        return (f"{self._base}{{{room}}}", self._publish, self.rings_as, *stamp_keys(self.ring_key))
+        return (f"{self._base}{{{room}}}", self._publish, self.publishes_as, *script_keys(self.publish_key))
 
     # ---- reading ----
 

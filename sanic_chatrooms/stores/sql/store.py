@@ -48,7 +48,7 @@ class SQLStore(Store, Outbox):
         self._database = make_database(url)
         self._database.makes = create
         self.scope = self._database.scope  # type: ignore[misc] # it depends on the database
-        self.companion = with_prefix(url, self._prefix)
+        self.server_url = with_prefix(url, self._prefix)
         self._create = create
         self._clock = clock or Steady()
         self._instance = ""

@@ -5,34 +5,34 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sanic_chatrooms.brokers.codec import AROUND, UNREADABLE, Bell, Packer, RoomBell, by_room, fitting
+from sanic_chatrooms.brokers.codec import OVERHEAD, UNREADABLE, Entry, Packer, RoomEntry, by_room, fitting
 from sanic_chatrooms.models import Envelope
-from sanic_chatrooms.support.signature import Forged, Seal
+from sanic_chatrooms.support.signature import Forged, Signer
 from sanic_chatrooms.testing import Clock
 
-LIVE = Bell("", 0, "notice", b"{}")
+LIVE = Entry("", 0, "notice", b"{}")
 
 
-def bell(seq: int, size: int) -> Bell:
+def entry(seq: int, size: int) -> Entry:
     """One that takes this many bytes."""
-    return Bell("e", seq, "message", b"x" * (size - AROUND - len("e") - len("message")))
+    return Entry("e", seq, "message", b"x" * (size - OVERHEAD - len("e") - len("message")))
 
 
-def packer(origin: str = "one", *, clock: Clock | None = None) -> Packer[Bell]:
-    return Packer(Seal(), origin, Bell, clock=clock or Clock())
+def packer(publisher: str = "one", *, clock: Clock | None = None) -> Packer[Entry]:
+    return Packer(Signer(), publisher, Entry, clock=clock or Clock())
 
 
 def test_what_was_packed_comes_out_as_it_was_and_in_order() -> None:
-    bells = [Bell("e", 7, "message", b'{"a":1}'), Bell("", 0, "typing", b"")]
+    entries = [Entry("e", 7, "message", b'{"a":1}'), Entry("", 0, "typing", b"")]
 
-    assert packer("other").unpack("r", packer().pack("r", bells)) == bells
+    assert packer("other").unpack("r", packer().pack("r", entries)) == entries
 
 
 def test_a_piece_of_several_rooms_says_for_each_bell_which() -> None:
-    one, other = (Packer(Seal(), origin, RoomBell, clock=Clock()) for origin in ("one", "other"))
-    bells = [RoomBell("e", 1, "message", b"{}", room) for room in "ab"]
+    one, other = (Packer(Signer(), publisher, RoomEntry, clock=Clock()) for publisher in ("one", "other"))
+    entries = [RoomEntry("e", 1, "message", b"{}", room) for room in "ab"]
 
-    assert other.unpack("", one.pack("", bells)) == bells
+    assert other.unpack("", one.pack("", entries)) == entries
 
 
 def test_each_room_has_its_own_in_order() -> None:
@@ -40,13 +40,13 @@ def test_each_room_has_its_own_in_order() -> None:
 
     found = by_room(envelopes)
 
-    assert {room: [one.seq for one in bells] for room, bells in found.items()} == {"a": [1, 2], "b": [1]}
+    assert {room: [one.seq for one in entries] for room, entries in found.items()} == {"a": [1, 2], "b": [1]}
 
 
 def test_ones_own_is_not_heard_again() -> None:
     one = packer()
 
-    assert one.unpack("r", one.pack("r", [bell(1, 200)])) == ()
+    assert one.unpack("r", one.pack("r", [entry(1, 200)])) == ()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_nobody_signed_is_forged(data: bytes) -> None:
 )
 def test_what_is_signed_and_has_another_form_is_refused_in_one_way(body: bytes) -> None:
     with pytest.raises(UNREADABLE):
-        packer().unpack("r", Seal().close("r", body))
+        packer().unpack("r", Signer().sign("r", body))
 
 
 def test_a_piece_is_heard_once_and_in_its_own_room_only() -> None:
@@ -90,7 +90,7 @@ def test_a_piece_is_heard_once_and_in_its_own_room_only() -> None:
 
 def test_of_an_old_piece_only_what_has_a_number_is_heard() -> None:
     clock = Clock()
-    durable = Bell("e", 7, "message", b"{}")
+    durable = Entry("e", 7, "message", b"{}")
     piece = packer(clock=clock).pack("r", [LIVE, durable])
     clock.advance(3600)
 
@@ -98,24 +98,28 @@ def test_of_an_old_piece_only_what_has_a_number_is_heard() -> None:
 
 
 def test_groups_are_as_large_as_they_may_be_and_in_order() -> None:
-    bells = [bell(seq, 300) for seq in range(1, 8)]
+    entries = [entry(seq, 300) for seq in range(1, 8)]
 
-    groups = list(fitting(bells, 1000))
+    groups = list(fitting(entries, 1000))
 
     assert [[one.seq for one in group] for group in groups] == [[1, 2, 3], [4, 5, 6], [7]]
     assert all(sum(one.size for one in group) <= 1000 for group in groups)
 
 
 def test_a_durable_one_that_is_too_large_goes_without_its_data() -> None:
-    ((large,),) = fitting([bell(5, 2000)], 1000)
+    ((large,),) = fitting([entry(5, 2000)], 1000)
 
-    assert large == Bell("e", 5, "message", b"")
+    assert large == Entry("e", 5, "message", b"")
 
 
 def test_a_live_one_that_is_too_large_stands_alone() -> None:
-    live = Bell("", 0, "notice", b"x" * 2000)
+    live = Entry("", 0, "notice", b"x" * 2000)
 
-    assert list(fitting([bell(1, 200), live, bell(2, 200)], 1000)) == [[bell(1, 200)], [live], [bell(2, 200)]]
+    assert list(fitting([entry(1, 200), live, entry(2, 200)], 1000)) == [
+        [entry(1, 200)],
+        [live],
+        [entry(2, 200)],
+    ]
 
 
 def test_nothing_makes_no_group() -> None:

@@ -135,4 +135,4 @@ async def test_bus_keeps_nothing_of_rooms_that_nobody_hears() -> None:
 
     await one.stop()
 
-    assert bus._listeners == {}
+    assert bus._subscribers == {}

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sanic_chatrooms.brokers.replay import CLOCKS, LATE, ORIGINS, WINDOW, Age, Seen
+from sanic_chatrooms.brokers.replay import CLOCKS, LATE, PUBLISHERS, WINDOW, Age, Seen
 from sanic_chatrooms.testing import Clock
 
 
@@ -50,8 +50,8 @@ def test_what_comes_much_later_than_it_was_sent_is_old(seen: Seen, clock: Clock)
     assert seen.judge("one", 2, clock() - LATE - 1) is Age.OLD
 
 
-def test_origins_are_told_apart(seen: Seen, clock: Clock) -> None:
-    assert [seen.judge(origin, 1, clock()) for origin in ("one", "other", "one")] == [
+def test_publishers_are_told_apart(seen: Seen, clock: Clock) -> None:
+    assert [seen.judge(publisher, 1, clock()) for publisher in ("one", "other", "one")] == [
         Age.NEW,
         Age.NEW,
         Age.SEEN,
@@ -73,12 +73,12 @@ def test_a_clock_that_is_set_back_silences_nobody(seen: Seen, clock: Clock) -> N
     assert seen.judge("one", 3, clock() - 3599) is Age.SEEN
 
 
-def test_no_more_origins_are_remembered_than_there_may_be(seen: Seen, clock: Clock) -> None:
-    for number in range(ORIGINS + 1):
-        seen.judge(f"origin {number}", 1, clock())
+def test_no_more_publishers_are_remembered_than_there_may_be(seen: Seen, clock: Clock) -> None:
+    for number in range(PUBLISHERS + 1):
+        seen.judge(f"publisher {number}", 1, clock())
         clock.advance(1)
         seen.judge("busy", number + 1, clock())
 
-    assert len(seen._origins) == ORIGINS
+    assert len(seen._publishers) == PUBLISHERS
     assert seen.judge("busy", 1, clock()) is Age.SEEN
-    assert seen.judge("origin 0", 1, clock()) is Age.NEW, "it was forgotten"
+    assert seen.judge("publisher 0", 1, clock()) is Age.NEW, "it was forgotten"

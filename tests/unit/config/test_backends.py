@@ -11,7 +11,7 @@ import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.chat import Backends
-from sanic_chatrooms.config.backends import companion, make_broker, make_presence, make_store, resolve
+from sanic_chatrooms.config.backends import make_broker, make_presence, make_store, resolve, server_of
 from sanic_chatrooms.config.settings import load, require_scope
 from sanic_chatrooms.models import Scope
 from sanic_chatrooms.stores.sql.store import SQLStore
@@ -165,7 +165,7 @@ def test_what_is_not_named_goes_with_what_is(settings: dict[str, str], kinds: li
 
     made = (backends.store, backends.broker, backends.presence)
     assert [type(backend).__name__ for backend in made] == kinds
-    assert backends.store.rings_as is None
+    assert backends.store.publishes_as is None
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_a_url_is_a_redis_store_broker_or_presence(url: str) -> None:
 
 def test_a_store_and_a_broker_bring_along_what_the_host_does_not_name() -> None:
     one, two, memory = make_store("redis://one"), make_broker("redis://two"), make_broker("memory:")
-    assert companion("BROKER", one) == "redis://one"
-    assert companion("PRESENCE", two, one) == "redis://two"
-    assert companion("PRESENCE", memory, one) == "redis://one"
-    assert companion("PRESENCE", memory, make_store("memory:")) is None
+    assert server_of("BROKER", one) == "redis://one"
+    assert server_of("PRESENCE", two, one) == "redis://two"
+    assert server_of("PRESENCE", memory, one) == "redis://one"
+    assert server_of("PRESENCE", memory, make_store("memory:")) is None
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_store_and_a_broker_bring_along_what_the_host_does_not_name() -> None:
 def test_a_store_rings_where_the_broker_is_its_companion(broker: str | None, rings: bool) -> None:
     backends = backends_of(store="redis://one", **({"broker": broker} if broker else {}))
 
-    assert backends.store.rings_as == (backends.broker.origin if rings else None)
+    assert backends.store.publishes_as == (backends.broker.publisher if rings else None)
     assert type(backends.presence).__name__ == "RedisPresence"
 
 

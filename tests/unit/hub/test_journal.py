@@ -500,7 +500,7 @@ async def test_no_answer_waits_for_the_broker(desk: Desk) -> None:
 
 
 async def test_a_store_that_rings_by_itself_is_not_rung_for(desk: Desk) -> None:
-    desk.store.rings_as = "the broker's origin"
+    desk.store.publishes_as = "the broker's origin"
     await desk.journal.append(draft("one"))
     desk.journal.ring(Envelope("r", "", 0, "typing", b"{}"))
 

@@ -22,7 +22,7 @@ from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.faults import FaultyStore
 from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.encode import live
-from tests.support.ringing import holds
+from tests.support.brokers import holds
 from tests.support.wire import SECRET, token
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")

@@ -10,8 +10,8 @@ import pytest
 from sanic_chatrooms.brokers.memory import MemoryBroker
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.models import EVERYONE, LOOK, Envelope, Room, user_room
-from sanic_chatrooms.sessions import signed as bells_module
-from sanic_chatrooms.sessions.signed import Bells
+from sanic_chatrooms.sessions import signed as signed_module
+from sanic_chatrooms.sessions.signed import SignedBroker
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
@@ -35,14 +35,14 @@ class KeyedBroker(MemoryBroker):
 
 
 class Desk:
-    """Bells, with what is around them."""
+    """SignedBroker, with what is around them."""
 
     def __init__(self) -> None:
         self.store, self.broker, self.clock, self.lost = MemoryStore(), KeyedBroker(), Clock(), 0
         self.hub = Hub(self.store, self.broker)
         self.delivered: list[Envelope] = []
         self.hub.deliver = self.take  # type: ignore[method-assign]
-        self.bells = Bells(self.store, self.broker, self.hub, self.store, self.miss, self.clock)
+        self.signed = SignedBroker(self.store, self.broker, self.hub, self.store, self.miss, self.clock)
 
     def take(self, envelope: Envelope) -> None:
         self.delivered.append(envelope)
@@ -56,7 +56,7 @@ async def desk() -> AsyncIterator[Desk]:
     desk = Desk()
     await desk.store.start("test", Bounds())
     await desk.store.create_room(Room("r", "", 0))
-    await desk.bells.start("test")
+    await desk.signed.start("test")
     yield desk
     await desk.broker.stop()
 
@@ -94,37 +94,37 @@ UNFIT = [
 
 @pytest.mark.parametrize("envelope", FIT)
 def test_what_the_hub_can_use_it_gets(desk: Desk, envelope: Envelope) -> None:
-    desk.bells.heard(envelope)
+    desk.signed.receive(envelope)
 
     assert desk.delivered == [envelope]
-    assert desk.bells.dropped == 0
+    assert desk.signed.dropped == 0
 
 
 @pytest.mark.parametrize("envelope", UNFIT)
 def test_what_nobody_could_use_is_counted_and_dropped(desk: Desk, envelope: Envelope) -> None:
-    desk.bells.heard(envelope)
+    desk.signed.receive(envelope)
 
     assert desk.delivered == []
-    assert desk.bells.dropped == 1
+    assert desk.signed.dropped == 1
 
 
 def test_what_a_workers_own_hearing_cannot_read_is_dropped_too(desk: Desk) -> None:
     def heard(envelope: Envelope) -> None:
-        bells_module._mark(envelope.data)
+        signed_module._mark(envelope.data)
 
     desk.hub.interpret("typing", heard)
     desk.hub.deliver = heard  # type: ignore[method-assign]
 
-    desk.bells.heard(Envelope("r", "", 0, "typing", b"{}"))
+    desk.signed.receive(Envelope("r", "", 0, "typing", b"{}"))
 
-    assert desk.bells.dropped == 1
+    assert desk.signed.dropped == 1
 
 
 def test_what_is_dropped_is_logged_now_and_then(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(100):
-        desk.bells.heard(UNFIT[0])
-    desk.clock.advance(bells_module.LOG_EVERY)
-    desk.bells.heard(UNFIT[0])
+        desk.signed.receive(UNFIT[0])
+    desk.clock.advance(signed_module.LOG_EVERY)
+    desk.signed.receive(UNFIT[0])
 
     assert [record.args[-1] for record in caplog.records if isinstance(record.args, tuple)] == [1, 101]
 
@@ -135,37 +135,37 @@ def test_what_is_dropped_is_logged_now_and_then(desk: Desk, caplog: pytest.LogCa
 async def test_the_key_is_the_stores_and_there_before_the_broker_starts(desk: Desk) -> None:
     assert len(desk.broker.keys) == 1
     assert len(desk.broker.keys[0]) == 64
-    assert desk.store.ring_key == desk.broker.keys[0]
+    assert desk.store.publish_key == desk.broker.keys[0]
 
 
 async def test_another_secret_is_used_within_a_minute(desk: Desk) -> None:
-    await desk.bells.renew()
+    await desk.signed.renew()
     desk.store._secrets["broker"] = "another"
-    await desk.bells.renew()
+    await desk.signed.renew()
     assert len(desk.broker.keys) == 1, "it is not looked at every second"
 
-    desk.clock.advance(bells_module.LOOK_EVERY)
-    await desk.bells.renew()
+    desk.clock.advance(signed_module.LOOK_EVERY)
+    await desk.signed.renew()
 
     assert len(desk.broker.keys) == 2
-    assert desk.store.ring_key == desk.broker.keys[1]
+    assert desk.store.publish_key == desk.broker.keys[1]
     assert desk.lost == 1
 
 
 async def test_what_another_key_signed_makes_it_look_soon_but_not_each_second(desk: Desk) -> None:
-    await desk.bells.renew()
-    desk.clock.advance(bells_module.SUSPECT_EVERY)
+    await desk.signed.renew()
+    desk.clock.advance(signed_module.SUSPECT_EVERY)
     desk.store._secrets["broker"] = "another"
     desk.broker.strangers += 1
 
-    await desk.bells.renew()
+    await desk.signed.renew()
     assert len(desk.broker.keys) == 2
     desk.store._secrets["broker"] = "a third"
     desk.broker.strangers += 1
-    await desk.bells.renew()
+    await desk.signed.renew()
     assert len(desk.broker.keys) == 2
 
-    desk.clock.advance(bells_module.SUSPECT_EVERY)
-    await desk.bells.renew()
+    desk.clock.advance(signed_module.SUSPECT_EVERY)
+    await desk.signed.renew()
     assert len(desk.broker.keys) == 3
     assert desk.lost == 2

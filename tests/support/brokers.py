@@ -11,7 +11,7 @@ from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.models import Envelope
 from sanic_chatrooms.testing import Recorder
 
-__all__ = ["WITHIN", "envelope", "holds", "rung", "started"]
+__all__ = ["WITHIN", "arrived", "envelope", "holds", "started"]
 
 WITHIN = 15.0
 
@@ -33,7 +33,7 @@ def envelope(seq: int, room: str = "r") -> Envelope:
     return Envelope(room, "epoch", seq, "message", b"{}")
 
 
-async def rung(broker: Broker, heard: Recorder, seq: int, room: str = "r") -> None:
+async def arrived(broker: Broker, heard: Recorder, seq: int, room: str = "r") -> None:
     """Publish until it arrives."""
     async with asyncio.timeout(WITHIN):
         while seq not in {one.seq for one in heard.envelopes if one.room == room}:

@@ -15,11 +15,11 @@ from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.chat import Backends
 from sanic_chatrooms.models import Envelope
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
-from sanic_chatrooms.sessions import signed as bells_module
+from sanic_chatrooms.sessions import signed as signed_module
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Recorder, chat_client, running_chat
+from tests.support.brokers import arrived, envelope, holds, started
 from tests.support.on_redis import draft, store_at
-from tests.support.ringing import envelope, holds, rung, started
 from tests.support.systems import System
 from tests.support.valkey import ValkeyServer
 
@@ -50,7 +50,7 @@ async def recorded(pieces: list[Any]) -> Any:
 
 async def nothing_more(one: Any, heard: Recorder, count: int) -> None:
     """What is published now arrives, and nothing arrived before it."""
-    await rung(one, heard, 999)
+    await arrived(one, heard, 999)
     assert len(heard.envelopes) == count + 1
 
 
@@ -220,7 +220,7 @@ async def test_a_forged_number_does_not_swallow_the_real_event(broker_system: Sy
 async def test_another_secret_in_the_store_is_found_by_all_workers(
     broker_system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bells_module, "SUSPECT_EVERY", 0.0)
+    monkeypatch.setattr(signed_module, "SUSPECT_EVERY", 0.0)
     monkeypatch.setattr("sanic_chatrooms.chat.SWEEP", 0.01)
     store = MemoryStore()
     async with workers(broker_system, store) as (here, there):
@@ -230,16 +230,16 @@ async def test_another_secret_in_the_store_is_found_by_all_workers(
         for client in (ada, bob):
             await client.ack("join", room="general")
         store._secrets["broker"] = "the store was lost, and has made another"
-        first = here.bells._key
-        here.bells._due = 0.0
-        await holds(lambda: here.bells._key != first)
+        first = here.signed._key
+        here.signed._due = 0.0
+        await holds(lambda: here.signed._key != first)
 
         await ada.ack("message", room="general", payload={"text": "one"})
 
         assert (await bob.expect("message"))["payload"]["text"] == "one", (
             "found in the store: it was not understood"
         )
-        await holds(lambda: here.bells._key == there.bells._key)
+        await holds(lambda: here.signed._key == there.signed._key)
         here.journal.ring(Envelope("general", "", 0, "notice", b'{"type":"notice","room":"general"}'))
         await bob.expect("notice")
 
@@ -248,9 +248,9 @@ async def test_what_a_store_rings_by_itself_is_signed_for_its_room(mortal_valkey
     system = System(RedisBroker, mortal_valkey.url, mortal_valkey)
     mortal_valkey.ask("FLUSHALL")
     async with store_at(system.url, "r") as store, heard_by(system) as (one, other, heard, pieces):
-        store.rings_as = one.origin
+        store.publishes_as = one.publisher
         for number, key in enumerate((b"guessed", b"key"), start=1):
-            store.ring_key = key
+            store.publish_key = key
             await store.append([draft(str(number))])
             await holds(lambda number=number: len(pieces) == number)  # type: ignore[misc]
 
