@@ -9,7 +9,7 @@ them is then nothing that the collector walks through.
 import enum
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,21 +22,28 @@ __all__ = [
     "SPACE",
     "USERS",
     "Appended",
+    "Collected",
     "Credentials",
     "Draft",
     "Envelope",
     "Event",
+    "Fact",
+    "Fold",
     "Handshake",
     "Head",
+    "Known",
     "Member",
     "MemberRemoved",
     "MemberSet",
     "MessageDeleted",
     "MessageEdited",
     "Page",
+    "Related",
+    "Relation",
     "Room",
     "Scope",
     "Sender",
+    "Toggle",
     "User",
     "direct_room",
     "is_reserved",
@@ -129,6 +136,8 @@ class Room(msgspec.Struct, frozen=True):
     """Made by its first join: forgotten when it is empty and nothing was stored in it."""
     announce: bool = False
     """Joining and leaving are events in this room. Always so where visibility is private."""
+    restricted: int = 0
+    """The number of the last event that took rights away (a ban, a mute, a lower role …); 0: none did."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -170,12 +179,64 @@ class MessageDeleted(msgspec.Struct, frozen=True, gc=False):
 Change = MemberSet | MemberRemoved | MessageEdited | MessageDeleted
 
 
+class Fold(enum.Enum):
+    """What an event does to the message that it is about."""
+
+    REPLACE = "replace"
+    """The message gets another payload: an edit."""
+    ERASE = "erase"
+    """Only the message's number stays: a deletion."""
+    TOGGLE = "toggle"
+    """Something is on or off at the message, once per (target, key, owner): a reaction, a pin."""
+    COLLECT = "collect"
+    """The event is one of the message's replies: a thread."""
+
+
+class Relation(msgspec.Struct, frozen=True, gc=False):
+    """What an event does to the message with the id `target` (the server's), as part of the same append."""
+
+    target: str
+    fold: Fold
+    key: str = ""
+    """TOGGLE: what is on or off, for example an emoji or "pin"."""
+    owner: str = ""
+    """TOGGLE: the id of the user who holds it; "": it belongs to the room, like a pin."""
+    value: bytes | bool = b""
+    """REPLACE: the new payload, a JSON object. TOGGLE: True for on, False for off."""
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """What holds about a key in a room: Fact("member", "u1", b'{"role":"owner",…}')."""
+
+    kind: str
+    key: str
+    """A user's id, or "" where the fact is about the room."""
+    value: bytes | None
+    """A JSON value, kept byte for byte; None forgets the fact."""
+    rule: Literal["set", "max"] = "set"
+    """With "max", the value is an integer from 0 to 2**53 - 1, and a lower one than the present changes nothing."""
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """A fact as the store has it."""
+
+    kind: str
+    key: str
+    value: bytes
+    seq: int
+    """The number of the event that gave it this value; 0: it was set without one."""
+    since: int
+    """The room's number when the fact began to hold; it has held without a break since then."""
+    room: str
+
+
 class Draft(msgspec.Struct, frozen=True, gc=False):
     """An event that has no number yet.
 
     `key` makes it idempotent: (the sender's id, or `HOST`; the client's msgId), or ("", `msg_id`) where no client gave
     one. `hash` tells whether a repetition is the same command.
-    `change` happens in the same transaction as the append, or not at all; on a repetition it does not happen again.
+    `change`, `about` and `facts` happen in the same transaction as the append, or not at all; on a repetition they do
+    not happen again.
     """
 
     room: str
@@ -188,6 +249,17 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     key: tuple[str, str] | None = None
     hash: bytes = b""
     change: Change | None = None
+    about: Relation | None = None
+    """What the event does to another message of the room."""
+    facts: tuple[Fact, ...] = ()
+    """What holds in the room from this event on."""
+    judged: int | None = None
+    """The room's number when its sender's rights were checked. The store gives the draft back as `Stale` where the
+    room's `restricted` is higher by now."""
+    restricts: bool = False
+    """The event takes rights away: the room's `restricted` becomes its number."""
+    only_if_changed: bool = False
+    """Store no event if all of `facts` hold already."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
@@ -198,6 +270,10 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     timestamp: float
     epoch: str
     duplicate: bool = False
+    payload: bytes | None = None
+    """The payload where the store completed it, which it does for events about a message; else None."""
+    unchanged: bool = False
+    """No event was stored, because nothing would have changed. `seq` is the event that made it so; 0: there is none."""
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
@@ -244,6 +320,36 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     seq: int
 
 
+class Toggle(msgspec.Struct, frozen=True, gc=False):
+    """Who holds a key at a message: how many, and who was the last to."""
+
+    count: int
+    seq: int
+    """The number of the newest event that turned it on, with that event's time and sender:"""
+    at: float
+    by: Sender | None
+    mine: bool = False
+    """The reader who was named is among its owners."""
+
+
+class Collected(msgspec.Struct, frozen=True, gc=False):
+    """The replies of a message that are not deleted: how many, and the newest."""
+
+    count: int
+    seq: int
+    timestamp: float
+    sender: Sender | None
+
+
+class Related(msgspec.Struct, frozen=True):
+    """What other events have made of a message, beside its own payload."""
+
+    toggles: Mapping[str, Toggle] = {}
+    """By key; without the keys that nobody holds."""
+    collected: Collected | None = None
+    """None: it has no reply that is not deleted."""
+
+
 class Page(msgspec.Struct, frozen=True):
     """A piece of a room's past, ascending. `more`: there is more in the direction that was asked for."""
 
@@ -254,6 +360,8 @@ class Page(msgspec.Struct, frozen=True):
     """The room's head when the page was read."""
     floor: int = 0
     """Everything up to and including this number is gone (trimmed or expired)."""
+    related: Mapping[int, Related] = {}
+    """By number: what other events have made of the page's messages. Without those of which there is nothing to tell."""
 
 
 def _digest(*parts: str) -> str:

@@ -282,7 +282,7 @@ class Journal:
                 if result.duplicate and result.msg_id == entry.draft.msg_id:
                     # Stored by an attempt of ours whose outcome was unknown: it is the first, and nobody was told yet.
                     result = replace(result, duplicate=False)
-                if not result.duplicate:
+                if not (result.duplicate or result.unchanged):
                     self._call(self.tell, entry.draft, result)
             elif isinstance(result, Unavailable) and entry.origin is not None:
                 unsure.add(_place(entry))
@@ -303,7 +303,7 @@ class Journal:
             result.msg_id,
             result.timestamp,
             draft.type,
-            msgspec.Raw(draft.payload),
+            msgspec.Raw(draft.payload if result.payload is None else result.payload),
             draft.room,
             result.seq,
             draft.sender,

@@ -11,9 +11,34 @@ from typing import ClassVar
 import msgspec
 
 from ..errors import ChatError, RoomNotFound
-from ..models import DIRECT, RESERVED, Appended, Draft, Event, Head, Member, Page, Room, Scope
+from ..models import (
+    DIRECT,
+    RESERVED,
+    Appended,
+    Draft,
+    Event,
+    Fact,
+    Head,
+    Known,
+    Member,
+    Page,
+    Related,
+    Room,
+    Scope,
+    Sender,
+)
 
-__all__ = ["FOLDED", "Bounds", "MemberPage", "RoomPage", "Store"]
+__all__ = [
+    "FOLDED",
+    "Bounds",
+    "FactPage",
+    "Holding",
+    "MemberPage",
+    "RoomPage",
+    "Stale",
+    "Store",
+    "TogglePage",
+]
 
 FOLDED = ("message.", "reaction.", "member.", "room.")
 """Events whose type begins so are no lines of a timeline: they change a message, or tell of members and the room."""
@@ -58,6 +83,43 @@ class MemberPage(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
+class FactPage(msgspec.Struct, frozen=True):
+    """Facts of one kind, in the order of their keys (`facts`) or rooms (`facts_of`). `total` counts all of them."""
+
+    facts: list[Known]
+    total: int
+    cursor: str | None = None
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """One owner of a toggled key at a message, with the number, time and sender of the event that turned it on."""
+
+    target: int
+    """The number of the message."""
+    key: str
+    owner: str
+    seq: int
+    at: float
+    by: Sender | None
+
+
+class TogglePage(msgspec.Struct, frozen=True):
+    """What is toggled on, the newest (the highest `seq`) first. `total` counts all of it."""
+
+    rows: list[Holding]
+    total: int
+    cursor: str | None = None
+
+
+class Stale(ChatError):
+    """The sender's rights may have changed since they were checked. Never sent: check them again and append again."""
+
+    code = "unavailable"
+    temporary = True
+    http_status = 503
+    default = "the rights of the sender may have changed meanwhile"
+
+
 class Store(ABC):
     """Keeps rooms, members and numbered events of one instance.
 
@@ -95,6 +157,44 @@ class Store(ABC):
     17. A change to a message that is not in the room, was trimmed, is deleted already, or is not of type `message`, is
         `MessageNotFound` in the draft's place and stores nothing.
     18. `message` is the event with the server's id, as it is now: what `history` shows, found by its id.
+    Relations
+    20. A draft's relation (`about`) and facts are visible exactly when its event is. A repetition does not apply them
+        again, and a draft that is not stored does not apply them at all.
+    21. The store completes the payload of an event with a REPLACE, ERASE or TOGGLE in the same step: it inserts
+        `"seq":<the target's number>` at the front, and for a TOGGLE with an owner then `"count":<how many owners hold
+        that key on that target afterwards>`. `Appended.payload` and `history` show the completed payload; a repetition
+        returns it as `history` shows it now, or None where it was trimmed.
+    22. REPLACE keeps what 15 says of an edit, ERASE what 16 says of a deletion, and both what 17 says. ERASE also turns
+        off every TOGGLE on the message; its replies stay.
+    23. A TOGGLE is on or off once per (target, key, owner), and tells the number, time and sender of the event that
+        turned it on. It changes neither the message's payload nor its `changed`.
+    24. A TOGGLE that would change nothing stores no event and applies no fact: the result is `unchanged`, with the
+        number of the event that turned it on, or 0 if it is off. Its key is not remembered.
+    25. A TOGGLE on a message that is not in the room, was trimmed, is deleted, or is not of type `message`, is
+        `MessageNotFound` in the draft's place and stores nothing.
+    26. A COLLECT makes its event a reply to the target. The target may be deleted. A target that is not in the room,
+        was trimmed, is not of type `message`, or is a reply itself, is `InvalidField` (`parent`) in the draft's place.
+    27. `history` and `related` show, for each message that is still there, which keys are on (how many owners, and the
+        newest) and its replies that are not deleted (how many, and the newest). `Page.related` is of the page's moment.
+    28. `toggles` lists what is on, newest first: of one key, of one message, or of both.
+    29. `history(parent=…)` pages the replies to one message, deleted ones too; `history(timeline=True, replies=False)`
+        leaves all replies out.
+    30. Trimming a message turns off every TOGGLE on it. Its replies stay replies.
+    Facts
+    31. A fact set by a draft has the event's number as `seq`, and as `since` if it did not hold before. The same value
+        again changes neither; another value changes `seq` only. Values come back byte for byte.
+    32. A fact whose value is None is forgotten. Forgetting a fact that does not hold changes nothing.
+    33. Under the rule "max" a value that is not higher than the present one changes nothing.
+    34. A draft with `only_if_changed`, without relation, whose facts hold already stores no event: the result is
+        `unchanged`, with the highest `seq` of these facts. Its key is not remembered.
+    35. `set_fact` needs no event: `seq` is 0, and `since` the room's number at that moment. So are the facts with which
+        a room is made.
+    36. Facts are not trimmed. They go with their room.
+    Rights
+    37. An event with `restricts` makes its number the room's `restricted`, visible exactly when it is.
+    38. A draft whose `judged` is below the room's `restricted` is `Stale`, and is not stored. This holds within a batch,
+        too.
+    39. Per draft, the store checks in this order: room, key and hash, `judged`, relation, facts.
     """
 
     scope: ClassVar[Scope]
@@ -144,11 +244,15 @@ class Store(ABC):
         before: int | None = None,
         limit: int,
         timeline: bool = False,
+        replies: bool = True,
+        parent: int | None = None,
+        reader: str | None = None,
     ) -> Page:
         """A page of a room's past, ascending: the first `limit` events above `after`, or the last `limit` below `before`.
 
         Exactly one of the two is given. `timeline` leaves out what is folded into messages or tells only of
-        members and the room itself (types beginning with one of `FOLDED`).
+        members and the room itself (types beginning with one of `FOLDED`); `replies=False` then leaves out replies, too.
+        `parent` shows only the replies to the message with this number. `Toggle.mine` is told for `reader`, a user's id.
         Raises `RoomNotFound`.
         """
 
@@ -158,6 +262,42 @@ class Store(ABC):
 
         Raises `RoomNotFound`.
         """
+
+    async def events(self, room: str, seqs: Collection[int]) -> dict[int, Event]:
+        """The events with these numbers, as they are now; those that were trimmed or are not there are left out.
+
+        Raises `RoomNotFound`. A store should answer it in one query. This one asks for each number.
+        """
+        found = {}
+        for seq in seqs:
+            page = await self.history(room, after=seq - 1, limit=1)
+            if page.events and page.events[0].seq == seq:
+                found[seq] = page.events[0]
+        return found
+
+    async def related(
+        self, room: str, seqs: Collection[int], *, reader: str | None = None
+    ) -> dict[int, Related]:
+        """What other events have made of the messages with these numbers; one of which there is nothing to tell is left out.
+
+        `Toggle.mine` is told for `reader`, a user's id. Raises `RoomNotFound`.
+        """
+        raise NotImplementedError
+
+    async def toggles(
+        self,
+        room: str,
+        *,
+        key: str | None = None,
+        target: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> TogglePage:
+        """What is on, newest first: everywhere in the room under `key`, or at the message with the number `target`, or both.
+
+        At least one of the two is given; `target` alone leaves out what has no owner. Raises `RoomNotFound`, `InvalidCursor`.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     async def renew_epoch(self, room: str, old: str) -> Head:
@@ -169,10 +309,11 @@ class Store(ABC):
         room: Room,
         *,
         owner: Member | None = None,
+        facts: Sequence[Fact] = (),
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
-        """Make a room (its epoch and seq are the store's to choose), with its first member; -> (the room, made now?).
+        """Make a room (its epoch and seq are the store's to choose), with its first facts; -> (the room, made now?).
 
         The room exists already: the same key with the same hash gives it back with False; without a key too;
         another key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms`, or `max_direct_rooms`: each
@@ -185,9 +326,14 @@ class Store(ABC):
 
     @abstractmethod
     async def rooms(
-        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
+        self,
+        *,
+        member: str | None = None,
+        fact: tuple[str, str] | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> RoomPage:
-        """Public rooms, or with `member` every room this user is a member of. Reserved rooms never.
+        """Public rooms, or with `fact` every room in which a fact of this (kind, key) holds. Reserved rooms never.
 
         Raises `InvalidCursor`.
         """
@@ -205,6 +351,40 @@ class Store(ABC):
 
         `unused`: only if it was made by its first join and nothing was ever stored in it, decided in the same step.
         """
+
+    async def fact(self, room: str, kind: str, key: str) -> Known | None:
+        """One fact; None if it does not hold, or if there is no such room."""
+        return (await self.facts_about(room, key)).get(kind)
+
+    async def facts_about(self, room: str, key: str) -> dict[str, Known]:
+        """Every fact about one key, by kind; empty if there is no such room."""
+        raise NotImplementedError
+
+    async def facts(self, room: str, kind: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
+        """The facts of one kind in a room, in the order of their keys. Raises `RoomNotFound`, `InvalidCursor`."""
+        raise NotImplementedError
+
+    async def facts_of(self, kind: str, key: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
+        """This fact in every room where it holds, in the order of the rooms' ids. Not of reserved rooms.
+
+        Raises `InvalidCursor`.
+        """
+        raise NotImplementedError
+
+    async def first_facts(self, rooms: Collection[str], kind: str, limit: int) -> dict[str, list[Known]]:
+        """The first `limit` facts of one kind of each of these rooms, as `facts` has them; a room that does not exist is left out.
+
+        For small rooms, of which a list shows many: a store should answer it in one query. This one asks for each room.
+        """
+        found = {}
+        for room in rooms:
+            with contextlib.suppress(RoomNotFound):
+                found[room] = (await self.facts(room, kind, limit=limit)).facts
+        return found
+
+    async def set_fact(self, room: str, fact: Fact) -> bool:
+        """Set or forget a fact without an event; True if that changed anything. Raises `RoomNotFound`."""
+        raise NotImplementedError
 
     @abstractmethod
     async def member(self, room: str, user: str) -> Member | None:

@@ -11,9 +11,10 @@ from typing import Generic, TypeVar
 
 from ..errors import InvalidCursor
 
-__all__ = ["Paged", "decode_cursor", "encode_cursor"]
+__all__ = ["Paged", "decode_cursor", "decode_number", "encode_cursor"]
 
 V = TypeVar("V")
+LONGEST_NUMBER = 18  # digits: no database has an integer that is shorter than these
 
 
 def encode_cursor(kind: str, last: str) -> str:
@@ -33,6 +34,14 @@ def decode_cursor(kind: str, cursor: str) -> str:
     if encode_cursor(kind, last) != cursor or "\0" in last:
         raise InvalidCursor
     return last
+
+
+def decode_number(kind: str, cursor: str) -> int:
+    """The number whose decimal digits `encode_cursor` was given. Raises `InvalidCursor` for all else."""
+    last = decode_cursor(kind, cursor)
+    if not (last.isascii() and last.isdigit()) or len(last) > LONGEST_NUMBER:
+        raise InvalidCursor
+    return int(last)
 
 
 class Paged(Generic[V]):

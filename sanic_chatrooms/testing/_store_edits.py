@@ -1,11 +1,23 @@
 """The store suite, fourth part: messages that change (sentences 15 to 18)."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 
 from ..errors import ChatError, Conflict, MessageNotFound, RoomNotFound
-from ..models import HOST, Appended, Change, Draft, Event, MessageDeleted, MessageEdited, Sender
+from ..models import (
+    HOST,
+    Appended,
+    Change,
+    Draft,
+    Event,
+    Fold,
+    MessageDeleted,
+    MessageEdited,
+    Relation,
+    Sender,
+)
 from ..stores.base import Bounds, Store
 from ._store_hooks import StoreHooks, assert_contiguous, raises, result, seqs
 
@@ -86,7 +98,7 @@ class EditTests(StoreHooks):
 
             assert seqs(log) == [1, 2, 3, 4]
             assert seqs(timeline) == [1, 3]
-            assert bytes(log.events[1].payload) == edit.payload, "an edit keeps what it said"
+            assert bytes(log.events[1].payload) == self.told(edit, 1), "an edit keeps what it said"
 
     async def test_15_a_change_is_seen_with_its_event_and_not_before(self) -> None:
         async with self.two_processes() as (one, other):
@@ -195,7 +207,7 @@ class EditTests(StoreHooks):
                 ("message.edited", True),
                 ("message.deleted", False),
             ]
-            assert [bytes(event.payload) for event in log[:3]] == [b"{}", kept.payload, b"{}"]
+            assert [bytes(event.payload) for event in log[:3]] == [b"{}", self.told(kept, 2), b"{}"]
 
     async def test_16_no_text_of_a_deleted_message_is_left(self) -> None:
         async with self.two_processes() as (one, other):
@@ -317,7 +329,9 @@ class EditTests(StoreHooks):
             changes: list[Change] = [MessageEdited(id, b'{"text":"no"}') for id in targets]
             changes += [MessageDeleted(id) for id in targets]
 
-            answers = await store.append([self.draft(type="message.edited", change=c) for c in changes])
+            answers = await store.append(
+                [self.draft(type="message.edited", **self.doing(c)) for c in changes]
+            )
 
             assert [type(answer) for answer in answers] == [MessageNotFound] * len(changes)
             assert (await store.heads(["r"]))["r"] == head
@@ -337,7 +351,7 @@ class EditTests(StoreHooks):
     async def test_17_the_others_of_its_batch_are_stored(self) -> None:
         async with self.room() as store:
             message = await self._said(store, "first")
-            nowhere = self.draft(type="message.deleted", change=MessageDeleted("nothing-of-this-id"))
+            nowhere = self.draft(type="message.deleted", **self.doing(MessageDeleted("nothing-of-this-id")))
 
             answers = await store.append([nowhere, self.draft(), self.edit(message, "second"), nowhere])
 
@@ -352,7 +366,9 @@ class EditTests(StoreHooks):
     async def test_17_what_was_not_stored_is_no_first_of_its_key(self) -> None:
         async with self.room() as store:
             message = await self._said(store, "first")
-            missing = self.draft(key="k", type="message.deleted", change=MessageDeleted("nothing-of-this-id"))
+            missing = self.draft(
+                key="k", type="message.deleted", **self.doing(MessageDeleted("nothing-of-this-id"))
+            )
             await store.append([missing])
 
             (again,) = await store.append([missing])
@@ -447,6 +463,14 @@ class EditTests(StoreHooks):
 
     # ---- ways to say it ----
 
+    def doing(self, change: Change) -> dict[str, Any]:
+        """How a draft says what it changes."""
+        return {"change": change}
+
+    def told(self, draft: Draft, seq: int) -> bytes:
+        """The payload of a draft's event about the message with this number."""
+        return draft.payload
+
     async def _said(self, store: Store, text: str, *, key: str | None = None, room: str = "r") -> Event:
         answer = await result(store, self.draft(room, text, key=key))
         (event,) = (await store.history(room, after=answer.seq - 1, limit=1)).events
@@ -454,8 +478,8 @@ class EditTests(StoreHooks):
 
     def change(self, message: Event, type: str, change: Change, *, key: str | None = None) -> Draft:
         """A draft that changes a message, with the payload that the protocol gives its event."""
-        plain = self.draft(type=type, text=str(change), key=key, change=change)
-        state: dict[str, object] = {"msgId": message.msg_id, "seq": message.seq}
+        plain = self.draft(type=type, text=str(change), key=key, **self.doing(change))
+        state: dict[str, object] = {"msgId": message.msg_id}
         if isinstance(change, MessageEdited):
             state |= {"body": msgspec.Raw(change.payload), "edited": plain.timestamp}
         else:
@@ -470,6 +494,21 @@ class EditTests(StoreHooks):
     def delete(self, message: Event, *, key: str | None = None) -> Draft:
         """A draft that deletes a message."""
         return self.change(message, "message.deleted", MessageDeleted(message.msg_id), key=key)
+
+
+class RelatedEditTests(EditTests):
+    """The same said by relations: sentence 22."""
+
+    def doing(self, change: Change) -> dict[str, Any]:
+        """As a relation."""
+        if isinstance(change, MessageEdited):
+            return {"about": Relation(change.msg_id, Fold.REPLACE, value=change.payload)}
+        assert isinstance(change, MessageDeleted)
+        return {"about": Relation(change.msg_id, Fold.ERASE)}
+
+    def told(self, draft: Draft, seq: int) -> bytes:
+        """Completed by the store."""
+        return b'{"seq":%d,' % seq + draft.payload[1:]
 
 
 async def _views(store: Store, seq: int) -> list[Event]:

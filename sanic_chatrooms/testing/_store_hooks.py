@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import pairwise
 
+import msgspec
+
 from ..errors import ChatError
-from ..models import PUBLIC, Appended, Change, Draft, Event, Page, Room, Scope, Sender
+from ..models import PUBLIC, Appended, Change, Draft, Event, Fact, Page, Relation, Room, Scope, Sender
 from ..stores.base import Bounds, Store
 
 __all__ = ["StoreHooks", "fresh", "listed", "raises", "result", "seqs", "texts"]
@@ -87,12 +89,27 @@ class StoreHooks:
         user: str = "u1",
         type: str = "message",
         change: Change | None = None,
+        about: Relation | None = None,
     ) -> Draft:
         """A draft of now. `key` makes it idempotent, with a hash of its text."""
         payload = b'{"text":"%s"}' % text.encode()
         whole_key = None if key is None else (user, key)
         at = round(self.now(), 3)
-        return Draft(room, type, payload, secrets.token_hex(16), at, ADA, whole_key, b"#" + payload, change)
+        return Draft(
+            room, type, payload, secrets.token_hex(16), at, ADA, whole_key, b"#" + payload, change, about
+        )
+
+    def stating(
+        self,
+        *facts: Fact,
+        room: str = "r",
+        text: str = "hi",
+        key: str | None = None,
+        only_if_changed: bool = False,
+    ) -> Draft:
+        """A draft with facts."""
+        plain = self.draft(room, text, type="member.changed", key=key)
+        return msgspec.structs.replace(plain, facts=facts, only_if_changed=only_if_changed)
 
     async def say(
         self, store: Store, count: int, *, room: str = "r", type: str = "message"

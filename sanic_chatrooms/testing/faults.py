@@ -1,14 +1,15 @@
 """Backends that fail on demand: wrap yours in one of these and see what the rest makes of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import ParamSpec, TypeVar
 
 from ..brokers.base import Broker, Deliver
 from ..errors import ChatError, Unavailable
-from ..models import Appended, Draft, Envelope, Event, Head, Member, Page, Room
-from ..stores.base import Bounds, MemberPage, RoomPage, Store
+from ..models import Appended, Draft, Envelope
+from ..stores.base import Store
+from ..stores.wrapped import WrappedStore
 
 __all__ = ["FaultyBroker", "FaultyStore"]
 
@@ -171,15 +172,14 @@ class FaultyBroker(Broker):
             self._deliver(envelope)
 
 
-class FaultyStore(Store):
+class FaultyStore(WrappedStore):
     """A store that fails, hangs, or stores without saying so.
 
     `latency` is awaited before every verb. Verbs are all methods except `start` and `stop`.
     """
 
     def __init__(self, inner: Store, *, latency: Callable[[], Awaitable[None]] | None = None) -> None:
-        self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps
-        self.inner = inner
+        super().__init__(inner)
         self.latency = latency
         self.calls: list[str] = []
         """The verbs that were called, in order."""
@@ -210,106 +210,16 @@ class FaultyStore(Store):
         """End what `hang` began."""
         self._running.set()
 
-    async def start(self, instance: str, bounds: Bounds) -> None:
-        """Start what is wrapped."""
-        await self.inner.start(instance, bounds)
-
-    async def stop(self) -> None:
-        """Stop what is wrapped."""
-        await self.inner.stop()
-
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`."""
-        results = await self._call("append", self.inner.append, drafts)
+        results = await super().append(drafts)
         if self._to_silence:
             self._to_silence -= 1
             raise Unavailable
         return results
 
-    def require_free(self) -> None:
-        """See `Store.require_free`."""
-        self.inner.require_free()
-
-    async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
-        """See `Store.heads`."""
-        return await self._call("heads", self.inner.heads, rooms)
-
-    async def history(
-        self,
-        room: str,
-        *,
-        after: int | None = None,
-        before: int | None = None,
-        limit: int,
-        timeline: bool = False,
-    ) -> Page:
-        """See `Store.history`."""
-        return await self._call(
-            "history", self.inner.history, room, after=after, before=before, limit=limit, timeline=timeline
-        )
-
-    async def message(self, room: str, msg_id: str) -> Event | None:
-        """See `Store.message`."""
-        return await self._call("message", self.inner.message, room, msg_id)
-
-    async def renew_epoch(self, room: str, old: str) -> Head:
-        """See `Store.renew_epoch`."""
-        return await self._call("renew_epoch", self.inner.renew_epoch, room, old)
-
-    async def create_room(
-        self,
-        room: Room,
-        *,
-        owner: Member | None = None,
-        key: tuple[str, str] | None = None,
-        hash: bytes = b"",
-    ) -> tuple[Room, bool]:
-        """See `Store.create_room`."""
-        return await self._call("create_room", self.inner.create_room, room, owner=owner, key=key, hash=hash)
-
-    async def room(self, room: str) -> Room | None:
-        """See `Store.room`."""
-        return await self._call("room", self.inner.room, room)
-
-    async def rooms(
-        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
-    ) -> RoomPage:
-        """See `Store.rooms`."""
-        return await self._call("rooms", self.inner.rooms, member=member, cursor=cursor, limit=limit)
-
-    async def update_room(self, room: Room) -> Room:
-        """See `Store.update_room`."""
-        return await self._call("update_room", self.inner.update_room, room)
-
-    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
-        """See `Store.delete_room`."""
-        return await self._call("delete_room", self.inner.delete_room, room, unused=unused)
-
-    async def member(self, room: str, user: str) -> Member | None:
-        """See `Store.member`."""
-        return await self._call("member", self.inner.member, room, user)
-
-    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
-        """See `Store.members`."""
-        return await self._call("members", self.inner.members, room, cursor=cursor, limit=limit)
-
-    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
-        """See `Store.first_members`."""
-        return await self._call("first_members", self.inner.first_members, rooms, limit)
-
-    async def set_member(self, room: str, member: Member) -> None:
-        """See `Store.set_member`."""
-        await self._call("set_member", self.inner.set_member, room, member)
-
-    async def remove_member(self, room: str, user: str) -> bool:
-        """See `Store.remove_member`."""
-        return await self._call("remove_member", self.inner.remove_member, room, user)
-
-    async def secret(self, name: str) -> str:
-        """See `Store.secret`."""
-        return await self._call("secret", self.inner.secret, name)
-
-    async def _call(self, verb: str, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Fail, hang or ask."""
         self.calls.append(verb)
         if self.latency is not None:
             await self.latency()
@@ -318,4 +228,4 @@ class FaultyStore(Store):
             if wanted in self._to_fail:
                 self._to_fail.remove(wanted)
                 raise Unavailable
-        return await call(*args, **kwargs)
+        return await ask()

@@ -18,11 +18,13 @@ and `pass_time`, or the tests of retention really wait; and `make_unclocked`, so
 """
 
 from ._store_append import ChangeTests, IdempotencyTests, NumberingTests
-from ._store_edits import EditTests
+from ._store_edits import EditTests, RelatedEditTests
+from ._store_facts import FactTests, RightsTests
 from ._store_past import PastTests
+from ._store_relations import CollectTests, RelatedTests, ToggleTests
 from ._store_rooms import MemberTests, RoomTests, SeparationTests
 
-__all__ = ["StoreSuite"]
+__all__ = ["EffectSuite", "StoreSuite"]
 
 
 class StoreSuite(
@@ -36,3 +38,7 @@ class StoreSuite(
     SeparationTests,
 ):
     """Subclass it and override `make`."""
+
+
+class EffectSuite(RelatedEditTests, ToggleTests, CollectTests, RelatedTests, FactTests, RightsTests):
+    """Relations, facts and rights (sentences 20 to 39): for a store that has them."""

@@ -19,6 +19,7 @@ from sanic_chatrooms.testing import (
     RecoverySuite,
     StoreSuite,
 )
+from sanic_chatrooms.testing.stores import EffectSuite
 
 
 class OverMemory:
@@ -41,6 +42,10 @@ class OverMemory:
 
 
 class TestMemoryStore(OverMemory, StoreSuite):
+    pass
+
+
+class TestMemoryStoreEffects(OverMemory, EffectSuite):
     pass
 
 

@@ -12,10 +12,15 @@ from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.testing import BrokerSuite, PresenceSuite, StoreSuite
+from sanic_chatrooms.testing.stores import EffectSuite
+
+
+class WholeStoreSuite(EffectSuite, StoreSuite):
+    pass
 
 
 @pytest.mark.parametrize(
-    ("contract", "suite"), [(Store, StoreSuite), (Broker, BrokerSuite), (Presence, PresenceSuite)]
+    ("contract", "suite"), [(Store, WholeStoreSuite), (Broker, BrokerSuite), (Presence, PresenceSuite)]
 )
 def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite: type) -> None:
     sentences = {int(number) for number in re.findall(r"^ +(\d+)\. ", contract.__doc__ or "", re.MULTILINE)}

@@ -3,15 +3,17 @@
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ...models import HOST, Appended, Event, Head, Member, MessageDeleted, MessageEdited, Page, Room
+from ...models import HOST, Appended, Event, Head, Known, Page, Related, Room
 from ...support.ids import new_epoch
 from ...support.paging import Paged
 from ..base import FOLDED
+from .relations import Relations
 
 __all__ = ["First", "Key", "MemoryRoom"]
 
@@ -30,8 +32,8 @@ class MemoryRoom:
     """One room: its events in a list whose first is number `base + 1`, so that a number's place is a subtraction."""
 
     __slots__ = (
-        "base", "edits", "epoch", "events", "expired", "firsts", "full", "history_max", "id",
-        "line", "lined", "made_by", "members", "room", "seq", "visibility",
+        "base", "edits", "epoch", "events", "expired", "facts", "firsts", "full", "history_max", "id",
+        "line", "lined", "made_by", "relations", "restricted", "room", "seq", "visibility",
     )  # fmt: skip
 
     def __init__(self, room: Room, history_max: int, made_by: tuple[Key | None, bytes]) -> None:
@@ -41,6 +43,7 @@ class MemoryRoom:
         self.made_by = made_by
         self.epoch = new_epoch()
         self.seq = 0
+        self.restricted = 0
         self.events: list[Event] = []
         self.base = 0  # how many events were cut from the front of the list
         self.expired = 0  # up to which number they were too old
@@ -54,7 +57,8 @@ class MemoryRoom:
         key = made_by[0]
         if key is not None:
             self.firsts[key] = (None, Appended("", 0, 0.0, self.epoch), math.inf, self.id, key)
-        self.members: Paged[Member] = Paged()
+        self.relations = Relations()
+        self.facts: dict[str, Paged[Known]] = {}  # by kind
 
     @property
     def floor(self) -> int:
@@ -73,7 +77,7 @@ class MemoryRoom:
     def snapshot(self) -> Room:
         """The room as the store shows it."""
         if self.room.seq != self.seq or self.room.epoch != self.epoch:
-            self.room = replace(self.room, seq=self.seq, epoch=self.epoch)
+            self.room = replace(self.room, seq=self.seq, epoch=self.epoch, restricted=self.restricted)
         return self.room
 
     def update(self, room: Room) -> None:
@@ -92,6 +96,7 @@ class MemoryRoom:
         floor = self.floor
         del self.events[: floor - self.base]
         self.base = floor
+        self.relations.trim(floor)
 
     def expire(self, oldest: float) -> None:
         """Count what is older than `oldest` (Unix seconds) as gone."""
@@ -118,9 +123,18 @@ class MemoryRoom:
         events = self.events[low - self.base : max(low, high) - self.base]
         return Page(events, more, self.epoch, head, floor)
 
-    def timeline_page(self, after: int | None, before: int | None, limit: int) -> Page:
-        """A page without what is folded into messages or tells of members and the room."""
-        line = self._present_line()
+    def timeline_page(self, after: int | None, before: int | None, limit: int, replies: bool) -> Page:
+        """A page without what is folded into messages or tells of members and the room, and with replies or without."""
+        line, parents = self._present_line(), self.relations.parents
+        if not replies and parents:
+            line = [seq for seq in line if seq not in parents]
+        return self._page_of(line, after, before, limit)
+
+    def replies_page(self, parent: int, after: int | None, before: int | None, limit: int) -> Page:
+        """A page of the replies to one message."""
+        return self._page_of(self.relations.replies_to(parent, self.floor), after, before, limit)
+
+    def _page_of(self, line: list[int], after: int | None, before: int | None, limit: int) -> Page:
         if after is not None:
             start = bisect_right(line, after)
             stop = start + limit
@@ -133,6 +147,22 @@ class MemoryRoom:
         events = [self.events[seq - self.base - 1] for seq in line[start:stop]]
         return Page(events, more, self.epoch, self.seq, self.floor)
 
+    def event(self, seq: int) -> Event | None:
+        """The event with this number, if it is not trimmed."""
+        return self.events[seq - self.base - 1] if self.floor < seq <= self.seq else None
+
+    def related(self, seqs: Iterable[int], reader: str | None) -> dict[int, Related]:
+        """What other events have made of these messages, without those of which there is nothing to tell."""
+        found, relations = {}, self.relations
+        for seq in seqs:
+            if self.event(seq) is None:
+                continue
+            toggles, replies = relations.toggled(seq, reader), relations.replies_to(seq, self.floor)
+            collected = relations.collected([self.events[number - self.base - 1] for number in replies])
+            if toggles or collected is not None:
+                found[seq] = Related(toggles, collected)
+        return found
+
     def find(self, msg_id: str) -> Event | None:
         """The event with this id, if it is not trimmed. Walks from the newest: what is changed is seldom old."""
         for place in range(len(self.events) - 1, self.floor - self.base - 1, -1):
@@ -140,28 +170,23 @@ class MemoryRoom:
                 return self.events[place]
         return None
 
-    def edit(self, change: MessageEdited, at: float) -> bool:
-        """Give a message another body, by the event that comes next; True if there is such a message."""
-        message = self._changeable(change.msg_id)
-        if message is None:
-            return False
+    def edit(self, message: Event, payload: bytes, at: float) -> None:
+        """Give a message another payload, by the event that comes next."""
         number = self.seq + 1
-        self._put(replace(message, payload=Raw(change.payload), edited=at, changed=number))
+        self._put(replace(message, payload=Raw(payload), edited=at, changed=number))
         while self.edits and self.edits[0][0] <= self.base:
             self.edits.popleft()
-        self.edits.append((number, change.msg_id))
-        return True
+        self.edits.append((number, message.msg_id))
 
-    def delete(self, change: MessageDeleted) -> list[Event]:
-        """Empty a message, and the edits of it, by the event that comes next. -> what lost its text, if there is such a message."""
-        message = self._changeable(change.msg_id)
-        if message is None:
-            return []
+    def delete(self, message: Event) -> list[Event]:
+        """Empty a message, and the edits of it, by the event that comes next. -> what lost its text."""
         self._put(replace(message, payload=_NOTHING, deleted=True, edited=None, changed=self.seq + 1))
-        numbers = [number for number, edited in self.edits if edited == change.msg_id and number > self.base]
+        numbers = [number for number, edited in self.edits if edited == message.msg_id and number > self.base]
         edits = [self.events[number - self.base - 1] for number in numbers]
         for edit in edits:
             self._put(replace(edit, payload=_NOTHING, deleted=True))
+        assert message.seq is not None
+        self.relations.turn_off(message.seq)
         return [message, *edits]
 
     def forget_hash(self, event: Event) -> tuple[First, First] | None:
@@ -176,7 +201,8 @@ class MemoryRoom:
         self.firsts[key] = now = (event.type, *first[1:])
         return first, now
 
-    def _changeable(self, msg_id: str) -> Event | None:
+    def changeable(self, msg_id: str) -> Event | None:
+        """The message with this id, if it is there and not deleted."""
         found = self.find(msg_id)
         return found if found is not None and found.type == "message" and not found.deleted else None
 

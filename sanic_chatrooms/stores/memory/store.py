@@ -1,5 +1,6 @@
 """A store in the memory of one process: nothing to install, nothing left after a restart."""
 
+import math
 import secrets
 import time
 from bisect import bisect_left
@@ -11,7 +12,15 @@ from typing import ClassVar
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ...errors import ChatError, ConfigError, Conflict, MessageNotFound, RoomLimit, RoomNotFound
+from ...errors import (
+    ChatError,
+    ConfigError,
+    Conflict,
+    InvalidField,
+    MessageNotFound,
+    RoomLimit,
+    RoomNotFound,
+)
 from ...models import (
     DIRECT,
     PUBLIC,
@@ -19,20 +28,28 @@ from ...models import (
     Appended,
     Draft,
     Event,
+    Fact,
+    Fold,
     Head,
+    Known,
     Member,
     MemberRemoved,
     MemberSet,
     MessageDeleted,
     MessageEdited,
     Page,
+    Related,
+    Relation,
     Room,
     Scope,
 )
 from ...support.clock import Steady
 from ...support.ids import new_epoch
-from ...support.paging import Paged
-from ..base import Bounds, MemberPage, RoomPage, Store
+from ...support.paging import Paged, decode_number, encode_cursor
+from ..base import Bounds, FactPage, Holding, MemberPage, RoomPage, Stale, Store, TogglePage
+from ..changes import changes, completed
+from ..members import MEMBER, as_member, member_fact
+from . import facts
 from .room import First, MemoryRoom
 
 __all__ = ["MemoryStore"]
@@ -67,7 +84,7 @@ class MemoryStore(Store):
         self._rooms: dict[str, MemoryRoom] = {}
         self._counted: Counter[bool] = Counter()  # rooms that have a bound: are they direct ones?
         self._public: Paged[MemoryRoom] = Paged()
-        self._rooms_of: dict[str, Paged[MemoryRoom]] = {}
+        self._facts = facts.Facts()
         self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
         self._secrets: dict[str, str] = {}
 
@@ -106,11 +123,18 @@ class MemoryStore(Store):
             if key is not None and key in room.firsts:  # expiry is only looked at where a key is known
                 first = room.firsts[key]
                 if first[2] >= now:
-                    results.append(_repeated(first, draft))
+                    results.append(_repeated(room, first, draft))
                     continue
-            if draft.change is not None and not self._change(room, draft):
-                results.append(MessageNotFound())
+            if room.restricted and draft.judged is not None and draft.judged < room.restricted:
+                results.append(Stale())
                 continue
+            payload = draft.payload
+            if draft.about is not None or draft.facts or draft.restricts or draft.change is not None:
+                outcome = self._apply(room, draft)
+                if not isinstance(outcome, bytes):
+                    results.append(outcome)
+                    continue
+                payload = outcome
             room.seq = seq = room.seq + 1
             appended = Appended(draft.msg_id, seq, draft.timestamp, room.epoch)
             # Positional: keywords would cost half as much again. The payload stays the bytes it came as.
@@ -119,7 +143,7 @@ class MemoryStore(Store):
                     draft.msg_id,
                     draft.timestamp,
                     draft.type,
-                    Raw(draft.payload),
+                    Raw(payload),
                     draft.room,
                     seq,
                     draft.sender,
@@ -134,7 +158,7 @@ class MemoryStore(Store):
                 room.compact()
             if retention is not None:
                 self._expire(room)
-            results.append(appended)
+            results.append(appended if payload is draft.payload else replace(appended, payload=payload))
         return results
 
     def _forget_keys(self, now: float, most: int) -> None:
@@ -160,19 +184,67 @@ class MemoryStore(Store):
         before: int | None = None,
         limit: int,
         timeline: bool = False,
+        replies: bool = True,
+        parent: int | None = None,
+        reader: str | None = None,
     ) -> Page:
-        """See `Store.history`. Costs the same wherever the page lies and however long the room is."""
+        """See `Store.history`. Costs the same wherever the page lies and however long the room is, if it has no replies."""
         if (after is None) == (before is None):
             raise ValueError("history: give exactly one of after and before")
         found = self._found(room)
         self._expire(found)
-        return found.timeline_page(after, before, limit) if timeline else found.log_page(after, before, limit)
+        if parent is not None:
+            page = found.replies_page(parent, after, before, limit)
+        elif timeline:
+            page = found.timeline_page(after, before, limit, replies)
+        else:
+            page = found.log_page(after, before, limit)
+        if found.relations:
+            seqs = [event.seq for event in page.events if event.seq is not None]
+            page = replace(page, related=found.related(seqs, reader))
+        return page
 
     async def message(self, room: str, msg_id: str) -> Event | None:
         """See `Store.message`. Costs a walk over what came after it."""
         found = self._found(room)
         self._expire(found)
         return found.find(msg_id)
+
+    async def events(self, room: str, seqs: Collection[int]) -> dict[int, Event]:
+        """See `Store.events`."""
+        found = self._found(room)
+        self._expire(found)
+        return {seq: event for seq in seqs if (event := found.event(seq)) is not None}
+
+    async def related(
+        self, room: str, seqs: Collection[int], *, reader: str | None = None
+    ) -> dict[int, Related]:
+        """See `Store.related`."""
+        found = self._found(room)
+        self._expire(found)
+        return found.related(seqs, reader)
+
+    async def toggles(
+        self,
+        room: str,
+        *,
+        key: str | None = None,
+        target: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> TogglePage:
+        """See `Store.toggles`. Costs a walk over all that is on in the room, or at the message."""
+        if key is None and target is None:
+            raise ValueError("toggles: give a key, a target, or both")
+        found = self._found(room)
+        self._expire(found)
+        rows = found.relations.holdings(key, target, found.floor)
+        below = math.inf if cursor is None else decode_number("toggles", cursor)
+        left = [row for row in rows if row.seq < below]
+        more = len(left) > limit
+        return TogglePage(
+            left[:limit], len(rows), encode_cursor("toggles", str(left[limit - 1].seq)) if more else None
+        )
 
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
@@ -186,6 +258,7 @@ class MemoryStore(Store):
         room: Room,
         *,
         owner: Member | None = None,
+        facts: Sequence[Fact] = (),
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
@@ -199,8 +272,8 @@ class MemoryStore(Store):
         if most is not None and self._counted[room.visibility == DIRECT] >= most:
             raise RoomLimit.of(most, "the server")
         made = self._add(MemoryRoom(room, self._history_max(room), (key, hash)))
-        if owner is not None:
-            self._set_member(made, owner)
+        for fact in (*facts, *([] if owner is None else [member_fact(owner)])):
+            self._facts.put(made, fact, 0)
         return made.snapshot(), True
 
     def _count(self, room: Room | MemoryRoom, more: int) -> None:
@@ -225,13 +298,20 @@ class MemoryStore(Store):
         return None if found is None else found.snapshot()
 
     async def rooms(
-        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
+        self,
+        *,
+        member: str | None = None,
+        fact: tuple[str, str] | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
-        if member is None:
+        if member is not None:
+            fact = (MEMBER, member)
+        if fact is None:
             found, following = self._public.page("rooms", cursor, limit)
         else:
-            found, following = self._rooms_of.get(member, _NO_ROOMS).page("mine", cursor, limit)
+            found, following = self._facts.rooms(*fact).page("mine", cursor, limit)
         return RoomPage([room.snapshot() for room in found], following)
 
     async def update_room(self, room: Room) -> Room:
@@ -251,36 +331,57 @@ class MemoryStore(Store):
         found = self._rooms.get(room)
         if found is None or (unused and not found.is_unused):
             return False
-        for user in list(found.members):
-            self._remove_member(found, user)
+        self._facts.forget_all(found)
         self._public.take(room)
         self._count(found, -1)
         del self._rooms[room]
         return True
 
+    async def facts_about(self, room: str, key: str) -> dict[str, Known]:
+        """See `Store.facts_about`."""
+        found = self._rooms.get(room)
+        kinds = {} if found is None else found.facts
+        return {kind: known for kind, about in kinds.items() if (known := about.get(key)) is not None}
+
+    async def facts(self, room: str, kind: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
+        """See `Store.facts`."""
+        known = facts.of_kind(self._found(room), kind)
+        found, following = known.page("facts", cursor, limit)
+        return FactPage(found, len(known), following)
+
+    async def facts_of(self, kind: str, key: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
+        """See `Store.facts_of`."""
+        rooms = self._facts.rooms(kind, key)
+        found, following = rooms.page("facts of", cursor, limit)
+        known = [fact for room in found if (fact := facts.get(room, kind, key)) is not None]
+        return FactPage(known, len(rooms), following)
+
+    async def set_fact(self, room: str, fact: Fact) -> bool:
+        """See `Store.set_fact`."""
+        return self._facts.put(self._found(room), fact, 0)
+
     async def member(self, room: str, user: str) -> Member | None:
         """See `Store.member`."""
-        found = self._rooms.get(room)
-        return None if found is None else found.members.get(user)
+        known = await self.fact(room, MEMBER, user)
+        return None if known is None else as_member(known)
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
         """See `Store.members`."""
-        members = self._found(room).members
-        found, following = members.page("members", cursor, limit)
-        return MemberPage(found, len(members), following)
+        page = await self.facts(room, MEMBER, cursor=cursor, limit=limit)
+        return MemberPage([as_member(known) for known in page.facts], page.total, page.cursor)
 
     async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
         """See `Store.first_members`."""
-        found = {room: self._rooms[room].members for room in rooms if room in self._rooms}
-        return {room: members.page("members", None, limit)[0] for room, members in found.items()}
+        found = await self.first_facts(rooms, MEMBER, limit)
+        return {room: [as_member(known) for known in members] for room, members in found.items()}
 
     async def set_member(self, room: str, member: Member) -> None:
         """See `Store.set_member`."""
-        self._set_member(self._found(room), member)
+        await self.set_fact(room, member_fact(member))
 
     async def remove_member(self, room: str, user: str) -> bool:
         """See `Store.remove_member`."""
-        return self._remove_member(self._found(room), user)
+        return await self.set_fact(room, Fact(MEMBER, user, None))
 
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""
@@ -292,26 +393,62 @@ class MemoryStore(Store):
             raise RoomNotFound
         return found
 
+    def _apply(self, room: MemoryRoom, draft: Draft) -> bytes | Appended | ChatError:
+        """Do what the draft does besides its event, which comes next; -> that event's payload, or what becomes of the draft."""
+        if draft.change is not None and not self._change(room, draft):
+            return MessageNotFound()
+        payload = draft.payload
+        if draft.about is not None:
+            self._expire(room)
+            outcome = self._relate(room, draft, draft.about)
+            if not isinstance(outcome, bytes):
+                return outcome
+            payload = outcome
+        elif draft.only_if_changed and (known := _holding_already(room, draft.facts)):
+            return _unchanged(room, draft, max(fact.seq if fact else 0 for fact in known))
+        for fact in draft.facts:
+            self._facts.put(room, fact, room.seq + 1)
+        if draft.restricts:
+            room.restricted = room.seq + 1
+        return payload
+
+    def _relate(self, room: MemoryRoom, draft: Draft, about: Relation) -> bytes | Appended | ChatError:
+        if about.fold is Fold.COLLECT:
+            return _collect(room, draft, about)
+        message = room.changeable(about.target)
+        if message is None or message.seq is None:
+            return MessageNotFound()
+        if about.fold is Fold.TOGGLE:
+            return _toggle(room, draft, about, message.seq)
+        if about.fold is Fold.REPLACE:
+            assert isinstance(about.value, bytes)
+            room.edit(message, about.value, draft.timestamp)
+        else:
+            self._forget_hashes(room, room.delete(message))
+        return completed(draft.payload, message.seq)
+
     def _change(self, room: MemoryRoom, draft: Draft) -> bool:
         match draft.change:
             case MemberSet(member):
-                self._set_member(room, member)
+                self._facts.put(room, member_fact(member), room.seq + 1)
             case MemberRemoved(user):
-                self._remove_member(room, user)
-            case MessageEdited() as change:
+                self._facts.put(room, Fact(MEMBER, user, None), room.seq + 1)
+            case MessageEdited(msg_id) | MessageDeleted(msg_id):
                 self._expire(room)
-                return room.edit(change, draft.timestamp)
-            case MessageDeleted() as change:
-                self._expire(room)
-                return self._forget_hashes(room, room.delete(change))
+                message = room.changeable(msg_id)
+                if message is None:
+                    return False
+                if isinstance(draft.change, MessageEdited):
+                    room.edit(message, draft.change.payload, draft.timestamp)
+                else:
+                    self._forget_hashes(room, room.delete(message))
         return True
 
-    def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> bool:
+    def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
         for event in gone:
             found = room.forget_hash(event)
             if found is not None:
                 self._exchange(*found)
-        return bool(gone)
 
     def _exchange(self, first: First, now: First) -> None:
         firsts, until = self._firsts, first[2]
@@ -326,25 +463,48 @@ class MemoryStore(Store):
         if self._bounds.retention is not None:
             room.expire(self._clock() - self._bounds.retention)
 
-    def _set_member(self, room: MemoryRoom, member: Member) -> None:
-        room.members.put(member.user, member)
-        if room.visibility != RESERVED:  # which no list shows
-            self._rooms_of.setdefault(member.user, Paged()).put(room.id, room)
 
-    def _remove_member(self, room: MemoryRoom, user: str) -> bool:
-        removed = room.members.take(user) is not None
-        rooms = self._rooms_of.get(user)
-        if removed and rooms is not None:
-            rooms.take(room.id)
-            if not rooms:
-                del self._rooms_of[user]
-        return removed
+def _holding_already(room: MemoryRoom, wanted: Sequence[Fact]) -> list[Known | None]:
+    """What is known of these facts, if they would change nothing; else nothing."""
+    known = [facts.get(room, fact.kind, fact.key) for fact in wanted]
+    for there, fact in zip(known, wanted, strict=True):
+        if changes(None if there is None else there.value, fact):
+            return []
+    return known
 
 
-_NO_ROOMS: Paged[MemoryRoom] = Paged()
+def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> bytes | Appended:
+    relations, key, owner = room.relations, about.key, about.owner
+    there = relations.holding(target, key, owner)
+    if bool(about.value) is (there is not None):
+        return _unchanged(room, draft, 0 if there is None else there.seq)
+    if there is None:
+        count = relations.turn_on(Holding(target, key, owner, room.seq + 1, draft.timestamp, draft.sender))
+    else:
+        count = relations.turn_off(target, key, owner)
+    return completed(draft.payload, target, count if owner else None)
 
 
-def _repeated(first: First, draft: Draft) -> Appended | ChatError:
+def _collect(room: MemoryRoom, draft: Draft, about: Relation) -> bytes | ChatError:
+    parent = room.find(about.target)
+    if parent is None or parent.seq is None or parent.type != "message":
+        return InvalidField("there is no such message in this room", field="parent")
+    if parent.seq in room.relations.parents:
+        return InvalidField(
+            "this message is a reply itself; reply to the message that it answers", field="parent"
+        )
+    room.relations.collect(parent.seq, room.seq + 1)
+    return draft.payload
+
+
+def _unchanged(room: MemoryRoom, draft: Draft, seq: int) -> Appended:
+    return Appended(draft.msg_id, seq, draft.timestamp, room.epoch, unchanged=True)
+
+
+def _repeated(room: MemoryRoom, first: First, draft: Draft) -> Appended | ChatError:
     if first[0] not in (draft.hash, draft.type):
         return Conflict()
-    return replace(first[1], duplicate=True)
+    event = (
+        room.event(first[1].seq) if draft.about is not None and draft.about.fold is not Fold.COLLECT else None
+    )
+    return replace(first[1], duplicate=True, payload=None if event is None else bytes(event.payload))

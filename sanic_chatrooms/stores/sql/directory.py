@@ -246,7 +246,7 @@ def _cursor(kind: str, ids: list[str], limit: int) -> str | None:
 
 def _row(room: Room, epoch: str, key: _Key | None, hash: bytes) -> dict[str, Any]:
     values = msgspec.structs.asdict(room)
-    del values["id"], values["seq"]
+    del values["id"], values["seq"], values["restricted"]
     key_user, key_id = key or (None, None)
     values |= {"name": room.id, "epoch": epoch, "head": 0, "floor": 0}
     values["attributes"] = msgspec.json.encode(room.attributes).decode()

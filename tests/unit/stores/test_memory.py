@@ -263,7 +263,7 @@ class TestHistory:
                 model.append(drafts)
             clock.advance(rng.random())
             place, limit, timeline = rng.randrange(model.head + 3), rng.randrange(1, 12), rng.random() < 0.5
-            way = {"after": place} if rng.random() < 0.5 else {"before": place}
+            way: dict[str, Any] = {"after": place} if rng.random() < 0.5 else {"before": place}
 
             page = await store.history("r", limit=limit, timeline=timeline, **way)
 
@@ -329,7 +329,7 @@ class TestMemory:
             await store.delete_room(f"room.{n}")
 
         assert list(store._rooms) == ["r"]
-        assert store._rooms_of == {}
+        assert store._facts._rooms == {}
         assert len(store._public) == store._counted[False] == 1
 
 

@@ -1,0 +1,72 @@
+"""The facts of all rooms in memory: by room, and by what they are about."""
+
+from msgspec.structs import replace
+
+from ...models import RESERVED, Fact, Known
+from ...support.paging import Paged
+from ..changes import changes
+from .room import MemoryRoom
+
+__all__ = ["Facts"]
+
+
+class Facts:
+    """Each room has its own; here is also in which rooms a fact of some (kind, key) holds."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[tuple[str, str], Paged[MemoryRoom]] = {}
+
+    def put(self, room: MemoryRoom, fact: Fact, seq: int) -> bool:
+        """Set or forget a fact by the event with this number (0: without one); True if that changed anything."""
+        known = get(room, fact.kind, fact.key)
+        if not changes(None if known is None else known.value, fact):
+            return False
+        if fact.value is None:
+            self._forget(room, fact.kind, fact.key)
+        elif known is not None:
+            room.facts[fact.kind].put(fact.key, replace(known, value=fact.value, seq=seq))
+        else:
+            new = Known(fact.kind, fact.key, fact.value, seq, seq or room.seq, room.id)
+            room.facts.setdefault(fact.kind, Paged()).put(fact.key, new)
+            if room.visibility != RESERVED:  # which no list shows
+                self._rooms.setdefault((fact.kind, fact.key), Paged()).put(room.id, room)
+        return True
+
+    def rooms(self, kind: str, key: str) -> Paged[MemoryRoom]:
+        """The rooms in which such a fact holds."""
+        return self._rooms.get((kind, key), _NO_ROOMS)
+
+    def forget_all(self, room: MemoryRoom) -> None:
+        """Forget what holds in a room that goes."""
+        for kind, known in room.facts.items():
+            for key in known:
+                self._take(room, kind, key)
+        room.facts.clear()
+
+    def _forget(self, room: MemoryRoom, kind: str, key: str) -> None:
+        known = room.facts[kind]
+        known.take(key)
+        if not known:
+            del room.facts[kind]
+        self._take(room, kind, key)
+
+    def _take(self, room: MemoryRoom, kind: str, key: str) -> None:
+        rooms = self.rooms(kind, key)
+        rooms.take(room.id)
+        if not rooms:
+            self._rooms.pop((kind, key), None)
+
+
+def get(room: MemoryRoom, kind: str, key: str) -> Known | None:
+    """A fact of a room, if it holds."""
+    known = room.facts.get(kind)
+    return None if known is None else known.get(key)
+
+
+def of_kind(room: MemoryRoom, kind: str) -> Paged[Known]:
+    """All facts of one kind."""
+    return room.facts.get(kind, _NO_FACTS)
+
+
+_NO_ROOMS: Paged[MemoryRoom] = Paged()
+_NO_FACTS: Paged[Known] = Paged()
