@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from .config.backends import sql_store
-from .config.settings import Settings, check_name
+from .config.checks import check_name
+from .config.settings import Settings
 from .errors import ChatroomsError
 from .models import Scope
 from .stores.base import Bounds

@@ -17,7 +17,8 @@ from .auth.guests import Guests
 from .auth.jwt import JWTAuth
 from .brokers.base import Broker
 from .config.backends import is_embedded, make_broker, make_presence, make_store, resolve, server_of
-from .config.settings import Settings, override
+from .config.load import override
+from .config.settings import Settings
 from .errors import ConfigError, Unavailable
 from .hooks.declaring import check_wrapped
 from .hooks.listeners import Listener, Listeners

@@ -19,7 +19,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..chat import Backends, Chat, Declaration, Route
-from ..config.settings import load
+from ..config.load import load
 from ..models import Credentials, Handshake, User
 from ..sessions.route import Endpoint
 from ..sessions.session import Session

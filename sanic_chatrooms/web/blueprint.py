@@ -21,7 +21,9 @@ from sanic.exceptions import NotFound, ServiceUnavailable
 from sanic.response import HTTPResponse
 
 from ..chat import Backends, Chat, Declaration, Route
-from ..config.settings import Settings, load, require_auth, require_scope
+from ..config.checks import require_auth, require_scope
+from ..config.load import load
+from ..config.settings import Settings
 from ..drivers.redis.embedded import user_directory
 from ..errors import ChatError, ConfigError
 from ..sessions.route import Endpoint

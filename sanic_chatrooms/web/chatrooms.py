@@ -11,7 +11,8 @@ import msgspec
 from ..access.policy import Policy, RoomPolicy
 from ..auth.base import Authenticator
 from ..chat import Chat, Declaration, Route
-from ..config.settings import check_name, load
+from ..config.checks import check_name
+from ..config.load import load
 from ..errors import ConfigError
 from ..hooks.declaring import (
     check_answer,

@@ -15,7 +15,8 @@ import yaml
 from sanic.cli.app import SanicCLI
 from sanic.config import DEFAULT_CONFIG
 
-from sanic_chatrooms.config.settings import FIELDS, load
+from sanic_chatrooms.config.load import load
+from sanic_chatrooms.config.settings import FIELDS
 from tests.support.deployed import (
     DEPLOY,
     ROOT,

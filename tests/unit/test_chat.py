@@ -13,7 +13,7 @@ from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemorySto
 from sanic_chatrooms.auth.jwt import JWTAuth
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
-from sanic_chatrooms.config.settings import load
+from sanic_chatrooms.config.load import load
 from sanic_chatrooms.live.presence import ANYWHERE
 from sanic_chatrooms.models import Room, Scope, Sender, user_room
 from sanic_chatrooms.presence.base import Entry

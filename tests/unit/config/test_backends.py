@@ -12,7 +12,8 @@ from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemorySto
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.chat import Backends
 from sanic_chatrooms.config.backends import make_broker, make_presence, make_store, resolve, server_of
-from sanic_chatrooms.config.settings import load, require_scope
+from sanic_chatrooms.config.checks import require_scope
+from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Scope
 from sanic_chatrooms.stores.sql.store import SQLStore
 

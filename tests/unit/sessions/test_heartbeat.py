@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from sanic_chatrooms.config.settings import Settings, load
+from sanic_chatrooms.config.load import load
+from sanic_chatrooms.config.settings import Settings
 from sanic_chatrooms.models import User
 from sanic_chatrooms.sessions.heartbeat import EXPIRY_WARNING, Heartbeat
 from sanic_chatrooms.sessions.session import Session, State

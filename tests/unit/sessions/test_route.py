@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
-from sanic_chatrooms.config.settings import load
+from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Member, Room, User
 from sanic_chatrooms.sessions.route import READ_ONLY, Endpoint
 from sanic_chatrooms.wire.names import is_ours

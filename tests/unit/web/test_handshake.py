@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from sanic import Request
 
 from sanic_chatrooms.access.policy import RoomPolicy
-from sanic_chatrooms.config.settings import load
+from sanic_chatrooms.config.load import load
 from sanic_chatrooms.errors import (
     Forbidden,
     RateLimited,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms.config.settings import Settings, load
+from sanic_chatrooms.config.load import load
+from sanic_chatrooms.config.settings import Settings
 from sanic_chatrooms.web.workers.supervise import (
     prepare_watchdog,
     start_pulse,

@@ -1,0 +1,76 @@
+"""What must hold before an instance starts: its name, a way in for users, and backends that all workers share."""
+
+import re
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from ..errors import ConfigError
+from ..models import Scope
+from .field import shown
+from .settings import FIELDS, KEYS, PLANNED, Settings
+
+__all__ = ["check_name", "require_auth", "require_scope"]
+
+
+def check_name(name: str) -> None:
+    """May an instance be called so? It is part of its keys, of its blueprint's name and of its prefix.
+
+    `[a-z][a-z0-9_]{0,31}`, and nothing that makes a key readable in two ways: with an instance `max`,
+    CHATROOMS_MAX_FRAME would be its FRAME or everyone's MAX_FRAME. Raises `ConfigError`.
+    """
+    if not _is_name(name):
+        raise ConfigError(
+            f"ChatRooms({shown(name)}): the name of an instance has 1 to 32 characters of a-z, 0-9 and _, "
+            "a letter first"
+        )
+    for key in (*KEYS, *PLANNED):
+        if _mistakable(name.upper(), key):
+            raise ConfigError(
+                f'ChatRooms("{name}"): this name could be mistaken for the key CHATROOMS_{key}; choose another'
+            )
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) is not None
+
+
+def _mistakable(name: str, key: str) -> bool:
+    if key == name or key.startswith(f"{name}_") or (key == "RATE" and name.startswith("RATE_")):
+        return True
+    # Instance X_HISTORY with PAGE, and instance X with HISTORY_PAGE, would share a key.
+    return any(f"{name}_{tail}".endswith(f"_{key}") for tail in KEYS if len(tail) < len(key))
+
+
+def require_auth(settings: Settings, has_authenticator: bool) -> Settings:
+    """Can anybody get in? The same settings; in debug, with guests where nobody could.
+
+    `has_authenticator`: the host's code brings one that is not in the settings. Raises `ConfigError` that says
+    what to set.
+    """
+    if has_authenticator or settings.auth is not None or settings.jwt_secret or settings.guests:
+        return settings
+    if settings.debug:
+        return replace(settings, guests=True)
+    secret, guests = (FIELDS[name].label(settings.instance) for name in ("jwt_secret", "guests"))
+    raise ConfigError(
+        f'nobody can get into the chat rooms "{settings.instance}": set {secret} to the key that your tokens are '
+        f"signed with (32 bytes or more), or {guests} = True to let anyone in under a name of their choice, or "
+        f'write ChatRooms("{settings.instance}", auth=…)'
+    )
+
+
+def require_scope(workers: int, scopes: Mapping[str, Scope], *, instance: str = "default") -> None:
+    """Do all workers see the same? `scopes` has those of the backends by setting: {"store": Scope.HOST, …}.
+
+    Raises `ConfigError` for more than one worker with a backend that ends at its process.
+    """
+    alone = [FIELDS[name].label(instance) for name, scope in scopes.items() if scope is Scope.PROCESS]
+    if workers <= 1 or not alone:
+        return
+    keys = " and ".join(alone)
+    raise ConfigError(
+        f"{workers} workers, but {keys} reach no further than one process: no worker would see what another does. "
+        f"Run one worker (`workers=1`, `--workers=1` or `--single-process`), or set {keys} to what all workers "
+        "share: embedded: on one machine, redis://HOST on many"
+    )

@@ -1,0 +1,254 @@
+"""From what the app's code, `app.config` and the environment say to the `Settings` of an instance or of one route."""
+
+import difflib
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from ..errors import ConfigError
+from .field import parse_bool, shown
+from .settings import FIELDS, KEYS, PLANNED, Settings
+from .values import KEY_BYTES
+
+__all__ = ["load", "override"]
+
+logger = logging.getLogger("sanic_chatrooms.config")
+
+_CONFIG, _ENVIRON = "CHATROOMS_", "SANIC_CHATROOMS_"
+
+
+class _Given(NamedTuple):
+    """A value as the host wrote it: `before` + value + `after` is how."""
+
+    name: str
+    value: Any
+    before: str
+    after: str = ""
+    text: bool = False
+
+    @property
+    def label(self) -> str:
+        field = FIELDS.get(self.name)
+        secret = field.setting.secret if field else _looks_secret(self.name, self.value)
+        return self.before + shown(self.value, secret=secret) + self.after
+
+
+class _Reading(NamedTuple):
+    """By name: values, how they were written, and a line for each one that is wrong."""
+
+    values: dict[str, Any]
+    labels: dict[str, str]
+    wrong: dict[str, list[str]]
+
+    @property
+    def lines(self) -> list[str]:
+        return [line for lines in self.wrong.values() for line in lines]
+
+
+def load(
+    instance: str,
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+    code: Mapping[str, Any],
+    *,
+    debug: bool,
+    instances: Iterable[str],
+) -> Settings:
+    """The settings of one instance: code, else `app.config`, else the environment, else the default.
+
+    `code` has the keyword arguments of `ChatRooms(…)` by lower-case name, and only those that were given. In
+    `config` and `environ` a key of this instance goes before a key of all. `instances` are the names of all
+    instances in this app: their keys are known. Every value given is checked, also one that another overrules.
+    Raises `ConfigError` with one line for each value that is wrong and each key that is unknown; an unknown
+    variable is only logged, once.
+    """
+    names = {instance, *instances}
+    own = {key: value for key, value in config.items() if _is_own(key, value, environ)}
+    _warn_of_unknown(environ, names)
+    reading = _read(_given(instance, own, environ, code))
+    values = _fitted(reading.values, FIELDS["max_text"].default)
+    settings = Settings(instance=instance, debug=debug, **values)
+    _refuse([*_unknown(own, code, instance, names), *reading.lines, *_conflicts(settings, reading)])
+    return settings
+
+
+def _fitted(values: Mapping[str, Any], max_text: int) -> dict[str, Any]:
+    # A text is never longer than its frame: a host that sets only the frame need not know of the text.
+    return {"max_text": min(max_text, values.get("max_frame", max_text)), **values}
+
+
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise ConfigError("\n".join(lines))
+
+
+def _is_own(key: Any, value: Any, environ: Mapping[str, str]) -> bool:
+    """Is this ours, and written by the host? Sanic copies variables into its config, converted by looks."""
+    if not (isinstance(key, str) and key.startswith(_CONFIG)):
+        return False
+    text = environ.get(f"SANIC_{key}")
+    # Had the host written the very same value, it would be the same, and only its rank would differ.
+    return text is None or not (_same(value, _as_sanic_reads(text)) or str(value) == text)
+
+
+def _as_sanic_reads(text: str) -> Any:
+    for convert in (int, float, parse_bool):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _same(one: Any, other: Any) -> bool:
+    # By repr, since nan is not equal to itself, and 1 is equal to True.
+    return type(one) is type(other) and repr(one) == repr(other)
+
+
+def _looks_secret(key: str, value: Any) -> bool:
+    """May the value of an unknown key not be shown? It can be a secret whose key is misspelt."""
+    if isinstance(value, str) and len(value) >= 24:
+        return True
+    near = difflib.get_close_matches(key.upper(), KEYS, n=1)
+    return any(word in f"{key.upper()} {near}" for word in ("SECRET", "KEY", "TOKEN", "PASS"))
+
+
+def _given(
+    instance: str, config: Mapping[str, Any], environ: Mapping[str, str], code: Mapping[str, Any]
+) -> Iterator[_Given]:
+    """Every value of this instance's settings; a later one overrules an earlier one."""
+    for source, prefix, text in ((environ, _ENVIRON, True), (config, _CONFIG, False)):
+        for start in (prefix, f"{prefix}{instance.upper()}_"):
+            for name in FIELDS:
+                if (key := start + name.upper()) in source:
+                    yield _Given(name, source[key], f"{key} = ", text=text)
+    for name in code:
+        if name in FIELDS:
+            yield _in_code(instance, name, code[name])
+
+
+def _in_code(instance: str, name: str, value: Any) -> _Given:
+    return _Given(name, value, f'ChatRooms("{instance}", {name}=', ")")
+
+
+def _read(given: Iterable[_Given]) -> _Reading:
+    reading = _Reading({}, {}, {})
+    for one in given:
+        field = FIELDS[one.name]
+        try:
+            reading.values[one.name], reading.labels[one.name] = (
+                field.read(one.value, text=one.text),
+                one.label,
+            )
+        except ValueError as reason:
+            line = f"{one.label}: {reason}; it takes {field.expected}"
+            reading.wrong.setdefault(one.name, []).append(line)
+    return reading
+
+
+def _unknown(
+    config: Mapping[str, Any], code: Mapping[str, Any], instance: str, names: Collection[str]
+) -> Iterator[str]:
+    known = _known(_CONFIG, names)
+    for key, value in config.items():
+        if key not in known:
+            given = _Given(key.removeprefix(_CONFIG), value, f"{key} = ")
+            yield f"{given.label}: there is no such setting{_hint(key, known, _CONFIG)}"
+    for name in code:
+        if name not in FIELDS:
+            given = _in_code(instance, name, code[name])
+            yield f"{given.label}: there is no such setting{_hint(name, FIELDS)}"
+
+
+def _known(prefix: str, names: Collection[str]) -> list[str]:
+    starts = [prefix, *(f"{prefix}{name.upper()}_" for name in sorted(names))]
+    return [start + key for start in starts for key in KEYS]
+
+
+def _hint(key: str, known: Iterable[str], prefix: str = "") -> str:
+    if any(re.search(rf"(^|_){planned}(_|$)", key.upper()) for planned in PLANNED):
+        return " in this version; it comes with a later one"
+    # Without the prefix, which alone would make everything alike.
+    spelt = {name.removeprefix(prefix).upper(): name for name in known}
+    near = difflib.get_close_matches(key.removeprefix(prefix).upper(), spelt, n=1)
+    return (
+        f"; did you mean {spelt[near[0]]}?"
+        if near
+        else "; see docs/reference/settings.md for those there are"
+    )
+
+
+_warned: set[str] = set()
+
+
+def _warn_of_unknown(environ: Mapping[str, str], names: Collection[str]) -> None:
+    """Only a warning, and without the value: it may be another app's."""
+    known = _known(_ENVIRON, names)
+    for key in environ:
+        if key.startswith(_ENVIRON) and key not in known and key not in _warned:
+            _warned.add(key)
+            logger.warning(
+                "the environment variable %.100r is no setting of this app%s",
+                key,
+                _hint(key, known, _ENVIRON),
+            )
+
+
+# Rules between settings.
+
+
+def _conflicts(settings: Settings, reading: _Reading) -> Iterator[str]:
+    """A line for each setting that goes ill with another, unless one of the two is wrong anyway."""
+
+    def label(name: str) -> str:
+        return reading.labels.get(name) or _as_config(settings, name)
+
+    for name, other, holds, must in _pairs(settings):
+        if not holds and reading.wrong.keys().isdisjoint((name, other)):
+            yield f"{label(name)}: {must} {label(other)}"
+
+
+def _pairs(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
+    """One setting, another, whether they agree, and what the one must."""
+    for name, field in FIELDS.items():
+        below, at_most = field.setting.below, field.setting.at_most
+        if below:
+            yield name, below, getattr(settings, name) < getattr(settings, below), "must be less than"
+        if at_most:
+            yield name, at_most, getattr(settings, name) <= getattr(settings, at_most), "must be at most"
+    current, previous = settings.jwt_secret, settings.jwt_previous_secret
+    yield "jwt_previous_secret", "jwt_secret", previous is None or current is not None, "is of no use with"
+    minimum = max(KEY_BYTES[name] for name in settings.jwt_algorithms)
+    for name, secret in (("jwt_secret", current), ("jwt_previous_secret", previous)):
+        long_enough = secret is None or len(secret.encode()) >= minimum
+        yield name, "jwt_algorithms", long_enough, f"must have {minimum} bytes or more with"
+
+
+def _as_config(settings: Settings, name: str) -> str:
+    field = FIELDS[name]
+    return f"{field.label(settings.instance)} = {shown(getattr(settings, name), secret=field.setting.secret)}"
+
+
+def override(settings: Settings, where: str, **values: Any) -> Settings:
+    """The settings of one route: those of its instance, with these values instead.
+
+    `where` is how the host wrote the route, for the errors: `support.add_route("/desk/<room>")`. Only what
+    concerns a connection can differ (`Setting.per_route`). Raises `ConfigError` as `load` does.
+    """
+    given = [_Given(name, value, f"{where}: {name}=") for name, value in values.items()]
+    reading = _read(one for one in given if one.name in FIELDS)
+    changed = replace(settings, **_fitted(reading.values, settings.max_text))
+    _refuse([*_not_of_a_route(given), *reading.lines, *_conflicts(changed, reading)])
+    return changed
+
+
+def _not_of_a_route(given: Iterable[_Given]) -> Iterator[str]:
+    for one in given:
+        field = FIELDS.get(one.name)
+        if field is None:
+            yield f"{one.label}: there is no such setting{_hint(one.name, FIELDS)}"
+        elif not field.setting.per_route:
+            yield f"{one.label}: this is set for the instance, not for one of its routes"
