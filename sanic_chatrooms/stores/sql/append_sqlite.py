@@ -13,7 +13,6 @@ from ...drivers.sql.sqlite import SQLite
 from ...drivers.sql.sqlite_connections import raw
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
 from ...models import Appended, Draft, MemberRemoved, MemberSet, MessageDeleted, MessageEdited
-from ...support.clock import Clock
 from ..base import FOLDED, Bounds
 from .appender import Appender
 from .boot_sqlite import use_boot_id
@@ -80,11 +79,10 @@ class Statements:
 class SQLiteAppender(Appender):
     """See `Appender`: batches go to the driver directly."""
 
-    def __init__(self, database: SQLite, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+    def __init__(self, database: SQLite, schema: Schema, past: Past, bounds: Bounds) -> None:
         self._database = database
         self._schema = schema
-        self._past, self._statements = Past(schema, bounds), Statements(schema)
-        self._clock = clock
+        self._past, self._statements = past, Statements(schema)
 
     def prepare(self, connection: Connection) -> None:
         """Give every room a new epoch where a power failure may have taken back what was acknowledged."""
@@ -100,7 +98,7 @@ class SQLiteAppender(Appender):
         return self._batch(drafts).run_within(connection)
 
     def _batch(self, drafts: Sequence[Draft]) -> "_Append":
-        return _Append(self._statements, self._past, drafts, self._clock())
+        return _Append(self._statements, self._past, drafts)
 
     async def stop(self) -> None:
         """Nothing to close: the connection is the database's."""
@@ -121,11 +119,10 @@ class _Room:
 class _Append:
     """One batch. `run` stores it; drafts that were stored before cost a second attempt, all others one."""
 
-    def __init__(self, statements: Statements, past: Past, drafts: Sequence[Draft], now: float) -> None:
+    def __init__(self, statements: Statements, past: Past, drafts: Sequence[Draft]) -> None:
         self._statements = statements
         self._past = past
         self._drafts = drafts
-        self._now = now
         changes = [draft.change for draft in drafts if draft.change is not None]
         self.erases = any(isinstance(change, MessageEdited | MessageDeleted) for change in changes)
         """Is a message edited or deleted, so that what it said must go?"""
@@ -179,7 +176,7 @@ class _Append:
             for draft in self._drafts
             if isinstance(draft.change, MessageEdited | MessageDeleted) and draft.room in rooms
         }
-        floors = self._past.floors(connection, self._now, [id for id, _ in asked])
+        floors = self._past.floors(connection, [id for id, _ in asked])
         found = raw(connection).execute(self._statements.messages, (_json(list(asked)),))
         return {(room, msg_id) for room, msg_id, seq in found if seq > floors[room]}
 

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from ...drivers.sql.database import Database
 from ...errors import ChatError
 from ...models import Appended, Draft
-from ...support.clock import Clock
 from ..base import Bounds
+from .history import Past
 from .schema import Schema
 
 __all__ = ["Appender", "make_appender"]
@@ -27,8 +27,8 @@ class Appender(ABC):
     """Appends to the tables of one instance. Its database is started before it is used, and ended after `stop`."""
 
     @abstractmethod
-    def __init__(self, database: Any, schema: Schema, bounds: Bounds, clock: Clock) -> None:
-        """By `clock` a message is too old to be changed."""
+    def __init__(self, database: Any, schema: Schema, past: Past, bounds: Bounds) -> None:
+        """`past` says which messages are too old to be changed."""
 
     @abstractmethod
     def prepare(self, connection: Connection) -> None:
@@ -47,10 +47,10 @@ class Appender(ABC):
         """Close what it holds open. Batches that come afterwards raise `Unavailable`."""
 
 
-def make_appender(database: Database, schema: Schema, bounds: Bounds, clock: Clock) -> Appender:
+def make_appender(database: Database, schema: Schema, past: Past, bounds: Bounds) -> Appender:
     """The appender for this kind of database."""
     module, name = _APPENDERS[database.dialect]
     made: Appender = getattr(importlib.import_module(f"{__package__}.{module}"), name)(
-        database, schema, bounds, clock
+        database, schema, past, bounds
     )
     return made

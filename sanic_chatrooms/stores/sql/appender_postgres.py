@@ -16,12 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from ...drivers.sql.postgres import Postgres
 from ...errors import ChatError, Unavailable
 from ...models import Appended, Draft
-from ...support.clock import Clock
 from ..base import Bounds
 from .append_postgres import Batch, append_call
 from .appender import Appender
 from .functions_postgres import make_functions, opened_call
-from .history import HISTORY_MAX
+from .history import Past
 from .schema import Schema
 
 __all__ = ["PostgresAppender"]
@@ -35,7 +34,7 @@ LOCK_SHARE = 0.2
 class PostgresAppender(Appender):
     """See `Appender`: one batch at a time. A failure leaves no doubtful connection behind: it is dropped, the next batch opens another."""
 
-    def __init__(self, database: Postgres, schema: Schema, bounds: Bounds, clock: Clock) -> None:
+    def __init__(self, database: Postgres, schema: Schema, past: Past, bounds: Bounds) -> None:
         self._database = database
         self._schema = schema
         self._lock_timeout = str(max(int(bounds.timeout * LOCK_SHARE * 1000), 1))  # milliseconds
@@ -44,9 +43,7 @@ class PostgresAppender(Appender):
         self._options = options | {"server_settings": options["server_settings"] | patience}
         self._statement = append_call(schema)
         self._opened = opened_call(schema)
-        self._keep = HISTORY_MAX if bounds.history_max is None else bounds.history_max
-        self._retention = bounds.retention
-        self._clock = clock
+        self._past = past
         self._turn = asyncio.Lock()
         self._connection: Any = None
         self._stopped = False
@@ -86,8 +83,7 @@ class PostgresAppender(Appender):
         return batch.results(rows.mappings().one())
 
     def _arguments(self, batch: Batch, *, wait: bool) -> list[Any]:
-        cutoff = None if self._retention is None else self._clock() - self._retention
-        return batch.arguments(wait=wait, keep=self._keep, cutoff=cutoff)
+        return batch.arguments(wait=wait, keep=self._past.history_max, cutoff=self._past.oldest())
 
     async def _call(self, batch: Batch, *, wait: bool) -> Any:
         try:

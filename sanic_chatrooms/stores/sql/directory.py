@@ -1,7 +1,9 @@
 """Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from secrets import token_urlsafe
 from typing import Any
 
 import msgspec
@@ -17,7 +19,7 @@ from .schema import DELETED, Schema
 
 __all__ = ["Directory", "renew_epochs"]
 
-HEADS_AT_ONCE = 1_000
+ROOMS_AT_ONCE = 1_000
 """Rooms a statement: databases bound how many parameters one may have."""
 
 _Key = tuple[str, str]
@@ -34,11 +36,11 @@ class Directory:
 
     # ---- rooms ----
 
-    def heads(self, connection: Connection, rooms: list[str]) -> dict[str, Head]:
-        """Where these rooms stand."""
+    def heads(self, connection: Connection, rooms: Collection[str]) -> dict[str, Head]:
+        """See `Store.heads`."""
         room, heads = self._schema.room.c, {}
-        for start in range(0, len(rooms), HEADS_AT_ONCE):
-            asked = room.name.in_(rooms[start : start + HEADS_AT_ONCE])
+        for some in _at_once(rooms):
+            asked = room.name.in_(some)
             for name, epoch, head in connection.execute(
                 select(room.name, room.epoch, room.head).where(asked)
             ):
@@ -46,18 +48,18 @@ class Directory:
         return heads
 
     def room(self, connection: Connection, room: str) -> Room | None:
-        """The room, or None."""
+        """See `Store.room`."""
         found = connection.execute(select(self._schema.room).where(self._schema.room.c.name == room)).first()
         return None if found is None else _room(found)
 
-    def create(
+    def create_room(
         self,
         connection: Connection,
         room: Room,
-        epoch: str,
-        owner: Member | None,
-        key: _Key | None,
-        hash: bytes,
+        *,
+        owner: Member | None = None,
+        key: _Key | None = None,
+        hash: bytes = b"",
     ) -> tuple[Room, bool]:
         """See `Store.create_room`."""
         table = self._schema.room
@@ -65,7 +67,7 @@ class Directory:
         found = connection.execute(there).first()
         if found is None:
             self._require_place(connection, room)
-            made = connection.execute(_new(connection, table, _row(room, epoch, key, hash)))
+            made = connection.execute(_new(connection, table, _row(room, new_epoch(), key, hash)))
             found = connection.execute(there).one()
             if made.rowcount:
                 if owner is not None:
@@ -75,7 +77,7 @@ class Directory:
             raise Conflict("there is a room with this name already; take another")
         return _room(found), False
 
-    def update(self, connection: Connection, room: Room) -> Room:
+    def update_room(self, connection: Connection, room: Room) -> Room:
         """See `Store.update_room`."""
         table = self._schema.room
         changed = (
@@ -107,7 +109,14 @@ class Directory:
             self._places[kinds] = max(1, left // 100)
         self._places[kinds] -= 1
 
-    def page(self, connection: Connection, member: str | None, cursor: str | None, limit: int) -> RoomPage:
+    def rooms(
+        self,
+        connection: Connection,
+        *,
+        member: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> RoomPage:
         """See `Store.rooms`."""
         room, kind = self._schema.room, "rooms" if member is None else "mine"
         rooms = select(room).order_by(room.c.name).limit(limit + 1)
@@ -122,7 +131,7 @@ class Directory:
         found = [_room(row) for row in connection.execute(rooms)]
         return RoomPage(found[:limit], _cursor(kind, [room.id for room in found], limit))
 
-    def delete(self, connection: Connection, room: str, unused: bool) -> bool:
+    def delete_room(self, connection: Connection, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Its events go later, in pieces: nobody can reach them any more."""
         table, member = self._schema.room, self._schema.member
         wanted = self._id(room).with_for_update()
@@ -136,10 +145,11 @@ class Directory:
         connection.execute(member.delete().where(member.c.room_id == id))
         return True
 
-    def renew_epoch(self, connection: Connection, room: str, old: str, new: str) -> Head:
+    def renew_epoch(self, connection: Connection, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
         table = self._schema.room
-        connection.execute(table.update().where(table.c.name == room, table.c.epoch == old).values(epoch=new))
+        same = (table.c.name == room) & (table.c.epoch == old)
+        connection.execute(table.update().where(same).values(epoch=new_epoch()))
         found = self.heads(connection, [room])
         if not found:
             raise RoomNotFound
@@ -154,7 +164,9 @@ class Directory:
         found = connection.execute(wanted.where(table.c.name == room, member.c.user_id == user)).first()
         return None if found is None else _member(found)
 
-    def members(self, connection: Connection, room: str, cursor: str | None, limit: int) -> MemberPage:
+    def members(
+        self, connection: Connection, room: str, *, cursor: str | None = None, limit: int = 50
+    ) -> MemberPage:
         """See `Store.members`."""
         member, id = self._schema.member, self._found(connection, self._id(room))
         inside = member.c.room_id == id
@@ -166,8 +178,10 @@ class Directory:
         following = _cursor("members", [one.user for one in found], limit)
         return MemberPage(found[:limit], total, following)
 
-    def first_members(self, connection: Connection, rooms: list[str], limit: int) -> dict[str, list[Member]]:
-        """See `Store.first_members`."""
+    def first_members(
+        self, connection: Connection, rooms: Collection[str], limit: int
+    ) -> dict[str, list[Member]]:
+        """See `Store.first_members`. One statement for up to 1,000 rooms."""
         room, member = self._schema.room, self._schema.member
         other = member.alias()
         first = (
@@ -176,8 +190,8 @@ class Directory:
         those = (member.c.room_id == room.c.id) & member.c.user_id.in_(first.correlate(room))
         wanted = select(room.c.name.label("room"), member).outerjoin_from(room, member, those)
         found: dict[str, list[Member]] = {}
-        for start in range(0, len(rooms), HEADS_AT_ONCE):
-            asked = wanted.where(room.c.name.in_(rooms[start : start + HEADS_AT_ONCE]))
+        for some in _at_once(rooms):
+            asked = wanted.where(room.c.name.in_(some))
             for row in connection.execute(asked.order_by(room.c.name, member.c.user_id)):
                 members = found.setdefault(row.room, [])
                 if row.user_id is not None:
@@ -216,9 +230,9 @@ class Directory:
 
     # ---- secrets ----
 
-    def secret(self, connection: Connection, name: str, fresh: str) -> str:
+    def secret(self, connection: Connection, name: str) -> str:
         """See `Store.secret`."""
-        secret = self._schema.secret
+        secret, fresh = self._schema.secret, token_urlsafe(32)
         connection.execute(_new(connection, secret, {"name": name, "value": fresh}))
         value: str = connection.execute(select(secret.c.value).where(secret.c.name == name)).scalar_one()
         return value
@@ -238,6 +252,12 @@ def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | 
 def _new(connection: Connection, table: Table, values: dict[str, Any]) -> Insert:
     new: Insert = insert(connection, table).values(values).on_conflict_do_nothing(index_elements=("name",))
     return new
+
+
+def _at_once(rooms: Collection[str]) -> Iterator[list[str]]:
+    rest = iter(rooms)
+    while some := list(islice(rest, ROOMS_AT_ONCE)):
+        yield some
 
 
 def _cursor(kind: str, ids: list[str], limit: int) -> str | None:

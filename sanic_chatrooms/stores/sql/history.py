@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from ...errors import RoomNotFound
 from ...models import RESERVED, Event, Page, Sender
+from ...support.clock import Clock
 from ..base import Bounds
 from .schema import Schema
 
@@ -39,10 +40,11 @@ class Past:
     events at its front that are too old. Appending therefore never trims; `Upkeep` removes rows later.
     """
 
-    def __init__(self, schema: Schema, bounds: Bounds) -> None:
+    def __init__(self, schema: Schema, bounds: Bounds, clock: Clock) -> None:
         self._schema = schema
+        self._clock = clock
         self._retention = bounds.retention
-        self._history_max = HISTORY_MAX if bounds.history_max is None else bounds.history_max
+        self.history_max = HISTORY_MAX if bounds.history_max is None else bounds.history_max
         name = schema.room.c.name == bindparam("room", type_=schema.room.c.name.type)
         self._message = self._found(self.stand(name))
         ids = schema.room.c.id.in_(bindparam("ids", expanding=True))
@@ -60,7 +62,7 @@ class Past:
         Takes the parameter `oldest` where there is a retention.
         """
         room = self._schema.room.c
-        kept = case((room.visibility == RESERVED, RESERVED_HISTORY_MAX), else_=literal(self._history_max))
+        kept = case((room.visibility == RESERVED, RESERVED_HISTORY_MAX), else_=literal(self.history_max))
         floor = _greatest(room.floor, room.head - kept)
         columns = (room.id, room.visibility, room.epoch, room.head, room.floor.label("noted"))
         stand = select(*columns, floor.label("floor")).where(which)
@@ -106,24 +108,31 @@ class Past:
         found = (event.c.room_id == stand.c.id) & (event.c.msg_id == bindparam("msg_id"))
         return select(stand.c.floor, event).select_from(stand.outerjoin(event, found))
 
-    def parameters(self, now: float) -> dict[str, float]:
-        """The parameters that `stand` takes."""
-        return {} if self._retention is None else {"oldest": now - self._retention}
+    def oldest(self) -> float | None:
+        """The time of the oldest event that is not too old; None: none ever is."""
+        return None if self._retention is None else self._clock() - self._retention
 
-    def page(
+    def parameters(self) -> dict[str, float]:
+        """The parameters that `stand` takes."""
+        oldest = self.oldest()
+        return {} if oldest is None else {"oldest": oldest}
+
+    def history(
         self,
         connection: Connection,
-        now: float,
         room: str,
-        after: int | None,
-        before: int | None,
+        *,
+        after: int | None = None,
+        before: int | None = None,
         limit: int,
-        timeline: bool,
+        timeline: bool = False,
     ) -> Page:
-        """See `Store.history`."""
+        """See `Store.history`. Costs the same wherever the page lies and however long the room is."""
+        if (after is None) == (before is None):
+            raise ValueError("history: give exactly one of after and before")
         forwards = after is not None
         at = after if forwards else before
-        given = {"room": room, "at": at, "limit": limit + 1, **self.parameters(now)}
+        given = {"room": room, "at": at, "limit": limit + 1, **self.parameters()}
         rows = connection.execute(self._pages[forwards, timeline], given).all()
         if not rows:
             raise RoomNotFound
@@ -134,17 +143,17 @@ class Past:
         more = len(events) > limit
         return Page(_cut(events, limit, forwards), more, epoch, head, floor)
 
-    def message(self, connection: Connection, now: float, room: str, msg_id: str) -> Event | None:
+    def message(self, connection: Connection, room: str, msg_id: str) -> Event | None:
         """See `Store.message`."""
-        given = {"room": room, "msg_id": msg_id, **self.parameters(now)}
+        given = {"room": room, "msg_id": msg_id, **self.parameters()}
         row = connection.execute(self._message, given).first()
         if row is None:
             raise RoomNotFound
         return None if row.seq is None or row.seq <= row.floor else _event(room, row)
 
-    def floors(self, connection: Connection, now: float, ids: list[int]) -> dict[int, int]:
+    def floors(self, connection: Connection, ids: list[int]) -> dict[int, int]:
         """The floors of rooms, by their numbers in the database."""
-        rows = connection.execute(self._floors, {"ids": ids, **self.parameters(now)})
+        rows = connection.execute(self._floors, {"ids": ids, **self.parameters()})
         return {row.id: row.floor for row in rows}
 
 

@@ -1,18 +1,18 @@
 """A store in a SQL database: SQLite for one machine, PostgreSQL for many."""
 
-import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
 from itertools import compress
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection
 
 from ...drivers.sql.address import take_prefix, with_prefix
 from ...drivers.sql.open import make_database
 from ...errors import ChatError, ConfigError, Unavailable
-from ...models import Appended, Draft, Event, Head, Member, Page, Room
+from ...models import Appended, Draft
 from ...support.clock import Clock, Steady
-from ...support.ids import new_epoch
-from ..base import Bounds, MemberPage, RoomPage, Store
+from ..base import Bounds, Store
 from ..outbox import Outbox
 from .appender import make_appender
 from .directory import Directory, renew_epochs
@@ -22,6 +22,36 @@ from .schema import Schema, migrate, require_tables
 from .trim import Upkeep
 
 __all__ = ["SQLStore"]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Part = TypeVar("Part")
+
+_Step: TypeAlias = Callable[Concatenate[Part, Connection, P], T]
+_Verb: TypeAlias = Callable[Concatenate["SQLStore", P], Coroutine[Any, Any, T]]
+
+
+def _reads(part: type[Part], step: _Step[Part, P, T]) -> _Verb[P, T]:
+    """The verb of the contract that reads by this step: its arguments, result and description are the step's."""
+
+    @wraps(step)
+    async def verb(self: "SQLStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        own = self._parts[part]
+        return await self._database.read(lambda connection: step(own, connection, *args, **kwargs))
+
+    return verb
+
+
+def _writes(part: type[Part], step: _Step[Part, P, T]) -> _Verb[P, T]:
+    """The same for a step that writes."""
+
+    @wraps(step)
+    async def verb(self: "SQLStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        own = self._parts[part]
+        return await self._database.write(lambda connection: step(own, connection, *args, **kwargs))
+
+    return verb
 
 
 class SQLStore(Store, Outbox):
@@ -70,12 +100,12 @@ class SQLStore(Store, Outbox):
     async def _open(self, instance: str, bounds: Bounds) -> None:
         self._instance = instance
         self._schema = Schema(instance, self._prefix)
-        self._past = Past(self._schema, bounds)
-        self._directory = Directory(self._schema, bounds)
+        past = Past(self._schema, bounds, self._clock)
+        self._parts: dict[type, Any] = {Past: past, Directory: Directory(self._schema, bounds)}
         self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
-        self._appender = make_appender(self._database, self._schema, bounds, self._clock)
-        self._upkeep = Upkeep(self._database, self._schema, self._past, bounds, self._clock)
+        self._appender = make_appender(self._database, self._schema, past, bounds)
+        self._upkeep = Upkeep(self._database, self._schema, past, bounds, self._clock)
         try:
             await self._database.write(self._make_tables)
         except BaseException:
@@ -105,103 +135,28 @@ class SQLStore(Store, Outbox):
         """See `Store.append`."""
         return await self._appender.append(drafts) if drafts else []
 
-    async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
-        """See `Store.heads`."""
-        asked = list(rooms)
-        return await self._database.read(lambda c: self._directory.heads(c, asked)) if asked else {}
-
-    async def history(  # type: ignore[override] # until it knows facts
-        self,
-        room: str,
-        *,
-        after: int | None = None,
-        before: int | None = None,
-        limit: int,
-        timeline: bool = False,
-    ) -> Page:
-        """See `Store.history`. Costs the same wherever the page lies and however long the room is."""
-        if (after is None) == (before is None):
-            raise ValueError("history: give exactly one of after and before")
-        now = self._clock()
-        return await self._database.read(
-            lambda c: self._past.page(c, now, room, after, before, limit, timeline)
-        )
-
-    async def message(self, room: str, msg_id: str) -> Event | None:
-        """See `Store.message`."""
-        now = self._clock()
-        return await self._database.read(lambda c: self._past.message(c, now, room, msg_id))
-
-    async def renew_epoch(self, room: str, old: str) -> Head:
-        """See `Store.renew_epoch`."""
-        new = new_epoch()
-        return await self._database.write(lambda c: self._directory.renew_epoch(c, room, old, new))
+    heads = _reads(Directory, Directory.heads)
+    history = _reads(Past, Past.history)  # type: ignore[arg-type] # until it knows facts
+    message = _reads(Past, Past.message)
+    renew_epoch = _writes(Directory, Directory.renew_epoch)
 
     async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:
         """Give these rooms, or all, a new epoch, after a backup was restored; -> the ids of those that are there."""
         return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms))
 
-    # ---- rooms ----
+    # ---- rooms, members and secrets ----
 
-    async def create_room(  # type: ignore[override] # until it knows facts
-        self,
-        room: Room,
-        *,
-        owner: Member | None = None,
-        key: tuple[str, str] | None = None,
-        hash: bytes = b"",
-    ) -> tuple[Room, bool]:
-        """See `Store.create_room`."""
-        epoch = new_epoch()
-        return await self._database.write(lambda c: self._directory.create(c, room, epoch, owner, key, hash))
-
-    async def room(self, room: str) -> Room | None:
-        """See `Store.room`."""
-        return await self._database.read(lambda c: self._directory.room(c, room))
-
-    async def rooms(  # type: ignore[override] # until it knows facts
-        self, *, member: str | None = None, cursor: str | None = None, limit: int = 50
-    ) -> RoomPage:
-        """See `Store.rooms`."""
-        return await self._database.read(lambda c: self._directory.page(c, member, cursor, limit))
-
-    async def update_room(self, room: Room) -> Room:
-        """See `Store.update_room`."""
-        return await self._database.write(lambda c: self._directory.update(c, room))
-
-    async def delete_room(self, room: str, *, unused: bool = False) -> bool:
-        """See `Store.delete_room`."""
-        return await self._database.write(lambda c: self._directory.delete(c, room, unused))
-
-    # ---- members and secrets ----
-
-    async def member(self, room: str, user: str) -> Member | None:
-        """See `Store.member`."""
-        return await self._database.read(lambda c: self._directory.member(c, room, user))
-
-    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
-        """See `Store.members`."""
-        return await self._database.read(lambda c: self._directory.members(c, room, cursor, limit))
-
-    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
-        """See `Store.first_members`. One statement for up to 1,000 rooms."""
-        asked = list(rooms)
-        if not asked:
-            return {}
-        return await self._database.read(lambda c: self._directory.first_members(c, asked, limit))
-
-    async def set_member(self, room: str, member: Member) -> None:
-        """See `Store.set_member`."""
-        await self._database.write(lambda c: self._directory.set_member(c, room, member))
-
-    async def remove_member(self, room: str, user: str) -> bool:
-        """See `Store.remove_member`."""
-        return await self._database.write(lambda c: self._directory.remove_member(c, room, user))
-
-    async def secret(self, name: str) -> str:
-        """See `Store.secret`."""
-        fresh = secrets.token_urlsafe(32)
-        return await self._database.write(lambda c: self._directory.secret(c, name, fresh))
+    room = _reads(Directory, Directory.room)
+    rooms = _reads(Directory, Directory.rooms)  # type: ignore[arg-type] # until it knows facts
+    create_room = _writes(Directory, Directory.create_room)  # type: ignore[arg-type] # until it knows facts
+    update_room = _writes(Directory, Directory.update_room)
+    delete_room = _writes(Directory, Directory.delete_room)
+    member = _reads(Directory, Directory.member)
+    members = _reads(Directory, Directory.members)
+    first_members = _reads(Directory, Directory.first_members)
+    set_member = _writes(Directory, Directory.set_member)
+    remove_member = _writes(Directory, Directory.remove_member)
+    secret = _writes(Directory, Directory.secret)
 
     # ---- the app's own transactions ----
 

@@ -113,7 +113,7 @@ class Upkeep:
                 oldest.order_by(event.seq).limit(1).scalar_subquery() < now - self._window,
             )
         )
-        return ids, list(connection.scalars(due, self._past.parameters(now)))
+        return ids, list(connection.scalars(due, self._past.parameters()))
 
     def _remove(self, connection: Connection, now: float, id: int) -> bool:
         """Remove some rows of a room; True if there are more."""
@@ -124,7 +124,7 @@ class Upkeep:
             return False
         if visibility == DELETED:
             return self._remove_deleted(connection, id)
-        floor = self._past.floors(connection, now, [id])[id]
+        floor = self._past.floors(connection, [id])[id]
         connection.execute(room.update().where(room.c.id == id, room.c.floor < floor).values(floor=floor))
         event = self._schema.event.c
         oldest = (
