@@ -3,10 +3,8 @@
 import math
 import secrets
 import time
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
-from operator import itemgetter
 from typing import ClassVar
 
 from msgspec import Raw
@@ -16,8 +14,6 @@ from ...errors import (
     ChatError,
     ConfigError,
     Conflict,
-    InvalidField,
-    MessageNotFound,
     RoomLimit,
     RoomNotFound,
 )
@@ -33,23 +29,18 @@ from ...models import (
     Head,
     Known,
     Member,
-    MemberRemoved,
-    MemberSet,
-    MessageDeleted,
-    MessageEdited,
     Page,
     Related,
-    Relation,
     Room,
     Scope,
 )
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import Bounds, FactPage, Holding, MemberPage, RoomPage, Stale, Store, TogglePage
-from ..changes import changes, completed
+from ..base import Bounds, FactPage, MemberPage, RoomPage, Stale, Store, TogglePage
 from ..members import MEMBER, as_member, member_fact
 from . import facts
+from .effects import Effects
 from .room import First, MemoryRoom
 
 __all__ = ["MemoryStore"]
@@ -86,6 +77,7 @@ class MemoryStore(Store):
         self._public: Paged[MemoryRoom] = Paged()
         self._facts = facts.Facts()
         self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
+        self._effects = Effects(self._facts, self._firsts, self._expire)
         self._secrets: dict[str, str] = {}
 
     async def start(self, instance: str, bounds: Bounds) -> None:
@@ -130,7 +122,7 @@ class MemoryStore(Store):
                 continue
             payload = draft.payload
             if draft.about is not None or draft.facts or draft.restricts or draft.change is not None:
-                outcome = self._apply(room, draft)
+                outcome = self._effects.apply(room, draft)
                 if not isinstance(outcome, bytes):
                     results.append(outcome)
                     continue
@@ -393,118 +385,14 @@ class MemoryStore(Store):
             raise RoomNotFound
         return found
 
-    def _apply(self, room: MemoryRoom, draft: Draft) -> bytes | Appended | ChatError:
-        """Do what the draft does besides its event, which comes next; -> that event's payload, or what becomes of the draft."""
-        if draft.change is not None and not self._change(room, draft):
-            return MessageNotFound()
-        payload = draft.payload
-        if draft.about is not None:
-            self._expire(room)
-            outcome = self._relate(room, draft, draft.about)
-            if not isinstance(outcome, bytes):
-                return outcome
-            payload = outcome
-        elif draft.only_if_changed and (known := _holding_already(room, draft.facts)):
-            return _unchanged(room, draft, max(fact.seq if fact else 0 for fact in known))
-        for fact in draft.facts:
-            self._facts.put(room, fact, room.seq + 1)
-        if draft.restricts:
-            room.restricted = room.seq + 1
-        return payload
-
-    def _relate(self, room: MemoryRoom, draft: Draft, about: Relation) -> bytes | Appended | ChatError:
-        if about.fold is Fold.COLLECT:
-            return _collect(room, draft, about)
-        message = room.changeable(about.target)
-        if message is None or message.seq is None:
-            return MessageNotFound()
-        if about.fold is Fold.TOGGLE:
-            return _toggle(room, draft, about, message.seq)
-        if about.fold is Fold.REPLACE:
-            assert isinstance(about.value, bytes)
-            room.edit(message, about.value, draft.timestamp)
-        else:
-            self._forget_hashes(room, room.delete(message))
-        return completed(draft.payload, message.seq)
-
-    def _change(self, room: MemoryRoom, draft: Draft) -> bool:
-        match draft.change:
-            case MemberSet(member):
-                self._facts.put(room, member_fact(member), room.seq + 1)
-            case MemberRemoved(user):
-                self._facts.put(room, Fact(MEMBER, user, None), room.seq + 1)
-            case MessageEdited(msg_id) | MessageDeleted(msg_id):
-                self._expire(room)
-                message = room.changeable(msg_id)
-                if message is None:
-                    return False
-                if isinstance(draft.change, MessageEdited):
-                    room.edit(message, draft.change.payload, draft.timestamp)
-                else:
-                    self._forget_hashes(room, room.delete(message))
-        return True
-
-    def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
-        for event in gone:
-            found = room.forget_hash(event)
-            if found is not None:
-                self._exchange(*found)
-
-    def _exchange(self, first: First, now: First) -> None:
-        firsts, until = self._firsts, first[2]
-        place = bisect_left(firsts, until, key=itemgetter(2))  # they stand in the order in which they expire
-        while place < len(firsts) and firsts[place][2] == until:
-            if firsts[place] is first:
-                firsts[place] = now
-                return
-            place += 1
-
     def _expire(self, room: MemoryRoom) -> None:
         if self._bounds.retention is not None:
             room.expire(self._clock() - self._bounds.retention)
 
 
-def _holding_already(room: MemoryRoom, wanted: Sequence[Fact]) -> list[Known | None]:
-    """What is known of these facts, if they would change nothing; else nothing."""
-    known = [facts.get(room, fact.kind, fact.key) for fact in wanted]
-    for there, fact in zip(known, wanted, strict=True):
-        if changes(None if there is None else there.value, fact):
-            return []
-    return known
-
-
-def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> bytes | Appended:
-    relations, key, owner = room.relations, about.key, about.owner
-    there = relations.holding(target, key, owner)
-    if bool(about.value) is (there is not None):
-        return _unchanged(room, draft, 0 if there is None else there.seq)
-    if there is None:
-        count = relations.turn_on(Holding(target, key, owner, room.seq + 1, draft.timestamp, draft.sender))
-    else:
-        count = relations.turn_off(target, key, owner)
-    return completed(draft.payload, target, count if owner else None)
-
-
-def _collect(room: MemoryRoom, draft: Draft, about: Relation) -> bytes | ChatError:
-    parent = room.find(about.target)
-    if parent is None or parent.seq is None or parent.type != "message":
-        return InvalidField("there is no such message in this room", field="parent")
-    if parent.seq in room.relations.parents:
-        return InvalidField(
-            "this message is a reply itself; reply to the message that it answers", field="parent"
-        )
-    room.relations.collect(parent.seq, room.seq + 1)
-    return draft.payload
-
-
-def _unchanged(room: MemoryRoom, draft: Draft, seq: int) -> Appended:
-    return Appended(draft.msg_id, seq, draft.timestamp, room.epoch, unchanged=True)
-
-
 def _repeated(room: MemoryRoom, first: First, draft: Draft) -> Appended | ChatError:
     if first[0] not in (draft.hash, draft.type):
         return Conflict()
-    event = (
-        room.event(first[1].seq) if draft.about is not None and draft.about.fold is not Fold.COLLECT else None
-    )
+    completes = draft.about is not None and draft.about.fold is not Fold.COLLECT
+    event = room.event(first[1].seq) if completes else None
     return replace(first[1], duplicate=True, payload=None if event is None else bytes(event.payload))

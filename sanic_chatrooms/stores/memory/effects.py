@@ -1,0 +1,142 @@
+"""What a draft in memory does besides its event: to a message, and to the facts of its room."""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+
+from ...errors import ChatError, InvalidField, MessageNotFound
+from ...models import (
+    Appended,
+    Draft,
+    Event,
+    Fact,
+    Fold,
+    Known,
+    MemberRemoved,
+    MemberSet,
+    MessageDeleted,
+    MessageEdited,
+    Relation,
+)
+from ..base import Holding
+from ..changes import changes, completed
+from ..members import MEMBER, member_fact
+from . import facts
+from .room import First, MemoryRoom
+
+__all__ = ["Effects"]
+
+
+class Effects:
+    """Of one store: it needs the store's facts, the queue of its keys, and its way to let a room's events grow too old."""
+
+    def __init__(
+        self, facts: facts.Facts, firsts: deque[First], expire: Callable[[MemoryRoom], None]
+    ) -> None:
+        self._facts = facts
+        self._firsts = firsts
+        self._expire = expire
+
+    def apply(self, room: MemoryRoom, draft: Draft) -> bytes | Appended | ChatError:
+        """Do what the draft does besides its event, which comes next; -> that event's payload, or what becomes of the draft."""
+        if draft.change is not None and not self._change(room, draft):
+            return MessageNotFound()
+        payload = draft.payload
+        if draft.about is not None:
+            self._expire(room)
+            outcome = self._relate(room, draft, draft.about)
+            if not isinstance(outcome, bytes):
+                return outcome
+            payload = outcome
+        elif draft.only_if_changed and (known := _holding_already(room, draft.facts)):
+            return _unchanged(room, draft, max(fact.seq if fact else 0 for fact in known))
+        for fact in draft.facts:
+            self._facts.put(room, fact, room.seq + 1)
+        if draft.restricts:
+            room.restricted = room.seq + 1
+        return payload
+
+    def _relate(self, room: MemoryRoom, draft: Draft, about: Relation) -> bytes | Appended | ChatError:
+        if about.fold is Fold.COLLECT:
+            return _collect(room, draft, about)
+        message = room.changeable(about.target)
+        if message is None or message.seq is None:
+            return MessageNotFound()
+        if about.fold is Fold.TOGGLE:
+            return _toggle(room, draft, about, message.seq)
+        if about.fold is Fold.REPLACE:
+            assert isinstance(about.value, bytes)
+            room.edit(message, about.value, draft.timestamp)
+        else:
+            self._forget_hashes(room, room.delete(message))
+        return completed(draft.payload, message.seq)
+
+    def _change(self, room: MemoryRoom, draft: Draft) -> bool:
+        match draft.change:
+            case MemberSet(member):
+                self._facts.put(room, member_fact(member), room.seq + 1)
+            case MemberRemoved(user):
+                self._facts.put(room, Fact(MEMBER, user, None), room.seq + 1)
+            case MessageEdited(msg_id) | MessageDeleted(msg_id):
+                self._expire(room)
+                message = room.changeable(msg_id)
+                if message is None:
+                    return False
+                if isinstance(draft.change, MessageEdited):
+                    room.edit(message, draft.change.payload, draft.timestamp)
+                else:
+                    self._forget_hashes(room, room.delete(message))
+        return True
+
+    def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
+        for event in gone:
+            found = room.forget_hash(event)
+            if found is not None:
+                self._exchange(*found)
+
+    def _exchange(self, first: First, now: First) -> None:
+        firsts, until = self._firsts, first[2]
+        place = bisect_left(firsts, until, key=itemgetter(2))  # they stand in the order in which they expire
+        while place < len(firsts) and firsts[place][2] == until:
+            if firsts[place] is first:
+                firsts[place] = now
+                return
+            place += 1
+
+
+def _holding_already(room: MemoryRoom, wanted: Sequence[Fact]) -> list[Known | None]:
+    """What is known of these facts, if they would change nothing; else nothing."""
+    known = [facts.get(room, fact.kind, fact.key) for fact in wanted]
+    for there, fact in zip(known, wanted, strict=True):
+        if changes(None if there is None else there.value, fact):
+            return []
+    return known
+
+
+def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> bytes | Appended:
+    relations, key, owner = room.relations, about.key, about.owner
+    there = relations.holding(target, key, owner)
+    if bool(about.value) is (there is not None):
+        return _unchanged(room, draft, 0 if there is None else there.seq)
+    if there is None:
+        count = relations.turn_on(Holding(target, key, owner, room.seq + 1, draft.timestamp, draft.sender))
+    else:
+        count = relations.turn_off(target, key, owner)
+    return completed(draft.payload, target, count if owner else None)
+
+
+def _collect(room: MemoryRoom, draft: Draft, about: Relation) -> bytes | ChatError:
+    parent = room.find(about.target)
+    if parent is None or parent.seq is None or parent.type != "message":
+        return InvalidField("there is no such message in this room", field="parent")
+    if parent.seq in room.relations.parents:
+        return InvalidField(
+            "this message is a reply itself; reply to the message that it answers", field="parent"
+        )
+    room.relations.collect(parent.seq, room.seq + 1)
+    return draft.payload
+
+
+def _unchanged(room: MemoryRoom, draft: Draft, seq: int) -> Appended:
+    return Appended(draft.msg_id, seq, draft.timestamp, room.epoch, unchanged=True)
