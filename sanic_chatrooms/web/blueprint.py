@@ -50,6 +50,7 @@ from .workers.ending import (
     start_survivor,
     stop_survivor,
 )
+from .workers.garbage import freeze_loaded
 from .workers.stop_accepting import stop_listening
 from .workers.supervise import (
     let_pulse_leave,
@@ -412,6 +413,7 @@ class ChatBlueprint(Blueprint):
     async def _beat(self, app: App) -> None:
         end_on_hangup(app)
         end_surely(app)
+        freeze_loaded()
         start_pulse(app)
 
     async def _drain(self, app: App) -> None:
