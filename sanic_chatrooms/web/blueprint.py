@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 import msgspec
 from sanic import Blueprint, Request, Websocket, redirect
-from sanic.exceptions import NotFound, ServiceUnavailable
+from sanic.exceptions import NotFound, SanicException, ServiceUnavailable
 from sanic.response import HTTPResponse
 
 from ..chat import Backends, Chat, Declaration, Route
@@ -37,7 +37,7 @@ from .redaction import redact_logs
 from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
 from .socket.plain import PlainConnection
-from .upgrade import Handler, Negotiate, shake_hands
+from .upgrade import Handler, Negotiate, is_upgraded, prepare_handshake, refuse_handshake
 from .workers.embedded import start_embedded, stop_embedded
 from .workers.ending import (
     await_workers,
@@ -265,8 +265,8 @@ class ChatBlueprint(Blueprint):
         """The handler of a route, with the door before the upgrade: whoever finds the one, by whatever route of whatever
         extension, stands before the other."""
 
-        async def door(request: Request, **params: str) -> HTTPResponse | None:
-            return await self._admit(path, upgrade, request, params)
+        def door(request: Request, **params: str) -> Coroutine[Any, Any, HTTPResponse | None]:
+            return self._admit(path, upgrade, request, params)
 
         door.is_websocket = True  # type: ignore[attr-defined]  # it may return without an answer
         return door
@@ -316,8 +316,8 @@ class ChatBlueprint(Blueprint):
         if running:
             raise ConfigError(f'add_route("{route.path}") comes too late: the app has started')
 
-        async def handle(request: Request, ws: Websocket, **params: str) -> None:
-            await self._serve(route, request, ws, params)
+        def handle(request: Request, ws: Websocket, **params: str) -> Coroutine[Any, Any, None]:
+            return self._serve(route, request, ws, params)
 
         name = "ws" + "_".join(re.findall(r"[A-Za-z0-9]+", route.path)).removeprefix("ws")
         subprotocols = Negotiate((SUBPROTOCOL,))
@@ -339,10 +339,16 @@ class ChatBlueprint(Blueprint):
             if isinstance(admission, HTTPResponse):
                 return admission
             request.ctx.chat_admission = admission
-            settings = admission.endpoint.settings
-            return await shake_hands(
-                request, upgrade, params, settings.max_frame, pause=mounted.parts is not None
-            )
+            paused = mounted.parts is not None
+            prepare_handshake(request, admission.endpoint.settings.max_frame, pause=paused)
+            # Sanic's handshake, and the whole life of the connection after it. Each coroutine between Sanic's and ours costs
+            # every connection half a kilobyte, so there is none.
+            try:
+                return await upgrade(request, **params)
+            except SanicException:
+                if is_upgraded(request):
+                    raise
+                return refuse_handshake(request, pause=paused)
         finally:
             mounted.arriving.discard(request)
 

@@ -10,13 +10,22 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from sanic import Request, json
-from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
 from ..wire.names import SUBPROTOCOL
 from .socket.base import CLOSE_TIMEOUT
 
-__all__ = ["Handler", "Negotiate", "answer", "make_readable", "not_an_upgrade", "offered", "shake_hands"]
+__all__ = [
+    "Handler",
+    "Negotiate",
+    "answer",
+    "is_upgraded",
+    "make_readable",
+    "not_an_upgrade",
+    "offered",
+    "prepare_handshake",
+    "refuse_handshake",
+]
 
 Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
 """What Sanic calls with a request and the parts of its path."""
@@ -77,10 +86,8 @@ def not_an_upgrade(request: Request) -> HTTPResponse | None:
     return None
 
 
-async def shake_hands(
-    request: Request, upgrade: Handler, params: dict[str, str], max_frame: int, *, pause: bool
-) -> HTTPResponse | None:
-    """Sanic's handshake, and the whole life of the connection after it; the answer where there is to be none after all.
+def prepare_handshake(request: Request, max_frame: int, *, pause: bool) -> None:
+    """Bring a request that `not_an_upgrade` let pass into the form that Sanic's handshake expects.
 
     `pause`: nothing is read until the session is there, for clients speak before our first step.
     """
@@ -93,15 +100,21 @@ async def shake_hands(
         io.websocket_timeout = CLOSE_TIMEOUT
     if pause:
         transport.pause_reading()
-    try:
-        return await upgrade(request, **params)
-    except SanicException:
-        if getattr(io, "websocket", None) is not None:
-            raise
-        # The request has been judged, but another version of Sanic's may know another rule.
-        if pause and not transport.is_closing():
-            transport.resume_reading()
-        return answer(400, "bad_request", "this is no request for a WebSocket", {})
+
+
+def is_upgraded(request: Request) -> bool:
+    """Whether Sanic's handshake has made a WebSocket of this request's connection."""
+    transport: Any = request.transport
+    return getattr(transport.get_protocol(), "websocket", None) is not None
+
+
+def refuse_handshake(request: Request, *, pause: bool) -> HTTPResponse:
+    """The answer where Sanic's handshake refuses the request: it has been judged, but another version of Sanic's may know
+    another rule."""
+    transport: Any = request.transport
+    if pause and not transport.is_closing():
+        transport.resume_reading()
+    return answer(400, "bad_request", "this is no request for a WebSocket", {})
 
 
 def _make_plain(request: Request) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...sessions.session import Session
@@ -71,10 +71,10 @@ class SanicConnection(ABC):
         # Writing is "paused" above the first and "resumed" at the second: that is when commands go on.
         self._transport.set_write_buffer_limits(high=outbox_limit // 4, low=outbox_limit // 16)
 
-    async def serve(self, session: Session) -> None:
-        """Give the session what comes, until nothing more can come."""
+    def serve(self, session: Session) -> Awaitable[None]:
+        """Give the session what comes; the result is done when nothing more can come."""
         self.attach(session)
-        await self.finished
+        return self.finished
 
     def attach(self, session: Session) -> None:
         """From now on frames go to this session. Reading was paused since the handshake was admitted."""
