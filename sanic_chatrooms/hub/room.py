@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from ..models import Envelope
+from ..models import Envelope, Head
+from .sequence import Sequencer
 
 __all__ = ["HeldRoom", "Receiver", "Watcher"]
 
@@ -54,21 +55,14 @@ class HeldRoom:
     """A room as this process holds it."""
 
     __slots__ = (
-        "early", "epoch", "id", "known", "life", "pending", "public", "repairing", "seq", "sessions", "slack", "timer", "unchecked",
-        "up", "waiting",
-        "watcher",
+        "id", "pending", "public", "repairing", "sequence", "sessions", "slack", "store_epoch", "timer", "unchecked", "waiting", "watcher",
     )  # fmt: skip
 
     def __init__(self, id: str) -> None:
         self.id = id
-        self.epoch = ""
-        self.seq = 0
-        self.known = 0
-        """The highest number that is known to exist."""
-        self.life: str | None = None
-        """Names the store's life in which its position was taken."""
-        self.up = False
-        """Subscribed, and the position is known."""
+        self.sequence = Sequencer()
+        self.store_epoch: str | None = None
+        """The epoch of the room of everybody when the position was taken: another one since means that the store lost its rooms."""
         self.public = False
         """Whoever entered it last found it public."""
         self.sessions: dict[Receiver, Callable[[bytes], None]] = {}
@@ -80,10 +74,19 @@ class HeldRoom:
         self.waiting: dict[Receiver, list[bytes]] = {}
         """Sessions that are entering, with the frames that came since their position was taken."""
         self.pending: list[bytes] = []
-        self.early: dict[int, Envelope] = {}
         self.watcher: Watcher | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.repairing: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        """Subscribed, and the position is known."""
+        return self.sequence.up
+
+    @property
+    def head(self) -> Head:
+        """The position: everything up to it has been sent."""
+        return self.sequence.head
 
     @property
     def unused(self) -> bool:

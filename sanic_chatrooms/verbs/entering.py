@@ -147,7 +147,7 @@ class Entering:
             await permit(session, "room.create", None, None)
             await self._store.create_room(Room(room_id, "", 0, created_at=now(), auto=True))
             held = await self._enter_new(session, room_id)
-        return Head(held.epoch, held.seq)
+        return held.head
 
     async def _enter_new(self, session: Session, room_id: str) -> HeldRoom:
         try:
@@ -249,7 +249,7 @@ class Entering:
             held = await self._hub.enter(session, order.room)
         except Unavailable:  # somebody may just have ended the room and made it anew, and that once
             held = await self._hub.enter(session, order.room)
-        position = Head(held.epoch, held.seq)
+        position = held.head
         room, member = await self._access.find(session.user, order.room)
         await _permit_or_forbid(session, room, member)
         past = await self._since(order.room, position, Since(order.epoch, order.seq))

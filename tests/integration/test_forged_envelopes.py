@@ -204,7 +204,7 @@ async def test_a_forged_number_does_not_swallow_the_real_event(broker_system: Sy
         stranger = broker_system.make()
         await stranger.start(there.settings.instance, lambda _: None, lambda: None)
         try:
-            epoch = there.hub.room("general").epoch
+            epoch = there.hub.room("general").head.epoch
             data = b'{"msgId":"x","timestamp":1.5,"type":"message","payload":{"text":"forged"},"room":"general","seq":1}'
             await stranger.publish([Envelope("general", epoch, 1, "message", data)])
             await holds(lambda: there.backends.broker.forged == 1)

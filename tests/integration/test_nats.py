@@ -173,7 +173,7 @@ async def test_a_message_larger_than_nats_takes_is_read_from_the_store() -> None
             heard = [(await bob.expect("message"))["payload"]["text"] for _ in range(3)]
 
             assert heard == ["first", "x" * 10_000, "last"]
-            assert there.hub.repairs >= 1
+            assert there.hub.repair.count >= 1
 
 
 async def test_a_live_event_larger_than_nats_takes_is_left_out_and_logged(

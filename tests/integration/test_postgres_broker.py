@@ -155,7 +155,7 @@ async def test_a_message_that_does_not_fit_is_read_from_the_store(postgres: Post
         heard = [(await bob.expect("message"))["payload"]["text"] for _ in range(3)]
 
         assert heard == ["first", "x" * 10_000, "last"]
-        assert there.hub.repairs >= 1
+        assert there.hub.repair.count >= 1
 
 
 async def test_a_live_event_that_does_not_fit_comes_in_parts(postgres: PostgresServer) -> None:

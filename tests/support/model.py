@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sanic_chatrooms import User
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.hub import hub, journal
+from sanic_chatrooms.hub import journal, repair
 from sanic_chatrooms.models import PRIVATE, PUBLIC, Scope
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores.base import Bounds, Store
@@ -399,8 +399,8 @@ def _picked(things: Sequence[T], pick: int) -> Sequence[T]:
 def explore(machine: type[ChatModel], *, examples: int, steps: int) -> None:
     """Let hypothesis drive it. What never comes by itself here is waited for shortly."""
     with (
-        patch.object(hub, "GAP_WAIT", 0.001),
-        patch.object(hub, "RETRY_LONGEST", 0.001),
+        patch.object(repair, "GAP_WAIT", 0.001),
+        patch.object(repair, "RETRY_LONGEST", 0.001),
         patch.object(journal, "RETRY_WAIT", 0.001),
     ):
         run_state_machine_as_test(

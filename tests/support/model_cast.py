@@ -92,7 +92,8 @@ class Worker:
         async with asyncio.timeout(WITHIN):
             await held.check()
             heads = await self.store.heads([room.id for room in held.rooms()])
-            while any(room.up and room.seq < heads[room.id].seq for room in held.rooms() if room.id in heads):  # noqa: ASYNC110 - the hub tells nobody
+            rooms = [room for room in held.rooms() if room.id in heads]
+            while any(r.up and r.head.seq < heads[r.id].seq for r in rooms):  # noqa: ASYNC110 - the hub tells nobody
                 await asyncio.sleep(0.001)
         held.flush()
 

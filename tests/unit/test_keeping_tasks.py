@@ -168,7 +168,7 @@ async def test_a_repair_that_fails_tells_the_room_to_join_again_and_the_next_one
     problem = AttributeError("nobody thought of this")
     Fault(chat.hub._store, "history", problem, times=1)
 
-    chat.hub.deliver(Envelope("r", chat.hub.room("r").epoch, 2, "message", b"{}"))  # type: ignore[union-attr]
+    chat.hub.deliver(Envelope("r", chat.hub.room("r").head.epoch, 2, "message", b"{}"))  # type: ignore[union-attr]
     assert (await ada.expect("reset"))["room"] == "r"
     await ada.ack("join", room="r")
     await ada.ack("message", room="r", payload={"text": "hi"})
@@ -197,7 +197,7 @@ async def test_of_rooms_to_compare_one_that_cannot_be_does_not_keep_the_others(
     for room in ("bad", "good"):
         await ada.ack("join", room=room)
     for held in chat.hub.rooms():
-        held.epoch = "another"
+        held.sequence.epoch = "another"
     fault = Fault(chat.hub, "reset", AttributeError("nobody thought of this"), times=1)
 
     with pytest.raises(AttributeError):

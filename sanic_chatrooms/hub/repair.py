@@ -1,0 +1,221 @@
+"""Gets what a room is missing from the store, and finds out what nobody said: a lost last event, a restored store.
+
+A number that is missing is waited for briefly and then read. What cannot be proven to be whole is reset. A store that
+does not answer proves nothing: the room stands still until it does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from ..errors import RoomNotFound, Unavailable
+from ..models import EVERYONE, Envelope, Event, Head
+from ..stores.base import Store
+from ..support.backoff import Backoff
+from ..support.tasks import end
+from ..wire.encode import encode_event
+from .room import HeldRoom
+from .sequence import Missing, Step
+
+__all__ = ["Repair"]
+
+logger = logging.getLogger("sanic_chatrooms.hub.repair")
+
+GAP_WAIT = 0.05
+"""Seconds to wait for a number that is missing before reading it from the store: most come by themselves."""
+REPAIR_PAGE = 200
+RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
+"""Seconds between attempts to read a store that cannot be reached."""
+
+
+class Rooms(Protocol):
+    """What a repair does to a room; the hub."""
+
+    def send(self, room: HeldRoom, envelope: Envelope) -> None:
+        """Pass the room's next envelope on."""
+
+    def reset(self, room: HeldRoom, head: Head, reason: str) -> None:
+        """Say that there may be a gap, and stand at `head`."""
+
+    def end(self, room: HeldRoom, *, deleted: bool) -> None:
+        """The room was deleted, or lost by the store."""
+
+
+class Repair:
+    """One timer and one task a room at most."""
+
+    def __init__(self, store: Store, held: Mapping[str, HeldRoom], rooms: Rooms) -> None:
+        self._store = store
+        self._held = held
+        self._rooms = rooms
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.count = 0
+        """Pages that were read because something was missing."""
+
+    def start(self) -> None:
+        """Bind to the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        rooms = list(self._held.values())
+        for room in rooms:
+            self._stop_waiting(room)
+        await end(*(room.repairing for room in rooms if room.repairing is not None))
+
+    def forget(self, room: HeldRoom) -> None:
+        """The room ends: nothing is missing any more."""
+        room.sequence.early.clear()
+        self._stop_waiting(room)
+        if room.repairing is not None and room.repairing is not asyncio.current_task():
+            room.repairing.cancel()
+
+    # ---- gaps ----
+
+    def follow(self, room: HeldRoom, step: Step) -> None:
+        """Send what goes out, see to what is missing."""
+        out, missing = step
+        for envelope in out:
+            self._rooms.send(room, envelope)
+        self.see_to(room, missing)
+
+    def see_to(self, room: HeldRoom, missing: Missing) -> None:
+        """Get what is missing."""
+        if missing is Missing.READ:
+            self.read_soon(room)
+        elif missing is Missing.WAIT:
+            self._wait(room)
+
+    def look(self, room: HeldRoom) -> None:
+        """Ask the store what it has, whatever is known here."""
+        if not room.up:
+            return
+        if room.repairing is not None:
+            room.sequence.expect(room.sequence.seq + 1)  # what it reads may be older: it looks once more
+        self.read_soon(room)
+
+    def read_soon(self, room: HeldRoom) -> None:
+        """Read what is missing, in a task of its own."""
+        if room.repairing is None:
+            room.repairing = asyncio.ensure_future(self._read_until_done(room))
+
+    def _wait(self, room: HeldRoom) -> None:
+        if room.timer is None and room.repairing is None and self._loop is not None:
+            room.timer = self._loop.call_later(GAP_WAIT, self._waited, room)
+
+    def _waited(self, room: HeldRoom) -> None:
+        room.timer = None
+        if room.sequence.behind and self._is_held(room):
+            self.read_soon(room)
+
+    @staticmethod
+    def _stop_waiting(room: HeldRoom) -> None:
+        if room.timer is not None:
+            room.timer.cancel()
+            room.timer = None
+
+    def _is_held(self, room: HeldRoom) -> bool:
+        return self._held.get(room.id) is room
+
+    async def _read_until_done(self, room: HeldRoom) -> None:
+        # A store that cannot be reached is no gap: the room stands still until it can.
+        backoff = Backoff(RETRY_FIRST, RETRY_LONGEST)
+        try:
+            while self._is_held(room):
+                try:
+                    await self._read_or_find_it_gone(room)
+                    return
+                except Unavailable:
+                    await asyncio.sleep(backoff.failed())
+        except Exception:
+            logger.exception("room %s cannot be repaired; its sessions are told to join again", room.id)
+            self._rooms.reset(room, room.head, "repair failed")
+        finally:
+            room.repairing = None
+            if room.sequence.behind and self._is_held(room):
+                self._wait(room)
+
+    async def _read_or_find_it_gone(self, room: HeldRoom) -> None:
+        try:
+            await self.read(room)
+        except RoomNotFound:
+            await self._check_gone(room)
+
+    async def read(self, room: HeldRoom) -> None:
+        """Send what the store has after the room's position; reset the room where that does not follow.
+
+        Raises `RoomNotFound`, `Unavailable`.
+        """
+        sequence = room.sequence
+        while True:
+            epoch, start, known = sequence.epoch, sequence.seq, sequence.known
+            page = await self._store.history(room.id, after=start, limit=REPAIR_PAGE)
+            if sequence.epoch != epoch or not sequence.up:
+                return  # reset or deleted while the store was asked: this page tells of another past
+            if (reason := sequence.contradiction(page)) is not None:
+                self._rooms.reset(room, Head(page.epoch, page.seq), reason)
+                return
+            self.count += 1
+            for event in sequence.take(page):
+                self._rooms.send(room, _envelope(room, event))
+            if not page.more or sequence.seq == start:
+                break
+        if sequence.seq < page.seq:
+            self._rooms.reset(room, Head(page.epoch, page.seq), "history has a hole")
+            return
+        self.follow(room, sequence.settle(page.seq, known))
+
+    # ---- positions ----
+
+    async def check(self) -> None:
+        """Compare the position of every held room with the store; repair, reset, or renew. Raises `Unavailable`."""
+        before = {r.id: r.head for r in self._held.values() if r.up}
+        if not before:
+            return
+        heads, problem = await self._store.heads(before.keys()), None
+        for id, mine in before.items():
+            room = self._held.get(id)
+            try:
+                if room is not None and room.up and room.sequence.epoch == mine.epoch:
+                    await self._compare(room, mine, heads.get(id))
+            except Exception as exc:  # noqa: BLE001 - raised when all had their turn
+                problem = exc
+        if problem is not None:
+            raise problem
+
+    async def _compare(self, room: HeldRoom, mine: Head, head: Head | None) -> None:
+        if head is None:
+            await self._check_gone(room)
+        elif head.epoch != room.sequence.epoch:
+            self._rooms.reset(room, head, "another past")
+        elif head.seq > room.sequence.seq:
+            self.follow(room, room.sequence.expect(head.seq))
+        elif head.seq < mine.seq:
+            await self._check_restored(room, mine)
+
+    async def _check_gone(self, room: HeldRoom) -> None:
+        """The store does not know it. Either it was deleted, or the store lost it: with the room of all, which nobody deletes."""
+        heads = await self._store.heads((room.id, EVERYONE))
+        if room.id not in heads:
+            store_epoch = heads[EVERYONE].epoch if EVERYONE in heads else None
+            self._rooms.end(room, deleted=store_epoch == room.store_epoch)
+
+    async def _check_restored(self, room: HeldRoom, mine: Head) -> None:
+        """The store knows less than it did: it was restored. Nobody may recover into a different past."""
+        head = (await self._store.heads((room.id,))).get(room.id)
+        if head is None or head.epoch != mine.epoch or head.seq >= mine.seq:
+            return
+        logger.warning(
+            "room %s: the store stands at %d, was at %d; it gets a new epoch", room.id, head.seq, mine.seq
+        )
+        try:
+            renewed = await self._store.renew_epoch(room.id, mine.epoch)
+        except RoomNotFound:
+            await self._check_gone(room)
+        else:
+            self._rooms.reset(room, renewed, "the store was restored")
+
+
+def _envelope(room: HeldRoom, event: Event) -> Envelope:
+    return Envelope(room.id, room.sequence.epoch, event.seq or 0, event.type, encode_event(event))
