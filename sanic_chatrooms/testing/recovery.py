@@ -27,7 +27,7 @@ from ..stores.base import Store
 from ..verbs.entering import RECOVERY_BYTES
 from ..verbs.messages import draft
 from ..web.chatrooms import ChatRooms
-from ._store_hooks import StoreHooks
+from ._store.hooks import StoreHooks
 from .checker import Checker
 from .connections import chat_client, running_core
 

@@ -17,12 +17,12 @@ The number in a test's name is that of the sentence in the contract. A store tha
 and `pass_time`, or the tests of retention really wait; and `make_unclocked`, so that the store's own clock is tested.
 """
 
-from ._store_append import ChangeTests, IdempotencyTests, NumberingTests
-from ._store_edits import EditTests, RelatedEditTests
-from ._store_facts import FactTests, RightsTests
-from ._store_past import PastTests
-from ._store_relations import CollectTests, RelatedTests, ToggleTests
-from ._store_rooms import MemberTests, RoomTests, SeparationTests
+from ._store.append import ChangeTests, IdempotencyTests, NumberingTests
+from ._store.edits import EditTests, RelatedEditTests
+from ._store.facts import FactTests, RightsTests
+from ._store.past import PastTests
+from ._store.relations import CollectTests, RelatedTests, ToggleTests
+from ._store.rooms import MemberTests, RoomTests, SeparationTests
 
 __all__ = ["EffectSuite", "StoreSuite"]
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import msgspec
 
-from ..errors import ChatError
-from ..models import PUBLIC, Appended, Change, Draft, Event, Fact, Page, Relation, Room, Scope, Sender
-from ..stores.base import Bounds, Store
+from ...errors import ChatError
+from ...models import PUBLIC, Appended, Change, Draft, Event, Fact, Page, Relation, Room, Scope, Sender
+from ...stores.base import Bounds, Store
 
 __all__ = ["StoreHooks", "fresh", "listed", "raises", "result", "seqs", "texts"]
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from ..errors import ChatError, Conflict, InvalidCursor, InvalidField, MessageNotFound, RoomNotFound
-from ..models import DIRECT, PRIVATE, RESERVED, Appended, Draft, Fact, Fold, Known, Relation, Room
-from ..stores.base import Bounds, Stale, Store
-from ._cursors import FORGED, assert_harmless
-from ._store_hooks import StoreHooks, raises, result, seqs
+from ...errors import ChatError, Conflict, InvalidCursor, InvalidField, MessageNotFound, RoomNotFound
+from ...models import DIRECT, PRIVATE, RESERVED, Appended, Draft, Fact, Fold, Known, Relation, Room
+from ...stores.base import Bounds, Stale, Store
+from .._cursors import FORGED, assert_harmless
+from .hooks import StoreHooks, raises, result, seqs
 
 __all__ = ["FactTests", "RightsTests"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from ..errors import ChatError, Conflict, MessageNotFound, RoomNotFound
-from ..models import (
+from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
+from ...models import (
     HOST,
     Appended,
     Change,
@@ -18,8 +18,8 @@ from ..models import (
     Relation,
     Sender,
 )
-from ..stores.base import Bounds, Store
-from ._store_hooks import StoreHooks, assert_contiguous, raises, result, seqs
+from ...stores.base import Bounds, Store
+from .hooks import StoreHooks, assert_contiguous, raises, result, seqs
 
 WORD = "the secret word"
 

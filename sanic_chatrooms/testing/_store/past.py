@@ -1,8 +1,8 @@
 """The store suite, second part: reading the past (sentences 12 and 13), and retention."""
 
-from ..errors import RoomNotFound
-from ..stores.base import Bounds, Store
-from ._store_hooks import StoreHooks, raises, result, seqs
+from ...errors import RoomNotFound
+from ...stores.base import Bounds, Store
+from .hooks import StoreHooks, raises, result, seqs
 
 
 class PastTests(StoreHooks):

@@ -5,12 +5,12 @@ import re
 
 import msgspec
 
-from ..errors import ChatError, Conflict, RoomNotFound, Unavailable
-from ..models import Appended, Draft, Member, MemberRemoved, MemberSet, Room, Sender
-from ..stores.base import Bounds, Store
-from ._store_hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, texts
-from .clock import time_of_day
-from .faults import FaultyStore
+from ...errors import ChatError, Conflict, RoomNotFound, Unavailable
+from ...models import Appended, Draft, Member, MemberRemoved, MemberSet, Room, Sender
+from ...stores.base import Bounds, Store
+from ..clock import time_of_day
+from ..faults import FaultyStore
+from .hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, texts
 
 EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

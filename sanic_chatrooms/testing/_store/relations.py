@@ -4,11 +4,11 @@ import asyncio
 
 import msgspec
 
-from ..errors import ChatError, Conflict, InvalidCursor, InvalidField, MessageNotFound, RoomNotFound
-from ..models import Appended, Collected, Draft, Event, Fact, Fold, Related, Relation, Sender, Toggle
-from ..stores.base import Bounds, Holding, Store
-from ._cursors import FORGED, assert_harmless
-from ._store_hooks import StoreHooks, raises, result, seqs
+from ...errors import ChatError, Conflict, InvalidCursor, InvalidField, MessageNotFound, RoomNotFound
+from ...models import Appended, Collected, Draft, Event, Fact, Fold, Related, Relation, Sender, Toggle
+from ...stores.base import Bounds, Holding, Store
+from .._cursors import FORGED, assert_harmless
+from .hooks import StoreHooks, raises, result, seqs
 
 __all__ = ["CollectTests", "RelatedTests", "ToggleTests"]
 

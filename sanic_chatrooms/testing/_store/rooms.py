@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ..errors import Conflict, InvalidCursor, RoomLimit, RoomNotFound
-from ..models import DIRECT, EVERYONE, PRIVATE, PUBLIC, RESERVED, Member, Room, direct_room, user_room
-from ..stores.base import Bounds, Store
-from ._cursors import FORGED, assert_harmless
-from ._store_hooks import StoreHooks, fresh, listed, raises, result, texts
+from ...errors import Conflict, InvalidCursor, RoomLimit, RoomNotFound
+from ...models import DIRECT, EVERYONE, PRIVATE, PUBLIC, RESERVED, Member, Room, direct_room, user_room
+from ...stores.base import Bounds, Store
+from .._cursors import FORGED, assert_harmless
+from .hooks import StoreHooks, fresh, listed, raises, result, texts
 
 ROOMS = (
     "a",
