@@ -6,17 +6,32 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
+from ..auth.base import Authenticator
+from ..auth.jwt import JWTAuth
 from ..brokers.base import Broker
 from ..brokers.memory import MemoryBroker
 from ..drivers.redis.embedded import embedded_url, life
 from ..errors import ConfigError
+from ..models import Scope
 from ..presence.base import Presence
 from ..presence.memory import MemoryPresence
 from ..stores.base import Store
 from ..stores.memory.store import MemoryStore
+from .settings import Settings
 from .values import EMBEDDED
 
-__all__ = ["make_broker", "make_presence", "make_store", "resolve", "server_of", "sql_store"]
+__all__ = [
+    "Backends",
+    "make_authenticator",
+    "make_broker",
+    "make_presence",
+    "make_store",
+    "resolve",
+    "server_of",
+    "sql_store",
+]
 
 B = TypeVar("B")
 
@@ -41,6 +56,49 @@ _LEAVES = {
     ("PRESENCE", "embedded"): ("sanic_chatrooms.presence.redis", "RedisPresence"),
 }
 """By setting and extra: the class that takes such a URL. Its module, and the driver with it, is loaded on first use."""
+
+
+class Backends(msgspec.Struct):
+    """The three that a deployment chooses."""
+
+    store: Store
+    broker: Broker
+    presence: Presence
+
+    apart: frozenset[str] = frozenset()
+    """Those on a server that no other app uses, the one that an app brings along: `store`, `broker`, `presence`."""
+
+    def spaces(self, settings: Settings) -> dict[str, str]:
+        """By backend: what the names of this chat begin with there. On a server that several apps may share, with the app's."""
+        return {name: settings.space(shared=name in self.shared) for name in ("store", "broker", "presence")}
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Those that other apps may use too."""
+        scopes = {
+            "store": self.store.scope,
+            "broker": self.broker.scope,
+            "presence": self.presence.scope,
+        }
+        return frozenset(name for name, scope in scopes.items() if scope is Scope.CLUSTER) - self.apart
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Backends":
+        """What the settings name. Raises `ConfigError`."""
+        directory = settings.embedded_dir
+        store = make_store(settings.store, directory)
+        at_broker = settings.broker or server_of("BROKER", store)
+        broker = make_broker(at_broker, directory)
+        same_server = bool(broker.publisher) and store.server_url == broker.server_url
+        store.publishes_as = broker.publisher if same_server else None
+        # Where the store reaches further than the broker, but not all machines, there is one process: its memory will do.
+        alone = broker.scope is Scope.PROCESS and store.scope is not Scope.CLUSTER
+        beside = (broker,) if alone else (broker, store)
+        at_presence = settings.presence or server_of("PRESENCE", *beside)
+        presence = make_presence(at_presence, directory)
+        named = {"store": settings.store, "broker": at_broker, "presence": at_presence}
+        apart = frozenset(name for name, value in named.items() if is_embedded(value, directory))
+        return cls(store, broker, presence, apart)
 
 
 def make_store(value: Any, directory: str | None = None) -> Store:
@@ -125,4 +183,31 @@ def resolve(key: str, name: str, group: str) -> Any:
         return point.load()
     raise ConfigError(
         f"CHATROOMS_{key}: {name!r} is neither memory, nor package.module:Class, nor an entry point of {group}"
+    )
+
+
+def make_authenticator(settings: Settings) -> Authenticator | None:
+    """The authenticator that the settings name, or one for JSON Web Tokens where there is a secret. Raises `ConfigError`."""
+    if settings.auth is not None:
+        auth = settings.auth
+        if isinstance(auth, str):
+            auth = resolve("AUTH", auth, "sanic_chatrooms.auth")
+        if isinstance(auth, type):
+            auth = auth()
+        if not isinstance(auth, Authenticator):
+            raise ConfigError(
+                f"CHATROOMS_AUTH: {auth!r} is no Authenticator; derive from sanic_chatrooms.Authenticator"
+            )
+        return auth
+    if settings.jwt_secret is None:
+        return None
+    return JWTAuth(
+        settings.jwt_secret,
+        previous_key=settings.jwt_previous_secret,
+        algorithms=settings.jwt_algorithms,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        leeway=settings.jwt_leeway,
+        user_claim=settings.jwt_user_claim,
+        name_claim=settings.jwt_name_claim,
     )

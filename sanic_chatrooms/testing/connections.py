@@ -18,8 +18,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..chat import Backends, Chat, Declaration, Route
+from ..chat import Chat
+from ..config.backends import Backends
 from ..config.load import load
+from ..declaration import Declaration, Route
 from ..models import Credentials, Handshake, User
 from ..sessions.route import Endpoint
 from ..sessions.session import Session

@@ -20,7 +20,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..brokers.memory import MemoryBroker
-from ..chat import Backends, Chat
+from ..chat import Chat
+from ..config.backends import Backends
 from ..models import PRIVATE, User
 from ..presence.memory import MemoryPresence
 from ..stores.base import Store

@@ -20,10 +20,12 @@ from sanic import Blueprint, Request, Websocket, redirect
 from sanic.exceptions import NotFound, SanicException, ServiceUnavailable
 from sanic.response import HTTPResponse
 
-from ..chat import Backends, Chat, Declaration, Route
+from ..chat import Chat
+from ..config.backends import Backends
 from ..config.checks import require_auth, require_scope
 from ..config.load import load
 from ..config.settings import Settings
+from ..declaration import Declaration, Route
 from ..drivers.redis.embedded import user_directory
 from ..errors import ChatError, ConfigError
 from ..sessions.route import Endpoint

@@ -10,9 +10,10 @@ import msgspec
 
 from ..access.policy import Policy, RoomPolicy
 from ..auth.base import Authenticator
-from ..chat import Chat, Declaration, Route
+from ..chat import Chat
 from ..config.checks import check_name
 from ..config.load import load
+from ..declaration import Declaration, Route
 from ..errors import ConfigError
 from ..hooks.declaring import (
     check_answer,

@@ -12,8 +12,8 @@ import pytest
 from sanic_chatrooms import ChatRooms, User
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
-from sanic_chatrooms.chat import Backends, Chat
-from sanic_chatrooms.config.backends import make_broker, make_store
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends, make_broker, make_store
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Store

@@ -12,7 +12,7 @@ import pytest
 from sanic_chatrooms import User
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.brokers.redis import RedisBroker
-from sanic_chatrooms.chat import Backends
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Envelope
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.sessions import signed as signed_module
@@ -221,7 +221,7 @@ async def test_another_secret_in_the_store_is_found_by_all_workers(
     broker_system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signed_module, "SUSPECT_EVERY", 0.0)
-    monkeypatch.setattr("sanic_chatrooms.chat.SWEEP", 0.01)
+    monkeypatch.setattr("sanic_chatrooms.upkeep.SWEEP", 0.01)
     store = MemoryStore()
     async with workers(broker_system, store) as (here, there):
         ada, bob = [

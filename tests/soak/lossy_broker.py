@@ -15,7 +15,8 @@ from typing import Any
 
 from sanic_chatrooms import ChatRooms, User
 from sanic_chatrooms.brokers.redis import RedisBroker
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import PUBLIC, Room, direct_room
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.redis.store import RedisStore

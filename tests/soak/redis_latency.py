@@ -19,7 +19,8 @@ import uvloop
 
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.brokers.redis import RedisBroker
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import PUBLIC, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.server_api import HostVerbs

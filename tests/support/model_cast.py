@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, User
 from sanic_chatrooms.brokers.memory import MemoryBus
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores.base import FOLDED, Store

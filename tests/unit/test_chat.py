@@ -12,8 +12,10 @@ import pytest
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
 from sanic_chatrooms.auth.jwt import JWTAuth
 from sanic_chatrooms.brokers.memory import MemoryBus
-from sanic_chatrooms.chat import Backends, Chat, Declaration, Route
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.config.load import load
+from sanic_chatrooms.declaration import Declaration, Route
 from sanic_chatrooms.live.presence import ANYWHERE
 from sanic_chatrooms.models import Room, Scope, Sender, user_room
 from sanic_chatrooms.presence.base import Entry
@@ -33,7 +35,7 @@ def new_chat(backends: Backends | None = None, **settings: object) -> Chat:
 
 async def forgotten(chat: Chat) -> None:
     """Until what was released has been looked at."""
-    await asyncio.gather(*chat._forgetting)
+    await chat.forgetting.settled()
 
 
 # ---- start and stop ----

@@ -29,6 +29,7 @@ FLOORS = (
     ("config", "hooks", "live"),
     ("sessions",),
     ("verbs",),
+    ("declaration", "upkeep"),
     ("chat",),
     ("server_api",),
     ("web",),

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import EVERYONE, Envelope
 from sanic_chatrooms.stores.outbox import Outbox
 from sanic_chatrooms.stores.sql.store import SQLStore

@@ -10,7 +10,8 @@ import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.brokers.memory import MemoryBus
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.sessions.session import QUEUE_LIMIT
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
@@ -119,7 +120,7 @@ async def test_positions_are_checked_while_presence_hangs(
     here.chat.occupancy._untold.update(here.chat.occupancy._here)  # so that the next refresh asks
     here.broker.lose_next()
     await bob.ack("message", room="red", payload={"text": "its bell is lost"})
-    here.chat._check_now.set()
+    here.chat.positions.soon()
 
     assert (await ada.expect("message"))["seq"] == 1
 
@@ -137,7 +138,7 @@ async def test_positions_are_checked_while_the_broker_lets_no_room_go(
     await ada.ack("exit", room="blue")
     here.broker.lose_next()
     await bob.ack("message", room="red", payload={"text": "its bell is lost"})
-    here.chat._check_now.set()
+    here.chat.positions.soon()
 
     assert (await ada.expect("message"))["seq"] == 1
     monkeypatch.undo()  # or the broker could not stop

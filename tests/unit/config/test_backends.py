@@ -10,8 +10,14 @@ import pytest
 import sanic_chatrooms
 from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
 from sanic_chatrooms.brokers.postgres import PostgresBroker
-from sanic_chatrooms.chat import Backends
-from sanic_chatrooms.config.backends import make_broker, make_presence, make_store, resolve, server_of
+from sanic_chatrooms.config.backends import (
+    Backends,
+    make_broker,
+    make_presence,
+    make_store,
+    resolve,
+    server_of,
+)
 from sanic_chatrooms.config.checks import require_scope
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Scope

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, User
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.sessions.backlog import TURN, Backlog
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client

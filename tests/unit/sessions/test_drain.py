@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sanic_chatrooms import User
-from sanic_chatrooms.chat import Chat, Declaration
+from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.load import load
+from sanic_chatrooms.declaration import Declaration
 from sanic_chatrooms.sessions.drain import COME_BACK_WITHIN, FEW, RATE, drain, spread
 from sanic_chatrooms.testing import MemoryClient, chat_client
 

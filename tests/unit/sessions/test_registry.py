@@ -9,7 +9,9 @@ import pytest
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.brokers.memory import MemoryBus
-from sanic_chatrooms.chat import Backends, Chat, Route
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
 from sanic_chatrooms.hub.room import HeldRoom, Receiver
 from sanic_chatrooms.models import DIRECT, EVERYONE, Member, Room, direct_room, user_room

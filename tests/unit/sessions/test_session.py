@@ -11,7 +11,7 @@ import pytest
 
 from sanic_chatrooms import ChatRooms, Context, MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.access.policy import RoomPolicy
-from sanic_chatrooms.chat import Backends
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.errors import Forbidden, Unavailable
 from sanic_chatrooms.hooks.middleware import Handler

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sanic_chatrooms import ChatRooms, Context, Forbidden, User
-from sanic_chatrooms.chat import Route
+from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core

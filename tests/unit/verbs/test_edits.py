@@ -9,7 +9,8 @@ import pytest
 
 from sanic_chatrooms import ChatRooms, Forbidden, Happening, MessageNotFound, Policy, RoomNotFound, User
 from sanic_chatrooms.brokers.memory import MemoryBroker
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Member, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.stores.memory.store import MemoryStore

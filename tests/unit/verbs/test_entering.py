@@ -10,7 +10,9 @@ import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.access.policy import RoomPolicy
-from sanic_chatrooms.chat import Backends, Chat, Route
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.models import Member, Page, Room
 from sanic_chatrooms.testing import Checker, FaultyStore, chat_client

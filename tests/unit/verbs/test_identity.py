@@ -18,7 +18,9 @@ from sanic_chatrooms import (
     MemoryPresence,
     MemoryStore,
 )
-from sanic_chatrooms.chat import Backends, Chat, Route
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, TokenExpired, Unauthenticated
 from sanic_chatrooms.models import Handshake, User, user_room
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import InvalidCursor, InvalidField, RoomNotFound
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core

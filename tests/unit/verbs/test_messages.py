@@ -11,7 +11,8 @@ import pytest
 
 from sanic_chatrooms import ChatError, User
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
-from sanic_chatrooms.chat import Chat, Route
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, InvalidField, TooLarge
 from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
 from sanic_chatrooms.sessions.inbox import Enter, Order

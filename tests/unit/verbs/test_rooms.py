@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
-from sanic_chatrooms.chat import Backends, Chat
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Conflict, InvalidField, InvalidText, RoomNotFound, TooLarge
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client

@@ -1,0 +1,38 @@
+"""What an app declares of an instance before anything runs: its routes, its hooks, and its settings in code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .access.policy import Policy, RoomPolicy
+from .auth.base import Authenticator
+from .hooks.listeners import Listener
+from .hooks.middleware import Middleware
+from .verbs.dispatch import HostCommand
+
+__all__ = ["Declaration", "Route"]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A WebSocket route as the app declared it."""
+
+    path: str
+    auth: Authenticator | None = None
+    policy: Policy | None = None
+    room: str | None = None
+    read_only: bool = False
+    confined: bool = False
+    settings: Mapping[str, Any] = {}
+
+
+class Declaration(msgspec.Struct):
+    """What is declared of an instance. Every app that mounts the instance shares it."""
+
+    name: str
+    code: dict[str, Any] = {}
+    policy: Policy = msgspec.field(default_factory=RoomPolicy)
+    routes: list[Route] = []
+    middleware: list[tuple[frozenset[str] | None, Middleware]] = []
+    listeners: dict[str, list[Listener]] = {}
+    commands: dict[str, HostCommand] = {}
