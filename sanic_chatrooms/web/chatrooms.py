@@ -30,7 +30,8 @@ from ..hooks.middleware import Middleware
 from ..server_api import HostVerbs
 from ..verbs.dispatch import HostCommand
 from ..wire.names import check_room_id
-from .blueprint import App, ChatBlueprint, mounted_in
+from .blueprint import ChatBlueprint
+from .mounted import App, mounted_in
 
 __all__ = ["ChatRooms", "connect"]
 

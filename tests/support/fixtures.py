@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms.web.blueprint import mounted_in
+from sanic_chatrooms.web.mounted import mounted_in
 from tests.support.client import Client, Refused, open_client
 from tests.support.loops import PlainEdgeLoop
 from tests.support.process import ServerProcess, start_app

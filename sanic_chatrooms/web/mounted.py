@@ -1,0 +1,176 @@
+"""One instance in one app: what it was declared with, and its chat while the app runs."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections import Counter
+from typing import Any
+from weakref import WeakSet
+
+import msgspec
+from sanic import Request
+
+from ..chat import Chat
+from ..config.backends import Backends
+from ..config.checks import require_auth, require_scope
+from ..config.load import load
+from ..config.settings import Settings
+from ..declaration import Declaration
+from ..drivers.redis.embedded import user_directory
+from ..errors import ConfigError
+from ..sessions.route import Endpoint
+from .integrations import signalled
+from .redaction import redact_logs
+from .sanic_contract import Capabilities, FastParts, log_start, probe
+from .socket.fast import FastConnection
+from .socket.plain import PlainConnection
+from .workers.stop_accepting import stop_listening
+
+__all__ = ["App", "Mounted", "mounted_in"]
+
+LINGER = 0.5
+"""Seconds that a stopping worker waits for the requests of connections that it had accepted before."""
+AGAIN = 0.05
+"""Seconds between looks for them."""
+
+App = Any
+"""A `Sanic` app, whatever its config and context types are."""
+logger = logging.getLogger("sanic_chatrooms.web")
+
+
+def mounted_in(app: App) -> "dict[str, Mounted]":
+    """The instances that this app has, by name."""
+    if not hasattr(app.ctx, "_chatrooms_mounted"):
+        app.ctx._chatrooms_mounted = {}
+    mounted: dict[str, Mounted] = app.ctx._chatrooms_mounted
+    return mounted
+
+
+class Mounted:
+    """One instance in one app: its settings, and while it runs its chat."""
+
+    fast = True
+    """May the fast edge be used? Where it works; else the plain one is."""
+
+    def __init__(self, app: App, declaration: Declaration, host: Any) -> None:
+        self.app = app
+        self.declaration = declaration
+        self.host = host
+        self.chat: Chat | None = None
+        self.endpoints: dict[str, Endpoint] = {}
+        self.capabilities = Capabilities(None)
+        """What the installed Sanic allows; looked for at start."""
+        self.open_in_debug = False
+        """Does debug let guests in, since no setting says who may come?"""
+        self.by_ip: Counter[str] = Counter()
+        self.arriving: WeakSet[Request] = WeakSet()
+        """Requests that are being admitted, or were and are no connection yet."""
+
+    def settings(self) -> Settings:
+        """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
+        declared = self.declaration
+        settings = load(
+            declared.name,
+            self.app.config,
+            os.environ,
+            declared.code,
+            debug=bool(self.app.debug),
+            instances=mounted_in(self.app),
+        )
+        if settings.namespace is None:
+            settings = msgspec.structs.replace(settings, namespace=self.app.name)
+        if settings.embedded and settings.embedded_dir is None:
+            settings = msgspec.structs.replace(settings, embedded_dir=str(user_directory(self.app.name)))
+        has_auth = any(route.auth is not None for route in declared.routes)
+        admitting = require_auth(settings, has_auth)
+        self.open_in_debug = admitting.guests and not settings.guests
+        return admitting
+
+    def check(self, workers: int) -> tuple[Settings, Backends]:
+        """Everything that can be known to be wrong before anything runs. Raises `ConfigError`."""
+        settings = self.settings()
+        backends = Backends.of(settings)
+        scopes = {
+            "store": backends.store.scope,
+            "broker": backends.broker.scope,
+            "presence": backends.presence.scope,
+        }
+        require_scope(workers, scopes, instance=settings.instance)
+        return settings, backends
+
+    async def start(self, workers: int) -> None:
+        """Build and start the chat."""
+        if self.app.asgi:
+            raise ConfigError(
+                "chat rooms need Sanic's own server: under an ASGI server Sanic cannot close a WebSocket with a code, "
+                "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
+            )
+        self.capabilities = probe(self.app)
+        log_start(self.capabilities)
+        settings, backends = self.check(workers)
+        declared: Declaration = self.host.declared()
+        listeners = signalled(self.app) if self.capabilities.has("signals") else {}
+        for type, hosts in declared.listeners.items():
+            listeners[type] = [*hosts, *listeners.get(type, ())]
+        declaration = msgspec.structs.replace(declared, listeners=listeners)
+        if self.open_in_debug:
+            logger.warning(
+                'chat rooms "%s": anyone can get in as a guest, because this is debug mode (--dev, --debug) and no setting '
+                "says who may; outside debug the app does not start like this",
+                settings.instance,
+            )
+        self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
+        await self.chat.start()
+        logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
+        self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
+        redact_logs(endpoint.settings.token_query for endpoint in self.endpoints.values())
+
+    @property
+    def parts(self) -> FastParts | None:
+        """What the fast edge is made of; None: the plain edge is used."""
+        return self.capabilities.fast if self.fast else None
+
+    def connection(self, ws: Any, settings: Settings) -> FastConnection | PlainConnection:
+        """The edge for one WebSocket."""
+        if self.parts is not None:
+            return FastConnection(ws, self.parts, settings.outbox_limit, settings.max_frame)
+        return PlainConnection(ws, settings.outbox_limit, settings.max_frame)
+
+    async def drain(self) -> None:
+        """Tell everybody to come back, and wait until they are gone."""
+        chat = self.chat
+        if chat is None or chat.draining:
+            return
+        chat.refusing = not stop_listening()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(chat.settings.drain_seconds):
+                    await chat.drain()
+                    await self._emptied(chat)
+        finally:
+            chat.refusing = True
+
+    async def _emptied(self, chat: Chat) -> None:
+        """Nobody is left. Who was accepted already and says so late is served, and sent away with the next look."""
+        loop = asyncio.get_running_loop()
+        linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
+        while self.by_ip or self.arriving or loop.time() < linger_until:
+            chat.send_away()
+            await asyncio.sleep(AGAIN)
+
+    def opened(self, ip: str) -> None:
+        """One more connection from this address."""
+        self.by_ip[ip] += 1
+
+    def closed(self, ip: str) -> None:
+        """One less."""
+        self.by_ip[ip] -= 1
+        if self.by_ip[ip] <= 0:
+            del self.by_ip[ip]
+
+    async def stop(self) -> None:
+        """End the chat."""
+        chat, self.chat = self.chat, None
+        if chat is not None:
+            await chat.stop()
