@@ -17,12 +17,23 @@ The number in a test's name is that of the sentence in the contract. A store tha
 and `pass_time`, or the tests of retention really wait; and `make_unclocked`, so that the store's own clock is tested.
 """
 
-from ._store.append import ChangeTests, IdempotencyTests, NumberingTests
-from ._store.edits import EditTests, RelatedEditTests
-from ._store.facts import FactTests, RightsTests
-from ._store.past import PastTests
-from ._store.relations import CollectTests, RelatedTests, ToggleTests
-from ._store.rooms import MemberTests, RoomTests, SeparationTests
+from ._store.change_hooks import RelatedHooks
+from ._store.deletions import DeletionTests
+from ._store.edits import EditTests
+from ._store.fact_lists import FactListTests
+from ._store.facts import FactTests
+from ._store.idempotency import IdempotencyTests
+from ._store.member_changes import ChangeTests
+from ._store.members import MemberTests
+from ._store.numbering import NumberingTests
+from ._store.past import OneEventTests, PastTests
+from ._store.related import RelatedTests
+from ._store.replies import ReplyTests
+from ._store.rights import RightsTests
+from ._store.room_lists import RoomListTests
+from ._store.rooms import RoomTests
+from ._store.separation import SeparationTests
+from ._store.toggles import ToggleTests
 
 __all__ = ["EffectSuite", "StoreSuite"]
 
@@ -32,13 +43,27 @@ class StoreSuite(
     IdempotencyTests,
     ChangeTests,
     EditTests,
+    DeletionTests,
     PastTests,
+    OneEventTests,
     RoomTests,
+    RoomListTests,
     MemberTests,
     SeparationTests,
 ):
     """Subclass it and override `make`."""
 
 
-class EffectSuite(RelatedEditTests, ToggleTests, CollectTests, RelatedTests, FactTests, RightsTests):
+class EffectSuite(
+    RelatedHooks,
+    EditTests,
+    DeletionTests,
+    OneEventTests,
+    ToggleTests,
+    ReplyTests,
+    RelatedTests,
+    FactTests,
+    FactListTests,
+    RightsTests,
+):
     """Relations, facts and rights (sentences 20 to 39): for a store that has them."""

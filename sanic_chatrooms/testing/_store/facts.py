@@ -1,16 +1,12 @@
-"""The store suite: facts and rights (sentences 20 and 31 to 39)."""
-
-from collections.abc import AsyncIterator
+"""The store suite: facts (sentences 20 and 31 to 36)."""
 
 import msgspec
+from msgspec.structs import replace
 
-from ...errors import ChatError, Conflict, InvalidCursor, InvalidField, MessageNotFound, RoomNotFound
-from ...models import DIRECT, PRIVATE, RESERVED, Appended, Draft, Fact, Fold, Known, Relation, Room
-from ...stores.base import Bounds, Stale, Store
-from .._cursors import FORGED, assert_harmless
-from .hooks import StoreHooks, raises, result, seqs
-
-__all__ = ["FactTests", "RightsTests"]
+from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
+from ...models import Appended, Fact, Fold, Known, Relation, Room
+from ...stores.base import Bounds
+from .hooks import StoreHooks, result, seqs
 
 KEYS = ("u", "U", "u ", "ü", "u:1", "u.1", "*", "%", "u'", 'u"', "a\nb", "😀", "~", "x" * 128)
 """Keys that are one and the same to a backend that globs, folds or cuts them."""
@@ -53,7 +49,7 @@ class FactTests(StoreHooks):
             drafts = [
                 self.stating(_fact("ban", "u2"), text="two", key="k"),
                 self.stating(_fact("ban", "u2"), room="nowhere"),
-                msgspec.structs.replace(self.stating(_fact("ban", "u2")), about=missing),
+                replace(self.stating(_fact("ban", "u2")), about=missing),
             ]
 
             answers = await store.append(drafts)
@@ -299,221 +295,6 @@ class FactTests(StoreHooks):
 
             assert await store.fact("r", "ban", "u2") == Known("ban", "u2", b"1", 1, 1, "r")
 
-    # ---- lists ----
-
-    async def test_facts_come_in_the_order_of_their_keys_and_all_are_counted(self) -> None:
-        async with self.room() as store:
-            for key in reversed(KEYS):
-                await store.set_fact("r", _fact("member", key))
-            await store.set_fact("r", _fact("ban", "u0"))
-
-            for limit in (1, 2, 5, len(KEYS) - 1, len(KEYS), len(KEYS) + 1):
-                pages = [page async for page in _pages(store, limit)]
-                assert [known.key for page in pages for known in page] == sorted(KEYS)
-            assert (await store.facts("r", "member", limit=1)).total == len(KEYS)
-
-    async def test_a_fact_is_listed_for_all_rooms_in_the_order_of_their_ids(self) -> None:
-        async with self.two_processes() as (one, other):
-            await self.create(one, "c", "a", visibility=DIRECT)
-            await self.create(one, "b", visibility=PRIVATE)
-            await self.create(one, "hidden", visibility=RESERVED)
-            for room in ("c", "b", "a", "hidden"):
-                await one.set_fact(room, _fact("member", "u2", b"1"))
-            await one.set_fact("r", _fact("ban", "u2"))
-
-            page = await other.facts_of("member", "u2")
-            first = await other.facts_of("member", "u2", limit=2)
-            second = await other.facts_of("member", "u2", limit=2, cursor=first.cursor)
-
-            assert page.facts == [Known("member", "u2", b"1", 0, 0, room) for room in "abc"]
-            assert (page.total, page.cursor) == (3, None)
-            assert [known.room for known in (*first.facts, *second.facts)] == ["a", "b", "c"]
-            assert (await other.facts_of("member", "nobody")).facts == []
-            rooms = await other.rooms(fact=("member", "u2"))
-            assert [room.id for room in rooms.rooms] == ["a", "b", "c"]
-
-    async def test_the_list_of_a_fact_follows_what_becomes_of_it(self) -> None:
-        async with self.two_processes() as (one, other):
-            await self.create(one, "a", "b", "c")
-            await result(one, self.stating(_fact("member", "u2"), room="a"))
-            await one.set_fact("b", _fact("member", "u2"))
-            await one.set_fact("c", _fact("member", "u2"))
-            await result(one, self.stating(Fact("member", "u2", None), room="b"))
-            await one.delete_room("c")
-
-            assert [known.room for known in (await other.facts_of("member", "u2")).facts] == ["a"]
-
-    async def test_the_first_facts_of_many_rooms_come_at_once(self) -> None:
-        async with self.two_processes() as (one, other):
-            rooms = [f"room.{n}" for n in range(30)]
-            await self.create(one, *rooms, visibility=DIRECT)
-            for n, room in enumerate(rooms):
-                for key in KEYS[: n % 4]:
-                    await one.set_fact(room, _fact("member", key))
-                await one.set_fact(room, _fact("ban", "u"))
-
-            found = await other.first_facts([*rooms, "nowhere"], "member", 2)
-
-            assert set(found) == set(rooms)
-            for room in rooms:
-                assert found[room] == (await other.facts(room, "member", limit=2)).facts, room
-            assert await other.first_facts([], "member", 2) == {}
-
-    async def test_the_first_facts_of_more_rooms_than_one_statement_takes_come_all(self) -> None:
-        async with self.started() as store:
-            rooms = [f"room.{n}" for n in range(5)]
-            await self.create(store, *rooms)
-            for room in rooms:
-                await store.set_fact(room, _fact("member", "u1", msgspec.json.encode(room)))
-
-            found = await store.first_facts(rooms + [f"nowhere.{n}" for n in range(2_500)], "member", 3)
-
-            assert {room: [known.value for known in facts] for room, facts in found.items()} == {
-                room: [msgspec.json.encode(room)] for room in rooms
-            }
-
-    async def test_facts_of_a_room_that_does_not_exist_are_room_not_found(self) -> None:
-        async with self.started() as store:
-            with raises(RoomNotFound):
-                await store.facts("nowhere", "member")
-            with raises(RoomNotFound):
-                await store.set_fact("nowhere", _fact("member", "u1"))
-            with raises(RoomNotFound):
-                await store.set_fact("nowhere", Fact("member", "u1", None))
-            assert await store.fact("nowhere", "member", "u1") is None
-            assert await store.facts_about("nowhere", "u1") == {}
-
-    async def test_forged_cursors_are_invalid(self) -> None:
-        async with self.room() as store:
-            await store.set_fact("r", _fact("member", "u1"))
-            for cursor in FORGED:
-                with raises(InvalidCursor):
-                    await store.facts("r", "member", cursor=cursor)
-                with raises(InvalidCursor):
-                    await store.facts_of("member", "u1", cursor=cursor)
-
-    async def test_hostile_cursors_are_invalid_or_show_what_the_list_holds(self) -> None:
-        async with self.room() as store:
-            await store.set_fact("r", _fact("member", "u1"))
-
-            async def keys(cursor: str) -> list[str]:
-                return [known.key for known in (await store.facts("r", "member", cursor=cursor)).facts]
-
-            async def rooms(cursor: str) -> list[str]:
-                return [known.room for known in (await store.facts_of("member", "u1", cursor=cursor)).facts]
-
-            await assert_harmless(keys, holds=["u1"])
-            await assert_harmless(rooms, holds=["r"])
-
-
-class RightsTests(StoreHooks):
-    """Sentences 37 to 39."""
-
-    async def test_37_an_event_that_restricts_makes_its_number_the_rooms_restricted(self) -> None:
-        async with self.two_processes() as (one, other):
-            await self.say(one, 2)
-            fresh = await other.room("r")
-            await result(one, self.restricting())
-            await self.say(one, 1)
-
-            room = await other.room("r")
-
-            assert fresh is not None
-            assert fresh.restricted == 0
-            assert room is not None
-            assert (room.restricted, room.seq) == (3, 4)
-            assert [r.restricted for r in (await other.rooms()).rooms] == [3]
-            assert (await other.update_room(room)).restricted == 3
-
-    async def test_37_an_event_that_is_not_stored_restricts_nothing(self) -> None:
-        async with self.room() as store:
-            await result(store, self.stating(_fact("ban", "u2")))
-            kick = self.restricting(key="k")
-            await result(store, kick)
-            await self.say(store, 1)
-            same = msgspec.structs.replace(
-                self.stating(_fact("ban", "u2"), only_if_changed=True), restricts=True
-            )
-
-            again = await result(store, kick)
-            unchanged = await result(store, same)
-
-            room = await store.room("r")
-            assert (again.duplicate, unchanged.unchanged) == (True, True)
-            assert room is not None
-            assert room.restricted == 2
-
-    async def test_38_a_draft_that_was_judged_before_the_restriction_is_stale(self) -> None:
-        async with self.two_processes() as (one, other):
-            await result(one, self.restricting())
-
-            answers = await other.append([self.judged(0), self.judged(1), self.judged(7), self.draft()])
-
-            assert [type(answer) for answer in answers] == [Stale, Appended, Appended, Appended]
-            assert seqs(await one.history("r", after=0, limit=9)) == [1, 2, 3, 4]
-
-    async def test_38_within_one_batch_what_comes_after_the_restriction_is_stale(self) -> None:
-        async with self.room() as store:
-            await self.create(store, "other")
-            elsewhere = msgspec.structs.replace(self.draft("other"), judged=0)
-
-            answers = await store.append(
-                [self.judged(0), self.restricting(), self.judged(0), elsewhere, self.judged(2)]
-            )
-
-            assert [type(answer) for answer in answers] == [Appended, Appended, Stale, Appended, Appended]
-
-    async def test_38_a_stale_draft_is_no_first_of_its_key(self) -> None:
-        async with self.room() as store:
-            await result(store, self.restricting())
-            draft = self.judged(0, key="k")
-
-            (stale,) = await store.append([draft])
-            answer = await result(store, msgspec.structs.replace(draft, judged=1))
-
-            assert isinstance(stale, Stale)
-            assert (answer.seq, answer.duplicate) == (2, False)
-
-    async def test_39_a_repetition_is_answered_before_its_sender_is_judged(self) -> None:
-        async with self.room() as store:
-            draft = self.judged(0, key="k")
-            first = await result(store, draft)
-            await result(store, self.restricting())
-
-            again = await result(store, draft)
-            (clash,) = await store.append([msgspec.structs.replace(draft, hash=b"another")])
-
-            assert (again.seq, again.duplicate) == (first.seq, True)
-            assert isinstance(clash, Conflict)
-
-    async def test_39_a_stale_draft_is_not_asked_for_its_relation_or_facts(self) -> None:
-        async with self.room() as store:
-            await result(store, self.stating(_fact("ban", "u2")))
-            await result(store, self.restricting())
-            drafts = [
-                msgspec.structs.replace(self.judged(0), about=Relation("nothing-of-this-id", fold))
-                for fold in Fold
-            ]
-            drafts.append(
-                msgspec.structs.replace(self.judged(0), facts=(_fact("ban", "u2"),), only_if_changed=True)
-            )
-
-            answers = await store.append(drafts)
-            now = await store.append([msgspec.structs.replace(draft, judged=2) for draft in drafts])
-
-            assert [type(answer) for answer in answers] == [Stale] * 5
-            assert [type(answer) for answer in now] == [
-                MessageNotFound, MessageNotFound, MessageNotFound, InvalidField, Appended
-            ]  # fmt: skip
-
-    def restricting(self, *, key: str | None = None) -> Draft:
-        """A draft that takes rights away."""
-        return msgspec.structs.replace(self.draft(type="member.kicked", key=key), restricts=True)
-
-    def judged(self, seq: int, *, key: str | None = None) -> Draft:
-        """A draft whose sender's rights were checked when the room had this number."""
-        return msgspec.structs.replace(self.draft(key=key), judged=seq)
-
 
 def _fact(kind: str, key: str, value: bytes = b"{}") -> Fact:
     return Fact(kind, key, value)
@@ -522,14 +303,3 @@ def _fact(kind: str, key: str, value: bytes = b"{}") -> Fact:
 def _told(answer: Appended | ChatError) -> tuple[int, bool]:
     assert isinstance(answer, Appended), repr(answer)
     return answer.seq, answer.unchanged
-
-
-async def _pages(store: Store, limit: int) -> AsyncIterator[list[Known]]:
-    cursor: str | None = None
-    while True:
-        page = await store.facts("r", "member", cursor=cursor, limit=limit)
-        yield page.facts
-        cursor = page.cursor
-        if cursor is None:
-            return
-        assert len(page.facts) == limit, "a page that is not the last is full"

@@ -111,6 +111,12 @@ class StoreHooks:
         plain = self.draft(room, text, type="member.changed", key=key)
         return msgspec.structs.replace(plain, facts=facts, only_if_changed=only_if_changed)
 
+    async def said(self, store: Store, text: str = "hi", *, key: str | None = None, room: str = "r") -> Event:
+        """A message that was stored, as it is read."""
+        answer = await result(store, self.draft(room, text, key=key))
+        (event,) = (await store.history(room, after=answer.seq - 1, limit=1)).events
+        return event
+
     async def say(
         self, store: Store, count: int, *, room: str = "r", type: str = "message"
     ) -> list[Appended]:

@@ -1,7 +1,8 @@
-"""The store suite, second part: reading the past (sentences 12 and 13), and retention."""
+"""The store suite: reading the past (sentences 12, 13 and 18), and retention."""
 
 from ...errors import RoomNotFound
 from ...stores.base import Bounds, Store
+from .change_hooks import ChangeHooks, text_of
 from .hooks import StoreHooks, raises, result, seqs
 
 
@@ -189,3 +190,45 @@ async def _backwards(store: Store, limit: int, timeline: bool) -> list[int | Non
         page = await store.history("r", before=first, limit=limit, timeline=timeline)
         found, more, first = seqs(page) + found, page.more, page.events[0].seq or 0
     return found
+
+
+class OneEventTests(ChangeHooks):
+    """Sentence 18."""
+
+    async def test_18_an_event_is_found_by_its_id_as_it_is_now(self) -> None:
+        async with self.two_processes() as (one, other):
+            message = await self.said(one, "first")
+            poll = await result(one, self.draft(type="poll.vote"))
+            await result(one, self.edit(message, "second"))
+            shown = (await other.history("r", after=0, limit=9)).events
+
+            found = [await other.message("r", id) for id in (message.msg_id, poll.msg_id)]
+
+            assert found == shown[:2]
+            assert found[0] is not None
+            assert text_of(found[0]) == "second"
+
+    async def test_18_what_is_not_there_is_none(self) -> None:
+        async with self.room(Bounds(history_max=3)) as store:
+            await self.create(store, "other")
+            elsewhere = await self.said(store, "elsewhere", room="other")
+            trimmed = await self.said(store, "first")
+            await self.say(store, 3)
+
+            found = [
+                await store.message("r", id) for id in ("", "no-such-id", elsewhere.msg_id, trimmed.msg_id)
+            ]
+
+            assert found == [None] * 4
+
+    async def test_18_what_became_too_old_is_none(self) -> None:
+        async with self.room(Bounds(retention=1.0)) as store:
+            message = await self.said(store, "first")
+            await self.pass_time(1.5)
+
+            assert await store.message("r", message.msg_id) is None
+
+    async def test_18_a_message_of_a_room_that_does_not_exist_is_room_not_found(self) -> None:
+        async with self.started() as store:
+            with raises(RoomNotFound):
+                await store.message("nowhere", "no-such-id")
