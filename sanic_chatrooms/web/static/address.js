@@ -1,13 +1,13 @@
-// Where one is, as the part of the address behind "#": "#/general", "#/@ada", "#/general/people".
+// The place in the app, as the part of the address after "#": "#/general", "#/@ada", "#/general/people".
 
 const PLACE = /^#?\/?([^/]*)(?:\/(people))?$/;
 
-/** The address of a room or, by an id that begins with "@", of a person. Every id comes back by `placeAt` as it was. */
+/** The address of a room or, by an id that begins with "@", of a person. `placeAt` gives back exactly the same id. */
 export function addressOf(id, pane) {
   return `#/${encoded(id)}${pane ? `/${pane}` : ""}`;
 }
 
-/** What an address names: {id, pane}, `id` empty where it names nothing; null where it cannot be understood. */
+/** The place of an address: {id, pane}, with an empty `id` for none. Null for an address that is invalid. */
 export function placeAt(hash) {
   const [, id, pane] = PLACE.exec(hash) ?? [];
   try {
@@ -17,7 +17,7 @@ export function placeAt(hash) {
   }
 }
 
-// What may stand in an address as it is stays readable. Half of a surrogate pair has no form of its own there.
+// Characters that are valid in an address stay readable. Half of a surrogate pair cannot be encoded.
 function encoded(id) {
   return id.replace(/\p{Cs}|[^\p{Cs}@:]+/gu, (part) => (/\p{Cs}/u.test(part) ? `%u${part.charCodeAt().toString(16)}` : encodeURIComponent(part)));
 }

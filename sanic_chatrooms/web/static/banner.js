@@ -1,4 +1,4 @@
-// One line about the connection. It comes when something is wrong for a moment, and leaves by itself.
+// One line about the connection. It appears when something has been wrong for a moment, and disappears by itself.
 
 import { button, el, fill } from "./dom.js";
 
@@ -21,18 +21,18 @@ export class Banner {
     for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow());
   }
 
-  // The browser knows it before the connection does, which may take seconds to find out.
+  // The browser knows it seconds before the connection does.
   get #isOffline() {
     return this.chat.state === "offline" || !navigator.onLine;
   }
 
   #follow() {
     clearInterval(this.#ticker);
-    // While a server restarts, every further attempt fails for another reason, the first perhaps before anything is shown.
+    // While a server restarts, each attempt fails for another reason, the first perhaps before anything is shown.
     if (this.chat.state !== "online") this.#cause = CAUSES[this.chat.status.code] ?? this.#cause;
     if (this.chat.state === "online" && !this.#isOffline) this.#recovered();
     else if (!this.element.hidden || this.#isOffline) this.#show();
-    // A break shorter than this is nobody's business.
+    // A shorter interruption is not shown.
     else this.#timer ??= setTimeout(() => this.#show(), PATIENCE);
   }
 

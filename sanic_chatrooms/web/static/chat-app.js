@@ -24,17 +24,17 @@ const tight = matchMedia("(max-width: 979.98px)");
 const touch = matchMedia("(pointer: coarse)");
 
 /**
- * Options: `title`; `firstRoom`: opened where the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
+ * Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
- * function, testid]]}, a menu of the host's; `client`: options of the client, such as `token`.
+ * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`.
  */
 export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: kept, ...client });
   chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason)));
-  // The same person in another tab: nothing more is written in their name.
+  // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
   if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options.title);
-  else chat.connect().catch(() => {}); // `state` tells
+  else chat.connect().catch(() => {}); // `state` reports it
   const app = new App(chat, options);
   fill(element, app.element);
   app.begin();
@@ -75,7 +75,7 @@ class App {
     const { book, chat } = this;
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
-    const hostMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "host-pushes" }), () => menu.entries(chat));
+    const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
     this.talk = new TalkPane(chat, {
       onCreate,
       onPerson,
@@ -89,7 +89,7 @@ class App {
       onSave: (room, item, text) => book.edits.edit(room, item, text),
       onDelete: (room, item) => this.#delete(room, item),
       onEnd: () => this.#seen(),
-    }, topic, hostMenu);
+    }, topic, appMenu);
     this.people = new PeoplePane(onPerson, () => this.#togglePeople(true));
     const own = () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
@@ -112,7 +112,7 @@ class App {
     else if (what !== "room" || here) this.#soon();
   }
 
-  // Much may come at once: it is drawn once. Not by frames, which pages in the background do not have.
+  // Draw many changes at once. Not with requestAnimationFrame, which does not run in the background.
   #soon() {
     this.timer ??= setTimeout(() => {
       this.timer = null;
@@ -123,7 +123,7 @@ class App {
 
   #came(room, item) {
     const { conversation } = this.talk;
-    // While nobody looks, what comes is new; the line says from where.
+    // What arrives while the page is hidden is new; the line marks its beginning.
     if (document.hidden) conversation.newAfter ??= this.book.marks.of(room.id) ?? null;
     conversation.came(item);
     this.#soon();
@@ -144,24 +144,24 @@ class App {
     if (chat.user) this.me.update(chat.user);
     const unread = rooms.reduce((sum, { unread }) => sum + unread, 0);
     document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.name} · ` : ""}${options.title}`;
-    // The rooms are known only now: where none is open yet, the first one is.
+    // The rooms are known only now: open the first one if none is open.
     if (!room && !narrow.matches && placeAt(location.hash) && this.#first()) this.#route();
   }
 
   #looking() {
     const { conversation } = this.talk;
-    // What was new has been seen; what comes now will be.
+    // All that was new has been seen.
     if (document.hidden && conversation.stuck) conversation.newAfter = null;
     this.#seen();
   }
 
-  /** What is on the screen is read. */
+  /** Mark what is on the screen as read. */
   #seen() {
     const onScreen = !document.hidden && this.talk.conversation.stuck && (!narrow.matches || this.element.dataset.pane === "talk");
     if (this.room && onScreen) this.book.read(this.room);
   }
 
-  // ---- where we are ----
+  // ---- address ----
 
   #go(id, pane) {
     const hash = id ? addressOf(id, pane) : "#/";
@@ -178,7 +178,7 @@ class App {
     else if (this.room?.id !== wanted) this.#open(wanted);
   }
 
-  // Never the nearest that one could guess: what is written there would reach somebody else.
+  // Never open a similar room instead: a message written there would reach somebody else.
   #nowhere() {
     this.room = null;
     this.talk.openNothing();
@@ -222,12 +222,12 @@ class App {
 
   #moved(room) {
     const place = placeAt(location.hash);
-    // Somebody may be on the way to another room: the address says so sooner than its event.
+    // The user may already have chosen another room: the address changes before its event.
     if (place?.id === `@${room.partner.id}`) history.replaceState(null, "", addressOf(room.id, place.pane));
     this.#list();
   }
 
-  // People are beside the conversation where there is room; else over it, when they are asked for.
+  // The people pane is beside the conversation if there is room, else over it on request.
   #fit() {
     this.#hidePeople(this.options.people === false || tight.matches);
   }
@@ -243,7 +243,7 @@ class App {
     if (narrow.matches) this.#go(room.id, hide ? undefined : "people");
     const hidden = this.#hidePeople(hide);
     if (!tight.matches) return;
-    // The pane of a phone is there after the address has changed.
+    // On a phone, the pane appears after the address has changed.
     setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
   }
 
@@ -258,7 +258,7 @@ class App {
   async #delete(room, item) {
     const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
     const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger");
-    // The button that asked is hidden while the focus is elsewhere, and cannot have it back.
+    // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     this.talk.conversation.focus(item);
     if (yes) this.book.edits.remove(room, item);
   }
@@ -291,7 +291,7 @@ class App {
   }
 
   #createRoom(title, visibility) {
-    // A public room gets an address that people can read; a private one must not tell by a conflict that it exists.
+    // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
     if (!isVisible(title)) return Promise.reject(new Error("Give the room a name that can be seen."));
     const room = visibility === "public" ? slug(title) : undefined;
     return this.chat.createRoom({ room, title, visibility }).catch((error) => {
@@ -304,7 +304,7 @@ class App {
     return openForm("Change your name", [row], "Change", () => this.chat.rename(field.value.trim()), "rename-dialog");
   }
 
-  /** A browser asks in its own words whether what was not sent yet may be lost. */
+  /** The browser asks before messages that were not sent are lost. */
   #leaving(event) {
     if (this.chat.outbox.length && !this.over) event.preventDefault();
   }

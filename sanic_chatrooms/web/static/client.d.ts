@@ -8,23 +8,23 @@
  *     await chat.join("general");
  *     const { msgId, done } = chat.send("general", "hello");   // show it at once, dimmed, under `msgId`
  *
- * Times are Unix seconds and durations are seconds, as on the wire; so is `retryAt`.
+ * Times are Unix seconds and durations are seconds, as on the wire.
  *
- * **How a UI keeps a room's messages right**
- * - `joined` with `recovered: false`: replace what is shown by `messages` (the newest page of the timeline).
- * - `joined` with `recovered: true`: keep what is shown; what was missed follows at once as ordinary events.
- * - `gap`: directly after such a `joined` where something was missed for good: offer to reload the history.
- * - Every durable event comes exactly once and in order of `seq`. A page that is loaded with `history` may already
- *   contain later changes: skip a change whose `seq` is not above the message's `changed`.
- * - An own message: shown by `send`, confirmed by whichever comes first of `outbox` (status "sent") and the event whose
- *   `clientMsgId` is its `msgId`. Both come, in either order.
+ * **How a UI keeps the messages of a room correct**
+ * - `joined` with `recovered: false`: replace the messages on screen with `messages` (the newest page of the timeline).
+ * - `joined` with `recovered: true`: keep the messages on screen. Missed events follow at once, as ordinary events.
+ * - `gap`: follows a `joined` with `recovered: false` if messages may be missing. Offer to reload the history.
+ * - Every durable event arrives exactly once and in the order of `seq`. A page that you load with `history` may already
+ *   contain later changes: skip a change if its `seq` is not above the message's `changed`.
+ * - Show your own message when you call `send`. It is confirmed by an `outbox` event with status "sent" and by the
+ *   event whose `clientMsgId` is its `msgId`. Both arrive, in either order.
  */
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 export interface Sender { id: string; name: string }
 
-/** What the server sends. Timeline items have more beside the payload: what became of the message. */
+/** A frame of the server. Items of a timeline also have the state of the message: `edited`, `deleted`, `changed` … */
 export interface Envelope<P = any> {
   type: string;
   timestamp: number;
@@ -33,14 +33,14 @@ export interface Envelope<P = any> {
   room?: string;
   seq?: number;
   sender?: Sender;
-  /** The `msgId` of the command that caused it: matches what `send` returned. */
+  /** The `msgId` of the command that caused this event: the one that `send` returned. */
   clientMsgId?: string;
   replyTo?: string;
-  /** When its present payload was written, if that is not the first. */
+  /** When its current payload was written. Absent if it was never edited. */
   edited?: number;
-  /** Its payload is {}. */
+  /** The message was deleted; its payload is {}. */
   deleted?: boolean;
-  /** The `seq` of the newest change that is in it. */
+  /** The `seq` of the newest change that it contains. */
   changed?: number;
   reactions?: Record<string, { count: number; me: boolean }>;
   thread?: { count: number; last: number };
@@ -56,7 +56,7 @@ export interface Welcome {
   protocol: 1;
   heartbeat: { interval: number; timeout: number };
   limits: { maxFrame: number; maxText: number; maxRooms: number; historyPage: number };
-  /** What this server can do: "direct", "history", "presence", "search", "typing" … */
+  /** Features of this server: "direct", "history", "presence", "search", "typing" … */
   features: string[];
   expiresAt?: number;
   guestToken?: string;
@@ -75,100 +75,100 @@ export interface MembersAck {
 export interface PresenceAck { users: Sender[]; total: number; cursor?: string }
 export interface RoomsAck {
   rooms: { room: string; title: string; visibility: "public" | "private" | "direct"; seq: number; unread: number;
-    online: number; /** The other one, in a direct room. */ with?: Sender | null }[];
+    online: number; /** The other user of a direct room. */ with?: Sender | null }[];
   cursor?: string;
 }
 
 /**
  * Why a promise was rejected.
  *
- * `code`: the server's (`room_not_found`, `muted`, `rate_limited` …), or one of ours: `timeout` (no answer in time),
- * `lost` (the connection broke before the answer), `closed` (the client is closed), `discarded` (by `discard`).
+ * `code` is the server's (`room_not_found`, `muted`, `rate_limited` …) or one of the client's: `timeout` (no answer in
+ * time), `lost` (the connection broke before the answer), `closed` (the client is closed), `discarded` (by `discard`).
  */
 export class ChatError extends Error {
   readonly code: string;
-  /** Trying again later can succeed. */
+  /** True if it may succeed later. */
   readonly temporary: boolean;
-  /** All that the server said: `retryAfter` of rate_limited, `until` of muted, `field` of invalid_field … */
+  /** The payload of the server's error: `retryAfter` of rate_limited, `until` of muted, `field` of invalid_field … */
   readonly details: Record<string, any>;
-  /** Seconds, where the server said so. */
+  /** Seconds to wait before trying again, if the server named them. */
   readonly retryAfter?: number;
 }
 
-/** Whether a connection that was closed with this code may be opened again (protocol, Close codes). */
+/** Whether a client may reconnect after this close code (protocol, Close codes). */
 export function reconnects(code: number): boolean;
 
 /**
  * - `connecting`   the first attempt is under way
- * - `online`       the server has welcomed us; rooms are being joined again (`joined` says when each one is)
- * - `reconnecting` the connection was lost; the next attempt is at `retryAt`, or under way where that is null
- * - `offline`      the same, and the browser says that there is no network
- * - `closed`       nobody tries any more: not begun, `disconnect()`, or a code that forbids it (4507: banned …)
+ * - `online`       the server has sent its welcome; rooms are being joined again (`joined` reports each)
+ * - `reconnecting` the connection was lost; the next attempt is at `retryAt`, or under way if that is null
+ * - `offline`      the same, and the browser reports that there is no network
+ * - `closed`       the client does not connect: before `connect()`, after `disconnect()`, or after a final close code (4507: banned …)
  */
 export type State = "connecting" | "online" | "reconnecting" | "offline" | "closed";
 
 export interface StateEvent {
   state: State;
-  /** When the next attempt begins, Unix seconds by this computer's clock, to be shown; null where none is planned. */
+  /** When the next attempt begins: Unix seconds by this computer's clock, for display. Null if none is planned. */
   retryAt: number | null;
-  /** Seconds until the next attempt, at the moment you ask; a clock that somebody sets does not change it. */
+  /** Seconds until the next attempt, at the moment of the call. Setting the computer's clock does not change it. */
   readonly retryIn: number | null;
-  /** Which attempt to come back this is, from 1; 0: none yet. Begins anew after every connection that was welcomed. */
+  /** The number of the attempt to reconnect, from 1; 0 before the first. Starts again after every welcome. */
   attempt: number;
-  /** How the last connection ended: 1012 the server restarts, 4008 too slow, 4013 too fast … */
+  /** The close code of the last connection: 1012 the server restarts, 4008 too slow, 4013 too fast … */
   code: number | null;
   reason: string;
 }
 
-/** A message that is under way. It stays in `chat.outbox` until it is sent or discarded. */
+/** A message on its way. It stays in `chat.outbox` until it is sent or discarded. */
 export interface OutboxEntry {
   msgId: string;
-  /** "message" or "direct"; for `edit`, `delete`, `react` and `createRoom` their command. */
+  /** "message" or "direct", or the command of `edit`, `delete`, `react` and `createRoom`. */
   type: string;
-  /** Undefined for `direct` (see `to`) and for a room without id yet. */
+  /** Undefined for `direct` (see `to`) and for a new room without an id. */
   room?: string;
   to?: string;
   body: any;
-  /** queued: waits for the connection, the room, or its turn · sending · sent · failed: `retry` or `discard` it */
+  /** queued: waits for the connection, the room or its turn · sending · sent · failed: call `retry` or `discard` */
   status: "queued" | "sending" | "sent" | "failed" | "discarded";
-  /** failed: why; queued: why it was not sent the last time. */
+  /** failed: the reason; queued: the reason of the last failed attempt. */
   error: ChatError | null;
-  /** sent: what the server says of it. */
+  /** sent: the server's ack. */
   ack: SendAck | null;
-  /** When it was written, Unix seconds by this computer's clock. */
+  /** When it was written: Unix seconds by this computer's clock. */
   createdAt: number;
 }
 
 export interface Sending<A = SendAck> {
   msgId: string;
   /**
-   * Resolves when the server has stored it, rejects when it has failed or was discarded; waits as long as we are
-   * offline. Nobody has to look at it: the `outbox` event says the same.
+   * Resolves when the server has stored the message. Rejects when it has failed or was discarded. Waits while the client
+   * is offline. You may ignore it: the `outbox` event reports the same.
    */
   done: Promise<A>;
 }
 
-/** Client-side events; all others are the server's, under their wire name, with the whole envelope. */
+/** Events of the client. All other events are the server's, under their wire name, with the whole envelope. */
 export interface ClientEvents {
   state: StateEvent;
-  /** After each join and rejoin. `rejoin`: not by `join()`, but by us, after a reconnect, a hole or a `reset`. */
+  /** After each join and rejoin. `rejoin` is true if the client joined again by itself, after a reconnect, a hole or a `reset`. */
   joined: JoinAck & { rejoin: boolean };
-  /** What was missed in this room could not be recovered. `messages` is the newest page, as in the `joined` before it. */
+  /** Missed messages of this room could not be recovered. `messages` is the newest page, as in the `joined` before. */
   gap: { room: string; epoch: string; seq: number; messages: Envelope[]; more: boolean };
-  /** We are no longer in this room and will not try again: `reason` of `room.removed`, or the code of a refused rejoin. */
+  /** This client is no longer in the room and will not rejoin. `reason`: of `room.removed`, or the code of a refused rejoin. */
   removed: { room: string; reason: string; error: ChatError | null };
   outbox: OutboxEntry;
-  /** Who we are, after `welcome` and after each change. */
+  /** The user of this connection, after `welcome` and after each change. */
   user: User;
-  /** Something that no promise tells: the token callback failed, our name was refused, a refresh was refused. */
+  /** An error that no promise reports: the token callback failed, the name was refused, or a refresh was refused. */
   problem: { during: "token" | "name" | "refresh"; error: Error };
   welcome: Envelope<Welcome>;
 }
 
-/** The server's events of which a UI usually wants to hear. Any other name is fine, too. */
+/** Events of the server that a UI usually needs. `on` takes any other name, too. */
 export interface ServerEvents {
   message: Envelope<Body>;
-  /** What the message is now. Without `msgId`: of an edit whose message was deleted later, nothing is left to be shown. */
+  /** The current state of the message. Without `msgId`: an edit whose message was deleted later; ignore it. */
   "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number }>;
   "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true }>;
   "reaction.added": Envelope; "reaction.removed": Envelope;
@@ -178,7 +178,7 @@ export interface ServerEvents {
   typing: Envelope<{ users: Sender[] }>;
   presence: Envelope<{ joined?: Sender[]; left?: Sender[]; renamed?: Sender[]; online: number }>;
   read: Envelope;
-  /** We are now in this room (a direct message came). `history` or `join` brings what was before `seq`. */
+  /** The server added this connection to a room (a direct message arrived). `history` or `join` loads messages up to `seq`. */
   "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender }>;
   "room.removed": Envelope<{ room: string; reason: string }>;
   closing: Envelope<{ reason: string; reconnectIn: number }>;
@@ -195,21 +195,21 @@ export interface KeyValue { get(key: string): string | null | undefined; set(key
 
 export interface Options {
   /**
-   * Of the socket: `/chat/ws`, `wss://…`. Default: `ws` beside this module, where the page imports it from the chat
-   * server as `client.js`. In a bundle there is no default, and leaving it out is a `TypeError`.
+   * The address of the socket: `/chat/ws`, `wss://…`. Default: `ws` beside `client.js`, if the page imports that file from
+   * the chat server. A bundle has no default: the constructor throws a `TypeError` without `url`.
    */
   url?: string;
-  /** Who we are: a token, or a function that brings one (null: none). Asked again before and after it expires. */
+  /** The user's token, or a function that returns one (null: none). The function is called again when a token expires. */
   token?: string | null | (() => string | null | Promise<string | null>);
-  /** What a guest wants to be called. Default: what `storage` remembers. */
+  /** A guest's name. Default: the name in `storage`. */
   name?: string;
-  /** Where a guest's token and name are kept; `localStorage` is fine. Default: `sessionStorage`, else memory. */
+  /** Keeps a guest's token and name, for example `localStorage`. Default: `sessionStorage`, or memory without it. */
   storage?: Storage | KeyValue;
-  /** Seconds until an unanswered request is rejected with `timeout`. Default 10. */
+  /** Seconds after which a request without an answer is rejected with `timeout`. Default: 10. */
   timeout?: number;
-  /** Seconds of silence that we would like before a ping; the server bounds it. Default: the server's. */
+  /** Seconds of silence before a ping. The server limits it. Default: the server's. */
   heartbeat?: number;
-  /** Waiting before the n-th attempt: random between 0 and min(longest, first·2ⁿ) seconds. Default 1 and 30. */
+  /** The wait before the n-th attempt is random between 0 and min(longest, first·2ⁿ) seconds. Defaults: 1 and 30. */
   backoff?: { first?: number; longest?: number };
   /** For Node and for tests. */
   WebSocket?: new (url: string, protocols?: string[]) => any;
@@ -222,36 +222,36 @@ export interface Options {
 export class ChatRooms {
   constructor(options?: Options);
 
-  // ---- what is so now ----
+  // ---- state ----
   readonly state: State;
   /** The last `state` event. */
   readonly status: StateEvent;
   /** Null until the first welcome. */
   readonly user: User | null;
   readonly welcome: Welcome | null;
-  /** The guest's name as wished or remembered; null: none was chosen yet (a first visit). */
+  /** The guest's name, from the options or the storage. Null before one was chosen (a first visit). */
   readonly name: string | null;
-  /** Rooms that we are in, or get into as soon as we can. */
+  /** Rooms that this client is in, or joins as soon as it is online. */
   readonly joinedRooms: string[];
-  /** Whether this connection is in the room at this moment. */
+  /** Whether this connection is in the room now. */
   isJoined(room: string): boolean;
-  /** Oldest first: what is queued, being sent, or failed. */
+  /** Messages that are queued, being sent or failed, oldest first. */
   readonly outbox: OutboxEntry[];
 
   // ---- connection ----
-  /** Begin; resolves at the first welcome. Tries for ever (see `state`); rejects only when it ends in `closed`. */
+  /** Connect. Resolves at the first welcome. Retries for ever (see `state`), and rejects only when the state becomes `closed`. */
   connect(): Promise<Welcome>;
-  /** End it for good; `reason` comes with the `state` event. The outbox and the rooms stay for another `connect()`. */
+  /** Close the connection and do not reconnect. The `state` event has `reason`. Outbox and rooms stay for another `connect()`. */
   disconnect(reason?: string): void;
-  /** Do not wait for the next attempt: "Try now". Looking at the page, or a network that is back, does the same. */
+  /** Start the next attempt now ("Try now"). The client does the same when the page becomes visible or the network returns. */
   reconnectNow(): void;
-  /** Another token of the same user; presented at once where we are connected. */
+  /** Replace the token by another one of the same user. While online, it is sent at once. */
   setToken(token: Options["token"]): Promise<void>;
-  /** Name a guest. Remembered. */
+  /** Change a guest's name and remember it. */
   rename(name: string): Promise<User>;
 
   // ---- events ----
-  /** Returns the function that ends it. */
+  /** Returns a function that removes the listener. */
   on<K extends keyof ClientEvents>(type: K, fn: (event: ClientEvents[K]) => void): () => void;
   on<K extends keyof ServerEvents>(type: K, fn: (event: ServerEvents[K]) => void): () => void;
   on(type: string, fn: (event: Envelope) => void): () => void;
@@ -259,13 +259,14 @@ export class ChatRooms {
 
   // ---- rooms ----
   /**
-   * Enter a room, and enter it again after every reconnect. Already in it: its newest page anew.
-   * A rejection with `timeout` or another temporary code does not give it up (`joined` tells); any other code does.
+   * Join a room, and join it again after every reconnect. If the client is in it already, this loads its newest page again.
+   * After a rejection with `timeout` or another temporary code, the client keeps trying (`joined` reports success).
+   * After any other code it gives up.
    */
   join(room: string, options?: { history?: number }): Promise<JoinAck>;
-  /** Stop receiving the room. */
+  /** Stop receiving the room's events on this connection. */
   exit(room: string): Promise<void>;
-  /** End the membership, on all connections. */
+  /** End the user's membership, on all connections. */
   leave(room: string): Promise<void>;
   createRoom(room?: { room?: string; title?: string; visibility?: "public" | "private"; attributes?: Record<string, Json> }):
     Promise<{ room: string; duplicate: boolean }>;
@@ -274,32 +275,32 @@ export class ChatRooms {
   presence(room: string, page?: { cursor?: string; limit?: number }): Promise<PresenceAck>;
 
   // ---- messages ----
-  /** A string is short for `{text}`. Through the outbox: kept while offline, in order, stored once. */
+  /** A string stands for `{text}`. The outbox keeps the message while offline, sends in order, and has it stored once. */
   send(room: string, body: string | Body): Sending;
-  /** To one user. The room comes with `ack.room`, and with `room.added` where it is new to us. */
+  /** Send to one user. `ack.room` is the room; `room.added` announces it if it is new to this client. */
   direct(to: string, body: string | Body): Sending;
-  /** Try a failed one again, in its place, under the same `msgId`. Null where there is none. */
+  /** Send a failed message again, in its place, under the same `msgId`. Null if there is none. */
   retry(msgId: string): Sending | null;
-  /** Give up one that is failed or queued. False where it is none of these (it may be under way). */
+  /** Remove a failed or queued message. False if it is neither (it may be on its way). */
   discard(msgId: string): boolean;
-  /** `msgId` is the server's, of the message's envelope. Repeated for up to 30 s where the outcome is not known. */
+  /** `msgId` is the server's, in the message's envelope. Repeated for up to 30 s while the outcome is unknown. */
   edit(room: string, msgId: string, body: string | Body): Promise<ChangeAck>;
   delete(room: string, msgId: string): Promise<ChangeAck>;
   /**
-   * `on` false takes it back. This, `read` and `search` need `reactions`, `unread` and `search` in `welcome.features`:
-   * where a server does not offer one, it is rejected at once with `unknown_command`.
+   * `on: false` removes the reaction. `react`, `read` and `search` need `reactions`, `unread` and `search` in
+   * `welcome.features`; without it they are rejected at once with `unknown_command`.
    */
   react(room: string, msgId: string, emoji: string, on?: boolean): Promise<ChangeAck>;
-  /** Call it for every key: repeated at most every 3 s. Offline it does nothing. */
+  /** Call this for every key: it sends at most once every 3 s. Does nothing while offline. */
   typing(room: string, active?: boolean): void;
-  /** Read up to `seq`. */
+  /** Mark messages up to `seq` as read. */
   read(room: string, seq: number): Promise<{ unread: number }>;
   history(room: string, page?: { before?: number; after?: number; limit?: number }): Promise<HistoryAck>;
   search(room: string, query: string, page?: { before?: number; limit?: number }): Promise<{ messages: Envelope[]; more: boolean }>;
 
   /**
-   * Any command, also a host's own; resolves with the payload of the ack. Waits for the connection, at most `timeout`.
-   * With the same `msgId` again, a durable command is carried out once.
+   * Send any command, also one of your app. Resolves with the payload of the ack. Waits for the connection, for at most
+   * `timeout` seconds. If you repeat a durable command under the same `msgId`, it is carried out once.
    */
   request<A = any>(type: string, options?: { room?: string; payload?: any; msgId?: string; timeout?: number }): Promise<A>;
 }

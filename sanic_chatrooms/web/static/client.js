@@ -1,7 +1,7 @@
 // The browser client of sanic_chatrooms (typed and described in client.d.ts; the wire: docs/reference/protocol.md).
 //
-// Its parts, from the wire up, are in client/: link.js, calls.js, rooms.js, outbox.js; the server joins them to one file.
-// Answers are handed on by callbacks, not promises: an event in the frame after an ack must find the ack applied.
+// Its parts are in client/, from the wire up: link.js, calls.js, rooms.js, outbox.js. The server joins them to one file.
+// Answers go to callbacks instead of promises, so that an ack is applied before the event in the next frame.
 
 import { Calls } from "./client/calls.js";
 import { deferred } from "./client/deferred.js";
@@ -9,7 +9,7 @@ import { ChatError, closed } from "./client/errors.js";
 import { Identity } from "./client/identity.js";
 import { Link } from "./client/link.js";
 import { Outbox } from "./client/outbox.js";
-import { Table } from "./client/rooms.js";
+import { Rooms } from "./client/rooms.js";
 import { socketUrl } from "./client/socket-url.js";
 import { now } from "./client/timers.js";
 
@@ -23,7 +23,7 @@ const bodyOf = (body) => (typeof body === "string" ? { text: body } : body);
 
 /** See client.d.ts. */
 export class ChatRooms {
-  #its; // what the parts see of each other
+  #its; // what the parts share
   #listeners = new Map();
   #typingAt = new Map();
   #opening = null;
@@ -48,7 +48,7 @@ export class ChatRooms {
       problem: (during, error) => this.#emit("problem", { during, error }),
       confirm: (event) => event.sender?.id === this.#user.id && its.outbox.confirm(event),
     });
-    Object.assign(its, { link: new Link(its), calls: new Calls(its), table: new Table(its), outbox: new Outbox(its) });
+    Object.assign(its, { link: new Link(its), calls: new Calls(its), rooms: new Rooms(its), outbox: new Outbox(its) });
   }
 
   get state() { return this.#its.link.status.state; } // prettier-ignore
@@ -56,11 +56,11 @@ export class ChatRooms {
   get user() { return this.#user; } // prettier-ignore
   get welcome() { return this.#welcome; } // prettier-ignore
   get name() { return this.#its.identity.name; } // prettier-ignore
-  get joinedRooms() { return this.#its.table.ids(); } // prettier-ignore
+  get joinedRooms() { return this.#its.rooms.ids(); } // prettier-ignore
   get outbox() { return this.#its.outbox.list(); } // prettier-ignore
 
   isJoined(room) {
-    return this.#its.table.get(room)?.status === "in";
+    return this.#its.rooms.get(room)?.status === "in";
   }
 
   // ---- events ----
@@ -80,13 +80,13 @@ export class ChatRooms {
       try {
         fn(event);
       } catch (error) {
-        console.error(`a listener of ${type} failed`, error); // the others, and our own state, must not suffer
+        console.error(`a listener of ${type} failed`, error); // other listeners and our own state are not affected
       }
     }
   }
 
   #emitWire(envelope) {
-    // A later server may have an event of the same name as one of ours.
+    // A later server may have an event with the name of one of ours.
     if (!OWN_EVENTS.includes(envelope.type)) this.#emit(envelope.type, envelope);
     this.#emit("*", envelope);
   }
@@ -133,7 +133,7 @@ export class ChatRooms {
     this.#opening.reject(new ChatError("closed", status.reason, { closeCode: status.code }));
   }
 
-  /** Before anything else is sent: a guest's name, so that nobody sees another one first. */
+  /** Send a guest's name before anything else, so that others never see a different one. */
   #introduce({ user, guestToken, limits }) {
     const { calls, identity, options } = this.#its;
     calls.maxFrame = limits?.maxFrame ?? Infinity;
@@ -147,11 +147,11 @@ export class ChatRooms {
   }
 
   #welcomed(envelope) {
-    const { table, calls, outbox } = this.#its;
+    const { rooms, calls, outbox } = this.#its;
     this.#welcome = envelope.payload;
     this.#identified(envelope.payload);
     this.#emitWire(envelope);
-    table.rejoin();
+    rooms.rejoin();
     calls.flush();
     outbox.pumpAll();
     this.#opening.resolve(envelope.payload);
@@ -166,16 +166,16 @@ export class ChatRooms {
   }
 
   #lost(code) {
-    this.#its.table.lost();
+    this.#its.rooms.lost();
     this.#its.outbox.lost(code);
     this.#its.calls.abort(new ChatError("lost", "the connection broke before the answer came"));
   }
 
   #heard(envelope) {
     const { type, payload } = envelope;
-    if (type === "ack" && envelope.replyTo === "join") this.#its.table.joinedByPath(payload);
+    if (type === "ack" && envelope.replyTo === "join") this.#its.rooms.joinedByPath(payload);
     else if (type === "ack" || type === "error" || type === "pong") this.#its.calls.answer(envelope);
-    else if (envelope.seq !== undefined && envelope.room !== undefined) this.#its.table.take(envelope);
+    else if (envelope.seq !== undefined && envelope.room !== undefined) this.#its.rooms.take(envelope);
     else {
       this.#obey(type, payload);
       this.#emitWire(envelope);
@@ -183,9 +183,9 @@ export class ChatRooms {
   }
 
   #obey(type, payload) {
-    const { table, link, identity } = this.#its;
-    if (type === "reset") table.reset(payload);
-    else if (type === "room.added") table.added(payload);
+    const { rooms, link, identity } = this.#its;
+    if (type === "reset") rooms.reset(payload);
+    else if (type === "room.added") rooms.added(payload);
     else if (type === "room.removed") this.#removed(payload);
     else if (type === "closing") link.comeBackIn(payload.reconnectIn);
     else if (type === "auth.expiring" && identity.renewable)
@@ -193,7 +193,7 @@ export class ChatRooms {
   }
 
   #removed({ room, reason }) {
-    this.#its.table.forget(room, new ChatError("not_a_member", `removed from the room: ${reason}`));
+    this.#its.rooms.forget(room, new ChatError("not_a_member", `removed from the room: ${reason}`));
     this.#emit("removed", { room, reason, error: null });
     this.#its.outbox.pumpAll();
   }
@@ -201,17 +201,17 @@ export class ChatRooms {
   // ---- rooms ----
 
   join(room, { history } = {}) {
-    return this.#its.table.join(room, history);
+    return this.#its.rooms.join(room, history);
   }
 
   async exit(room) {
-    this.#its.table.forget(room);
+    this.#its.rooms.forget(room);
     if (this.#its.link.online) await this.request("exit", { room });
   }
 
   async leave(room) {
     await this.request("leave", { room });
-    this.#its.table.forget(room);
+    this.#its.rooms.forget(room);
   }
 
   createRoom({ room, ...payload } = {}) {
@@ -267,7 +267,7 @@ export class ChatRooms {
     if (!this.isJoined(room) || (active ? since < TYPING : since === Infinity)) return;
     if (active) this.#typingAt.set(room, now());
     else this.#typingAt.delete(room);
-    this.#its.link.send(JSON.stringify({ type: "typing", room, payload: { active } })); // nobody waits for its answer
+    this.#its.link.send(JSON.stringify({ type: "typing", room, payload: { active } })); // without msgId: its answer is not needed
   }
 
   read(room, seq) {
@@ -282,7 +282,7 @@ export class ChatRooms {
     return this.#lacks("search") ?? this.request("search", { room, payload: { query, ...page } });
   }
 
-  /** A promise that is rejected where this server does not offer a feature. Before the first welcome the server answers. */
+  /** A rejected promise if this server lacks a feature. Null before the first welcome: then the server answers. */
   #lacks(feature) {
     if (!this.#welcome || this.#welcome.features?.includes(feature)) return null;
     const answer = deferred();

@@ -1,4 +1,4 @@
-// Where one writes: Enter sends and Shift+Enter begins a line, or on a touch screen the button and Enter; it grows to six lines.
+// The field for a new message. Enter sends and Shift+Enter begins a line; on a touch screen the button sends. It grows to six lines.
 
 import { el, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
@@ -13,7 +13,7 @@ export class Composer {
     const keys = { onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
     this.writing = new Writing({ testid: "composer", "aria-describedby": "composer-help", oninput: () => this.#changed(), onblur: () => acts.onTyping(false) }, keys);
     this.field = this.writing.field;
-    // Pressing it must not take the focus: on a phone the keyboard would go away with every message.
+    // Keep the focus in the field: on a phone the keyboard would disappear with every message.
     this.button = iconButton("send", "Send message", { class: "send", testid: "send", disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span", { class: "cut", testid: "typing" });
     this.element = el("div", { class: "composer" },
@@ -22,7 +22,7 @@ export class Composer {
       el("p", { class: "sr-only", id: "composer-help" }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
   }
 
-  /** To whom it goes, and how long it may be. */
+  /** The receiver, and the longest text. */
   address(name, maxText = this.writing.maxText) {
     this.writing.maxText = maxText;
     this.field.placeholder = `Message ${name}`;
@@ -38,7 +38,7 @@ export class Composer {
     return this.writing.text;
   }
 
-  /** Returns whether it could take the focus. */
+  /** Returns whether it got the focus. */
   focus() {
     this.field.focus({ preventScroll: true });
     return document.activeElement === this.field;

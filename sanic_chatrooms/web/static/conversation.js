@@ -1,4 +1,4 @@
-// The conversation: rows at the right place, and a place that nothing moves but its reader.
+// The conversation. New rows never move the text that somebody is reading.
 
 import { el, fill, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
@@ -17,7 +17,7 @@ const HEARD = 5;
 export class Conversation {
   editing = null; // the key of the message that is being rewritten
 
-  /** `context`: what rows need, and `onOlder()`, `onEnd()` (its end is seen), `onLost()` (the focused row is gone). */
+  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onLost()` (the focused row was removed). */
   constructor(given) {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
     const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item) };
@@ -37,7 +37,7 @@ export class Conversation {
     sizes.observe(this.log);
   }
 
-  /** Another room: its newest messages, or the first after the number `newAfter` (null: none is new). */
+  /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new). */
   open(timeline, newAfter) {
     Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
     const left = this.inner.contains(document.activeElement);
@@ -54,7 +54,7 @@ export class Conversation {
     this.log.scrollTop = line.offsetTop - 8;
   }
 
-  /** Something else in the place of the messages, or null for the messages. */
+  /** Show something else instead of the messages; null shows the messages. */
   showInstead(panel) {
     this.inner.hidden = Boolean(panel);
     this.instead?.remove();
@@ -63,10 +63,10 @@ export class Conversation {
     this.#button();
   }
 
-  /** Draw what changed. `top`: what stands above the first message. */
+  /** Draw what changed. `top`: the element above the first message. */
   update(top = null) {
     const anchor = !this.stuck && this.#anchor();
-    // The same again stays: the focus may be in it.
+    // Keep it if it is the same: the focus may be in it.
     const other = top && !top.isEqualNode(this.top.firstChild);
     const left = other && this.top.contains(document.activeElement);
     if (other) fill(this.top, top);
@@ -74,13 +74,13 @@ export class Conversation {
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
     const kept = anchor && this.list.get(anchor.key);
-    // By its end: the name above its text goes when an older message of its author comes.
+    // Anchor at its end: the name at its top disappears when an older message of its author arrives.
     if (kept) this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
     this.#stick();
     if (lost || left) this.context.onLost();
   }
 
-  // A few screens, and what is new: long messages further up are drawn when somebody scrolls there.
+  // A few screens, and everything new. Long messages further up are drawn when somebody scrolls there.
   #firstOf(newAfter) {
     const { items } = this.timeline;
     const at = Math.min(this.#pieceBefore(items.length), newAfter === null ? Infinity : items.findLastIndex(({ seq }) => seq <= newAfter));
@@ -124,7 +124,7 @@ export class Conversation {
     this.list.get(key)?.focus({ preventScroll: true });
   }
 
-  // Back to where one came from.
+  // Return to the previous position.
   #leave({ key }) {
     this.editing = null;
     this.update();
@@ -132,7 +132,7 @@ export class Conversation {
     else this.context.onLost();
   }
 
-  /** A message of somebody else's came. */
+  /** A message of somebody else arrived. */
   came(item) {
     if (!this.stuck) this.unseen++;
     this.#button();
@@ -155,7 +155,7 @@ export class Conversation {
 
   #anchor() {
     const edge = this.log.getBoundingClientRect().top;
-    // Not the separators: the one of the day stays above whatever comes before it.
+    // Not a separator: the one of the day stays above messages that are added before.
     for (const { key, item } of this.drawn) {
       const { bottom } = item ? this.list.get(key).getBoundingClientRect() : {};
       if (bottom > edge) return { key, bottom };
@@ -169,7 +169,7 @@ export class Conversation {
 
   #scrolled() {
     const { scrollTop } = this.log;
-    // Only going up lets go of the end: rows that turn out taller than guessed move the end away, and not the reader.
+    // Only scrolling up leaves the end. Rows that turn out taller than estimated move the end, too.
     if (this.#below <= NEAR) this.#atEnd();
     else if (scrollTop < this.lastTop) this.stuck = false;
     this.lastTop = scrollTop;
@@ -184,7 +184,7 @@ export class Conversation {
     this.context.onEnd();
   }
 
-  /** Near the first row: bring what was before it. */
+  /** Near the first row: load older messages. */
   needOlder() {
     if (this.inner.hidden || this.log.scrollTop > EARLY) return;
     if (!this.hidden) return this.context.onOlder();

@@ -1,9 +1,9 @@
-// Questions in the middle of the screen. The browser's own <dialog> keeps the focus inside and gives it back after.
+// Modal dialogs. The browser's <dialog> keeps the focus inside and restores it afterwards.
 
 import { button, composing, el } from "./dom.js";
 import { sentence } from "./reasons.js";
 
-/** Show a modal dialog until it is closed. `content(close)` makes what is in it; resolves with what `close` was given. */
+/** Show a modal dialog until it is closed. `content(close)` returns its content. Resolves with the argument of `close`. */
 export function openDialog(heading, content, props) {
   return new Promise((resolve) => {
     let result;
@@ -19,7 +19,7 @@ export function openDialog(heading, content, props) {
   });
 }
 
-// Chromium else goes on putting letters into what is gone, though the focus is back where it was.
+// Otherwise Chromium keeps typing into the removed field although the focus is elsewhere.
 function takeAway(dialog) {
   const { activeElement } = document;
   activeElement?.blur();
@@ -27,7 +27,7 @@ function takeAway(dialog) {
   activeElement?.focus({ preventScroll: true });
 }
 
-/** A question with two answers; true for `yes`. `look`: "danger" where it cannot be undone. */
+/** A question with two answers; true for `yes`. `look`: "danger" if it cannot be undone. */
 export function ask(heading, lines, yes, no, testid, look = "primary") {
   return openDialog(heading, (close) => [
     el("h2", {}, heading), lines.map((line) => el("p", {}, line)),
@@ -35,7 +35,7 @@ export function ask(heading, lines, yes, no, testid, look = "primary") {
   ], { testid });
 }
 
-/** What a form does when it is sent: `submit()` may reject, then the reason is shown in `problem`. */
+/** The handler of a form: if `submit()` rejects, `problem` shows the reason. */
 export function submitting(submit, problem) {
   return async (event) => {
     event.preventDefault();
@@ -52,7 +52,7 @@ export function submitting(submit, problem) {
   };
 }
 
-/** A form in a dialog; resolves with what `submit` resolved with. */
+/** A form in a dialog. Resolves with the result of `submit`. */
 export function openForm(heading, fields, yes, submit, testid) {
   const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
   return openDialog(heading, (close) => el("form", { onsubmit: submitting(() => submit().then(close), problem) },
@@ -62,7 +62,7 @@ export function openForm(heading, fields, yes, submit, testid) {
 
 /** A labelled text field that must not be empty. */
 export function textField(label, props) {
-  // The Enter by which an input method ends a word must not send the form.
+  // The Enter that ends a word of an input method must not send the form.
   const onkeydown = (event) => event.key === "Enter" && composing(event) && event.preventDefault();
   const field = el("input", { class: "field", type: "text", autocomplete: "off", required: true, autofocus: true, onkeydown, ...props });
   return { field, row: el("label", { class: "row" }, el("span", { class: "label" }, label), field) };

@@ -1,4 +1,4 @@
-// Making elements. Text goes in as text nodes only: what people write can never become markup.
+// Creates elements. Text is added as text nodes only, so it can never become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -19,7 +19,7 @@ const ICONS = {
   bolt: "M13 3L5 13.5h6L10 21l9-11h-6.5z",
 };
 
-/** An element: `el("p", { class: "hint", onclick: fn }, "text", [children])`. False, null and undefined leave out. */
+/** An element: `el("p", { class: "hint", onclick: fn }, "text", [children])`. False, null and undefined are skipped. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
@@ -31,12 +31,12 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
-/** Put these in the place of all that is in `node`. */
+/** Replace the content of `node`. */
 export function fill(node, ...children) {
   node.replaceChildren(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
 }
 
-/** A drawing that screen readers skip: the button around it has a name. */
+/** An icon. Screen readers skip it, because the button around it has a name. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
@@ -47,12 +47,12 @@ export function icon(name) {
   return svg;
 }
 
-/** Whether a key belongs to an input method, which chooses a word with it. Safari says so by the old code alone. */
+/** Whether an input method uses this key to choose a word. Safari only sets the old code. */
 export function composing({ isComposing, keyCode }) {
   return isComposing || keyCode === 229;
 }
 
-/** A square button with a drawing and a name. */
+/** A square button with an icon and a name. */
 export function iconButton(name, label, props = {}) {
   return el("button", { ...props, type: "button", class: `icon-button ${props.class ?? ""}`, "aria-label": label, title: label }, icon(name));
 }

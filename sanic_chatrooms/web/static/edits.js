@@ -1,4 +1,4 @@
-// What we change of messages that are there: shown at once, dimmed until the server has it, and said when it fails.
+// Our changes of existing messages. Shown at once, dimmed until the server has stored them, with the reason if one fails.
 
 const MODERATORS = ["owner", "admin", "moderator"];
 
@@ -10,7 +10,7 @@ export function rightsOver(item, me, role) {
 }
 
 export class Edits {
-  /** `changed(room)`: something looks different. */
+  /** `changed(room)`: redraw the room. */
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
@@ -41,7 +41,7 @@ export class Edits {
       change.done(seq);
       if (item.change === change) this.#set(room, item, null);
     } catch (error) {
-      // It was deleted meanwhile: then nothing is left to be said.
+      // It was deleted meanwhile: nothing to report.
       if (item.change === change) this.#set(room, item, item.deleted ? null : { ...change, error });
     }
   }

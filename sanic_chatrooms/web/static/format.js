@@ -1,6 +1,6 @@
-// How times, names and counts are written.
+// Formats times, names and counts.
 
-const LETTER = 32; // more than any letter or emoji is long
+const LETTER = 32; // longer than any letter or emoji
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const dayInYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -13,7 +13,7 @@ export function timeOf(seconds) {
   return clock.format(seconds * 1000);
 }
 
-/** "2:05": where there is no room for more. */
+/** "2:05", for narrow places. */
 export function digitsOf(seconds) {
   return clock.formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();
 }
@@ -23,7 +23,7 @@ export function fullTimeOf(seconds) {
   return `${dayInYear.format(seconds * 1000)}, ${timeOf(seconds)}`;
 }
 
-/** A text that changes at local midnight. */
+/** A text that differs for each local day. */
 export function dayOf(seconds) {
   return new Date(seconds * 1000).toDateString();
 }
@@ -36,14 +36,14 @@ export function dayName(seconds, now = Date.now() / 1000) {
   return (day.slice(-4) === dayOf(now).slice(-4) ? dayInYear : dayOfAnyYear).format(seconds * 1000);
 }
 
-// By the calendar: the day on which clocks change has 23 hours or 25.
+// By the calendar: a day on which clocks change has 23 or 25 hours.
 function dayBefore(seconds) {
   const day = new Date(seconds * 1000);
   day.setDate(day.getDate() - 1);
   return day.toDateString();
 }
 
-/** The first letter as people see it. Browsers without a segmenter take apart what joiners hold together. */
+/** The first letter as people see it. Browsers without a segmenter split joined emoji. */
 function firstLetter(word) {
   const [first] = letters ? letters.segment(word) : word;
   return first?.segment ?? first ?? "?";
@@ -56,14 +56,14 @@ export function initials(name) {
   return ends.map((word) => firstLetter(word).slice(0, LETTER)).join("").toLocaleUpperCase();
 }
 
-/** 0 … 359, always the same for an id, far apart for similar ones (FNV-1a). */
+/** 0 … 359: stable for an id, and far apart for similar ids (FNV-1a). */
 export function hueOf(id) {
   let hash = 2166136261;
   for (const letter of id) hash = Math.imul(hash ^ letter.codePointAt(0), 16777619);
   return (hash >>> 0) % 360;
 }
 
-/** For sorting: "Room 9" comes before "Room 10". */
+/** Compares names: "Room 9" comes before "Room 10". */
 export function byName(one, other) {
   return collator.compare(one.name, other.name);
 }
@@ -84,12 +84,12 @@ export function excerpt(text, most = 200) {
   return text.length > most ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…` : text;
 }
 
-/** Whether there is anything to see in a text. */
+/** Whether a text has a visible character. */
 export function isVisible(text) {
   return /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]/u.test(text);
 }
 
-/** The id that a title makes: "Release day" → "release-day". What an id cannot hold is in a number at its end: titles that look different have different ids. */
+/** The id for a title: "Release day" → "release-day". A number at the end stands for characters that ids cannot have, so different titles have different ids. */
 export function slug(title) {
   const plain = title.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const readable = plain.replace(/[^a-z0-9_]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
@@ -97,7 +97,7 @@ export function slug(title) {
   return isAll ? readable : [readable, fingerprint(alike(title))].filter(Boolean).join("-");
 }
 
-/** Two names that nobody can tell apart are one by this. */
+/** The same text for names that look the same. */
 function alike(name) {
   return name.normalize("NFKC").replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}]/gu, "").replace(/\s+/g, " ").trim().toLowerCase();
 }
@@ -110,7 +110,7 @@ function fingerprint(text) {
 const SHORT = 24;
 const END = 6;
 
-/** What to show beside the names of several: id → a part of the id where another one has the same name, else "". */
+/** Suffixes that tell equal names apart: id → a part of the id if another person has the same name, else "". */
 export function toldApart(named) {
   const groups = new Map();
   for (const one of named) groups.set(alike(one.name), [...(groups.get(alike(one.name)) ?? []), one.id]);

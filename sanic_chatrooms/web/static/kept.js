@@ -1,5 +1,5 @@
-// What this browser keeps for us between visits, for all tabs. Storage may be switched off, full or private, and any use
-// of it may then throw: what could not be kept lasts as long as the page.
+// Values that this browser keeps between visits, for all tabs. Every use of the storage may throw (switched off, full, private
+// window); then a value lasts as long as the page.
 
 const instead = new Map();
 
@@ -11,7 +11,7 @@ function attempt(use) {
   }
 }
 
-/** As the client's option `storage` asks for it. */
+/** For the client's option `storage`. */
 export const kept = {
   get: (key) => instead.get(key) ?? attempt((storage) => storage.getItem(key)),
   set(key, value) {
@@ -25,7 +25,7 @@ export const kept = {
     instead.delete(key);
     attempt((storage) => storage.removeItem(key));
   },
-  /** Everything whose key begins so. */
+  /** All values whose key begins with this. */
   removeAll(prefix) {
     const keys = [...instead.keys(), ...(attempt(Object.keys) ?? [])];
     for (const key of keys) if (key.startsWith(prefix)) kept.remove(key);

@@ -1,15 +1,15 @@
-// A list whose elements stay while their rows do: focus, hover and selection survive every update.
+// A list that reuses the elements of its rows, so that focus, hover and selection survive every update.
 
 export class KeyedList {
   #nodes = new Map();
 
-  /** `build(row)` makes a row's element; rows have a `key`, and a `sign` that changes when they look different. */
+  /** `build(row)` creates a row's element. Rows have a `key`, and a `sign` that changes with their look. */
   constructor(parent, build) {
     this.parent = parent;
     this.build = build;
   }
 
-  /** Show exactly these, in this order. Returns whether the focus was in an element that is gone now. */
+  /** Show exactly these, in this order. Returns whether the focused element was removed. */
   set(rows) {
     const focused = this.parent.contains(document.activeElement);
     const keys = new Set(rows.map(({ key }) => key));
@@ -18,7 +18,7 @@ export class KeyedList {
     for (const row of rows) {
       const before = this.get(row.key);
       const node = this.#nodeOf(row);
-      // A new element has taken the place of the one before.
+      // A new element replaced the old one.
       if (next && (next === node || next === before)) next = node.nextSibling;
       else this.parent.insertBefore(node, next);
     }
@@ -52,7 +52,7 @@ export function walkable(element, selector) {
     const stops = [...element.querySelectorAll(selector)];
     const at = stops.indexOf(document.activeElement);
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? stops.length - 1 : at - 1, Home: 0, End: stops.length - 1 }[event.key];
-    // Inside of a text they move the cursor.
+    // Inside a text they move the cursor.
     if (!stops[to] || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("textarea")) return;
     event.preventDefault();
     stops[to].focus();

@@ -17,7 +17,7 @@ export function rowElement(row, context) {
   try {
     return drawn(row, context);
   } catch (error) {
-    // One that cannot be drawn must not hide those after it.
+    // A message that cannot be drawn must not hide later ones.
     console.error("a row of the conversation cannot be drawn", error);
     return plain(row);
   }
@@ -48,15 +48,15 @@ function messageElement({ item, first, editing }, context) {
       !editing && tools(item, context))));
 }
 
-// About how high a long one is: if it were guessed too low, too many more would seem to be on the screen, and be laid out.
-// Short ones are guessed too low on purpose: Chromium keeps what is read exactly in its place only where rows grow.
+// Estimates the height of a long message. An estimate that is too low would make the browser lay out too many rows.
+// Short messages are estimated too low on purpose: Chromium keeps the reading position exactly only if rows grow.
 function sized(item, node) {
   const lines = linesOf(item);
   if (lines > LONG) node.style.setProperty("--lines", lines);
   return node;
 }
 
-/** What becomes of it, or of what we change of it: sent, pending or failed. */
+/** The state of a message or of our change of it: sent, pending or failed. */
 function statusOf({ status, change }) {
   return !change ? status : change.error ? "failed" : "pending";
 }

@@ -1,11 +1,11 @@
-// How people are called, as far as this page has heard; kept in this browser, because the server knows no name of somebody
-// who never came to a room that one shares with them.
+// The names of people that this page has seen. Kept in this browser, because the server does not know the name of somebody
+// who never entered a shared room.
 
 import { kept } from "./kept.js";
 
 const MOST = 300;
 
-/** How much a source is worth, the last one most: people change their names, and old events keep the old ones. */
+/** Sources of names, the most reliable last: people change their names, and old events keep the old ones. */
 export const SOURCES = { kept: 0, past: 1, list: 2, now: 3 };
 
 export class Names {
@@ -24,9 +24,9 @@ export class Names {
     return this.#known.get(id)?.[0];
   }
 
-  /** Take in what somebody is called by this source; returns whether that changes their name. */
+  /** Learn a name from this source. Returns whether the person's name changed. */
   hear({ id, name } = {}, source) {
-    // By the id a server calls whom it never met.
+    // For somebody it never met, a server uses the id as the name.
     if (!id || !name || name === id || source < this.#known.get(id)?.[1]) return false;
     const before = this.of(id);
     this.#known.delete(id);

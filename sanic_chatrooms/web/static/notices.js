@@ -1,4 +1,4 @@
-// What the host says: a toast that waits for its reader, and a bell that keeps it.
+// Notices of the app: a toast that stays while it is read, and a bell with all of them.
 
 import { el, iconButton } from "./dom.js";
 import { timeOf } from "./format.js";

@@ -1,4 +1,4 @@
-// The ready page: a chat in the browser for a host that wrote five lines.
+// The ready page: a chat in the browser for an app of five lines.
 
 import { startChat } from "./chat-app.js";
 

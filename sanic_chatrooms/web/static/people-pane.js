@@ -1,4 +1,4 @@
-// Who is here, at the right.
+// The people in the room, at the right.
 
 import { avatar } from "./avatar.js";
 import { el, iconButton } from "./dom.js";
@@ -18,7 +18,7 @@ export class PeoplePane {
     this.list = new KeyedList(list, (row) => personLine(row, onPerson));
   }
 
-  /** No room is on show. */
+  /** No room is shown. */
   clear() {
     this.list.set([]);
     this.count.textContent = "People";

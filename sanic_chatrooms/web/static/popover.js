@@ -1,14 +1,14 @@
-// A button that opens something beside it: a menu, the list of notices. Esc and a press elsewhere close it.
+// A button that opens a menu or a list beside it. Esc and a press elsewhere close it.
 
 import { el } from "./dom.js";
 import { walkable } from "./keyed.js";
 
-/** `build(close)` makes the content anew at each opening. */
+/** `build(close)` creates the content each time it opens. */
 export function popover(trigger, build, role = "menu") {
   let box = null;
   const close = () => {
     const gone = box;
-    // First: taking it away moves the focus, which asks to close it.
+    // First, because removing it moves the focus, which would close it again.
     box = null;
     gone?.remove();
     trigger.setAttribute("aria-expanded", "false");
@@ -24,10 +24,10 @@ export function popover(trigger, build, role = "menu") {
     trigger.setAttribute("aria-expanded", "true");
     (box.querySelector("button") ?? box).focus();
   };
-  // A press elsewhere moves the focus there or to nothing: both end here.
+  // A press elsewhere moves the focus there or nowhere; both close it.
   const leave = ({ relatedTarget }) => box && !anchor.contains(relatedTarget) && close();
   const key = ({ key }) => key === "Escape" && box && closeHere();
-  // Else the press on the trigger would close it, and the click open it again.
+  // Otherwise the press on the trigger would close it and the click open it again.
   trigger.addEventListener("pointerdown", (event) => box && event.preventDefault());
   trigger.addEventListener("click", () => (box ? closeHere() : open()));
   trigger.setAttribute("aria-haspopup", role);

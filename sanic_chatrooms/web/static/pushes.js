@@ -1,21 +1,21 @@
-// The three pushes of a host with agreed payloads: notice, update, redirect.
+// The app's three pushes with fixed payloads: notice, update, redirect.
 
 import { ask } from "./dialogs.js";
 import { webAddress } from "./richtext.js";
 
-/** Let them work on this page. */
+/** Handle them on this page. */
 export function listenToPushes(chat, notices) {
   chat.on("notice", ({ payload }) => notices.add(payload));
   chat.on("update", ({ payload }) => update(payload));
   chat.on("redirect", ({ payload }) => payload.url && redirect(webAddress(String(payload.url), location.href)));
 }
 
-/** `data-field="topic"` marks where the value of the field `topic` stands, also in markup of the host's. */
+/** `data-field="topic"` marks an element that shows the field `topic`, also in the app's own markup. */
 function update({ field, value }) {
   for (const node of document.querySelectorAll(`[data-field="${CSS.escape(String(field))}"]`)) {
     node["value" in node ? "value" : "textContent"] = typeof value === "object" ? JSON.stringify(value) : value;
     node.classList.remove("flash");
-    // Reading the width ends the old animation, so that adding the class begins a new one.
+    // Reading the width ends the old animation, so that adding the class starts a new one.
     void node.offsetWidth;
     node.classList.add("flash");
   }

@@ -1,12 +1,12 @@
-// How far somebody has read in each room; kept in this browser, so that "new since you were here" outlives the page, and
-// so that what one tab has read is read in the others.
+// How far the user has read in each room. Kept in this browser, so that "new since you were here" survives a reload and
+// all tabs agree.
 
 import { kept } from "./kept.js";
 
 export class ReadMarks {
   #marks = {};
 
-  /** `moved(rooms)`: these were read in another tab. */
+  /** `moved(rooms)`: another tab has read in these rooms. */
   constructor(user, moved) {
     this.user = user;
     this.#take(kept.get(this.#key));
@@ -17,14 +17,14 @@ export class ReadMarks {
     return `chatrooms read ${this.user}`;
   }
 
-  /** Take over what is further on than ours; the ids of these rooms. */
+  /** Take over positions that are ahead of ours. Returns the ids of their rooms. */
   #take(text) {
     const marks = Object.entries(parsed(text)).filter(([room, mark]) => this.#isNewer(room, mark));
     for (const [room, { epoch, seq }] of marks) this.#put(room, epoch, seq);
     return marks.map(([room]) => room);
   }
 
-  // Numbers of different epochs say nothing of each other: ours is the one of the room that is open here.
+  // Numbers of different epochs cannot be compared. Ours is the epoch of the room that is open here.
   #isNewer(room, mark) {
     const ours = this.#own(room);
     return Number.isSafeInteger(mark?.seq) && (!ours || (mark.epoch === ours.epoch && mark.seq > ours.seq));
@@ -43,12 +43,12 @@ export class ReadMarks {
     return Object.keys(this.#marks);
   }
 
-  /** The last number that was read, if the room was ever open here. */
+  /** The last number that was read, or undefined if the room was never open here. */
   of(room) {
     return this.#own(room)?.seq;
   }
 
-  /** The numbers of another epoch mean nothing. */
+  /** Numbers of another epoch are worthless. */
   check(room, epoch) {
     if (this.#own(room)?.epoch !== epoch) delete this.#marks[room];
   }
@@ -56,7 +56,7 @@ export class ReadMarks {
   set(room, epoch, seq) {
     if (this.of(room) === seq) return;
     this.#put(room, epoch, seq);
-    this.#take(kept.get(this.#key)); // another tab may have read on elsewhere
+    this.#take(kept.get(this.#key)); // another tab may have read on in other rooms
     kept.set(this.#key, JSON.stringify(this.#marks));
   }
 }

@@ -1,4 +1,4 @@
-// Why something does not work, for people. What the server says is for developers; what the app says is shown as it is.
+// Reasons for people. Texts of the server are for developers and are replaced; texts of the app are shown unchanged.
 
 import { timeOf } from "./format.js";
 
@@ -34,7 +34,7 @@ const WORDS = {
   closed: () => "the connection has ended. Reload the page.",
 };
 
-// By close code: what the server says by itself, and the words for it. Another text is the app's.
+// By close code: the server's own text, and what we show instead. Any other text comes from the app.
 const ENDS = {
   1002: ["protocol error", MISFIT],
   1003: ["text frames only", MISFIT],
@@ -50,22 +50,22 @@ const ENDS = {
   4509: ["replaced by another connection", "you opened this chat in another window."],
 };
 
-// What the client says by itself.
+// Reasons of the client itself.
 const OURS = { "sign in first": "you are not signed in. Sign in first." };
 
-/** Why, to go on a sentence: "you write too fast. Wait 3 s." */
+/** The reason as the end of a sentence: "you write too fast. Wait 3 s." */
 export function reason(error) {
   const { code, message, details } = error ?? {};
   const words = Object.hasOwn(WORDS, code) ? WORDS[code](details ?? {}, message ?? "") : "";
   return words || message || "something went wrong. Try again.";
 }
 
-/** The same as a sentence of its own. */
+/** The reason as a whole sentence. */
 export function sentence(error) {
   return capital(reason(error));
 }
 
-/** Why the connection has ended for good. */
+/** Why the connection is closed for good. */
 export function ending(code, said) {
   const [usual, words] = ENDS[code] ?? [];
   if (Object.hasOwn(OURS, said)) return capital(OURS[said]);

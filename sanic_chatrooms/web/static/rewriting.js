@@ -1,4 +1,4 @@
-// A message that is being edited, in its own place: Enter saves, Esc leaves it as it was.
+// A message that is being edited, in its own place: Enter saves, Esc cancels.
 
 import { button, el } from "./dom.js";
 import { Writing } from "./writing.js";
@@ -12,7 +12,7 @@ export function rewriting(item, { maxText, onSave, onLeave }) {
     if (text === item.text) onLeave(item);
     else onSave(item, text);
   };
-  // The log's own Esc goes to the composer, whoever came from where.
+  // Otherwise the log would handle Esc and move the focus to the composer.
   const leave = (event) => {
     event.stopPropagation();
     onLeave(item);

@@ -1,18 +1,18 @@
-// What people write, as nodes: links, code, line breaks (those by CSS). Everything else stays text.
-// The text is read once from left to right, and what is made of it has a bound, whatever somebody writes.
+// Turns a message's text into nodes: links, code, line breaks (by CSS). Everything else stays text.
+// It reads the text once from left to right, and the number of nodes is bounded for every text.
 
 import { el } from "./dom.js";
 
-const MOST = 200; // links and pieces of code in one message; what comes after them stays text
+const MOST = 200; // links and pieces of code in one message; the rest stays text
 const LONGEST_ADDRESS = 2048;
-const LONGEST_STACK = 30; // marks on one letter: Unicode's own bound for text that streams (UAX 15), far above any language's
+const LONGEST_STACK = 30; // marks on one letter: the limit of Unicode's stream-safe text (UAX 15), far above any language
 const BEGINNING = /`+|\bhttps?:\/\//gi;
 const INLINE = /`([^`\n]+)`/y;
 const FENCE = "```";
 const LANGUAGE = /^[\w+-]*\n(?=[^])/;
 
-// Letters of all scripts, and the signs of an English keyboard except quotes and angle brackets. At others, such as a
-// Japanese full stop, a curly quote, an emoji or something invisible, the sentence goes on.
+// Letters of all scripts, and the signs of an English keyboard except quotes and angle brackets. Other characters, such as
+// a Japanese full stop, a curly quote, an emoji or an invisible one, end the address.
 const ADDRESS = /https?:\/\/(?:[!#-;=?-_a-z{|}~]|(?![\p{P}\p{Z}\p{C}\p{So}])[^\0-\x7f]|[\p{Pd}\p{Pc}])+/iuy;
 const OPENS = { ")": "(", "]": "[", "}": "{" };
 const STACK = new RegExp(`(\\p{M}{${LONGEST_STACK}})\\p{M}+`, "gu");
@@ -29,13 +29,13 @@ export function richText(text) {
   return [...nodes, calm(text.slice(end))];
 }
 
-/** As a text of the page: without towers of marks, over which a browser thinks for seconds. */
+/** The text without towers of combining marks, which block a browser for seconds. */
 export function calm(text) {
   return text.replace(STACK, "$1");
 }
 
 function* pieces(text) {
-  let fences = true; // as long as one may still be closed: looked for once, not from every place
+  let fences = true; // false once no closing fence follows, so that it is searched for only once
   for (let at = 0; (at = next(BEGINNING, text, at)) >= 0; ) {
     const mark = BEGINNING.lastIndex - at;
     const isFence = text.startsWith(FENCE, at) && mark === FENCE.length;
@@ -75,7 +75,7 @@ function addressAt(text, at) {
   return { node, to: at + (url ? address.length : found.length) };
 }
 
-// "See https://example.org/a_(b)." The full stop ends the sentence; a bracket that the address opened belongs to it.
+// "See https://example.org/a_(b)." The full stop ends the sentence. A bracket that was opened in the address belongs to it.
 function withoutTail(address) {
   const open = { ")": 0, "]": 0, "}": 0 };
   for (const close in OPENS) open[close] = address.split(OPENS[close]).length - address.split(close).length;
@@ -88,7 +88,7 @@ function withoutTail(address) {
   return address.slice(0, end);
 }
 
-/** The address where it is http or https; else null. */
+/** The address if it is http or https, else null. */
 export function webAddress(address, base) {
   try {
     const url = new URL(address, base); // Safari below 17 has no URL.canParse

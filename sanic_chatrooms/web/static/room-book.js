@@ -1,4 +1,4 @@
-// All rooms of this page, kept right by what the client tells.
+// All rooms of this page, updated from the client's events.
 
 import { Edits } from "./edits.js";
 import { byName, toldApart } from "./format.js";
@@ -27,7 +27,7 @@ export class RoomBook {
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
-    // A public one is listed again by the next round: asked for now, all who were in it would ask at once.
+    // The next round lists a public room again. Asking now would make everyone who was in it ask at once.
     chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", listed: false, reason, error, unread: 0 }));
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => {
@@ -45,7 +45,7 @@ export class RoomBook {
     return this.rooms.get(id);
   }
 
-  /** Those to choose from, by name; direct ones last. */
+  /** The rooms to choose from, by name, with direct rooms last. */
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
     for (const direct of [true, false]) this.#tellApart(rooms.filter(({ isDirect }) => isDirect === direct));
@@ -75,7 +75,7 @@ export class RoomBook {
       const pages = await Promise.all([chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
     } catch {
-      return; // the next round comes soon
+      return; // the next round follows soon
     }
     this.changed("list");
   }
@@ -95,9 +95,9 @@ export class RoomBook {
     for (const id of this.marks.rooms().slice(-FOLLOWED)) if (this.rooms.get(id)?.listed) this.enter(this.get(id));
   }
 
-  // ---- how people are called ----
+  // ---- names of people ----
 
-  /** Learn names; returns whether one has changed, which is told. */
+  /** Learn names. Returns whether one has changed, and reports it. */
   #hear(people, source = SOURCES.now) {
     const news = people.filter((one) => this.names.hear(one, source));
     for (const { id, name } of news) for (const room of this.rooms.values()) room.called(id, name);
@@ -122,7 +122,7 @@ export class RoomBook {
     });
   }
 
-  // Not above what it was: of a room that is not open here only the number of its last event is known.
+  // Never more than before: for a room that is not open here, only the number of its last event is known.
   #count(room) {
     const read = this.marks.of(room.id);
     const news = ({ type, seq, sender }) => type === "message" && seq > read && !this.#isMine({ sender });
@@ -130,14 +130,14 @@ export class RoomBook {
     room.unread = Math.min(room.unread, left);
   }
 
-  // In a room that was never open here nothing is new, except what was written to us alone.
+  // In a room that was never open here only direct messages count as new.
   #readTo(room, end) {
     return this.marks.of(room.id) ?? (room.isDirect ? 0 : end);
   }
 
-  // ---- into a room, and back in its past ----
+  // ---- joining, and older messages ----
 
-  /** Be in the room and have its newest messages. */
+  /** Join the room and load its newest messages. */
   async enter(room) {
     const { loaded } = room.timeline;
     if (room.isDraft || (loaded && this.chat.joinedRooms.includes(room.id))) return;
@@ -145,12 +145,12 @@ export class RoomBook {
     try {
       await this.chat.join(room.id);
     } catch (error) {
-      // After others the client goes on trying, and `joined` tells.
+      // After other errors the client tries again, and `joined` follows.
       if (!error.temporary) this.#set(room.id, { status: "failed", error });
     }
   }
 
-  /** The newest page anew. */
+  /** Load the newest page again. */
   reload(room) {
     room.timeline.loaded = false;
     this.enter(room);
@@ -164,7 +164,7 @@ export class RoomBook {
       const page = await this.chat.history(room.id, { before: timeline.items[0]?.seq });
       timeline.prepend(page.messages, page.more);
     } catch {
-      return; // scrolling on asks again
+      return; // scrolling further asks again
     } finally {
       room.asking = false;
     }
@@ -186,11 +186,11 @@ export class RoomBook {
     this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
     this.look(room);
-    // Whether it is private is known by the list.
+    // The list says whether it is private.
     if (this.known && !room.listed && !room.isDirect) this.refresh();
   }
 
-  /** Ask who is in the room; of a closed one also who could be. */
+  /** Load who is in the room, and for a private room also its members. */
   async look(room) {
     const { id, visibility } = room;
     if (!this.chat.isJoined(id)) return;
@@ -204,7 +204,7 @@ export class RoomBook {
     this.#lookAgain(room, members.some(({ id, online }) => online && !users.some((one) => one.id === id)));
   }
 
-  // Of those who are elsewhere no event tells when they go: as long as the room is on show, it is asked.
+  // No event says when people who are elsewhere leave, so ask again while the room is shown.
   #lookAgain(room, elsewhere) {
     if (this.shown !== room) return;
     clearTimeout(this.again);
@@ -222,7 +222,7 @@ export class RoomBook {
     this.#set(id, { online });
   }
 
-  // ---- what happens ----
+  // ---- events ----
 
   #isMine({ sender }) {
     return Boolean(sender) && sender.id === this.chat.user?.id;
@@ -233,7 +233,7 @@ export class RoomBook {
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
     if (event.sender) this.#hear([event.sender]);
-    // Sooner than the next `typing` says so.
+    // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
     const news = item && event.type === "message" && !mine && !event.deleted;
@@ -242,7 +242,7 @@ export class RoomBook {
     if (news) this.changed("came", room, item);
   }
 
-  /** Everything in the room has been seen. */
+  /** Mark everything in the room as seen. */
   read(room) {
     const { end } = room.timeline;
     if (end && room.epoch) this.marks.set(room.id, room.epoch, end);
@@ -255,7 +255,7 @@ export class RoomBook {
 
   send(room, text) {
     this.chat.typing(room.id, false);
-    // `direct`, not `message`: it also brings the other one into the room, who may not have opened it since.
+    // `direct` instead of `message`: it also adds the other person to the room, who may have left it.
     const { msgId } = room.isDirect ? this.chat.direct(room.partner.id, text) : this.chat.send(room.id, text);
     this.#writing.set(msgId, room);
     this.#written({ msgId, status: "queued", body: { text }, createdAt: Date.now() / 1000 });
@@ -272,7 +272,7 @@ export class RoomBook {
 
   // ---- direct messages ----
 
-  /** The room with a person: the one that is there, or a draft. */
+  /** The existing room with a person, or a draft of one. */
   with(person) {
     const known = [...this.rooms.values()].find(({ partner }) => partner?.id === person.id);
     return known ?? Object.assign(this.get(`@${person.id}`), { visibility: "direct", partner: this.#named(person), status: "ready" });
@@ -287,7 +287,7 @@ export class RoomBook {
     this.changed("list");
   }
 
-  /** The draft has become a room. */
+  /** Turn the draft into the room. */
   #move(draft, id) {
     this.rooms.delete(draft.id);
     draft.id = id;

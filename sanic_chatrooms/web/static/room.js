@@ -1,4 +1,4 @@
-// One room as this page knows it.
+// The state of one room.
 
 import { Timeline } from "./timeline.js";
 
@@ -9,7 +9,7 @@ export class Room {
   role = "";
   online = 0;
   unread = 0;
-  /** The number of its last event, as far as the list of rooms says. */
+  /** The number of its last event, by the list of rooms. */
   end = 0;
   timeline = new Timeline();
   people = new Map();
@@ -26,25 +26,25 @@ export class Room {
     return this.visibility === "direct";
   }
 
-  /** Not yet there: the first message makes it. */
+  /** It does not exist yet: the first message creates it. */
   get isDraft() {
     return this.id.startsWith("@");
   }
 
-  /** Shown beside the name, where another room has the same one. */
+  /** Shown beside the name if another room has the same one. */
   mark = "";
 
   get name() {
     return this.partner?.name || this.title || this.id;
   }
 
-  /** What `rooms` says of it. */
+  /** Update it from an entry of `rooms`. */
   describe({ title, visibility, online, with: partner }) {
     Object.assign(this, { title, visibility, online, listed: true });
     this.partner ??= partner ?? null;
   }
 
-  /** Somebody has this name now. */
+  /** Rename a person in this room. */
   called(id, name) {
     if (this.partner?.id === id) this.partner = { ...this.partner, name };
     if (this.people.has(id)) this.people.set(id, { ...this.people.get(id), name });

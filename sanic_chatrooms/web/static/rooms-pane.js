@@ -1,4 +1,4 @@
-// The rooms at the left: which there are, which one is open, where something new is.
+// The list of rooms at the left, with the open one and the unread ones marked.
 
 import { addressOf } from "./address.js";
 import { avatar } from "./avatar.js";
@@ -6,7 +6,7 @@ import { el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class RoomsPane {
-  /** `bell` stands in the head, `footer` below the list. `onAgain`: the open room was chosen, which its address cannot tell. */
+  /** `bell` is in the head, `footer` below the list. `onAgain`: the open room was chosen again, which does not change the address. */
   constructor({ title, bell, footer, onCreate, onSwitch, onAgain }) {
     const [rooms, directs] = [el("div"), el("div")];
     this.directsHead = el("h2", { class: "section" }, "Direct messages");
@@ -47,7 +47,7 @@ function roomLine({ room, current }) {
     unread > 0 && el("span", { class: "badge", testid: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "sr-only" }, " unread")));
 }
 
-/** Who we are, with a menu. */
+/** The user's name, with a menu. */
 export class Me {
   constructor(menu) {
     this.who = el("div", { class: "who grow", testid: "me" });

@@ -1,4 +1,4 @@
-// From items to rows: days, groups by author, "new since you were here", small lines for what happened.
+// Turns items into rows: days, groups by author, "new since you were here", system lines.
 
 import { dayName, dayOf } from "./format.js";
 
@@ -16,13 +16,13 @@ export function rowsOf(items, newAfter, editing) {
     if (!before || dayOf(before.at) !== day) rows.push({ key: `day-${day}`, kind: "day", sign: dayName(item.at) });
     if (!drawn && item.seq > newAfter) {
       drawn = true;
-      // Nothing older on show: then everything is new, and a line above it all would say nothing.
+      // Everything shown is new, so a line above it would be useless.
       if (before) rows.push({ key: "new", kind: "new-line", sign: "New since you were here" });
       before = null;
     }
     const first = !isGroup(before, item);
     const kind = item.type === "message" ? "message" : "system";
-    // What is written in a row must survive every update.
+    // A text that is being edited in a row must survive every update.
     const written = item.key === editing && !item.deleted;
     rows.push({ key: item.key, kind, first, editing: written, sign: written ? "editing" : `${item.version} ${item.changed} ${first}`, item });
     before = item;
@@ -30,7 +30,7 @@ export function rowsOf(items, newAfter, editing) {
   return rows;
 }
 
-/** About how many lines the text of an item takes. No more than any screen: above that browsers run out of numbers. */
+/** Estimates the lines of an item's text. Limited, because browsers cannot handle huge heights. */
 export function linesOf({ text }) {
   let lines = 0;
   for (let at = 0, end = 0; end >= 0 && lines < MOST_LINES; at = end + 1) {
@@ -46,12 +46,12 @@ function isGroup(before, item) {
 
 const WORDS = { joined: "joined", left: "left", invited: "was invited", kicked: "was removed", banned: "was banned", unbanned: "may come back", muted: "was muted", unmuted: "may speak again", role: "has a new role" };
 
-/** What happened, in words. */
+/** The text of a system line. */
 export function happening({ type, payload = {}, sender }) {
   const [kind, what] = type.split(".");
   if (kind === "member" && Object.hasOwn(WORDS, what)) return `${payload.user?.name ?? sender?.name ?? "Somebody"} ${WORDS[what]}`;
   if (type === "room.updated") return payload.title ? `The room is now called ${payload.title}` : "The room was changed";
   if (type === "room.archived") return "The room was archived";
-  // A host's own events have no agreed shape; these fields are what most of them carry.
+  // Events of the app have no fixed shape; most have one of these fields.
   return [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string").join(": ") || type;
 }

@@ -1,4 +1,4 @@
-// What stands alone on the screen: the first visit, and the end.
+// Full screens: the first visit, and the end of the connection.
 
 import { submitting, textField } from "./dialogs.js";
 import { button, el } from "./dom.js";
@@ -13,7 +13,7 @@ export function signIn(title, enter) {
     row, problem, button("Enter", null, { type: "submit", class: "primary", testid: "enter" })));
 }
 
-/** Nothing happens by itself any more. */
+/** The connection is closed for good. */
 export function ended(heading, text, action, act) {
   return el("main", { class: "entry", testid: "ended" }, el("div", { class: "card" }, el("h1", {}, heading), el("p", { class: "hint" }, text), button(action, act, { class: "primary" })));
 }

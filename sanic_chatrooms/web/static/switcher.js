@@ -8,7 +8,7 @@ const SHOWN = 50;
 const SIGILS = { public: "# ", direct: "@ " };
 const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
 
-/** Ask for one of `rooms`; resolves with its id, an id that was typed, or undefined. */
+/** Ask for one of `rooms`; resolves with its id, a typed id, or undefined. */
 export function openSwitcher(rooms) {
   return openDialog("Switch room", (close) => content(rooms, close), { class: "dialog switcher", testid: "switcher" });
 }
@@ -49,7 +49,7 @@ function content(rooms, close) {
 
 function matching(rooms, typed) {
   const at = ({ name }) => name.toLocaleLowerCase().indexOf(typed.toLocaleLowerCase());
-  // What begins with the letters comes before what only holds them; what has news before what has none.
+  // Names that begin with the letters come first, then names that contain them; unread rooms come before others.
   const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
   const rows = found.map(({ id, name, mark, visibility, unread }) => ({ key: `option-${id}`, id, isPrivate: visibility === "private", label: `${SIGILS[visibility] ?? ""}${name}${mark && ` · ${mark}`}${unread ? ` (${unread})` : ""}` }));

@@ -1,4 +1,4 @@
-// The middle: head, connection banner, conversation or what stands in its place, composer.
+// The middle pane: head, connection banner, conversation (or its placeholder), composer.
 
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
@@ -8,7 +8,7 @@ import { sentence } from "./reasons.js";
 import { skeleton, statePanel } from "./states.js";
 
 export class TalkPane {
-  /** `acts`: what buttons and keys do. `topic`, `menu`: the host's, in the head. */
+  /** `acts`: handlers for buttons and keys. `topic`, `menu`: the app's, in the head. */
   constructor(chat, acts, topic, menu) {
     this.chat = chat;
     this.acts = acts;
@@ -41,7 +41,7 @@ export class TalkPane {
         menu, this.people),
       new Banner(chat).element, this.conversation.element, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
-    // There is nothing yet that one could write to.
+    // There is no room to write to yet.
     this.composer.element.hidden = true;
   }
 
@@ -55,7 +55,7 @@ export class TalkPane {
     this.conversation.needOlder();
   }
 
-  /** The address names nothing that could be opened. */
+  /** The address names no room that can be opened. */
   openNothing() {
     this.#keepDraft();
     this.room = null;
@@ -70,7 +70,7 @@ export class TalkPane {
     if (this.room) this.room.draft = this.composer.text;
   }
 
-  /** Draw what changed. */
+  /** Draw changes. */
   update() {
     const { room, chat, composer, conversation } = this;
     this.name.textContent = room.name;
@@ -124,7 +124,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const choose = ["Choose another room", onBack];
   const again = ["Try again", () => onReload(room)];
   if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(reason, error), [choose, again], "removed");
-  // What cannot be the id of a room names none.
+  // An invalid id names no room.
   if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, sentence(error), [choose, again], "failed-room");
   return statePanel(`There is no room “${name}”`, "It may have been deleted, or it is private and you are not a member.", [choose, ["Create a room", onCreate]], "unknown-room");
 }

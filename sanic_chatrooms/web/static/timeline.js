@@ -1,9 +1,9 @@
-// What a room shows of its past: events in order of `seq`, then what we wrote and the server has not confirmed.
+// The messages of a room: events in order of `seq`, then our messages that the server has not confirmed.
 
 const KEPT = 2000;
-const LAST = 8.64e12; // seconds: no date is later
+const LAST = 8.64e12; // seconds; the latest date in JavaScript
 
-/** What a body says: its text, whatever a host has put there. */
+/** The text of a body, also if an app put something else there. */
 export function textOf(body) {
   const text = body?.text ?? "";
   return typeof text === "string" ? text : JSON.stringify(text);
@@ -17,12 +17,12 @@ function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, delete
   return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq };
 }
 
-// Everything that is stored in a room is a line, except what changes another line.
+// Every stored event is a line, except changes of another line.
 function isShown({ type }) {
   return !/^(message|reaction)\./.test(type);
 }
 
-/** `version` of an item goes up with every change: a view redraws only what changed. */
+/** An item's `version` grows with every change, so that a view redraws only changed items. */
 export class Timeline {
   items = [];
   pending = [];
@@ -33,14 +33,14 @@ export class Timeline {
     return [...this.items, ...this.pending];
   }
 
-  /** The highest number that is here. */
+  /** The highest number in it. */
   get end() {
     return this.items.at(-1)?.seq ?? 0;
   }
 
-  /** Show this page and nothing else of the past. */
+  /** Replace everything by this page. */
   replace(messages, more) {
-    // The same key keeps the same element: a reload does not flicker.
+    // The same key keeps its element, so that a reload does not flicker.
     const keys = new Map(this.items.map(({ id, key }) => [id, key]));
     this.items = messages.filter(isShown).map(itemOf);
     for (const item of this.items) item.key = keys.get(item.id) ?? item.key;
@@ -48,21 +48,21 @@ export class Timeline {
     this.loaded = true;
   }
 
-  /** Put an older page before what is here. */
+  /** Add an older page in front. */
   prepend(messages, more) {
     const first = this.items[0]?.seq ?? Infinity;
     this.items = [...messages.filter((event) => event.seq < first && isShown(event)).map(itemOf), ...this.items];
     this.more = more;
   }
 
-  /** Forget the oldest of very many; `history` brings them back. */
+  /** Drop the oldest if there are very many; `history` loads them again. */
   trim() {
     if (this.items.length <= KEPT * 1.5) return;
     this.items = this.items.slice(-KEPT);
     this.more = true;
   }
 
-  /** Take in a durable event. `mine`: it may confirm what waits. Returns its item if it is a new line. */
+  /** Apply a durable event. `mine`: it may confirm a pending message. Returns its item if it is a new line. */
   apply(event, mine) {
     if (!isShown(event)) return this.#change(event);
     if (mine && this.#confirm(event.clientMsgId, fieldsOf(event))) return null;
@@ -71,7 +71,7 @@ export class Timeline {
     return known ? null : this.#insert(itemOf(event));
   }
 
-  /** Show what we wrote, or what became of it: an entry of the client's outbox. */
+  /** Show a message of ours in its state: an entry of the client's outbox. */
   written({ msgId, status, error, ack, body, createdAt }, me) {
     const item = this.pending.find(({ key }) => key === msgId);
     if (status === "sent") this.#confirm(msgId, { id: ack.msgId, seq: ack.seq, at: ack.timestamp, changed: ack.seq });
@@ -95,7 +95,7 @@ export class Timeline {
     return item;
   }
 
-  // An edit of what was deleted later is empty, names no message, and changes nothing.
+  // An edit of a message that was deleted later is empty and changes nothing.
   #change({ type, seq, timestamp, payload }) {
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
     if (!item) return null;
@@ -104,17 +104,17 @@ export class Timeline {
     return null;
   }
 
-  /** The message is this now, by the event of this number. */
+  /** Replace the message's content, by the event with this number. */
   edited(item, body, seq, edited = Date.now() / 1000) {
     this.#fold(item, seq, { payload: body, text: textOf(body), edited });
   }
 
-  /** Nothing is left of it. */
+  /** Remove its content. */
   deleted(item, seq) {
     this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, change: null });
   }
 
-  // A page that was loaded later than the change has it folded in already.
+  // A page that was loaded after the change contains it already.
   #fold(item, seq, fields) {
     if (item.changed < seq) Object.assign(item, fields, { changed: seq, version: item.version + 1 });
   }

@@ -1,5 +1,5 @@
-// A field to write in: it grows to six lines, says when a text becomes too long, and Enter ends it. Not on a keyboard of the
-// screen, which has no Shift+Enter: there Enter begins a line, and a button ends it.
+// A text field that grows to six lines and warns when the text becomes too long. Enter submits it. On-screen keyboards have no
+// Shift+Enter, so there Enter begins a line and a button submits.
 
 import { composing, el } from "./dom.js";
 import { counted, isVisible } from "./format.js";
@@ -12,7 +12,7 @@ const touch = matchMedia("(pointer: coarse)");
 export class Writing {
   maxText = 16000;
 
-  /** `acts`: `onEnter()`, `onEscape(event)`, and where wanted `onUp()`, ArrowUp with nothing written. */
+  /** `acts`: `onEnter()`, `onEscape(event)`, and optionally `onUp()` for ArrowUp in an empty field. */
   constructor(props, acts) {
     this.acts = acts;
     const { enterkeyhint = "send" } = props;
@@ -41,9 +41,9 @@ export class Writing {
     else onEnter();
   }
 
-  /** To be called when the text has changed. Returns whether it can be sent. */
+  /** Call this when the text has changed. Returns whether it can be sent. */
   fit() {
-    // The server counts characters, JavaScript halves of some.
+    // The server counts code points, JavaScript counts UTF-16 units.
     const left = this.maxText - (this.text.length > this.maxText / 2 ? [...this.text].length : this.text.length);
     this.limit.textContent = left < 0 ? `${counted(-left, "character")} too many` : left < WARN_BEFORE ? `${left} left` : "";
     const { style } = this.field;

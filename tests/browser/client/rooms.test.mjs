@@ -168,7 +168,7 @@ test("a reset that cannot be recovered is a gap", async (t) => {
   assert.deepEqual(types(it), ["gap"]);
 });
 
-test("room.removed takes the room off the table", async (t) => {
+test("room.removed makes the client forget the room", async (t) => {
   const it = world(t);
   await it.start("a", "b");
   it.watch("removed", "message");
@@ -180,7 +180,7 @@ test("room.removed takes the room off the table", async (t) => {
   assert.deepEqual(it.socket.all("join").map(({ room }) => room), ["b"]);
 });
 
-test("room.added puts a room on the table, and it is joined again after a reconnect", async (t) => {
+test("room.added adds a room, which is joined again after a reconnect", async (t) => {
   const it = world(t);
   await it.start();
   it.watch("message", "room.added");

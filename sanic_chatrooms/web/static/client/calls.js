@@ -1,7 +1,7 @@
 import { ChatError, unanswered } from "./errors.js";
 import { newId } from "./ids.js";
 
-/** Commands and who waits for their answer. */
+/** Commands, each with the callback for its answer. */
 export class Calls {
   maxFrame = Infinity;
   #chat;
@@ -11,7 +11,7 @@ export class Calls {
     this.#chat = chat;
   }
 
-  /** `done(error, payload)` is called once. Where we are not online it is sent when we are. */
+  /** Calls `done(error, payload)` once. While offline, a command waits and is sent after the next welcome. */
   start(type, { room, payload, msgId = newId(), timeout = this.#chat.options.timeout }, done) {
     clearTimeout(this.#pending.get(msgId)?.timer);
     const timer = setTimeout(() => this.#settle(msgId, unanswered()), timeout * 1000);
@@ -44,7 +44,7 @@ export class Calls {
     for (const [msgId, call] of [...this.#pending]) if (!call.sent) this.#send(msgId, call);
   }
 
-  /** What was sent will not be answered any more; what was not can wait, unless `all`. */
+  /** End all commands that were sent: no answer will come. Commands that wait stay, unless `all`. */
   abort(error, all) {
     for (const [msgId, call] of [...this.#pending]) if (all || call.sent) this.#settle(msgId, error);
   }

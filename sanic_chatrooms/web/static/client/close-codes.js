@@ -1,7 +1,7 @@
 const FINAL = [1000, 1002, 1003, 1007, 1008];
-export const CROWDED = [1013, 4008, 4013]; // coming back at once would make it worse
+export const CROWDED = [1013, 4008, 4013]; // reconnecting at once would make it worse
 
-/** Whether the rules of the protocol let a client come back after this close code. */
+/** Whether the protocol lets a client reconnect after this close code. */
 export function reconnects(code) {
   return code >= 4000 ? code < 4500 : !FINAL.includes(code);
 }

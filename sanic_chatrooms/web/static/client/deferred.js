@@ -1,4 +1,4 @@
-/** A promise that nobody has to catch: what it tells is also told by an event. */
+/** A promise that needs no catch: an event reports the same outcome. */
 export function deferred() {
   const it = {};
   it.promise = new Promise((resolve, reject) => Object.assign(it, { resolve, reject }));

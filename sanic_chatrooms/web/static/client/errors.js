@@ -1,4 +1,4 @@
-/** Why a promise was rejected; `code` is the server's, or timeout, lost, closed, discarded. */
+/** Why a promise was rejected. `code`: the server's, or timeout, lost, closed, discarded. */
 export class ChatError extends Error {
   constructor(code, message, details = {}) {
     super(message || code);

@@ -1,7 +1,7 @@
 import { now } from "./timers.js";
 
-/** Storage or {get, set, remove}, and memory: private windows and full disks make storage throw. */
-function keeper(given, prefix) {
+/** `given` with a copy in memory, because storage throws in private windows and on full disks. */
+function safeStorage(given, prefix) {
   const memory = new Map();
   const ask = (verb, key, value) => {
     try {
@@ -18,20 +18,20 @@ function keeper(given, prefix) {
   };
 }
 
-/** What we show to prove who we are: the host's token, or the one that the server gave to a guest. */
+/** The token that proves who we are: the app's, or the one that the server gave to a guest. */
 export class Identity {
   #source;
-  #kept;
+  #storage;
   #token = null;
   #expiresAt = 0;
 
   constructor({ token, name, storage }, prefix) {
-    this.#kept = keeper(storage, prefix);
-    this.name = name ?? this.#kept.get("name");
+    this.#storage = safeStorage(storage, prefix);
+    this.name = name ?? this.#storage.get("name");
     this.use(token);
   }
 
-  /** A string is all there is; a function can bring another one. */
+  /** Only a function can bring a fresh token later. */
   use(source) {
     this.#source = source;
     this.renewable = typeof source === "function";
@@ -42,10 +42,10 @@ export class Identity {
     this.#expiresAt = 0;
   }
 
-  /** {token, guest}: to be shown with the next connection; the token is null for a new guest. */
+  /** {token, guest} for the next connection; `token` is null for a new guest. */
   async proof() {
     if (this.#expiresAt <= now()) await this.renew();
-    const token = this.#token ?? this.#kept.get("guestToken");
+    const token = this.#token ?? this.#storage.get("guestToken");
     return { token, guest: !this.#token };
   }
 
@@ -57,15 +57,15 @@ export class Identity {
 
   learn({ expiresIn, guestToken }) {
     this.#expiresAt = now() + expiresIn;
-    if (guestToken) this.#kept.set("guestToken", guestToken);
+    if (guestToken) this.#storage.set("guestToken", guestToken);
   }
 
   forgetGuest() {
-    this.#kept.remove("guestToken");
+    this.#storage.remove("guestToken");
   }
 
   rename(name) {
     this.name = name;
-    this.#kept.set("name", name);
+    this.#storage.set("name", name);
   }
 }

@@ -2,31 +2,31 @@ import { CROWDED, reconnects } from "./close-codes.js";
 import { newId } from "./ids.js";
 import { jitter, now, Timers, wall } from "./timers.js";
 
-const DIAL = 20; // seconds until welcome; longer than the server waits for `auth`, so that its reason reaches us
-const GREETING = 1; // seconds without a welcome, after which a visitor without a token asks whether one will come
-const PONG = 10; // seconds of silence after a ping by which the connection counts as dead
-const HINT_PONG = 5; // the same after the browser hinted that something changed: it is probably right
-const HELD = 5; // seconds after which a crowded server is asked again as soon as any other
-const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token: with other characters the browser throws
+const DIAL = 20; // seconds until welcome; longer than the server waits for `auth`, so that we receive its reason
+const GREETING = 1; // seconds; then a visitor without token and welcome asks the server whether it has to sign in
+const PONG = 10; // seconds without an answer to a ping; then the connection counts as dead
+const HINT_PONG = 5; // the same after a hint by the browser, which is usually right
+const STABLE = 5; // seconds; an overloaded server that kept a connection for so long has recovered
+const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token; browsers throw at other characters
 
-const noNetwork = () => globalThis.navigator?.onLine === false; // true proves nothing, false is reliable
+const noNetwork = () => globalThis.navigator?.onLine === false; // only false is reliable
 
-/** One socket at a time, opened again and again by the rules until `close`. */
+/** One socket at a time. Reconnects by the rules of the protocol until `close`. */
 export class Link {
   online = false;
   interval = 30;
   status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, code: null, reason: "" };
-  #chat; // options, identity; and who hears of it: changed, introduce, welcomed, heard, lost, problem
+  #chat; // options, identity, and callbacks: changed, introduce, welcomed, heard, lost, problem
   #timers = new Timers();
   #socket = null;
-  #run = 0; // counts dials, so that a token that comes too late is not used
+  #run = 0; // counts attempts: a token that arrives for an earlier one is not used
   #attempt = 0;
   #opened = false;
-  #late = false; // show the token by `auth` instead of in the handshake
-  #proof = null; // {token, guest, msgId?}: what we showed on this connection; with msgId until `auth` is answered
-  #greeting = null; // a welcome as nobody in particular, while our `auth` is under way
+  #late = false; // send the token with `auth` instead of in the handshake
+  #proof = null; // {token, guest, msgId?} of this connection; msgId until `auth` is answered
+  #greeting = null; // the welcome of a fresh guest, which arrived while our `auth` is under way
   #onlineAt = 0;
-  #serverClock = 0; // what to add to ours
+  #serverClock = 0; // add it to ours
   #heardAt = 0;
   #comeBackIn = null;
 
@@ -45,7 +45,7 @@ export class Link {
     this.#socket.send(text);
   }
 
-  /** Seconds until a time of the server's, whose clock need not be ours; Infinity where there is none. */
+  /** Seconds until a time by the server's clock; Infinity for undefined. */
   until(time) {
     const left = time - this.#serverClock - now();
     return Number.isFinite(left) ? left : Infinity;
@@ -92,18 +92,18 @@ export class Link {
     try {
       socket = new WebSocket(url, ["chatrooms.v1", ...(inHandshake ? [`bearer.${proof.token}`] : [])]);
     } catch (error) {
-      this.close(1006, error.message); // mixed content, a forbidden port: trying again changes nothing
+      this.close(1006, error.message); // mixed content or a forbidden port: trying again is useless
       return;
     }
     this.#socket = socket;
     socket.onopen = () => this.#begin(proof.token && !inHandshake);
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onclose = (event) => this.#lost(event.code, event.reason);
-    socket.onerror = () => {}; // says nothing that close does not
+    socket.onerror = () => {}; // `onclose` follows and says more
   }
 
-  // A browser does not say why a handshake was refused. So after one that failed the token is shown by `auth`, which is
-  // answered; a good one is followed by our welcome.
+  // A browser does not say why a handshake was refused. After a refusal we connect without the token and send it with
+  // `auth`, whose answer gives the reason. A good token is followed by our welcome.
   #begin(authDue) {
     this.#opened = true;
     this.#late = false;
@@ -114,8 +114,8 @@ export class Link {
     this.send(JSON.stringify({ type: "auth", msgId: this.#proof.msgId, payload: { token } }));
   }
 
-  // Without a token there is nothing to follow: the server knows us from the handshake, or never. It welcomes whom it knows
-  // before it answers anything, so an answer without a welcome means that this visitor has to sign in first.
+  // Without a token, the server knows us from the handshake or not at all. It sends the welcome before any answer.
+  // So an answer without a welcome means that this visitor has to sign in.
   #askWhetherKnown() {
     this.#proof.pingId = newId();
     this.send(JSON.stringify({ type: "ping", msgId: this.#proof.pingId }));
@@ -141,7 +141,7 @@ export class Link {
 
   #welcome(envelope) {
     this.#greeting = envelope;
-    if (this.#proof.msgId) return; // a guest's, which the server gives to those who showed nothing yet
+    if (this.#proof.msgId) return; // not ours yet: the server welcomes a guest before it has read `auth`
     this.#timers.clear("dial");
     this.#timers.clear("greeting");
     this.#greeting = this.#comeBackIn = null;
@@ -183,7 +183,7 @@ export class Link {
 
   // ---- the connection is gone ----
 
-  /** We end this connection. A dead socket takes minutes to say that it is closed: that is not waited for. */
+  /** End this connection without waiting for `onclose`, which takes minutes on a dead socket. */
   #drop(code, reason) {
     this.#detach();
     this.#lost(code, reason);
@@ -201,8 +201,8 @@ export class Link {
     this.#run += 1;
     this.#socket = this.#greeting = null;
     this.#timers.clearAll();
-    // However short it was: the server is well. One that is crowded says so by closing what it has just accepted.
-    const good = this.online && (!CROWDED.includes(code) || now() - this.#onlineAt >= HELD);
+    // A welcome shows that the server is well, unless it is overloaded and closes what it has just accepted.
+    const good = this.online && (!CROWDED.includes(code) || now() - this.#onlineAt >= STABLE);
     this.online = false;
     this.#late = !this.#opened;
     this.#chat.lost(code);
@@ -211,8 +211,8 @@ export class Link {
     if (!this.#opened && this.#proof && !this.#proof.token) this.#askWhy();
   }
 
-  // Who shows nothing has nothing to show by `auth` either. A plain request is told what a refused handshake is not: 401,
-  // where this visitor has to sign in first, in whatever way the host knows them by.
+  // Without a token there is nothing to send with `auth`. A plain request gets the status that a refused handshake hides:
+  // 401 means that this visitor has to sign in.
   async #askWhy() {
     const run = this.#run;
     const { fetch, url } = this.#chat.options;
@@ -221,7 +221,7 @@ export class Link {
       const { message } = answer.status === 401 ? await answer.json() : {};
       if (message && run === this.#run) this.close(4500, message);
     } catch {
-      // the server is away, or not ours to ask: it stays with trying again
+      // the server is away, or CORS forbids the request: keep reconnecting
     }
   }
 
@@ -252,7 +252,7 @@ export class Link {
     if (this.#timers.has("wait")) this.#plan(this.status.retryIn);
   }
 
-  /** The end, until `open`. */
+  /** Stay closed until `open`. */
   close(code = 1000, reason = "closed by this page") {
     this.#run += 1;
     this.#timers.clearAll();
@@ -276,6 +276,6 @@ export class Link {
     if (type === "visibilitychange" && globalThis.document.visibilityState !== "visible") return;
     if (this.online) this.#probe(HINT_PONG);
     else if (type === "offline" || CROWDED.includes(this.status.code)) this.#replan();
-    else this.reconnectNow(); // somebody looks at the page, or the network is back
+    else this.reconnectNow(); // the page is visible again, or the network is back
   };
 }

@@ -3,9 +3,9 @@ import { ChatError, unanswered } from "./errors.js";
 import { newId } from "./ids.js";
 import { jitter, Timers, wall } from "./timers.js";
 
-const REPEAT = 30; // seconds for which edits and the like are repeated
+const REPEAT = 30; // seconds during which edits and the like are repeated
 
-/** Durable commands until the server has them: one at a time per lane (a room, a person), so that order is kept. */
+/** Durable commands until the server has stored them. One at a time per lane (a room or a person) keeps their order. */
 export class Outbox {
   #chat;
   #entries = new Map();
@@ -19,7 +19,7 @@ export class Outbox {
     return [...this.#entries.values()].map(shown);
   }
 
-  /** `keep`: it is a message, which stays until it is sent or discarded; else it is given up after a while. */
+  /** `keep`: a message, which stays until it is sent or discarded. Other commands fail after REPEAT seconds. */
   add(type, { room, to, payload, body = payload, keep = false }) {
     const entry = { msgId: newId(), type, room, to, body, status: "queued", error: null, ack: null, createdAt: wall() };
     Object.assign(entry, { payload, keep, lane: to === undefined ? `room ${room}` : `user ${to}`, tries: 0 });
@@ -31,7 +31,7 @@ export class Outbox {
   #queue(entry) {
     entry.status = "queued";
     entry.answer = deferred();
-    // Not at once: whoever called should know the msgId before the first event names it.
+    // Later, so that the caller knows the msgId before an event has it.
     queueMicrotask(() => {
       if (entry.status === "queued") this.#mark(entry, "queued");
       this.#pump(entry.lane);
@@ -56,18 +56,18 @@ export class Outbox {
     for (const lane of new Set([...this.#entries.values()].map((entry) => entry.lane))) this.#pump(lane);
   }
 
-  /** Our own event proves what its ack would: it may come first, or instead, after a reconnect. */
+  /** Our own event proves the same as its ack. After a reconnect it may come first, or instead. */
   confirm({ clientMsgId, room, msgId, seq, timestamp }) {
     const entry = this.#entries.get(clientMsgId);
     if (entry) this.#sent(entry, { room, msgId, seq, timestamp, duplicate: false });
   }
 
-  /** 1009: something was too big for somebody on the way. The biggest is not sent again. */
+  /** 1009: a frame was too big for the server or a proxy. The biggest is not sent again. */
   lost(code) {
     if (code !== 1009) return;
     const size = (entry) => (entry.status === "sending" ? JSON.stringify(entry.payload).length : 0);
     const [biggest] = [...this.#entries.values()].sort((one, other) => size(other) - size(one));
-    if (biggest?.status === "sending") this.#fail(biggest, new ChatError("too_large", "this is too long to be sent"));
+    if (biggest?.status === "sending") this.#fail(biggest, new ChatError("too_large", "this is too long to send"));
   }
 
   #pump(lane) {
@@ -78,16 +78,16 @@ export class Outbox {
     this.#chat.calls.start(entry.type, entry, (error, ack) => this.#answered(entry, error, ack));
   }
 
-  /** A room that we do not want to be in is not waited for: the server says what is wrong. */
+  /** Only for rooms that we join. For others the server's error says what is wrong. */
   #awaitsRoom(entry) {
-    return (this.#chat.table.get(entry.room)?.status ?? "in") !== "in";
+    return (this.#chat.rooms.get(entry.room)?.status ?? "in") !== "in";
   }
 
   #answered(entry, error, ack) {
     if (this.#entries.get(entry.msgId) !== entry || entry.status !== "sending") return;
     if (!error) this.#sent(entry, ack);
     else if (["lost", "closed", "timeout", "unavailable"].includes(error.code)) this.#repeat(entry, error);
-    else if (error.code === "not_a_member" && this.#awaitsRoom(entry)) this.#repeat(entry, error); // it crossed a reset
+    else if (error.code === "not_a_member" && this.#awaitsRoom(entry)) this.#repeat(entry, error); // sent while a reset was on its way
     else this.#fail(entry, error);
   }
 

@@ -2,8 +2,8 @@ import { deferred } from "./deferred.js";
 import { ChatError, unanswered } from "./errors.js";
 import { jitter, Timers } from "./timers.js";
 
-/** The rooms we want to be in, and how far we got in each: (epoch, seq). */
-export class Table {
+/** The rooms that we are in or want to be in, with our position (epoch, seq) in each. */
+export class Rooms {
   #chat;
   #rooms = new Map();
   #timers = new Timers();
@@ -43,7 +43,7 @@ export class Table {
     else wait?.resolve(ack);
   }
 
-  /** After a welcome: into all rooms again. */
+  /** Join all rooms again after a welcome. */
   rejoin() {
     for (const room of [...this.#rooms.values()]) if (room.status === "out") this.#enter(room);
   }
@@ -69,7 +69,7 @@ export class Table {
     room.status = "joining";
     const since = afresh || !room.epoch ? undefined : { epoch: room.epoch, seq: room.seq };
     this.#chat.calls.start("join", { room: room.id, payload: { since, history: room.history } }, (error, ack) => {
-      if (this.get(room.id) !== room) return; // left meanwhile
+      if (this.get(room.id) !== room) return; // it was left meanwhile
       if (error) this.#refused(room, error);
       else this.#entered(room, ack, since);
     });
@@ -82,7 +82,7 @@ export class Table {
 
   #refused(room, error) {
     room.status = "out";
-    if (error.code === "lost" || error.code === "closed") return; // the next welcome sees to it
+    if (error.code === "lost" || error.code === "closed") return; // the next welcome joins again
     if (error.temporary) {
       this.#enterLater(room, error.retryAfter ?? 0.5 + jitter(this.#chat.options, room.tries++));
       this.#tell(room, error);
@@ -95,7 +95,7 @@ export class Table {
 
   #entered(room, ack, since) {
     const { messages, more, epoch, seq, recovered } = ack;
-    // Who had nothing and is shown everything has missed nothing.
+    // No gap if we had nothing and this page is everything.
     const gap = since && !recovered && (room.seq > 0 || more);
     Object.assign(room, { status: "in", entered: true, tries: 0 });
     this.#timers.clear(room.id);
@@ -110,7 +110,7 @@ export class Table {
     this.#chat.outbox.pumpAll();
   }
 
-  /** A durable event: passed on if it is the next one of its room. */
+  /** Pass a durable event on if it is the next one of its room. */
   take(envelope) {
     const room = this.get(envelope.room);
     if (!room?.epoch || envelope.seq <= room.seq) return;
@@ -126,7 +126,7 @@ export class Table {
 
   #hole(room) {
     if (room.holes++ === 0) this.#enter(room);
-    else this.#enterLater(room, 0.5 + jitter(this.#chat.options, room.holes)); // the server insists: no tight loop
+    else this.#enterLater(room, 0.5 + jitter(this.#chat.options, room.holes)); // the same hole again: wait, to avoid a tight loop
   }
 
   reset({ room: id, rejoinIn }) {
@@ -145,7 +145,7 @@ export class Table {
     this.#chat.outbox.pumpAll();
   }
 
-  /** The room of the socket's own path: the server joined it for us. */
+  /** The server joined the room of the socket's path for us. */
   joinedByPath(ack) {
     if (!this.get(ack.room)) this.#entered(this.#add(ack.room), ack);
   }

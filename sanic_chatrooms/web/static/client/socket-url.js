@@ -1,6 +1,6 @@
 const NO_URL = 'client.js does not come from the chat server here, so name the socket: new ChatRooms({ url: "wss://example.com/chat/ws" })';
 
-// Bundlers put modules into files of their own, and rewrite the usual way to name a file beside a module.
+// A constant, because bundlers look for the usual way to name a file beside a module, and copy that file.
 const HERE = import.meta.url;
 const SERVED = /^https?:.*\/client\.js([?#]|$)/;
 

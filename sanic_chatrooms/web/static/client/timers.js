@@ -1,10 +1,10 @@
-const LONGEST_TIMER = 2 ** 31 - 1; // milliseconds; above it browsers call at once
+const LONGEST_TIMER = 2 ** 31 - 1; // milliseconds; browsers fire longer timers at once
 
-export const wall = () => Date.now() / 1000; // only to be shown: people and time servers set it
-export const now = () => globalThis.performance.now() / 1000; // for all that is a duration
+export const wall = () => Date.now() / 1000; // for display only: the clock can be set
+export const now = () => globalThis.performance.now() / 1000; // for durations
 export const jitter = ({ first, longest, random }, tries) => random() * Math.min(longest, first * 2 ** tries);
 
-/** Timers by name: setting one again replaces it. */
+/** Timers by name. Setting one again replaces it. */
 export class Timers {
   #ids = new Map();
 
