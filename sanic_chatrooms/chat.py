@@ -5,9 +5,11 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from .access.access import Access
+from .auth.asking import Asking
 from .auth.guests import Guests
 from .brokers.base import Broker
 from .config.backends import (
@@ -32,20 +34,17 @@ from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Orders
 from .sessions.registry import Sessions
 from .sessions.route import Endpoint
-from .sessions.session import Session
 from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
 from .support.tasks import end, keep_on
 from .upkeep import Forgetting, PositionCheck, ask, sweep
+from .verbs.core import Core
 from .verbs.dispatch import Commands
-from .verbs.edits import Edits
-from .verbs.entering import Entering
-from .verbs.identity import Identity
-from .verbs.members import Members
-from .verbs.membership import Membership
-from .verbs.messages import Speech
-from .verbs.rooms import Rooms
+from .verbs.entering import put_in
+from .verbs.pages import Past
+from .verbs.rooms import forget_if_unused
+from .verbs.table import commands
 
 __all__ = ["Chat"]
 
@@ -100,32 +99,7 @@ class Chat:
         )
         self.heartbeat = Heartbeat()
         self.sessions = Sessions(self.hub, store)
-        self.speech = Speech(store, self.journal, self.hub, self.access, self.orders, self.typists)
-        self.edits = Edits(store, self.journal, self.access)
-        self.members = Members(store, presence, self.access)
         self.backlog = Backlog(self.hub.fanout)
-        self.membership = Membership(
-            store=store,
-            journal=self.journal,
-            access=self.access,
-            orders=self.orders,
-            occupancy=self.occupancy,
-            presence=presence,
-            left=self._take_out,
-        )
-        self.entering = Entering(
-            store=store,
-            hub=self.hub,
-            access=self.access,
-            membership=self.membership,
-            occupancy=self.occupancy,
-            typists=self.typists,
-            listeners=self.listeners,
-            settings=settings,
-        )
-        self.rooms = Rooms(
-            store=store, hub=self.hub, orders=self.orders, presence=presence, settings=settings
-        )
 
     async def start(self) -> None:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""
@@ -150,16 +124,16 @@ class Chat:
             instance=spaces["store"],
             reserved=settings.reserved_names,
         )
-        self.identity = Identity(
-            guests=self.guests,
-            sessions=self.sessions,
-            heartbeat=self.heartbeat,
-            occupancy=self.occupancy,
-            listeners=self.listeners,
+        self.core = self._core()
+        self.commands = Commands(
+            self.core,
+            self._chain(),
+            own=self.declaration.commands,
+            chat=self._host or self,
+            app=self._app,
         )
-        self.commands = self._commands()
         self.authenticator = make_authenticator(settings)
-        await self.sessions.start(self.entering.enter_by_order)
+        await self.sessions.start(partial(put_in, self.core))
         # Each by itself: a backend that hangs must not keep the hub from asking another one.
         self.positions.start()
         rounds = (
@@ -174,32 +148,30 @@ class Chat:
         )
         self._tasks = [asyncio.ensure_future(round) for round in rounds]
 
-    def _commands(self) -> Commands:
-        return Commands(
+    def _core(self) -> Core:
+        return Core(
+            settings=self.settings,
+            store=self.store,
+            presence=self.backends.presence,
+            journal=self.journal,
             hub=self.hub,
-            identity=self.identity,
-            speech=self.speech,
-            edits=self.edits,
-            entering=self.entering,
-            membership=self.membership,
-            rooms=self.rooms,
-            members=self.members,
-            backlog=self.backlog,
-            typists=self.typists,
+            access=self.access,
+            guests=self.guests,
+            asking=Asking(),
+            orders=self.orders,
             sessions=self.sessions,
             heartbeat=self.heartbeat,
+            backlog=self.backlog,
             occupancy=self.occupancy,
+            typists=self.typists,
             listeners=self.listeners,
-            chain=self._chain(),
-            host=self.declaration.commands,
-            chat=self._host or self,
-            app=self._app,
+            past=Past(self.store),
         )
 
     def _chain(self) -> Chain:
         for types, _ in self.declaration.middleware:
             for type in types or ():
-                check_wrapped(type, self.declaration.commands)
+                check_wrapped(type, commands(), self.declaration.commands)
         return Chain(self.declaration.middleware)
 
     def endpoint(self, route: Route) -> Endpoint:
@@ -217,14 +189,11 @@ class Chat:
 
     # ---- while it runs ----
 
-    def _take_out(self, session: Session, room: str) -> None:
-        self.entering.exit(session, room)
-
     async def _forget(self, room: str) -> None:
         if room.startswith("~user."):
             await self.sessions.forget(room)
         else:
-            await self.rooms.forget_if_unused(room)
+            await forget_if_unused(self.core, room)
 
     # ---- the end ----
 

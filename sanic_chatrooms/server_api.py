@@ -12,18 +12,22 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from .access.policy import Policy
 from .auth.names import shown_name
 from .chat import Chat
 from .errors import Forbidden, InvalidField, RoomNotFound, TooLarge
+from .hooks.declaring import PUSHES
 from .live.presence import ANYWHERE
 from .models import HOST, PUBLIC, RESERVED, Appended, Draft, Envelope, Room, Sender, User, is_reserved
 from .sessions.inbox import Close
 from .support.user_ids import check_user_id
 from .verbs.acting import Acting, Keep
+from .verbs.drafts import command_hash, draft
+from .verbs.edits import Delete, Edit
+from .verbs.history import History as Asked
 from .verbs.members import MemberList, PresentList
-from .verbs.messages import command_hash, draft
-from .verbs.rooms import RoomList
+from .verbs.membership import add_member, remove_member
+from .verbs.pages import Listed
+from .verbs.rooms import List, RoomList, create, delete, ensure
 from .wire import codes
 from .wire.codes import CloseCode
 from .wire.decode import Command
@@ -31,9 +35,6 @@ from .wire.encode import encode, encode_object, live
 from .wire.names import MSG_ID, check_type
 
 __all__ = ["ConnectionInfo", "History", "HostVerbs"]
-
-PUSHES = frozenset(("notice", "update", "redirect"))
-"""Types of pushes whose payloads the bundled client knows how to show."""
 
 
 class History(msgspec.Struct):
@@ -53,14 +54,6 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
     state: str
     rooms: tuple[str, ...]
     remote_ip: str
-
-
-class _As(msgspec.Struct, frozen=True):
-    user: User
-    policy: Policy
-
-    def __post_init__(self) -> None:
-        _check_user(self.user)
 
 
 class HostVerbs(ABC):
@@ -128,7 +121,7 @@ class HostVerbs(ABC):
         if (
             within is not None
         ):  # else the store says whether it is there: asking before would be a read for each event
-            await chat.access.look(None, "message", room)
+            await chat.access.find(None, room)
         return await keep(_draft(room, Command(type, key, room, data), sender))
 
     async def _act(
@@ -136,8 +129,8 @@ class HostVerbs(ABC):
     ) -> Appended | None:
         """What a user says or changes without a connection: a client's command in every respect."""
         chat = self.running()
-        acting = _acting(chat, user, keep)
-        _, ctx = await chat.commands.act(acting, acting.command(type, data, room=room, key=key))
+        acting = _acting(chat, user, keep=keep)
+        ctx = await chat.commands.act(acting, acting.command(type, data, room=room, key=key))
         if ctx.stored is None and not acting.kept:
             raise Forbidden("a middleware answered by itself, and nothing was stored")
         return ctx.stored
@@ -153,7 +146,7 @@ class HostVerbs(ABC):
         chat = self.running()
         data = _payload(chat, type, payload)
         who = _named(sender, "sender") if sender is not None else None
-        await chat.access.look(None, "message", room)
+        await chat.access.find(None, room)
         text = live(type, msgspec.Raw(data), room=room, sender=who)
         self._pass_on(chat, Envelope(room, "", 0, type, text))
 
@@ -168,9 +161,13 @@ class HostVerbs(ABC):
         chat = self.running()
         data = _payload(chat, "message", body, message=True)
         if as_user is None:
-            return await chat.edits.edit(None, room, msg_id, data)
+            return await self._give("message.edit", Edit(msg_id, msgspec.Raw(data)), room)
         change = encode({"msgId": msg_id, "body": msgspec.Raw(data)})
         return await self._change(as_user, "message.edit", change, room)
+
+    async def _give(self, type: str, ask: Edit | Delete, room: str) -> Appended:
+        stored: Appended = await self.running().commands.give(type, ask, room=room)
+        return stored
 
     async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
         """Delete a message: its number stays, and nothing of what it said.
@@ -178,9 +175,8 @@ class HostVerbs(ABC):
         `as_user` may delete what they wrote, or anything where they moderate, as a client may. Raises `RoomNotFound`,
         `MessageNotFound`, `Forbidden`, `Unavailable`.
         """
-        chat = self.running()
         if as_user is None:
-            return await chat.edits.delete(None, room, msg_id)
+            return await self._give("message.delete", Delete(msg_id), room)
         return await self._change(as_user, "message.delete", encode({"msgId": msg_id}), room)
 
     async def _change(self, user: User, type: str, data: bytes, room: str) -> Appended:
@@ -221,13 +217,13 @@ class HostVerbs(ABC):
     ) -> History:
         """A page of at most 200 events: the newest, or those before or after a number (exclusive)."""
         chat = self.running()
-        page: object
+        asked = Asked(before, after, limit)
         if as_user is None:
-            page = await chat.speech.history(None, room, before=before, after=after, limit=limit)
+            page = await chat.commands.give("history", asked, room=room)
         else:
             acting = _acting(chat, as_user)
-            asked = encode({"before": before, "after": after, "limit": limit})
-            page, _ = await chat.commands.act(acting, acting.command("history", asked, room=room))
+            command = acting.command("history", encode(asked), room=room)
+            page = (await chat.commands.act(acting, command)).result
         return msgspec.json.decode(encode(page), type=History)
 
     async def rooms(
@@ -235,8 +231,10 @@ class HostVerbs(ABC):
     ) -> RoomList:
         """A page of the public rooms, or of those that `user` is a member of."""
         chat = self.running()
-        actor = _As(user, chat.declaration.policy) if user is not None else None
-        return await chat.rooms.list(actor, mine=user is not None, cursor=cursor, limit=limit)
+        actor = _acting(chat, user, "user") if user is not None else None
+        asked = List(user is not None, cursor, limit)
+        page: RoomList = await chat.commands.give("rooms", asked, actor=actor)
+        return page
 
     async def room(self, room: str) -> Room | None:
         """One room, or None."""
@@ -245,11 +243,13 @@ class HostVerbs(ABC):
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
         """A page of a room's members."""
-        return await self.running().members.list(None, room, cursor=cursor, limit=limit)
+        page: MemberList = await self.running().commands.give("members", Listed(cursor, limit), room=room)
+        return page
 
     async def presence(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentList:
         """A page of those who are in the room right now."""
-        return await self.running().members.present(None, room, cursor=cursor, limit=limit)
+        page: PresentList = await self.running().commands.give("presence", Listed(cursor, limit), room=room)
+        return page
 
     async def online(self, *users: User | Sender | str, grace: bool = True) -> set[str]:
         """Which of these users have a connection anywhere; their ids.
@@ -291,16 +291,23 @@ class HostVerbs(ABC):
                 raise InvalidField("is not a user's to say; leave out as_user", field="announce")
             wanted = {"title": title, "visibility": visibility, "attributes": attributes or {}}
             return await self._create_as(as_user, room, wanted)
-        made, _ = await self.running().rooms.create(
-            None, room, title=title, visibility=visibility, attributes=attributes, announce=announce
+        made, _ = await create(
+            self.running().core,
+            None,
+            room,
+            title=title,
+            visibility=visibility,
+            attributes=attributes,
+            announce=announce,
         )
         return made
 
     async def _create_as(self, user: User, room: str | None, wanted: dict[str, Any]) -> Room:
         chat = self.running()
         acting = _acting(chat, user)
-        answer, _ = await chat.commands.act(acting, acting.command("room.create", encode(wanted), room=room))
-        made = await chat.store.room(answer["room"])
+        command = acting.command("room.create", encode(wanted), room=room)
+        answer = (await chat.commands.act(acting, command)).result
+        made = await chat.store.room(answer.room)
         if made is None:
             raise RoomNotFound  # deleted in this moment
         return made
@@ -321,32 +328,28 @@ class HostVerbs(ABC):
         """
         given = {"title": title, "visibility": visibility, "attributes": attributes, "announce": announce}
         properties = {name: value for name, value in given.items() if value is not None}
-        return await self.running().rooms.ensure(room, **properties)
+        return await ensure(self.running().core, room, **properties)
 
     async def delete_room(self, room: str) -> bool:
         """End a room and everything in it; True if it was there."""
         if room.startswith("~") and not room.startswith("~direct."):
             raise RoomNotFound
-        return await self.running().rooms.delete(room)
+        return await delete(self.running().core, room)
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
         """Make somebody a member, or give them another role."""
-        await self.running().membership.add_member(room, _user(user), role)
+        await add_member(self.running().core, room, _user(user), role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:
         """End a membership, on all the user's connections; True if there was one."""
-        return await self.running().membership.remove_member(
-            room, await self._known(room, user), reason="left"
-        )
+        return await remove_member(self.running().core, room, await self._known(room, user), reason="left")
 
     async def kick(self, room: str, user: User | Sender | str) -> bool:
         """The same, and say so: everybody in the room hears `member.kicked`. True if they were a member, or in the room.
 
         Whoever is kicked from a public room may join it again at once.
         """
-        return await self.running().membership.remove_member(
-            room, await self._known(room, user), reason="kicked"
-        )
+        return await remove_member(self.running().core, room, await self._known(room, user), reason="kicked")
 
     async def _known(self, room: str, user: User | Sender | str) -> User:
         if isinstance(user, User | Sender):
@@ -393,14 +396,10 @@ def _user(user: User | Sender) -> User:
     return User(known.id, known.name)
 
 
-def _check_user(user: User) -> None:
+def _acting(chat: Chat, user: User, field: str = "as_user", keep: Keep | None = None) -> Acting:
     if not isinstance(user, User):
-        raise InvalidField(f"must be a User, and not {type(user).__name__}", field="as_user")
-    check_user_id(user.id, "as_user")
-
-
-def _acting(chat: Chat, user: User, keep: Keep | None = None) -> Acting:
-    _check_user(user)
+        raise InvalidField(f"must be a User, and not {type(user).__name__}", field=field)
+    check_user_id(user.id, field)
     user = replace(user, name=shown_name(user.name, user.id))
     return Acting(user, chat.declaration.policy, chat.settings, keep or chat.journal.append)
 

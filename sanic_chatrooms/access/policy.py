@@ -16,6 +16,7 @@ class Policy(ABC):
        history, members, presence, rooms, room.create; and for what is delivered by recovery exactly as for what is
        asked. Whose message may be edited or deleted is decided besides (`edits`). About a host's own commands it is
        not asked: their handlers ask what they need.
+       Whoever says something by another command (direct, message.edit) has to pass `message` as well.
     2. `require` returns (or its awaitable does) to allow, and raises a `ChatError` to refuse: `RoomNotFound` where the
        user must not learn that the room exists, `Forbidden` elsewhere.
     3. Any other exception counts as a refusal, and is logged.

@@ -16,9 +16,8 @@ from ..errors import ConfigError, InvalidField
 from ..wire.names import check_type
 
 __all__ = [
-    "COMMANDS",
-    "EVENTS",
     "HAPPENINGS",
+    "PUSHES",
     "check_answer",
     "check_authenticator",
     "check_command_type",
@@ -30,42 +29,10 @@ __all__ = [
     "same_place",
 ]
 
-COMMANDS = frozenset(
-    [
-        "auth",
-        "ping",
-        "join",
-        "exit",
-        "leave",
-        "message",
-        "direct",
-        "message.edit",
-        "message.delete",
-        "typing",
-        "history",
-        "members",
-        "presence",
-        "rooms",
-        "room.create",
-    ]
-)
-"""Types of the protocol's commands."""
 HAPPENINGS = frozenset(("room.entered", "room.exited", "connect", "connected", "disconnect"))
 """What listeners hear that is no event."""
-EVENTS = frozenset(
-    [
-        "message",
-        "message.edited",
-        "message.deleted",
-        "member.joined",
-        "member.left",
-        "member.kicked",
-        "notice",
-        "update",
-        "redirect",
-    ]
-)
-"""Types of durable events that are not a host's own."""
+PUSHES = frozenset(("notice", "update", "redirect"))
+"""Types that are the protocol's, and that the app says."""
 _NO_OBJECTS = (list, tuple, set, frozenset, str, bytes, int, float, bool)
 
 
@@ -94,20 +61,21 @@ def _check_object(value: object, kind: type, what: str) -> None:
 # ---- types ----
 
 
-def check_event(type: object) -> None:
-    """A type that a listener can hear. Raises `ConfigError`."""
+def check_event(type: object, events: Collection[str]) -> None:
+    """A type that a listener can hear: one of the protocol's `events`, or the app's own. Raises `ConfigError`."""
     if callable(type):
         raise ConfigError(f'@chat.on needs the types to hear: @chat.on("message") above {_name(type)}')
-    known = EVENTS | HAPPENINGS
+    known = {*events, *PUSHES, *HAPPENINGS}
     if not isinstance(type, str) or (type not in known and not _is_own(type)):
         raise ConfigError(
             f"on({type!r}): there is no such event{_hint(type, known)}; see docs/reference/events.md"
         )
 
 
-def check_wrapped(type: object, own: Collection[str] | None = None) -> None:
-    """A type that a middleware can wrap. `own` are the host's commands, as soon as all are known. Raises `ConfigError`."""
-    known = COMMANDS | frozenset(own or ())
+def check_wrapped(type: object, commands: Collection[str], own: Collection[str] | None = None) -> None:
+    """A type that a middleware can wrap: one of the protocol's `commands`, or the app's `own`, as soon as all of those
+    are known. Raises `ConfigError`."""
+    known = {*commands, *(own or ())}
     if isinstance(type, str) and (type in known or (own is None and _is_own(type))):
         return
     raise ConfigError(

@@ -86,6 +86,21 @@ class Chain:
                 handler = _wrap(function, handler)
         return handler
 
+    def concerns_words_of(self, type: str) -> bool:
+        """Whether any of it wraps `message`, and has not seen commands of this type, which say something too."""
+        return any(_is_about_words_only(types, type) for types, _ in self._registered)
+
+    def around_words_of(self, type: str, handler: Handler) -> Handler:
+        """The handler of what such a command says, with everything that wraps `message` and has not seen it yet."""
+        for types, function in reversed(self._registered):
+            if _is_about_words_only(types, type):
+                handler = _wrap(function, handler)
+        return handler
+
+
+def _is_about_words_only(types: frozenset[str] | None, type: str) -> bool:
+    return types is not None and "message" in types and type not in types
+
 
 def _wrap(function: Middleware, handler: Handler) -> Handler:
     async def wrapped(ctx: Context) -> Any:

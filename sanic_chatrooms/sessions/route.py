@@ -8,14 +8,7 @@ from ..access.policy import Policy
 from ..auth.base import Authenticator
 from ..config.settings import Settings
 
-__all__ = ["READ_ONLY", "WITHOUT_ROOM", "Endpoint"]
-
-READ_ONLY = frozenset(("auth", "ping", "join", "exit", "history", "members", "presence", "rooms"))
-"""What a connection of a read-only route may send."""
-
-
-WITHOUT_ROOM = frozenset(("auth", "ping", "direct", "rooms", "room.create"))
-"""Commands that do not mean the room of the path where they name none: they need none, or make one."""
+__all__ = ["Endpoint"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

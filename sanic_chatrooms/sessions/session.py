@@ -20,7 +20,7 @@ from ..wire import codes
 from ..wire.codes import CloseCode
 from ..wire.decode import Command, decode_command
 from ..wire.encode import error, live
-from .route import WITHOUT_ROOM, Endpoint
+from .route import Endpoint
 
 __all__ = ["Connection", "Dispatcher", "Seat", "Session", "State"]
 
@@ -108,6 +108,9 @@ class Dispatcher(Protocol):
 
     def concurrent(self, command: Command) -> bool:
         """Whether it may be under way together with the messages before it."""
+
+    def means_the_path(self, type: str) -> bool:
+        """Where such a command names no room, it means that of its connection's path."""
 
     async def admit(self, session: "Session") -> None:
         """Return when work may begin that may be answered by much."""
@@ -225,7 +228,7 @@ class Session:
         self.bad_frames = 0
         if self.state is State.IDLE:
             self.state = State.ACTIVE
-        if self.room is not None and command.room is None and command.type not in WITHOUT_ROOM:
+        if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):
             command.room = self.room
         self.do(command)
 

@@ -26,6 +26,7 @@ from ..models import Credentials, Handshake, User
 from ..sessions.route import Endpoint
 from ..sessions.session import Session
 from ..support.ids import new_id
+from ..verbs.identity import of_handshake
 from ..web.chatrooms import ChatRooms
 from .checker import Witness
 
@@ -362,7 +363,7 @@ async def chat_client(
     given = Handshake(route.path, shown, query or {}, cookies or {}, "127.0.0.1", False)
     handshake = _with_token(given, endpoint, token)
     if user is None:
-        user = await core.identity.of_handshake(endpoint, handshake)
+        user = await of_handshake(core.core, endpoint, handshake)
     connection = MemoryConnection(witness)
     session = core.commands.connect(connection, endpoint, handshake, room or route.room)
     client = MemoryClient(session, connection, core.listeners.idle)

@@ -25,8 +25,9 @@ from ..config.backends import Backends
 from ..models import PRIVATE, User
 from ..presence.memory import MemoryPresence
 from ..stores.base import Store
+from ..verbs.drafts import draft
 from ..verbs.entering import RECOVERY_BYTES
-from ..verbs.messages import draft
+from ..verbs.rooms import create, delete
 from ..web.chatrooms import ChatRooms
 from ._store.hooks import StoreHooks
 from .checker import Checker
@@ -129,7 +130,7 @@ class RecoverySuite(StoreHooks):
         async with self.chat() as chat:
             await self.say(chat.backends.store, 10)
             old = await self.epoch(chat)
-            await chat.rooms.delete("r")
+            await delete(chat.core, "r")
             await self.create(chat.backends.store, "r")
             await self.say(chat.backends.store, 10)
 
@@ -180,7 +181,7 @@ class RecoverySuite(StoreHooks):
 
     async def test_who_may_not_join_any_more_recovers_nothing(self) -> None:
         async with self.chat() as chat:
-            await chat.rooms.create(None, "secret", visibility=PRIVATE)
+            await create(chat.core, None, "secret", visibility=PRIVATE)
             await self.say(chat.backends.store, 10, room="secret")
             since = {"epoch": await self.epoch(chat, "secret"), "seq": 8}
             client = await chat_client(chat, STRANGER)

@@ -1,6 +1,6 @@
-"""The table {type: handler}: unpack, call one verb, answer. And the order in which that happens per connection.
+"""Carries out what is sent, by the table: each command in its turn, through what wraps it, to its verb, and answers.
 
-A handler returns the payload of the ack. To learn what a command does, read its handler and the verb it calls.
+What a command does stands in the file of its feature; what is asked before it, in its row.
 """
 
 import asyncio
@@ -9,33 +9,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from ..access.access import permit
-from ..errors import ChatError, Forbidden, InvalidField, NotAMember, TooLarge, Unauthenticated, UnknownCommand
+from ..errors import ChatError, Forbidden, TooLarge, Unauthenticated, UnknownCommand
 from ..hooks.declaring import check_object
-from ..hooks.listeners import Listeners
 from ..hooks.middleware import Chain, Context, Handler
-from ..hub.hub import Hub
-from ..live.presence import ANYWHERE, Occupancy
-from ..live.typing import Typists
-from ..models import Handshake, Sender
-from ..sessions.backlog import Backlog
-from ..sessions.heartbeat import Heartbeat
-from ..sessions.registry import Sessions
-from ..sessions.route import READ_ONLY, Endpoint
+from ..live.presence import ANYWHERE
+from ..models import Appended, Handshake, User
+from ..sessions.route import Endpoint
 from ..sessions.session import Connection, Session
 from ..support.tasks import is_ending
-from ..support.user_ids import check_user_id
 from ..wire.decode import Command, decode_payload
-from ..wire.encode import EMPTY, ack, encode, pong
+from ..wire.encode import ack, encode, pong
+from . import entering, identity, messages
 from .acting import Acting
-from .edits import Changed, Edits
-from .entering import Entering, Joined, Since
-from .identity import AuthRequest, Identity
-from .members import Members
-from .membership import Membership
-from .messages import Speech, check_body, command_hash
-from .rooms import ATTRIBUTES_LIMIT, Rooms
+from .context import Ctx
+from .core import Core
+from .drafts import check_body
+from .table import Done, Judged, Needs, Row, commands
 
 __all__ = ["Commands", "HostCommand"]
 
@@ -45,142 +36,33 @@ PATH_JOIN = "join"
 """What the ack of the join by path answers to; too short to be a client's own msgId."""
 
 
-VERBS_OF_HOSTS = frozenset(("message.edit", "message.delete", "history", "room.create"))
-"""Commands that a host gives in a user's name as a client gives them; `message` besides, but without having joined."""
-
-
 class HostCommand(NamedTuple):
-    """A command type of the host's: a function `(ctx, payload) -> the ack's payload`."""
+    """A command type of the app's: a function `(ctx, payload) -> the ack's payload`."""
 
     function: Callable[[Context, Any], Awaitable[Any]]
     decoder: "msgspec.json.Decoder[Any]"
-
-
-class _Join(msgspec.Struct):
-    since: Since | None = None
-    history: int | None = None
-
-
-class _Direct(msgspec.Struct):
-    to: str
-    body: msgspec.Raw
-
-
-class _Edit(msgspec.Struct, rename="camel"):
-    msg_id: str
-    body: msgspec.Raw
-
-
-class _Delete(msgspec.Struct, rename="camel"):
-    msg_id: str
-
-
-class _Typing(msgspec.Struct):
-    active: bool = True
-
-
-class _History(msgspec.Struct):
-    before: int | None = None
-    after: int | None = None
-    limit: int | None = None
-
-
-class _Page(msgspec.Struct):
-    cursor: str | None = None
-    limit: int | None = None
-    mine: bool = False
-
-
-class _Create(msgspec.Struct):
-    title: str = ""
-    visibility: str = "public"
-    attributes: msgspec.Raw = msgspec.Raw(EMPTY)
-
-
-_auth = msgspec.json.Decoder(AuthRequest)
-_join = msgspec.json.Decoder(_Join)
-_direct = msgspec.json.Decoder(_Direct)
-_edit = msgspec.json.Decoder(_Edit)
-_delete = msgspec.json.Decoder(_Delete)
-_typing = msgspec.json.Decoder(_Typing)
-_history = msgspec.json.Decoder(_History)
-_page = msgspec.json.Decoder(_Page)
-_create = msgspec.json.Decoder(_Create)
-_attributes = msgspec.json.Decoder(dict[str, Any])
 
 
 class Commands:
     """Carries out what sessions send. One per instance and worker."""
 
     def __init__(
-        self,
-        *,
-        hub: Hub,
-        identity: Identity,
-        speech: Speech,
-        edits: Edits,
-        entering: Entering,
-        membership: Membership,
-        rooms: Rooms,
-        members: Members,
-        backlog: Backlog,
-        typists: Typists,
-        sessions: Sessions,
-        heartbeat: Heartbeat,
-        occupancy: Occupancy,
-        listeners: Listeners,
-        chain: Chain,
-        host: Mapping[str, HostCommand],
-        chat: Any,
-        app: Any,
+        self, core: Core, chain: Chain, *, own: Mapping[str, HostCommand], chat: Any, app: Any
     ) -> None:
-        self._hub = hub
-        self._identity = identity
-        self._speech = speech
-        self._edits = edits
-        self._entering = entering
-        self._membership = membership
-        self._rooms = rooms
-        self._members = members
-        # `admit` and `behind` are the session's to call.
-        self._backlog, self.admit, self.behind = backlog, backlog.admit, backlog.note
-        self._typists = typists
-        self._sessions = sessions
-        self._heartbeat = heartbeat
-        self._occupancy = occupancy
-        self._listeners = listeners
-        self._host = host
+        self._core = core
+        self._chain = chain
         self._chat = chat
         self._app = app
-        self._chain = chain
+        self._rows: dict[str, Row] = {
+            **commands(),
+            **{type: _own_row(type, its) for type, its in own.items()},
+        }
+        self._handlers = {type: chain.around(type, self._handler(row)) for type, row in self._rows.items()}
+        self._overlapping = frozenset(type for type, row in self._rows.items() if row.overlaps)
         self._say_at_once = not chain.concerns("message")
         self._ping_at_once = not chain.concerns("ping")
-        self._handlers: dict[str, Handler] = {
-            type: chain.around(type, handler)
-            for type, handler in [*self._table().items(), *self._host_table()]
-        }
-
-    def _table(self) -> dict[str, Handler]:
-        return {
-            "auth": self._auth,
-            "ping": self._ping,
-            "join": self._join,
-            "exit": self._exit,
-            "leave": self._leave,
-            "message": self._message,
-            "direct": self._direct,
-            "message.edit": self._edit,
-            "message.delete": self._delete,
-            "typing": self._typing,
-            "history": self._history,
-            "members": self._list_members,
-            "presence": self._presence,
-            "rooms": self._list_rooms,
-            "room.create": self._create,
-        }
-
-    def _host_table(self) -> list[tuple[str, Handler]]:
-        return [(type, _host_handler(command)) for type, command in self._host.items()]
+        # The session's to call.
+        self.admit, self.behind = core.backlog.admit, core.backlog.note
 
     # ---- sessions come and go ----
 
@@ -189,49 +71,55 @@ class Commands:
     ) -> Session:
         """A new connection; `introduce` says who it is."""
         session = Session(
-            connection, self, self._hub.reply, endpoint=endpoint, handshake=handshake, room=room
+            connection, self, self._core.hub.reply, endpoint=endpoint, handshake=handshake, room=room
         )
-        self._sessions.connected(session)
-        self._heartbeat.add(session)
+        self._core.sessions.connected(session)
+        self._core.heartbeat.add(session)
         return session
 
-    async def introduce(self, session: Session, user: Any) -> None:
+    async def introduce(self, session: Session, user: User) -> None:
         """The handshake proved who this is: greet, and join the path's room."""
-        await self._identity.establish(session, user)
+        await identity.establish(self._core, session, user)
         session.anonymous = user.guest and session.handshake.credentials.token is None
         self._greet(session)
 
     def _greet(self, session: Session) -> None:
-        self._identity.greet(session)
+        identity.greet(self._core, session)
         if session.room is not None:
             query = session.handshake.query
             session.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
 
     def evicted(self, session: Session, room: str) -> None:
         """The hub has taken it out of a room."""
-        self._entering.evicted(session, room)
+        entering.vacate(self._core, session, room)
 
     def withdraw(self, session: Session) -> None:
         """We close it: what it said and no batch has taken yet is not said any more."""
-        self._speech.withdraw(session)
+        self._core.journal.withdraw(session)
 
     def closed(self, session: Session) -> None:
         """The connection is gone: out of every room, at once and without waiting."""
-        self._hub.closed(session)
-        self._backlog.forget(session)
+        core = self._core
+        core.hub.closed(session)
+        core.backlog.forget(session)
         for room in list(session.seats):
-            self._entering.exit(session, room, at_once=False)
-        self._heartbeat.remove(session)
-        self._sessions.gone(session)
+            entering.take_out(core, session, room, at_once=False)
+        core.heartbeat.remove(session)
+        core.sessions.gone(session)
         if session.authenticated:
-            self._occupancy.exited(ANYWHERE, session.user.id)
-            self._listeners.fire("disconnect", user=session.user, session=session)
+            core.occupancy.exited(ANYWHERE, session.user.id)
+            core.listeners.fire("disconnect", user=session.user, session=session)
 
     # ---- commands ----
 
     def concurrent(self, command: Command) -> bool:
-        """`message` and `direct` may be under way together with the messages before them."""
-        return command.type == "message" or command.type == "direct"
+        """It may be under way together with the messages before it."""
+        return command.type in self._overlapping
+
+    def means_the_path(self, type: str) -> bool:
+        """Where the command names no room, it means that of its connection's path."""
+        row = self._rows.get(type)
+        return row is None or row.room is Needs.ROOM
 
     def at_once(self, session: Session, command: Command) -> bool:
         """Carry it out now if that needs no waiting: the hot path of a message, and refusals."""
@@ -240,53 +128,56 @@ class Commands:
             if type == "auth":
                 return False
             session.fail(command, Unauthenticated())
-        elif session.bound and (problem := _out_of_bounds(session, command)) is not None:
+        elif session.bound and (problem := self._out_of_bounds(session, command)) is not None:
             session.fail(command, problem)
         elif type == "message" and self._say_at_once and session.plain_policy:
-            return self._speech.say(session, command)
+            return messages.say(self._core, session, command)
         elif type == "ping" and self._ping_at_once:
             session.answer(pong(command.msg_id, command.payload))
-        elif type in self._handlers:
+        elif type in self._rows:
             return False
         else:
             session.fail(command, UnknownCommand.of(type))
         return True
 
+    def _out_of_bounds(self, session: Session, command: Command) -> ChatError | None:
+        """What a read-only or confined route does not take."""
+        row = self._rows.get(command.type)
+        if session.endpoint.read_only and (row is None or not row.looks):
+            return Forbidden("this connection is for reading only")
+        if session.endpoint.confined:
+            if row is not None and row.roams:
+                return Forbidden("this connection is for one room only")
+            if command.room is not None and command.room != session.room:
+                return Forbidden("this connection is for one room only", room=session.room)
+        return None
+
     async def carry_out(self, session: Session, command: Command) -> None:
         """Carry it out with everything that wraps it, and answer."""
         if command.type != "auth":
             session.anonymous = False
-        ctx = Context(session, command, self._chat, self._app)
+        ctx = self._ctx(self._rows[command.type], session, command)
         try:
             result = await self._handlers[command.type](ctx)
-            self._answer(session, command, ctx.entered, result)
+            self._answer(session, command, ctx, result)
         except (
             Exception,
             asyncio.CancelledError,
-        ) as problem:  # the host's code may raise anything; `fail` logs it
+        ) as problem:  # the app's code may raise anything; `fail` logs it
             if is_ending():
                 raise
             self._give_up(session, command, ctx.entered, problem)
 
-    async def act(self, acting: Acting, command: Command) -> tuple[Any, Context]:
-        """Carry out what a user does by no connection; -> what the ack would hold, and the context."""
-        ctx = Context(acting, command, self._chat, self._app)
-        if command.type in VERBS_OF_HOSTS:
-            handler = self._handlers[command.type]
-        else:  # `message`, and what a host says in a user's name
-            handler = self._chain.around(command.type, self._say_as)
-        return await handler(ctx), ctx
-
-    def _answer(self, session: Session, command: Command, entered: str | None, result: Any) -> None:
+    def _answer(self, session: Session, command: Command, ctx: Ctx, result: Any) -> None:
         if command.type == "ping":
             session.answer(pong(command.msg_id, command.payload))
             return
         check_object(command.type, result)
         reply = ack(command.msg_id, {} if result is None else result)
-        if command.type in self._host:
+        if ctx.row.own:
             _check_size(session, command, reply)
-        if entered is not None:
-            self._entering.admit(session, entered, reply)
+        if ctx.entered is not None:
+            entering.admit(self._core, session, ctx.entered, reply)
             return
         session.answer(reply)
         if command.type == "auth" and session.authenticated and not session.greeted:
@@ -297,127 +188,102 @@ class Commands:
     ) -> None:
         if entered is not None:
             # A middleware has refused after the session had entered. What is refused before that changes nothing.
-            self._entering.exit(session, entered)
+            entering.take_out(self._core, session, entered)
         session.fail(command, problem)
         if session.refused is not None:
             session.close(session.refused)
 
-    # ---- the handlers ----
+    # ---- without a connection ----
 
-    async def _auth(self, ctx: Context) -> dict[str, Any]:
-        return await self._identity.auth(
-            ctx.session, ctx.session.endpoint, decode_payload(ctx.command.payload, _auth)
-        )
+    async def act(self, acting: Acting, command: Command) -> Ctx:
+        """Carry out what a user does by no connection; -> the command when it is done, with what it stored."""
+        row = self._rows.get(command.type)
+        if row is not None and row.as_user:
+            ctx, handler = self._ctx(row, acting, command), self._handlers[command.type]
+        else:  # what an app says in a user's name
+            row = messages.IN_A_USERS_NAME
+            ctx, handler = (
+                self._ctx(row, acting, command),
+                self._chain.around(command.type, self._handler(row)),
+            )
+        ctx.result = await handler(ctx)
+        return ctx
 
-    async def _ping(self, ctx: Context) -> None:
-        return None
+    async def give(self, type: str, ask: Any, *, room: str | None = None, actor: Acting | None = None) -> Any:
+        """What the app itself asks for; -> what the verb returns. It passes no middleware, and without `actor` no policy."""
+        ctx = self._ctx(self._rows[type], actor, Command(type, None, room))
+        await ctx.judge()
+        return await ctx.row.verb(ctx, ask)
 
-    async def _join(self, ctx: Context) -> Joined:
-        request = decode_payload(ctx.command.payload, _join)
-        history = ctx.session.settings.history_page if request.history is None else request.history
-        if history < 0:
-            raise InvalidField("must be 0 or more", field="history")
-        if request.since is not None and request.since.seq < 0:
-            raise InvalidField("must be 0 or more", field="since.seq")
-        joined = await self._entering.join(ctx.session, _room(ctx), request.since, history)
-        ctx.entered = joined.room
-        return joined
+    def _ctx(self, row: Row, actor: Session | Acting | None, command: Command) -> Ctx:
+        return Ctx(self._core, row, actor, command, self._chat, self._app)
 
-    async def _exit(self, ctx: Context) -> dict[str, Any]:
-        self._entering.exit(ctx.session, _room(ctx))
-        await self._occupancy.settle()
-        return {}
+    # ---- to the verb ----
 
-    async def _leave(self, ctx: Context) -> dict[str, Any]:
-        await self._membership.leave(ctx.session, _room(ctx))
-        return {}
+    def _handler(self, row: Row) -> Handler:
+        """What the middleware around the command wraps."""
+        if row.own:
+            return _own_handler(row)
+        gate = row.body is not None and self._chain.concerns_words_of(row.type)
+        return self._through_the_gate if gate else _to_verb
 
-    async def _message(self, ctx: Context) -> Any:
-        return await self._speech.say_and_wait(ctx.session, ctx.command)
+    async def _through_the_gate(self, context: Context) -> Any:
+        """What is said passes the middleware around `message`, whatever the command is called that says it: as the `message`
+        that it amounts to, with its body as the payload."""
+        ctx = _own(context)
+        ask, said = _decode(ctx), ctx.command
+        field = ctx.row.body or ""
+        body = bytes(getattr(ask, field))
 
-    async def _say_as(self, ctx: Context) -> Any:
-        ctx.stored = await self._speech.say_as(ctx.session, ctx.command)
-        return ctx.stored
+        async def go_on(inner: Context) -> Any:
+            return await _perform(ctx, replace(ask, **{field: msgspec.Raw(inner.command.payload)}))
 
-    async def _direct(self, ctx: Context) -> Any:
-        request = decode_payload(ctx.command.payload, _direct)
-        check_user_id(request.to, "to")
-        return await self._speech.say_directly(ctx.session, ctx.command, request.to, bytes(request.body))
-
-    async def _edit(self, ctx: Context) -> Changed:
-        request, room = decode_payload(ctx.command.payload, _edit), _room(ctx)
-        body = bytes(request.body)
-        check_body(body, ctx.session.settings.max_text, within="body")
-        done = ctx.stored = await self._edits.edit(ctx.session, room, request.msg_id, body, ctx.command)
-        return Changed(done.seq, done.duplicate)
-
-    async def _delete(self, ctx: Context) -> Changed:
-        request, room = decode_payload(ctx.command.payload, _delete), _room(ctx)
-        done = ctx.stored = await self._edits.delete(ctx.session, room, request.msg_id, ctx.command)
-        return Changed(done.seq, done.duplicate)
-
-    async def _typing(self, ctx: Context) -> dict[str, Any]:
-        request, room, session = decode_payload(ctx.command.payload, _typing), _room(ctx), ctx.session
-        seat = session.seats.get(room)
-        if seat is None:
-            raise NotAMember
-        await permit(session, "typing", seat.room, seat.member)
-        self._typists.note(room, Sender(session.user.id, session.user.name), request.active)
-        return {}
-
-    async def _history(self, ctx: Context) -> Any:
-        request = decode_payload(ctx.command.payload, _history)
-        limit = ctx.session.settings.history_page if request.limit is None else request.limit
-        return await self._speech.history(
-            ctx.session, _room(ctx), before=request.before, after=request.after, limit=limit
-        )
-
-    async def _list_members(self, ctx: Context) -> Any:
-        request = decode_payload(ctx.command.payload, _page)
-        return await self._members.list(
-            ctx.session, _room(ctx), cursor=request.cursor, limit=_page_size(ctx, request)
-        )
-
-    async def _presence(self, ctx: Context) -> Any:
-        request = decode_payload(ctx.command.payload, _page)
-        return await self._members.present(
-            ctx.session, _room(ctx), cursor=request.cursor, limit=_page_size(ctx, request)
-        )
-
-    async def _list_rooms(self, ctx: Context) -> Any:
-        request = decode_payload(ctx.command.payload, _page)
-        return await self._rooms.list(
-            ctx.session, mine=request.mine, cursor=request.cursor, limit=_page_size(ctx, request)
-        )
-
-    async def _create(self, ctx: Context) -> dict[str, Any]:
-        request = decode_payload(ctx.command.payload, _create)
-        if ctx.command.room is not None and not ctx.session.settings.client_room_ids:
-            raise InvalidField("is chosen by the server here; leave it out", field="room")
-        room, duplicate = await self._rooms.create(
-            ctx.session,
-            ctx.command.room,
-            title=request.title,
-            visibility=request.visibility,
-            attributes=_small(request.attributes),
-            msg_id=ctx.command.msg_id,
-            hash=command_hash(ctx.command),
-        )
-        return {"room": room.id, "duplicate": duplicate}
+        message = Command("message", said.msg_id, said.room, body)
+        words = Context(ctx.session, message, self._chat, self._app)
+        return await self._chain.around_words_of(ctx.row.type, go_on)(words)
 
 
-def _room(ctx: Context) -> str:
-    room = ctx.command.room
-    if room is None:
-        raise InvalidField("is missing", field="room")
-    return room
+async def _to_verb(context: Context) -> Any:
+    ctx = _own(context)
+    return await _perform(ctx, _decode(ctx))
 
 
-def _small(attributes: msgspec.Raw) -> dict[str, Any]:
-    # Their size is looked at first: to decode any numbers and lists can take long.
-    if len(attributes) > ATTRIBUTES_LIMIT:
-        raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=len(attributes))
-    return decode_payload(bytes(attributes), _attributes, "attributes")
+def _own(context: Context) -> Ctx:
+    assert isinstance(context, Ctx)  # middleware passes on what it got
+    return context
+
+
+def _decode(ctx: Ctx) -> Any:
+    return decode_payload(ctx.command.payload, ctx.row.decoder)
+
+
+async def _perform(ctx: Ctx, ask: Any) -> Any:
+    row = ctx.row
+    if row.body is not None:
+        body = bytes(getattr(ask, row.body)) if row.body else ctx.command.payload
+        check_body(body, ctx.settings.max_text, within=row.body)
+    await ctx.judge()
+    result = await row.verb(ctx, ask)
+    if isinstance(result, Appended):
+        return row.ack(*(getattr(result, field) for field in row.ack.__struct_fields__))
+    return result
+
+
+# ---- commands of the app's own ----
+
+
+def _own_row(type: str, command: HostCommand) -> Row:
+    return Row(
+        type=type, verb=command.function, decoder=command.decoder, judged=Judged.FREE, ack=Done, own=True
+    )
+
+
+def _own_handler(row: Row) -> Handler:
+    async def handle(ctx: Context) -> Any:
+        result = await row.verb(ctx, decode_payload(ctx.command.payload, row.decoder))
+        return {} if result is None else result
+
+    return handle
 
 
 def _check_size(session: Session, command: Command, reply: bytes) -> None:
@@ -427,28 +293,7 @@ def _check_size(session: Session, command: Command, reply: bytes) -> None:
         raise TooLarge(f"the answer to {command.type} in bytes", limit=limit, size=len(reply))
 
 
-def _page_size(ctx: Context, request: _Page) -> int:
-    return ctx.session.settings.history_page if request.limit is None else request.limit
-
-
-def _out_of_bounds(session: Session, command: Command) -> ChatError | None:
-    """What a read-only or confined route does not take."""
-    if session.endpoint.read_only and command.type not in READ_ONLY:
-        return Forbidden("this connection is for reading only")
-    if session.endpoint.confined:
-        if command.type in ("direct", "room.create", "rooms"):
-            return Forbidden("this connection is for one room only")
-        if command.room is not None and command.room != session.room:
-            return Forbidden("this connection is for one room only", room=session.room)
-    return None
-
-
-def _host_handler(command: HostCommand) -> Handler:
-    async def handle(ctx: Context) -> Any:
-        result = await command.function(ctx, decode_payload(ctx.command.payload, command.decoder))
-        return {} if result is None else result
-
-    return handle
+# ---- the join by path ----
 
 
 def _path_payload(query: Mapping[str, str]) -> bytes:

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from ..access.access import Access, Actor
-from ..errors import InvalidField, Unavailable
+from ..errors import Unavailable
 from ..models import Sender
-from ..presence.base import Presence
-from ..stores.base import Store
-from .messages import HISTORY_LIMIT
+from .context import Ctx
+from .core import Core
+from .pages import Listed, page_limit
+from .table import command
 
-__all__ = ["MemberLine", "MemberList", "Members", "PresentList"]
+__all__ = ["MemberLine", "MemberList", "PresentList"]
 
 
 class MemberLine(msgspec.Struct, rename="camel"):
@@ -38,46 +38,27 @@ class PresentList(msgspec.Struct, omit_defaults=True):
     cursor: str | None = None
 
 
-class Members:
-    """The verbs for members and presence."""
-
-    def __init__(self, store: Store, presence: Presence, access: Access) -> None:
-        self._store = store
-        self._presence = presence
-        self._access = access
-
-    async def list(
-        self, actor: Actor | None, room_id: str, *, cursor: str | None = None, limit: int = 50
-    ) -> MemberList:
-        """A page of the members. Raises `RoomNotFound`, `InvalidCursor`."""
-        limit = _page_limit(limit)
-        await self._access.look(actor, "members", room_id)
-        page = await self._store.members(room_id, cursor=cursor, limit=limit)
-        ids = [member.user for member in page.members]
-        online, seen = await self._here(ids)
-        lines = [MemberLine(m.user, m.name, m.role, m.user in online, seen.get(m.user)) for m in page.members]
-        return MemberList(lines, page.total, page.cursor)
-
-    async def _here(self, ids: "list_[str]") -> tuple[set[str], dict[str, float]]:
-        try:
-            return await self._presence.online(ids), await self._presence.seen(ids)
-        except Unavailable:
-            return set(), {}
-
-    async def present(
-        self, actor: Actor | None, room_id: str, *, cursor: str | None = None, limit: int = 50
-    ) -> PresentList:
-        """A page of those who are in the room right now. Raises `RoomNotFound`, `InvalidCursor`."""
-        limit = _page_limit(limit)
-        await self._access.look(actor, "presence", room_id)
-        page = await self._presence.list(room_id, cursor=cursor, limit=limit)
-        return PresentList(page.users, page.total, page.cursor)
+@command("members", Listed, ack=MemberList, looks=True)
+async def members(ctx: Ctx, ask: Listed) -> MemberList:
+    """A page of the members. Raises `RoomNotFound`, `InvalidCursor`."""
+    limit = page_limit(ctx.settings, ask.limit)
+    page = await ctx.core.store.members(ctx.seat.room.id, cursor=ask.cursor, limit=limit)
+    ids = [member.user for member in page.members]
+    online, seen = await _here(ctx.core, ids)
+    lines = [MemberLine(m.user, m.name, m.role, m.user in online, seen.get(m.user)) for m in page.members]
+    return MemberList(lines, page.total, page.cursor)
 
 
-list_ = list  # `Members.list` shadows the name inside the class
+async def _here(core: Core, ids: list[str]) -> tuple[set[str], dict[str, float]]:
+    try:
+        return await core.presence.online(ids), await core.presence.seen(ids)
+    except Unavailable:
+        return set(), {}
 
 
-def _page_limit(limit: int) -> int:
-    if limit < 1:
-        raise InvalidField("must be at least 1", field="limit")
-    return min(limit, HISTORY_LIMIT)
+@command("presence", Listed, ack=PresentList, looks=True, feature="presence")
+async def presence(ctx: Ctx, ask: Listed) -> PresentList:
+    """A page of those who are in the room right now. Raises `RoomNotFound`, `InvalidCursor`."""
+    limit = page_limit(ctx.settings, ask.limit)
+    page = await ctx.core.presence.list(ctx.seat.room.id, cursor=ask.cursor, limit=limit)
+    return PresentList(page.users, page.total, page.cursor)

@@ -5,12 +5,16 @@ import time
 
 import msgspec
 
+from ..config.settings import Settings
+from ..errors import InvalidField
 from ..models import Page
 from ..stores.base import Store
 from ..wire.encode import encode_event
 
-__all__ = ["PAGE_BYTES", "Messages", "Past", "cut"]
+__all__ = ["HISTORY_LIMIT", "PAGE_BYTES", "Listed", "Messages", "Past", "cut", "page_limit"]
 
+HISTORY_LIMIT = 200
+"""Lines of one page, at most."""
 PAGE_BYTES = 256 * 1024
 """A page ends here, or at its limit, whichever is first; it holds at least one event."""
 STEP = 50
@@ -19,6 +23,22 @@ HEAVY_ROOMS = 1000
 """Rooms of which is known that their events are large."""
 _BESIDE = 250
 """Bytes of an event beside its payload, about."""
+
+
+class Listed(msgspec.Struct):
+    """The payload of a command that asks for a page of a list."""
+
+    cursor: str | None = None
+    limit: int | None = None
+
+
+def page_limit(settings: Settings, limit: int | None) -> int:
+    """How many lines a page has, where so many are asked for. Raises `InvalidField`."""
+    if limit is None:
+        return settings.history_page
+    if limit < 1:
+        raise InvalidField("must be at least 1", field="limit")
+    return min(limit, HISTORY_LIMIT)
 
 
 class Messages(msgspec.Struct):

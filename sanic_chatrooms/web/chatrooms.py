@@ -29,6 +29,7 @@ from ..hooks.listeners import Listener
 from ..hooks.middleware import Middleware
 from ..server_api import HostVerbs
 from ..verbs.dispatch import HostCommand
+from ..verbs.table import commands, events
 from ..wire.names import check_room_id
 from .blueprint import ChatBlueprint
 from .mounted import App, mounted_in
@@ -121,7 +122,7 @@ class ChatRooms(HostVerbs):
         if len(types) == 1 and callable(types[0]):
             return self._add_middleware(None, types[0])
         for type in types:
-            check_wrapped(type)
+            check_wrapped(type, commands())
         return lambda function: self._add_middleware(frozenset(types) or None, function)
 
     def _add_middleware(self, types: frozenset[str] | None, function: Middleware) -> Middleware:
@@ -137,7 +138,7 @@ class ChatRooms(HostVerbs):
         if not types:
             raise ConfigError('on() needs the types to hear: @chat.on("message")')
         for type in types:
-            check_event(type)
+            check_event(type, events())
 
         def add(function: F) -> F:
             self._not_running("on")

@@ -17,6 +17,7 @@ from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavail
 from ..models import Credentials, Handshake, User
 from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
+from ..verbs.identity import by_request, of_handshake
 from ..wire.codes import CloseCode
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
@@ -51,7 +52,7 @@ async def admit(
         _check_origin(request, endpoint)
         handshake = handshake_of(request, endpoint)
         async with asyncio.timeout(endpoint.settings.auth_timeout):
-            user = await chat.identity.of_handshake(endpoint, handshake)
+            user = await of_handshake(chat.core, endpoint, handshake)
         _check_user_limit(chat, endpoint, user)
     except ChatError as problem:
         return refusal(problem)
@@ -68,7 +69,7 @@ async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResp
         return None
     try:
         async with asyncio.timeout(endpoint.settings.auth_timeout):
-            await chat.identity.by_request(endpoint, handshake)
+            await by_request(chat.core, endpoint, handshake)
     except Unauthenticated as problem:
         return refusal(problem)
     except (ChatError, TimeoutError):

@@ -28,6 +28,7 @@ from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.rooms import create
 from tests.support.postgres import new_database
 
 KINDS = ("AsyncSession", "AsyncConnection", "Session", "Connection")
@@ -370,7 +371,7 @@ async def test_publish_in_ones_own_transaction_without_within_is_refused_at_once
     url: str, engine: Any
 ) -> None:
     async with running_core(guests=True, store=url) as chat:
-        await chat.rooms.create(None, "general")
+        await create(chat.core, None, "general")
         async with AsyncSession(engine) as session:
             await session.execute(text("INSERT INTO orders VALUES (1)"))
             with pytest.raises(InvalidField, match="publish as within="):

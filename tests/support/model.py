@@ -27,6 +27,8 @@ from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import Checker
+from sanic_chatrooms.verbs.membership import add_member, remove_member
+from sanic_chatrooms.verbs.rooms import create, delete
 from tests.support.model_cast import Client, Frame, ModelRoom, Worker, again
 
 __all__ = ["ChatModel", "explore"]
@@ -77,10 +79,10 @@ class ChatModel(RuleBasedStateMachine):
         if self.store.scope is not Scope.PROCESS:
             await self.store.start(self.instance, Bounds())  # the model's own look at what is stored
         self.workers = [await self._new_worker() for _ in range(2)]
-        create = self.workers[0].chat.rooms.create
-        await create(None, QUIET)
-        await create(None, LOUD, announce=True)
-        await create(None, CLOSED, visibility=PRIVATE)
+        core = self.workers[0].chat.core
+        await create(core, None, QUIET)
+        await create(core, None, LOUD, announce=True)
+        await create(core, None, CLOSED, visibility=PRIVATE)
         for client, worker in zip(self.clients, [0, 1, 0, 1, 0], strict=True):
             await client.connect(self.workers[worker])
             await self._join(client, QUIET)
@@ -286,14 +288,14 @@ class ChatModel(RuleBasedStateMachine):
 
     @rule(user=users, w=workers)
     def host_adds(self, user: User, w: int) -> None:
-        members = self.workers[w].chat.membership
-        self.run(again(lambda: members.add_member(CLOSED, user)))
+        core = self.workers[w].chat.core
+        self.run(again(lambda: add_member(core, CLOSED, user)))
         self.rooms[CLOSED].joined(user.id)
 
     @rule(user=users, w=workers, room=rooms)
     def host_removes(self, user: User, w: int, room: str) -> None:
-        members = self.workers[w].chat.membership
-        self.run(again(lambda: members.remove_member(room, user)))
+        core = self.workers[w].chat.core
+        self.run(again(lambda: remove_member(core, room, user)))
         self.rooms[room].left(user.id)
         self.run(self._see_out(user.id, room))
 
@@ -305,8 +307,8 @@ class ChatModel(RuleBasedStateMachine):
         await self._compare()
         for key in [key for key in self.checker.acked if key.room == QUIET]:
             del self.checker.acked[key]  # it was kept until now, and goes with its room
-        await again(lambda: chat.rooms.delete(QUIET))
-        await again(lambda: chat.rooms.create(None, QUIET, visibility=PUBLIC))
+        await again(lambda: delete(chat.core, QUIET))
+        await again(lambda: create(chat.core, None, QUIET, visibility=PUBLIC))
         await self._level()
         self.rooms[QUIET] = ModelRoom(announced=False)
         self.excused = True

@@ -17,12 +17,14 @@ from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.declaration import Declaration, Route
 from sanic_chatrooms.live.presence import ANYWHERE
-from sanic_chatrooms.models import Room, Scope, Sender, user_room
+from sanic_chatrooms.models import Room, Scope, Sender, direct_room, user_room
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.sessions.inbox import Close, Remove, reserved_room
 from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.direct import open_direct
+from sanic_chatrooms.verbs.rooms import forget_if_unused
 
 ADA = User("u1", "Ada")
 SECRET = "s" * 32
@@ -208,7 +210,7 @@ async def test_a_room_that_somebody_is_entering_is_not_forgotten() -> None:
 
         await chat.occupancy.refresh()
         await chat.hub.release()
-        await chat.rooms.forget_if_unused("fleeting")
+        await forget_if_unused(chat.core, "fleeting")
 
         assert await chat.backends.store.room("fleeting") is not None
 
@@ -305,7 +307,8 @@ async def test_a_direct_room_in_which_nothing_was_said_is_forgotten_when_both_ar
     backends = Backends(store, MemoryBroker(), MemoryPresence())
     async with running_core(guests=True, presence_grace=0, backends=backends) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, User("u2", "Bob"))
-        room = (await chat.speech.open_direct(None, ADA, "u2")).id
+        room = direct_room("u1", "u2")
+        await open_direct(chat.core, ADA, "u2", made=False)
         await bob.expect("room.added")
         await ada.expect("room.added")
 

@@ -469,7 +469,7 @@ async def test_as_a_user_passes_the_middleware(rooms: ChatRooms) -> None:
                 await rooms.publish("orders", "message", {"text": text}, as_user=ADA)
         await rooms.publish("orders", "message", {"text": "bad"}, sender=ADA)
 
-    assert [message["payload"] for message in page.messages] == [{"text": "better"}, {"id": 7}]
+    assert [message["payload"] for message in page.messages] == [{"text": "BETTER"}, {"id": 7}]
     types = [
         "room.create",
         "message",

@@ -20,10 +20,8 @@ from sanic_chatrooms import (
     RoomPolicy,
     User,
 )
-from sanic_chatrooms.hooks.declaring import COMMANDS
 from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.testing import chat_client, running_chat
-from sanic_chatrooms.testing.connections import running_core
 
 ADA = User("u1", "Ada")
 
@@ -124,11 +122,6 @@ async def test_middleware_around_a_command_that_is_never_declared_fails_at_the_s
     with pytest.raises(ConfigError, match=r"poll.vot.*did you mean poll.vote\?"):
         async with running_chat(chat):
             pass
-
-
-async def test_every_command_of_the_protocol_is_known_here() -> None:
-    async with running_core(guests=True) as chat:
-        assert chat.commands._handlers.keys() == COMMANDS
 
 
 # ---- functions ----

@@ -5,8 +5,7 @@ import pytest
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Member, Room, User
-from sanic_chatrooms.sessions.route import READ_ONLY, Endpoint
-from sanic_chatrooms.wire.names import is_ours
+from sanic_chatrooms.sessions.route import Endpoint
 
 SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
 
@@ -20,8 +19,3 @@ def test_a_policy_that_takes_its_time_is_known_by_its_function(policy: Policy, p
     endpoint = Endpoint(settings=SETTINGS, policy=policy, authenticator=None, guests=None)
 
     assert endpoint.plain_policy is plain
-
-
-def test_a_read_only_connection_changes_nothing() -> None:
-    assert all(is_ours(type) for type in READ_ONLY)
-    assert READ_ONLY.isdisjoint({"message", "direct", "typing", "leave", "room.create"})

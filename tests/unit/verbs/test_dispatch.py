@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from sanic_chatrooms import ChatRooms, Context, Forbidden, User
+from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.hooks.middleware import Handler
-from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.models import Member, Room, direct_room
+from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.dispatch import _path_payload
 from tests.support.scans import no_scan
@@ -340,3 +342,104 @@ async def test_data_of_a_session_is_the_hosts(rooms: ChatRooms) -> None:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
 
         assert [(await client.ack("COUNT"))["n"] for client in (ada, ada, bob)] == [1, 2, 1]
+
+
+# ---- whatever says something passes one gate ----
+
+
+async def say(client: MemoryClient, way: str, text: str) -> str:
+    """Say it by this command; -> the code of the refusal, or what is then there."""
+    room, body = "general", {"text": text}
+    if way == "message":
+        said = await client.request("message", room=room, payload=body)
+    elif way == "direct":
+        said = await client.request("direct", payload={"to": "u2", "body": body})
+    else:
+        first = await client.ack("message", room=room, payload={"text": "first"})
+        said = await client.request(way, room=room, payload={"msgId": first["msgId"], "body": body})
+    if said["type"] == "error":
+        return str(said["payload"]["code"])
+    place = said["payload"].get("room", room)
+    return str((await client.ack("history", room=place))["messages"][-1]["payload"]["text"])
+
+
+SAYING = ["message", "message.edit", "direct"]
+
+
+@pytest.mark.parametrize("way", SAYING)
+async def test_middleware_around_messages_sees_everything_that_is_said(rooms: ChatRooms, way: str) -> None:
+    @rooms.middleware("message")
+    async def no_links(ctx: Context, call_next: Handler) -> Any:
+        if "http" in ctx.payload["text"]:
+            raise Forbidden("no links")
+        ctx.payload = {"text": ctx.payload["text"].replace("teh", "the")}
+        return await call_next(ctx)
+
+    async with running_core(rooms) as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="general")
+
+        assert await say(ada, way, "see http://") == "forbidden"
+        assert await say(ada, way, "teh end") == "the end"
+
+
+@pytest.mark.parametrize("way", SAYING)
+async def test_what_middleware_makes_of_words_is_checked_like_every_body(rooms: ChatRooms, way: str) -> None:
+    @rooms.middleware("message")
+    async def shout(ctx: Context, call_next: Handler) -> Any:
+        ctx.payload = {"text": ctx.payload["text"] * 20_000} if ctx.payload["text"] == "!" else ctx.payload
+        return await call_next(ctx)
+
+    async with running_core(rooms) as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="general")
+
+        assert await say(ada, way, "!") == "too_large"
+
+
+@pytest.mark.parametrize("types", [(), ("message", "message.edit", "direct")])
+async def test_middleware_around_more_than_messages_sees_each_command_once(
+    rooms: ChatRooms, types: tuple[str, ...]
+) -> None:
+    seen: list[str] = []
+
+    async def note(ctx: Context, call_next: Handler) -> Any:
+        seen.append(ctx.command.type)
+        return await call_next(ctx)
+
+    (rooms.middleware(*types) if types else rooms.middleware)(note)
+    async with running_core(rooms) as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="general")
+        for way in SAYING:
+            await say(ada, way, "hi")
+
+    assert [type for type in seen if type in SAYING] == ["message", "message", "message.edit", "direct"]
+
+
+@pytest.mark.parametrize("way", SAYING)
+async def test_who_may_not_say_messages_says_nothing_at_all(way: str) -> None:
+    class Quiet(RoomPolicy):
+        quiet = False
+
+        def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+            super().require(user, action, room, member)
+            if action == "message" and self.quiet:
+                assert room is not None, "it is said somewhere"
+                raise Forbidden("quiet hours")
+
+    policy = Quiet()
+    async with running_core(ChatRooms("test", guests=True, policy=policy)) as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="general")
+        first = await ada.ack("message", room="general", payload={"text": "first"})
+        policy.quiet = True
+        edit = {"msgId": first["msgId"], "body": {"text": "hi"}}
+        said = {
+            "message": {"text": "hi"},
+            "message.edit": edit,
+            "direct": {"to": "u2", "body": {"text": "hi"}},
+        }
+
+        assert (await ada.error(way, room="general", payload=said[way]))["code"] == "forbidden"
+        assert await chat.store.room(direct_room("u1", "u2")) is None

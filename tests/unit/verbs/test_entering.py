@@ -17,7 +17,9 @@ from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.models import Member, Page, Room
 from sanic_chatrooms.testing import Checker, FaultyStore, chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs.messages import draft
+from sanic_chatrooms.verbs.drafts import draft
+from sanic_chatrooms.verbs.membership import add_member
+from sanic_chatrooms.verbs.rooms import create
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -43,7 +45,7 @@ async def types(chat: Chat, room: str) -> list[str]:
 
 
 async def test_a_join_tells_where_the_room_stands(chat: Chat) -> None:
-    await chat.rooms.create(None, "general", title="General")
+    await create(chat.core, None, "general", title="General")
     ada = await chat_client(chat, ADA)
 
     joined = await ada.ack("join", room="general")
@@ -74,7 +76,7 @@ async def test_a_public_room_makes_a_signed_in_user_a_member_without_an_event(ch
 
 
 async def test_a_room_that_announces_tells_of_the_first_join_only(chat: Chat) -> None:
-    await chat.rooms.create(None, "general", announce=True)
+    await create(chat.core, None, "general", announce=True)
     ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
     await bob.ack("join", room="general")
 
@@ -87,7 +89,7 @@ async def test_a_room_that_announces_tells_of_the_first_join_only(chat: Chat) ->
 
 
 async def test_the_event_of_one_s_own_joining_comes_once(chat: Chat) -> None:
-    await chat.rooms.create(None, "general", announce=True)
+    await create(chat.core, None, "general", announce=True)
     checker = Checker()
     ada = await chat_client(chat, ADA, witness=checker.witness("ada", user="u1"))
 
@@ -120,7 +122,7 @@ async def test_what_is_said_during_a_join_comes_once() -> None:
 async def test_a_room_renewed_during_a_join_is_joined_again(chat: Chat) -> None:
     """No page of one past under the position of another."""
     ada, store = await chat_client(chat, ADA), chat.backends.store
-    await chat.rooms.create(None, "general")
+    await create(chat.core, None, "general")
     history = store.history
 
     async def history_after_a_restore(room: str, **arguments: Any) -> Page:
@@ -139,7 +141,7 @@ async def test_a_room_renewed_during_a_join_is_joined_again(chat: Chat) -> None:
 
 
 async def _talk(chat: Chat) -> None:
-    await chat.rooms.create(None, "general")
+    await create(chat.core, None, "general")
     while True:
         await chat.journal.append(draft("general", "message", b'{"text":"hi"}', None))
 
@@ -154,8 +156,8 @@ async def test_guests_are_present_and_no_members(chat: Chat) -> None:
 
 
 async def test_a_private_room_is_for_its_members(chat: Chat) -> None:
-    await chat.rooms.create(None, "secret", visibility="private")
-    await chat.membership.add_member("secret", ADA, "moderator")
+    await create(chat.core, None, "secret", visibility="private")
+    await add_member(chat.core, "secret", ADA, "moderator")
     ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
 
     assert (await ada.ack("join", room="secret"))["role"] == "moderator"

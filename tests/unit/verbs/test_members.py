@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 
 import msgspec
 import pytest
@@ -12,7 +13,9 @@ from sanic_chatrooms.errors import InvalidCursor, InvalidField, RoomNotFound
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.members import MemberLine
-from sanic_chatrooms.verbs.rooms import RoomLine
+from sanic_chatrooms.verbs.membership import add_member
+from sanic_chatrooms.verbs.pages import Listed
+from sanic_chatrooms.verbs.rooms import RoomLine, create
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 
@@ -34,9 +37,9 @@ async def presence() -> Presence:
 @pytest.fixture
 async def chat(presence: Presence) -> AsyncIterator[Chat]:
     async with running_core(guests=True, backends=Backends(MemoryStore(), MemoryBroker(), presence)) as chat:
-        await chat.rooms.create(None, "team", visibility="private")
+        await create(chat.core, None, "team", visibility="private")
         for user, role in ((ADA, "owner"), (BOB, "member")):
-            await chat.membership.add_member("team", user, role)
+            await add_member(chat.core, "team", user, role)
         yield chat
 
 
@@ -91,14 +94,15 @@ async def test_outsiders_learn_nothing(chat: Chat) -> None:
 
 
 async def test_requests_that_do_not_fit(chat: Chat) -> None:
-    for read in (chat.members.list, chat.members.present):
+    for type in ("members", "presence"):
+        read = partial(chat.commands.give, type)
         with pytest.raises(RoomNotFound):
-            await read(None, "nowhere")
+            await read(Listed(), room="nowhere")
         with pytest.raises(InvalidCursor):
-            await read(None, "team", cursor="x")
+            await read(Listed(cursor="x"), room="team")
         with pytest.raises(InvalidField):
-            await read(None, "team", limit=0)
-        assert (await read(None, "team", limit=10_000)).total in (0, 2)
+            await read(Listed(limit=0), room="team")
+        assert (await read(Listed(limit=10_000), room="team")).total in (0, 2)
 
 
 def test_a_room_is_called_id_and_a_member_user_and_the_wire_keeps_its_words() -> None:

@@ -12,6 +12,8 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.membership import add_member, remove_member
+from sanic_chatrooms.verbs.rooms import create
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -49,9 +51,9 @@ async def test_leaving_ends_membership_on_all_connections(chat: Chat) -> None:
 
 
 async def test_leaving_a_private_room_is_an_event(chat: Chat) -> None:
-    await chat.rooms.create(None, "secret", visibility="private")
+    await create(chat.core, None, "secret", visibility="private")
     for user in (ADA, BOB):
-        await chat.membership.add_member("secret", user)
+        await add_member(chat.core, "secret", user)
     ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
     for client in (ada, bob):
         await client.ack("join", room="secret")
@@ -68,9 +70,9 @@ async def test_a_kick_is_an_event_in_every_room_also_of_somebody_unknown(chat: C
     for client in (ada, guest):
         await client.ack("join", room="general")
 
-    assert await chat.membership.remove_member("general", ADA, reason="kicked")
-    assert await chat.membership.remove_member("general", GUEST, reason="kicked"), "no member, but there"
-    assert not await chat.membership.remove_member("general", BOB, reason="kicked"), "never seen"
+    assert await remove_member(chat.core, "general", ADA, reason="kicked")
+    assert await remove_member(chat.core, "general", GUEST, reason="kicked"), "no member, but there"
+    assert not await remove_member(chat.core, "general", BOB, reason="kicked"), "never seen"
 
     for client in (ada, guest):
         assert (await client.expect("room.removed"))["payload"]["reason"] == "kicked"
@@ -81,7 +83,7 @@ async def test_who_is_kicked_from_a_public_room_may_be_back_at_once(chat: Chat) 
     guest = await chat_client(chat, GUEST)
     await guest.ack("join", room="general")
 
-    await chat.membership.remove_member("general", GUEST, reason="kicked")
+    await remove_member(chat.core, "general", GUEST, reason="kicked")
 
     assert (await guest.ack("join", room="general"))["online"] == 1
 
@@ -99,7 +101,7 @@ async def test_who_is_out_by_what_was_acked_is_not_present_for_who_asks_then(cha
     if way in ("exit", "leave"):
         await ada.ack(way, room="general")
     else:
-        await chat.membership.remove_member("general", ADA, reason="kicked" if way == "kick" else "left")
+        await remove_member(chat.core, "general", ADA, reason="kicked" if way == "kick" else "left")
 
     assert await present(bob) == await present(ada) == ["u2"]
     assert (await bob.ack("join", room="general"))["online"] == 1
@@ -108,11 +110,11 @@ async def test_who_is_out_by_what_was_acked_is_not_present_for_who_asks_then(cha
 
 
 async def test_a_new_role_is_no_second_join(chat: Chat) -> None:
-    await chat.rooms.create(None, "secret", visibility="private")
-    await chat.membership.add_member("secret", ADA)
+    await create(chat.core, None, "secret", visibility="private")
+    await add_member(chat.core, "secret", ADA)
     first = await member(chat, "secret", ADA)
 
-    await chat.membership.add_member("secret", ADA, "moderator")
+    await add_member(chat.core, "secret", ADA, "moderator")
 
     now = await member(chat, "secret", ADA)
     assert first is not None

@@ -18,7 +18,9 @@ from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
 from sanic_chatrooms.sessions.inbox import Enter, Order
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs.messages import WRITTEN_ANEW, check_body, command_hash, draft
+from sanic_chatrooms.verbs.drafts import WRITTEN_ANEW, check_body, command_hash, draft
+from sanic_chatrooms.verbs.history import History
+from sanic_chatrooms.verbs.rooms import create
 from sanic_chatrooms.wire.decode import Command
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -439,11 +441,11 @@ async def test_positions_that_there_are_not(chat: Chat, payload: Any, code: str)
 
 
 async def test_the_host_reads_what_it_likes(chat: Chat) -> None:
-    await chat.rooms.create(None, "secret", visibility="private")
+    await create(chat.core, None, "secret", visibility="private")
 
-    assert (await chat.speech.history(None, "secret")).messages == []
+    assert (await chat.commands.give("history", History(), room="secret")).messages == []
     with pytest.raises(ChatError):
-        await chat.speech.history(None, "nowhere")
+        await chat.commands.give("history", History(), room="nowhere")
 
 
 async def test_a_direct_into_a_room_that_is_forgotten_in_that_moment_is_a_matter_of_a_moment(

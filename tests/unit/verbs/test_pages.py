@@ -10,7 +10,7 @@ from sanic_chatrooms.errors import RoomNotFound
 from sanic_chatrooms.models import Event, Page, Room, Sender
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
-from sanic_chatrooms.verbs.messages import draft
+from sanic_chatrooms.verbs.drafts import draft
 from sanic_chatrooms.verbs.pages import PAGE_BYTES, STEP, Messages, Past, cut
 from sanic_chatrooms.wire.encode import encode
 

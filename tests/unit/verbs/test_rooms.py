@@ -14,7 +14,8 @@ from sanic_chatrooms.errors import Conflict, InvalidField, InvalidText, RoomNotF
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs.rooms import ATTRIBUTES_LIMIT, TITLE_LIMIT
+from sanic_chatrooms.verbs.membership import add_member
+from sanic_chatrooms.verbs.rooms import ATTRIBUTES_LIMIT, TITLE_LIMIT, create, delete, ensure
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -113,14 +114,14 @@ async def test_rooms_that_cannot_be_made(chat: Chat, room: str, payload: Any, co
 
 
 async def test_the_host_makes_rooms_once_or_as_often_as_it_likes(chat: Chat) -> None:
-    assert not (await chat.rooms.create(None, "orders"))[1]
+    assert not (await create(chat.core, None, "orders"))[1]
     with pytest.raises(Conflict):
-        await chat.rooms.create(None, "orders")
+        await create(chat.core, None, "orders")
     with pytest.raises(InvalidField):
-        await chat.rooms.create(None, "a b")
+        await create(chat.core, None, "a b")
     with pytest.raises(TooLarge):
-        await chat.rooms.create(None, "a", title="x" * (TITLE_LIMIT + 1))
-    await chat.rooms.create(None, "a", attributes={"x": "x" * ATTRIBUTES_LIMIT})
+        await create(chat.core, None, "a", title="x" * (TITLE_LIMIT + 1))
+    await create(chat.core, None, "a", attributes={"x": "x" * ATTRIBUTES_LIMIT})
 
 
 @pytest.mark.parametrize(
@@ -142,19 +143,19 @@ async def test_the_host_gives_a_room_nothing_that_no_list_of_rooms_could_show(
     ada = await chat_client(chat, ADA)
 
     with pytest.raises((InvalidField, InvalidText)):
-        await chat.rooms.create(None, "a", **properties)
+        await create(chat.core, None, "a", **properties)
     with pytest.raises((InvalidField, InvalidText)):
-        await chat.rooms.ensure("b", **properties)
+        await ensure(chat.core, "b", **properties)
     for id in (None, 7, b"a", ["a"]):
         with pytest.raises(InvalidField):
-            await chat.rooms.ensure(cast("str", id))
+            await ensure(chat.core, cast("str", id))
 
     assert (await ada.ack("rooms"))["rooms"] == []
 
 
 async def test_where_clients_name_no_ids_the_server_chooses_them_and_tells_of_none_that_is_taken() -> None:
     async with running_core(guests=True, auto_create=False) as chat:
-        await chat.rooms.create(None, "taken", visibility="private")
+        await create(chat.core, None, "taken", visibility="private")
         ada = await chat_client(chat, ADA)
 
         taken, free = [await ada.error("room.create", room=room) for room in ("taken", "free")]
@@ -202,8 +203,8 @@ async def test_a_hidden_room_answers_like_none_after_as_many_looks_at_the_store(
     }
     backends = Backends(store, MemoryBroker(), MemoryPresence())
     async with running_core(guests=True, auto_create=False, backends=backends) as chat:
-        await chat.rooms.create(None, "hidden", visibility="private")
-        await chat.membership.add_member("hidden", BOB)
+        await create(chat.core, None, "hidden", visibility="private")
+        await add_member(chat.core, "hidden", BOB)
         bob, eve = await chat_client(chat, BOB), await chat_client(chat, ADA)
         if held:
             await bob.ack("join", room="hidden")
@@ -236,7 +237,7 @@ async def test_lists_show_public_rooms_and_ones_own(chat: Chat) -> None:
 
 
 async def test_a_line_of_the_list(chat: Chat) -> None:
-    await chat.rooms.create(None, "general", title="General")
+    await create(chat.core, None, "general", title="General")
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="general")
     await ada.ack("message", room="general", payload={"text": "x"})
@@ -271,7 +272,7 @@ async def test_a_list_asks_the_store_as_often_for_many_direct_rooms_as_for_one()
 
 async def test_lists_are_read_a_page_at_a_time(chat: Chat) -> None:
     for room in "cab":
-        await chat.rooms.create(None, room)
+        await create(chat.core, None, room)
     ada = await chat_client(chat, ADA)
 
     first = await ada.ack("rooms", payload={"limit": 2})
@@ -290,8 +291,8 @@ async def test_a_deleted_room_says_so_to_everybody_in_it(chat: Chat) -> None:
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="general")
 
-    assert await chat.rooms.delete("general")
-    assert not await chat.rooms.delete("general")
+    assert await delete(chat.core, "general")
+    assert not await delete(chat.core, "general")
 
     assert (await ada.expect("room.removed"))["payload"] == {"room": "general", "reason": "deleted"}
     assert ada.session.seats == {}

@@ -1,0 +1,43 @@
+"""What all verbs work with."""
+
+import msgspec
+
+from ..access.access import Access
+from ..auth.asking import Asking
+from ..auth.guests import Guests
+from ..config.settings import Settings
+from ..hooks.listeners import Listeners
+from ..hub.hub import Hub
+from ..hub.journal import Journal
+from ..live.presence import Occupancy
+from ..live.typing import Typists
+from ..presence.base import Presence
+from ..sessions.backlog import Backlog
+from ..sessions.heartbeat import Heartbeat
+from ..sessions.inbox import Orders
+from ..sessions.registry import Sessions
+from ..stores.base import Store
+from .pages import Past
+
+__all__ = ["Core"]
+
+
+class Core(msgspec.Struct, kw_only=True):
+    """The parts of a running chat, one of each per instance and worker."""
+
+    settings: Settings
+    store: Store
+    presence: Presence
+    journal: Journal
+    hub: Hub
+    access: Access
+    guests: Guests
+    asking: Asking
+    orders: Orders
+    sessions: Sessions
+    heartbeat: Heartbeat
+    backlog: Backlog
+    occupancy: Occupancy
+    typists: Typists
+    listeners: Listeners
+    past: Past

@@ -1,0 +1,103 @@
+"""`direct`: said to one user, in the room of the two."""
+
+import msgspec
+from msgspec.structs import replace
+
+from ..errors import InvalidField, RoomNotFound, Unavailable
+from ..models import DIRECT, Member, Room, Sender, User, direct_room
+from ..sessions.inbox import Enter
+from ..support.clock import now
+from ..support.user_ids import check_user_id
+from .context import Ctx
+from .core import Core
+from .messages import Said
+from .table import Judged, Needs, command
+
+__all__ = ["SaidDirectly", "open_direct"]
+
+
+class Direct(msgspec.Struct):
+    """The payload of `direct`: the other user's id, and the body of the message."""
+
+    to: str
+    body: msgspec.Raw
+
+
+class SaidDirectly(Said, kw_only=True):
+    """The ack of `direct`."""
+
+    room: str
+
+
+@command(
+    "direct",
+    Direct,
+    ack=SaidDirectly,
+    event="message",
+    room=Needs.NOTHING,
+    judged=Judged.ITSELF,
+    feature="direct",
+    speaks=True,
+    body="body",
+    roams=True,
+    overlaps=True,
+)
+async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
+    """Make the two users' room where needed, put their connections into it, and say it there. Each step can be repeated."""
+    core, user = ctx.core, ctx.user
+    check_user_id(ask.to, "to")
+    if ask.to == user.id:
+        raise InvalidField("is yourself", field="to")
+    id = direct_room(user.id, ask.to)
+    room = await core.store.room(id)
+    await _permit(ctx, id, room)
+    try:
+        await open_direct(core, user, ask.to, made=room is not None)
+        core.typists.stopped(id, Sender(user.id, user.name))
+        said = await ctx.append(bytes(ask.body), room=id)
+    except RoomNotFound:
+        raise Unavailable from None  # it was empty, and somebody has just forgotten it
+    assert said is not None  # nobody says this in a transaction
+    return SaidDirectly(said.msg_id, said.seq, said.timestamp, said.duplicate, room=id)
+
+
+async def _permit(ctx: Ctx, id: str, room: Room | None) -> None:
+    # The room of the two is theirs from its first moment: who makes it comes to the other's membership a little later.
+    mine = await ctx.core.store.member(id, ctx.user.id) or _member(ctx.user)
+    await ctx.permit(room, mine if room is not None else None)
+    await ctx.may_speak(room or _room(id, ctx.user), mine)
+
+
+async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:
+    """The room of the two, with every connection of both in it. `made`: it was there a moment ago."""
+    id = direct_room(user.id, to)
+    if not made:
+        await core.store.create_room(_room(id, user), owner=_member(user))
+    partner = await _ensure_members(core, id, user, to)
+    head = (await core.store.heads((id,))).get(id)
+    if head is None:
+        raise RoomNotFound
+    await core.orders.give(to, Enter(id, head.epoch, head.seq, Sender(user.id, user.name)))
+    await core.orders.give(user.id, Enter(id, head.epoch, head.seq, partner))
+
+
+def _room(id: str, user: User) -> Room:
+    # Forgotten like one of a first join, if nothing is said in it after all.
+    return Room(id, "", 0, visibility=DIRECT, created_at=now(), created_by=user.id, auto=True)
+
+
+def _member(user: User) -> Member:
+    return Member(user.id, user.name, "member", now())
+
+
+async def _ensure_members(core: Core, room: str, user: User, to: str) -> Sender:
+    mine = await core.store.member(room, user.id)
+    if mine is None:
+        await core.store.set_member(room, _member(user))
+    elif mine.name != user.name:
+        await core.store.set_member(room, replace(mine, name=user.name))
+    theirs = await core.store.member(room, to)
+    if theirs is None:
+        theirs = Member(to, to, "member", now())
+        await core.store.set_member(room, theirs)
+    return Sender(theirs.user, theirs.name)

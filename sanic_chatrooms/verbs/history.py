@@ -1,0 +1,36 @@
+"""`history`: the timeline of a room, a page at a time."""
+
+import msgspec
+
+from ..errors import InvalidCursor, InvalidField
+from . import pages
+from .context import Ctx
+from .pages import Messages, page_limit
+from .table import command
+
+MAX_SEQ = 2**53 - 1
+
+
+class History(msgspec.Struct):
+    """The payload of `history`. `before` and `after` are exclusive; without either it is the newest page."""
+
+    before: int | None = None
+    after: int | None = None
+    limit: int | None = None
+
+
+@command("history", History, ack=Messages, looks=True, as_user=True, feature="history")
+async def history(ctx: Ctx, ask: History) -> Messages:
+    """A page of the timeline. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
+    if ask.before is not None and ask.after is not None:
+        raise InvalidField("give before or after, not both", field="before")
+    for position in (ask.before, ask.after):
+        if position is not None and not 0 <= position <= MAX_SEQ:
+            raise InvalidCursor
+    room, limit, past = ctx.seat.room.id, page_limit(ctx.settings, ask.limit), ctx.core.past
+    if ask.after is not None:
+        page = await past.read(room, after=ask.after, limit=limit, timeline=True)
+    else:
+        at = MAX_SEQ if ask.before is None else ask.before
+        page = await past.read(room, before=at, limit=limit, timeline=True)
+    return pages.cut(page, newest=ask.after is None)

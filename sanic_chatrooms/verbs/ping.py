@@ -1,0 +1,9 @@
+"""`ping`: answered by `pong` with the same payload."""
+
+from .context import Ctx
+from .table import Judged, Needs, Nothing, command
+
+
+@command("ping", room=Needs.NOTHING, judged=Judged.FREE, looks=True)
+async def ping(ctx: Ctx, _: Nothing) -> None:
+    """Nothing is done; the answer is what counts."""

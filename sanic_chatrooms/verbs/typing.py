@@ -1,0 +1,20 @@
+"""`typing`: the others in the room see for a moment who writes."""
+
+import msgspec
+
+from ..models import Sender
+from .context import Ctx
+from .table import Done, Judged, command
+
+
+class Typing(msgspec.Struct):
+    """The payload of `typing`."""
+
+    active: bool = True
+
+
+@command("typing", Typing, judged=Judged.SEAT, feature="typing")
+async def typing(ctx: Ctx, ask: Typing) -> Done:
+    """Tell every worker."""
+    ctx.core.typists.note(ctx.room_id, Sender(ctx.user.id, ctx.user.name), ask.active)
+    return Done()
