@@ -19,8 +19,8 @@ from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
+from sanic_chatrooms.testing._presence.hooks import ADA, BOB
 from sanic_chatrooms.testing._store.hooks import result
-from sanic_chatrooms.testing.presence import ADA, BOB
 from tests.support.on_redis import WITHIN, arrived, brokers, draft, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running

@@ -9,7 +9,7 @@ import pytest
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.testing import Clock, PresenceSuite
-from sanic_chatrooms.testing.presence import ADA
+from sanic_chatrooms.testing._presence.hooks import ADA
 from tests.support.postgres import PostgresServer
 
 
