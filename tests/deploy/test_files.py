@@ -33,7 +33,7 @@ from tests.support.tools import needed
 GOODBYE = FIELDS["drain_seconds"].default + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
 """Seconds that a worker may take to stop."""
 CHAT = "SANIC_CHATROOMS_"
-METRICS = (ROOT / "docs" / "examples" / "many_hosts.py").read_text()
+METRICS = (ROOT / "docs" / "examples" / "many_machines.py").read_text()
 
 
 def assert_known(environ: Mapping[str, str]) -> None:

@@ -95,7 +95,7 @@ def test_nginx_would_say_what_is_wrong(tmp_path: Path) -> None:
 def apps(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[list[ServerProcess]]:
     """Two containers' processes: the image's command and the environment of the compose file, with addresses from here."""
     folder = tmp_path_factory.mktemp("app")
-    shutil.copy(ROOT / "docs" / "examples" / "many_hosts.py", folder / "shop.py")
+    shutil.copy(ROOT / "docs" / "examples" / "many_machines.py", folder / "shop.py")
     with running() as valkey, ThreadPoolExecutor() as threads:
         environ = {
             **compose()["services"]["app"]["environment"],

@@ -168,9 +168,9 @@ async def test_four_workers(run: Run, connect: Connect, monkeypatch: pytest.Monk
         await server.stop()
 
 
-async def test_many_hosts(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_machines(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANIC_CHATROOMS_GUESTS", "true")
-    _, server = await run("many_hosts")
+    _, server = await run("many_machines")
     await welcomed(connect)
 
     metrics = await server.get("/metrics")

@@ -224,7 +224,7 @@ async def test_from_one_worker_to_two_hosts(walk: Walk, windows: Windows, postgr
         await windows.two_talk(f"{first}/chat/", f"{walk.url}/chat/")
 
     await walk.along(
-        TUTORIAL / "from-one-worker-to-two-hosts.md",
+        TUTORIAL / "from-one-worker-to-two-machines.md",
         {
             "Stop it with Ctrl+C.": Walk.interrupt,
             OPEN_TWO: two_windows,
