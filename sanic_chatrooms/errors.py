@@ -54,9 +54,9 @@ class ConfigError(ChatroomsError):
 class ChatError(ChatroomsError):
     """The answer to a command that cannot be carried out.
 
-    `code` is the word on the wire, `fields` what else the error's payload holds, `temporary` says that
-    trying the same again later can succeed, `http_status` is what a request is answered with. A host raises a subclass,
-    or `ChatError` itself with a code of its own.
+    `code` is the word on the wire, `fields` what else the error's payload holds. `temporary` says that the same can
+    succeed later. `http_status` is what a request is answered with, and `close_code` what closes a connection that cannot
+    stay because of this error. An app raises a subclass, or `ChatError` itself.
 
     `values` become `fields`, by the names of the wire: `retry_after=3` is `"retryAfter": 3`.
     """
@@ -64,6 +64,7 @@ class ChatError(ChatroomsError):
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
     http_status: ClassVar[int] = 500
+    close_code: ClassVar[int] = 4503
     default: ClassVar[str] = "this cannot be done"
     """What it says without a message."""
     reply_to: str | None = None
@@ -152,6 +153,7 @@ class Unauthenticated(ChatError):
 
     code = "unauthenticated"
     http_status = 401
+    close_code = 4500
     default = "authenticate first: send auth with a token"
 
 
@@ -159,6 +161,7 @@ class TokenExpired(Unauthenticated):
     """The token was good once. Get a new one."""
 
     code = "token_expired"
+    close_code = 4001
     default = "the token has expired; get a new one and send auth again"
 
 
@@ -222,6 +225,7 @@ class RateLimited(ChatError):
     code = "rate_limited"
     temporary = True
     http_status = 429
+    close_code = 1013
     default = "too fast"
 
     def __init__(
@@ -253,6 +257,7 @@ class Unavailable(ChatError):
     code = "unavailable"
     temporary = True
     http_status = 503
+    close_code = 1013
     default = "the server cannot do this now; repeat it with the same msgId"
 
 

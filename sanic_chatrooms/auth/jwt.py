@@ -24,7 +24,7 @@ _LATEST = 253402300800
 """The year 10000, in Unix seconds: no honest time is later."""
 
 # RFC 7518 §3.2: the key is at least as long as the hash.
-_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 _ACCESS_TYPES = frozenset(("", "jwt", "at+jwt"))
 # Where issuers say what a token is for, and what they call those that open no door: Keycloak (`typ`), Cognito
 # (`token_use`), Flask-JWT-Extended (`type`), Simple JWT (`token_type`).
@@ -151,7 +151,7 @@ def token_type(token: str | None) -> str:
 def hmac_key(name: str, key: str | bytes, algorithms: Sequence[str]) -> bytes:
     """A secret as bytes, or a `ConfigError` that names the setting and not the secret."""
     secret = key.encode() if isinstance(key, str) else bytes(key)
-    least = max(_KEY_BYTES[algorithm] for algorithm in algorithms)
+    least = max(KEY_BYTES[algorithm] for algorithm in algorithms)
     if len(secret) < least:
         raise ConfigError(
             f"{name} has {len(secret)} bytes: {', '.join(algorithms)} needs at least {least} random ones, "
@@ -261,10 +261,10 @@ def _is_scope(word: object) -> bool:
 
 def _checked_algorithms(algorithms: Sequence[str]) -> tuple[str, ...]:
     chosen = (algorithms,) if isinstance(algorithms, str) else tuple(algorithms)
-    unknown = [algorithm for algorithm in chosen if algorithm not in _KEY_BYTES]
+    unknown = [algorithm for algorithm in chosen if algorithm not in KEY_BYTES]
     if unknown or not chosen:
         raise ConfigError(
-            f"JWT_ALGORITHMS is {list(chosen)}: it must be one or more of {', '.join(_KEY_BYTES)}"
+            f"JWT_ALGORITHMS is {list(chosen)}: it must be one or more of {', '.join(KEY_BYTES)}"
         )
     return chosen
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from ..auth.jwt import KEY_BYTES
 from ..errors import ConfigError
 from .field import parse_bool, shown
 from .settings import FIELDS, KEYS, PLANNED, Settings
-from .values import KEY_BYTES
 
 __all__ = ["load", "override"]
 

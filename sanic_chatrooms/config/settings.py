@@ -10,11 +10,12 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import force_setattr
 
+from ..auth.jwt import KEY_BYTES
 from ..models import SPACE
+from ..support.paging import PAGE_LIMIT
 from .field import Bare, Field, Setting, field_of, shown
 from .values import (
     EMBEDDED,
-    KEY_BYTES,
     algorithms,
     beginnings,
     cookie_name,
@@ -164,7 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How long what was deleted may stay in the append-only file of `embedded:` and Redis: at the latest then it is "
         "written anew. It comes sooner where that is quickly done.", "seconds", 60, 31_536_000)] = 86_400.0
     history_page: Annotated[int, Setting(
-        "Events in a page of history where a client does not say.", "events", 1, 200, per_route=True)] = 50
+        "Events in a page of history where a client does not say.", "events", 1, PAGE_LIMIT, per_route=True)] = 50
     recovery_limit: Annotated[int, Setting(
         "Missed events that a `join` with `since` may bring; with more the client starts afresh.",
         "events", 0, 500, per_route=True)] = 500

@@ -1,14 +1,14 @@
 """What a setting's value may look like: functions that return it as it is kept, or raise `ValueError` with the reason."""
 
 import re
-from ipaddress import IPv6Address
 from typing import Any
 
+from ..auth.jwt import KEY_BYTES
+from ..support.origin import normal_origin
 from .field import shown
 
 __all__ = [
     "EMBEDDED",
-    "KEY_BYTES",
     "algorithms",
     "beginnings",
     "broker",
@@ -23,31 +23,17 @@ __all__ = [
     "store",
 ]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://"
-    r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?))"
-    r"(?::(?P<port>[0-9]{1,5}))?/?"
-)
-
 
 def _origin(text: str) -> str:
-    # Browsers send host names in ASCII; lower() would turn some other letters into ASCII ones.
-    if not text.isascii():
-        raise ValueError(f"{shown(text)} is not ASCII (write a host name as its xn-- form)")
-    found = _ORIGIN.fullmatch(text.lower())
-    if not found:
-        raise ValueError(f"{shown(text)} is not scheme://host[:port] without path, user or wildcard")
-    scheme, port = found["scheme"], int(found["port"] or 0)
-    if scheme in ("ws", "wss"):
+    try:
+        origin = normal_origin(text.removesuffix("/"))
+    except ValueError as reason:
+        raise ValueError(f"{shown(text)} {reason}") from None
+    if origin.startswith(("ws:", "wss:")):
         raise ValueError(
             f"{shown(text)}: the origin of a page begins with http, also when it opens a WebSocket"
         )
-    if port > 65535 or (found["port"] and not port):
-        raise ValueError(f"{shown(text)} has no such port")
-    # A ValueError of IPv6Address says as much as one of ours.
-    host = f"[{IPv6Address(found['ipv6'])}]" if found["ipv6"] else found["name"]
-    return f"{scheme}://{host}" + (f":{port}" if port not in (0, _DEFAULT_PORTS.get(scheme)) else "")
+    return origin
 
 
 def origins(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,10 +43,6 @@ def origins(values: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError("'*' is every origin there is: write it alone or not at all")
         return values
     return tuple(dict.fromkeys(map(_origin, values)))
-
-
-KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""RFC 7518 §3.2: a key at least as long as the hash."""
 
 
 def algorithms(values: tuple[str, ...]) -> tuple[str, ...]:

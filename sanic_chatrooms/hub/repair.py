@@ -13,6 +13,7 @@ from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, Envelope, Event, Head
 from ..stores.base import Store
 from ..support.backoff import Backoff
+from ..support.paging import PAGE_LIMIT
 from ..support.tasks import end
 from ..wire.encode import encode_event
 from .room import HeldRoom
@@ -24,7 +25,6 @@ logger = logging.getLogger("sanic_chatrooms.hub.repair")
 
 GAP_WAIT = 0.05
 """Seconds to wait for a number that is missing before reading it from the store: most come by themselves."""
-REPAIR_PAGE = 200
 RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 """Seconds between attempts to read a store that cannot be reached."""
 
@@ -150,7 +150,7 @@ class Repair:
         sequence = room.sequence
         while True:
             epoch, start, known = sequence.epoch, sequence.seq, sequence.known
-            page = await self._store.history(room.id, after=start, limit=REPAIR_PAGE)
+            page = await self._store.history(room.id, after=start, limit=PAGE_LIMIT)
             if sequence.epoch != epoch or not sequence.up:
                 return  # reset or deleted while the store was asked: this page tells of another past
             if (reason := sequence.contradiction(page)) is not None:

@@ -35,6 +35,8 @@ EnterRoom = Callable[[Session, Enter], Awaitable[None]]
 class TooManyConnections(RateLimited):
     """The user has as many connections as they may have."""
 
+    close_code = CloseCode.CONNECTION_LIMIT
+
 
 class Sessions:
     """Everybody who is connected to this worker."""

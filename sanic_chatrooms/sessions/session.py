@@ -173,7 +173,7 @@ class Session:
         self.handshake = handshake
         self.room = room
         """The room of the path: joined after authentication, and meant by commands that name none."""
-        self.refused: CloseCode | None = None
+        self.refused: int | None = None
         """With what the connection is closed after the answer that is under way."""
         self.seats: dict[str, Seat] = {}
         self.data: dict[str, Any] = {}

@@ -30,6 +30,8 @@ from ..models import (
 
 __all__ = [
     "FOLDED",
+    "HISTORY_MAX",
+    "RESERVED_HISTORY_MAX",
     "Bounds",
     "FactPage",
     "Holding",
@@ -40,6 +42,10 @@ __all__ = [
     "TogglePage",
 ]
 
+HISTORY_MAX = 100_000
+"""Events that a database keeps of a room unless `Bounds.history_max` says otherwise."""
+RESERVED_HISTORY_MAX = 100
+"""Events that any store keeps of a reserved room."""
 FOLDED = ("message.", "reaction.", "member.", "room.")
 """Events whose type begins so are no lines of a timeline: they change a message, or tell of members and the room."""
 
@@ -117,6 +123,7 @@ class Stale(ChatError):
     code = "unavailable"
     temporary = True
     http_status = 503
+    close_code = 1013
     default = "the rights of the sender may have changed meanwhile"
 
 

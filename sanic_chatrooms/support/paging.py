@@ -11,9 +11,11 @@ from typing import Generic, TypeVar
 
 from ..errors import InvalidCursor
 
-__all__ = ["Paged", "decode_cursor", "decode_number", "encode_cursor"]
+__all__ = ["PAGE_LIMIT", "Paged", "decode_cursor", "decode_number", "encode_cursor"]
 
 V = TypeVar("V")
+PAGE_LIMIT = 200
+"""Entries that a page has at most, whatever its reader asks for."""
 LONGEST_NUMBER = 18  # digits: no database has an integer that is shorter than these
 
 

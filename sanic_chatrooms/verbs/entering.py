@@ -16,13 +16,13 @@ from ..models import DIRECT, PUBLIC, Head, Member, Room, Sender, User
 from ..sessions.inbox import Enter
 from ..sessions.session import Seat, Session
 from ..support.clock import now
+from ..support.paging import PAGE_LIMIT
 from ..wire.encode import encode_event, live
 from ..wire.names import check_room_id
 from . import pages
 from .context import Ctx
 from .core import Core
 from .membership import become
-from .pages import HISTORY_LIMIT
 from .table import Done, Judged, Nothing, command
 
 __all__ = ["RECOVERY_BYTES", "Joined", "Since", "admit", "put_in", "take_out", "vacate"]
@@ -210,7 +210,7 @@ async def _past(
     empty = pages.Messages([], position.seq > 0, position.epoch, position.seq)
     if history < 1:
         return False, empty
-    limit = min(history, HISTORY_LIMIT)
+    limit = min(history, PAGE_LIMIT)
     page = await core.past.read(room, before=position.seq + 1, limit=limit, timeline=True)
     if page.epoch != position.epoch:
         raise Unavailable("the room has just been renewed; join again")

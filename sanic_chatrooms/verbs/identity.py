@@ -225,14 +225,12 @@ def _penalise(session: Session) -> None:
         session.refused = CloseCode.RATE_LIMIT
 
 
-def _close_code(problem: ChatError, token: str | None) -> CloseCode | None:
-    if isinstance(problem, TokenExpired):
-        return CloseCode.TOKEN_EXPIRED
-    if isinstance(problem, TooManyConnections):
-        return CloseCode.CONNECTION_LIMIT
-    if isinstance(problem, Unauthenticated):
-        return CloseCode.INVALID_TOKEN if token is not None else None
-    return CloseCode.DISCONNECTED if isinstance(problem, Forbidden) else None
+def _close_code(problem: ChatError, token: str | None) -> int | None:
+    """What the connection is closed with; None: it may try again, for it showed nothing or the fault is not its own."""
+    if isinstance(problem, Unauthenticated) and not isinstance(problem, TokenExpired) and token is None:
+        return None
+    ends = isinstance(problem, Unauthenticated | TooManyConnections | Forbidden)
+    return problem.close_code if ends else None
 
 
 def _shown(user: User) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from ..config.settings import Settings
 from ..errors import InvalidField
 from ..models import Page
 from ..stores.base import Store
+from ..support.paging import PAGE_LIMIT
 from ..wire.encode import encode_event
 
-__all__ = ["HISTORY_LIMIT", "PAGE_BYTES", "Listed", "Messages", "Past", "cut", "page_limit"]
+__all__ = ["PAGE_BYTES", "Listed", "Messages", "Past", "cut", "page_limit"]
 
-HISTORY_LIMIT = 200
-"""Lines of one page, at most."""
 PAGE_BYTES = 256 * 1024
 """A page ends here, or at its limit, whichever is first; it holds at least one event."""
 STEP = 50
@@ -38,7 +37,7 @@ def page_limit(settings: Settings, limit: int | None) -> int:
         return settings.history_page
     if limit < 1:
         raise InvalidField("must be at least 1", field="limit")
-    return min(limit, HISTORY_LIMIT)
+    return min(limit, PAGE_LIMIT)
 
 
 class Messages(msgspec.Struct):

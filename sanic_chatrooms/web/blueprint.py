@@ -22,7 +22,7 @@ from ..errors import ChatError, ConfigError
 from ..wire.codes import CloseCode
 from ..wire.names import SUBPROTOCOL
 from .assets import PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, Assets, with_slash
-from .handshake import Admission, admit, check_limits, close_code
+from .handshake import Admission, admit, check_limits
 from .integrations import offer_injection
 from .mounted import App, Mounted, mounted_in
 from .problems import answer_problems
@@ -217,7 +217,7 @@ class ChatBlueprint(Blueprint):
             session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
             raise
         except ChatError as problem:
-            session.close(close_code(problem), problem.message)
+            session.close(problem.close_code, problem.message)
             await connection.serve(session)
         finally:
             session.disconnected()

@@ -5,8 +5,6 @@ from one address or user · 401 a token that proves nothing.
 """
 
 import asyncio
-import ipaddress
-from urllib.parse import urlsplit
 
 import msgspec
 from sanic import Request
@@ -17,16 +15,16 @@ from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavail
 from ..models import Credentials, Handshake, User
 from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
+from ..support.origin import normal_origin
 from ..verbs.identity import by_request, of_handshake
-from ..wire.codes import CloseCode
+from .problems import RETRY_AFTER, problem_headers
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
-__all__ = ["Admission", "admit", "check_limits", "close_code", "handshake_of", "refusal"]
+__all__ = ["Admission", "admit", "check_limits", "handshake_of", "refusal"]
 
 MAX_ARRIVING = 2_000
 """Requests that may be under way to becoming connections at a time: an authenticator can be slow."""
 BEARER = "bearer."
-RETRY_AFTER = 5.0
 
 
 class Admission(msgspec.Struct):
@@ -110,24 +108,10 @@ def _check_user_limit(chat: Chat, endpoint: Endpoint, user: User | None) -> None
 
 def refusal(problem: ChatError) -> HTTPResponse:
     """An error as an HTTP answer."""
-    status, headers = 403, dict[str, str]()
-    if isinstance(problem, Unauthenticated):
-        status, headers["WWW-Authenticate"] = (
-            401,
-            f'Bearer error="invalid_token", error_description="{problem.code}"',
-        )
-    elif isinstance(problem, RateLimited):
-        status, headers["Retry-After"] = 429, str(round(problem.fields.get("retryAfter", RETRY_AFTER)))
-    elif isinstance(problem, Unavailable):
-        status, headers["Retry-After"] = 503, str(round(RETRY_AFTER))
-    return answer(status, problem.code, problem.message, headers)
-
-
-def close_code(problem: ChatError) -> CloseCode:
-    """The same for a connection that was let in and cannot stay."""
-    if isinstance(problem, TooManyConnections):
-        return CloseCode.CONNECTION_LIMIT
-    return CloseCode.OVERLOADED if problem.temporary else CloseCode.DISCONNECTED
+    told = isinstance(problem, Unauthenticated | RateLimited | Unavailable)
+    return answer(
+        problem.http_status if told else 403, problem.code, problem.message, problem_headers(problem)
+    )
 
 
 # ---- who comes from where ----
@@ -151,29 +135,10 @@ def _scheme(request: Request) -> str:
 
 
 def _normal(origin: str) -> str | None:
-    """scheme://host[:port], lower case, without the scheme's own port; None for what is no origin."""
     try:
-        parts = urlsplit(origin.lower())
-        port = parts.port
+        return normal_origin(origin)
     except ValueError:
         return None
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or "@" in parts.netloc
-        or any(parts[2:])  # path, query, fragment
-    ):
-        return None
-    host = _host(parts.hostname)
-    default = 443 if parts.scheme == "https" else 80
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
-
-
-def _host(name: str) -> str:
-    try:
-        return f"[{ipaddress.IPv6Address(name)}]"
-    except ValueError:
-        return name
 
 
 # ---- what they show ----

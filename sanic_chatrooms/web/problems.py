@@ -11,7 +11,7 @@ from sanic.response import HTTPResponse
 
 from ..errors import ChatError, Unauthenticated
 
-__all__ = ["answer_problems", "problem_of"]
+__all__ = ["RETRY_AFTER", "answer_problems", "problem_headers", "problem_of"]
 
 RETRY_AFTER = 5.0
 """Seconds after which to come back, where the error does not say."""
@@ -35,7 +35,7 @@ def problem_of(problem: ChatError) -> HTTPResponse:
     return json(
         {**problem.fields, **fixed},
         status=status,
-        headers=_headers(problem),
+        headers=problem_headers(problem),
         content_type="application/problem+json",
     )
 
@@ -47,7 +47,8 @@ def _title(status: int) -> str:
         return "Error"
 
 
-def _headers(problem: ChatError) -> dict[str, str]:
+def problem_headers(problem: ChatError) -> dict[str, str]:
+    """What an answer with this error says in its headers: how to sign in, or when to come back."""
     if isinstance(problem, Unauthenticated):
         return {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{problem.code}"'}
     if problem.temporary:

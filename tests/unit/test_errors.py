@@ -6,6 +6,7 @@ import pytest
 
 from sanic_chatrooms import errors
 from sanic_chatrooms.errors import ChatError, RateLimited, TooLarge, Unavailable
+from sanic_chatrooms.wire.codes import CloseCode
 
 CODES = {
     "bad_frame", "unknown_command", "invalid_field", "too_large", "invalid_text", "unauthenticated", "token_expired",
@@ -120,3 +121,18 @@ def test_a_strange_type_is_quoted_briefly(type: str) -> None:
 
     assert len(message) < 300
     assert "\u202e" not in message
+
+
+CLOSE_CODES = {
+    1013: {"rate_limited", "unavailable"},
+    4001: {"token_expired"},
+    4500: {"unauthenticated"},
+}
+
+
+@pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)
+def test_every_error_says_what_a_connection_is_closed_with(kind: type[ChatError]) -> None:
+    told = {code for code, names in CLOSE_CODES.items() if kind.code in names}
+
+    assert kind.close_code in (told or {CloseCode.DISCONNECTED})
+    assert kind.close_code in list(CloseCode)

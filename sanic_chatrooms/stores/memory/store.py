@@ -37,7 +37,7 @@ from ...models import (
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import Bounds, FactPage, MemberPage, RoomPage, Stale, Store, TogglePage
+from ..base import RESERVED_HISTORY_MAX, Bounds, FactPage, MemberPage, RoomPage, Stale, Store, TogglePage
 from ..members import MEMBER, as_member, member_fact
 from . import facts
 from .effects import Effects
@@ -47,9 +47,6 @@ __all__ = ["MemoryStore"]
 
 HISTORY_MAX = 1_000
 """Events kept per room unless `Bounds.history_max` says otherwise."""
-
-RESERVED_HISTORY_MAX = 100
-"""Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
 
 
 class MemoryStore(Store):

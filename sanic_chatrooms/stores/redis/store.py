@@ -31,16 +31,12 @@ from ...models import (
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, encode_cursor
 from ...support.signature import script_keys
-from ..base import FOLDED, Bounds, MemberPage, RoomPage, Store
+from ..base import FOLDED, HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds, MemberPage, RoomPage, Store
 from .eraser import Eraser
 from .lists import RedisLists
 
 __all__ = ["RedisStore"]
 
-HISTORY_MAX = 100_000
-"""Events kept per room unless `Bounds.history_max` says otherwise."""
-RESERVED_HISTORY_MAX = 100
-"""Events kept in reserved rooms, whatever the host set: workers read them within seconds, or start afresh."""
 CALL_LIMIT = 500
 """Drafts in one call of the script: Lua takes only so many arguments at a time."""
 

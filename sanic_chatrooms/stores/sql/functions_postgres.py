@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, inspect, text
 
 from ...drivers.sql.postgres import lock_key
+from ..base import RESERVED_HISTORY_MAX
 from .append_postgres import append_function
-from .history import RESERVED_HISTORY_MAX
 from .schema import Schema
 
 __all__ = ["make_functions", "opened_call"]

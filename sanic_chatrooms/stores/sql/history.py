@@ -21,16 +21,10 @@ from sqlalchemy import (
 from ...errors import RoomNotFound
 from ...models import RESERVED, Event, Page, Sender
 from ...support.clock import Clock
-from ..base import Bounds
+from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
 from .schema import Schema
 
-__all__ = ["HISTORY_MAX", "RESERVED_HISTORY_MAX", "Past"]
-
-HISTORY_MAX = 100_000
-"""Events kept per room unless `Bounds.history_max` says otherwise."""
-
-RESERVED_HISTORY_MAX = 100
-"""Events kept in reserved rooms, whatever the app set: workers read them within seconds, or start afresh."""
+__all__ = ["Past"]
 
 
 class Past:
