@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -29,6 +30,13 @@ def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite:
 
     assert sentences
     assert tested == sentences
+
+
+@pytest.mark.parametrize("suite", [WholeStoreSuite, BrokerSuite, PresenceSuite])
+def test_no_part_of_a_suite_hides_a_test_of_another(suite: type) -> None:
+    names = [name for part in suite.__mro__ for name in vars(part) if name.startswith("test_")]
+
+    assert [name for name, times in Counter(names).items() if times > 1] == []
 
 
 def test_no_test_runner_is_needed_to_import_them() -> None:
