@@ -20,7 +20,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from sanic import Sanic
 
 import sanic_chatrooms
-from sanic_chatrooms import ChatRooms, User
+from sanic_chatrooms import ChatRooms, MemoryStore, User
+from sanic_chatrooms.testing import running_chat
 from tests.browser.conftest import launch
 from tests.support.client import Client
 from tests.support.embedded import embedded_directory
@@ -457,7 +458,8 @@ async def test_without_sockets(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["test_orders.py", "test_recovery.py", "test_shop.py", "test_tiny_broker.py"]
+    "name",
+    ["test_orders.py", "test_recovery.py", "test_shop.py", "test_tiny_broker.py", "test_counted_store.py"],
 )
 def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
     settings = tmp_path / "pytest.ini"  # a host's own, not this repository's
@@ -483,6 +485,17 @@ def test_the_broker_that_a_page_shows_is_accepted_as_a_setting(load: Load) -> No
     tiny = load("tiny_broker")
 
     ChatRooms(guests=True, broker=tiny.TinyBroker(tiny.Wire()))
+
+
+async def test_the_store_that_a_page_shows_counts_what_a_chat_asks(load: Load) -> None:
+    store = load("counted_store").CountedStore(MemoryStore())
+    rooms = ChatRooms(guests=True, store=store)
+
+    async with running_chat(rooms) as chat:
+        await chat.create_room("general")
+        await chat.publish("general", "greeting", {"text": "hi"})
+
+    assert (store.calls["create_room"], store.calls["append"]) == (1, 1)
 
 
 async def test_deployed(run: Run, connect: Connect) -> None:
