@@ -9,7 +9,7 @@ app.blueprint(chatrooms.bp)  # its settings come from the environment: SANIC_CHA
 # region health
 @app.get("/health")
 async def health(_: Request) -> HTTPResponse:
-    return text("ok")  # the event loop turns; it asks no store, or one that is away would take all hosts away
+    return text("ok")  # the event loop runs. Asking the store here would take all machines away with it
 
 
 # endregion

@@ -204,7 +204,7 @@ async def test_from_memory_to_a_database(walk: Walk, windows: Windows, postgres_
 
 
 @pytest.mark.browser
-async def test_from_one_worker_to_two_hosts(walk: Walk, windows: Windows, postgres_url: str) -> None:
+async def test_from_one_worker_to_two_machines(walk: Walk, windows: Windows, postgres_url: str) -> None:
     walk.provide("valkey-server", get_binary_path())
     walk.stand_ins["localhost:6379"] = walk.stand_ins["valkey.example:6379"] = f"127.0.0.1:{free_port()}"
     walk.stand_ins["postgresql://chat:secret@db.example:5432/chat"] = postgres_url
@@ -218,7 +218,7 @@ async def test_from_one_worker_to_two_hosts(walk: Walk, windows: Windows, postgr
         assert answer["process"] > 0
         assert answer["connections"] in (0, 1, 2)
 
-    async def two_hosts(walk: Walk) -> None:
+    async def two_machines(walk: Walk) -> None:
         first = walk.url
         await walk.start_another()
         await windows.two_talk(f"{first}/chat/", f"{walk.url}/chat/")
@@ -230,7 +230,7 @@ async def test_from_one_worker_to_two_hosts(walk: Walk, windows: Windows, postgr
             OPEN_TWO: two_windows,
             "open <http://127.0.0.1:8000/worker> a few times": asked,
             "Stop the server.": Walk.interrupt,
-            "An nginx stands in front of both.": two_hosts,
+            "An nginx stands in front of both.": two_machines,
         },
     )
 
