@@ -493,9 +493,13 @@ async def test_the_store_that_a_page_shows_counts_what_a_chat_asks(load: Load) -
 
     async with running_chat(rooms) as chat:
         await chat.create_room("general")
-        await chat.publish("general", "greeting", {"text": "hi"})
+        await chat.publish("general", "poll.vote", {"yes": True})
 
-    assert (store.calls["create_room"], store.calls["append"]) == (1, 1)
+            shown = (await chat.history("general")).messages
+
+    assert [event["type"] for event in shown] == ["poll.vote"]
+    assert {"start", "stop"}.isdisjoint(store.calls)
+    assert {"create_room", "append", "history"} <= set(store.calls)
 
 
 async def test_deployed(run: Run, connect: Connect) -> None:
