@@ -1,8 +1,9 @@
 """What relations and facts do, as far as it is the same in every store."""
 
+from ..errors import InvalidField
 from ..models import Fact
 
-__all__ = ["changes", "completed"]
+__all__ = ["changes", "completed", "no_parent"]
 
 
 def completed(payload: bytes, seq: int, count: int | None = None) -> bytes:
@@ -21,3 +22,12 @@ def changes(present: bytes | None, fact: Fact) -> bool:
     if fact.rule == "max":
         return int(fact.value) > int(present)
     return fact.value != present
+
+
+def no_parent(*, is_reply: bool = False) -> InvalidField:
+    """The error for a reply to what takes none: a reply, or what is no message of the room."""
+    if is_reply:
+        said = "this message is a reply itself; reply to the message that it answers"
+    else:
+        said = "there is no such message in this room"
+    return InvalidField(said, field="parent")

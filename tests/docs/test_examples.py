@@ -494,8 +494,7 @@ async def test_the_store_that_a_page_shows_counts_what_a_chat_asks(load: Load) -
     async with running_chat(rooms) as chat:
         await chat.create_room("general")
         await chat.publish("general", "poll.vote", {"yes": True})
-
-            shown = (await chat.history("general")).messages
+        shown = (await chat.history("general")).messages
 
     assert [event["type"] for event in shown] == ["poll.vote"]
     assert {"start", "stop"}.isdisjoint(store.calls)

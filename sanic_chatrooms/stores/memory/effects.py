@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from ...errors import ChatError, InvalidField, MessageNotFound
+from ...errors import ChatError, MessageNotFound
 from ...models import (
     Appended,
     Draft,
@@ -20,7 +20,7 @@ from ...models import (
     Relation,
 )
 from ..base import Holding
-from ..changes import changes, completed
+from ..changes import changes, completed, no_parent
 from ..members import MEMBER, member_fact
 from . import facts
 from .room import First, MemoryRoom
@@ -129,11 +129,9 @@ def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> byt
 def _collect(room: MemoryRoom, draft: Draft, about: Relation) -> bytes | ChatError:
     parent = room.find(about.target)
     if parent is None or parent.seq is None or parent.type != "message":
-        return InvalidField("there is no such message in this room", field="parent")
+        return no_parent()
     if parent.seq in room.relations.parents:
-        return InvalidField(
-            "this message is a reply itself; reply to the message that it answers", field="parent"
-        )
+        return no_parent(is_reply=True)
     room.relations.collect(parent.seq, room.seq + 1)
     return draft.payload
 
