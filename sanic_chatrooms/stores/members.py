@@ -1,10 +1,13 @@
-"""A member of a room is the fact "member" about a user's id: {"name": …, "role": …, "joinedAt": …}."""
+"""Members of a room, as facts: the fact "member" about a user's id is {"name": …, "role": …, "joinedAt": …}."""
+
+from collections.abc import Collection
 
 import msgspec
 
 from ..models import Fact, Known, Member
+from .base import MemberPage, Store
 
-__all__ = ["MEMBER", "as_member", "member_fact"]
+__all__ = ["MEMBER", "as_member", "find", "first", "left", "member_fact", "page", "put", "remove"]
 
 MEMBER = "member"
 
@@ -24,7 +27,40 @@ def member_fact(member: Member) -> Fact:
     return Fact(MEMBER, member.user, msgspec.json.encode(value))
 
 
+def left(user: str) -> Fact:
+    """The fact that this user is no member any more."""
+    return Fact(MEMBER, user, None)
+
+
 def as_member(known: Known) -> Member:
     """The member of whom this fact tells."""
     value = _value.decode(known.value)
     return Member(known.key, value.name, value.role, value.joined_at)
+
+
+async def find(store: Store, room: str, user: str) -> Member | None:
+    """The membership of one user in one room; None if there is none, or no such room."""
+    known = await store.fact(room, MEMBER, user)
+    return None if known is None else as_member(known)
+
+
+async def page(store: Store, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
+    """The members of a room, in the order of their ids. Raises `RoomNotFound`, `InvalidCursor`."""
+    found = await store.facts(room, MEMBER, cursor=cursor, limit=limit)
+    return MemberPage([as_member(known) for known in found.facts], found.total, found.cursor)
+
+
+async def first(store: Store, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
+    """The first `limit` members of each of these rooms; a room that does not exist is left out."""
+    found = await store.first_facts(rooms, MEMBER, limit)
+    return {room: [as_member(known) for known in facts] for room, facts in found.items()}
+
+
+async def put(store: Store, room: str, member: Member) -> bool:
+    """Make or change a membership without an event; True if that changed anything. Raises `RoomNotFound`."""
+    return await store.set_fact(room, member_fact(member))
+
+
+async def remove(store: Store, room: str, user: str) -> bool:
+    """End a membership without an event; True if there was one. Raises `RoomNotFound`."""
+    return await store.set_fact(room, left(user))

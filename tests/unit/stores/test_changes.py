@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sanic_chatrooms.models import Fact, Known, Member
+from sanic_chatrooms.models import Fact
 from sanic_chatrooms.stores.changes import changes, completed
-from sanic_chatrooms.stores.members import as_member, member_fact
 
 
 @pytest.mark.parametrize(
@@ -52,11 +51,3 @@ def test_a_maximum_changes_something_if_it_is_higher(
     present: bytes | None, value: bytes | None, changed: bool
 ) -> None:
     assert changes(present, Fact("kind", "key", value, "max")) is changed
-
-
-@pytest.mark.parametrize("member", [Member("u1", "Ada"), Member("u2", 'Bob "é"', "owner", 1750000000.125)])
-def test_a_member_is_a_fact_and_comes_back_from_it(member: Member) -> None:
-    fact = member_fact(member)
-    assert fact.value is not None
-
-    assert as_member(Known(fact.kind, fact.key, fact.value, 3, 2, "r")) == member
