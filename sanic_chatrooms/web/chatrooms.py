@@ -27,7 +27,7 @@ from ..hooks.declaring import (
 )
 from ..hooks.listeners import Listener
 from ..hooks.middleware import Middleware
-from ..server_api import HostVerbs
+from ..server_api import ServerAPI
 from ..verbs.dispatch import HostCommand
 from ..verbs.table import commands, events
 from ..wire.names import check_room_id
@@ -39,7 +39,7 @@ __all__ = ["ChatRooms", "connect"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ChatRooms(HostVerbs):
+class ChatRooms(ServerAPI):
     """One instance of chat rooms: `app.blueprint(chat.bp)` mounts it.
 
     `name` is its namespace in every store and broker. `auth`, `store`, `broker`, `presence` are objects, URLs, entry

@@ -23,7 +23,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import PUBLIC, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
-from sanic_chatrooms.server_api import HostVerbs
+from sanic_chatrooms.server_api import ServerAPI
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.web.chatrooms import ChatRooms
@@ -177,8 +177,8 @@ async def fan_out(broker: MemoryBroker | RedisBroker, seconds: float) -> float:
         return delivered / (time.perf_counter() - began)
 
 
-def verbs_of(chat: Chat) -> HostVerbs:
-    verbs: HostVerbs = chat._host
+def verbs_of(chat: Chat) -> ServerAPI:
+    verbs: ServerAPI = chat._host
     return verbs
 
 

@@ -1,0 +1,73 @@
+"""What an app reads of rooms: their events, members, and who is there."""
+
+from typing import Any
+
+import msgspec
+
+from ..models import RESERVED, Room, User
+from ..verbs.history import History as Asked
+from ..verbs.members import MemberList, PresentList
+from ..verbs.pages import Listed
+from ..verbs.rooms import List, RoomList
+from ..wire.encode import encode
+from .base import Verbs, acting_as
+
+__all__ = ["History", "Reading"]
+
+
+class History(msgspec.Struct):
+    """A page of a room's timeline: events as they travel, as dicts, ascending."""
+
+    messages: list[dict[str, Any]]
+    more: bool
+    epoch: str
+    seq: int
+
+
+class Reading(Verbs):
+    """What an app reads of rooms: their events, members, and who is there."""
+
+    async def history(
+        self,
+        room: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 50,
+        as_user: User | None = None,
+    ) -> History:
+        """A page of at most 200 events: the newest, or those before or after a number (exclusive)."""
+        chat = self.running()
+        asked = Asked(before, after, limit)
+        if as_user is None:
+            page = await chat.commands.give("history", asked, room=room)
+        else:
+            acting = acting_as(chat, as_user)
+            command = acting.command("history", encode(asked), room=room)
+            page = (await chat.commands.act(acting, command)).result
+        return msgspec.json.decode(encode(page), type=History)
+
+    async def rooms(
+        self, *, user: User | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomList:
+        """A page of the public rooms, or of those that `user` is a member of."""
+        chat = self.running()
+        actor = acting_as(chat, user, "user") if user is not None else None
+        asked = List(user is not None, cursor, limit)
+        page: RoomList = await chat.commands.give("rooms", asked, actor=actor)
+        return page
+
+    async def room(self, room: str) -> Room | None:
+        """One room, or None."""
+        found = await self.running().store.room(room)
+        return found if found is not None and found.visibility != RESERVED else None
+
+    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
+        """A page of a room's members."""
+        page: MemberList = await self.running().commands.give("members", Listed(cursor, limit), room=room)
+        return page
+
+    async def presence(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentList:
+        """A page of those who are in the room right now."""
+        page: PresentList = await self.running().commands.give("presence", Listed(cursor, limit), room=room)
+        return page

@@ -1,0 +1,103 @@
+"""What an app does with rooms and their members."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..auth.names import shown_name
+from ..errors import InvalidField, RoomNotFound
+from ..models import PUBLIC, Room, Sender, User
+from ..verbs.membership import add_member, remove_member
+from ..verbs.rooms import create, delete, ensure
+from ..wire.encode import encode
+from .base import Verbs, acting_as, id_of, user_of
+
+__all__ = ["Rooms"]
+
+
+class Rooms(Verbs):
+    """What an app does with rooms and their members."""
+
+    async def create_room(
+        self,
+        room: str | None = None,
+        *,
+        title: str = "",
+        visibility: str = PUBLIC,
+        attributes: Mapping[str, Any] | None = None,
+        announce: bool = False,
+        as_user: User | None = None,
+    ) -> Room:
+        """Make a room; with `as_user` it is theirs. `announce`: joining and leaving are events also where it is public.
+
+        Raises `Conflict` where there is one already; `InvalidField`, `TooLarge`, `Forbidden`, `RoomLimit`, `Unavailable`.
+        """
+        if as_user is not None:
+            if announce:
+                raise InvalidField("is not a user's to say; leave out as_user", field="announce")
+            wanted = {"title": title, "visibility": visibility, "attributes": attributes or {}}
+            return await self._create_as(as_user, room, wanted)
+        made, _ = await create(
+            self.running().core,
+            None,
+            room,
+            title=title,
+            visibility=visibility,
+            attributes=attributes,
+            announce=announce,
+        )
+        return made
+
+    async def _create_as(self, user: User, room: str | None, wanted: dict[str, Any]) -> Room:
+        chat = self.running()
+        acting = acting_as(chat, user)
+        command = acting.command("room.create", encode(wanted), room=room)
+        answer = (await chat.commands.act(acting, command)).result
+        made = await chat.store.room(answer.room)
+        if made is None:
+            raise RoomNotFound  # deleted in this moment
+        return made
+
+    async def ensure_room(
+        self,
+        room: str,
+        *,
+        title: str | None = None,
+        visibility: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        announce: bool | None = None,
+    ) -> Room:
+        """A room of the app's: made where there is none, else brought to these properties; what is not given stays.
+
+        Call it at every start. Whoever is in a room whose visibility changes has to join it again. Raises `Conflict`
+        where a user made the room, by `room.create` or by joining it first; `InvalidField`, `RoomLimit`, `Unavailable`.
+        """
+        given = {"title": title, "visibility": visibility, "attributes": attributes, "announce": announce}
+        properties = {name: value for name, value in given.items() if value is not None}
+        return await ensure(self.running().core, room, **properties)
+
+    async def delete_room(self, room: str) -> bool:
+        """End a room and everything in it; True if it was there."""
+        if room.startswith("~") and not room.startswith("~direct."):
+            raise RoomNotFound
+        return await delete(self.running().core, room)
+
+    async def add_member(self, room: str, user: User, role: str = "member") -> None:
+        """Make somebody a member, or give them another role."""
+        await add_member(self.running().core, room, user_of(user), role)
+
+    async def remove_member(self, room: str, user: User | Sender | str) -> bool:
+        """End a membership, on all the user's connections; True if there was one."""
+        return await remove_member(self.running().core, room, await self._known(room, user), reason="left")
+
+    async def kick(self, room: str, user: User | Sender | str) -> bool:
+        """The same, and say so: everybody in the room hears `member.kicked`. True if they were a member, or in the room.
+
+        Whoever is kicked from a public room may join it again at once.
+        """
+        return await remove_member(self.running().core, room, await self._known(room, user), reason="kicked")
+
+    async def _known(self, room: str, user: User | Sender | str) -> User:
+        if isinstance(user, User | Sender):
+            return user_of(user)
+        member = await self.running().store.member(room, id_of(user))
+        return User(user, member.name if member is not None else shown_name(None, user))

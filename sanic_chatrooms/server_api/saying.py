@@ -1,0 +1,189 @@
+"""What an app says: to rooms, to users, and to all who are connected."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, overload
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ..chat import Chat
+from ..errors import Forbidden, InvalidField, RoomNotFound, TooLarge
+from ..hooks.declaring import PUSHES
+from ..models import HOST, Appended, Draft, Envelope, Sender, User, is_reserved
+from ..verbs.acting import Keep
+from ..verbs.drafts import command_hash, draft
+from ..verbs.edits import Delete, Edit
+from ..wire.decode import Command
+from ..wire.encode import encode, encode_object, live
+from ..wire.names import MSG_ID, check_type
+from .base import Verbs, acting_as, id_of, sender_of
+
+__all__ = ["Saying"]
+
+
+class Saying(Verbs):
+    """What an app says: to rooms, to users, and to all who are connected."""
+
+    @overload
+    async def publish(
+        self,
+        room: str,
+        type: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        sender: User | Sender | None = None,
+        as_user: User | None = None,
+        within: None = None,
+    ) -> Appended: ...
+    @overload
+    async def publish(
+        self,
+        room: str,
+        type: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        sender: User | Sender | None = None,
+        as_user: User | None = None,
+        within: object,
+    ) -> None: ...
+    async def publish(
+        self,
+        room: str,
+        type: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        sender: User | Sender | None = None,
+        as_user: User | None = None,
+        within: object = None,
+    ) -> Appended | None:
+        """Say something in a room, to be kept: it is stored and numbered, and the result tells the number.
+
+        `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `key`
+        (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` says it
+        as their client would: with its limits, through middleware and policy. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
+        Session, AsyncSession, Connection, AsyncConnection): the event is stored and numbered after its commit, or
+        never; the result is then None, for there is no number yet. Raises `RoomNotFound`, `Conflict`, `InvalidField`,
+        `InvalidText`, `Unavailable`, `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
+        """
+        chat = self.running()
+        if key is not None and not MSG_ID.fullmatch(key):
+            raise InvalidField("must be 16 to 64 visible ASCII characters", field="key")
+        data = _payload(chat, type, payload, message=True)
+        keep: Keep = chat.journal.append if within is None else partial(chat.transactions.put, within)
+        if as_user is not None:
+            return await self._act(as_user, keep, type, data, room=room, key=key)
+        if is_reserved(room):
+            raise RoomNotFound
+        if (
+            within is not None
+        ):  # else the store says whether it is there: asking before would be a read for each event
+            await chat.access.find(None, room)
+        return await keep(_draft(room, Command(type, key, room, data), sender))
+
+    async def _act(
+        self, user: User, keep: Keep, type: str, data: bytes, *, room: str | None, key: str | None = None
+    ) -> Appended | None:
+        """What a user says or changes without a connection: a client's command in every respect."""
+        chat = self.running()
+        acting = acting_as(chat, user, keep=keep)
+        ctx = await chat.commands.act(acting, acting.command(type, data, room=room, key=key))
+        if ctx.stored is None and not acting.kept:
+            raise Forbidden("a middleware answered by itself, and nothing was stored")
+        return ctx.stored
+
+    async def push(
+        self, room: str, type: str, payload: Mapping[str, Any], *, sender: User | Sender | None = None
+    ) -> None:
+        """Say something in a room, for now only: whoever is in it hears it, and it is neither numbered nor stored.
+
+        `type` is notice, update, redirect, or a type of your own. Raises `RoomNotFound`, `InvalidField`, `InvalidText`,
+        `TooLarge`, `Unavailable`.
+        """
+        chat = self.running()
+        data = _payload(chat, type, payload)
+        who = sender_of(sender, "sender") if sender is not None else None
+        await chat.access.find(None, room)
+        text = live(type, msgspec.Raw(data), room=room, sender=who)
+        self._pass_on(chat, Envelope(room, "", 0, type, text))
+
+    async def edit(
+        self, room: str, msg_id: str, body: Mapping[str, Any], *, as_user: User | None = None
+    ) -> Appended:
+        """Give a message another body. `msg_id` is the server's id of it; the result tells the number of the change.
+
+        `as_user` may edit what they wrote, as a client may. Raises `RoomNotFound`, `MessageNotFound`, `InvalidField`,
+        `InvalidText`, `TooLarge`, `Forbidden`, `Unavailable`.
+        """
+        chat = self.running()
+        data = _payload(chat, "message", body, message=True)
+        if as_user is None:
+            return await self._give("message.edit", Edit(msg_id, msgspec.Raw(data)), room)
+        change = encode({"msgId": msg_id, "body": msgspec.Raw(data)})
+        return await self._change(as_user, "message.edit", change, room)
+
+    async def _give(self, type: str, ask: Edit | Delete, room: str) -> Appended:
+        stored: Appended = await self.running().commands.give(type, ask, room=room)
+        return stored
+
+    async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
+        """Delete a message: its number stays, and nothing of what it said.
+
+        `as_user` may delete what they wrote, or anything where they moderate, as a client may. Raises `RoomNotFound`,
+        `MessageNotFound`, `Forbidden`, `Unavailable`.
+        """
+        if as_user is None:
+            return await self._give("message.delete", Delete(msg_id), room)
+        return await self._change(as_user, "message.delete", encode({"msgId": msg_id}), room)
+
+    async def _change(self, user: User, type: str, data: bytes, room: str) -> Appended:
+        stored = await self._act(user, self.running().journal.append, type, data, room=room)
+        assert stored is not None  # nothing of it waits for a transaction
+        return stored
+
+    async def notify(
+        self, user: User | Sender | str, type: str, payload: Mapping[str, Any], *, session: str | None = None
+    ) -> None:
+        """Push a live event to all connections of a user, on every worker, or to the one with this session id."""
+        chat = self.running()
+        data = _payload(chat, type, payload)
+        event = live(type, msgspec.Raw(data))
+        self._pass_on(chat, chat.orders.notify(id_of(user), event, session))
+
+    async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
+        """Push a live event to everybody who is connected, on every worker."""
+        chat = self.running()
+        event = live(type, msgspec.Raw(_payload(chat, type, payload)))
+        self._pass_on(chat, chat.orders.broadcast(event))
+
+    @staticmethod
+    def _pass_on(chat: Chat, envelope: Envelope) -> None:
+        chat.hub.deliver(envelope)
+        chat.journal.ring(envelope)
+
+
+def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
+    who = sender_of(sender, "sender") if sender is not None else None
+    key = (who.id if who is not None else HOST, command.msg_id) if command.msg_id is not None else None
+    return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command))
+
+
+def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:
+    if type not in PUSHES and not (message and type == "message"):
+        check_type(type)
+    if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
+        raise InvalidField("must be an http or https address", field="url")
+    data, limit = encode_object(payload, "payload"), chat.settings.max_publish
+    if len(data) > limit:
+        raise TooLarge(f"payload of {type} in bytes of JSON", limit=limit, size=len(data))
+    return data
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https", "")
+    except ValueError:
+        return False
