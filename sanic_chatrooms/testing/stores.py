@@ -17,6 +17,7 @@ The number in a test's name is that of the sentence in the contract. A store tha
 and `pass_time`, or the tests of retention really wait; and `make_unclocked`, so that the store's own clock is tested.
 """
 
+from ._store.against_memory import AgainstMemoryTests
 from ._store.change_hooks import RelatedHooks
 from ._store.deletions import DeletionTests
 from ._store.edits import EditTests
@@ -65,5 +66,6 @@ class EffectSuite(
     FactTests,
     FactListTests,
     RightsTests,
+    AgainstMemoryTests,
 ):
     """Relations, facts and rights (sentences 20 to 39): for a store that has them."""

@@ -1,0 +1,136 @@
+"""The store suite: whatever comes, a store answers as the store in memory does."""
+
+from random import Random
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...errors import ChatError
+from ...models import PRIVATE, Appended, Draft, Fact, Fold, Relation, Sender
+from ...stores.base import Bounds, Store
+from ...stores.memory.store import MemoryStore
+from .hooks import StoreHooks, fresh
+
+__all__ = ["AgainstMemoryTests"]
+
+USERS = ("u1", "u2", "u3")
+KEYS = ("👍", "🎉", "pin")
+KINDS = ("member", "ban", "read")
+ROOMS = ("r", "s")
+STEPS = 100
+
+
+class AgainstMemoryTests(StoreHooks):
+    """Sentences 1 to 39 together."""
+
+    async def test_a_store_answers_as_the_store_in_memory_does(self) -> None:
+        for seed in range(2):
+            random = Random(seed)  # noqa: S311 - repeatable, not secret
+            bounds = Bounds(history_max=40)
+            memory = MemoryStore(clock=self.now)
+            await memory.start(fresh("suite"), bounds)
+            async with self.started(bounds) as store:
+                for each in (store, memory):
+                    await self.create(each, "r")
+                    await self.create(each, "s", visibility=PRIVATE)
+                drafted: list[Draft] = []
+                for step in range(STEPS):
+                    batch = [self._any(random, drafted) for _ in range(random.randrange(1, 8))]
+                    drafted += batch
+
+                    answers = [
+                        [_told(answer) for answer in await each.append(batch)] for each in (store, memory)
+                    ]
+                    assert answers[0] == answers[1], (seed, step)
+                    if random.random() < 0.3:
+                        room, fact = random.choice(ROOMS), _fact(random)
+                        assert await store.set_fact(room, fact) == await memory.set_fact(room, fact)
+                    if step % 5:
+                        continue
+                    shown = [await _shown(each, Random(step), drafted) for each in (store, memory)]  # noqa: S311
+                    assert shown[0] == shown[1], (seed, step)
+
+    def _any(self, random: Random, drafted: list[Draft]) -> Draft:
+        if drafted and random.random() < 0.1:
+            return random.choice(drafted)
+        room, user = random.choice(ROOMS), random.choice(USERS)
+        about = _relation(random, room, drafted)
+        relates = about is not None and about.fold is not Fold.COLLECT
+        type = "message.changed" if relates else random.choice(("message", "message", "message", "poll.vote"))
+        key = f"k{random.randrange(200)}" if random.random() < 0.5 else None
+        return replace(
+            self.draft(room, str(random.randrange(2**16)), user=user, type=type, key=key),
+            sender=Sender(user, user.upper()),
+            about=about,
+            facts=tuple(_fact(random) for _ in range(random.choice((0, 0, 0, 1, 2)))),
+            judged=random.choice((None, None, random.randrange(300))),
+            restricts=random.random() < 0.03,
+            only_if_changed=random.random() < 0.5,
+        )
+
+
+def _relation(random: Random, room: str, drafted: list[Draft]) -> Relation | None:
+    likely = [draft for draft in drafted[-60:] if draft.room == room and draft.type == "message"]
+    if not likely or random.random() < 0.3:
+        return None
+    target = random.choice(likely if random.random() < 0.9 else drafted).msg_id
+    fold = random.choices(list(Fold), weights=(3, 1, 8, 3))[0]
+    if fold is Fold.TOGGLE:
+        key = random.choice(KEYS)
+        owner = "" if key == "pin" else random.choice(USERS)
+        return Relation(target, fold, key, owner, random.random() < 0.7)
+    if fold is Fold.REPLACE:
+        return Relation(target, fold, value=b'{"text":"%d"}' % random.randrange(2**16))
+    return Relation(target, fold)
+
+
+def _fact(random: Random) -> Fact:
+    kind, key = random.choice(KINDS), random.choice(USERS)
+    if random.random() < 0.2:
+        return Fact(kind, key, None)
+    value = b"%d" % random.randrange(3)
+    return Fact(kind, key, value, "max" if kind == "read" and random.random() < 0.7 else "set")
+
+
+def _told(answer: Appended | ChatError) -> Any:
+    if isinstance(answer, ChatError):
+        return type(answer).__name__, answer.fields
+    return replace(answer, epoch="")
+
+
+async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any]:
+    """What there is to see of one room, with all lists read page by page."""
+    room, reader, limit = random.choice(ROOMS), random.choice((None, *USERS)), random.randrange(1, 9)
+    head = (await store.heads([room]))[room].seq
+    place: dict[str, Any] = {random.choice(("after", "before")): max(head - random.randrange(60), 0)}
+    views: tuple[dict[str, Any], ...] = (
+        {},
+        {"timeline": True},
+        {"timeline": True, "replies": False},
+        {"parent": max(head - random.randrange(50), 1)},
+    )
+    pages = [await store.history(room, limit=limit, reader=reader, **place, **view) for view in views]
+    shown: list[Any] = [replace(page, epoch="") for page in pages]
+    seqs = range(max(head - 50, 0), head + 2)
+    shown += [await store.related(room, seqs, reader=reader), await store.events(room, seqs)]
+    shown.append(await store.message(room, random.choice(drafted).msg_id))
+    shown += [await _toggles(store, room, limit, **which) for which in ({"key": "pin"}, {"key": "👍"})]
+    shown.append(await _toggles(store, room, limit, target=max(head - random.randrange(30), 1)))
+    shown += [(await store.facts(room, kind)).facts for kind in KINDS]
+    shown += [(await store.facts_of(kind, user)).facts for kind in KINDS for user in USERS]
+    shown += [await store.facts_about(room, user) for user in USERS]
+    found = await store.room(room)
+    assert found is not None
+    return [*shown, found.restricted, found.seq]
+
+
+async def _toggles(store: Store, room: str, limit: int, **which: Any) -> list[Any]:
+    rows: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = await store.toggles(room, cursor=cursor, limit=limit, **which)
+        rows += page.rows
+        cursor = page.cursor
+        if cursor is None:
+            assert page.total == len(rows)
+            return rows
