@@ -12,7 +12,7 @@ const text = document.querySelector("#text");
 function show({ msgId = "", seq, changed = seq, sender, payload, deleted }, key) {
   const line = document.getElementById(key) ?? lines.appendChild(document.createElement("li"));
   line.id = key;
-  Object.assign(line.dataset, { message: msgId, changed, name: sender?.name ?? "Shop" }); // the server's own have no sender
+  Object.assign(line.dataset, { message: msgId, changed, name: sender?.name ?? "Shop" }); // the app's own messages have no sender
   write(line, deleted ? "(deleted)" : payload.text);
 }
 
@@ -22,7 +22,7 @@ function write(line, words) {
 
 chat.on("message", (event) => show(event, event.clientMsgId ?? event.msgId));
 chat.on("joined", ({ recovered, messages }) => {
-  if (recovered) return; // what was missed follows as ordinary events
+  if (recovered) return; // missed events follow as usual
   lines.replaceChildren();
   for (const event of messages) if (event.type === "message") show(event, event.clientMsgId ?? event.msgId);
 });
@@ -48,7 +48,7 @@ chat.on("outbox", ({ msgId, status, error }) => {
 // region change
 function change({ seq, payload }, words) {
   const line = lines.querySelector(`[data-message="${payload.msgId}"]`);
-  if (!line || seq <= line.dataset.changed) return; // not shown, or shown with this change already
+  if (!line || seq <= line.dataset.changed) return; // not on the page, or already changed
   line.dataset.changed = seq;
   write(line, words);
 }
@@ -59,7 +59,7 @@ chat.on("message.deleted", (event) => change(event, "(deleted)"));
 lines.addEventListener("dblclick", ({ target }) => {
   const words = prompt("What should it say? Nothing: delete it.");
   if (words === null) return;
-  const { message } = target.dataset; // the server's id of it
+  const { message } = target.dataset; // the message's id on the server
   const done = words ? chat.edit(ROOM, message, words) : chat.delete(ROOM, message);
   done.catch((error) => alert(error.message));
 });

@@ -19,7 +19,7 @@ app.blueprint(chatrooms.bp)
 # region login
 @app.post("/login")
 async def login(request: Request) -> HTTPResponse:
-    name = str(request.json["name"])  # after the password was compared
+    name = str(request.json["name"])  # after checking the password
     claims = {
         "sub": f"user-{name.lower()}",
         "name": name,

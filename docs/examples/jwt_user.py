@@ -24,7 +24,7 @@ async def make_rooms(_: object) -> None:
 
 @app.post("/login")
 async def login(request: Request) -> HTTPResponse:
-    # A real application compares a password before it goes on.
+    # A real application checks a password first.
     name = str(request.json["name"])
     claims = {"sub": f"user-{name.lower()}", "name": name, "exp": int(time.time()) + 3600}
     return json({"token": jwt.encode(claims, SECRET, "HS256")})

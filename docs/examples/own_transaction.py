@@ -10,7 +10,7 @@ DATABASE = os.environ.get("SHOP_DATABASE", "sqlite+aiosqlite:///shop.db")  # or 
 
 app = Sanic("Shop")
 app.config.CHATROOMS_GUESTS = True
-app.config.CHATROOMS_STORE = DATABASE  # the chat's tables lie beside yours
+app.config.CHATROOMS_STORE = DATABASE  # the chat's tables are beside yours
 app.blueprint(chatrooms.bp)
 
 chat = chatrooms.default
@@ -50,7 +50,7 @@ async def order(request: Request) -> HTTPResponse:
         await session.flush()
         await chat.publish("orders", "ORDER_CREATED", {"orderId": new.id}, within=session)
         if new.article == "unicorn":
-            raise ValueError("sold out")  # rolls back: no order, and nobody hears of one
+            raise ValueError("sold out")  # rolls back: no order and no event
     return json({"orderId": new.id}, status=201)
 
 

@@ -1,4 +1,4 @@
-"""python prove_it.py HOST PORT TOKEN TOKEN …: is what people say here neither lost, nor doubled, nor reordered?"""
+"""python prove_it.py HOST PORT TOKEN TOKEN …: are messages here neither lost, nor doubled, nor reordered?"""
 
 import asyncio
 from contextlib import suppress
@@ -14,7 +14,7 @@ ROOM, MESSAGES = "proof", 20
 
 
 class Client:
-    """Says its messages, and repeats what is not acknowledged whenever it is back."""
+    """Sends its messages, and repeats those without an ack after each reconnect."""
 
     def __init__(self, url: str, token: str, witness: Witness, news: asyncio.Event) -> None:
         self.url, self.witness, self.news = url, witness, news
@@ -29,7 +29,7 @@ class Client:
             self.witness.cut()
 
     async def be_here(self, ws: ClientConnection) -> None:
-        self.witness.received(json.loads(await ws.recv()))  # `welcome` says who this is
+        self.witness.received(json.loads(await ws.recv()))  # `welcome` names the user
         since = self.witness.since(ROOM)
         await self.send(ws, "join", str(uuid.uuid4()), {"since": since} if since else {})
         for msg_id, text in list(self.to_say.items()):
@@ -48,14 +48,14 @@ class Client:
 
 
 async def prove(host: str, port: int, tokens: list[str]) -> list[str]:
-    """What is wrong, in words; nothing, if all is well."""
+    """The flaws, as sentences; an empty list if there are none."""
     checker, news = Checker(), asyncio.Event()
     async with FaultProxy(host, port) as proxy:
         url = f"ws://127.0.0.1:{proxy.port}/chat/ws"
         clients = [Client(url, token, checker.witness(f"client {n}"), news) for n, token in enumerate(tokens)]
         lives = [asyncio.create_task(client.live()) for client in clients]
         for kept in range(0, 200, 10):
-            proxy.down.cut_next(kept)  # as a rule in the middle of a frame
+            proxy.down.cut_next(kept)  # usually in the middle of a frame
             await asyncio.sleep(0.05)
         while any(client.to_say for client in clients) or not settled(clients):
             news.clear()
@@ -69,7 +69,7 @@ async def prove(host: str, port: int, tokens: list[str]) -> list[str]:
 
 
 def settled(clients: list[Client]) -> bool:
-    """Everybody has been in the room, and has come to the same place."""
+    """Whether all clients have been in the room and are at the same position."""
     positions = [client.witness.since(ROOM) for client in clients]
     return None not in positions and all(position == positions[0] for position in positions)
 

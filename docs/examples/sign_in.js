@@ -17,7 +17,7 @@ async function begin(name) {
   const chat = new ChatRooms({ token: () => token(name) });
   chat.on("message", show);
   chat.on("joined", ({ recovered, messages }) => {
-    if (recovered) return; // what was missed follows as messages
+    if (recovered) return; // missed messages follow as events
     lines.replaceChildren();
     messages.forEach(show);
   });

@@ -49,5 +49,5 @@ class TinyBroker(Broker):
         if self._deliver is not None and envelope.room in self._rooms:
             try:
                 self._deliver(envelope)
-            except Exception as exc:  # noqa: BLE001 - sentence 5: whatever it raises does not stop the broker
+            except Exception as exc:  # noqa: BLE001 - sentence 5: an exception in `deliver` does not stop the broker
                 print(f"an envelope of {envelope.room} could not be delivered: {exc!r}")
