@@ -60,7 +60,7 @@ class Chat:
         settings: Settings,
         *,
         backends: Backends | None = None,
-        host: Any = None,
+        chatrooms: Any = None,
         app: Any = None,
     ) -> None:
         self.declaration = declaration
@@ -70,7 +70,7 @@ class Chat:
         self.draining = False
         self.refusing = False
         """No more connections are admitted."""
-        self._host = host
+        self._chatrooms = chatrooms
         self._app = app
         self._tasks: list[asyncio.Task[None]] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
@@ -129,7 +129,7 @@ class Chat:
             self.core,
             self._chain(),
             own=self.declaration.commands,
-            chat=self._host or self,
+            chat=self._chatrooms or self,
             app=self._app,
         )
         self.authenticator = make_authenticator(settings)

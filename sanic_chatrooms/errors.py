@@ -1,14 +1,14 @@
 """Every error of the package, in one tree.
 
     ChatroomsError
-    ├── ConfigError                 the host's settings are wrong; said at start
+    ├── ConfigError                 the app's settings are wrong; said at start
     └── ChatError                   the answer to a command; `code` travels on the wire
         ├── BadFrame  UnknownCommand  InvalidField  InvalidText  TooLarge  InvalidCursor      the client's frame
         ├── Unauthenticated  TokenExpired  Forbidden  Banned  Muted                           who may
         ├── RoomNotFound  MessageNotFound  NotAMember  RoomLimit  Conflict  RateLimited       the state of things
         └── Unavailable  InternalError                                                        ours
 
-A `ChatError` raised in a middleware, a policy, a listener for `connect` or a command of the host's becomes an `error`
+A `ChatError` raised in a middleware, a policy, a listener for `connect` or a command of the app's becomes an `error`
 frame; every other exception becomes `internal`, is logged once, and closes nothing. Raised in a request handler of an
 app with chat rooms, it is answered with its `http_status` and a problem document.
 
@@ -71,7 +71,7 @@ class ChatError(ChatroomsError):
     """The msgId of the frame that could be read of it only so far; set while decoding."""
 
     def __init_subclass__(cls) -> None:
-        # A host's own error is an answer, and no defect of the server.
+        # An app's own error is an answer, and no defect of the server.
         if ChatError in cls.__bases__ and "http_status" not in cls.__dict__:
             cls.http_status = 400
 
@@ -262,7 +262,7 @@ class Unavailable(ChatError):
 
 
 class InternalError(ChatError):
-    """A defect on our side or in the host's code. It was logged."""
+    """A defect on our side or in the app's code. It was logged."""
 
     code = "internal"
     http_status = 500

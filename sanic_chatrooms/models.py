@@ -64,7 +64,7 @@ LOOK = "room.look"
 """The type of a live envelope for workers: this room has ended or has another past, and the store knows more."""
 
 HOST = "~host"
-"""Stands for the user in a draft's key where the host gave the msgId and names no sender."""
+"""Stands for the user in a draft's key where the app gave the msgId and names no sender."""
 
 
 class Scope(enum.Enum):

@@ -55,7 +55,7 @@ class Asking:
             user: object = await authenticator.authenticate(credentials, handshake)
         except ChatError:
             raise
-        except Exception as exc:  # noqa: BLE001 - the host's code may raise anything; it is told
+        except Exception as exc:  # noqa: BLE001 - the app's code may raise anything; it is told
             self._tell(
                 authenticator, f"failed with {type(exc).__name__}", _story(exc, credentials, handshake)
             )

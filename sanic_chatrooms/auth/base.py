@@ -20,4 +20,4 @@ class Authenticator(ABC):
     @abstractmethod
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
         """Who is this? `credentials.token` is None when the client showed nothing; `handshake` has the request's
-        headers and cookies, for authenticators that read a session of the host's."""
+        headers and cookies, for authenticators that read a session of the app's."""

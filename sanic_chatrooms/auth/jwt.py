@@ -1,4 +1,4 @@
-"""Users known by a JSON Web Token (RFC 7519) that the host's own login signed with a shared secret (HMAC)."""
+"""Users known by a JSON Web Token (RFC 7519) that the app's own login signed with a shared secret (HMAC)."""
 
 import time
 from collections.abc import Mapping, Sequence

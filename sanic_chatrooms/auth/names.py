@@ -79,7 +79,7 @@ def shown_name(name: object, user_id: str) -> str:
     return _shown(name if isinstance(name, str) else "", user_id)
 
 
-# A host may publish thousands of events a second under the same few names.
+# An app may publish thousands of events a second under the same few names.
 @functools.lru_cache(maxsize=1024)
 def _shown(name: str, user_id: str) -> str:
     for candidate in (name, user_id):

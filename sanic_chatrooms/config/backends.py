@@ -1,4 +1,4 @@
-"""From what a host writes to a store, broker or presence: an object, a URL, an entry point, or "package.module:Class"."""
+"""From what an app writes to a store, broker or presence: an object, a URL, an entry point, or "package.module:Class"."""
 
 import importlib
 from collections.abc import Callable

@@ -45,7 +45,7 @@ def _mistakable(name: str, key: str) -> bool:
 def require_auth(settings: Settings, has_authenticator: bool) -> Settings:
     """Can anybody get in? The same settings; in debug, with guests where nobody could.
 
-    `has_authenticator`: the host's code brings one that is not in the settings. Raises `ConfigError` that says
+    `has_authenticator`: the app's code brings one that is not in the settings. Raises `ConfigError` that says
     what to set.
     """
     if has_authenticator or settings.auth is not None or settings.jwt_secret or settings.guests:

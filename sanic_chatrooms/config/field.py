@@ -195,7 +195,7 @@ class Field(msgspec.Struct, frozen=True):
         return words + (", or None" if self.optional else "")
 
     def label(self, instance: str) -> str:
-        """Its key in `app.config`, as a host writes it for this instance."""
+        """Its key in `app.config`, as an app writes it for this instance."""
         start = "CHATROOMS_" if instance == "default" else f"CHATROOMS_{instance.upper()}_"
         return start + self.name.upper()
 
@@ -227,7 +227,7 @@ def shown(value: Any, *, secret: bool = False) -> str:
     if secret:
         return "***"
     if not isinstance(value, str | bool | int | float | bytes | list | tuple | set | frozenset):
-        # The host's own repr may hold anything.
+        # The app's own repr may hold anything.
         return f"<{type(value).__name__}>"
     try:
         shown = re.sub(r":.*@", "://***@", repr(value), flags=re.DOTALL)

@@ -21,7 +21,7 @@ _CONFIG, _ENVIRON = "CHATROOMS_", "SANIC_CHATROOMS_"
 
 
 class _Given(NamedTuple):
-    """A value as the host wrote it: `before` + value + `after` is how."""
+    """A value as the app wrote it: `before` + value + `after` is how."""
 
     name: str
     value: Any
@@ -76,7 +76,7 @@ def load(
 
 
 def _fitted(values: Mapping[str, Any], max_text: int) -> dict[str, Any]:
-    # A text is never longer than its frame: a host that sets only the frame need not know of the text.
+    # A text is never longer than its frame: an app that sets only the frame need not know of the text.
     return {"max_text": min(max_text, values.get("max_frame", max_text)), **values}
 
 
@@ -86,11 +86,11 @@ def _refuse(lines: list[str]) -> None:
 
 
 def _is_own(key: Any, value: Any, environ: Mapping[str, str]) -> bool:
-    """Is this ours, and written by the host? Sanic copies variables into its config, converted by looks."""
+    """Is this ours, and written by the app? Sanic copies variables into its config, converted by looks."""
     if not (isinstance(key, str) and key.startswith(_CONFIG)):
         return False
     text = environ.get(f"SANIC_{key}")
-    # Had the host written the very same value, it would be the same, and only its rank would differ.
+    # Had the app written the very same value, it would be the same, and only its rank would differ.
     return text is None or not (_same(value, _as_sanic_reads(text)) or str(value) == text)
 
 
@@ -235,7 +235,7 @@ def _as_config(settings: Settings, name: str) -> str:
 def override(settings: Settings, where: str, **values: Any) -> Settings:
     """The settings of one route: those of its instance, with these values instead.
 
-    `where` is how the host wrote the route, for the errors: `support.add_route("/desk/<room>")`. Only what
+    `where` is how the app wrote the route, for the errors: `support.add_route("/desk/<room>")`. Only what
     concerns a connection can differ (`Setting.per_route`). Raises `ConfigError` as `load` does.
     """
     given = [_Given(name, value, f"{where}: {name}=") for name, value in values.items()]

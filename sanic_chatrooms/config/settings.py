@@ -133,7 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How long a connection may stay without saying who it is; then 4502.", "seconds", 0.1, 300,
         per_route=True)] = 10.0
     allowed_origins: Annotated[tuple[str, ...], Setting(
-        "Pages that may connect. Empty: those of the same host. **Dangerous:** `*` alone is every page of the "
+        "Pages that may connect. Empty: those of the server itself. **Dangerous:** `*` alone is every page of the "
         "web, which may then act as your users wherever a cookie is enough to be let in.",
         takes="scheme://host[:port] each, or '*' alone", check=origins, per_route=True)] = ()
 
@@ -188,8 +188,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "The longest text of a message. Where only `MAX_FRAME` is set below it, it goes down with it.",
         "characters", 1, 16 * MIB, at_most="max_frame", per_route=True)] = 16_000
     max_publish: Annotated[int, Setting(
-        "The largest payload that the host may `publish` or push, as JSON, and the largest answer of its own commands. Many WebSocket libraries close a connection at a "
-        "frame above 1 MiB.",
+        "The largest payload that the app may `publish` or push, as JSON, and the largest answer of its own commands. "
+        "Many WebSocket libraries close a connection at a frame above 1 MiB.",
         "bytes", KIB, 16 * MIB)] = 512 * KIB
     max_json_depth: Annotated[int, Setting(
         "How deep objects and lists of a frame may nest.", "levels", 4, 128, per_route=True)] = 32
@@ -247,7 +247,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return EMBEDDED in (self.store, self.broker, self.presence)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Name and value of every field, without secrets, passwords and the insides of the host's objects."""
+        """Name and value of every field, without secrets, passwords and the insides of the app's objects."""
         secrets = {name for name, field in FIELDS.items() if field.setting.secret}
         return [
             (name, Bare(shown(getattr(self, name), secret=name in secrets)))

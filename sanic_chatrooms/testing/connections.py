@@ -325,7 +325,7 @@ async def running_core(
     declaration = rooms.declared() if rooms is not None else Declaration("test")
     code = {**declaration.code, **settings}
     loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))
-    chat = Chat(declaration, loaded, backends=backends, host=rooms)
+    chat = Chat(declaration, loaded, backends=backends, chatrooms=rooms)
     try:
         await chat.start()
         if rooms is not None:

@@ -1,7 +1,7 @@
 """The routes and listeners of one instance, as a Sanic blueprint.
 
-Sanic's blueprints register everything anew, under other paths, when something is added after `app.blueprint()`. Here a
-host may add routes until start; so everything is put together at `register`, and late routes go to the app directly.
+Sanic's blueprints register everything anew, under other paths, when something is added after `app.blueprint()`. Here an
+app may add routes until start; so everything is put together at `register`, and late routes go to the app directly.
 """
 
 import asyncio
@@ -42,11 +42,11 @@ from .workers.ending import (
 )
 from .workers.garbage import freeze_loaded
 from .workers.supervise import (
-    let_pulse_leave,
+    expect_end,
     prepare_watchdog,
-    start_pulse,
+    start_beats,
     start_watchdog,
-    stop_pulse,
+    stop_beats,
     stop_watchdog,
 )
 
@@ -58,25 +58,25 @@ logger = logging.getLogger("sanic_chatrooms.web")
 class ChatBlueprint(Blueprint):
     """`app.blueprint(bp)` mounts the instance; as often as there are apps, once in each."""
 
-    def __init__(self, declaration: Declaration, host: Any) -> None:
+    def __init__(self, declaration: Declaration, chatrooms: Any) -> None:
         prefix = "/chat" if declaration.name == "default" else f"/{declaration.name}"
         super().__init__(f"chatrooms_{declaration.name}", url_prefix=prefix)
         self.ctx.declaration = declaration
-        self.ctx.host = host
+        self.ctx.chatrooms = chatrooms
         self.ctx.options = {}
         self.ctx.mounts = 0
         self.ctx.assets = Assets()
         self._add_pages()
         for route in declaration.routes:
             self.add_chat_route(route)
-        # In this form: given a bound method directly, Sanic's lazy decorators return without registering it.
+        # Two calls: given a bound method directly, Sanic's lazy decorators return without registering it.
         self.listener("main_process_start")(self._check)
         self.listener("main_process_ready")(self._watch)
         self.listener("main_process_stop")(self._end_main)
         # sanic-ext takes dependencies until priority -1000.
         self.listener("before_server_start", priority=1000)(self._offer)
         self.listener("before_server_start")(self._start)
-        # The last of all: what the host does at start may block the loop, and does not count as silence.
+        # The last of all: what the app does at start may block the event loop, and is no reason to kill the worker.
         self.listener("after_server_start", priority=-1000)(self._beat)
         self.listener("before_server_stop", priority=1000)(ending)
         self.listener("before_server_stop")(self._drain)
@@ -92,7 +92,7 @@ class ChatBlueprint(Blueprint):
         known = mounted_in(app)
         if declaration.name not in known:
             self.ctx.mounts += 1
-            known[declaration.name] = Mounted(app, declaration, self.ctx.host.bound_to(app))
+            known[declaration.name] = Mounted(app, declaration, self.ctx.chatrooms.bound_to(app))
             self.ctx.options[app.name] = options
         elif options or known[declaration.name].declaration is not declaration:
             raise ConfigError(
@@ -107,8 +107,8 @@ class ChatBlueprint(Blueprint):
                 route.handler = self._door(route.ctx.chat_route, route.handler)
 
     def _door(self, path: str, upgrade: Handler) -> Handler:
-        """The handler of a route, with the door before the upgrade: whoever finds the one, by whatever route of whatever
-        extension, stands before the other."""
+        """The handler of a route, which admits a request before the upgrade. A request that an extension sends to this handler
+        by another route is admitted too."""
 
         def door(request: Request, **params: str) -> Coroutine[Any, Any, HTTPResponse | None]:
             return self._admit(path, upgrade, request, params)
@@ -173,7 +173,7 @@ class ChatBlueprint(Blueprint):
     async def _admit(
         self, path: str, upgrade: Handler, request: Request, params: dict[str, str]
     ) -> HTTPResponse | None:
-        """The answer to who is not let in, else the whole life of the connection."""
+        """Admit a request and serve its connection to the end; -> the answer to a request that is refused."""
         mounted = self.mounted(request.app)
         chat = self.running(request.app)
         mounted.arriving.add(request)
@@ -186,7 +186,7 @@ class ChatBlueprint(Blueprint):
             request.ctx.chat_admission = admission
             paused = mounted.parts is not None
             prepare_handshake(request, admission.endpoint.settings.max_frame, pause=paused)
-            # Sanic's handshake, and the whole life of the connection after it. Each coroutine between Sanic's and ours costs
+            # Sanic's handshake, and the connection until its end. Each coroutine between Sanic's and ours costs
             # every connection half a kilobyte, so there is none.
             try:
                 return await upgrade(request, **params)
@@ -249,7 +249,7 @@ class ChatBlueprint(Blueprint):
         stop_embedded(app, self.ctx.declaration.name)
 
     async def _offer(self, app: App) -> None:
-        offer_injection(app, type(self.ctx.host), app.ctx.chatrooms)
+        offer_injection(app, type(self.ctx.chatrooms), app.ctx.chatrooms)
 
     async def _start(self, app: App) -> None:
         mounted = self.mounted(app)
@@ -265,15 +265,15 @@ class ChatBlueprint(Blueprint):
         end_on_hangup(app)
         end_surely(app)
         freeze_loaded()
-        start_pulse(app)
+        start_beats(app)
 
     async def _drain(self, app: App) -> None:
-        let_pulse_leave(app)
+        expect_end(app)
         await _calmly(self.mounted(app).drain)
 
     async def _stop(self, app: App) -> None:
         await _calmly(self.mounted(app).stop)
-        stop_pulse(app)
+        stop_beats(app)
         if not is_worker(app):
             stop_embedded(app, self.ctx.declaration.name)
             stop_survivor(app)
@@ -291,7 +291,7 @@ def _workers(app: App) -> int:
 
 
 async def _calmly(step: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    # A RuntimeError that escapes a stop listener makes Sanic run all of them a second time.
+    # Sanic runs all stop listeners a second time if a RuntimeError escapes one.
     try:
         await step()
     except Exception:

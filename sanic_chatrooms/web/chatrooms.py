@@ -1,4 +1,4 @@
-"""What a host has in its hands: an instance, which it declares at import, mounts in an app, and calls at run time."""
+"""`ChatRooms`, the public face of an instance: an app declares it at import, mounts it, and calls its verbs at run time."""
 
 import os
 import re
@@ -255,7 +255,7 @@ async def connect(
     """
     chat = ChatRooms(name, policy=policy, **settings)
     loaded = load(name, {}, os.environ, chat._declaration.code, debug=False, instances=(name,))
-    alone = Chat(chat._declaration, loaded, host=chat)
+    alone = Chat(chat._declaration, loaded, chatrooms=chat)
     if loaded.namespace is None and alone.backends.shared:
         raise ConfigError(
             f'connect("{name}"): say whose chat it is, for several apps may share a server: namespace="Shop", with the '

@@ -1,4 +1,4 @@
-"""What Sanic and its neighbours can be told about us: signals, and injection by sanic-ext. Free where nobody asks."""
+"""Integrations with the app: events as Sanic's signals, and injection by sanic-ext. They cost nothing where they are not used."""
 
 import inspect
 from typing import Any

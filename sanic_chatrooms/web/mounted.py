@@ -25,14 +25,14 @@ from .redaction import redact_logs
 from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
 from .socket.plain import PlainConnection
-from .workers.stop_accepting import stop_listening
+from .workers.stop_accepting import stop_accepting
 
 __all__ = ["App", "Mounted", "mounted_in"]
 
 LINGER = 0.5
-"""Seconds that a stopping worker waits for the requests of connections that it had accepted before."""
+"""Seconds that a stopping worker waits for requests on connections that it has accepted already."""
 AGAIN = 0.05
-"""Seconds between looks for them."""
+"""Seconds between two looks for connections that are left."""
 
 App = Any
 """A `Sanic` app, whatever its config and context types are."""
@@ -51,24 +51,25 @@ class Mounted:
     """One instance in one app: its settings, and while it runs its chat."""
 
     fast = True
-    """May the fast edge be used? Where it works; else the plain one is."""
+    """Use the fast edge where it works. False: use the plain edge."""
 
-    def __init__(self, app: App, declaration: Declaration, host: Any) -> None:
+    def __init__(self, app: App, declaration: Declaration, chatrooms: Any) -> None:
         self.app = app
         self.declaration = declaration
-        self.host = host
+        self.chatrooms = chatrooms
+        """The `ChatRooms` of this app."""
         self.chat: Chat | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self.capabilities = Capabilities(None)
-        """What the installed Sanic allows; looked for at start."""
+        """What the installed Sanic and `websockets` allow; known from the start on."""
         self.open_in_debug = False
-        """Does debug let guests in, since no setting says who may come?"""
+        """Guests may come in only because this is debug mode and no setting says who may."""
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
-        """Requests that are being admitted, or were and are no connection yet."""
+        """Requests that are being admitted, or were admitted and are no connection yet."""
 
     def settings(self) -> Settings:
-        """What the host's code, `app.config` and the environment say. Raises `ConfigError`."""
+        """What the app's code, `app.config` and the environment say. Raises `ConfigError`."""
         declared = self.declaration
         settings = load(
             declared.name,
@@ -88,7 +89,7 @@ class Mounted:
         return admitting
 
     def check(self, workers: int) -> tuple[Settings, Backends]:
-        """Everything that can be known to be wrong before anything runs. Raises `ConfigError`."""
+        """Find what is wrong before anything runs. Raises `ConfigError`."""
         settings = self.settings()
         backends = Backends.of(settings)
         scopes = {
@@ -109,10 +110,10 @@ class Mounted:
         self.capabilities = probe(self.app)
         log_start(self.capabilities)
         settings, backends = self.check(workers)
-        declared: Declaration = self.host.declared()
+        declared: Declaration = self.chatrooms.declared()
         listeners = signalled(self.app) if self.capabilities.has("signals") else {}
-        for type, hosts in declared.listeners.items():
-            listeners[type] = [*hosts, *listeners.get(type, ())]
+        for type, functions in declared.listeners.items():
+            listeners[type] = [*functions, *listeners.get(type, ())]
         declaration = msgspec.structs.replace(declared, listeners=listeners)
         if self.open_in_debug:
             logger.warning(
@@ -120,7 +121,7 @@ class Mounted:
                 "says who may; outside debug the app does not start like this",
                 settings.instance,
             )
-        self.chat = Chat(declaration, settings, backends=backends, host=self.host, app=self.app)
+        self.chat = Chat(declaration, settings, backends=backends, chatrooms=self.chatrooms, app=self.app)
         await self.chat.start()
         logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
         self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
@@ -128,7 +129,7 @@ class Mounted:
 
     @property
     def parts(self) -> FastParts | None:
-        """What the fast edge is made of; None: the plain edge is used."""
+        """What the fast edge needs; None: the plain edge is used."""
         return self.capabilities.fast if self.fast else None
 
     def connection(self, ws: Any, settings: Settings) -> FastConnection | PlainConnection:
@@ -138,11 +139,11 @@ class Mounted:
         return PlainConnection(ws, settings.outbox_limit, settings.max_frame)
 
     async def drain(self) -> None:
-        """Tell everybody to come back, and wait until they are gone."""
+        """Tell all clients to reconnect, and wait until their connections have ended."""
         chat = self.chat
         if chat is None or chat.draining:
             return
-        chat.refusing = not stop_listening()
+        chat.refusing = not stop_accepting()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(chat.settings.drain_seconds):
@@ -152,7 +153,7 @@ class Mounted:
             chat.refusing = True
 
     async def _emptied(self, chat: Chat) -> None:
-        """Nobody is left. Who was accepted already and says so late is served, and sent away with the next look."""
+        """Wait until no connection is left. A connection that was accepted before and speaks late is served, then sent away."""
         loop = asyncio.get_running_loop()
         linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
         while self.by_ip or self.arriving or loop.time() < linger_until:
@@ -164,7 +165,7 @@ class Mounted:
         self.by_ip[ip] += 1
 
     def closed(self, ip: str) -> None:
-        """One less."""
+        """One connection less from this address."""
         self.by_ip[ip] -= 1
         if self.by_ip[ip] <= 0:
             del self.by_ip[ip]

@@ -48,7 +48,7 @@ class Negotiate(tuple[str, ...]):
 
 def make_readable(request: Request) -> None:
     """Headers that are not UTF-8 are Latin-1, as they were of old (RFC 9110 §5.5). Sanic leaves lone surrogates in their
-    place, which nobody can encode: not its own handshake, and not an authenticator of the host's."""
+    place, which nobody can encode: not its own handshake, and not an authenticator of the app's."""
     headers = request.headers
     if not all(value.isascii() for value in headers.values()):
         request.headers = type(headers)([(name, _readable(value)) for name, value in headers.items()])

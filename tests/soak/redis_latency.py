@@ -178,7 +178,7 @@ async def fan_out(broker: MemoryBroker | RedisBroker, seconds: float) -> float:
 
 
 def verbs_of(chat: Chat) -> ServerAPI:
-    verbs: ServerAPI = chat._host
+    verbs: ServerAPI = chat._chatrooms
     return verbs
 
 

@@ -1,7 +1,7 @@
-"""What a worker tells the main process once a second: that its event loop turns.
+"""Once a second each worker tells the main process that its event loop runs.
 
-All workers write to one pipe, a few bytes at a time, which the kernel keeps apart. Not `app.m.state`: that asks another
-process and waits for the answer, and what Sanic writes there itself could get lost.
+All workers write to one pipe, a few bytes at a time; the kernel does not mix writes this small. `app.m.state` would not do:
+it asks another process and waits for the answer, and may lose what Sanic writes there itself.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-__all__ = ["BEAT", "Beat", "Pipe", "Pulse"]
+__all__ = ["BEAT", "Beat", "Beats", "Pipe"]
 
 logger = logging.getLogger("sanic_chatrooms.watchdog")
 
 BEAT = 1.0
 """Seconds from one beat to the next."""
 AGAIN = 5
-"""Beats until a worker that is to end, and does not begin to, is told again."""
+"""Beats after which a worker that was told to end, and does not begin to, is told again."""
 _RECORD = struct.Struct("=q?")
 
 
 class Beat(NamedTuple):
-    """A process says that it is there, or (not `goes_on`) that it has nothing more to say."""
+    """A process is alive, or (not `goes_on`) has ended and sends no more beats."""
 
     pid: int
     goes_on: bool
@@ -38,7 +38,7 @@ class Pipe:
 
     def __init__(self) -> None:
         self._reader, self.writer = multiprocessing.Pipe(duplex=False)
-        # Nobody waits: not a worker for a main process that stands still, nor that for a worker.
+        # Neither side blocks: not a worker while the main process is frozen, nor the other way round.
         for end in (self._reader, self.writer):
             os.set_blocking(end.fileno(), False)
 
@@ -58,9 +58,9 @@ class Pipe:
         self.writer.close()
 
 
-class Pulse:
-    """A worker's part; without a writer, it tells nobody. It also ends a worker whose main process is gone: nobody could
-    stop or replace it."""
+class Beats:
+    """The beats of one worker. Without a writer none are sent. They also end a worker whose main process is gone, because
+    nothing could stop or replace it."""
 
     def __init__(self, writer: "Connection[bytes, bytes] | None") -> None:
         self._writer = writer
@@ -72,16 +72,16 @@ class Pulse:
         self._beats_alone = 0
 
     def start(self) -> None:
-        """Beat from now on."""
+        """Send a beat now, and then one a second."""
         self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
         self._send(goes_on=True)
 
     def leave(self) -> None:
-        """The worker has heard that it is to end. It beats on, and need not be told."""
+        """The worker is ending. It goes on sending beats, and is not told to end again."""
         self._leaving = True
 
     def stop(self) -> None:
-        """Say that no more is to be expected. Calling it again does nothing."""
+        """Say that no more beats will come. Calling it again does nothing."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -103,5 +103,5 @@ class Pulse:
     def _send(self, *, goes_on: bool) -> None:
         if self._writer is None:
             return
-        with contextlib.suppress(OSError):  # a main process that stands still, or is gone
+        with contextlib.suppress(OSError):  # the main process is frozen, or gone
             os.write(self._writer.fileno(), _RECORD.pack(os.getpid(), goes_on))

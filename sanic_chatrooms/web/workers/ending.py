@@ -143,7 +143,7 @@ def end_early(manager: Any) -> None:
 
 
 def end_on_hangup(app: Any, manager: Any = None) -> None:
-    """Take a SIGHUP for a SIGTERM, unless the host has something else in mind for it (nohup, a handler of its own).
+    """Take a SIGHUP for a SIGTERM, unless the app has something else in mind for it (nohup, a handler of its own).
 
     A worker lets it pass: the main process hears it as well, and tells the workers. `manager`: Sanic's, in a main process.
     """

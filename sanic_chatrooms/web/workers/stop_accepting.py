@@ -1,21 +1,21 @@
-"""The listening socket of this worker, closed before Sanic would close it.
+"""Stops a worker from accepting connections before Sanic would.
 
-Workers accept from one queue, and Sanic goes on accepting until all stop listeners have run. A worker that sends its
-connections away would so get many of them back, to send them away again, or refuse them while others could serve.
-Sanic keeps its server in a local variable of its runner and nowhere else; so it is looked for there.
+All workers accept from one queue, and Sanic goes on accepting until all stop listeners have run. A worker that sends its
+connections away would then get many of them back. Sanic keeps its server only in a local variable of its runner, so this
+module looks for it there.
 """
 
 import asyncio
 import sys
 from types import FrameType
 
-__all__ = ["stop_listening"]
+__all__ = ["stop_accepting"]
 
 _RUNNER, _SERVER = "sanic.server.runners", "http_server"
 
 
-def stop_listening() -> bool:
-    """Accept no more connections, as a step of this worker's own loop; what is connected stays. False: not found."""
+def stop_accepting() -> bool:
+    """Accept no more connections; those that are open stay. Call it on the worker's event loop. -> was the server found?"""
     server = _find(sys._getframe())
     if server is None:
         return False

@@ -1,34 +1,34 @@
-"""The watchdog of an app and the pulse of its workers: one of each, however many instances the app has.
+"""Supervision of workers: one watchdog for an app and beats from each worker, however many instances the app has.
 
-It is on where every instance has it on, and waits as long as the most patient of them.
+The watchdog is on where every instance has it on. It waits as long as the instance with the longest `WATCHDOG_SILENCE`.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from ...config.settings import Settings
-from .beats import Pipe, Pulse
+from .beats import Beats, Pipe
 from .watchdog import Watchdog
 
 __all__ = [
-    "let_pulse_leave",
+    "expect_end",
     "prepare_watchdog",
-    "start_pulse",
+    "start_beats",
     "start_watchdog",
-    "stop_pulse",
+    "stop_beats",
     "stop_watchdog",
 ]
 
-_WATCHDOG, _PULSE, _PIPE, _WRITER = (
+_WATCHDOG, _BEATS, _PIPE, _WRITER = (
     "_chatrooms_watchdog",
-    "_chatrooms_pulse",
+    "_chatrooms_beats",
     "_chatrooms_pipe",
-    "chatrooms_pulse",
+    "chatrooms_beats",
 )
 
 
 def prepare_watchdog(app: Any, settings: Iterable[Settings]) -> None:
-    """Before there are workers: open the pipe that they write to."""
+    """Open the pipe that workers write to. Call it before there are any."""
     if hasattr(app.ctx, _PIPE) or not all(one.watchdog for one in settings):
         return
     pipe = Pipe()
@@ -37,7 +37,7 @@ def prepare_watchdog(app: Any, settings: Iterable[Settings]) -> None:
 
 
 def start_watchdog(app: Any, settings: Iterable[Settings]) -> None:
-    """Once the manager is there."""
+    """Watch the workers of Sanic's manager. Call it once there is one."""
     pipe: Pipe | None = getattr(app.ctx, _PIPE, None)
     if pipe is None or hasattr(app.ctx, _WATCHDOG):
         return
@@ -56,7 +56,7 @@ def start_watchdog(app: Any, settings: Iterable[Settings]) -> None:
 
 
 def stop_watchdog(app: Any) -> None:
-    """When the workers are gone."""
+    """End the watchdog. Call it when the workers have ended."""
     watchdog: Watchdog | None = app.ctx.__dict__.pop(_WATCHDOG, None)
     if watchdog is not None:
         watchdog.stop()
@@ -65,25 +65,25 @@ def stop_watchdog(app: Any) -> None:
         pipe.close()
 
 
-def start_pulse(app: Any) -> None:
-    """In a worker that serves now."""
+def start_beats(app: Any) -> None:
+    """Send beats from this worker, which serves now."""
     writer = getattr(app.shared_ctx, _WRITER, None)
-    if not hasattr(app, "multiplexer") or hasattr(app.ctx, _PULSE):
+    if not hasattr(app, "multiplexer") or hasattr(app.ctx, _BEATS):
         return
-    pulse = Pulse(writer)
-    setattr(app.ctx, _PULSE, pulse)
-    pulse.start()
+    beats = Beats(writer)
+    setattr(app.ctx, _BEATS, beats)
+    beats.start()
 
 
-def let_pulse_leave(app: Any) -> None:
-    """In a worker that begins to end."""
-    pulse: Pulse | None = getattr(app.ctx, _PULSE, None)
-    if pulse is not None:
-        pulse.leave()
+def expect_end(app: Any) -> None:
+    """This worker begins to end."""
+    beats: Beats | None = getattr(app.ctx, _BEATS, None)
+    if beats is not None:
+        beats.leave()
 
 
-def stop_pulse(app: Any) -> None:
-    """In a worker that has ended."""
-    pulse: Pulse | None = app.ctx.__dict__.pop(_PULSE, None)
-    if pulse is not None:
-        pulse.stop()
+def stop_beats(app: Any) -> None:
+    """Send no more beats: this worker has ended."""
+    beats: Beats | None = app.ctx.__dict__.pop(_BEATS, None)
+    if beats is not None:
+        beats.stop()

@@ -1,9 +1,9 @@
-"""Brings back workers that died, and ends those that hang, from a thread of the main process.
+"""Replaces workers that died, and kills those that hang, from a thread of the main process.
 
-Sanic notes that a worker is dead and leaves it at that. What is asked of its manager here is what `app.m.restart` asks.
+Sanic notes that a worker is dead and leaves it at that. The watchdog asks Sanic's manager for what `app.m.restart` asks.
 
-Nobody is shot by mistake: silence counts only for a worker that has served; it goes on beating while it sends its
-connections away, and says when it has ended; and where the main process itself stood still, all start afresh.
+A worker is never killed by mistake. Its silence counts only once it has served. It goes on sending beats while it sends its
+connections away, and says when it has ended. After a pause of the main process itself, no silence counts.
 """
 
 import logging
@@ -15,24 +15,24 @@ from typing import Any
 
 from .beats import Beat
 
-__all__ = ["LOOK", "Watchdog", "shoot"]
+__all__ = ["LOOK", "Watchdog", "kill_child"]
 
 logger = logging.getLogger("sanic_chatrooms.watchdog")
 
 LOOK = 0.2
 """Seconds from one look to the next."""
 STOOD_STILL = 2.0
-"""Seconds without a look after which the silence of the others proves nothing."""
+"""Seconds without a look of the watchdog's own, after which the silence of workers proves nothing."""
 LONGEST_PAUSE = 10.0
 """Seconds, at most, until a look that failed is repeated: twice as many each time in a row."""
 LONGEST_WAIT = 30.0
-"""Seconds, at most, until one that cannot even start is started again."""
+"""Seconds, at most, until a worker that fails at its start is started again."""
 _SERVERS = "Sanic-Server-"
 _ENDED = ("FAILED", "COMPLETED")
 
 
-def shoot(pid: int) -> bool:
-    """SIGKILL to a process that this one started and that has not ended; else nothing, and False."""
+def kill_child(pid: int) -> bool:
+    """Send SIGKILL to a child of this process; False if it is no child or has ended."""
     for child in multiprocessing.active_children():
         if child.pid == pid:
             child.kill()
@@ -55,7 +55,7 @@ class Watchdog:
         *,
         silence: float | None,
         retry: bool = True,
-        shoot: Callable[[int], bool] = shoot,
+        kill: Callable[[int], bool] = kill_child,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._processes = processes
@@ -63,7 +63,7 @@ class Watchdog:
         self._beats = beats
         self._silence = silence
         self._retry = retry
-        self._shoot = shoot
+        self._kill = kill
         self._clock = clock
         self._looked_at = clock()
         self._heard: dict[int, float] = {}
@@ -75,11 +75,11 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="chatrooms-watchdog", daemon=True)
 
     def start(self) -> None:
-        """Look after them from now on."""
+        """Watch from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """No more. Calling it again does nothing."""
+        """Watch no more. Calling it again does nothing."""
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -95,7 +95,7 @@ class Watchdog:
                 wait = min(2 * wait, LONGEST_PAUSE)
 
     def look(self) -> None:
-        """One look at everybody."""
+        """Look at all workers once."""
         now = self._clock()
         stood_still = now - self._looked_at > STOOD_STILL
         self._looked_at = now
@@ -120,7 +120,7 @@ class Watchdog:
         for pid, heard_at in list(self._heard.items()):
             if now - heard_at > self._silence:
                 del self._heard[pid]
-                if self._shoot(pid):
+                if self._kill(pid):
                     logger.error("worker %d was silent for %.1f s: killed", pid, now - heard_at)
 
     def _look_at(self, process: Any, now: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms.web.workers.beats import Beat, Pipe, Pulse
+from sanic_chatrooms.web.workers.beats import Beat, Beats, Pipe
 
 
 @pytest.fixture
@@ -20,35 +20,35 @@ def pipe() -> Iterator[Pipe]:
 
 
 async def test_it_beats_at_once_and_says_good_bye_once(pipe: Pipe) -> None:
-    pulse = Pulse(pipe.writer)
+    beats = Beats(pipe.writer)
 
-    pulse.start()
+    beats.start()
     assert list(pipe.read()) == [Beat(os.getpid(), True)]
-    pulse.stop()
-    pulse.stop()
+    beats.stop()
+    beats.stop()
 
     assert list(pipe.read()) == [Beat(os.getpid(), False)]
 
 
 async def test_it_goes_on_beating(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sanic_chatrooms.web.workers.beats.BEAT", 0.001)
-    pulse = Pulse(pipe.writer)
-    pulse.start()
+    beats = Beats(pipe.writer)
+    beats.start()
 
     heard: list[Beat] = []
     async with asyncio.timeout(5.0):
         while len(heard) < 5:
             await asyncio.sleep(0.001)
             heard += pipe.read()
-    pulse.stop()
+    beats.stop()
 
     assert set(heard) == {Beat(os.getpid(), True)}
 
 
 async def test_a_main_process_that_does_not_read_holds_nobody_up(pipe: Pipe) -> None:
-    pulse = Pulse(pipe.writer)
+    beats = Beats(pipe.writer)
     for _ in range(20_000):
-        pulse._send(goes_on=True)
+        beats._send(goes_on=True)
 
     heard = list(pipe.read())
 
@@ -62,8 +62,8 @@ async def test_it_beats_on_after_an_error_that_nobody_thought_of(
     monkeypatch.setattr("sanic_chatrooms.web.workers.beats.BEAT", 0.001)
     told: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
-    pulse = Pulse(pipe.writer)
-    problem, real = AttributeError("nobody thought of this"), pulse._send
+    beats = Beats(pipe.writer)
+    problem, real = AttributeError("nobody thought of this"), beats._send
     failing = iter([True, True, True])
 
     def send(*, goes_on: bool) -> None:
@@ -71,13 +71,13 @@ async def test_it_beats_on_after_an_error_that_nobody_thought_of(
             raise problem
         real(goes_on=goes_on)
 
-    pulse.start()
-    monkeypatch.setattr(pulse, "_send", send)
+    beats.start()
+    monkeypatch.setattr(beats, "_send", send)
     list(pipe.read())
     async with asyncio.timeout(5.0):
         while not list(pipe.read()):  # noqa: ASYNC110 - the pipe is read by looking
             await asyncio.sleep(0.001)
-    pulse.stop()
+    beats.stop()
 
     assert told == [problem] * 3
 
@@ -88,28 +88,28 @@ async def test_a_worker_whose_main_process_is_gone_ends_itself_and_is_told_again
     told: list[int] = []
     monkeypatch.setattr("sanic_chatrooms.web.workers.beats.BEAT", 0.001)
     monkeypatch.setattr("sanic_chatrooms.web.workers.beats.os.kill", lambda pid, number: told.append(pid))
-    pulse = Pulse(None)
-    pulse._parent = -1
-    pulse.start()
+    beats = Beats(None)
+    beats._parent = -1
+    beats.start()
     assert told == []  # Sanic does not hear it yet
 
     async with asyncio.timeout(5.0):
         while len(told) < 3:  # noqa: ASYNC110 - nothing tells of a signal that is not sent
             await asyncio.sleep(0.001)
-    pulse.leave()
+    beats.leave()
     so_far = len(told)
     await asyncio.sleep(0.02)  # for many beats
-    pulse.stop()
+    beats.stop()
 
     assert told == [os.getpid()] * so_far
 
 
 async def test_a_main_process_that_is_gone_raises_nothing() -> None:
     pipe = Pipe()
-    pulse = Pulse(pipe.writer)
+    beats = Beats(pipe.writer)
     pipe._reader.close()
 
-    pulse.start()
-    pulse.stop()
+    beats.start()
+    beats.stop()
 
     pipe.writer.close()

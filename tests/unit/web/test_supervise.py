@@ -12,9 +12,9 @@ from sanic_chatrooms.config.load import load
 from sanic_chatrooms.config.settings import Settings
 from sanic_chatrooms.web.workers.supervise import (
     prepare_watchdog,
-    start_pulse,
+    start_beats,
     start_watchdog,
-    stop_pulse,
+    stop_beats,
     stop_watchdog,
 )
 
@@ -67,20 +67,20 @@ def test_one_instance_can_switch_it_off(app: Any) -> None:
 
 
 async def test_only_workers_beat(app: Any) -> None:
-    start_pulse(app)  # no multiplexer: a single process
+    start_beats(app)  # no multiplexer: a single process
     prepare_watchdog(app, [settings_of()])
-    start_pulse(app)
-    assert not hasattr(app.ctx, "_chatrooms_pulse")
+    start_beats(app)
+    assert not hasattr(app.ctx, "_chatrooms_beats")
 
     app.multiplexer = object()
-    start_pulse(app)
-    assert hasattr(app.ctx, "_chatrooms_pulse")
-    stop_pulse(app)
-    stop_pulse(app)
+    start_beats(app)
+    assert hasattr(app.ctx, "_chatrooms_beats")
+    stop_beats(app)
+    stop_beats(app)
 
     assert [beat.goes_on for beat in app.ctx._chatrooms_pipe.read()] == [True, False]
 
 
 def test_stopping_what_never_started_does_nothing() -> None:
     stop_watchdog(new_app())
-    stop_pulse(new_app())
+    stop_beats(new_app())

@@ -1,4 +1,4 @@
-"""Who is brought back, who is shot, and who must not be."""
+"""Which workers are replaced, which are killed, and which must not be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.web.workers.beats import Beat
-from sanic_chatrooms.web.workers.watchdog import LOOK, Watchdog, shoot
+from sanic_chatrooms.web.workers.watchdog import LOOK, Watchdog, kill_child
 
 SILENCE = 10.0
 
@@ -48,21 +48,21 @@ class Workers:
     beating: set[int] = field(default_factory=set)
     bye: list[int] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
-    shot: list[int] = field(default_factory=list)
+    killed: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = Clock()
         self.dog = Watchdog(
             lambda: self.processes, self.replaced.append, self._beats,
-            silence=self.silence, retry=self.retry, shoot=self._shoot, clock=self.clock,
+            silence=self.silence, retry=self.retry, kill=self._kill, clock=self.clock,
         )  # fmt: skip
 
     def _beats(self) -> list[Beat]:
         bye, self.bye = self.bye, []
         return [*(Beat(pid, True) for pid in self.beating), *(Beat(pid, False) for pid in bye)]
 
-    def _shoot(self, pid: int) -> bool:
-        self.shot.append(pid)
+    def _kill(self, pid: int) -> bool:
+        self.killed.append(pid)
         return True
 
     def serve(self, *pids: int) -> None:
@@ -87,7 +87,7 @@ def test_a_worker_that_died_is_replaced_at_once_and_once() -> None:
     workers.pass_time(60.0)
 
     assert workers.replaced == [worker.name]
-    assert workers.shot == []
+    assert workers.killed == []
 
 
 def test_its_replacement_is_replaced_as_quickly() -> None:
@@ -120,12 +120,12 @@ def test_a_worker_that_is_silent_too_long_is_shot_and_the_others_are_not() -> No
 
     workers.beating.discard(7)
     workers.pass_time(SILENCE - 1.0)
-    assert workers.shot == []
+    assert workers.killed == []
     workers.pass_time(2.0)
 
-    assert workers.shot == [7]
+    assert workers.killed == [7]
     workers.pass_time(60.0)
-    assert workers.shot == [7]
+    assert workers.killed == [7]
 
 
 def test_a_slow_start_is_not_silence() -> None:
@@ -133,7 +133,7 @@ def test_a_slow_start_is_not_silence() -> None:
 
     workers.pass_time(300.0)
 
-    assert (workers.shot, workers.replaced) == ([], [])
+    assert (workers.killed, workers.replaced) == ([], [])
 
 
 def test_a_worker_that_sends_its_connections_away_and_ends_is_left_alone() -> None:
@@ -148,7 +148,7 @@ def test_a_worker_that_sends_its_connections_away_and_ends_is_left_alone() -> No
     workers.bye.append(7)
     workers.pass_time(60.0)
 
-    assert (workers.shot, workers.replaced) == ([], [])
+    assert (workers.killed, workers.replaced) == ([], [])
 
 
 def test_an_old_process_that_freezes_while_it_ends_is_shot_and_not_replaced() -> None:
@@ -161,7 +161,7 @@ def test_an_old_process_that_freezes_while_it_ends_is_shot_and_not_replaced() ->
     workers.beating.discard(7)
     workers.pass_time(SILENCE + 1.0)
 
-    assert workers.shot == [7]
+    assert workers.killed == [7]
     assert workers.replaced == []
 
 
@@ -174,7 +174,7 @@ def test_nobody_is_shot_after_the_main_process_itself_stood_still() -> None:
     workers.dog.look()
     workers.pass_time(SILENCE - 1.0)
 
-    assert workers.shot == []
+    assert workers.killed == []
 
 
 def test_nobody_is_shot_where_silence_is_no_fault() -> None:
@@ -184,7 +184,7 @@ def test_nobody_is_shot_where_silence_is_no_fault() -> None:
     workers.beating.clear()
     workers.pass_time(300.0)
 
-    assert workers.shot == []
+    assert workers.killed == []
 
 
 def test_one_that_cannot_start_is_tried_again_less_and_less_often() -> None:
@@ -232,7 +232,7 @@ def test_other_processes_of_the_manager_are_none_of_its_business() -> None:
 
 def test_a_process_that_is_no_child_of_ours_is_not_shot() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        assert not shoot(stranger.pid)
+        assert not kill_child(stranger.pid)
         assert stranger.poll() is None
 
 
