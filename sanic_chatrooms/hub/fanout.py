@@ -1,4 +1,4 @@
-"""What goes out: frames gather during a turn of the event loop, and at its end each connection gets one write.
+"""What goes out: it gathers during a turn of the event loop, and at its end each connection gets one write.
 
 `emit` and `flush` carry every message to every connection; what makes them long is said there.
 """
@@ -6,16 +6,17 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from .room import HeldRoom, Receiver
+from ..models import Envelope
+from .room import Codec, Lane, LocalRoom, Receiver
 
 __all__ = ["Fanout"]
 
 
 class Fanout:
-    """The frames of this turn: of rooms, for all who are in them, and of replies, for one connection each."""
+    """What goes out in this turn: of rooms, for all who are in them, and replies, for one connection each."""
 
     def __init__(self) -> None:
-        self._dirty: list[HeldRoom] = []
+        self._dirty: list[Lane] = []
         self._replies: dict[Receiver, list[bytes]] = {}
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -24,23 +25,25 @@ class Fanout:
         """Bind to the running loop."""
         self._loop = asyncio.get_running_loop()
 
-    def emit(self, room: HeldRoom, frame: bytes) -> None:
-        """Append a frame to what the room's sessions get with the next flush."""
-        if not room.pending:
-            self._dirty.append(room)
-            self._schedule()
-        room.pending.append(frame)
-        for buffer in room.waiting.values():
-            buffer.append(frame)
+    def emit(self, room: LocalRoom, envelope: Envelope) -> None:
+        """Append an event to what the room's sessions get with the next flush. Each codec that is present encodes it once."""
+        for lane in room.lanes:
+            data = lane.codec.event(envelope)
+            if not lane.pending:
+                self._dirty.append(lane)
+                self._schedule()
+            lane.pending.append(data)
+            for buffer in lane.waiting.values():
+                buffer.append(data)
 
-    def reply(self, receiver: Receiver, frame: bytes) -> None:
-        """Frames for one connection, in the same write as its room events of this turn, and before them."""
+    def reply(self, receiver: Receiver, data: bytes) -> None:
+        """Bytes for one connection, in the same write as its room events of this turn, and before them."""
         replies = self._replies.get(receiver)
         if replies is None:
-            self._replies[receiver] = [frame]
+            self._replies[receiver] = [data]
             self._schedule()
         else:
-            replies.append(frame)
+            replies.append(data)
 
     def _schedule(self) -> None:
         if not self._scheduled and self._loop is not None:
@@ -48,53 +51,19 @@ class Fanout:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write everything that gathered in this turn: one join per room, one write per connection.
+        """Write everything that gathered in this turn: one join per lane, one write per connection.
 
-        One dirty room is the common case and needs no gathering per session.
+        One busy lane is the common case and needs no gathering per session.
         """
         self._scheduled = False
         replies, self._replies = self._replies, {}
         dirty, self._dirty = self._dirty, []
         if len(dirty) == 1:
-            self._push_room(dirty[0], replies)
+            _push_lane(dirty[0], replies)
         elif dirty:
-            self._push_gathered(dirty, replies)
+            _push_lanes(dirty, replies)
         for receiver, own in replies.items():
             receiver.reply(b"".join(own))
-
-    def _push_room(self, room: HeldRoom, replies: dict[Receiver, list[bytes]]) -> None:
-        """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
-        system's work for it. How far each one is behind is looked at once in so many bytes."""
-        blob = b"".join(room.pending)
-        room.pending.clear()
-        sessions = room.sessions
-        room.unchecked += len(blob)
-        if room.unchecked >= room.slack:
-            room.unchecked = 0
-            for receiver in sessions:
-                receiver.push(blob, b"".join(replies.pop(receiver, ())))
-            return
-        answered = [receiver for receiver in replies if receiver in sessions]
-        for receiver in answered:
-            receiver.push(blob, b"".join(replies.pop(receiver)))
-            sessions[receiver] = _written
-        _write_all(sessions.values(), blob)
-        for receiver in answered:
-            sessions[receiver] = receiver.write
-
-    def _push_gathered(self, dirty: list[HeldRoom], replies: dict[Receiver, list[bytes]]) -> None:
-        gathered: dict[Receiver, list[bytes]] = {}
-        for room in dirty:
-            blob = b"".join(room.pending)
-            room.pending.clear()
-            for receiver in room.sessions:
-                parts = gathered.get(receiver)
-                if parts is None:
-                    gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
-                else:
-                    parts.append(blob)
-        for receiver, (own, *blobs) in gathered.items():
-            receiver.push(b"".join(blobs), own)
 
     def owed(self, receiver: Receiver) -> int:
         """Bytes for this connection alone that wait for the flush."""
@@ -107,6 +76,54 @@ class Fanout:
             receiver.reply(b"".join(own))
 
 
+def _push_lane(lane: Lane, replies: dict[Receiver, list[bytes]]) -> None:
+    """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
+    system's work for it. How far each one is behind is checked once in so many bytes."""
+    blob = b"".join(lane.pending)
+    lane.pending.clear()
+    sessions = lane.sessions
+    lane.unchecked += len(blob)
+    if lane.unchecked >= lane.check_every:
+        lane.unchecked = 0
+        for receiver in sessions:
+            receiver.push(blob, b"".join(replies.pop(receiver, ())))
+        return
+    answered = [receiver for receiver in replies if receiver in sessions]
+    for receiver in answered:
+        receiver.push(blob, b"".join(replies.pop(receiver)))
+        sessions[receiver] = _written
+    _write_all(sessions.values(), blob)
+    for receiver in answered:
+        sessions[receiver] = receiver.write
+
+
+def _push_lanes(lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
+    """A connection has one codec, so lanes of different codecs share none: only those of the same one need gathering."""
+    by_codec: dict[Codec, list[Lane]] = {}
+    for lane in lanes:
+        by_codec.setdefault(lane.codec, []).append(lane)
+    for alike in by_codec.values():
+        if len(alike) == 1:
+            _push_lane(alike[0], replies)
+        else:
+            _push_gathered(alike, replies)
+
+
+def _push_gathered(lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
+    gathered: dict[Receiver, list[bytes]] = {}
+    for lane in lanes:
+        blob = b"".join(lane.pending)
+        lane.pending.clear()
+        for receiver in lane.sessions:
+            parts = gathered.get(receiver)
+            if parts is None:
+                gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
+            else:
+                parts.append(blob)
+    for receiver, (own, *blobs) in gathered.items():
+        receiver.push(b"".join(blobs), own)
+
+
 def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:
     rest = iter(writes)
     while True:
@@ -115,8 +132,8 @@ def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:
                 write(blob)
             return
         except RuntimeError:
-            continue  # its connection is gone, which the session will hear in a moment; on with the next one
+            continue  # the connection is closed, which its session is told in a moment; on with the next one
 
 
 def _written(_: bytes) -> None:
-    """Stands in for the `write` of who had the frames together with a reply."""
+    """Stands in for the `write` of a session that got its events together with a reply."""

@@ -9,6 +9,7 @@ waited for briefly and then read from the store. What cannot be proven to be who
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Any
 from weakref import WeakValueDictionary
 
 from ..brokers.base import Broker
@@ -17,12 +18,11 @@ from ..models import EVERYONE, LOOK, Envelope, Head
 from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.ids import new_epoch
-from ..websocket.frames import frame
 from ..wire.encode import live
 from .fanout import Fanout
 from .repair import Repair
-from .room import HeldRoom, Receiver, Watcher
-from .sequence import Missing
+from .room import LocalRoom, Receiver, Watcher
+from .sequence import NOTHING
 
 __all__ = ["Hub"]
 
@@ -36,9 +36,9 @@ class Hub:
         self._store = store
         self._broker = broker
         self._released = released or (lambda room: None)
-        self._rooms: dict[str, HeldRoom] = {}
-        self._entering: dict[Receiver, set[HeldRoom]] = {}
-        self._left: set[HeldRoom] = set()
+        self._rooms: dict[str, LocalRoom] = {}
+        self._entering: dict[Receiver, set[LocalRoom]] = {}
+        self._left: set[LocalRoom] = set()
         # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heard: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
@@ -80,22 +80,28 @@ class Hub:
         out, missing = room.sequence.offer(envelope)
         for one in out:
             self.send(room, one)
-        if missing is not Missing.NOTHING:
+        if missing is not NOTHING:
             self.repair.see_to(room, missing)
 
-    def _deliver_live(self, room: HeldRoom, envelope: Envelope) -> None:
+    def _deliver_live(self, room: LocalRoom, envelope: Envelope) -> None:
         heard = self._heard.get(envelope.type)
         if heard is not None:
             heard(envelope)
         else:
             self.send(room, envelope)
 
-    def send(self, room: HeldRoom, envelope: Envelope) -> None:
+    def send(self, room: LocalRoom, envelope: Envelope) -> None:
         """Pass the room's next envelope, or a live one, to all who are in the room."""
         if room.watcher is not None:
             room.watcher.heard(envelope)
             return
-        self.emit(room, frame(envelope.data))
+        self.emit(room, envelope)
+
+    def tell(self, id: str, type: str, payload: Any) -> None:
+        """Send a live event to all who are in the room here."""
+        room = self._rooms.get(id)
+        if room is not None:
+            self.emit(room, Envelope(id, "", 0, type, live(type, payload, room=id)))
 
     def _told_to_look(self, envelope: Envelope) -> None:
         room = self._rooms.get(envelope.room)
@@ -104,7 +110,7 @@ class Hub:
 
     # ---- entering and leaving ----
 
-    async def enter(self, receiver: Receiver, id: str) -> HeldRoom:
+    async def enter(self, receiver: Receiver, id: str) -> LocalRoom:
         """Hold the room and take this session's position: `room.head` on return.
 
         What comes from now on waits for this session until `admit`; it has to read what was before by itself.
@@ -112,34 +118,35 @@ class Hub:
         """
         room = self._rooms.get(id)
         if room is None:
-            room = self._rooms[id] = HeldRoom(id)
+            room = self._rooms[id] = LocalRoom(id)
         self._wait(room, receiver)
         try:
             await self._bring_up(room)
         except BaseException:
             self._wait_no_more(room, receiver)
             raise
-        if receiver not in room.waiting:
+        lane = room.lane(receiver)
+        if lane is None or receiver not in lane.waiting:
             raise Unavailable("the room changed while you joined; join again")
         # Whoever waits longer has the events since; this one begins here.
-        room.sessions.pop(receiver, None)
+        lane.sessions.pop(receiver, None)
         self._wait(room, receiver)
         return room
 
-    def admit(self, receiver: Receiver, room: HeldRoom, *opening: bytes) -> bool:
+    def admit(self, receiver: Receiver, room: LocalRoom, *opening: bytes) -> bool:
         """Send `opening` (JSON texts: the ack, with the past up to the position), then what waited, then share the room's flush.
 
         False if the session was taken out meanwhile (reset, exit, closed): nothing is sent then.
         """
-        waited = self._wait_no_more(room, receiver)
+        waited = self._take_waiting(room, receiver)
         if waited is None:
             return False
-        if room.pending:
+        lane = room.open_lane(receiver)
+        if lane.pending:
             # What is pending is in `waited` too: flush it to the others before this session shares the flush.
             self.flush()
-        self.reply(receiver, b"".join([*map(frame, opening), *waited]))
-        room.sessions[receiver] = receiver.write
-        room.slack = min(room.slack, receiver.slack)
+        self.reply(receiver, b"".join([*map(receiver.codec.reply, opening), *waited]))
+        lane.admit(receiver)
         return True
 
     def exit(self, receiver: Receiver, id: str) -> None:
@@ -154,26 +161,33 @@ class Hub:
             self._wait_no_more(room, receiver)
         self.fanout.answer(receiver)
 
-    def _wait(self, room: HeldRoom, receiver: Receiver) -> None:
-        room.waiting[receiver] = []
+    def _wait(self, room: LocalRoom, receiver: Receiver) -> None:
+        room.open_lane(receiver).waiting[receiver] = []
         self._entering.setdefault(receiver, set()).add(room)
 
-    def _wait_no_more(self, room: HeldRoom, receiver: Receiver) -> list[bytes] | None:
-        waited = room.waiting.pop(receiver, None)
+    def _take_waiting(self, room: LocalRoom, receiver: Receiver) -> list[bytes] | None:
+        lane = room.lane(receiver)
+        waited = None if lane is None else lane.waiting.pop(receiver, None)
         if waited is not None:
             rooms = self._entering[receiver]
             rooms.discard(room)
             if not rooms:
                 del self._entering[receiver]
-            self._release_later(room)
         return waited
 
-    def _take_out(self, room: HeldRoom, receiver: Receiver) -> None:
-        room.sessions.pop(receiver, None)
-        self._wait_no_more(room, receiver)
-        self._release_later(room)
+    def _wait_no_more(self, room: LocalRoom, receiver: Receiver) -> None:
+        self._take_waiting(room, receiver)
+        self._tidy(room)
 
-    def _release_later(self, room: HeldRoom) -> None:
+    def _take_out(self, room: LocalRoom, receiver: Receiver) -> None:
+        self._take_waiting(room, receiver)
+        lane = room.lane(receiver)
+        if lane is not None:
+            lane.sessions.pop(receiver, None)
+        self._tidy(room)
+
+    def _tidy(self, room: LocalRoom) -> None:
+        room.drop_empty_lanes()
         if room.unused:
             self._left.add(room)
 
@@ -185,7 +199,7 @@ class Hub:
         """
         room = self._rooms.get(id)
         if room is None:
-            room = self._rooms[id] = HeldRoom(id)
+            room = self._rooms[id] = LocalRoom(id)
         room.watcher = watcher
         await self._bring_up(room)
         return room.head
@@ -196,9 +210,9 @@ class Hub:
         if room is not None:
             self._unwatch(room)
 
-    def _unwatch(self, room: HeldRoom) -> None:
+    def _unwatch(self, room: LocalRoom) -> None:
         room.watcher = None
-        self._release_later(room)
+        self._tidy(room)
 
     async def check(self) -> None:
         """Compare the position of every held room with the store; repair, reset, or renew. Raises `Unavailable`."""
@@ -210,22 +224,22 @@ class Hub:
         if room is not None and room.up and room.sequence.seq < seq:
             await self.repair.read(room)
 
-    def room(self, id: str) -> HeldRoom | None:
+    def room(self, id: str) -> LocalRoom | None:
         """The room as this process holds it."""
         return self._rooms.get(id)
 
-    def _lock(self, room: HeldRoom) -> asyncio.Lock:
+    def _lock(self, room: LocalRoom) -> asyncio.Lock:
         lock = self._locks.get(room.id)
         if lock is None:
             lock = self._locks[room.id] = asyncio.Lock()
         return lock
 
-    async def _bring_up(self, room: HeldRoom) -> None:
+    async def _bring_up(self, room: LocalRoom) -> None:
         # Where somebody else brought it up meanwhile, the head may be one that was read before our call: look again.
         if room.up or not await self._first_to_bring_up(room):
             await self._catch_up_with_the_store(room)
 
-    async def _first_to_bring_up(self, room: HeldRoom) -> bool:
+    async def _first_to_bring_up(self, room: LocalRoom) -> bool:
         # The lock orders subscribing against `release`; state changes only after the awaits succeeded.
         async with self._lock(room):
             if room.up:
@@ -237,7 +251,7 @@ class Hub:
             self._stand_at(room, head)
             return True
 
-    async def _catch_up_with_the_store(self, room: HeldRoom) -> None:
+    async def _catch_up_with_the_store(self, room: LocalRoom) -> None:
         # Without the lock: a thousand who come back into one room read its head side by side.
         sequence = room.sequence
         epoch = sequence.epoch
@@ -256,7 +270,7 @@ class Hub:
             raise RoomNotFound
         return head
 
-    def _stand_at(self, room: HeldRoom, head: Head) -> None:
+    def _stand_at(self, room: LocalRoom, head: Head) -> None:
         step = room.sequence.stand_at(head)
         everyone = self._rooms.get(EVERYONE)
         room.store_epoch = everyone.head.epoch if everyone is not None and everyone.up else None
@@ -287,7 +301,7 @@ class Hub:
                 await self._release(room)
         return id not in self._rooms
 
-    async def _release(self, room: HeldRoom) -> None:
+    async def _release(self, room: LocalRoom) -> None:
         if room.unused and self._rooms.get(room.id) is room:
             # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
             # whoever enters next has to subscribe again.
@@ -298,7 +312,7 @@ class Hub:
                 self._released(room.id)
         self._left.discard(room)
 
-    def _drop_if_unused(self, room: HeldRoom) -> bool:
+    def _drop_if_unused(self, room: LocalRoom) -> bool:
         if not room.unused:
             return False  # somebody came meanwhile: they wait for the lock, and bring it up again
         self.repair.forget(room)
@@ -307,7 +321,7 @@ class Hub:
 
     # ---- the end of what is known ----
 
-    def reset(self, room: HeldRoom, head: Head, reason: str) -> None:
+    def reset(self, room: LocalRoom, head: Head, reason: str) -> None:
         """Tell every session in the room that there may be a gap, take them out, and stand at `head`."""
         self._send_to_join_again(room, head, reason)
         nothing_was_said = room.sequence.seq == head.seq == 0
@@ -315,7 +329,7 @@ class Hub:
         if room.watcher is not None and not nothing_was_said:
             room.watcher.lost(room.id)
 
-    def _send_to_join_again(self, room: HeldRoom, head: Head, reason: str) -> None:
+    def _send_to_join_again(self, room: LocalRoom, head: Head, reason: str) -> None:
         self.resets += 1
         receivers = self._take_sessions(room)
         spread = min(10.0, len(receivers) / 500)
@@ -330,19 +344,20 @@ class Hub:
             }
             self.evict(receiver, room, live("reset", payload, room=room.id))
 
-    def _take_sessions(self, room: HeldRoom) -> list[Receiver]:
+    def _take_sessions(self, room: LocalRoom) -> list[Receiver]:
         # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
         # of this room at all.
-        for receiver in list(room.waiting):
+        for receiver in [receiver for lane in room.lanes for receiver in lane.waiting]:
             self._wait_no_more(room, receiver)
-        return list(room.sessions)
+        return list(room.sessions())
 
-    def evict(self, receiver: Receiver, room: HeldRoom, last_words: bytes) -> None:
+    def evict(self, receiver: Receiver, room: LocalRoom, last_words: bytes) -> None:
         """Take one session out of the room; `last_words` (JSON text) is the last it hears of it."""
-        if room.pending:
+        lane = room.lane(receiver)
+        if lane is not None and lane.pending:
             self.flush()
         self._take_out(room, receiver)
-        self.reply(receiver, frame(last_words))
+        self.reply(receiver, receiver.codec.reply(last_words))
         receiver.evicted(room.id)
 
     def gone(self, id: str) -> None:
@@ -351,7 +366,7 @@ class Hub:
         if room is not None:
             self.end(room, deleted=True)
 
-    def end(self, room: HeldRoom, *, deleted: bool) -> None:
+    def end(self, room: LocalRoom, *, deleted: bool) -> None:
         """The room was deleted, or the store lost it."""
         room.sequence.up = False
         self.repair.forget(room)
@@ -366,6 +381,6 @@ class Hub:
         elif room.watcher is not None:
             room.watcher.vanished(room.id)
 
-    def rooms(self) -> Iterable[HeldRoom]:
+    def rooms(self) -> Iterable[LocalRoom]:
         """All rooms that this process holds."""
         return self._rooms.values()

@@ -16,7 +16,7 @@ from ..support.backoff import Backoff
 from ..support.paging import PAGE_LIMIT
 from ..support.tasks import end
 from ..wire.encode import encode_event
-from .room import HeldRoom
+from .room import LocalRoom
 from .sequence import Missing, Step
 
 __all__ = ["Repair"]
@@ -32,20 +32,20 @@ RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 class Rooms(Protocol):
     """What a repair does to a room; the hub."""
 
-    def send(self, room: HeldRoom, envelope: Envelope) -> None:
+    def send(self, room: LocalRoom, envelope: Envelope) -> None:
         """Pass the room's next envelope on."""
 
-    def reset(self, room: HeldRoom, head: Head, reason: str) -> None:
+    def reset(self, room: LocalRoom, head: Head, reason: str) -> None:
         """Say that there may be a gap, and stand at `head`."""
 
-    def end(self, room: HeldRoom, *, deleted: bool) -> None:
+    def end(self, room: LocalRoom, *, deleted: bool) -> None:
         """The room was deleted, or lost by the store."""
 
 
 class Repair:
     """One timer and one task a room at most."""
 
-    def __init__(self, store: Store, held: Mapping[str, HeldRoom], rooms: Rooms) -> None:
+    def __init__(self, store: Store, held: Mapping[str, LocalRoom], rooms: Rooms) -> None:
         self._store = store
         self._held = held
         self._rooms = rooms
@@ -64,7 +64,7 @@ class Repair:
             self._stop_waiting(room)
         await end(*(room.repairing for room in rooms if room.repairing is not None))
 
-    def forget(self, room: HeldRoom) -> None:
+    def forget(self, room: LocalRoom) -> None:
         """The room ends: nothing is missing any more."""
         room.sequence.early.clear()
         self._stop_waiting(room)
@@ -73,21 +73,21 @@ class Repair:
 
     # ---- gaps ----
 
-    def follow(self, room: HeldRoom, step: Step) -> None:
+    def follow(self, room: LocalRoom, step: Step) -> None:
         """Send what goes out, see to what is missing."""
         out, missing = step
         for envelope in out:
             self._rooms.send(room, envelope)
         self.see_to(room, missing)
 
-    def see_to(self, room: HeldRoom, missing: Missing) -> None:
+    def see_to(self, room: LocalRoom, missing: Missing) -> None:
         """Get what is missing."""
         if missing is Missing.READ:
             self.read_soon(room)
         elif missing is Missing.WAIT:
             self._wait(room)
 
-    def look(self, room: HeldRoom) -> None:
+    def look(self, room: LocalRoom) -> None:
         """Ask the store what it has, whatever is known here."""
         if not room.up:
             return
@@ -95,30 +95,30 @@ class Repair:
             room.sequence.expect(room.sequence.seq + 1)  # what it reads may be older: it looks once more
         self.read_soon(room)
 
-    def read_soon(self, room: HeldRoom) -> None:
+    def read_soon(self, room: LocalRoom) -> None:
         """Read what is missing, in a task of its own."""
         if room.repairing is None:
             room.repairing = asyncio.ensure_future(self._read_until_done(room))
 
-    def _wait(self, room: HeldRoom) -> None:
+    def _wait(self, room: LocalRoom) -> None:
         if room.timer is None and room.repairing is None and self._loop is not None:
             room.timer = self._loop.call_later(GAP_WAIT, self._waited, room)
 
-    def _waited(self, room: HeldRoom) -> None:
+    def _waited(self, room: LocalRoom) -> None:
         room.timer = None
         if room.sequence.behind and self._is_held(room):
             self.read_soon(room)
 
     @staticmethod
-    def _stop_waiting(room: HeldRoom) -> None:
+    def _stop_waiting(room: LocalRoom) -> None:
         if room.timer is not None:
             room.timer.cancel()
             room.timer = None
 
-    def _is_held(self, room: HeldRoom) -> bool:
+    def _is_held(self, room: LocalRoom) -> bool:
         return self._held.get(room.id) is room
 
-    async def _read_until_done(self, room: HeldRoom) -> None:
+    async def _read_until_done(self, room: LocalRoom) -> None:
         # A store that cannot be reached is no gap: the room stands still until it can.
         backoff = Backoff(RETRY_FIRST, RETRY_LONGEST)
         try:
@@ -136,13 +136,13 @@ class Repair:
             if room.sequence.behind and self._is_held(room):
                 self._wait(room)
 
-    async def _read_or_find_it_gone(self, room: HeldRoom) -> None:
+    async def _read_or_find_it_gone(self, room: LocalRoom) -> None:
         try:
             await self.read(room)
         except RoomNotFound:
             await self._check_gone(room)
 
-    async def read(self, room: HeldRoom) -> None:
+    async def read(self, room: LocalRoom) -> None:
         """Send what the store has after the room's position; reset the room where that does not follow.
 
         Raises `RoomNotFound`, `Unavailable`.
@@ -184,7 +184,7 @@ class Repair:
         if problem is not None:
             raise problem
 
-    async def _compare(self, room: HeldRoom, mine: Head, head: Head | None) -> None:
+    async def _compare(self, room: LocalRoom, mine: Head, head: Head | None) -> None:
         if head is None:
             await self._check_gone(room)
         elif head.epoch != room.sequence.epoch:
@@ -194,14 +194,14 @@ class Repair:
         elif head.seq < mine.seq:
             await self._check_restored(room, mine)
 
-    async def _check_gone(self, room: HeldRoom) -> None:
+    async def _check_gone(self, room: LocalRoom) -> None:
         """The store does not know it. Either it was deleted, or the store lost it: with the room of all, which nobody deletes."""
         heads = await self._store.heads((room.id, EVERYONE))
         if room.id not in heads:
             store_epoch = heads[EVERYONE].epoch if EVERYONE in heads else None
             self._rooms.end(room, deleted=store_epoch == room.store_epoch)
 
-    async def _check_restored(self, room: HeldRoom, mine: Head) -> None:
+    async def _check_restored(self, room: LocalRoom, mine: Head) -> None:
         """The store knows less than it did: it was restored. Nobody may recover into a different past."""
         head = (await self._store.heads((room.id,))).get(room.id)
         if head is None or head.epoch != mine.epoch or head.seq >= mine.seq:
@@ -217,5 +217,5 @@ class Repair:
             self._rooms.reset(room, renewed, "the store was restored")
 
 
-def _envelope(room: HeldRoom, event: Event) -> Envelope:
+def _envelope(room: LocalRoom, event: Event) -> Envelope:
     return Envelope(room.id, room.sequence.epoch, event.seq or 0, event.type, encode_event(event))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ..models import Envelope, Event, Head, Page
 
-__all__ = ["EARLY_LIMIT", "Missing", "Sequencer", "Step"]
+__all__ = ["EARLY_LIMIT", "NOTHING", "Missing", "Sequencer", "Step"]
 
 EARLY_LIMIT = 10_000
 """Envelopes kept beyond a gap, per room. The store has them all, so the rest may be dropped."""
@@ -25,10 +25,13 @@ class Missing(enum.Enum):
     """Only the store can tell: read it now."""
 
 
+NOTHING = Missing.NOTHING
+"""By a name of its own: a member is looked up at a price, and every message is."""
+
 Step = tuple[Sequence[Envelope], Missing]
 """The envelopes that go out now, in order, and what is missing after them."""
 
-_NOTHING: Step = ((), Missing.NOTHING)
+_NOTHING: Step = ((), NOTHING)
 _WAIT: Step = ((), Missing.WAIT)
 _READ: Step = ((), Missing.READ)
 
@@ -65,6 +68,10 @@ class Sequencer:
     def offer(self, envelope: Envelope) -> Step:
         """Take a durable envelope, from whichever source. One that was here already is dropped."""
         seq = envelope.seq
+        # Nearly all are the next one: asked first, since every message comes by here.
+        if seq == self.seq + 1 and envelope.epoch == self.epoch and self.up and envelope.data:
+            self.seq = seq
+            return self._with_early([envelope]) if self.early else ((envelope,), NOTHING)
         if not envelope.data:
             return self._announced(envelope)
         if not self.up:
@@ -72,11 +79,6 @@ class Sequencer:
             return _NOTHING
         if envelope.epoch != self.epoch:
             return _READ  # which epoch holds? the store knows
-        if seq == self.seq + 1:
-            self.seq = seq
-            if self.early:
-                return self._with_early([envelope])
-            return (envelope,), Missing.NOTHING
         if seq <= self.seq:
             return _NOTHING
         self._keep(envelope)

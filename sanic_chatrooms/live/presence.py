@@ -21,8 +21,7 @@ from ..hub.hub import Hub
 from ..models import Envelope, Sender, user_room
 from ..presence.base import Entry, Presence
 from ..support.tasks import end
-from ..websocket.frames import frame
-from ..wire.encode import encode, live
+from ..wire.encode import encode
 from .throttle import Paced
 
 __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
@@ -339,15 +338,14 @@ class Occupancy:
 
     def _emit(self, room: str) -> None:
         diff = self._changes.pop(room, None)
-        held = self._hub.room(room)
-        if diff is None or held is None:
+        if diff is None or self._hub.room(room) is None:
             return
         payload: dict[str, Any] = {"online": diff.online}
         if diff.online <= NAMES_LIMIT:
             payload |= {"joined": diff.joined, "left": diff.left}
             if diff.renamed:
                 payload["renamed"] = diff.renamed
-        self._hub.emit(held, frame(live("presence", payload, room=room)))
+        self._hub.tell(room, "presence", payload)
 
 
 _NO_ROOMS = (ANYWHERE, LEAVING)

@@ -7,8 +7,7 @@ import msgspec
 
 from ..hub.hub import Hub
 from ..models import Envelope, Sender
-from ..websocket.frames import frame
-from ..wire.encode import encode, live
+from ..wire.encode import encode
 from .throttle import Paced
 
 __all__ = ["LINGER", "Typists"]
@@ -79,7 +78,5 @@ class Typists:
         self._paced.sweep()
 
     def _emit(self, room: str) -> None:
-        held = self._hub.room(room)
-        if held is not None:
-            users = [user for user, _ in self._rooms.get(room, {}).values()]
-            self._hub.emit(held, frame(live("typing", {"users": users}, room=room)))
+        users = [user for user, _ in self._rooms.get(room, {}).values()]
+        self._hub.tell(room, "typing", {"users": users})

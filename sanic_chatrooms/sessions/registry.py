@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from ..errors import RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
+from ..hub.room import Codec
 from ..models import EVERYONE, Envelope, Head, User, user_room
 from ..stores.base import Store
 from ..support.backoff import jittered
@@ -184,12 +185,14 @@ class Sessions:
 
     def _push(self, here: dict[str, Session], data: bytes) -> None:
         push = decode_push(data)
-        event = bytes(push.event)
+        event, encoded = bytes(push.event), dict[Codec, bytes]()
         for session in list(here.values()):
             # What is for a user is not for the screen on a wall that a confined connection may be.
             private = here is not self._all and session.endpoint.confined
             if session.greeted and (push.session == session.id or (push.session is None and not private)):
-                session.answer(event)
+                if session.codec not in encoded:
+                    encoded[session.codec] = session.codec.reply(event)
+                session.answer_raw(encoded[session.codec])
 
     def _carry_out(self, here: list[Session], envelope: Envelope) -> None:
         order = decode_order(envelope.data)
@@ -208,11 +211,7 @@ class Sessions:
     def _remove(self, here: list[Session], order: Remove) -> None:
         held = self._hub.room(order.room)
         for session in here:
-            if (
-                held is not None
-                and session.id != order.silent
-                and (session in held.sessions or session in held.waiting)
-            ):
+            if held is not None and session.id != order.silent and session in held:
                 payload = {"room": order.room, "reason": order.reason}
                 self._hub.evict(session, held, live("room.removed", payload, room=order.room))
 

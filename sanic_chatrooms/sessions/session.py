@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from ..errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
+from ..hub.room import Codec
 from ..models import Handshake, Member, Room, User
 from ..support.ids import new_id
-from ..websocket.frames import frame
 from ..wire import codes
 from ..wire.codes import CloseCode
 from ..wire.decode import Command, decode_command
@@ -39,9 +39,15 @@ AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 
 
 class Connection(Protocol):
-    """What the edge offers: bytes out, and a tap for bytes in. `write` and `slack` as in `held.Receiver`."""
+    """What the edge offers: bytes out, and a tap for bytes in. `codec`, `write` and `check_every` as in `room.Receiver`."""
 
-    slack: int
+    @property
+    def codec(self) -> Codec:
+        """How it is told."""
+
+    @property
+    def check_every(self) -> int:
+        """Bytes."""
 
     @property
     def write(self) -> Callable[[bytes], None]:
@@ -138,9 +144,9 @@ class Session:
     """See the module's docstring. `session.data` is the host's to use."""
 
     __slots__ = (
-        "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "connection", "data",
+        "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "codec", "connection", "data",
         "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
-        "plain_policy", "policy", "proof_at", "push", "refused", "reply_soon", "room", "seats", "settings", "slack", "state", "timeout",
+        "plain_policy", "policy", "proof_at", "push", "refused", "reply_soon", "room", "seats", "settings", "state", "timeout",
         "under_way", "user", "warned", "write",
     )  # fmt: skip
 
@@ -162,7 +168,7 @@ class Session:
         self.connection = connection
         self.push = connection.push
         self.write = connection.write
-        self.slack = connection.slack
+        self.codec = connection.codec
         self.dispatcher = dispatcher
         self.reply_soon = reply_soon
         self.endpoint = endpoint
@@ -204,6 +210,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.id} of {self.user.id!r}, {self.state.value}>"
+
+    @property
+    def check_every(self) -> int:
+        """For the hub: bytes that may be written before it is checked that they are read."""
+        return self.connection.check_every
 
     @property
     def closed(self) -> bool:
@@ -350,13 +361,13 @@ class Session:
 
     def answer(self, text: bytes) -> None:
         """Send a reply or a live event to this connection alone, with this turn's write."""
-        self.answer_raw(frame(text))
+        self.answer_raw(self.codec.reply(text))
 
-    def answer_raw(self, frame: bytes) -> None:
-        """The same with a frame that is ready: a pong of the connection's own."""
+    def answer_raw(self, data: bytes) -> None:
+        """The same with bytes as its codec makes them, or with a pong."""
         if self.state is not State.CLOSED:
             self.answered += 1
-            self.reply_soon(self, frame)
+            self.reply_soon(self, data)
 
     def send(self, type: str, payload: Any, *, room: str | None = None) -> None:
         """Send a live event to this connection alone."""

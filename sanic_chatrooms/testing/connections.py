@@ -28,6 +28,7 @@ from ..sessions.session import Session
 from ..support.ids import new_id
 from ..verbs.identity import of_handshake
 from ..web.chatrooms import ChatRooms
+from ..websocket.codec import FRAMES
 from .checker import Witness
 
 __all__ = [
@@ -85,7 +86,8 @@ class MemoryConnection:
     hears them too, and of the end.
     """
 
-    slack = 65_536
+    codec = FRAMES
+    check_every = 65_536
 
     def __init__(self, witness: Witness | None = None) -> None:
         self.witness = witness

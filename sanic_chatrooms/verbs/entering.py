@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ..access.access import permit
 from ..errors import ChatError, Forbidden, InvalidField, RoomLimit, RoomNotFound, Unavailable
-from ..hub.room import HeldRoom
+from ..hub.room import LocalRoom
 from ..models import DIRECT, PUBLIC, Head, Member, Room, Sender, User
 from ..sessions.inbox import Enter
 from ..sessions.session import Seat, Session
@@ -148,7 +148,7 @@ async def _enter(core: Core, session: Session, room_id: str) -> Head:
     return held.head
 
 
-async def _enter_new(core: Core, session: Session, room_id: str) -> HeldRoom:
+async def _enter_new(core: Core, session: Session, room_id: str) -> LocalRoom:
     try:
         return await core.hub.enter(session, room_id)
     except RoomNotFound:  # another worker, whose last visitor has just left it, has forgotten it again
@@ -252,7 +252,7 @@ async def put_in(core: Core, session: Session, order: Enter) -> None:
         vacate(core, session, order.room)
 
 
-async def _be_put_into(core: Core, session: Session, order: Enter) -> tuple[HeldRoom, list[bytes]]:
+async def _be_put_into(core: Core, session: Session, order: Enter) -> tuple[LocalRoom, list[bytes]]:
     try:
         held = await core.hub.enter(session, order.room)
     except Unavailable:  # somebody may just have ended the room and made it anew, and that once

@@ -1,8 +1,6 @@
 """Frames as a server sends them (RFC 6455 §5.2), unmasked and unfragmented."""
 
-from collections.abc import Iterator
-
-__all__ = ["PING", "close_frame", "frame", "pong_frame", "texts"]
+__all__ = ["PING", "close_frame", "frame", "pong_frame"]
 
 PING = b"\x89\x00"
 
@@ -15,18 +13,6 @@ def frame(text: bytes) -> bytes:
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big") + text
     return b"\x81\x7f" + size.to_bytes(8, "big") + text
-
-
-def texts(frames: bytes) -> Iterator[bytes]:
-    """What `frame` made frames of, one after the other."""
-    at = 0
-    while at < len(frames):
-        size, at = frames[at + 1], at + 2
-        if size >= 126:
-            width = 2 if size == 126 else 8
-            size, at = int.from_bytes(frames[at : at + width], "big"), at + width
-        yield frames[at : at + size]
-        at += size
 
 
 def pong_frame(payload: bytes) -> bytes:

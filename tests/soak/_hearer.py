@@ -16,6 +16,7 @@ import uvloop
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.web.chatrooms import ChatRooms
+from sanic_chatrooms.websocket.codec import FRAMES
 
 __all__ = ["BARE", "INSTANCE", "ROOM", "Member", "enter", "packed"]
 
@@ -26,7 +27,8 @@ _NUMBER = re.compile(rb'"n":(\d+)')
 class Member:
     """A session as the hub sees it, without a connection."""
 
-    slack = 65_536
+    codec = FRAMES
+    check_every = 65_536
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write

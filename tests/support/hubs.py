@@ -10,7 +10,7 @@ from typing import Any
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.hub.journal import Journal
-from sanic_chatrooms.hub.room import HeldRoom
+from sanic_chatrooms.hub.room import Codec, LocalRoom
 from sanic_chatrooms.models import Appended, Draft, Envelope, Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
@@ -18,6 +18,7 @@ from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
 from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.websocket.codec import FRAMES
 from sanic_chatrooms.wire.encode import encode
 
 Frame = dict[str, Any]
@@ -29,8 +30,10 @@ WITHIN = 20.0
 class FakeSession:
     """A session as the hub sees one: takes frames down and waits for them."""
 
-    def __init__(self, slack: int = 65_536) -> None:
-        self.slack = slack
+    codec: Codec = FRAMES
+
+    def __init__(self, check_every: int = 65_536) -> None:
+        self.check_every = check_every
         self.frames: list[Frame] = []
         self.evicted_from: list[str] = []
         self.writes = 0
@@ -136,7 +139,7 @@ def draft(room: str = ROOM) -> Draft:
     return Draft(room, "message", b'{"text":"hi"}', id, now(), key=("", id))
 
 
-def opening(held: HeldRoom) -> bytes:
+def opening(held: LocalRoom) -> bytes:
     return encode({"type": "ack", "position": held.head.seq})
 
 

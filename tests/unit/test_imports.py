@@ -21,8 +21,8 @@ PACKAGE = "sanic_chatrooms"
 # The wings, from the ground up: each imports those below it, and none beside it.
 FLOORS = (
     ("errors",),
-    ("models", "support", "websocket"),
-    ("wire",),
+    ("models", "support"),
+    ("websocket", "wire"),
     ("auth", "drivers"),
     ("brokers", "presence", "stores"),
     ("access", "hub"),

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...sessions.session import Session
+from ...websocket.codec import FRAMES
 from ...websocket.frames import PING
 from ...wire.codes import CloseCode
 from ..sanic_contract import FastParts
@@ -46,6 +47,8 @@ class SanicConnection(ABC):
     its half. `_violated`: it broke the protocol, so its close frame is not waited for.
     """
 
+    codec = FRAMES
+
     def __init__(self, ws: Any, parts: FastParts, outbox_limit: int) -> None:
         self._ws = ws
         self._parts = parts
@@ -55,7 +58,7 @@ class SanicConnection(ABC):
         keep_from_closing_twice(ws)
         self._limit = outbox_limit
         self.write: Callable[[bytes], None] = self._transport.write
-        self.slack = outbox_limit // 16
+        self.check_every = outbox_limit // 16
         self._owed = 0
         self._closing = False
         self._answered = False
@@ -184,7 +187,7 @@ class SanicConnection(ABC):
 
     # ---- out ----
 
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
+    def push(self, data: bytes, replies: bytes = b"") -> None:
         """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
         if self._closing or self._protocol.state is not self._parts.open:
             return
@@ -196,17 +199,17 @@ class SanicConnection(ABC):
             self._loop.call_soon(self._too_slow)
             return
         if replies:
-            self._write_both(replies, frames)
+            self._write_both(replies, data)
         else:
-            self._write(frames)
+            self._write(data)
 
-    def reply(self, frames: bytes) -> None:
+    def reply(self, data: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
         if self._closing or self._protocol.state is not self._parts.open:
             return
         # At most `behind` bytes of what was owed can still be waiting.
-        self._owed = min(self._owed, self._transport.get_write_buffer_size()) + len(frames)
-        self._write(frames)
+        self._owed = min(self._owed, self._transport.get_write_buffer_size()) + len(data)
+        self._write(data)
 
     def _write(self, data: bytes) -> None:
         try:
@@ -215,10 +218,10 @@ class SanicConnection(ABC):
             # uvloop: the handle is closed; asyncio: write after EOF. `connection_lost` follows.
             self._closing = True
 
-    def _write_both(self, replies: bytes, frames: bytes) -> None:
+    def _write_both(self, replies: bytes, data: bytes) -> None:
         # Not joined: where all talk at a time, each would copy what the whole room says. It is one write all the same.
         try:
-            self._transport.writelines((replies, frames))
+            self._transport.writelines((replies, data))
         except RuntimeError:
             self._closing = True
 

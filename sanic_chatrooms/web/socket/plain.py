@@ -14,8 +14,8 @@ from typing import Any
 from sanic.exceptions import SanicException
 from websockets.exceptions import ConnectionClosed
 
+from ...models import Envelope
 from ...sessions.session import Session
-from ...websocket.frames import texts
 from ...wire.codes import CloseCode
 from .base import patience
 from .closing import keep_from_closing_twice
@@ -29,11 +29,33 @@ _CHUNKS = 4
 """Pieces of what came that Sanic may be at work on: it makes a task of each, however many wait."""
 
 
+class Records:
+    """A codec of the hub's: texts one after the other, each behind a character that no JSON text has (RFC 7464)."""
+
+    SEPARATOR = b"\x1e"
+
+    def event(self, envelope: Envelope) -> bytes:
+        """The event as one record."""
+        return self.SEPARATOR + envelope.data
+
+    def reply(self, text: bytes) -> bytes:
+        """The text as one record."""
+        return self.SEPARATOR + text
+
+    def texts(self, records: bytes) -> list[bytes]:
+        """What was made records of."""
+        return records.split(self.SEPARATOR)[1:]
+
+
+RECORDS = Records()
+
+
 class PlainConnection:
     """One WebSocket: `session.Connection`. What waits to be written is kept here, and its size is the limit."""
 
-    slack = 0
-    """What waits is kept here and not in the transport, so each write is looked at."""
+    codec = RECORDS
+    check_every = 0
+    """What waits is kept here and not in the transport, so each write is checked."""
 
     def __init__(self, ws: Any, outbox_limit: int, max_size: int) -> None:
         self._ws = ws
@@ -137,18 +159,18 @@ class PlainConnection:
 
     # ---- out ----
 
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
+    def push(self, data: bytes, replies: bytes = b"") -> None:
         """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
         self._owed = min(self._owed, self._behind) + len(replies)
         if self._closing is None and self._behind - self._owed > self._limit:
             self._closing = (CloseCode.SLOW_CONSUMER, "")
             asyncio.get_running_loop().call_soon(self._too_slow)
-        self.write(replies + frames)
+        self.write(replies + data)
 
-    def reply(self, frames: bytes) -> None:
+    def reply(self, data: bytes) -> None:
         """Write replies: they are owed, so they do not count towards the limit."""
-        self._owed = min(self._owed, self._behind) + len(frames)
-        self.write(frames)
+        self._owed = min(self._owed, self._behind) + len(data)
+        self.write(data)
 
     def ping(self) -> None:
         """Ask for a sign of life."""
@@ -156,11 +178,11 @@ class PlainConnection:
             self._outbox.append(_PING)
             self._start_writing()
 
-    def write(self, frames: bytes) -> None:
-        """Put whole frames where they wait to be written."""
+    def write(self, data: bytes) -> None:
+        """Put whole records where they wait to be written."""
         if self._closing is not None:
             return
-        for text in texts(frames):
+        for text in RECORDS.texts(data):
             self._outbox.append(text)
             self._behind += len(text)
         if self._behind > self._limit // 4:

@@ -8,15 +8,45 @@ from collections.abc import Callable
 import pytest
 
 from sanic_chatrooms.hub.fanout import Fanout
-from sanic_chatrooms.hub.room import HeldRoom
+from sanic_chatrooms.hub.room import Codec, LocalRoom
+from sanic_chatrooms.models import Envelope
 
 
-class Ear:
-    """A connection that keeps what is written to it, write by write."""
-
-    slack = 1_000
+class Text:
+    """Sends the texts as they are, and counts what it encodes."""
 
     def __init__(self) -> None:
+        self.encoded = 0
+
+    def event(self, envelope: Envelope) -> bytes:
+        self.encoded += 1
+        return envelope.data
+
+    def reply(self, text: bytes) -> bytes:
+        return text
+
+
+class ServerSentEvents(Text):
+    """Lines, as a browser's EventSource reads them."""
+
+    def event(self, envelope: Envelope) -> bytes:
+        self.encoded += 1
+        return b"id: %s:%d\ndata: %s\n\n" % (envelope.epoch.encode(), envelope.seq, envelope.data)
+
+    def reply(self, text: bytes) -> bytes:
+        return b"data: %s\n\n" % text
+
+
+TEXT = Text()
+
+
+class FakeSession:
+    """A connection that keeps what is written to it, write by write."""
+
+    check_every = 1_000
+
+    def __init__(self, codec: Codec = TEXT) -> None:
+        self.codec = codec
         self.written: list[bytes] = []
         self.pushed: list[tuple[bytes, bytes]] = []
         self.gone = False
@@ -41,11 +71,15 @@ class Ear:
         raise AssertionError(f"thrown out of {room}")
 
 
-def room_of(*ears: Ear, slack: int = 1_000) -> HeldRoom:
-    room = HeldRoom("r")
-    room.slack = slack
-    room.sessions = {ear: ear.write for ear in ears}
+def room_of(*sessions: FakeSession) -> LocalRoom:
+    room = LocalRoom("r")
+    for session in sessions:
+        room.open_lane(session).admit(session)
     return room
+
+
+def event(data: bytes) -> Envelope:
+    return Envelope("r", "epoch", 7, "message", data)
 
 
 @pytest.fixture
@@ -56,47 +90,47 @@ async def fanout() -> Fanout:
 
 
 async def test_what_gathers_in_a_turn_is_one_write_at_its_end(fanout: Fanout) -> None:
-    ear, other = Ear(), Ear()
-    room = room_of(ear, other)
+    session, other = FakeSession(), FakeSession()
+    room = room_of(session, other)
 
-    fanout.emit(room, b"one")
-    fanout.emit(room, b"two")
-    assert ear.written == []
+    fanout.emit(room, event(b"one"))
+    fanout.emit(room, event(b"two"))
+    assert session.written == []
     await asyncio.sleep(0)
 
-    assert ear.written == other.written == [b"onetwo"]
+    assert session.written == other.written == [b"onetwo"]
 
 
 async def test_a_reply_goes_first_and_in_the_same_write(fanout: Fanout) -> None:
-    ear, other = Ear(), Ear()
-    room = room_of(ear, other)
+    session, other = FakeSession(), FakeSession()
+    room = room_of(session, other)
 
-    fanout.emit(room, b"event")
-    fanout.reply(ear, b"ack")
+    fanout.emit(room, event(b"event"))
+    fanout.reply(session, b"ack")
     fanout.flush()
 
-    assert ear.pushed == [(b"event", b"ack")]
+    assert session.pushed == [(b"event", b"ack")]
     assert other.written == [b"event"]
-    fanout.emit(room, b"next")
+    fanout.emit(room, event(b"next"))
     fanout.flush()
-    assert ear.written == [b"ackevent", b"next"]
+    assert session.written == [b"ackevent", b"next"]
 
 
 async def test_replies_alone_are_one_write_to_whom_they_are_for(fanout: Fanout) -> None:
-    ear = Ear()
+    session = FakeSession()
 
-    fanout.reply(ear, b"one")
-    fanout.reply(ear, b"two")
+    fanout.reply(session, b"one")
+    fanout.reply(session, b"two")
     fanout.flush()
 
-    assert ear.written == [b"onetwo"]
+    assert session.written == [b"onetwo"]
 
 
 async def test_several_rooms_are_one_write_as_well(fanout: Fanout) -> None:
-    both, one = Ear(), Ear()
+    both, one = FakeSession(), FakeSession()
 
-    fanout.emit(room_of(both, one), b"a")
-    fanout.emit(room_of(both), b"b")
+    fanout.emit(room_of(both, one), event(b"a"))
+    fanout.emit(room_of(both), event(b"b"))
     fanout.flush()
 
     assert both.written == [b"ab"]
@@ -104,44 +138,109 @@ async def test_several_rooms_are_one_write_as_well(fanout: Fanout) -> None:
 
 
 async def test_a_connection_that_is_gone_holds_up_nobody(fanout: Fanout) -> None:
-    first, gone, last = Ear(), Ear(), Ear()
+    first, gone, last = FakeSession(), FakeSession(), FakeSession()
     gone.gone = True
 
-    fanout.emit(room_of(first, gone, last), b"event")
+    fanout.emit(room_of(first, gone, last), event(b"event"))
     fanout.flush()
 
     assert first.written == last.written == [b"event"]
 
 
 async def test_once_in_so_many_bytes_it_is_looked_who_reads(fanout: Fanout) -> None:
-    ear = Ear()
-    room = room_of(ear, slack=10)
+    session = FakeSession()
+    session.check_every = 10
+    room = room_of(session)
 
     for _ in range(4):
-        fanout.emit(room, b"12345")
+        fanout.emit(room, event(b"12345"))
         fanout.flush()
 
-    assert ear.pushed == [(b"12345", b"")] * 2
-    assert ear.written == [b"12345"] * 4
+    assert session.pushed == [(b"12345", b"")] * 2
+    assert session.written == [b"12345"] * 4
 
 
 async def test_who_is_entering_has_what_comes_kept_for_it(fanout: Fanout) -> None:
-    ear = Ear()
-    room = HeldRoom("r")
-    room.waiting[ear] = []
+    session = FakeSession()
+    room = LocalRoom("r")
+    room.open_lane(session).waiting[session] = []
 
-    fanout.emit(room, b"event")
+    fanout.emit(room, event(b"event"))
     fanout.flush()
 
-    assert room.waiting[ear] == [b"event"]
-    assert ear.written == []
+    assert room.open_lane(session).waiting[session] == [b"event"]
+    assert session.written == []
 
 
 async def test_the_last_replies_are_written_at_once(fanout: Fanout) -> None:
-    ear = Ear()
-    fanout.reply(ear, b"ack")
+    session = FakeSession()
+    fanout.reply(session, b"ack")
 
-    fanout.answer(ear)
+    fanout.answer(session)
     fanout.flush()
 
-    assert ear.written == [b"ack"]
+    assert session.written == [b"ack"]
+
+
+# ---- lanes ----
+
+
+async def test_an_event_is_encoded_once_for_each_codec_that_is_present(fanout: Fanout) -> None:
+    text, lines = Text(), ServerSentEvents()
+    readers = [FakeSession(text) for _ in range(3)]
+    browsers = [FakeSession(lines) for _ in range(3)]
+    room = room_of(*readers, *browsers)
+
+    fanout.emit(room, event(b"hi"))
+    fanout.flush()
+
+    assert (text.encoded, lines.encoded) == (1, 1)
+    assert [session.written for session in readers] == [[b"hi"]] * 3
+    assert [session.written for session in browsers] == [[b"id: epoch:7\ndata: hi\n\n"]] * 3
+
+
+async def test_lanes_of_one_room_need_no_gathering(fanout: Fanout) -> None:
+    """One reader of another kind must not make the room dearer for all others: they are written to, not pushed."""
+    reader, browser = FakeSession(), FakeSession(ServerSentEvents())
+    room = room_of(reader, browser)
+
+    fanout.emit(room, event(b"hi"))
+    fanout.flush()
+
+    assert reader.pushed == browser.pushed == []
+    assert len(reader.written) == len(browser.written) == 1
+
+
+async def test_several_rooms_are_one_write_in_each_lane(fanout: Fanout) -> None:
+    reader, browser = FakeSession(), FakeSession(ServerSentEvents())
+
+    for room in (room_of(reader, browser), room_of(browser), room_of(reader)):
+        fanout.emit(room, event(b"hi"))
+    fanout.flush()
+
+    assert reader.written == [b"hihi"]
+    assert browser.written == [b"id: epoch:7\ndata: hi\n\n" * 2]
+
+
+async def test_a_codec_that_nobody_needs_any_more_encodes_nothing(fanout: Fanout) -> None:
+    text, lines = Text(), ServerSentEvents()
+    reader, browser = FakeSession(text), FakeSession(lines)
+    room = room_of(reader, browser)
+    del room.open_lane(browser).sessions[browser]
+    room.drop_empty_lanes()
+
+    fanout.emit(room, event(b"hi"))
+
+    assert (text.encoded, lines.encoded) == (1, 0)
+
+
+async def test_one_kind_of_connection_is_checked_at_its_own_pace(fanout: Fanout) -> None:
+    reader, browser = FakeSession(), FakeSession(ServerSentEvents())
+    browser.check_every = 0
+    room = room_of(reader, browser)
+
+    fanout.emit(room, event(b"hi"))
+    fanout.flush()
+
+    assert reader.pushed == []
+    assert len(browser.pushed) == 1

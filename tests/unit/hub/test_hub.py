@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
 
 from sanic_chatrooms.errors import RoomNotFound, Unavailable
-from sanic_chatrooms.models import Head, Room
+from sanic_chatrooms.models import Envelope, Head, Room
 from sanic_chatrooms.testing import FaultyBroker
 from sanic_chatrooms.websocket.frames import frame
 from sanic_chatrooms.wire.encode import pong
@@ -418,7 +419,7 @@ async def test_who_closes_while_entering_waits_nowhere(world: World) -> None:
     node.hub.closed(session)
 
     assert not node.hub.admit(session, held, opening(held))
-    assert held.waiting == {}
+    assert held.lanes == ()
     assert node.hub._entering == {}
     await node.hub.release()
     assert node.released == [ROOM]
@@ -545,7 +546,7 @@ async def test_how_far_one_is_behind_is_looked_at_once_in_so_many_bytes(world: W
     node, session, hasty = (
         await world.node(),
         FakeSession(),
-        FakeSession(slack=2 * len(frame(envelope(1, "").data))),
+        FakeSession(check_every=2 * len(frame(envelope(1, "").data))),
     )
     await node.enter(session)
     await node.enter(hasty)
@@ -593,3 +594,60 @@ async def test_reset_comes_after_all_that_was_delivered(world: World) -> None:
     node.hub.flush()
 
     assert [f["type"] for f in session.frames] == ["ack", "message", "reset"]
+
+
+# ---- several codecs ----
+
+
+class Lines:
+    """A made-up codec: one line of text for each event, `position JSON`."""
+
+    def event(self, envelope: Envelope) -> bytes:
+        return b"%d %s\n" % (envelope.seq, envelope.data)
+
+    def reply(self, text: bytes) -> bytes:
+        return b"- %s\n" % text
+
+
+class LineReader(FakeSession):
+    """A session of another kind of connection."""
+
+    codec = Lines()
+
+    def write(self, data: bytes) -> None:
+        self.writes += 1
+        for line in data.splitlines():
+            position, text = line.split(b" ", 1)
+            frame = json.loads(text)
+            assert position in ((b"%d" % frame["seq"],) if "seq" in frame else (b"0", b"-"))
+            self.frames.append(frame)
+        self._news.set()
+
+
+async def test_connections_of_two_kinds_share_a_room(world: World) -> None:
+    node, session, reader = await world.node(), FakeSession(), LineReader()
+    await node.enter(session)
+    await node.say()
+    await node.enter(reader)
+
+    await node.say(2)
+    node.hub.tell(ROOM, "typing", {"users": []})
+    node.hub.flush()
+
+    assert session.seqs() == [1, 2, 3]
+    assert reader.seqs() == [2, 3]
+    assert len(session.of("typing")) == len(reader.of("typing")) == 1
+
+
+async def test_connections_of_two_kinds_are_told_to_join_again(world: World) -> None:
+    node, session, reader = await world.node(), FakeSession(), LineReader()
+    for one in (session, reader):
+        await node.enter(one)
+    held = node.hub.room(ROOM)
+    assert held is not None
+
+    node.hub.reset(held, held.head, "made up")
+    node.hub.flush()
+
+    assert [one.of("reset")[0]["payload"]["reason"] for one in (session, reader)] == ["made up"] * 2
+    assert held.lanes == ()

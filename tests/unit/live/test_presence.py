@@ -19,6 +19,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.websocket.codec import FRAMES
 from tests.support.scans import no_scan
 
 ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")
@@ -60,7 +61,8 @@ class Flaky(MemoryPresence):
 class Ear:
     """A session in the room, as the hub sees it."""
 
-    slack = 65_536
+    codec = FRAMES
+    check_every = 65_536
 
     def __init__(self) -> None:
         self.heard: list[Any] = []

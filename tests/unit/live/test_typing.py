@@ -15,6 +15,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
 from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.websocket.codec import FRAMES
 
 ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")
 
@@ -22,7 +23,8 @@ ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")
 class Ear:
     """A session in the room, as the hub sees it."""
 
-    slack = 65_536
+    codec = FRAMES
+    check_every = 65_536
 
     def __init__(self) -> None:
         self.heard: list[Any] = []

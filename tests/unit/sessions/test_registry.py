@@ -13,7 +13,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
-from sanic_chatrooms.hub.room import HeldRoom, Receiver
+from sanic_chatrooms.hub.room import LocalRoom, Receiver
 from sanic_chatrooms.models import DIRECT, EVERYONE, Member, Room, direct_room, user_room
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.sessions import registry as sessions
@@ -259,7 +259,7 @@ async def test_an_order_that_cannot_be_carried_out_for_one_is_logged_and_closes_
     async with running_core(guests=True) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
 
-        async def enter(receiver: Receiver, id: str) -> HeldRoom:
+        async def enter(receiver: Receiver, id: str) -> LocalRoom:
             raise ValueError("a driver's defect")
 
         monkeypatch.setattr(chat.hub, "enter", enter)
@@ -279,7 +279,7 @@ async def test_a_room_that_changes_while_a_connection_is_put_into_it_is_entered_
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
         enter, once = chat.hub.enter, iter([True])
 
-        async def disturbed(receiver: Receiver, id: str) -> HeldRoom:
+        async def disturbed(receiver: Receiver, id: str) -> LocalRoom:
             if receiver is bob.session and next(once, False):
                 raise Unavailable
             return await enter(receiver, id)

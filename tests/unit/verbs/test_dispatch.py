@@ -41,7 +41,7 @@ async def test_a_disconnect_looks_at_its_own_rooms_only() -> None:
 
         held = chat.hub.room("general")
         assert held is not None
-        assert list(held.sessions) == chat.sessions.of(BOB.id)
+        assert list(held.sessions()) == chat.sessions.of(BOB.id)
 
 
 # ---- answers ----

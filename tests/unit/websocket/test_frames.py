@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sanic_chatrooms.websocket.frames import close_frame, frame, pong_frame, texts
+from sanic_chatrooms.websocket.frames import close_frame, frame, pong_frame
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,6 @@ def test_close_reasons_end_at_the_end_of_a_character(reason: str, text: str) -> 
     assert data[:2] == bytes((0x88, 2 + len(text.encode())))
     assert data[2:4] == (4503).to_bytes(2, "big")
     assert data[4:].decode() == text
-
-
-def test_frames_are_taken_apart_again() -> None:
-    sizes = (0, 125, 126, 65_535, 65_536)
-
-    assert [len(text) for text in texts(b"".join(frame(b"x" * size) for size in sizes))] == list(sizes)
 
 
 def test_a_pong_has_the_payload_of_its_ping() -> None:
