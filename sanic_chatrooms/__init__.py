@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .access.policy import Policy, RoomPolicy
+from .access.standing import Restriction, Standing
 from .auth.base import Authenticator
 from .auth.guests import Guests
 from .auth.jwt import JWTAuth
@@ -104,11 +105,13 @@ __all__ = [
     "Policy",
     "Presence",
     "RateLimited",
+    "Restriction",
     "Room",
     "RoomLimit",
     "RoomNotFound",
     "RoomPolicy",
     "Sender",
+    "Standing",
     "Store",
     "TokenExpired",
     "TooLarge",

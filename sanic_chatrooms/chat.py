@@ -133,6 +133,7 @@ class Chat:
             app=self._app,
         )
         self.authenticator = make_authenticator(settings)
+        self.hub.about_members = self.sessions.standing_changed
         await self.sessions.start(partial(put_in, self.core))
         # Each by itself: a backend that hangs must not keep the hub from asking another one.
         self.positions.start()

@@ -1,11 +1,11 @@
 from sanic import Sanic
-from sanic_chatrooms import ChatRooms, Forbidden, Member, Room, RoomPolicy, User
+from sanic_chatrooms import ChatRooms, Forbidden, Room, RoomPolicy, Standing, User
 
 
 # region policy
 class ShopPolicy(RoomPolicy):
-    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
-        super().require(user, action, room, member)  # private rooms stay hidden
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+        super().require(user, action, room, standing)  # private rooms stay hidden
         if action == "room.create" and user.guest:
             raise Forbidden("sign in to open a room of your own")
         if action == "message" and room is not None and room.id == "news" and "editor" not in user.scopes:

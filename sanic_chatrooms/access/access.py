@@ -3,15 +3,19 @@
 import asyncio
 import inspect
 import logging
+from collections.abc import Mapping
 from typing import Protocol
 
 from ..errors import ChatError, Forbidden, RoomNotFound
-from ..models import RESERVED, Member, Room, User
+from ..models import RESERVED, Known, Room, User
 from ..stores.base import Store
+from ..stores.members import MEMBER, member_fact
+from ..support.clock import now
 from ..support.tasks import is_ending
 from .policy import Policy
+from .standing import Standing, check_restrictions, standing_of
 
-__all__ = ["Access", "Actor", "permit", "refusal"]
+__all__ = ["Access", "Actor", "judge", "permit", "refusal"]
 
 logger = logging.getLogger("sanic_chatrooms.access.access")
 
@@ -28,10 +32,18 @@ class Actor(Protocol):
         """By what they are judged."""
 
 
-async def permit(actor: Actor, action: str, room: Room | None, member: Member | None) -> None:
+async def judge(
+    actor: Actor, action: str, room: Room, standing: Standing, *, mute_stops: bool = False
+) -> None:
+    """May the actor do this there? Restrictions first, then the policy. Raises what refuses."""
+    check_restrictions(room, standing, action, now(), mute_stops=mute_stops)
+    await permit(actor, action, room, standing)
+
+
+async def permit(actor: Actor, action: str, room: Room | None, standing: Standing) -> None:
     """Ask the actor's policy. A policy that fails refuses (Policy, 3)."""
     try:
-        answer = actor.policy.require(actor.user, action, room, member)
+        answer = actor.policy.require(actor.user, action, room, standing)
         if inspect.isawaitable(answer):
             await answer
     except ChatError:
@@ -56,21 +68,35 @@ class Access:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def look(self, actor: Actor | None, action: str, room_id: str) -> tuple[Room, Member | None]:
-        """The room, and the actor's membership in it, if they may do this there. `actor` None: the host, who may.
+    async def look(self, actor: Actor, action: str, room_id: str) -> tuple[Room, Standing]:
+        """The room, and what the actor is in it, if they may do this there.
 
         Raises `RoomNotFound` also where the policy hides the room; reserved rooms exist for nobody.
         """
-        room, member = await self.find(actor.user if actor is not None else None, room_id)
-        if actor is not None:
-            await permit(actor, action, room, member)
-        return room, member
+        room, standing = await self.find(actor.user, room_id)
+        await judge(actor, action, room, standing)
+        return room, standing
 
-    async def find(self, user: User | None, room_id: str) -> tuple[Room, Member | None]:
-        """The room and the user's membership in it, without asking the policy. Raises `RoomNotFound`."""
+    async def find(self, user: User | None, room_id: str) -> tuple[Room, Standing]:
+        """The room and what the user is in it, without judging. Raises `RoomNotFound`.
+
+        The room is read first: its number is one at which the standing was still to be looked at.
+        """
         room = await self._store.room(room_id)
         # Asked also where there is no room: it must not answer sooner than one that is hidden.
-        member = await self._store.member(room_id, user.id) if user is not None else None
+        standing = await self.standing(room, room_id, user) if user is not None else Standing()
         if room is None or room.visibility == RESERVED:
             raise RoomNotFound
-        return room, member
+        return room, standing
+
+    async def standing(self, room: Room | None, room_id: str, user: User) -> Standing:
+        """What the user is in this room now."""
+        return standing_of(room, await self._facts(room_id, user.id))
+
+    async def _facts(self, room: str, user: str) -> Mapping[str, Known]:
+        try:
+            return await self._store.facts_about(room, user)
+        except NotImplementedError:  # a store that knows members only, so far
+            member = await self._store.member(room, user)
+            value = b"" if member is None else member_fact(member).value or b""
+            return {} if member is None else {MEMBER: Known(MEMBER, user, value, 0, 0, room)}

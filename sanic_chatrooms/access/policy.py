@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 
 from ..errors import Forbidden, RoomNotFound
-from ..models import DIRECT, PRIVATE, RESERVED, Member, Room, User
+from ..models import DIRECT, PRIVATE, RESERVED, Room, User
+from .standing import Standing
 
 __all__ = ["Policy", "RoomPolicy"]
 
@@ -25,22 +26,23 @@ class Policy(ABC):
 
     @abstractmethod
     def require(
-        self, user: User, action: str, room: Room | None, member: Member | None
+        self, user: User, action: str, room: Room | None, standing: Standing
     ) -> Awaitable[None] | None:
-        """May `user` do `action` in `room`? `member` is their membership there, None for outsiders.
+        """May `user` do `action` in `room`? `standing` is what they are there: role, level, member or not.
 
-        `room` is None for actions without one (rooms, room.create of a room that does not exist yet).
+        `room` is None for actions without one (rooms, room.create of a room that does not exist yet); then they are
+        an outsider.
         """
 
 
 class RoomPolicy(Policy):
     """Public rooms are open; private and direct rooms are for their members, and hidden from everybody else."""
 
-    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         """See `Policy.require`."""
         if room is None or room.visibility not in _HIDDEN:
             return
-        if member is None or room.visibility == RESERVED:
+        if not standing.member or room.visibility == RESERVED:
             raise RoomNotFound
         if room.visibility == DIRECT and action == "leave":
             raise Forbidden("a direct conversation cannot be left; exit it instead")

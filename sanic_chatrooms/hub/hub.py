@@ -42,6 +42,8 @@ class Hub:
         # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heard: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
+        self.about_members: Callable[[Envelope], None] = lambda envelope: None
+        """Is given each event about a member before it is passed on: it may change what somebody may do in the room."""
         self.fanout = Fanout()
         # Bound once: every message goes through them.
         self.emit, self.reply, self.flush = self.fanout.emit, self.fanout.reply, self.fanout.flush
@@ -95,6 +97,8 @@ class Hub:
         if room.watcher is not None:
             room.watcher.heard(envelope)
             return
+        if envelope.type.startswith("member."):
+            self.about_members(envelope)
         self.emit(room, envelope)
 
     def tell(self, id: str, type: str, payload: Any) -> None:

@@ -17,6 +17,7 @@ from ..support.ids import new_id
 from ..wire.encode import encode
 
 __all__ = [
+    "Changed",
     "Close",
     "Enter",
     "Order",
@@ -54,7 +55,13 @@ class Close(msgspec.Struct, tag="close", omit_defaults=True):
     session: str | None = None
 
 
-Order = Enter | Remove | Close
+class Changed(msgspec.Struct, tag="changed"):
+    """What the user is in `room` has changed: their connections are judged by what they are now."""
+
+    room: str
+
+
+Order = Enter | Remove | Close | Changed
 
 
 class Push(msgspec.Struct, omit_defaults=True):

@@ -7,6 +7,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 
+import msgspec
+
 from ..errors import RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
 from ..hub.room import Codec
@@ -16,7 +18,7 @@ from ..support.backoff import jittered
 from ..support.tasks import end
 from ..wire.codes import CloseCode
 from ..wire.encode import live
-from .inbox import Close, Enter, Remove, decode_order, decode_push, reserved_room
+from .inbox import Changed, Close, Enter, Remove, decode_order, decode_push, reserved_room
 from .session import Session
 
 __all__ = ["Sessions", "TooManyConnections"]
@@ -170,6 +172,12 @@ class Sessions:
                 logger.exception("the room of all connections could not be watched again; it is tried again")
             await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
 
+    def standing_changed(self, envelope: Envelope) -> None:
+        """For the hub: an event passes that may change what its `user` is in the room."""
+        user = _whom(envelope.data)
+        if user is not None:
+            _judge_again(self.of(user), envelope.room)
+
     # ---- orders and pushes ----
 
     def heard(self, envelope: Envelope) -> None:
@@ -200,6 +208,8 @@ class Sessions:
             self._close(here, order)
         elif isinstance(order, Remove):
             self._remove(here, order)
+        elif isinstance(order, Changed):
+            _judge_again(here, order.room)
         else:
             self._put(here, order)
 
@@ -239,3 +249,35 @@ class Sessions:
         """For the hub: orders are gone for good, so nobody knows what should have happened to these connections."""
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)
+
+
+def _judge_again(sessions: list[Session], room: str) -> None:
+    for session in sessions:
+        session.changes += 1
+        seat = session.seats.get(room)
+        if seat is not None:
+            seat.fresh = False
+
+
+class _Of(msgspec.Struct):
+    id: str
+
+
+class _About(msgspec.Struct):
+    user: _Of | None = None
+
+
+class _Event(msgspec.Struct):
+    payload: _About
+
+
+_event = msgspec.json.Decoder(_Event)
+
+
+def _whom(data: bytes) -> str | None:
+    """The id of the user whom an event is about: {"payload": {"user": {"id": …}}}."""
+    try:
+        about = _event.decode(data).payload.user
+    except msgspec.ValidationError:
+        return None
+    return None if about is None else about.id

@@ -12,9 +12,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from ..access.standing import Standing
 from ..errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
 from ..hub.room import Codec
-from ..models import Handshake, Member, Room, User
+from ..models import Handshake, Room, User
 from ..support.ids import new_id
 from ..wire import codes
 from ..wire.codes import CloseCode
@@ -99,11 +100,13 @@ class State(enum.Enum):
 class Seat:
     """A session in a room: what its messages are judged by without asking the store each time."""
 
-    __slots__ = ("member", "room")
+    __slots__ = ("fresh", "room", "standing")
 
-    def __init__(self, room: Room, member: Member | None) -> None:
+    def __init__(self, room: Room, standing: Standing) -> None:
         self.room = room
-        self.member = member
+        self.standing = standing
+        self.fresh = True
+        """Nothing is known that has changed since. Else it is looked up before the next command is judged."""
 
 
 class Dispatcher(Protocol):
@@ -144,7 +147,7 @@ class Session:
     """See the module's docstring. `session.data` is the host's to use."""
 
     __slots__ = (
-        "_queue", "_reading", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "codec", "connection", "data",
+        "_queue", "_reading", "_redone", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "changes", "codec", "connection", "data",
         "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
         "plain_policy", "policy", "proof_at", "push", "refused", "reply_soon", "room", "seats", "settings", "state", "timeout",
         "under_way", "user", "warned", "write",
@@ -182,6 +185,7 @@ class Session:
         self.refused: int | None = None
         """With what the connection is closed after the answer that is under way."""
         self.seats: dict[str, Seat] = {}
+        self.changes = 0  # how often something has changed that its user is in some room
         self.data: dict[str, Any] = {}
         self.state = State.CONNECTING
         self.greeted = False
@@ -204,6 +208,7 @@ class Session:
         self.timeout = endpoint.settings.heartbeat_timeout
         # A list: it holds next to nothing, and an empty deque is 0.7 KB for every idle connection.
         self._queue: list[Work] = []
+        self._redone = 0  # so many at the front of the queue had their turn already
         self._task: asyncio.Task[None] | None = None
         self._settled: asyncio.Future[None] | None = None
         self._reading = True
@@ -254,6 +259,15 @@ class Session:
             self._reading = False
             self.connection.pause()
 
+    def redo(self, command: Command) -> None:
+        """Carry out once more what was under way, before everything that was sent after it."""
+        if self.closed:
+            return
+        self._queue.insert(self._redone, command)
+        self._redone += 1
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._work_off())
+
     def _is_full(self, last: Work) -> bool:
         if len(self._queue) >= QUEUE_LIMIT:
             return True
@@ -296,6 +310,7 @@ class Session:
                 if self._queue and not self._is_concurrent(self._queue[0]):
                     await self.dispatcher.admit(self)
                 if self._queue:
+                    self._redone = max(0, self._redone - 1)
                     await self._take_turn(self._queue.pop(0))
                 if self.stranger:
                     self.dispatcher.behind(self)
@@ -312,7 +327,12 @@ class Session:
     def _must_wait(self, work: Work) -> bool:
         if not self.under_way:
             return False
-        return not self._is_concurrent(work) or self.under_way >= QUEUE_LIMIT
+        return not self._is_concurrent(work) or self.under_way >= QUEUE_LIMIT or not self._is_fresh(work)
+
+    def _is_fresh(self, work: Work) -> bool:
+        """Nothing has changed by which a message is judged. Else those before it may have to be judged once more, too."""
+        seat = self.seats.get(work.room or "") if isinstance(work, Command) else None
+        return seat is None or seat.fresh
 
     def _is_concurrent(self, work: Work) -> bool:
         return isinstance(work, Command) and self.dispatcher.concurrent(work)
@@ -402,12 +422,14 @@ class Session:
     def _share_fate(self, lane: str | None) -> None:
         """What was sent after a message that may not be stored, to the same room, and still waits here: stored now, it
         would come before that message when the client repeats it. What has left the queue is the journal's to fail."""
-        queue, self._queue = self._queue, []
-        for work in queue:
+        queue, redone = self._queue, self._redone
+        self._queue, self._redone = [], 0
+        for at, work in enumerate(queue):
             if isinstance(work, Command) and self._is_concurrent(work) and _lane(work) == lane:
                 self.answer(error(Unavailable(), work.msg_id, work.room))
             else:
                 self._queue.append(work)
+                self._redone += at < redone
 
     # ---- the end ----
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from ..access.access import permit
+from ..access.access import judge, permit
+from ..access.standing import Standing
 from ..config.settings import Settings
-from ..errors import InvalidField, NotAMember
+from ..errors import InvalidField, NotAMember, Unavailable
 from ..hooks.middleware import Context
-from ..models import HOST, Appended, Change, Draft, Member, Room, Sender, User
+from ..models import HOST, Appended, Change, Draft, Room, Sender, User
 from ..sessions.session import Seat, Session
+from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.decode import Command
 from .acting import Acting
@@ -17,6 +19,9 @@ from .table import Judged, Row
 
 __all__ = ["Ctx"]
 
+ATTEMPTS = 5
+"""How often a command is judged again because rights in its room changed in that very moment."""
+
 
 class Ctx(Context):
     """`actor` asks (a session, a user without a connection, or None: the app, which may everything) for `command`."""
@@ -24,7 +29,7 @@ class Ctx(Context):
     __slots__ = ("_now", "actor", "core", "result", "row", "seat")
 
     seat: Seat
-    """The room and the actor's membership in it, as it was judged."""
+    """The room and what the actor is in it, as it was judged."""
 
     def __init__(
         self, core: Core, row: Row, actor: Session | Acting | None, command: Command, chat: Any, app: Any
@@ -63,35 +68,64 @@ class Ctx(Context):
     # ---- may they? ----
 
     async def judge(self) -> None:
-        """Find room and membership, and ask the policy, as the row says. Raises what refuses."""
+        """Find room and standing, and decide, as the row says. Raises what refuses."""
         judged = self.row.judged
         if judged is Judged.NO_ROOM:
-            await self.permit(None, None)
+            await self.permit(None, Standing())
         elif judged is Judged.SEAT and isinstance(self.actor, Session):
-            seat = self.actor.seats.get(self.room_id)
-            if seat is None:
-                raise NotAMember
-            self.seat = seat
-            await self._permit_in(seat)
+            await self._judge_in(await self._own_seat(self.actor))
         elif judged in (Judged.SEAT, Judged.ROOM):
-            user: User | None = None if self.actor is None else self.actor.user
-            self.seat = Seat(*await self.core.access.find(user, self.room_id))
-            await self._permit_in(self.seat)
+            await self._judge_in(await self._find(self.room_id))
 
-    async def _permit_in(self, seat: Seat) -> None:
-        await self.permit(seat.room, seat.member)
-        if self.row.speaks and self.row.type != "message":
-            await self.may_speak(seat.room, seat.member)
-
-    async def permit(self, room: Room | None, member: Member | None) -> None:
+    async def permit(self, room: Room | None, standing: Standing) -> None:
         """Ask the policy about this command."""
         if self.actor is not None:
-            await permit(self.actor, self.row.type, room, member)
+            await permit(self.actor, self.row.type, room, standing)
 
-    async def may_speak(self, room: Room, member: Member | None) -> None:
-        """Ask the policy whether they may say something there, whatever the command is called by which they do."""
+    async def may_speak(self, seat: Seat) -> None:
+        """May they say something there, whatever the command is called by which they do?"""
+        self.seat = seat
         if self.actor is not None:
-            await permit(self.actor, "message", room, member)
+            await judge(self.actor, "message", seat.room, seat.standing, mute_stops=True)
+
+    async def _judge_in(self, seat: Seat) -> None:
+        self.seat, row = seat, self.row
+        if self.actor is None:
+            return
+        await judge(self.actor, row.type, seat.room, seat.standing, mute_stops=row.speaks or row.mute_stops)
+        if row.speaks and row.type != "message":
+            await self.may_speak(seat)
+
+    async def _find(self, room: str) -> Seat:
+        user: User | None = None if self.actor is None else self.actor.user
+        return Seat(*await self.core.access.find(user, room))
+
+    async def _own_seat(self, session: Session) -> Seat:
+        seat = session.seats.get(self.room_id)
+        if seat is None:
+            raise NotAMember
+        if not seat.fresh:
+            await self._look_again(session, seat)
+        return seat
+
+    async def _look_again(self, session: Session, seat: Seat) -> None:
+        seat.fresh = True  # now: what changes while it is looked up is looked up next time
+        try:
+            room, standing = await self.core.access.find(session.user, seat.room.id)
+            if seat.standing.member and not standing.member:
+                raise NotAMember  # it is being taken out of the room
+        except BaseException:
+            seat.fresh = False
+            raise
+        seat.room, seat.standing = room, standing
+
+    async def _judge_again(self) -> None:
+        """Rights in the room have changed since it was looked at."""
+        self.seat.fresh = False
+        if self.row.judged is Judged.ITSELF:
+            await self._judge_in(await self._find(self.seat.room.id))
+        else:
+            await self.judge()
 
     # ---- it becomes true ----
 
@@ -105,19 +139,29 @@ class Ctx(Context):
     ) -> Appended | None:
         """Store the command's event (`type`: the row's, `room`: the one that was judged). None: it waits for a transaction.
 
-        Raises what `Store.append` says.
+        Where rights in the room have changed meanwhile, it is judged again. Raises what refuses it then, and what
+        `Store.append` says.
         """
-        item = self._draft(
-            type or self.row.event or self.command.type, room or self.seat.room.id, payload, change
-        )
-        self.stored = await self._keep(item)
-        return self.stored
+        for _ in range(ATTEMPTS):
+            item = self._draft(
+                type or self.row.event or self.command.type, room or self.seat.room.id, payload, change
+            )
+            try:
+                self.stored = await self._keep(item)
+            except Stale:
+                await self._judge_again()
+            else:
+                return self.stored
+        raise Unavailable
 
     def _draft(self, type: str, room: str, payload: bytes, change: Change | None) -> Draft:
         sender, command = self.sender, self.command
         key = (HOST if sender is None else sender.id, command.msg_id) if command.msg_id is not None else None
         hash = b"" if sender is None else command_hash(command)
-        return draft(room, type, payload, sender, key=key, hash=hash, change=change, timestamp=self.now)
+        judged = None if sender is None else self.seat.room.seq
+        return draft(
+            room, type, payload, sender, key=key, hash=hash, change=change, timestamp=self.now, judged=judged
+        )
 
     async def _keep(self, item: Draft) -> Appended | None:
         if isinstance(self.actor, Acting):

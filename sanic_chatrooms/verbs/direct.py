@@ -3,9 +3,11 @@
 import msgspec
 from msgspec.structs import replace
 
+from ..access.standing import LEVELS, Standing
 from ..errors import InvalidField, RoomNotFound, Unavailable
 from ..models import DIRECT, Member, Room, Sender, User, direct_room
 from ..sessions.inbox import Enter
+from ..sessions.session import Seat
 from ..support.clock import now
 from ..support.user_ids import check_user_id
 from .context import Ctx
@@ -14,6 +16,10 @@ from .messages import Said
 from .table import Judged, Needs, command
 
 __all__ = ["SaidDirectly", "open_direct"]
+
+
+PARTNER = Standing("member", LEVELS["member"], 0)
+"""What both are in the room of the two, from its first moment on."""
 
 
 class Direct(msgspec.Struct):
@@ -63,9 +69,10 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
 
 async def _permit(ctx: Ctx, id: str, room: Room | None) -> None:
     # The room of the two is theirs from its first moment: who makes it comes to the other's membership a little later.
-    mine = await ctx.core.store.member(id, ctx.user.id) or _member(ctx.user)
-    await ctx.permit(room, mine if room is not None else None)
-    await ctx.may_speak(room or _room(id, ctx.user), mine)
+    found = await ctx.core.access.standing(room, id, ctx.user)
+    mine = found if found.member else PARTNER
+    await ctx.permit(room, mine if room is not None else Standing())
+    await ctx.may_speak(Seat(room or _room(id, ctx.user), mine))
 
 
 async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:

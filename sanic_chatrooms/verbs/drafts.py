@@ -23,11 +23,15 @@ def draft(
     hash: bytes = b"",
     change: Change | None = None,
     timestamp: float | None = None,
+    judged: int | None = None,
+    restricts: bool = False,
 ) -> Draft:
     """A draft with an id, a time, and always a key: an append whose outcome is unknown is sent again by it."""
     msg_id = new_id()
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
-    return Draft(room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash, change)
+    return Draft(
+        room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash, change, None, (), judged, restricts
+    )  # fmt: skip
 
 
 # `float`: the decoder itself takes up to 50 µs for numbers that are hard to read.

@@ -7,16 +7,14 @@ from typing import Any
 
 import msgspec
 
+from ..access.standing import LEVELS
 from ..errors import Forbidden
-from ..models import Appended, Event, Member, MessageDeleted, MessageEdited
+from ..models import Appended, Event, MessageDeleted, MessageEdited
 from ..wire.encode import EMPTY, encode
 from .context import Ctx
 from .table import Changed, command
 
-__all__ = ["MODERATORS", "Delete", "Edit"]
-
-MODERATORS = frozenset(("owner", "admin", "moderator"))
-"""Roles that may delete what others said."""
+__all__ = ["Delete", "Edit"]
 
 UNKNOWN = MessageDeleted("")
 """What is asked of the store where there is nothing to change: `MessageNotFound`, unless it repeats what was done then."""
@@ -62,7 +60,7 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     message = await _changeable(ctx, ask.msg_id)
     if message is None:
         return await ctx.append(EMPTY, change=UNKNOWN)
-    if not (_wrote(ctx, message) or _moderates(ctx.seat.member)):
+    if not (_wrote(ctx, message) or ctx.seat.standing.level >= LEVELS["moderator"]):
         raise Forbidden("only who wrote a message, or moderates the room, may delete it")
     return await ctx.append(_about(message, {"deleted": True}), change=MessageDeleted(message.msg_id))
 
@@ -76,10 +74,6 @@ async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:
 
 def _wrote(ctx: Ctx, message: Event) -> bool:
     return ctx.actor is None or (message.sender is not None and message.sender.id == ctx.actor.user.id)
-
-
-def _moderates(member: Member | None) -> bool:
-    return member is not None and member.role in MODERATORS
 
 
 def _about(message: Event, state: dict[str, Any]) -> bytes:

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..access.access import permit
+from ..access.access import judge, permit
+from ..access.standing import Standing
 from ..errors import ChatError, Forbidden, InvalidField, RoomLimit, RoomNotFound, Unavailable
 from ..hub.room import LocalRoom
-from ..models import DIRECT, PUBLIC, Head, Member, Room, Sender, User
+from ..models import DIRECT, PUBLIC, Head, Room, Sender, User
 from ..sessions.inbox import Enter
 from ..sessions.session import Seat, Session
 from ..support.clock import now
@@ -83,11 +84,12 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     except Unavailable:
         await _keep_secret(core, session, room_id)
         raise
+    changes = session.changes
     try:
-        room, member = await core.access.look(session, "join", room_id)
-        member = await become(core, session.user, room, member)
+        room, standing = await core.access.look(session, "join", room_id)
+        standing = await become(core, session.user, room, standing)
         recovered, past = await _past(core, room_id, position, ask.since, history)
-        await _seat(core, session, room, member)
+        await _seat(core, session, room, standing, changes)
         online = await core.occupancy.online(room_id)
     except BaseException as problem:
         take_out(core, session, room_id)
@@ -102,7 +104,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
         recovered=recovered,
         messages=past.messages,
         more=past.more,
-        role=member.role if member is not None else "guest",
+        role=standing.role if standing.member else "guest",
         title=room.title,
         online=online,
     )
@@ -142,7 +144,7 @@ async def _enter(core: Core, session: Session, room_id: str) -> Head:
     except RoomNotFound:
         if not _makes(core, session.user, room_id):
             raise
-        await permit(session, "room.create", None, None)
+        await permit(session, "room.create", None, Standing())
         await core.store.create_room(Room(room_id, "", 0, created_at=now(), auto=True))
         held = await _enter_new(core, session, room_id)
     return held.head
@@ -179,24 +181,25 @@ async def _keep_secret(core: Core, session: Session, room_id: str) -> None:
         await core.access.look(session, "join", room_id)
 
 
-async def _seat(core: Core, session: Session, room: Room, member: Member | None) -> None:
+async def _seat(core: Core, session: Session, room: Room, standing: Standing, changes: int) -> None:
+    """Give it a seat, by what was looked up when the session had so many `changes`."""
     if (held := core.hub.room(room.id)) is not None:
         held.public = room.visibility == PUBLIC
-    member = await _call(core, session.user, room, member)
-    if room.id not in session.seats:
-        session.seats[room.id] = Seat(room, member)
+    await _call(core, session.user, room, standing)
+    new = room.id not in session.seats
+    seat = session.seats[room.id] = Seat(room, standing)
+    seat.fresh = session.changes == changes
+    if new:
         await core.occupancy.entered(room.id, Sender(session.user.id, session.user.name))
-    else:
-        session.seats[room.id] = Seat(room, member)
 
 
-async def _call(core: Core, user: User, room: Room, member: Member | None) -> Member | None:
+async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
     """In a direct room the other one may have made them a member by their id alone, or long ago: now their name is known."""
-    if room.visibility != DIRECT or member is None or member.name == user.name:
-        return member
-    member = replace(member, name=user.name)
-    await core.store.set_member(room.id, member)
-    return member
+    if room.visibility != DIRECT or not standing.member or standing.name == user.name:
+        return
+    member = await core.store.member(room.id, user.id)
+    if member is not None:
+        await core.store.set_member(room.id, replace(member, name=user.name))
 
 
 async def _past(
@@ -258,10 +261,11 @@ async def _be_put_into(core: Core, session: Session, order: Enter) -> tuple[Loca
     except Unavailable:  # somebody may just have ended the room and made it anew, and that once
         held = await core.hub.enter(session, order.room)
     position = held.head
-    room, member = await core.access.find(session.user, order.room)
-    await _permit_or_forbid(session, room, member)
+    changes = session.changes
+    room, standing = await core.access.find(session.user, order.room)
+    await _permit_or_forbid(session, room, standing)
     past = await _since(core, order.room, position, Since(order.epoch, order.seq))
-    await _seat(core, session, room, member)
+    await _seat(core, session, room, standing, changes)
     session.anonymous = False  # somebody speaks to this guest: too late to turn out to be another user
     start = order.seq if past is not None else position.seq
     payload: dict[str, Any] = {"room": room.id, "epoch": position.epoch, "seq": start}
@@ -298,9 +302,9 @@ def vacate(core: Core, session: Session, room_id: str, *, at_once: bool = True) 
     core.listeners.fire("room.exited", room=room_id, user=session.user, session=session)
 
 
-async def _permit_or_forbid(session: Session, room: Room, member: Member | None) -> None:
+async def _permit_or_forbid(session: Session, room: Room, standing: Standing) -> None:
     """Ask the policy about a join that somebody else caused: whatever it raises is a no, its `Unavailable` too."""
     try:
-        await permit(session, "join", room, member)
+        await judge(session, "join", room, standing)
     except ChatError as problem:
         raise Forbidden from problem

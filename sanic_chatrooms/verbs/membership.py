@@ -3,9 +3,10 @@
 *Join* and *leave* are about members (durable, the store's); see `entering` for what connections do.
 """
 
+from ..access.standing import Standing
 from ..errors import Unavailable
 from ..models import PRIVATE, PUBLIC, Member, MemberRemoved, MemberSet, Room, Sender, User
-from ..sessions.inbox import Remove
+from ..sessions.inbox import Changed, Remove
 from ..support.clock import now
 from ..wire.encode import encode
 from .context import Ctx
@@ -19,23 +20,23 @@ also_event("member.joined")
 also_event("member.kicked")
 
 
-async def become(core: Core, user: User, room: Room, member: Member | None) -> Member | None:
-    """Make a signed-in user who joined a public room its member; -> the membership that they have now."""
-    if member is not None or user.guest or room.visibility != PUBLIC:
-        return member
+async def become(core: Core, user: User, room: Room, standing: Standing) -> Standing:
+    """Make a signed-in user who joined a public room its member; -> what they are there now."""
+    if standing.member or user.guest or room.visibility != PUBLIC:
+        return standing
     member = Member(user.id, user.name, "member", now())
     if room.announce:
         await _member_event(core, room.id, "member.joined", user, MemberSet(member))
     else:
         await core.store.set_member(room.id, member)
-    return member
+    return await core.access.standing(room, room.id, user)
 
 
 @command("leave", event="member.left")
 async def leave(ctx: Ctx, _: Nothing) -> Done:
     """End the user's membership, on all their connections everywhere. Raises `RoomNotFound`, `Forbidden`."""
     core, session, room = ctx.core, ctx.session, ctx.seat.room
-    await _end_membership(core, room, ctx.user, ctx.seat.member, "left")
+    await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
     core.hub.exit(session, room.id)
     session.evicted(room.id)
     await core.orders.give(ctx.user.id, Remove(room.id, "left", session.id))
@@ -48,7 +49,7 @@ async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "
     room, _ = await core.access.find(None, room_id)
     member = await core.store.member(room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
-    await _end_membership(core, room, user, member, reason)
+    await _end_membership(core, room, user, member is not None, reason)
     await core.orders.give(user.id, Remove(room_id, reason))
     await core.occupancy.settle()
     return there
@@ -70,14 +71,15 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
         await _member_event(core, room_id, "member.joined", user, MemberSet(member))
     elif known != member:
         await core.store.set_member(room_id, member)
+        await core.orders.give(user.id, Changed(room_id))
 
 
-async def _end_membership(core: Core, room: Room, user: User, member: Member | None, reason: str) -> None:
+async def _end_membership(core: Core, room: Room, user: User, member: bool, reason: str) -> None:
     kicked = reason == "kicked"
-    if kicked or (member is not None and (room.announce or room.visibility == PRIVATE)):
+    if kicked or (member and (room.announce or room.visibility == PRIVATE)):
         type = "member.kicked" if kicked else "member.left"
         await _member_event(core, room.id, type, user, MemberRemoved(user.id))
-    elif member is not None:
+    elif member:
         await core.store.remove_member(room.id, user.id)
 
 
@@ -85,4 +87,6 @@ async def _member_event(
     core: Core, room: str, type: str, user: User, change: MemberSet | MemberRemoved
 ) -> None:
     who = Sender(user.id, user.name)
-    await core.journal.append(draft(room, type, encode({"user": who}), who, change=change))
+    restricts = isinstance(change, MemberRemoved)
+    item = draft(room, type, encode({"user": who}), who, change=change, restricts=restricts)
+    await core.journal.append(item)

@@ -11,9 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.access import refusal
+from ..access.standing import check_restrictions
 from ..errors import ChatError, InvalidField, NotAMember
 from ..models import Appended, Draft, Sender
-from ..sessions.session import Session
+from ..sessions.session import Seat, Session
+from ..stores.base import Stale
+from ..support.clock import now
 from ..wire.decode import Command
 from ..wire.encode import ack
 from .context import Ctx
@@ -36,12 +39,17 @@ class Said(msgspec.Struct, omit_defaults=False):
 def say(core: Core, session: Session, command: Command) -> bool:
     """Check, draft, submit; the answer follows when the batch is stored.
 
-    False, and nothing was done, where the policy turns out to want time: then `message` asks it.
+    False, and nothing was done, where something has to be looked up first, or the policy turns out to want time: then
+    `message` does it.
     """
     try:
-        item = _draft(core, session, command)
-        seat = session.seats[item.room]
-        answer = session.policy.require(session.user, "message", seat.room, seat.member)
+        seat = _seat(session, command)
+        if not seat.fresh:
+            return False
+        if seat.standing.restricted:
+            check_restrictions(seat.room, seat.standing, "message", now(), mute_stops=True)
+        item = _draft(core, session, seat, command)
+        answer = session.policy.require(session.user, "message", seat.room, seat.standing)
     except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - a policy may raise anything
         session.fail(command, refusal("message", problem))
         return True
@@ -52,7 +60,11 @@ def say(core: Core, session: Session, command: Command) -> bool:
 
     def done(result: Appended | ChatError) -> None:
         session.ended()
-        if isinstance(result, ChatError):
+        if isinstance(result, Stale):
+            # Rights in this room have changed: it is judged again, before what was sent after it.
+            seat.fresh = False
+            session.redo(command)
+        elif isinstance(result, ChatError):
             session.fail(command, result)
         else:
             said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
@@ -62,18 +74,25 @@ def say(core: Core, session: Session, command: Command) -> bool:
     return True
 
 
-def _draft(core: Core, session: Session, command: Command) -> Draft:
+def _seat(session: Session, command: Command) -> Seat:
     room = command.room
     if room is None:
         raise InvalidField("is missing", field="room")
-    if room not in session.seats:
+    seat = session.seats.get(room)
+    if seat is None:
         raise NotAMember
+    return seat
+
+
+def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
     check_body(command.payload, session.settings.max_text)
     user = session.user
     sender = Sender(user.id, user.name)
-    core.typists.stopped(room, sender)
+    room = seat.room
+    core.typists.stopped(room.id, sender)
     key = (user.id, command.msg_id) if command.msg_id is not None else None
-    return draft(room, "message", command.payload, sender, key=key, hash=command_hash(command))
+    hash = command_hash(command)
+    return draft(room.id, "message", command.payload, sender, key=key, hash=hash, judged=room.seq)
 
 
 def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:

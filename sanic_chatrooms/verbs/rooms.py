@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.access import Actor, permit
+from ..access.standing import Standing
 from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge, Unavailable
 from ..models import DIRECT, PRIVATE, PUBLIC, Member, Room, Sender, User, is_reserved
 from ..support.clock import now
@@ -128,7 +129,7 @@ async def create(
         room_id = _derived_id(user.id if user else "", msg_id or new_id())
     if actor is not None:
         _check_maker(core, actor.user)
-        await permit(actor, "room.create", None, None)
+        await permit(actor, "room.create", None, Standing())
     wanted = Room(
         room_id,
         "",

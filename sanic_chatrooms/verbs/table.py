@@ -95,6 +95,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What `welcome.features` calls it."""
     speaks: bool = False
     """It puts words before others: then the policy is asked about `message` besides."""
+    mute_stops: bool = False
+    """Who is muted may not do it, though it says nothing."""
     body: str | None = None
     """The field of the payload with the body of a message, or "" where the payload is one. It is checked like every body,
     and the middleware around `message` sees it."""

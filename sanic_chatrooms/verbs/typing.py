@@ -13,7 +13,7 @@ class Typing(msgspec.Struct):
     active: bool = True
 
 
-@command("typing", Typing, judged=Judged.SEAT, feature="typing")
+@command("typing", Typing, judged=Judged.SEAT, mute_stops=True, feature="typing")
 async def typing(ctx: Ctx, ask: Typing) -> Done:
     """Tell every worker."""
     ctx.core.typists.note(ctx.room_id, Sender(ctx.user.id, ctx.user.name), ask.active)

@@ -26,7 +26,6 @@ from sanic_chatrooms import (
     Forbidden,
     Handshake,
     Happening,
-    Member,
     Policy,
     Room,
     RoomPolicy,
@@ -36,6 +35,7 @@ from sanic_chatrooms import (
 from sanic_chatrooms import (
     connect as connect_alone,
 )
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
@@ -57,8 +57,8 @@ class StaffAuth(Authenticator):
 class Silent(Policy):
     """Nobody may speak."""
 
-    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
-        RoomPolicy().require(user, action, room, member)
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+        RoomPolicy().require(user, action, room, standing)
         if action == "message":
             raise Forbidden("this desk only listens")
 

@@ -6,6 +6,7 @@ import pytest
 
 from sanic_chatrooms.access.access import Access, permit
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.errors import Forbidden, RoomNotFound
 from sanic_chatrooms.models import PRIVATE, RESERVED, Member, Room, User
 from sanic_chatrooms.stores.base import Bounds
@@ -21,7 +22,7 @@ class Actor:
 
 
 class Slow(Policy):
-    async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+    async def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         if action == "message":
             raise Forbidden("quiet hours")
         if action == "history":
@@ -29,20 +30,20 @@ class Slow(Policy):
 
 
 class Broken(Policy):
-    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         raise KeyError("secret")
 
 
 async def test_a_policy_may_take_its_time() -> None:
-    await permit(Actor(Slow()), "join", ROOM, None)
+    await permit(Actor(Slow()), "join", ROOM, Standing())
     with pytest.raises(Forbidden, match="quiet hours"):
-        await permit(Actor(Slow()), "message", ROOM, None)
+        await permit(Actor(Slow()), "message", ROOM, Standing())
 
 
 class GivenUp(Policy):
     """Waits for something that somebody cancels."""
 
-    async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+    async def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         waited = asyncio.get_running_loop().create_future()
         waited.cancel()
         await waited
@@ -55,7 +56,7 @@ async def test_a_policy_that_fails_refuses_and_is_logged(
     policy: Policy, action: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Forbidden) as refusal:
-        await permit(Actor(policy), action, ROOM, None)
+        await permit(Actor(policy), action, ROOM, Standing())
 
     assert "secret" not in str(refusal.value)
     assert f"the policy failed on {action}" in caplog.text
@@ -63,10 +64,10 @@ async def test_a_policy_that_fails_refuses_and_is_logged(
 
 async def test_a_policy_is_left_when_the_task_that_asks_it_is_to_end() -> None:
     class Endless(Policy):
-        async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+        async def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
             await asyncio.Event().wait()
 
-    asking = asyncio.ensure_future(permit(Actor(Endless()), "join", ROOM, None))
+    asking = asyncio.ensure_future(permit(Actor(Endless()), "join", ROOM, Standing()))
     await asyncio.sleep(0)
     asking.cancel()
 
@@ -84,12 +85,11 @@ async def access() -> Access:
     return Access(store)
 
 
-async def test_looking_at_a_room_finds_the_actors_membership(access: Access) -> None:
-    room, member = await access.look(Actor(RoomPolicy()), "join", "secret")
+async def test_looking_at_a_room_finds_what_the_actor_is_there(access: Access) -> None:
+    room, standing = await access.look(Actor(RoomPolicy()), "join", "secret")
 
     assert room.id == "secret"
-    assert member is not None
-    assert member.role == "owner"
+    assert (standing.role, standing.level, standing.joined_seq, standing.name) == ("owner", 100, 0, "Ada")
 
 
 @pytest.mark.parametrize("room", ["secret", "nowhere", "~user.x"])
@@ -101,7 +101,7 @@ async def test_hidden_and_missing_rooms_answer_alike(access: Access, room: str) 
 
 
 async def test_the_host_sees_every_room_but_reserved_ones(access: Access) -> None:
-    assert (await access.look(None, "join", "secret"))[0].id == "secret"
+    assert (await access.find(None, "secret"))[0].id == "secret"
     for room in ("nowhere", "~user.x"):
         with pytest.raises(RoomNotFound):
-            await access.look(None, "join", room)
+            await access.find(None, room)

@@ -8,13 +8,14 @@ import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.access.policy import RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
 from sanic_chatrooms.hub.room import LocalRoom, Receiver
-from sanic_chatrooms.models import DIRECT, EVERYONE, Member, Room, direct_room, user_room
+from sanic_chatrooms.models import DIRECT, EVERYONE, Room, direct_room, user_room
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.sessions import registry as sessions
 from sanic_chatrooms.sessions.inbox import Close, Remove
@@ -229,10 +230,10 @@ class ClosedTo(RoomPolicy):
     def __init__(self, user: str, problem: BaseException) -> None:
         self.user, self.problem = user, problem
 
-    def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         if user.id == self.user and action == "join" and room is not None and room.visibility == DIRECT:
             raise self.problem
-        super().require(user, action, room, member)
+        super().require(user, action, room, standing)
 
 
 @pytest.mark.parametrize("problem", RAISED, ids=repr)

@@ -3,15 +3,16 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.config.load import load
-from sanic_chatrooms.models import Member, Room, User
+from sanic_chatrooms.models import Room, User
 from sanic_chatrooms.sessions.route import Endpoint
 
 SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
 
 
 class Slow(Policy):
-    async def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None: ...
+    async def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None: ...
 
 
 @pytest.mark.parametrize(("policy", "plain"), [(RoomPolicy(), True), (Slow(), False)])

@@ -11,6 +11,7 @@ import pytest
 
 from sanic_chatrooms import ChatRooms, Context, MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.access.policy import RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.errors import Forbidden, Unavailable
@@ -141,6 +142,33 @@ async def test_commands_queue_behind_one_that_waits(bench: Bench) -> None:
     await bench.idle()
 
     assert bench.carrier.log == ["slow 1", "slow 1 done", "fast", "slow 2", "slow 2 done", "message m"]
+
+
+async def test_a_message_that_is_judged_again_comes_before_what_was_sent_after_it(bench: Bench) -> None:
+    seat = bench.session.seats["a"] = Seat(Room("a", "e", 0), Standing())
+    bench.send("message", "a")
+    bench.send("message", "b")
+    seat.fresh = False  # while these two are under way
+    bench.send("message", "a")
+    await bench.idle()
+    assert bench.carrier.log == ["message a", "message b"], "the third waits until both have their answers"
+
+    for room in "ab":
+        bench.session.redo(Command("again", room=room))
+        bench.session.ended()
+    bench.carrier.let("a", "b")
+    await bench.idle()
+
+    assert bench.carrier.log[2:] == ["again a", "again a done", "again b", "again b done", "message a"]
+
+
+async def test_nothing_of_a_closed_connection_is_judged_again(bench: Bench) -> None:
+    bench.session.close(CloseCode.NORMAL)
+
+    bench.session.redo(Command("again", room="a"))
+    await bench.idle()
+
+    assert bench.carrier.log == []
 
 
 async def test_messages_are_under_way_together(bench: Bench) -> None:
@@ -489,7 +517,7 @@ async def test_errors_of_ours_travel_and_others_are_logged(
 
 
 async def test_an_eviction_takes_the_seat(bench: Bench) -> None:
-    bench.session.seats["general"] = Seat(Room("general", "e", 0), None)
+    bench.session.seats["general"] = Seat(Room("general", "e", 0), Standing())
 
     bench.session.evicted("general")
 

@@ -10,9 +10,10 @@ import pytest
 
 from sanic_chatrooms import ChatRooms, Context, Forbidden, User
 from sanic_chatrooms.access.policy import RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.hooks.middleware import Handler
-from sanic_chatrooms.models import Member, Room, direct_room
+from sanic_chatrooms.models import Room, direct_room
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.dispatch import _path_payload
@@ -422,8 +423,8 @@ async def test_who_may_not_say_messages_says_nothing_at_all(way: str) -> None:
     class Quiet(RoomPolicy):
         quiet = False
 
-        def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
-            super().require(user, action, room, member)
+        def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+            super().require(user, action, room, standing)
             if action == "message" and self.quiet:
                 assert room is not None, "it is said somewhere"
                 raise Forbidden("quiet hours")

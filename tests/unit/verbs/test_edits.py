@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import ChatRooms, Forbidden, Happening, MessageNotFound, Policy, RoomNotFound, User
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.brokers.memory import MemoryBroker
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
@@ -173,8 +174,8 @@ async def test_the_policy_is_asked_for_each_by_its_name(scene: Scene) -> None:
     asked: list[Any] = []
 
     class Nothing(Policy):
-        def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
-            asked.append((user.id, action, room.id if room else None, member.user if member else None))
+        def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+            asked.append((user.id, action, room.id if room else None, standing.role))
             raise Forbidden
 
     scene.chat.declaration.policy = Nothing()
@@ -183,8 +184,8 @@ async def test_the_policy_is_asked_for_each_by_its_name(scene: Scene) -> None:
     for reply in (await scene.edit(ada), await scene.delete(ada)):
         assert reply["payload"]["code"] == "forbidden"
     assert asked == [
-        ("u1", "message.edit", "general", "u1"),
-        ("u1", "message.delete", "general", "u1"),
+        ("u1", "message.edit", "general", "member"),
+        ("u1", "message.delete", "general", "member"),
     ]
 
 

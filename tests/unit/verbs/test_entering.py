@@ -10,6 +10,7 @@ import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.access.policy import RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import Route
@@ -192,7 +193,7 @@ async def test_the_first_join_makes_the_room_where_that_is_on() -> None:
 
 async def test_a_policy_is_asked_before_a_join_makes_a_room(chat: Chat) -> None:
     class Closed(RoomPolicy):
-        def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+        def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
             if action == "room.create":
                 raise Forbidden
 
@@ -286,7 +287,7 @@ async def test_a_join_that_fails_leaves_nobody_half_inside() -> None:
         ada = await chat_client(chat, ADA)
         await ada.ack("join", room="general")
         await ada.ack("exit", room="general")
-        for verb in ("heads", "room", "member", "history"):
+        for verb in ("heads", "room", "facts_about", "history"):
             store.fail_next(verb=verb)
             assert (await ada.error("join", room="general"))["code"] == "unavailable"
             held = chat.hub.room("general")

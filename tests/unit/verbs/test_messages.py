@@ -11,6 +11,7 @@ import pytest
 
 from sanic_chatrooms import ChatError, User
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, InvalidField, TooLarge
@@ -225,7 +226,7 @@ class Hours(Policy):
         self._refuse = refuse
 
     def require(
-        self, user: User, action: str, room: Room | None, member: Member | None
+        self, user: User, action: str, room: Room | None, standing: Standing
     ) -> Awaitable[None] | None:
         return self._refuse() if action == "message" else None
 
@@ -378,7 +379,7 @@ async def test_directs_that_do_not_fit_make_no_room(chat: Chat, payload: Any, fi
 
 async def test_a_policy_is_asked_for_directs(chat: Chat) -> None:
     class Alone(RoomPolicy):
-        def require(self, user: User, action: str, room: Room | None, member: Member | None) -> None:
+        def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
             if action == "direct":
                 raise Forbidden
 

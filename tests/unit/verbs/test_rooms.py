@@ -297,7 +297,7 @@ async def test_a_deleted_room_says_so_to_everybody_in_it(chat: Chat) -> None:
     assert (await ada.expect("room.removed"))["payload"] == {"room": "general", "reason": "deleted"}
     assert ada.session.seats == {}
     with pytest.raises(RoomNotFound):
-        await chat.access.look(None, "join", "general")
+        await chat.access.find(None, "general")
 
 
 async def test_nobody_keeps_a_direct_room_of_a_guest_they_were_before(chat: Chat) -> None:
