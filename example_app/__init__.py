@@ -1,1 +1,1 @@
-"""A small chat application: what `sanic_chatrooms` looks like from a host. Start it with `python -m example_app`."""
+"""A small chat application: what an app with `sanic_chatrooms` looks like. Start it with `python -m example_app`."""

@@ -40,7 +40,7 @@ def serve(host: str, port: int, workers: int, database: str) -> None:
     if database:
         create_app(database).run(host=host, port=port, single_process=True, access_log=False, motd=False)
         return
-    # Workers are processes of their own: each makes the app anew. The app's name is the name of its directory.
+    # Each worker is a process and creates the app again. The app's name is the name of its directory.
     name = "ExampleChat" if port == PORT else f"ExampleChat-{port}"
     loader = AppLoader(factory=partial(create_app, name=name))
     app = loader.load()

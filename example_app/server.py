@@ -1,4 +1,4 @@
-"""The host: mounts the chat, makes a few rooms, serves the page, and pushes something now and then."""
+"""The app: mounts the chat, creates a few rooms, serves the page, and pushes on request."""
 
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,16 @@ chat = chatrooms.default
 
 
 def create_app(database: str = "", name: str = "ExampleChat") -> Sanic[Any, Any]:
-    """`database`: the SQLite file that keeps rooms and messages, made where there is none. With one, one process serves."""
+    """`database`: the SQLite file for rooms and messages, created if it does not exist. One process serves it."""
     app: Sanic[Any, Any] = Sanic(name)
     app.config.CHATROOMS_GUESTS = True
-    # Without a file: a Valkey of this app's own, which all workers share.
+    # Without a file: the app's own Valkey server, which all workers share.
     app.config.CHATROOMS_STORE = f"sqlite:///{database}" if database else "embedded:"
     app.blueprint(chatrooms.bp)
     app.static("/static", STATIC)
     app.add_route(index, "/")
     app.add_route(push, "/push/<kind:str>", methods=["POST"])
-    app.register_listener(make_rooms, "before_server_start")  # before anybody can make one of them
+    app.register_listener(make_rooms, "before_server_start")  # before users can create them
     app.register_middleware(add_headers, "response")
     return app
 
@@ -46,7 +46,7 @@ async def index(_: Request) -> HTTPResponse:
 
 
 async def push(request: Request, kind: str) -> HTTPResponse:
-    """Push something to the connection that asks, on whichever worker it is: nobody else knows its session id."""
+    """Push to the connection that asks, on any worker. Only that connection knows its session id."""
     user, session = request.headers.get("x-chat-user", ""), request.headers.get("x-chat-session", "")
     if kind not in PUSHES or not (user and session):
         raise NotFound("no such push, or nobody to push it to")
@@ -60,6 +60,6 @@ async def make_rooms(_: Sanic[Any, Any]) -> None:
 
 
 async def add_headers(_: Request, response: BaseHTTPResponse) -> None:
-    # The chat's own pages bring their own, which stay.
+    # The chat's own pages set their own policy.
     for key, value in HEADERS.items():
         response.headers.setdefault(key, value)

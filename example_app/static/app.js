@@ -1,4 +1,4 @@
-// The example's own part: the shared interface, and a menu that asks the host for a push to this window.
+// The example's own part: the shared interface, and a menu that asks the server for a push to this window.
 
 import { startChat } from "/chat/static/chat-app.js";
 
@@ -8,7 +8,7 @@ startChat(document.getElementById("chat"), {
   title: "Example chat",
   topic: "Topic: whatever you like",
   firstRoom: "general",
-  menu: { label: "Try host pushes", entries },
+  menu: { label: "Try app pushes", entries },
 });
 
 function entries(chat) {

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def push(page: Page, label: str) -> None:
-    await page.get_by_role("button", name="Try host pushes").click()
+    await page.get_by_role("button", name="Try app pushes").click()
     await page.get_by_role("menuitem", name=label).click()
 
 
