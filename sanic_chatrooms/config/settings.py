@@ -17,11 +17,11 @@ from .field import Bare, Field, Setting, field_of, shown
 from .values import (
     EMBEDDED,
     algorithms,
-    beginnings,
     cookie_name,
     named,
     names,
     origins,
+    prefixes,
     query_name,
     shared_secret,
 )
@@ -73,19 +73,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Where rooms, members and messages are kept.", takes="'memory:', 'embedded:', 'sqlite:///FILE', "
         "'postgresql://USER@HOST/DATABASE', 'redis://HOST', " + _OBJECT, check=store_form)] = "memory:"
     broker: Annotated[Any | None, Setting(
-        "What tells the other workers that something happened.", takes="'memory:', 'embedded:', 'redis://HOST', 'nats://HOST', "
+        "Carries events to the other workers.", takes="'memory:', 'embedded:', 'redis://HOST', 'nats://HOST', "
         "'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=broker_form,
         none="the store's own, else `memory:`")] = None
     presence: Annotated[Any | None, Setting(
-        "What knows who is in a room right now, on all workers.", takes="'memory:', 'embedded:', 'redis://HOST', "
+        "Knows who is in a room right now, on all workers.", takes="'memory:', 'embedded:', 'redis://HOST', "
         "'sqlite:///FILE', 'postgresql://USER@HOST/DATABASE', " + _OBJECT, check=presence_form,
         none="the broker's own, else the store's, else `memory:`")] = None
     embedded_dir: Annotated[str | None, Setting(
         "Where `embedded:` keeps its files: a directory that no other app uses.", "bytes", 1, 4096,
         none="one per user and name of the app")] = None
     namespace: Annotated[str | None, Setting(
-        "Whose keys, tables and channels they are on a server that several apps share. Apps of one namespace whose "
-        "instances have one name are one chat.", "bytes", 0, 64,
+        "Keeps keys, tables and channels apart on a server that several apps share. Apps with the same namespace and "
+        "the same name of an instance are one chat.", "bytes", 0, 64,
         takes="letters, digits and _ . -; or 'none': then the instance's name alone tells", check=namespace_form,
         words={"": "", "none": ""}, none="the app's name")] = None
     store_timeout: Annotated[float, Setting(
@@ -94,31 +94,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Who is who
     auth: Annotated[Any | None, Setting(
-        "The authenticator: turns what a client shows into a user.", takes=_OBJECT, check=named,
+        "The authenticator, which turns a client's credentials into a user.", takes=_OBJECT, check=named,
         none="JWT where there is a `JWT_SECRET`")] = None
     guests: Annotated[bool, Setting("Lets anyone in, under a name of their choice.", per_route=True)] = False
     reserved_names: Annotated[tuple[str, ...], Setting(
-        "Names that no guest may choose, nor one that looks like them.",
+        "Names that guests may not choose, and neither names that look like them.",
         takes="names: 1 to 64 characters each", check=names)] = (
         "Admin", "Administrator", "Moderator", "Server", "Support", "System")
     guest_secret: Annotated[str | None, Setting(
-        "Signs the tokens by which a guest is the same guest again.", "bytes", 32, 4096, secret=True,
+        "Signs guest tokens, by which a guest who comes back is the same guest.", "bytes", 32, 4096, secret=True,
         none="made once and kept in the store")] = None
     jwt_secret: Annotated[str | None, Setting(
         "The key that JSON Web Tokens are signed with.", "bytes", 32, 4096, secret=True,
         check=shared_secret)] = None
     jwt_previous_secret: Annotated[str | None, Setting(
-        "The key before this one: tokens signed with it still count.", "bytes", 32, 4096, secret=True,
+        "The previous key. Tokens signed with it are still accepted.", "bytes", 32, 4096, secret=True,
         check=shared_secret)] = None
     jwt_algorithms: Annotated[tuple[str, ...], Setting(
-        "The signatures that count. `HS384` needs secrets of 48 bytes or more, `HS512` of 64.", minimum=1,
+        "The signature algorithms that are accepted. `HS384` needs secrets of 48 bytes or more, `HS512` of 64.", minimum=1,
         takes=", ".join(KEY_BYTES), check=algorithms)] = ("HS256",)
     jwt_audience: Annotated[str | None, Setting(
-        "What a token's `aud` must hold.", "bytes", 1, 1024, none="a token that has aud is refused")] = None
+        "The value that a token's `aud` must contain.", "bytes", 1, 1024, none="a token that has aud is refused")] = None
     jwt_issuer: Annotated[str | None, Setting(
-        "What a token's `iss` must be.", "bytes", 1, 1024, none="not compared")] = None
+        "The value that a token's `iss` must have.", "bytes", 1, 1024, none="not compared")] = None
     jwt_leeway: Annotated[float, Setting(
-        "How far the clock of whoever signs tokens may be off.", "seconds", 0, 60)] = 10.0
+        "How far the clock of the server that signs tokens may be off.", "seconds", 0, 60)] = 10.0
     jwt_user_claim: Annotated[str, Setting("The claim with the user's id.", "bytes", 1, 128)] = "sub"
     jwt_name_claim: Annotated[str, Setting("The claim with the name to show.", "bytes", 1, 128)] = "name"
     token_cookie: Annotated[str | None, Setting(
@@ -130,49 +130,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "bytes", 1, 64, takes="the name of a query parameter, or True or False", check=query_name,
         words=_QUERY_WORDS, per_route=True)] = None
     auth_timeout: Annotated[float, Setting(
-        "How long a connection may stay without saying who it is; then 4502.", "seconds", 0.1, 300,
+        "How long a connection may stay open before it authenticates; then it is closed with 4502.", "seconds", 0.1, 300,
         per_route=True)] = 10.0
     allowed_origins: Annotated[tuple[str, ...], Setting(
-        "Pages that may connect. Empty: those of the server itself. **Dangerous:** `*` alone is every page of the "
-        "web, which may then act as your users wherever a cookie is enough to be let in.",
+        "Origins of pages that may connect. Empty: pages of the server itself. **Dangerous:** `*` lets every page of the "
+        "web connect. Where a cookie is enough to get in, any page may then act as your users.",
         takes="scheme://host[:port] each, or '*' alone", check=origins, per_route=True)] = ()
 
     # Rooms and their past
     page: Annotated[bool | None, Setting(
         "The small ready page at the prefix.", none="on with guests or in debug", words=_NONE)] = None
     auto_create: Annotated[bool | None, Setting(
-        "The first `join` makes a room that is not there.", none="on with guests or in debug",
+        "The first `join` of a room that does not exist creates it.", none="on with guests or in debug",
         words=_NONE)] = None
     guests_create_rooms: Annotated[bool | None, Setting(
-        "Guests may make rooms, by `room.create` or by joining them first.", none="as `AUTO_CREATE`",
+        "Guests may create rooms, by `room.create` or by a first `join`.", none="as `AUTO_CREATE`",
         words=_NONE)] = None
     client_room_ids: Annotated[bool | None, Setting(
-        "`room.create` may name the id of the new room. Off: the server chooses it, so that nobody learns which ids "
-        "are taken.", none="as `AUTO_CREATE`", words=_NONE)] = None
+        "`room.create` may choose the id of the new room. Off: the server chooses it, so that clients cannot find out "
+        "which ids are taken.", none="as `AUTO_CREATE`", words=_NONE)] = None
     reserved_ids: Annotated[tuple[str, ...], Setting(
-        "How ids of rooms begin that only the app makes (`order-`). Users neither make nor first join such rooms.",
-        takes="beginnings of ids: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=beginnings)] = ()
+        "Prefixes of room ids that only the app uses, such as `order-`. Users can neither create nor first join such rooms.",
+        takes="prefixes: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=prefixes)] = ()
     max_rooms: Annotated[int, Setting(
-        "Public and private rooms that the store keeps.", "rooms", 1, 100_000_000)] = 100_000
+        "Public and private rooms that the store keeps at most.", "rooms", 1, 100_000_000)] = 100_000
     max_direct_rooms: Annotated[int, Setting(
-        "Direct rooms that the store keeps; they do not count among the others.", "rooms", 1, 100_000_000)] = 1_000_000
+        "Direct rooms that the store keeps at most. They do not count among the others.", "rooms", 1, 100_000_000)] = 1_000_000
     history_max: Annotated[int | None, Setting(
-        "Events kept per room; above it the oldest go.", "events", 1, 1_000_000_000, words=_NONE,
+        "Events kept per room. Beyond that the oldest are deleted.", "events", 1, 1_000_000_000, words=_NONE,
         none="the store's own: 100,000, `memory:` 1,000")] = None
     retention: Annotated[float | None, Setting(
         "How long an event is kept.", "seconds", 1, 3_153_600_000, words=_NONE, none="for ever")] = None
     erase_within: Annotated[float, Setting(
-        "How long what was deleted may stay in the append-only file of `embedded:` and Redis: at the latest then it is "
-        "written anew. It comes sooner where that is quickly done.", "seconds", 60, 31_536_000)] = 86_400.0
+        "How long deleted content may stay in the append-only file of `embedded:` and Redis before the file is "
+        "rewritten. It is rewritten sooner where that is quick.", "seconds", 60, 31_536_000)] = 86_400.0
     history_page: Annotated[int, Setting(
-        "Events in a page of history where a client does not say.", "events", 1, PAGE_LIMIT, per_route=True)] = 50
+        "Events in a page of history unless the client asks for a number.", "events", 1, PAGE_LIMIT, per_route=True)] = 50
     recovery_limit: Annotated[int, Setting(
-        "Missed events that a `join` with `since` may bring; with more the client starts afresh.",
+        "Missed events that a `join` with `since` may return. A client that missed more starts afresh.",
         "events", 0, 500, per_route=True)] = 500
     dedup_window: Annotated[float, Setting(
-        "How long the same `msgId` is answered with the first result.", "seconds", 300, 604_800)] = 300.0
+        "How long a repeated `msgId` is answered with the first result.", "seconds", 300, 604_800)] = 300.0
     position_check: Annotated[float, Setting(
-        "How often a worker compares where its rooms stand with the store.", "seconds", 0.1, 3600)] = 10.0
+        "How often a worker compares the positions of its rooms with the store.", "seconds", 0.1, 3600)] = 10.0
 
     # A connection
     heartbeat_interval: Annotated[float, Setting(
@@ -182,10 +182,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How long a connection may be silent before it is closed with 4012.", "seconds", 0.1, 7200,
         per_route=True)] = 90.0
     max_frame: Annotated[int, Setting(
-        "The largest frame a client may send; above it 1009.", "bytes", KIB, 16 * MIB,
+        "The largest frame that a client may send; a larger one closes with 1009.", "bytes", KIB, 16 * MIB,
         per_route=True)] = 64 * KIB
     max_text: Annotated[int, Setting(
-        "The longest text of a message. Where only `MAX_FRAME` is set below it, it goes down with it.",
+        "The longest text of a message. If you set only `MAX_FRAME`, and set it below this, this shrinks to it.",
         "characters", 1, 16 * MIB, at_most="max_frame", per_route=True)] = 16_000
     max_publish: Annotated[int, Setting(
         "The largest payload that the app may `publish` or push, as JSON, and the largest answer of its own commands. "
@@ -197,7 +197,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Malformed frames in a row that close a connection with 4501.", "frames", 1, 1000,
         per_route=True)] = 10
     outbox_limit: Annotated[int, Setting(
-        "What may wait for a slow reader; above it 4008. Below `MAX_FRAME`, one large message can be enough.",
+        "What may wait for a slow reader; with more it is closed with 4008. Below `MAX_FRAME`, one large message can be enough.",
         "bytes", 4 * KIB, 1024 * MIB, per_route=True)] = MIB
     max_rooms_per_connection: Annotated[int, Setting(
         "Rooms that a connection may be in at a time.", "rooms", 1, 100_000, per_route=True)] = 128
@@ -213,16 +213,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Presence and the end
     presence_ttl: Annotated[float, Setting(
-        "After how long somebody is gone whose worker died.", "seconds", 1, 3600)] = 60.0
+        "How long users stay present whose worker died.", "seconds", 1, 3600)] = 60.0
     presence_grace: Annotated[float, Setting(
-        "How long somebody may be away before the others hear of it.", "seconds", 0, 3600,
+        "How long a user may be disconnected before the others are told.", "seconds", 0, 3600,
         below="presence_ttl")] = 10.0
     drain_seconds: Annotated[float, Setting(
-        "How long a stopping worker has to send its connections away.", "seconds", 0, 600)] = 10.0
+        "How long a worker that stops may take to send its connections away.", "seconds", 0, 600)] = 10.0
 
     # Workers
     watchdog: Annotated[bool, Setting(
-        "Brings back workers that died or are frozen. Without effect where the app runs in a single process.")] = True
+        "Replaces workers that died or are frozen. It has no effect where the app runs in a single process.")] = True
     watchdog_silence: Annotated[float, Setting(
         "How long a worker's event loop may stand still; then it is killed and replaced. Not in debug.",
         "seconds", 1, 3600)] = 10.0

@@ -10,13 +10,13 @@ from .field import shown
 __all__ = [
     "EMBEDDED",
     "algorithms",
-    "beginnings",
     "broker",
     "cookie_name",
     "named",
     "names",
     "namespace",
     "origins",
+    "prefixes",
     "presence",
     "query_name",
     "shared_secret",
@@ -85,7 +85,7 @@ def namespace(text: str) -> str:
     return text
 
 
-def beginnings(values: tuple[str, ...]) -> tuple[str, ...]:
+def prefixes(values: tuple[str, ...]) -> tuple[str, ...]:
     """How ids of rooms may begin. Raises `ValueError`."""
     for value in values:
         if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", value):

@@ -1,4 +1,4 @@
-"""The files that the browser gets from us: the client, the ready page and what it needs. A fixed list, read once."""
+"""The files that a browser gets: the client, and the ready page with what it needs. A fixed list, read once."""
 
 import hashlib
 import mimetypes
@@ -36,7 +36,7 @@ class _Asset(msgspec.Struct, frozen=True):
 
 
 class Assets:
-    """Files by name. A name that is not in the folder's list does not exist, whatever it is spelled like."""
+    """Files by name. Only names in the folder's list exist, so no spelling of a path leads out of the folder."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
@@ -61,14 +61,14 @@ class Assets:
 
 
 def with_slash(request: Request) -> str:
-    """The same address with a slash at its end. Relative: a proxy may have cut off how the path begins for the browser."""
+    """The same address with a slash at its end. It is relative, because a proxy may have removed the beginning of the path."""
     query = f"?{request.query_string}" if request.query_string else ""
     return f"./{request.path.rpartition('/')[2]}/{query}"
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Whether the browser has the file with this tag: RFC 9110 §13.1.2, which compares weakly, for whoever compresses on the
-    way makes the tag a weak one."""
+    """Does the browser have the file with this tag? Compared weakly (RFC 9110 §13.1.2), because a proxy that compresses makes
+    the tag a weak one."""
     given = ",".join(request.headers.getall("if-none-match", []))
     return given.strip() == "*" or tag in _TAG.findall(given)
 

@@ -1,7 +1,7 @@
 """The routes and listeners of one instance, as a Sanic blueprint.
 
-Sanic's blueprints register everything anew, under other paths, when something is added after `app.blueprint()`. Here an
-app may add routes until start; so everything is put together at `register`, and late routes go to the app directly.
+When something is added to a blueprint after `app.blueprint()`, Sanic registers the whole blueprint again, under other paths.
+An app may add chat routes until it starts. So `register` takes only what is new when Sanic calls it again.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 
 class ChatBlueprint(Blueprint):
-    """`app.blueprint(bp)` mounts the instance; as often as there are apps, once in each."""
+    """`app.blueprint(bp)` mounts the instance in an app. It can be mounted in any number of apps, once in each."""
 
     def __init__(self, declaration: Declaration, chatrooms: Any) -> None:
         prefix = "/chat" if declaration.name == "default" else f"/{declaration.name}"

@@ -1,4 +1,4 @@
-"""The door: what a WebSocket request must be before it gets its 101. Refusals are real HTTP answers.
+"""Admission: the checks that a WebSocket request must pass before it gets its 101. Refusals are real HTTP answers.
 
 405, 426, 400 no upgrade to WebSocket (`upgrade.py`) · 403 foreign origin, or a `connect` listener refused · 503 draining or full · 429 too many
 from one address or user · 401 a token that proves nothing.
@@ -23,12 +23,12 @@ from .upgrade import answer, make_readable, not_an_upgrade, offered
 __all__ = ["Admission", "admit", "check_limits", "handshake_of", "refusal"]
 
 MAX_ARRIVING = 2_000
-"""Requests that may be under way to becoming connections at a time: an authenticator can be slow."""
+"""Requests that may be under way to becoming connections at a time, for authenticators can be slow."""
 BEARER = "bearer."
 
 
 class Admission(msgspec.Struct):
-    """A request that may become a connection. `user` None: they say who they are with `auth`."""
+    """A request that may become a connection. `user` None: the client authenticates later, with `auth`."""
 
     endpoint: Endpoint
     handshake: Handshake
@@ -38,7 +38,7 @@ class Admission(msgspec.Struct):
 async def admit(
     request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int
 ) -> Admission | HTTPResponse:
-    """Whether this request gets its 101; else the answer it gets."""
+    """Check a request; -> its admission, or the HTTP answer that refuses it."""
     make_readable(request)
     refused = not_an_upgrade(request)
     if refused is not None and refused.status == 426:
@@ -60,8 +60,8 @@ async def admit(
 
 
 async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResponse | None:
-    """A page is not told why its WebSocket was refused, but it can read the answer to a plain request: 401 where nobody gets
-    in who shows what this one shows."""
+    """The answer to a plain request at the address of a WebSocket. A browser does not tell a page why its WebSocket was
+    refused, but the page can ask here: 401 if these credentials let nobody in."""
     handshake = handshake_of(request, endpoint)
     if handshake.credentials.token is not None:
         return None
@@ -89,7 +89,7 @@ def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int) -> H
 
 
 def check_limits(chat: Chat, admission: Admission, open_from_ip: int) -> None:
-    """Once more, now that this connection counts: several may have been admitted at the same time.
+    """Check limits again, now that this connection counts: several may have been admitted at the same time.
 
     Raises `TooManyConnections`.
     """
@@ -118,7 +118,7 @@ def refusal(problem: ChatError) -> HTTPResponse:
 
 
 def _check_origin(request: Request, endpoint: Endpoint) -> None:
-    """A browser says from which page it comes; foreign pages must not ride on the user's cookies (RFC 6455 §10.2)."""
+    """Check from which page a browser comes: other pages must not use the user's cookies (RFC 6455 §10.2). Raises `Forbidden`."""
     origins = request.headers.getall("origin", [])
     if not origins or endpoint.settings.allowed_origins == ("*",):
         return
@@ -145,7 +145,7 @@ def _normal(origin: str) -> str | None:
 
 
 def handshake_of(request: Request, endpoint: Endpoint) -> Handshake:
-    """The request without its framework. Its address is the proxy's word only where Sanic was told to trust it."""
+    """The request as a value without a framework. The address is what a proxy says only where Sanic was told to trust it."""
     query = {key: values[-1] for key, values in request.args.items()}
     settings = endpoint.settings
     return Handshake(
@@ -160,7 +160,7 @@ def handshake_of(request: Request, endpoint: Endpoint) -> Handshake:
 
 
 def _token(request: Request, endpoint: Endpoint, query: dict[str, str]) -> str | None:
-    """The first that is there: Authorization, the subprotocol `bearer.<token>`, the cookie, the query parameter."""
+    """The first token that is there: Authorization, the subprotocol `bearer.<token>`, the cookie, the query parameter."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()

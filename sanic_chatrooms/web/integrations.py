@@ -9,9 +9,10 @@ __all__ = ["offer_injection", "signalled"]
 
 
 def signalled(app: Any) -> dict[str, list[Listener]]:
-    """Listeners that pass low-rate events on as the signals that somebody in this app handles.
+    """Listeners that pass events on as Sanic's signals, for every signal that the app handles.
 
-    `@app.signal("chatrooms.member.joined")` hears the event `member.joined`; three parts, so only types of two.
+    `@app.signal("chatrooms.member.joined")` receives the event `member.joined`. Signals have three parts, so only event types
+    of two parts can be passed on.
     """
     wanted = {signal.name for signal in app.signal_router.routes if signal.name.startswith("chatrooms.")}
     return {name.removeprefix("chatrooms."): [_dispatcher(app, name)] for name in wanted}

@@ -1,4 +1,4 @@
-"""Errors of the chat as answers to HTTP requests: problem documents (RFC 9457)."""
+"""Errors of the chat as HTTP answers: problem documents (RFC 9457)."""
 
 import contextlib
 import math
@@ -14,11 +14,11 @@ from ..errors import ChatError, Unauthenticated
 __all__ = ["RETRY_AFTER", "answer_problems", "problem_headers", "problem_of"]
 
 RETRY_AFTER = 5.0
-"""Seconds after which to come back, where the error does not say."""
+"""Seconds after which a client may try again, unless the error says otherwise."""
 
 
 def answer_problems(app: Any) -> None:
-    """Let the app answer a `ChatError` that one of its request handlers raised, unless it has a handler of its own."""
+    """Answer every `ChatError` that a request handler of the app raises, unless the app has an exception handler for it."""
     with contextlib.suppress(ServerError):  # the app has one, or another instance has added ours
         app.error_handler.add(ChatError, _answer)
 

@@ -1,4 +1,4 @@
-"""Keeps tokens and tickets that travel in URLs out of Sanic's logs: the access log, and the lines about errors."""
+"""Keeps tokens and tickets in URLs out of Sanic's logs, the access log and the error log."""
 
 import logging
 import re
@@ -10,14 +10,14 @@ __all__ = ["Redaction", "redact_logs"]
 
 LOGGERS = ("sanic.access", "sanic.error", "sanic.root", "sanic.server", "sanic.websockets")
 ALWAYS = frozenset(("token", "access_token", "ticket"))
-"""Query parameters that are never shown, whatever the settings say: a client may send them all the same."""
+"""Query parameters that are never shown: a client may send them whatever the settings say."""
 
 _PARAMETER = re.compile(r"""([?&])([^=&#\s'"]+)=([^&#\s'"]+)""")
 _FORMATTER = logging.Formatter()
 
 
 class Redaction(logging.Filter):
-    """Lets every record pass, without the values of some query parameters."""
+    """A filter that removes the values of some query parameters from log records, and drops no record."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Redaction(logging.Filter):
         return _PARAMETER.sub(self._without, value) if isinstance(value, str) else value
 
     def _without(self, found: re.Match[str]) -> str:
-        # Servers read a name that is written in percents, too.
+        # Servers decode percent-encoded names, too.
         if unquote_plus(found[2]).lower() in self.names:
             return f"{found[1]}{found[2]}=***"
         return found[0]
@@ -51,7 +51,7 @@ _redaction = Redaction()
 
 
 def redact_logs(names: Iterable[str | None]) -> None:
-    """From now on the values of these query parameters are not in the logs of this process."""
+    """Keep the values of these query parameters out of the logs of this process from now on."""
     _redaction.names |= {name.lower() for name in names if name}
     for name in LOGGERS:
         logging.getLogger(name).addFilter(_redaction)

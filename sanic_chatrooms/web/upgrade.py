@@ -1,7 +1,7 @@
-"""What makes a request an upgrade to WebSocket (RFC 6455 §4.2.1, RFC 9110 §7.8), and what Sanic gets to see of one.
+"""Checks that a request is an upgrade to WebSocket (RFC 6455 §4.2.1, RFC 9110 §7.8), and prepares it for Sanic.
 
-Sanic reads the first line of each header, takes a list for a value, and writes a traceback for whatever it does not
-like. So nothing reaches its handshake that has not been judged here and brought into the one form that it knows.
+Sanic reads only the first line of a header, takes a list for one value, and writes a traceback for what it does not
+expect. So this module checks every request first, and rewrites its headers as Sanic expects them.
 """
 
 import base64
@@ -36,8 +36,8 @@ _UPGRADE = {"Upgrade": "websocket", "Sec-WebSocket-Version": _VERSION}
 
 
 class Negotiate(tuple[str, ...]):
-    """Subprotocols for Sanic, which refuses clients that offer none or others: only those that are offered are shown
-    to it, so no offer and an unknown offer are fine."""
+    """The subprotocols of a route, as Sanic sees them. Sanic refuses clients that offer none or others, so it is shown only
+    those that the client offers."""
 
     __slots__ = ()
 
@@ -47,8 +47,8 @@ class Negotiate(tuple[str, ...]):
 
 
 def make_readable(request: Request) -> None:
-    """Headers that are not UTF-8 are Latin-1, as they were of old (RFC 9110 §5.5). Sanic leaves lone surrogates in their
-    place, which nobody can encode: not its own handshake, and not an authenticator of the app's."""
+    """Read headers that are not UTF-8 as Latin-1 (RFC 9110 §5.5). Sanic leaves lone surrogates in them, which neither its own
+    handshake nor an authenticator can encode."""
     headers = request.headers
     if not all(value.isascii() for value in headers.values()):
         request.headers = type(headers)([(name, _readable(value)) for name, value in headers.items()])
@@ -68,7 +68,7 @@ def offered(request: Request) -> list[str]:
 
 
 def not_an_upgrade(request: Request) -> HTTPResponse | None:
-    """The answer to a request that cannot become a WebSocket; None where it can.
+    """The answer to a request that cannot become a WebSocket; None if it can.
 
     405 another method than GET · 426 no upgrade to WebSocket 13 · 400 one that breaks the rules.
     """
@@ -135,7 +135,7 @@ def _make_plain(request: Request) -> None:
 
 
 def answer(status: int, code: str, message: str, headers: dict[str, str]) -> HTTPResponse:
-    """A refusal as an HTTP answer, after which the connection ends."""
+    """An HTTP answer that refuses a request and ends the connection."""
     return json({"code": code, "message": message}, status=status, headers={"Connection": "close", **headers})
 
 
@@ -173,7 +173,7 @@ def _has_body(request: Request) -> bool:
 
 
 def _without_body(request: Request, refusal: HTTPResponse) -> HTTPResponse:
-    """Nobody waits for the body: Sanic would, without a limit of time, where the request says `Upgrade: websocket`."""
+    """Do not wait for the body. Sanic would, without a time limit, if the request says `Upgrade: websocket`."""
     with contextlib.suppress(AttributeError):
         request.stream.request_body = None  # type: ignore[union-attr]
         request.stream.keep_alive = False  # type: ignore[union-attr]

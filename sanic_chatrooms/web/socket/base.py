@@ -1,7 +1,7 @@
-"""A WebSocket of Sanic's as the session sees it: bytes out, pausing, the end. How bytes come in is a subclass's business.
+"""A WebSocket of Sanic's as a session sees it: it writes, pauses and closes. A subclass reads.
 
-Frames are written to the transport directly, ready made: the transport's own buffer is the queue, and its size the
-limit. Nobody waits for a slow reader.
+Finished frames are written to the transport directly. The transport's own buffer is the queue, and the limit is a limit on
+its size. No task waits for a slow reader.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ logger = logging.getLogger("sanic_chatrooms.web")
 CLOSE_TIMEOUT = 10.0
 """Seconds that a peer has to answer a close frame before the TCP connection is cut."""
 STRANGER_TIMEOUT = 3.0
-"""The same for one who never said who they are: they were told, and hold a socket."""
+"""The same for a peer that never authenticated."""
 SLICE, TURN = 512, 0.001
-"""Bytes of one connection that are worked on before the clock is looked at, and seconds after which the others have their
-turn: a socket gives up to 256 KiB at once, and thousands of small commands in it would hold everybody up, and be answered
-before anybody sees whether the answers are read."""
+"""Bytes of one connection that are processed between two looks at the clock, and seconds after which it is the turn of other
+connections. A socket returns up to 256 KiB at once. Thousands of small commands in it would block the event loop, and would
+be answered before the server can see whether the answers are read."""
 ANSWERS, REST = 16, 0.004
-"""Answers at once (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds: whoever
-sends nothing but such commands is served some thousand a second, and the others hardly notice."""
+"""Immediate answers (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds it rests.
+A client that sends nothing but such commands gets some thousand answers a second, and the others hardly notice."""
 
 
 def patience(session: Session | None) -> float:
@@ -43,8 +43,8 @@ def patience(session: Session | None) -> float:
 class SanicConnection(ABC):
     """One WebSocket: `session.Connection`. `finished` is done when nothing more can come.
 
-    `_closing`: nothing is written or taken any more. `_answered`: the peer has sent its close frame. `_gone`: it has closed
-    its half. `_violated`: it broke the protocol, so its close frame is not waited for.
+    `_closing`: nothing more is written, and messages are ignored. `_answered`: the peer has sent its close frame. `_gone`: it
+    has closed its half. `_violated`: it broke the protocol, so its close frame is not awaited.
     """
 
     codec = FRAMES
@@ -80,7 +80,7 @@ class SanicConnection(ABC):
         return self.finished
 
     def attach(self, session: Session) -> None:
-        """From now on frames go to this session. Reading was paused since the handshake was admitted."""
+        """Pass frames to this session from now on. Reading has been paused since the handshake was admitted."""
         self._session = session
         self._ws.data_received = self._data_received
         self._ws.eof_received = self._eof_received
@@ -92,7 +92,7 @@ class SanicConnection(ABC):
         self._read_on()
 
     def _end_http(self) -> None:
-        """Sanic's timer for HTTP time-outs has nothing left to do, but would keep 25 KB of this connection for half a
+        """Sanic's timer for HTTP time-outs has nothing left to do, and would keep 25 KB of this connection alive for half a
         minute after its end."""
         timer = getattr(self._io, "_callback_check_timeouts", None)
         if timer is not None:
@@ -138,32 +138,32 @@ class SanicConnection(ABC):
 
     @abstractmethod
     def _read(self, session: Session, data: bytes) -> None:
-        """Take what the socket gave: hand messages to the session, answer control frames."""
+        """Take bytes from the socket: pass messages to the session, answer control frames."""
 
     @abstractmethod
     def _missing(self) -> int:
-        """How many bytes it takes to make anything of them."""
+        """Bytes that are missing until a frame is complete."""
 
     async def _wait_and_read_on(self) -> None:
-        """Who does not read the answers is not read either."""
+        """A peer that does not read its answers is not read either."""
         self._pause_reading()
         await self.drained()
         self._throttle = None
         self._read_on()
 
     def _read_on(self) -> None:
-        """Read again, unless there is a reason not to; first what was read already."""
-        if self._session is not None and not self._held():
+        """Read again unless something forbids it, and first process what was read already."""
+        if self._session is not None and not self._reading_stops():
             later, self._later = self._later, b""
             self._data_received(later)
-            if not self._held() and not self._later and not self._transport.is_closing():
+            if not self._reading_stops() and not self._later and not self._transport.is_closing():
                 self._transport.resume_reading()
 
-    def _held(self) -> bool:
+    def _reading_stops(self) -> bool:
         return self._paused or self._throttle is not None
 
     def _peer_closed(self) -> None:
-        """The closing handshake is done or under way by the peer's will; nothing more is said."""
+        """The peer has closed; nothing more is written."""
         self._closing = True
         if self._session is not None:
             self._session.disconnected()
@@ -188,7 +188,7 @@ class SanicConnection(ABC):
     # ---- out ----
 
     def push(self, data: bytes, replies: bytes = b"") -> None:
-        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
+        """Write replies and room events. A peer that is more than the limit behind with events is closed with 4008."""
         if self._closing or self._protocol.state is not self._parts.open:
             return
         behind = self._transport.get_write_buffer_size()
@@ -204,7 +204,7 @@ class SanicConnection(ABC):
             self._write(data)
 
     def reply(self, data: bytes) -> None:
-        """Write replies: they are owed, so they do not count towards the limit."""
+        """Write replies. The peer asked for them, so they do not count towards the limit."""
         if self._closing or self._protocol.state is not self._parts.open:
             return
         # At most `behind` bytes of what was owed can still be waiting.
@@ -226,7 +226,7 @@ class SanicConnection(ABC):
             self._closing = True
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Send a ping, which the peer has to answer."""
         if not self._closing and self._protocol.state is self._parts.open:
             self._write(PING)
 
@@ -236,35 +236,35 @@ class SanicConnection(ABC):
             self._session.close(CloseCode.SLOW_CONSUMER)
 
     def congested(self) -> bool:
-        """More waits to be written than the limit."""
+        """Does more than the limit wait to be written?"""
         return self._transport.get_write_buffer_size() > self._limit
 
     def owing(self) -> bool:
-        """More than a quarter of the limit waits, or did and more than a sixteenth still does."""
+        """Does more than a quarter of the limit wait? Or did it, and does more than a sixteenth still wait?"""
         return not self._io._can_write.is_set() or self.behind() > self._limit // 4
 
     async def drained(self) -> None:
-        """Return when a sixteenth of the limit is left, or the connection is gone."""
+        """Return when at most a sixteenth of the limit waits, or the connection is gone."""
         await asyncio.sleep(0)  # uvloop writes, and looks how much is left, at the end of a turn
         await self._io._can_write.wait()
 
     def behind(self) -> int:
-        """Bytes that wait in the transport."""
+        """Bytes that wait in the transport's buffer."""
         return self._transport.get_write_buffer_size()
 
     def cut(self) -> None:
-        """Not even the close frame would be read."""
+        """Drop the connection without a close frame, which the peer would not read."""
         self._transport.abort()
 
     # ---- pausing ----
 
     def pause(self) -> None:
-        """The session's queue is full."""
+        """Read no more: the session's queue is full."""
         self._paused = True
         self._pause_reading()
 
     def resume(self) -> None:
-        """It is not any more."""
+        """Read again: the session's queue has room."""
         self._paused = False
         self._loop.call_soon(self._read_on)
 
@@ -280,8 +280,8 @@ class SanicConnection(ABC):
     # ---- the end ----
 
     def close(self, code: int, text: str) -> None:
-        """Send a close frame and throw away what still comes: closing the socket with unread bytes would cut off
-        the close frame itself (TCP reset)."""
+        """Send a close frame, and read and discard what still comes: closing a socket with unread bytes resets the TCP
+        connection, and the peer might lose the close frame."""
         if self._protocol.state is self._parts.open:
             self._send_close(code, text)
         self._closing = True
@@ -292,11 +292,11 @@ class SanicConnection(ABC):
 
     @abstractmethod
     def _send_close(self, code: int, text: str) -> None:
-        """Write a close frame, so that Sanic sends none of its own."""
+        """Write a close frame, and keep Sanic from sending one of its own."""
 
     def _finish_soon(self) -> None:
-        """Who gets to the end when: once both have said it, or the peer broke a rule, when the peer hangs up; and whoever
-        does not is cut off."""
+        """Hang up once both sides have sent a close frame, or the peer broke the protocol. A peer that does not hang up in
+        time is cut off."""
         if self._abort is None:
             self._abort = self._loop.call_later(patience(self._session), self._transport.abort)
         if self._gone:
@@ -305,8 +305,7 @@ class SanicConnection(ABC):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """Half-close and read on (RFC 6455 §7.1.1): the peer sees the end, and unread bytes cause no reset that would eat
-        the close frame."""
+        """Half-close and read on (RFC 6455 §7.1.1): the peer sees the end, and unread bytes cause no reset."""
         try:
             if self._transport.can_write_eof():
                 self._transport.write_eof()

@@ -1,7 +1,7 @@
 """Keeps Sanic from half-closing a connection that is closed already.
 
-It does so at the end of every WebSocket. On uvloop that is an error, which Sanic before 25.12 logs with a traceback, for each
-peer that hangs up.
+Sanic does so at the end of every WebSocket. On uvloop that is an error, which Sanic before 25.12 logs with a traceback for
+each peer that hangs up.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["keep_from_closing_twice"]
 
 
 def keep_from_closing_twice(ws: Any) -> None:
-    """To be called once for a WebSocket, when Sanic has made the connection."""
+    """Call it once for a WebSocket, when Sanic has made the connection."""
     connection = getattr(ws, "io_proto", None)
     if connection is not None:
         ws.io_proto = _Connection(connection)

@@ -1,7 +1,7 @@
 """The fast edge: our own reader on Sanic's socket.
 
-Sanic does the handshake, TLS and the end of the TCP connection; everything between is read by `Reader`, at a fifth of
-the parser's price, and written by `SanicConnection`. Where something that this needs of Sanic is missing or behaves
+Sanic does the handshake, TLS and the end of the TCP connection. In between `Reader` reads, at a fifth of the CPU of Sanic's
+parser, and `SanicConnection` writes. Where something that this needs of Sanic is missing or behaves
 differently, `sanic_contract.probe` finds it, and the plain edge is used.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["FastConnection"]
 
 
 class FastConnection(SanicConnection):
-    """Reads with our own reader."""
+    """One WebSocket, read by our own reader."""
 
     def __init__(self, ws: Any, parts: FastParts, outbox_limit: int, max_size: int) -> None:
         super().__init__(ws, parts, outbox_limit)
@@ -26,7 +26,7 @@ class FastConnection(SanicConnection):
         self._reader: Reader | None = None
 
     def attach(self, session: Session) -> None:
-        """From now on frames go to this session."""
+        """Pass frames to this session from now on."""
         self._reader = Reader(
             self._max_size,
             message=session.receive,
@@ -84,13 +84,13 @@ class FastConnection(SanicConnection):
             self._finish_soon()
 
     def pause(self) -> None:
-        """The session's queue is full: what was read and not parsed yet waits, too."""
+        """Read no more: the session's queue is full. Bytes that were read and not parsed yet wait, too."""
         if self._reader is not None:
             self._reader.paused = True
         super().pause()
 
     def resume(self) -> None:
-        """It is not any more."""
+        """Read again: the session's queue has room."""
         if self._reader is not None:
             self._reader.paused = False
         super().resume()

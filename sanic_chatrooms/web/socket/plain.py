@@ -1,8 +1,8 @@
-"""The plain edge: a WebSocket as Sanic offers it to everybody, by `recv`, `send`, `ping` and `end_connection` alone.
+"""The plain edge: a WebSocket by what Sanic offers every app: `recv`, `send`, `ping` and `end_connection`.
 
-Used where `sanic_contract.probe` finds that the installed Sanic is not what the fast edge was made for. The chat is the same,
-the price is not: a task per connection while it is written to, one write per frame, and of a flood of pings only its
-memory is bounded: it is not refused.
+Used where `sanic_contract.probe` finds that the installed Sanic is not what the fast edge was made for. The chat is the same, and
+costs more: a task for each connection while it is written to, and one write for each frame. A flood of pings is bounded in
+memory, but not refused.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 _PING = None
 _CHUNKS = 4
-"""Pieces of what came that Sanic may be at work on: it makes a task of each, however many wait."""
+"""Chunks that Sanic may process at a time. It makes a task of each, however many wait."""
 
 
 class Records:
@@ -43,7 +43,7 @@ class Records:
         return self.SEPARATOR + text
 
     def texts(self, records: bytes) -> list[bytes]:
-        """What was made records of."""
+        """The texts of these records."""
         return records.split(self.SEPARATOR)[1:]
 
 
@@ -51,7 +51,7 @@ RECORDS = Records()
 
 
 class PlainConnection:
-    """One WebSocket: `session.Connection`. What waits to be written is kept here, and its size is the limit."""
+    """One WebSocket: `session.Connection`. What waits to be written is kept here; the limit is a limit on its size."""
 
     codec = RECORDS
     check_every = 0
@@ -77,7 +77,7 @@ class PlainConnection:
         self._session: Session | None = None
 
     async def serve(self, session: Session) -> None:
-        """Give the session what comes, until nothing more can come."""
+        """Pass what comes to the session, until nothing more can come."""
         self._session = session
         self._mend_text(session)
         self._mend_floods()
@@ -98,7 +98,7 @@ class PlainConnection:
             session.disconnected()
 
     def _mend_text(self, session: Session) -> None:
-        """Sanic drops text that is not UTF-8, with a traceback from a task of its own; RFC 6455 §8.1 wants 1007."""
+        """Close with 1007 at text that is not UTF-8 (RFC 6455 §8.1). Sanic drops it, with a traceback from a task of its own."""
         process = getattr(self._ws, "process_events", None)
         if process is None:
             return
@@ -112,7 +112,7 @@ class PlainConnection:
         self._ws.process_events = process_events
 
     def _mend_floods(self) -> None:
-        """Sanic reads on while the answers to pings cannot be written, and keeps all of them."""
+        """Pause reading while many chunks wait. Sanic reads on while answers to pings cannot be written, and keeps them all."""
         take = getattr(self._ws, "async_data_received", None)
         transport = self._transport
         if take is None or transport is None:
@@ -134,7 +134,7 @@ class PlainConnection:
         self._ws.async_data_received = async_data_received
 
     def _hear_early_bytes(self) -> None:
-        # Sanic forgets what came in one segment with the handshake; where that can be found it is given back.
+        # Sanic forgets bytes that came in one segment with the handshake. Where they can be found, they are processed.
         early = getattr(getattr(self._ws, "io_proto", None), "recv_buffer", None)
         if early:
             self._ws.data_received(bytes(early))
@@ -160,7 +160,7 @@ class PlainConnection:
     # ---- out ----
 
     def push(self, data: bytes, replies: bytes = b"") -> None:
-        """Write replies and room events; who is more than the limit behind with the events is closed 4008."""
+        """Write replies and room events. A peer that is more than the limit behind with events is closed with 4008."""
         self._owed = min(self._owed, self._behind) + len(replies)
         if self._closing is None and self._behind - self._owed > self._limit:
             self._closing = (CloseCode.SLOW_CONSUMER, "")
@@ -168,18 +168,18 @@ class PlainConnection:
         self.write(replies + data)
 
     def reply(self, data: bytes) -> None:
-        """Write replies: they are owed, so they do not count towards the limit."""
+        """Write replies. The peer asked for them, so they do not count towards the limit."""
         self._owed = min(self._owed, self._behind) + len(data)
         self.write(data)
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Send a ping, which the peer has to answer."""
         if self._closing is None:
             self._outbox.append(_PING)
             self._start_writing()
 
     def write(self, data: bytes) -> None:
-        """Put whole records where they wait to be written."""
+        """Queue whole records to be written."""
         if self._closing is not None:
             return
         for text in RECORDS.texts(data):
@@ -229,15 +229,15 @@ class PlainConnection:
         self._writable.set()
 
     def congested(self) -> bool:
-        """More waits to be written than the limit."""
+        """Does more than the limit wait to be written?"""
         return self._behind > self._limit
 
     def owing(self) -> bool:
-        """More than a quarter of the limit waits, or did and more than a sixteenth still does."""
+        """Does more than a quarter of the limit wait? Or did it, and does more than a sixteenth still wait?"""
         return not self._writable.is_set()
 
     async def drained(self) -> None:
-        """Return when a sixteenth of the limit is left, or the connection is gone."""
+        """Return when at most a sixteenth of the limit waits, or the connection is gone."""
         await self._writable.wait()
 
     def behind(self) -> int:
@@ -245,23 +245,23 @@ class PlainConnection:
         return self._behind
 
     def cut(self) -> None:
-        """Throw away what waits; Sanic sees to the end."""
+        """Discard what waits; Sanic ends the connection."""
         self._forget()
 
     # ---- pausing ----
 
     def pause(self) -> None:
-        """The session's queue is full."""
+        """Read no more: the session's queue is full."""
         self._reading.clear()
 
     def resume(self) -> None:
-        """It is not any more."""
+        """Read again: the session's queue has room."""
         self._reading.set()
 
     # ---- the end ----
 
     def close(self, code: int, text: str) -> None:
-        """Close after what was to be said before; at once if the peer does not read it."""
+        """Close after everything that waits has been written; at once if the peer does not read it."""
         if self._closing is not None:
             return
         self._closing = (code, text)

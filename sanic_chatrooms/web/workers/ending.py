@@ -1,8 +1,8 @@
-"""The end of the app's processes, however it comes: told while they start, by a closed terminal, or by SIGKILL.
+"""Ends the processes of an app in three cases that Sanic leaves open.
 
-Sanic's manager waits for all workers to be ready before it does anything else. One that is told to end meanwhile has ended
-those that will never say so, and waits on (25.12). It does not know SIGHUP, by which a closed terminal takes leave. And it
-cannot help it that what it started stays when it is killed: its own process for shared state first of all.
+1. A SIGTERM while workers start: Sanic's manager ends its workers, and then waits for them to become ready (25.12).
+2. SIGHUP, which a closed terminal sends: Sanic does not handle it.
+3. SIGKILL to the main process: whatever it has started stays, Sanic's process for shared state included.
 """
 
 import asyncio
@@ -35,16 +35,16 @@ _SURVIVOR, _WRITER = "_chatrooms_survivor", "chatrooms_survivor"
 _STATE_SERVER, _SERVERS = "SyncManager-", "Sanic-Server-"
 _ENDING = "_chatrooms_ending"
 TELL_AGAIN = 0.3
-"""Seconds after which a worker that was told to end, and does not, tells itself again."""
+"""Seconds after which a worker that was told to end, and does not end, tells itself again."""
 MARGIN = 5.0
-"""Seconds that workers of a killed app have beyond what they take at most to drain and to stop."""
+"""Seconds that workers of a killed app have on top of the time they may take to drain and stop."""
 
 
 # ---- killed ----
 
 
 def start_survivor(app: Any, settings: Iterable[Settings]) -> Survivor:
-    """The process that outlives this one: one for an app. What Sanic has started so far is entrusted to it."""
+    """Start the process that outlives this one, once for an app, and entrust it with what Sanic has started so far."""
     survivor: Survivor | None = getattr(app.ctx, _SURVIVOR, None)
     if survivor is None:
         drain = max(one.drain_seconds for one in settings)
@@ -59,7 +59,7 @@ def start_survivor(app: Any, settings: Iterable[Settings]) -> Survivor:
 
 
 def stop_survivor(app: Any) -> None:
-    """Where a single process ends the app and goes on. A main process with workers needs it to its own end."""
+    """End the survivor of an app that runs in a single process. A main process with workers needs its survivor to the end."""
     survivor: Survivor | None = app.ctx.__dict__.pop(_SURVIVOR, None)
     if survivor is not None:
         survivor.stop()
@@ -67,7 +67,7 @@ def stop_survivor(app: Any) -> None:
 
 
 def join_survivor(app: Any) -> None:
-    """In a worker that starts: the survivor waits for it."""
+    """Let the survivor wait for this worker too, which starts now."""
     writer = getattr(app.shared_ctx, _WRITER, None)
     if writer is not None:
         entrust_myself(writer)
@@ -77,9 +77,11 @@ def join_survivor(app: Any) -> None:
 
 
 def await_workers(patience: float) -> None:
-    """In the main process, before it ends what workers need: Sanic waits for ten seconds only, and a worker may send its
-    connections away for longer. All are told once more, because Sanic does not tell a worker that it has just started anew;
-    one that is ending already is not disturbed. Who is still there after `patience` seconds is told again.
+    """Wait until the workers have ended, before the main process ends what they need.
+
+    Sanic waits for ten seconds only, and a worker may take longer to send its connections away. All workers are told once
+    more, because Sanic does not tell one that it has just restarted; this does not disturb a worker that is ending already.
+    Those that are left after `patience` seconds are told again.
     """
     workers = [child for child in multiprocessing.active_children() if child.name.startswith(_SERVERS)]
     for _ in range(2):
@@ -92,8 +94,10 @@ def await_workers(patience: float) -> None:
 
 
 def end_surely(app: Any) -> None:
-    """In a worker that has just started. Sanic stops the loop when the worker is told to end, and a loop forgets that if it has
-    just run something else to its end, as it does in the moment in which the worker is ready.
+    """Make sure that this worker, which has just started, ends when it is told to.
+
+    Sanic then stops the event loop. A loop forgets that if it has just run something else to its end, as it does in the
+    moment in which the worker is ready.
     """
     if not is_worker(app):
         return
@@ -109,12 +113,12 @@ def end_surely(app: Any) -> None:
 
 
 def ending(app: Any) -> None:
-    """It has heard that it is to end."""
+    """The worker has been told to end."""
     setattr(app.ctx, _ENDING, True)
 
 
 def is_worker(app: Any) -> bool:
-    """Does this process have another one above it, which starts and ends it?"""
+    """Is this a worker, which a main process starts and ends?"""
     return hasattr(app, "multiplexer")
 
 
@@ -122,7 +126,7 @@ def is_worker(app: Any) -> bool:
 
 
 def end_early(manager: Any) -> None:
-    """Let Sanic's manager stop waiting for its workers once it was told to end, and end those that it has started since."""
+    """Let Sanic's manager stop waiting for its workers when it is told to end, and end those that it has started since."""
     if "_all_workers_ack" in vars(manager):
         return  # by another instance of this app
     all_ready = manager._all_workers_ack
@@ -143,9 +147,9 @@ def end_early(manager: Any) -> None:
 
 
 def end_on_hangup(app: Any, manager: Any = None) -> None:
-    """Take a SIGHUP for a SIGTERM, unless the app has something else in mind for it (nohup, a handler of its own).
+    """Treat SIGHUP as SIGTERM, unless it is ignored (nohup) or the app handles it.
 
-    A worker lets it pass: the main process hears it as well, and tells the workers. `manager`: Sanic's, in a main process.
+    A worker ignores it: the main process receives it too, and tells the workers. `manager`: Sanic's, in a main process.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -160,7 +164,7 @@ def end_on_hangup(app: Any, manager: Any = None) -> None:
 
 
 class _HangUp:
-    """What a process does when its terminal is closed."""
+    """The signal handler of a process whose terminal is closed."""
 
     def __init__(self, app: Any, manager: Any) -> None:
         self._app = app
@@ -170,8 +174,8 @@ class _HangUp:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         heard, self._heard = self._heard, True
         if heard:
-            return  # terminals and shells may both say so, and a second SIGTERM would cut it short
-        with contextlib.suppress(AttributeError):  # then Sanic stumbles, and ends all the same
+            return  # terminal and shell may both send it, and a second SIGTERM would cut the ending short
+        with contextlib.suppress(AttributeError):  # then Sanic writes a traceback, and ends all the same
             self._do_without_state_server()
         if not is_worker(self._app):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -186,6 +190,6 @@ class _HangUp:
 
 
 def _do_without_state_server(proxy: Any, names: Iterable[str]) -> None:
-    # It belongs to the same terminal and does not survive this: Sanic would stumble over it before all workers are told.
+    # The process for shared state has the same terminal and ends now. Without it Sanic would fail before all workers are told.
     state: dict[str, dict[str, Any]] = {name: {} for name in names}
     proxy._callmethod = lambda method, arguments=(), _=None: getattr(state, method)(*arguments)
