@@ -1,0 +1,72 @@
+"""The table of commands in words: shapes of payloads and acks, and the tables of the reference that are made from the rows."""
+
+import types
+from collections.abc import Callable, Iterable
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+
+from .table import Judged, Row, commands, features
+
+__all__ = ["TABLES", "shape"]
+
+
+def shape(kind: Any) -> str:
+    """What a struct looks like as JSON: `{since?: {epoch, seq}, history?}`; a question mark where a field may be left out."""
+    return "{" + ", ".join(map(_field, msgspec.structs.fields(kind))) + "}"
+
+
+def _field(field: msgspec.structs.FieldInfo) -> str:
+    inner = _inner(field.type)
+    return field.encode_name + ("" if field.required else "?") + (f": {inner}" if inner else "")
+
+
+def _inner(kind: Any) -> str:
+    """The shape of what a field holds, where that is an object or a list of objects."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return shape(kind)
+    inner = next(filter(None, map(_inner, get_args(kind))), "")
+    several = get_origin(kind) is list
+    return f"[{inner}]" if inner and several else inner if _is_union(kind) else ""
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType)
+
+
+def _line(row: Row) -> str:
+    payload = shape(row.payload)
+    if row.body == "":
+        payload = payload.replace("}", ", …}")
+    event = f"`{row.event}`" if row.event is not None else ""
+    cells = [f"`{row.type}`", row.room.value, f"`{payload}`", f"`{shape(row.ack)}`", event]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _commands() -> str:
+    head = "| Type | Room | Payload | `ack.payload` | Event |\n|---|---|---|---|---|\n"
+    return "\n" + head + "\n".join(map(_line, _sorted())) + "\n"
+
+
+def _sorted() -> list[Row]:
+    return [row for _, row in sorted(commands().items())]
+
+
+def _names(types: Iterable[str]) -> str:
+    return ", ".join(f"`{type}`" for type in types)
+
+
+def _types(wanted: Callable[[Row], bool]) -> str:
+    return _names(row.type for row in _sorted() if wanted(row))
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "commands": _commands,
+    "actions": lambda: _types(lambda row: row.judged is not Judged.FREE),
+    "speaking": lambda: _types(lambda row: row.speaks and row.type != "message"),
+    "looking": lambda: _types(lambda row: row.looks),
+    "roaming": lambda: _types(lambda row: row.roams),
+    "as-user": lambda: _types(lambda row: row.as_user),
+    "features": lambda: _names(features()),
+}
+"""What stands between `<!-- rows: name -->` and `<!-- /rows -->` in the documentation."""
