@@ -1,40 +1,37 @@
-"""What the documentation says of commands is what their rows say. If a test fails: python scripts/reference_tables.py"""
+"""The reference has a place for every public name, and says what each is."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
+import inspect
+import re
+from collections import Counter
 
-import msgspec
 import pytest
 
-from sanic_chatrooms.verbs.schema import TABLES, shape
-from scripts.reference_tables import DOCS, PLACE, made_anew
+import sanic_chatrooms
+from sanic_chatrooms import testing
+from tests.docs.test_snippets import DOCS
 
-PAGES = [page for page in sorted(DOCS.rglob("*.md")) if PLACE.search(page.read_text())]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_pages_say_what_the_rows_say(page: Path) -> None:
-    assert made_anew(page.read_text()) == page.read_text()
-
-
-def test_every_table_stands_somewhere() -> None:
-    used = {found[2] for page in PAGES for found in PLACE.finditer(page.read_text())}
-
-    assert used == TABLES.keys()
-
-
-class Inner(msgspec.Struct):
-    seq: int
+PLACED = Counter(
+    name
+    for page in sorted((DOCS / "reference" / "api").glob("*.md"))
+    for name in re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)
+)
+PUBLIC = [
+    *(f"sanic_chatrooms.{name}" for name in [*sanic_chatrooms.__all__, *sanic_chatrooms._LAZY]),
+    *(f"sanic_chatrooms.testing.{name}" for name in testing.__all__),
+]
+DESCRIBED = sorted(set(PUBLIC) - {"sanic_chatrooms.__version__"})
 
 
-class Outer(msgspec.Struct, rename="camel"):
-    msg_id: str
-    one: Inner
-    perhaps: Inner | None = None
-    several: list[Inner] = []
-    names: list[str] = []
+def test_every_public_name_has_one_place_in_the_reference() -> None:
+    assert sorted(PLACED.elements()) == DESCRIBED
 
 
-def test_a_shape_shows_what_may_be_left_out_and_what_is_inside() -> None:
-    assert shape(Outer) == "{msgId, one: {seq}, perhaps?: {seq}, several?: [{seq}], names?}"
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_every_public_name_says_what_it_is(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    thing = getattr(importlib.import_module(module), attribute)
+
+    assert inspect.getdoc(thing)
