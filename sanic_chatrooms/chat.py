@@ -27,6 +27,8 @@ from .hub.journal import Journal
 from .hub.transactions import Transactions
 from .live.presence import Occupancy
 from .live.typing import Typists
+from .observe.instruments import CONNECTIONS, CUT, HAPPENINGS_DROPPED, UNREAD_BYTES
+from .observe.meter import SILENT, Meter
 from .presence.base import Presence
 from .sessions.backlog import Backlog
 from .sessions.drain import drain, send_away
@@ -38,7 +40,7 @@ from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
 from .support.tasks import end, keep_on
-from .upkeep import Forgetting, PositionCheck, ask, sweep
+from .upkeep import Forgetting, PositionCheck, ask, measure_lag, sweep
 from .verbs.core import Core
 from .verbs.dispatch import Commands
 from .verbs.entering import put_in
@@ -62,7 +64,9 @@ class Chat:
         backends: Backends | None = None,
         chatrooms: Any = None,
         app: Any = None,
+        meter: Meter = SILENT,
     ) -> None:
+        self.meter = meter
         self.declaration = declaration
         self.settings = settings
         self.node = f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -75,16 +79,20 @@ class Chat:
         self._tasks: list[asyncio.Task[None]] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
-        self.store = TimedStore(self.backends.store, settings.store_timeout)
+        self.store = TimedStore(self.backends.store, settings.store_timeout, meter)
         """The store as everything in here uses it: it answers in time."""
         self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings = self.settings
         self.listeners = Listeners(self.declaration.listeners, self._app)
-        self.hub = Hub(store, broker, released=self.forgetting.released)
-        self.signed = SignedBroker(store, broker, self.hub, self.backends.store, self.positions.soon)
-        self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout)
+        self.hub = Hub(store, broker, released=self.forgetting.released, meter=self.meter)
+        self.signed = SignedBroker(
+            store, broker, self.hub, self.backends.store, self.positions.soon, meter=self.meter
+        )
+        self.journal = Journal(
+            store, broker, self.hub.deliver, self.listeners, settings.store_timeout, self.meter
+        )
         self.transactions = Transactions(self.backends.store, self.journal, self.positions.soon)
         self.access = Access(store)
         self.orders = Orders(self.journal, self.hub, store, presence)
@@ -100,6 +108,14 @@ class Chat:
         self.heartbeat = Heartbeat()
         self.sessions = Sessions(self.hub, store)
         self.backlog = Backlog(self.hub.fanout)
+        self._let_read()
+
+    def _let_read(self) -> None:
+        meter, backlog = self.meter, self.backlog
+        meter.watch(CONNECTIONS, lambda: len(self.sessions))
+        meter.watch(UNREAD_BYTES, lambda: backlog.total)
+        meter.watch(CUT, lambda: backlog.cut)
+        meter.watch(HAPPENINGS_DROPPED, lambda: self.listeners.dropped)
 
     async def start(self) -> None:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""
@@ -145,6 +161,7 @@ class Chat:
             keep_on(lambda: ask(self.hub.release), "letting go of rooms"),
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
+            keep_on(lambda: measure_lag(self.meter), "measuring how late the event loop is"),
             self.transactions.run(),
         )
         self._tasks = [asyncio.ensure_future(round) for round in rounds]
@@ -167,6 +184,7 @@ class Chat:
             typists=self.typists,
             listeners=self.listeners,
             past=Past(self.store),
+            meter=self.meter,
         )
 
     def _chain(self) -> Chain:

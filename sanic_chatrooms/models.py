@@ -68,12 +68,10 @@ HOST = "~host"
 
 
 class Scope(enum.Enum):
-    """How far a backend reaches: which processes see what one of them writes."""
+    """How far a backend reaches: what one process writes, who else sees?"""
 
     PROCESS = "process"
-    MACHINE = "machine"
-    HOST = MACHINE
-    """Another name of `MACHINE`."""
+    HOST = "host"
     CLUSTER = "cluster"
 
 

@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from .brokers.base import Broker
 from .errors import Unavailable
 from .models import Scope, is_reserved
+from .observe.instruments import LOOP_LAG
+from .observe.meter import Meter
 from .stores.base import Store
 from .support.backoff import jittered
 
-__all__ = ["Forgetting", "PositionCheck", "ask", "sweep"]
+__all__ = ["Forgetting", "PositionCheck", "ask", "measure_lag", "sweep"]
 
 logger = logging.getLogger("sanic_chatrooms.chat")
 
@@ -33,6 +36,13 @@ async def sweep(part: Swept) -> None:
     """One round of what concerns this process only."""
     await asyncio.sleep(SWEEP)
     part.sweep()
+
+
+async def measure_lag(meter: Meter, clock: Callable[[], float] = time.monotonic) -> None:
+    """One round of looking how late the event loop is."""
+    due = clock() + SWEEP
+    await asyncio.sleep(SWEEP)
+    meter.observe(LOOP_LAG, max(0.0, clock() - due))
 
 
 async def ask(part: Callable[[], Awaitable[None]]) -> None:

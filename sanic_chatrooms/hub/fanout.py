@@ -19,6 +19,10 @@ class Fanout:
         self._dirty: list[Lane] = []
         self._replies: dict[Receiver, list[bytes]] = {}
         self._scheduled = False
+        self.deliveries = 0
+        """Events that were written to connections, one for each that got it …"""
+        self.delivered_bytes = 0
+        """… and their bytes."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -59,11 +63,62 @@ class Fanout:
         replies, self._replies = self._replies, {}
         dirty, self._dirty = self._dirty, []
         if len(dirty) == 1:
-            _push_lane(dirty[0], replies)
+            self._push_lane(dirty[0], replies)
         elif dirty:
-            _push_lanes(dirty, replies)
+            self._push_lanes(dirty, replies)
         for receiver, own in replies.items():
             receiver.reply(b"".join(own))
+
+    def _take(self, lane: Lane) -> bytes:
+        data = b"".join(lane.pending)
+        receivers = len(lane.sessions)
+        self.deliveries += receivers * len(lane.pending)
+        self.delivered_bytes += receivers * len(data)
+        lane.pending.clear()
+        return data
+
+    def _push_lane(self, lane: Lane, replies: dict[Receiver, list[bytes]]) -> None:
+        """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
+        system's work for it. How far each one is behind is checked once in so many bytes."""
+        blob = self._take(lane)
+        sessions = lane.sessions
+        lane.unchecked += len(blob)
+        if lane.unchecked >= lane.check_every:
+            lane.unchecked = 0
+            for receiver in sessions:
+                receiver.push(blob, b"".join(replies.pop(receiver, ())))
+            return
+        answered = [receiver for receiver in replies if receiver in sessions]
+        for receiver in answered:
+            receiver.push(blob, b"".join(replies.pop(receiver)))
+            sessions[receiver] = _written
+        _write_all(sessions.values(), blob)
+        for receiver in answered:
+            sessions[receiver] = receiver.write
+
+    def _push_lanes(self, lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
+        """A connection has one codec, so lanes of different codecs share none: only those of the same one need gathering."""
+        by_codec: dict[Codec, list[Lane]] = {}
+        for lane in lanes:
+            by_codec.setdefault(lane.codec, []).append(lane)
+        for alike in by_codec.values():
+            if len(alike) == 1:
+                self._push_lane(alike[0], replies)
+            else:
+                self._push_gathered(alike, replies)
+
+    def _push_gathered(self, lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
+        gathered: dict[Receiver, list[bytes]] = {}
+        for lane in lanes:
+            blob = self._take(lane)
+            for receiver in lane.sessions:
+                parts = gathered.get(receiver)
+                if parts is None:
+                    gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
+                else:
+                    parts.append(blob)
+        for receiver, (own, *blobs) in gathered.items():
+            receiver.push(b"".join(blobs), own)
 
     def owed(self, receiver: Receiver) -> int:
         """Bytes for this connection alone that wait for the flush."""
@@ -74,54 +129,6 @@ class Fanout:
         own = self._replies.pop(receiver, None)
         if own is not None:
             receiver.reply(b"".join(own))
-
-
-def _push_lane(lane: Lane, replies: dict[Receiver, list[bytes]]) -> None:
-    """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
-    system's work for it. How far each one is behind is checked once in so many bytes."""
-    blob = b"".join(lane.pending)
-    lane.pending.clear()
-    sessions = lane.sessions
-    lane.unchecked += len(blob)
-    if lane.unchecked >= lane.check_every:
-        lane.unchecked = 0
-        for receiver in sessions:
-            receiver.push(blob, b"".join(replies.pop(receiver, ())))
-        return
-    answered = [receiver for receiver in replies if receiver in sessions]
-    for receiver in answered:
-        receiver.push(blob, b"".join(replies.pop(receiver)))
-        sessions[receiver] = _written
-    _write_all(sessions.values(), blob)
-    for receiver in answered:
-        sessions[receiver] = receiver.write
-
-
-def _push_lanes(lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
-    """A connection has one codec, so lanes of different codecs share none: only those of the same one need gathering."""
-    by_codec: dict[Codec, list[Lane]] = {}
-    for lane in lanes:
-        by_codec.setdefault(lane.codec, []).append(lane)
-    for alike in by_codec.values():
-        if len(alike) == 1:
-            _push_lane(alike[0], replies)
-        else:
-            _push_gathered(alike, replies)
-
-
-def _push_gathered(lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
-    gathered: dict[Receiver, list[bytes]] = {}
-    for lane in lanes:
-        blob = b"".join(lane.pending)
-        lane.pending.clear()
-        for receiver in lane.sessions:
-            parts = gathered.get(receiver)
-            if parts is None:
-                gathered[receiver] = [b"".join(replies.pop(receiver, ())), blob]
-            else:
-                parts.append(blob)
-    for receiver, (own, *blobs) in gathered.items():
-        receiver.push(b"".join(blobs), own)
 
 
 def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:

@@ -15,6 +15,8 @@ from weakref import WeakValueDictionary
 from ..brokers.base import Broker
 from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, LOOK, Envelope, Head
+from ..observe.instruments import DELIVERED_BYTES, DELIVERIES, RESETS, ROOMS
+from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.ids import new_epoch
@@ -31,7 +33,12 @@ class Hub:
     """See the module's docstring. All methods belong to one event loop; those without `async` never wait."""
 
     def __init__(
-        self, store: Store, broker: Broker, *, released: Callable[[str], None] | None = None
+        self,
+        store: Store,
+        broker: Broker,
+        *,
+        released: Callable[[str], None] | None = None,
+        meter: Meter = SILENT,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -44,11 +51,14 @@ class Hub:
         self._heard: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
         self.about_members: Callable[[Envelope], None] = lambda envelope: None
         """Is given each event about a member before it is passed on: it may change what somebody may do in the room."""
+        self._meter = meter
         self.fanout = Fanout()
         # Bound once: every message goes through them.
         self.emit, self.reply, self.flush = self.fanout.emit, self.fanout.reply, self.fanout.flush
-        self.repair = Repair(store, self._rooms, self)
-        self.resets = 0
+        self.repair = Repair(store, self._rooms, self, meter)
+        meter.watch(ROOMS, lambda: len(self._rooms))
+        meter.watch(DELIVERIES, lambda: self.fanout.deliveries)
+        meter.watch(DELIVERED_BYTES, lambda: self.fanout.delivered_bytes)
 
     def start(self) -> None:
         """Bind to the running loop."""
@@ -334,7 +344,7 @@ class Hub:
             room.watcher.lost(room.id)
 
     def _send_to_join_again(self, room: LocalRoom, head: Head, reason: str) -> None:
-        self.resets += 1
+        self._meter.add(RESETS, 1, reason)
         receivers = self._take_sessions(room)
         spread = min(10.0, len(receivers) / 500)
         for receiver in receivers:

@@ -18,6 +18,17 @@ from msgspec.structs import replace
 from ..brokers.base import Broker
 from ..errors import ChatError, InternalError, Unavailable
 from ..models import Appended, Draft, Envelope, Event, Scope
+from ..observe.instruments import (
+    APPEND_BATCH,
+    APPEND_SECONDS,
+    DRAFTS_WAITING,
+    DROPPED,
+    ENVELOPES_WAITING,
+    PUBLISH_BATCH,
+    PUBLISH_SECONDS,
+    STORE_ERRORS,
+)
+from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from ..support.tasks import end, is_ending, keep_on
 from ..wire.encode import encode_event
@@ -67,8 +78,10 @@ class Journal:
         deliver: Callable[[Envelope], None],
         heard: Heard | None,
         timeout: float,
+        meter: Meter = SILENT,
     ) -> None:
         self._store = store
+        self._meter = meter
         self._broker = broker
         self._deliver = deliver
         self._heard = heard
@@ -82,13 +95,15 @@ class Journal:
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
         """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
-        self._head_start = HEAD_START if store.scope is Scope.MACHINE else 0.0
+        self._head_start = HEAD_START if store.scope is Scope.HOST else 0.0
         self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
         """What was stored and is not answered yet."""
         self._away = False
         """The store did not take the last batch."""
         self._silent = False
         """The broker did not take the last bells."""
+        meter.watch(DRAFTS_WAITING, lambda: len(self._pending))
+        meter.watch(ENVELOPES_WAITING, lambda: len(self._bells))
 
     def start(self) -> None:
         """Begin to append."""
@@ -173,8 +188,10 @@ class Journal:
             while self._pending:
                 batch = self._pending[:BATCH_LIMIT]
                 del self._pending[:BATCH_LIMIT]
+                since = time.monotonic()
                 results = await self._results(batch)
                 self._away = all(isinstance(result, Unavailable) for result in results)
+                self._measure(results, since)
                 self._answer_rest()
                 await self._answer_beside(batch, results)
                 self._answer_overdue()
@@ -192,6 +209,12 @@ class Journal:
         except Exception:
             logger.exception("a batch of %d could not be stored", len(batch))
         return [Unavailable() for _ in batch]
+
+    def _measure(self, results: list[Appended | ChatError], since: float) -> None:
+        self._meter.observe(APPEND_BATCH, len(results))
+        self._meter.observe(APPEND_SECONDS, time.monotonic() - since)
+        if self._away:
+            self._meter.add(STORE_ERRORS, 1, "append", Unavailable.code)
 
     async def _answer_beside(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
         """Answer a large batch while the store is at work on the next one: what that costs here, and what the store
@@ -330,6 +353,7 @@ class Journal:
         """Hand an envelope to the broker, soon."""
         if len(self._bells) >= BELL_LIMIT:
             del self._bells[: BELL_LIMIT // 10]
+            self._meter.add(DROPPED, BELL_LIMIT // 10, "publish")
         self._bells.append(envelope)
         self._rung.set()
 
@@ -346,9 +370,12 @@ class Journal:
         bells, self._bells = self._bells, []
         if not bells:
             return
+        since = time.monotonic()
         try:
             await self._broker.publish(bells)
             self._silent = False
+            self._meter.observe(PUBLISH_BATCH, len(bells))
+            self._meter.observe(PUBLISH_SECONDS, time.monotonic() - since)
         except Unavailable:
             if not self._silent:
                 logger.warning("the broker is away; other workers read the store until it is back")

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, Envelope, Event, Head
+from ..observe.instruments import GAPS, REPAIRED
+from ..observe.meter import Meter
 from ..stores.base import Store
 from ..support.backoff import Backoff
 from ..support.paging import PAGE_LIMIT
@@ -45,13 +47,12 @@ class Rooms(Protocol):
 class Repair:
     """One timer and one task a room at most."""
 
-    def __init__(self, store: Store, held: Mapping[str, LocalRoom], rooms: Rooms) -> None:
+    def __init__(self, store: Store, held: Mapping[str, LocalRoom], rooms: Rooms, meter: Meter) -> None:
         self._store = store
         self._held = held
         self._rooms = rooms
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.count = 0
-        """Pages that were read because something was missing."""
+        self._meter = meter
 
     def start(self) -> None:
         """Bind to the running loop."""
@@ -98,6 +99,7 @@ class Repair:
     def read_soon(self, room: LocalRoom) -> None:
         """Read what is missing, in a task of its own."""
         if room.repairing is None:
+            self._meter.add(GAPS, 1)
             room.repairing = asyncio.ensure_future(self._read_until_done(room))
 
     def _wait(self, room: LocalRoom) -> None:
@@ -156,9 +158,9 @@ class Repair:
             if (reason := sequence.contradiction(page)) is not None:
                 self._rooms.reset(room, Head(page.epoch, page.seq), reason)
                 return
-            self.count += 1
             for event in sequence.take(page):
                 self._rooms.send(room, _envelope(room, event))
+            self._meter.add(REPAIRED, sequence.seq - start)
             if not page.more or sequence.seq == start:
                 break
         if sequence.seq < page.seq:

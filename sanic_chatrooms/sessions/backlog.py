@@ -38,7 +38,8 @@ class Backlog:
         self._began: float | None = None
         self._next = asyncio.Event()
         self._behind: dict[Session, int] = {}
-        self._total = 0
+        self.total = 0
+        """Bytes that wait to be read by all who have not signed in."""
         self.cut = 0
         """Connections that were cut off so far."""
 
@@ -74,9 +75,9 @@ class Backlog:
         if not waits:
             self.forget(session)  # who comes back does so as the last
             return
-        self._total += waits - self._behind.get(session, 0)
+        self.total += waits - self._behind.get(session, 0)
         self._behind[session] = waits
-        if self._total > self._limit:
+        if self.total > self._limit:
             self._make_room()
 
     def _unread(self, session: Session) -> int:
@@ -84,17 +85,17 @@ class Backlog:
 
     def forget(self, session: Session) -> None:
         """The connection is gone, or somebody has signed in there."""
-        self._total -= self._behind.pop(session, 0)
+        self.total -= self._behind.pop(session, 0)
 
     def _make_room(self) -> None:
         # What was noted may have been read since.
         waiting = {session: self._unread(session) for session in self._behind}
         self._behind = {session: waits for session, waits in waiting.items() if waits}
-        self._total = sum(self._behind.values())
-        if self._total <= self._limit:
+        self.total = sum(self._behind.values())
+        if self.total <= self._limit:
             return
         for session in list(self._behind):
-            if self._total <= self._limit * 3 // 4:
+            if self.total <= self._limit * 3 // 4:
                 break
             self.forget(session)
             self.cut += 1

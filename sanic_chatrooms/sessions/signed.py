@@ -13,6 +13,8 @@ import msgspec
 from ..brokers.base import Broker
 from ..hub.hub import Hub
 from ..models import Envelope, is_reserved
+from ..observe.instruments import BROKER_HEALTHY, BROKER_RECONNECTS, FORGED, UNFIT
+from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from .inbox import decode_order, decode_push
 
@@ -54,8 +56,10 @@ class SignedBroker:
         publishing: Store,
         lost: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        meter: Meter = SILENT,
     ) -> None:
         self._store = store
+        self._meter = meter
         self._broker = broker
         self._hub = hub
         self._publishing = publishing
@@ -66,11 +70,18 @@ class SignedBroker:
         self._due = self._suspects_at = self._logs_at = float("-inf")
         self.dropped = 0
         """How many envelopes came with data that are not what their type and room need."""
+        meter.watch(BROKER_HEALTHY, lambda: broker.healthy)
+        meter.watch(FORGED, lambda: broker.forged)
+        meter.watch(UNFIT, lambda: self.dropped)
 
     async def start(self, instance: str) -> None:
         """Start the broker with the store's key. Raises `ConfigError`, `Unavailable`."""
         self._use(await self._secret())
-        await self._broker.start(instance, self.receive, self._lost)
+        await self._broker.start(instance, self.receive, self._reconnected)
+
+    def _reconnected(self) -> None:
+        self._meter.add(BROKER_RECONNECTS, 1)
+        self._lost()
 
     # ---- the key ----
 

@@ -5,11 +5,14 @@ command, and the hub one per look; the rest goes on.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from ..errors import ChatError, Unavailable
 from ..models import Appended, Draft
+from ..observe.instruments import STORE_ERRORS, STORE_SECONDS
+from ..observe.meter import SILENT, Meter
 from .base import Store
 from .wrapped import WrappedStore
 
@@ -27,9 +30,10 @@ class TimedStore(WrappedStore):
     it takes, too.
     """
 
-    def __init__(self, inner: Store, timeout: float) -> None:
+    def __init__(self, inner: Store, timeout: float, meter: Meter = SILENT) -> None:
         super().__init__(inner)
         self._timeout = timeout
+        self._meter = meter
         self._reads = asyncio.Semaphore(READS)
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
@@ -38,6 +42,16 @@ class TimedStore(WrappedStore):
 
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask in time; history together with a few other readers only."""
+        since = time.monotonic()
+        try:
+            answer = await self._in_time(verb, ask)
+        except ChatError as problem:
+            self._meter.add(STORE_ERRORS, 1, verb, problem.code)
+            raise
+        self._meter.observe(STORE_SECONDS, time.monotonic() - since, verb)
+        return answer
+
+    async def _in_time(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._timeout):
                 if verb != "history":

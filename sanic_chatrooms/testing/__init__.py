@@ -11,6 +11,7 @@ from .checker import Checker, Witness
 from .clock import Clock
 from .connections import ConnectionClosed, MemoryClient, MemoryConnection, chat_client, running_chat
 from .faults import FaultyBroker, FaultyStore
+from .meter import RecordingMeter
 from .presence import PresenceSuite
 from .proxy import FaultProxy
 from .recorder import Recorder
@@ -29,6 +30,7 @@ __all__ = [
     "MemoryConnection",
     "PresenceSuite",
     "Recorder",
+    "RecordingMeter",
     "RecoverySuite",
     "StoreSuite",
     "Witness",

@@ -23,6 +23,7 @@ from ..config.backends import Backends
 from ..config.load import load
 from ..declaration import Declaration, Route
 from ..models import Credentials, Handshake, User
+from ..observe.meter import SILENT, Meter
 from ..sessions.route import Endpoint
 from ..sessions.session import Session
 from ..support.ids import new_id
@@ -30,18 +31,17 @@ from ..verbs.identity import of_handshake
 from ..web.chatrooms import ChatRooms
 from ..websocket.codec import FRAMES
 from .checker import Witness
+from .frames import Frame, decode_frames
 
 __all__ = [
     "ConnectionClosed",
     "MemoryClient",
     "MemoryConnection",
     "chat_client",
-    "decode_frames",
     "running_chat",
     "running_core",
 ]
 
-Frame = dict[str, Any]
 WITHIN = 20.0
 """Seconds to wait for a frame, unless a call says otherwise."""
 
@@ -53,30 +53,6 @@ class ConnectionClosed(Exception):
         super().__init__(f"closed with {code} ({reason}) while waiting for {wanted}")
         self.code = code
         self.reason = reason
-
-
-def decode_frames(data: bytes) -> list[Frame]:
-    """What unmasked, unfragmented text frames hold (RFC 6455 §5.2), one JSON object each. Raises `ValueError`."""
-    found: list[Frame] = []
-    at = 0
-    while at < len(data):
-        text, at = _next_text(data, at)
-        found.append(json.loads(text))
-    return found
-
-
-def _next_text(data: bytes, at: int) -> tuple[bytes, int]:
-    if data[at] != 0x81:
-        raise ValueError(f"byte {at} begins no whole text frame: {data[at]:#x}")
-    size, start = data[at + 1], at + 2
-    if size in (126, 127):
-        width = 2 if size == 126 else 8
-        size, start = int.from_bytes(data[start : start + width], "big"), start + width
-    if size & 0x80 and start == at + 2:
-        raise ValueError("a server masks nothing")
-    if len(data) < start + size:
-        raise ValueError(f"the frame at byte {at} is cut off")
-    return data[start : start + size], start + size
 
 
 class MemoryConnection:
@@ -222,7 +198,7 @@ class MemoryClient:
 
     def send_raw(self, text: str | bytes) -> None:
         """Send one text frame, whatever it contains."""
-        self.session.liveness.heard_at = time.monotonic()
+        self.session.heard_at = time.monotonic()
         self.session.receive(text.encode() if isinstance(text, str) else text)
 
     async def request(self, type: str, **arguments: Any) -> Frame:
@@ -305,29 +281,37 @@ def _comparable(frame: Frame, wanted: Frame) -> Any:
 
 @asynccontextmanager
 async def running_chat(
-    rooms: ChatRooms | None = None, *, backends: Backends | None = None, **settings: Any
+    rooms: ChatRooms | None = None,
+    *,
+    backends: Backends | None = None,
+    meter: Meter = SILENT,
+    **settings: Any,
 ) -> AsyncIterator[ChatRooms]:
     """A chat that runs in this event loop, without a server.
 
     `rooms`: the host's instance, whose middleware, commands, listeners, routes and policy are then in force, and whose
     verbs work; it is what you get. Without it you get one of its own. `settings` go before those of the instance
     (`guests=True`); neither `app.config` nor the environment is read. Without `backends` each chat has those that its
-    settings name: memory of its own.
+    settings name: memory of its own. `meter` takes what the chat counts and measures (`RecordingMeter`).
     """
     rooms = rooms or ChatRooms("test")
-    async with running_core(rooms, backends=backends, **settings):
+    async with running_core(rooms, backends=backends, meter=meter, **settings):
         yield rooms
 
 
 @asynccontextmanager
 async def running_core(
-    rooms: ChatRooms | None = None, *, backends: Backends | None = None, **settings: Any
+    rooms: ChatRooms | None = None,
+    *,
+    backends: Backends | None = None,
+    meter: Meter = SILENT,
+    **settings: Any,
 ) -> AsyncIterator[Chat]:
     """As `running_chat`, and what you get is the running whole inside: for tests of the package itself."""
     declaration = rooms.declared() if rooms is not None else Declaration("test")
     code = {**declaration.code, **settings}
     loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))
-    chat = Chat(declaration, loaded, backends=backends, chatrooms=rooms)
+    chat = Chat(declaration, loaded, backends=backends, chatrooms=rooms, meter=meter)
     try:
         await chat.start()
         if rooms is not None:

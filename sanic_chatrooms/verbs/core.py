@@ -11,6 +11,7 @@ from ..hub.hub import Hub
 from ..hub.journal import Journal
 from ..live.presence import Occupancy
 from ..live.typing import Typists
+from ..observe.meter import Meter
 from ..presence.base import Presence
 from ..sessions.backlog import Backlog
 from ..sessions.heartbeat import Heartbeat
@@ -41,3 +42,4 @@ class Core(msgspec.Struct, kw_only=True):
     typists: Typists
     listeners: Listeners
     past: Past
+    meter: Meter

@@ -16,9 +16,9 @@ from ..hooks.declaring import check_object
 from ..hooks.middleware import Chain, Context, Handler
 from ..live.presence import ANYWHERE
 from ..models import Appended, Handshake, User
-from ..sessions.connection import Connection
+from ..observe.instruments import COMMANDS, OK
 from ..sessions.route import Endpoint
-from ..sessions.session import Session
+from ..sessions.session import Connection, Session
 from ..support.tasks import is_ending
 from ..wire.decode import Command, decode_payload
 from ..wire.encode import ack, encode, pong
@@ -51,6 +51,7 @@ class Commands:
         self, core: Core, chain: Chain, *, own: Mapping[str, HostCommand], chat: Any, app: Any
     ) -> None:
         self._core = core
+        self.meter = core.meter
         self._chain = chain
         self._chat = chat
         self._app = app
@@ -81,14 +82,14 @@ class Commands:
     async def introduce(self, session: Session, user: User) -> None:
         """The handshake proved who this is: greet, and join the path's room."""
         await identity.establish(self._core, session, user)
-        session.who.anonymous = user.guest and session.handshake.credentials.token is None
+        session.anonymous = user.guest and session.handshake.credentials.token is None
         self._greet(session)
 
     def _greet(self, session: Session) -> None:
         identity.greet(self._core, session)
         if session.room is not None:
             query = session.handshake.query
-            session.queue.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
+            session.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
 
     def evicted(self, session: Session, room: str) -> None:
         """The hub has taken it out of a room."""
@@ -134,12 +135,17 @@ class Commands:
         elif type == "message" and self._say_at_once and session.plain_policy:
             return messages.say(self._core, session, command)
         elif type == "ping" and self._ping_at_once:
+            self.count(type, OK)
             session.answer(pong(command.msg_id, command.payload))
         elif type in self._rows:
             return False
         else:
             session.fail(command, UnknownCommand.of(type))
         return True
+
+    def count(self, type: str, result: str) -> None:
+        """A command was answered: `ok`, or with this error code."""
+        self.meter.add(COMMANDS, 1, type if type in self._rows else "unknown", result)
 
     def _out_of_bounds(self, session: Session, command: Command) -> ChatError | None:
         """What a read-only or confined route does not take."""
@@ -156,7 +162,7 @@ class Commands:
     async def carry_out(self, session: Session, command: Command) -> None:
         """Carry it out with everything that wraps it, and answer."""
         if command.type != "auth":
-            session.who.acted()
+            session.anonymous = False
         ctx = self._ctx(self._rows[command.type], session, command)
         try:
             result = await self._handlers[command.type](ctx)
@@ -170,6 +176,7 @@ class Commands:
             self._give_up(session, command, ctx.entered, problem)
 
     def _answer(self, session: Session, command: Command, ctx: Ctx, result: Any) -> None:
+        self.count(command.type, OK)
         if command.type == "ping":
             session.answer(pong(command.msg_id, command.payload))
             return
@@ -181,7 +188,7 @@ class Commands:
             entering.admit(self._core, session, ctx.entered, reply)
             return
         session.answer(reply)
-        if command.type == "auth" and session.authenticated and not session.who.greeted:
+        if command.type == "auth" and session.authenticated and not session.greeted:
             self._greet(session)
 
     def _give_up(
@@ -191,8 +198,8 @@ class Commands:
             # A middleware has refused after the session had entered. What is refused before that changes nothing.
             entering.take_out(self._core, session, entered)
         session.fail(command, problem)
-        if session.who.refused is not None:
-            session.close(session.who.refused)
+        if session.refused is not None:
+            session.close(session.refused)
 
     # ---- without a connection ----
 

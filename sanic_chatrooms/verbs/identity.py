@@ -14,7 +14,7 @@ from ..live.presence import ANYWHERE
 from ..models import Credentials, Handshake, Sender, User
 from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
-from ..sessions.session import Session
+from ..sessions.session import Session, State
 from ..wire.codes import CloseCode
 from ..wire.names import PROTOCOL
 from .context import Ctx
@@ -105,14 +105,16 @@ async def establish(core: Core, session: Session, user: User) -> None:
 
 
 async def _become(core: Core, session: Session, user: User) -> None:
-    session.become(user)
+    session.user = user
+    session.authenticated = True
+    session.state = State.ACTIVE
     _expect_end(core, session)
     await core.occupancy.entered(ANYWHERE, Sender(user.id, user.name))
 
 
 def greet(core: Core, session: Session) -> None:
     """Send `welcome`, once per identity; from here on pushes reach the connection."""
-    session.who.greeted = True
+    session.greeted = True
     user, settings = session.user, session.settings
     welcome: dict[str, Any] = {
         "sessionId": session.id,
@@ -159,7 +161,7 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
 
 
 async def _prove(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
-    wait = session.who.proof_at - time.monotonic()
+    wait = session.proof_at - time.monotonic()
     if wait > 0:
         _penalise(session)
         raise RateLimited("too many proofs of identity have failed", retry_after=wait)
@@ -168,7 +170,7 @@ async def _prove(core: Core, session: Session, endpoint: Endpoint, request: Auth
     except (Unauthenticated, Forbidden):
         _penalise(session)
         raise
-    session.who.bad_proofs = 0
+    session.bad_proofs = 0
 
 
 async def _first(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
@@ -178,7 +180,7 @@ async def _first(core: Core, session: Session, endpoint: Endpoint, request: Auth
         await core.listeners.ask("connect", user=user)
         await establish(core, session, user)
     except ChatError as problem:
-        session.who.refused = _close_code(problem, request.token)
+        session.refused = _close_code(problem, request.token)
         raise
 
 
@@ -188,7 +190,7 @@ async def _again(core: Core, session: Session, endpoint: Endpoint, request: Auth
         await _call(core, session, user)
         _expect_end(core, session)
         return
-    if not session.who.anonymous:
+    if not session.anonymous:
         raise Forbidden("this token is another user's; open another connection for them")
     # A guest who showed nothing and did nothing yet says who they are after all.
     old = session.user
@@ -197,30 +199,30 @@ async def _again(core: Core, session: Session, endpoint: Endpoint, request: Auth
     core.sessions.renamed(session, old.id)
     core.occupancy.exited(ANYWHERE, old.id, at_once=True)
     await _become(core, session, user)
-    session.who.anonymous = False
-    session.who.greeted = False
+    session.anonymous = False
+    session.greeted = False
 
 
 async def _call(core: Core, session: Session, user: User) -> None:
     """The same user with a new proof of who they are, perhaps under another name."""
-    old = session.user
-    session.become(user)
+    old, session.user = session.user, user
     if user.name != old.name:
         await core.occupancy.renamed((ANYWHERE, *session.seats), Sender(user.id, user.name))
 
 
 def _expect_end(core: Core, session: Session) -> None:
-    at = session.user.expires_at
-    session.liveness.shown(None if at is None else at - time.time())
+    session.warned = False
+    if session.user.expires_at is not None:
+        session.lifetime = session.user.expires_at - time.time()
     core.heartbeat.reconsider(session)
 
 
 def _penalise(session: Session) -> None:
-    session.who.bad_proofs += 1
-    if session.who.bad_proofs >= BAD_PROOFS and session.who.proof_at <= time.monotonic():
-        session.who.proof_at = time.monotonic() + PROOF_EVERY
-    if session.who.bad_proofs >= MAX_BAD_PROOFS:
-        session.who.refused = CloseCode.RATE_LIMIT
+    session.bad_proofs += 1
+    if session.bad_proofs >= BAD_PROOFS and session.proof_at <= time.monotonic():
+        session.proof_at = time.monotonic() + PROOF_EVERY
+    if session.bad_proofs >= MAX_BAD_PROOFS:
+        session.refused = CloseCode.RATE_LIMIT
 
 
 def _close_code(problem: ChatError, token: str | None) -> int | None:
@@ -236,10 +238,11 @@ def _shown(user: User) -> dict[str, Any]:
 
 
 def _heartbeat(session: Session) -> dict[str, float]:
-    return {"interval": session.liveness.interval, "timeout": session.liveness.timeout}
+    return {"interval": session.interval, "timeout": session.timeout}
 
 
 def _set_heartbeat(session: Session, wanted: float) -> None:
     settings = session.settings
     factor = min(max(wanted / settings.heartbeat_interval, 1.0), LONGEST_HEARTBEAT)
-    session.liveness.stretch(settings.heartbeat_interval * factor, settings.heartbeat_timeout * factor)
+    session.interval = settings.heartbeat_interval * factor
+    session.timeout = settings.heartbeat_timeout * factor

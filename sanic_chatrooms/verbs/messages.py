@@ -14,8 +14,8 @@ from ..access.access import refusal
 from ..access.standing import check_restrictions
 from ..errors import ChatError, InvalidField, NotAMember
 from ..models import Appended, Draft, Sender
-from ..sessions.seats import Seat
-from ..sessions.session import Session
+from ..observe.instruments import COMMANDS, OK
+from ..sessions.session import Seat, Session
 from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.decode import Command
@@ -57,17 +57,18 @@ def say(core: Core, session: Session, command: Command) -> bool:
     if answer is not None and isawaitable(answer):
         _wait_from_now_on(session, answer)
         return False
-    session.queue.begun()
+    session.begun()
 
     def done(result: Appended | ChatError) -> None:
-        session.queue.ended()
+        session.ended()
         if isinstance(result, Stale):
             # Rights in this room have changed: it is judged again, before what was sent after it.
             seat.fresh = False
-            session.queue.redo(command)
+            session.redo(command)
         elif isinstance(result, ChatError):
             session.fail(command, result)
         else:
+            core.meter.add(COMMANDS, 1, "message", OK)
             said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
             session.answer(ack(command.msg_id, said, result.timestamp))
 
@@ -98,7 +99,7 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
 
 def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
     # `require` is a plain function that hands out an awaitable; only a coroutine function can be told beforehand.
-    session.wait_for_policy()
+    session.plain_policy = False
     end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
     if end is not None:
         end()

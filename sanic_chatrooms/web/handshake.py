@@ -13,6 +13,7 @@ from sanic.response import HTTPResponse
 from ..chat import Chat
 from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
+from ..observe.instruments import REFUSED
 from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
 from ..support.origin import normal_origin
@@ -43,20 +44,26 @@ async def admit(
     refused = not_an_upgrade(request)
     if refused is not None and refused.status == 426:
         return await _unknown(request, chat, endpoint) or refused
-    refused = refused or _full(chat, endpoint, open_from_ip, arriving)
     if refused is not None:
+        chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
+        _check_room_for_one_more(chat, endpoint, open_from_ip, arriving)
         _check_origin(request, endpoint)
         handshake = handshake_of(request, endpoint)
         async with asyncio.timeout(endpoint.settings.auth_timeout):
             user = await of_handshake(chat.core, endpoint, handshake)
         _check_user_limit(chat, endpoint, user)
     except ChatError as problem:
-        return refusal(problem)
+        return _refuse(chat, problem)
     except TimeoutError:
-        return refusal(Unavailable("your identity could not be checked in time"))
+        return _refuse(chat, Unavailable("your identity could not be checked in time"))
     return Admission(endpoint, handshake, user)
+
+
+def _refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
+    chat.meter.add(REFUSED, 1, problem.code)
+    return refusal(problem)
 
 
 async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResponse | None:
@@ -75,17 +82,16 @@ async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResp
     return None
 
 
-def _full(chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int) -> HTTPResponse | None:
+def _check_room_for_one_more(chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int) -> None:
     settings = endpoint.settings
     if chat.refusing:
-        return refusal(Unavailable("this server is about to restart; come back in a moment"))
+        raise Unavailable("this server is about to restart; come back in a moment")
     if arriving > MAX_ARRIVING:
-        return refusal(Unavailable("too many arrive at once; come back in a moment"))
+        raise Unavailable("too many arrive at once; come back in a moment")
     if settings.max_connections is not None and len(chat.sessions) >= settings.max_connections:
-        return refusal(Unavailable("this server is full; come back later"))
+        raise Unavailable("this server is full; come back later")
     if settings.max_connections_per_ip is not None and open_from_ip >= settings.max_connections_per_ip:
-        return refusal(RateLimited(retry_after=RETRY_AFTER))
-    return None
+        raise RateLimited(retry_after=RETRY_AFTER)
 
 
 def check_limits(chat: Chat, admission: Admission, open_from_ip: int) -> None:

@@ -44,7 +44,7 @@ class Reader:
 
     __slots__ = (
         "_buffer", "_clock", "_closed", "_control_at", "_controls", "_decoder", "_failed", "_fragments", "_is_text", "_mask", "_need",
-        "_ping", "_size", "_start", "binary", "done", "max_size", "message", "paused",
+        "_ping", "_pong", "_size", "_start", "binary", "done", "max_size", "message", "paused",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,7 @@ class Reader:
         message: Callable[[bytes], None],
         binary: Callable[[bytes], None],
         ping: Callable[[bytes], None],
+        pong: Callable[[], None],
         closed: Callable[[int, str], None],
         failed: Callable[[int, str], None],
         mask: Unmask = apply_mask,
@@ -68,6 +69,7 @@ class Reader:
         self.message = message
         self.binary = binary
         self._ping = ping
+        self._pong = pong
         self._closed = closed
         self._failed = failed
         self._mask = mask
@@ -234,6 +236,8 @@ class Reader:
             self._fail(1008, "too many pings")
         elif opcode == _PING:
             self._ping(payload)
+        else:
+            self._pong()
 
     def _take_close(self, payload: bytes) -> None:
         if not payload:

@@ -48,6 +48,7 @@ class Connection:
             message=self.take,
             binary=lambda payload: self.said.append(("binary", payload)),
             ping=lambda payload: self.said.append(("ping", payload)),
+            pong=lambda: None,
             closed=lambda code, reason: self.said.append(("closed", code)),
             failed=lambda code, reason: self.said.append(("failed", code)),
             clock=Clock(),

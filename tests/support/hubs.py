@@ -16,8 +16,8 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
-from sanic_chatrooms.testing import FaultyBroker, FaultyStore
-from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.testing import FaultyBroker, FaultyStore, RecordingMeter
+from sanic_chatrooms.testing.frames import decode_frames
 from sanic_chatrooms.websocket.codec import FRAMES
 from sanic_chatrooms.wire.encode import encode
 
@@ -100,7 +100,8 @@ class Node:
         self._called = asyncio.Event()
         self.broker = FaultyBroker(MemoryBroker(bus), **faults)
         self.released: list[str] = []
-        self.hub = Hub(self.store, self.broker, released=self.released.append)
+        self.meter = RecordingMeter()
+        self.hub = Hub(self.store, self.broker, released=self.released.append, meter=self.meter)
         self.journal = Journal(self.store, self.broker, self.hub.deliver, None, 1.0)
 
     async def start(self) -> None:

@@ -79,7 +79,7 @@ class Worker:
 
     async def start(self) -> None:
         backends = Backends(self.store, self.broker, self._presence)
-        settings = {"guests": True, "auto_create": False, "position_check": 300}
+        settings: dict[str, Any] = {"guests": True, "auto_create": False, "position_check": 300}
         running = running_core(ChatRooms(self._instance), backends=backends, **settings)
         self.chat = await self._running.enter_async_context(running)
 

@@ -21,7 +21,7 @@ PACKAGE = "sanic_chatrooms"
 # The wings, from the ground up: each imports those below it, and none beside it.
 FLOORS = (
     ("errors",),
-    ("models", "support"),
+    ("models", "observe", "support"),
     ("websocket", "wire"),
     ("auth", "drivers"),
     ("brokers", "presence", "stores"),

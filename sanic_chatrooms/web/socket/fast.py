@@ -32,6 +32,7 @@ class FastConnection(SanicConnection):
             message=session.receive,
             binary=self._take_binary,
             ping=self._pong,
+            pong=session.ponged,
             closed=self._take_close,
             failed=self._fail,
             mask=self._parts.mask,

@@ -244,3 +244,21 @@ async def test_one_kind_of_connection_is_checked_at_its_own_pace(fanout: Fanout)
 
     assert reader.pushed == []
     assert len(browser.pushed) == 1
+
+
+# ---- what is counted ----
+
+
+async def test_each_event_counts_for_each_connection_that_got_it(fanout: Fanout) -> None:
+    both, one = FakeSession(), FakeSession()
+    room, other = room_of(both, one), room_of(both)
+
+    for _ in range(2):
+        fanout.emit(room, event(b"12345"))
+    fanout.flush()
+    fanout.emit(room, event(b"12345"))
+    fanout.emit(other, event(b"12345"))
+    fanout.flush()
+
+    assert fanout.deliveries == 4 + 3
+    assert fanout.delivered_bytes == 5 * fanout.deliveries

@@ -13,10 +13,20 @@ from sanic_chatrooms.brokers.base import Broker, Deliver
 from sanic_chatrooms.errors import ChatError, Conflict, InternalError, RoomNotFound, Unavailable
 from sanic_chatrooms.hub.journal import BATCH_LIMIT, BELL_LIMIT, Journal
 from sanic_chatrooms.models import Appended, Draft, Envelope, Event, Room, Scope
+from sanic_chatrooms.observe.instruments import (
+    APPEND_BATCH,
+    APPEND_SECONDS,
+    DRAFTS_WAITING,
+    DROPPED,
+    ENVELOPES_WAITING,
+    PUBLISH_BATCH,
+    PUBLISH_SECONDS,
+    STORE_ERRORS,
+)
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.support.clock import now
-from sanic_chatrooms.testing import FaultyStore, Recorder
+from sanic_chatrooms.testing import FaultyStore, Recorder, RecordingMeter
 from sanic_chatrooms.wire.encode import encode_event
 
 WITHIN = 20.0
@@ -75,7 +85,8 @@ class Desk:
         self.bell = Bell()
         self.delivered = Recorder()
         self.listener = Listener()
-        self.journal = Journal(self.store, self.bell, self.delivered, self.listener, 0.3)
+        self.meter = RecordingMeter()
+        self.journal = Journal(self.store, self.bell, self.delivered, self.listener, 0.3, self.meter)
         self.answers: list[tuple[str, Appended | ChatError]] = []
         self._news = asyncio.Event()
 
@@ -644,7 +655,7 @@ class Shared(Batches):
 
     def __init__(self, inner: MemoryStore, *, waits: bool) -> None:
         super().__init__(inner)
-        self.scope = Scope.MACHINE  # type: ignore[misc]
+        self.scope = Scope.HOST  # type: ignore[misc]
         self.open = 0
         self.waits = waits
 
@@ -728,3 +739,36 @@ async def test_what_follows_an_unknown_outcome_of_a_shared_store_is_not_stored_b
     assert {type(result) for result in answers.values()} == {Unavailable}
     assert await desk.stored() == []
     await desk.journal.stop()
+
+
+# ---- what is measured ----
+
+
+async def test_batches_of_drafts_and_of_envelopes_are_measured(desk: Desk) -> None:
+    for name in ("one", "two", "three"):
+        desk.submit(name)
+    assert desk.meter.value(DRAFTS_WAITING) == 3
+    await desk.until(3)
+    await desk.bell.rung.until(3)
+
+    assert sum(desk.meter.values(APPEND_BATCH)) == sum(desk.meter.values(PUBLISH_BATCH)) == 3
+    assert len(desk.meter.values(APPEND_SECONDS)) == len(desk.meter.values(APPEND_BATCH))
+    assert len(desk.meter.values(PUBLISH_SECONDS)) == len(desk.meter.values(PUBLISH_BATCH))
+    assert desk.meter.value(DRAFTS_WAITING) == desk.meter.value(ENVELOPES_WAITING) == 0
+    assert desk.meter.value(STORE_ERRORS, "append", "unavailable") == 0
+
+
+async def test_a_batch_that_the_store_did_not_take_is_counted(desk: Desk) -> None:
+    desk.store.hang()
+    desk.submit("one")
+    await desk.until(1)
+
+    assert desk.meter.value(STORE_ERRORS, "append", "unavailable") == 1
+
+
+async def test_envelopes_that_are_dropped_before_the_broker_are_counted(desk: Desk) -> None:
+    for seq in range(1, BELL_LIMIT + 2):
+        desk.journal.ring(Envelope("r", "e", seq, "message", b"{}"))
+
+    assert desk.meter.value(DROPPED, "publish") == BELL_LIMIT // 10
+    assert desk.meter.value(ENVELOPES_WAITING) == BELL_LIMIT + 1 - BELL_LIMIT // 10

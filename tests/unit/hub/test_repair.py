@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sanic_chatrooms.errors import RoomNotFound, Unavailable
 from sanic_chatrooms.hub.sequence import EARLY_LIMIT
 from sanic_chatrooms.models import EVERYONE, LOOK, RESERVED, Envelope, Head, Room
+from sanic_chatrooms.observe.instruments import GAPS, REPAIRED, RESETS
 from tests.support.hubs import ROOM, FakeSession, World, a_world, envelope
 
 
@@ -65,7 +66,7 @@ async def test_next_number_is_delivered_at_once_and_its_echo_dropped(world: Worl
     node.hub.flush()
 
     assert session.seqs() == [1, 2]
-    assert node.hub.repair.count == 0
+    assert node.meter.value(GAPS) == 0
 
 
 async def test_number_that_comes_early_waits_for_the_one_before(world: World) -> None:
@@ -81,7 +82,7 @@ async def test_number_that_comes_early_waits_for_the_one_before(world: World) ->
     node.hub.flush()
 
     assert session.seqs() == [1, 2, 3, 4]
-    assert node.hub.repair.count == 0
+    assert node.meter.value(GAPS) == 0
 
 
 async def test_number_that_does_not_come_is_read_from_the_store(world: World) -> None:
@@ -92,7 +93,8 @@ async def test_number_that_does_not_come_is_read_from_the_store(world: World) ->
     await there.say(3)
 
     assert await session.until_seq(3) == [1, 2, 3]
-    assert here.hub.repair.count == 1
+    assert here.meter.value(GAPS) == 1
+    assert here.meter.value(REPAIRED) == 3
 
 
 async def test_what_is_announced_while_a_hole_is_read_is_not_forgotten(world: World) -> None:
@@ -428,7 +430,7 @@ async def test_room_that_is_made_again_is_another_room(world: World) -> None:
     await node.say()
 
     await session.until(lambda: session.seqs()[-1:] == [1])
-    assert node.hub.repair.count == 0
+    assert node.meter.value(GAPS) == 0
 
 
 # ---- the store is away ----
@@ -491,3 +493,14 @@ async def test_release_ends_a_repair_that_waits_for_the_store(world: World) -> N
 
     with pytest.raises(asyncio.CancelledError):
         await repair
+
+
+async def test_resets_are_counted_by_their_reason(world: World) -> None:
+    node = await world.node()
+    await node.enter(FakeSession())
+    held = node.hub.room(ROOM)
+    assert held is not None
+
+    node.hub.reset(held, held.head, "another past")
+
+    assert node.meter.value(RESETS, "another past") == node.meter.total(RESETS) == 1

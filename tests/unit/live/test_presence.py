@@ -18,7 +18,7 @@ from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
-from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.testing.frames import decode_frames
 from sanic_chatrooms.websocket.codec import FRAMES
 from tests.support.scans import no_scan
 

@@ -14,7 +14,7 @@ from sanic_chatrooms.models import Envelope, Room, Sender
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
-from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.testing.frames import decode_frames
 from sanic_chatrooms.websocket.codec import FRAMES
 
 ADA, BOB = Sender("u1", "Ada"), Sender("u2", "Bob")

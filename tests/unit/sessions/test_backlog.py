@@ -158,7 +158,7 @@ async def test_who_is_gone_does_not_count(chat: Chat) -> None:
         client.disconnect()
         assert not one.cut
 
-    assert (chat.backlog._total, chat.backlog._behind) == (0, {})
+    assert (chat.backlog.total, chat.backlog._behind) == (0, {})
 
 
 async def test_who_has_signed_in_is_not_cut_off(chat: Chat) -> None:

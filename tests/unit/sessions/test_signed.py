@@ -10,11 +10,12 @@ import pytest
 from sanic_chatrooms.brokers.memory import MemoryBroker
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.models import EVERYONE, LOOK, Envelope, Room, user_room
+from sanic_chatrooms.observe.instruments import BROKER_HEALTHY, BROKER_RECONNECTS, FORGED, UNFIT
 from sanic_chatrooms.sessions import signed as signed_module
 from sanic_chatrooms.sessions.signed import SignedBroker
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
-from sanic_chatrooms.testing import Clock
+from sanic_chatrooms.testing import Clock, RecordingMeter
 from sanic_chatrooms.wire.encode import encode
 
 
@@ -42,7 +43,10 @@ class Desk:
         self.hub = Hub(self.store, self.broker)
         self.delivered: list[Envelope] = []
         self.hub.deliver = self.take  # type: ignore[method-assign]
-        self.signed = SignedBroker(self.store, self.broker, self.hub, self.store, self.miss, self.clock)
+        self.meter = RecordingMeter()
+        self.signed = SignedBroker(
+            self.store, self.broker, self.hub, self.store, self.miss, self.clock, self.meter
+        )
 
     def take(self, envelope: Envelope) -> None:
         self.delivered.append(envelope)
@@ -73,7 +77,7 @@ FIT = [
     Envelope(EVERYONE, "", 0, "push", b'{"event":{"type":"notice"}}'),
     Envelope(user_room("u"), "e", 1, "order", b'{"payload":{"type":"close","code":4000,"reason":""}}'),
 ]
-UNFIT = [
+UNFIT_ENVELOPES = [
     Envelope("r", "e", 7, "message", event(seq=8)),
     Envelope("r", "e", 7, "message", event(room="s")),
     Envelope("r", "e", 7, "message", event(type="notice")),
@@ -100,7 +104,7 @@ def test_what_the_hub_can_use_it_gets(desk: Desk, envelope: Envelope) -> None:
     assert desk.signed.dropped == 0
 
 
-@pytest.mark.parametrize("envelope", UNFIT)
+@pytest.mark.parametrize("envelope", UNFIT_ENVELOPES)
 def test_what_nobody_could_use_is_counted_and_dropped(desk: Desk, envelope: Envelope) -> None:
     desk.signed.receive(envelope)
 
@@ -122,9 +126,9 @@ def test_what_a_workers_own_hearing_cannot_read_is_dropped_too(desk: Desk) -> No
 
 def test_what_is_dropped_is_logged_now_and_then(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(100):
-        desk.signed.receive(UNFIT[0])
+        desk.signed.receive(UNFIT_ENVELOPES[0])
     desk.clock.advance(signed_module.LOG_EVERY)
-    desk.signed.receive(UNFIT[0])
+    desk.signed.receive(UNFIT_ENVELOPES[0])
 
     assert [record.args[-1] for record in caplog.records if isinstance(record.args, tuple)] == [1, 101]
 
@@ -169,3 +173,13 @@ async def test_what_another_key_signed_makes_it_look_soon_but_not_each_second(de
     await desk.signed.renew()
     assert len(desk.broker.keys) == 3
     assert desk.lost == 2
+
+
+async def test_what_the_broker_did_can_be_read(desk: Desk) -> None:
+    desk.signed.receive(UNFIT_ENVELOPES[0])
+    desk.broker.strangers = 3
+    desk.signed._reconnected()
+
+    assert desk.lost == 1
+    values = [desk.meter.value(one) for one in (BROKER_HEALTHY, BROKER_RECONNECTS, FORGED, UNFIT)]
+    assert values == [1, 1, 3, 1]

@@ -10,10 +10,11 @@ import pytest
 
 from sanic_chatrooms.errors import RoomNotFound, Unavailable
 from sanic_chatrooms.models import Draft, Member, Room
+from sanic_chatrooms.observe.instruments import STORE_ERRORS, STORE_SECONDS
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.deadline import READS, TimedStore
 from sanic_chatrooms.stores.memory.store import MemoryStore
-from sanic_chatrooms.testing import FaultyStore
+from sanic_chatrooms.testing import FaultyStore, RecordingMeter
 
 DRAFT = Draft("r", "message", b"{}", "m" * 16, 0.0)
 
@@ -88,3 +89,21 @@ async def test_the_past_is_read_for_so_many_at_a_time_and_nobody_waits_longer_fo
     assert [type(end) for end in ended] == [Unavailable] * (3 * READS)
     faulty.resume()
     assert (await store.history("r", after=0, limit=1)).events == []
+
+
+async def test_how_long_the_store_takes_is_measured_and_what_it_refuses_counted() -> None:
+    faulty, meter = FaultyStore(MemoryStore()), RecordingMeter()
+    store = TimedStore(faulty, 0.01, meter)
+    await store.start("test", Bounds())
+    await store.create_room(Room("r", "", 0))
+
+    await store.room("r")
+    with pytest.raises(RoomNotFound):
+        await store.history("s", after=0, limit=1)
+    faulty.hang()
+    with pytest.raises(Unavailable):
+        await store.room("r")
+
+    assert len(meter.values(STORE_SECONDS, "room")) == 1
+    assert meter.value(STORE_ERRORS, "history", "room_not_found") == 1
+    assert meter.value(STORE_ERRORS, "room", "unavailable") == 1

@@ -18,7 +18,7 @@ from sanic_chatrooms import (
     User,
 )
 from sanic_chatrooms.testing import ConnectionClosed, MemoryConnection, chat_client, running_chat
-from sanic_chatrooms.testing.connections import decode_frames
+from sanic_chatrooms.testing.frames import decode_frames
 from sanic_chatrooms.websocket.frames import frame
 
 ADA = User("u1", "Ada")

@@ -34,6 +34,7 @@ class Heard:
             message=lambda m: self.said.append(("text", m)),
             binary=lambda m: self.said.append(("binary", m)),
             ping=lambda p: self.said.append(("ping", p)),
+            pong=lambda: self.said.append(("pong",)),
             closed=lambda code, reason: self.said.append(("closed", code, reason)),
             failed=lambda code, reason: self.said.append(("failed", code)),
             clock=self.clock,

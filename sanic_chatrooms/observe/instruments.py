@@ -1,0 +1,103 @@
+"""Everything that a worker counts and measures. Exporters put `chatrooms_` before the names."""
+
+from .meter import Counter, Gauge, Histogram
+
+__all__ = [
+    "APPEND_BATCH",
+    "APPEND_SECONDS",
+    "BROKER_HEALTHY",
+    "BROKER_RECONNECTS",
+    "CLOSED",
+    "COMMANDS",
+    "CONNECTIONS",
+    "CUT",
+    "DELIVERED_BYTES",
+    "DELIVERIES",
+    "DRAFTS_WAITING",
+    "DROPPED",
+    "ENVELOPES_WAITING",
+    "FORGED",
+    "GAPS",
+    "HAPPENINGS_DROPPED",
+    "HEARTBEAT_SECONDS",
+    "LOOP_LAG",
+    "OK",
+    "PUBLISH_BATCH",
+    "PUBLISH_SECONDS",
+    "REFUSED",
+    "REPAIRED",
+    "RESETS",
+    "ROOMS",
+    "STORE_ERRORS",
+    "STORE_SECONDS",
+    "UNFIT",
+    "UNREAD_BYTES",
+]
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+
+# ---- connections ----
+
+CONNECTIONS = Gauge("connections", "Connections that are open.")
+CLOSED = Counter(
+    "closed_connections_total", "Connections that ended, by close code; `gone`: without one.", ("code",)
+)
+CUT = Counter("cut_connections_total", "Connections of guests that were cut off because they read nothing.")
+UNREAD_BYTES = Gauge("unread_bytes", "Bytes that wait to be read by connections where nobody has signed in.")
+REFUSED = Counter("refused_handshakes_total", "Handshakes that were refused, by the error's code.", ("code",))
+HEARTBEAT_SECONDS = Histogram("heartbeat_seconds", "From a ping to its pong.", _SECONDS)
+COMMANDS = Counter(
+    "commands_total",
+    "Commands, by type (`unknown`: no such type, or a malformed frame) and result (`ok`, or the error's code).",
+    ("type", "result"),
+)
+OK = "ok"
+
+# ---- rooms ----
+
+ROOMS = Gauge("rooms", "Rooms that this worker is subscribed to, users' own included.")
+DELIVERIES = Counter("deliveries_total", "Events of rooms that were written to connections.")
+DELIVERED_BYTES = Counter("delivered_bytes_total", "Bytes of these.")
+GAPS = Counter("gaps_total", "Times that a number was missing and the store was asked.")
+REPAIRED = Counter("repaired_events_total", "Events that were read from the store because they were missing.")
+RESETS = Counter("resets_total", "Rooms whose sessions were told to join again, by reason.", ("reason",))
+DROPPED = Counter(
+    "dropped_envelopes_total",
+    "Envelopes that were dropped because a queue was full: `publish` (for the broker).",
+    ("queue",),
+)
+
+# ---- store and broker ----
+
+DRAFTS_WAITING = Gauge("drafts_waiting", "Drafts that wait for the store.")
+APPEND_BATCH = Histogram("append_batch_drafts", "Drafts that were stored at a time.", _SIZES)
+APPEND_SECONDS = Histogram("append_seconds", "Time until a batch was stored, repetitions included.", _SECONDS)
+STORE_SECONDS = Histogram(
+    "store_seconds", "Time until the store answered, by what it was asked.", _SECONDS, ("verb",)
+)
+STORE_ERRORS = Counter(
+    "store_errors_total",
+    "What the store did not answer, by what it was asked and the error's code.",
+    ("verb", "code"),
+)
+ENVELOPES_WAITING = Gauge("envelopes_waiting", "Envelopes that wait for the broker.")
+PUBLISH_BATCH = Histogram("publish_batch_envelopes", "Envelopes that were published at a time.", _SIZES)
+PUBLISH_SECONDS = Histogram("publish_seconds", "Time until the broker had them.", _SECONDS)
+BROKER_HEALTHY = Gauge(
+    "broker_healthy", "1, or 0 while events are known not to reach this worker by the broker."
+)
+BROKER_RECONNECTS = Counter("broker_reconnects_total", "Times that the broker's connection was made again.")
+FORGED = Counter("forged_packets_total", "Packets from the broker that were not signed with the key.")
+UNFIT = Counter(
+    "unfit_envelopes_total", "Envelopes from the broker that are not what their type and room need."
+)
+
+# ---- the process ----
+
+HAPPENINGS_DROPPED = Counter(
+    "dropped_happenings_total", "Calls of the app's listeners that were dropped: they are too slow."
+)
+LOOP_LAG = Histogram(
+    "event_loop_lag_seconds", "How late the event loop is, looked at once a second.", _SECONDS
+)

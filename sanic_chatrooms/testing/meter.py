@@ -1,0 +1,53 @@
+"""A meter that remembers, for tests of what is counted."""
+
+from collections import Counter as Counted
+from collections import defaultdict
+from collections.abc import Callable
+
+from ..observe.meter import Counter, Gauge, Histogram, Meter
+
+__all__ = ["RecordingMeter"]
+
+
+class RecordingMeter(Meter):
+    """Keeps every count and every measurement. Raises `ValueError` where labels do not fit their instrument."""
+
+    def __init__(self) -> None:
+        self._counts: Counted[tuple[str, ...]] = Counted()
+        self._values: dict[tuple[str, ...], list[float]] = defaultdict(list)
+        self._reads: dict[str, Callable[[], float]] = {}
+
+    def add(self, counter: Counter, amount: float, *labels: str) -> None:
+        """See `Meter.add`."""
+        self._counts[_key(counter, labels)] += amount  # type: ignore[assignment]
+
+    def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
+        """See `Meter.observe`."""
+        self._values[_key(histogram, labels)].append(value)
+
+    def watch(self, instrument: Gauge | Counter, read: Callable[[], float]) -> None:
+        """See `Meter.watch`."""
+        self._reads[instrument.name] = read
+
+    def value(self, instrument: Gauge | Counter, *labels: str) -> float:
+        """What it shows now: 0 for a counter that has counted nothing."""
+        read = self._reads.get(instrument.name)
+        if read is not None:
+            return read()
+        if isinstance(instrument, Gauge):
+            raise ValueError(f"nobody reports {instrument.name}")
+        return self._counts[_key(instrument, labels)]
+
+    def values(self, histogram: Histogram, *labels: str) -> list[float]:
+        """Everything that was measured so far, in order."""
+        return list(self._values[_key(histogram, labels)])
+
+    def total(self, counter: Counter) -> float:
+        """The sum over all labels."""
+        return sum(count for (name, *_), count in self._counts.items() if name == counter.name)
+
+
+def _key(instrument: Counter | Histogram, labels: tuple[str, ...]) -> tuple[str, ...]:
+    if len(labels) != len(instrument.labels):
+        raise ValueError(f"{instrument.name} has the labels {instrument.labels}, got {labels}")
+    return (instrument.name, *labels)
