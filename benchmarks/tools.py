@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
-__all__ = ["CACHE", "HERE", "Missing", "bun", "compiled", "socketio"]
+__all__ = ["CACHE", "HERE", "Missing", "bun", "compiled", "socketio", "unpacked"]
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / ".cache" / "bench"
@@ -45,6 +46,30 @@ def compiled(source: Path) -> Path:
         _run([compiler, "-O2", "-o", str(draft), str(source)])
         draft.rename(program)
     return program
+
+
+def unpacked(revision: str, folder: Path) -> Path:
+    """The tree of a revision of this repository, in a folder of its own."""
+    repository = ["git", "-C", str(HERE.parent)]
+    named = subprocess.run(
+        [*repository, "rev-parse", "--verify", f"{revision}^{{commit}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if named.returncode:
+        raise Missing(f"git knows no revision {revision}")
+    tree = folder / named.stdout.strip()
+    if not tree.exists():
+        draft = tree.with_suffix(f".{os.getpid()}")
+        draft.mkdir(parents=True)
+        packed = draft.with_suffix(".tar")
+        _run([*repository, "archive", "--output", str(packed), named.stdout.strip()])
+        with tarfile.open(packed) as archive:
+            archive.extractall(draft, filter="data")
+        packed.unlink()
+        draft.rename(tree)
+    return tree
 
 
 def bun() -> Path:
