@@ -1,4 +1,4 @@
-"""Alembic's `--autogenerate` in a database that host and chat share proposes nothing about the chat's tables."""
+"""Alembic's `--autogenerate` in a database that app and chat share proposes nothing about the chat's tables."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ async def test_without_the_helper_it_would_drop_them(url: str) -> None:
     assert "remove_table chatrooms_default_room" in proposed(url)
 
 
-async def test_a_host_that_leaves_the_tables_to_the_chat_sees_none_of_them(url: str) -> None:
+async def test_an_app_that_leaves_the_tables_to_the_chat_sees_none_of_them(url: str) -> None:
     assert proposed(url, include_object=include_object) == []
 
 
-async def test_a_host_that_makes_the_tables_itself_finds_them_as_they_should_be(url: str) -> None:
+async def test_an_app_that_makes_the_tables_itself_finds_them_as_they_should_be(url: str) -> None:
     store, presence = sql_schema.metadata(), presence_sql.metadata()
 
     assert proposed(url, store, include_object=include_object) == []
     assert proposed(url, store, presence, include_object=include_object) == []
 
 
-async def test_what_is_missing_or_the_hosts_own_is_proposed_as_ever(url: str) -> None:
+async def test_what_is_missing_or_the_apps_own_is_proposed_as_ever(url: str) -> None:
     other, more = sql_schema.metadata("other"), MetaData()
     Table("customers", more, Column("id", Integer, primary_key=True))
 

@@ -31,8 +31,8 @@ NEVER = 3600.0
 class Workers:
     """Two chats that share their backends; each test calls its verbs on the first and connects to the second."""
 
-    def __init__(self, host: ChatRooms, here: Chat, there: Chat) -> None:
-        self.host, self.here, self.there = host, here, there
+    def __init__(self, api: ChatRooms, here: Chat, there: Chat) -> None:
+        self.api, self.here, self.there = api, here, there
 
     async def bob(self, room: str = "general") -> MemoryClient:
         client = await chat_client(self.there, BOB)
@@ -43,16 +43,16 @@ class Workers:
 @contextlib.asynccontextmanager
 async def two_workers(pairs: list[tuple[Store, Broker]]) -> AsyncIterator[Workers]:
     name = f"endings{secrets.token_hex(4)}"
-    hosts = [ChatRooms(name, guests=True, position_check=NEVER) for _ in pairs]
+    instances = [ChatRooms(name, guests=True, position_check=NEVER) for _ in pairs]
     async with contextlib.AsyncExitStack() as stack:
         board = MemoryBoard()
         chats = [
             await stack.enter_async_context(
-                running_core(host, backends=Backends(*pair, MemoryPresence(board)))
+                running_core(instance, backends=Backends(*pair, MemoryPresence(board)))
             )
-            for host, pair in zip(hosts, pairs, strict=True)
+            for instance, pair in zip(instances, pairs, strict=True)
         ]
-        yield Workers(hosts[0], *chats)
+        yield Workers(instances[0], *chats)
 
 
 @pytest.fixture
@@ -65,24 +65,24 @@ async def workers(broker_system: System) -> AsyncIterator[Workers]:
 async def test_a_deleted_room_is_removed(workers: Workers) -> None:
     bob = await workers.bob()
 
-    assert await workers.host.delete_room("general")
+    assert await workers.api.delete_room("general")
 
     assert (await bob.expect("room.removed"))["payload"] == {"room": "general", "reason": "deleted"}
     assert bob.session.seats == {}
 
 
 async def test_a_room_that_becomes_private_is_left_by_who_may_not_be_in_it(workers: Workers) -> None:
-    await workers.host.ensure_room("staff")
+    await workers.api.ensure_room("staff")
     bob = await workers.bob("staff")
 
-    await workers.host.ensure_room("staff", visibility="private")
+    await workers.api.ensure_room("staff", visibility="private")
 
     assert (await bob.expect("reset"))["payload"]["room"] == "staff"
     assert bob.session.seats == {}
 
 
 async def test_who_is_kicked_or_removed_is_out(workers: Workers) -> None:
-    for verb, reason in ((workers.host.kick, "kicked"), (workers.host.remove_member, "left")):
+    for verb, reason in ((workers.api.kick, "kicked"), (workers.api.remove_member, "left")):
         bob = await workers.bob()
 
         await verb("general", "bob")
@@ -103,7 +103,7 @@ async def test_who_leaves_is_out_with_all_connections(workers: Workers) -> None:
 async def test_who_is_disconnected_is_closed(workers: Workers) -> None:
     bob = await workers.bob()
 
-    await workers.host.disconnect("bob")
+    await workers.api.disconnect("bob")
 
     with pytest.raises(ConnectionClosed):
         await bob.expect("never")
@@ -123,7 +123,7 @@ async def test_a_room_deleted_in_a_store_that_is_the_broker_too_is_removed(
     async with two_workers(pairs) as workers:
         bob = await workers.bob()
 
-        assert await workers.host.delete_room("general")
+        assert await workers.api.delete_room("general")
 
         assert (await bob.expect("room.removed"))["payload"]["reason"] == "deleted"
 
@@ -140,7 +140,7 @@ async def test_a_room_that_may_be_deleted_is_looked_at_everywhere(monkeypatch: p
 
         monkeypatch.setattr(store, "delete_room", answer_nothing)
         with pytest.raises(Unavailable):
-            await workers.host.delete_room("general")
+            await workers.api.delete_room("general")
 
         assert (await bob.expect("room.removed"))["payload"]["reason"] == "deleted"
         assert (await chat_client(workers.here, ADA)).session.seats == {}

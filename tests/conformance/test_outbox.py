@@ -59,7 +59,7 @@ async def store(url: str) -> AsyncIterator[SQLStore]:
 
 @pytest.fixture
 async def engine(url: str) -> AsyncIterator[Any]:
-    """The host's own, with a table of its own."""
+    """The app's own, with a table of its own."""
     driver = url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
     engine = create_async_engine(driver)
     async with engine.begin() as connection:
@@ -200,7 +200,7 @@ async def test_no_kind_of_transaction_leaves_anything_when_it_is_rolled_back(
 
 @asynccontextmanager
 async def transaction(url: str, kind: str) -> AsyncIterator[tuple[Any, Callable[[bool], Awaitable[None]]]]:
-    """-> (what the host passes, commit or roll back)."""
+    """-> (what the app passes, commit or roll back)."""
     if kind in ("Session", "Connection"):
         async with _synchronous(url, kind) as made:
             yield made
@@ -254,7 +254,7 @@ async def test_a_savepoint_that_is_rolled_back_takes_its_drafts_along(store: SQL
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-async def test_an_open_transaction_of_the_host_delays_no_append_on_postgresql(
+async def test_an_open_transaction_of_the_app_delays_no_append_on_postgresql(
     store: SQLStore, engine: Any
 ) -> None:
     async with AsyncSession(engine) as session:
@@ -283,7 +283,7 @@ async def test_what_is_no_transaction_of_this_database_is_refused(
         await store.put(unbound, draft(), nothing)
     await unbound.close()
 
-    async with AsyncSession(engine) as session:  # the host's transaction goes on
+    async with AsyncSession(engine) as session:  # the app's transaction goes on
         await session.execute(text("INSERT INTO orders VALUES (1)"))
         await session.commit()
 

@@ -266,7 +266,7 @@ async def test_a_server_that_is_away_at_the_start_is_unavailable() -> None:
         await SQLStore("postgresql://postgres@/postgres?host=/nowhere/at/all").start("default", SOON)
 
 
-async def test_a_host_may_make_the_tables_itself(postgres_url: str) -> None:
+async def test_an_app_may_make_the_tables_itself(postgres_url: str) -> None:
     engine = create_async_engine(postgres_url.replace("postgresql:", "postgresql+asyncpg:"))
     async with engine.begin() as connection:
         await connection.run_sync(metadata().create_all)  # as its Alembic would

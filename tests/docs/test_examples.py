@@ -462,7 +462,7 @@ async def test_without_sockets(load: Load) -> None:
     ["test_orders.py", "test_recovery.py", "test_shop.py", "test_tiny_broker.py", "test_counted_store.py"],
 )
 def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
-    settings = tmp_path / "pytest.ini"  # a host's own, not this repository's
+    settings = tmp_path / "pytest.ini"  # an app's own, not this repository's
     settings.write_text(f"[pytest]\nasyncio_mode = auto\ncache_dir = {tmp_path}\n")
     command = [
         sys.executable,

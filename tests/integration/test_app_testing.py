@@ -1,4 +1,4 @@
-"""How a host tests its own app, chat and all, with the tools that Sanic offers for it."""
+"""How an app is tested, chat and all, with the tools that Sanic offers for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated:
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    """A host's app: one page of its own, and a chat."""
+    """An app: one page of its own, and a chat."""
     monkeypatch.setattr(Sanic, "test_mode", True)  # sanic-testing sets it for good
     app = new_app("Shop")
     chat = ChatRooms("support", guests=True)
@@ -44,7 +44,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 
 
 async def follow(ws: Any) -> None:
-    """What the host's test does with the socket: join, say something, wait until it has come back."""
+    """What the app's test does with the socket: join, say something, wait until it has come back."""
     assert json.loads(await ws.recv())["type"] == "welcome"
     await ws.send(json.dumps({"type": "join", "room": "orders"}))
     await ws.send(json.dumps({"type": "message", "room": "orders", "payload": {"text": "hi"}}))
@@ -65,7 +65,7 @@ def client(shop: App) -> Iterator[Any]:
     loop.close()
 
 
-def test_a_host_tests_its_pages_and_its_chat_together(client: Any) -> None:
+def test_an_app_tests_its_pages_and_its_chat_together(client: Any) -> None:
     _, ordered = client.post("/orders")
     _, talk = client.websocket("/support/ws", mimic=follow)
     _, again = client.post("/orders")

@@ -428,7 +428,7 @@ CARELESS: dict[str | None, Any] = {
 
 
 class Careless(Authenticator):
-    """Of a host who has read nothing."""
+    """Of an app's author who has read nothing."""
 
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
         return CARELESS[credentials.token]  # type: ignore[no-any-return]
@@ -499,7 +499,7 @@ async def test_a_name_nobody_could_read_is_refused(app: App, connect: Connect) -
     assert (await ada.ack("auth", payload={}))["user"] == before
 
 
-@pytest.mark.parametrize("reserved", [None, ["Kassel"]], ids=["by default", "by the host"])
+@pytest.mark.parametrize("reserved", [None, ["Kassel"]], ids=["by default", "by the app"])
 async def test_a_guest_takes_no_name_that_is_reserved(app: App, connect: Connect, reserved: Any) -> None:
     mount(app, reserved_names=reserved)
     ada = await connect()

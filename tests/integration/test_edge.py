@@ -241,7 +241,7 @@ async def test_who_is_closed_while_paused_is_read_to_the_close_frame(
     await raw.expect("welcome")
     session = the_session(chat)
     for _ in range(QUEUE_LIMIT + 1):
-        session.do(_never)  # the host's own work
+        session.do(_never)  # the app's own work
     assert not session._reading
     await raw.write(command("ping") * 5_000 + masked(CLOSE, NORMAL))
 

@@ -541,7 +541,7 @@ async def test_rooms_beyond_the_limit_of_the_server(app: App, connect: Connect) 
     assert (await ada.error("room.create", room="c"))["code"] == "room_limit"
 
 
-async def test_a_failing_command_of_the_hosts_is_internal_and_logged(
+async def test_a_failing_command_of_the_apps_is_internal_and_logged(
     app: App, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     chat = mount(app)
@@ -749,7 +749,7 @@ async def test_what_was_sent_before_a_close_is_carried_out(chat: ChatRooms, conn
     assert (await bob.expect("message"))["payload"]["text"] == "last words"
 
 
-# ---- the host and the end of the server ----
+# ---- the app and the end of the server ----
 
 
 async def test_disconnect_closes_4503(app: App, connect: Connect) -> None:

@@ -181,7 +181,7 @@ async def test_a_piece_whose_reading_fails_in_a_new_way_is_dropped_and_the_next_
 async def workers(system: System, store: MemoryStore) -> AsyncIterator[list[Any]]:
     board = MemoryBoard()
     async with contextlib.AsyncExitStack() as stack:
-        hosts = [
+        instances = [
             await stack.enter_async_context(
                 running_chat(
                     guests=True,
@@ -191,7 +191,7 @@ async def workers(system: System, store: MemoryStore) -> AsyncIterator[list[Any]
             )
             for _ in range(2)
         ]
-        yield [host.running() for host in hosts]
+        yield [instance.running() for instance in instances]
 
 
 async def test_a_forged_number_does_not_swallow_the_real_event(broker_system: System) -> None:

@@ -102,7 +102,7 @@ async def test_a_token_as_the_only_subprotocol_is_taken_and_not_echoed(app: App,
     assert (await ada.expect("welcome"))["payload"]["user"]["id"] == "ada"
 
 
-async def test_a_token_may_come_in_the_cookie_that_the_host_names(app: App, connect: Connect) -> None:
+async def test_a_token_may_come_in_the_cookie_that_the_app_names(app: App, connect: Connect) -> None:
     mount(app, guests=False, jwt_secret=SECRET, token_cookie="chat")
 
     ada = await connect(headers={"Cookie": f"other=1; chat={token('ada')}"})
@@ -264,7 +264,7 @@ async def test_a_guest_token_is_no_way_in_where_there_are_no_guests(app: App, co
         ("file://", False),
     ],
 )
-async def test_only_pages_of_the_same_host_may_connect(
+async def test_only_pages_of_the_same_server_may_connect(
     app: App, live: Live, connect: Connect, origin: str | None, allowed: bool
 ) -> None:
     mount(app)
@@ -294,7 +294,7 @@ async def test_only_pages_of_the_same_host_may_connect(
         ("null", False),
     ],
 )
-async def test_a_list_of_origins_replaces_the_same_host(
+async def test_a_list_of_origins_replaces_the_same_server(
     app: App, live: Live, connect: Connect, origin: str | None, allowed: bool
 ) -> None:
     mount(app, allowed_origins=("https://shop.example",))
@@ -469,7 +469,7 @@ async def test_no_log_shows_what_was_shown(app: App, live: Live, connect: Connec
 
     @app.get("/broken")
     async def broken(_: Any) -> Any:
-        raise ValueError("of the host's")
+        raise ValueError("of the app's")
 
     server = await live()
     for name in (None, "sanic.access", "sanic.error", "sanic.websockets"):

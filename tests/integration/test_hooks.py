@@ -1,4 +1,4 @@
-"""What a host's own code can do: middleware, listeners, commands, connect and disconnect, and the verbs."""
+"""What an app's own code can do: middleware, listeners, commands, connect and disconnect, and the verbs."""
 
 from __future__ import annotations
 
@@ -305,14 +305,14 @@ async def test_connect_that_fails_refuses(chat: ChatRooms, connect: Connect) -> 
     assert (await connect.refused()).status in (403, 500, 503)
 
 
-# ---- commands of the host's ----
+# ---- commands of the app's ----
 
 
 class Vote(msgspec.Struct):
     choice: int
 
 
-async def test_a_command_of_the_hosts_is_validated_and_answered(chat: ChatRooms, connect: Connect) -> None:
+async def test_a_command_of_the_apps_is_validated_and_answered(chat: ChatRooms, connect: Connect) -> None:
     @chat.command("poll.vote", payload=Vote)
     async def vote(ctx: Context, vote: Vote) -> Any:
         ctx.session.data["votes"] = ctx.session.data.get("votes", 0) + 1
@@ -338,7 +338,7 @@ async def test_a_command_of_the_hosts_is_validated_and_answered(chat: ChatRooms,
     assert (missing["code"], missing["field"]) == ("invalid_field", "choice")
 
 
-async def test_a_command_of_the_hosts_may_call_verbs(chat: ChatRooms, connect: Connect) -> None:
+async def test_a_command_of_the_apps_may_call_verbs(chat: ChatRooms, connect: Connect) -> None:
     @chat.command("BID")
     async def bid(ctx: Context, payload: dict[str, Any]) -> None:
         await chat.publish("general", "AUCTION_BID", payload, sender=ctx.user)
@@ -350,7 +350,7 @@ async def test_a_command_of_the_hosts_may_call_verbs(chat: ChatRooms, connect: C
     assert (event["payload"], event["sender"]["id"], event["seq"]) == ({"amount": 5}, user, 1)
 
 
-async def test_an_error_of_the_hosts_own_travels(chat: ChatRooms, connect: Connect) -> None:
+async def test_an_error_of_the_apps_own_travels(chat: ChatRooms, connect: Connect) -> None:
     class OutOfStock(ChatError):
         code = "out_of_stock"
 
@@ -453,7 +453,7 @@ async def test_publish_never_makes_a_room(chat: ChatRooms, live: Live) -> None:
         ("X", {"o": object()}),
     ],
 )
-async def test_publish_refuses_what_is_not_a_hosts_to_say(
+async def test_publish_refuses_what_is_not_an_apps_to_say(
     chat: ChatRooms, live: Live, type: str, payload: Any
 ) -> None:
     await live()
@@ -496,7 +496,7 @@ async def test_pushes_reach_a_room_a_user_a_session_and_everybody(chat: ChatRoom
     assert told(bob) == ["notice"]
 
 
-async def test_the_host_reads_rooms_members_and_presence(chat: ChatRooms, connect: Connect) -> None:
+async def test_the_app_reads_rooms_members_and_presence(chat: ChatRooms, connect: Connect) -> None:
     _, user = await guest(connect, "general")
     await chat.create_room("orders", title="Orders")
     await chat.add_member("orders", User("u1", "Ada"), role="moderator")
@@ -587,7 +587,7 @@ async def test_an_error_in_a_request_handler_is_answered_with_its_status(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_a_hosts_own_handler_of_errors_goes_before_ours(chat: ChatRooms, app: App, live: Live) -> None:
+async def test_an_apps_own_handler_of_errors_goes_before_ours(chat: ChatRooms, app: App, live: Live) -> None:
     @app.exception(ChatError)
     async def own(_: Request, problem: ChatError) -> HTTPResponse:
         return json({"mine": problem.code}, status=418)

@@ -289,19 +289,19 @@ async def test_payloads_are_compared_by_what_they_say(people: People) -> None:
     assert same["payload"]["duplicate"] is True
 
 
-async def test_a_user_repeats_by_the_host_what_they_said_by_a_connection(
+async def test_a_user_repeats_by_the_app_what_they_said_by_a_connection(
     chat: ChatRooms, people: People
 ) -> None:
     ada = await people("ada")
     said = await ada.ack("message", room="general", payload={"text": "hi", "n": [1, "ü"]}, msg_id=ID)
-    by_host = await chat.publish(
+    by_app = await chat.publish(
         "general", "message", {"text": "hi", "n": [1, "ü"]}, key=ID, as_user=User("ada", "Ada")
     )
     other = "another-0123456789"
     first = await chat.publish("general", "message", {"text": "ho"}, key=other, as_user=User("ada", "Ada"))
     again = await ada.ack("message", room="general", payload={"text": "ho"}, msg_id=other)
 
-    assert (by_host.seq, by_host.msg_id, by_host.duplicate) == (said["seq"], said["msgId"], True)
+    assert (by_app.seq, by_app.msg_id, by_app.duplicate) == (said["seq"], said["msgId"], True)
     assert (again["seq"], again["duplicate"]) == (first.seq, True)
 
 
@@ -528,10 +528,10 @@ async def test_typing_ends_by_itself(people: People, monkeypatch: pytest.MonkeyP
     await bob.expect("typing", payload={"users": []})
 
 
-# ---- what the host says ----
+# ---- what the app says ----
 
 
-async def test_what_the_host_publishes_is_durable_and_numbered(chat: ChatRooms, people: People) -> None:
+async def test_what_the_app_publishes_is_durable_and_numbered(chat: ChatRooms, people: People) -> None:
     ada = await people("ada")
     await ada.ack("message", room="general", payload=TEXT)
 

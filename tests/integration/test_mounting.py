@@ -1,4 +1,4 @@
-"""How a host mounts chat rooms: prefixes, groups, versions, several instances and apps, routes of its own, settings."""
+"""How an app mounts chat rooms: prefixes, groups, versions, several instances and apps, routes of its own, settings."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ async def test_only_the_listed_files_exist(app: App, live: Live, name: str) -> N
 # ---- where ----
 
 
-async def test_a_host_chooses_the_prefix(app: App, connect: Connect) -> None:
+async def test_an_app_chooses_the_prefix(app: App, connect: Connect) -> None:
     app.config.CHATROOMS_GUESTS = True
     app.blueprint(ChatRooms().bp, url_prefix="/talk")
 
@@ -287,7 +287,7 @@ async def test_an_app_can_be_served_twice_one_after_the_other(app: App, live: Li
     assert (await ada.ack("join", room="general"))["seq"] == 0  # memory: a new past, not the old one
 
 
-# ---- routes of the host's ----
+# ---- routes of the app's ----
 
 
 async def test_a_route_has_its_own_way_to_sign_in(app: App, connect: Connect) -> None:

@@ -100,7 +100,7 @@ def _assert_bounded(chat: ChatRooms, turn: int) -> None:
         assert waiting <= 64 * KIB + turn
 
 
-# ---- a user whom the host disconnects ----
+# ---- a user whom the app disconnects ----
 
 
 async def test_disconnected_user_stores_nothing_after_the_verb_returned(

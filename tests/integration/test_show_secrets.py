@@ -163,7 +163,7 @@ async def test_member_who_was_kicked(scene: Scene) -> None:
         await assert_shut_out(scene, client)
 
 
-async def test_member_whom_the_host_removed(scene: Scene) -> None:
+async def test_member_whom_the_app_removed(scene: Scene) -> None:
     clients = await _members(scene, "ada", 2)
 
     await scene.chat.remove_member(PRIVATE, "ada")

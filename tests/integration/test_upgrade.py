@@ -130,7 +130,7 @@ async def test_a_route_that_comes_late_moves_no_door(app: App, live: Live) -> No
         assert (await ask(server, [*UPGRADE, EVIL], path=path))[0] == 403
 
 
-async def test_what_the_host_answers_before_us_is_the_answer(app: App, live: Live) -> None:
+async def test_what_the_app_answers_before_us_is_the_answer(app: App, live: Live) -> None:
     from sanic import text
 
     mount(app)

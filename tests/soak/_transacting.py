@@ -1,8 +1,8 @@
-"""Hosts that write orders and publish in the same transactions, one after the other, each until it is killed.
+"""Apps that write orders and publish in the same transactions, one after the other, each until it is killed.
 
-    python -m tests.soak._host URL LANE
+    python -m tests.soak._transacting URL LANE
 
-prints "pid N" for each host, a line for each transaction whose end it saw, and "gone". The hosts never number anything
+prints "pid N" for each app, a line for each transaction whose end it saw, and "gone". The apps never number anything
 themselves: that is what others are for when one died before it could ring.
 """
 
@@ -32,7 +32,7 @@ def main(url: str, lane: str) -> None:
     number = 0
     while True:
         number += 1
-        pid = os.fork()  # what was imported is there at once: a host lives for milliseconds only
+        pid = os.fork()  # what was imported is there at once: an app lives for milliseconds only
         if not pid:
             asyncio.run(_run(url, f"{lane}.{number}"))
         _tell(f"pid {pid}")
@@ -67,7 +67,7 @@ async def _order(store: SQLStore, session: AsyncSession, order: str) -> None:
 
 
 def _tell(line: str) -> None:
-    # In one piece: the host that is shot and the one that sees to it share an output.
+    # In one piece: the app that is killed and the one that sees to it share an output.
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

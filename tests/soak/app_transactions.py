@@ -1,4 +1,4 @@
-"""The host's own transactions: an event is there exactly when the host's row is, whatever becomes of the host.
+"""The app's own transactions: an event is there exactly when the app's row is, whatever becomes of the app.
 
 Processes write orders and publish within the same transactions; they commit, roll back, and are killed right after a
 commit, before anybody rang, or at any other moment. On SQLite and on PostgreSQL, each end fifty times.
@@ -32,7 +32,7 @@ from tests.support.postgres import PostgresServer
 SHORT = 0.02
 TIMES = 50
 AT_ONCE = 2
-"""Hosts that run side by side."""
+"""Apps that run side by side."""
 ENDS = ("committed", "rolled back", "killed", "shot")
 SEEN_WITHIN = 15.0
 
@@ -61,7 +61,7 @@ async def _soak(url: str, times: int, verdict: Verdict, progress: Progress) -> N
         await rooms.create_room("orders")
         ada = await chat_client(chat, User("u1", "Ada"), room="orders")
         ends: Counter[str] = Counter()
-        lanes = (_hosts(url, f"{lane}", ends, times, kind, progress) for lane in range(min(AT_ONCE, times)))
+        lanes = (_apps(url, f"{lane}", ends, times, kind, progress) for lane in range(min(AT_ONCE, times)))
         await asyncio.gather(*lanes)
         rows = await _orders(engine)
         heard = await _heard(ada, len(rows))
@@ -76,20 +76,20 @@ async def _soak(url: str, times: int, verdict: Verdict, progress: Progress) -> N
     progress(1.0, f"{kind}: {len(rows)} rows")
 
 
-async def _hosts(url: str, lane: str, ends: Counter[str], times: int, kind: str, progress: Progress) -> None:
-    """One host after the other, until each end was seen often enough."""
-    hosts = await asyncio.create_subprocess_exec(
+async def _apps(url: str, lane: str, ends: Counter[str], times: int, kind: str, progress: Progress) -> None:
+    """One app after the other, until each end was seen often enough."""
+    apps = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.soak._host",
+        "tests.soak._transacting",
         url,
         lane,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # a group of its own, which ends as one
     )
-    assert hosts.stdout is not None
+    assert apps.stdout is not None
     pid, shooting = 0, None
-    async for line in hosts.stdout:
+    async for line in apps.stdout:
         word = line.decode().strip()
         if word.startswith("pid "):
             pid = int(word[4:])
@@ -105,8 +105,8 @@ async def _hosts(url: str, lane: str, ends: Counter[str], times: int, kind: str,
         if word in ("committed", "rolled back") and random.random() < 0.3:  # at any moment of what comes next
             delay = random.uniform(0.0, 0.01)
             shooting = asyncio.get_running_loop().call_later(delay, _shoot, pid, ends)
-    os.killpg(hosts.pid, signal.SIGKILL)
-    await hosts.wait()
+    os.killpg(apps.pid, signal.SIGKILL)
+    await apps.wait()
 
 
 def _shoot(pid: int, ends: Counter[str]) -> None:

@@ -45,12 +45,12 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     async with contextlib.AsyncExitStack() as stack:
         url = stack.enter_context(running()).url
         brokers = [FaultyBroker(RedisBroker(url), lose=LOSE, random=random.Random(n)) for n in range(WORKERS)]
-        hosts = [ChatRooms("lossy") for _ in brokers]
+        instances = [ChatRooms("lossy") for _ in brokers]
         chats = [
-            await stack.enter_async_context(worker(host, url, broker))
-            for host, broker in zip(hosts, brokers, strict=True)
+            await stack.enter_async_context(worker(instance, url, broker))
+            for instance, broker in zip(instances, brokers, strict=True)
         ]
-        run = Run(chats, hosts, verdict)
+        run = Run(chats, instances, verdict)
         await run.enter(people)
         talking = asyncio.ensure_future(run.talk())
         try:
@@ -65,9 +65,11 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     return verdict
 
 
-def worker(host: ChatRooms, url: str, broker: FaultyBroker) -> contextlib.AbstractAsyncContextManager[Chat]:
+def worker(
+    instance: ChatRooms, url: str, broker: FaultyBroker
+) -> contextlib.AbstractAsyncContextManager[Chat]:
     backends = Backends(RedisStore(url), broker, RedisPresence(url))
-    return running_core(host, guests=True, position_check=CHECK, backends=backends)
+    return running_core(instance, guests=True, position_check=CHECK, backends=backends)
 
 
 class Tap:
@@ -110,9 +112,9 @@ class Person:
 class Run:
     """Everybody, in one room and in many pairs."""
 
-    def __init__(self, chats: list[Chat], hosts: list[ChatRooms], verdict: Verdict) -> None:
+    def __init__(self, chats: list[Chat], instances: list[ChatRooms], verdict: Verdict) -> None:
         self.chats = chats
-        self.hosts = hosts
+        self.instances = instances
         self.verdict = verdict
         self.checker = Checker()
         self.dice = random.Random(7)
@@ -134,7 +136,7 @@ class Run:
 
     async def talk(self) -> None:
         while True:
-            await self.dice.choice(self.hosts).publish(HALL, "message", {"text": "and so on"})
+            await self.dice.choice(self.instances).publish(HALL, "message", {"text": "and so on"})
             await asyncio.sleep(PACE)
 
     async def round(self) -> None:
@@ -158,7 +160,7 @@ class Run:
         await self.is_out(person, "leave")
 
     async def kick(self, person: Person) -> None:
-        await self.dice.choice(self.hosts).kick(HALL, person.user)
+        await self.dice.choice(self.instances).kick(HALL, person.user)
         await self.is_out(person, "kick")
 
     async def is_out(self, person: Person, how: str) -> None:

@@ -284,16 +284,16 @@ class ChatModel(RuleBasedStateMachine):
         model.log.append((f"message.{verb}", client.user.id, ""))
         assert answer["payload"]["seq"] == len(model.log)
 
-    # ---- the host ----
+    # ---- the app ----
 
     @rule(user=users, w=workers)
-    def host_adds(self, user: User, w: int) -> None:
+    def app_adds(self, user: User, w: int) -> None:
         core = self.workers[w].chat.core
         self.run(again(lambda: add_member(core, CLOSED, user)))
         self.rooms[CLOSED].joined(user.id)
 
     @rule(user=users, w=workers, room=rooms)
-    def host_removes(self, user: User, w: int, room: str) -> None:
+    def app_removes(self, user: User, w: int, room: str) -> None:
         core = self.workers[w].chat.core
         self.run(again(lambda: remove_member(core, room, user)))
         self.rooms[room].left(user.id)

@@ -104,7 +104,7 @@ class PostgresServer:
         return (self.directory / "log").read_text(errors="replace")
 
     def url(self, database: str = "postgres") -> str:
-        """The address as hosts write it."""
+        """The address as apps write it."""
         return f"postgresql://{USER}@/{database}?host={self.directory}"
 
     async def connect(self, database: str = "postgres") -> asyncpg.Connection:

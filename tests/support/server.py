@@ -31,7 +31,7 @@ def new_app(name: str = "test", **config: Any) -> Sanic[Any, Any]:
         TOUCHUP=False,
         # A test that leaves a connection open shall not wait the default 15 seconds for it.
         GRACEFUL_SHUTDOWN_TIMEOUT=1.0,
-        # Two of them are two hosts of one app, unless a test says otherwise.
+        # Two of them are two machines of one app, unless a test says otherwise.
         CHATROOMS_NAMESPACE="test",
     )
     app.config.update(config)

@@ -169,7 +169,7 @@ class Walk:
         await self.until_ready(int((re.findall(r"--workers (\d+)", self._command) or ["1"])[0]))
 
     async def start_another(self) -> None:
-        """The same Sanic beside the one that runs, as on another host."""
+        """The same Sanic beside the one that runs, as on another machine."""
         self._move()
         await self.start_again()
 

@@ -91,7 +91,7 @@ def test_a_rate_limit_says_when_to_come_back() -> None:
     assert "retryAfter" not in RateLimited().payload()
 
 
-def test_a_hosts_own_error_is_an_answer_and_no_defect() -> None:
+def test_an_apps_own_error_is_an_answer_and_no_defect() -> None:
     class OutOfStock(ChatError):
         code = "out_of_stock"
 

@@ -1,4 +1,4 @@
-"""The host's verbs, in a process without sockets."""
+"""The app's verbs, in a process without sockets."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_live_event_has_no_number_and_is_not_stored(rooms: ChatRooms, ch
     assert (await rooms.history("orders")).messages == []
 
 
-async def test_the_host_speaks_as_whom_it_likes(rooms: ChatRooms, chat: Chat) -> None:
+async def test_the_app_speaks_as_whom_it_likes(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("secret", visibility="private")
 
     await rooms.publish("secret", "message", {"text": "1"})
@@ -109,7 +109,7 @@ async def test_the_host_speaks_as_whom_it_likes(rooms: ChatRooms, chat: Chat) ->
         ("redirect", {"url": "http://["}, "url"),
     ],
 )
-async def test_what_a_host_cannot_publish(
+async def test_what_an_app_cannot_publish(
     rooms: ChatRooms, chat: Chat, type: str, payload: dict[str, Any], field: str
 ) -> None:
     await rooms.create_room("orders")
@@ -120,14 +120,14 @@ async def test_what_a_host_cannot_publish(
         assert error.value.fields["field"] == field
 
 
-async def test_a_host_says_nothing_that_a_store_could_not_keep(rooms: ChatRooms, chat: Chat) -> None:
+async def test_an_app_says_nothing_that_a_store_could_not_keep(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("orders")
 
     with pytest.raises(InvalidText):
         await rooms.publish("orders", "X", {"text": "\0"})
 
 
-async def test_a_host_says_nothing_that_is_larger_than_its_clients_take(rooms: ChatRooms, chat: Chat) -> None:
+async def test_an_app_says_nothing_that_is_larger_than_its_clients_take(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("orders")
     stored = await rooms.publish("orders", "message", {"text": "hi"})
     large = {"text": "x" * 2_000_000}
@@ -145,7 +145,7 @@ async def test_a_host_says_nothing_that_is_larger_than_its_clients_take(rooms: C
         assert caught.value.fields == {"limit": 524_288, "size": 2_000_011}, verb
 
 
-async def test_how_large_a_host_may_speak_is_a_setting() -> None:
+async def test_how_large_an_app_may_speak_is_a_setting() -> None:
     async with connect("test", guests=True, max_publish=2_000) as rooms:
         await rooms.create_room("orders")
 
@@ -187,7 +187,7 @@ async def test_a_user_whose_id_is_none_is_one_error_in_every_verb(
     ("name", "shown"),
     [("\u202eAda\u200b", "Ada"), ("", "u1"), (7, "u1"), ("\ud800", "u1"), ("x" * 99, "x" * 64)],
 )
-async def test_names_that_the_host_brings_are_cleaned_as_others_are(
+async def test_names_that_the_app_brings_are_cleaned_as_others_are(
     rooms: ChatRooms, chat: Chat, name: Any, shown: str
 ) -> None:
     await rooms.create_room("orders")
@@ -222,7 +222,7 @@ async def test_a_msg_id_that_could_not_travel(rooms: ChatRooms, chat: Chat, msg_
 
 
 @pytest.mark.parametrize("room", ["nowhere", EVERYONE, user_room("u1")])
-async def test_rooms_that_a_host_cannot_speak_in(rooms: ChatRooms, chat: Chat, room: str) -> None:
+async def test_rooms_that_an_app_cannot_speak_in(rooms: ChatRooms, chat: Chat, room: str) -> None:
     await chat_client(chat, ADA)
 
     for say in (rooms.publish, rooms.push):
@@ -265,7 +265,7 @@ async def test_a_connection_without_identity_hears_no_pushes(rooms: ChatRooms) -
         assert rooms.connections() == []
 
 
-async def test_the_host_sees_connections(rooms: ChatRooms, chat: Chat) -> None:
+async def test_the_app_sees_connections(rooms: ChatRooms, chat: Chat) -> None:
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="general")
     bob = await chat_client(chat, BOB)
@@ -283,7 +283,7 @@ async def test_the_host_sees_connections(rooms: ChatRooms, chat: Chat) -> None:
     assert [u.id for u in (await rooms.presence("general")).users] == ["u1"]
 
 
-async def test_members_by_the_host(rooms: ChatRooms, chat: Chat) -> None:
+async def test_members_by_the_app(rooms: ChatRooms, chat: Chat) -> None:
     await rooms.create_room("secret", visibility="private", as_user=BOB)
     await rooms.add_member("secret", ADA, role="moderator")
     ada = await chat_client(chat, ADA)

@@ -100,7 +100,7 @@ async def test_hidden_and_missing_rooms_answer_alike(access: Access, room: str) 
     assert refusal.value.payload() == RoomNotFound().payload()
 
 
-async def test_the_host_sees_every_room_but_reserved_ones(access: Access) -> None:
+async def test_the_app_sees_every_room_but_reserved_ones(access: Access) -> None:
     assert (await access.find(None, "secret"))[0].id == "secret"
     for room in ("nowhere", "~user.x"):
         with pytest.raises(RoomNotFound):

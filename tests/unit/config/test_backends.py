@@ -216,7 +216,7 @@ def test_a_url_is_a_redis_store_broker_or_presence(url: str) -> None:
     assert {backend.scope for backend in made} == {Scope.CLUSTER}
 
 
-def test_a_store_and_a_broker_bring_along_what_the_host_does_not_name() -> None:
+def test_a_store_and_a_broker_bring_along_what_the_app_does_not_name() -> None:
     one, two, memory = make_store("redis://one"), make_broker("redis://two"), make_broker("memory:")
     assert server_of("BROKER", one) == "redis://one"
     assert server_of("PRESENCE", two, one) == "redis://two"

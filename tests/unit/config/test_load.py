@@ -37,7 +37,7 @@ def refusal(**sources: Any) -> str:
 
 
 class Backend:
-    """A host's own, whose repr tells more than it should."""
+    """An app's own, whose repr tells more than it should."""
 
     def __repr__(self) -> str:
         return "Backend(password=hunter2)"
@@ -200,7 +200,7 @@ def test_a_bad_value_is_refused_also_where_another_overrules_it() -> None:
         ({"code": {"max_frame": 1}}, 'ChatRooms("support", max_frame=1): '),
     ],
 )
-def test_an_error_names_the_key_as_the_host_wrote_it(sources: dict[str, Any], written: str) -> None:
+def test_an_error_names_the_key_as_the_app_wrote_it(sources: dict[str, Any], written: str) -> None:
     assert refusal(instance="support", **sources).startswith(written)
 
 
@@ -298,7 +298,7 @@ def test_an_error_names_the_variable_and_not_what_sanic_made_of_it(
     assert len(message.splitlines()) == 1
 
 
-def test_a_converter_of_the_host_does_not_hide_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_converter_of_the_app_does_not_hide_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANIC_CHATROOMS_JWT_ISSUER", "shop/chat")
 
     settings = settings_of(
@@ -308,7 +308,7 @@ def test_a_converter_of_the_host_does_not_hide_a_variable(monkeypatch: pytest.Mo
     assert settings.jwt_issuer == "shop/chat"
 
 
-def test_a_value_that_the_host_wrote_over_a_variable_is_config() -> None:
+def test_a_value_that_the_app_wrote_over_a_variable_is_config() -> None:
     settings = settings_of(config={"CHATROOMS_MAX_ROOMS": 7}, environ={"SANIC_CHATROOMS_MAX_ROOMS": "8"})
 
     assert settings.max_rooms == 7

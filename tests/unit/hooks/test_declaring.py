@@ -1,4 +1,4 @@
-"""What a host declares: what is wrong is said at the decorator."""
+"""What an app declares: what is wrong is said at the decorator."""
 
 from __future__ import annotations
 

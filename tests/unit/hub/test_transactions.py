@@ -1,4 +1,4 @@
-"""Events within transactions of the host's own: how the core numbers what an outbox holds."""
+"""Events within transactions of the app's own: how the core numbers what an outbox holds."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def draft(type: str = "ORDER", room: str = "r") -> Draft:
     return Draft(room, type, b"{}", id, now(), None, ("", id))
 
 
-# ---- the host's verb ----
+# ---- the app's verb ----
 
 
 async def test_what_is_published_within_a_transaction_is_heard_after_its_commit_and_not_before(

@@ -206,7 +206,7 @@ class TestHistory:
 
         assert (_seqs(page.events), page.floor) == (list(range(101, 1_101)), 100)
 
-    async def test_of_reserved_rooms_keeps_a_hundred_whatever_the_host_set(self) -> None:
+    async def test_of_reserved_rooms_keeps_a_hundred_whatever_the_app_set(self) -> None:
         store = MemoryStore()
         await store.start("test", Bounds(history_max=5))
         await store.create_room(_room("~all", visibility=RESERVED))

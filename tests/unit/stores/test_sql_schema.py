@@ -69,7 +69,7 @@ def test_names_of_the_longest_instance_fit_into_postgresql(instance: str) -> Non
     assert max(map(len, {*schema.metadata.tables, *names, schema.name("room_id_seq")})) <= 63
 
 
-def test_a_host_can_take_the_tables_of_an_instance_into_its_own_metadata() -> None:
+def test_an_app_can_take_the_tables_of_an_instance_into_its_own_metadata() -> None:
     tables = metadata("support", "shop_").tables
 
     assert set(tables) == {
@@ -189,7 +189,7 @@ async def test_alembic_is_to_leave_the_chats_tables_alone_and_no_others(tmp_path
     assert sorted(looked_at) == sorted([f"{prefix}orders", "orders", "room", "my-chat_room"])
     table = found.tables[f"{prefix}my-chat_room"]
     assert include_object(table, table.name, "table", True, table, prefix=prefix), (
-        "what the host's metadata has"
+        "what the app's metadata has"
     )
     assert include_object(table, table.name, "table", False, None, prefix=prefix), "what is to be made"
 

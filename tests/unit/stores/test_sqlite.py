@@ -99,7 +99,7 @@ async def test_what_it_makes_is_for_its_user_only(file: Path) -> None:
         assert modes(file) == dict.fromkeys(["chat.db", "chat.db-wal", "chat.db-shm", "chat.db.lock"], 0o600)
 
 
-async def test_a_file_that_the_host_made_keeps_its_mode_and_gives_it_to_the_others(file: Path) -> None:
+async def test_a_file_that_the_app_made_keeps_its_mode_and_gives_it_to_the_others(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT, 0o640))
 
     async with started(file) as store:
@@ -128,7 +128,7 @@ async def test_one_object_serves_one_instance(file: Path) -> None:
         assert await store.room("r") is not None
 
 
-async def test_tables_that_the_host_makes_are_used_and_missing_ones_named(file: Path) -> None:
+async def test_tables_that_the_app_makes_are_used_and_missing_ones_named(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT, 0o600))
     with pytest.raises(ConfigError, match="the database has no chatrooms_default_event"):
         await SQLStore(f"sqlite:///{file}", create=False).start("default", Bounds())
@@ -159,7 +159,7 @@ async def test_after_the_stop_nothing_is_available(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("query", "mode"), [("", 2), ("?synchronous=full", 2), ("?synchronous=normal", 1)])
-async def test_commits_are_on_the_disk_unless_the_host_says_otherwise(
+async def test_commits_are_on_the_disk_unless_the_app_says_otherwise(
     file: Path, query: str, mode: int
 ) -> None:
     async with started(file, query=query) as store:
@@ -173,7 +173,7 @@ async def test_commits_are_on_the_disk_unless_the_host_says_otherwise(
 
 @contextlib.contextmanager
 def locked(file: Path) -> Any:
-    """A host's own transaction that writes, and takes its time."""
+    """An app's own transaction that writes, and takes its time."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield

@@ -1,4 +1,4 @@
-"""The chat without sockets that hosts get for their tests."""
+"""The chat without sockets that apps get for their tests."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_clients_talk_and_take_each_frame_once() -> None:
         assert bob.session.user.guest
 
 
-async def test_a_host_tests_its_own_instance() -> None:
+async def test_an_app_tests_its_own_instance() -> None:
     support = ChatRooms("support")
 
     @support.command("ECHO")
@@ -131,7 +131,7 @@ async def test_a_client_shows_what_a_browser_would(shown: dict[str, Any]) -> Non
         assert "key" not in client.session.handshake.query
 
 
-async def test_a_client_comes_by_a_route_of_the_hosts() -> None:
+async def test_a_client_comes_by_a_route_of_the_apps() -> None:
     support = ChatRooms("support", auth=ByRequest())
     support.add_route("/screen", room="lobby", read_only=True)
     async with running_chat(support) as chat:
@@ -143,7 +143,7 @@ async def test_a_client_comes_by_a_route_of_the_hosts() -> None:
             await chat_client(chat, ADA, route="/nowhere")
 
 
-async def test_settling_waits_for_the_hosts_listeners_and_for_what_they_say() -> None:
+async def test_settling_waits_for_the_apps_listeners_and_for_what_they_say() -> None:
     support = ChatRooms("support", guests=True)
     free = asyncio.Event()
 

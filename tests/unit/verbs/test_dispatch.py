@@ -1,4 +1,4 @@
-"""The table of commands: what is at once, what a route takes, and what the host's code may do on the way."""
+"""The table of commands: what is at once, what a route takes, and what the app's code may do on the way."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def test_a_confined_connection_stays_in_its_room() -> None:
         assert await chat.backends.store.room("other") is None
 
 
-# ---- the host's code on the way ----
+# ---- the app's code on the way ----
 
 
 async def test_a_middleware_may_send_a_join_elsewhere(rooms: ChatRooms) -> None:
@@ -256,7 +256,7 @@ async def test_a_middleware_may_be_around_pings_too(rooms: ChatRooms) -> None:
         assert seen == ["ping"]
 
 
-async def test_a_defect_in_the_hosts_code_is_internal_and_closes_nothing(
+async def test_a_defect_in_the_apps_code_is_internal_and_closes_nothing(
     rooms: ChatRooms, caplog: pytest.LogCaptureFixture
 ) -> None:
     @rooms.command("BROKEN")
@@ -273,7 +273,7 @@ async def test_a_defect_in_the_hosts_code_is_internal_and_closes_nothing(
         assert ada.connection.closed is None
 
 
-async def test_a_cancellation_in_the_hosts_code_is_internal_and_the_next_command_is_carried_out(
+async def test_a_cancellation_in_the_apps_code_is_internal_and_the_next_command_is_carried_out(
     rooms: ChatRooms,
 ) -> None:
     @rooms.command("GIVEN_UP")
@@ -333,7 +333,7 @@ async def test_a_handler_may_disconnect_its_own_user(rooms: ChatRooms) -> None:
         assert await ada.closed() == (4503, "as you wish")
 
 
-async def test_data_of_a_session_is_the_hosts(rooms: ChatRooms) -> None:
+async def test_data_of_a_session_is_the_apps(rooms: ChatRooms) -> None:
     @rooms.command("COUNT")
     async def count(ctx: Context, payload: dict[str, Any]) -> dict[str, int]:
         ctx.session.data["n"] = ctx.session.data.get("n", 0) + 1

@@ -147,7 +147,7 @@ async def test_who_moderates_deletes_what_others_said(scene: Scene, role: str) -
     assert (await scene.message())["sender"] == {"id": "u1", "name": "Ada"}, "it is still known whose it was"
 
 
-@pytest.mark.parametrize("role", ["member", "guest", "a role of the host's"])
+@pytest.mark.parametrize("role", ["member", "guest", "a role of the app's"])
 async def test_others_do_not(scene: Scene, role: str) -> None:
     await scene.chat.backends.store.set_member("general", Member(BOB.id, BOB.name, role))
 
@@ -156,7 +156,7 @@ async def test_others_do_not(scene: Scene, role: str) -> None:
 
 
 async def test_a_message_of_nobodys_is_nobodys_own(rooms: ChatRooms, scene: Scene) -> None:
-    said = await rooms.publish("general", "message", {"text": "from the host"})
+    said = await rooms.publish("general", "message", {"text": "from the app"})
     assert said is not None
     payload = {"msgId": said.msg_id, "body": BODY}
 
@@ -286,10 +286,10 @@ async def test_another_user_with_the_same_msg_id_repeats_nothing(scene: Scene) -
     assert (await scene.delete(scene.bob, msg_id=ID))["payload"]["code"] == "message_not_found"
 
 
-# ---- the host ----
+# ---- the app ----
 
 
-async def test_the_host_may_change_everything(rooms: ChatRooms, scene: Scene) -> None:
+async def test_the_app_may_change_everything(rooms: ChatRooms, scene: Scene) -> None:
     edited = await rooms.edit("general", scene.id, {"text": "x" * 30})
     event = await scene.bob.expect("message.edited")
     assert (edited.seq, "sender" in event, "clientMsgId" in event) == (2, False, False)
@@ -307,7 +307,7 @@ async def test_the_host_may_change_everything(rooms: ChatRooms, scene: Scene) ->
         await rooms.delete("nowhere", scene.id)
 
 
-async def test_the_host_as_a_user_may_what_they_may(rooms: ChatRooms, scene: Scene) -> None:
+async def test_the_app_as_a_user_may_what_they_may(rooms: ChatRooms, scene: Scene) -> None:
     await scene.chat.backends.store.set_member("general", Member(MOD.id, MOD.name, "moderator"))
     for user in (BOB, MOD):
         with pytest.raises(Forbidden):

@@ -36,7 +36,7 @@ class Names(Authenticator):
         if token is None:
             if (
                 "sid" in handshake.query
-            ):  # stands for a session of the host's, which is none of our credentials
+            ):  # stands for a session of the app's, which is none of our credentials
                 return User(handshake.query["sid"], "By session")
             raise Unauthenticated
         if token == "bad":
@@ -100,7 +100,7 @@ async def test_a_token_that_proves_nothing_is_refused(chat: Chat, token: str, er
     assert "secret" not in str(refusal.value)
 
 
-async def test_a_session_of_the_hosts_own_is_enough(chat: Chat, open_chat: Chat) -> None:
+async def test_a_session_of_the_apps_own_is_enough(chat: Chat, open_chat: Chat) -> None:
     for each in (chat, open_chat):
         client = await chat_client(each, query={"sid": "u7"})
 
@@ -343,10 +343,10 @@ async def test_tokens_where_only_guests_are_let_in() -> None:
             await chat_client(chat, token="ada")
 
 
-# ---- the host has a say ----
+# ---- the app has a say ----
 
 
-async def test_a_host_may_refuse_who_connects(rooms: ChatRooms) -> None:
+async def test_an_app_may_refuse_who_connects(rooms: ChatRooms) -> None:
     asked = []
 
     @rooms.on("connect")

@@ -53,7 +53,7 @@ async def joined(chat: Chat, user: User, *rooms: str, **arguments: Any) -> Memor
         b'{"text":"hi","parent":null,"mentions":null}',
     ],
 )
-def test_a_body_has_a_text_and_what_else_the_host_likes(body: bytes) -> None:
+def test_a_body_has_a_text_and_what_else_the_app_likes(body: bytes) -> None:
     check_body(body, 2)
 
 
@@ -441,7 +441,7 @@ async def test_positions_that_there_are_not(chat: Chat, payload: Any, code: str)
     assert (await ada.error("history", room="general", payload=payload))["code"] == code
 
 
-async def test_the_host_reads_what_it_likes(chat: Chat) -> None:
+async def test_the_app_reads_what_it_likes(chat: Chat) -> None:
     await create(chat.core, None, "secret", visibility="private")
 
     assert (await chat.commands.give("history", History(), room="secret")).messages == []

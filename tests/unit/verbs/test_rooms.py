@@ -113,7 +113,7 @@ async def test_rooms_that_cannot_be_made(chat: Chat, room: str, payload: Any, co
     assert (await ada.ack("rooms"))["rooms"] == []
 
 
-async def test_the_host_makes_rooms_once_or_as_often_as_it_likes(chat: Chat) -> None:
+async def test_the_app_makes_rooms_once_or_as_often_as_it_likes(chat: Chat) -> None:
     assert not (await create(chat.core, None, "orders"))[1]
     with pytest.raises(Conflict):
         await create(chat.core, None, "orders")
@@ -137,7 +137,7 @@ async def test_the_host_makes_rooms_once_or_as_often_as_it_likes(chat: Chat) -> 
         {"attributes": ["a"]},
     ],
 )
-async def test_the_host_gives_a_room_nothing_that_no_list_of_rooms_could_show(
+async def test_the_app_gives_a_room_nothing_that_no_list_of_rooms_could_show(
     chat: Chat, properties: dict[str, Any]
 ) -> None:
     ada = await chat_client(chat, ADA)
@@ -166,7 +166,7 @@ async def test_where_clients_name_no_ids_the_server_chooses_them_and_tells_of_no
         assert made["room"].startswith("r-")
 
 
-async def test_clients_name_ids_where_a_join_makes_rooms_or_the_host_says_so() -> None:
+async def test_clients_name_ids_where_a_join_makes_rooms_or_the_app_says_so() -> None:
     for settings in ({"auto_create": True}, {"auto_create": False, "client_room_ids": True}):
         declaration: dict[str, Any] = {"guests": True, **settings}
         async with running_core(**declaration) as chat:

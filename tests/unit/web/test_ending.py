@@ -62,8 +62,8 @@ def test_a_worker_that_did_not_hear_is_told_again(workers: list[Any]) -> None:
     assert [worker.exitcode for worker in workers] == [0]
 
 
-@pytest.mark.parametrize("workers", [("the host's own", work)], indirect=True)
-def test_processes_of_the_host_are_not_waited_for(workers: list[Any]) -> None:
+@pytest.mark.parametrize("workers", [("the app's own", work)], indirect=True)
+def test_processes_of_the_app_are_not_waited_for(workers: list[Any]) -> None:
     began = time.monotonic()
 
     await_workers(60.0)

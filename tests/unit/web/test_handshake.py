@@ -81,7 +81,7 @@ def allowed(origin: str | None, asked: Asked | None = None, **settings: Any) -> 
         ("null", False),
     ],
 )
-def test_pages_of_the_same_host_may_connect(origin: str | None, ok: bool) -> None:
+def test_pages_of_the_same_server_may_connect(origin: str | None, ok: bool) -> None:
     assert allowed(origin) is ok
 
 
@@ -97,7 +97,7 @@ def test_two_origins_are_none() -> None:
     assert not allowed(None, asked)
 
 
-def test_origins_that_the_host_names_are_all_there_are() -> None:
+def test_origins_that_the_app_names_are_all_there_are() -> None:
     settings: dict[str, Any] = {"allowed_origins": ["https://Shop.example:443"]}
 
     assert allowed("https://shop.example", **settings)
@@ -109,7 +109,7 @@ def test_a_browser_extension_that_is_named_may_connect() -> None:
     assert allowed("chrome-extension://abcdef", allowed_origins=["chrome-extension://abcdef"])
 
 
-def test_every_origin_where_the_host_says_so() -> None:
+def test_every_origin_where_the_app_says_so() -> None:
     assert allowed("https://anywhere.example", allowed_origins=["*"])
     assert allowed("null", allowed_origins=["*"])
 
