@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.support.server import Response
@@ -237,4 +237,8 @@ async def open_client(
         answer = refusal.response
         got = {key.lower(): value for key, value in answer.headers.raw_items()}
         raise Refused(Response(answer.status_code, got, bytes(answer.body or b""))) from None
+    except InvalidMessage as broken:
+        if isinstance(broken.__cause__, EOFError):  # as where the server is killed a little sooner or later
+            raise ConnectionResetError("the connection ended during the handshake") from broken
+        raise
     return Client(ws)
