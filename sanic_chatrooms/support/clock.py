@@ -1,4 +1,4 @@
-"""The time of day: as it is written down, and for what must not end early when a clock is set forward."""
+"""The time of day: as events carry it, and a steady one for deadlines, which must not pass early when a clock is set forward."""
 
 import time
 from collections.abc import Callable
@@ -10,16 +10,16 @@ Clock: TypeAlias = Callable[[], float]
 """Returns Unix seconds."""
 
 HURRY = 1.1
-"""How many times as fast as time it goes at most, until it has caught up with a clock that was set forward."""
+"""How much faster than time it runs at most, until it has caught up with a clock that was set forward."""
 
 
 def now() -> float:
-    """Unix seconds, to the millisecond: as events and rooms carry the time."""
+    """Unix seconds to the millisecond, as events and rooms carry them."""
     return round(time.time(), 3)
 
 
 class Steady:
-    """Call it for Unix seconds. It is never ahead of the time of day, and where that leaps it follows slowly."""
+    """A clock: call it for Unix seconds. It is never ahead of the time of day, and follows a leap slowly."""
 
     def __init__(self) -> None:
         self._time = time.time()

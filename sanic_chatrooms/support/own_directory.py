@@ -1,7 +1,7 @@
-"""A directory that belongs to this user alone, and the files in it that tell processes of each other.
+"""A directory that belongs to this user alone, with files by which processes find each other.
 
-Whoever can write into it could read what is kept there, or have this user write and end what they like. So it is this
-user's own, nobody else can enter it, and nothing in it is opened through a link.
+A user who can write into it could read what is kept there, or make this user write to files and end processes. So the
+directory is this user's own, no other user can enter it, and nothing in it is opened through a link.
 """
 
 import os
@@ -16,7 +16,7 @@ _NOT_THROUGH_LINKS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def claim_directory(directory: Path, setting: str) -> None:
-    """Make it, where there is none, and see that it is ours alone. Raises `ConfigError`, which names the setting."""
+    """Make the directory if it is missing, and check that it is ours alone. Raises `ConfigError` that names the setting."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         problem = _problem(directory)
@@ -42,8 +42,8 @@ def _problem(directory: Path) -> str | None:
 
 
 def check_entries(directory: Path, setting: str) -> None:
-    """See that what is in it already is this user's, or the system's, and nothing of it leads elsewhere: somebody may have put it there while
-    they could. Raises `ConfigError`, which names the setting."""
+    """Check that everything in the directory is this user's or the system's, and that nothing is a link: another user may have put
+    it there before. Raises `ConfigError` that names the setting."""
     for entry in directory.iterdir():
         found = entry.lstat()
         # A volume's root may hold a lost+found.
@@ -54,7 +54,7 @@ def check_entries(directory: Path, setting: str) -> None:
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor of a small file of ours, made where there is none. Raises `OSError`: a link, or somebody else's."""
+    """Open a small file of ours, made if it is missing; -> its descriptor. Raises `OSError` if it is a link or another user's."""
     file = os.open(path, _NOT_THROUGH_LINKS, 0o600)
     found = os.fstat(file)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:

@@ -16,7 +16,7 @@ __all__ = ["PAGE_LIMIT", "Paged", "decode_cursor", "decode_number", "encode_curs
 V = TypeVar("V")
 PAGE_LIMIT = 200
 """Entries that a page has at most, whatever its reader asks for."""
-LONGEST_NUMBER = 18  # digits: no database has an integer that is shorter than these
+LONGEST_NUMBER = 18  # digits: integers of every database have room for these
 
 
 def encode_cursor(kind: str, last: str) -> str:
@@ -31,15 +31,15 @@ def decode_cursor(kind: str, cursor: str) -> str:
     except ValueError:
         raise InvalidCursor from None
     _, _, last = text.partition("\n")
-    # Compared with what would have been made: another kind differs, and so do base64's other spellings.
-    # No id holds a NUL, and PostgreSQL's text cannot.
+    # Compared with what would have been made: another kind differs, and so do other spellings in base64.
+    # No id contains a NUL, which PostgreSQL's text cannot.
     if encode_cursor(kind, last) != cursor or "\0" in last:
         raise InvalidCursor
     return last
 
 
 def decode_number(kind: str, cursor: str) -> int:
-    """The number whose decimal digits `encode_cursor` was given. Raises `InvalidCursor` for all else."""
+    """The number whose decimal digits `encode_cursor` was given. Raises `InvalidCursor` for anything else."""
     last = decode_cursor(kind, cursor)
     if not (last.isascii() and last.isdigit()) or len(last) > LONGEST_NUMBER:
         raise InvalidCursor
@@ -47,10 +47,10 @@ def decode_number(kind: str, cursor: str) -> int:
 
 
 class Paged(Generic[V]):
-    """Values by id, readable a page at a time in the order of the ids.
+    """Values by id, which can be read a page at a time in the order of the ids.
 
-    Putting and taking move part of a list of references: microseconds even among 100,000 ids, where sorting at
-    each page would take tens of milliseconds.
+    Adding and removing move a part of a list of references. That takes microseconds even with 100,000 ids; sorting for each
+    page would take tens of milliseconds.
     """
 
     __slots__ = ("_ids", "_values")

@@ -1,7 +1,7 @@
-"""Signatures on what travels between processes: only a process that knows the secret in the store can speak for the chat.
+"""Signatures on packets between processes. Only a process that knows the secret in the store can make them.
 
-A signature covers the instance, the place (a room) and every byte of the body, so a signed packet is worth nothing elsewhere.
-It hides nothing. Python signs by BLAKE2b with a key. A store that publishes from its own script signs by SHA-1, twice with two
+A signature covers the instance, the place (a room) and every byte of the body, so a signed packet is not valid elsewhere. It
+does not hide the content. Python signs by BLAKE2b with a key. A store that publishes from its own script signs by SHA-1, twice with two
 keys, because scripts of Redis and Valkey have nothing better.
 """
 
@@ -13,16 +13,16 @@ from typing import Any
 __all__ = ["SIGNED", "SIGNED_BY_SCRIPT", "Forged", "Signer", "script_keys"]
 
 SIGNED = b"\x02"
-"""The first byte of a packet that Python signed: the version of its form, too."""
+"""The first byte of a packet that Python signed. It also is the version of the format."""
 SIGNED_BY_SCRIPT = b"#"
 """The first byte of a packet that a script signed."""
 _MAC = 16
 _BODY = len(SIGNED) + _MAC
-"""Where the body of a packet begins that Python signed."""
+"""Where the body begins in a packet that Python signed."""
 _HEX = 40
 """Characters of a script's signature."""
 _PLACES = 1000
-"""Rooms of which the beginning of the hash is kept."""
+"""Rooms for which the beginning of the hash is kept."""
 
 
 class Forged(Exception):

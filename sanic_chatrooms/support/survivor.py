@@ -1,9 +1,10 @@
-"""A small process that outlives the app, and ends what the app leaves behind when it is killed.
+"""A small process that outlives the app and ends what a killed app leaves behind.
 
-Nobody can tidy up after a SIGKILL but somebody else. The survivor is told by a pipe whom the app has started. The pipe closes
-with the last process that could write to it, so it knows when all are gone; nothing of this depends on the system's kind.
+A process cannot clean up after its own SIGKILL, so another one has to. The app tells the survivor through a pipe what it has
+started. The pipe closes with the last process that can write to it, and so the survivor knows when all are gone. This works
+on any POSIX system.
 
-This file is both sides. As a program it imports nothing of the package, so that it is small, and there in a moment.
+This file is both sides. Run as a program it imports nothing of the package, so that it stays small and starts at once.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ __all__ = ["Survivor", "Writer", "born", "entrust_myself"]
 logger = logging.getLogger("sanic_chatrooms.support.survivor")
 
 LOOK = 0.5
-"""Seconds between two looks whether the app is still there, where the pipe does not say so."""
+"""Seconds between two looks at whether the app is still there, for what the pipe does not show."""
 END_WITHIN = 10.0
 """Seconds that a server has to end before it is killed."""
 _WORKER, _SERVER = "worker", "server"
@@ -33,7 +34,7 @@ Writer: TypeAlias = Connection
 
 
 class Survivor:
-    """`start`, then `entrust` what is to end when this process is killed, until `stop`.
+    """The app's side: `start` it, then `entrust` it with processes to end if this one is killed, and `stop` it at the end.
 
     `patience`: seconds that workers of a killed app have to end by themselves.
     """
@@ -42,15 +43,15 @@ class Survivor:
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self.writer: Writer | None = None
-        """For workers, which tell of themselves."""
+        """The end of the pipe that workers write to."""
 
     def start(self) -> None:
-        """Start it. Where that fails, the app runs as well, and its next start ends what is left."""
+        """Start the process. If that fails the app runs without it, and its next start ends what is left."""
         reader, self.writer = multiprocessing.Pipe(duplex=False)
         os.set_blocking(self.writer.fileno(), False)
         command = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(self._patience)]
         try:
-            # A session of its own: what ends the app, Ctrl-C or a closed terminal, does not end this one.
+            # In a session of its own, so that Ctrl-C or a closed terminal, which end the app, do not end it.
             self._process = subprocess.Popen(  # noqa: S603 - this file
                 command, stdin=reader.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
             )
@@ -60,11 +61,11 @@ class Survivor:
             reader.close()
 
     def entrust(self, pid: int) -> None:
-        """A server that is to be ended after everybody else, if it still runs then."""
+        """Entrust it with a server, which it ends after the workers if it still runs then."""
         _tell(self.writer, _SERVER, pid)
 
     def stop(self) -> None:
-        """It is not needed any more. Calling it again does nothing."""
+        """End the process, which is not needed any more. Calling it again does nothing."""
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.close()
@@ -75,20 +76,20 @@ class Survivor:
 
 
 def entrust_myself(writer: Writer) -> None:
-    """A worker tells that it is there; it ends by itself when the app is gone, or is killed if it does not."""
+    """Tell the survivor of this worker, which it kills if the worker does not end when the app is gone."""
     _tell(writer, _WORKER, os.getpid())
 
 
 def _tell(writer: Writer | None, kind: str, pid: int) -> None:
     if writer is not None:
-        with contextlib.suppress(OSError):  # it was ended by force: the next start of the app does its work
+        with contextlib.suppress(OSError):  # the survivor was killed: the next start of the app does its work
             os.write(writer.fileno(), f"{kind} {pid} {born(pid)}\n".encode())
 
 
 def born(pid: int) -> str:
-    """When a process began, in words without spaces that no other process of that number has; empty: it has ended."""
+    """The start time of a process as a text without spaces, which tells it from others with this id; empty if it has ended."""
     try:
-        # Behind the last bracket, since a program may call itself anything: the state, and 19 words on the start, in ticks.
+        # A program may have any name, so look behind the last bracket: the state, and 19 words on the start time in ticks.
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if words[0] in "ZX" else words[19]
     except (OSError, IndexError):
@@ -108,7 +109,7 @@ def _born_elsewhere(pid: int) -> str:
 
 
 class _Left:
-    """Who may be left behind, as the pipe tells."""
+    """The processes that the app has started, as the pipe tells."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
@@ -116,7 +117,7 @@ class _Left:
         self._known: dict[int, tuple[str, str]] = {}
 
     def listen(self, within: float) -> bool:
-        """Read what comes within so many seconds; False: nobody is there any more who could write."""
+        """Read what comes within so many seconds. False: no process is left that could write."""
         if not select.select([self._pipe], [], [], within)[0]:
             return True
         data = os.read(self._pipe, 65_536)
@@ -127,7 +128,7 @@ class _Left:
         return bool(data)
 
     def running(self, kind: str) -> list[int]:
-        """Those of a kind that still run, and are who they were."""
+        """The processes of a kind that still run, without others that have got their ids since."""
         return [
             pid for pid, (its, began) in self._known.items() if its == kind and began and born(pid) == began
         ]

@@ -1,4 +1,4 @@
-"""Tasks that go on for as long as the chat runs, and their end, also of one whose wait swallows the order to end."""
+"""Run tasks for as long as the chat runs, and cancel them until they have really ended."""
 
 import asyncio
 import logging
@@ -12,15 +12,15 @@ __all__ = ["end", "is_ending", "keep_on"]
 logger = logging.getLogger("sanic_chatrooms.support.tasks")
 
 AGAIN = 0.2
-"""Seconds after which a task that goes on is told again."""
+"""Seconds after which a task that has not ended is cancelled again."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 10.0
-"""Seconds until what failed is done again: twice as many each time in a row."""
+"""Seconds until a step that failed is repeated; they double with each failure in a row."""
 
 
 async def keep_on(step: Callable[[], Awaitable[object]], what: str) -> NoReturn:
-    """Do a step again and again until this task is ended. Whatever the step raises is logged, and it goes on after a wait.
+    """Repeat a step until this task is cancelled. If the step raises, that is logged, and repeated after a wait.
 
-    The step itself waits for its time, and deals with what it expects.
+    `what` says in the log what the step does. The step itself waits until it is time, and handles the errors it expects.
     """
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
     while True:
@@ -42,21 +42,21 @@ async def _failed(what: str, wait: float, problem: BaseException) -> None:
 
 
 def is_ending() -> bool:
-    """Whether the task that runs now is to end. If not, the `CancelledError` that it got is of something it waited for."""
+    """Is the running task being cancelled? If not, a `CancelledError` comes from something that it awaited."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def end(*tasks: "asyncio.Future[Any]") -> None:
-    """Cancel these and return when they are done, whatever they raised.
+    """Cancel tasks and wait until they have really ended, even if a library swallows the cancellation.
 
-    Once is not always enough: where what is waited for comes in the same moment, `asyncio.wait_for` of Python 3.11, which
-    clients of databases and brokers use, takes the cancellation for a time-out of its own and goes on.
+    One cancellation is not always enough. `asyncio.wait_for` of Python 3.11, which database and broker clients use, can take
+    it for its own time-out if the awaited result arrives in the same moment.
     """
     running = {task for task in tasks if not task.done()}
     while running:
         for task in running:
             task.cancel()
         _, running = await asyncio.wait(running, timeout=AGAIN)
-    # Looked at, so that nobody calls them unseen.
+    # Retrieve the exceptions, or asyncio would log that nobody did.
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
-"""What the id of a user may be: one rule, asked wherever an id comes in.
+"""The rule for ids of users, which every id has to pass where it comes in.
 
-Ids come from tokens, from authenticators, from `direct`, and from the host's code.
+Ids come from tokens, from authenticators, from `direct`, and from the app's code.
 """
 
 import unicodedata
@@ -14,7 +14,7 @@ MAX_USER_ID: Final = 128
 """Characters in a user's id."""
 
 GUEST: Final = "guest-"
-"""How the ids of guests begin, and no others: a token that could claim one would be that guest."""
+"""The prefix of guests' ids. No other id may have it, because a token with such an id would be that guest."""
 
 
 def check_user_id(value: object, field: str = "user") -> str:
@@ -23,7 +23,7 @@ def check_user_id(value: object, field: str = "user") -> str:
     `field` is what the caller names it. Raises `InvalidField`.
     """
     if not isinstance(value, str):
-        # Not turned into one: 7 and "7" would be the same user to one store and two users to another.
+        # Not converted: 7 and "7" would be one user in one store, and two users in another.
         raise InvalidField(f"must be the id of a user, a string, and not {type(value).__name__}", field=field)
     if not 0 < len(value) <= MAX_USER_ID or not is_text(value):
         raise InvalidField(
