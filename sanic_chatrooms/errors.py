@@ -1,18 +1,18 @@
 """Every error of the package, in one tree.
 
     ChatroomsError
-    ├── ConfigError                 the app's settings are wrong; said at start
+    ├── ConfigError                 the app's settings are wrong; raised at start
     └── ChatError                   the answer to a command; `code` travels on the wire
         ├── BadFrame  UnknownCommand  InvalidField  InvalidText  TooLarge  InvalidCursor      the client's frame
         ├── Unauthenticated  TokenExpired  Forbidden  Banned  Muted                           who may
         ├── RoomNotFound  MessageNotFound  NotAMember  RoomLimit  Conflict  RateLimited       the state of things
         └── Unavailable  InternalError                                                        ours
 
-A `ChatError` raised in a middleware, a policy, a listener for `connect` or a command of the app's becomes an `error`
-frame; every other exception becomes `internal`, is logged once, and closes nothing. Raised in a request handler of an
-app with chat rooms, it is answered with its `http_status` and a problem document.
+A `ChatError` raised in a middleware, a policy, a listener for `connect` or an app's command becomes an `error` frame.
+Every other exception becomes `internal`, is logged once, and closes nothing. A `ChatError` raised in a request handler of
+an app with chat rooms is answered with its `http_status` and a problem document.
 
-All are made alike: `ChatError(message, **values)`. Without a message each says its own.
+All errors are made alike: `ChatError(message, **values)`. Without a message each has its own.
 """
 
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class ChatroomsError(Exception):
-    """Anything this package raises on purpose."""
+    """The base of all errors that this package raises on purpose."""
 
 
 class ConfigError(ChatroomsError):
@@ -66,12 +66,12 @@ class ChatError(ChatroomsError):
     http_status: ClassVar[int] = 500
     close_code: ClassVar[int] = 4503
     default: ClassVar[str] = "this cannot be done"
-    """What it says without a message."""
+    """The message of an error that is raised without one."""
     reply_to: str | None = None
-    """The msgId of the frame that could be read of it only so far; set while decoding."""
+    """The msgId of a frame that could not be decoded any further; set while decoding."""
 
     def __init_subclass__(cls) -> None:
-        # An app's own error is an answer, and no defect of the server.
+        # An app's own error is an answer, not a defect of the server.
         if ChatError in cls.__bases__ and "http_status" not in cls.__dict__:
             cls.http_status = 400
 
@@ -91,14 +91,14 @@ def _camel(name: str) -> str:
 
 
 class BadFrame(ChatError):
-    """Not one JSON object with a `type`. Too many in a row close the connection with 4501."""
+    """A frame that is not one JSON object with a `type`. Too many in a row close the connection with 4501."""
 
     code = "bad_frame"
     default = "a frame must be one JSON object with a type"
 
 
 class UnknownCommand(ChatError):
-    """No handler for this `type`."""
+    """There is no command of this `type`."""
 
     code = "unknown_command"
     http_status = 404
@@ -106,7 +106,7 @@ class UnknownCommand(ChatError):
 
     @classmethod
     def of(cls, type: str) -> "UnknownCommand":
-        """One that names the type."""
+        """An error that names the type."""
         return cls(cls.default.replace("such command", f"command {type[:64]!r}"))
 
 
@@ -128,7 +128,7 @@ class InvalidText(ChatError):
 
 
 class TooLarge(ChatError):
-    """Over a limit in size. With `limit` and `size` the message tells both, in the unit that it names."""
+    """Above a limit of size. With `limit` and `size` the message has both, in the unit that it names."""
 
     code = "too_large"
     http_status = 413
@@ -142,14 +142,14 @@ class TooLarge(ChatError):
 
 
 class InvalidCursor(ChatError):
-    """A page position that no earlier answer can have given."""
+    """A cursor that no earlier answer can have contained."""
 
     code = "invalid_cursor"
     default = "this cursor is not one of ours; start again without it"
 
 
 class Unauthenticated(ChatError):
-    """No identity yet, or a token that proves none."""
+    """The client has not authenticated, or its token is not accepted."""
 
     code = "unauthenticated"
     http_status = 401
@@ -158,7 +158,7 @@ class Unauthenticated(ChatError):
 
 
 class TokenExpired(Unauthenticated):
-    """The token was good once. Get a new one."""
+    """The token was valid once. Get a new one."""
 
     code = "token_expired"
     close_code = 4001
@@ -166,7 +166,7 @@ class TokenExpired(Unauthenticated):
 
 
 class Forbidden(ChatError):
-    """This user may not do this here."""
+    """The user may not do this here."""
 
     code = "forbidden"
     http_status = 403
@@ -174,21 +174,21 @@ class Forbidden(ChatError):
 
 
 class Banned(Forbidden):
-    """Banned from this room."""
+    """The user is banned from this room."""
 
     code = "banned"
     default = "you are banned from this room"
 
 
 class Muted(Forbidden):
-    """May read but not write, `until` a time (Unix seconds) or for good."""
+    """The user may read but not write, `until` a time (Unix seconds) or for good."""
 
     code = "muted"
     default = "you may read here and not write"
 
 
 class RoomNotFound(ChatError):
-    """No such room, or none that this user may know of: the two answers are the same on purpose."""
+    """There is no such room, or none that this user may know of. Both answers are the same on purpose."""
 
     code = "room_not_found"
     http_status = 404
@@ -196,7 +196,7 @@ class RoomNotFound(ChatError):
 
 
 class MessageNotFound(ChatError):
-    """No such message in this room."""
+    """There is no such message in this room."""
 
     code = "message_not_found"
     http_status = 404
@@ -204,7 +204,7 @@ class MessageNotFound(ChatError):
 
 
 class NotAMember(ChatError):
-    """The command needs this connection to have joined the room."""
+    """The command requires that this connection has joined the room."""
 
     code = "not_a_member"
     http_status = 403
@@ -212,7 +212,7 @@ class NotAMember(ChatError):
 
 
 class Conflict(ChatError):
-    """The same `msgId` with another content, or a name already taken."""
+    """The same `msgId` with other content, or an id that is taken."""
 
     code = "conflict"
     http_status = 409
@@ -220,7 +220,7 @@ class Conflict(ChatError):
 
 
 class RateLimited(ChatError):
-    """Too fast. `retry_after` is in seconds; on the wire it is `retryAfter`."""
+    """Too many requests. `retry_after` is in seconds; on the wire it is `retryAfter`."""
 
     code = "rate_limited"
     temporary = True
@@ -239,7 +239,7 @@ class RateLimited(ChatError):
 
 
 class RoomLimit(ChatError):
-    """This connection is in as many rooms as it may be, or the server holds as many as it may. `limit` is how many."""
+    """A limit of rooms is reached: those that a connection may be in, or those that the server keeps. `limit` is the number."""
 
     code = "room_limit"
     http_status = 409
@@ -247,12 +247,12 @@ class RoomLimit(ChatError):
 
     @classmethod
     def of(cls, limit: int, whose: str = "this connection") -> "RoomLimit":
-        """One that says whose limit it is."""
+        """An error that says whose limit it is."""
         return cls(f"{whose} has reached its limit of {limit} rooms; leave one first", limit=limit)
 
 
 class Unavailable(ChatError):
-    """A backend did not answer in time. For a durable command: not known to be stored; repeat it with the same `msgId`."""
+    """A backend did not answer in time. A durable command may or may not be stored: repeat it with the same `msgId`."""
 
     code = "unavailable"
     temporary = True
@@ -262,7 +262,7 @@ class Unavailable(ChatError):
 
 
 class InternalError(ChatError):
-    """A defect on our side or in the app's code. It was logged."""
+    """A defect of the package or of the app's code. It was logged."""
 
     code = "internal"
     http_status = 500

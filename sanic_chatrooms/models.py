@@ -68,10 +68,12 @@ HOST = "~host"
 
 
 class Scope(enum.Enum):
-    """How far a backend reaches: what one process writes, who else sees?"""
+    """How far a backend reaches: which processes see what one of them writes."""
 
     PROCESS = "process"
-    HOST = "host"
+    MACHINE = "machine"
+    HOST = MACHINE
+    """Another name of `MACHINE`."""
     CLUSTER = "cluster"
 
 

@@ -1,4 +1,4 @@
-"""Asks authenticators, and believes only what a user can be. What is wrong is told to the developer, not to the client."""
+"""Calls authenticators and checks what they return. The log tells the developer what is wrong; the client is not told."""
 
 import logging
 import math
@@ -22,15 +22,15 @@ __all__ = ["Asking", "Unseen"]
 logger = logging.getLogger("sanic_chatrooms.verbs.identity")
 
 AGAIN = 60.0
-"""Seconds for which one and the same fault of an authenticator is told once: anybody can cause it as often as they like."""
+"""Seconds in which the same fault of an authenticator is logged once, because a client can cause it as often as it likes."""
 MAX_FAULTS = 100
 """Faults that are remembered."""
 _LEAST_SECRET = 8
-"""Characters in what is blacked out: shorter values are words of the language."""
+"""Characters that a value has at least to be removed from a traceback: shorter ones may be ordinary words."""
 
 
 class Unseen(Credentials, frozen=True):
-    """Nothing was shown. `looked` gets an entry when somebody asks for the token: then one may follow."""
+    """Credentials without a token. `looked` gets an entry when an authenticator reads the token: then one may follow."""
 
     looked: list[bool] = field(default_factory=list)
 
@@ -41,21 +41,24 @@ class Unseen(Credentials, frozen=True):
 
 
 class Asking:
-    """One per instance: it remembers what it has complained of."""
+    """Asks the authenticators of one instance, and remembers which faults it has logged."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._faults: dict[str, tuple[float, int]] = {}
 
     async def ask(self, authenticator: Authenticator, credentials: Credentials, handshake: Handshake) -> User:
-        """The user, whose name is cleaned. Raises `Unauthenticated`, also for what an authenticator must not return or
-        raise, and what other `ChatError` it refuses with."""
+        """The user with these credentials, with a cleaned name.
+
+        Raises `Unauthenticated`, also if the authenticator returns or raises something that it must not, and any other
+        `ChatError` that the authenticator raises.
+        """
         _check_token(None if isinstance(credentials, Unseen) else credentials.token)
         try:
             user: object = await authenticator.authenticate(credentials, handshake)
         except ChatError:
             raise
-        except Exception as exc:  # noqa: BLE001 - the app's code may raise anything; it is told
+        except Exception as exc:  # noqa: BLE001 - the app's code may raise anything; it is logged
             self._tell(
                 authenticator, f"failed with {type(exc).__name__}", _story(exc, credentials, handshake)
             )
@@ -144,7 +147,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _story(exc: Exception, credentials: Credentials, handshake: Handshake) -> str:
-    """The traceback, without what the client showed."""
+    """The traceback, without the client's credentials."""
     text = "".join(traceback.format_exception(exc)).rstrip().encode(errors="backslashreplace").decode()
     headers = handshake.headers
     shown = [

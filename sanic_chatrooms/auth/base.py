@@ -1,4 +1,4 @@
-"""The contract of an authenticator: from what a client shows to who it is."""
+"""The contract of an authenticator, which turns credentials into a user."""
 
 from abc import ABC, abstractmethod
 
@@ -10,14 +10,17 @@ __all__ = ["Authenticator"]
 class Authenticator(ABC):
     """Turns credentials into a `User`.
 
-    1. It returns a user or raises `Unauthenticated` (`TokenExpired` where the token was good once): never None.
-    2. Any other exception, and whatever is no proper `User`, counts as a refusal; each kind is logged once a minute.
-    3. It may be called at any time of a connection's life, to refresh an identity.
-    4. Where it refuses a request that shows no token without having read `credentials.token`, a token could change
-       nothing: the request is answered by 401. Else the client may still send one.
+    1. It returns a user or raises `Unauthenticated` (`TokenExpired` if the token was valid once). It never returns None.
+    2. Any other exception, and anything that is no valid `User`, counts as a refusal. Each kind is logged once a minute.
+    3. It may be called at any time while a connection is open, to refresh an identity.
+    4. If it refuses a request without a token and has not read `credentials.token`, no token can change that, and the
+       request is answered with 401. Otherwise the client may still send a token.
     """
 
     @abstractmethod
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
-        """Who is this? `credentials.token` is None when the client showed nothing; `handshake` has the request's
-        headers and cookies, for authenticators that read a session of the app's."""
+        """The user with these credentials.
+
+        `credentials.token` is None if the client sent no token. `handshake` has the request's headers and cookies, for
+        authenticators that read a session of the app. Raises `Unauthenticated`, `TokenExpired`.
+        """

@@ -1,4 +1,4 @@
-"""Guests: people without an account, who come back as who they were by a token that we sign for them."""
+"""Guests: users without an account. A signed token makes a guest who comes back the same guest."""
 
 import secrets
 import time
@@ -19,7 +19,7 @@ from .skeleton import ReservedNames
 __all__ = ["GUEST_LIFETIME", "Guests"]
 
 GUEST_LIFETIME: Final = 30 * 86400.0
-"""Seconds for which a guest token is good, by default."""
+"""Seconds for which a guest token is valid, by default."""
 
 _TYPE = "guest+jwt"
 _ALGORITHMS = ("HS256",)
@@ -27,14 +27,14 @@ _UNREADABLE = "the guest token cannot be read; connect without it to be a new gu
 
 
 class Guests(Authenticator):
-    """Lets anybody in: without a token as somebody new, with a guest token as the same guest again.
+    """Lets everyone in: as a new guest without a token, and as the same guest with a guest token.
 
-    `secret`: 32 bytes or more, the same in all workers. `instance`: the `ChatRooms` they are guests of; its tokens
-    are good nowhere else. `lifetime`: seconds that a token is good for, counted from the last time one was issued.
-    `reserved`: names that no guest may have, nor one that looks like them.
+    `secret`: 32 bytes or more, the same in all workers. `instance`: the name of the `ChatRooms`; tokens are valid only
+    there. `lifetime`: seconds for which a token is valid. `reserved`: names that guests may not have, and neither may they
+    have names that look like them.
 
-    A guest token is a JWT (HS256) of its own `typ`, `guest+jwt`, so that `JWTAuth` refuses it, and the other way
-    round, even where both use the same secret.
+    A guest token is a JWT (HS256) with its own `typ`, `guest+jwt`. So `JWTAuth` refuses guest tokens, and guests cannot use
+    other tokens, even if both use the same secret.
     """
 
     def __init__(
@@ -52,22 +52,21 @@ class Guests(Authenticator):
         return f"Guests(instance={self._instance!r}, lifetime={self.lifetime})"
 
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
-        """A new guest, or with a token of `token()` the same one; called `credentials.name` where that is given.
+        """A new guest, or the guest of a token that `token` made. `credentials.name` is their name if it is given.
 
-        The user has no `expires_at`: a guest's connection does not end with the token that it came with.
-        Raises `TokenExpired`, `Unauthenticated` for a token that is none of ours, `InvalidField` and `InvalidText`
-        for a name that nobody could read.
+        The user has no `expires_at`: a guest's connection outlives the token. Raises `TokenExpired`, `Unauthenticated` for
+        any other token, and `InvalidField` or `InvalidText` for a name that cannot be shown.
         """
         guest = self._new() if credentials.token is None else self._known(credentials.token)
         return guest if credentials.name is None else self.rename(guest, credentials.name)
 
     def token(self, user: User) -> str:
-        """The `guestToken` of a guest, good for `lifetime` seconds from now.
+        """The `guestToken` of a guest, valid for `lifetime` seconds from now.
 
         {"typ": "guest+jwt", "alg": "HS256"}
         {"iss": "chatrooms-guest:default", "sub": "guest-…", "name": "Guest 4821", "exp": 1714642800}
 
-        Raises `ValueError` for a user who is no guest: it would be a way in that outlives their own token.
+        Raises `ValueError` for a user who is no guest: a guest token would outlive their own.
         """
         if not user.guest:
             raise ValueError("only guests have guest tokens")
@@ -81,7 +80,7 @@ class Guests(Authenticator):
 
     @staticmethod
     def is_guest_token(token: str) -> bool:
-        """Whether a token says that it is a guest's, of any instance. It tells where to verify it, not that it is good."""
+        """Does a token say that it is a guest token, of any instance? It is not verified."""
         try:
             return token_type(token) == _TYPE
         except Unauthenticated:
@@ -104,7 +103,7 @@ class Guests(Authenticator):
         guest = _guest(claims)
         if claims["exp"] <= time.time():
             raise TokenExpired("the guest token has expired; connect without it to be a new guest")
-        # Reserved since the token was made, perhaps; that is no reason to be somebody else.
+        # The name may have been reserved since the token was made. The guest gets another name, and stays the same guest.
         return msgspec.structs.replace(guest, name=_any_name()) if guest.name in self._reserved else guest
 
 
@@ -113,7 +112,7 @@ def _any_name() -> str:
 
 
 def _guest(claims: dict[str, Any]) -> User:
-    # Whoever holds the secret may have written more than `token` does.
+    # Anyone with the secret may have written other claims than `token` does.
     user_id, name, exp = (claims.get(claim) for claim in ("sub", "name", "exp"))
     if not (isinstance(user_id, str) and isinstance(name, str) and type(exp) is int):
         raise Unauthenticated(_UNREADABLE)

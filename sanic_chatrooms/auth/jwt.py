@@ -1,4 +1,4 @@
-"""Users known by a JSON Web Token (RFC 7519) that the app's own login signed with a shared secret (HMAC)."""
+"""Users by JSON Web Tokens (RFC 7519) that the app's own login signs with a shared secret (HMAC)."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ _MAX_SCOPE = 256
 """Characters in one scope."""
 
 _LATEST = 253402300800
-"""The year 10000, in Unix seconds: no honest time is later."""
+"""The year 10000, in Unix seconds; a later time is an error."""
 
 # RFC 7518 §3.2: the key is at least as long as the hash.
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 _ACCESS_TYPES = frozenset(("", "jwt", "at+jwt"))
-# Where issuers say what a token is for, and what they call those that open no door: Keycloak (`typ`), Cognito
+# Where issuers say what a token is for, and what they call tokens that give no access: Keycloak (`typ`), Cognito
 # (`token_use`), Flask-JWT-Extended (`type`), Simple JWT (`token_type`).
 _USE_CLAIMS = ("typ", "token_use", "type", "token_type")
 _OTHER_USES = frozenset(("refresh", "refresh_token", "offline", "id", "id_token", "logout"))
@@ -35,15 +35,15 @@ _PYJWT_LEAVES = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "su
 
 
 class JWTAuth(Authenticator):
-    """Accepts access tokens signed with `key` (HS256; HS384 and HS512 where `algorithms` says so).
+    """Accepts access tokens signed with `key` (HS256; HS384 and HS512 if `algorithms` names them).
 
-    `previous_key` still verifies, so that a key can be changed without signing everybody out.
-    `audience`, `issuer`: one value or several; a token must name one of them. Without `audience`, a token that has
-    an `aud` is refused, for it is meant for somebody else (RFC 7519 §4.1.3); without `issuer`, any issuer will do.
-    `leeway` is in seconds, 0 to 60: how far the issuer's clock may be off.
+    `previous_key` is accepted too, so that you can change the key without signing users out. `audience`, `issuer`: one
+    value or several, of which a token must have one. Without `audience`, a token with an `aud` is refused, because it is
+    meant for another service (RFC 7519 §4.1.3). Without `issuer`, any issuer is accepted. `leeway`: seconds, 0 to 60, by
+    which the issuer's clock may be off.
 
-    A token must have `exp` and the user claim; `iat` and `nbf` count where they are present. The header's `typ` is
-    absent, `JWT` or `at+jwt` (RFC 9068); any `crit` is refused; `kid`, `jku`, `jwk`, `x5u` and `x5c` are not looked at.
+    A token must have `exp` and the user claim; `iat` and `nbf` are checked if they are there. The header's `typ` is
+    absent, `JWT` or `at+jwt` (RFC 9068). A token with `crit` is refused; `kid`, `jku`, `jwk`, `x5u` and `x5c` are ignored.
     Scopes come from `scope` (a string, RFC 8693 §4.2) and `scopes` (a list).
 
     Raises `ConfigError` for keys shorter than the hash (32, 48, 64 bytes; RFC 7518 §3.2), PEM text and other algorithms.
@@ -76,10 +76,10 @@ class JWTAuth(Authenticator):
         return f"JWTAuth(algorithms={self._algorithms}, audience={self._audience}, issuer={self._issuer})"
 
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
-        """The user whom `credentials.token` names. `expires_at` is the token's `exp`, `claims` all that it says.
+        """The user of `credentials.token`. `expires_at` is the token's `exp`, `claims` has all of its claims.
 
-        Raises `TokenExpired` for a token that is sound and too old, `Unauthenticated` for everything else; neither
-        text holds the token.
+        Raises `TokenExpired` for a token that was valid once, and `Unauthenticated` for any other. No message contains the
+        token.
         """
         claims = read_token(
             credentials.token,
@@ -94,7 +94,7 @@ class JWTAuth(Authenticator):
         _check_times(claims, self._leeway)
         return User(
             id=user_id,
-            # Decoration here: one that cannot be shown is no reason to keep its owner out.
+            # A name that cannot be shown is no reason to refuse the user.
             name=shown_name(claims.get(self._name_claim), user_id),
             scopes=_scopes(claims),
             expires_at=float(claims["exp"]),
@@ -228,7 +228,7 @@ def _time(claims: Mapping[str, Any], claim: str) -> float | None:
 def _user_id(claims: Mapping[str, Any], claim: str) -> str:
     value = claims.get(claim)
     if not isinstance(value, str):
-        # Not turned into one: 7 and "7" would be the same user, and one issuer may use both.
+        # Not converted: 7 and "7" would be the same user, and an issuer may use both.
         raise Unauthenticated(
             f"the token's {claim} is missing or not a string; the issuer must write ids as strings"
         )

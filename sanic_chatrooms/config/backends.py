@@ -1,4 +1,4 @@
-"""From what an app writes to a store, broker or presence: an object, a URL, an entry point, or "package.module:Class"."""
+"""Makes store, broker, presence and authenticator from settings: an object, a URL, an entry point, or "package.module:Class"."""
 
 import importlib
 from collections.abc import Callable

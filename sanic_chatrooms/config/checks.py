@@ -14,10 +14,10 @@ __all__ = ["check_name", "require_auth", "require_scope"]
 
 
 def check_name(name: str) -> None:
-    """May an instance be called so? It is part of its keys, of its blueprint's name and of its prefix.
+    """Check the name of an instance, which is part of its keys, of its blueprint's name and of its prefix.
 
-    `[a-z][a-z0-9_]{0,31}`, and nothing that makes a key readable in two ways: with an instance `max`,
-    CHATROOMS_MAX_FRAME would be its FRAME or everyone's MAX_FRAME. Raises `ConfigError`.
+    It is `[a-z][a-z0-9_]{0,31}`, and must not make a key ambiguous: with an instance `max`, CHATROOMS_MAX_FRAME could be
+    its FRAME or the MAX_FRAME of all. Raises `ConfigError`.
     """
     if not _is_name(name):
         raise ConfigError(
@@ -43,10 +43,9 @@ def _mistakable(name: str, key: str) -> bool:
 
 
 def require_auth(settings: Settings, has_authenticator: bool) -> Settings:
-    """Can anybody get in? The same settings; in debug, with guests where nobody could.
+    """Check that users can get in; -> the same settings. In debug guests are let in if nobody else could get in.
 
-    `has_authenticator`: the app's code brings one that is not in the settings. Raises `ConfigError` that says
-    what to set.
+    `has_authenticator`: a route in the app's code has one. Raises `ConfigError` that says what to set.
     """
     if has_authenticator or settings.auth is not None or settings.jwt_secret or settings.guests:
         return settings
@@ -61,9 +60,9 @@ def require_auth(settings: Settings, has_authenticator: bool) -> Settings:
 
 
 def require_scope(workers: int, scopes: Mapping[str, Scope], *, instance: str = "default") -> None:
-    """Do all workers see the same? `scopes` has those of the backends by setting: {"store": Scope.HOST, …}.
+    """Check that all workers share their backends. `scopes` has a backend's scope by setting: {"store": Scope.MACHINE, …}.
 
-    Raises `ConfigError` for more than one worker with a backend that ends at its process.
+    Raises `ConfigError` if there is more than one worker and a backend reaches only one process.
     """
     alone = [FIELDS[name].label(instance) for name, scope in scopes.items() if scope is Scope.PROCESS]
     if workers <= 1 or not alone:

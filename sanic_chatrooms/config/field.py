@@ -1,4 +1,4 @@
-"""One setting: what there is to know of it, how its value is read from code and from text, and how it is shown."""
+"""One setting: its description, how its value is read from code and from text, and how it is shown."""
 
 import math
 import re
@@ -12,13 +12,13 @@ __all__ = ["Bare", "Field", "Setting", "field_of", "parse_bool", "shown"]
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What there is to know of a setting besides its type and its default.
+    """The description of a setting, apart from its type and default.
 
-    `minimum` and `maximum` bound a number by its value, text by its UTF-8 bytes, a list by its length. `words`
-    are values that stand for others; text is compared in lower case. `check` returns the value as it is kept or
-    raises `ValueError` with the reason. `below` and `at_most` name another setting, which this one must not
-    reach, or not exceed. `takes` says in words what `check` lets pass, `none` what None means. `per_route`: one
-    route may have its own.
+    `minimum` and `maximum` bound the value of a number, the UTF-8 bytes of a text, and the length of a list. `words` are
+    values that stand for others; text is compared in lower case. `check` returns the value as it is kept, or raises
+    `ValueError` with the reason. `below` and `at_most` name another setting, below which this one must stay, or which it
+    must not exceed. `takes` says in words what `check` accepts, `none` what None means. `per_route`: a route may have
+    its own value.
     """
 
     doc: str
@@ -37,14 +37,14 @@ class Setting(msgspec.Struct, frozen=True):
 
 # Reading one value.
 
-# The words that Sanic takes for a truth value, so that a variable means the same to both.
+# The words that Sanic reads as a truth value, so that a variable means the same to both.
 _TRUTH = dict.fromkeys(
     ["y", "yes", "yep", "yup", "t", "true", "on", "enable", "enabled", "1"], True
 ) | dict.fromkeys(["n", "no", "nope", "f", "false", "off", "disable", "disabled", "0"], False)
 
 
 def parse_bool(text: str) -> bool:
-    """A truth value in one of the words that Sanic takes for one. Raises `ValueError`."""
+    """A truth value in one of the words that Sanic reads as one. Raises `ValueError`."""
     if text.lower() not in _TRUTH:
         raise ValueError("neither on nor off")
     return _TRUTH[text.lower()]
@@ -91,7 +91,7 @@ def _take_text(value: Any) -> str:
     if not value.strip():
         raise ValueError("empty")
     if value != value.strip():
-        # A line break from the end of a file is never meant, and looks like nothing in a log.
+        # A line break from the end of a file is always a mistake, and invisible in a log.
         raise ValueError("begins or ends with white space")
     return value
 
@@ -157,7 +157,7 @@ class Field(msgspec.Struct, frozen=True):
     setting: Setting
 
     def read(self, value: Any, *, text: bool = False) -> Any:
-        """The value as `Settings` keeps it, or `ValueError` with the reason. `text`: it is a variable's."""
+        """The value as `Settings` keeps it. `text`: it comes from an environment variable. Raises `ValueError`."""
         if value is None and self.optional:
             return None
         word = value.lower() if isinstance(value, str) else value
@@ -184,7 +184,7 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def expected(self) -> str:
-        """What it takes, in words: "a whole number of bytes from 1,024 to 16,777,216"."""
+        """The values that it accepts, in words: "a whole number of bytes from 1,024 to 16,777,216"."""
         setting, noun = self.setting, _KINDS[self.type].noun
         bounds = [f"{bound:,}" for bound in (setting.minimum, setting.maximum) if bound is not None]
         if self.type is str:
@@ -195,13 +195,13 @@ class Field(msgspec.Struct, frozen=True):
         return words + (", or None" if self.optional else "")
 
     def label(self, instance: str) -> str:
-        """Its key in `app.config`, as an app writes it for this instance."""
+        """Its key in `app.config` for this instance."""
         start = "CHATROOMS_" if instance == "default" else f"CHATROOMS_{instance.upper()}_"
         return start + self.name.upper()
 
 
 def field_of(name: str, hint: Any, default: Any) -> Field:
-    """A setting from the annotation of its attribute."""
+    """The field of a setting, from the annotation of its attribute."""
     of, setting = get_args(hint)
     optional = get_origin(of) in (Union, UnionType)
     return Field(name, get_args(of)[0] if optional else of, optional, default, setting)
@@ -211,7 +211,7 @@ def field_of(name: str, hint: Any, default: Any) -> Field:
 
 
 class Bare:
-    """Stands for a value in a repr."""
+    """A text that stands for a value in a repr, without quotes."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -227,7 +227,7 @@ def shown(value: Any, *, secret: bool = False) -> str:
     if secret:
         return "***"
     if not isinstance(value, str | bool | int | float | bytes | list | tuple | set | frozenset):
-        # The app's own repr may hold anything.
+        # The repr of an app's object may contain anything.
         return f"<{type(value).__name__}>"
     try:
         shown = re.sub(r":.*@", "://***@", repr(value), flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""From what the app's code, `app.config` and the environment say to the `Settings` of an instance or of one route."""
+"""Reads the `Settings` of an instance or a route from the app's code, `app.config` and the environment."""
 
 import difflib
 import logging
@@ -21,7 +21,7 @@ _CONFIG, _ENVIRON = "CHATROOMS_", "SANIC_CHATROOMS_"
 
 
 class _Given(NamedTuple):
-    """A value as the app wrote it: `before` + value + `after` is how."""
+    """A value that the app gave. In errors it is shown as `before` + value + `after`, as the app wrote it."""
 
     name: str
     value: Any
@@ -37,7 +37,7 @@ class _Given(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """By name: values, how they were written, and a line for each one that is wrong."""
+    """By name of the setting: values, how they were written, and a line for each one that is wrong."""
 
     values: dict[str, Any]
     labels: dict[str, str]
@@ -57,13 +57,12 @@ def load(
     debug: bool,
     instances: Iterable[str],
 ) -> Settings:
-    """The settings of one instance: code, else `app.config`, else the environment, else the default.
+    """The settings of one instance. Code overrides `app.config`, which overrides the environment and the defaults.
 
-    `code` has the keyword arguments of `ChatRooms(…)` by lower-case name, and only those that were given. In
-    `config` and `environ` a key of this instance goes before a key of all. `instances` are the names of all
-    instances in this app: their keys are known. Every value given is checked, also one that another overrules.
-    Raises `ConfigError` with one line for each value that is wrong and each key that is unknown; an unknown
-    variable is only logged, once.
+    `code` has the keyword arguments of `ChatRooms(…)` that were given, by lower-case name. In `config` and `environ` a key
+    for this instance overrides a key for all. `instances` are the names of all instances in this app, whose keys are known.
+    Every value is checked, also one that is overridden. Raises `ConfigError` with a line for each wrong value and each
+    unknown key. An unknown variable is only logged, once.
     """
     names = {instance, *instances}
     own = {key: value for key, value in config.items() if _is_own(key, value, environ)}
@@ -76,7 +75,7 @@ def load(
 
 
 def _fitted(values: Mapping[str, Any], max_text: int) -> dict[str, Any]:
-    # A text is never longer than its frame: an app that sets only the frame need not know of the text.
+    # A text is never longer than its frame, so an app that sets only the frame need not set the text.
     return {"max_text": min(max_text, values.get("max_frame", max_text)), **values}
 
 
@@ -86,11 +85,11 @@ def _refuse(lines: list[str]) -> None:
 
 
 def _is_own(key: Any, value: Any, environ: Mapping[str, str]) -> bool:
-    """Is this ours, and written by the app? Sanic copies variables into its config, converted by looks."""
+    """Is this a key of ours that the app wrote? Sanic copies variables into its config, and guesses their types."""
     if not (isinstance(key, str) and key.startswith(_CONFIG)):
         return False
     text = environ.get(f"SANIC_{key}")
-    # Had the app written the very same value, it would be the same, and only its rank would differ.
+    # If the app wrote the very same value, only its priority would differ.
     return text is None or not (_same(value, _as_sanic_reads(text)) or str(value) == text)
 
 
@@ -104,12 +103,12 @@ def _as_sanic_reads(text: str) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # By repr, since nan is not equal to itself, and 1 is equal to True.
+    # By repr, because nan is not equal to itself, and 1 is equal to True.
     return type(one) is type(other) and repr(one) == repr(other)
 
 
 def _looks_secret(key: str, value: Any) -> bool:
-    """May the value of an unknown key not be shown? It can be a secret whose key is misspelt."""
+    """Should the value of an unknown key be hidden? It may be a secret whose key is misspelt."""
     if isinstance(value, str) and len(value) >= 24:
         return True
     near = difflib.get_close_matches(key.upper(), KEYS, n=1)
@@ -119,7 +118,7 @@ def _looks_secret(key: str, value: Any) -> bool:
 def _given(
     instance: str, config: Mapping[str, Any], environ: Mapping[str, str], code: Mapping[str, Any]
 ) -> Iterator[_Given]:
-    """Every value of this instance's settings; a later one overrules an earlier one."""
+    """Every value for this instance's settings. A later one overrides an earlier one."""
     for source, prefix, text in ((environ, _ENVIRON, True), (config, _CONFIG, False)):
         for start in (prefix, f"{prefix}{instance.upper()}_"):
             for name in FIELDS:
@@ -171,7 +170,7 @@ def _known(prefix: str, names: Collection[str]) -> list[str]:
 def _hint(key: str, known: Iterable[str], prefix: str = "") -> str:
     if any(re.search(rf"(^|_){planned}(_|$)", key.upper()) for planned in PLANNED):
         return " in this version; it comes with a later one"
-    # Without the prefix, which alone would make everything alike.
+    # Without the prefix, which would make all keys look alike.
     spelt = {name.removeprefix(prefix).upper(): name for name in known}
     near = difflib.get_close_matches(key.removeprefix(prefix).upper(), spelt, n=1)
     return (
@@ -185,7 +184,7 @@ _warned: set[str] = set()
 
 
 def _warn_of_unknown(environ: Mapping[str, str], names: Collection[str]) -> None:
-    """Only a warning, and without the value: it may be another app's."""
+    """Log a warning without the value, because the variable may be another app's."""
     known = _known(_ENVIRON, names)
     for key in environ:
         if key.startswith(_ENVIRON) and key not in known and key not in _warned:
@@ -201,7 +200,7 @@ def _warn_of_unknown(environ: Mapping[str, str], names: Collection[str]) -> None
 
 
 def _conflicts(settings: Settings, reading: _Reading) -> Iterator[str]:
-    """A line for each setting that goes ill with another, unless one of the two is wrong anyway."""
+    """A line for each setting that conflicts with another, unless one of the two is wrong anyway."""
 
     def label(name: str) -> str:
         return reading.labels.get(name) or _as_config(settings, name)
@@ -212,7 +211,7 @@ def _conflicts(settings: Settings, reading: _Reading) -> Iterator[str]:
 
 
 def _pairs(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
-    """One setting, another, whether they agree, and what the one must."""
+    """Pairs of settings: one, another, whether they agree, and what the first one must be."""
     for name, field in FIELDS.items():
         below, at_most = field.setting.below, field.setting.at_most
         if below:
@@ -233,10 +232,10 @@ def _as_config(settings: Settings, name: str) -> str:
 
 
 def override(settings: Settings, where: str, **values: Any) -> Settings:
-    """The settings of one route: those of its instance, with these values instead.
+    """The settings of a route: those of its instance, with these values instead.
 
-    `where` is how the app wrote the route, for the errors: `support.add_route("/desk/<room>")`. Only what
-    concerns a connection can differ (`Setting.per_route`). Raises `ConfigError` as `load` does.
+    `where` is the route as the app wrote it, for errors: `support.add_route("/desk/<room>")`. Only settings of a connection
+    can differ (`Setting.per_route`). Raises `ConfigError` as `load` does.
     """
     given = [_Given(name, value, f"{where}: {name}=") for name, value in values.items()]
     reading = _read(one for one in given if one.name in FIELDS)

@@ -1,4 +1,4 @@
-"""What a setting's value may look like: functions that return it as it is kept, or raise `ValueError` with the reason."""
+"""Checks of settings' values. Each returns the value as it is kept, or raises `ValueError` with the reason."""
 
 import re
 from typing import Any
@@ -55,7 +55,7 @@ def algorithms(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def shared_secret(text: str) -> str:
     """Text that can be a shared secret. Raises `ValueError`."""
-    # A public key is public: taken as a shared secret, anybody could sign with it (RFC 8725 §3.1).
+    # A public key is known to everybody: as a shared secret it would let anybody sign (RFC 8725 §3.1).
     if text.startswith("-----BEGIN"):
         raise ValueError("a key file is no shared secret")
     return text

@@ -95,7 +95,7 @@ class Journal:
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
         """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
-        self._head_start = HEAD_START if store.scope is Scope.HOST else 0.0
+        self._head_start = HEAD_START if store.scope is Scope.MACHINE else 0.0
         self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
         """What was stored and is not answered yet."""
         self._away = False

@@ -1,6 +1,6 @@
-"""What an app does with a chat: the same in a request handler, in a task, and in a process without sockets.
+"""The verbs of an app. They work alike in a request handler, in a task, and in a process without sockets.
 
-The app is trusted: its calls pass no policy, unless it says `as_user=`. Such a call is a client's command in every respect.
+The app is trusted: no policy judges its calls. A call with `as_user=` is treated like a command of that user's client.
 """
 
 from .connections import ConnectionInfo, Connections

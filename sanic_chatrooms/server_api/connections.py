@@ -27,16 +27,16 @@ class Connections(Verbs):
     """What an app knows of connections, and how it ends them."""
 
     async def online(self, *users: User | Sender | str, grace: bool = True) -> set[str]:
-        """Which of these users have a connection anywhere; their ids.
+        """The ids of those among these users who have a connection to any worker.
 
-        Who left less than `PRESENCE_GRACE` seconds ago may be back in a moment and counts too, unless `grace` is False:
-        then it is who would get a push now.
+        Users who left less than `PRESENCE_GRACE` seconds ago count too, because they may be back in a moment. With
+        `grace=False` only users count who would receive a push now.
         """
         room = None if grace else ANYWHERE
         return await self.running().backends.presence.online([id_of(user) for user in users], room=room)
 
     def connections(self, user: User | Sender | str | None = None) -> list[ConnectionInfo]:
-        """The connections to this worker, of one user or of all."""
+        """The connections to this worker: of one user, or of all."""
         chat = self.running()
         sessions = chat.sessions if user is None else chat.sessions.of(id_of(user))
         return [
@@ -53,10 +53,10 @@ class Connections(Verbs):
         code: int = CloseCode.DISCONNECTED,
         reason: str = "",
     ) -> None:
-        """Close all connections of a user on every worker, or the one with this session id.
+        """Close all connections of a user on every worker, or only the one with this session id.
 
-        When it returns, nothing more of theirs is stored by this worker. `code` is 1000, 1001, 1008, 1011 to 1013, or
-        3000 to 4999; 4000 to 4499 tell a client to come back. `reason` at most 123 bytes. Raises `Unavailable`.
+        When it returns, this worker stores nothing more from them. `code` is 1000, 1001, 1008, 1011 to 1013, or 3000 to
+        4999; 4000 to 4499 tell a client to reconnect. `reason` has at most 123 bytes. Raises `Unavailable`.
         """
         if not (code in (1000, 1001, 1008, 1011, 1012, 1013) or 3000 <= code <= 4999):
             raise InvalidField("must be 1000, 1001, 1008, 1011 to 1013, or 3000 to 4999", field="code")

@@ -16,7 +16,7 @@ __all__ = ["History", "Reading"]
 
 
 class History(msgspec.Struct):
-    """A page of a room's timeline: events as they travel, as dicts, ascending."""
+    """A page of a room's timeline: events as dicts, as on the wire, in ascending order."""
 
     messages: list[dict[str, Any]]
     more: bool
@@ -36,7 +36,10 @@ class Reading(Verbs):
         limit: int = 50,
         as_user: User | None = None,
     ) -> History:
-        """A page of at most 200 events: the newest, or those before or after a number (exclusive)."""
+        """A page of a room's events, 200 at most: the newest, or those before or after a number (exclusive).
+
+        With `as_user`, what that user's client would get. Raises `RoomNotFound`, `Forbidden`, `Unavailable`.
+        """
         chat = self.running()
         asked = Asked(before, after, limit)
         if as_user is None:
@@ -50,7 +53,7 @@ class Reading(Verbs):
     async def rooms(
         self, *, user: User | None = None, cursor: str | None = None, limit: int = 50
     ) -> RoomList:
-        """A page of the public rooms, or of those that `user` is a member of."""
+        """A page of the public rooms, or of the rooms that `user` is a member of. `cursor` is that of the page before."""
         chat = self.running()
         actor = acting_as(chat, user, "user") if user is not None else None
         asked = List(user is not None, cursor, limit)
@@ -58,16 +61,16 @@ class Reading(Verbs):
         return page
 
     async def room(self, room: str) -> Room | None:
-        """One room, or None."""
+        """One room; None if there is none with this id."""
         found = await self.running().store.room(room)
         return found if found is not None and found.visibility != RESERVED else None
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
-        """A page of a room's members."""
+        """A page of a room's members. `cursor` is that of the page before. Raises `RoomNotFound`, `Unavailable`."""
         page: MemberList = await self.running().commands.give("members", Listed(cursor, limit), room=room)
         return page
 
     async def presence(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentList:
-        """A page of those who are in the room right now."""
+        """A page of the users who are in a room right now. `cursor` is that of the page before. Raises `RoomNotFound`, `Unavailable`."""
         page: PresentList = await self.running().commands.give("presence", Listed(cursor, limit), room=room)
         return page

@@ -27,9 +27,9 @@ class Rooms(Verbs):
         announce: bool = False,
         as_user: User | None = None,
     ) -> Room:
-        """Make a room; with `as_user` it is theirs. `announce`: joining and leaving are events also where it is public.
+        """Create a room. With `as_user`, that user owns it. `announce`: joining and leaving are events even if it is public.
 
-        Raises `Conflict` where there is one already; `InvalidField`, `TooLarge`, `Forbidden`, `RoomLimit`, `Unavailable`.
+        Raises `Conflict` if there is a room with this id; `InvalidField`, `TooLarge`, `Forbidden`, `RoomLimit`, `Unavailable`.
         """
         if as_user is not None:
             if announce:
@@ -66,33 +66,33 @@ class Rooms(Verbs):
         attributes: Mapping[str, Any] | None = None,
         announce: bool | None = None,
     ) -> Room:
-        """A room of the app's: made where there is none, else brought to these properties; what is not given stays.
+        """Create a room of the app, or give it these properties if it exists. Properties that are not given stay.
 
-        Call it at every start. Whoever is in a room whose visibility changes has to join it again. Raises `Conflict`
-        where a user made the room, by `room.create` or by joining it first; `InvalidField`, `RoomLimit`, `Unavailable`.
+        Call it at every start. If the visibility changes, everyone in the room has to join it again. Raises `Conflict`
+        if a user created the room, by `room.create` or by a first `join`; `InvalidField`, `RoomLimit`, `Unavailable`.
         """
         given = {"title": title, "visibility": visibility, "attributes": attributes, "announce": announce}
         properties = {name: value for name, value in given.items() if value is not None}
         return await ensure(self.running().core, room, **properties)
 
     async def delete_room(self, room: str) -> bool:
-        """End a room and everything in it; True if it was there."""
+        """Delete a room and everything in it. True if it existed."""
         if room.startswith("~") and not room.startswith("~direct."):
             raise RoomNotFound
         return await delete(self.running().core, room)
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
-        """Make somebody a member, or give them another role."""
+        """Make a user a member, or give a member another role."""
         await add_member(self.running().core, room, user_of(user), role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:
-        """End a membership, on all the user's connections; True if there was one."""
+        """End a user's membership, on all their connections. True if they were a member."""
         return await remove_member(self.running().core, room, await self._known(room, user), reason="left")
 
     async def kick(self, room: str, user: User | Sender | str) -> bool:
-        """The same, and say so: everybody in the room hears `member.kicked`. True if they were a member, or in the room.
+        """Remove a user from a room, and tell the room by `member.kicked`. True if they were a member or in the room.
 
-        Whoever is kicked from a public room may join it again at once.
+        From a public room this is no ban: they may join it again at once.
         """
         return await remove_member(self.running().core, room, await self._known(room, user), reason="kicked")
 

@@ -60,14 +60,18 @@ class Saying(Verbs):
         as_user: User | None = None,
         within: object = None,
     ) -> Appended | None:
-        """Say something in a room, to be kept: it is stored and numbered, and the result tells the number.
+        """Store an event in a room and deliver it; -> its number and id.
 
-        `type` is `message`, notice, update, redirect, or a type of your own with a dot or in upper case. With `key`
-        (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. `as_user` says it
-        as their client would: with its limits, through middleware and policy. `within` is an open transaction of yours on the chat's database (SQLAlchemy's
-        Session, AsyncSession, Connection, AsyncConnection): the event is stored and numbered after its commit, or
-        never; the result is then None, for there is no number yet. Raises `RoomNotFound`, `Conflict`, `InvalidField`,
-        `InvalidText`, `Unavailable`, `Forbidden`; `TooLarge` above `MAX_PUBLISH`.
+        `type` is `message`, `notice`, `update`, `redirect`, or a type of your own with a dot or in upper case. With `key`
+        (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. With `as_user` the
+        event is a command of that user's client, with its limits, middleware and policy.
+
+        `within` is an open transaction of yours on the chat's database (SQLAlchemy's Session, AsyncSession, Connection or
+        AsyncConnection). The event is stored and numbered after the commit, or never. The result is then None, because
+        there is no number yet.
+
+        Raises `RoomNotFound`, `Conflict`, `InvalidField`, `InvalidText`, `Forbidden`, `Unavailable`, and `TooLarge` above
+        `MAX_PUBLISH`.
         """
         chat = self.running()
         if key is not None and not MSG_ID.fullmatch(key):
@@ -87,7 +91,7 @@ class Saying(Verbs):
     async def _act(
         self, user: User, keep: Keep, type: str, data: bytes, *, room: str | None, key: str | None = None
     ) -> Appended | None:
-        """What a user says or changes without a connection: a client's command in every respect."""
+        """Carry out a command for a user without a connection, exactly as for a client."""
         chat = self.running()
         acting = acting_as(chat, user, keep=keep)
         ctx = await chat.commands.act(acting, acting.command(type, data, room=room, key=key))
@@ -98,9 +102,9 @@ class Saying(Verbs):
     async def push(
         self, room: str, type: str, payload: Mapping[str, Any], *, sender: User | Sender | None = None
     ) -> None:
-        """Say something in a room, for now only: whoever is in it hears it, and it is neither numbered nor stored.
+        """Deliver a live event to everyone who is in a room now. It is neither numbered nor stored.
 
-        `type` is notice, update, redirect, or a type of your own. Raises `RoomNotFound`, `InvalidField`, `InvalidText`,
+        `type` is `notice`, `update`, `redirect`, or a type of your own. Raises `RoomNotFound`, `InvalidField`, `InvalidText`,
         `TooLarge`, `Unavailable`.
         """
         chat = self.running()
@@ -113,9 +117,9 @@ class Saying(Verbs):
     async def edit(
         self, room: str, msg_id: str, body: Mapping[str, Any], *, as_user: User | None = None
     ) -> Appended:
-        """Give a message another body. `msg_id` is the server's id of it; the result tells the number of the change.
+        """Replace the body of a message; -> the number of the change. `msg_id` is the message's server id.
 
-        `as_user` may edit what they wrote, as a client may. Raises `RoomNotFound`, `MessageNotFound`, `InvalidField`,
+        With `as_user`, that user has to be the author. Raises `RoomNotFound`, `MessageNotFound`, `InvalidField`,
         `InvalidText`, `TooLarge`, `Forbidden`, `Unavailable`.
         """
         chat = self.running()
@@ -130,9 +134,9 @@ class Saying(Verbs):
         return stored
 
     async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
-        """Delete a message: its number stays, and nothing of what it said.
+        """Delete a message. Its number stays, its content does not.
 
-        `as_user` may delete what they wrote, or anything where they moderate, as a client may. Raises `RoomNotFound`,
+        With `as_user`, that user has to be the author or a moderator. Raises `RoomNotFound`,
         `MessageNotFound`, `Forbidden`, `Unavailable`.
         """
         if as_user is None:
@@ -147,14 +151,14 @@ class Saying(Verbs):
     async def notify(
         self, user: User | Sender | str, type: str, payload: Mapping[str, Any], *, session: str | None = None
     ) -> None:
-        """Push a live event to all connections of a user, on every worker, or to the one with this session id."""
+        """Push a live event to all connections of a user, on every worker, or only to the one with this session id."""
         chat = self.running()
         data = _payload(chat, type, payload)
         event = live(type, msgspec.Raw(data))
         self._pass_on(chat, chat.orders.notify(id_of(user), event, session))
 
     async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
-        """Push a live event to everybody who is connected, on every worker."""
+        """Push a live event to all connected users, on every worker."""
         chat = self.running()
         event = live(type, msgspec.Raw(_payload(chat, type, payload)))
         self._pass_on(chat, chat.orders.broadcast(event))

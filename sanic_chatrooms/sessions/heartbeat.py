@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..support.backoff import jittered
 from ..wire.codes import CloseCode
-from .session import Session, State
+from .session import Session
 
 __all__ = ["EXPIRY_WARNING", "Heartbeat"]
 
@@ -37,9 +37,9 @@ class Heartbeat:
 
     def add(self, session: Session) -> None:
         """Watch this connection."""
-        session.heard_at = self._clock()
+        session.liveness.heard_at = self._clock()
         # The first ping is spread, or everybody who came back after a restart is pinged in the same second.
-        self._place(session, session.heard_at + jittered(session.interval, 0.5, 1.0))
+        self._place(session, session.liveness.heard_at + jittered(session.liveness.interval, 0.5, 1.0))
         self.reconsider(session)
 
     def remove(self, session: Session) -> None:
@@ -52,7 +52,7 @@ class Heartbeat:
 
     def reconsider(self, session: Session) -> None:
         """Something changed that may be due earlier: a new token, none yet, or a shorter interval."""
-        at = min(session.heard_at + session.interval, self._deadline(session))
+        at = min(session.liveness.heard_at + session.liveness.interval, self._deadline(session))
         if session in self._places and at < self._places[session]:
             self._place(session, at)
 
@@ -84,32 +84,38 @@ class Heartbeat:
         """When the next thing that is not a ping is due."""
         now = self._clock()
         if not session.authenticated:
-            return session.opened_at + session.settings.auth_timeout
+            return session.liveness.opened_at + session.settings.auth_timeout
         if session.user.expires_at is None:
             return float("inf")
         left = session.user.expires_at - self._wall()
-        return now + (left if session.warned else left - _warning(session))
+        return now + (left if session.liveness.warned else left - _warning(session))
 
     def _look(self, session: Session, now: float) -> None:
         if session.closed:
             return
         if not session.authenticated:
-            if now >= session.opened_at + session.settings.auth_timeout:
+            if now >= session.liveness.opened_at + session.settings.auth_timeout:
                 session.close(CloseCode.AUTH_TIMEOUT)
                 return
         elif self._expires(session):
             return
-        silent = now - session.heard_at
-        if silent >= session.timeout:
+        silent = now - session.liveness.heard_at
+        if silent >= session.liveness.timeout:
             session.close(CloseCode.NO_HEARTBEAT)
             return
-        due = session.heard_at + session.interval
-        if silent >= session.interval:
-            if session.pinged_at < session.heard_at or now - session.pinged_at >= session.interval:
-                session.pinged_at = now
-                session.state = State.IDLE if session.authenticated else State.CONNECTING
+        due = session.liveness.heard_at + session.liveness.interval
+        if silent >= session.liveness.interval:
+            if (
+                session.liveness.pinged_at < session.liveness.heard_at
+                or now - session.liveness.pinged_at >= session.liveness.interval
+            ):
+                session.liveness.pinged_at = now
+                session.fell_silent()
                 session.connection.ping()
-            due = min(session.pinged_at + session.interval, session.heard_at + session.timeout)
+            due = min(
+                session.liveness.pinged_at + session.liveness.interval,
+                session.liveness.heard_at + session.liveness.timeout,
+            )
         self._place(session, min(due, self._deadline(session)))
 
     def _expires(self, session: Session) -> bool:
@@ -117,8 +123,8 @@ class Heartbeat:
         if at is None:
             return False
         left = at - self._wall()
-        if not session.warned and left <= _warning(session) + 1:
-            session.warned = True
+        if not session.liveness.warned and left <= _warning(session) + 1:
+            session.liveness.warned = True
             session.send("auth.expiring", {"at": at})
         if left <= 0:
             session.close(CloseCode.TOKEN_EXPIRED)
@@ -127,4 +133,4 @@ class Heartbeat:
 
 
 def _warning(session: Session) -> float:
-    return min(EXPIRY_WARNING, max(session.lifetime / 3, SWEEPS))
+    return min(EXPIRY_WARNING, max(session.liveness.lifetime / 3, SWEEPS))

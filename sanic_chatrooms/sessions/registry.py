@@ -197,7 +197,7 @@ class Sessions:
         for session in list(here.values()):
             # What is for a user is not for the screen on a wall that a confined connection may be.
             private = here is not self._all and session.endpoint.confined
-            if session.greeted and (push.session == session.id or (push.session is None and not private)):
+            if session.who.greeted and (push.session == session.id or (push.session is None and not private)):
                 if session.codec not in encoded:
                     encoded[session.codec] = session.codec.reply(event)
                 session.answer_raw(encoded[session.codec])
@@ -234,7 +234,7 @@ class Sessions:
             entering = self._entering.setdefault(session.id, set())
             if place not in entering:
                 entering.add(place)
-                session.do(lambda session=session: self._enter_in_turn(session, order))  # type: ignore[misc]
+                session.queue.do(lambda session=session: self._enter_in_turn(session, order))  # type: ignore[misc]
 
     async def _enter_in_turn(self, session: Session, order: Enter) -> None:
         entering = self._entering.get(session.id)
@@ -253,10 +253,7 @@ class Sessions:
 
 def _judge_again(sessions: list[Session], room: str) -> None:
     for session in sessions:
-        session.changes += 1
-        seat = session.seats.get(room)
-        if seat is not None:
-            seat.fresh = False
+        session.seats.changed(room)
 
 
 class _Of(msgspec.Struct):

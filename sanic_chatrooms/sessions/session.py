@@ -1,21 +1,15 @@
-"""One connection of one user: its commands in the order they were sent, what it is told, and where it is.
-
-A command that can be carried out at once is (`message` without middleware, `ping`). One that has to wait is finished by
-one task per connection, and what comes after it queues; a connection with nothing to do owns no task. `message` and
-`direct` may be under way together, every other command waits for those before it.
+"""One connection of one user: what it sends (`queue`), what it is told, where it is (`seats`), who it is (`who`), and
+whether it lives (`liveness`).
 """
 
 import asyncio
 import enum
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..access.standing import Standing
 from ..errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
-from ..hub.room import Codec
-from ..models import Handshake, Room, User
+from ..models import Handshake, User
 from ..observe.instruments import CLOSED, HEARTBEAT_SECONDS
 from ..observe.meter import Meter
 from ..support.ids import new_id
@@ -23,71 +17,21 @@ from ..wire import codes
 from ..wire.codes import CloseCode
 from ..wire.decode import Command, decode_command
 from ..wire.encode import error, live
+from .connection import Connection
+from .liveness import Liveness
+from .queue import CommandQueue
 from .route import Endpoint
+from .seats import Seats
+from .who import Who
 
-__all__ = ["Connection", "Dispatcher", "Seat", "Session", "State"]
+__all__ = ["Dispatcher", "Session", "State"]
 
 logger = logging.getLogger("sanic_chatrooms.sessions.session")
 
-QUEUE_LIMIT = 64
-"""Commands that may wait; above it the connection is not read until some are done …"""
-QUEUE_BYTES = 64 * 1024
-"""… nor above so many bytes of them: guests can open hundreds of connections."""
-SMALL = QUEUE_BYTES // QUEUE_LIMIT
-"""Commands up to this size are few bytes, however many may wait."""
 NOTED = 4 * 1024
 """Bytes that may wait for one who has not signed in, before it is looked at how much waits for all of them."""
 AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 """Bytes of an `auth`, and of a `ping`, from a connection that has not said yet who it is; it may send nothing else."""
-
-
-class Connection(Protocol):
-    """What the edge offers: bytes out, and a tap for bytes in. `codec`, `write` and `check_every` as in `room.Receiver`."""
-
-    @property
-    def codec(self) -> Codec:
-        """How it is told."""
-
-    @property
-    def check_every(self) -> int:
-        """Bytes."""
-
-    @property
-    def write(self) -> Callable[[bytes], None]:
-        """Bytes onto the connection."""
-
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
-        """Write replies and room events at once; a connection that is too far behind closes itself with 4008."""
-
-    def reply(self, frames: bytes) -> None:
-        """Write what is for this connection alone; never closes it."""
-
-    def ping(self) -> None:
-        """Send a WebSocket ping."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Send a close frame and take no more input; the edge sees to the rest."""
-
-    def pause(self) -> None:
-        """Stop reading."""
-
-    def resume(self) -> None:
-        """Read again."""
-
-    def congested(self) -> bool:
-        """Whether so much waits to be written that no more commands should be carried out."""
-
-    def owing(self) -> bool:
-        """Whether so much waits that none should whose answer may be large."""
-
-    async def drained(self) -> None:
-        """Return when neither is so, or when the connection is gone."""
-
-    def behind(self) -> int:
-        """Bytes that wait to be written."""
-
-    def cut(self) -> None:
-        """After `close`: end it at once, and throw away what waits to be written."""
 
 
 class State(enum.Enum):
@@ -97,18 +41,6 @@ class State(enum.Enum):
     ACTIVE = "active"
     IDLE = "idle"
     CLOSED = "closed"
-
-
-class Seat:
-    """A session in a room: what its messages are judged by without asking the store each time."""
-
-    __slots__ = ("fresh", "room", "standing")
-
-    def __init__(self, room: Room, standing: Standing) -> None:
-        self.room = room
-        self.standing = standing
-        self.fresh = True
-        """Nothing is known that has changed since. Else it is looked up before the next command is judged."""
 
 
 class Dispatcher(Protocol):
@@ -149,17 +81,13 @@ class Dispatcher(Protocol):
         """The connection is gone."""
 
 
-Work = Command | Callable[[], Awaitable[None]]
-
-
 class Session:
     """See the module's docstring. `session.data` is the host's to use."""
 
     __slots__ = (
-        "_queue", "_reading", "_redone", "_settled", "_task", "anonymous", "answered", "authenticated", "bad_frames", "bad_proofs", "bound", "changes", "codec", "connection", "data",
-        "dispatcher", "endpoint", "greeted", "handshake", "heard_at", "id", "interval", "lifetime", "opened_at", "pinged_at",
-        "plain_policy", "policy", "proof_at", "push", "refused", "reply_soon", "room", "seats", "settings", "state", "timeout",
-        "under_way", "user", "warned", "write",
+        "_data", "answered", "authenticated", "bad_frames", "bound", "codec", "connection", "dispatcher", "endpoint",
+        "handshake", "id", "liveness", "plain_policy", "policy", "push", "queue", "reply_soon", "room", "seats", "settings",
+        "state", "user", "who", "write",
     )  # fmt: skip
 
     def __init__(
@@ -175,8 +103,8 @@ class Session:
         self.id = new_id()
         self.user = NOBODY
         self.authenticated = False
-        self.anonymous = False
-        """A guest who showed nothing, and has done nothing yet: may still say who they are."""
+        self.state = State.CONNECTING
+        self.who = Who()
         self.connection = connection
         self.push = connection.push
         self.write = connection.write
@@ -191,39 +119,24 @@ class Session:
         self.handshake = handshake
         self.room = room
         """The room of the path: joined after authentication, and meant by commands that name none."""
-        self.refused: int | None = None
-        """With what the connection is closed after the answer that is under way."""
-        self.seats: dict[str, Seat] = {}
-        self.changes = 0  # how often something has changed that its user is in some room
-        self.data: dict[str, Any] = {}
-        self.state = State.CONNECTING
-        self.greeted = False
+        self.seats = Seats()
+        self.queue = CommandQueue(self, dispatcher)
+        self.liveness = Liveness(self.settings.heartbeat_interval, self.settings.heartbeat_timeout)
         self.bad_frames = 0
-        self.bad_proofs = 0
-        """Malformed frames, and failed proofs of identity, in a row."""
-        self.proof_at = 0.0
-        """Until then (monotonic seconds) no proof of identity is looked at."""
+        """Malformed frames in a row."""
         self.answered = 0
         """Frames for this connection alone so far."""
-        self.under_way = 0
-        self.opened_at = time.monotonic()
-        """When the connection was opened. These three are monotonic seconds."""
-        self.heard_at = self.opened_at
-        self.pinged_at = 0.0
-        self.lifetime = 0.0
-        """Seconds that the token was good for when it was shown."""
-        self.warned = False
-        self.interval = endpoint.settings.heartbeat_interval
-        self.timeout = endpoint.settings.heartbeat_timeout
-        # A list: it holds next to nothing, and an empty deque is 0.7 KB for every idle connection.
-        self._queue: list[Work] = []
-        self._redone = 0  # so many at the front of the queue had their turn already
-        self._task: asyncio.Task[None] | None = None
-        self._settled: asyncio.Future[None] | None = None
-        self._reading = True
+        self._data: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<Session {self.id} of {self.user.id!r}, {self.state.value}>"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The app's to use."""
+        if self._data is None:  # most connections need none
+            self._data = {}
+        return self._data
 
     @property
     def check_every(self) -> int:
@@ -234,6 +147,22 @@ class Session:
     def closed(self) -> bool:
         """Nothing of this connection is carried out any more."""
         return self.state is State.CLOSED
+
+    # ---- who it is ----
+
+    def become(self, user: User) -> None:
+        """It is known who this is: from now on, or again."""
+        self.user = user
+        self.authenticated = True
+        self.state = State.ACTIVE
+
+    def fell_silent(self) -> None:
+        """Nothing was received for so long that it is pinged."""
+        self.state = State.IDLE if self.authenticated else State.CONNECTING
+
+    def wait_for_policy(self) -> None:
+        """The policy wants time: its messages take their turns in the task from now on."""
+        self.plain_policy = False
 
     # ---- in ----
 
@@ -255,32 +184,7 @@ class Session:
             self.state = State.ACTIVE
         if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):
             command.room = self.room
-        self.do(command)
-
-    def do(self, work: Work) -> None:
-        """Carry out a command, or a piece of work of the server's own, in its turn."""
-        if self._task is None and isinstance(work, Command) and self._start(work):
-            return
-        self._queue.append(work)
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._work_off())
-        elif self._reading and self._is_full(work):
-            self._reading = False
-            self.connection.pause()
-
-    def redo(self, command: Command) -> None:
-        """Carry out once more what was under way, before everything that was sent after it."""
-        if self.closed:
-            return
-        self._queue.insert(self._redone, command)
-        self._redone += 1
-        if self._task is None:
-            self._task = asyncio.ensure_future(self._work_off())
-
-    def _is_full(self, last: Work) -> bool:
-        if len(self._queue) >= QUEUE_LIMIT:
-            return True
-        return _size(last) > SMALL and sum(map(_size, self._queue)) > QUEUE_BYTES
+        self.queue.do(command)
 
     @property
     def stranger(self) -> bool:
@@ -294,11 +198,6 @@ class Session:
         self.dispatcher.behind(self)
         return True
 
-    def _start(self, command: Command) -> bool:
-        if self.held_up():
-            return False
-        return not self._must_wait(command) and self.dispatcher.at_once(self, command)
-
     def _refuse(self, problem: ChatError) -> None:
         if not self.authenticated and not isinstance(problem, BadFrame | TooLarge):
             problem, problem.reply_to = Unauthenticated(), problem.reply_to
@@ -309,89 +208,11 @@ class Session:
             if self.bad_frames >= self.settings.max_bad_frames:
                 self.close(CloseCode.BAD_FRAMES)
 
-    async def _work_off(self) -> None:
-        try:
-            while self._queue and not self.closed:
-                # It stays in the queue while it waits: it may have to share the fate of a message before it.
-                if self.held_up():
-                    await self.connection.drained()
-                if self._queue and self._must_wait(self._queue[0]):
-                    await self._settle()
-                if self._queue and not self._is_concurrent(self._queue[0]):
-                    await self.dispatcher.admit(self)
-                if self._queue:
-                    self._redone = max(0, self._redone - 1)
-                    await self._take_turn(self._queue.pop(0))
-                if self.stranger:
-                    self.dispatcher.behind(self)
-                self._read_on()
-        except Unavailable:
-            # Work of the server's own has nobody to answer: who comes back is told what was missed.
-            self.close(CloseCode.POSITION_LOST)
-        except Exception:
-            logger.exception("session %s of user %s failed", self.id, self.user.id)
-            self.close(CloseCode.SERVER_ERROR)
-        finally:
-            self._task = None
-
-    def _must_wait(self, work: Work) -> bool:
-        if not self.under_way:
-            return False
-        return not self._is_concurrent(work) or self.under_way >= QUEUE_LIMIT or not self._is_fresh(work)
-
-    def _is_fresh(self, work: Work) -> bool:
-        """Nothing has changed by which a message is judged. Else those before it may have to be judged once more, too."""
-        seat = self.seats.get(work.room or "") if isinstance(work, Command) else None
-        return seat is None or seat.fresh
-
-    def _is_concurrent(self, work: Work) -> bool:
-        return isinstance(work, Command) and self.dispatcher.concurrent(work)
-
-    async def _take_turn(self, work: Work) -> None:
-        if not isinstance(work, Command):
-            await self._oblige(work)
-        elif not self.dispatcher.at_once(self, work):
-            await self.dispatcher.carry_out(self, work)
-
-    async def _oblige(self, work: Callable[[], Awaitable[None]]) -> None:
-        # Somebody else caused it, so that it fails must not end this connection.
-        try:
-            await work()
-        except Unavailable:
-            raise
-        except Exception:
-            logger.exception(
-                "session %s of user %s: an order could not be carried out", self.id, self.user.id
-            )
-
-    def _read_on(self) -> None:
-        if self._reading or len(self._queue) >= QUEUE_LIMIT // 2:
-            return
-        if sum(map(_size, self._queue)) <= QUEUE_BYTES // 2:
-            self._reading = True
-            self.connection.resume()
-
-    async def _settle(self) -> None:
-        """Wait for the messages that are under way."""
-        while self.under_way and not self.closed:
-            self._settled = asyncio.get_running_loop().create_future()
-            await self._settled
-
-    def begun(self) -> None:
-        """A message is under way."""
-        self.under_way += 1
-
-    def ended(self) -> None:
-        """A message that was under way has its answer."""
-        self.under_way -= 1
-        if self._settled is not None and not self._settled.done() and not self.under_way:
-            self._settled.set_result(None)
-
     def ponged(self) -> None:
         """The edge says: the peer has answered a ping."""
-        if self.pinged_at:
-            self.dispatcher.meter.observe(HEARTBEAT_SECONDS, time.monotonic() - self.pinged_at)
-            self.pinged_at = 0.0
+        seconds = self.liveness.answered()
+        if seconds is not None:
+            self.dispatcher.meter.observe(HEARTBEAT_SECONDS, seconds)
 
     # ---- out ----
 
@@ -433,20 +254,8 @@ class Session:
             problem = InternalError()
         self.dispatcher.count(command.type, problem.code)
         self.answer(error(problem, command.msg_id, command.room))
-        if self._queue and isinstance(problem, Unavailable) and self.dispatcher.concurrent(command):
-            self._share_fate(_lane(command))
-
-    def _share_fate(self, lane: str | None) -> None:
-        """What was sent after a message that may not be stored, to the same room, and still waits here: stored now, it
-        would come before that message when the client repeats it. What has left the queue is the journal's to fail."""
-        queue, redone = self._queue, self._redone
-        self._queue, self._redone = [], 0
-        for at, work in enumerate(queue):
-            if isinstance(work, Command) and self._is_concurrent(work) and _lane(work) == lane:
-                self.answer(error(Unavailable(), work.msg_id, work.room))
-            else:
-                self._queue.append(work)
-                self._redone += at < redone
+        if isinstance(problem, Unavailable):
+            self.queue.share_fate(command)
 
     # ---- the end ----
 
@@ -458,7 +267,7 @@ class Session:
         self.dispatcher.meter.add(CLOSED, 1, _label(code))
         self.dispatcher.withdraw(self)
         self.dispatcher.closed(self)
-        self._stop()
+        self.queue.stop()
         self.connection.close(code, reason or codes.reason(code))
 
     def cut(self) -> None:
@@ -472,15 +281,7 @@ class Session:
             self.state = State.CLOSED
             self.dispatcher.meter.add(CLOSED, 1, "gone")
             self.dispatcher.closed(self)
-            self._stop()
-
-    def _stop(self) -> None:
-        self._queue.clear()
-        if self._settled is not None and not self._settled.done():
-            self._settled.set_result(None)
-        # A command may close its own session (a bad token in auth does): that task ends by itself.
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
+            self.queue.stop()
 
 
 def _label(code: int) -> str:
@@ -488,18 +289,8 @@ def _label(code: int) -> str:
     return str(int(code)) if code in codes.REASONS else "other"
 
 
-def _size(work: Work) -> int:
-    return len(work.payload) if isinstance(work, Command) else 0
-
-
 def _too_long(data: bytes, limit: int) -> TooLarge:
     return TooLarge("bytes of a frame before authentication", limit=limit, size=len(data))
-
-
-def _lane(command: Command) -> str | None:
-    # A `direct` tells its room only when it is carried out, so all that goes to one user counts as one room.
-    direct = command.type == "direct" or (command.room or "").startswith("~direct.")
-    return "~direct" if direct else command.room
 
 
 NOBODY = User("", "")

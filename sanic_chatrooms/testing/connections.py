@@ -198,7 +198,7 @@ class MemoryClient:
 
     def send_raw(self, text: str | bytes) -> None:
         """Send one text frame, whatever it contains."""
-        self.session.heard_at = time.monotonic()
+        self.session.liveness.heard_at = time.monotonic()
         self.session.receive(text.encode() if isinstance(text, str) else text)
 
     async def request(self, type: str, **arguments: Any) -> Frame:

@@ -8,7 +8,8 @@ from ..config.settings import Settings
 from ..errors import InvalidField, NotAMember, Unavailable
 from ..hooks.middleware import Context
 from ..models import HOST, Appended, Change, Draft, Room, Sender, User
-from ..sessions.session import Seat, Session
+from ..sessions.seats import Seat
+from ..sessions.session import Session
 from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.decode import Command

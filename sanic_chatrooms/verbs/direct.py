@@ -7,7 +7,7 @@ from ..access.standing import LEVELS, Standing
 from ..errors import InvalidField, RoomNotFound, Unavailable
 from ..models import DIRECT, Member, Room, Sender, User, direct_room
 from ..sessions.inbox import Enter
-from ..sessions.session import Seat
+from ..sessions.seats import Seat
 from ..support.clock import now
 from ..support.user_ids import check_user_id
 from .context import Ctx

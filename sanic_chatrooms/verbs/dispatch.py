@@ -17,8 +17,9 @@ from ..hooks.middleware import Chain, Context, Handler
 from ..live.presence import ANYWHERE
 from ..models import Appended, Handshake, User
 from ..observe.instruments import COMMANDS, OK
+from ..sessions.connection import Connection
 from ..sessions.route import Endpoint
-from ..sessions.session import Connection, Session
+from ..sessions.session import Session
 from ..support.tasks import is_ending
 from ..wire.decode import Command, decode_payload
 from ..wire.encode import ack, encode, pong
@@ -82,14 +83,14 @@ class Commands:
     async def introduce(self, session: Session, user: User) -> None:
         """The handshake proved who this is: greet, and join the path's room."""
         await identity.establish(self._core, session, user)
-        session.anonymous = user.guest and session.handshake.credentials.token is None
+        session.who.anonymous = user.guest and session.handshake.credentials.token is None
         self._greet(session)
 
     def _greet(self, session: Session) -> None:
         identity.greet(self._core, session)
         if session.room is not None:
             query = session.handshake.query
-            session.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
+            session.queue.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
 
     def evicted(self, session: Session, room: str) -> None:
         """The hub has taken it out of a room."""
@@ -162,7 +163,7 @@ class Commands:
     async def carry_out(self, session: Session, command: Command) -> None:
         """Carry it out with everything that wraps it, and answer."""
         if command.type != "auth":
-            session.anonymous = False
+            session.who.acted()
         ctx = self._ctx(self._rows[command.type], session, command)
         try:
             result = await self._handlers[command.type](ctx)
@@ -188,7 +189,7 @@ class Commands:
             entering.admit(self._core, session, ctx.entered, reply)
             return
         session.answer(reply)
-        if command.type == "auth" and session.authenticated and not session.greeted:
+        if command.type == "auth" and session.authenticated and not session.who.greeted:
             self._greet(session)
 
     def _give_up(
@@ -198,8 +199,8 @@ class Commands:
             # A middleware has refused after the session had entered. What is refused before that changes nothing.
             entering.take_out(self._core, session, entered)
         session.fail(command, problem)
-        if session.refused is not None:
-            session.close(session.refused)
+        if session.who.refused is not None:
+            session.close(session.who.refused)
 
     # ---- without a connection ----
 

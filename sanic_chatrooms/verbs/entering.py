@@ -15,7 +15,8 @@ from ..errors import ChatError, Forbidden, InvalidField, RoomLimit, RoomNotFound
 from ..hub.room import LocalRoom
 from ..models import DIRECT, PUBLIC, Head, Room, Sender, User
 from ..sessions.inbox import Enter
-from ..sessions.session import Seat, Session
+from ..sessions.seats import Seat
+from ..sessions.session import Session
 from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
 from ..wire.encode import encode_event, live
@@ -84,7 +85,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     except Unavailable:
         await _keep_secret(core, session, room_id)
         raise
-    changes = session.changes
+    changes = session.seats.changes
     try:
         room, standing = await core.access.look(session, "join", room_id)
         standing = await become(core, session.user, room, standing)
@@ -188,7 +189,7 @@ async def _seat(core: Core, session: Session, room: Room, standing: Standing, ch
     await _call(core, session.user, room, standing)
     new = room.id not in session.seats
     seat = session.seats[room.id] = Seat(room, standing)
-    seat.fresh = session.changes == changes
+    seat.fresh = session.seats.changes == changes
     if new:
         await core.occupancy.entered(room.id, Sender(session.user.id, session.user.name))
 
@@ -261,12 +262,12 @@ async def _be_put_into(core: Core, session: Session, order: Enter) -> tuple[Loca
     except Unavailable:  # somebody may just have ended the room and made it anew, and that once
         held = await core.hub.enter(session, order.room)
     position = held.head
-    changes = session.changes
+    changes = session.seats.changes
     room, standing = await core.access.find(session.user, order.room)
     await _permit_or_forbid(session, room, standing)
     past = await _since(core, order.room, position, Since(order.epoch, order.seq))
     await _seat(core, session, room, standing, changes)
-    session.anonymous = False  # somebody speaks to this guest: too late to turn out to be another user
+    session.who.acted()
     start = order.seq if past is not None else position.seq
     payload: dict[str, Any] = {"room": room.id, "epoch": position.epoch, "seq": start}
     if order.partner is not None:

@@ -14,7 +14,7 @@ from ..live.presence import ANYWHERE
 from ..models import Credentials, Handshake, Sender, User
 from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
-from ..sessions.session import Session, State
+from ..sessions.session import Session
 from ..wire.codes import CloseCode
 from ..wire.names import PROTOCOL
 from .context import Ctx
@@ -105,16 +105,14 @@ async def establish(core: Core, session: Session, user: User) -> None:
 
 
 async def _become(core: Core, session: Session, user: User) -> None:
-    session.user = user
-    session.authenticated = True
-    session.state = State.ACTIVE
+    session.become(user)
     _expect_end(core, session)
     await core.occupancy.entered(ANYWHERE, Sender(user.id, user.name))
 
 
 def greet(core: Core, session: Session) -> None:
     """Send `welcome`, once per identity; from here on pushes reach the connection."""
-    session.greeted = True
+    session.who.greeted = True
     user, settings = session.user, session.settings
     welcome: dict[str, Any] = {
         "sessionId": session.id,
@@ -161,7 +159,7 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
 
 
 async def _prove(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
-    wait = session.proof_at - time.monotonic()
+    wait = session.who.proof_at - time.monotonic()
     if wait > 0:
         _penalise(session)
         raise RateLimited("too many proofs of identity have failed", retry_after=wait)
@@ -170,7 +168,7 @@ async def _prove(core: Core, session: Session, endpoint: Endpoint, request: Auth
     except (Unauthenticated, Forbidden):
         _penalise(session)
         raise
-    session.bad_proofs = 0
+    session.who.bad_proofs = 0
 
 
 async def _first(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
@@ -180,7 +178,7 @@ async def _first(core: Core, session: Session, endpoint: Endpoint, request: Auth
         await core.listeners.ask("connect", user=user)
         await establish(core, session, user)
     except ChatError as problem:
-        session.refused = _close_code(problem, request.token)
+        session.who.refused = _close_code(problem, request.token)
         raise
 
 
@@ -190,7 +188,7 @@ async def _again(core: Core, session: Session, endpoint: Endpoint, request: Auth
         await _call(core, session, user)
         _expect_end(core, session)
         return
-    if not session.anonymous:
+    if not session.who.anonymous:
         raise Forbidden("this token is another user's; open another connection for them")
     # A guest who showed nothing and did nothing yet says who they are after all.
     old = session.user
@@ -199,30 +197,30 @@ async def _again(core: Core, session: Session, endpoint: Endpoint, request: Auth
     core.sessions.renamed(session, old.id)
     core.occupancy.exited(ANYWHERE, old.id, at_once=True)
     await _become(core, session, user)
-    session.anonymous = False
-    session.greeted = False
+    session.who.anonymous = False
+    session.who.greeted = False
 
 
 async def _call(core: Core, session: Session, user: User) -> None:
     """The same user with a new proof of who they are, perhaps under another name."""
-    old, session.user = session.user, user
+    old = session.user
+    session.become(user)
     if user.name != old.name:
         await core.occupancy.renamed((ANYWHERE, *session.seats), Sender(user.id, user.name))
 
 
 def _expect_end(core: Core, session: Session) -> None:
-    session.warned = False
-    if session.user.expires_at is not None:
-        session.lifetime = session.user.expires_at - time.time()
+    at = session.user.expires_at
+    session.liveness.shown(None if at is None else at - time.time())
     core.heartbeat.reconsider(session)
 
 
 def _penalise(session: Session) -> None:
-    session.bad_proofs += 1
-    if session.bad_proofs >= BAD_PROOFS and session.proof_at <= time.monotonic():
-        session.proof_at = time.monotonic() + PROOF_EVERY
-    if session.bad_proofs >= MAX_BAD_PROOFS:
-        session.refused = CloseCode.RATE_LIMIT
+    session.who.bad_proofs += 1
+    if session.who.bad_proofs >= BAD_PROOFS and session.who.proof_at <= time.monotonic():
+        session.who.proof_at = time.monotonic() + PROOF_EVERY
+    if session.who.bad_proofs >= MAX_BAD_PROOFS:
+        session.who.refused = CloseCode.RATE_LIMIT
 
 
 def _close_code(problem: ChatError, token: str | None) -> int | None:
@@ -238,11 +236,10 @@ def _shown(user: User) -> dict[str, Any]:
 
 
 def _heartbeat(session: Session) -> dict[str, float]:
-    return {"interval": session.interval, "timeout": session.timeout}
+    return {"interval": session.liveness.interval, "timeout": session.liveness.timeout}
 
 
 def _set_heartbeat(session: Session, wanted: float) -> None:
     settings = session.settings
     factor = min(max(wanted / settings.heartbeat_interval, 1.0), LONGEST_HEARTBEAT)
-    session.interval = settings.heartbeat_interval * factor
-    session.timeout = settings.heartbeat_timeout * factor
+    session.liveness.stretch(settings.heartbeat_interval * factor, settings.heartbeat_timeout * factor)

@@ -15,7 +15,8 @@ from ..access.standing import check_restrictions
 from ..errors import ChatError, InvalidField, NotAMember
 from ..models import Appended, Draft, Sender
 from ..observe.instruments import COMMANDS, OK
-from ..sessions.session import Seat, Session
+from ..sessions.seats import Seat
+from ..sessions.session import Session
 from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.decode import Command
@@ -57,14 +58,14 @@ def say(core: Core, session: Session, command: Command) -> bool:
     if answer is not None and isawaitable(answer):
         _wait_from_now_on(session, answer)
         return False
-    session.begun()
+    session.queue.begun()
 
     def done(result: Appended | ChatError) -> None:
-        session.ended()
+        session.queue.ended()
         if isinstance(result, Stale):
             # Rights in this room have changed: it is judged again, before what was sent after it.
             seat.fresh = False
-            session.redo(command)
+            session.queue.redo(command)
         elif isinstance(result, ChatError):
             session.fail(command, result)
         else:
@@ -99,7 +100,7 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
 
 def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
     # `require` is a plain function that hands out an awaitable; only a coroutine function can be told beforehand.
-    session.plain_policy = False
+    session.wait_for_policy()
     end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
     if end is not None:
         end()

@@ -116,6 +116,11 @@ class ChatBlueprint(Blueprint):
         door.is_websocket = True  # type: ignore[attr-defined]  # it may return without an answer
         return door
 
+    @property
+    def mounted_apps(self) -> set[App]:
+        """The apps that have this instance."""
+        return self.apps if self.registered else set()
+
     def mounted(self, app: App) -> Mounted:
         """This instance in that app."""
         return mounted_in(app)[self.ctx.declaration.name]
@@ -157,7 +162,7 @@ class ChatBlueprint(Blueprint):
 
     def add_chat_route(self, route: Route) -> None:
         """One more WebSocket route. Raises `ConfigError` once an app with this instance runs."""
-        running = [app for app in self._apps if self.mounted(app).chat is not None]
+        running = [app for app in self.mounted_apps if self.mounted(app).chat is not None]
         if running:
             raise ConfigError(f'add_route("{route.path}") comes too late: the app has started')
 

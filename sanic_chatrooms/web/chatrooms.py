@@ -42,9 +42,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class ChatRooms(ServerAPI):
     """One instance of chat rooms: `app.blueprint(chat.bp)` mounts it.
 
-    `name` is its namespace in every store and broker. `auth`, `store`, `broker`, `presence` are objects, URLs, entry
-    points or "package.module:Class"; every other keyword is a setting by its lower-case name (`guests=True`). What is
-    given here goes before `app.config`, and that before the environment.
+    `name` keeps instances apart in every store and broker. `auth`, `store`, `broker` and `presence` are objects, URLs,
+    entry points or "package.module:Class". Every other keyword is a setting by its lower-case name (`guests=True`).
+    Keywords override `app.config`, which overrides the environment. Raises `ConfigError`.
     """
 
     def __init__(self, name: str = "default", *, policy: Policy | None = None, **settings: Any) -> None:
@@ -83,11 +83,11 @@ class ChatRooms(ServerAPI):
         read_only: bool = False,
         **settings: Any,
     ) -> None:
-        """One more WebSocket route, under the instance's prefix.
+        """Add a WebSocket route under the instance's prefix.
 
-        A `<room>` in the path, or `room`, ties its connections to that room: it is joined for them, and they join no
-        other. `auth` and `policy` are used instead of the instance's; with `auth` there are no guests here. Other
-        keywords are settings that concern a connection (`max_frame=4096`). Raises `ConfigError`.
+        A `<room>` in the path, or `room`, confines its connections to that room: they are joined to it, and can join no
+        other. `auth` and `policy` replace those of the instance; a route with `auth` lets no guests in. Other keywords
+        are settings of a connection (`max_frame=4096`). Raises `ConfigError`.
         """
         in_path = re.search(r"<room(:str)?>", path) is not None
         if room is not None and in_path:
@@ -118,7 +118,7 @@ class ChatRooms(ServerAPI):
     @overload
     def middleware(self, *types: str) -> Callable[[Middleware], Middleware]: ...
     def middleware(self, *types: Any) -> Any:
-        """Decorator: wrap every command (`@chat.middleware`), or those of some types (`@chat.middleware("message")`)."""
+        """Decorator: wrap all commands (`@chat.middleware`), or commands of some types (`@chat.middleware("message")`)."""
         if len(types) == 1 and callable(types[0]):
             return self._add_middleware(None, types[0])
         for type in types:
@@ -134,7 +134,11 @@ class ChatRooms(ServerAPI):
         return function
 
     def on(self, *types: str) -> Callable[[F], F]:
-        """Decorator: hear what happened: event types, room.entered, room.exited, connect (may refuse), disconnect."""
+        """Decorator: call a function when something has happened.
+
+        `types` are types of events, `room.entered`, `room.exited`, `disconnect`, and `connect`, which may refuse the user by
+        raising a `ChatError`.
+        """
         if not types:
             raise ConfigError('on() needs the types to hear: @chat.on("message")')
         for type in types:
@@ -152,9 +156,9 @@ class ChatRooms(ServerAPI):
         return add
 
     def command(self, type: str, payload: type = dict) -> Callable[[F], F]:
-        """Decorator: a command type of your own; `payload` is a msgspec struct or any type that msgspec decodes.
+        """Decorator: a command of your own. `payload` is a msgspec struct, or any other type that msgspec decodes.
 
-        The function is `async (ctx, payload)`, and what it returns is the ack's payload: a dict, a struct, or None.
+        The function is `async (ctx, payload)`. It returns the payload of the ack: a dict, a struct, or None.
         """
         check_command_type(type)
 
@@ -173,15 +177,15 @@ class ChatRooms(ServerAPI):
 
     @property
     def _declared(self) -> Declaration:
-        """Where it is declared: with the instance, or with the one app that this is bound to."""
+        """The declaration that decorators add to: the instance's, or that of the one app that this is bound to."""
         return self._declaration if self.own is None else self.own
 
     def _place(self, function: object, known: Sequence[object]) -> int:
-        """Where in the list it goes: in the place of what was declared before from the same place of the code, or behind."""
+        """Where in the list a function goes: it replaces what the same place of the code declared before, else it is last."""
         now = self.bp.ctx.mounts
 
         def again(old: object) -> bool:
-            # What is declared for one app ends with the app, so nothing of it comes anew.
+            # Declarations for one app end with the app, so none of them is repeated.
             return same_place(old, function, anew=self.own is None and self._eras.get(id(old), now) < now)
 
         at = next((at for at, old in enumerate(known) if again(old)), len(known))
@@ -191,14 +195,14 @@ class ChatRooms(ServerAPI):
         return at
 
     def _not_running(self, what: str) -> None:
-        apps = self.bp._apps if self._app is None else {self._app}
+        apps = self.bp.mounted_apps if self._app is None else {self._app}
         if any(self.bp.mounted(app).chat is not None for app in apps):
             raise ConfigError(f"{what} comes too late: the app has started")
 
     # ---- at run time ----
 
     def declared(self) -> Declaration:
-        """All of it: what is declared with the instance, and for the app that this is bound to."""
+        """Everything that is declared with the instance and for the app that this is bound to."""
         shared, own = self._declaration, self.own
         if own is None:
             return shared
@@ -224,13 +228,13 @@ class ChatRooms(ServerAPI):
         return bound
 
     def running(self) -> Chat:
-        """The chat that runs here. Raises `ConfigError` where none does, or where it is not clear which is meant."""
+        """The chat that runs here. Raises `ConfigError` if none runs, or several do."""
         if self._alone is not None:
             return self._alone
         if self._app is not None:
             chats = [mounted_in(self._app)[self.name].chat]
         else:
-            chats = [self.bp.mounted(app).chat for app in self.bp._apps]
+            chats = [self.bp.mounted(app).chat for app in self.bp.mounted_apps]
         found = [chat for chat in chats if chat is not None]
         if len(found) == 1:
             return found[0]
@@ -248,9 +252,9 @@ class ChatRooms(ServerAPI):
 async def connect(
     name: str = "default", *, policy: Policy | None = None, **settings: Any
 ) -> AsyncIterator[ChatRooms]:
-    """The verbs of an instance in a process without sockets: a worker, a cron job, a shell.
+    """The verbs of an instance in a process without sockets, such as a task worker, a cron job or a shell.
 
-    Takes the same keywords as `ChatRooms`; store and broker must be those of the serving processes to reach them, and
+    It takes the same keywords as `ChatRooms`. To reach the serving processes, `store` and `broker` must be theirs, and
     `namespace` the name of their app. Raises `ConfigError`, `Unavailable`.
     """
     chat = ChatRooms(name, policy=policy, **settings)

@@ -19,7 +19,8 @@ import trustme
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Context
-from sanic_chatrooms.sessions.session import QUEUE_LIMIT, Session
+from sanic_chatrooms.sessions.queue import QUEUE_LIMIT
+from sanic_chatrooms.sessions.session import Session
 from sanic_chatrooms.web.socket import base as edge
 from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.raw import CLOSE, Raw, command
@@ -224,7 +225,7 @@ async def test_reading_stops_also_where_a_full_queue_came_with_the_handshake(
 
     raw = await open_raw(early=command("WAIT") * (2 * QUEUE_LIMIT))
     await raw.expect("welcome")
-    await until(lambda: not the_session(chat)._reading)
+    await until(lambda: not the_session(chat).queue._reading)
 
     assert not transport_of(the_session(chat)).is_reading()
     go_on.set()
@@ -241,8 +242,8 @@ async def test_who_is_closed_while_paused_is_read_to_the_close_frame(
     await raw.expect("welcome")
     session = the_session(chat)
     for _ in range(QUEUE_LIMIT + 1):
-        session.do(_never)  # the app's own work
-    assert not session._reading
+        session.queue.do(_never)  # the app's own work
+    assert not session.queue._reading
     await raw.write(command("ping") * 5_000 + masked(CLOSE, NORMAL))
 
     session.close(4100, "go")

@@ -262,7 +262,7 @@ async def test_a_users_own_room_is_forgotten_when_the_user_has_gone_from_all_wor
     """Another tab, on another worker, listens in it: it would be closed with 4010 were the room to go."""
 
     class SharedStore(MemoryStore):
-        scope = Scope.HOST
+        scope = Scope.MACHINE
 
     store, bus, board, room = SharedStore(), MemoryBus(), MemoryBoard(), user_room(ADA.id)
     one, other = (Backends(store, MemoryBroker(bus), MemoryPresence(board)) for _ in range(2))
@@ -283,7 +283,7 @@ async def test_a_users_own_room_is_forgotten_when_the_user_has_gone_from_all_wor
 
 async def test_the_room_of_a_user_whose_worker_died_is_forgotten_by_another() -> None:
     class SharedStore(MemoryStore):
-        scope = Scope.HOST
+        scope = Scope.MACHINE
 
     store, board, clock = SharedStore(), MemoryBoard(), Clock()
     dead = MemoryPresence(board, clock=clock)

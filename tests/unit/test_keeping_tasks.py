@@ -227,7 +227,7 @@ async def test_of_connections_to_look_after_one_that_cannot_be_is_closed_and_doe
     problem = AttributeError("nobody thought of this")
     for client in clients[::2]:
         Fault(client.connection, "ping", problem, times=1)
-    later = max(c.session.heard_at + c.session.interval for c in clients) + 2.0
+    later = max(c.session.liveness.heard_at + c.session.liveness.interval for c in clients) + 2.0
     chat.heartbeat._clock = lambda: later
 
     chat.heartbeat.sweep()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sanic_chatrooms.models import direct_room, user_room
+from sanic_chatrooms.models import Scope, direct_room, user_room
 from sanic_chatrooms.wire.names import check_room_id
 
 
@@ -27,3 +27,7 @@ def test_reserved_rooms_have_sound_ids_whatever_a_users_id_holds(user: str) -> N
 def test_a_users_room_is_no_direct_room() -> None:
     assert user_room("u1") != user_room("u2")
     assert not user_room("u1").startswith("~direct.")
+
+
+def test_the_scope_of_a_machine_has_its_old_name_too() -> None:
+    assert Scope["HOST"] is Scope.MACHINE

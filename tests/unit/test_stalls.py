@@ -13,7 +13,7 @@ from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.presence.memory import MemoryBoard
-from sanic_chatrooms.sessions.session import QUEUE_LIMIT
+from sanic_chatrooms.sessions.queue import QUEUE_LIMIT
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 
@@ -101,7 +101,7 @@ async def test_the_heartbeat_goes_on_while_the_store_hangs(workers: tuple[Worker
     ada = await here.joined(ADA, "red")
     here.store.hang()
     ada.send("history", room="red")
-    here.chat.heartbeat._clock = lambda: ada.session.heard_at + ada.session.interval + 5
+    here.chat.heartbeat._clock = lambda: ada.session.liveness.heard_at + ada.session.liveness.interval + 5
 
     await _until(lambda: ada.connection.pings == 1)
 

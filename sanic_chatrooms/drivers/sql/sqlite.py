@@ -29,7 +29,7 @@ T = TypeVar("T")
 class SQLite(Database):
     """`sqlite:///path/to/file`; with `?synchronous=normal` an outage of the machine may take the last commits back."""
 
-    scope: ClassVar[Scope] = Scope.HOST
+    scope: ClassVar[Scope] = Scope.MACHINE
     dialect: ClassVar[str] = "sqlite"
 
     def __init__(self, url: URL) -> None:

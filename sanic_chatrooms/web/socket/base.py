@@ -106,7 +106,7 @@ class SanicConnection(ABC):
         session = self._session
         assert session is not None
         if data:
-            session.heard_at = time.monotonic()
+            session.liveness.heard_at = time.monotonic()
         answered = session.answered
         try:
             self._read_for_a_turn(session, data)

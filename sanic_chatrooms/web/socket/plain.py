@@ -141,7 +141,7 @@ class PlainConnection:
             early.clear()
 
     def _take(self, session: Session, message: str | bytes | None) -> None:
-        session.heard_at = time.monotonic()
+        session.liveness.heard_at = time.monotonic()
         if self._closing is not None or message is None:
             return
         if not isinstance(message, str):
@@ -215,7 +215,7 @@ class PlainConnection:
 
     def _pong(self, answer: "asyncio.Future[None]") -> None:
         if not answer.cancelled() and answer.exception() is None and self._session is not None:
-            self._session.heard_at = time.monotonic()
+            self._session.liveness.heard_at = time.monotonic()
             self._session.ponged()
 
     def _too_slow(self) -> None:

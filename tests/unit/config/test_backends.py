@@ -105,7 +105,7 @@ def test_a_url_is_a_sql_store(tmp_path: Path) -> None:
     store = make_store(f"sqlite:///{tmp_path}/chat.db")
 
     assert isinstance(store, SQLStore)
-    assert store.scope is Scope.HOST
+    assert store.scope is Scope.MACHINE
 
 
 def test_the_package_has_its_sql_store() -> None:

@@ -105,4 +105,4 @@ def test_several_workers_need_backends_that_reach_them() -> None:
 
 def test_one_worker_may_have_any_backend_and_several_a_wide_one() -> None:
     require_scope(1, {"store": Scope.PROCESS})
-    require_scope(8, {"store": Scope.CLUSTER, "broker": Scope.HOST})
+    require_scope(8, {"store": Scope.CLUSTER, "broker": Scope.MACHINE})

@@ -655,7 +655,7 @@ class Shared(Batches):
 
     def __init__(self, inner: MemoryStore, *, waits: bool) -> None:
         super().__init__(inner)
-        self.scope = Scope.HOST  # type: ignore[misc]
+        self.scope = Scope.MACHINE  # type: ignore[misc]
         self.open = 0
         self.waits = waits
 

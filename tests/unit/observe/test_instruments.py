@@ -149,7 +149,7 @@ async def test_a_pong_tells_how_long_the_way_is() -> None:
         session.ponged()
         assert meter.values(HEARTBEAT_SECONDS) == [], "nobody has asked"
 
-        session.pinged_at = session.opened_at
+        session.liveness.pinged_at = session.liveness.opened_at
         session.ponged()
         session.ponged()
 

@@ -11,6 +11,7 @@ from sanic_chatrooms.config.load import load
 from sanic_chatrooms.config.settings import Settings
 from sanic_chatrooms.models import User
 from sanic_chatrooms.sessions.heartbeat import EXPIRY_WARNING, Heartbeat
+from sanic_chatrooms.sessions.liveness import Liveness
 from sanic_chatrooms.sessions.session import Session, State
 from sanic_chatrooms.testing import Clock, MemoryConnection
 
@@ -27,12 +28,8 @@ class Peer:
         self.user = User("u1", "Ada")
         self.authenticated = True
         self.state = State.ACTIVE
-        self.opened_at = self.heard_at = now
-        self.pinged_at = 0.0
-        self.lifetime = 0.0
-        self.warned = False
-        self.interval = settings.heartbeat_interval
-        self.timeout = settings.heartbeat_timeout
+        self.liveness = Liveness(settings.heartbeat_interval, settings.heartbeat_timeout)
+        self.liveness.opened_at = self.liveness.heard_at = now
         self.looks = 0
         self.sent: list[tuple[str, Any]] = []
 
@@ -40,6 +37,9 @@ class Peer:
     def closed(self) -> bool:
         self.looks += 1
         return self.state is State.CLOSED
+
+    def fell_silent(self) -> None:
+        self.state = State.IDLE if self.authenticated else State.CONNECTING
 
     def close(self, code: int) -> None:
         self.state = State.CLOSED
@@ -70,7 +70,7 @@ class Wheel:
     def renew(self, peer: Peer, expires_in: float) -> None:
         """A token that is good for so long."""
         peer.user = replace(peer.user, expires_at=self.wall.now + expires_in)
-        peer.lifetime, peer.warned = expires_in, False
+        peer.liveness.shown(expires_in)
         self.reconsider(peer)
 
     def reconsider(self, peer: Peer) -> None:
@@ -78,7 +78,7 @@ class Wheel:
 
     def hear(self, *peers: Peer) -> None:
         for peer in peers:
-            peer.heard_at = self.clock.now
+            peer.liveness.heard_at = self.clock.now
 
     def pass_time(self, seconds: float, *alive: Peer) -> None:
         """Let time pass, with a sweep every second; `alive` answer pings."""
@@ -145,7 +145,7 @@ def test_whoever_is_heard_is_not_pinged(wheel: Wheel) -> None:
 
 def test_a_longer_interval_is_kept(wheel: Wheel) -> None:
     peer = wheel.peer()
-    peer.interval, peer.timeout = 4 * INTERVAL, 4 * TIMEOUT
+    peer.liveness.stretch(4 * INTERVAL, 4 * TIMEOUT)
     wheel.reconsider(peer)
 
     wheel.pass_time(4 * INTERVAL - 1)
@@ -160,12 +160,12 @@ def test_a_longer_interval_is_kept(wheel: Wheel) -> None:
 
 def test_an_interval_that_is_made_shorter_again_holds_at_once(wheel: Wheel) -> None:
     peer = wheel.peer()
-    peer.interval, peer.timeout = 4 * INTERVAL, 4 * TIMEOUT
+    peer.liveness.stretch(4 * INTERVAL, 4 * TIMEOUT)
     wheel.reconsider(peer)
     wheel.pass_time(INTERVAL + 1)
     wheel.hear(peer)
 
-    peer.interval, peer.timeout = INTERVAL, TIMEOUT
+    peer.liveness.stretch(INTERVAL, TIMEOUT)
     wheel.reconsider(peer)
     wheel.pass_time(INTERVAL + 1)
 

@@ -298,7 +298,7 @@ async def test_somebody_who_does_not_read_is_put_into_a_room_once_however_often_
 
         for n in range(20):
             await ada.ack("direct", payload={"to": "u2", "body": {"text": str(n)}})
-        waiting = len(bob.session._queue)
+        waiting = len(bob.session.queue._waiting)
         bob.connection.decongest()
 
         assert waiting == 1

@@ -208,7 +208,7 @@ async def test_a_refresh_takes_the_new_end(chat: Chat) -> None:
 
     assert abs(answer["expiresAt"] - time.time() - 600) < 5
     assert len([frame for frame in ada.frames if frame["type"] == "welcome"]) == 1
-    assert ada.session.lifetime > 590
+    assert ada.session.liveness.lifetime > 590
 
 
 @pytest.mark.parametrize(
@@ -248,11 +248,11 @@ async def test_who_waits_is_looked_at_again(chat: Chat) -> None:
     error = await ada.error("auth", payload={"token": "ada+600"})
     assert (error["code"], 0 < error["retryAfter"] <= PROOF_EVERY) == ("rate_limited", True)
 
-    ada.session.proof_at = 0.0  # so many seconds later
+    ada.session.who.proof_at = 0.0  # so many seconds later
 
     assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "unauthenticated"
     assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "rate_limited"
-    ada.session.proof_at = 0.0
+    ada.session.who.proof_at = 0.0
     await ada.ack("auth", payload={"token": "ada+600"})
     for _ in range(BAD_PROOFS):
         assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "unauthenticated"
@@ -278,7 +278,7 @@ async def test_a_longer_heartbeat_is_granted_within_bounds(
     answer = await ada.ack("auth", payload={"heartbeat": wanted})
 
     assert answer["heartbeat"] == {"interval": interval, "timeout": 3 * interval}
-    assert (ada.session.interval, ada.session.timeout) == (interval, 3 * interval)
+    assert (ada.session.liveness.interval, ada.session.liveness.timeout) == (interval, 3 * interval)
 
 
 # ---- guests ----

@@ -303,10 +303,10 @@ async def test_a_deleted_room_says_so_to_everybody_in_it(chat: Chat) -> None:
 async def test_nobody_keeps_a_direct_room_of_a_guest_they_were_before(chat: Chat) -> None:
     """A guest who was spoken to has an identity: it is too late to turn out to be another user."""
     guest = await chat_client(chat)
-    assert guest.session.anonymous
+    assert guest.session.who.anonymous
     bob = await chat_client(chat, BOB)
 
     await bob.ack("direct", payload={"to": guest.session.user.id, "body": {"text": "secret"}})
     await guest.expect("message")
 
-    assert not guest.session.anonymous
+    assert not guest.session.who.anonymous
