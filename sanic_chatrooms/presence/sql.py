@@ -5,9 +5,8 @@ nothing after a crash, so PostgreSQL does not log it.
 """
 
 import time
-from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
 from zlib import crc32
 
 from sqlalchemy import (
@@ -35,7 +34,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from ..drivers.sql.address import PREFIX, take_prefix
 from ..drivers.sql.open import make_database
-from ..drivers.sql.tables import Name, insert, table_space
+from ..drivers.sql.tables import Name, in_steps, insert, lock_tables, table_space
 from ..errors import ConfigError, Unavailable
 from ..models import SPACE, Sender
 from ..support.clock import Clock
@@ -52,8 +51,6 @@ STEP = 500
 """Entries, rooms or users in one statement."""
 FORGET_EVERY = 60.0
 """Seconds between two looks for whom nobody has seen for long."""
-
-T = TypeVar("T")
 
 _Place: TypeAlias = tuple[str, str]
 """A room and a user's id."""
@@ -115,7 +112,7 @@ class SQLPresence(Presence):
             ) from problem
 
     def _make_tables(self, connection: Connection) -> None:
-        self._database.lock(connection, self._tables.prefix)
+        lock_tables(connection, self._tables.prefix)
         there = inspect(connection)
         for table in self._tables.metadata.sorted_tables:
             if not there.has_table(table.name):
@@ -137,7 +134,7 @@ class SQLPresence(Presence):
         """See `Presence.touch`."""
         return [
             answer
-            for some in _steps(entries)
+            for some in in_steps(entries, STEP)
             for answer in await self._database.write(lambda c, some=some: self._touch(c, some))  # type: ignore[misc]
         ]
 
@@ -145,7 +142,7 @@ class SQLPresence(Presence):
         """See `Presence.drop`."""
         return [
             answer
-            for some in _steps(entries)
+            for some in in_steps(entries, STEP)
             for answer in await self._database.write(lambda c, some=some: self._drop(c, some))  # type: ignore[misc]
         ]
 
@@ -157,7 +154,7 @@ class SQLPresence(Presence):
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
         """See `Presence.count`."""
         counts = dict.fromkeys(rooms, 0)
-        for some in _steps(rooms):
+        for some in in_steps(rooms, STEP):
             counts |= await self._database.read(lambda c, some=some: self._count(c, some))  # type: ignore[misc]
         return counts
 
@@ -171,14 +168,14 @@ class SQLPresence(Presence):
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         """See `Presence.online`."""
         online: set[str] = set()
-        for some in _steps(users):
+        for some in in_steps(users, STEP):
             online |= await self._database.read(lambda c, some=some: self._online(c, some, room))  # type: ignore[misc]
         return online
 
     async def seen(self, users: Collection[str]) -> dict[str, float]:
         """See `Presence.seen`."""
         seen: dict[str, float] = {}
-        for some in _steps(users):
+        for some in in_steps(users, STEP):
             seen |= await self._database.read(lambda c, some=some: self._seen(c, some))  # type: ignore[misc]
         return seen
 
@@ -377,9 +374,3 @@ def _firsts(entries: _Entries, holds: Any) -> _Answers:
         answers.append(place not in told and holds(place))
         told.add(place)
     return answers
-
-
-def _steps(values: Iterable[T]) -> Iterable[list[T]]:
-    rest = iter(values)
-    while step := list(islice(rest, STEP)):
-        yield step

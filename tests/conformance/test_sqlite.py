@@ -9,6 +9,7 @@ import pytest
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
+from sanic_chatrooms.testing.stores import EffectSuite
 
 
 class OverSQLite:
@@ -33,6 +34,10 @@ class OverSQLite:
 
 
 class TestSQLite(OverSQLite, StoreSuite):
+    pass
+
+
+class TestSQLiteEffects(OverSQLite, EffectSuite):
     pass
 
 

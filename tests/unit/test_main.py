@@ -68,7 +68,7 @@ async def test_new_epoch_renews_only_the_rooms_that_are_named_and_says_which_are
         (("sqlite:///{}/typo.db",), "there is no file"),
         (("sqlite:///{}/empty.db",), "the database has no chatrooms_default_event"),
         (("memory:",), "this is no URL"),
-        (("mysql://localhost/chat",), "it takes sqlite and postgresql"),
+        (("mysql://localhost/chat",), "there is no driver for mysql"),
     ],
 )
 def test_new_epoch_says_what_is_wrong(

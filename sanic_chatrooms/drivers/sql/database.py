@@ -44,8 +44,11 @@ class Database(ABC):
         """Run a function that only reads, each statement seeing what was committed before it began."""
 
     @abstractmethod
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run a function in a transaction of its own. It may run twice: it must not change anything but the database."""
+    async def write(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T:
+        """Run a function in a transaction of its own. It may run twice: it must not change anything but the database.
+
+        Without `bounded` it may take any time, and wait for any time: for changes of tables.
+        """
 
     @abstractmethod
     def require_free(self) -> None:
@@ -54,10 +57,6 @@ class Database(ABC):
     @abstractmethod
     def identity(self, connection: Connection, table: str) -> str:
         """Names the table that `connection` finds under this name: the same for all connections that find this one."""
-
-    @abstractmethod
-    def lock(self, connection: Connection, tables: str) -> None:
-        """Within a transaction: let nobody else make or change the tables whose names begin so at the same time."""
 
     @abstractmethod
     async def tidy(self, *, removed: bool) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
-from zlib import crc32
 
 import asyncpg
 from sqlalchemy import URL, Connection, text
@@ -17,7 +16,7 @@ from ...models import Scope
 from .address import connect_options, with_driver
 from .database import TIMEOUT, Database
 
-__all__ = ["Postgres", "is_away", "lock_key"]
+__all__ = ["Postgres", "is_away"]
 
 _AWAY = ("08", "25006", "40", "53", "55", "57", "58")
 """How the codes begin of errors that pass: no connection, a standby, a deadlock, nothing free, a lock, a shutdown, a disk."""
@@ -30,6 +29,13 @@ _BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 _IDENTITY = text(
     "SELECT format('%s, table %s of server %s', current_database(), to_regclass(:name)::oid, pg_postmaster_start_time())"
 )
+
+_UNBOUNDED = """
+SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true)
+"""
+"""For a transaction that changes tables. It reads whole tables, so it may scan them."""
 
 T = TypeVar("T")
 
@@ -90,10 +96,6 @@ class Postgres(Database):
         """See `Database.identity`."""
         return str(connection.scalar(_IDENTITY, {"name": f'"{table}"'}))
 
-    def lock(self, connection: Connection, tables: str) -> None:
-        """See `Database.lock`."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(tables)})
-
     async def tidy(self, *, removed: bool) -> None:
         """Nothing: PostgreSQL's own vacuum takes what was erased out of its files."""
 
@@ -108,18 +110,23 @@ class Postgres(Database):
 
         return await self.bounded(lambda: _twice(run))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T:
         """See `Database.write`."""
 
         async def run() -> T:
             assert self._engine is not None
             async with self._engine.begin() as connection:
+                if not bounded:
+                    await connection.exec_driver_sql(_UNBOUNDED)
                 return await connection.run_sync(work)
 
-        return await self.bounded(lambda: _twice(run))
+        return await self._run(lambda: _twice(run), self._timeout if bounded else None)
 
     async def bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `run` returns or raises. Raises `Unavailable` after the time limit, and where the server is away."""
+        return await self._run(run, self._timeout)
+
+    async def _run(self, run: Callable[[], Coroutine[Any, Any, T]], within: float | None) -> T:
         if self._engine is None:
             raise Unavailable
         # A task of its own: giving up must not wait for a database that does not even take the cancellation.
@@ -127,7 +134,7 @@ class Postgres(Database):
         self._ending.add(task)
         task.add_done_callback(self._ended)
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._timeout)
+            done, _ = await asyncio.wait({task}, timeout=within)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -155,11 +162,6 @@ async def _twice(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if isinstance(exc, DBAPIError) and not exc.connection_invalidated:
             raise
     return await run()
-
-
-def lock_key(tables: str) -> int:
-    """Of the advisory lock for tables whose names begin so."""
-    return crc32(tables.encode())
 
 
 def is_away(exc: BaseException) -> bool:

@@ -69,10 +69,11 @@ class SQLite(Database):
         """See `Database.read`."""
         return await self._readers.run(work, self._timeout)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T:
         """See `Database.write`."""
         self.require_free()
-        return await self._writer.run(lambda connection: _transaction(connection, work), self._timeout)
+        within = self._timeout if bounded else None
+        return await self._writer.run(lambda connection: _transaction(connection, work), within)
 
     async def write_first(self, work: Callable[[Connection], T], *, erases: bool) -> T:
         """Run a function that writes before all that `write` was asked for. It makes its transactions itself.
@@ -97,9 +98,6 @@ class SQLite(Database):
             if name == "main" and file:
                 return str(Path(file).resolve())
         return "a database in memory"
-
-    def lock(self, connection: Connection, tables: str) -> None:
-        """Nothing to do: a transaction that writes keeps all others from writing."""
 
     async def tidy(self, *, removed: bool) -> None:
         """Empty the log after a deletion: it still holds the pages as they were before."""

@@ -75,8 +75,8 @@ class Threads:
         if running:
             await asyncio.wait(running, timeout=within)
 
-    async def run(self, work: Callable[[Connection], T], within: float, *, first: bool = False) -> T:
-        """What `work` returns or raises; `first` before all that waits and is not. Raises `Unavailable` after `within` seconds.
+    async def run(self, work: Callable[[Connection], T], within: float | None, *, first: bool = False) -> T:
+        """What `work` returns or raises; `first` before all that waits and is not. Raises `Unavailable` after `within` seconds (None: never).
 
         Work that has begun by then is finished all the same; what has not, never begins.
         """

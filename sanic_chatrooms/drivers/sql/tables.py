@@ -1,15 +1,20 @@
-"""What tables of every wing have in common: their names, the type of a name, and an insert that may meet a row."""
+"""What tables of every wing have in common: names, the type of a name, a lock for who makes them, an upsert."""
 
 import re
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
+from zlib import crc32
 
-from sqlalchemy import Connection, Table, Text
+from sqlalchemy import Connection, Table, Text, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ...models import SPACE
 
-__all__ = ["Name", "insert", "table_space"]
+__all__ = ["Name", "in_steps", "insert", "lock_key", "lock_tables", "table_space"]
+
+T = TypeVar("T")
 
 # By bytes, which is the order of Python's strings; SQLite has no other.
 Name = Text().with_variant(Text(collation="C"), "postgresql")
@@ -25,6 +30,27 @@ def table_space(instance: str) -> str:
         return instance
     alike = re.sub("[^a-z0-9]+", "_", instance.lower())[:23].strip("_")
     return f"{alike}_{blake2b(instance.encode(), digest_size=4).hexdigest()}"
+
+
+def lock_tables(connection: Connection, tables: str) -> None:
+    """Within a transaction: let nobody else make or change the tables whose names begin so, until it ends.
+
+    On SQLite a transaction that writes keeps all others from writing anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock_key(tables))))
+
+
+def lock_key(tables: str) -> int:
+    """Of PostgreSQL's advisory lock for these tables."""
+    return crc32(tables.encode())
+
+
+def in_steps(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """These, so many at a time: a database bounds how many parameters a statement has."""
+    rest = iter(values)
+    while step := list(islice(rest, size)):
+        yield step
 
 
 def insert(connection: Connection, table: Table) -> Any:

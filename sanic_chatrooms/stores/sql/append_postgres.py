@@ -6,25 +6,43 @@ late number, no deadlock. Each statement of the function sees what was committed
 COMMITTED), so a repeated key is found that the room's previous holder has just stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
-from ...models import Appended, Draft, MemberRemoved, MemberSet, MessageDeleted, MessageEdited
-from ..base import FOLDED
+from ...models import Appended, Draft, Fact, Fold
+from ..base import FOLDED, Stale
+from ..changes import no_parent
+from .changes import about_of, facts_of, is_plain
 from .schema import Schema
 
 __all__ = ["Batch", "append_call", "append_function"]
 
-VERSION = 2
+VERSION = 3
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
-_ARGUMENTS = (
-    "names text[]", "counts int[]", "wait boolean", "keep bigint", "cutoff float8", "singly boolean",
-    "room int[]", "rank int[]", "msg_id text[]", "stamp float8[]", "type text[]", "payload bytea[]",
-    "sender_id text[]", "sender_name text[]", "key_user text[]", "key_id text[]", "hash bytea[]", "folded boolean[]",
-    "target text[]", "kind int[]", "subject text[]", "body bytea[]", "name text[]", "role text[]", "since float8[]",
-)  # fmt: skip
+_ARGUMENTS = {
+    "names": "text[]", "counts": "int[]", "wait": "boolean", "keep": "bigint", "cutoff": "float8", "singly": "boolean",
+    # The drafts.
+    "room": "int[]", "rank": "int[]", "msg_id": "text[]", "stamp": "float8[]", "type": "text[]", "payload": "bytea[]",
+    "sender_id": "text[]", "sender_name": "text[]", "key_user": "text[]", "key_id": "text[]", "hash": "bytea[]",
+    "folded": "boolean[]", "judged": "bigint[]",
+    # What they do besides, NULL where none does: relations, then facts, of which draft i has those up to facts_end[i].
+    "restricts": "boolean[]", "if_changed": "boolean[]", "fold": "text[]", "target": "text[]", "mark": "text[]",
+    "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "completes": "boolean[]", "facts_end": "int[]",
+    "fact_kind": "text[]", "fact_key": "text[]", "fact_value": "bytea[]", "fact_max": "boolean[]",
+}  # fmt: skip
+
+_RESULTS = {
+    "ids": "bigint[]", "bases": "bigint[]", "epochs": "text[]", "outcomes": "text[]", "seqs": "bigint[]",
+    "msg_ids": "text[]", "stamps": "float8[]", "payloads": "bytea[]",
+}  # fmt: skip
+
+_CHANGES = """CASE WHEN w.value IS NULL OR f.value IS NULL THEN (w.value IS NULL) <> (f.value IS NULL)
+                 -- Of integers without leading zeros the longer one is the higher.
+                 WHEN w.is_max THEN (octet_length(w.value), w.value) > (octet_length(f.value), f.value)
+                 ELSE w.value <> f.value END"""
 
 _BODY = """
 #variable_conflict use_column
@@ -33,13 +51,24 @@ DECLARE
   heads bigint[];
   maker_users text[];
   maker_ids text[];
+  restricteds bigint[];
+  floors bigint[];
+  keeps bigint[];
+  room_floor bigint;
   r int;
   found_seq bigint;
   found_hash bytea;
   found_type text;
   found_msg_id text;
   found_stamp float8;
-  room_floor bigint;
+  found_payload bytea;
+  found_deleted boolean;
+  found_parent bigint;
+  there boolean;
+  held_since bigint;
+  holders bigint;
+  body bytea;
+  parent_seq bigint;
 BEGIN
   IF p_wait THEN
     locked := ARRAY(SELECT t.id FROM {room} t WHERE t.name = ANY(p_names) ORDER BY t.id FOR NO KEY UPDATE);
@@ -50,11 +79,13 @@ BEGIN
   -- Only what is locked counts: a room of this name may have been deleted and made again meanwhile.
   SELECT array_agg(CASE WHEN t.id = ANY(locked) THEN t.id END ORDER BY n.place),
          array_agg(t.head ORDER BY n.place), array_agg(t.epoch ORDER BY n.place),
-         array_agg(t.key_user ORDER BY n.place), array_agg(t.key_id ORDER BY n.place)
-    INTO ids, bases, epochs, maker_users, maker_ids
+         array_agg(t.key_user ORDER BY n.place), array_agg(t.key_id ORDER BY n.place),
+         array_agg(t.restricted ORDER BY n.place)
+    INTO ids, bases, epochs, maker_users, maker_ids, restricteds
     FROM unnest(p_names) WITH ORDINALITY AS n(name, place) LEFT JOIN {room} t ON t.name = n.name;
 
-  IF NOT p_singly THEN
+  IF NOT p_singly AND (p_judged IS NULL OR NOT EXISTS (
+       SELECT FROM unnest(p_room, p_judged) AS d(room, judged) WHERE d.judged < restricteds[d.room])) THEN
     BEGIN
       INSERT INTO {event} (room_id, seq, msg_id, timestamp, type, payload, sender_id, sender_name,
                            key_user, key_id, hash, folded, deleted)
@@ -73,69 +104,142 @@ BEGIN
   END IF;
 
   heads := bases;
-  outcomes := array_fill(NULL::int, ARRAY[cardinality(p_room)]);
+  outcomes := array_fill(NULL::text, ARRAY[cardinality(p_room)]);
   seqs := array_fill(NULL::bigint, ARRAY[cardinality(p_room)]);
   msg_ids := array_fill(NULL::text, ARRAY[cardinality(p_room)]);
   stamps := array_fill(NULL::float8, ARRAY[cardinality(p_room)]);
+  payloads := array_fill(NULL::bytea, ARRAY[cardinality(p_room)]);
+  IF p_fold IS NOT NULL THEN
+    -- Too old is what lies in front of the first event that is not, whatever the senders' clocks said.
+    SELECT array_agg(k.keep ORDER BY n.place), array_agg(CASE WHEN p_cutoff IS NULL THEN k.floor ELSE coalesce(
+             (SELECT e.seq - 1 FROM {event} e WHERE e.room_id = n.id AND e.seq > k.floor AND e.timestamp >= p_cutoff
+               ORDER BY e.seq LIMIT 1), k.head) END ORDER BY n.place)
+      INTO keeps, floors
+      FROM unnest(ids) WITH ORDINALITY AS n(id, place)
+      LEFT JOIN LATERAL (
+        SELECT t.head, s.keep, greatest(t.floor, t.head - s.keep)
+          FROM {room} t, LATERAL (SELECT CASE t.visibility WHEN 'reserved' THEN {reserved} ELSE p_keep END) AS s(keep)
+         WHERE t.id = n.id) AS k(head, keep, floor) ON true;
+  END IF;
   FOR i IN 1 .. cardinality(p_room) LOOP
     r := p_room[i];
     CONTINUE WHEN ids[r] IS NULL;
+    room_floor := greatest(floors[r], heads[r] - keeps[r]);
     IF p_key_id[i] = maker_ids[r] AND p_key_user[i] = maker_users[r] THEN
-      outcomes[i] := 2;
+      outcomes[i] := 'conflict';
       CONTINUE;
     END IF;
-    SELECT e.seq, e.hash, e.type, e.msg_id, e.timestamp
-      INTO found_seq, found_hash, found_type, found_msg_id, found_stamp
+    SELECT e.seq, e.hash, e.type, e.msg_id, e.timestamp, e.payload
+      INTO found_seq, found_hash, found_type, found_msg_id, found_stamp, found_payload
       FROM {event} e WHERE e.room_id = ids[r] AND e.key_user = p_key_user[i] AND e.key_id = p_key_id[i];
     IF FOUND THEN
       -- An empty hash went with what it was a hash of; the type is left.
-      outcomes[i] := CASE WHEN found_hash = p_hash[i] OR (found_hash = '' AND found_type = p_type[i]) THEN 1 ELSE 2 END;
+      outcomes[i] := CASE WHEN found_hash = p_hash[i] OR (found_hash = '' AND found_type = p_type[i])
+                          THEN 'repeated' ELSE 'conflict' END;
       seqs[i] := found_seq;
       msg_ids[i] := found_msg_id;
       stamps[i] := found_stamp;
+      IF p_completes[i] AND found_seq > room_floor THEN
+        payloads[i] := found_payload;
+      END IF;
       CONTINUE;
     END IF;
-    IF p_kind[i] = 1 THEN
-      INSERT INTO {member} AS m (room_id, user_id, name, role, joined_at)
-      VALUES (ids[r], p_subject[i], p_name[i], p_role[i], p_since[i])
-      ON CONFLICT (room_id, user_id) DO UPDATE
-        SET name = excluded.name, role = excluded.role, joined_at = excluded.joined_at;
-    ELSIF p_kind[i] = 2 THEN
-      DELETE FROM {member} m WHERE m.room_id = ids[r] AND m.user_id = p_subject[i];
-    ELSIF p_kind[i] IN (3, 4) THEN
-      SELECT e.seq, e.timestamp INTO found_seq, found_stamp
-        FROM {event} e
-       WHERE e.room_id = ids[r] AND e.msg_id = p_subject[i] AND e.type = 'message' AND NOT e.deleted;
-      IF FOUND THEN
-        SELECT greatest(t.floor, heads[r] - CASE t.visibility WHEN 'reserved' THEN {reserved} ELSE p_keep END)
-          INTO room_floor FROM {room} t WHERE t.id = ids[r];
-      END IF;
-      -- Too old is what lies in front of the first event that is not, whatever the senders' clocks said.
-      IF found_seq IS NULL OR found_seq <= room_floor OR (found_stamp < p_cutoff AND NOT EXISTS (
-           SELECT FROM {event} e WHERE e.room_id = ids[r] AND e.seq > room_floor AND e.seq < found_seq
-                                   AND e.timestamp >= p_cutoff)) THEN
-        outcomes[i] := 3;
+    IF p_judged[i] < restricteds[r] THEN
+      outcomes[i] := 'stale';
+      CONTINUE;
+    END IF;
+
+    parent_seq := NULL;
+    body := p_payload[i];
+    IF p_fold[i] IS NOT NULL THEN
+      SELECT e.seq, e.deleted, e.parent INTO found_seq, found_deleted, found_parent FROM {event} e
+       WHERE e.room_id = ids[r] AND e.msg_id = p_target[i] AND e.type = 'message' AND e.seq > room_floor
+       ORDER BY e.seq DESC LIMIT 1;
+      there := FOUND;
+      IF p_fold[i] = 'collect' AND (NOT there OR found_parent IS NOT NULL) THEN
+        outcomes[i] := CASE WHEN there THEN 'is a reply' ELSE 'no parent' END;
+        CONTINUE;
+      ELSIF p_fold[i] <> 'collect' AND (NOT there OR found_deleted) THEN
+        outcomes[i] := 'no message';
         CONTINUE;
       END IF;
-      IF p_kind[i] = 3 THEN
-        UPDATE {event} e SET payload = p_body[i], edited = p_stamp[i], changed = heads[r] + 1
+      holders := NULL;
+      CASE p_fold[i]
+      WHEN 'toggle' THEN
+        SELECT q.seq INTO held_since FROM {relation} q
+         WHERE q.room_id = ids[r] AND q.target = found_seq AND q.key = p_mark[i] AND q.owner = p_owner[i];
+        IF FOUND = p_turn_on[i] THEN
+          outcomes[i] := 'unchanged';
+          seqs[i] := coalesce(held_since, 0);
+          CONTINUE;
+        ELSIF p_turn_on[i] THEN
+          INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name)
+          VALUES (ids[r], found_seq, p_mark[i], p_owner[i], heads[r] + 1, p_stamp[i], p_sender_id[i], p_sender_name[i]);
+        ELSE
+          DELETE FROM {relation} q
+           WHERE q.room_id = ids[r] AND q.target = found_seq AND q.key = p_mark[i] AND q.owner = p_owner[i];
+        END IF;
+        IF p_owner[i] <> '' THEN
+          SELECT count(*) INTO holders FROM {relation} q
+           WHERE q.room_id = ids[r] AND q.target = found_seq AND q.key = p_mark[i];
+        END IF;
+      WHEN 'collect' THEN
+        parent_seq := found_seq;
+      WHEN 'replace' THEN
+        UPDATE {event} e SET payload = p_value[i], edited = p_stamp[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
-      ELSE
+      WHEN 'erase' THEN
         UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true, edited = NULL, changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
         UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true
-         WHERE e.room_id = ids[r] AND e.target = p_subject[i];
+         WHERE e.room_id = ids[r] AND e.target = p_target[i];
+        DELETE FROM {relation} q WHERE q.room_id = ids[r] AND q.target = found_seq;
+      END CASE;
+      IF parent_seq IS NOT NULL OR p_turn_on[i] THEN
+        UPDATE {event} e SET related = true WHERE e.room_id = ids[r] AND e.seq = found_seq AND e.related IS NULL;
+      END IF;
+      IF p_completes[i] THEN
+        body := convert_to('{{"seq":' || found_seq || coalesce(',"count":' || holders, ''), 'UTF8')
+             || CASE WHEN body = '{{}}' THEN '}}'::bytea ELSE ','::bytea || substring(body FROM 2) END;
+        payloads[i] := body;
+      END IF;
+    ELSIF p_if_changed[i] THEN
+      SELECT bool_or({changes}), coalesce(max(f.seq), 0) INTO there, found_seq
+        FROM unnest(p_fact_kind, p_fact_key, p_fact_value, p_fact_max) WITH ORDINALITY AS w(kind, key, value, is_max, place)
+        LEFT JOIN {fact} f ON f.room_id = ids[r] AND f.kind = w.kind AND f.key = w.key
+       WHERE w.place > coalesce(p_facts_end[i - 1], 0) AND w.place <= p_facts_end[i];
+      IF NOT there THEN
+        outcomes[i] := 'unchanged';
+        seqs[i] := found_seq;
+        CONTINUE;
       END IF;
     END IF;
+    FOR j IN coalesce(p_facts_end[i - 1], 0) + 1 .. coalesce(p_facts_end[i], 0) LOOP
+      IF p_fact_value[j] IS NULL THEN
+        DELETE FROM {fact} f WHERE f.room_id = ids[r] AND f.kind = p_fact_kind[j] AND f.key = p_fact_key[j];
+      ELSE
+        INSERT INTO {fact} AS f (room_id, kind, key, value, seq, since)
+        VALUES (ids[r], p_fact_kind[j], p_fact_key[j], p_fact_value[j], heads[r] + 1, heads[r] + 1)
+        ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq
+         WHERE CASE WHEN p_fact_max[j] THEN (octet_length(excluded.value), excluded.value) > (octet_length(f.value), f.value)
+                    ELSE excluded.value <> f.value END;
+      END IF;
+    END LOOP;
+
     heads[r] := heads[r] + 1;
+    IF p_restricts[i] THEN
+      restricteds[r] := heads[r];
+    END IF;
     INSERT INTO {event} (room_id, seq, msg_id, timestamp, type, payload, sender_id, sender_name,
-                         key_user, key_id, hash, folded, target, deleted)
-    VALUES (ids[r], heads[r], p_msg_id[i], p_stamp[i], p_type[i], p_payload[i], p_sender_id[i], p_sender_name[i],
-            p_key_user[i], p_key_id[i], p_hash[i], p_folded[i], p_target[i], false);
-    outcomes[i] := 0;
+                         key_user, key_id, hash, folded, target, deleted, parent)
+    VALUES (ids[r], heads[r], p_msg_id[i], p_stamp[i], p_type[i], body, p_sender_id[i], p_sender_name[i],
+            p_key_user[i], p_key_id[i], p_hash[i], p_folded[i],
+            CASE WHEN p_fold[i] = 'replace' THEN p_target[i] END, false, parent_seq);
+    outcomes[i] := 'stored';
     seqs[i] := heads[r];
   END LOOP;
-  UPDATE {room} t SET head = n.head FROM unnest(ids, heads) AS n(id, head) WHERE t.id = n.id AND t.head <> n.head;
+  UPDATE {room} t SET head = n.head, restricted = n.restricted
+    FROM unnest(ids, heads, restricteds) AS n(id, head, restricted) WHERE t.id = n.id AND t.head <> n.head;
 END
 """
 
@@ -143,10 +247,10 @@ END
 def append_function(schema: Schema, reserved_history_max: int) -> tuple[str, str, str]:
     """-> (its name, its body, the statement that makes it)."""
     name = schema.name(f"append_{VERSION}")
-    tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "event", "member")}
-    body = _BODY.format(reserved=reserved_history_max, **tables)
-    arguments = ", ".join(f"p_{argument}" for argument in _ARGUMENTS)
-    results = "OUT ids bigint[], OUT bases bigint[], OUT epochs text[], OUT outcomes int[], OUT seqs bigint[], OUT msg_ids text[], OUT stamps float8[]"
+    tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "event", "fact", "relation")}
+    body = _BODY.format(reserved=reserved_history_max, changes=_CHANGES, **tables)
+    arguments = ", ".join(f"p_{argument} {type}" for argument, type in _ARGUMENTS.items())
+    results = ", ".join(f"OUT {result} {type}" for result, type in _RESULTS.items())
     head = f'CREATE OR REPLACE FUNCTION "{name}"({arguments}, {results}) LANGUAGE plpgsql'
     return name, body, f"{head} AS $body${body}$body$"
 
@@ -175,30 +279,33 @@ class Batch:
     def arguments(self, *, wait: bool, keep: int, cutoff: float | None) -> list[Any]:
         """For `append_call`. `wait`: for rooms that somebody holds locked; else their drafts are answered `Unavailable`."""
         drafts = self._drafts
-        changes = _changes(drafts)
         senders = [draft.sender for draft in drafts]
         keys = [draft.key for draft in drafts]
-        return [
-            self._names,
-            self._counts,
-            wait,
-            keep,
-            cutoff,
-            changes[0] is not None,
-            self._rooms,
-            self._ranks,
-            [draft.msg_id for draft in drafts],
-            [draft.timestamp for draft in drafts],
-            [draft.type for draft in drafts],
-            [draft.payload for draft in drafts],
-            [sender and sender.id for sender in senders],
-            [sender and sender.name for sender in senders],
-            [key and key[0] for key in keys],
-            [key and key[1] for key in keys],
-            [draft.hash for draft in drafts],
-            [draft.type.startswith(FOLDED) for draft in drafts],
-            *changes,
-        ]
+        judged = [draft.judged for draft in drafts]
+        given = {
+            "names": self._names,
+            "counts": self._counts,
+            "wait": wait,
+            "keep": keep,
+            "cutoff": cutoff,
+            "singly": not all(map(is_plain, drafts)),
+            "room": self._rooms,
+            "rank": self._ranks,
+            "msg_id": [draft.msg_id for draft in drafts],
+            "stamp": [draft.timestamp for draft in drafts],
+            "type": [draft.type for draft in drafts],
+            "payload": [draft.payload for draft in drafts],
+            "sender_id": [sender and sender.id for sender in senders],
+            "sender_name": [sender and sender.name for sender in senders],
+            "key_user": [key and key[0] for key in keys],
+            "key_id": [key and key[1] for key in keys],
+            "hash": [draft.hash for draft in drafts],
+            "folded": [draft.type.startswith(FOLDED) for draft in drafts],
+            "judged": None if all(one is None for one in judged) else judged,
+        }
+        if given["singly"]:
+            given |= _relations(drafts) | _facts(drafts)
+        return [given.get(name) for name in _ARGUMENTS]
 
     def results(self, row: Any) -> list[Appended | ChatError]:
         """From the function's answer."""
@@ -210,7 +317,8 @@ class Batch:
                 else _not_here(epochs[place - 1])
                 for draft, place, rank in zip(self._drafts, self._rooms, self._ranks, strict=True)
             ]
-        answers = zip(row["outcomes"], row["seqs"], row["msg_ids"], row["stamps"], strict=True)
+        columns = (row[name] for name in ("outcomes", "seqs", "msg_ids", "stamps", "payloads"))
+        answers = zip(*columns, strict=True)
         return [
             _result(draft, epochs[place - 1], *answer)
             for draft, place, answer in zip(self._drafts, self._rooms, answers, strict=True)
@@ -218,39 +326,65 @@ class Batch:
 
 
 def _result(
-    draft: Draft, epoch: str | None, outcome: int | None, seq: int, msg_id: str, timestamp: float
+    draft: Draft,
+    epoch: str | None,
+    outcome: str | None,
+    seq: int,
+    msg_id: str,
+    timestamp: float,
+    payload: bytes | None,
 ) -> Appended | ChatError:
+    if outcome is None or epoch is None:
+        return _not_here(epoch)
     match outcome:
-        case 0:
-            return Appended(draft.msg_id, seq, draft.timestamp, epoch or "")
-        case 1:
-            return Appended(msg_id, seq, timestamp, epoch or "", duplicate=True)
-        case 2:
-            return Conflict()
-        case 3:
-            return MessageNotFound()
-    return _not_here(epoch)
+        case "stored":
+            return Appended(draft.msg_id, seq, draft.timestamp, epoch, payload=payload)
+        case "repeated":
+            return Appended(msg_id, seq, timestamp, epoch, duplicate=True, payload=payload)
+        case "unchanged":
+            return Appended(draft.msg_id, seq, draft.timestamp, epoch, unchanged=True)
+    return _REFUSALS[outcome]()
+
+
+_REFUSALS: dict[str, Callable[[], ChatError]] = {
+    "conflict": Conflict,
+    "stale": Stale,
+    "no message": MessageNotFound,
+    "no parent": lambda: no_parent(is_reply=False),
+    "is a reply": lambda: no_parent(is_reply=True),
+}
 
 
 def _not_here(epoch: str | None) -> ChatError:
     return RoomNotFound() if epoch is None else Unavailable()
 
 
-def _changes(drafts: Sequence[Draft]) -> list[list[Any] | None]:
-    """The columns target, kind, subject, body, name, role, since; None each where no draft changes anything."""
-    if all(draft.change is None for draft in drafts):
-        return [None] * 7
-    return [list(column) for column in zip(*(_change(draft) for draft in drafts), strict=True)]
+def _relations(drafts: Sequence[Draft]) -> dict[str, Any]:
+    """The columns about relations."""
+    abouts = [about_of(draft) for draft in drafts]
+    if not any(abouts):
+        return {}
+    return {
+        "fold": [about and about.fold.value for about in abouts],
+        "target": [about and about.target for about in abouts],
+        "mark": [about and about.key for about in abouts],
+        "owner": [about and about.owner for about in abouts],
+        "value": [about.value if about and isinstance(about.value, bytes) else None for about in abouts],
+        "turn_on": [about and about.fold is Fold.TOGGLE and bool(about.value) for about in abouts],
+        "completes": [draft.about is not None and draft.about.fold is not Fold.COLLECT for draft in drafts],
+    }
 
 
-def _change(draft: Draft) -> tuple[Any, ...]:
-    match draft.change:
-        case MemberSet(member):
-            return None, 1, member.user, None, member.name, member.role, member.joined_at
-        case MemberRemoved(user):
-            return None, 2, user, None, None, None, None
-        case MessageEdited(msg_id, payload):
-            return msg_id, 3, msg_id, payload, None, None, None
-        case MessageDeleted(msg_id):
-            return None, 4, msg_id, None, None, None, None
-    return None, 0, None, None, None, None, None
+def _facts(drafts: Sequence[Draft]) -> dict[str, Any]:
+    """The columns about facts and rights."""
+    by_draft = [facts_of(draft) for draft in drafts]
+    facts: list[Fact] = list(chain.from_iterable(by_draft))
+    return {
+        "restricts": [draft.restricts for draft in drafts],
+        "if_changed": [draft.only_if_changed for draft in drafts],
+        "facts_end": list(accumulate(map(len, by_draft))),
+        "fact_kind": [fact.kind for fact in facts],
+        "fact_key": [fact.key for fact in facts],
+        "fact_value": [fact.value for fact in facts],
+        "fact_max": [fact.rule == "max" for fact in facts],
+    }

@@ -1,26 +1,24 @@
 """Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
 from secrets import token_urlsafe
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, func, select
+from sqlalchemy import Connection, Insert, Row, Table, bindparam, func, select
 
-from ...drivers.sql.tables import insert
+from ...drivers.sql.tables import in_steps, insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
-from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Head, Member, Room
+from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Fact, Head, Member, Room
 from ...support.ids import new_epoch
-from ...support.paging import decode_cursor, encode_cursor
+from ...support.paging import decode_cursor
 from ..base import Bounds, MemberPage, RoomPage
+from ..members import MEMBER, as_member, member_fact
+from .facts import ROOMS_AT_ONCE, Facts, cursor_after, put_fact
 from .schema import DELETED, Schema
 
 __all__ = ["Directory", "renew_epochs"]
-
-ROOMS_AT_ONCE = 1_000
-"""Rooms a statement: databases bound how many parameters one may have."""
 
 _Key = tuple[str, str]
 
@@ -31,6 +29,7 @@ class Directory:
     def __init__(self, schema: Schema, bounds: Bounds) -> None:
         self._schema = schema
         self._bounds = bounds
+        self._facts = Facts(schema)
         self._places: Counter[tuple[str, ...]] = Counter()
         """For kinds of rooms with a bound: how many may be made before they are counted again."""
 
@@ -39,7 +38,7 @@ class Directory:
     def heads(self, connection: Connection, rooms: Collection[str]) -> dict[str, Head]:
         """See `Store.heads`."""
         room, heads = self._schema.room.c, {}
-        for some in _at_once(rooms):
+        for some in in_steps(rooms, ROOMS_AT_ONCE):
             asked = room.name.in_(some)
             for name, epoch, head in connection.execute(
                 select(room.name, room.epoch, room.head).where(asked)
@@ -58,6 +57,7 @@ class Directory:
         room: Room,
         *,
         owner: Member | None = None,
+        facts: Sequence[Fact] = (),
         key: _Key | None = None,
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
@@ -70,8 +70,8 @@ class Directory:
             made = connection.execute(_new(connection, table, _row(room, new_epoch(), key, hash)))
             found = connection.execute(there).one()
             if made.rowcount:
-                if owner is not None:
-                    self._put_member(connection, found.id, owner)
+                for fact in (*facts, *([] if owner is None else [member_fact(owner)])):
+                    put_fact(connection, self._schema, found.id, fact)
                 return _room(found), True
         if key is not None and ((found.key_user, found.key_id), found.hash) != (key, hash):
             raise Conflict("there is a room with this name already; take another")
@@ -114,27 +114,31 @@ class Directory:
         connection: Connection,
         *,
         member: str | None = None,
+        fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
-        room, kind = self._schema.room, "rooms" if member is None else "mine"
+        fact = fact if member is None else (MEMBER, member)
+        room, kind = self._schema.room, "rooms" if fact is None else "mine"
         rooms = select(room).order_by(room.c.name).limit(limit + 1)
-        if member is None:
+        if fact is None:
             rooms = rooms.where(room.c.visibility == PUBLIC)
         else:
-            theirs = self._schema.member
+            theirs = self._schema.fact
             rooms = rooms.join(theirs, theirs.c.room_id == room.c.id)
-            rooms = rooms.where(theirs.c.user_id == member, room.c.visibility != RESERVED)
+            rooms = rooms.where(
+                theirs.c.kind == fact[0], theirs.c.key == fact[1], room.c.visibility != RESERVED
+            )
         if cursor is not None:
             rooms = rooms.where(room.c.name > decode_cursor(kind, cursor))
         found = [_room(row) for row in connection.execute(rooms)]
-        return RoomPage(found[:limit], _cursor(kind, [room.id for room in found], limit))
+        return RoomPage(found[:limit], cursor_after(kind, [room.id for room in found], limit))
 
     def delete_room(self, connection: Connection, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Its events go later, in pieces: nobody can reach them any more."""
-        table, member = self._schema.room, self._schema.member
-        wanted = self._id(room).with_for_update()
+        table, fact = self._schema.room, self._schema.fact
+        wanted = select(table.c.id).where(table.c.name == room).with_for_update()
         if unused:
             wanted = wanted.where(table.c.auto, table.c.head == 0)
         id = connection.scalar(wanted)
@@ -142,7 +146,7 @@ class Directory:
             return False
         gone = table.update().where(table.c.id == id).values(name=None, visibility=DELETED)
         connection.execute(gone)
-        connection.execute(member.delete().where(member.c.room_id == id))
+        connection.execute(fact.delete().where(fact.c.room_id == id))
         return True
 
     def renew_epoch(self, connection: Connection, room: str, old: str) -> Head:
@@ -155,78 +159,34 @@ class Directory:
             raise RoomNotFound
         return found[room]
 
-    # ---- members ----
+    # ---- members, until nobody asks for them ----
 
     def member(self, connection: Connection, room: str, user: str) -> Member | None:
         """See `Store.member`."""
-        member, table = self._schema.member, self._schema.room
-        wanted = select(member).join(table, table.c.id == member.c.room_id)
-        found = connection.execute(wanted.where(table.c.name == room, member.c.user_id == user)).first()
-        return None if found is None else _member(found)
+        known = self._facts.fact(connection, room, MEMBER, user)
+        return None if known is None else as_member(known)
 
     def members(
         self, connection: Connection, room: str, *, cursor: str | None = None, limit: int = 50
     ) -> MemberPage:
         """See `Store.members`."""
-        member, id = self._schema.member, self._found(connection, self._id(room))
-        inside = member.c.room_id == id
-        wanted = select(member).where(inside).order_by(member.c.user_id).limit(limit + 1)
-        if cursor is not None:
-            wanted = wanted.where(member.c.user_id > decode_cursor("members", cursor))
-        found = [_member(row) for row in connection.execute(wanted)]
-        total = connection.scalar(select(func.count()).select_from(member).where(inside)) or 0
-        following = _cursor("members", [one.user for one in found], limit)
-        return MemberPage(found[:limit], total, following)
+        page = self._facts.facts(connection, room, MEMBER, cursor=cursor, limit=limit)
+        return MemberPage([as_member(known) for known in page.facts], page.total, page.cursor)
 
     def first_members(
         self, connection: Connection, rooms: Collection[str], limit: int
     ) -> dict[str, list[Member]]:
-        """See `Store.first_members`. One statement for up to 1,000 rooms."""
-        room, member = self._schema.room, self._schema.member
-        other = member.alias()
-        first = (
-            select(other.c.user_id).where(other.c.room_id == room.c.id).order_by(other.c.user_id).limit(limit)
-        )
-        those = (member.c.room_id == room.c.id) & member.c.user_id.in_(first.correlate(room))
-        wanted = select(room.c.name.label("room"), member).outerjoin_from(room, member, those)
-        found: dict[str, list[Member]] = {}
-        for some in _at_once(rooms):
-            asked = wanted.where(room.c.name.in_(some))
-            for row in connection.execute(asked.order_by(room.c.name, member.c.user_id)):
-                members = found.setdefault(row.room, [])
-                if row.user_id is not None:
-                    members.append(_member(row))
-        return found
+        """See `Store.first_members`."""
+        found = self._facts.first_facts(connection, rooms, MEMBER, limit)
+        return {room: [as_member(known) for known in members] for room, members in found.items()}
 
     def set_member(self, connection: Connection, room: str, member: Member) -> None:
         """See `Store.set_member`."""
-        self._put_member(connection, self._kept(connection, room), member)
+        self._facts.set_fact(connection, room, member_fact(member))
 
     def remove_member(self, connection: Connection, room: str, user: str) -> bool:
         """See `Store.remove_member`."""
-        member, id = self._schema.member, self._kept(connection, room)
-        gone = member.delete().where(member.c.room_id == id, member.c.user_id == user)
-        return connection.execute(gone).rowcount > 0
-
-    def _put_member(self, connection: Connection, room: int, member: Member) -> None:
-        changed = {"name": member.name, "role": member.role, "joined_at": member.joined_at}
-        values = {"room_id": room, "user_id": member.user, **changed}
-        put = insert(connection, self._schema.member).values(values)
-        connection.execute(put.on_conflict_do_update(index_elements=("room_id", "user_id"), set_=changed))
-
-    def _id(self, room: str) -> Select[Any]:
-        return select(self._schema.room.c.id).where(self._schema.room.c.name == room)
-
-    def _kept(self, connection: Connection, room: str) -> int:
-        # Not deleted until the transaction ends. Appends may go on.
-        return self._found(connection, self._id(room).with_for_update(read=True, key_share=True))
-
-    @staticmethod
-    def _found(connection: Connection, wanted: Select[Any]) -> int:
-        id: int | None = connection.scalar(wanted)
-        if id is None:
-            raise RoomNotFound
-        return id
+        return self._facts.set_fact(connection, room, Fact(MEMBER, user, None))
 
     # ---- secrets ----
 
@@ -254,16 +214,6 @@ def _new(connection: Connection, table: Table, values: dict[str, Any]) -> Insert
     return new
 
 
-def _at_once(rooms: Collection[str]) -> Iterator[list[str]]:
-    rest = iter(rooms)
-    while some := list(islice(rest, ROOMS_AT_ONCE)):
-        yield some
-
-
-def _cursor(kind: str, ids: list[str], limit: int) -> str | None:
-    return encode_cursor(kind, ids[limit - 1]) if len(ids) > limit else None
-
-
 def _row(room: Room, epoch: str, key: _Key | None, hash: bytes) -> dict[str, Any]:
     values = msgspec.structs.asdict(room)
     del values["id"], values["seq"], values["restricted"]
@@ -285,8 +235,5 @@ def _room(row: Row[Any]) -> Room:
         created_by=row.created_by,
         auto=row.auto,
         announce=row.announce,
+        restricted=row.restricted,
     )
-
-
-def _member(row: Row[Any]) -> Member:
-    return Member(row.user_id, row.name, row.role, row.joined_at)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, inspect, text
 
-from ...drivers.sql.postgres import lock_key
+from ...drivers.sql.tables import lock_key
 from ..base import RESERVED_HISTORY_MAX
 from .append_postgres import append_function
 from .schema import Schema

@@ -1,5 +1,7 @@
 """Reading a room's past: statements that are built once, each of them one snapshot of head, floor and events."""
 
+import enum
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Raw
@@ -19,12 +21,23 @@ from sqlalchemy import (
 )
 
 from ...errors import RoomNotFound
-from ...models import RESERVED, Event, Page, Sender
+from ...models import RESERVED, Event, Page, Related, Sender
 from ...support.clock import Clock
-from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
+from ...support.paging import decode_number, encode_cursor
+from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds, Holding, TogglePage
+from .related import related_columns, related_of
 from .schema import Schema
 
 __all__ = ["Past"]
+
+
+class _View(enum.Enum):
+    """What a page shows of a room."""
+
+    LOG = enum.auto()
+    TIMELINE = enum.auto()
+    WITHOUT_REPLIES = enum.auto()
+    THREAD = enum.auto()
 
 
 class Past:
@@ -41,14 +54,18 @@ class Past:
         self.history_max = HISTORY_MAX if bounds.history_max is None else bounds.history_max
         name = schema.room.c.name == bindparam("room", type_=schema.room.c.name.type)
         self._message = self._found(self.stand(name))
+        room = self.stand(name)
+        self._room = select(room.c.id, room.c.floor)
         ids = schema.room.c.id.in_(bindparam("ids", expanding=True))
         floors = self.stand(ids)
-        self._floors = select(floors.c.id, floors.c.floor)
+        self._floors = select(floors.c.id, floors.c.floor, self._kept(floors.c.visibility).label("keep"))
         self._pages = {
-            (forwards, timeline): self._page(self.stand(name), forwards, timeline)
+            (forwards, view): self._page(self.stand(name), forwards, view)
             for forwards in (True, False)
-            for timeline in (True, False)
+            for view in _View
         }
+        self._events = self._numbered(self.stand(name))
+        self._related = self._relations_of(self.stand(name))
 
     def stand(self, which: ColumnElement[bool]) -> CTE:
         """Where rooms stand: id, visibility, epoch, head, floor, and `noted`, the floor as their row says.
@@ -56,11 +73,13 @@ class Past:
         Takes the parameter `oldest` where there is a retention.
         """
         room = self._schema.room.c
-        kept = case((room.visibility == RESERVED, RESERVED_HISTORY_MAX), else_=literal(self.history_max))
-        floor = _greatest(room.floor, room.head - kept)
+        floor = _greatest(room.floor, room.head - self._kept(room.visibility))
         columns = (room.id, room.visibility, room.epoch, room.head, room.floor.label("noted"))
         stand = select(*columns, floor.label("floor")).where(which)
         return stand.cte("stand") if self._retention is None else self._unexpired(stand.cte("kept"))
+
+    def _kept(self, visibility: ColumnElement[str]) -> ColumnElement[int]:
+        return case((visibility == RESERVED, RESERVED_HISTORY_MAX), else_=literal(self.history_max))
 
     def _unexpired(self, kept: CTE) -> CTE:
         # From the front only: what is left has no hole, even where clocks of several senders disagree.
@@ -79,7 +98,7 @@ class Past:
         others = [column for column in kept.c if column.name != "floor"]
         return select(*others, floor.label("floor")).cte("stand")
 
-    def _page(self, stand: CTE, forwards: bool, timeline: bool) -> Select[Any]:
+    def _page(self, stand: CTE, forwards: bool, view: "_View") -> Select[Any]:
         event = self._schema.event.c
         at: ColumnElement[int] = bindparam("at")
         floor = select(stand.c.floor).scalar_subquery()
@@ -89,18 +108,34 @@ class Past:
             events = events.where(event.seq > select(_greatest(stand.c.floor, at)).scalar_subquery())
         else:
             events = events.where(event.seq > floor, event.seq < at)
-        if timeline:
+        if view in (_View.TIMELINE, _View.WITHOUT_REPLIES):
             events = events.where(event.folded == false())
+        if view is _View.WITHOUT_REPLIES:
+            events = events.where(event.parent.is_(None))
+        if view is _View.THREAD:
+            events = events.where(event.parent == bindparam("parent", type_=event.parent.type))
         order = event.seq if forwards else event.seq.desc()
         page = events.order_by(order).limit(bindparam("limit")).subquery("page")
         columns = (stand.c.epoch, stand.c.head, stand.c.floor)
-        return select(*columns, page).select_from(stand.outerjoin(page, true()))
+        related = related_columns(self._schema, stand, page)
+        return select(*columns, page, *related).select_from(stand.outerjoin(page, true()))
 
     def _found(self, stand: CTE) -> Select[Any]:
         # Whether it is above the floor is asked of what was found: asked of the database, it would be a walk to it.
         event = self._schema.event
         found = (event.c.room_id == stand.c.id) & (event.c.msg_id == bindparam("msg_id"))
         return select(stand.c.floor, event).select_from(stand.outerjoin(event, found))
+
+    def _numbered(self, stand: CTE) -> Select[Any]:
+        event = self._schema.event
+        those = event.c.seq.in_(bindparam("seqs", expanding=True)) & (event.c.seq > stand.c.floor)
+        found = (event.c.room_id == stand.c.id) & those
+        return select(event).select_from(stand.outerjoin(event, found))
+
+    def _relations_of(self, stand: CTE) -> Select[Any]:
+        page = self._numbered(stand).subquery("page")
+        related = related_columns(self._schema, stand, page)
+        return select(page.c.seq, page.c.related, *related).select_from(stand.join(page, true()))
 
     def oldest(self) -> float | None:
         """The time of the oldest event that is not too old; None: none ever is."""
@@ -120,22 +155,29 @@ class Past:
         before: int | None = None,
         limit: int,
         timeline: bool = False,
+        replies: bool = True,
+        parent: int | None = None,
+        reader: str | None = None,
     ) -> Page:
         """See `Store.history`. Costs the same wherever the page lies and however long the room is."""
         if (after is None) == (before is None):
             raise ValueError("history: give exactly one of after and before")
         forwards = after is not None
         at = after if forwards else before
-        given = {"room": room, "at": at, "limit": limit + 1, **self.parameters()}
-        rows = connection.execute(self._pages[forwards, timeline], given).all()
+        view = _view(timeline, replies, parent)
+        given = {"room": room, "at": at, "limit": limit + 1, "reader": reader, **self.parameters()}
+        if view is _View.THREAD:
+            given["parent"] = parent
+        rows = connection.execute(self._pages[forwards, view], given).all()
         if not rows:
             raise RoomNotFound
         epoch, head, floor = rows[0][:3]
-        events = [] if rows[0].seq is None else [_event(room, row) for row in rows]
+        more = len(rows) > limit
+        shown = [] if rows[0].seq is None else list(rows[:limit])
         if not forwards:
-            events.reverse()
-        more = len(events) > limit
-        return Page(_cut(events, limit, forwards), more, epoch, head, floor)
+            shown.reverse()
+        events = [_event(room, row) for row in shown]
+        return Page(events, more, epoch, head, floor, related_of(shown))
 
     def message(self, connection: Connection, room: str, msg_id: str) -> Event | None:
         """See `Store.message`."""
@@ -145,10 +187,66 @@ class Past:
             raise RoomNotFound
         return None if row.seq is None or row.seq <= row.floor else _event(room, row)
 
-    def floors(self, connection: Connection, ids: list[int]) -> dict[int, int]:
-        """The floors of rooms, by their numbers in the database."""
+    def events(self, connection: Connection, room: str, seqs: Collection[int]) -> dict[int, Event]:
+        """See `Store.events`."""
+        given = {"room": room, "seqs": list(seqs), **self.parameters()}
+        rows = connection.execute(self._events, given).all()
+        if not rows:
+            raise RoomNotFound
+        return {row.seq: _event(room, row) for row in rows if row.seq is not None}
+
+    def related(
+        self, connection: Connection, room: str, seqs: Collection[int], *, reader: str | None = None
+    ) -> dict[int, Related]:
+        """See `Store.related`."""
+        given = {"room": room, "seqs": list(seqs), "reader": reader, **self.parameters()}
+        rows = connection.execute(self._related, given).all()
+        if not rows:
+            raise RoomNotFound
+        return related_of(rows)
+
+    def toggles(
+        self,
+        connection: Connection,
+        room: str,
+        *,
+        key: str | None = None,
+        target: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> TogglePage:
+        """See `Store.toggles`."""
+        if key is None and target is None:
+            raise ValueError("toggles: give a key, a target, or both")
+        relation = self._schema.relation
+        id, floor = self._place(connection, room)
+        these = relation.c.room_id == id
+        these &= relation.c.owner != "" if key is None else relation.c.key == key
+        # A sum, so that no index is searched for what is above the floor: nearly all is.
+        these &= (
+            relation.c.target + 0 > floor
+            if target is None
+            else (relation.c.target == target) & (relation.c.target > floor)
+        )
+        wanted = select(relation).where(these).order_by(relation.c.seq.desc()).limit(limit + 1)
+        if cursor is not None:
+            wanted = wanted.where(relation.c.seq < decode_number("toggles", cursor))
+        rows = [_holding(row) for row in connection.execute(wanted)]
+        total = connection.scalar(select(func.count()).select_from(relation).where(these)) or 0
+        following = encode_cursor("toggles", str(rows[limit - 1].seq)) if len(rows) > limit else None
+        return TogglePage(rows[:limit], total, following)
+
+    def _place(self, connection: Connection, room: str) -> tuple[int, int]:
+        """The number that a room has in the database, and its floor."""
+        row = connection.execute(self._room, {"room": room, **self.parameters()}).first()
+        if row is None:
+            raise RoomNotFound
+        return row.id, row.floor
+
+    def floors(self, connection: Connection, ids: list[int]) -> dict[int, tuple[int, int]]:
+        """The floors of rooms, by their numbers in the database, and how many events are kept of each at most."""
         rows = connection.execute(self._floors, {"ids": ids, **self.parameters()})
-        return {row.id: row.floor for row in rows}
+        return {row.id: (row.floor, row.keep) for row in rows}
 
 
 def _greatest(one: ColumnElement[int], other: ColumnElement[Any]) -> ColumnElement[int]:
@@ -156,10 +254,20 @@ def _greatest(one: ColumnElement[int], other: ColumnElement[Any]) -> ColumnEleme
     return case((one > other, one), else_=other)
 
 
-def _cut(events: list[Event], limit: int, forwards: bool) -> list[Event]:
-    if len(events) <= limit:
-        return events
-    return events[:limit] if forwards else events[1:]
+def _view(timeline: bool, replies: bool, parent: int | None) -> _View:
+    if parent is not None:
+        return _View.THREAD
+    if not timeline:
+        return _View.LOG
+    return _View.TIMELINE if replies else _View.WITHOUT_REPLIES
+
+
+def _holding(row: Row[Any]) -> Holding:
+    return Holding(row.target, row.key, row.owner, row.seq, row.timestamp, _sender(row))
+
+
+def _sender(row: Row[Any]) -> Sender | None:
+    return None if row.sender_id is None else Sender(row.sender_id, row.sender_name)
 
 
 def _event(room: str, row: Row[Any]) -> Event:
@@ -170,7 +278,7 @@ def _event(room: str, row: Row[Any]) -> Event:
         Raw(row.payload),
         room,
         row.seq,
-        None if row.sender_id is None else Sender(row.sender_id, row.sender_name),
+        _sender(row),
         row.key_id if row.key_user else None,  # "": the key is ours, not a client's
         edited=row.edited,
         deleted=row.deleted,

@@ -1,11 +1,10 @@
-"""The tables of `SQLStore`, and how a database comes to have them.
+"""The tables of `SQLStore`.
 
-An app's Alembic includes them by `metadata(…)`; otherwise `migrate` makes them at start. Every table of an instance
+An app's Alembic includes them by `metadata(…)`; otherwise `migrations` makes them at start. Every table of an instance
 begins with `<prefix><instance>_`, on PostgreSQL with the app's namespace too. No table's name holds an underscore, so
 no two instances meet in one.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -13,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Connection,
     Float,
     Index,
     Integer,
@@ -24,14 +22,12 @@ from sqlalchemy import (
     Text,
     event,
     false,
-    inspect,
-    select,
+    text,
 )
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from ...drivers.sql.tables import Name, table_space
-from ...errors import ConfigError
 from ...models import SPACE
 
 __all__ = [
@@ -39,8 +35,7 @@ __all__ = [
     "Schema",
     "include_object",
     "metadata",
-    "migrate",
-    "require_tables",
+    "schema_of",
 ]
 
 DELETED = "deleted"
@@ -57,7 +52,8 @@ class Schema:
         self.metadata = MetaData()
         self.room = self._room()
         self.event = self._event()
-        self.member = self._member()
+        self.fact = self._fact()
+        self.relation = self._relation()
         self.secret = self._names("secret")
         self.meta = self._names("meta")
         self.outbox = self._outbox()
@@ -89,6 +85,7 @@ class Schema:
             Column("key_user", Text),  # the key and hash of the command that made it
             Column("key_id", Text),
             Column("hash", LargeBinary, nullable=False),
+            Column("restricted", BigInteger, nullable=False, server_default=text("0")),
             sqlite_autoincrement=True,
         )
         # A new head then stays in its page, and no index is touched.
@@ -117,31 +114,60 @@ class Schema:
             Column("edited", Float(53)),
             Column("deleted", Boolean, nullable=False),
             Column("changed", BigInteger),
+            Column("parent", BigInteger),  # the number of the message that this one is a reply to
+            Column("related", Boolean),  # something is or was on at this message, or it has replies
             # On SQLite a table with a row number and this as an index: measured faster than one without.
             PrimaryKeyConstraint("room_id", "seq", name=self.name("event_pkey")),
         )
         c = event.c
         Index(self.name("event_key"), c.room_id, c.key_user, c.key_id, unique=True)
         Index(self.name("event_msg_id"), c.room_id, c.msg_id)
-        lines, targets = c.folded == false(), c.target.is_not(None)
+        lines, targets, replies = c.folded == false(), c.target.is_not(None), c.parent.is_not(None)
         Index(
             self.name("event_line"), c.room_id, c.seq, sqlite_where=lines, postgresql_where=lines
         )  # the timeline
         Index(self.name("event_target"), c.room_id, c.target, sqlite_where=targets, postgresql_where=targets)
+        # With the number last: a page of a thread is a search.
+        self.replies = Index(
+            self.name("event_parent"),
+            c.room_id,
+            c.parent,
+            c.seq,
+            sqlite_where=replies,
+            postgresql_where=replies,
+        )
         return event
 
-    def _member(self) -> Table:
-        member = self._table(
-            "member",
+    def _fact(self) -> Table:
+        fact = self._table(
+            "fact",
             Column("room_id", BigInteger, nullable=False),
-            Column("user_id", Name, nullable=False),
-            Column("name", Text, nullable=False),
-            Column("role", Text, nullable=False),
-            Column("joined_at", Float(53), nullable=False),
-            PrimaryKeyConstraint("room_id", "user_id", name=self.name("member_pkey")),
+            Column("kind", Name, nullable=False),
+            Column("key", Name, nullable=False),
+            Column("value", LargeBinary, nullable=False),
+            Column("seq", BigInteger, nullable=False),
+            Column("since", BigInteger, nullable=False),
+            PrimaryKeyConstraint("room_id", "kind", "key", name=self.name("fact_pkey")),
         )
-        Index(self.name("member_user"), member.c.user_id, member.c.room_id)
-        return member
+        # What is known of a user in one room, and in all.
+        Index(self.name("fact_key"), fact.c.key, fact.c.room_id, fact.c.kind)
+        return fact
+
+    def _relation(self) -> Table:
+        relation = self._table(
+            "relation",
+            Column("room_id", BigInteger, nullable=False),
+            Column("target", BigInteger, nullable=False),  # the number of the message
+            Column("key", Name, nullable=False),
+            Column("owner", Name, nullable=False),
+            Column("seq", BigInteger, nullable=False),
+            Column("timestamp", Float(53), nullable=False),
+            Column("sender_id", Text),
+            Column("sender_name", Text),
+            PrimaryKeyConstraint("room_id", "target", "key", "owner", name=self.name("relation_pkey")),
+        )
+        Index(self.name("relation_key"), relation.c.room_id, relation.c.key, relation.c.seq)
+        return relation
 
     def _outbox(self) -> Table:
         return self._table(
@@ -170,11 +196,16 @@ def metadata(instance: str = "default", prefix: str = "chatrooms_", namespace: s
 
     `namespace`: on PostgreSQL the setting of that name, which is the app's name; on SQLite none.
     """
-    return Schema(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix).metadata
+    return schema_of(instance, prefix, namespace).metadata
 
 
-_BESIDE = frozenset(("boot", "here", "seen"))
-"""Tables of an instance that are not of `Schema`: PostgreSQL's `boot`, and those of `SQLPresence`."""
+def schema_of(instance: str, prefix: str, namespace: str) -> Schema:
+    """The tables of an instance, by the names that an app has for them."""
+    return Schema(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix)
+
+
+_BESIDE = frozenset(("boot", "here", "seen", "member"))
+"""Tables of an instance that are not of `Schema`: PostgreSQL's `boot`, those of `SQLPresence`, and what only version 1 has."""
 
 
 def include_object(
@@ -198,50 +229,3 @@ def include_object(
 def _is_ours(table: str, prefix: str) -> bool:
     nouns = {name.rpartition("_")[2] for name in Schema(prefix=prefix).metadata.tables} | _BESIDE
     return table.startswith(prefix) and table.removeprefix(prefix).rpartition("_")[2] in nouns
-
-
-# Versions. The n-th step leads from version n-1 to version n; a step that was released is never changed again.
-
-
-def _make_tables(connection: Connection, schema: Schema) -> None:
-    schema.metadata.create_all(connection)
-
-
-STEPS: tuple[Callable[[Connection, Schema], None], ...] = (_make_tables,)
-
-
-def migrate(connection: Connection, schema: Schema) -> None:
-    """Bring the tables to this version, from whichever they are: none, or an older one.
-
-    Within the caller's transaction, which must keep others from doing the same. Raises `ConfigError` where they are of
-    a later version.
-    """
-    version = _version(connection, schema)
-    if version > len(STEPS):
-        raise ConfigError(
-            f"the tables {schema.prefix}… are of version {version}, and this sanic-chatrooms knows {len(STEPS)}: "
-            "run the version that made them, or a later one"
-        )
-    for step in STEPS[version:]:
-        step(connection, schema)
-    if version < len(STEPS):
-        meta = schema.meta
-        connection.execute(meta.delete().where(meta.c.name == "version"))
-        connection.execute(meta.insert().values(name="version", value=str(len(STEPS))))
-
-
-def _version(connection: Connection, schema: Schema) -> int:
-    if not inspect(connection).has_table(schema.meta.name):
-        return 0
-    found = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.name == "version"))
-    return int(found or 0)
-
-
-def require_tables(connection: Connection, schema: Schema) -> None:
-    """Are the tables there? For an app that makes them itself. Raises `ConfigError` that names what is missing."""
-    missing = set(schema.metadata.tables) - set(inspect(connection).get_table_names())
-    if missing:
-        raise ConfigError(
-            f"SQLStore(create=False): the database has no {', '.join(sorted(missing))}; "
-            "bring it to the state of sanic_chatrooms.stores.sql.schema.metadata(…) first"
-        )

@@ -1,5 +1,6 @@
 """A store in a SQL database: SQLite for one machine, PostgreSQL for many."""
 
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from itertools import compress
@@ -9,6 +10,7 @@ from sqlalchemy import URL, Connection
 
 from ...drivers.sql.address import take_prefix, with_prefix
 from ...drivers.sql.open import make_database
+from ...drivers.sql.tables import lock_tables
 from ...errors import ChatError, ConfigError, Unavailable
 from ...models import Appended, Draft
 from ...support.clock import Clock, Steady
@@ -16,12 +18,16 @@ from ..base import Bounds, Store
 from ..outbox import Outbox
 from .appender import make_appender
 from .directory import Directory, renew_epochs
+from .facts import Facts
 from .history import Past
+from .migrations import is_due, migrate, require_tables
 from .outbox import Outgoing
-from .schema import Schema, migrate, require_tables
+from .schema import Schema
 from .trim import Upkeep
 
 __all__ = ["SQLStore"]
+
+logger = logging.getLogger("sanic_chatrooms.stores.sql")
 
 
 P = ParamSpec("P")
@@ -101,24 +107,38 @@ class SQLStore(Store, Outbox):
         self._instance = instance
         self._schema = Schema(instance, self._prefix)
         past = Past(self._schema, bounds, self._clock)
-        self._parts: dict[type, Any] = {Past: past, Directory: Directory(self._schema, bounds)}
+        self._parts: dict[type, Any] = {
+            Past: past,
+            Directory: Directory(self._schema, bounds),
+            Facts: Facts(self._schema),
+        }
         self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
         self._appender = make_appender(self._database, self._schema, past, bounds)
         self._upkeep = Upkeep(self._database, self._schema, past, bounds, self._clock)
         try:
-            await self._database.write(self._make_tables)
+            if not await self._database.write(self._make_tables):
+                logger.warning("the tables %s… are of an older version: migrating them", self._schema.prefix)
+                await self._database.write(self._migrate, bounded=False)
         except BaseException:
             await self._database.stop()
             raise
         self._upkeep.start()
 
-    def _make_tables(self, connection: Connection) -> None:
-        if self._create:
-            self._database.lock(connection, self._schema.prefix)
-            migrate(connection, self._schema)
-        else:
+    def _make_tables(self, connection: Connection) -> bool:
+        """Bring the tables to this version. False where that may take longer than a store may."""
+        if not self._create:
             require_tables(connection, self._schema)
+            self._appender.prepare(connection)
+        elif is_due(connection, self._schema):
+            return False
+        else:
+            self._migrate(connection)
+        return True
+
+    def _migrate(self, connection: Connection) -> None:
+        lock_tables(connection, self._schema.prefix)  # of several workers that start, one does it
+        migrate(connection, self._schema)
         self._appender.prepare(connection)
 
     async def stop(self) -> None:
@@ -136,21 +156,30 @@ class SQLStore(Store, Outbox):
         return await self._appender.append(drafts) if drafts else []
 
     heads = _reads(Directory, Directory.heads)
-    history = _reads(Past, Past.history)  # type: ignore[arg-type] # until it knows facts
+    history = _reads(Past, Past.history)
     message = _reads(Past, Past.message)
+    events = _reads(Past, Past.events)
+    related = _reads(Past, Past.related)
+    toggles = _reads(Past, Past.toggles)
     renew_epoch = _writes(Directory, Directory.renew_epoch)
 
     async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:
         """Give these rooms, or all, a new epoch, after a backup was restored; -> the ids of those that are there."""
         return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms))
 
-    # ---- rooms, members and secrets ----
+    # ---- rooms, facts and secrets ----
 
     room = _reads(Directory, Directory.room)
-    rooms = _reads(Directory, Directory.rooms)  # type: ignore[arg-type] # until it knows facts
-    create_room = _writes(Directory, Directory.create_room)  # type: ignore[arg-type] # until it knows facts
+    rooms = _reads(Directory, Directory.rooms)
+    create_room = _writes(Directory, Directory.create_room)
     update_room = _writes(Directory, Directory.update_room)
     delete_room = _writes(Directory, Directory.delete_room)
+    fact = _reads(Facts, Facts.fact)
+    facts_about = _reads(Facts, Facts.facts_about)
+    facts = _reads(Facts, Facts.facts)
+    facts_of = _reads(Facts, Facts.facts_of)
+    first_facts = _reads(Facts, Facts.first_facts)
+    set_fact = _writes(Facts, Facts.set_fact)
     member = _reads(Directory, Directory.member)
     members = _reads(Directory, Directory.members)
     first_members = _reads(Directory, Directory.first_members)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, tuple_
 
 from ...drivers.sql.database import Database
 from ...errors import Unavailable
@@ -124,7 +124,7 @@ class Upkeep:
             return False
         if visibility == DELETED:
             return self._remove_deleted(connection, id)
-        floor = self._past.floors(connection, [id])[id]
+        floor, _ = self._past.floors(connection, [id])[id]
         connection.execute(room.update().where(room.c.id == id, room.c.floor < floor).values(floor=floor))
         event = self._schema.event.c
         oldest = (
@@ -132,6 +132,8 @@ class Upkeep:
             .where(event.room_id == id, event.seq <= floor)
             .order_by(event.seq)
         )
+        if self._delete_relations(connection, id, floor):
+            return True
         gone = [
             row.seq for row in connection.execute(oldest.limit(ROWS)) if row.timestamp < now - self._window
         ]
@@ -142,8 +144,24 @@ class Upkeep:
         some = select(event.seq).where(event.room_id == id).order_by(event.seq).limit(ROWS)
         if self._delete(connection, id, list(connection.scalars(some))):
             return True
+        if self._delete_relations(connection, id, None):
+            return True
         connection.execute(room.delete().where(room.c.id == id))
         return False
+
+    def _delete_relations(self, connection: Connection, id: int, floor: int | None) -> bool:
+        """Remove some of what is on at messages up to `floor`, or at all; True if there is more."""
+        relation = self._schema.relation
+        c = relation.c
+        row = tuple_(c.target, c.key, c.owner)
+        some = select(c.target, c.key, c.owner).where(c.room_id == id)
+        if floor is not None:
+            some = some.where(c.target <= floor)
+        gone = connection.execute(some.order_by(c.target).limit(ROWS)).all()
+        if gone:
+            these = row.in_([tuple(one) for one in gone])
+            connection.execute(relation.delete().where(c.room_id == id, these))
+        return len(gone) == ROWS
 
     def _delete(self, connection: Connection, id: int, seqs: list[int]) -> bool:
         event = self._schema.event

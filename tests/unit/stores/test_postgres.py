@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sanic_chatrooms.errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
-from sanic_chatrooms.models import Appended, Draft, Member, MemberSet, MessageEdited
+from sanic_chatrooms.errors import (
+    ChatError,
+    Conflict,
+    InvalidField,
+    MessageNotFound,
+    RoomNotFound,
+    Unavailable,
+)
+from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Relation
+from sanic_chatrooms.stores.base import Stale
 from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call, append_function
 from sanic_chatrooms.stores.sql.schema import Schema
 
@@ -33,23 +41,37 @@ def test_rooms_are_sent_once_and_drafts_say_their_place() -> None:
 
     assert (given["p_names"], given["p_counts"]) == (["a", "b"], [2, 1])
     assert (given["p_room"], given["p_rank"]) == ([1, 2, 1], [1, 1, 2])
-    assert (given["p_singly"], given["p_kind"]) == (False, None)
+    assert (given["p_singly"], given["p_fold"], given["p_judged"], given["p_facts_end"]) == (
+        False,
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_batch_that_changes_something_goes_draft_by_draft() -> None:
     changing = [
         draft("a", "1"),
-        draft("a", "2", change=MemberSet(Member("u2", "Bob", "admin", 2.5))),
-        draft("a", "3", change=MessageEdited("id-1", b"{}")),
+        draft("a", "2", facts=(Fact("ban", "u2", b"1"), Fact("read", "u2", b"7", "max"))),
+        draft("a", "3", about=Relation("id-1", Fold.REPLACE, value=b"{}")),
+        draft("a", "4", about=Relation("id-1", Fold.TOGGLE, "pin", value=True), facts=(Fact("x", "", None),)),
     ]
 
     given = arguments(changing)
 
     assert given["p_singly"]
-    assert given["p_kind"] == [0, 1, 3]
-    assert given["p_subject"] == [None, "u2", "id-1"]
-    assert given["p_target"] == [None, None, "id-1"]
-    assert (given["p_role"], given["p_since"]) == ([None, "admin", None], [None, 2.5, None])
+    assert given["p_fold"] == [None, None, "replace", "toggle"]
+    assert given["p_target"] == [None, None, "id-1", "id-1"]
+    assert (given["p_value"], given["p_turn_on"]) == ([None, None, b"{}", None], [None, None, False, True])
+    assert given["p_facts_end"] == [0, 2, 2, 3]
+    assert given["p_fact_kind"] == ["ban", "read", "x"]
+    assert (given["p_fact_value"], given["p_fact_max"]) == ([b"1", b"7", None], [False, True, False])
+
+
+def test_drafts_that_were_judged_say_when() -> None:
+    given = arguments([draft("a", "1", judged=5), draft("a", "2")])
+
+    assert (given["p_singly"], given["p_judged"]) == (False, [5, None])
 
 
 def test_an_answer_by_rooms_numbers_the_drafts_and_tells_missing_rooms_from_locked_ones() -> None:
@@ -64,15 +86,23 @@ def test_an_answer_by_rooms_numbers_the_drafts_and_tells_missing_rooms_from_lock
 
 
 def test_an_answer_by_drafts_has_a_result_or_an_error_for_each() -> None:
-    batch = Batch([draft("a", text) for text in "1234"])
+    batch = Batch([draft("a", text) for text in "12345678"])
     row = {
         "ids": [7], "bases": [40], "epochs": ["e"],
-        "outcomes": [0, 1, 2, 3], "seqs": [41, 5, 6, None], "msg_ids": [None, "first", "x", None],
-        "stamps": [None, 0.5, 0.5, None],
+        "outcomes": [
+            "stored", "repeated", "unchanged", "conflict", "no message", "stale", "no parent", "is a reply"
+        ],
+        "seqs": [41, 5, 6, 7, None, None, None, None],
+        "msg_ids": [None, "first", None, "x", None, None, None, None],
+        "stamps": [None, 0.5, None, 0.5, None, None, None, None],
+        "payloads": [b'{"seq":1}', b"{}", None, None, None, None, None, None],
     }  # fmt: skip
 
     answers: list[Appended | ChatError] = batch.results(row)
 
-    assert answers[0] == Appended("id-1", 41, 1.5, "e")
-    assert answers[1] == Appended("first", 5, 0.5, "e", duplicate=True)
-    assert [type(answer) for answer in answers[2:]] == [Conflict, MessageNotFound]
+    assert answers[0] == Appended("id-1", 41, 1.5, "e", payload=b'{"seq":1}')
+    assert answers[1] == Appended("first", 5, 0.5, "e", duplicate=True, payload=b"{}")
+    assert answers[2] == Appended("id-3", 6, 1.5, "e", unchanged=True)
+    assert [type(answer) for answer in answers[3:]] == [
+        Conflict, MessageNotFound, Stale, InvalidField, InvalidField
+    ]  # fmt: skip

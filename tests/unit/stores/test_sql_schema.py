@@ -15,14 +15,8 @@ from sanic_chatrooms import ConfigError, Member, Room
 from sanic_chatrooms.presence.sql import SQLPresence
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.append_sqlite import Statements
-from sanic_chatrooms.stores.sql.schema import (
-    STEPS,
-    Schema,
-    include_object,
-    metadata,
-    migrate,
-    require_tables,
-)
+from sanic_chatrooms.stores.sql.migrations import STEPS, migrate, require_tables
+from sanic_chatrooms.stores.sql.schema import Schema, include_object, metadata
 from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.support.plans import plan, statements
 
@@ -73,7 +67,7 @@ def test_an_app_can_take_the_tables_of_an_instance_into_its_own_metadata() -> No
     tables = metadata("support", "shop_").tables
 
     assert set(tables) == {
-        f"shop_support_{noun}" for noun in ("room", "event", "member", "secret", "meta", "outbox")
+        f"shop_support_{noun}" for noun in ("room", "event", "fact", "relation", "secret", "meta", "outbox")
     }
 
 
@@ -112,7 +106,7 @@ def test_migrations_lead_from_nothing_to_the_tables_of_this_version(tmp_path: Pa
     with step_by_step.begin() as connection:
         migrate(connection, schema)
         migrated = described(connection)
-        assert version(connection, schema) == str(len(STEPS))
+        assert version(connection, schema) == str(1 + len(STEPS))
     with at_once.begin() as connection:
         schema.metadata.create_all(connection)
         assert described(connection) == migrated
@@ -131,17 +125,17 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
 
 def test_each_step_is_taken_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    later = tuple((lambda _, __, n=n: taken.append(n)) for n in (2, 3, 4))
+    later = tuple((lambda _, __, n=n: taken.append(n)) for n in (3, 4, 5))
     schema = Schema()
     with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
         migrate(connection, schema)
-        monkeypatch.setattr("sanic_chatrooms.stores.sql.schema.STEPS", (*STEPS, *later[:1]))
+        monkeypatch.setattr("sanic_chatrooms.stores.sql.migrations.STEPS", (*STEPS, *later[:1]))
         migrate(connection, schema)
-        monkeypatch.setattr("sanic_chatrooms.stores.sql.schema.STEPS", (*STEPS, *later))
+        monkeypatch.setattr("sanic_chatrooms.stores.sql.migrations.STEPS", (*STEPS, *later))
         migrate(connection, schema)
 
-        assert taken == [2, 3, 4]
-        assert version(connection, schema) == "4"
+        assert taken == [3, 4, 5]
+        assert version(connection, schema) == "5"
 
 
 def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
@@ -159,7 +153,7 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
         Schema().room.create(connection)
 
         with pytest.raises(
-            ConfigError, match="the database has no chatrooms_default_event, chatrooms_default_member"
+            ConfigError, match="the database has no chatrooms_default_event, chatrooms_default_fact"
         ):
             require_tables(connection, Schema())
 
@@ -211,12 +205,21 @@ READS: dict[str, tuple[Callable[[SQLStore], Awaitable[Any]], str]] = {
     "message": (lambda s: s.message("r", "m"), "event_msg_id"),
     "heads": (lambda s: s.heads(["r", "s"]), "room_name"),
     "room": (lambda s: s.room("r"), "room_name"),
-    "member": (lambda s: s.member("r", "u"), "member"),
-    "members": (lambda s: s.members("r"), "member"),
-    "first members": (lambda s: s.first_members(["r", "s"], 2), "member"),
+    "thread": (lambda s: s.history("r", after=5, limit=9, parent=1), "event_parent"),
+    "events": (lambda s: s.events("r", [1, 2]), "event_pkey"),
+    "related": (lambda s: s.related("r", [1, 2]), "event_pkey"),
+    "replies": (lambda s: s.related("r", [1, 2]), "event_parent"),
+    "toggles at a message": (lambda s: s.toggles("r", target=1), "relation_pkey"),
+    "toggles in a page": (lambda s: s.history("r", after=5, limit=9), "relation_pkey"),
+    "toggles under a key": (lambda s: s.toggles("r", key="pin"), "relation_key"),
+    "fact": (lambda s: s.fact("r", "member", "u"), "fact_"),
+    "facts about": (lambda s: s.facts_about("r", "u"), "fact_key"),
+    "facts": (lambda s: s.facts("r", "member"), "fact_pkey"),
+    "facts of": (lambda s: s.facts_of("member", "u"), "fact_key"),
+    "first facts": (lambda s: s.first_facts(["r", "s"], "member", 2), "fact_pkey"),
     "public rooms": (lambda s: s.rooms(), "room_listed"),
     "what is due": (lambda s: s._upkeep.look(), "event_pkey"),
-    "rooms of a member": (lambda s: s.rooms(member="u"), "member_user"),
+    "rooms of a fact": (lambda s: s.rooms(fact=("member", "u")), "fact_key"),
 }
 
 
@@ -242,11 +245,11 @@ async def test_reading_searches_an_index_and_walks_through_no_table(
         assert not [step for step in steps if "TEMP B-TREE" in step], steps
 
 
-async def test_the_first_members_of_many_rooms_are_one_statement(tmp_path: Path) -> None:
+async def test_the_first_facts_of_many_rooms_are_one_statement(tmp_path: Path) -> None:
     store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
     await store.start("default", Bounds())
     try:
-        seen = await asked(store, lambda s: s.first_members([f"r{n}" for n in range(200)], 2))
+        seen = await asked(store, lambda s: s.first_facts([f"r{n}" for n in range(200)], "member", 2))
     finally:
         await store.stop()
 
@@ -255,7 +258,8 @@ async def test_the_first_members_of_many_rooms_are_one_statement(tmp_path: Path)
 
 def _index(noun: str) -> str:
     # A primary key's index has a name of SQLite's own.
-    return "sqlite_autoindex_chatrooms_default_event" if noun == "event_pkey" else noun
+    own = re.fullmatch("(event|fact|relation)_pkey", noun)
+    return f"sqlite_autoindex_chatrooms_default_{own[1]}" if own else noun
 
 
 async def test_appending_searches_an_index_for_each_of_its_statements(tmp_path: Path) -> None:
@@ -263,22 +267,32 @@ async def test_appending_searches_an_index_for_each_of_its_statements(tmp_path: 
     await store.start("default", Bounds())
     await store.stop()
     keys, ids = json.dumps([[1, "u", "k"]]), json.dumps([[1, "m"]])
+    facts, held = json.dumps([[1, "member", "u"]]), json.dumps([[1, 1, "pin", ""]])
     do = Statements(Schema())
+    effects = do.effects
     wanted: list[tuple[str, tuple[Any, ...], str]] = [
         (do.rooms, ('["r"]',), "room_name"),
-        (do.head, (1, 1), "INTEGER PRIMARY KEY"),
+        (do.head, (1, 0, 1), "INTEGER PRIMARY KEY"),
         (do.firsts, (keys,), "event_key"),
-        (do.messages, (ids,), "event_msg_id"),
-        (do.edit, (b"{}", 1.0, 1, 1, "m"), "event_msg_id"),
-        (do.delete, (1, 1, "m"), "event_msg_id"),
-        (do.empty_edits, (1, "m"), "event_target"),
-        (do.remove_member, (1, "u"), "sqlite_autoindex_chatrooms_default_member"),
+        (effects.messages, (ids,), "event_msg_id"),
+        (effects.edit, (b"{}", 1.0, 1, 1, 1), "event_pkey"),
+        (effects.erase, (1, 1, 1), "event_pkey"),
+        (effects.empty_edits, (1, "m"), "event_target"),
+        (effects.name_target, ("m", 1, 1), "event_pkey"),
+        (effects.name_parent, (1, 1, 1), "event_pkey"),
+        (effects.mark, (1, 1), "event_pkey"),
+        (effects.held, (held,), "relation_pkey"),
+        (effects.counts, (held,), "relation_pkey"),
+        (effects.turn_off, (1, 1, "pin", ""), "relation_pkey"),
+        (effects.turn_off_all, (1, 1), "relation_pkey"),
+        (effects.facts, (facts,), "fact_pkey"),
+        (effects.forget_fact, (1, "member", "u"), "fact_pkey"),
     ]
 
     for statement, values, index in wanted:
         steps = plan(tmp_path / "chat.db", statement, values)
 
-        assert any(step.startswith("SEARCH") and index in step for step in steps), (statement, steps)
+        assert any(step.startswith("SEARCH") and _index(index) in step for step in steps), (statement, steps)
         assert not [step for step in steps if "SCAN" in step and "VIRTUAL TABLE" not in step], (
             statement,
             steps,

@@ -1,0 +1,266 @@
+"""What the drafts of a batch do on SQLite besides their events: relations and facts.
+
+What they are about is read once for the whole batch, followed in memory while the drafts are numbered, and written
+after their events.
+"""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+from sqlalchemy import Table
+
+from ...errors import ChatError, MessageNotFound
+from ...models import Draft, Fact, Fold, Relation
+from ..changes import changes, completed, no_parent
+from .changes import about_of, facts_of
+from .schema import Schema
+
+__all__ = ["EffectStatements", "Effects", "RoomState", "Unchanged", "as_json", "quoted"]
+
+
+class EffectStatements:
+    """The statements as text: SQLAlchemy's constructs would take half of the time."""
+
+    def __init__(self, schema: Schema) -> None:
+        event, fact, relation = map(quoted, (schema.event, schema.fact, schema.relation))
+        # CROSS JOIN keeps the order: for each key one search of the index.
+        self.messages = (
+            "SELECT e.room_id, e.msg_id, e.seq, e.deleted, e.parent IS NOT NULL FROM json_each(?) AS d "
+            f"CROSS JOIN {event} AS e ON e.room_id = json_extract(d.value, '$[0]') "
+            "AND e.msg_id = json_extract(d.value, '$[1]') WHERE e.type = 'message'"
+        )
+        self.facts = (
+            "SELECT f.room_id, f.kind, f.key, f.value, f.seq FROM json_each(?) AS d "
+            f"CROSS JOIN {fact} AS f ON f.room_id = json_extract(d.value, '$[0]') "
+            "AND f.kind = json_extract(d.value, '$[1]') AND f.key = json_extract(d.value, '$[2]')"
+        )
+        at_key = (
+            f"CROSS JOIN {relation} AS r ON r.room_id = json_extract(d.value, '$[0]') "
+            "AND r.target = json_extract(d.value, '$[1]') AND r.key = json_extract(d.value, '$[2]')"
+        )
+        self.held = (
+            f"SELECT r.room_id, r.target, r.key, r.owner, r.seq FROM json_each(?) AS d {at_key} "
+            "AND r.owner = json_extract(d.value, '$[3]')"
+        )
+        self.counts = (
+            f"SELECT r.room_id, r.target, r.key, count(*) FROM json_each(?) AS d {at_key} GROUP BY 1, 2, 3"
+        )
+        self.edit = f"UPDATE {event} SET payload = ?, edited = ?, changed = ? WHERE room_id = ? AND seq = ?"
+        self.name_target = f"UPDATE {event} SET target = ? WHERE room_id = ? AND seq = ?"
+        self.erase = (
+            f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1, edited = NULL, changed = ? "
+            "WHERE room_id = ? AND seq = ?"
+        )
+        self.empty_edits = (
+            f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1 WHERE room_id = ? AND target = ?"
+        )
+        self.name_parent = f"UPDATE {event} SET parent = ? WHERE room_id = ? AND seq = ?"
+        self.mark = f"UPDATE {event} SET related = 1 WHERE room_id = ? AND seq = ? AND related IS NULL"
+        self.turn_on = (
+            f"INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        self.turn_off = f"DELETE FROM {relation} WHERE room_id = ? AND target = ? AND key = ? AND owner = ?"
+        self.turn_off_all = f"DELETE FROM {relation} WHERE room_id = ? AND target = ?"
+        self.put_fact = (
+            f"INSERT INTO {fact} (room_id, kind, key, value, seq, since) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq"
+        )
+        self.forget_fact = f"DELETE FROM {fact} WHERE room_id = ? AND kind = ? AND key = ?"
+
+
+class RoomState:
+    """Where a room stands while its drafts are numbered."""
+
+    __slots__ = ("before", "begin", "epoch", "head", "id", "keep", "made_by", "restricted")
+
+    def __init__(self, id: int, head: int, restricted: int, epoch: str, *made_by: str | None) -> None:
+        self.id = id
+        self.restricted = restricted
+        self.made_by = made_by  # the two halves of the key by which it was made
+        self.head = self.before = head
+        self.epoch = epoch
+        self.begin = 0  # its floor when the batch began
+        self.keep = 0  # how many events are kept at most
+
+    @property
+    def floor(self) -> int:
+        """Events up to here are gone."""
+        return max(self.begin, self.head - self.keep)
+
+
+class Unchanged(NamedTuple):
+    """The draft would change nothing: it is so by the event with this number; 0: by none."""
+
+    seq: int
+
+
+class _Message(NamedTuple):
+    seq: int
+    deleted: bool
+    is_reply: bool
+
+
+_Stated: TypeAlias = tuple[int, str, str]
+"""A room, and kind and key of a fact."""
+_Marked: TypeAlias = tuple[int, int, str]
+"""A room, the number of a message, and a key that is on or off there."""
+
+
+class Effects:
+    """What one batch changes besides its events. `drafts` are those whose rooms are there, each with its room's number."""
+
+    def __init__(
+        self,
+        driver: sqlite3.Connection,
+        statements: EffectStatements,
+        drafts: Sequence[tuple[int, Draft]],
+    ) -> None:
+        self._statements = statements
+        self._writes: list[tuple[str, tuple[Any, ...]]] = []
+        abouts = [(room, about) for room, draft in drafts if (about := about_of(draft)) is not None]
+        self._messages = self._read_messages(driver, abouts)
+        self._held, self._counts = self._read_toggles(driver, abouts)
+        self._facts = self._read_facts(driver, drafts)
+
+    def _read_messages(
+        self, driver: sqlite3.Connection, abouts: list[tuple[int, Relation]]
+    ) -> dict[tuple[int, str], _Message]:
+        targets = as_json({(room, about.target) for room, about in abouts})
+        return {
+            (room, msg_id): _Message(seq, bool(deleted), bool(is_reply))
+            for room, msg_id, seq, deleted, is_reply in driver.execute(self._statements.messages, (targets,))
+        }
+
+    def _read_toggles(
+        self, driver: sqlite3.Connection, abouts: list[tuple[int, Relation]]
+    ) -> tuple[dict[tuple[_Marked, str], int], dict[_Marked, int]]:
+        """By what event each owner holds a key, and how many hold it."""
+        asked = {
+            (room, message.seq, about.key, about.owner)
+            for room, about in abouts
+            if about.fold is Fold.TOGGLE and (message := self._messages.get((room, about.target)))
+        }
+        if not asked:
+            return {}, {}
+        held = driver.execute(self._statements.held, (as_json(asked),))
+        owners = {((room, target, key), owner): seq for room, target, key, owner, seq in held}
+        counted = driver.execute(self._statements.counts, (as_json({marked[:3] for marked in asked}),))
+        return owners, {(room, target, key): count for room, target, key, count in counted}
+
+    def _read_facts(
+        self, driver: sqlite3.Connection, drafts: Sequence[tuple[int, Draft]]
+    ) -> dict[_Stated, tuple[bytes, int]]:
+        asked = {(room, fact.kind, fact.key) for room, draft in drafts for fact in facts_of(draft)}
+        if not asked:
+            return {}
+        found = driver.execute(self._statements.facts, (as_json(asked),))
+        return {(room, kind, key): (value, seq) for room, kind, key, value, seq in found}
+
+    # ---- while the drafts are numbered ----
+
+    def of(self, room: RoomState, draft: Draft) -> bytes | Unchanged | ChatError:
+        """What becomes of a draft that would come next: the payload of its event, or why it gets no number."""
+        seq, about, payload = room.head + 1, about_of(draft), draft.payload
+        if about is not None:
+            outcome = self._relate(room, draft, about)
+            if not isinstance(outcome, bytes):
+                return outcome
+            if draft.about is not None:
+                payload = outcome
+        elif draft.only_if_changed and self._hold_already(room.id, draft.facts):
+            return Unchanged(max(self._known(room.id, fact)[1] for fact in draft.facts))
+        for fact in facts_of(draft):
+            self._put(room.id, seq, fact)
+        if draft.type == "message":
+            is_reply = about is not None and about.fold is Fold.COLLECT
+            self._messages[room.id, draft.msg_id] = _Message(seq, False, is_reply)
+        return payload
+
+    def _relate(self, room: RoomState, draft: Draft, about: Relation) -> bytes | Unchanged | ChatError:
+        message = self._messages.get((room.id, about.target))
+        if message is not None and message.seq <= room.floor:
+            message = None
+        if about.fold is Fold.COLLECT:
+            return self._collect(room, draft, message)
+        if message is None or message.deleted:
+            return MessageNotFound()
+        if about.fold is Fold.TOGGLE:
+            return self._toggle(room, draft, about, message.seq)
+        do, seq, place = self._statements, room.head + 1, (room.id, message.seq)
+        if about.fold is Fold.REPLACE:
+            self._write(do.edit, about.value, draft.timestamp, seq, *place)
+            self._write(do.name_target, about.target, room.id, seq)
+        else:
+            self._messages[room.id, about.target] = message._replace(deleted=True)
+            self._write(do.erase, seq, *place)
+            self._write(do.empty_edits, room.id, about.target)
+            self._write(do.turn_off_all, *place)
+        return completed(draft.payload, message.seq)
+
+    def _collect(self, room: RoomState, draft: Draft, parent: _Message | None) -> bytes | ChatError:
+        if parent is None or parent.is_reply:
+            return no_parent(is_reply=parent is not None)
+        self._write(self._statements.name_parent, parent.seq, room.id, room.head + 1)
+        self._write(self._statements.mark, room.id, parent.seq)
+        return draft.payload
+
+    def _toggle(self, room: RoomState, draft: Draft, about: Relation, target: int) -> bytes | Unchanged:
+        marked, owner, seq = (room.id, target, about.key), about.owner, room.head + 1
+        since = self._held.get((marked, owner))
+        if bool(about.value) is (since is not None):
+            return Unchanged(since or 0)
+        count = self._counts[marked] = self._counts.get(marked, 0) + (1 if about.value else -1)
+        if about.value:
+            self._held[marked, owner] = seq
+            sender = draft.sender
+            by = (sender and sender.id, sender and sender.name)
+            self._write(self._statements.turn_on, *marked, owner, seq, draft.timestamp, *by)
+            self._write(self._statements.mark, room.id, target)
+        else:
+            del self._held[marked, owner]
+            self._write(self._statements.turn_off, *marked, owner)
+        return completed(draft.payload, target, count if owner else None)
+
+    def _hold_already(self, room: int, facts: Sequence[Fact]) -> bool:
+        return bool(facts) and not any(self._changes(room, fact) for fact in facts)
+
+    def _known(self, room: int, fact: Fact) -> tuple[bytes | None, int]:
+        return self._facts.get((room, fact.kind, fact.key), (None, 0))
+
+    def _changes(self, room: int, fact: Fact) -> bool:
+        return changes(self._known(room, fact)[0], fact)
+
+    def _put(self, room: int, seq: int, fact: Fact) -> None:
+        if not self._changes(room, fact):
+            return
+        stated = (room, fact.kind, fact.key)
+        if fact.value is None:
+            del self._facts[stated]
+            self._write(self._statements.forget_fact, *stated)
+        else:
+            self._facts[stated] = (fact.value, seq)
+            self._write(self._statements.put_fact, *stated, fact.value, seq, seq)
+
+    def _write(self, statement: str, *values: Any) -> None:
+        self._writes.append((statement, values))
+
+    # ---- after it ----
+
+    def write(self, driver: sqlite3.Connection) -> None:
+        """Write what the drafts do; their events are written."""
+        for statement, values in self._writes:
+            driver.execute(statement, values)
+
+
+def quoted(table: Table) -> str:
+    """The name of a table, as a statement has it."""
+    name = table.name.replace('"', '""')
+    return f'"{name}"'
+
+
+def as_json(values: Collection[Any]) -> str:
+    """These, for `json_each`."""
+    return msgspec.json.encode(values).decode()

@@ -1,0 +1,150 @@
+"""Facts in SQL: plain functions over a connection, the same for every database."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+
+from ...drivers.sql.tables import in_steps, insert
+from ...errors import RoomNotFound
+from ...models import RESERVED, Fact, Known
+from ...support.paging import decode_cursor, encode_cursor
+from ..base import FactPage
+from .schema import Schema
+
+__all__ = ["Facts", "cursor_after", "kept_room_id", "put_fact", "room_id"]
+
+ROOMS_AT_ONCE = 1_000
+"""Rooms a statement: databases bound how many parameters one may have."""
+
+
+class Facts:
+    """What holds in the rooms of one instance. Every method is one step of a transaction that somebody else began."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def fact(self, connection: Connection, room: str, kind: str, key: str) -> Known | None:
+        """See `Store.fact`."""
+        fact = self._schema.fact.c
+        found = connection.execute(self._with_rooms().where(fact.kind == kind, *self._about(room, key)))
+        row = found.first()
+        return None if row is None else _known(row)
+
+    def facts_about(self, connection: Connection, room: str, key: str) -> dict[str, Known]:
+        """See `Store.facts_about`."""
+        found = connection.execute(self._with_rooms().where(*self._about(room, key)))
+        return {row.kind: _known(row) for row in found}
+
+    def facts(
+        self, connection: Connection, room: str, kind: str, *, cursor: str | None = None, limit: int = 50
+    ) -> FactPage:
+        """See `Store.facts`."""
+        fact = self._schema.fact.c
+        these = (fact.room_id == room_id(connection, self._schema, room)) & (fact.kind == kind)
+        wanted = self._with_rooms().where(these).order_by(fact.key)
+        if cursor is not None:
+            wanted = wanted.where(fact.key > decode_cursor("facts", cursor))
+        found = [_known(row) for row in connection.execute(wanted.limit(limit + 1))]
+        following = cursor_after("facts", [known.key for known in found], limit)
+        total = connection.scalar(select(func.count()).select_from(self._schema.fact).where(these))
+        return FactPage(found[:limit], total or 0, following)
+
+    def facts_of(
+        self, connection: Connection, kind: str, key: str, *, cursor: str | None = None, limit: int = 50
+    ) -> FactPage:
+        """See `Store.facts_of`."""
+        fact, room = self._schema.fact.c, self._schema.room.c
+        these = (fact.kind == kind) & (fact.key == key) & (room.visibility != RESERVED)
+        wanted = self._with_rooms().where(these).order_by(room.name)
+        if cursor is not None:
+            wanted = wanted.where(room.name > decode_cursor("facts of", cursor))
+        found = [_known(row) for row in connection.execute(wanted.limit(limit + 1))]
+        following = cursor_after("facts of", [known.room for known in found], limit)
+        total = connection.scalar(self._with_rooms().where(these).with_only_columns(func.count()))
+        return FactPage(found[:limit], total or 0, following)
+
+    def first_facts(
+        self, connection: Connection, rooms: Collection[str], kind: str, limit: int
+    ) -> dict[str, list[Known]]:
+        """See `Store.first_facts`. One statement for up to 1,000 rooms."""
+        room, fact = self._schema.room, self._schema.fact
+        other = fact.alias()
+        first = (
+            select(other.c.key)
+            .where(other.c.room_id == room.c.id, other.c.kind == kind)
+            .order_by(other.c.key)
+            .limit(limit)
+        )
+        those = (fact.c.room_id == room.c.id) & (fact.c.kind == kind) & fact.c.key.in_(first.correlate(room))
+        wanted = select(room.c.name.label("room"), fact).outerjoin_from(room, fact, those)
+        found: dict[str, list[Known]] = {}
+        for some in in_steps(rooms, ROOMS_AT_ONCE):
+            asked = wanted.where(room.c.name.in_(some)).order_by(room.c.name, fact.c.key)
+            for row in connection.execute(asked):
+                known = found.setdefault(row.room, [])
+                if row.key is not None:
+                    known.append(_known(row))
+        return found
+
+    def set_fact(self, connection: Connection, room: str, fact: Fact) -> bool:
+        """See `Store.set_fact`."""
+        return put_fact(connection, self._schema, kept_room_id(connection, self._schema, room), fact)
+
+    def _with_rooms(self) -> Select[Any]:
+        fact, room = self._schema.fact, self._schema.room
+        return select(room.c.name.label("room"), fact).join(room, room.c.id == fact.c.room_id)
+
+    def _about(self, room: str, key: str) -> tuple[ColumnElement[bool], ...]:
+        return self._schema.room.c.name == room, self._schema.fact.c.key == key
+
+
+def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> bool:
+    """Set or forget a fact without an event; True if that changed anything."""
+    table = schema.fact
+    if fact.value is None:
+        same = (table.c.room_id == room) & (table.c.kind == fact.kind) & (table.c.key == fact.key)
+        return connection.execute(table.delete().where(same)).rowcount > 0
+    head = select(schema.room.c.head).where(schema.room.c.id == room).scalar_subquery()
+    values = {"room_id": room, "kind": fact.kind, "key": fact.key, "value": fact.value, "seq": 0}
+    new = insert(connection, table).values(**values, since=head)
+    changed = table.c.value != new.excluded.value
+    if fact.rule == "max":  # of integers without leading zeros the longer one is the higher
+        changed = _by_length(new.excluded.value) > _by_length(table.c.value)
+    put = new.on_conflict_do_update(
+        index_elements=["room_id", "kind", "key"],
+        set_={"value": new.excluded.value, "seq": new.excluded.seq},
+        where=changed,
+    )
+    return connection.execute(put).rowcount > 0
+
+
+def _by_length(value: ColumnElement[bytes]) -> ColumnElement[Any]:
+    return tuple_(func.length(value), value)
+
+
+def room_id(connection: Connection, schema: Schema, room: str) -> int:
+    """The number that a room has in the database. Raises `RoomNotFound`."""
+    return _found(connection, select(schema.room.c.id).where(schema.room.c.name == room))
+
+
+def kept_room_id(connection: Connection, schema: Schema, room: str) -> int:
+    """The same; and until the transaction ends nobody deletes the room. Appends may go on. Raises `RoomNotFound`."""
+    wanted = select(schema.room.c.id).where(schema.room.c.name == room)
+    return _found(connection, wanted.with_for_update(read=True, key_share=True))
+
+
+def _found(connection: Connection, wanted: Select[Any]) -> int:
+    id: int | None = connection.scalar(wanted)
+    if id is None:
+        raise RoomNotFound
+    return id
+
+
+def cursor_after(kind: str, ids: list[str], limit: int) -> str | None:
+    """The cursor behind the first `limit` of these; None if there are no more."""
+    return encode_cursor(kind, ids[limit - 1]) if len(ids) > limit else None
+
+
+def _known(row: Row[Any]) -> Known:
+    return Known(row.kind, row.key, row.value, row.seq, row.since, row.room)
