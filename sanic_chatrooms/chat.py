@@ -33,7 +33,7 @@ from .presence.base import Presence
 from .sessions.backlog import Backlog
 from .sessions.drain import drain, send_away
 from .sessions.heartbeat import Heartbeat
-from .sessions.inbox import Orders
+from .sessions.inbox import Inbox
 from .sessions.registry import Sessions
 from .sessions.route import Endpoint
 from .sessions.signed import SignedBroker
@@ -95,7 +95,7 @@ class Chat:
         )
         self.transactions = Transactions(self.backends.store, self.journal, self.positions.soon)
         self.access = Access(store)
-        self.orders = Orders(self.journal, self.hub, store, presence)
+        self.inbox = Inbox(self.journal, self.hub, store, presence)
         self.typists = Typists(self.hub, self.journal.ring)
         self.occupancy = Occupancy(
             presence,
@@ -176,7 +176,7 @@ class Chat:
             access=self.access,
             guests=self.guests,
             asking=Asking(),
-            orders=self.orders,
+            inbox=self.inbox,
             sessions=self.sessions,
             heartbeat=self.heartbeat,
             backlog=self.backlog,

@@ -52,7 +52,7 @@ __all__ = [
 
 PUBLIC, PRIVATE, DIRECT = "public", "private", "direct"
 RESERVED = "reserved"
-"""The visibility of rooms that carry orders between workers; nobody joins or lists them."""
+"""The visibility of inboxes, which only workers read; nobody joins or lists them."""
 
 SPACE = "~"
 """Stands between the app's namespace and the name of an instance, neither of which has one."""
@@ -377,14 +377,14 @@ def direct_room(one: str, other: str) -> str:
 
 
 USERS = "~user."
-"""How the ids of the rooms with the orders for one user begin."""
+"""How the ids of users' inboxes begin."""
 
 
 def user_room(user_id: str) -> str:
-    """The reserved room that carries orders for one user's connections."""
+    """The inbox of one user's connections: a reserved room."""
     return USERS + _digest(user_id)
 
 
 def is_reserved(room: str) -> bool:
-    """Is this the id of a room that carries orders between workers?"""
+    """Is this the id of an inbox, or of the room that all workers hold?"""
     return room == EVERYONE or room.startswith(USERS)

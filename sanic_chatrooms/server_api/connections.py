@@ -62,5 +62,5 @@ class Connections(Verbs):
             raise InvalidField("must be 1000, 1001, 1008, 1011 to 1013, or 3000 to 4999", field="code")
         if len(reason.encode()) > 123:
             raise InvalidField("must be at most 123 bytes", field="reason")
-        order = Close(int(code), reason or codes.reason(code), session)
-        await self.running().orders.give(id_of(user), order)
+        message = Close(int(code), reason or codes.reason(code), session)
+        await self.running().inbox.send(id_of(user), message)

@@ -155,13 +155,13 @@ class Saying(Verbs):
         chat = self.running()
         data = _payload(chat, type, payload)
         event = live(type, msgspec.Raw(data))
-        self._pass_on(chat, chat.orders.notify(id_of(user), event, session))
+        self._pass_on(chat, chat.inbox.notify(id_of(user), event, session))
 
     async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
         """Push a live event to all connected users, on every worker."""
         chat = self.running()
         event = live(type, msgspec.Raw(_payload(chat, type, payload)))
-        self._pass_on(chat, chat.orders.broadcast(event))
+        self._pass_on(chat, chat.inbox.broadcast(event))
 
     @staticmethod
     def _pass_on(chat: Chat, envelope: Envelope) -> None:

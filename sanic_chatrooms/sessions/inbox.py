@@ -1,7 +1,7 @@
-"""What concerns one user on every worker goes through a reserved room of theirs: numbered, so that no order is lost.
+"""Each user has an inbox: a reserved room with numbered messages for their connections, on every worker.
 
-Every worker with a connection of the user holds that room and carries orders out as they come (`sessions.py`); a lost
-bell is found like that of any room. A user without connections has no such room, and then there is nobody to order.
+A worker with a connection of the user holds that room and handles its messages in order (`registry`). A message that the
+broker loses is found like that of any room. A user without connections has no inbox, and needs none.
 """
 
 import msgspec
@@ -17,14 +17,14 @@ from ..support.ids import new_id
 from ..wire.encode import encode
 
 __all__ = [
-    "Changed",
     "Close",
     "Enter",
-    "Order",
-    "Orders",
+    "Inbox",
+    "InboxMessage",
     "Push",
     "Remove",
-    "decode_order",
+    "StandingChanged",
+    "decode_inbox",
     "decode_push",
     "reserved_room",
 ]
@@ -55,13 +55,13 @@ class Close(msgspec.Struct, tag="close", omit_defaults=True):
     session: str | None = None
 
 
-class Changed(msgspec.Struct, tag="changed"):
-    """What the user is in `room` has changed: their connections are judged by what they are now."""
+class StandingChanged(msgspec.Struct, tag="standing"):
+    """What the user is in `room` has changed: from now on their connections are judged by what they are now."""
 
     room: str
 
 
-Order = Enter | Remove | Close | Changed
+InboxMessage = Enter | Remove | Close | StandingChanged
 
 
 class Push(msgspec.Struct, omit_defaults=True):
@@ -71,26 +71,26 @@ class Push(msgspec.Struct, omit_defaults=True):
     session: str | None = None
 
 
-class _Ordered(msgspec.Struct):
-    payload: Order
+class _Event(msgspec.Struct):
+    payload: InboxMessage
 
 
-_decoder = msgspec.json.Decoder(_Ordered)
+_decoder = msgspec.json.Decoder(_Event)
 decode_push = msgspec.json.Decoder(Push).decode
 
 
-def decode_order(data: bytes) -> Order:
-    """The order in an event of a reserved room."""
+def decode_inbox(data: bytes) -> InboxMessage:
+    """The message in an event of an inbox."""
     return _decoder.decode(data).payload
 
 
 def reserved_room(id: str) -> Room:
-    """A room that carries orders, as it is made."""
+    """An inbox as it is created."""
     return Room(id, "", 0, visibility=RESERVED, created_at=now(), auto=True)
 
 
-class Orders:
-    """Gives orders. Each returns when the order is stored; this worker has then carried it out already."""
+class Inbox:
+    """Sends to the inboxes of users."""
 
     def __init__(self, journal: Journal, hub: Hub, store: Store, presence: Presence) -> None:
         self._journal = journal
@@ -98,13 +98,16 @@ class Orders:
         self._store = store
         self._presence = presence
 
-    async def give(self, user_id: str, order: Order) -> None:
-        """Order something to every connection of the user. Raises `Unavailable`."""
+    async def send(self, user_id: str, message: InboxMessage) -> None:
+        """Send a message to every connection of the user. Raises `Unavailable`.
+
+        When it returns, the message is stored, and this worker has handled it.
+        """
         msg_id = new_id()
         draft = Draft(
             room=user_room(user_id),
-            type="order",
-            payload=encode(order),
+            type="inbox",
+            payload=encode(message),
             msg_id=msg_id,
             timestamp=now(),
             key=("", msg_id),
@@ -114,10 +117,10 @@ class Orders:
         except RoomNotFound:
             if not await self._is_here(user_id):
                 return  # no connection of theirs anywhere
-            # It was forgotten just when they came back. Who holds it finds another past there, and closes with 4010.
+            # It was deleted just when they came back. A worker that holds it finds another epoch, and closes with 4010.
             await self._store.create_room(reserved_room(draft.room))
             stored = await self._journal.append(draft)
-        # Behind another worker's order whose bell was lost, ours would wait here until the hole is repaired.
+        # If the broker lost another worker's message before ours, this one would wait until the gap is repaired.
         await self._hub.reach(draft.room, stored.seq)
 
     async def _is_here(self, user_id: str) -> bool:

@@ -1,6 +1,6 @@
 """This worker's connections, by session and by user; and what happens to all connections of one user.
 
-For each user with a connection here, this worker holds the user's reserved room and carries out the orders in it.
+For each user with a connection here, this worker holds the user's reserved room and handles the messages in it (`inbox`).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from ..support.backoff import jittered
 from ..support.tasks import end
 from ..wire.codes import CloseCode
 from ..wire.encode import live
-from .inbox import Changed, Close, Enter, Remove, decode_order, decode_push, reserved_room
+from .inbox import Close, Enter, Remove, StandingChanged, decode_inbox, decode_push, reserved_room
 from .session import Session
 
 __all__ = ["Sessions", "TooManyConnections"]
@@ -56,7 +56,7 @@ class Sessions:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, enter: EnterRoom) -> None:
-        """Hold the room of everybody. `enter` puts a session into a room when an order says so."""
+        """Hold the room of everybody. `enter` puts a session into a room when the inbox says so."""
         self._enter = enter
         await self._watch(EVERYONE)
 
@@ -87,7 +87,7 @@ class Sessions:
             next(iter(self._unknown.values())).close(CloseCode.OVERLOADED)
 
     async def identified(self, session: Session, user: User) -> None:
-        """From now on the orders for this user reach this connection. Raises `Unavailable`, `TooManyConnections`."""
+        """From now on the inbox of this user reaches this connection. Raises `Unavailable`, `TooManyConnections`."""
         room = user_room(user.id)
         mine = self._by_room.setdefault(room, {})
         limit = session.settings.max_connections_per_user
@@ -126,8 +126,8 @@ class Sessions:
     async def forget(self, room: str) -> None:
         """The user is connected to no worker: their room need not exist until they come back.
 
-        A worker to which they come back at this very moment holds a room that is gone: whoever orders something makes
-        it anew (`Orders.give`), by which that worker finds out.
+        A worker to which they come back at this very moment holds a room that is gone: the next message makes it
+        anew (`Inbox.send`), and by that the worker finds out.
         """
         if room not in self._by_room and await self._hub.let_go(room) and room not in self._by_room:
             await self._store.delete_room(room)
@@ -141,7 +141,7 @@ class Sessions:
         raise Unavailable
 
     def vanished(self, room: str) -> None:
-        """For the hub: the room is forgotten, and no order in it was lost so far. That of a user, by a worker that took
+        """For the hub: the room is deleted, and no message in it was lost so far. That of a user, by a worker that took
         the user for gone; any, by a store that lost everything."""
         task = asyncio.ensure_future(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
         self._watching.add(task)
@@ -178,18 +178,18 @@ class Sessions:
         if user is not None:
             _judge_again(self.of(user), envelope.room)
 
-    # ---- orders and pushes ----
+    # ---- inbox messages and pushes ----
 
     def heard(self, envelope: Envelope) -> None:
-        """For the hub: the next order, or a push."""
+        """For the hub: the next message, or a push."""
         here = self._all if envelope.room == EVERYONE else self._by_room.get(envelope.room, {})
         try:
             if envelope.seq == 0:
                 self._push(here, envelope.data)
             else:
-                self._carry_out(list(here.values()), envelope)
+                self._handle(list(here.values()), envelope)
         except Exception:
-            logger.exception("an order could not be carried out")
+            logger.exception("a message of an inbox could not be handled")
 
     def _push(self, here: dict[str, Session], data: bytes) -> None:
         push = decode_push(data)
@@ -202,51 +202,51 @@ class Sessions:
                     encoded[session.codec] = session.codec.reply(event)
                 session.answer_raw(encoded[session.codec])
 
-    def _carry_out(self, here: list[Session], envelope: Envelope) -> None:
-        order = decode_order(envelope.data)
-        if isinstance(order, Close):
-            self._close(here, order)
-        elif isinstance(order, Remove):
-            self._remove(here, order)
-        elif isinstance(order, Changed):
-            _judge_again(here, order.room)
+    def _handle(self, here: list[Session], envelope: Envelope) -> None:
+        message = decode_inbox(envelope.data)
+        if isinstance(message, Close):
+            self._close(here, message)
+        elif isinstance(message, Remove):
+            self._remove(here, message)
+        elif isinstance(message, StandingChanged):
+            _judge_again(here, message.room)
         else:
-            self._put(here, order)
+            self._put(here, message)
 
-    def _close(self, here: list[Session], order: Close) -> None:
+    def _close(self, here: list[Session], message: Close) -> None:
         for session in here:
-            if order.session in (None, session.id):
-                session.close(order.code, order.reason)
+            if message.session in (None, session.id):
+                session.close(message.code, message.reason)
 
-    def _remove(self, here: list[Session], order: Remove) -> None:
-        held = self._hub.room(order.room)
+    def _remove(self, here: list[Session], message: Remove) -> None:
+        held = self._hub.room(message.room)
         for session in here:
-            if held is not None and session.id != order.silent and session in held:
-                payload = {"room": order.room, "reason": order.reason}
-                self._hub.evict(session, held, live("room.removed", payload, room=order.room))
+            if held is not None and session.id != message.silent and session in held:
+                payload = {"room": message.room, "reason": message.reason}
+                self._hub.evict(session, held, live("room.removed", payload, room=message.room))
 
-    def _put(self, here: list[Session], order: Enter) -> None:
-        # One who does not read has no turn, and whoever writes to them may give a thousand orders meanwhile.
-        place = (order.room, order.epoch)
+    def _put(self, here: list[Session], message: Enter) -> None:
+        # A connection that does not read gets no turn, while others may send it a thousand messages.
+        place = (message.room, message.epoch)
         for session in here:
-            if order.room in session.seats or (session.bound and order.room != session.room):
+            if message.room in session.seats or (session.bound and message.room != session.room):
                 continue
             entering = self._entering.setdefault(session.id, set())
             if place not in entering:
                 entering.add(place)
-                session.queue.do(lambda session=session: self._enter_in_turn(session, order))  # type: ignore[misc]
+                session.queue.do(lambda session=session: self._enter_in_turn(session, message))  # type: ignore[misc]
 
-    async def _enter_in_turn(self, session: Session, order: Enter) -> None:
+    async def _enter_in_turn(self, session: Session, message: Enter) -> None:
         entering = self._entering.get(session.id)
         if entering is not None:
-            entering.discard((order.room, order.epoch))
+            entering.discard((message.room, message.epoch))
             if not entering:
                 del self._entering[session.id]
         if self._enter is not None:
-            await self._enter(session, order)
+            await self._enter(session, message)
 
     def lost(self, room: str) -> None:
-        """For the hub: orders are gone for good, so nobody knows what should have happened to these connections."""
+        """For the hub: messages are lost for good, so nobody knows what should have happened to these connections."""
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)
 

@@ -16,7 +16,7 @@ from ..models import Envelope, is_reserved
 from ..observe.instruments import BROKER_HEALTHY, BROKER_RECONNECTS, FORGED, UNFIT
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
-from .inbox import decode_order, decode_push
+from .inbox import decode_inbox, decode_push
 
 __all__ = ["SignedBroker"]
 
@@ -116,7 +116,7 @@ class SignedBroker:
             if seq and not data:
                 pass  # too large for the broker: the hub reads it from the store
             elif room.startswith("~") and is_reserved(room):
-                (decode_order if seq else decode_push)(data)
+                (decode_inbox if seq else decode_push)(data)
             elif seq or not self._hub.interprets(envelope.type):
                 mark = _mark(data.decode())  # as text, which finds bytes that are not UTF-8
                 if mark.seq != seq or mark.room != room or mark.type != envelope.type:

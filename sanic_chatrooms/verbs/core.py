@@ -15,7 +15,7 @@ from ..observe.meter import Meter
 from ..presence.base import Presence
 from ..sessions.backlog import Backlog
 from ..sessions.heartbeat import Heartbeat
-from ..sessions.inbox import Orders
+from ..sessions.inbox import Inbox
 from ..sessions.registry import Sessions
 from ..stores.base import Store
 from .pages import Past
@@ -34,7 +34,7 @@ class Core(msgspec.Struct, kw_only=True):
     access: Access
     guests: Guests
     asking: Asking
-    orders: Orders
+    inbox: Inbox
     sessions: Sessions
     heartbeat: Heartbeat
     backlog: Backlog

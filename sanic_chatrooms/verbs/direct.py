@@ -84,8 +84,8 @@ async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:
     head = (await core.store.heads((id,))).get(id)
     if head is None:
         raise RoomNotFound
-    await core.orders.give(to, Enter(id, head.epoch, head.seq, Sender(user.id, user.name)))
-    await core.orders.give(user.id, Enter(id, head.epoch, head.seq, partner))
+    await core.inbox.send(to, Enter(id, head.epoch, head.seq, Sender(user.id, user.name)))
+    await core.inbox.send(user.id, Enter(id, head.epoch, head.seq, partner))
 
 
 def _room(id: str, user: User) -> Room:

@@ -71,7 +71,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     """Put the session into the room and send its ack; a public room also makes a signed-in user a member.
 
     The membership is looked at after the position was taken: somebody who is removed in between is either
-    refused here, or found in the room by the order that removes them.
+    refused here, or found in the room by the message that removes them.
     """
     core, session, room_id = ctx.core, ctx.session, ctx.room_id
     history = _wanted(ctx, ask)
@@ -236,42 +236,42 @@ async def _since(core: Core, room: str, position: Head, since: Since) -> pages.M
     return pages.Messages(encoded, False, position.epoch, position.seq)
 
 
-async def put_in(core: Core, session: Session, order: Enter) -> None:
-    """Put a connection into a direct room: `room.added`, then the room's events from `order.seq` + 1.
+async def put_in(core: Core, session: Session, message: Enter) -> None:
+    """Put a connection into a direct room: `room.added`, then the room's events from `message.seq` + 1.
 
     Who may not be in that room is simply not in it. Raises `Unavailable` where a backend does not say.
     """
-    if session.closed or order.room in session.seats:
+    if session.closed or message.room in session.seats:
         return
     try:
-        held, opening = await _be_put_into(core, session, order)
+        held, opening = await _be_put_into(core, session, message)
     except BaseException as problem:
-        take_out(core, session, order.room)
+        take_out(core, session, message.room)
         if isinstance(problem, RoomNotFound | Forbidden):
             return
         raise
     if core.hub.admit(session, held, *opening):
-        core.listeners.fire("room.entered", room=order.room, user=session.user, session=session)
+        core.listeners.fire("room.entered", room=message.room, user=session.user, session=session)
     else:
-        vacate(core, session, order.room)
+        vacate(core, session, message.room)
 
 
-async def _be_put_into(core: Core, session: Session, order: Enter) -> tuple[LocalRoom, list[bytes]]:
+async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[LocalRoom, list[bytes]]:
     try:
-        held = await core.hub.enter(session, order.room)
+        held = await core.hub.enter(session, message.room)
     except Unavailable:  # somebody may just have ended the room and made it anew, and that once
-        held = await core.hub.enter(session, order.room)
+        held = await core.hub.enter(session, message.room)
     position = held.head
     changes = session.seats.changes
-    room, standing = await core.access.find(session.user, order.room)
+    room, standing = await core.access.find(session.user, message.room)
     await _permit_or_forbid(session, room, standing)
-    past = await _since(core, order.room, position, Since(order.epoch, order.seq))
+    past = await _since(core, message.room, position, Since(message.epoch, message.seq))
     await _seat(core, session, room, standing, changes)
     session.who.acted()
-    start = order.seq if past is not None else position.seq
+    start = message.seq if past is not None else position.seq
     payload: dict[str, Any] = {"room": room.id, "epoch": position.epoch, "seq": start}
-    if order.partner is not None:
-        payload["with"] = order.partner
+    if message.partner is not None:
+        payload["with"] = message.partner
     opening = [live("room.added", payload, room=room.id)]
     opening += [bytes(event) for event in (past.messages if past is not None else ())]
     return held, opening

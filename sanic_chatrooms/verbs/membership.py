@@ -6,7 +6,7 @@
 from ..access.standing import Standing
 from ..errors import Unavailable
 from ..models import PRIVATE, PUBLIC, Member, MemberRemoved, MemberSet, Room, Sender, User
-from ..sessions.inbox import Changed, Remove
+from ..sessions.inbox import Remove, StandingChanged
 from ..support.clock import now
 from ..wire.encode import encode
 from .context import Ctx
@@ -39,7 +39,7 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
     await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
     core.hub.exit(session, room.id)
     session.evicted(room.id)
-    await core.orders.give(ctx.user.id, Remove(room.id, "left", session.id))
+    await core.inbox.send(ctx.user.id, Remove(room.id, "left", session.id))
     await core.occupancy.settle()
     return Done()
 
@@ -50,7 +50,7 @@ async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "
     member = await core.store.member(room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
     await _end_membership(core, room, user, member is not None, reason)
-    await core.orders.give(user.id, Remove(room_id, reason))
+    await core.inbox.send(user.id, Remove(room_id, reason))
     await core.occupancy.settle()
     return there
 
@@ -71,7 +71,7 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
         await _member_event(core, room_id, "member.joined", user, MemberSet(member))
     elif known != member:
         await core.store.set_member(room_id, member)
-        await core.orders.give(user.id, Changed(room_id))
+        await core.inbox.send(user.id, StandingChanged(room_id))
 
 
 async def _end_membership(core: Core, room: Room, user: User, member: bool, reason: str) -> None:

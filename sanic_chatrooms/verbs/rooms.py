@@ -181,7 +181,7 @@ async def _bring(core: Core, room: Room, wanted: Room) -> Room:
     # Whoever is in it now joins again, so that it is asked again whether they may. No worker passes on to them
     # what has the new epoch.
     head = await core.store.renew_epoch(room.id, room.epoch)
-    core.orders.look(room.id)
+    core.inbox.look(room.id)
     if (held := core.hub.room(room.id)) is not None:
         core.hub.reset(held, head, "the room has changed")
     return replace(changed, epoch=head.epoch)
@@ -219,7 +219,7 @@ async def delete(core: Core, room_id: str) -> bool:
     try:
         deleted = await core.store.delete_room(room_id)
     finally:
-        core.orders.look(room_id)  # where nobody knows whether it is deleted, too
+        core.inbox.look(room_id)  # where nobody knows whether it is deleted, too
     core.hub.gone(room_id)
     return deleted
 

@@ -272,7 +272,7 @@ async def test_a_users_own_room_is_forgotten_when_the_user_has_gone_from_all_wor
 
         for chat, tab in zip((here, there), tabs, strict=True):
             assert await store.heads((room,))
-            await chat.orders.give(ADA.id, Remove("nowhere", "left"))
+            await chat.inbox.send(ADA.id, Remove("nowhere", "left"))
             tab.disconnect()
             await chat.occupancy.refresh()
             await chat.hub.release()
@@ -292,7 +292,7 @@ async def test_the_room_of_a_user_whose_worker_died_is_forgotten_by_another() ->
         await dead.start("test", "dead", 60.0)
         await dead.touch([Entry(ANYWHERE, Sender("u9", "Eve"))])
         await store.create_room(reserved_room(user_room("u9")))
-        await chat.orders.give("u9", Remove("nowhere", "left"))
+        await chat.inbox.send("u9", Remove("nowhere", "left"))
         chat.occupancy._clock = clock
 
         clock.advance(61.0)
@@ -386,7 +386,7 @@ async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nob
         await chat.backends.store.delete_room(room)
         await chat.hub.check()
         await asyncio.gather(*chat.sessions._watching)
-        await chat.orders.give(ADA.id, Close(4503, "bye"))
+        await chat.inbox.send(ADA.id, Close(4503, "bye"))
 
         assert (await ada.closed())[0] == 4503
         assert await chat.backends.store.heads((room,))
@@ -401,7 +401,7 @@ async def test_an_order_that_was_missed_meanwhile_sends_the_user_away_to_come_ba
 
         await store.delete_room(user_room(ADA.id))
         await chat_client(there, ADA)  # makes it again
-        await there.orders.give(ADA.id, Close(4503, "bye"))
+        await there.inbox.send(ADA.id, Close(4503, "bye"))
         await here.hub.check()
 
         assert (await ada.closed())[0] == 4010

@@ -1,4 +1,4 @@
-"""Orders to all connections of one user, and pushes, as they travel between workers."""
+"""Messages to all connections of one user, and pushes, as they travel between workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
-from sanic_chatrooms.sessions.inbox import Close, Enter, Order, Remove, decode_order, decode_push
+from sanic_chatrooms.sessions.inbox import Close, Enter, InboxMessage, Remove, decode_inbox, decode_push
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.wire.codes import CloseCode
@@ -17,7 +17,7 @@ ADA = User("u1", "Ada")
 
 
 @pytest.mark.parametrize(
-    "order",
+    "message",
     [
         Enter("~direct.x", "epoch", 7, Sender("u2", "Bob")),
         Enter("~direct.x", "epoch", 0),
@@ -27,35 +27,35 @@ ADA = User("u1", "Ada")
         Close(4503, "enough", "session"),
     ],
 )
-def test_an_order_arrives_as_it_was_given(order: Order) -> None:
-    event = b'{"type":"order","seq":1,"payload":%s}' % encode(order)
+def test_a_message_arrives_as_it_was_sent(message: InboxMessage) -> None:
+    event = b'{"type":"inbox","seq":1,"payload":%s}' % encode(message)
 
-    assert decode_order(event) == order
+    assert decode_inbox(event) == message
 
 
-async def test_an_order_is_numbered_in_the_users_own_room() -> None:
+async def test_a_message_is_numbered_in_the_users_own_room() -> None:
     async with running_core(guests=True) as chat:
         await chat_client(chat, ADA)
 
         for _ in range(2):
-            await chat.orders.give("u1", Remove("general", "left"))
+            await chat.inbox.send("u1", Remove("general", "left"))
 
         page = await chat.backends.store.history(user_room("u1"), after=0, limit=10)
-        assert [(event.type, event.seq) for event in page.events] == [("order", 1), ("order", 2)]
+        assert [(event.type, event.seq) for event in page.events] == [("inbox", 1), ("inbox", 2)]
 
 
-async def test_there_is_nobody_to_order_without_connections() -> None:
+async def test_nobody_without_connections_has_an_inbox() -> None:
     async with running_core(guests=True) as chat:
-        await chat.orders.give("nobody", Close(4503, "enough"))
+        await chat.inbox.send("nobody", Close(4503, "enough"))
 
         assert await chat.backends.store.room(user_room("nobody")) is None
 
 
-async def test_an_order_is_carried_out_when_giving_it_returns() -> None:
+async def test_a_message_is_handled_when_sending_it_returns() -> None:
     async with running_core(guests=True) as chat:
         ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
 
-        await chat.orders.give("u1", Close(4503, "enough", phone.session.id))
+        await chat.inbox.send("u1", Close(4503, "enough", phone.session.id))
 
         assert phone.connection.closed == (4503, "enough")
         assert ada.connection.closed is None
@@ -65,8 +65,8 @@ async def test_pushes_name_whom_they_are_for() -> None:
     async with running_core(guests=True) as chat:
         event = live("notice", {})
 
-        one = chat.orders.notify("u1", event, "session")
-        everybody = chat.orders.broadcast(event)
+        one = chat.inbox.notify("u1", event, "session")
+        everybody = chat.inbox.broadcast(event)
 
         assert (one.room, one.seq) == (user_room("u1"), 0)
         assert (everybody.room, everybody.seq) == (EVERYONE, 0)
@@ -81,7 +81,7 @@ async def test_an_order_for_a_user_whose_room_was_forgotten_just_when_they_came_
         ada = await chat_client(chat, ADA)
         await chat.backends.store.delete_room(user_room("u1"))
 
-        await chat.orders.give("u1", Remove("general", "left"))
+        await chat.inbox.send("u1", Remove("general", "left"))
 
         assert (await ada.closed())[0] == CloseCode.POSITION_LOST
         assert await chat.backends.store.room(user_room("u1")) is not None

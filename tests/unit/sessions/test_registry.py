@@ -37,7 +37,7 @@ def backends(store: MemoryStore | FaultyStore) -> Backends:
 
 
 async def say_to_all(chat: Chat) -> None:
-    chat.hub.deliver(chat.orders.broadcast(NOTICE))
+    chat.hub.deliver(chat.inbox.broadcast(NOTICE))
 
 
 async def lose(chat: Chat, store: MemoryStore, room: str) -> None:
@@ -113,9 +113,9 @@ async def test_orders_are_for_the_users_own_connections() -> None:
         for client in (ada, phone, bob):
             await client.ack("join", room="general")
 
-        await chat.orders.give("u1", Remove("general", "kicked", phone.session.id))
+        await chat.inbox.send("u1", Remove("general", "kicked", phone.session.id))
         assert (await ada.expect("room.removed"))["payload"] == {"room": "general", "reason": "kicked"}
-        await chat.orders.give("u1", Close(4503, "enough"))
+        await chat.inbox.send("u1", Close(4503, "enough"))
 
         for client in (ada, phone):
             assert await client.closed() == (4503, "enough")
@@ -137,7 +137,7 @@ async def test_lost_orders_close_the_connections_of_that_user_alone() -> None:
     store = MemoryStore()
     async with running_core(guests=True, backends=backends(store)) as chat:
         ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
-        await chat.orders.give("u1", Remove("nowhere", "left"))
+        await chat.inbox.send("u1", Remove("nowhere", "left"))
 
         await lose(chat, store, user_room("u1"))
 
@@ -153,7 +153,7 @@ async def test_a_users_room_without_orders_is_made_again_unnoticed() -> None:
         await lose(chat, store, user_room("u1"))
         await held(chat, user_room("u1"))
         await ada.settle()
-        await chat.orders.give("u1", Close(4503, "enough"))
+        await chat.inbox.send("u1", Close(4503, "enough"))
 
         assert await ada.closed() == (4503, "enough")
 
@@ -204,7 +204,7 @@ async def test_a_user_who_is_back_at_once_finds_the_room_as_it_is_or_a_new_one()
     async with running_core(guests=True, presence_grace=0) as chat:
         for _ in range(5):
             ada = await chat_client(chat, ADA)
-            await chat.orders.give("u1", Remove("nowhere", "left"))
+            await chat.inbox.send("u1", Remove("nowhere", "left"))
             ada.disconnect()
             await chat.occupancy.settle()
             await asyncio.sleep(0)
@@ -357,12 +357,12 @@ async def test_a_confined_connection_hears_what_is_for_all_or_for_itself_and_not
         screen = await chat_client(chat, BOB, route=route, room="lobby")
         bob = await chat_client(chat, BOB)
 
-        chat.hub.deliver(chat.orders.notify("u2", NOTICE, None))
+        chat.hub.deliver(chat.inbox.notify("u2", NOTICE, None))
         await bob.expect("notice")
         await screen.settle()
         assert screen.unread("notice") == []
 
-        chat.hub.deliver(chat.orders.notify("u2", NOTICE, screen.session.id))
+        chat.hub.deliver(chat.inbox.notify("u2", NOTICE, screen.session.id))
         await screen.expect("notice")
         await say_to_all(chat)
         await screen.expect("notice")
@@ -373,8 +373,8 @@ async def test_a_confined_connection_is_taken_out_of_its_room_and_closed_like_an
         screen = await chat_client(chat, BOB, route=CONFINED[0], room="lobby")
         await screen.expect("ack", replyTo="join")
 
-        await chat.orders.give("u2", Remove("lobby", "kicked"))
+        await chat.inbox.send("u2", Remove("lobby", "kicked"))
         await screen.expect("room.removed")
-        await chat.orders.give("u2", Close(4503, "enough"))
+        await chat.inbox.send("u2", Close(4503, "enough"))
 
         assert await screen.closed() == (4503, "enough")

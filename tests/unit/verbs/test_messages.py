@@ -16,7 +16,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, InvalidField, TooLarge
 from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
-from sanic_chatrooms.sessions.inbox import Enter, Order
+from sanic_chatrooms.sessions.inbox import Enter, InboxMessage
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import WRITTEN_ANEW, check_body, command_hash, draft
@@ -454,14 +454,14 @@ async def test_a_direct_into_a_room_that_is_forgotten_in_that_moment_is_a_matter
 ) -> None:
     """It was empty. The client repeats, and the room is made anew."""
     ada = await chat_client(chat, ADA)
-    store, give, once = chat.backends.store, chat.orders.give, iter([True])
+    store, send, once = chat.backends.store, chat.inbox.send, iter([True])
 
-    async def give_and_forget(user_id: str, order: Order) -> None:
-        await give(user_id, order)
-        if isinstance(order, Enter) and user_id == "u1" and next(once, False):
-            await store.delete_room(order.room, unused=True)
+    async def send_and_forget(user_id: str, message: InboxMessage) -> None:
+        await send(user_id, message)
+        if isinstance(message, Enter) and user_id == "u1" and next(once, False):
+            await store.delete_room(message.room, unused=True)
 
-    monkeypatch.setattr(chat.orders, "give", give_and_forget)
+    monkeypatch.setattr(chat.inbox, "send", send_and_forget)
     command: dict[str, Any] = {"payload": {"to": "u2", "body": {"text": "hi"}}, "msg_id": "0123456789abcdef"}
 
     refused = await ada.error("direct", **command)
