@@ -21,7 +21,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, asyn
 from playwright.async_api import Error as PlaywrightError
 from sanic import Sanic
 
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
 
@@ -125,9 +125,9 @@ async def live(app: Sanic[Any, Any]) -> AsyncIterator[Live]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def host(app: Sanic[Any, Any], live: Live) -> Host:
-    """The page of the example before a chat of this test's own. `await host.open()` serves it."""
-    return Host(app, live)
+async def served(app: Sanic[Any, Any], live: Live) -> ServedApp:
+    """The page of the example before a chat of this test's own. `await served.open()` serves it."""
+    return ServedApp(app, live)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -141,8 +141,8 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
     def example_url() -> str:
-        server: Host | ServerProcess = request.getfixturevalue(
-            "host" if "host" in request.fixturenames else "example"  # started for those who ask for it
+        server: ServedApp | ServerProcess = request.getfixturevalue(
+            "served" if "served" in request.fixturenames else "example"  # started for those who ask for it
         )
         return server.url
 

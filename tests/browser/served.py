@@ -1,4 +1,4 @@
-"""A host in the test's own loop: its verbs are at hand, and it stops and starts again within a moment."""
+"""An app in the test's own loop: its verbs are at hand, and it stops and starts again within a moment."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sanic_chatrooms import ChatRooms, User
 from tests.support.fixtures import Live
 from tests.support.server import LiveServer
 
-__all__ = ["Host"]
+__all__ = ["ServedApp"]
 
 
-class Host:
+class ServedApp:
     """`chat` is declared at once, so that a test can add hooks; it runs from `open` on."""
 
     def __init__(self, app: Sanic[Any, Any], live: Live, **settings: Any) -> None:
@@ -30,7 +30,7 @@ class Host:
 
     @property
     def url(self) -> str:
-        assert self._server is not None, "the test forgot `await host.open()`"
+        assert self._server is not None, "the test forgot `await served.open()`"
         return self._server.url
 
     async def open(self, *rooms: str) -> None:
@@ -45,7 +45,7 @@ class Host:
         await self._server.stop()
 
     async def say(self, room: str, *texts: str) -> None:
-        """Messages of the host's."""
+        """Messages of the app's."""
         for text in texts:
             await self.chat.publish(room, "message", {"text": text})
 

@@ -21,7 +21,7 @@ from sanic_chatrooms.support.user_ids import is_text
 from sanic_chatrooms.wire.names import ROOM_ID
 from tests.browser.acts import composer, enter, lines, say, write
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -89,9 +89,9 @@ class ByToken(Authenticator):
 
 
 @pytest.fixture
-def anybody(app: Any, live: Live) -> Host:
-    """A host whose users have ids of all kinds: `/signed-in?as=<id in base 64>`."""
-    host = Host(app, live, auth=ByToken(), max_rooms_per_connection=2000)
+def anybody(app: Any, live: Live) -> ServedApp:
+    """An app whose users have ids of all kinds: `/signed-in?as=<id in base 64>`."""
+    served = ServedApp(app, live, auth=ByToken(), max_rooms_per_connection=2000)
     markup = (STATIC / "index.html").read_text().replace("/static/app.js", "/signed-in.js")
 
     async def page(_: Request) -> HTTPResponse:
@@ -102,7 +102,7 @@ def anybody(app: Any, live: Live) -> Host:
 
     app.add_route(page, "/signed-in")
     app.add_route(script, "/signed-in.js")
-    return host
+    return served
 
 
 async def come(page: Page, id: str) -> None:
@@ -111,12 +111,12 @@ async def come(page: Page, id: str) -> None:
     await expect(page.get_by_test_id("toggle-people")).to_be_visible()
 
 
-async def said(host: Host, room: str) -> list[str]:
-    return [event["payload"]["text"] for event in (await host.chat.history(room)).messages]
+async def said(served: ServedApp, room: str) -> list[str]:
+    return [event["payload"]["text"] for event in (await served.chat.history(room)).messages]
 
 
 async def test_what_is_written_to_a_person_reaches_exactly_them_whatever_their_id(
-    anybody: Host, new_page: Pages
+    anybody: ServedApp, new_page: Pages
 ) -> None:
     await anybody.open()
     page = await new_page(base_url=anybody.url)
@@ -135,7 +135,9 @@ async def test_what_is_written_to_a_person_reaches_exactly_them_whatever_their_i
         assert {line.user for line in (await anybody.chat.members(room)).members} == {"ada", id}
 
 
-async def test_rooms_of_every_id_keep_what_is_said_and_read_there(anybody: Host, new_page: Pages) -> None:
+async def test_rooms_of_every_id_keep_what_is_said_and_read_there(
+    anybody: ServedApp, new_page: Pages
+) -> None:
     assert {"__proto__", "constructor", "...", "a:b"} <= set(ROOMS)
     await anybody.open()
     for id in ROOMS:
@@ -157,18 +159,18 @@ async def test_rooms_of_every_id_keep_what_is_said_and_read_there(anybody: Host,
     await expect(lines(page)).to_have_text(["in __proto__", "news"])
 
 
-async def test_names_and_texts_of_all_kinds_are_shown_as_they_are(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_names_and_texts_of_all_kinds_are_shown_as_they_are(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 
     for start in range(0, len(NAUGHTY), 100):
         batch = [(f"{number}", text) for number, text in enumerate(NAUGHTY[start : start + 100], start)]
         for id, text in batch:
-            await host.chat.publish("general", "message", {"text": text}, sender=Sender(id, text))
+            await served.chat.publish("general", "message", {"text": text}, sender=Sender(id, text))
         await expect(page.locator(f"[data-seq='{start + len(batch)}']")).to_be_visible()
         shown = (await page.evaluate(SHOWN))[-len(batch) :]
-        stored = (await host.chat.history("general", limit=len(batch))).messages
+        stored = (await served.chat.history("general", limit=len(batch))).messages
         assert [name for name, _ in shown] == [event["sender"]["name"] for event in stored]
         # Marks of code are drawn, and towers of marks end.
         assert [text for (_, text), (_, said) in zip(shown, batch, strict=True) if "`" not in said] == [
@@ -178,7 +180,7 @@ async def test_names_and_texts_of_all_kinds_are_shown_as_they_are(host: Host, ne
 
 @pytest.mark.parametrize("id", ["https://id.example/users/7", "50%41"])
 async def test_a_click_on_a_name_and_the_way_back_keep_the_id(
-    anybody: Host, new_page: Pages, id: str
+    anybody: ServedApp, new_page: Pages, id: str
 ) -> None:
     await anybody.open()
     await anybody.chat.publish("general", "message", {"text": "hello"}, as_user=User(id, id))
@@ -203,8 +205,8 @@ async def test_a_click_on_a_name_and_the_way_back_keep_the_id(
     assert await said(anybody, "general") == ["hello"]
 
 
-async def test_an_address_that_cannot_be_understood_opens_nothing(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_an_address_that_cannot_be_understood_opens_nothing(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
     panel = page.get_by_test_id("nowhere")
@@ -234,8 +236,8 @@ async def test_an_address_that_cannot_be_understood_opens_nothing(host: Host, ne
     await expect(lines(page)).to_have_text(["for all"])
 
 
-async def test_what_cannot_be_the_id_of_a_room_is_no_room(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_what_cannot_be_the_id_of_a_room_is_no_room(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 

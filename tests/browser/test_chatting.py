@@ -13,21 +13,21 @@ from sanic_chatrooms import Context
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_two_people_chat_and_see_each_other_type(host: Host, new_page: Pages) -> None:
+async def test_two_people_chat_and_see_each_other_type(served: ServedApp, new_page: Pages) -> None:
     stored = asyncio.Event()
 
-    @host.chat.middleware("message")
+    @served.chat.middleware("message")
     async def slow(ctx: Context, call_next: Handler) -> Any:
         await stored.wait()
         return await call_next(ctx)
 
-    await host.open()
+    await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
@@ -55,8 +55,8 @@ async def test_two_people_chat_and_see_each_other_type(host: Host, new_page: Pag
         await expect(page.get_by_test_id("day")).to_have_text(["Today"])
 
 
-async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await page.goto("/")
     field, problem = page.get_by_test_id("name"), page.get_by_test_id("form-problem")
@@ -74,11 +74,11 @@ async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(host: Host, new_page
     await expect(page.get_by_test_id("me")).to_contain_text("Ada Lovelace")
     await expect(page).to_have_title("General · Example chat")
     await say(page, "It is me")
-    user = host.user("Ada Lovelace")
+    user = served.user("Ada Lovelace")
     await page.reload()
     await expect(page.get_by_test_id("me")).to_contain_text("Ada Lovelace")
     await expect(lines(page)).to_have_text(["It is me"])
-    assert host.user("Ada Lovelace").id == user.id
+    assert served.user("Ada Lovelace").id == user.id
 
     await page.get_by_test_id("me-menu").click()
     await page.get_by_test_id("rename").click()
@@ -95,8 +95,8 @@ async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(host: Host, new_page
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
 
-async def test_one_sees_who_is_here_and_writes_to_them_alone(host: Host, new_page: Pages) -> None:
-    await host.open("random")
+async def test_one_sees_who_is_here_and_writes_to_them_alone(served: ServedApp, new_page: Pages) -> None:
+    await served.open("random")
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada", "random")
     people = ada.get_by_test_id("person")
@@ -129,8 +129,8 @@ async def test_one_sees_who_is_here_and_writes_to_them_alone(host: Host, new_pag
     await expect(people).to_have_count(1)
 
 
-async def test_the_keyboard_is_enough(host: Host, new_page: Pages) -> None:
-    await host.open("random")
+async def test_the_keyboard_is_enough(served: ServedApp, new_page: Pages) -> None:
+    await served.open("random")
     page = await new_page()
     keys = page.keyboard
     await page.goto("/")
@@ -179,25 +179,25 @@ async def test_the_keyboard_is_enough(host: Host, new_page: Pages) -> None:
     assert {"open-switcher", "bell", "room", "create-room", "me-menu", "toggle-people", "log"} <= set(stops)
 
 
-async def test_who_is_sent_away_reads_why_in_words(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_who_is_sent_away_reads_why_in_words(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 
-    await host.chat.disconnect(host.user("Ada"))
+    await served.chat.disconnect(served.user("Ada"))
     await expect(page.get_by_test_id("ended")).to_contain_text("You were disconnected from this chat.")
     await page.get_by_role("button", name="Connect again").click()
     await expect(composer(page)).to_be_visible()
-    await host.chat.disconnect(host.user("Ada"), reason="the shop closes now")
+    await served.chat.disconnect(served.user("Ada"), reason="the shop closes now")
     await expect(page.get_by_test_id("ended")).to_contain_text("The shop closes now")
 
 
 async def test_where_no_guest_gets_in_the_ready_page_asks_for_no_name(
     app: Sanic[Any, Any], live: Live, new_page: Pages
 ) -> None:
-    host = Host(app, live, guests=False, page=True, jwt_secret="k" * 32)
-    await host.open()
-    page = await new_page(base_url=host.url)
+    served = ServedApp(app, live, guests=False, page=True, jwt_secret="k" * 32)
+    await served.open()
+    page = await new_page(base_url=served.url)
     await page.goto("/chat/")
     await expect(page.get_by_test_id("ended")).to_contain_text("You are not signed in. Sign in first.")
     await expect(page.get_by_test_id("name")).to_have_count(0)

@@ -12,7 +12,7 @@ from sanic_chatrooms import Context
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, go_to, lines, messages
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -50,18 +50,18 @@ async def first_row(page: Page) -> dict[str, Any]:
 
 @pytest.mark.parametrize("anchoring", [True, False])
 async def test_older_messages_come_without_the_text_jumping(
-    host: Host, new_page: Pages, anchoring: bool
+    served: ServedApp, new_page: Pages, anchoring: bool
 ) -> None:
     measured = asyncio.Event()
 
-    @host.chat.middleware("history")
+    @served.chat.middleware("history")
     async def held(ctx: Context, call_next: Handler) -> Any:
         await measured.wait()
         return await call_next(ctx)
 
-    await host.open()
+    await served.open()
     # Of all heights: what is not yet laid out is taller or lower than guessed.
-    await host.say("general", *(f"{number}\n" + "words " * (number % 7 * 20) for number in range(1, 301)))
+    await served.say("general", *(f"{number}\n" + "words " * (number % 7 * 20) for number in range(1, 301)))
     page = await new_page()
     await enter(page, "Ada")
     await expect(lines(page).last).to_contain_text("300")
@@ -89,9 +89,9 @@ async def test_older_messages_come_without_the_text_jumping(
     assert numbers == list(range(1, 301))
 
 
-async def test_who_reads_back_is_not_moved_and_told_what_came(host: Host, new_page: Pages) -> None:
-    await host.open()
-    await host.say("general", *(f"line {number}" for number in range(1, 41)))
+async def test_who_reads_back_is_not_moved_and_told_what_came(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    await served.say("general", *(f"line {number}" for number in range(1, 41)))
     page = await new_page()
     await enter(page, "Ada")
     await expect(lines(page)).to_have_count(40)
@@ -102,7 +102,7 @@ async def test_who_reads_back_is_not_moved_and_told_what_came(host: Host, new_pa
     await page.mouse.wheel(0, -300)
     await page.wait_for_function(f"() => !({IS_AT_END})()")
     row = await first_row(page)
-    await host.say("general", "news", "more news")
+    await served.say("general", "news", "more news")
     await expect(button).to_have_text("2 new messages")
     assert await page.evaluate(TEXT_TOP, row["seq"]) == row["top"]
     await expect(page.get_by_test_id("announcer")).to_have_text("Server: newsServer: more news")
@@ -112,21 +112,21 @@ async def test_who_reads_back_is_not_moved_and_told_what_came(host: Host, new_pa
     await expect(button).to_be_hidden()
     await page.mouse.wheel(0, -300)
     await page.wait_for_function(f"() => !({IS_AT_END})()")
-    await host.say("general", "even more")
+    await served.say("general", "even more")
     await expect(button).to_have_text("1 new message")
     await composer(page).press("Escape")
     await page.wait_for_function(IS_AT_END)
 
 
-async def test_a_line_says_what_is_new_also_after_a_reload(host: Host, new_page: Pages) -> None:
-    await host.open("random")
-    await host.say("general", "read")
+async def test_a_line_says_what_is_new_also_after_a_reload(served: ServedApp, new_page: Pages) -> None:
+    await served.open("random")
+    await served.say("general", "read")
     page = await new_page()
     await enter(page, "Ada")
     await expect(lines(page)).to_have_text(["read"])
     await go_to(page, "random")
 
-    await host.say("general", "unread")
+    await served.say("general", "unread")
     await expect(page.get_by_test_id("unread")).to_have_text("1 unread")
     await go_to(page, "general")
     line = page.get_by_test_id("new-line")
@@ -134,14 +134,14 @@ async def test_a_line_says_what_is_new_also_after_a_reload(host: Host, new_page:
     assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "2"
 
     await page.goto("about:blank")
-    await host.say("general", "while away")
+    await served.say("general", "while away")
     await page.goto("/#/general")
     await expect(lines(page)).to_have_text(["read", "unread", "while away"])
     assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "3"
 
 
-async def test_thousands_of_messages_stay_few_rows(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_thousands_of_messages_stay_few_rows(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 
@@ -152,8 +152,8 @@ async def test_thousands_of_messages_stay_few_rows(host: Host, new_page: Pages) 
             new MutationObserver(() => window.drawn++).observe(rows, { childList: true });
         }"""
     )
-    await asyncio.gather(*(host.say("general", f"message {number}") for number in range(1, 2501)))
-    await host.say("general", "the last")
+    await asyncio.gather(*(served.say("general", f"message {number}") for number in range(1, 2501)))
+    await served.say("general", "the last")
     await expect(lines(page).last).to_have_text("the last", timeout=20_000)
     assert await page.evaluate(IS_AT_END)
     assert 0 < await page.evaluate("window.drawn") < 1250

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.acts import composer, enter, go_to, lines, messages, say
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,9 +29,9 @@ async def choose_word(page: Page, key: str = "Enter") -> None:
 
 
 async def test_the_enter_of_an_input_method_ends_a_word_and_sends_nothing(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open("random")
+    await served.open("random")
     page = await new_page()
     await page.goto("/#/general")
     await page.get_by_test_id("name").fill("か")
@@ -73,9 +73,9 @@ async def test_the_enter_of_an_input_method_ends_a_word_and_sends_nothing(
 
 
 async def test_enter_begins_a_line_on_a_touch_screen_and_the_button_sends(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open()
+    await served.open()
     page = await new_page(**PHONE)
     await enter(page, "Ada")
 
@@ -115,8 +115,10 @@ INVISIBLE = [
 ]
 
 
-async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 
@@ -130,9 +132,9 @@ async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(host: Hos
 
 
 async def test_typing_goes_on_where_it_was_after_everything_that_opens_and_closes(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open("random")
+    await served.open("random")
     page = await new_page()
     await enter(page, "Ada")
     await say(page, "one")
@@ -170,8 +172,8 @@ async def test_typing_goes_on_where_it_was_after_everything_that_opens_and_close
     await expect(composer(page)).to_have_value("d")
 
 
-async def test_a_new_name_takes_the_place_of_the_old_one(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_new_name_takes_the_place_of_the_old_one(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
     await page.get_by_test_id("me-menu").click()
@@ -183,8 +185,8 @@ async def test_a_new_name_takes_the_place_of_the_old_one(host: Host, new_page: P
     await expect(page.get_by_test_id("me")).not_to_contain_text("Ada")
 
 
-async def test_a_click_on_the_open_room_leads_to_its_field(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_click_on_the_open_room_leads_to_its_field(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
     await page.get_by_test_id("me-menu").focus()

@@ -12,7 +12,7 @@ from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,25 +34,25 @@ class Viewer:
         await self.pages.screenshot(self.page, f"{self.label}-{state}")
 
 
-async def lively(host: Host) -> None:
-    """A room in which something was said, and a host who refuses what shouts."""
+async def lively(served: ServedApp) -> None:
+    """A room in which something was said, and an app that refuses what shouts."""
 
-    @host.chat.middleware("message")
+    @served.chat.middleware("message")
     async def calm(ctx: Context, call_next: Handler) -> Any:
         if ctx.payload.get("text") == "SHOUT":
             raise RateLimited(retry_after=3)
         return await call_next(ctx)
 
-    await host.open("random")
-    await host.say("general", "See https://example.org for `code`", "```\na block\n```")
-    await host.chat.create_room("secret", title="Secret", visibility="private")
+    await served.open("random")
+    await served.say("general", "See https://example.org for `code`", "```\na block\n```")
+    await served.chat.create_room("secret", title="Secret", visibility="private")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_desktop_is_readable_in_every_state(
-    host: Host, new_page: Pages, scheme: Literal["light", "dark"]
+    served: ServedApp, new_page: Pages, scheme: Literal["light", "dark"]
 ) -> None:
-    await lively(host)
+    await lively(served)
     page = await new_page(**DESKTOP, color_scheme=scheme)
     viewer = Viewer(new_page, page, scheme, touch=False)
     await page.goto("/")
@@ -60,7 +60,7 @@ async def test_a_desktop_is_readable_in_every_state(
     await viewer.look("sign-in")
 
     await enter(page, "Ada")
-    await host.chat.add_member("secret", host.user("Ada"))
+    await served.chat.add_member("secret", served.user("Ada"))
     await say(page, "Hello")
     await write(page, "SHOUT")
     await expect(page.get_by_test_id("failed")).to_be_visible()
@@ -73,14 +73,14 @@ async def test_a_desktop_is_readable_in_every_state(
     await page.keyboard.press("Control+k")
     await viewer.look("switcher")
     await page.keyboard.press("Escape")
-    await host.chat.broadcast(
+    await served.chat.broadcast(
         "notice", {"title": "Lunch", "content": "A line that is long enough to be broken"}
     )
     await expect(page.get_by_test_id("toast")).to_be_visible()
     await page.get_by_test_id("bell").click()
     await viewer.look("notices")
     await page.keyboard.press("Escape")
-    await host.chat.broadcast("redirect", {"url": "https://example.org/"})
+    await served.chat.broadcast("redirect", {"url": "https://example.org/"})
     await expect(page.get_by_test_id("redirect-dialog")).to_be_visible()
     await viewer.look("redirect")
     await page.keyboard.press("Escape")
@@ -92,7 +92,7 @@ async def test_a_desktop_is_readable_in_every_state(
     await viewer.look("back")
     await page.goto("/#/secret")
     await expect(page.get_by_test_id("empty-room")).to_be_visible()
-    await host.chat.kick("secret", host.user("Ada"))
+    await served.chat.kick("secret", served.user("Ada"))
     await expect(page.get_by_test_id("removed")).to_be_visible()
     await viewer.look("removed")
     assert viewer.found == []
@@ -100,9 +100,9 @@ async def test_a_desktop_is_readable_in_every_state(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_phone_shows_one_pane_and_the_way_back(
-    host: Host, new_page: Pages, scheme: Literal["light", "dark"]
+    served: ServedApp, new_page: Pages, scheme: Literal["light", "dark"]
 ) -> None:
-    await lively(host)
+    await lively(served)
     page, bob = await new_page(**PHONE, color_scheme=scheme), await new_page()
     viewer = Viewer(new_page, page, scheme, touch=True)
     await enter(page, "Ada")
@@ -131,7 +131,7 @@ async def test_a_phone_shows_one_pane_and_the_way_back(
     await expect(page.get_by_test_id("unread")).to_have_text("1 unread")
     await viewer.look("rooms")
 
-    await host.chat.broadcast(
+    await served.chat.broadcast(
         "notice", {"title": "Lunch", "content": "A line that is long enough to be broken"}
     )
     await page.get_by_test_id("toast").get_by_role("button").tap()
@@ -150,9 +150,9 @@ async def test_a_phone_shows_one_pane_and_the_way_back(
 
 @pytest.mark.parametrize(("width", "height"), [(640, 400), (320, 568)])
 async def test_enlarged_to_double_everything_is_still_in_reach(
-    host: Host, new_page: Pages, width: int, height: int
+    served: ServedApp, new_page: Pages, width: int, height: int
 ) -> None:
-    await lively(host)
+    await lively(served)
     page = await new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
     viewer = Viewer(new_page, page, f"zoom-{width}", touch=False)
     await enter(page, "Ada")
@@ -169,8 +169,8 @@ async def test_enlarged_to_double_everything_is_still_in_reach(
     assert viewer.found == []
 
 
-async def test_people_make_room_when_the_window_becomes_narrow(host: Host, new_page: Pages) -> None:
-    await lively(host)
+async def test_people_make_room_when_the_window_becomes_narrow(served: ServedApp, new_page: Pages) -> None:
+    await lively(served)
     page = await new_page(**DESKTOP)
     await enter(page, "Ada")
     people, toggle = page.get_by_test_id("people"), page.get_by_test_id("toggle-people")
@@ -190,8 +190,8 @@ async def test_people_make_room_when_the_window_becomes_narrow(host: Host, new_p
     await expect(people).to_be_visible()
 
 
-async def test_others_are_announced_and_oneself_is_not(host: Host, new_page: Pages) -> None:
-    await lively(host)
+async def test_others_are_announced_and_oneself_is_not(served: ServedApp, new_page: Pages) -> None:
+    await lively(served)
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
@@ -208,8 +208,10 @@ async def test_others_are_announced_and_oneself_is_not(host: Host, new_page: Pag
     await expect(ada.get_by_role("button", name="Bob , online")).to_be_visible()
 
 
-async def test_what_belongs_together_is_together_and_nothing_is_covered(host: Host, new_page: Pages) -> None:
-    await lively(host)
+async def test_what_belongs_together_is_together_and_nothing_is_covered(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await lively(served)
     ada, other = await new_page(**DESKTOP), await new_page()
     await enter(ada, "Ada")
     await enter(other, "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\N{HEBREW LETTER GIMEL}")
@@ -224,7 +226,7 @@ async def test_what_belongs_together_is_together_and_nothing_is_covered(host: Ho
         assert written is not None
         assert 0 <= written["x"] - (avatar["x"] + avatar["width"]) < 20
 
-    await host.chat.broadcast("notice", {"title": "Lunch", "content": "Soup"})
+    await served.chat.broadcast("notice", {"title": "Lunch", "content": "Soup"})
     toast = await ada.get_by_test_id("toast").bounding_box()
     people = await ada.get_by_test_id("people").bounding_box()
     assert toast is not None
@@ -234,9 +236,9 @@ async def test_what_belongs_together_is_together_and_nothing_is_covered(host: Ho
 
 
 async def test_the_switcher_shows_what_is_chosen_and_says_that_nothing_is_found(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await lively(host)
+    await lively(served)
     page = await new_page(**DESKTOP)
     await enter(page, "Ada")
     await page.keyboard.press("Control+k")

@@ -12,21 +12,23 @@ from sanic_chatrooms import Context, RateLimited
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_refused_message_stays_to_be_tried_again_or_discarded(host: Host, new_page: Pages) -> None:
+async def test_a_refused_message_stays_to_be_tried_again_or_discarded(
+    served: ServedApp, new_page: Pages
+) -> None:
     refused = True
 
-    @host.chat.middleware("message")
+    @served.chat.middleware("message")
     async def slowly(ctx: Context, call_next: Handler) -> Any:
         if refused:
             raise RateLimited(retry_after=2.5)
         return await call_next(ctx)
 
-    await host.open()
+    await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
@@ -49,8 +51,8 @@ async def test_a_refused_message_stays_to_be_tried_again_or_discarded(host: Host
     assert await ada.evaluate("document.activeElement !== document.body")
 
 
-async def test_a_text_that_is_too_long_cannot_be_sent(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_text_that_is_too_long_cannot_be_sent(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
     most = 16_000
@@ -67,8 +69,8 @@ async def test_a_text_that_is_too_long_cannot_be_sent(host: Host, new_page: Page
     await expect(messages(page)).to_have_attribute("data-status", "sent")
 
 
-async def test_text_is_text_and_long_words_break(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_text_is_text_and_long_words_break(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page(viewport={"width": 390, "height": 844})
     await enter(page, "<b>Ada</b>" + "a" * 50)
     markup = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -90,8 +92,8 @@ async def test_text_is_text_and_long_words_break(host: Host, new_page: Pages) ->
     await new_page.screenshot(page, "long")
 
 
-async def test_one_bad_message_never_hides_another(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_one_bad_message_never_hides_another(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     sockets: list[WebSocketRoute] = []
 
@@ -107,10 +109,10 @@ async def test_one_bad_message_never_hides_another(host: Host, new_page: Pages) 
         "```a```" * 2_285,
         "http://a " * 1_777,
     ]
-    await host.say("general", "before", *worst)
+    await served.say("general", "before", *worst)
     for text in ({"toString": 1}, None, 7, ["a"], {"a": {"b": "c"}}):
-        await host.chat.publish("general", "message", {"text": text})
-    await host.say("general", "between")
+        await served.chat.publish("general", "message", {"text": text})
+    await served.say("general", "between")
     await enter(page, "Ada")
     await expect(lines(page)).to_have_count(12)
     # What no server of ours sends: a time that is none, and one that makes drawing the row fail.

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 from tests.support.process import ServerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -25,9 +25,9 @@ async def expect_back(page: Page) -> None:
 
 
 async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open()
+    await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
@@ -37,7 +37,7 @@ async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
 
     await ada.context.set_offline(True)
     await expect(banner).to_contain_text("You are offline. Messages are kept and sent when you are back.")
-    await host.cut("Ada")
+    await served.cut("Ada")
     await expect(bob.get_by_test_id("person")).to_have_count(1)
     await write(ada, "kept one", "kept two")
     await expect(composer(ada)).to_be_focused()
@@ -55,34 +55,34 @@ async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
 
 
 async def test_a_stopped_server_is_named_though_the_first_attempt_fails_at_once(
-    host: Host, new_page: Pages, monkeypatch: pytest.MonkeyPatch
+    served: ServedApp, new_page: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sanic_chatrooms.sessions.drain.COME_BACK_WITHIN", 0.0)
-    await host.open()
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 
-    await host.stop()
+    await served.stop()
 
     await expect(page.get_by_test_id("banner")).to_contain_text(
         "The server is restarting. Messages are kept."
     )
 
 
-async def test_a_stopped_server_is_named_and_its_lost_memory_too(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_stopped_server_is_named_and_its_lost_memory_too(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
-    await host.say("general", *(f"old {number}" for number in range(60)))
+    await served.say("general", *(f"old {number}" for number in range(60)))
     await expect(lines(page).last).to_have_text("old 59")
     banner = page.get_by_test_id("banner")
 
-    await host.stop()
+    await served.stop()
     await expect(banner).to_contain_text("The server is restarting. Messages are kept.")
     await expect(banner).to_contain_text("Trying again in")
     await write(page, "kept over the restart")
-    await host.open()
-    await host.say("general", *(f"new {number}" for number in range(60)))
+    await served.open()
+    await served.say("general", *(f"new {number}" for number in range(60)))
 
     await expect_back(page)
     gap = page.get_by_test_id("gap")
@@ -93,7 +93,7 @@ async def test_a_stopped_server_is_named_and_its_lost_memory_too(host: Host, new
     await expect(lines(page).filter(has_text="old")).to_have_count(0)
     again = gap.get_by_role("button", name="Reload history")
     await again.focus()
-    await host.say("general", "one more")
+    await served.say("general", "one more")
     await expect(lines(page).last).to_have_text("one more")
     await expect(again).to_be_focused()
     await again.press("Enter")
@@ -125,12 +125,12 @@ async def test_a_killed_server_comes_back_and_the_message_is_there_once(
     await expect(lines(page)).to_have_text(["before", "while it is dead"])
 
 
-async def test_who_is_sent_away_for_good_is_told_why(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_who_is_sent_away_for_good_is_told_why(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
 
-    await host.chat.disconnect(host.user("Ada"), reason="See you tomorrow")
+    await served.chat.disconnect(served.user("Ada"), reason="See you tomorrow")
     ended = page.get_by_test_id("ended")
     await expect(ended).to_contain_text("See you tomorrow")
     await expect(ended.get_by_role("button", name="Connect again")).to_be_focused()

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.acts import composer, enter, lines, messages, say
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,15 +30,15 @@ async def is_called(page: Page, name: str) -> None:
 
 
 async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open()
+    await served.open()
     ada, bob = await new_page(), await new_page()
     await ada.clock.install()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
     await say(bob, "I am off")
-    id = host.user("Bob").id
+    id = served.user("Bob").id
     await expect(ada.get_by_test_id("person")).to_have_count(2)
     await bob.close()
     await expect(ada.get_by_test_id("person")).to_have_count(1)
@@ -55,8 +55,8 @@ async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
     await expect(ada.get_by_test_id("person").filter(has_text="Bob")).to_contain_text("offline")
 
 
-async def test_a_new_name_reaches_headers_and_lists(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_new_name_reaches_headers_and_lists(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
@@ -78,8 +78,8 @@ async def test_a_new_name_reaches_headers_and_lists(host: Host, new_page: Pages)
     await is_called(bob, "Countess")
 
 
-async def test_who_has_sent_a_direct_message_types_no_more(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_who_has_sent_a_direct_message_types_no_more(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
@@ -96,8 +96,8 @@ async def test_who_has_sent_a_direct_message_types_no_more(host: Host, new_page:
         await expect(typing).to_have_text("")
 
 
-async def test_two_of_one_name_are_told_apart(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_two_of_one_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     ada, one, other = await new_page(), await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(one, "Bob")
@@ -105,5 +105,5 @@ async def test_two_of_one_name_are_told_apart(host: Host, new_page: Pages) -> No
 
     marks = ada.get_by_test_id("people").get_by_test_id("mark")
     await expect(marks).to_have_count(2)
-    ids = [info.user.id for info in host.chat.connections() if info.user.name == "Bob"]
+    ids = [info.user.id for info in served.chat.connections() if info.user.name == "Bob"]
     assert sorted(await marks.all_text_contents()) == sorted(id[-6:] for id in ids)

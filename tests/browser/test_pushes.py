@@ -1,4 +1,4 @@
-"""What a host pushes: notice, update, redirect."""
+"""What an app pushes: notice, update, redirect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.browser.acts import composer, enter
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,14 +40,16 @@ async def test_the_menu_of_the_example_shows_all_three(new_page: Pages) -> None:
     await expect(page).to_have_url("https://sanic.dev/")
 
 
-async def test_a_notice_waits_for_its_reader_and_the_bell_keeps_it(host: Host, new_page: Pages) -> None:
-    await host.open("random")
+async def test_a_notice_waits_for_its_reader_and_the_bell_keeps_it(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open("random")
     page = await new_page()
     await page.clock.install()
     await enter(page, "Ada")
     toast, bell = page.get_by_test_id("toast"), page.get_by_test_id("bell")
 
-    await host.chat.broadcast("notice", {"title": "Lunch", "content": "<i>Soup</i>"})
+    await served.chat.broadcast("notice", {"title": "Lunch", "content": "<i>Soup</i>"})
     await expect(toast).to_contain_text("<i>Soup</i>")
     await expect(page.get_by_role("status", name="Notices")).to_contain_text("Lunch")
     await toast.hover()
@@ -57,7 +59,7 @@ async def test_a_notice_waits_for_its_reader_and_the_bell_keeps_it(host: Host, n
     await page.clock.run_for(8_000)
     await expect(toast).to_have_count(0)
 
-    await host.chat.notify(host.user("Ada"), "notice", {"title": "Coffee"})
+    await served.chat.notify(served.user("Ada"), "notice", {"title": "Coffee"})
     await expect(bell).to_have_accessible_name("Notices, 2 unread")
     await bell.click()
     await expect(page.get_by_test_id("notice-list").locator("h3")).to_have_text(["Coffee", "Lunch"])
@@ -68,9 +70,9 @@ async def test_a_notice_waits_for_its_reader_and_the_bell_keeps_it(host: Host, n
 
 
 async def test_a_redirect_within_the_site_is_followed_and_to_a_script_never(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open("random")
+    await served.open("random")
     page = await new_page()
     sockets: list[WebSocketRoute] = []
 
@@ -88,5 +90,5 @@ async def test_a_redirect_within_the_site_is_followed_and_to_a_script_never(
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(page).to_have_title("General · Example chat")
 
-    await host.chat.notify(host.user("Ada"), "redirect", {"url": "/#/random"})
+    await served.chat.notify(served.user("Ada"), "redirect", {"url": "/#/random"})
     await expect(page.get_by_test_id("room-name")).to_have_text("Random")

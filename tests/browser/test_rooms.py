@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.acts import composer, enter, go_to, lines, say
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,8 +24,8 @@ SHOW = """() => {
 }"""
 
 
-async def test_rooms_are_made_public_or_private_and_no_name_twice(host: Host, new_page: Pages) -> None:
-    await host.open("room-10", "room-9")
+async def test_rooms_are_made_public_or_private_and_no_name_twice(served: ServedApp, new_page: Pages) -> None:
+    await served.open("room-10", "room-9")
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     create, title = ada.get_by_test_id("create-room"), ada.get_by_test_id("room-title")
@@ -63,9 +63,9 @@ async def test_rooms_are_made_public_or_private_and_no_name_twice(host: Host, ne
     await expect(bob.get_by_test_id("room-name")).to_have_text("General")
 
 
-async def test_rooms_of_one_name_are_told_apart(host: Host, new_page: Pages) -> None:
-    await host.open()
-    await host.chat.create_room("tea", title="会議")
+async def test_rooms_of_one_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    await served.chat.create_room("tea", title="会議")
     page = await new_page()
     await enter(page, "Ada")
     create, title = page.get_by_test_id("create-room"), page.get_by_test_id("room-title")
@@ -99,8 +99,8 @@ async def test_rooms_of_one_name_are_told_apart(host: Host, new_page: Pages) -> 
     await expect(rows).to_have_count(2)
 
 
-async def test_what_is_new_is_counted_and_reached_by_keys(host: Host, new_page: Pages) -> None:
-    await host.open("random", "support")
+async def test_what_is_new_is_counted_and_reached_by_keys(served: ServedApp, new_page: Pages) -> None:
+    await served.open("random", "support")
     page = await new_page()
     await enter(page, "Ada")
     for room in ("random", "support", "general"):
@@ -108,8 +108,8 @@ async def test_what_is_new_is_counted_and_reached_by_keys(host: Host, new_page: 
         await expect(page.get_by_test_id("toggle-people")).to_be_visible()
     unread = page.get_by_test_id("unread")
 
-    await host.say("random", "one", "two")
-    await host.say("support", "three")
+    await served.say("random", "one", "two")
+    await served.say("support", "three")
     await expect(unread).to_have_text(["2 unread", "1 unread"])
     await expect(page).to_have_title("(3) General · Example chat")
     await expect(page.get_by_test_id("announcer")).to_be_empty()
@@ -133,15 +133,15 @@ async def test_what_is_new_is_counted_and_reached_by_keys(host: Host, new_page: 
     await expect(page.get_by_test_id("room-name")).to_have_text("General")
 
 
-async def test_what_comes_while_nobody_looks_is_counted(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_what_comes_while_nobody_looks_is_counted(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
-    await host.say("general", "seen")
+    await served.say("general", "seen")
     await expect(lines(page)).to_have_count(1)
     await page.evaluate(HIDE)
 
-    await host.say("general", "one", "two")
+    await served.say("general", "one", "two")
     await expect(page).to_have_title("(2) General · Example chat")
     await page.evaluate(SHOW)
     await expect(page).to_have_title("General · Example chat")
@@ -149,8 +149,8 @@ async def test_what_comes_while_nobody_looks_is_counted(host: Host, new_page: Pa
     assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "2"
 
 
-async def test_the_switcher_finds_rooms_by_letters(host: Host, new_page: Pages) -> None:
-    await host.open("random", "support", "random-thoughts")
+async def test_the_switcher_finds_rooms_by_letters(served: ServedApp, new_page: Pages) -> None:
+    await served.open("random", "support", "random-thoughts")
     page = await new_page()
     await enter(page, "Ada")
     await composer(page).fill("a draft")
@@ -176,12 +176,14 @@ async def test_the_switcher_finds_rooms_by_letters(host: Host, new_page: Pages) 
     await expect(composer(page)).to_have_value("a draft")
 
 
-async def test_who_is_removed_is_told_and_gets_out_by_the_keyboard(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_who_is_removed_is_told_and_gets_out_by_the_keyboard(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
-    await host.chat.create_room("secret", title="Secret", visibility="private")
-    await host.chat.add_member("secret", host.user("Ada"))
+    await served.chat.create_room("secret", title="Secret", visibility="private")
+    await served.chat.add_member("secret", served.user("Ada"))
     await page.goto("/#/secret")
     await expect(page.get_by_test_id("room-name")).to_have_text("Secret")
     await expect(composer(page)).to_have_attribute("placeholder", "Message Secret")
@@ -190,7 +192,7 @@ async def test_who_is_removed_is_told_and_gets_out_by_the_keyboard(host: Host, n
     await expect(page.get_by_role("option", name="private: Secret")).to_have_count(1)
     await page.keyboard.press("Escape")
 
-    await host.chat.kick("secret", host.user("Ada"))
+    await served.chat.kick("secret", served.user("Ada"))
     panel = page.get_by_test_id("removed")
     await expect(panel).to_contain_text("You are no longer in Secret")
     await expect(panel).to_contain_text("Somebody removed you")

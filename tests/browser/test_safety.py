@@ -13,7 +13,7 @@ from sanic_chatrooms.web.assets import FOLDER
 from sanic_chatrooms.web.bundle import bundle
 from tests.browser.acts import enter, lines, say
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 from tests.support.process import ROOT, free_port, start_command
 
 EXAMPLE = ROOT / "example_app" / "static"
@@ -51,9 +51,9 @@ def test_the_interface_is_small() -> None:
 @on_one_loop
 @pytest.mark.parametrize("path", ["/", "/chat/"])
 async def test_a_script_that_somebody_smuggles_in_does_not_run(
-    host: Host, new_page: Pages, path: str
+    served: ServedApp, new_page: Pages, path: str
 ) -> None:
-    await host.open("lobby")
+    await served.open("lobby")
     page = await new_page()
     await enter(page, "Ada", "lobby", path=path)
     await say(page, "Hello")

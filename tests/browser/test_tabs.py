@@ -7,7 +7,7 @@ from playwright.async_api import Dialog, Page, expect
 
 from tests.browser.acts import composer, enter, go_to, lines, messages, say, write
 from tests.browser.conftest import Pages
-from tests.browser.host import Host
+from tests.browser.served import ServedApp
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,15 +33,15 @@ async def second_tab(page: Page, room: str) -> Page:
 
 
 async def test_what_one_tab_has_read_is_read_in_the_other_and_after_a_reload(
-    host: Host, new_page: Pages
+    served: ServedApp, new_page: Pages
 ) -> None:
-    await host.open("news", "quiet")
+    await served.open("news", "quiet")
     one = await new_page()
     await enter(one, "Ada", "news")
     two = await second_tab(one, "news")
     for tab in (one, two):
         await go_to(tab, "quiet")
-    await host.say("news", "first", "second")
+    await served.say("news", "first", "second")
     for tab in (one, two):
         await expect(tab.locator("[data-room=news]")).to_contain_text("2")
 
@@ -58,8 +58,8 @@ async def test_what_one_tab_has_read_is_read_in_the_other_and_after_a_reload(
         await expect(tab.locator("[data-room=news]")).not_to_contain_text("2")
 
 
-async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     one = await new_page()
     await enter(one, "Ada")
     two = await second_tab(one, "general")
@@ -82,11 +82,13 @@ async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(host: Host, new
     await expect(two.get_by_test_id("ended")).to_contain_text("You signed out in another tab")
     await expect(composer(two)).to_have_count(0)
     await new_page.screenshot(two, "other-tab")
-    assert host.chat.connections() == []
+    assert served.chat.connections() == []
 
 
-async def test_what_was_not_sent_is_not_thrown_away_without_a_question(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_what_was_not_sent_is_not_thrown_away_without_a_question(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
     await say(page, "sent")
@@ -98,7 +100,7 @@ async def test_what_was_not_sent_is_not_thrown_away_without_a_question(host: Hos
 
     page.on("dialog", stay)
     await page.context.set_offline(True)
-    await host.cut("Ada")
+    await served.cut("Ada")
     await write(page, "kept")
     await expect(messages(page).last).to_have_attribute("data-status", "pending")
     await page.close(run_before_unload=True)
@@ -121,9 +123,9 @@ async def test_what_was_not_sent_is_not_thrown_away_without_a_question(host: Hos
     ids=["no", "full", "old", "both"],
 )
 async def test_a_browser_that_keeps_nothing_or_is_older_can_chat(
-    host: Host, new_page: Pages, lack: str, path: str
+    served: ServedApp, new_page: Pages, lack: str, path: str
 ) -> None:
-    await host.open("lobby")
+    await served.open("lobby")
     page = await new_page()
     await page.add_init_script(lack)
     await enter(page, "Zoë ♥", "lobby", path=path)
@@ -138,8 +140,10 @@ async def test_a_browser_that_keeps_nothing_or_is_older_can_chat(
     assert [line for line in new_page.console if line.startswith("error")] == []
 
 
-async def test_a_clock_that_is_set_back_does_not_hide_a_dead_server(host: Host, new_page: Pages) -> None:
-    await host.open()
+async def test_a_clock_that_is_set_back_does_not_hide_a_dead_server(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
     page = await new_page()
     await page.add_init_script(
         "const real = Date.now; window.setClock = (ms) => { Date.now = () => real() + ms; };"
@@ -147,11 +151,11 @@ async def test_a_clock_that_is_set_back_does_not_hide_a_dead_server(host: Host, 
     await enter(page, "Ada")
     await page.evaluate("window.setClock(-3600 * 1000)")
 
-    await host.stop()
+    await served.stop()
 
     banner = page.get_by_test_id("banner")
     await expect(banner).to_contain_text("Messages are kept.")
     await new_page.screenshot(page, "banner")
-    await host.open()
+    await served.open()
     await expect(banner).to_have_text("You are back.", timeout=20_000)
     await say(page, "back, an hour ago")

@@ -14,12 +14,12 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const python = `${root}.venv/bin/python`;
 const missing = existsSync(python) ? false : "there is no .venv/bin/python; `make venv` creates it";
 
-const HOST = `
+const APP = `
 import sys
 from sanic import Sanic
 import sanic_chatrooms as chatrooms
 
-app = Sanic("Host")
+app = Sanic("Served")
 app.config.CHATROOMS_GUESTS = True
 app.config.AUTO_EXTEND = False
 app.blueprint(chatrooms.bp)
@@ -37,7 +37,7 @@ function freePort() {
 
 /** A server on this port, answering; -> its process. */
 async function serve(port) {
-  const process = spawn(python, ["-c", HOST, String(port)], { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  const process = spawn(python, ["-c", APP, String(port)], { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   process.stderr.on("data", (data) => (said += data));
   for (let n = 0; n < 200; n++) {
