@@ -78,26 +78,29 @@ class Scope(enum.Enum):
 
 
 class User(msgspec.Struct, frozen=True):
-    """Who somebody is. `guest` users are present in rooms, not members."""
+    """A user, as an authenticator returns them."""
 
     id: str
+    """1 to 128 characters. Ids that begin with `guest-` are reserved for guests."""
     name: str
     scopes: tuple[str, ...] = ()
+    """Permissions for your policy. The chat itself ignores them."""
     guest: bool = False
+    """A user without an account. Guests can be present in public rooms, but are never members."""
     expires_at: float | None = None
-    """When the proof of identity ends (Unix seconds), or None."""
+    """When the proof of identity expires, in Unix seconds; None: never. The connection is closed then."""
     claims: Mapping[str, Any] = {}
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
-    """Who caused an event, as everybody may see it."""
+    """The user who caused an event, with the fields that everybody may see."""
 
     id: str
     name: str
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """What a client shows to be let in: a token (JWT, guest token …), or nothing. `name` is what a guest wants to be called."""
+    """The bearer token of a client, if it sent one, and the `name` that a guest asks for."""
 
     token: str | None = None
     name: str | None = None
@@ -108,13 +111,15 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class Handshake(msgspec.Struct, frozen=True):
-    """The upgrade request without its framework. `headers` has lower-case names; repeated headers are joined by ', '."""
+    """The HTTP request that opens a WebSocket, independent of Sanic."""
 
     path: str
     headers: Mapping[str, str]
+    """With lower-case names. Repeated headers are joined by ', '."""
     query: Mapping[str, str]
     cookies: Mapping[str, str]
     remote_ip: str
+    """The client's address. Behind a proxy, set Sanic's `PROXIES_COUNT`."""
     secure: bool
     credentials: Credentials = Credentials()
 
@@ -123,27 +128,30 @@ class Handshake(msgspec.Struct, frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True):
-    """A room as the store knows it."""
+    """A room, as the store has it."""
 
     id: str
     epoch: str
+    """Identifies one continuous history of the room. It changes when events may have been lost."""
     seq: int
-    """The highest number given so far; 0: nothing stored yet."""
     title: str = ""
     visibility: str = PUBLIC
+    """`public`, `private`, `direct`, or `reserved` for internal rooms."""
     attributes: Mapping[str, Any] = {}
+    """JSON values of the app, for example for its policy."""
     created_at: float = 0.0
     created_by: str | None = None
+    """The id of the user who created it; None: the app did."""
     auto: bool = False
-    """Made by its first join: forgotten when it is empty and nothing was stored in it."""
+    """A first join created it: it is deleted when it is empty and no event was stored in it."""
     announce: bool = False
-    """Joining and leaving are events in this room. Always so where visibility is private."""
+    """Joining and leaving are events of this room. Always true for private rooms."""
     restricted: int = 0
-    """The number of the last event that took rights away (a ban, a mute, a lower role …); 0: none did."""
+    """The number of the last event that took rights away (a ban, a mute, a lower role …); 0: there is none."""
 
 
 class Member(msgspec.Struct, frozen=True):
-    """The durable tie between a user and a room."""
+    """A membership: the durable relation between a user and a room."""
 
     user: str = msgspec.field(name="user_id")  # as stores have it
     """The id of the user."""
@@ -265,40 +273,41 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """What became of a draft. On a repetition: what became of the first."""
+    """The result of storing an event. For a repetition: the result of the first attempt."""
 
     msg_id: str
     seq: int
+    """The event's number in its room."""
     timestamp: float
     epoch: str
     duplicate: bool = False
     payload: bytes | None = None
-    """The payload where the store completed it, which it does for events about a message; else None."""
+    """The payload as JSON, if the store completed it, as it does for events about a message; else None."""
     unchanged: bool = False
-    """No event was stored, because nothing would have changed. `seq` is the event that made it so; 0: there is none."""
+    """No event was stored, because it would have changed nothing. `seq` is the event that set the current state; 0: none did."""
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
-    """What happened, as it stands in the store and travels on the wire (docs/reference/protocol.md, Envelope).
-
-    {"msgId": …, "timestamp": …, "type": "message", "payload": {…}, "room": …, "seq": 42, "sender": {…}, "clientMsgId": …}
-    """
+    """An event, as it is stored and sent (docs/reference/protocol.md, Envelope)."""
 
     msg_id: str
     timestamp: float
     type: str
     payload: msgspec.Raw
+    """A JSON object. `Happening.payload` is the decoded value."""
     room: str | None = None
     seq: int | None = None
+    """The event's number in its room; None: a live event."""
     sender: Sender | None = None
     client_msg_id: str | None = None
+    """The `msgId` of the command that caused the event."""
     reply_to: str | None = None
     edited: float | None = None
-    """When its present payload was written, if that is not the first."""
+    """When its current payload was written, in Unix seconds; None: it was never edited."""
     deleted: bool = False
-    """Its payload is gone, and is {}."""
+    """The message was deleted, and its payload is {}."""
     changed: int | None = None
-    """The highest number among the events that made it what it is now."""
+    """The number of its newest change; None: it was never changed."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
