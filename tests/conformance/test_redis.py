@@ -21,6 +21,7 @@ from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from sanic_chatrooms.testing._presence.hooks import ADA, BOB
 from sanic_chatrooms.testing._store.hooks import result
+from sanic_chatrooms.testing.stores import EffectSuite
 from tests.support.on_redis import WITHIN, arrived, brokers, draft, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running
@@ -82,7 +83,7 @@ class OverTLS:
             yield
 
 
-class OfRedisStore(OnClock, StoreSuite):
+class OfRedisStore(OnClock, EffectSuite, StoreSuite):
     url: str
 
     async def make(self) -> Store:
@@ -140,7 +141,7 @@ class TestRedisStore(OnServer, OfRedisStore):
 
         async def lives(room: str) -> list[bool]:
             """For all that there is of the room: does it end, and about a week from now?"""
-            calls = [store._plain("PTTL", room, part) for part in "hmtiux"]
+            calls = [store._calls.plain("PTTL", room, part) for part in "hmtiux"]
             left = [milliseconds for milliseconds in await store._link.run(calls) if milliseconds != -2]
             return [6e8 < milliseconds <= 6.048e8 for milliseconds in left]
 

@@ -15,7 +15,8 @@ import sanic_chatrooms as chatrooms
 from sanic_chatrooms import Room, Sender
 from sanic_chatrooms.models import Draft
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis.store import ROOM, RedisStore
+from sanic_chatrooms.stores.redis.scripts import APPEND
+from sanic_chatrooms.stores.redis.store import RedisStore
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.valkey import ValkeyServer, running
 
@@ -108,7 +109,7 @@ async def packed(url: str, size: int, count: int) -> list[tuple[bytes, int]]:
             room = ROOMS[(k + n * 37) % len(ROOMS)]
             rooms.setdefault(room, []).append(draft(room, k))
         calls = [store._append_call(room, "epoch", drafts).command("") for room, drafts in rooms.items()]
-        assert all(call[1] == ROOM.sha for call in calls)
+        assert all(call[1] == APPEND.script.sha for call in calls)
         batches.append((b"".join(map(hiredis.pack_command, calls)), len(calls)))
     await store.stop()
     return batches

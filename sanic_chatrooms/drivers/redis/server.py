@@ -43,13 +43,14 @@ Place: TypeAlias = tuple[str, int]
 
 
 class Script:
-    """A Lua file of this package, loaded once per connection and called by its hash.
+    """Lua files of a package, one after the other, loaded once per connection and called by their hash.
 
     In every call ARGV[1] is `Pipe.life`; its own arguments follow.
     """
 
-    def __init__(self, package: str, name: str) -> None:
-        self.text = resources.files(package).joinpath(name).read_text("utf-8")
+    def __init__(self, package: str, *names: str) -> None:
+        files = resources.files(package)
+        self.text = "".join(files.joinpath(name).read_text("utf-8") for name in names)
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The lists of a store in Redis that lead to rooms: an instance's, and each user's. And its secrets.
+"""The lists of a store in Redis that lead to rooms: an instance's, and one for each fact. And its secrets.
 
 A room lies in one slot of a cluster and a list in another, so the two cannot change in one step. A list therefore gets
 a room before the room gets what puts it there, and is read through the rooms: what is no longer so is left out, and
@@ -7,11 +7,12 @@ taken off the list if it is older than any change that may still be under way.
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import ClassVar, TypeAlias, TypeVar
 
 from ...drivers.redis.cluster import Call, RedisLink, Script
-from ...models import DIRECT, PUBLIC, Room
+from ...models import DIRECT, PUBLIC, Fact, Room
+from ..members import MEMBER
 
 __all__ = ["RedisLists"]
 
@@ -19,7 +20,8 @@ UNDER_WAY = 600.0
 """Seconds: longer than anybody tries to store a change (`STORE_TIMEOUT` is 300 at most)."""
 
 Look: TypeAlias = Callable[[Sequence[str]], Awaitable[list[Room | None]]]
-LookFor: TypeAlias = Callable[[Sequence[str], str], Awaitable[list[Room | None]]]
+T = TypeVar("T")
+LookFor: TypeAlias = Callable[[Sequence[str], str, str], Awaitable[list[T | None]]]
 
 
 class RedisLists:
@@ -64,11 +66,12 @@ class RedisLists:
         lists = (self._rooms, self._direct)
         await self._link.run([self._scripted(key, self._open, arguments=arguments) for key in lists])
 
-    async def add(self, members: Sequence[tuple[str, str]]) -> None:
-        """Put rooms on users' lists: (room, user) each."""
+    async def add(self, facts: Iterable[tuple[str, Fact]]) -> None:
+        """Put rooms on the lists of the facts that are about to hold in them: (room, fact) each."""
         now = _now()
-        keys = [(self._key(user), room) for room, user in members]
-        await self._link.run([Call(key, ("HSET", key, room, now)) for key, room in keys])
+        keys = [(self._key(fact.kind, fact.key), room) for room, fact in facts]
+        if keys:
+            await self._link.run([Call(key, ("HSET", key, room, now)) for key, room in keys])
 
     # ---- reading ----
 
@@ -95,21 +98,23 @@ class RedisLists:
             if stamp is not None and _is_settled(stamp):
                 await self.forget(id, stamp)
 
-    async def of_user(self, user: str, last: str, count: int, look: LookFor) -> list[Room]:
-        """Up to `count` rooms of a user behind the id `last`, in the order of their ids."""
-        key = self._key(user)
-        reply = await self._link.call(Call(key, ("HGETALL", key)))
+    async def of_fact(self, kind: str, key: str, last: str, count: int | None, look: LookFor[T]) -> list[T]:
+        """Up to `count` rooms (None: all) in which a fact holds, behind the id `last`, as `look` finds them, in the order of their ids."""
+        list_key = self._key(kind, key)
+        reply = await self._link.call(Call(list_key, ("HGETALL", list_key)))
         stamps = {room.decode(): stamp for room, stamp in zip(reply[::2], reply[1::2], strict=True)}
         ids = sorted(id for id in stamps if id > last)
-        shown: list[Room] = []
-        while ids and len(shown) < count:
-            part, ids = ids[:count], ids[count:]
-            rooms = await look(part, user)
-            shown += [room for room in rooms if room is not None]
+        shown: list[T] = []
+        while ids and (count is None or len(shown) < count):
+            part, ids = ids[:count], ids[len(ids) if count is None else count :]
+            found = await look(part, kind, key)
+            shown += [one for one in found if one is not None]
             gone = [
-                id for id, room in zip(part, rooms, strict=True) if room is None and _is_settled(stamps[id])
+                id for id, one in zip(part, found, strict=True) if one is None and _is_settled(stamps[id])
             ]
-            await self._link.run([self._scripted(key, arguments=("forget", id, stamps[id])) for id in gone])
+            await self._link.run(
+                [self._scripted(list_key, arguments=("forget", id, stamps[id])) for id in gone]
+            )
         return shown[:count]
 
     # ---- secrets ----
@@ -124,8 +129,9 @@ class RedisLists:
         kept: bytes = (await self._link.run(calls))[1]
         return kept.decode()
 
-    def _key(self, user: str) -> str:
-        return f"{self._user}{{{user}}}"
+    def _key(self, kind: str, key: str) -> str:
+        # The rooms of which somebody is a member had a list before there were other facts.
+        return f"{self._user}{{{key}}}" + ("" if kind == MEMBER else f":{kind}")
 
     def _scripted(self, *keys: str, arguments: tuple[object, ...]) -> Call:
         return Call(keys[0], arguments, self.script, keys)

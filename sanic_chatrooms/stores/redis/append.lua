@@ -1,0 +1,117 @@
+-- A channel to publish on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its signature (see support/signature.py). Then four arguments per
+-- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not),
+-- and ';' with what it does besides (see effects.lua) behind them. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
+-- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none); "number timestamp id" of the first, for one
+-- about a message with its payload on the next line; "=number" unchanged; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply
+if op == 'append' then
+  local room = load()
+  if not room then return false end
+  local base, restricted, results = room.head, room.restricted, {}
+  local channel, publish, publisher, inner, outer = unpack(ARGV, own, own + 4)
+  own = own + 5
+  local events, ids, line, said, besides = {}, {}, {}, {}, nil
+  local function flush()
+    if #events == 0 then return end
+    redis.call('HSET', M, unpack(events))
+    redis.call('HSET', I, unpack(ids))
+    if #line > 0 then redis.call('RPUSH', T, unpack(line)) end
+    events, ids, line = {}, {}, {}
+  end
+
+  local keys = {}
+  for a = own, #ARGV, 4 do keys[#keys + 1] = ARGV[a] end
+  local one, other = redis.call('HMGET', K0, unpack(keys)), redis.call('HMGET', K1, unpack(keys))
+  local seen, firsts = {}, {} -- what is known of keys since this batch began; the new ones, each with that
+  room.seen = seen
+  expire(room)
+  for d, key in ipairs(keys) do
+    local a = own + 4 * (d - 1)
+    local memo, text, change = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+    local flag = string.byte(change)
+    local first = key ~= '' and (seen[key] or one[d] or other[d])
+    if key ~= '' and key == room.maker then
+      results[d] = -1
+    elseif first then
+      local known, hash = string.match(first, '^(%S+ %S+ %S+) (.*)$')
+      local same = hash == string.match(memo, '^%S+ %S+ (.*)$')
+        or hash == '=' .. (string.match(text, '^"msgId":"[^"]*","timestamp":[^,]+,"type":"([^"]*)"') or '')
+      results[d] = same and known or -1
+      if same and (flag == 43 or flag == 42) then
+        flush() -- the first may stand in this batch
+        besides = besides or effects(room)
+        results[d] = known .. besides.payload_of(tonumber(string.match(known, '^%d+')), change)
+      end
+    elseif room.restricted > 0 and room.restricted > tonumber(string.match(change, '^.(%d+)') or math.huge) then
+      results[d] = -3
+    else
+      local n, outcome, what = room.head + 1, nil, nil
+      results[d] = n
+      if flag == 43 or flag == 42 then -- '+' or '*'
+        flush() -- it sees what stands before it in the batch
+        besides = besides or effects(room)
+        what = besides.unpacked(change)
+        local target, count
+        outcome, target, count = besides.apply(what)
+        if target and not what.plain then
+          text = besides.completed(text, target, count)
+          results[d] = '+' .. n .. ' ' .. target .. ' ' .. (count or '')
+        end
+      end
+      if outcome then
+        results[d] = outcome
+      else
+        room.head = n
+        events[#events + 1] = n
+        said[#said + 1] = '{"seq":' .. n .. ',' .. text
+        events[#events + 1] = said[#said]
+        ids[#ids + 1] = string.match(memo, '^%S+ (%S+)')
+        ids[#ids + 1] = n
+        if flag == 45 or (flag == 43 and what.fold ~= 'collect') then line[#line + 1] = n end
+        if key ~= '' then
+          seen[key] = n .. ' ' .. memo
+          firsts[#firsts + 1] = key
+          firsts[#firsts + 1] = seen[key]
+        end
+      end
+    end
+  end
+  if room.head == base then return {room.epoch, unpack(results)} end
+
+  flush()
+  if life ~= '' and room.life ~= life then room.epoch = ARGV[8] end -- it may have given these numbers before
+  redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', life)
+  if room.restricted > restricted then redis.call('HSET', H, 'z', room.restricted) end
+  if #firsts > 0 then
+    local now, window = present(), tonumber(ARGV[7])
+    local past, current = now - room.since, room.current
+    local turn = past >= window -- what is remembered lives for one to three windows
+    -- Either nothing was said for long, or the server's clock was set: what was sent just now must not be forgotten then. So wait for once.
+    local set = room.since > 0 and (past < 0 or past >= 2 * window and not room.late)
+    if set then turn = false end
+    if turn then current = current == '0' and '1' or '0' end
+    local into = current == '0' and K0 or K1
+    if turn then redis.call('UNLINK', into) end
+    if besides then -- which may have taken hashes away
+      for k = 1, #firsts, 2 do firsts[k + 1] = seen[firsts[k]] end
+    end
+    redis.call('HSET', into, unpack(firsts))
+    if turn or set then
+      local keep = math.ceil(1000 * (4 * window + DAY)) -- for rooms in which nothing more is said
+      redis.call('PEXPIRE', K0, keep)
+      redis.call('PEXPIRE', K1, keep)
+      redis.call('HSET', H, 'w', now, 'g', current, 'p', set and '1' or '0')
+    end
+  end
+  if is_users then
+    for _, key in ipairs({H, M, T, I}) do redis.call('PEXPIRE', key, WEEK) end
+  end
+  local last = room.head - room.max
+  if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
+  if channel ~= '' then
+    local body = '["' .. publisher .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]'
+    local signature = redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\n' .. body))
+    redis.call(publish, channel, '#' .. signature .. body)
+  end
+  return {room.epoch, unpack(results)}
+end
+

@@ -1,0 +1,275 @@
+"""What the scripts of the store are given and what they answer, as values of the models."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
+from ...models import (
+    Appended,
+    Collected,
+    Draft,
+    Event,
+    Fact,
+    Fold,
+    Known,
+    MemberRemoved,
+    MemberSet,
+    MessageDeleted,
+    MessageEdited,
+    Related,
+    Relation,
+    Room,
+    Sender,
+    Toggle,
+)
+from ..base import FOLDED, Holding, Stale
+from ..changes import completed, no_parent
+from ..members import MEMBER, member_fact
+
+__all__ = [
+    "arguments",
+    "decode_appended",
+    "decode_event",
+    "decode_facts",
+    "decode_holdings",
+    "decode_known",
+    "decode_related",
+    "decode_room",
+    "encode",
+    "has_effects",
+    "named",
+    "pack",
+    "packed_facts",
+]
+
+
+class _Text(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What of an event never changes, as it stands in its text."""
+
+    msg_id: str
+    timestamp: float
+    type: str
+    room: str
+    sender: Any = None
+    client_msg_id: str | None = None
+
+
+class _Effects(msgspec.Struct):
+    """What a draft does besides its event, as effects.lua reads it."""
+
+    fold: str | None
+    target: str
+    key: str
+    owner: str
+    value: str | bool
+    at: str
+    sender: str
+    facts: list[Any] | None
+    restricts: bool
+    only_if_changed: bool
+    timeline: bool
+    plain: bool
+    """The payload is complete already."""
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """A fact as its room has it."""
+
+    value: str
+    seq: int
+    since: int
+
+
+class _On(msgspec.Struct, array_like=True):
+    key: str
+    count: int
+    newest: str
+    mine: bool
+
+
+class _Related(msgspec.Struct, array_like=True):
+    seq: int
+    toggles: list[_On] | dict[str, Any]  # Lua packs an empty list as a map
+    count: int
+    newest: str
+
+
+encode = msgspec.json.Encoder().encode
+pack = msgspec.msgpack.Encoder().encode
+_kept = msgspec.msgpack.Decoder(dict[str, _Kept])
+_related = msgspec.msgpack.Decoder(list[_Related])
+_event = msgspec.json.Decoder(Event)
+_room = msgspec.json.Decoder(Room)
+_sender = msgspec.json.Decoder(Sender | None)
+
+decode_event = _event.decode
+
+# ---- drafts ----
+
+
+def named(key: tuple[str, str] | None) -> str:
+    """A key of a draft, as one text."""
+    return "" if key is None else f"{len(key[0])}:{key[0]}{key[1]}"
+
+
+def arguments(draft: Draft) -> tuple[Any, ...]:
+    """What the script gets of a draft: its key, what is remembered of it, its text, and what it does besides."""
+    key = draft.key
+    text = _Text(
+        draft.msg_id,
+        draft.timestamp,
+        draft.type,
+        draft.room,
+        draft.sender,
+        key[1] if key is not None and key[0] else None,  # "": the key is ours, not a client's
+    )
+    at = repr(draft.timestamp)
+    return (
+        named(key),
+        f"{at} {draft.msg_id} ".encode() + draft.hash,
+        b'%b\n,"payload":%b}' % (encode(text)[1:-1], draft.payload),
+        _besides(draft, at),
+    )
+
+
+def has_effects(draft: Draft) -> bool:
+    """Does it do anything besides its event?"""
+    return draft.about is not None or bool(draft.facts) or draft.restricts or draft.change is not None
+
+
+def _besides(draft: Draft, at: str) -> bytes:
+    folded = draft.type.startswith(FOLDED)
+    judged = b"" if draft.judged is None else b"%d" % draft.judged
+    if not has_effects(draft):
+        return (b"~" if folded else b"-") + judged
+    return (b"*" if folded else b"+") + judged + b";" + pack(_effects(draft, at))
+
+
+def _effects(draft: Draft, at: str) -> _Effects:
+    about, facts = changed(draft)
+    sender = encode(draft.sender).decode()
+    fold = None if about is None else about.fold.value
+    target, key, owner, value = ("", "", "", "") if about is None else _relation(about)
+    return _Effects(
+        fold, target, key, owner, value, at, sender,
+        packed_facts(facts) or None, draft.restricts, draft.only_if_changed,
+        not draft.type.startswith(FOLDED), draft.change is not None,
+    )  # fmt: skip
+
+
+def _relation(about: Relation) -> tuple[str, str, str, str | bool]:
+    value = about.value if isinstance(about.value, bool) else about.value.decode()
+    return about.target, about.key, about.owner, value
+
+
+def packed_facts(facts: Iterable[Fact]) -> list[Any]:
+    """Facts as the scripts read them."""
+    return [
+        (fact.kind, fact.key, fact.value is not None and fact.value.decode(), fact.rule) for fact in facts
+    ]
+
+
+def changed(draft: Draft) -> tuple[Relation | None, Sequence[Fact]]:
+    """The relation and the facts of a draft; what `change` says is among them."""
+    match draft.change:
+        case MemberSet(member):
+            return draft.about, (*draft.facts, member_fact(member))
+        case MemberRemoved(user):
+            return draft.about, (*draft.facts, Fact(MEMBER, user, None))
+        case MessageEdited(msg_id, payload):
+            return Relation(msg_id, Fold.REPLACE, value=payload), draft.facts
+        case MessageDeleted(msg_id):
+            return Relation(msg_id, Fold.ERASE), draft.facts
+    return draft.about, draft.facts
+
+
+def decode_appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatError:
+    """What became of a draft; see append.lua."""
+    if isinstance(result, int):
+        return Appended(draft.msg_id, result, draft.timestamp, epoch) if result >= 0 else _refusal(result)
+    found, _, payload = result.partition(b"\n")
+    seq, *rest = found.decode().lstrip("+=").split(" ")
+    if found.startswith(b"="):
+        return Appended(draft.msg_id, int(seq), draft.timestamp, epoch, unchanged=True)
+    if found.startswith(b"+"):
+        target, count = rest
+        whole = completed(draft.payload, int(target), int(count) if count else None)
+        return Appended(draft.msg_id, int(seq), draft.timestamp, epoch, payload=whole)
+    at, msg_id = rest
+    return Appended(msg_id, int(seq), float(at), epoch, duplicate=True, payload=payload or None)
+
+
+def _refusal(code: int) -> ChatError:
+    match code:
+        case -1:
+            return Conflict()
+        case -2:
+            return MessageNotFound()
+        case -3:
+            return Stale()
+        case -4:
+            return no_parent()
+    return no_parent(is_reply=True)
+
+
+# ---- what is read ----
+
+
+def decode_room(found: Sequence[Any]) -> Room:
+    """A room: epoch, number, JSON, restricted. Raises `RoomNotFound` where there is none."""
+    epoch, seq, text, restricted = found
+    if epoch is None:
+        raise RoomNotFound
+    return msgspec.structs.replace(
+        _room.decode(text), epoch=epoch.decode(), seq=int(seq), restricted=int(restricted or 0)
+    )
+
+
+def decode_known(room: str, key: str, packed: bytes | None) -> dict[str, Known]:
+    """The facts about one key, by kind."""
+    if packed is None:
+        return {}
+    return {
+        kind: Known(kind, key, kept.value.encode(), kept.seq, kept.since, room)
+        for kind, kept in _kept.decode(packed).items()
+    }
+
+
+def decode_facts(room: str, kind: str, flat: Sequence[Any]) -> list[Known]:
+    """Facts of one kind: key, value, seq, since of each."""
+    rows = zip(*[iter(flat)] * 4, strict=True)
+    return [Known(kind, key.decode(), value, seq, since, room) for key, value, seq, since in rows]
+
+
+def decode_related(packed: bytes) -> dict[int, Related]:
+    """What is related, by the messages' numbers."""
+    found = _related.decode(packed) if packed else []
+    return {one.seq: Related(_toggles(one.toggles), _collected(one)) for one in found}
+
+
+def _toggles(toggles: list[_On] | dict[str, Any]) -> dict[str, Toggle]:
+    return {on.key: Toggle(on.count, *_event_of(on.newest), on.mine) for on in toggles if isinstance(on, _On)}
+
+
+def _collected(one: _Related) -> Collected | None:
+    if not one.count:
+        return None
+    newest = _event.decode(one.newest)
+    assert newest.seq is not None
+    return Collected(one.count, newest.seq, newest.timestamp, newest.sender)
+
+
+def decode_holdings(flat: Sequence[Any]) -> list[Holding]:
+    """What is on: target, key, owner, and the event that turned it on, of each."""
+    rows = zip(*[iter(flat)] * 4, strict=True)
+    return [
+        Holding(target, key.decode(), owner.decode(), *_event_of(event.decode()))
+        for target, key, owner, event in rows
+    ]
+
+
+def _event_of(text: str) -> tuple[int, float, Sender | None]:
+    seq, at, sender = text.split(" ", 2)
+    return int(seq), float(at), _sender.decode(sender)

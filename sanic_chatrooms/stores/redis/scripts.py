@@ -1,0 +1,68 @@
+"""The scripts of the store in Redis, and calls of them: one room each, with keys that are all in the room's slot."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ...drivers.redis.cluster import Call, RedisLink, Script
+from ...errors import RoomNotFound
+from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
+
+__all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "RoomCalls", "Use"]
+
+_PARTS = ("h", "m", "t", "i", "x", "r", "z", "k0", "k1", "u", "o")
+"""What the names of a room's keys end with; see head.lua."""
+
+
+class Use(NamedTuple):
+    """A script, and how many of a room's keys it needs: each costs a little, in every call."""
+
+    script: Script
+    keys: int
+
+
+# Most drafts have no effects, and their script comes by fewer functions.
+APPEND = Use(Script(__package__, "head.lua", "append.lua"), 9)
+EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), 11)
+PAST = Use(Script(__package__, "head.lua", "past.lua"), 7)
+ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), 11)
+SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS))
+
+
+class RoomCalls:
+    """Makes and sends the calls of one instance."""
+
+    def __init__(
+        self, link: RedisLink, instance: str, bounds: Bounds, clock: Callable[[], float] | None
+    ) -> None:
+        self._link = link
+        self._base = f"{link.prefix}{instance}:"
+        self._clock = clock
+        self._limits = (
+            HISTORY_MAX if bounds.history_max is None else bounds.history_max,
+            RESERVED_HISTORY_MAX,
+            "" if bounds.retention is None else bounds.retention,
+            bounds.dedup_window,
+        )
+
+    def channel(self, room: str) -> str:
+        """What `RedisBroker` subscribes to: a name in the room's slot."""
+        return f"{self._base}{{{room}}}"
+
+    def scripted(self, use: Use, room: str, operation: str, *arguments: Any, epoch: str = "") -> Call:
+        """A call of a script. `epoch`: for the room, should it need a new one."""
+        base = f"{self._base}{{{room}}}:"
+        clock = "" if self._clock is None else self._clock()
+        parts = (clock, operation, *self._limits, epoch, *arguments)
+        return Call(base, parts, use.script, tuple([base + part for part in _PARTS[: use.keys]]))
+
+    def plain(self, command: str, room: str, part: str, *arguments: str) -> Call:
+        """A command for one of a room's keys."""
+        key = f"{self._base}{{{room}}}:{part}"
+        return Call(key, (command, key, *arguments))
+
+    async def ask(self, use: Use, room: str, operation: str, *arguments: Any, epoch: str = "") -> Any:
+        """What a script says about a room. Raises `RoomNotFound`, `Unavailable`."""
+        reply = await self._link.call(self.scripted(use, room, operation, *arguments, epoch=epoch))
+        if reply is None:
+            raise RoomNotFound
+        return reply
