@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class CountedStore(WrappedStore):
-    """Counts what it is asked."""
+    """Counts the calls of each verb."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)

@@ -3,7 +3,7 @@ from sanic.response import HTTPResponse
 import sanic_chatrooms as chatrooms
 
 app = Sanic("Shop")
-app.blueprint(chatrooms.bp)  # its settings come from the environment: SANIC_CHATROOMS_STORE and so on
+app.blueprint(chatrooms.bp)  # settings come from the environment: SANIC_CHATROOMS_STORE and so on
 
 
 # region health

@@ -1,7 +1,7 @@
 from sanic import Sanic
 from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, Unauthenticated, User
 
-# Yours is a table, a cache, or the session extension of your application.
+# In your application this is a table, a cache, or a session extension.
 SESSIONS = {"3f1c9a": {"id": "u1", "name": "Ada", "groups": ["staff"]}}
 
 

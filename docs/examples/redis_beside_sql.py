@@ -10,8 +10,8 @@ DATABASE = os.environ.get("DATABASE_URL", "sqlite:///chat.db")
 chat = ChatRooms(
     "support",
     guests=True,
-    store=SQLStore(DATABASE),  # what is said
-    broker=RedisBroker(f"{REDIS}?prefix=shop:"),  # how workers hear of it, and who is there
+    store=SQLStore(DATABASE),  # messages
+    broker=RedisBroker(f"{REDIS}?prefix=shop:"),  # events between workers, and presence
 )
 # endregion
 

@@ -6,8 +6,8 @@ support = ChatRooms("support", guests=True)
 team = ChatRooms("team", jwt_secret="an example: write here what `openssl rand -base64 48` prints")
 
 app = Sanic("Shop")
-app.config.CHATROOMS_MAX_TEXT = 4_000  # of both
-app.config.CHATROOMS_TEAM_MAX_TEXT = 20_000  # of this one
+app.config.CHATROOMS_MAX_TEXT = 4_000  # of both instances
+app.config.CHATROOMS_TEAM_MAX_TEXT = 20_000  # of `team` only
 app.blueprint(support.bp)  # /support/ws
 app.blueprint(team.bp, url_prefix="/internal/chat")  # /internal/chat/ws
 # endregion

@@ -7,7 +7,7 @@ import sanic_chatrooms as chatrooms
 app = Sanic("Shop")
 # region settings
 app.config.CHATROOMS_GUESTS = True
-app.config.CHATROOMS_STORE = "embedded:"  # broker and presence follow it
+app.config.CHATROOMS_STORE = "embedded:"  # broker and presence use it, too
 # endregion
 app.blueprint(chatrooms.bp)
 
@@ -16,7 +16,7 @@ app.blueprint(chatrooms.bp)
 @app.post("/users/<user>/notice")
 async def notice(request: Request, user: str) -> HTTPResponse:
     payload = {"title": "Your parcel", "content": request.json["text"]}
-    await chatrooms.default.notify(user, "notice", payload)  # wherever they are connected
+    await chatrooms.default.notify(user, "notice", payload)  # on every worker
     return empty()
 
 
