@@ -96,11 +96,11 @@ class Chat:
         self.transactions = Transactions(self.backends.store, self.journal, self.positions.soon)
         self.access = Access(store)
         self.inbox = Inbox(self.journal, self.hub, store, presence)
-        self.typists = Typists(self.hub, self.journal.ring)
+        self.typists = Typists(self.hub, self.journal.publish)
         self.occupancy = Occupancy(
             presence,
             self.hub,
-            self.journal.ring,
+            self.journal.publish,
             grace=settings.presence_grace,
             ttl=settings.presence_ttl,
             emptied=self.forgetting.left,

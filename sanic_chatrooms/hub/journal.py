@@ -1,11 +1,10 @@
-"""Group commit: collects drafts, appends them as one batch, delivers here at once and rings the broker.
+"""Group commit: collects drafts, appends them as one batch, delivers them here at once and to other workers by the broker.
 
 Drafts that arrive while a batch is under way form the next one; so the more senders, the larger the batches, and one
 sender alone waits for nobody. The order of `submit` is the order in every room.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from bisect import bisect_right
@@ -22,16 +21,13 @@ from ..observe.instruments import (
     APPEND_BATCH,
     APPEND_SECONDS,
     DRAFTS_WAITING,
-    DROPPED,
-    ENVELOPES_WAITING,
-    PUBLISH_BATCH,
-    PUBLISH_SECONDS,
     STORE_ERRORS,
 )
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
-from ..support.tasks import end, is_ending, keep_on
+from ..support.tasks import end, is_ending
 from ..wire.encode import encode_event
+from .publisher import Publisher
 
 __all__ = ["Done", "Journal"]
 
@@ -39,13 +35,11 @@ logger = logging.getLogger("sanic_chatrooms.hub.journal")
 
 BATCH_LIMIT = 1_000
 """Drafts a batch: bounds what one transaction locks."""
-BELL_LIMIT = 10_000
-"""Envelopes waiting for the broker; above it the oldest are dropped: they are only bells."""
 OVERLAP = 32
 """Drafts from which on a batch is answered while the next one is being stored."""
 HEAD_START = 0.001
 """Seconds that a store on a thread of this process gets to take up the next batch, before the one before is answered: until
-it is in its driver it needs the interpreter, which the answers would keep from it."""
+it is in its driver it needs the GIL, which the answers would keep from it."""
 RETRY_WAIT = 0.05
 LEAST_SHARE = 1 / 4
 """Part of the time limit that a batch has at least: a store that has just come back needs a moment for its first answer."""
@@ -63,13 +57,13 @@ class Heard(Protocol):
 class _Entry(msgspec.Struct, gc=False):
     draft: Draft
     done: Done
-    origin: object
+    source: object
     due: float
     """When it has waited long enough for its batch (monotonic seconds)."""
 
 
 class Journal:
-    """`submit` from anywhere; one task appends, one rings."""
+    """`submit` from anywhere; one task appends."""
 
     def __init__(
         self,
@@ -82,16 +76,12 @@ class Journal:
     ) -> None:
         self._store = store
         self._meter = meter
-        self._broker = broker
         self._deliver = deliver
         self._heard = heard
         self._timeout = timeout
         self._pending: list[_Entry] = []
-        self._bells: list[Envelope] = []
         self._woken = asyncio.Event()
-        self._rung = asyncio.Event()
-        self._one_rings = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
         """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
@@ -100,59 +90,52 @@ class Journal:
         """What was stored and is not answered yet."""
         self._away = False
         """The store did not take the last batch."""
-        self._silent = False
-        """The broker did not take the last bells."""
+        self._publisher = Publisher(broker, timeout, meter)
+        self.publish = self._publisher.publish
         meter.watch(DRAFTS_WAITING, lambda: len(self._pending))
-        meter.watch(ENVELOPES_WAITING, lambda: len(self._bells))
 
     def start(self) -> None:
         """Begin to append."""
-        self._tasks = [
-            asyncio.ensure_future(self._append_batches()),
-            asyncio.ensure_future(keep_on(self._ring, "ringing the broker")),
-        ]
+        self._task = asyncio.ensure_future(self._append_batches())
+        self._publisher.start()
 
     async def stop(self) -> None:
-        """Append what was submitted, ring once more, end: within two time limits. Calling it again does nothing.
+        """Append what was submitted, publish it, end: within two time limits. Calling it again does nothing.
 
         Everything is answered; what the store did not take in time is `Unavailable`, as is what comes from now on.
         """
-        tasks, self._tasks = self._tasks, []
-        if not tasks:
+        task, self._task = self._task, None
+        if task is None:
             return
         self._stopping = True
         self._woken.set()
-        appending, ringing = tasks
-        await asyncio.wait([appending], timeout=self._timeout)
-        await end(appending)
+        await asyncio.wait([task], timeout=self._timeout)
+        await end(task)
         self._answer_rest()
         left, self._pending = self._pending, []
         self._answer(left, [Unavailable()] * len(left))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout):
-                await self._publish()  # behind what is being rung now
-        await end(ringing)
+        await self._publisher.stop()
 
-    def submit(self, draft: Draft, done: Done, origin: object = None) -> None:
+    def submit(self, draft: Draft, done: Done, source: object = None) -> None:
         """Take a draft into the next batch; `done` is called once with what became of it: soon after the store
         has answered, and within three time limits whether it answers or not; within little more than one, where it
         answers nobody.
 
-        If it becomes `Unavailable`, later drafts of the same `origin` (a connection) in the same room that are
+        If it becomes `Unavailable`, later drafts of the same `source` (a connection) in the same room that are
         here already become that too: a client that repeats them in order keeps its order.
         """
         if self._stopping:
             done(Unavailable())
             return
-        self._pending.append(_Entry(draft, done, origin, time.monotonic() + self._timeout))
+        self._pending.append(_Entry(draft, done, source, time.monotonic() + self._timeout))
         self._woken.set()
 
-    def withdraw(self, origin: object) -> None:
-        """Drop what this origin (a connection that was closed) submitted and no batch has taken yet, unanswered."""
-        if any(entry.origin is origin for entry in self._pending):
-            self._pending = [entry for entry in self._pending if entry.origin is not origin]
+    def withdraw(self, source: object) -> None:
+        """Drop what this source (a connection that was closed) submitted and no batch has taken yet, unanswered."""
+        if any(entry.source is source for entry in self._pending):
+            self._pending = [entry for entry in self._pending if entry.source is not source]
 
-    async def append(self, draft: Draft, origin: object = None) -> Appended:
+    async def append(self, draft: Draft, source: object = None) -> Appended:
         """Submit and wait. Raises what `Store.append` says.
 
         Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same. Raises `InvalidField` where
@@ -169,7 +152,7 @@ class Journal:
             else:
                 answer.set_result(result)
 
-        self.submit(draft, done, origin)
+        self.submit(draft, done, source)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -267,7 +250,7 @@ class Journal:
                 results += await self._append_before(end, [entry])
             except Exception as exc:  # noqa: BLE001 - the same
                 results.append(_refused(entry.draft, exc))
-            if isinstance(results[-1], Unavailable) and entry.origin is not None:
+            if isinstance(results[-1], Unavailable) and entry.source is not None:
                 unsure.add(_place(entry))
         return results
 
@@ -307,7 +290,7 @@ class Journal:
                     result = replace(result, duplicate=False)
                 if not (result.duplicate or result.unchanged):
                     self._call(self.tell, entry.draft, result)
-            elif isinstance(result, Unavailable) and entry.origin is not None:
+            elif isinstance(result, Unavailable) and entry.source is not None:
                 unsure.add(_place(entry))
             self._call(entry.done, result)
         if unsure:
@@ -321,7 +304,7 @@ class Journal:
                 self._call(entry.done, Unavailable())
 
     def tell(self, draft: Draft, result: Appended) -> None:
-        """Something new is stored: deliver it here, ring for the others, let the listeners hear."""
+        """Something new is stored: deliver it here, publish it to other workers, call the listeners."""
         event = Event(
             result.msg_id,
             result.timestamp,
@@ -335,7 +318,7 @@ class Journal:
         envelope = Envelope(draft.room, result.epoch, result.seq, draft.type, encode_event(event))
         self._deliver(envelope)
         if self._store.publishes_as is None:
-            self.ring(envelope)
+            self.publish(envelope)
         if self._heard is not None:
             self._heard.stored(event)
 
@@ -346,42 +329,6 @@ class Journal:
             function(*arguments)
         except Exception:
             logger.exception("an answer could not be given")
-
-    # ---- the ringing task: no ack waits for the broker ----
-
-    def ring(self, envelope: Envelope) -> None:
-        """Hand an envelope to the broker, soon."""
-        if len(self._bells) >= BELL_LIMIT:
-            del self._bells[: BELL_LIMIT // 10]
-            self._meter.add(DROPPED, BELL_LIMIT // 10, "publish")
-        self._bells.append(envelope)
-        self._rung.set()
-
-    async def _ring(self) -> None:
-        await self._rung.wait()
-        self._rung.clear()
-        await self._publish()
-
-    async def _publish(self) -> None:
-        async with self._one_rings:
-            await self._publish_all()
-
-    async def _publish_all(self) -> None:
-        bells, self._bells = self._bells, []
-        if not bells:
-            return
-        since = time.monotonic()
-        try:
-            await self._broker.publish(bells)
-            self._silent = False
-            self._meter.observe(PUBLISH_BATCH, len(bells))
-            self._meter.observe(PUBLISH_SECONDS, time.monotonic() - since)
-        except Unavailable:
-            if not self._silent:
-                logger.warning("the broker is away; other workers read the store until it is back")
-            self._silent = True
-        except Exception:
-            logger.exception("the broker failed; %d envelopes were not passed on", len(bells))
 
 
 def _refused(draft: Draft, problem: Exception) -> ChatError:
@@ -395,4 +342,4 @@ def _due(entry: _Entry) -> float:
 
 def _place(entry: _Entry) -> tuple[int, str]:
     """What is answered in order: one connection's drafts for one room."""
-    return id(entry.origin), entry.draft.room
+    return id(entry.source), entry.draft.room

@@ -71,7 +71,7 @@ class Occupancy:
         self,
         presence: Presence,
         hub: Hub,
-        ring: Callable[[Envelope], None],
+        publish: Callable[[Envelope], None],
         *,
         grace: float,
         ttl: float,
@@ -80,7 +80,7 @@ class Occupancy:
     ) -> None:
         self._presence = presence
         self._hub = hub
-        self._ring = ring
+        self._publish = publish
         self._grace = grace
         self._ttl = ttl
         self._clock = clock
@@ -315,7 +315,7 @@ class Occupancy:
             part = _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
             envelope = Envelope(room, "", 0, "presence", encode(part))
             self._hub.deliver(envelope)
-            self._ring(envelope)
+            self._publish(envelope)
 
     def heard(self, envelope: Envelope) -> None:
         """A worker's change, ours too: merged until the room is told."""

@@ -1,4 +1,4 @@
-"""Who is typing, per room, over all workers. Live: lost bells cost nothing, it ends by itself."""
+"""Who is typing, per room, over all workers. Live: a lost envelope costs nothing, since typing ends by itself."""
 
 import time
 from collections.abc import Callable
@@ -29,10 +29,10 @@ class Typists:
     """Hears the workers' notes, tells the room who is typing now: {"users": [{"id": …, "name": …}]}."""
 
     def __init__(
-        self, hub: Hub, ring: Callable[[Envelope], None], clock: Callable[[], float] = time.monotonic
+        self, hub: Hub, publish: Callable[[Envelope], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._hub = hub
-        self._ring = ring
+        self._publish = publish
         self._clock = clock
         self._rooms: dict[str, dict[str, tuple[Sender, float]]] = {}
         self._paced = Paced(PACE, self._emit, clock)
@@ -42,7 +42,7 @@ class Typists:
         """This user types, or stopped; tell every worker."""
         envelope = Envelope(room, "", 0, "typing", encode(_Note(user, active)))
         self.heard(envelope)
-        self._ring(envelope)
+        self._publish(envelope)
 
     def stopped(self, room: str, user: Sender) -> None:
         """They sent what they typed, or went away. Costs one look where nobody types."""

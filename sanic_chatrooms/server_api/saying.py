@@ -166,7 +166,7 @@ class Saying(Verbs):
     @staticmethod
     def _pass_on(chat: Chat, envelope: Envelope) -> None:
         chat.hub.deliver(envelope)
-        chat.journal.ring(envelope)
+        chat.journal.publish(envelope)
 
 
 def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:

@@ -131,7 +131,7 @@ class Inbox:
 
     def look(self, room: str) -> None:
         """Tell every other worker that a room has ended or has another past: each asks the store at once."""
-        self._journal.ring(Envelope(room, "", 0, LOOK, b"{}"))
+        self._journal.publish(Envelope(room, "", 0, LOOK, b"{}"))
 
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
         """A live push to one user, as an envelope."""

@@ -240,7 +240,7 @@ async def test_another_secret_in_the_store_is_found_by_all_workers(
             "found in the store: it was not understood"
         )
         await holds(lambda: here.signed._key == there.signed._key)
-        here.journal.ring(Envelope("general", "", 0, "notice", b'{"type":"notice","room":"general"}'))
+        here.journal.publish(Envelope("general", "", 0, "notice", b'{"type":"notice","room":"general"}'))
         await bob.expect("notice")
 
 

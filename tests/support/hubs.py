@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sanic_chatrooms.brokers.base import Broker, Deliver
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.hub.journal import Journal
 from sanic_chatrooms.hub.room import Codec, LocalRoom
-from sanic_chatrooms.models import Appended, Draft, Envelope, Room
+from sanic_chatrooms.models import Appended, Draft, Envelope, Room, Scope
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
-from sanic_chatrooms.testing import FaultyBroker, FaultyStore, RecordingMeter
+from sanic_chatrooms.testing import FaultyBroker, FaultyStore, Recorder, RecordingMeter
 from sanic_chatrooms.testing.frames import decode_frames
 from sanic_chatrooms.websocket.codec import FRAMES
 from sanic_chatrooms.wire.encode import encode
@@ -90,6 +91,29 @@ class Watching:
 
     def vanished(self, room: str) -> None:
         raise AssertionError("it had events")
+
+
+class NotingBroker(Broker):
+    """Notes what is published. `problem` is raised instead."""
+
+    scope = Scope.PROCESS
+
+    def __init__(self) -> None:
+        self.published = Recorder()
+        self.problem: Exception | None = None
+        self.batches: list[int] = []
+
+    async def start(self, instance: str, deliver: Deliver, reconnected: Any) -> None: ...
+    async def stop(self) -> None: ...
+    async def subscribe(self, room: str) -> None: ...
+    async def unsubscribe(self, room: str) -> None: ...
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        self.batches.append(len(envelopes))
+        if self.problem is not None:
+            raise self.problem
+        for envelope in envelopes:
+            self.published(envelope)
 
 
 class Node:

@@ -118,7 +118,7 @@ STRAY = asyncio.CancelledError
         ("hub", "check"),
         ("signed", "renew"),
         ("backends.store", "number"),
-        ("journal", "_publish"),
+        ("journal._publisher", "_publish"),
     ],
 )
 async def test_a_task_of_the_chat_survives(
@@ -134,13 +134,15 @@ async def test_a_task_of_the_chat_survives(
     fault = Fault(attrgetter(owner)(chat), method, problem)
 
     def happened() -> bool:
-        chat.journal.ring(Envelope("r", "", 0, "typing", b"{}"))
+        chat.journal.publish(Envelope("r", "", 0, "typing", b"{}"))
         return fault.done > 0
 
     await clock.until(happened)
 
     assert len(logged(caplog, problem)) == 2
-    assert not any(task.done() for task in chat._tasks + chat.journal._tasks)
+    assert not any(
+        task.done() for task in (*chat._tasks, chat.journal._task, chat.journal._publisher._task) if task
+    )
 
 
 @pytest.mark.parametrize("kind", [AttributeError, STRAY])

@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms.brokers.base import Broker, Deliver
 from sanic_chatrooms.errors import ChatError, Conflict, InternalError, RoomNotFound, Unavailable
-from sanic_chatrooms.hub.journal import BATCH_LIMIT, BELL_LIMIT, Journal
+from sanic_chatrooms.hub.journal import BATCH_LIMIT, Journal
 from sanic_chatrooms.models import Appended, Draft, Envelope, Event, Room, Scope
 from sanic_chatrooms.observe.instruments import (
     APPEND_BATCH,
     APPEND_SECONDS,
     DRAFTS_WAITING,
-    DROPPED,
     ENVELOPES_WAITING,
     PUBLISH_BATCH,
     PUBLISH_SECONDS,
@@ -28,6 +26,7 @@ from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import FaultyStore, Recorder, RecordingMeter
 from sanic_chatrooms.wire.encode import encode_event
+from tests.support.hubs import NotingBroker
 
 WITHIN = 20.0
 
@@ -46,29 +45,6 @@ class Batches(FaultyStore):
         return await super().append(drafts)
 
 
-class Bell(Broker):
-    """Takes down what is rung."""
-
-    scope = Scope.PROCESS
-
-    def __init__(self) -> None:
-        self.rung = Recorder()
-        self.problem: Exception | None = None
-        self.batches: list[int] = []
-
-    async def start(self, instance: str, deliver: Deliver, reconnected: Any) -> None: ...
-    async def stop(self) -> None: ...
-    async def subscribe(self, room: str) -> None: ...
-    async def unsubscribe(self, room: str) -> None: ...
-
-    async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        self.batches.append(len(envelopes))
-        if self.problem is not None:
-            raise self.problem
-        for envelope in envelopes:
-            self.rung(envelope)
-
-
 class Listener:
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -82,11 +58,11 @@ class Desk:
 
     def __init__(self) -> None:
         self.store = Batches(MemoryStore())
-        self.bell = Bell()
+        self.broker = NotingBroker()
         self.delivered = Recorder()
         self.listener = Listener()
         self.meter = RecordingMeter()
-        self.journal = Journal(self.store, self.bell, self.delivered, self.listener, 0.3, self.meter)
+        self.journal = Journal(self.store, self.broker, self.delivered, self.listener, 0.3, self.meter)
         self.answers: list[tuple[str, Appended | ChatError]] = []
         self._news = asyncio.Event()
 
@@ -96,12 +72,12 @@ class Desk:
             await self.store.inner.create_room(Room(room, "", 0))
         self.journal.start()
 
-    def submit(self, name: str, room: str = "r", origin: object = None, **more: Any) -> None:
+    def submit(self, name: str, room: str = "r", source: object = None, **more: Any) -> None:
         def done(result: Appended | ChatError) -> None:
             self.answers.append((name, result))
             self._news.set()
 
-        self.journal.submit(draft(name, room, **more), done, origin)
+        self.journal.submit(draft(name, room, **more), done, source)
 
     async def until(self, count: int) -> dict[str, Appended | ChatError]:
         async with asyncio.timeout(WITHIN):
@@ -163,7 +139,7 @@ async def test_order_of_submission_is_the_order_in_the_room_and_of_the_answers(d
     assert max(desk.store.sizes) == BATCH_LIMIT
 
 
-async def test_stored_event_is_delivered_rung_and_heard_before_its_answer(desk: Desk) -> None:
+async def test_stored_event_is_delivered_published_and_heard_before_its_answer(desk: Desk) -> None:
     order = []
     desk.journal._deliver = lambda envelope: order.append("delivered")
     desk.journal.submit(draft("1"), lambda result: order.append("answered"))
@@ -171,8 +147,8 @@ async def test_stored_event_is_delivered_rung_and_heard_before_its_answer(desk: 
 
     assert order[:2] == ["delivered", "answered"]
     assert [event.msg_id for event in desk.listener.events] == ["1", "2"]
-    rung = await desk.bell.rung.until(2)
-    assert [(e.room, e.seq, e.type) for e in rung] == [("r", 1, "message"), ("r", 2, "message")]
+    published = await desk.broker.published.until(2)
+    assert [(e.room, e.seq, e.type) for e in published] == [("r", 1, "message"), ("r", 2, "message")]
 
 
 async def test_envelope_is_the_event_as_the_store_shows_it(desk: Desk) -> None:
@@ -394,11 +370,11 @@ async def test_drafts_that_go_one_by_one_share_one_time_limit(
 async def test_later_drafts_of_the_same_connection_and_room_fail_too(desk: Desk) -> None:
     ada, bob = object(), object()
     desk.store.hang()
-    desk.submit("1", origin=ada)
+    desk.submit("1", source=ada)
     await _asked(desk)
-    desk.submit("2", origin=ada)
-    desk.submit("3", "s", origin=ada)
-    desk.submit("4", origin=bob)
+    desk.submit("2", source=ada)
+    desk.submit("3", "s", source=ada)
+    desk.submit("4", source=bob)
     desk.submit("5")
     await desk.until(1)
     desk.store.resume()
@@ -413,7 +389,7 @@ async def test_order_holds_too_where_drafts_go_one_by_one(desk: Desk) -> None:
     ada = object()
     desk.submit("bad", payload=b'"poison"')
     for name in "123":
-        desk.submit(name, origin=ada)
+        desk.submit(name, source=ada)
     append = desk.store.inner.append
 
     async def hanging_at_2(drafts: Sequence[Draft]) -> list[Appended | ChatError]:
@@ -433,11 +409,11 @@ async def test_failing_many_at_once_takes_no_time(desk: Desk) -> None:
     """One look at what waits, however many failed: 1,000 against 20,000 is not 20 million."""
     origins = [object() for _ in range(BATCH_LIMIT)]
     desk.store.hang()
-    for origin in origins:
-        desk.submit("first", origin=origin)
+    for source in origins:
+        desk.submit("first", source=source)
     await _asked(desk)
     for index in range(20_000):
-        desk.submit(f"later {index}", origin=origins[index % BATCH_LIMIT])
+        desk.submit(f"later {index}", source=origins[index % BATCH_LIMIT])
     loop = asyncio.get_running_loop()
     await desk.until(1)
     start = loop.time()
@@ -452,7 +428,7 @@ async def test_conflict_is_no_reason_to_fail_others(desk: Desk) -> None:
     one = Draft("r", "message", b"{}", "2", 0.0, key=("ada", "a-client-s-own-id"), hash=b"other")
     answers: list[object] = []
     desk.journal.submit(one, answers.append, ada)
-    desk.submit("3", origin=ada)
+    desk.submit("3", source=ada)
 
     await desk.until(1)
 
@@ -466,10 +442,10 @@ async def test_conflict_is_no_reason_to_fail_others(desk: Desk) -> None:
 async def test_what_a_closed_connection_submitted_is_withdrawn(desk: Desk) -> None:
     ada, bob = object(), object()
     desk.store.hang()
-    desk.submit("1", origin=ada)
+    desk.submit("1", source=ada)
     await _asked(desk)
-    desk.submit("2", origin=ada)
-    desk.submit("3", origin=bob)
+    desk.submit("2", source=ada)
+    desk.submit("3", source=bob)
 
     desk.journal.withdraw(ada)
     desk.store.resume()
@@ -503,73 +479,33 @@ async def test_no_answer_waits_for_the_broker(desk: Desk) -> None:
     async def slow(envelopes: Sequence[Envelope]) -> None:
         await gate.wait()
 
-    desk.bell.publish = slow  # type: ignore[method-assign]
+    desk.broker.publish = slow  # type: ignore[method-assign]
 
     for index in range(20):
         assert (await desk.journal.append(draft(str(index)))).seq == index + 1
     gate.set()
 
 
-async def test_a_store_that_rings_by_itself_is_not_rung_for(desk: Desk) -> None:
-    desk.store.publishes_as = "the broker's origin"
+async def test_what_the_store_publishes_itself_is_not_published_again(desk: Desk) -> None:
+    desk.store.publishes_as = "the broker's source"
     await desk.journal.append(draft("one"))
-    desk.journal.ring(Envelope("r", "", 0, "typing", b"{}"))
+    desk.journal.publish(Envelope("r", "", 0, "typing", b"{}"))
 
-    assert [envelope.type for envelope in await desk.bell.rung.until(1)] == ["typing"]
+    assert [envelope.type for envelope in await desk.broker.published.until(1)] == ["typing"]
     assert len(desk.delivered.envelopes) == 1
-
-
-async def test_broker_that_is_away_is_said_once(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    desk.bell.problem = Unavailable()
-    for index in range(5):
-        await desk.journal.append(draft(str(index)))
-        await _rung(desk, index + 1)
-    desk.bell.problem = None
-    await desk.journal.append(draft("last"))
-    await desk.bell.rung.until(1)
-
-    assert sum("broker is away" in r.message for r in caplog.records) == 1
-
-
-async def _rung(desk: Desk, times: int) -> None:
-    async with asyncio.timeout(WITHIN):
-        while len(desk.bell.batches) < times:  # noqa: ASYNC110 - one turn of the loop
-            await asyncio.sleep(0)
-
-
-async def test_broker_that_breaks_does_not_end_the_ringing(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    desk.bell.problem = OSError("wire cut")
-    await desk.journal.append(draft("1"))
-    await _rung(desk, 1)
-    desk.bell.problem = None
-    await desk.journal.append(draft("2"))
-
-    assert [e.seq for e in await desk.bell.rung.until(1)] == [2]
-
-
-async def test_bells_that_wait_are_bounded_and_the_newest_are_kept(desk: Desk) -> None:
-    for seq in range(1, 2 * BELL_LIMIT):
-        desk.journal.ring(Envelope("r", "e", seq, "message", b"{}"))
-
-    rung = await desk.bell.rung.until(1)
-
-    assert BELL_LIMIT // 2 < len(rung) <= BELL_LIMIT
-    assert rung[-1].seq == 2 * BELL_LIMIT - 1
 
 
 # ---- the end ----
 
 
-async def test_stop_appends_what_was_submitted_and_rings_it(desk: Desk) -> None:
+async def test_stop_appends_what_was_submitted_and_publishes_it(desk: Desk) -> None:
     for index in range(10):
         desk.submit(str(index))
 
     await desk.journal.stop()
 
     assert len(desk.answers) == len(await desk.stored()) == 10
-    assert len(desk.bell.rung.envelopes) == 10
+    assert len(desk.broker.published.envelopes) == 10
 
 
 async def test_stop_waits_for_the_batch_under_way(desk: Desk) -> None:
@@ -607,41 +543,6 @@ async def test_what_comes_after_the_stop_is_answered(desk: Desk) -> None:
         await asyncio.wait_for(desk.journal.append(draft("late")), WITHIN)
 
 
-async def test_stop_is_not_held_up_by_the_broker(desk: Desk) -> None:
-    async def never(envelopes: Sequence[Envelope]) -> None:
-        await asyncio.Event().wait()
-
-    desk.bell.publish = never  # type: ignore[method-assign]
-    desk.submit("1")
-
-    async with asyncio.timeout(2.0):
-        await desk.journal.stop()
-
-    assert len(desk.answers) == 1
-
-
-async def test_stop_waits_for_the_bells_that_are_being_rung(desk: Desk) -> None:
-    ringing, free = asyncio.Event(), asyncio.Event()
-    ring = desk.bell.publish
-
-    async def slowly(envelopes: Sequence[Envelope]) -> None:
-        ringing.set()
-        await free.wait()
-        await ring(envelopes)
-
-    desk.bell.publish = slowly  # type: ignore[method-assign]
-    desk.submit("one")
-    async with asyncio.timeout(WITHIN):
-        await ringing.wait()
-    stopping = asyncio.ensure_future(desk.journal.stop())
-    for _ in range(10):
-        await asyncio.sleep(0)
-    free.set()
-    await stopping
-
-    assert [envelope.seq for envelope in desk.bell.rung.envelopes] == [1]
-
-
 async def test_stop_twice_does_nothing(desk: Desk) -> None:
     await desk.journal.stop()
     await desk.journal.stop()
@@ -671,7 +572,7 @@ class Shared(Batches):
 async def shared_desk(*, waits: bool) -> Desk:
     desk = Desk()
     desk.store = Shared(MemoryStore(), waits=waits)
-    desk.journal = Journal(desk.store, desk.bell, desk.delivered, desk.listener, 5.0)
+    desk.journal = Journal(desk.store, desk.broker, desk.delivered, desk.listener, 5.0)
     await desk.start()
     return desk
 
@@ -724,14 +625,14 @@ async def test_stop_answers_what_was_stored_and_not_answered_yet() -> None:
 
 async def test_what_follows_an_unknown_outcome_of_a_shared_store_is_not_stored_before_it() -> None:
     desk = await shared_desk(waits=True)
-    origin = object()
+    source = object()
     desk.journal._timeout = 0.05
     desk.store.hang()
     for number in range(100):
-        desk.submit(f"a{number}", origin=origin)
+        desk.submit(f"a{number}", source=source)
     await asyncio.sleep(0)
     for number in range(100):
-        desk.submit(f"b{number}", origin=origin)
+        desk.submit(f"b{number}", source=source)
 
     answers = await desk.until(200)
     desk.store.resume()
@@ -749,7 +650,7 @@ async def test_batches_of_drafts_and_of_envelopes_are_measured(desk: Desk) -> No
         desk.submit(name)
     assert desk.meter.value(DRAFTS_WAITING) == 3
     await desk.until(3)
-    await desk.bell.rung.until(3)
+    await desk.broker.published.until(3)
 
     assert sum(desk.meter.values(APPEND_BATCH)) == sum(desk.meter.values(PUBLISH_BATCH)) == 3
     assert len(desk.meter.values(APPEND_SECONDS)) == len(desk.meter.values(APPEND_BATCH))
@@ -764,11 +665,3 @@ async def test_a_batch_that_the_store_did_not_take_is_counted(desk: Desk) -> Non
     await desk.until(1)
 
     assert desk.meter.value(STORE_ERRORS, "append", "unavailable") == 1
-
-
-async def test_envelopes_that_are_dropped_before_the_broker_are_counted(desk: Desk) -> None:
-    for seq in range(1, BELL_LIMIT + 2):
-        desk.journal.ring(Envelope("r", "e", seq, "message", b"{}"))
-
-    assert desk.meter.value(DROPPED, "publish") == BELL_LIMIT // 10
-    assert desk.meter.value(ENVELOPES_WAITING) == BELL_LIMIT + 1 - BELL_LIMIT // 10
