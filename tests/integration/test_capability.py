@@ -291,6 +291,7 @@ for owner, kind in OF_SEVERAL_PROCESSES.items():
     for name in {name for needs in NEEDS.values() for name in needs.get(owner, ())}:
         rename(patch, kind, name)
 app = Sanic("renamed")
+app.config.AUTO_EXTEND = False
 app.blueprint(ChatRooms(guests=True, store="embedded:", drain_seconds=1.0).bp)
 """
 
