@@ -9,7 +9,7 @@ from .access.policy import Policy, RoomPolicy
 from .auth.base import Authenticator
 from .hooks.listeners import Listener
 from .hooks.middleware import Middleware
-from .verbs.dispatch import HostCommand
+from .verbs.dispatch import AppCommand
 
 __all__ = ["Declaration", "Route"]
 
@@ -35,4 +35,4 @@ class Declaration(msgspec.Struct):
     routes: list[Route] = []
     middleware: list[tuple[frozenset[str] | None, Middleware]] = []
     listeners: dict[str, list[Listener]] = {}
-    commands: dict[str, HostCommand] = {}
+    commands: dict[str, AppCommand] = {}

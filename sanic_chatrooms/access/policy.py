@@ -1,4 +1,4 @@
-"""Who may do what: one contract, asked before every action, and the policy that holds unless a host brings another."""
+"""Who may do what: one contract, asked before every action, and the policy that holds unless an app brings another."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
@@ -15,7 +15,7 @@ class Policy(ABC):
 
     1. It is asked for each action by its command's type: join, message, direct, message.edit, message.delete, typing,
        history, members, presence, rooms, room.create; and for what is delivered by recovery exactly as for what is
-       asked. Whose message may be edited or deleted is decided besides (`edits`). About a host's own commands it is
+       asked. Whose message may be edited or deleted is decided besides (`edits`). About an app's own commands it is
        not asked: their handlers ask what they need.
        Whoever says something by another command (direct, message.edit) has to pass `message` as well.
     2. `require` returns (or its awaitable does) to allow, and raises a `ChatError` to refuse: `RoomNotFound` where the

@@ -122,7 +122,7 @@ _ENTRY_POINT = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
 def named(value: Any) -> Any:
-    """An object of the app's, a "package.module:Class", or the name of an entry point."""
+    """An object of the app, a "package.module:Class", or the name of an entry point."""
     if isinstance(value, type):
         raise ValueError(f"a class and not an object: write {value.__name__}(…)")
     if value is None or isinstance(value, bool | int | float | bytes | list | tuple | dict | set | frozenset):

@@ -1,4 +1,4 @@
-"""What a host declares before anything runs: checked at the decorator, and once from one place.
+"""What an app declares before anything runs: checked at the decorator, and once from one place.
 
 An app factory that is called twice runs the same decorators twice, with functions that are new and yet the same. What
 comes from one place of the code, and was there before another app was mounted, takes the place of what it was.
@@ -84,7 +84,7 @@ def check_wrapped(type: object, commands: Collection[str], own: Collection[str] 
 
 
 def check_command_type(type: object) -> None:
-    """A type that a host's own command can have. Raises `ConfigError`."""
+    """A type that an app's own command can have. Raises `ConfigError`."""
     if not isinstance(type, str):
         raise ConfigError(f'@chat.command needs its type: @chat.command("poll.vote") above {_name(type)}')
     try:

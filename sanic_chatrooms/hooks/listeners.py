@@ -1,4 +1,4 @@
-"""Hears what happened: functions of the host's that are called after the fact.
+"""Hears what happened: functions of the app that are called after the fact.
 
 A listener fires once, in the process that ran the verb. It hears one thing at a time, in the order in which they happened.
 What it raises is logged; nobody waits for it, so what it cannot keep up with is dropped, and counted.
@@ -30,7 +30,7 @@ TURN = 0.002
 class Happening(msgspec.Struct, frozen=True):
     """What a listener is told. Fields that do not fit the type are None.
 
-    `type` is an event's type (message, member.joined, a host's own …), or room.entered, room.exited, connect, disconnect.
+    `type` is an event's type (message, member.joined, an app's own …), or room.entered, room.exited, connect, disconnect.
     """
 
     type: str
@@ -51,7 +51,7 @@ Listener = Callable[[Happening], Awaitable[None] | None]
 
 
 class Listeners:
-    """Type -> functions. Costs one look into an empty dict when the host has none."""
+    """Type -> functions. Costs one look into an empty dict when the app has none."""
 
     def __init__(self, table: dict[str, list[Listener]], app: Any = None) -> None:
         self._table = table

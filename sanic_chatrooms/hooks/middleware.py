@@ -1,4 +1,4 @@
-"""Wraps a command: functions of the host's around every command, or around those of some types.
+"""Wraps a command: functions of the app around every command, or around those of some types.
 
     @chat.middleware("message")
     async def no_links(ctx, call_next):
@@ -7,7 +7,7 @@
         return await call_next(ctx)
 
 They run in the order in which they were registered, the first one outermost. What `call_next` returns is the ack's
-payload. Raising a `ChatError` refuses the command. A host without middleware pays nothing: the chain is built at start.
+payload. Raising a `ChatError` refuses the command. An app without middleware pays nothing: the chain is built at start.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ class Context:
 
     def __init__(self, session: Any, command: Command, chat: Any, app: Any) -> None:
         self.session = session
-        """The connection's session: `id`, `user`, and `data`, a dict of the host's. With `as_user=` there is no
+        """The connection's session: `id`, `user`, and `data`, a dict for the app's data. With `as_user=` there is no
         connection: the `id` is empty then, and `data` is new for each command."""
         self.command = command
         """`type`, `msg_id`, `room`, `payload` (JSON bytes). May be replaced."""

@@ -1,4 +1,4 @@
-"""Events that belong to transactions of the host's own: written with them, numbered after them.
+"""Events that belong to transactions of the app: written with them, numbered after them.
 
 Every worker numbers what is committed, about every second; the one that committed does it at once. So what was
 committed is said, whoever died in between.
@@ -28,7 +28,7 @@ AT_ONCE = 500
 
 
 class Transactions:
-    """`put` in the host's transaction; `run` numbers what others and we have put."""
+    """`put` in the app's transaction; `run` numbers what others and we have put."""
 
     def __init__(
         self, store: Store, journal: Journal, doubt: Callable[[], None], *, interval: float = INTERVAL
@@ -41,7 +41,7 @@ class Transactions:
         self._committed = asyncio.Event()
 
     async def put(self, within: object, draft: Draft) -> None:
-        """Write a draft in the host's transaction. Raises `InvalidField` where that is none of the store's database."""
+        """Write a draft in the app's transaction. Raises `InvalidField` where that is none of the store's database."""
         if self._outbox is None:
             raise InvalidField(
                 f"{type(self._store).__name__} has no part in transactions of yours; "
@@ -55,7 +55,7 @@ class Transactions:
         if self._outbox is None:
             return
         outbox = self._outbox
-        await keep_on(lambda: self._look_in_time(outbox), "numbering what hosts committed")
+        await keep_on(lambda: self._look_in_time(outbox), "numbering what apps committed")
 
     async def _look_in_time(self, outbox: Outbox) -> None:
         try:
@@ -91,6 +91,6 @@ class Transactions:
 
     def _tell(self, draft: Draft, result: object) -> None:
         if not isinstance(result, Appended):
-            logger.warning("what a host committed for room %s was dropped: %s", draft.room, result)
+            logger.warning("what an app committed for room %s was dropped: %s", draft.room, result)
         elif not result.duplicate:
             self._journal.tell(draft, result)

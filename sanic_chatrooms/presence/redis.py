@@ -1,4 +1,4 @@
-"""Presence in Redis or Valkey: entries that end by themselves, counted per user, for workers on any number of hosts."""
+"""Presence in Redis or Valkey: entries that end by themselves, counted per user, for workers on any number of machines."""
 
 import contextlib
 import zlib

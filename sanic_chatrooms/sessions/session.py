@@ -82,7 +82,7 @@ class Dispatcher(Protocol):
 
 
 class Session:
-    """See the module's docstring. `session.data` is the host's to use."""
+    """See the module's docstring. `session.data` is the app's to use."""
 
     __slots__ = (
         "_data", "answered", "authenticated", "bad_frames", "bound", "codec", "connection", "dispatcher", "endpoint",

@@ -1,4 +1,4 @@
-"""The contract of an outbox: what some stores can do beside, for events that belong to a transaction of the host's."""
+"""The contract of an outbox: what some stores can do beside, for events that belong to a transaction of the app."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,21 +10,21 @@ __all__ = ["Outbox"]
 
 
 class Outbox(ABC):
-    """Takes drafts within a transaction of the host's, and numbers them after its commit.
+    """Takes drafts within a transaction of the app, and numbers them after its commit.
 
-    1. A draft that was put is stored exactly when the host's transaction commits; rolled back, or the process killed
+    1. A draft that was put is stored exactly when the app's transaction commits; rolled back, or the process killed
        before the commit, leaves nothing.
     2. After the commit any process can number it, also when the one that committed is gone.
     3. What was put in one transaction is numbered in that order; what one transaction has committed before another
        began, before what that one put.
     4. Numbering holds to every sentence of `Store`: a key that was used before is a repetition.
-    5. The host's transaction holds no lock that an append waits for. (SQLite: one transaction writes at a time, so
-       appends wait for the host's all the same.)
+    5. The app's transaction holds no lock that an append waits for. (SQLite: one transaction writes at a time, so
+       appends wait for the app's all the same.)
     """
 
     @abstractmethod
     async def put(self, within: object, draft: Draft, committed: Callable[[], None]) -> None:
-        """Write a draft in the host's open transaction. `committed` is called about when it commits, maybe a moment early.
+        """Write a draft in the app's open transaction. `committed` is called about when it commits, maybe a moment early.
 
         `within`: what the driver calls a transaction. Raises `InvalidField` where it is none, or one of another
         database; and what the driver raises.

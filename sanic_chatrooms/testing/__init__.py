@@ -1,8 +1,8 @@
-"""What this package is tested with, for those who write backends and hosts: suites, faults, a clock, a chat in memory.
+"""What this package is tested with, for those who write backends and apps: suites, faults, a clock, a chat in memory.
 
 `StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract, `RecoverySuite` a store to whole
 recoveries. `FaultyStore` and `FaultyBroker` make one fail on demand, `FaultProxy` any connection. `Checker` proves that
-nothing was lost, doubled or reordered. `running_chat` and `chat_client` run a host's chat without sockets. No test runner
+nothing was lost, doubled or reordered. `running_chat` and `chat_client` run an app's chat without sockets. No test runner
 is needed to import any of it.
 """
 

@@ -289,7 +289,7 @@ async def running_chat(
 ) -> AsyncIterator[ChatRooms]:
     """A chat that runs in this event loop, without a server.
 
-    `rooms`: the host's instance, whose middleware, commands, listeners, routes and policy are then in force, and whose
+    `rooms`: the app's instance, whose middleware, commands, listeners, routes and policy are then in force, and whose
     verbs work; it is what you get. Without it you get one of its own. `settings` go before those of the instance
     (`guests=True`); neither `app.config` nor the environment is read. Without `backends` each chat has those that its
     settings name: memory of its own. `meter` takes what the chat counts and measures (`RecordingMeter`).

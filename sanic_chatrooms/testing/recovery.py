@@ -137,12 +137,12 @@ class RecoverySuite(StoreHooks):
             assert _numbers(await self.come_back(chat, 8, epoch=old)) is None
 
     async def test_a_server_that_started_again_has_everything_or_another_epoch(self) -> None:
-        store, host = await self.make(), _host()
-        async with self.chat(store=store, host=host) as chat:
+        store, rooms = await self.make(), _rooms()
+        async with self.chat(store=store, rooms=rooms) as chat:
             await self.say(store, 10)
             old = await self.epoch(chat)
 
-        async with self.chat(store=store, host=host, made=True) as chat:
+        async with self.chat(store=store, rooms=rooms, made=True) as chat:
             ack = await self.come_back(chat, 8, epoch=old)
 
             assert _numbers(ack) == ([9, 10] if ack["epoch"] == old else None)
@@ -216,13 +216,13 @@ class RecoverySuite(StoreHooks):
         self,
         *,
         store: Store | None = None,
-        host: ChatRooms | None = None,
+        rooms: ChatRooms | None = None,
         made: bool = False,
         **settings: Any,
     ) -> AsyncIterator[Chat]:
         """A chat over a store of yours, with the public room "r" in it (`made`: there already, if the store kept it)."""
         backends = Backends(store or await self.make(), MemoryBroker(), MemoryPresence())
-        async with running_core(host or _host(), backends=backends, guests=True, **settings) as chat:
+        async with running_core(rooms or _rooms(), backends=backends, guests=True, **settings) as chat:
             if not made or await chat.backends.store.room("r") is None:
                 await self.create(chat.backends.store, "r")
             yield chat
@@ -244,7 +244,7 @@ def _numbers(ack: Ack) -> list[int] | None:
     return [event["seq"] for event in ack["messages"]] if ack["recovered"] else None
 
 
-def _host() -> ChatRooms:
+def _rooms() -> ChatRooms:
     return ChatRooms(f"suite_{secrets.token_hex(8)}")
 
 

@@ -1,4 +1,4 @@
-"""A user who acts by no connection: `as_user=` of the host's verbs.
+"""A user who acts by no connection: `as_user=` of the app's verbs.
 
 What they do is a client's command in every respect: it has the limits of one, and passes the middleware and the policy.
 """
@@ -18,7 +18,7 @@ from ..wire.encode import encode
 __all__ = ["Acting", "Keep"]
 
 Keep = Callable[[Draft], Awaitable[Appended | None]]
-"""Where a draft goes: to the journal, or into a transaction of the host's (None)."""
+"""Where a draft goes: to the journal, or into a transaction of the app (None)."""
 
 
 class _Frame(msgspec.Struct, omit_defaults=True):

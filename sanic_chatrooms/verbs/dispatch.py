@@ -30,7 +30,7 @@ from .core import Core
 from .drafts import check_body
 from .table import Done, Judged, Needs, Row, commands
 
-__all__ = ["Commands", "HostCommand"]
+__all__ = ["AppCommand", "Commands"]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.dispatch")
 
@@ -38,8 +38,8 @@ PATH_JOIN = "join"
 """What the ack of the join by path answers to; too short to be a client's own msgId."""
 
 
-class HostCommand(NamedTuple):
-    """A command type of the app's: a function `(ctx, payload) -> the ack's payload`."""
+class AppCommand(NamedTuple):
+    """A command type of the app: a function `(ctx, payload) -> the ack's payload`."""
 
     function: Callable[[Context, Any], Awaitable[Any]]
     decoder: "msgspec.json.Decoder[Any]"
@@ -49,7 +49,7 @@ class Commands:
     """Carries out what sessions send. One per instance and worker."""
 
     def __init__(
-        self, core: Core, chain: Chain, *, own: Mapping[str, HostCommand], chat: Any, app: Any
+        self, core: Core, chain: Chain, *, own: Mapping[str, AppCommand], chat: Any, app: Any
     ) -> None:
         self._core = core
         self.meter = core.meter
@@ -281,7 +281,7 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
 # ---- commands of the app's own ----
 
 
-def _own_row(type: str, command: HostCommand) -> Row:
+def _own_row(type: str, command: AppCommand) -> Row:
     return Row(
         type=type, verb=command.function, decoder=command.decoder, judged=Judged.FREE, ack=Done, own=True
     )

@@ -73,7 +73,7 @@ async def of_handshake(core: Core, endpoint: Endpoint, handshake: Handshake) -> 
 
 
 async def by_request(core: Core, endpoint: Endpoint, handshake: Handshake) -> User | None:
-    """Who a request is that shows no token: an authenticator of the host's may know them by a cookie or a header of its
+    """Who a request is that shows no token: an authenticator of the app may know them by a cookie or a header of its
     own. None: a guest, or they have to say it. Raises `Unauthenticated` where neither can be."""
     if endpoint.authenticator is None:
         return None

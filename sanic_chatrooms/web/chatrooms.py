@@ -28,7 +28,7 @@ from ..hooks.declaring import (
 from ..hooks.listeners import Listener
 from ..hooks.middleware import Middleware
 from ..server_api import ServerAPI
-from ..verbs.dispatch import HostCommand
+from ..verbs.dispatch import AppCommand
 from ..verbs.table import commands, events
 from ..wire.names import check_room_id
 from .blueprint import ChatBlueprint
@@ -170,7 +170,7 @@ class ChatRooms(ServerAPI):
             known = [table[type].function for table in tables if type in table][:1]
             if self._place(function, known) == 1:
                 raise ConfigError(f"command({type!r}) is declared already")
-            self._declared.commands[type] = HostCommand(function, msgspec.json.Decoder(payload))
+            self._declared.commands[type] = AppCommand(function, msgspec.json.Decoder(payload))
             return function
 
         return add

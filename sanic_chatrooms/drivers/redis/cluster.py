@@ -28,7 +28,7 @@ from .server import Call, Place, RedisOpener, RedisServer, Script
 __all__ = ["Call", "RedisLink", "RedisServer", "Script", "slot_of"]
 
 ANSWER_WITHIN = 4.0
-"""Seconds after which a server that owes an answer is given up, whatever the host's own time limit is."""
+"""Seconds after which a server that owes an answer is given up, whatever the app's own time limit is."""
 REDIRECTIONS = 5
 PIPELINE = 500
 """Calls sent together: bounds what waits in memory, and how long others wait behind it."""
@@ -83,7 +83,7 @@ class RedisLink:
         return self.address.kind == "cluster"
 
     async def start(self, within: float) -> None:
-        """Connect once. `within`: the seconds that the host gives a backend to answer. Raises `ConfigError`, `Unavailable`."""
+        """Connect once. `within`: the seconds that the app gives a backend to answer. Raises `ConfigError`, `Unavailable`."""
         self._within = min(ANSWER_WITHIN, 0.8 * within)
         self._running = True
         self._reset()  # locks belong to a loop, and an app may run again in another

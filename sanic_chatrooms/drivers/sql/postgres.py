@@ -90,7 +90,7 @@ class Postgres(Database):
             await asyncio.wait(self._ending, timeout=self._timeout)
 
     def require_free(self) -> None:
-        """See `Database.require_free`. Nothing: a transaction of the app's locks no row that we write."""
+        """See `Database.require_free`. Nothing: a transaction of the app locks no row that we write."""
 
     def identity(self, connection: Connection, table: str) -> str:
         """See `Database.identity`."""

@@ -81,7 +81,7 @@ class MemoryRoom:
         return self.room
 
     def update(self, room: Room) -> None:
-        """What a host may change of a room."""
+        """What an app may change of a room."""
         self.visibility = room.visibility
         self.room = replace(
             self.room,
