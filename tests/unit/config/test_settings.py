@@ -113,12 +113,12 @@ def _row(field: Field) -> str:
     takes = [field.expected]
     takes += [f"less than `{rule.below.upper()}`"] if rule.below else []
     takes += [f"at most `{rule.at_most.upper()}`"] if rule.at_most else []
-    route = "yes" if rule.per_route else ""
-    return f"| `{field.name.upper()}` | {_default(field)} | {'; '.join(takes)} | {route} | {rule.doc} |"
+    route = " *Per route.*" if rule.per_route else ""
+    return f"| `{field.name.upper()}` | {rule.doc}{route} | {_default(field)} | {'; '.join(takes)} |"
 
 
 def table() -> str:
-    head = "| Key | Default | Takes | Per route | What it is |\n|---|---|---|---|---|\n"
+    head = "| Key | What it does | Default | Takes |\n|---|---|---|---|\n"
     return head + "\n".join(map(_row, FIELDS.values())) + "\n"
 
 
