@@ -9,7 +9,6 @@ waited for briefly and then read from the store. What cannot be proven to be who
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
 from weakref import WeakValueDictionary
 
 from ..brokers.base import Broker
@@ -20,7 +19,8 @@ from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.ids import new_epoch
-from ..wire.encode import live
+from ..wire.encode import live_event
+from ..wire.events import LiveEvent, Reset, RoomRemoved
 from .fanout import Fanout
 from .repair import Repair
 from .room import LocalRoom, Receiver, Watcher
@@ -111,11 +111,11 @@ class Hub:
             self.about_members(envelope)
         self.emit(room, envelope)
 
-    def tell(self, id: str, type: str, payload: Any) -> None:
+    def tell(self, id: str, event: LiveEvent) -> None:
         """Send a live event to all who are in the room here."""
         room = self._rooms.get(id)
         if room is not None:
-            self.emit(room, Envelope(id, "", 0, type, live(type, payload, room=id)))
+            self.emit(room, Envelope(id, "", 0, event.type, live_event(event, room=id)))
 
     def _told_to_look(self, envelope: Envelope) -> None:
         room = self._rooms.get(envelope.room)
@@ -349,14 +349,7 @@ class Hub:
         spread = min(10.0, len(receivers) / 500)
         for receiver in receivers:
             after = round(jittered(spread, 0.0, 1.0), 3)
-            payload = {
-                "room": room.id,
-                "epoch": head.epoch,
-                "seq": head.seq,
-                "reason": reason,
-                "rejoinIn": after,
-            }
-            self.evict(receiver, room, live("reset", payload, room=room.id))
+            self.evict(receiver, room, Reset(room.id, head.epoch, head.seq, reason, after))
 
     def _take_sessions(self, room: LocalRoom) -> list[Receiver]:
         # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
@@ -365,13 +358,13 @@ class Hub:
             self._wait_no_more(room, receiver)
         return list(room.sessions())
 
-    def evict(self, receiver: Receiver, room: LocalRoom, last_words: bytes) -> None:
-        """Take one session out of the room; `last_words` (JSON text) is the last it hears of it."""
+    def evict(self, receiver: Receiver, room: LocalRoom, event: LiveEvent) -> None:
+        """Take one session out of the room; `event` is the last that it hears of it."""
         lane = room.lane(receiver)
         if lane is not None and lane.pending:
             self.flush()
         self._take_out(room, receiver)
-        self.reply(receiver, receiver.codec.reply(last_words))
+        self.reply(receiver, receiver.codec.reply(live_event(event, room=room.id)))
         receiver.evicted(room.id)
 
     def gone(self, id: str) -> None:
@@ -388,8 +381,7 @@ class Hub:
             # No store will ever know this epoch: nobody recovers by it into a room that is made anew.
             self._send_to_join_again(room, Head(new_epoch(), 0), "the store lost the room")
         for receiver in self._take_sessions(room):
-            payload = {"room": room.id, "reason": "deleted"}
-            self.evict(receiver, room, live("room.removed", payload, room=room.id))
+            self.evict(receiver, room, RoomRemoved(room.id, "deleted"))
         if room.watcher is not None and room.sequence.seq:
             room.watcher.lost(room.id)
         elif room.watcher is not None:

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any
 
 import msgspec
 
@@ -21,6 +20,7 @@ from ..hub.hub import Hub
 from ..models import Envelope, Sender, user_room
 from ..presence.base import Entry, Presence
 from ..support.tasks import end
+from ..wire import events
 from ..wire.encode import encode
 from .throttle import Paced
 
@@ -340,12 +340,11 @@ class Occupancy:
         diff = self._changes.pop(room, None)
         if diff is None or self._hub.room(room) is None:
             return
-        payload: dict[str, Any] = {"online": diff.online}
-        if diff.online <= NAMES_LIMIT:
-            payload |= {"joined": diff.joined, "left": diff.left}
-            if diff.renamed:
-                payload["renamed"] = diff.renamed
-        self._hub.tell(room, "presence", payload)
+        if diff.online > NAMES_LIMIT:
+            event = events.Presence(diff.online)
+        else:
+            event = events.Presence(diff.online, diff.joined, diff.left, diff.renamed or None)
+        self._hub.tell(room, event)
 
 
 _NO_ROOMS = (ANYWHERE, LEAVING)

@@ -8,6 +8,7 @@ import msgspec
 from ..hub.hub import Hub
 from ..models import Envelope, Sender
 from ..wire.encode import encode
+from ..wire.events import Typing
 from .throttle import Paced
 
 __all__ = ["LINGER", "Typists"]
@@ -79,4 +80,4 @@ class Typists:
 
     def _emit(self, room: str) -> None:
         users = [user for user, _ in self._rooms.get(room, {}).values()]
-        self._hub.tell(room, "typing", {"users": users})
+        self._hub.tell(room, Typing(users))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ..support.backoff import jittered
 from ..wire.codes import CloseCode
+from ..wire.events import Closing
 from .registry import Sessions
 from .session import Session
 
@@ -40,7 +41,7 @@ def spread(connections: int, within: float) -> float:
 def send_away(session: Session) -> None:
     """Tell it to come back, and close it with 1012."""
     wait = jittered(COME_BACK_WITHIN, 0.0, 1.0)
-    session.send("closing", {"reason": "restart", "reconnectIn": round(wait, 3)})
+    session.send(Closing("restart", round(wait, 3)))
     session.close(CloseCode.RESTART)
 
 

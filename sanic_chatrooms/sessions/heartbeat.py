@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..support.backoff import jittered
 from ..wire.codes import CloseCode
+from ..wire.events import AuthExpiring
 from .session import Session
 
 __all__ = ["EXPIRY_WARNING", "Heartbeat"]
@@ -125,7 +126,7 @@ class Heartbeat:
         left = at - self._wall()
         if not session.liveness.warned and left <= _warning(session) + 1:
             session.liveness.warned = True
-            session.send("auth.expiring", {"at": at})
+            session.send(AuthExpiring(at))
         if left <= 0:
             session.close(CloseCode.TOKEN_EXPIRED)
             return True

@@ -17,7 +17,7 @@ from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.tasks import end
 from ..wire.codes import CloseCode
-from ..wire.encode import live
+from ..wire.events import RoomRemoved
 from .inbox import Close, Enter, Remove, StandingChanged, decode_inbox, decode_push, reserved_room
 from .session import Session
 
@@ -222,8 +222,7 @@ class Sessions:
         held = self._hub.room(message.room)
         for session in here:
             if held is not None and session.id != message.silent and session in held:
-                payload = {"room": message.room, "reason": message.reason}
-                self._hub.evict(session, held, live("room.removed", payload, room=message.room))
+                self._hub.evict(session, held, RoomRemoved(message.room, message.reason))
 
     def _put(self, here: list[Session], message: Enter) -> None:
         # A connection that does not read gets no turn, while others may send it a thousand messages.

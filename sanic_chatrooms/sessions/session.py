@@ -16,7 +16,8 @@ from ..support.ids import new_id
 from ..wire import codes
 from ..wire.codes import CloseCode
 from ..wire.decode import Command, decode_command
-from ..wire.encode import error, live
+from ..wire.encode import error, live_event
+from ..wire.events import LiveEvent
 from .connection import Connection
 from .liveness import Liveness
 from .queue import CommandQueue
@@ -226,9 +227,9 @@ class Session:
             self.answered += 1
             self.reply_soon(self, data)
 
-    def send(self, type: str, payload: Any, *, room: str | None = None) -> None:
+    def send(self, event: LiveEvent) -> None:
         """Send a live event to this connection alone."""
-        self.answer(live(type, payload, room=room))
+        self.answer(live_event(event))
 
     def reply(self, frames: bytes) -> None:
         """For the hub: write replies."""

@@ -3,14 +3,13 @@
 Its author may do both; who moderates the room may delete what others said. Nobody edits what another has said.
 """
 
-from typing import Any
-
 import msgspec
 
 from ..access.standing import LEVELS
 from ..errors import Forbidden
 from ..models import Appended, Event, MessageDeleted, MessageEdited
 from ..wire.encode import EMPTY, encode
+from ..wire.events import Deleted, Edited
 from .context import Ctx
 from .table import Changed, command
 
@@ -50,8 +49,8 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
         return await ctx.append(EMPTY, change=UNKNOWN)
     if not _wrote(ctx, message):
         raise Forbidden("only who wrote a message may edit it")
-    payload = _about(message, {"body": ask.body, "edited": ctx.now})
-    return await ctx.append(payload, change=MessageEdited(message.msg_id, bytes(ask.body)))
+    edited = Edited(message.msg_id, message.seq, ask.body, ctx.now)
+    return await ctx.append(encode(edited), change=MessageEdited(message.msg_id, bytes(ask.body)))
 
 
 @command("message.delete", Delete, ack=Changed, event="message.deleted", feature="edits", as_user=True)
@@ -62,7 +61,8 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
         return await ctx.append(EMPTY, change=UNKNOWN)
     if not (_wrote(ctx, message) or ctx.seat.standing.level >= LEVELS["moderator"]):
         raise Forbidden("only who wrote a message, or moderates the room, may delete it")
-    return await ctx.append(_about(message, {"deleted": True}), change=MessageDeleted(message.msg_id))
+    deleted = encode(Deleted(message.msg_id, message.seq))
+    return await ctx.append(deleted, change=MessageDeleted(message.msg_id))
 
 
 async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:
@@ -74,7 +74,3 @@ async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:
 
 def _wrote(ctx: Ctx, message: Event) -> bool:
     return ctx.actor is None or (message.sender is not None and message.sender.id == ctx.actor.user.id)
-
-
-def _about(message: Event, state: dict[str, Any]) -> bytes:
-    return encode({"msgId": message.msg_id, "seq": message.seq, **state})

@@ -4,8 +4,6 @@
 (`membership`).
 """
 
-from typing import Any
-
 import msgspec
 from msgspec.structs import replace
 
@@ -19,7 +17,8 @@ from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
-from ..wire.encode import encode_event, live
+from ..wire.encode import encode_event, live_event
+from ..wire.events import RoomAdded
 from ..wire.names import check_room_id
 from . import pages
 from .context import Ctx
@@ -269,10 +268,8 @@ async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[Lo
     await _seat(core, session, room, standing, changes)
     session.who.acted()
     start = message.seq if past is not None else position.seq
-    payload: dict[str, Any] = {"room": room.id, "epoch": position.epoch, "seq": start}
-    if message.partner is not None:
-        payload["with"] = message.partner
-    opening = [live("room.added", payload, room=room.id)]
+    added = RoomAdded(room.id, position.epoch, start, message.partner)
+    opening = [live_event(added, room=room.id)]
     opening += [bytes(event) for event in (past.messages if past is not None else ())]
     return held, opening
 

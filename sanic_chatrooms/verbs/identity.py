@@ -2,7 +2,6 @@
 
 import logging
 import time
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +15,7 @@ from ..sessions.registry import TooManyConnections
 from ..sessions.route import Endpoint
 from ..sessions.session import Session
 from ..wire.codes import CloseCode
+from ..wire.events import Heartbeat, Limits, Myself, Welcome
 from ..wire.names import PROTOCOL
 from .context import Ctx
 from .core import Core
@@ -48,8 +48,8 @@ class AuthRequest(msgspec.Struct):
 class Identified(msgspec.Struct, rename="camel", omit_defaults=True):
     """The ack of `auth`."""
 
-    user: dict[str, Any]
-    heartbeat: dict[str, float]
+    user: Myself
+    heartbeat: Heartbeat
     expires_at: float | None = None
     guest_token: str | None = None
 
@@ -114,24 +114,19 @@ def greet(core: Core, session: Session) -> None:
     """Send `welcome`, once per identity; from here on pushes reach the connection."""
     session.who.greeted = True
     user, settings = session.user, session.settings
-    welcome: dict[str, Any] = {
-        "sessionId": session.id,
-        "user": _shown(user),
-        "protocol": PROTOCOL,
-        "heartbeat": _heartbeat(session),
-        "limits": {
-            "maxFrame": settings.max_frame,
-            "maxText": settings.max_text,
-            "maxRooms": settings.max_rooms_per_connection,
-            "historyPage": settings.history_page,
-        },
-        "features": features(),
-    }
-    if user.guest:
-        welcome["guestToken"] = core.guests.token(user)
-    elif user.expires_at is not None:
-        welcome["expiresAt"] = user.expires_at
-    session.send("welcome", welcome)
+    welcome = Welcome(
+        session_id=session.id,
+        user=_shown(user),
+        protocol=PROTOCOL,
+        heartbeat=_heartbeat(session),
+        limits=Limits(
+            settings.max_frame, settings.max_text, settings.max_rooms_per_connection, settings.history_page
+        ),
+        features=features(),
+        guest_token=core.guests.token(user) if user.guest else None,
+        expires_at=None if user.guest else user.expires_at,
+    )
+    session.send(welcome)
     core.listeners.fire("connected", user=user, session=session)
 
 
@@ -231,12 +226,12 @@ def _close_code(problem: ChatError, token: str | None) -> int | None:
     return problem.close_code if ends else None
 
 
-def _shown(user: User) -> dict[str, Any]:
-    return {"id": user.id, "name": user.name, "scopes": list(user.scopes)}
+def _shown(user: User) -> Myself:
+    return Myself(user.id, user.name, user.scopes)
 
 
-def _heartbeat(session: Session) -> dict[str, float]:
-    return {"interval": session.liveness.interval, "timeout": session.liveness.timeout}
+def _heartbeat(session: Session) -> Heartbeat:
+    return Heartbeat(session.liveness.interval, session.liveness.timeout)
 
 
 def _set_heartbeat(session: Session, wanted: float) -> None:

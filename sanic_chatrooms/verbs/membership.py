@@ -9,6 +9,7 @@ from ..models import PRIVATE, PUBLIC, Member, MemberRemoved, MemberSet, Room, Se
 from ..sessions.inbox import Remove, StandingChanged
 from ..support.clock import now
 from ..wire.encode import encode
+from ..wire.events import MemberChanged
 from .context import Ctx
 from .core import Core
 from .drafts import draft
@@ -88,5 +89,5 @@ async def _member_event(
 ) -> None:
     who = Sender(user.id, user.name)
     restricts = isinstance(change, MemberRemoved)
-    item = draft(room, type, encode({"user": who}), who, change=change, restricts=restricts)
+    item = draft(room, type, encode(MemberChanged(who)), who, change=change, restricts=restricts)
     await core.journal.append(item)

@@ -10,8 +10,9 @@ from ..models import Event
 from ..support.clock import now
 from ..support.ids import new_id
 from .check import check_json
+from .events import LiveEvent
 
-__all__ = ["EMPTY", "ack", "encode", "encode_event", "encode_object", "error", "live", "pong"]
+__all__ = ["EMPTY", "ack", "encode", "encode_event", "encode_object", "error", "live", "live_event", "pong"]
 
 EMPTY = b"{}"
 MAX_DEPTH = 128
@@ -61,8 +62,13 @@ def error(problem: ChatError, reply_to: str | None, room: str | None = None) -> 
 
 
 def live(type: str, payload: Any, *, room: str | None = None, sender: Any = None) -> bytes:
-    """An event without a number: welcome, typing, presence, reset, what an app pushes."""
+    """An event without a number, of any type: what an app pushes."""
     return _encoder.encode(_Live(new_id(), type, now(), payload, room, sender))
+
+
+def live_event(event: LiveEvent, *, room: str | None = None) -> bytes:
+    """An event without a number that the server makes itself."""
+    return live(event.type, event, room=room)
 
 
 def encode_object(value: Mapping[str, Any], field: str) -> bytes:

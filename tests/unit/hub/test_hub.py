@@ -14,6 +14,7 @@ from sanic_chatrooms.models import Envelope, Head, Room
 from sanic_chatrooms.testing import FaultyBroker
 from sanic_chatrooms.websocket.frames import frame
 from sanic_chatrooms.wire.encode import pong
+from sanic_chatrooms.wire.events import Typing
 from tests.support.hubs import ROOM, FakeSession, Node, Watching, World, a_world, envelope, opening
 from tests.support.scans import no_scan
 
@@ -631,7 +632,7 @@ async def test_connections_of_two_kinds_share_a_room(world: World) -> None:
     await node.enter(reader)
 
     await node.say(2)
-    node.hub.tell(ROOM, "typing", {"users": []})
+    node.hub.tell(ROOM, Typing([]))
     node.hub.flush()
 
     assert session.seqs() == [1, 2, 3]

@@ -14,6 +14,7 @@ from sanic_chatrooms.sessions.heartbeat import EXPIRY_WARNING, Heartbeat
 from sanic_chatrooms.sessions.liveness import Liveness
 from sanic_chatrooms.sessions.session import Session, State
 from sanic_chatrooms.testing import Clock, MemoryConnection
+from sanic_chatrooms.wire.events import AuthExpiring, LiveEvent
 
 SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
 INTERVAL, TIMEOUT = SETTINGS.heartbeat_interval, SETTINGS.heartbeat_timeout
@@ -31,7 +32,7 @@ class Peer:
         self.liveness = Liveness(settings.heartbeat_interval, settings.heartbeat_timeout)
         self.liveness.opened_at = self.liveness.heard_at = now
         self.looks = 0
-        self.sent: list[tuple[str, Any]] = []
+        self.sent: list[LiveEvent] = []
 
     @property
     def closed(self) -> bool:
@@ -45,8 +46,8 @@ class Peer:
         self.state = State.CLOSED
         self.connection.close(code, "")
 
-    def send(self, type: str, payload: Any) -> None:
-        self.sent.append((type, payload))
+    def send(self, event: LiveEvent) -> None:
+        self.sent.append(event)
 
     def code(self) -> int | None:
         return self.connection.closed[0] if self.connection.closed is not None else None
@@ -213,11 +214,12 @@ def test_somebody_silent_without_identity_is_still_connecting(wheel: Wheel) -> N
 def test_a_token_that_ends_is_announced_once_and_closes_when_it_ended(wheel: Wheel) -> None:
     peer = wheel.peer(expires_in=600.0)
     end = peer.user.expires_at
+    assert end is not None
 
     wheel.pass_time(600 - EXPIRY_WARNING - 2, peer)
     assert peer.sent == []
     wheel.pass_time(3, peer)
-    assert peer.sent == [("auth.expiring", {"at": end})]
+    assert peer.sent == [AuthExpiring(end)]
     wheel.pass_time(EXPIRY_WARNING - 3, peer)
     assert peer.code() is None
     wheel.pass_time(4, peer)

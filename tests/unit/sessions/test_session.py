@@ -16,6 +16,7 @@ from sanic_chatrooms.sessions.session import Session, State
 from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.decode import Command
 from sanic_chatrooms.wire.encode import ack
+from sanic_chatrooms.wire.events import AuthExpiring
 from tests.support.sessions import Bench
 
 ADA = User("u1", "Ada")
@@ -188,7 +189,7 @@ async def test_a_peer_that_is_gone_is_sent_nothing(bench: Bench) -> None:
     bench.session.disconnected()
 
     bench.session.answer(ack(None, {}))
-    bench.session.send("notice", {})
+    bench.session.send(AuthExpiring(1.0))
 
     assert bench.connection.frames == []
     assert bench.connection.closed is None
