@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -12,6 +12,7 @@ from ..access.policy import Policy, RoomPolicy
 from ..auth.base import Authenticator
 from ..chat import Chat
 from ..config.checks import check_name
+from ..config.keywords import InstanceSettings, RouteSettings
 from ..config.load import load
 from ..declaration import Declaration, Route
 from ..errors import ConfigError
@@ -47,7 +48,9 @@ class ChatRooms(ServerAPI):
     Keywords override `app.config`, which overrides the environment. Raises `ConfigError`.
     """
 
-    def __init__(self, name: str = "default", *, policy: Policy | None = None, **settings: Any) -> None:
+    def __init__(
+        self, name: str = "default", *, policy: Policy | None = None, **settings: Unpack[InstanceSettings]
+    ) -> None:
         check_name(name)
         check_policy(policy, f'ChatRooms("{name}")')
         code = {key: value for key, value in settings.items() if value is not None}
@@ -81,7 +84,7 @@ class ChatRooms(ServerAPI):
         policy: Policy | None = None,
         room: str | None = None,
         read_only: bool = False,
-        **settings: Any,
+        **settings: Unpack[RouteSettings],
     ) -> None:
         """Add a WebSocket route under the instance's prefix.
 
@@ -250,7 +253,7 @@ class ChatRooms(ServerAPI):
 
 @asynccontextmanager
 async def connect(
-    name: str = "default", *, policy: Policy | None = None, **settings: Any
+    name: str = "default", *, policy: Policy | None = None, **settings: Unpack[InstanceSettings]
 ) -> AsyncIterator[ChatRooms]:
     """The verbs of an instance in a process without sockets, such as a task worker, a cron job or a shell.
 
