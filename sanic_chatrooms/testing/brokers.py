@@ -1,4 +1,4 @@
-"""Does a broker keep its contract? The tests of `sanic_chatrooms.brokers.base.Broker`, to be run on yours.
+"""Tests of the contract `sanic_chatrooms.brokers.base.Broker`, to run on your broker.
 
     import pytest
     pytest.register_assert_rewrite("sanic_chatrooms.testing")  # so that a failing assert shows its values
@@ -10,9 +10,9 @@
         async def make(self) -> tuple[MyBroker, MyBroker]:
             return MyBroker("mybroker://localhost"), MyBroker("mybroker://localhost")
 
-That is all, with pytest-asyncio in its auto mode; the suite itself needs no test runner. The number in a test's name
-is that of the sentence in the contract. That something does not arrive is shown without waiting: something else is
-published after it, and arrives alone.
+With pytest-asyncio in its auto mode, you need nothing else. The suite itself needs no test runner. The number in a test's
+name is that of the sentence in the contract. To show without waiting that an event does not arrive, a test publishes
+another one after it, which arrives alone.
 """
 
 # ruff: noqa: D102 - a test's name is its sentence
@@ -51,18 +51,18 @@ def envelope(room: str = "r", seq: int = 1, *, data: bytes = b"{}") -> Envelope:
 
 
 class BrokerSuite:
-    """Subclass it and override `make`."""
+    """Tests of the contract of a broker. Derive a test class from it and implement `make`."""
 
     patience = 10.0
-    """Seconds to wait for what must arrive."""
+    """Seconds to wait for events that must arrive."""
 
     async def make(self) -> tuple[Broker, Broker]:
-        """The brokers of two processes, not started. Called twice in a test, it gives four processes of one system."""
+        """Return the brokers of two processes, not started. A test that calls it twice gets four processes of one system."""
         raise NotImplementedError("override make() to return two of your brokers")
 
     @asynccontextmanager
     async def nodes(self, instance: str | None = None) -> AsyncIterator[tuple[Node, Node]]:
-        """Two started nodes, of an instance that nobody used before unless one is given."""
+        """Two started nodes, of a new instance unless one is given."""
         instance = instance or _fresh()
         one, other = (Node(broker, Recorder()) for broker in await self.make())
         try:
@@ -74,7 +74,7 @@ class BrokerSuite:
                 await node.broker.stop()
 
     async def assert_silent(self, publisher: Node, listener: Node) -> None:
-        """Nothing arrived at the listener but what is published now."""
+        """Check that nothing arrives at the listener except what this publishes."""
         before = len(listener.heard.envelopes)
         mark = f"mark.{secrets.token_hex(8)}"
         await listener.broker.subscribe(mark)
@@ -85,7 +85,7 @@ class BrokerSuite:
         await listener.broker.unsubscribe(mark)
 
     async def until(self, node: Node, count: int, room: str | None = None) -> list[Envelope]:
-        """Wait until so many envelopes arrived at the node."""
+        """Wait until `count` envelopes have arrived at the node."""
         return await node.heard.until(count, room=room, within=self.patience)
 
     async def test_01_after_subscribe_has_returned_what_is_published_arrives(self) -> None:

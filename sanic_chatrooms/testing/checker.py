@@ -1,4 +1,4 @@
-"""What clients sent, were acknowledged and heard, and whether it is what the protocol promises (Delivery).
+"""Records what clients send and receive, and checks the promises of the protocol (Delivery).
 
     checker = Checker()
     ada = checker.witness("ada", user="u1")
@@ -29,7 +29,7 @@ PAGE = 200
 
 
 class _Seen(NamedTuple):
-    """An event as whoever heard it first did."""
+    """An event, as the first client received it."""
 
     msg_id: str
     type: str
@@ -41,7 +41,7 @@ class _Seen(NamedTuple):
 
 
 class _Key(NamedTuple):
-    """What makes a command the same command."""
+    """Identifies a command and its repetitions."""
 
     room: str
     user: str
@@ -49,7 +49,7 @@ class _Key(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """What the store has of a room: everything above `floor`, up to `head`."""
+    """The part of a room that the store has: everything above `floor`, up to `head`."""
 
     epoch: str
     floor: int
@@ -69,14 +69,14 @@ class _Stream:
 
 
 class Checker:
-    """The notes of all witnesses, side by side."""
+    """Compares the records of all witnesses with the promises of the protocol."""
 
     def __init__(self) -> None:
         self.witnesses: list[Witness] = []
         self.acked: dict[_Key, Frame] = {}
-        """The first ack of each command: its payload without `duplicate`."""
+        """The first ack of each command: its payload, without `duplicate`."""
         self.repetitions = 0
-        """Acks that said `duplicate`."""
+        """The number of acks with `duplicate`."""
         self._found: list[str] = []
         self._told: list[str] = []
         self._sent: set[_Key] = set()
@@ -86,13 +86,13 @@ class Checker:
         self._stored: dict[str, _Kept] = {}
 
     def witness(self, name: str, *, user: str | None = None) -> "Witness":
-        """One more client. `user`: the id under which it sends; by default what `welcome` says."""
+        """Add a client. `user`: the id of its user; by default the one in `welcome`."""
         witness = Witness(self, name, user)
         self.witnesses.append(witness)
         return witness
 
     async def read(self, store: Store, room: str) -> None:
-        """Read what the store keeps of a room: whatever was acknowledged has to be in it, unless it was trimmed."""
+        """Read a room from the store. Everything that was acknowledged must be there, unless it was trimmed."""
         page = await store.history(room, after=0, limit=PAGE)
         epoch, floor, last = page.epoch, page.floor, page.floor
         while True:
@@ -111,21 +111,21 @@ class Checker:
     # ---- verdicts ----
 
     def flaws(self) -> list[str]:
-        """Everything that breaks the protocol's promises, in words; nothing is how it should be.
+        """Everything that breaks the protocol's promises, as sentences. An empty list means that all is well.
 
-        To be asked when nothing is under way any more: whoever is still in a room has to be where the others are.
+        Call this when all commands are answered: all clients that are still in a room must then be at the same position.
         """
         return [*self._found, *self._lost(), *self._unstored(), *self._behind()]
 
     def gaps(self) -> list[str]:
-        """Where a receiver was told that it may have missed something: `reset`, or `recovered: false`.
+        """Where a client was told that it may have missed events: `reset`, or `recovered: false`.
 
-        No flaw: loss is never silent. Where nothing was trimmed, restored or deleted there is no reason for one.
+        A gap is not a flaw, because the client knows of it. But without trimming, restores and deletions there should be none.
         """
         return list(self._told)
 
     def head(self, room: str) -> int:
-        """The highest number that anybody saw of this room."""
+        """The highest number that any client saw of this room."""
         return max((max(seen, default=0) for (of, _), seen in self._seen.items() if of == room), default=0)
 
     def _lost(self) -> Iterator[str]:
@@ -168,19 +168,19 @@ class Checker:
     # ---- what witnesses say ----
 
     def found(self, flaw: str) -> None:
-        """Take down a flaw."""
+        """Record a flaw."""
         self._found.append(flaw)
 
     def gap(self, told: str) -> None:
-        """Take down that somebody was told of a gap."""
+        """Record that a client was told of a gap."""
         self._told.append(told)
 
     def said(self, room: str, user: str, msg_id: str) -> None:
-        """A command that is to be stored was sent, for the first time or again."""
+        """Record a durable command that was sent, for the first time or again."""
         self._sent.add(_Key(room, user, msg_id))
 
     def answered(self, who: str, room: str, user: str, msg_id: str, payload: Frame) -> None:
-        """It was acknowledged: {"seq": …, "duplicate": …, …}."""
+        """Record its ack: {"seq": …, "duplicate": …, …}."""
         key = _Key(room, user, msg_id)
         ack = {name: value for name, value in payload.items() if name != "duplicate"}
         if key not in self._sent:
@@ -196,7 +196,7 @@ class Checker:
             self._firsts.add(key)
 
     def saw(self, who: str, room: str, epoch: str, event: Frame) -> None:
-        """Somebody was shown this durable event."""
+        """Record a durable event that a client received."""
         seen = self._seen.setdefault((room, epoch), {})
         seq, new = event["seq"], _seen(event)
         old = seen.setdefault(seq, new)
@@ -219,9 +219,9 @@ class Checker:
 
 
 class Witness:
-    """One client: what it sent and what it was told, over all its connections.
+    """Records one client: its commands and what it received, over all its connections.
 
-    Commands without a `msgId` are not followed: nobody can tell which ack is theirs.
+    Commands without a `msgId` are ignored, because their acks cannot be identified.
     """
 
     def __init__(self, checker: Checker, name: str, user: str | None) -> None:
@@ -229,35 +229,35 @@ class Witness:
         self.user = user
         self.streams: dict[str, _Stream] = {}
         self.errors: list[Frame] = []
-        """Every `error` that came; whether one was to be expected, the test knows."""
+        """All `error` frames that were received."""
         self.replays = 0
-        """Events that came by recovery."""
+        """The number of events that came by recovery."""
         self._checker = checker
         self._commands: dict[str, Frame] = {}
 
     def since(self, room: str) -> Frame | None:
-        """What to join the room with: {"epoch": …, "seq": …}, up to where everything has come; None before the first."""
+        """The position for the next join of the room: {"epoch": …, "seq": …}; None before the first join."""
         stream = self.streams.get(room)
         return None if stream is None else {"epoch": stream.epoch, "seq": stream.seq}
 
     def heard(self, room: str) -> int:
-        """How many durable events of the room have come since it was first joined."""
+        """The number of durable events of the room since the first join."""
         stream = self.streams.get(room)
         return 0 if stream is None else stream.heard
 
     def was_at(self, room: str, epoch: str, seq: int) -> None:
-        """This client has been there before, and has everything up to `seq`: the next join may start from there."""
+        """Set the position of a client that has been in the room before. The next join may start from there."""
         self._begin(room, epoch, seq)
         self._end(room)
 
     def sent(self, frame: Frame) -> None:
-        """A command as it is sent; the same one again when it is repeated. Call it before the answer can come."""
+        """Record a command, and record it again when it is repeated. Call this before the answer can arrive."""
         if "msgId" in frame:
             self._commands[frame["msgId"]] = frame
             self._checker.said(self._room_of(frame), self.user or "", frame["msgId"])
 
     def received(self, frame: Frame) -> None:
-        """A frame as it came."""
+        """Record a frame that was received."""
         type, payload = frame["type"], frame["payload"]
         if "seq" in frame:
             self._hear(frame["room"], frame)
@@ -275,7 +275,7 @@ class Witness:
                 self._gap(payload["room"], f"reset: {payload['reason']}")
 
     def cut(self) -> None:
-        """The connection is gone, and with it what was not answered yet."""
+        """Record the end of the connection. Commands without an answer stay unanswered."""
         self._commands.clear()
         for stream in self.streams.values():
             stream.open = False

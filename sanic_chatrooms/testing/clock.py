@@ -1,4 +1,4 @@
-"""Clocks that a test moves by hand."""
+"""Clocks that a test controls."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,17 +9,17 @@ __all__ = ["Clock", "time_of_day"]
 
 
 class Clock:
-    """Call it for the time in Unix seconds; it stands still until `advance` moves it."""
+    """A clock for tests. Calling it returns Unix seconds, which change only by `advance`."""
 
     def __init__(self, now: float = 1_750_000_000.0) -> None:
         self.now = now
 
     def __call__(self) -> float:
-        """The present time."""
+        """The current time."""
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the time forward."""
         self.now += seconds
 
 

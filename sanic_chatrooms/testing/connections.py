@@ -56,10 +56,10 @@ class ConnectionClosed(Exception):
 
 
 class MemoryConnection:
-    """A `session.Connection` that keeps what is written to it, as the JSON objects that a client would see.
+    """A connection without a socket. It keeps the frames that a client would receive, as JSON objects.
 
-    `frames` has all of them in the order of their arrival; `writes` has the number of frames of each write. A `witness`
-    hears them too, and of the end.
+    `frames` has all of them in order; `writes` has the number of frames of each write. A `witness` records the frames
+    and the end of the connection.
     """
 
     codec = FRAMES
@@ -71,7 +71,7 @@ class MemoryConnection:
         self.writes: list[int] = []
         self.pings = 0
         self.closed: tuple[int, str] | None = None
-        """With which code and reason the chat closed it."""
+        """The code and reason with which the chat closed it; None while it is open."""
         self.reading = True
         """False while the session has asked not to be read."""
         self._changed = asyncio.Event()
@@ -105,7 +105,7 @@ class MemoryConnection:
         self._changed.set()
 
     def close(self, code: int, reason: str) -> None:
-        """Remember the first code and reason; nothing is written after it."""
+        """Keep the first code and reason. Nothing is written afterwards."""
         if self.closed is None:
             self.closed = (int(code), reason)
             if self.witness is not None:
@@ -126,7 +126,7 @@ class MemoryConnection:
         return not self._writable.is_set()
 
     def owing(self) -> bool:
-        """The same."""
+        """The same as `congested`."""
         return self.congested()
 
     def behind(self) -> int:
@@ -143,11 +143,11 @@ class MemoryConnection:
     # ---- what the test calls ----
 
     def congest(self) -> None:
-        """Behave as if the peer did not read: the session carries out no more commands."""
+        """Simulate a client that does not read: the session stops executing its commands."""
         self._writable.clear()
 
     def decongest(self) -> None:
-        """The peer reads again."""
+        """Simulate that the client reads again."""
         self._writable.set()
 
     async def changed(self) -> None:
@@ -157,10 +157,10 @@ class MemoryConnection:
 
 
 class MemoryClient:
-    """A client of a chat, without a socket: sends commands, and takes each frame that comes once.
+    """A client without a socket. It sends commands, and returns each received frame once.
 
-    `frames` has every frame that ever came. Whatever is waited for raises `TimeoutError` when it does not come
-    within `WITHIN` seconds, and `ConnectionClosed` when the chat closes the connection instead.
+    Methods that wait raise `TimeoutError` after `WITHIN` seconds, and `ConnectionClosed` if the chat closes the
+    connection.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class MemoryClient:
 
     @property
     def frames(self) -> list[Frame]:
-        """Everything that came, in order."""
+        """All frames that were ever received, in order."""
         return self.connection.frames
 
     # ---- sending ----
@@ -187,7 +187,7 @@ class MemoryClient:
         msg_id: str | None = None,
         **keys: Any,
     ) -> str:
-        """Send a command and return its `msgId`, a new one unless given. `keys` go into the frame as they are."""
+        """Send a command and return its `msgId`, a new one by default. `keys` are added to the frame."""
         msg_id = msg_id or new_id()
         frame = {"type": type, "msgId": msg_id, "room": room, "payload": payload, **keys}
         frame = {key: value for key, value in frame.items() if value is not None}
@@ -197,24 +197,24 @@ class MemoryClient:
         return msg_id
 
     def send_raw(self, text: str | bytes) -> None:
-        """Send one text frame, whatever it contains."""
+        """Send a text frame with any content."""
         self.session.liveness.heard_at = time.monotonic()
         self.session.receive(text.encode() if isinstance(text, str) else text)
 
     async def request(self, type: str, **arguments: Any) -> Frame:
-        """Send a command (arguments as for `send`) and return the frame that answers it: `ack`, `error` or `pong`."""
+        """Send a command (with the arguments of `send`) and return its answer: the `ack`, `error` or `pong`."""
         return await self.reply(self.send(type, **arguments))
 
     async def reply(self, msg_id: str) -> Frame:
-        """The answer to a command sent before."""
+        """Return the answer to a command that was sent before."""
         return await self._take(lambda frame: frame.get("replyTo") == msg_id, f"the answer to {msg_id}")
 
     async def ack(self, type: str, **arguments: Any) -> Any:
-        """As `request`; the payload of the `ack`. An `error` instead is an `AssertionError`."""
+        """Send a command and return the payload of its `ack`. Raises `AssertionError` if the answer is an `error`."""
         return await self._answer("ack", type, arguments)
 
     async def error(self, type: str, **arguments: Any) -> Any:
-        """As `request`; the payload of the `error`. An `ack` instead is an `AssertionError`."""
+        """Send a command and return the payload of its `error`. Raises `AssertionError` if the answer is an `ack`."""
         return await self._answer("error", type, arguments)
 
     async def _answer(self, wanted: str, type: str, arguments: dict[str, Any]) -> Any:
@@ -226,19 +226,19 @@ class MemoryClient:
     # ---- receiving ----
 
     async def expect(self, type: str, **keys: Any) -> Frame:
-        """The oldest frame of this type that was not taken yet; `keys` (room="general") must be in it, equal."""
+        """Return the oldest frame of this type that was not returned yet, and that has these `keys` (room="general")."""
         wanted = {"type": type, **keys}
         return await self._take(lambda frame: wanted.items() <= _comparable(frame, wanted), str(wanted))
 
     def unread(self, type: str | None = None) -> list[Frame]:
-        """What came and was not taken, all or of one type."""
+        """The frames that were received but not returned yet, all or of one type."""
         left = [frame for index, frame in enumerate(self.frames) if index not in self._taken]
         return [frame for frame in left if type is None or frame["type"] == type]
 
     async def settle(self) -> None:
-        """Return when all that the chat had for this client before now has come: after it, `unread` tells what did not.
+        """Wait until everything that the chat has for this client has arrived, so that `unread` is complete.
 
-        Listeners that were called before now have done their work then, and what they said has come too.
+        It also waits for listeners that were already called, and for the events that they cause.
         """
         await self.request("ping")
         async with asyncio.timeout(WITHIN):
@@ -246,14 +246,14 @@ class MemoryClient:
         await self.request("ping")
 
     async def closed(self) -> tuple[int, str]:
-        """Wait until the chat closes the connection; its code and reason."""
+        """Wait until the chat closes the connection, and return its code and reason."""
         async with asyncio.timeout(WITHIN):
             while self.connection.closed is None:
                 await self.connection.changed()
         return self.connection.closed
 
     def disconnect(self) -> None:
-        """Be gone, without a word."""
+        """Drop the connection without a close frame."""
         self.connection.close(1006, "")
         self.session.disconnected()
 
@@ -289,10 +289,10 @@ async def running_chat(
 ) -> AsyncIterator[ChatRooms]:
     """A chat that runs in this event loop, without a server.
 
-    `rooms`: the app's instance, whose middleware, commands, listeners, routes and policy are then in force, and whose
-    verbs work; it is what you get. Without it you get one of its own. `settings` go before those of the instance
-    (`guests=True`); neither `app.config` nor the environment is read. Without `backends` each chat has those that its
-    settings name: memory of its own. `meter` takes what the chat counts and measures (`RecordingMeter`).
+    Yields `rooms`, the app's instance, with its middleware, commands, listeners, routes and policy; its verbs work.
+    Without `rooms`, it yields a new instance. `settings` override those of the instance (`guests=True`). `app.config`
+    and the environment are not read. `backends` replace those of the settings, which are in memory by default. `meter`
+    receives what the chat counts and measures (`RecordingMeter`).
     """
     rooms = rooms or ChatRooms("test")
     async with running_core(rooms, backends=backends, meter=meter, **settings):
@@ -307,7 +307,7 @@ async def running_core(
     meter: Meter = SILENT,
     **settings: Any,
 ) -> AsyncIterator[Chat]:
-    """As `running_chat`, and what you get is the running whole inside: for tests of the package itself."""
+    """Like `running_chat`, but yields the internal `Chat`, for tests of the package itself."""
     declaration = rooms.declared() if rooms is not None else Declaration("test")
     code = {**declaration.code, **settings}
     loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))
@@ -335,12 +335,12 @@ async def chat_client(
     cookies: Mapping[str, str] | None = None,
     witness: Witness | None = None,
 ) -> MemoryClient:
-    """Connect to the chat: as `user`, else as whom the handshake proves.
+    """Connect to the chat as `user`, or without it as the user that the handshake identifies.
 
-    Without a user and a token that is a guest where guests are let in, and elsewhere nobody, who has to send `auth`.
-    A token is `token`, or comes in `headers`, `cookies` or `query` as it does in production. `room` and `query` are
-    those of the path, `/ws/<room>?history=10`; `route` is the path of one of your `add_route`. A `witness` (of a
-    `Checker`) sees everything that is sent and that comes. Raises what refuses the handshake.
+    The handshake has `token`, or `headers`, `cookies` and `query` with a token, as in production. Without any of these,
+    the client is a guest, or has to send `auth` if the chat lets no guests in. `room` and `query` are parts of the
+    address, `/ws/<room>?history=10`. `route` is the path of a route that was added with `add_route`. A `witness` (of a
+    `Checker`) records all frames. Raises the error that refuses the handshake.
     """
     core = chat if isinstance(chat, Chat) else chat.running()
     route = _route(core, route) if isinstance(route, str) else route

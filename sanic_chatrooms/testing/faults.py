@@ -1,4 +1,4 @@
-"""Backends that fail on demand: wrap yours in one of these and see what the rest makes of it."""
+"""Backends that fail on demand. Wrap yours in one of these, to test how the chat handles its failures."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 class FaultyBroker(Broker):
-    """A broker whose node hears badly: what arrives here is lost, doubled, delayed or overtaken.
+    """A broker that loses, doubles, delays or reorders the envelopes that arrive.
 
-    The faults are those of the hearing side, so that one worker can miss what another gets. All are within the
-    contract: nothing arrives of rooms that are not subscribed, nor after `stop`. `lose`, `double`, `delay` and
-    `reorder` are probabilities; which envelopes they strike is decided by `random`, so a seed repeats a run.
-    A delayed envelope comes up to `delay_by` seconds later; a reordered one right after the next, or when that is over.
+    The faults are on the receiving side, so that one worker can miss what another receives. All of them are allowed by
+    the contract: nothing arrives from rooms that are not subscribed, or after `stop`. `lose`, `double`, `delay` and
+    `reorder` are probabilities. `random` selects the envelopes, so a seed repeats a run. A delayed envelope arrives up
+    to `delay_by` seconds later; a reordered one right after the next one, or after that time.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FaultyBroker(Broker):
         self.lose, self.double, self.delay, self.reorder = lose, double, delay, reorder
         self.delay_by = delay_by
         self.lost = 0
-        """How many envelopes were lost so far."""
+        """The number of envelopes that were lost so far."""
         self._random = random or Random(0)  # noqa: S311 - repeatable, not secret
         self._rooms: set[str] = set()
         self._timers: set[asyncio.TimerHandle] = set()
@@ -56,33 +56,33 @@ class FaultyBroker(Broker):
         self._to_lose += count
 
     def hold(self) -> None:
-        """Keep back what arrives, until `release`."""
+        """Keep arriving envelopes back until `release`."""
         if self._held is None:
             self._held = []
 
     def release(self, order: Callable[[list[Envelope]], list[Envelope]] = list) -> None:
-        """Deliver what was kept back; `order` may rearrange, double or drop it first."""
+        """Deliver the envelopes that were kept back. `order` may rearrange, double or drop them first."""
         held, self._held = self._held or [], None
         for envelope in order(held):
             self._pass_on(envelope)
 
     def down(self) -> None:
-        """Cut the connection: what is published raises `Unavailable`, what arrives is lost."""
+        """Cut the connection: `publish` raises `Unavailable`, and arriving envelopes are lost."""
         self._down = True
 
     def up(self) -> None:
-        """Restore the connection, and say so by `reconnected`."""
+        """Restore the connection, and call `reconnected`."""
         if self._down:
             self._down = False
             self._reconnected()
 
     def rekey(self, key: bytes) -> None:
-        """Give the key to what is wrapped."""
+        """Pass the key to the wrapped broker."""
         self.inner.rekey(key)
 
     @property
     def forged(self) -> int:
-        """What the wrapped one counts."""
+        """The count of the wrapped broker."""
         return self.inner.forged
 
     @property
@@ -91,12 +91,12 @@ class FaultyBroker(Broker):
         return not self._down and self.inner.healthy
 
     async def start(self, instance: str, deliver: Deliver, reconnected: Callable[[], None]) -> None:
-        """Start what is wrapped."""
+        """Start the wrapped broker."""
         self._deliver, self._reconnected = deliver, reconnected
         await self.inner.start(instance, self._arrive, reconnected)
 
     async def stop(self) -> None:
-        """Stop what is wrapped, and forget what is delayed or held."""
+        """Stop the wrapped broker, and drop envelopes that are delayed or kept back."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -106,19 +106,19 @@ class FaultyBroker(Broker):
         await self.inner.stop()
 
     async def subscribe(self, room: str) -> None:
-        """Subscribe to what is wrapped. Raises `Unavailable` while down."""
+        """Subscribe with the wrapped broker. Raises `Unavailable` while down."""
         self._require_up()
         # Before the inner call: what arrives while it is under way is not lost by this wrapper.
         self._rooms.add(room)
         await self.inner.subscribe(room)
 
     async def unsubscribe(self, room: str) -> None:
-        """Unsubscribe; what is delayed or held of this room will not arrive."""
+        """Unsubscribe. Envelopes of this room that are delayed or kept back will not arrive."""
         self._rooms.discard(room)
         await self.inner.unsubscribe(room)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        """Publish through what is wrapped. Raises `Unavailable` while down."""
+        """Publish with the wrapped broker. Raises `Unavailable` while down."""
         self._require_up()
         await self.inner.publish(envelopes)
 
@@ -173,9 +173,9 @@ class FaultyBroker(Broker):
 
 
 class FaultyStore(WrappedStore):
-    """A store that fails, hangs, or stores without saying so.
+    """A store that fails, hangs, or stores a batch and then fails.
 
-    `latency` is awaited before every verb. Verbs are all methods except `start` and `stop`.
+    It awaits `latency()` before every verb. Verbs are all methods except `start` and `stop`.
     """
 
     def __init__(self, inner: Store, *, latency: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -189,25 +189,25 @@ class FaultyStore(WrappedStore):
         self._running.set()
 
     def fail_next(self, count: int = 1, verb: str | None = None) -> None:
-        """Let the next calls (of this verb, "append" say) raise `Unavailable` and do nothing."""
+        """Let the next calls (of this verb, for example "append") raise `Unavailable` and do nothing."""
         self._to_fail += [verb] * count
 
     def unknown_outcome_next(self, count: int = 1) -> None:
-        """Let the next appends store their batch, and raise `Unavailable` all the same."""
+        """Let the next appends store their batch and then raise `Unavailable`."""
         self._to_silence += count
 
     def mend(self) -> None:
-        """Forget what was to fail, and go on."""
+        """Cancel all planned failures, and resume."""
         self._to_fail.clear()
         self._to_silence = 0
         self.resume()
 
     def hang(self) -> None:
-        """Let every call wait until `resume`; one that is given up meanwhile does nothing."""
+        """Let every call wait until `resume`. A call that is cancelled meanwhile does nothing."""
         self._running.clear()
 
     def resume(self) -> None:
-        """End what `hang` began."""
+        """Let waiting calls continue."""
         self._running.set()
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
@@ -219,7 +219,7 @@ class FaultyStore(WrappedStore):
         return results
 
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Fail, hang or ask."""
+        """Fail or wait if that was requested, then make the call."""
         self.calls.append(verb)
         if self.latency is not None:
             await self.latency()

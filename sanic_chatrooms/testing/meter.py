@@ -1,4 +1,4 @@
-"""A meter that remembers, for tests of what is counted."""
+"""A meter that records, for tests of counts and measurements."""
 
 from collections import Counter as Counted
 from collections import defaultdict
@@ -10,7 +10,7 @@ __all__ = ["RecordingMeter"]
 
 
 class RecordingMeter(Meter):
-    """Keeps every count and every measurement. Raises `ValueError` where labels do not fit their instrument."""
+    """Records every count and every measurement. Raises `ValueError` if labels do not fit their instrument."""
 
     def __init__(self) -> None:
         self._counts: Counted[tuple[str, ...]] = Counted()
@@ -30,7 +30,7 @@ class RecordingMeter(Meter):
         self._reads[instrument.name] = read
 
     def value(self, instrument: Gauge | Counter, *labels: str) -> float:
-        """What it shows now: 0 for a counter that has counted nothing."""
+        """The current value; 0 for a counter without counts."""
         read = self._reads.get(instrument.name)
         if read is not None:
             return read()
@@ -39,7 +39,7 @@ class RecordingMeter(Meter):
         return self._counts[_key(instrument, labels)]
 
     def values(self, histogram: Histogram, *labels: str) -> list[float]:
-        """Everything that was measured so far, in order."""
+        """All measurements so far, in order."""
         return list(self._values[_key(histogram, labels)])
 
     def total(self, counter: Counter) -> float:

@@ -1,4 +1,4 @@
-"""Does a presence keep its contract? The tests of `sanic_chatrooms.presence.base.Presence`, to be run on yours.
+"""Tests of the contract `sanic_chatrooms.presence.base.Presence`, to run on your presence.
 
     import pytest
     pytest.register_assert_rewrite("sanic_chatrooms.testing")  # so that a failing assert shows its values
@@ -10,9 +10,9 @@
         async def make(self) -> tuple[MyPresence, MyPresence]:
             return MyPresence("my://localhost"), MyPresence("my://localhost")
 
-That is all, with pytest-asyncio in its auto mode; the suite itself needs no test runner. The number in a test's name
-is that of the sentence in the contract. A presence that takes a clock should override `now` and `pass_time`, or the
-tests of expiry really wait; and `make_unclocked`, so that its own clock is tested.
+With pytest-asyncio in its auto mode, you need nothing else. The suite itself needs no test runner. The number in a test's
+name is that of the sentence in the contract. If your presence takes a clock, override `now` and `pass_time`, so that the
+tests of expiry do not really wait, and `make_unclocked`, so that its own clock is tested.
 """
 
 from ._presence.ends import EndTests
@@ -23,4 +23,4 @@ __all__ = ["PresenceSuite"]
 
 
 class PresenceSuite(EntryTests, ListTests, EndTests):
-    """Subclass it and override `make`."""
+    """Tests of the contract of a presence. Derive a test class from it and implement `make`."""

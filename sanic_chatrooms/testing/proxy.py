@@ -1,15 +1,15 @@
-"""A TCP proxy that does to connections what networks do, to be put before any server: a chat, a database, a broker.
+"""A TCP proxy that simulates network failures, for any server: a chat, a database, a broker.
 
     async with FaultProxy("127.0.0.1", server.port) as proxy:
         client = await connect(f"ws://127.0.0.1:{proxy.port}/chat/ws")
-        proxy.down.delay = 0.2        # what the server says comes later
-        proxy.down.cut_next(3)        # … or ends after three more bytes, in the middle of a frame
-        proxy.up.swallow = True       # a black hole: what the client says is taken and never arrives
+        proxy.down.delay = 0.2        # the server's data arrives later
+        proxy.down.cut_next(3)        # … or the connection ends after three more bytes, in the middle of a frame
+        proxy.up.swallow = True       # a black hole: the client's data is accepted and never arrives
         proxy.half_open()             # the client is gone, and the server is not told
         proxy.reset()                 # both get a reset
 
-`up` is the way from client to server, `down` the way back. Every fault can be switched while connections are open, and
-strikes all of them. Without faults bytes pass as they are, with back-pressure, and so do half-closed ends.
+`up` is the direction from client to server, `down` the way back. You can change every fault while connections are open, and
+it affects all of them. Without faults, bytes pass unchanged, with back-pressure, and so do half-closed connections.
 """
 
 import asyncio
@@ -27,21 +27,22 @@ _ABORT = struct.pack("ii", 1, 0)
 
 
 class Direction:
-    """The faults of one way through the proxy."""
+    """The faults of one direction through the proxy."""
 
     def __init__(self) -> None:
         self.delay = 0.0
-        """Seconds by which every piece comes later. The order stays."""
+        """Seconds by which all data is delayed. The order is kept."""
         self.swallow = False
-        """Take bytes and drop them, the end of a stream too: nobody is told anything."""
+        """Accept all bytes and drop them, also the end of a stream."""
         self.passed = 0
         """Bytes that were passed on."""
         self.swallowed = 0
         self._cuts: list[int] = []
 
     def cut_next(self, keep: int, *, count: int = 1) -> None:
-        """Of the next piece that comes this way, pass on `keep` bytes and then end the connection, orderly, on both
-        sides. `count`: on so many connections, one after the other.
+        """Pass on `keep` bytes of the next piece of data in this direction, and then close the connection on both sides.
+
+        `count`: do this on so many connections, one after the other.
         """
         self._cuts += [keep] * count
 
@@ -57,9 +58,9 @@ class FaultProxy:
         self.port = 0
         self.up, self.down = Direction(), Direction()
         self.refusing = False
-        """Reset new connections at once, as if nobody listened."""
+        """Reset new connections at once, as if no server listened."""
         self.accepted = 0
-        """Connections that came so far."""
+        """The number of connections that were accepted so far."""
         self.target = host, port
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
@@ -81,26 +82,26 @@ class FaultProxy:
 
     @property
     def connections(self) -> int:
-        """Connections of which at least one side is open."""
+        """The number of connections with at least one open side."""
         return len(self._links)
 
     def cut(self) -> None:
-        """End every connection, orderly, on both sides."""
+        """Close every connection on both sides (FIN)."""
         for link in list(self._links):
             link.close()
 
     def reset(self) -> None:
-        """Reset every connection on both sides."""
+        """Reset every connection on both sides (RST)."""
         for link in list(self._links):
             link.abort()
 
     def half_open(self, *, keep: Literal["client", "server"] = "server") -> None:
-        """Reset one side of every connection and tell the other, `keep`, nothing: it goes on, into a black hole."""
+        """Reset one side of every connection, and keep the other side, `keep`, open as a black hole."""
         for link in list(self._links):
             link.half_open(link.client if keep == "server" else link.server)
 
     def forget(self, link: "_Link") -> None:
-        """Both sides of it are gone."""
+        """Remove a connection with two closed sides."""
         self._links.discard(link)
 
     def _accept(self) -> "_Side":

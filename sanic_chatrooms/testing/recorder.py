@@ -1,4 +1,4 @@
-"""Takes down what a broker delivers, and waits for it."""
+"""Records what a broker delivers, and waits for it."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ __all__ = ["Recorder"]
 
 
 class Recorder:
-    """Give it to `Broker.start` as `deliver`: it keeps the envelopes in the order in which they arrived."""
+    """Records envelopes in the order of their arrival. Pass it to `Broker.start` as `deliver`."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
@@ -16,21 +16,21 @@ class Recorder:
         self._changed = asyncio.Event()
 
     def __call__(self, envelope: Envelope) -> None:
-        """Take an envelope down."""
+        """Record an envelope."""
         self.envelopes.append(envelope)
         self._changed.set()
 
     def reconnected(self) -> None:
-        """Count a reconnect; for the third argument of `Broker.start`."""
+        """Count a reconnect. Pass this method to `Broker.start` as `reconnected`."""
         self.reconnects += 1
         self._changed.set()
 
     def of(self, room: str) -> list[Envelope]:
-        """What arrived of one room."""
+        """The envelopes of one room."""
         return [envelope for envelope in self.envelopes if envelope.room == room]
 
     async def until(self, count: int, *, room: str | None = None, within: float = 20.0) -> list[Envelope]:
-        """Wait until `count` envelopes have arrived (of this room); all of them. Raises `TimeoutError`."""
+        """Wait until `count` envelopes (of this room) have arrived, and return all. Raises `TimeoutError`."""
         async with asyncio.timeout(within):
             while len(found := self.envelopes if room is None else self.of(room)) < count:
                 self._changed.clear()

@@ -1,4 +1,4 @@
-"""Who comes back gets everything, or is told that it does not: `join` with `since`, over your store.
+"""Tests of recovery over your store: after `join` with `since`, a client has everything, or knows of a gap.
 
     from sanic_chatrooms.testing import RecoverySuite
     from mystore import MyStore
@@ -73,7 +73,7 @@ TABLE = {
 
 
 class RecoverySuite(StoreHooks):
-    """Subclass it and override `make`."""
+    """Tests of recoveries over a store. Derive a test class from it and implement `make`."""
 
     async def test_everything_that_was_missed_or_nothing(self) -> None:
         for name, case in TABLE.items():

@@ -1,4 +1,4 @@
-"""Does a store keep its contract? The tests of `sanic_chatrooms.stores.base.Store`, to be run on yours.
+"""Tests of the contract `sanic_chatrooms.stores.base.Store`, to run on your store.
 
     import pytest
     pytest.register_assert_rewrite("sanic_chatrooms.testing")  # so that a failing assert shows its values
@@ -10,11 +10,11 @@
         async def make(self) -> MyStore:
             return MyStore("mystore://localhost")
 
-That is all, with pytest-asyncio in its auto mode. The suite itself needs no test runner: its tests are coroutine
-functions with plain asserts, and any runner that can await methods named `test_…` will do. Every test makes stores of
-its own and starts them under a name nobody used before, so that tests may share a server and run side by side.
-The number in a test's name is that of the sentence in the contract. A store that takes a clock should override `now`
-and `pass_time`, or the tests of retention really wait; and `make_unclocked`, so that the store's own clock is tested.
+With pytest-asyncio in its auto mode, you need nothing else. The suite itself needs no test runner: its tests are coroutine
+functions with plain asserts, and any runner that can await methods named `test_…` can run them. Every test makes its own
+stores and starts them under a new name, so that tests can share a server and run side by side.
+The number in a test's name is that of the sentence in the contract. If your store takes a clock, override `now` and
+`pass_time`, so that the tests of retention do not really wait, and `make_unclocked`, so that its own clock is tested.
 """
 
 from ._store.against_memory import AgainstMemoryTests
@@ -52,7 +52,7 @@ class StoreSuite(
     MemberTests,
     SeparationTests,
 ):
-    """Subclass it and override `make`."""
+    """Tests of the contract of a store. Derive a test class from it and implement `make`."""
 
 
 class EffectSuite(

@@ -20,26 +20,26 @@ ADA = Sender("u1", "Ada")
 
 
 class StoreHooks:
-    """Override `make`; and, if your store can be given a clock, `now` and `pass_time`."""
+    """Override `make`, and `now` and `pass_time` if your store takes a clock."""
 
     async def make(self) -> Store:
-        """A store that was not started.
+        """Return a store that is not started.
 
-        The stores made within one test are those of several processes over the same data. The suite starts them
-        under instance names that nobody used before, and stops them.
+        The stores of one test are those of several processes over the same data. The suite starts them under new
+        instance names, and stops them.
         """
         raise NotImplementedError("override make() to return your store")
 
     async def make_unclocked(self) -> Store:
-        """The same without a clock of the test's. Override it where `make` gives the store one."""
+        """Return a store with its own clock. Override this if `make` passes a clock to the store."""
         return await self.make()
 
     def now(self) -> float:
-        """The time by which the store decides what is too old (Unix seconds)."""
+        """The time of the store's clock, in Unix seconds."""
         return time.time()
 
     async def pass_time(self, seconds: float) -> None:
-        """Let time pass for the store: at most three seconds in a test."""
+        """Move the store's clock forward. A test moves it by at most three seconds."""
         await asyncio.sleep(seconds)
 
     @asynccontextmanager
