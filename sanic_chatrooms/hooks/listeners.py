@@ -16,6 +16,7 @@ import msgspec
 
 from ..models import Event, Sender, User
 from ..support.tasks import end, is_ending
+from .middleware import Caller
 
 __all__ = ["Happening", "Listener", "Listeners"]
 
@@ -36,8 +37,8 @@ class Happening(msgspec.Struct, frozen=True):
     type: str
     room: str | None = None
     user: User | Sender | None = None
-    session: Any = None
-    """The session that caused it: `session.id`, `session.data`."""
+    session: Caller | None = None
+    """The session that caused it."""
     event: Event | None = None
     app: Any = None
 

@@ -11,14 +11,33 @@ payload. Raising a `ChatError` refuses the command. An app without middleware pa
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from ..models import Appended, User
 from ..wire.decode import Command
 
-__all__ = ["Chain", "Context", "Handler", "Middleware"]
+if TYPE_CHECKING:  # what runs imports nothing from above
+    from ..server_api import ServerAPI
+
+__all__ = ["Caller", "Chain", "Context", "Handler", "Middleware"]
+
+
+class Caller(Protocol):
+    """Who sends commands: a connection's session, or a user who acts without a connection."""
+
+    @property
+    def id(self) -> str:
+        """The session's id; empty without a connection."""
+
+    @property
+    def user(self) -> User:
+        """Who it is."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For the app to use. Without a connection, new for each command."""
 
 
 class Context:
@@ -27,12 +46,11 @@ class Context:
     __slots__ = ("_payload", "app", "chat", "command", "entered", "session", "stored")
 
     def __init__(self, session: Any, command: Command, chat: Any, app: Any) -> None:
-        self.session = session
-        """The connection's session: `id`, `user`, and `data`, a dict for the app's data. With `as_user=` there is no
-        connection: the `id` is empty then, and `data` is new for each command."""
+        self.session: Caller = session
+        """The session that sent the command. With `as_user=` there is no connection: its `id` is empty then."""
         self.command = command
         """`type`, `msg_id`, `room`, `payload` (JSON bytes). May be replaced."""
-        self.chat = chat
+        self.chat: ServerAPI = chat
         """The instance, with its verbs."""
         self.app = app
         self.entered: str | None = None
@@ -44,8 +62,7 @@ class Context:
     @property
     def user(self) -> User:
         """Who sent it."""
-        user: User = self.session.user
-        return user
+        return self.session.user
 
     @property
     def room(self) -> str | None:

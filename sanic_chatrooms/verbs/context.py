@@ -29,6 +29,7 @@ class Ctx(Context):
 
     __slots__ = ("_now", "actor", "core", "result", "row", "seat")
 
+    session: Any  # all of it, where hooks see a `Caller`
     seat: Seat
     """The room and what the actor is in it, as it was judged."""
 

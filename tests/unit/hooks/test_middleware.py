@@ -85,7 +85,7 @@ async def test_it_may_call_twice() -> None:
 def test_the_context_tells_who_where_and_what() -> None:
     ctx = context()
 
-    assert (ctx.user.id, ctx.room, ctx.payload, ctx.chat, ctx.app) == (
+    assert (ctx.user.id, ctx.room, ctx.payload, str(ctx.chat), ctx.app) == (
         "u1", "general", {"text": "hi"}, "chat", "app",
     )  # fmt: skip
     assert ctx.payload is ctx.payload
