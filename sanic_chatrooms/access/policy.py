@@ -1,4 +1,4 @@
-"""Who may do what: one contract, asked before every action, and the policy that holds unless an app brings another."""
+"""The contract of a policy, which decides who may do what, and the default policy."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
@@ -11,32 +11,31 @@ __all__ = ["Policy", "RoomPolicy"]
 
 
 class Policy(ABC):
-    """Asked before every action.
+    """Decides whether a user may do something. The chat asks it before every action.
 
-    1. It is asked for each action by its command's type: join, message, direct, message.edit, message.delete, typing,
-       history, members, presence, rooms, room.create; and for what is delivered by recovery exactly as for what is
-       asked. Whose message may be edited or deleted is decided besides (`edits`). About an app's own commands it is
-       not asked: their handlers ask what they need.
-       Whoever says something by another command (direct, message.edit) has to pass `message` as well.
-    2. `require` returns (or its awaitable does) to allow, and raises a `ChatError` to refuse: `RoomNotFound` where the
-       user must not learn that the room exists, `Forbidden` elsewhere.
-    3. Any other exception counts as a refusal, and is logged.
-    4. A policy whose `require` is a plain function costs a call; a coroutine function makes every message wait its turn.
+    1. An action is the type of its command: join, message, direct, message.edit, message.delete, typing, history,
+       members, presence, rooms, room.create. Recovery asks for the same actions. For direct and message.edit, the policy
+       is asked about that action and then about `message`. Authors and moderators are checked separately (`edits`). The
+       policy is not asked about the app's own commands: their handlers check permissions themselves.
+    2. `require` returns (or its awaitable does) to allow the action, and raises a `ChatError` to refuse it:
+       `RoomNotFound` if the user must not learn that the room exists, `Forbidden` otherwise.
+    3. Any other exception refuses the action, and is logged.
+    4. If `require` is a plain function, asking costs a call. If it is a coroutine function, each message runs in a task.
     """
 
     @abstractmethod
     def require(
         self, user: User, action: str, room: Room | None, standing: Standing
     ) -> Awaitable[None] | None:
-        """May `user` do `action` in `room`? `standing` is what they are there: role, level, member or not.
+        """Allow `user` to do `action` in `room`, or raise a `ChatError`.
 
-        `room` is None for actions without one (rooms, room.create of a room that does not exist yet); then they are
-        an outsider.
+        `standing` has the user's current role, membership and restrictions in the room. `room` is None for actions
+        without one (rooms, room.create of a new room); then the user is an outsider.
         """
 
 
 class RoomPolicy(Policy):
-    """Public rooms are open; private and direct rooms are for their members, and hidden from everybody else."""
+    """Public rooms are open to everybody. Private and direct rooms are for their members, and hidden from others."""
 
     def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         """See `Policy.require`."""

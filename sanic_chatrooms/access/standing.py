@@ -1,4 +1,4 @@
-"""What a user is in a room now: role, membership, restrictions. Made of the facts that the store has about them."""
+"""A user's current role, membership and restrictions in a room, derived from facts in the store."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,48 +13,50 @@ from ..stores.members import MEMBER, as_member
 __all__ = ["HIDDEN", "LEVELS", "Restriction", "Standing", "check_restrictions", "level_of", "standing_of"]
 
 LEVELS = {"owner": 100, "admin": 75, "moderator": 50, "member": 10, "reader": 5, "guest": 1, "outsider": 0}
-"""How far a role reaches. One that is not here has the level of a member."""
+"""The level of each role. Other roles have the level of a member."""
 HIDDEN = frozenset((PRIVATE, DIRECT))
-"""Rooms of which only their members know."""
+"""Visibilities of rooms that only their members can see."""
 ALWAYS = frozenset(("leave", "explain"))
-"""What somebody may do who is banned from a public room."""
+"""Actions that a user may do who is banned from a public room."""
 
 
 class Restriction(msgspec.Struct, frozen=True):
-    """A ban or a mute: `until` (Unix seconds; None: for good), why, and who decided it."""
+    """A ban or a mute."""
 
     until: float | None = None
+    """Unix seconds; None: permanent."""
     reason: str = ""
     by: Sender | str | None = None
+    """The user who decided it."""
 
     def holds(self, now: float) -> bool:
-        """It ends by itself, without an event."""
+        """Whether it applies at this time (Unix seconds). It ends by itself, without an event."""
         return self.until is None or now < self.until
 
     def told(self) -> dict[str, Any]:
-        """What the restricted user is told of it."""
+        """The fields that the restricted user gets with an error."""
         told: dict[str, Any] = {"reason": self.reason} if self.reason else {}
         return told if self.until is None else {"until": self.until, **told}
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What a user is in a room. Without a room, and in a room that does not exist, they are an outsider."""
+    """A user's current role, membership and restrictions in a room. Without a room, a user is an outsider."""
 
     role: str = "outsider"
-    """A member's role; `guest`: somebody else in a public room; `outsider`: somebody else anywhere else."""
+    """The role of a member; `guest` for others in a public room; `outsider` for others elsewhere."""
     level: int = 0
-    """How far the role reaches: owner 100, admin 75, moderator 50, member 10, reader 5, guest 1, outsider 0; others 10."""
+    """The level of the role: owner 100, admin 75, moderator 50, member 10, reader 5, guest 1, outsider 0; others 10."""
     joined_seq: int | None = None
-    """The room's number when the present membership began; None: no member."""
+    """The room's number when the current membership began; None: not a member."""
     invited: bool = False
     banned: Restriction | None = None
     muted: Restriction | None = None
     name: str = ""
-    """What the room's list of members calls them."""
+    """The user's name in the list of members."""
 
     @property
     def member(self) -> bool:
-        """Is this a member?"""
+        """Whether the user is a member."""
         return self.joined_seq is not None
 
     @property

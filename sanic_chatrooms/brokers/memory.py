@@ -38,10 +38,10 @@ class MemoryBus:
 
 
 class MemoryBroker(Broker):
-    """Delivers within `publish`: when that has returned, every other broker on the bus has been called.
+    """Delivers to the other brokers on its bus, within `publish`.
 
-    So nothing is ever under way, nothing can arrive after `unsubscribe`, and there is no task to own. One's own
-    envelopes are not echoed; with a bus of its own, a broker has nobody to tell and `publish` costs a call.
+    So nothing arrives after `unsubscribe`, and there is no task. A broker does not receive its own envelopes. Without
+    `bus`, a broker is alone on its own bus, and `publish` costs a call.
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS

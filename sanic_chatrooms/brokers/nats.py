@@ -45,8 +45,8 @@ class NATSBroker(RemoteBroker[Entry]):
     """Publishes through NATS.
 
     `url`: `nats://user:password@host:4222,host:4222`, or `tls://`; `?prefix=shop` begins every subject (default
-    `chatrooms`), `?credentials=FILE` names a file of credentials. `options` go to the client as they are: `tls`, say.
-    Its own envelopes do not come back to it.
+    `chatrooms`), `?credentials=FILE` names a credentials file. `options` are options of nats-py, for example `tls`.
+    A broker does not receive its own envelopes.
     """
 
     logger = logging.getLogger("sanic_chatrooms.nats")

@@ -50,10 +50,10 @@ T = TypeVar("T")
 
 
 class PostgresBroker(RemoteBroker[RoomEntry]):
-    """Publishes through a PostgreSQL, `postgresql://user@host/name`, and takes one of its connections.
+    """Publishes through PostgreSQL, `postgresql://user@host/name`, over one connection.
 
-    What begins tables elsewhere, `?prefix=`, keeps apps apart here. A pooler between them must keep a connection for one client.
-    Its own envelopes do not come back to it.
+    `?prefix=` is part of the channel's name. A pooler in between must keep a connection for one client. A broker does
+    not receive its own envelopes.
     """
 
     logger = logging.getLogger("sanic_chatrooms.postgres")

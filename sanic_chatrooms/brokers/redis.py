@@ -45,7 +45,7 @@ _mark = msgspec.json.Decoder(_Mark)
 class RedisBroker(RemoteBroker[Entry]):
     """Publishes through one Redis or Valkey (7 or newer), or a cluster.
 
-    `url`: see `sanic_chatrooms.drivers.redis.address`. Its own envelopes do not come back to it.
+    `url`: see `sanic_chatrooms.drivers.redis.address`. A broker does not receive its own envelopes.
     """
 
     logger = logging.getLogger("sanic_chatrooms.redis")

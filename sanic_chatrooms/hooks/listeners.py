@@ -29,9 +29,10 @@ TURN = 0.002
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """What a listener is told. Fields that do not fit the type are None.
+    """The argument of a listener. Fields that do not apply to the type are None.
 
-    `type` is an event's type (message, member.joined, an app's own …), or room.entered, room.exited, connect, disconnect.
+    `type` is the type of an event (message, member.joined, one of your own), or room.entered, room.exited, connect,
+    connected, disconnect.
     """
 
     type: str
@@ -44,7 +45,7 @@ class Happening(msgspec.Struct, frozen=True):
 
     @property
     def payload(self) -> Any:
-        """The event's payload, decoded anew at each call."""
+        """The event's payload. It is decoded at each call."""
         return msgspec.json.decode(self.event.payload) if self.event is not None else {}
 
 

@@ -41,7 +41,7 @@ class Caller(Protocol):
 
 
 class Context:
-    """One command on its way. `ctx.payload` is the decoded payload; assign to it to change what is carried out."""
+    """A command on its way through middleware to its handler. Assign to `payload` to change the command."""
 
     __slots__ = ("_payload", "app", "chat", "command", "entered", "session", "stored")
 
@@ -54,24 +54,24 @@ class Context:
         """The instance, with its verbs."""
         self.app = app
         self.entered: str | None = None
-        """The room that a `join` has entered: its ack is what lets the room's events through."""
+        """The room that a `join` has entered. The connection receives its events after the ack."""
         self.stored: Appended | None = None
-        """What the verb behind it has stored."""
+        """The event that the command has stored."""
         self._payload: Any = None
 
     @property
     def user(self) -> User:
-        """Who sent it."""
+        """The user who sent the command."""
         return self.session.user
 
     @property
     def room(self) -> str | None:
-        """The room it is for."""
+        """The room of the command."""
         return self.command.room
 
     @property
     def payload(self) -> Any:
-        """The payload as Python values."""
+        """The decoded payload. Assign to it to change what the command does and stores."""
         if self._payload is None:
             self._payload = msgspec.json.decode(self.command.payload)
         return self._payload

@@ -1,4 +1,4 @@
-"""The contract of presence: who is in a room right now, over all workers.
+"""The contract of presence, which knows the users in each room now, over all workers.
 
 Each numbered sentence has a test in `sanic_chatrooms.testing.presence`.
 """
@@ -30,7 +30,7 @@ class PresentPage(msgspec.Struct, frozen=True):
 
 
 class Presence(ABC):
-    """Entries (room, user, node), which expire by themselves.
+    """Knows which users are in which rooms. It has entries (room, user, node), which expire by themselves.
 
     1. A user is present in a room as long as one node has an entry for them there.
     2. `touch` says for each entry whether the user came in by it: True once, however many nodes and repetitions follow.
@@ -38,43 +38,43 @@ class Presence(ABC):
     4. An entry that was not touched for `ttl` seconds is gone, and counts nowhere.
     5. `list` and `count` show each user once.
     6. `seen` knows when a user was last touched or dropped anywhere, for at least `ttl` seconds after it.
-    7. Who went out because the last of their entries was gone by 4 is told by `ended`, once, to one node; unless they have come in again.
+    7. If a user went out because their last entry expired (4), `ended` returns this once, to one node, unless the user has come in again.
     """
 
     scope: ClassVar[Scope]
 
     @abstractmethod
     async def start(self, instance: str, node: str, ttl: float) -> None:
-        """Connect. `node` names this process, uniquely and never again."""
+        """Connect. `node` is a unique name of this process, which is never used again."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Take back this node's entries and disconnect. Calling it again does nothing."""
+        """Remove this node's entries and disconnect. Calling it again does nothing."""
 
     @abstractmethod
     async def touch(self, entries: Sequence[Entry]) -> list[bool]:
-        """Make or refresh entries of this node. Raises `Unavailable`."""
+        """Create or refresh entries of this node. Raises `Unavailable`."""
 
     @abstractmethod
     async def drop(self, entries: Sequence[Entry]) -> list[bool]:
-        """Take back entries of this node. Raises `Unavailable`."""
+        """Remove entries of this node. Raises `Unavailable`."""
 
     @abstractmethod
     async def ended(self) -> list[Entry]:
-        """Who went out, and where, without anybody dropping them. To be asked every few seconds. Raises `Unavailable`."""
+        """Users who went out of a room because their entries expired. Call it every few seconds. Raises `Unavailable`."""
 
     @abstractmethod
     async def list(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentPage:
-        """Who is present. Raises `InvalidCursor`, `Unavailable`."""
+        """The users who are present. Raises `InvalidCursor`, `Unavailable`."""
 
     @abstractmethod
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
-        """How many users are present in each of these rooms; 0 where nobody is."""
+        """The number of users in each of these rooms; 0 for empty rooms."""
 
     @abstractmethod
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
-        """Which of these users are present in that room; None: in any. Entries with room '' say who has a connection."""
+        """Which of these users are present in the room; None: in any room. Entries with room '' are users with a connection."""
 
     @abstractmethod
     async def seen(self, users: Collection[str]) -> dict[str, float]:
-        """When these users were last here (Unix seconds); those of whom nothing is known are left out."""
+        """When these users were last present, in Unix seconds. Unknown users are left out."""

@@ -36,10 +36,9 @@ class MemoryBoard:
 
 
 class MemoryPresence(Presence):
-    """Keeps entries on a board in this process; without one given, on a board of its own.
+    """Keeps entries in the memory of this process: on `board`, or on its own one.
 
-    `clock` returns Unix seconds, by which entries expire, at the next look at them; without one they do so by a clock
-    that nobody can set.
+    Entries expire by `clock`, which returns Unix seconds; without it, by a monotonic clock.
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS

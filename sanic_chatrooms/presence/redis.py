@@ -39,8 +39,8 @@ _sender = msgspec.json.Decoder(Sender)
 class RedisPresence(Presence):
     """Keeps entries in one Redis or Valkey (7 or newer), or in a cluster.
 
-    `url`: see `sanic_chatrooms.drivers.redis.address`; `clock` returns
-    Unix seconds, by which entries end; without one it is the server's own.
+    `url`: see `sanic_chatrooms.drivers.redis.address`. Entries expire by `clock`, which returns Unix seconds; without it, by
+    the server's clock.
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
