@@ -92,3 +92,17 @@ def test_a_function_is_in_the_file_that_is_named_with_it(line: str) -> None:
         homes = {getattr(owner, "__module__", getattr(owner, "__name__", "")) for owner in owners(name)}
 
         assert "sanic_chatrooms." + file.removesuffix(".py").replace("/", ".") in homes
+
+
+ROWS = re.findall(r"^\| [^|]+ \| (.+) \|$", TEXT.partition("## ")[0], re.MULTILINE)[1:]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_first_screen_names_modules_behind_their_folder(row: str) -> None:
+    folder = ROOT / "sanic_chatrooms"
+    for span in re.findall(r"`([^`]+)`", row):
+        if span.endswith("/"):
+            folder = ROOT / "sanic_chatrooms" / span
+            assert folder.is_dir(), span
+        else:
+            assert (folder / f"{span}.py").exists(), f"{folder.name}/{span}"
