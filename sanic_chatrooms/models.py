@@ -33,10 +33,6 @@ __all__ = [
     "Head",
     "Known",
     "Member",
-    "MemberRemoved",
-    "MemberSet",
-    "MessageDeleted",
-    "MessageEdited",
     "Page",
     "Related",
     "Relation",
@@ -160,35 +156,6 @@ class Member(msgspec.Struct, frozen=True):
     joined_at: float = 0.0
 
 
-class MemberSet(msgspec.Struct, frozen=True):
-    """A change that goes with a draft: this user becomes a member, or changes role or name."""
-
-    member: Member
-
-
-class MemberRemoved(msgspec.Struct, frozen=True):
-    """A change that goes with a draft: this user is no member any more."""
-
-    user: str
-
-
-class MessageEdited(msgspec.Struct, frozen=True, gc=False):
-    """A change that goes with a draft: the body of this message is now that. `msg_id` is the server's id."""
-
-    msg_id: str
-    payload: bytes
-    """A JSON object, as the sender of the change wrote it."""
-
-
-class MessageDeleted(msgspec.Struct, frozen=True, gc=False):
-    """A change that goes with a draft: nothing is left of this message but its number."""
-
-    msg_id: str
-
-
-Change = MemberSet | MemberRemoved | MessageEdited | MessageDeleted
-
-
 class Fold(enum.Enum):
     """What an event does to the message that it is about."""
 
@@ -245,7 +212,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
     `key` makes it idempotent: (the sender's id, or `HOST`; the client's msgId), or ("", `msg_id`) where no client gave
     one. `hash` tells whether a repetition is the same command.
-    `change`, `about` and `facts` happen in the same transaction as the append, or not at all; on a repetition they do
+    `about` and `facts` happen in the same transaction as the append, or not at all; on a repetition they do
     not happen again.
     """
 
@@ -258,7 +225,6 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     sender: Sender | None = None
     key: tuple[str, str] | None = None
     hash: bytes = b""
-    change: Change | None = None
     about: Relation | None = None
     """What the event does to another message of the room."""
     facts: tuple[Fact, ...] = ()

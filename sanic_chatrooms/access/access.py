@@ -3,13 +3,11 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Mapping
 from typing import Protocol
 
 from ..errors import ChatError, Forbidden, RoomNotFound
-from ..models import RESERVED, Known, Room, User
+from ..models import RESERVED, Room, User
 from ..stores.base import Store
-from ..stores.members import MEMBER, member_fact
 from ..support.clock import now
 from ..support.tasks import is_ending
 from .policy import Policy
@@ -91,12 +89,4 @@ class Access:
 
     async def standing(self, room: Room | None, room_id: str, user: User) -> Standing:
         """What the user is in this room now."""
-        return standing_of(room, await self._facts(room_id, user.id))
-
-    async def _facts(self, room: str, user: str) -> Mapping[str, Known]:
-        try:
-            return await self._store.facts_about(room, user)
-        except NotImplementedError:  # a store that knows members only, so far
-            member = await self._store.member(room, user)
-            value = b"" if member is None else member_fact(member).value or b""
-            return {} if member is None else {MEMBER: Known(MEMBER, user, value, 0, 0, room)}
+        return standing_of(room, await self._store.facts_about(room_id, user.id))

@@ -6,6 +6,7 @@ from typing import Any
 from ..auth.names import shown_name
 from ..errors import InvalidField, RoomNotFound
 from ..models import PUBLIC, Room, Sender, User
+from ..stores import members
 from ..verbs.membership import add_member, remove_member
 from ..verbs.rooms import create, delete, ensure
 from ..wire.encode import encode
@@ -99,5 +100,5 @@ class Rooms(Verbs):
     async def _known(self, room: str, user: User | Sender | str) -> User:
         if isinstance(user, User | Sender):
             return user_of(user)
-        member = await self.running().store.member(room, id_of(user))
+        member = await members.find(self.running().store, room, id_of(user))
         return User(user, member.name if member is not None else shown_name(None, user))

@@ -1,4 +1,4 @@
-"""The contract of a store: the truth about rooms, members and what was said.
+"""The contract of a store: the truth about rooms, what was said in them, and what holds there.
 
 Each numbered sentence is a guarantee, and one test of `sanic_chatrooms.testing.stores` has nearly its words.
 """
@@ -20,7 +20,6 @@ from ..models import (
     Fact,
     Head,
     Known,
-    Member,
     Page,
     Related,
     Room,
@@ -35,7 +34,6 @@ __all__ = [
     "Bounds",
     "FactPage",
     "Holding",
-    "MemberPage",
     "RoomPage",
     "Stale",
     "Store",
@@ -81,14 +79,6 @@ class RoomPage(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
-class MemberPage(msgspec.Struct, frozen=True):
-    """Members in the order of their user ids. `total` counts all of them."""
-
-    members: list[Member]
-    total: int
-    cursor: str | None = None
-
-
 class FactPage(msgspec.Struct, frozen=True):
     """Facts of one kind, in the order of their keys (`facts`) or rooms (`facts_of`). `total` counts all of them."""
 
@@ -128,7 +118,7 @@ class Stale(ChatError):
 
 
 class Store(ABC):
-    """Keeps rooms, members and numbered events of one instance.
+    """Keeps rooms, numbered events, relations and facts of one instance.
 
     Numbering
      1. The n-th event stored in a room has seq n: no number is left out, none is given twice within an epoch.
@@ -145,8 +135,9 @@ class Store(ABC):
      9. 7 and 8 hold also when the first event was trimmed meanwhile, and for two equal keys in one batch.
     10. The same key in another room, or of another user, is another key.
     19. A draft with the key by which its room was made is a `Conflict`, for as long as the room is there.
-    Changes
-    11. A draft's `change` is visible exactly when its event is; a repetition does not apply it again.
+    Effects
+    11. A draft's relation (`about`) and facts are visible exactly when its event is. A repetition does not apply them
+        again, and a draft that is not stored does not apply them at all.
     Past
     12. `history(after=…)` is ascending from after+1 without a hole, `history(before=…)` ends at before-1; both are
         exclusive, say `more`, and carry the head and the floor of the same moment.
@@ -155,53 +146,47 @@ class Store(ABC):
     14. A store that does not answer in time raises `Unavailable`; the outcome of that batch is then unknown, and
         appending it again with the same keys is safe.
     Messages that change
-    15. A `MessageEdited` gives the message, from the moment its event is visible, its present payload, `edited` (the
-        draft's timestamp) and `changed` (the draft's seq), in both views. Its first payload's hash stays: 8 holds as before.
-    16. A `MessageDeleted` leaves of the message its number (with its id, type, time and sender): `deleted`, payload {},
-        `changed`, without `edited`, in both views. Earlier events that carried a `MessageEdited` of it are emptied (`deleted`, payload {}) in the same step;
-        no text of it is left anywhere in the store, and no hash of one: what comes under the key of such an
-        event, of its type, is a repetition.
-    17. A change to a message that is not in the room, was trimmed, is deleted already, or is not of type `message`, is
-        `MessageNotFound` in the draft's place and stores nothing.
+    15. A REPLACE gives the message, from the moment its event is visible, its present payload, `edited` (the draft's
+        timestamp) and `changed` (the draft's seq), in both views. Its first payload's hash stays: 8 holds as before.
+    16. An ERASE leaves of the message its number (with its id, type, time and sender): `deleted`, payload {},
+        `changed`, without `edited`, in both views. Earlier events that replaced its payload are emptied (`deleted`,
+        payload {}) in the same step; no text of it is left anywhere in the store, and no hash of one: what comes under
+        the key of such an event, of its type, is a repetition. Every TOGGLE on it is turned off; its replies stay.
+    17. A REPLACE, ERASE or TOGGLE of a message that is not in the room, was trimmed, is deleted already, or is not of
+        type `message`, is `MessageNotFound` in the draft's place and stores nothing.
     18. `message` is the event with the server's id, as it is now: what `history` shows, found by its id.
     Relations
-    20. A draft's relation (`about`) and facts are visible exactly when its event is. A repetition does not apply them
-        again, and a draft that is not stored does not apply them at all.
-    21. The store completes the payload of an event with a REPLACE, ERASE or TOGGLE in the same step: it inserts
+    20. The store completes the payload of an event with a REPLACE, ERASE or TOGGLE in the same step: it inserts
         `"seq":<the target's number>` at the front, and for a TOGGLE with an owner then `"count":<how many owners hold
         that key on that target afterwards>`. `Appended.payload` and `history` show the completed payload; a repetition
         returns it as `history` shows it now, or None where it was trimmed.
-    22. REPLACE keeps what 15 says of an edit, ERASE what 16 says of a deletion, and both what 17 says. ERASE also turns
-        off every TOGGLE on the message; its replies stay.
-    23. A TOGGLE is on or off once per (target, key, owner), and tells the number, time and sender of the event that
+    21. A TOGGLE is on or off once per (target, key, owner), and tells the number, time and sender of the event that
         turned it on. It changes neither the message's payload nor its `changed`.
-    24. A TOGGLE that would change nothing stores no event and applies no fact: the result is `unchanged`, with the
+    22. A TOGGLE that would change nothing stores no event and applies no fact: the result is `unchanged`, with the
         number of the event that turned it on, or 0 if it is off. Its key is not remembered.
-    25. A TOGGLE on a message that is not in the room, was trimmed, is deleted, or is not of type `message`, is
-        `MessageNotFound` in the draft's place and stores nothing.
-    26. A COLLECT makes its event a reply to the target. The target may be deleted. A target that is not in the room,
+    23. A COLLECT makes its event a reply to the target. The target may be deleted. A target that is not in the room,
         was trimmed, is not of type `message`, or is a reply itself, is `InvalidField` (`parent`) in the draft's place.
-    27. `history` and `related` show, for each message that is still there, which keys are on (how many owners, and the
+    24. `history` and `related` show, for each message that is still there, which keys are on (how many owners, and the
         newest) and its replies that are not deleted (how many, and the newest). `Page.related` is of the page's moment.
-    28. `toggles` lists what is on, newest first: of one key, of one message, or of both.
-    29. `history(parent=…)` pages the replies to one message, deleted ones too; `history(timeline=True, replies=False)`
+    25. `toggles` lists what is on, newest first: of one key, of one message, or of both.
+    26. `history(parent=…)` pages the replies to one message, deleted ones too; `history(timeline=True, replies=False)`
         leaves all replies out.
-    30. Trimming a message turns off every TOGGLE on it. Its replies stay replies.
+    27. Trimming a message turns off every TOGGLE on it. Its replies stay replies.
     Facts
-    31. A fact set by a draft has the event's number as `seq`, and as `since` if it did not hold before. The same value
+    28. A fact set by a draft has the event's number as `seq`, and as `since` if it did not hold before. The same value
         again changes neither; another value changes `seq` only. Values come back byte for byte.
-    32. A fact whose value is None is forgotten. Forgetting a fact that does not hold changes nothing.
-    33. Under the rule "max" a value that is not higher than the present one changes nothing.
-    34. A draft with `only_if_changed`, without relation, whose facts hold already stores no event: the result is
+    29. A fact whose value is None is forgotten. Forgetting a fact that does not hold changes nothing.
+    30. Under the rule "max" a value that is not higher than the present one changes nothing.
+    31. A draft with `only_if_changed`, without relation, whose facts hold already stores no event: the result is
         `unchanged`, with the highest `seq` of these facts. Its key is not remembered.
-    35. `set_fact` needs no event: `seq` is 0, and `since` the room's number at that moment. So are the facts with which
+    32. `set_fact` needs no event: `seq` is 0, and `since` the room's number at that moment. So are the facts with which
         a room is made.
-    36. Facts are not trimmed. They go with their room.
+    33. Facts are not trimmed. They go with their room.
     Rights
-    37. An event with `restricts` makes its number the room's `restricted`, visible exactly when it is.
-    38. A draft whose `judged` is below the room's `restricted` is `Stale`, and is not stored. This holds within a batch,
+    34. An event with `restricts` makes its number the room's `restricted`, visible exactly when it is.
+    35. A draft whose `judged` is below the room's `restricted` is `Stale`, and is not stored. This holds within a batch,
         too.
-    39. Per draft, the store checks in this order: room, key and hash, `judged`, relation, facts.
+    36. Per draft, the store checks in this order: room, key and hash, `judged`, relation, facts.
     """
 
     scope: ClassVar[Scope]
@@ -282,6 +267,7 @@ class Store(ABC):
                 found[seq] = page.events[0]
         return found
 
+    @abstractmethod
     async def related(
         self, room: str, seqs: Collection[int], *, reader: str | None = None
     ) -> dict[int, Related]:
@@ -289,8 +275,8 @@ class Store(ABC):
 
         `Toggle.mine` is told for `reader`, a user's id. Raises `RoomNotFound`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def toggles(
         self,
         room: str,
@@ -304,7 +290,6 @@ class Store(ABC):
 
         At least one of the two is given; `target` alone leaves out what has no owner. Raises `RoomNotFound`, `InvalidCursor`.
         """
-        raise NotImplementedError
 
     @abstractmethod
     async def renew_epoch(self, room: str, old: str) -> Head:
@@ -315,7 +300,6 @@ class Store(ABC):
         self,
         room: Room,
         *,
-        owner: Member | None = None,
         facts: Sequence[Fact] = (),
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
@@ -335,7 +319,6 @@ class Store(ABC):
     async def rooms(
         self,
         *,
-        member: str | None = None,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
@@ -363,20 +346,20 @@ class Store(ABC):
         """One fact; None if it does not hold, or if there is no such room."""
         return (await self.facts_about(room, key)).get(kind)
 
+    @abstractmethod
     async def facts_about(self, room: str, key: str) -> dict[str, Known]:
         """Every fact about one key, by kind; empty if there is no such room."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def facts(self, room: str, kind: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
         """The facts of one kind in a room, in the order of their keys. Raises `RoomNotFound`, `InvalidCursor`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def facts_of(self, kind: str, key: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
         """This fact in every room where it holds, in the order of the rooms' ids. Not of reserved rooms.
 
         Raises `InvalidCursor`.
         """
-        raise NotImplementedError
 
     async def first_facts(self, rooms: Collection[str], kind: str, limit: int) -> dict[str, list[Known]]:
         """The first `limit` facts of one kind of each of these rooms, as `facts` has them; a room that does not exist is left out.
@@ -389,36 +372,9 @@ class Store(ABC):
                 found[room] = (await self.facts(room, kind, limit=limit)).facts
         return found
 
+    @abstractmethod
     async def set_fact(self, room: str, fact: Fact) -> bool:
         """Set or forget a fact without an event; True if that changed anything. Raises `RoomNotFound`."""
-        raise NotImplementedError
-
-    @abstractmethod
-    async def member(self, room: str, user: str) -> Member | None:
-        """The membership of one user in one room, or None."""
-
-    @abstractmethod
-    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
-        """The members of a room. Raises `RoomNotFound`, `InvalidCursor`."""
-
-    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
-        """The first `limit` members of each of these rooms, as `members` has them; a room that does not exist is left out.
-
-        For small rooms, of which a list shows many: a store should answer it at one blow. This one asks for each room.
-        """
-        found = {}
-        for room in rooms:
-            with contextlib.suppress(RoomNotFound):
-                found[room] = (await self.members(room, limit=limit)).members
-        return found
-
-    @abstractmethod
-    async def set_member(self, room: str, member: Member) -> None:
-        """Make or change a membership without an event. Raises `RoomNotFound`."""
-
-    @abstractmethod
-    async def remove_member(self, room: str, user: str) -> bool:
-        """End a membership without an event; True if there was one. Raises `RoomNotFound`."""
 
     @abstractmethod
     async def secret(self, name: str) -> str:

@@ -1,9 +1,14 @@
 """What relations and facts do, as far as it is the same in every store."""
 
 from ..errors import InvalidField
-from ..models import Fact
+from ..models import Draft, Fact
 
-__all__ = ["changes", "completed", "no_parent"]
+__all__ = ["changes", "completed", "has_effects", "no_parent"]
+
+
+def has_effects(draft: Draft) -> bool:
+    """Does it do anything besides being stored? Nearly all drafts do not."""
+    return draft.about is not None or bool(draft.facts) or draft.restricts
 
 
 def completed(payload: bytes, seq: int, count: int | None = None) -> bytes:

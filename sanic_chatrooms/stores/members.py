@@ -5,11 +5,30 @@ from collections.abc import Collection
 import msgspec
 
 from ..models import Fact, Known, Member
-from .base import MemberPage, Store
+from .base import Store
 
-__all__ = ["MEMBER", "as_member", "find", "first", "left", "member_fact", "page", "put", "remove"]
+__all__ = [
+    "MEMBER",
+    "MemberPage",
+    "as_member",
+    "find",
+    "first",
+    "left",
+    "member_fact",
+    "page",
+    "put",
+    "remove",
+]
 
 MEMBER = "member"
+
+
+class MemberPage(msgspec.Struct, frozen=True):
+    """Members in the order of their user ids. `total` counts all of them."""
+
+    members: list[Member]
+    total: int
+    cursor: str | None = None
 
 
 class _Value(msgspec.Struct, frozen=True, rename="camel", gc=False):

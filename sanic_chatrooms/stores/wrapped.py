@@ -45,11 +45,6 @@ class WrappedStore(Store):
     facts_of = _passed_on(Store.facts_of)
     first_facts = _passed_on(Store.first_facts)
     set_fact = _passed_on(Store.set_fact)
-    member = _passed_on(Store.member)
-    members = _passed_on(Store.members)
-    first_members = _passed_on(Store.first_members)
-    set_member = _passed_on(Store.set_member)
-    remove_member = _passed_on(Store.remove_member)
     secret = _passed_on(Store.secret)
 
     def __init__(self, inner: Store) -> None:

@@ -18,14 +18,11 @@ The number in a test's name is that of the sentence in the contract. If your sto
 """
 
 from ._store.against_memory import AgainstMemoryTests
-from ._store.change_hooks import RelatedHooks
 from ._store.deletions import DeletionTests
 from ._store.edits import EditTests
 from ._store.fact_lists import FactListTests
 from ._store.facts import FactTests
 from ._store.idempotency import IdempotencyTests
-from ._store.member_changes import ChangeTests
-from ._store.members import MemberTests
 from ._store.numbering import NumberingTests
 from ._store.past import OneEventTests, PastTests
 from ._store.related import RelatedTests
@@ -36,36 +33,25 @@ from ._store.rooms import RoomTests
 from ._store.separation import SeparationTests
 from ._store.toggles import ToggleTests
 
-__all__ = ["EffectSuite", "StoreSuite"]
+__all__ = ["StoreSuite"]
 
 
 class StoreSuite(
     NumberingTests,
     IdempotencyTests,
-    ChangeTests,
-    EditTests,
-    DeletionTests,
     PastTests,
     OneEventTests,
-    RoomTests,
-    RoomListTests,
-    MemberTests,
-    SeparationTests,
-):
-    """Tests of the contract of a store. Derive a test class from it and implement `make`."""
-
-
-class EffectSuite(
-    RelatedHooks,
     EditTests,
     DeletionTests,
-    OneEventTests,
     ToggleTests,
     ReplyTests,
     RelatedTests,
     FactTests,
     FactListTests,
     RightsTests,
+    RoomTests,
+    RoomListTests,
+    SeparationTests,
     AgainstMemoryTests,
 ):
-    """Relations, facts and rights (sentences 20 to 39): for a store that has them."""
+    """Tests of the contract of a store. Derive a test class from it and implement `make`."""

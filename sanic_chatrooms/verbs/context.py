@@ -1,13 +1,13 @@
 """A command on its way, as a verb sees it: the same by a socket, by `as_user=`, and by the app itself."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from ..access.access import judge, permit
 from ..access.standing import Standing
 from ..config.settings import Settings
 from ..errors import InvalidField, NotAMember, Unavailable
 from ..hooks.middleware import Context
-from ..models import HOST, Appended, Change, Draft, Room, Sender, User
+from ..models import HOST, Appended, Draft, Room, Sender, User
 from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..stores.base import Stale
@@ -15,7 +15,7 @@ from ..support.clock import now
 from ..wire.decode import Command
 from .acting import Acting
 from .core import Core
-from .drafts import command_hash, draft
+from .drafts import Effects, command_hash, draft
 from .table import Judged, Row
 
 __all__ = ["Ctx"]
@@ -137,16 +137,18 @@ class Ctx(Context):
         *,
         type: str | None = None,
         room: str | None = None,
-        change: Change | None = None,
+        **effects: Unpack[Effects],
     ) -> Appended | None:
         """Store the command's event (`type`: the row's, `room`: the one that was judged). None: it waits for a transaction.
+
+        `effects` go with it: `about`, `facts`, `restricts`, `only_if_changed` of a draft.
 
         Where rights in the room have changed meanwhile, it is judged again. Raises what refuses it then, and what
         `Store.append` says.
         """
         for _ in range(ATTEMPTS):
             item = self._draft(
-                type or self.row.event or self.command.type, room or self.seat.room.id, payload, change
+                type or self.row.event or self.command.type, room or self.seat.room.id, payload, effects
             )
             try:
                 self.stored = await self._keep(item)
@@ -156,13 +158,13 @@ class Ctx(Context):
                 return self.stored
         raise Unavailable
 
-    def _draft(self, type: str, room: str, payload: bytes, change: Change | None) -> Draft:
+    def _draft(self, type: str, room: str, payload: bytes, effects: Effects) -> Draft:
         sender, command = self.sender, self.command
         key = (HOST if sender is None else sender.id, command.msg_id) if command.msg_id is not None else None
         hash = b"" if sender is None else command_hash(command)
         judged = None if sender is None else self.seat.room.seq
         return draft(
-            room, type, payload, sender, key=key, hash=hash, change=change, timestamp=self.now, judged=judged
+            room, type, payload, sender, key=key, hash=hash, timestamp=self.now, judged=judged, **effects
         )
 
     async def _keep(self, item: Draft) -> Appended | None:

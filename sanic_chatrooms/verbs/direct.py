@@ -8,6 +8,7 @@ from ..errors import InvalidField, RoomNotFound, Unavailable
 from ..models import DIRECT, Member, Room, Sender, User, direct_room
 from ..sessions.inbox import Enter
 from ..sessions.seats import Seat
+from ..stores import members
 from ..support.clock import now
 from ..support.user_ids import check_user_id
 from .context import Ctx
@@ -79,7 +80,7 @@ async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:
     """The room of the two, with every connection of both in it. `made`: it was there a moment ago."""
     id = direct_room(user.id, to)
     if not made:
-        await core.store.create_room(_room(id, user), owner=_member(user))
+        await core.store.create_room(_room(id, user), facts=(members.member_fact(_member(user)),))
     partner = await _ensure_members(core, id, user, to)
     head = (await core.store.heads((id,))).get(id)
     if head is None:
@@ -98,13 +99,13 @@ def _member(user: User) -> Member:
 
 
 async def _ensure_members(core: Core, room: str, user: User, to: str) -> Sender:
-    mine = await core.store.member(room, user.id)
+    mine = await members.find(core.store, room, user.id)
     if mine is None:
-        await core.store.set_member(room, _member(user))
+        await members.put(core.store, room, _member(user))
     elif mine.name != user.name:
-        await core.store.set_member(room, replace(mine, name=user.name))
-    theirs = await core.store.member(room, to)
+        await members.put(core.store, room, replace(mine, name=user.name))
+    theirs = await members.find(core.store, room, to)
     if theirs is None:
         theirs = Member(to, to, "member", now())
-        await core.store.set_member(room, theirs)
+        await members.put(core.store, room, theirs)
     return Sender(theirs.user, theirs.name)

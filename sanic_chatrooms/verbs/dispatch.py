@@ -274,8 +274,16 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
     await ctx.judge()
     result = await row.verb(ctx, ask)
     if isinstance(result, Appended):
-        return row.ack(*(getattr(result, field) for field in row.ack.__struct_fields__))
+        return acked(row.ack, result)
     return result
+
+
+def acked(shape: Any, stored: Appended) -> Any:
+    """The ack of this shape. What was so already looks like a repetition, without `seq` where no event made it so."""
+    if stored.unchanged:
+        values = {"seq": stored.seq or msgspec.UNSET, "duplicate": True}
+        return shape(*(values.get(field, getattr(stored, field)) for field in shape.__struct_fields__))
+    return shape(*(getattr(stored, field) for field in shape.__struct_fields__))
 
 
 # ---- commands of the app's own ----

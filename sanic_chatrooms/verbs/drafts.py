@@ -1,16 +1,26 @@
 """What goes to the journal: a draft, what a repetition of it is compared by, and the check of a message's body."""
 
 import hashlib
+from typing import TypedDict
 
 import msgspec
 
 from ..errors import TooLarge
-from ..models import Change, Draft, Sender
+from ..models import Draft, Fact, Relation, Sender
 from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import Command, decode_payload
 
-__all__ = ["Body", "check_body", "command_hash", "draft"]
+__all__ = ["Body", "Effects", "check_body", "command_hash", "draft"]
+
+
+class Effects(TypedDict, total=False):
+    """What an event does besides being there: fields of `Draft`."""
+
+    about: Relation | None
+    facts: tuple[Fact, ...]
+    restricts: bool
+    only_if_changed: bool
 
 
 def draft(
@@ -21,16 +31,19 @@ def draft(
     *,
     key: tuple[str, str] | None = None,
     hash: bytes = b"",
-    change: Change | None = None,
     timestamp: float | None = None,
+    about: Relation | None = None,
+    facts: tuple[Fact, ...] = (),
     judged: int | None = None,
     restricts: bool = False,
+    only_if_changed: bool = False,
 ) -> Draft:
     """A draft with an id, a time, and always a key: an append whose outcome is unknown is sent again by it."""
     msg_id = new_id()
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
     return Draft(
-        room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash, change, None, (), judged, restricts
+        room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash,
+        about, facts, judged, restricts, only_if_changed,
     )  # fmt: skip
 
 

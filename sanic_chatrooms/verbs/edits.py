@@ -7,7 +7,7 @@ import msgspec
 
 from ..access.standing import LEVELS
 from ..errors import Forbidden
-from ..models import Appended, Event, MessageDeleted, MessageEdited
+from ..models import Appended, Event, Fold, Relation
 from ..wire.encode import EMPTY, encode
 from ..wire.events import Deleted, Edited
 from .context import Ctx
@@ -15,7 +15,7 @@ from .table import Changed, command
 
 __all__ = ["Delete", "Edit"]
 
-UNKNOWN = MessageDeleted("")
+UNKNOWN = Relation("", Fold.ERASE)
 """What is asked of the store where there is nothing to change: `MessageNotFound`, unless it repeats what was done then."""
 
 
@@ -46,11 +46,12 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
     """Give a message another body. Raises `MessageNotFound`, `Forbidden`."""
     message = await _changeable(ctx, ask.msg_id)
     if message is None:
-        return await ctx.append(EMPTY, change=UNKNOWN)
+        return await ctx.append(EMPTY, about=UNKNOWN)
     if not _wrote(ctx, message):
         raise Forbidden("only who wrote a message may edit it")
-    edited = Edited(message.msg_id, message.seq, ask.body, ctx.now)
-    return await ctx.append(encode(edited), change=MessageEdited(message.msg_id, bytes(ask.body)))
+    edited = Edited(message.msg_id, ask.body, ctx.now)
+    about = Relation(message.msg_id, Fold.REPLACE, value=bytes(ask.body))
+    return await ctx.append(encode(edited), about=about)
 
 
 @command("message.delete", Delete, ack=Changed, event="message.deleted", feature="edits", as_user=True)
@@ -58,11 +59,11 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     """Delete a message: nothing of what it said is kept. Raises `MessageNotFound`, `Forbidden`."""
     message = await _changeable(ctx, ask.msg_id)
     if message is None:
-        return await ctx.append(EMPTY, change=UNKNOWN)
+        return await ctx.append(EMPTY, about=UNKNOWN)
     if not (_wrote(ctx, message) or ctx.seat.standing.level >= LEVELS["moderator"]):
         raise Forbidden("only who wrote a message, or moderates the room, may delete it")
-    deleted = encode(Deleted(message.msg_id, message.seq))
-    return await ctx.append(deleted, change=MessageDeleted(message.msg_id))
+    deleted = encode(Deleted(message.msg_id))
+    return await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE))
 
 
 async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:

@@ -15,6 +15,7 @@ from ..models import DIRECT, PUBLIC, Head, Room, Sender, User
 from ..sessions.inbox import Enter
 from ..sessions.seats import Seat
 from ..sessions.session import Session
+from ..stores import members
 from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
 from ..wire.encode import encode_event, live_event
@@ -197,9 +198,9 @@ async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
     """In a direct room the other one may have made them a member by their id alone, or long ago: now their name is known."""
     if room.visibility != DIRECT or not standing.member or standing.name == user.name:
         return
-    member = await core.store.member(room.id, user.id)
+    member = await members.find(core.store, room.id, user.id)
     if member is not None:
-        await core.store.set_member(room.id, replace(member, name=user.name))
+        await members.put(core.store, room.id, replace(member, name=user.name))
 
 
 async def _past(

@@ -4,6 +4,7 @@ import msgspec
 
 from ..errors import Unavailable
 from ..models import Sender
+from ..stores import members as stored
 from .context import Ctx
 from .core import Core
 from .pages import Listed, page_limit
@@ -42,7 +43,7 @@ class PresentList(msgspec.Struct, omit_defaults=True):
 async def members(ctx: Ctx, ask: Listed) -> MemberList:
     """A page of the members. Raises `RoomNotFound`, `InvalidCursor`."""
     limit = page_limit(ctx.settings, ask.limit)
-    page = await ctx.core.store.members(ctx.seat.room.id, cursor=ask.cursor, limit=limit)
+    page = await stored.page(ctx.core.store, ctx.seat.room.id, cursor=ask.cursor, limit=limit)
     ids = [member.user for member in page.members]
     online, seen = await _here(ctx.core, ids)
     lines = [MemberLine(m.user, m.name, m.role, m.user in online, seen.get(m.user)) for m in page.members]

@@ -5,8 +5,9 @@
 
 from ..access.standing import Standing
 from ..errors import Unavailable
-from ..models import PRIVATE, PUBLIC, Member, MemberRemoved, MemberSet, Room, Sender, User
+from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
 from ..sessions.inbox import Remove, StandingChanged
+from ..stores import members
 from ..support.clock import now
 from ..wire.encode import encode
 from ..wire.events import MemberChanged
@@ -27,9 +28,9 @@ async def become(core: Core, user: User, room: Room, standing: Standing) -> Stan
         return standing
     member = Member(user.id, user.name, "member", now())
     if room.announce:
-        await _member_event(core, room.id, "member.joined", user, MemberSet(member))
+        await _member_event(core, room.id, "member.joined", user, members.member_fact(member))
     else:
-        await core.store.set_member(room.id, member)
+        await members.put(core.store, room.id, member)
     return await core.access.standing(room, room.id, user)
 
 
@@ -48,7 +49,7 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
 async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "left") -> bool:
     """The host ends a membership, and takes every connection of the user out of the room; True if there was one or the other."""
     room, _ = await core.access.find(None, room_id)
-    member = await core.store.member(room_id, user.id)
+    member = await members.find(core.store, room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
     await _end_membership(core, room, user, member is not None, reason)
     await core.inbox.send(user.id, Remove(room_id, reason))
@@ -66,12 +67,12 @@ async def _is_in(core: Core, room_id: str, user: User) -> bool:
 async def add_member(core: Core, room_id: str, user: User, role: str = "member") -> None:
     """The host makes somebody a member, or gives them another role."""
     room, _ = await core.access.find(None, room_id)
-    known = await core.store.member(room_id, user.id)
+    known = await members.find(core.store, room_id, user.id)
     member = Member(user.id, user.name, role, known.joined_at if known else now())
     if known is None and (room.announce or room.visibility == PRIVATE):
-        await _member_event(core, room_id, "member.joined", user, MemberSet(member))
+        await _member_event(core, room_id, "member.joined", user, members.member_fact(member))
     elif known != member:
-        await core.store.set_member(room_id, member)
+        await members.put(core.store, room_id, member)
         await core.inbox.send(user.id, StandingChanged(room_id))
 
 
@@ -79,15 +80,13 @@ async def _end_membership(core: Core, room: Room, user: User, member: bool, reas
     kicked = reason == "kicked"
     if kicked or (member and (room.announce or room.visibility == PRIVATE)):
         type = "member.kicked" if kicked else "member.left"
-        await _member_event(core, room.id, type, user, MemberRemoved(user.id))
+        await _member_event(core, room.id, type, user, members.left(user.id))
     elif member:
-        await core.store.remove_member(room.id, user.id)
+        await members.remove(core.store, room.id, user.id)
 
 
-async def _member_event(
-    core: Core, room: str, type: str, user: User, change: MemberSet | MemberRemoved
-) -> None:
+async def _member_event(core: Core, room: str, type: str, user: User, fact: Fact) -> None:
     who = Sender(user.id, user.name)
-    restricts = isinstance(change, MemberRemoved)
-    item = draft(room, type, encode(MemberChanged(who)), who, change=change, restricts=restricts)
+    payload = encode(MemberChanged(who))
+    item = draft(room, type, payload, who, facts=(fact,), restricts=fact.value is None)
     await core.journal.append(item)

@@ -129,7 +129,8 @@ async def _read(
             events = [*found.events, *page.events]
         if found.epoch != page.epoch:
             break
-        page = Page(events, found.more, found.epoch, found.seq, max(page.floor, found.floor))
+        related = {**page.related, **found.related}
+        page = Page(events, found.more, found.epoch, found.seq, max(page.floor, found.floor), related)
     return page
 
 

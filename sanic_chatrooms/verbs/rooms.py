@@ -11,6 +11,7 @@ from ..access.access import Actor, permit
 from ..access.standing import Standing
 from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge, Unavailable
 from ..models import DIRECT, PRIVATE, PUBLIC, Member, Room, Sender, User, is_reserved
+from ..stores import members
 from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import decode_payload
@@ -141,9 +142,9 @@ async def create(
         created_by=user.id if user else None,
         announce=announce,
     )
-    owner = Member(user.id, user.name, "owner", now()) if user else None
+    owner = (members.member_fact(Member(user.id, user.name, "owner", now())),) if user else ()
     key = (user.id, msg_id) if user and msg_id else None
-    room, made = await core.store.create_room(wanted, owner=owner, key=key, hash=hash)
+    room, made = await core.store.create_room(wanted, facts=owner, key=key, hash=hash)
     if not made and key is None:
         raise Conflict(f"there is already a room {room_id}; choose another id")
     return room, not made
@@ -241,10 +242,11 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     """Public rooms, or the actor's own. Raises `InvalidCursor`."""
     limit, core = page_limit(ctx.settings, ask.limit), ctx.core
     user = None if ctx.actor is None else ctx.user.id
-    page = await core.store.rooms(member=user if ask.mine else None, cursor=ask.cursor, limit=limit)
+    mine = (members.MEMBER, user) if ask.mine and user is not None else None
+    page = await core.store.rooms(fact=mine, cursor=ask.cursor, limit=limit)
     online = await _counts(core, [room.id for room in page.rooms])
     direct = [room.id for room in page.rooms if room.visibility == DIRECT]
-    pairs = await core.store.first_members(direct, 2) if direct else {}
+    pairs = await members.first(core.store, direct, 2) if direct else {}
     lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in page.rooms]
     return RoomList(lines, page.cursor)
 

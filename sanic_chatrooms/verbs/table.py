@@ -46,9 +46,12 @@ class Done(msgspec.Struct):
 
 
 class Changed(msgspec.Struct, omit_defaults=False):
-    """The ack of a command that changed something: `seq` is the number of its event."""
+    """The ack of a command that changed something: `seq` is the number of its event.
 
-    seq: int
+    `duplicate`: it was so already. Then `seq` is that of the event that made it so, and missing where there is none.
+    """
+
+    seq: int | msgspec.UnsetType
     duplicate: bool
 
 

@@ -144,19 +144,17 @@ class Reset(LiveEvent, frozen=True):
 
 
 class Edited(msgspec.Struct, frozen=True, rename="camel"):
-    """`message.edited`: the message, and its present state. `edited`: when (Unix seconds)."""
+    """`message.edited`: the message, and its present state. `edited`: when (Unix seconds). The store adds the message's `seq`."""
 
     msg_id: str
-    seq: int | None
     body: msgspec.Raw
     edited: float
 
 
 class Deleted(msgspec.Struct, frozen=True, rename="camel"):
-    """`message.deleted`."""
+    """`message.deleted`. The store adds the message's `seq`."""
 
     msg_id: str
-    seq: int | None
     deleted: bool = True
 
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import redis
 
-from sanic_chatrooms.models import Appended, Draft, MessageDeleted, MessageEdited, Room, Sender
+from sanic_chatrooms.models import Appended, Draft, Fold, Relation, Room, Sender
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis import eraser as redis_eraser
 from sanic_chatrooms.stores.redis.store import RedisStore
@@ -39,16 +39,16 @@ def digest(text: str) -> bytes:
 NEEDLES = [WORD.encode(), *(digest(f"{WORD} {n}") for n in range(3))]
 
 
-def draft(text: str, *, type: str = "message", change: MessageEdited | MessageDeleted | None = None) -> Draft:
+def draft(text: str, *, type: str = "message", about: Relation | None = None) -> Draft:
     payload, key = b'{"text":"%s"}' % text.encode(), ("u1", new_id())
-    return Draft(
-        "r", type, payload, new_id(), 1_750_000_000.0, Sender("u1", "Ada"), key, digest(text), change
-    )
+    return Draft("r", type, payload, new_id(), 1_750_000_000.0, Sender("u1", "Ada"), key, digest(text), about)
 
 
 def edit(of: Draft, text: str) -> Draft:
     return draft(
-        text, type="message.edited", change=MessageEdited(of.msg_id, b'{"text":"%s"}' % text.encode())
+        text,
+        type="message.edited",
+        about=Relation(of.msg_id, Fold.REPLACE, value=b'{"text":"%s"}' % text.encode()),
     )
 
 
@@ -64,7 +64,7 @@ async def say_and_delete(store: Store) -> None:
     await store_one(store, draft(KEPT))
     for n in (1, 2):
         await store_one(store, edit(said, f"{WORD} {n}"))
-    await store_one(store, draft("", type="message.deleted", change=MessageDeleted(said.msg_id)))
+    await store_one(store, draft("", type="message.deleted", about=Relation(said.msg_id, Fold.ERASE)))
 
 
 async def say_and_edit(store: Store) -> None:

@@ -19,7 +19,6 @@ from sanic_chatrooms.testing import (
     RecoverySuite,
     StoreSuite,
 )
-from sanic_chatrooms.testing.stores import EffectSuite
 
 
 class OverMemory:
@@ -42,10 +41,6 @@ class OverMemory:
 
 
 class TestMemoryStore(OverMemory, StoreSuite):
-    pass
-
-
-class TestMemoryStoreEffects(OverMemory, EffectSuite):
     pass
 
 

@@ -7,7 +7,6 @@ import pytest
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
-from sanic_chatrooms.testing.stores import EffectSuite
 from tests.support.postgres import PostgresServer
 
 
@@ -33,10 +32,6 @@ class OverPostgres:
 
 
 class TestPostgres(OverPostgres, StoreSuite):
-    pass
-
-
-class TestPostgresEffects(OverPostgres, EffectSuite):
     pass
 
 

@@ -16,12 +16,12 @@ from sanic_chatrooms.drivers.redis.server import Call, RedisServer
 from sanic_chatrooms.models import EVERYONE, Event, Room, user_room
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from sanic_chatrooms.testing._presence.hooks import ADA, BOB
 from sanic_chatrooms.testing._store.hooks import result
-from sanic_chatrooms.testing.stores import EffectSuite
 from tests.support.on_redis import WITHIN, arrived, brokers, draft, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running
@@ -83,7 +83,7 @@ class OverTLS:
             yield
 
 
-class OfRedisStore(OnClock, EffectSuite, StoreSuite):
+class OfRedisStore(OnClock, StoreSuite):
     url: str
 
     async def make(self) -> Store:
@@ -183,7 +183,7 @@ class TestRedisStore(OnServer, OfRedisStore):
 
         async with self.room() as store:
             monkeypatch.setattr(RedisServer, "ask", count)
-            await store.first_members([f"r{n}" for n in range(200)], 2)
+            await members.first(store, [f"r{n}" for n in range(200)], 2)
 
         assert asked == [200]
 

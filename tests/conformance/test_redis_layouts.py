@@ -13,6 +13,7 @@ import redis
 
 from sanic_chatrooms.errors import Conflict
 from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Known, Member, Relation, Sender
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing._store.hooks import result
@@ -71,7 +72,7 @@ def about(target: str, fold: Fold, **values: object) -> Draft:
 
 
 async def test_members_are_facts_that_have_held_from_the_beginning(store: RedisStore) -> None:
-    page = await store.members("general")
+    page = await members.page(store, "general")
 
     assert (page.members, page.total) == (MEMBERS, 3)
     assert await store.fact("general", "member", "u2") == Known(
@@ -102,7 +103,7 @@ async def test_whichever_call_comes_first_brings_the_room_to_the_present_layout(
         case "append":
             assert (await result(store, statement)).seq == 2
 
-    assert [member.name for member in (await store.members("two")).members] == ["Ada", 'Bob, "b" é 😀']
+    assert [member.name for member in (await members.page(store, "two")).members] == ["Ada", 'Bob, "b" é 😀']
     for command in (("HSET", "u", "u3", "{}"), ("ZADD", "o", "0", "u3"), ("HGET", "u", "u1")):
         name, part, *rest = command
         reply = valkey.ask(name, f"chatrooms:old:{{two}}:{part}", *rest)
@@ -110,10 +111,13 @@ async def test_whichever_call_comes_first_brings_the_room_to_the_present_layout(
 
 
 async def test_a_member_can_change_and_leave(store: RedisStore) -> None:
-    await store.set_member("general", Member("u2", "Robert"))
-    await store.remove_member("general", "u1")
+    await members.put(store, "general", Member("u2", "Robert"))
+    await members.remove(store, "general", "u1")
 
-    assert [member.name for member in (await store.members("general")).members] == ["Robert", MEMBERS[2].name]
+    assert [member.name for member in (await members.page(store, "general")).members] == [
+        "Robert",
+        MEMBERS[2].name,
+    ]
     known = await store.fact("general", "member", "u2")
     assert known is not None
     assert (known.seq, known.since) == (0, 0)

@@ -9,7 +9,6 @@ import pytest
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
-from sanic_chatrooms.testing.stores import EffectSuite
 
 
 class OverSQLite:
@@ -34,10 +33,6 @@ class OverSQLite:
 
 
 class TestSQLite(OverSQLite, StoreSuite):
-    pass
-
-
-class TestSQLiteEffects(OverSQLite, EffectSuite):
     pass
 
 

@@ -13,15 +13,10 @@ from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.testing import BrokerSuite, PresenceSuite, StoreSuite
-from sanic_chatrooms.testing.stores import EffectSuite
-
-
-class WholeStoreSuite(EffectSuite, StoreSuite):
-    pass
 
 
 @pytest.mark.parametrize(
-    ("contract", "suite"), [(Store, WholeStoreSuite), (Broker, BrokerSuite), (Presence, PresenceSuite)]
+    ("contract", "suite"), [(Store, StoreSuite), (Broker, BrokerSuite), (Presence, PresenceSuite)]
 )
 def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite: type) -> None:
     sentences = {int(number) for number in re.findall(r"^ +(\d+)\. ", contract.__doc__ or "", re.MULTILINE)}
@@ -32,7 +27,7 @@ def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite:
     assert tested == sentences
 
 
-@pytest.mark.parametrize("suite", [WholeStoreSuite, BrokerSuite, PresenceSuite])
+@pytest.mark.parametrize("suite", [StoreSuite, BrokerSuite, PresenceSuite])
 def test_no_part_of_a_suite_hides_a_test_of_another(suite: type) -> None:
     names = [name for part in suite.__mro__ for name in vars(part) if name.startswith("test_")]
 

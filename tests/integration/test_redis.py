@@ -15,6 +15,7 @@ from sanic_chatrooms.errors import ConfigError, Unavailable
 from sanic_chatrooms.models import Appended, Member, Room, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.redis import RedisPresence
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Recorder
@@ -136,10 +137,10 @@ async def test_nothing_is_left_in_the_server_of_what_is_trimmed_or_deleted(valke
         ]
         assert max(sizes) <= 20 + 20 // 4 + 16
 
-        await store.set_member("r", Member("u1", "Ada"))
+        await members.put(store, "r", Member("u1", "Ada"))
         await store.delete_room("r")
 
-        assert (await store.rooms(member="u1")).rooms == []
+        assert (await store.rooms(fact=(members.MEMBER, "u1"))).rooms == []
         left = [
             part
             for part in ("h", "m", "t", "i", "k0", "k1", "u", "o", "x")

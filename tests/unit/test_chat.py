@@ -21,6 +21,7 @@ from sanic_chatrooms.models import Room, Scope, Sender, direct_room, user_room
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.sessions.inbox import Close, Remove, reserved_room
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import Clock, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.direct import open_direct
@@ -320,7 +321,7 @@ async def test_a_direct_room_in_which_nothing_was_said_is_forgotten_when_both_ar
             await forgotten(chat)
 
         assert await store.room(room) is None
-        assert (await store.rooms(member="u1")).rooms == []
+        assert (await store.rooms(fact=(members.MEMBER, "u1"))).rooms == []
 
 
 async def test_a_direct_room_in_which_something_was_said_is_kept() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sanic_chatrooms import Member, Room
 from sanic_chatrooms.__main__ import main
 from sanic_chatrooms.models import Head
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
 
@@ -25,7 +26,7 @@ async def heads(url: str, instance: str = "default") -> dict[str, Head]:
     await store.start(instance, Bounds())
     try:
         for room in ("a", "b"):
-            await store.create_room(Room(room, "", 0), owner=Member("u1", "Ada"))
+            await store.create_room(Room(room, "", 0), facts=(members.member_fact(Member("u1", "Ada")),))
         return await store.heads(["a", "b"])
     finally:
         await store.stop()

@@ -13,15 +13,10 @@ from ...models import (
     Fact,
     Fold,
     Known,
-    MemberRemoved,
-    MemberSet,
-    MessageDeleted,
-    MessageEdited,
     Relation,
 )
 from ..base import Holding
 from ..changes import changes, completed, no_parent
-from ..members import MEMBER, member_fact
 from . import facts
 from .room import First, MemoryRoom
 
@@ -40,8 +35,6 @@ class Effects:
 
     def apply(self, room: MemoryRoom, draft: Draft) -> bytes | Appended | ChatError:
         """Do what the draft does besides its event, which comes next; -> that event's payload, or what becomes of the draft."""
-        if draft.change is not None and not self._change(room, draft):
-            return MessageNotFound()
         payload = draft.payload
         if draft.about is not None:
             self._expire(room)
@@ -71,23 +64,6 @@ class Effects:
         else:
             self._forget_hashes(room, room.delete(message))
         return completed(draft.payload, message.seq)
-
-    def _change(self, room: MemoryRoom, draft: Draft) -> bool:
-        match draft.change:
-            case MemberSet(member):
-                self._facts.put(room, member_fact(member), room.seq + 1)
-            case MemberRemoved(user):
-                self._facts.put(room, Fact(MEMBER, user, None), room.seq + 1)
-            case MessageEdited(msg_id) | MessageDeleted(msg_id):
-                self._expire(room)
-                message = room.changeable(msg_id)
-                if message is None:
-                    return False
-                if isinstance(draft.change, MessageEdited):
-                    room.edit(message, draft.change.payload, draft.timestamp)
-                else:
-                    self._forget_hashes(room, room.delete(message))
-        return True
 
     def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
         for event in gone:

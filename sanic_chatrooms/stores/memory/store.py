@@ -28,7 +28,6 @@ from ...models import (
     Fold,
     Head,
     Known,
-    Member,
     Page,
     Related,
     Room,
@@ -37,8 +36,7 @@ from ...models import (
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import RESERVED_HISTORY_MAX, Bounds, FactPage, MemberPage, RoomPage, Stale, Store, TogglePage
-from ..members import MEMBER, as_member, member_fact
+from ..base import RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage
 from . import facts
 from .effects import Effects
 from .room import First, MemoryRoom
@@ -118,7 +116,7 @@ class MemoryStore(Store):
                 results.append(Stale())
                 continue
             payload = draft.payload
-            if draft.about is not None or draft.facts or draft.restricts or draft.change is not None:
+            if draft.about is not None or draft.facts or draft.restricts:
                 outcome = self._effects.apply(room, draft)
                 if not isinstance(outcome, bytes):
                     results.append(outcome)
@@ -246,7 +244,6 @@ class MemoryStore(Store):
         self,
         room: Room,
         *,
-        owner: Member | None = None,
         facts: Sequence[Fact] = (),
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
@@ -261,7 +258,7 @@ class MemoryStore(Store):
         if most is not None and self._counted[room.visibility == DIRECT] >= most:
             raise RoomLimit.of(most, "the server")
         made = self._add(MemoryRoom(room, self._history_max(room), (key, hash)))
-        for fact in (*facts, *([] if owner is None else [member_fact(owner)])):
+        for fact in facts:
             self._facts.put(made, fact, 0)
         return made.snapshot(), True
 
@@ -289,14 +286,11 @@ class MemoryStore(Store):
     async def rooms(
         self,
         *,
-        member: str | None = None,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
-        if member is not None:
-            fact = (MEMBER, member)
         if fact is None:
             found, following = self._public.page("rooms", cursor, limit)
         else:
@@ -348,29 +342,6 @@ class MemoryStore(Store):
     async def set_fact(self, room: str, fact: Fact) -> bool:
         """See `Store.set_fact`."""
         return self._facts.put(self._found(room), fact, 0)
-
-    async def member(self, room: str, user: str) -> Member | None:
-        """See `Store.member`."""
-        known = await self.fact(room, MEMBER, user)
-        return None if known is None else as_member(known)
-
-    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
-        """See `Store.members`."""
-        page = await self.facts(room, MEMBER, cursor=cursor, limit=limit)
-        return MemberPage([as_member(known) for known in page.facts], page.total, page.cursor)
-
-    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
-        """See `Store.first_members`."""
-        found = await self.first_facts(rooms, MEMBER, limit)
-        return {room: [as_member(known) for known in members] for room, members in found.items()}
-
-    async def set_member(self, room: str, member: Member) -> None:
-        """See `Store.set_member`."""
-        await self.set_fact(room, member_fact(member))
-
-    async def remove_member(self, room: str, user: str) -> bool:
-        """See `Store.remove_member`."""
-        return await self.set_fact(room, Fact(MEMBER, user, None))
 
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""

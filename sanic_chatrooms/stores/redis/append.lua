@@ -52,7 +52,7 @@ if op == 'append' then
         what = besides.unpacked(change)
         local target, count
         outcome, target, count = besides.apply(what)
-        if target and not what.plain then
+        if target then
           text = besides.completed(text, target, count)
           results[d] = '+' .. n .. ' ' .. target .. ' ' .. (count or '')
         end

@@ -12,12 +12,7 @@ from ...models import (
     Draft,
     Event,
     Fact,
-    Fold,
     Known,
-    MemberRemoved,
-    MemberSet,
-    MessageDeleted,
-    MessageEdited,
     Related,
     Relation,
     Room,
@@ -25,8 +20,7 @@ from ...models import (
     Toggle,
 )
 from ..base import FOLDED, Holding, Stale
-from ..changes import completed, no_parent
-from ..members import MEMBER, member_fact
+from ..changes import completed, has_effects, no_parent
 
 __all__ = [
     "arguments",
@@ -38,7 +32,6 @@ __all__ = [
     "decode_related",
     "decode_room",
     "encode",
-    "has_effects",
     "named",
     "pack",
     "packed_facts",
@@ -70,8 +63,6 @@ class _Effects(msgspec.Struct):
     restricts: bool
     only_if_changed: bool
     timeline: bool
-    plain: bool
-    """The payload is complete already."""
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -134,11 +125,6 @@ def arguments(draft: Draft) -> tuple[Any, ...]:
     )
 
 
-def has_effects(draft: Draft) -> bool:
-    """Does it do anything besides its event?"""
-    return draft.about is not None or bool(draft.facts) or draft.restricts or draft.change is not None
-
-
 def _besides(draft: Draft, at: str) -> bytes:
     folded = draft.type.startswith(FOLDED)
     judged = b"" if draft.judged is None else b"%d" % draft.judged
@@ -148,14 +134,14 @@ def _besides(draft: Draft, at: str) -> bytes:
 
 
 def _effects(draft: Draft, at: str) -> _Effects:
-    about, facts = changed(draft)
+    about = draft.about
     sender = encode(draft.sender).decode()
     fold = None if about is None else about.fold.value
     target, key, owner, value = ("", "", "", "") if about is None else _relation(about)
     return _Effects(
         fold, target, key, owner, value, at, sender,
-        packed_facts(facts) or None, draft.restricts, draft.only_if_changed,
-        not draft.type.startswith(FOLDED), draft.change is not None,
+        packed_facts(draft.facts) or None, draft.restricts, draft.only_if_changed,
+        not draft.type.startswith(FOLDED),
     )  # fmt: skip
 
 
@@ -169,20 +155,6 @@ def packed_facts(facts: Iterable[Fact]) -> list[Any]:
     return [
         (fact.kind, fact.key, fact.value is not None and fact.value.decode(), fact.rule) for fact in facts
     ]
-
-
-def changed(draft: Draft) -> tuple[Relation | None, Sequence[Fact]]:
-    """The relation and the facts of a draft; what `change` says is among them."""
-    match draft.change:
-        case MemberSet(member):
-            return draft.about, (*draft.facts, member_fact(member))
-        case MemberRemoved(user):
-            return draft.about, (*draft.facts, Fact(MEMBER, user, None))
-        case MessageEdited(msg_id, payload):
-            return Relation(msg_id, Fold.REPLACE, value=payload), draft.facts
-        case MessageDeleted(msg_id):
-            return Relation(msg_id, Fold.ERASE), draft.facts
-    return draft.about, draft.facts
 
 
 def decode_appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatError:

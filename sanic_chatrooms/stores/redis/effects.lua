@@ -1,5 +1,4 @@
--- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline, plain}; plain: its payload
--- is complete already.
+-- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline}
 local function effects(room)
   local self, folds, rows, known = {}, {}, relations(), nil
   local pad = rows.pad
@@ -136,7 +135,7 @@ local function effects(room)
   -- The payload of an event about a message, on a line of its own, as it is now; nothing where it was trimmed.
   function self.payload_of(number, change)
     local what = self.unpacked(change)
-    if not what.fold or what.fold == 'collect' or what.plain or number <= floor_of(room) then return '' end
+    if not what.fold or what.fold == 'collect' or number <= floor_of(room) then return '' end
     local text = redis.call('HGET', M, number)
     local _, start = string.find(text, '"payload":', string.find(text, '\n', 1, true), true)
     return '\n' .. string.sub(text, start + 1, -2)

@@ -21,7 +21,6 @@ from ...models import (
     Fold,
     Head,
     Known,
-    Member,
     Page,
     Related,
     Room,
@@ -31,8 +30,8 @@ from ...models import (
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, decode_number, encode_cursor
 from ...support.signature import script_keys
-from ..base import Bounds, FactPage, MemberPage, RoomPage, Store, TogglePage
-from ..members import MEMBER, as_member, member_fact
+from ..base import Bounds, FactPage, RoomPage, Store, TogglePage
+from ..changes import has_effects
 from . import codec
 from .eraser import Eraser
 from .lists import RedisLists
@@ -95,10 +94,10 @@ class RedisStore(Store):
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`. One call per room and 500 drafts; all rooms in one round trip."""
-        effects = [(d.room, *codec.changed(d)) for d in drafts if codec.has_effects(d)]
+        effects = [draft for draft in drafts if has_effects(draft)]
         if effects:
-            await self._list_first((room, fact) for room, _, facts in effects for fact in facts)
-            if any(about is not None and about.fold in _ERASING for _, about, _ in effects):
+            await self._list_first((draft.room, fact) for draft in effects for fact in draft.facts)
+            if any(draft.about is not None and draft.about.fold in _ERASING for draft in effects):
                 await self._eraser.note()
         by_room: dict[str, list[int]] = {}
         for n, draft in enumerate(drafts):
@@ -127,7 +126,7 @@ class RedisStore(Store):
         arguments: list[Any] = list(self._publishing(room))
         use = APPEND
         for draft in drafts:
-            if codec.has_effects(draft):
+            if has_effects(draft):
                 use = EFFECTS
             arguments += codec.arguments(draft)
         return self._calls.scripted(use, room, "append", *arguments, epoch=epoch)
@@ -217,14 +216,11 @@ class RedisStore(Store):
         self,
         room: Room,
         *,
-        owner: Member | None = None,
         facts: Sequence[Fact] = (),
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
         """See `Store.create_room`."""
-        if owner is not None:
-            facts = (*facts, member_fact(owner))
         made_by = b"" if key is None else codec.encode(key) + hash
         auto = "1" if room.auto else "0"
         packed = codec.pack(codec.packed_facts(facts)) if facts else b""
@@ -248,14 +244,11 @@ class RedisStore(Store):
     async def rooms(
         self,
         *,
-        member: str | None = None,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
-        if member is not None:
-            fact = (MEMBER, member)
         name = "rooms" if fact is None else "mine"
         last = "" if cursor is None else decode_cursor(name, cursor)
         if fact is None:
@@ -359,30 +352,7 @@ class RedisStore(Store):
             (room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)
         )
 
-    # ---- members: until all verbs speak of facts ----
-
-    async def member(self, room: str, user: str) -> Member | None:
-        """See `Store.member`."""
-        known = await self.fact(room, MEMBER, user)
-        return None if known is None else as_member(known)
-
-    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberPage:
-        """See `Store.members`."""
-        page = await self.facts(room, MEMBER, cursor=cursor, limit=limit)
-        return MemberPage([as_member(known) for known in page.facts], page.total, page.cursor)
-
-    async def first_members(self, rooms: Collection[str], limit: int) -> dict[str, list[Member]]:
-        """See `Store.first_members`."""
-        found = await self.first_facts(rooms, MEMBER, limit)
-        return {room: [as_member(known) for known in members] for room, members in found.items()}
-
-    async def set_member(self, room: str, member: Member) -> None:
-        """See `Store.set_member`."""
-        await self.set_fact(room, member_fact(member))
-
-    async def remove_member(self, room: str, user: str) -> bool:
-        """See `Store.remove_member`."""
-        return await self.set_fact(room, Fact(MEMBER, user, None))
+    # ---- secrets ----
 
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""

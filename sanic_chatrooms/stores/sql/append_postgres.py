@@ -13,8 +13,7 @@ from typing import Any
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
 from ...models import Appended, Draft, Fact, Fold
 from ..base import FOLDED, Stale
-from ..changes import no_parent
-from .changes import about_of, facts_of, is_plain
+from ..changes import has_effects, no_parent
 from .schema import Schema
 
 __all__ = ["Batch", "append_call", "append_function"]
@@ -288,7 +287,7 @@ class Batch:
             "wait": wait,
             "keep": keep,
             "cutoff": cutoff,
-            "singly": not all(map(is_plain, drafts)),
+            "singly": any(map(has_effects, drafts)),
             "room": self._rooms,
             "rank": self._ranks,
             "msg_id": [draft.msg_id for draft in drafts],
@@ -361,7 +360,7 @@ def _not_here(epoch: str | None) -> ChatError:
 
 def _relations(drafts: Sequence[Draft]) -> dict[str, Any]:
     """The columns about relations."""
-    abouts = [about_of(draft) for draft in drafts]
+    abouts = [draft.about for draft in drafts]
     if not any(abouts):
         return {}
     return {
@@ -377,7 +376,7 @@ def _relations(drafts: Sequence[Draft]) -> dict[str, Any]:
 
 def _facts(drafts: Sequence[Draft]) -> dict[str, Any]:
     """The columns about facts and rights."""
-    by_draft = [facts_of(draft) for draft in drafts]
+    by_draft = [draft.facts for draft in drafts]
     facts: list[Fact] = list(chain.from_iterable(by_draft))
     return {
         "restricts": [draft.restricts for draft in drafts],

@@ -13,9 +13,9 @@ from ...drivers.sql.sqlite_connections import raw
 from ...errors import ChatError, Conflict, RoomNotFound
 from ...models import Appended, Draft, Fold
 from ..base import FOLDED, Bounds, Stale
+from ..changes import has_effects
 from .appender import Appender
 from .boot_sqlite import use_boot_id
-from .changes import about_of, is_plain
 from .effects_sqlite import Effects, EffectStatements, RoomState, Unchanged, as_json, quoted
 from .history import Past
 from .schema import Schema
@@ -93,7 +93,7 @@ class _Append:
         self._statements = statements
         self._past = past
         self._drafts = drafts
-        self._plain = all(map(is_plain, drafts))
+        self._plain = not any(map(has_effects, drafts))
         self.erases = not self._plain and any(map(_erases, drafts))
         """Is a message edited or deleted, so that what it said must go?"""
 
@@ -171,7 +171,7 @@ class _Unsure(Exception):
 
 
 def _erases(draft: Draft) -> bool:
-    about = about_of(draft)
+    about = draft.about
     return about is not None and about.fold in (Fold.REPLACE, Fold.ERASE)
 
 

@@ -1,4 +1,4 @@
-"""Rooms, members and secrets in SQL: plain functions over a connection, the same for every database."""
+"""Rooms and secrets in SQL: plain functions over a connection, the same for every database."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -10,12 +10,11 @@ from sqlalchemy import Connection, Insert, Row, Table, bindparam, func, select
 
 from ...drivers.sql.tables import in_steps, insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
-from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Fact, Head, Member, Room
+from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Fact, Head, Room
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor
-from ..base import Bounds, MemberPage, RoomPage
-from ..members import MEMBER, as_member, member_fact
-from .facts import ROOMS_AT_ONCE, Facts, cursor_after, put_fact
+from ..base import Bounds, RoomPage
+from .facts import ROOMS_AT_ONCE, cursor_after, put_fact
 from .schema import DELETED, Schema
 
 __all__ = ["Directory", "renew_epochs"]
@@ -24,12 +23,11 @@ _Key = tuple[str, str]
 
 
 class Directory:
-    """The rooms of one instance, their members, and its secrets. Every method is one step of a transaction that somebody else began."""
+    """The rooms of one instance, and its secrets. Every method is one step of a transaction that somebody else began."""
 
     def __init__(self, schema: Schema, bounds: Bounds) -> None:
         self._schema = schema
         self._bounds = bounds
-        self._facts = Facts(schema)
         self._places: Counter[tuple[str, ...]] = Counter()
         """For kinds of rooms with a bound: how many may be made before they are counted again."""
 
@@ -56,7 +54,6 @@ class Directory:
         connection: Connection,
         room: Room,
         *,
-        owner: Member | None = None,
         facts: Sequence[Fact] = (),
         key: _Key | None = None,
         hash: bytes = b"",
@@ -70,7 +67,7 @@ class Directory:
             made = connection.execute(_new(connection, table, _row(room, new_epoch(), key, hash)))
             found = connection.execute(there).one()
             if made.rowcount:
-                for fact in (*facts, *([] if owner is None else [member_fact(owner)])):
+                for fact in facts:
                     put_fact(connection, self._schema, found.id, fact)
                 return _room(found), True
         if key is not None and ((found.key_user, found.key_id), found.hash) != (key, hash):
@@ -113,13 +110,11 @@ class Directory:
         self,
         connection: Connection,
         *,
-        member: str | None = None,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
-        fact = fact if member is None else (MEMBER, member)
         room, kind = self._schema.room, "rooms" if fact is None else "mine"
         rooms = select(room).order_by(room.c.name).limit(limit + 1)
         if fact is None:
@@ -158,35 +153,6 @@ class Directory:
         if not found:
             raise RoomNotFound
         return found[room]
-
-    # ---- members, until nobody asks for them ----
-
-    def member(self, connection: Connection, room: str, user: str) -> Member | None:
-        """See `Store.member`."""
-        known = self._facts.fact(connection, room, MEMBER, user)
-        return None if known is None else as_member(known)
-
-    def members(
-        self, connection: Connection, room: str, *, cursor: str | None = None, limit: int = 50
-    ) -> MemberPage:
-        """See `Store.members`."""
-        page = self._facts.facts(connection, room, MEMBER, cursor=cursor, limit=limit)
-        return MemberPage([as_member(known) for known in page.facts], page.total, page.cursor)
-
-    def first_members(
-        self, connection: Connection, rooms: Collection[str], limit: int
-    ) -> dict[str, list[Member]]:
-        """See `Store.first_members`."""
-        found = self._facts.first_facts(connection, rooms, MEMBER, limit)
-        return {room: [as_member(known) for known in members] for room, members in found.items()}
-
-    def set_member(self, connection: Connection, room: str, member: Member) -> None:
-        """See `Store.set_member`."""
-        self._facts.set_fact(connection, room, member_fact(member))
-
-    def remove_member(self, connection: Connection, room: str, user: str) -> bool:
-        """See `Store.remove_member`."""
-        return self._facts.set_fact(connection, room, Fact(MEMBER, user, None))
 
     # ---- secrets ----
 

@@ -14,7 +14,6 @@ from sqlalchemy import Table
 from ...errors import ChatError, MessageNotFound
 from ...models import Draft, Fact, Fold, Relation
 from ..changes import changes, completed, no_parent
-from .changes import about_of, facts_of
 from .schema import Schema
 
 __all__ = ["EffectStatements", "Effects", "RoomState", "Unchanged", "as_json", "quoted"]
@@ -120,7 +119,7 @@ class Effects:
     ) -> None:
         self._statements = statements
         self._writes: list[tuple[str, tuple[Any, ...]]] = []
-        abouts = [(room, about) for room, draft in drafts if (about := about_of(draft)) is not None]
+        abouts = [(room, about) for room, draft in drafts if (about := draft.about) is not None]
         self._messages = self._read_messages(driver, abouts)
         self._held, self._counts = self._read_toggles(driver, abouts)
         self._facts = self._read_facts(driver, drafts)
@@ -153,7 +152,7 @@ class Effects:
     def _read_facts(
         self, driver: sqlite3.Connection, drafts: Sequence[tuple[int, Draft]]
     ) -> dict[_Stated, tuple[bytes, int]]:
-        asked = {(room, fact.kind, fact.key) for room, draft in drafts for fact in facts_of(draft)}
+        asked = {(room, fact.kind, fact.key) for room, draft in drafts for fact in draft.facts}
         if not asked:
             return {}
         found = driver.execute(self._statements.facts, (as_json(asked),))
@@ -163,7 +162,7 @@ class Effects:
 
     def of(self, room: RoomState, draft: Draft) -> bytes | Unchanged | ChatError:
         """What becomes of a draft that would come next: the payload of its event, or why it gets no number."""
-        seq, about, payload = room.head + 1, about_of(draft), draft.payload
+        seq, about, payload = room.head + 1, draft.about, draft.payload
         if about is not None:
             outcome = self._relate(room, draft, about)
             if not isinstance(outcome, bytes):
@@ -172,7 +171,7 @@ class Effects:
                 payload = outcome
         elif draft.only_if_changed and self._hold_already(room.id, draft.facts):
             return Unchanged(max(self._known(room.id, fact)[1] for fact in draft.facts))
-        for fact in facts_of(draft):
+        for fact in draft.facts:
             self._put(room.id, seq, fact)
         if draft.type == "message":
             is_reply = about is not None and about.fold is Fold.COLLECT

@@ -180,11 +180,6 @@ class SQLStore(Store, Outbox):
     facts_of = _reads(Facts, Facts.facts_of)
     first_facts = _reads(Facts, Facts.first_facts)
     set_fact = _writes(Facts, Facts.set_fact)
-    member = _reads(Directory, Directory.member)
-    members = _reads(Directory, Directory.members)
-    first_members = _reads(Directory, Directory.first_members)
-    set_member = _writes(Directory, Directory.set_member)
-    remove_member = _writes(Directory, Directory.remove_member)
     secret = _writes(Directory, Directory.secret)
 
     # ---- the app's own transactions ----

@@ -3,24 +3,24 @@
 import asyncio
 
 import msgspec
+from msgspec.structs import replace
 
 from ...errors import Conflict, MessageNotFound
 from ...models import (
     HOST,
     Appended,
-    Change,
     Draft,
     Event,
-    MessageDeleted,
-    MessageEdited,
+    Fold,
+    Relation,
     Sender,
 )
 from ...stores.base import Bounds
-from .change_hooks import WORD, ChangeHooks, text_of, views
 from .hooks import result, seqs
+from .relation_hooks import WORD, RelationHooks, completed, text_of, views
 
 
-class DeletionTests(ChangeHooks):
+class DeletionTests(RelationHooks):
     """Sentences 16 and 17."""
 
     async def test_16_a_deleted_message_leaves_its_number_in_both_views(self) -> None:
@@ -52,7 +52,7 @@ class DeletionTests(ChangeHooks):
                 ("message.edited", True),
                 ("message.deleted", False),
             ]
-            assert [bytes(event.payload) for event in log[:3]] == [b"{}", self.told(kept, 2), b"{}"]
+            assert [bytes(event.payload) for event in log[:3]] == [b"{}", completed(kept, 2), b"{}"]
 
     async def test_16_no_text_of_a_deleted_message_is_left(self) -> None:
         async with self.two_processes() as (one, other):
@@ -171,14 +171,14 @@ class DeletionTests(ChangeHooks):
             edited = await result(store, self.edit(message, "second"))
             head = (await store.heads(["r"]))["r"]
             targets = ["nothing-of-this-id", "", elsewhere.msg_id, poll.msg_id, edited.msg_id]
-            changes: list[Change] = [MessageEdited(id, b'{"text":"no"}') for id in targets]
-            changes += [MessageDeleted(id) for id in targets]
+            relations = [Relation(id, Fold.REPLACE, value=b'{"text":"no"}') for id in targets]
+            relations += [Relation(id, Fold.ERASE) for id in targets]
 
             answers = await store.append(
-                [self.draft(type="message.edited", **self.doing(c)) for c in changes]
+                [replace(self.draft(type="message.edited"), about=relation) for relation in relations]
             )
 
-            assert [type(answer) for answer in answers] == [MessageNotFound] * len(changes)
+            assert [type(answer) for answer in answers] == [MessageNotFound] * len(relations)
             assert (await store.heads(["r"]))["r"] == head
             assert text_of((await store.history("other", after=0, limit=1)).events[0]) == "elsewhere"
 
@@ -196,7 +196,9 @@ class DeletionTests(ChangeHooks):
     async def test_17_the_others_of_its_batch_are_stored(self) -> None:
         async with self.room() as store:
             message = await self.said(store, "first")
-            nowhere = self.draft(type="message.deleted", **self.doing(MessageDeleted("nothing-of-this-id")))
+            nowhere = replace(
+                self.draft(type="message.deleted"), about=Relation("nothing-of-this-id", Fold.ERASE)
+            )
 
             answers = await store.append([nowhere, self.draft(), self.edit(message, "second"), nowhere])
 
@@ -211,8 +213,8 @@ class DeletionTests(ChangeHooks):
     async def test_17_what_was_not_stored_is_no_first_of_its_key(self) -> None:
         async with self.room() as store:
             message = await self.said(store, "first")
-            missing = self.draft(
-                key="k", type="message.deleted", **self.doing(MessageDeleted("nothing-of-this-id"))
+            missing = replace(
+                self.draft(key="k", type="message.deleted"), about=Relation("nothing-of-this-id", Fold.ERASE)
             )
             await store.append([missing])
 

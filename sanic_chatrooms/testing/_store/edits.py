@@ -8,14 +8,13 @@ from ...errors import Conflict
 from ...models import (
     Appended,
     Event,
-    MessageEdited,
 )
 from ...stores.base import Store
-from .change_hooks import WORD, ChangeHooks, number_of, text_of, views
 from .hooks import assert_contiguous, result, seqs
+from .relation_hooks import WORD, RelationHooks, completed, number_of, text_of, views
 
 
-class EditTests(ChangeHooks):
+class EditTests(RelationHooks):
     """Sentence 15."""
 
     async def test_15_an_edited_message_has_its_present_payload_edited_and_changed_in_both_views(
@@ -48,7 +47,7 @@ class EditTests(ChangeHooks):
             message = await self.said(store, "first")
             body = '{ "text":"é 😀 \\" \\\\", "n":9007199254740991,"x":{"y":[1.50,null]}}'.encode()
 
-            await result(store, self.change(message, "message.edited", MessageEdited(message.msg_id, body)))
+            await result(store, self.rewrite(message, body))
 
             assert [bytes(event.payload) for event in await views(store, 1)] == [body, body]
 
@@ -89,7 +88,7 @@ class EditTests(ChangeHooks):
 
             assert seqs(log) == [1, 2, 3, 4]
             assert seqs(timeline) == [1, 3]
-            assert bytes(log.events[1].payload) == self.told(edit, 1), "an edit keeps what it said"
+            assert bytes(log.events[1].payload) == completed(edit, 1), "an edit keeps what it said"
 
     async def test_15_a_change_is_seen_with_its_event_and_not_before(self) -> None:
         async with self.two_processes() as (one, other):

@@ -21,7 +21,7 @@ VALUES = (
 class FactTests(StoreHooks):
     """Sentences 31 to 36."""
 
-    async def test_20_facts_are_visible_exactly_when_their_event_is(self) -> None:
+    async def test_11_facts_are_visible_exactly_when_their_event_is(self) -> None:
         async with self.two_processes() as (one, other):
             before = await other.fact("r", "ban", "u2")
             answer = await result(one, self.stating(_fact("ban", "u2", b'{"until":1}')))
@@ -31,7 +31,7 @@ class FactTests(StoreHooks):
                 "ban", "u2", b'{"until":1}', answer.seq, answer.seq, "r"
             )
 
-    async def test_20_a_repetition_does_not_apply_its_facts_again(self) -> None:
+    async def test_11_a_repetition_does_not_apply_its_facts_again(self) -> None:
         async with self.two_processes() as (one, other):
             draft = self.stating(_fact("ban", "u2"), key="k")
             first = await result(one, draft)
@@ -42,7 +42,7 @@ class FactTests(StoreHooks):
             assert (again.seq, again.duplicate) == (first.seq, True)
             assert await one.fact("r", "ban", "u2") is None
 
-    async def test_20_the_facts_of_a_draft_that_is_not_stored_do_not_hold(self) -> None:
+    async def test_11_the_facts_of_a_draft_that_is_not_stored_do_not_hold(self) -> None:
         async with self.room() as store:
             await result(store, self.draft(text="one", key="k"))
             missing = Relation("nothing-of-this-id", Fold.REPLACE, value=b"{}")
@@ -58,7 +58,7 @@ class FactTests(StoreHooks):
             assert await store.facts_about("r", "u2") == {}
             assert (await store.facts_of("ban", "u2")).total == 0
 
-    async def test_20_facts_of_one_batch_are_applied_in_its_order(self) -> None:
+    async def test_11_facts_of_one_batch_are_applied_in_its_order(self) -> None:
         async with self.room() as store:
             await store.append(
                 [
@@ -76,7 +76,7 @@ class FactTests(StoreHooks):
                 "mute": (b"1", 2, 2),
             }
 
-    async def test_31_another_value_has_another_seq_and_the_same_since(self) -> None:
+    async def test_28_another_value_has_another_seq_and_the_same_since(self) -> None:
         async with self.two_processes() as (one, other):
             await self.say(one, 2)
             for value in (b"1", b"2"):
@@ -84,7 +84,7 @@ class FactTests(StoreHooks):
 
             assert await other.fact("r", "member", "u2") == Known("member", "u2", b"2", 4, 3, "r")
 
-    async def test_31_the_same_value_again_changes_neither(self) -> None:
+    async def test_28_the_same_value_again_changes_neither(self) -> None:
         async with self.room() as store:
             for _ in range(2):
                 await result(store, self.stating(_fact("member", "u2", b"1")))
@@ -93,7 +93,7 @@ class FactTests(StoreHooks):
             assert await store.fact("r", "member", "u2") == Known("member", "u2", b"1", 1, 1, "r")
             assert (await store.heads(["r"]))["r"].seq == 2, "the events are stored all the same"
 
-    async def test_31_values_come_back_byte_for_byte(self) -> None:
+    async def test_28_values_come_back_byte_for_byte(self) -> None:
         async with self.two_processes() as (one, other):
             drafted = [_fact("kind", f"{n}", value) for n, value in enumerate(VALUES)]
             await result(one, self.stating(*drafted))
@@ -104,7 +104,7 @@ class FactTests(StoreHooks):
                 page = await other.facts("r", kind)
                 assert [fact.value for fact in page.facts] == list(VALUES)
 
-    async def test_31_kinds_and_keys_that_resemble_each_other_are_different_facts(self) -> None:
+    async def test_28_kinds_and_keys_that_resemble_each_other_are_different_facts(self) -> None:
         async with self.room() as store:
             await self.create(store, "R")
             for kind in ("member", "members", "Member"):
@@ -119,7 +119,7 @@ class FactTests(StoreHooks):
                     assert await store.fact("R", kind, key) is None
             assert set(await store.facts_about("r", "u")) == {"member", "members", "Member"}
 
-    async def test_32_a_forgotten_fact_is_gone_and_begins_anew_later(self) -> None:
+    async def test_29_a_forgotten_fact_is_gone_and_begins_anew_later(self) -> None:
         async with self.two_processes() as (one, other):
             await result(one, self.stating(_fact("member", "u2", b"1")))
             await result(one, self.stating(Fact("member", "u2", None)))
@@ -131,7 +131,7 @@ class FactTests(StoreHooks):
             assert (page.facts, page.total) == ([], 0)
             assert await other.fact("r", "member", "u2") == Known("member", "u2", b"1", 3, 3, "r")
 
-    async def test_32_forgetting_what_does_not_hold_changes_nothing(self) -> None:
+    async def test_29_forgetting_what_does_not_hold_changes_nothing(self) -> None:
         async with self.room() as store:
             answer = await result(store, self.stating(Fact("member", "u2", None)))
 
@@ -139,7 +139,7 @@ class FactTests(StoreHooks):
             assert await store.set_fact("r", Fact("member", "u2", None)) is False
             assert await store.facts_about("r", "u2") == {}
 
-    async def test_33_a_maximum_never_goes_down(self) -> None:
+    async def test_30_a_maximum_never_goes_down(self) -> None:
         async with self.room() as store:
             changed = [
                 await store.set_fact("r", Fact("read", "u2", b"%d" % value, "max"))
@@ -152,7 +152,7 @@ class FactTests(StoreHooks):
             assert known is not None
             assert known.value == b"%d" % (2**53 - 1)
 
-    async def test_33_a_maximum_goes_down_when_it_is_set(self) -> None:
+    async def test_30_a_maximum_goes_down_when_it_is_set(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(Fact("read", "u2", b"10", "max")))
             await result(store, self.stating(Fact("read", "u2", b"9", "max")))
@@ -162,7 +162,7 @@ class FactTests(StoreHooks):
             assert lower == Known("read", "u2", b"10", 1, 1, "r")
             assert await store.fact("r", "read", "u2") == Known("read", "u2", b"8", 3, 1, "r")
 
-    async def test_34_facts_that_hold_already_store_no_event_if_the_draft_says_so(self) -> None:
+    async def test_31_facts_that_hold_already_store_no_event_if_the_draft_says_so(self) -> None:
         async with self.two_processes() as (one, other):
             await result(one, self.stating(_fact("ban", "u2", b"1")))
             await result(one, self.stating(_fact("mute", "u2", b"1")))
@@ -173,7 +173,7 @@ class FactTests(StoreHooks):
             assert (answer.seq, answer.unchanged, answer.duplicate) == (2, True, False)
             assert (await one.heads(["r"]))["r"].seq == 2
 
-    async def test_34_one_fact_that_changes_is_enough_to_store_the_event(self) -> None:
+    async def test_31_one_fact_that_changes_is_enough_to_store_the_event(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(_fact("ban", "u2", b"1")))
 
@@ -186,7 +186,7 @@ class FactTests(StoreHooks):
             assert await store.fact("r", "ban", "u2") == Known("ban", "u2", b"1", 1, 1, "r")
             assert await store.fact("r", "ban", "u3") == Known("ban", "u3", b"1", 2, 2, "r")
 
-    async def test_34_forgetting_what_does_not_hold_is_unchanged_by_no_event(self) -> None:
+    async def test_31_forgetting_what_does_not_hold_is_unchanged_by_no_event(self) -> None:
         async with self.room() as store:
             lift = self.stating(Fact("ban", "u2", None), only_if_changed=True)
 
@@ -197,7 +197,7 @@ class FactTests(StoreHooks):
             assert (answer.seq, answer.unchanged) == (0, True)
             assert (lifted.seq, lifted.unchanged, lifted.duplicate) == (1, False, False)
 
-    async def test_34_a_lower_maximum_is_unchanged_too(self) -> None:
+    async def test_31_a_lower_maximum_is_unchanged_too(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(Fact("read", "u2", b"10", "max")))
 
@@ -205,7 +205,7 @@ class FactTests(StoreHooks):
 
             assert (answer.seq, answer.unchanged) == (1, True)
 
-    async def test_34_the_key_of_an_unchanged_draft_is_not_remembered(self) -> None:
+    async def test_31_the_key_of_an_unchanged_draft_is_not_remembered(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(_fact("ban", "u2", b"1")))
             same = self.stating(_fact("ban", "u2", b"1"), key="k", only_if_changed=True)
@@ -216,7 +216,7 @@ class FactTests(StoreHooks):
 
             assert (again.seq, again.duplicate, again.unchanged) == (3, False, False)
 
-    async def test_34_a_batch_is_compared_as_it_goes(self) -> None:
+    async def test_31_a_batch_is_compared_as_it_goes(self) -> None:
         async with self.room() as store:
             ban = self.stating(_fact("ban", "u2", b"1"), only_if_changed=True)
             lift = self.stating(Fact("ban", "u2", None), only_if_changed=True)
@@ -228,7 +228,7 @@ class FactTests(StoreHooks):
             ]  # fmt: skip
             assert seqs(await store.history("r", after=0, limit=9)) == [1, 2, 3]
 
-    async def test_35_a_fact_can_be_set_and_forgotten_without_an_event(self) -> None:
+    async def test_32_a_fact_can_be_set_and_forgotten_without_an_event(self) -> None:
         async with self.two_processes() as (one, other):
             await self.say(one, 3)
 
@@ -246,7 +246,7 @@ class FactTests(StoreHooks):
             assert await other.fact("r", "prefs", "u2") is None
             assert (await other.heads(["r"]))["r"].seq == 3
 
-    async def test_35_what_an_event_made_is_changed_without_one(self) -> None:
+    async def test_32_what_an_event_made_is_changed_without_one(self) -> None:
         async with self.room() as store:
             await self.say(store, 1)
             await result(store, self.stating(_fact("member", "u2", b"1")))
@@ -256,7 +256,7 @@ class FactTests(StoreHooks):
 
             assert await store.fact("r", "member", "u2") == Known("member", "u2", b"2", 0, 2, "r")
 
-    async def test_35_a_room_is_made_with_its_first_facts(self) -> None:
+    async def test_32_a_room_is_made_with_its_first_facts(self) -> None:
         async with self.two_processes() as (one, other):
             club = Room("club", "", 0, created_at=self.now())
             facts = (_fact("member", "u1", b"1"), _fact("member", "u2", b"2"))
@@ -269,14 +269,14 @@ class FactTests(StoreHooks):
                 Known("member", "u1", b"1", 0, 0, "club")
             ], "a repetition does not bring the second back"
 
-    async def test_36_facts_are_not_trimmed(self) -> None:
+    async def test_33_facts_are_not_trimmed(self) -> None:
         async with self.room(Bounds(history_max=3)) as store:
             await result(store, self.stating(_fact("ban", "u2", b"1")))
             await self.say(store, 30)
 
             assert await store.fact("r", "ban", "u2") == Known("ban", "u2", b"1", 1, 1, "r")
 
-    async def test_36_facts_go_with_their_room(self) -> None:
+    async def test_33_facts_go_with_their_room(self) -> None:
         async with self.two_processes() as (one, other):
             await one.set_fact("r", _fact("member", "u2"))
             await one.delete_room("r")
@@ -286,7 +286,7 @@ class FactTests(StoreHooks):
             assert (await other.facts_of("member", "u2")).facts == []
             assert (await other.facts("r", "member")).total == 0
 
-    async def test_36_facts_are_of_the_same_room_under_a_new_epoch(self) -> None:
+    async def test_33_facts_are_of_the_same_room_under_a_new_epoch(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(_fact("ban", "u2", b"1")))
             head = (await store.heads(["r"]))["r"]

@@ -10,8 +10,9 @@ from itertools import pairwise
 import msgspec
 
 from ...errors import ChatError
-from ...models import PUBLIC, Appended, Change, Draft, Event, Fact, Page, Relation, Room, Scope, Sender
+from ...models import PUBLIC, Appended, Draft, Event, Fact, Page, Relation, Room, Scope, Sender
 from ...stores.base import Bounds, Store
+from ...stores.members import MEMBER
 
 __all__ = ["StoreHooks", "fresh", "listed", "raises", "result", "seqs", "texts"]
 
@@ -88,16 +89,13 @@ class StoreHooks:
         key: str | None = None,
         user: str = "u1",
         type: str = "message",
-        change: Change | None = None,
         about: Relation | None = None,
     ) -> Draft:
         """A draft of now. `key` makes it idempotent, with a hash of its text."""
         payload = b'{"text":"%s"}' % text.encode()
         whole_key = None if key is None else (user, key)
         at = round(self.now(), 3)
-        return Draft(
-            room, type, payload, secrets.token_hex(16), at, ADA, whole_key, b"#" + payload, change, about
-        )
+        return Draft(room, type, payload, secrets.token_hex(16), at, ADA, whole_key, b"#" + payload, about)
 
     def stating(
         self,
@@ -173,7 +171,9 @@ async def listed(store: Store, *, member: str | None = None, limit: int = 200) -
     found: list[str] = []
     cursor: str | None = None
     while True:
-        page = await store.rooms(member=member, cursor=cursor, limit=limit)
+        page = await store.rooms(
+            fact=None if member is None else (MEMBER, member), cursor=cursor, limit=limit
+        )
         assert page.rooms or cursor is None, "a cursor leads to something"
         found += [room.id for room in page.rooms]
         cursor = page.cursor

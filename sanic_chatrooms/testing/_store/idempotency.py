@@ -3,9 +3,11 @@
 import asyncio
 
 import msgspec
+from msgspec.structs import replace
 
 from ...errors import Conflict, Unavailable
-from ...models import Appended, Member, MemberSet, Room
+from ...models import Appended, Member, Room
+from ...stores import members
 from ...stores.base import Bounds
 from ..clock import time_of_day
 from ..faults import FaultyStore
@@ -173,12 +175,12 @@ class IdempotencyTests(StoreHooks):
     async def test_19_the_key_that_made_a_room_changes_nothing_in_it(self) -> None:
         async with self.started() as store:
             await store.create_room(Room("club", "", 0, created_at=self.now()), key=("u1", "k"), hash=b"h")
-            joined = self.draft("club", key="k", change=MemberSet(Member("u2", "Bob")))
+            joined = replace(self.draft("club", key="k"), facts=(members.member_fact(Member("u2", "Bob")),))
 
             (answer,) = await store.append([joined])
 
             assert isinstance(answer, Conflict)
-            assert await store.member("club", "u2") is None
+            assert await members.find(store, "club", "u2") is None
 
     async def test_19_the_key_that_made_a_room_counts_for_as_long_as_it_is_there(self) -> None:
         async with self.started(Bounds(dedup_window=1.0)) as store:

@@ -5,6 +5,7 @@ import re
 
 from ...errors import ChatError, Conflict, RoomNotFound
 from ...models import Appended, Draft, Member, Sender
+from ...stores import members
 from ...stores.base import Bounds, Store
 from .hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, texts
 
@@ -149,7 +150,7 @@ class NumberingTests(StoreHooks):
     async def test_06_a_room_made_again_has_a_new_epoch_and_nothing_of_the_old(self) -> None:
         async with self.room() as store:
             old = await result(store, self.draft(text="old", key="k"))
-            await store.set_member("r", Member("u1", "Ada"))
+            await members.put(store, "r", Member("u1", "Ada"))
             await store.delete_room("r")
             await self.create(store, "r")
 
@@ -157,7 +158,7 @@ class NumberingTests(StoreHooks):
 
             assert (new.seq, new.duplicate) == (1, False)
             assert new.epoch != old.epoch
-            assert await store.member("r", "u1") is None
+            assert await members.find(store, "r", "u1") is None
 
     async def test_06_a_store_that_started_again_has_everything_or_another_epoch(self) -> None:
         store, instance = await self.make(), fresh("suite")

@@ -2,8 +2,8 @@
 
 from ...errors import RoomNotFound
 from ...stores.base import Bounds, Store
-from .change_hooks import ChangeHooks, text_of
 from .hooks import StoreHooks, raises, result, seqs
+from .relation_hooks import RelationHooks, text_of
 
 
 class PastTests(StoreHooks):
@@ -192,7 +192,7 @@ async def _backwards(store: Store, limit: int, timeline: bool) -> list[int | Non
     return found
 
 
-class OneEventTests(ChangeHooks):
+class OneEventTests(RelationHooks):
     """Sentence 18."""
 
     async def test_18_an_event_is_found_by_its_id_as_it_is_now(self) -> None:

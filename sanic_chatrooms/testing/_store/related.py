@@ -1,7 +1,6 @@
 """The store suite: what other events make of a message (sentences 22, 27, 28 and 30)."""
 
 from ...errors import InvalidCursor, RoomNotFound
-from ...models import Fold
 from ...stores.base import Bounds, Holding
 from .._cursors import FORGED, assert_harmless
 from .hooks import raises, result, seqs
@@ -11,7 +10,7 @@ from .relation_hooks import RelationHooks
 class RelatedTests(RelationHooks):
     """Sentences 22, 27, 28 and 30."""
 
-    async def test_22_a_deletion_turns_off_what_is_on_at_its_message_and_nothing_else(self) -> None:
+    async def test_16_a_deletion_turns_off_what_is_on_at_its_message_and_nothing_else(self) -> None:
         async with self.two_processes() as (one, other):
             message, second = await self.said(one), await self.said(one)
             for target in (message, second):
@@ -19,7 +18,7 @@ class RelatedTests(RelationHooks):
                     await result(one, draft)
             await result(one, self.reply(message))
 
-            await result(one, self.erase(message))
+            await result(one, self.delete(message))
 
             related = await other.related("r", [1, 2])
             assert related[1].toggles == {}
@@ -28,19 +27,19 @@ class RelatedTests(RelationHooks):
             assert [row.target for row in (await other.toggles("r", key="pin")).rows] == [2]
             assert (await other.toggles("r", target=1)).total == 0
 
-    async def test_22_an_edit_changes_nothing_of_what_is_on_or_collected(self) -> None:
+    async def test_15_an_edit_changes_nothing_of_what_is_on_or_collected(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             for draft in (self.turn(message, True), self.pin(message), self.reply(message)):
                 await result(store, draft)
             before = await store.related("r", [1])
 
-            await result(store, self.about(message, Fold.REPLACE, value=b'{"text":"second"}'))
+            await result(store, self.edit(message, "second"))
 
             assert await store.related("r", [1]) == before
             assert len(before[1].toggles) == 2
 
-    async def test_27_history_carries_what_related_tells_in_every_view(self) -> None:
+    async def test_24_history_carries_what_related_tells_in_every_view(self) -> None:
         async with self.two_processes() as (one, other):
             message, plain = await self.said(one), await self.said(one)
             reply = await result(one, self.reply(message))
@@ -63,7 +62,7 @@ class RelatedTests(RelationHooks):
                 related, related, {1: related[1]}, {3: related[3]}, {}
             ]  # fmt: skip
 
-    async def test_27_a_reader_is_told_what_they_hold(self) -> None:
+    async def test_24_a_reader_is_told_what_they_hold(self) -> None:
         async with self.two_processes() as (one, other):
             message = await self.said(one)
             for draft in (
@@ -86,12 +85,12 @@ class RelatedTests(RelationHooks):
                 assert {key for key, toggle in related[1].toggles.items() if toggle.mine} == mine
                 assert set(related[1].toggles) == {"👍", "🎉", "pin"}
 
-    async def test_27_events_are_found_by_their_numbers_as_they_are_now(self) -> None:
+    async def test_24_events_are_found_by_their_numbers_as_they_are_now(self) -> None:
         async with self.room(Bounds(history_max=5)) as store:
             await self.say(store, 3)
             message = await self.said(store)
             await self.say(store, 2)
-            await result(store, self.about(message, Fold.REPLACE, value=b'{"text":"second"}'))
+            await result(store, self.edit(message, "second"))
 
             found = await store.events("r", [0, 1, 4, 5, 8, -1])
 
@@ -103,7 +102,7 @@ class RelatedTests(RelationHooks):
             assert bytes(found[4].payload) == b'{"text":"second"}'
             assert await store.events("r", []) == {}
 
-    async def test_27_a_room_that_does_not_exist_is_room_not_found(self) -> None:
+    async def test_24_a_room_that_does_not_exist_is_room_not_found(self) -> None:
         async with self.started() as store:
             for ask in (
                 store.related("nowhere", [1]),
@@ -113,7 +112,7 @@ class RelatedTests(RelationHooks):
                 with raises(RoomNotFound):
                     await ask
 
-    async def test_28_what_is_on_under_a_key_comes_newest_first(self) -> None:
+    async def test_25_what_is_on_under_a_key_comes_newest_first(self) -> None:
         async with self.two_processes() as (one, other):
             messages = [await self.said(one) for _ in range(4)]
             pins = [self.pin(message) for message in messages]
@@ -130,7 +129,7 @@ class RelatedTests(RelationHooks):
             ]
             assert (page.total, page.cursor) == (3, None)
 
-    async def test_28_what_is_on_at_a_message_comes_with_or_without_a_key(self) -> None:
+    async def test_25_what_is_on_at_a_message_comes_with_or_without_a_key(self) -> None:
         async with self.two_processes() as (one, other):
             message, second = await self.said(one), await self.said(one)
             for draft in (
@@ -152,7 +151,7 @@ class RelatedTests(RelationHooks):
             assert (all_keys.total, one_key.total) == (3, 2)
             assert [row.target for row in (await other.toggles("r", target=1, key="pin")).rows] == [1]
 
-    async def test_28_pages_neither_repeat_nor_swallow_what_comes_and_goes_between_them(self) -> None:
+    async def test_25_pages_neither_repeat_nor_swallow_what_comes_and_goes_between_them(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             for n in range(6):
@@ -169,7 +168,7 @@ class RelatedTests(RelationHooks):
             assert owners == [["u5", "u4"], ["u3", "u1"], ["u0"]]
             assert (first.total, second.total, third.cursor) == (6, 5, None)
 
-    async def test_28_forged_cursors_are_invalid(self) -> None:
+    async def test_25_forged_cursors_are_invalid(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             await result(store, self.turn(message, True))
@@ -177,7 +176,7 @@ class RelatedTests(RelationHooks):
                 with raises(InvalidCursor):
                     await store.toggles("r", key="👍", cursor=cursor)
 
-    async def test_28_hostile_cursors_are_invalid_or_show_what_the_list_holds(self) -> None:
+    async def test_25_hostile_cursors_are_invalid_or_show_what_the_list_holds(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             await result(store, self.turn(message, True))
@@ -187,7 +186,7 @@ class RelatedTests(RelationHooks):
 
             await assert_harmless(owners, holds=["u1"])
 
-    async def test_30_trimming_turns_off_what_was_on_at_the_trimmed(self) -> None:
+    async def test_27_trimming_turns_off_what_was_on_at_the_trimmed(self) -> None:
         async with self.room(Bounds(history_max=5)) as store:
             for _ in range(10):
                 message = await self.said(store)
@@ -201,7 +200,7 @@ class RelatedTests(RelationHooks):
             assert (await store.toggles("r", key="👍")).total == 1
             assert await store.related("r", range(1, 31)) == page.related
 
-    async def test_30_a_deleted_room_takes_its_relations_along(self) -> None:
+    async def test_27_a_deleted_room_takes_its_relations_along(self) -> None:
         async with self.two_processes() as (one, other):
             message = await self.said(one)
             for draft in (self.turn(message, True), self.pin(message), self.reply(message)):

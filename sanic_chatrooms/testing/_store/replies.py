@@ -13,7 +13,7 @@ from .relation_hooks import RelationHooks
 class ReplyTests(RelationHooks):
     """Sentences 26, 27, 29 and 30."""
 
-    async def test_26_a_reply_is_counted_at_its_target(self) -> None:
+    async def test_23_a_reply_is_counted_at_its_target(self) -> None:
         async with self.two_processes() as (one, other):
             message = await self.said(one)
             await self.said(one)
@@ -27,11 +27,11 @@ class ReplyTests(RelationHooks):
             assert related == {1: Related({}, Collected(3, 5, last.timestamp, last.sender))}
             assert await other.message("r", message.msg_id) == message, "which does not change"
 
-    async def test_26_a_deleted_message_may_be_replied_to(self) -> None:
+    async def test_23_a_deleted_message_may_be_replied_to(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             await result(store, self.reply(message))
-            await result(store, self.erase(message))
+            await result(store, self.delete(message))
 
             answer = await result(store, self.reply(message))
 
@@ -39,7 +39,7 @@ class ReplyTests(RelationHooks):
             assert collected is not None
             assert (collected.count, collected.seq) == (2, answer.seq)
 
-    async def test_26_a_reply_to_anything_else_is_invalid(self) -> None:
+    async def test_23_a_reply_to_anything_else_is_invalid(self) -> None:
         async with self.room(Bounds(history_max=8)) as store:
             await self.create(store, "other")
             elsewhere = await self.said(store, room="other")
@@ -59,7 +59,7 @@ class ReplyTests(RelationHooks):
                 assert answer.fields["field"] == "parent"
             assert (await store.heads(["r"]))["r"] == head
 
-    async def test_26_a_message_can_be_replied_to_in_the_batch_that_stores_it(self) -> None:
+    async def test_23_a_message_can_be_replied_to_in_the_batch_that_stores_it(self) -> None:
         async with self.room() as store:
             said = self.draft()
             message = Event(said.msg_id, said.timestamp, "message", msgspec.Raw(said.payload), "r", 1)
@@ -71,7 +71,7 @@ class ReplyTests(RelationHooks):
             assert [type(answer) for answer in answers] == [Appended, Appended, InvalidField, Appended]
             assert list(await store.related("r", [1, 2, 3])) == [1]
 
-    async def test_27_deleted_replies_are_not_counted(self) -> None:
+    async def test_24_deleted_replies_are_not_counted(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             replies = [await result(store, self.reply(message)) for _ in range(2)]
@@ -79,13 +79,13 @@ class ReplyTests(RelationHooks):
 
             counts = []
             for seq in (3, 2):
-                await result(store, self.erase(events[seq]))
+                await result(store, self.delete(events[seq]))
                 collected = (await store.related("r", [1])).get(1, Related()).collected
                 counts.append(None if collected is None else (collected.count, collected.seq))
 
             assert counts == [(1, 2), None]
 
-    async def test_29_the_replies_to_a_message_are_paged_in_both_directions(self) -> None:
+    async def test_26_the_replies_to_a_message_are_paged_in_both_directions(self) -> None:
         async with self.two_processes() as (one, other):
             message, second = await self.said(one), await self.said(one)
             for _ in range(5):
@@ -102,7 +102,7 @@ class ReplyTests(RelationHooks):
                     assert (seqs(before), before.more) == (below[-limit:], len(below) > limit)
                     assert (after.seq, after.floor) == (17, 0)
 
-    async def test_29_the_thread_of_a_message_without_replies_is_empty(self) -> None:
+    async def test_26_the_thread_of_a_message_without_replies_is_empty(self) -> None:
         async with self.room() as store:
             await self.say(store, 3)
 
@@ -110,18 +110,18 @@ class ReplyTests(RelationHooks):
                 page = await store.history("r", after=0, limit=9, parent=parent)
                 assert (page.events, page.more) == ([], False)
 
-    async def test_29_deleted_replies_are_in_the_thread(self) -> None:
+    async def test_26_deleted_replies_are_in_the_thread(self) -> None:
         async with self.room() as store:
             message = await self.said(store)
             reply = await result(store, self.reply(message))
             event = (await store.events("r", [reply.seq]))[reply.seq]
-            await result(store, self.erase(event))
+            await result(store, self.delete(event))
 
             (shown,) = (await store.history("r", after=0, limit=9, parent=1)).events
 
             assert (shown.seq, shown.deleted, bytes(shown.payload)) == (2, True, b"{}")
 
-    async def test_29_a_timeline_without_replies_has_all_else(self) -> None:
+    async def test_26_a_timeline_without_replies_has_all_else(self) -> None:
         async with self.two_processes() as (one, other):
             message = await self.said(one)
             for _ in range(3):
@@ -138,7 +138,7 @@ class ReplyTests(RelationHooks):
                     assert (seqs(before), before.more) == (below[-limit:], len(below) > limit)
             assert seqs(await other.history("r", after=0, limit=99, timeline=True)) == [1, 2, 3, 5, 6, 8, 9]
 
-    async def test_30_replies_stay_replies_when_their_message_is_trimmed(self) -> None:
+    async def test_27_replies_stay_replies_when_their_message_is_trimmed(self) -> None:
         async with self.room(Bounds(history_max=5)) as store:
             message = await self.said(store)
             reply = await result(store, self.reply(message))

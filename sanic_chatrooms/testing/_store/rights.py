@@ -11,7 +11,7 @@ from .hooks import StoreHooks, result, seqs
 class RightsTests(StoreHooks):
     """Sentences 37 to 39."""
 
-    async def test_37_an_event_that_restricts_makes_its_number_the_rooms_restricted(self) -> None:
+    async def test_34_an_event_that_restricts_makes_its_number_the_rooms_restricted(self) -> None:
         async with self.two_processes() as (one, other):
             await self.say(one, 2)
             fresh = await other.room("r")
@@ -27,7 +27,7 @@ class RightsTests(StoreHooks):
             assert [r.restricted for r in (await other.rooms()).rooms] == [3]
             assert (await other.update_room(room)).restricted == 3
 
-    async def test_37_an_event_that_is_not_stored_restricts_nothing(self) -> None:
+    async def test_34_an_event_that_is_not_stored_restricts_nothing(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(_fact("ban", "u2")))
             kick = self.restricting(key="k")
@@ -43,7 +43,7 @@ class RightsTests(StoreHooks):
             assert room is not None
             assert room.restricted == 2
 
-    async def test_38_a_draft_that_was_judged_before_the_restriction_is_stale(self) -> None:
+    async def test_35_a_draft_that_was_judged_before_the_restriction_is_stale(self) -> None:
         async with self.two_processes() as (one, other):
             await result(one, self.restricting())
 
@@ -52,7 +52,7 @@ class RightsTests(StoreHooks):
             assert [type(answer) for answer in answers] == [Stale, Appended, Appended, Appended]
             assert seqs(await one.history("r", after=0, limit=9)) == [1, 2, 3, 4]
 
-    async def test_38_within_one_batch_what_comes_after_the_restriction_is_stale(self) -> None:
+    async def test_35_within_one_batch_what_comes_after_the_restriction_is_stale(self) -> None:
         async with self.room() as store:
             await self.create(store, "other")
             elsewhere = replace(self.draft("other"), judged=0)
@@ -63,7 +63,7 @@ class RightsTests(StoreHooks):
 
             assert [type(answer) for answer in answers] == [Appended, Appended, Stale, Appended, Appended]
 
-    async def test_38_a_stale_draft_is_no_first_of_its_key(self) -> None:
+    async def test_35_a_stale_draft_is_no_first_of_its_key(self) -> None:
         async with self.room() as store:
             await result(store, self.restricting())
             draft = self.judged(0, key="k")
@@ -74,7 +74,7 @@ class RightsTests(StoreHooks):
             assert isinstance(stale, Stale)
             assert (answer.seq, answer.duplicate) == (2, False)
 
-    async def test_39_a_repetition_is_answered_before_its_sender_is_judged(self) -> None:
+    async def test_36_a_repetition_is_answered_before_its_sender_is_judged(self) -> None:
         async with self.room() as store:
             draft = self.judged(0, key="k")
             first = await result(store, draft)
@@ -86,7 +86,7 @@ class RightsTests(StoreHooks):
             assert (again.seq, again.duplicate) == (first.seq, True)
             assert isinstance(clash, Conflict)
 
-    async def test_39_a_stale_draft_is_not_asked_for_its_relation_or_facts(self) -> None:
+    async def test_36_a_stale_draft_is_not_asked_for_its_relation_or_facts(self) -> None:
         async with self.room() as store:
             await result(store, self.stating(_fact("ban", "u2")))
             await result(store, self.restricting())

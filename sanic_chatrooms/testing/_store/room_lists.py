@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ...errors import InvalidCursor
 from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Member, Room, direct_room, user_room
+from ...stores import members
 from .._cursors import FORGED, assert_harmless
 from .hooks import StoreHooks, listed, raises
 from .separation import ROOMS
@@ -40,8 +41,8 @@ class RoomListTests(StoreHooks):
             await self.create(store, direct, visibility=DIRECT)
             await self.create(store, user_room("u1"), visibility=RESERVED)
             for room in ("open", "hidden", direct, user_room("u1")):
-                await store.set_member(room, Member("u1", "Ada"))
-            await store.set_member("other", Member("u2", "Bob"))
+                await members.put(store, room, Member("u1", "Ada"))
+            await members.put(store, "other", Member("u2", "Bob"))
 
             mine = [await listed(store, member="u1", limit=limit) for limit in (1, 2, 3, 4)]
 
@@ -52,9 +53,9 @@ class RoomListTests(StoreHooks):
         async with self.started() as store:
             await self.create(store, "left", "gone", "kept")
             for room in ("left", "gone", "kept"):
-                await store.set_member(room, Member("u1", "Ada"))
+                await members.put(store, room, Member("u1", "Ada"))
 
-            await store.remove_member("left", "u1")
+            await members.remove(store, "left", "u1")
             await store.delete_room("gone")
 
             assert await listed(store, member="u1") == ["kept"]
@@ -74,50 +75,52 @@ class RoomListTests(StoreHooks):
 
     async def test_forged_cursors_are_invalid(self) -> None:
         async with self.room() as store:
-            await store.set_member("r", Member("u1", "Ada"))
+            await members.put(store, "r", Member("u1", "Ada"))
             for cursor in FORGED:
                 with raises(InvalidCursor):
                     await store.rooms(cursor=cursor)
                 with raises(InvalidCursor):
-                    await store.rooms(member="u1", cursor=cursor)
+                    await store.rooms(fact=(members.MEMBER, "u1"), cursor=cursor)
                 with raises(InvalidCursor):
-                    await store.members("r", cursor=cursor)
+                    await members.page(store, "r", cursor=cursor)
 
     async def test_hostile_cursors_are_invalid_or_show_what_the_list_holds(self) -> None:
         async with self.room() as store:
-            await store.set_member("r", Member("u1", "Ada"))
+            await members.put(store, "r", Member("u1", "Ada"))
 
             async def rooms(cursor: str) -> list[str]:
                 return [room.id for room in (await store.rooms(cursor=cursor)).rooms]
 
             async def mine(cursor: str) -> list[str]:
-                return [room.id for room in (await store.rooms(member="u1", cursor=cursor)).rooms]
+                return [
+                    room.id for room in (await store.rooms(fact=(members.MEMBER, "u1"), cursor=cursor)).rooms
+                ]
 
-            async def members(cursor: str) -> list[str]:
-                return [member.user for member in (await store.members("r", cursor=cursor)).members]
+            async def there(cursor: str) -> list[str]:
+                return [member.user for member in (await members.page(store, "r", cursor=cursor)).members]
 
             await assert_harmless(rooms, holds=["r"])
             await assert_harmless(mine, holds=["r"])
-            await assert_harmless(members, holds=["u1"])
+            await assert_harmless(there, holds=["u1"])
 
     async def test_a_cursor_of_another_list_is_invalid_or_shows_what_the_list_holds(self) -> None:
         async with self.started() as store:
             await self.create(store, "a", "b", "c")
             for room in "abc":
                 for user in ("u1", "u2"):
-                    await store.set_member(room, Member(user, "N"))
-            rooms, mine = await store.rooms(limit=1), await store.rooms(member="u1", limit=1)
-            members = await store.members("a", limit=1)
+                    await members.put(store, room, Member(user, "N"))
+            rooms, mine = await store.rooms(limit=1), await store.rooms(fact=(members.MEMBER, "u1"), limit=1)
+            there = await members.page(store, "a", limit=1)
 
-            for cursor in (mine.cursor, members.cursor):
+            for cursor in (mine.cursor, there.cursor):
                 with contextlib.suppress(InvalidCursor):
                     found = (await store.rooms(cursor=cursor)).rooms
                     assert {room.id for room in found} <= {"a", "b", "c"}
             for cursor in (rooms.cursor, mine.cursor):
                 with contextlib.suppress(InvalidCursor):
-                    shown = (await store.members("b", cursor=cursor)).members
+                    shown = (await members.page(store, "b", cursor=cursor)).members
                     assert {member.user for member in shown} <= {"u1", "u2"}
-            assert [m.user for m in (await store.members("b", cursor=members.cursor)).members] == ["u2"]
+            assert [m.user for m in (await members.page(store, "b", cursor=there.cursor)).members] == ["u2"]
 
     async def test_a_cursor_that_was_tampered_with_shows_nothing_else(self) -> None:
         async with self.started() as store:

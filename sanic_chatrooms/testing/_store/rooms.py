@@ -6,6 +6,7 @@ import msgspec
 
 from ...errors import Conflict, RoomLimit, RoomNotFound
 from ...models import DIRECT, EVERYONE, PRIVATE, PUBLIC, RESERVED, Member, Room, direct_room, user_room
+from ...stores import members
 from ...stores.base import Bounds
 from .hooks import StoreHooks, listed, raises
 
@@ -52,9 +53,9 @@ class RoomTests(StoreHooks):
         async with self.started() as store:
             owner = Member("u1", "Ada", "owner", 1750000000.5)
 
-            await store.create_room(_room("club"), owner=owner)
+            await store.create_room(_room("club"), facts=(members.member_fact(owner),))
 
-            assert await store.member("club", "u1") == owner
+            assert await members.find(store, "club", "u1") == owner
             assert await listed(store, member="u1") == ["club"]
 
     async def test_making_a_room_again_with_the_same_key_and_hash_or_without_a_key_gives_it_back(
@@ -71,12 +72,16 @@ class RoomTests(StoreHooks):
     async def test_making_a_room_again_does_not_bring_its_first_member_back(self) -> None:
         async with self.started() as store:
             owner = Member("u1", "Ada", "owner")
-            await store.create_room(_room("club"), owner=owner, key=("u1", "k"), hash=b"h")
-            await store.remove_member("club", "u1")
+            await store.create_room(
+                _room("club"), facts=(members.member_fact(owner),), key=("u1", "k"), hash=b"h"
+            )
+            await members.remove(store, "club", "u1")
 
-            await store.create_room(_room("club"), owner=owner, key=("u1", "k"), hash=b"h")
+            await store.create_room(
+                _room("club"), facts=(members.member_fact(owner),), key=("u1", "k"), hash=b"h"
+            )
 
-            assert await store.member("club", "u1") is None
+            assert await members.find(store, "club", "u1") is None
 
     async def test_making_a_room_again_with_another_key_or_hash_is_a_conflict(self) -> None:
         async with self.started() as store:
@@ -95,7 +100,9 @@ class RoomTests(StoreHooks):
     async def test_a_changed_room_is_what_it_was_besides(self) -> None:
         async with self.two_processes() as (one, other):
             owner = Member("u1", "Ada", "owner", 1750000000.125)
-            made, _ = await one.create_room(_room("club", title="Old", visibility=PUBLIC), owner=owner)
+            made, _ = await one.create_room(
+                _room("club", title="Old", visibility=PUBLIC), facts=(members.member_fact(owner),)
+            )
             await other.append([self.draft("club")])
 
             for visibility in (PRIVATE, PUBLIC, PUBLIC):
@@ -107,9 +114,11 @@ class RoomTests(StoreHooks):
                 assert changed == await other.room("club") == msgspec.structs.replace(wanted, seq=1)
                 listed = [room.id for room in (await other.rooms()).rooms]
                 assert ("club" in listed) == (visibility == PUBLIC)
-                assert [room.id for room in (await other.rooms(member="u1")).rooms] == ["club"]
+                assert [room.id for room in (await other.rooms(fact=(members.MEMBER, "u1"))).rooms] == [
+                    "club"
+                ]
 
-            assert await other.member("club", "u1") == owner
+            assert await members.find(other, "club", "u1") == owner
             assert (await other.heads(["club"]))["club"].epoch == made.epoch
 
     async def test_a_room_that_is_another_by_now_is_not_changed(self) -> None:
@@ -167,7 +176,7 @@ class RoomTests(StoreHooks):
     async def test_deleting_a_room_forgets_all_that_is_in_it(self) -> None:
         async with self.two_processes() as (one, other):
             await self.say(one, 3)
-            await one.set_member("r", Member("u1", "Ada"))
+            await members.put(one, "r", Member("u1", "Ada"))
 
             assert await other.delete_room("r")
 
@@ -175,7 +184,7 @@ class RoomTests(StoreHooks):
                 assert await store.room("r") is None
                 assert await store.heads(["r"]) == {}
                 assert await listed(store) == await listed(store, member="u1") == []
-                assert await store.member("r", "u1") is None
+                assert await members.find(store, "r", "u1") is None
                 assert isinstance((await store.append([self.draft()]))[0], RoomNotFound)
             assert not await one.delete_room("r"), "it was gone already"
 

@@ -3,6 +3,7 @@
 import asyncio
 
 from ...models import Member
+from ...stores import members
 from ...stores.base import Bounds
 from .hooks import StoreHooks, fresh, listed, result, texts
 
@@ -58,11 +59,11 @@ class SeparationTests(StoreHooks):
             await self.create(store, *ROOMS)
             for n, room in enumerate(ROOMS):
                 await result(store, self.draft(room, str(n), key="k"))
-                await store.set_member(room, Member(f"u{n}", "Ada"))
+                await members.put(store, room, Member(f"u{n}", "Ada"))
 
             for n, room in enumerate(ROOMS):
                 assert texts(await store.history(room, after=0, limit=9)) == [b'{"text":"%d"}' % n], room
-                assert [member.user for member in (await store.members(room)).members] == [f"u{n}"]
+                assert [member.user for member in (await members.page(store, room)).members] == [f"u{n}"]
                 assert await listed(store, member=f"u{n}") == [room]
 
             await store.delete_room("a")
@@ -73,12 +74,12 @@ class SeparationTests(StoreHooks):
         async with self.started() as store:
             for n, user in enumerate(USERS):
                 await self.create(store, f"room.{n}")
-                await store.set_member(f"room.{n}", Member(user, user))
+                await members.put(store, f"room.{n}", Member(user, user))
 
             for n, user in enumerate(USERS):
                 assert await listed(store, member=user) == [f"room.{n}"]
-                assert await store.member(f"room.{n}", user) == Member(user, user)
-                assert await store.member(f"room.{(n + 1) % len(USERS)}", user) is None
+                assert await members.find(store, f"room.{n}", user) == Member(user, user)
+                assert await members.find(store, f"room.{(n + 1) % len(USERS)}", user) is None
 
     async def test_two_instances_share_nothing(self) -> None:
         name = fresh("suite")
@@ -86,7 +87,7 @@ class SeparationTests(StoreHooks):
         async with self.started(instance=name) as one, self.started(instance=f"{name}:a") as other:
             await self.create(one, "a:b", "b")
             await self.say(one, 2, room="a:b")
-            await one.set_member("a:b", Member("u1", "Ada"))
+            await members.put(one, "a:b", Member("u1", "Ada"))
 
             assert await other.room("b") is None
             assert await listed(other) == await listed(other, member="u1") == []

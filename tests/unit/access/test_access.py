@@ -9,6 +9,7 @@ from sanic_chatrooms.access.policy import Policy, RoomPolicy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.errors import Forbidden, RoomNotFound
 from sanic_chatrooms.models import PRIVATE, RESERVED, Member, Room, User
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 
@@ -80,7 +81,9 @@ async def access() -> Access:
     store = MemoryStore()
     await store.start("test", Bounds())
     await store.create_room(Room("general", "", 0))
-    await store.create_room(Room("secret", "", 0, visibility=PRIVATE), owner=Member("u1", "Ada", "owner"))
+    await store.create_room(
+        Room("secret", "", 0, visibility=PRIVATE), facts=(members.member_fact(Member("u1", "Ada", "owner")),)
+    )
     await store.create_room(Room("~user.x", "", 0, visibility=RESERVED))
     return Access(store)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms.errors import RoomNotFound, Unavailable
-from sanic_chatrooms.models import Draft, Member, Room
+from sanic_chatrooms.models import Draft, Fact, Room
 from sanic_chatrooms.observe.instruments import STORE_ERRORS, STORE_SECONDS
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.deadline import READS, TimedStore
@@ -28,10 +28,12 @@ VERBS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "rooms": lambda store: store.rooms(),
     "update_room": lambda store: store.update_room(Room("r", "", 0)),
     "delete_room": lambda store: store.delete_room("r"),
-    "member": lambda store: store.member("r", "u1"),
-    "members": lambda store: store.members("r"),
-    "set_member": lambda store: store.set_member("r", Member("u1", "Ada")),
-    "remove_member": lambda store: store.remove_member("r", "u1"),
+    "related": lambda store: store.related("r", [1]),
+    "toggles": lambda store: store.toggles("r", key="pin"),
+    "facts_about": lambda store: store.facts_about("r", "u1"),
+    "facts": lambda store: store.facts("r", "member"),
+    "facts_of": lambda store: store.facts_of("member", "u1"),
+    "set_fact": lambda store: store.set_fact("r", Fact("ban", "u1", None)),
     "secret": lambda store: store.secret("guests"),
 }
 
@@ -69,7 +71,7 @@ async def test_what_the_store_says_is_passed_on() -> None:
     await store.start("test", Bounds())
 
     with pytest.raises(RoomNotFound):
-        await store.members("r")
+        await store.facts("r", "member")
     assert store.scope is MemoryStore.scope
 
 

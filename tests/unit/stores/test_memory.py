@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound
-from sanic_chatrooms.models import RESERVED, Appended, Draft, Event, Member, MemberSet, Room, Scope
+from sanic_chatrooms.models import RESERVED, Appended, Draft, Event, Member, Room, Scope
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import FOLDED, Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
@@ -68,7 +69,7 @@ def test_no_verb_ever_suspends() -> None:
     store = MemoryStore()
     run(store.start("test", Bounds()))
 
-    run(store.create_room(_room("r"), owner=Member("u", "U")))
+    run(store.create_room(_room("r"), facts=(members.member_fact(Member("u", "U")),)))
     answers: list[Appended | ChatError] = run(store.append([_draft(), _draft("nowhere")]))
     page = run(store.history("r", after=0, limit=9))
     run(store.delete_room("r"))
@@ -81,13 +82,13 @@ class TestStart:
     async def test_begins_with_nothing_and_new_secrets(self, store: MemoryStore) -> None:
         secret = await store.secret("guests")
         await _appended(store, _draft(key="k"))
-        await store.set_member("r", Member("u", "U"))
+        await members.put(store, "r", Member("u", "U"))
         await store.stop()
 
         await store.start("test", Bounds())
 
         assert await store.room("r") is None
-        assert (await store.rooms()).rooms == (await store.rooms(member="u")).rooms == []
+        assert (await store.rooms()).rooms == (await store.rooms(fact=(members.MEMBER, "u"))).rooms == []
         assert await store.secret("guests") != secret
         await store.create_room(_room("r"))
         assert not (await _appended(store, _draft(key="k"))).duplicate
@@ -325,7 +326,7 @@ class TestMemory:
         for n in range(100):
             await store.create_room(_room(f"room.{n}", auto=True))
             await store.append([_draft(f"room.{n}", key="k")])
-            await store.set_member(f"room.{n}", Member(f"u{n}", "N"))
+            await members.put(store, f"room.{n}", Member(f"u{n}", "N"))
             await store.delete_room(f"room.{n}")
 
         assert list(store._rooms) == ["r"]
@@ -335,8 +336,10 @@ class TestMemory:
 
 async def test_reserved_rooms_have_members_whom_no_list_shows(store: MemoryStore) -> None:
     await store.create_room(_room("~user.x", visibility=RESERVED))
-    await store.append([Draft("~user.x", "t", b"{}", "id", 0.0, change=MemberSet(Member("u", "U")))])
+    await store.append(
+        [Draft("~user.x", "t", b"{}", "id", 0.0, facts=(members.member_fact(Member("u", "U")),))]
+    )
 
-    assert await store.member("~user.x", "u") == Member("u", "U")
-    assert (await store.rooms(member="u")).rooms == []
-    assert await store.remove_member("~user.x", "u")
+    assert await members.find(store, "~user.x", "u") == Member("u", "U")
+    assert (await store.rooms(fact=(members.MEMBER, "u"))).rooms == []
+    assert await members.remove(store, "~user.x", "u")

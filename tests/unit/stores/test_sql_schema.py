@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from sanic_chatrooms import ConfigError, Member, Room
 from sanic_chatrooms.presence.sql import SQLPresence
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.append_sqlite import Statements
 from sanic_chatrooms.stores.sql.migrations import STEPS, migrate, require_tables
@@ -232,7 +233,7 @@ async def test_reading_searches_an_index_and_walks_through_no_table(
     store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
     await store.start("default", bounds)
     try:
-        await store.create_room(Room("r", "", 0), owner=Member("u", "Ada"))
+        await store.create_room(Room("r", "", 0), facts=(members.member_fact(Member("u", "Ada")),))
         seen = await asked(store, ask)
     finally:
         await store.stop()

@@ -14,7 +14,8 @@ import pytest
 
 from sanic_chatrooms import Appended, ConfigError, Member, Room, Unavailable
 from sanic_chatrooms.drivers.sql import boot_id as boot_ids
-from sanic_chatrooms.models import EVERYONE, Draft, MessageDeleted, MessageEdited, Sender, user_room
+from sanic_chatrooms.models import EVERYONE, Draft, Fold, Relation, Sender, user_room
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import trim as sql_upkeep
 from sanic_chatrooms.stores.sql.store import SQLStore
@@ -186,7 +187,9 @@ async def test_what_somebody_else_locks_is_unavailable_in_time_and_comes_back(fi
         with locked(file):
             async with asyncio.timeout(10):
                 ends = asyncio.gather(
-                    store.append([first]), store.set_member("r", Member("u1", "Ada")), return_exceptions=True
+                    store.append([first]),
+                    members.put(store, "r", Member("u1", "Ada")),
+                    return_exceptions=True,
                 )
                 assert (await store.heads(["r"]))["r"].seq == 0, "readers do not wait for writers"
                 assert [type(end) for end in await ends] == [Unavailable, Unavailable]
@@ -288,7 +291,7 @@ async def test_who_stops_waiting_before_the_turn_comes_changes_nothing(file: Pat
 async def test_a_draft_that_the_database_refuses_is_no_outage(file: Path) -> None:
     async with started(file) as store:
         with pytest.raises(Exception, match="int") as refused:
-            await store.append([draft(), draft(change=MessageEdited("m", b"")), draft(type=7)])  # type: ignore[arg-type]
+            await store.append([draft(), draft(about=Relation("m", Fold.REPLACE, value=b"")), draft(type=7)])  # type: ignore[arg-type]
 
         assert not isinstance(refused.value, Unavailable)
         assert (await store.heads(["r"]))["r"].seq == 0
@@ -412,13 +415,13 @@ async def test_the_text_of_a_deleted_message_is_in_no_page_of_any_file(file: Pat
         said, long = draft(f"{WORD} one"), draft(WORD * 2_000)  # the second fills pages of its own
         await say(store, said, *[draft(f"other {n}") for n in range(300)], long)
         for message in (said, long):
-            edited = MessageEdited(message.msg_id, b'{"text":"%s two"}' % WORD.encode())
-            await say(store, draft(f"{WORD} two", type="message.edited", change=edited))
+            edited = Relation(message.msg_id, Fold.REPLACE, value=b'{"text":"%s two"}' % WORD.encode())
+            await say(store, draft(f"{WORD} two", type="message.edited", about=edited))
         await say(store, *[draft(f"more {n}") for n in range(300)])
         assert "chat.db-wal" in holds(file, WORD)
 
         for message in (said, long):
-            await say(store, draft(type="message.deleted", change=MessageDeleted(message.msg_id)))
+            await say(store, draft(type="message.deleted", about=Relation(message.msg_id, Fold.ERASE)))
         await store._upkeep.look()
 
         assert holds(file, WORD) == []
@@ -432,7 +435,7 @@ async def test_a_reader_that_takes_its_time_only_delays_the_emptying_of_the_log(
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            await say(store, draft(type="message.deleted", change=MessageDeleted(said.msg_id)))
+            await say(store, draft(type="message.deleted", about=Relation(said.msg_id, Fold.ERASE)))
             await store._upkeep.look()
             assert holds(file, WORD)
 
@@ -445,7 +448,7 @@ async def test_a_reader_that_takes_its_time_only_delays_the_emptying_of_the_log(
 async def test_a_log_that_could_not_be_emptied_is_emptied_later(file: Path) -> None:
     async with started(file, SOON) as store:
         said = draft(WORD)
-        await say(store, said, draft(type="message.deleted", change=MessageDeleted(said.msg_id)))
+        await say(store, said, draft(type="message.deleted", about=Relation(said.msg_id, Fold.ERASE)))
         entered, leave = threading.Event(), threading.Event()
 
         def stand_still(_: Any) -> None:

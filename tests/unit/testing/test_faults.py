@@ -10,7 +10,7 @@ import pytest
 
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.errors import Unavailable
-from sanic_chatrooms.models import Appended, Draft, Envelope, Member, Room, Scope
+from sanic_chatrooms.models import Appended, Draft, Envelope, Fact, Room, Scope
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, Recorder
@@ -229,7 +229,7 @@ class TestFaultyStore:
         assert isinstance((await store.append([_draft()]))[0], Appended)
 
     async def test_every_verb_can_fail(self, store: FaultyStore) -> None:
-        store.fail_next(14)
+        store.fail_next(12)
         for call in (
             store.append([]),
             store.heads([]),
@@ -240,16 +240,14 @@ class TestFaultyStore:
             store.rooms(),
             store.update_room(Room("r", "", 0)),
             store.delete_room("r"),
-            store.member("r", "u"),
-            store.members("r"),
-            store.set_member("r", Member("u", "U")),
-            store.remove_member("r", "u"),
+            store.facts("r", "member"),
+            store.set_fact("r", Fact("ban", "u", None)),
             store.secret("s"),
         ):
             with pytest.raises(Unavailable):
                 await call
 
-        assert len(set(store.calls)) == 14
+        assert len(set(store.calls)) == 12
 
     async def test_stores_without_saying_so(self, store: FaultyStore) -> None:
         store.unknown_outcome_next()

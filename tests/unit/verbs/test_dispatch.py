@@ -13,10 +13,12 @@ from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.hooks.middleware import Handler
-from sanic_chatrooms.models import Room, direct_room
+from sanic_chatrooms.models import Appended, Room, direct_room
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs.dispatch import _path_payload
+from sanic_chatrooms.verbs.dispatch import _path_payload, acked
+from sanic_chatrooms.verbs.table import Changed
+from sanic_chatrooms.wire.encode import encode
 from tests.support.scans import no_scan
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
@@ -444,3 +446,16 @@ async def test_who_may_not_say_messages_says_nothing_at_all(way: str) -> None:
 
         assert (await ada.error(way, room="general", payload=said[way]))["code"] == "forbidden"
         assert await chat.store.room(direct_room("u1", "u2")) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (Appended("m", 7, 1.0, "e"), b'{"seq":7,"duplicate":false}'),
+        (Appended("m", 7, 1.0, "e", duplicate=True), b'{"seq":7,"duplicate":true}'),
+        (Appended("m", 7, 1.0, "e", unchanged=True), b'{"seq":7,"duplicate":true}'),
+        (Appended("m", 0, 1.0, "e", unchanged=True), b'{"duplicate":true}'),
+    ],
+)
+def test_what_was_so_already_is_acked_as_a_repetition(stored: Appended, told: bytes) -> None:
+    assert encode(acked(Changed, stored)) == told

@@ -14,6 +14,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Member, Room
 from sanic_chatrooms.presence.memory import MemoryPresence
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -129,7 +130,7 @@ async def test_listeners_hear_of_it(rooms: ChatRooms, scene: Scene) -> None:
 
 async def test_nobody_edits_what_another_said_whatever_their_role(scene: Scene) -> None:
     for role in ("member", "moderator", "admin", "owner"):
-        await scene.chat.backends.store.set_member("general", Member(BOB.id, BOB.name, role))
+        await members.put(scene.chat.backends.store, "general", Member(BOB.id, BOB.name, role))
 
         reply = await scene.edit(scene.bob)
 
@@ -139,7 +140,7 @@ async def test_nobody_edits_what_another_said_whatever_their_role(scene: Scene) 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "moderator"])
 async def test_who_moderates_deletes_what_others_said(scene: Scene, role: str) -> None:
-    await scene.chat.backends.store.set_member("general", Member(BOB.id, BOB.name, role))
+    await members.put(scene.chat.backends.store, "general", Member(BOB.id, BOB.name, role))
 
     reply = await scene.delete(scene.bob)
 
@@ -149,7 +150,7 @@ async def test_who_moderates_deletes_what_others_said(scene: Scene, role: str) -
 
 @pytest.mark.parametrize("role", ["member", "guest", "a role of the app's"])
 async def test_others_do_not(scene: Scene, role: str) -> None:
-    await scene.chat.backends.store.set_member("general", Member(BOB.id, BOB.name, role))
+    await members.put(scene.chat.backends.store, "general", Member(BOB.id, BOB.name, role))
 
     assert (await scene.delete(scene.bob))["payload"]["code"] == "forbidden"
     assert "deleted" not in await scene.message()
@@ -308,7 +309,7 @@ async def test_the_app_may_change_everything(rooms: ChatRooms, scene: Scene) -> 
 
 
 async def test_the_app_as_a_user_may_what_they_may(rooms: ChatRooms, scene: Scene) -> None:
-    await scene.chat.backends.store.set_member("general", Member(MOD.id, MOD.name, "moderator"))
+    await members.put(scene.chat.backends.store, "general", Member(MOD.id, MOD.name, "moderator"))
     for user in (BOB, MOD):
         with pytest.raises(Forbidden):
             await rooms.edit("general", scene.id, BODY, as_user=user)

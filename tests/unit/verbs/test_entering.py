@@ -16,6 +16,7 @@ from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.models import Member, Page, Room
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import Checker, FaultyStore, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
@@ -33,7 +34,7 @@ async def chat() -> AsyncIterator[Chat]:
 
 
 async def member(chat: Chat, room: str, user: User) -> Member | None:
-    return await chat.backends.store.member(room, user.id)
+    return await members.find(chat.backends.store, room, user.id)
 
 
 async def types(chat: Chat, room: str) -> list[str]:

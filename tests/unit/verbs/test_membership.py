@@ -10,6 +10,7 @@ import pytest
 from sanic_chatrooms import User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Member
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member, remove_member
@@ -26,7 +27,7 @@ async def chat() -> AsyncIterator[Chat]:
 
 
 async def member(chat: Chat, room: str, user: User) -> Member | None:
-    return await chat.backends.store.member(room, user.id)
+    return await members.find(chat.backends.store, room, user.id)
 
 
 async def types(chat: Chat, room: str) -> list[str]:

@@ -17,6 +17,7 @@ from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, InvalidField, TooLarge
 from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
 from sanic_chatrooms.sessions.inbox import Enter, InboxMessage
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import WRITTEN_ANEW, check_body, command_hash, draft
@@ -334,7 +335,7 @@ async def test_a_direct_goes_through_while_the_other_user_is_making_the_room(cha
     bob = await chat_client(chat, User("u2", "Bob"))
     id = direct_room("u1", "u2")
     made = Room(id, "", 0, visibility=DIRECT)
-    await chat.store.create_room(made, owner=Member("u1", "Ada", "member", 0.0))
+    await chat.store.create_room(made, facts=(members.member_fact(Member("u1", "Ada", "member", 0.0)),))
 
     said = await bob.ack("direct", payload={"to": "u1", "body": {"text": "hi"}})
 
@@ -392,12 +393,12 @@ async def test_a_policy_is_asked_for_directs(chat: Chat) -> None:
 async def test_a_new_name_is_the_members_from_the_next_direct_on_and_nothing_else_changes(chat: Chat) -> None:
     ada = await joined(chat, ADA)
     room = (await ada.ack("direct", payload={"to": "u2", "body": {"text": "x"}}))["room"]
-    await chat.backends.store.set_member(room, Member("u1", "Ada", "moderator", 5.0))
+    await members.put(chat.backends.store, room, Member("u1", "Ada", "moderator", 5.0))
 
     renamed = await joined(chat, User("u1", "Ada L."))
     await renamed.ack("direct", payload={"to": "u2", "body": {"text": "x"}})
 
-    assert await chat.backends.store.member(room, "u1") == Member("u1", "Ada L.", "moderator", 5.0)
+    assert await members.find(chat.backends.store, room, "u1") == Member("u1", "Ada L.", "moderator", 5.0)
 
 
 # ---- the past ----

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from sanic_chatrooms.errors import RoomNotFound
-from sanic_chatrooms.models import Event, Page, Room, Sender
+from sanic_chatrooms.models import Event, Fold, Page, Relation, Room, Sender
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.verbs.drafts import draft
@@ -172,3 +172,21 @@ async def test_an_empty_room_is_read_once() -> None:
 
     assert (await Past(store).read("r", after=0, limit=200)).events == []
     assert len(store.limits) == 1
+
+
+@pytest.mark.parametrize("where", [{"after": 0}, {"before": 101}])
+async def test_what_other_events_made_of_messages_is_in_a_page_of_two_steps(where: dict[str, Any]) -> None:
+    store = await store_of(100, 10)
+    found = await store.events("r", [2, 99])
+    pins = [
+        draft(
+            "r", "message.pinned", b"{}", None, about=Relation(event.msg_id, Fold.TOGGLE, "pin", value=True)
+        )
+        for event in found.values()
+    ]
+    await store.append(pins)
+
+    page = await Past(store).read("r", limit=100, **where)
+
+    assert len(store.limits) == 2
+    assert {seq: list(related.toggles) for seq, related in page.related.items()} == {2: ["pin"], 99: ["pin"]}

@@ -12,6 +12,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Conflict, InvalidField, InvalidText, RoomNotFound, TooLarge
 from sanic_chatrooms.models import Member
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member
@@ -28,7 +29,7 @@ async def chat() -> AsyncIterator[Chat]:
 
 
 async def member(chat: Chat, room: str, user: User) -> Member | None:
-    return await chat.backends.store.member(room, user.id)
+    return await members.find(chat.backends.store, room, user.id)
 
 
 async def types(chat: Chat, room: str) -> list[str]:
@@ -267,7 +268,7 @@ async def test_a_list_asks_the_store_as_often_for_many_direct_rooms_as_for_one()
         rooms = (await ada.ack("rooms", payload={"mine": True, "limit": 100}))["rooms"]
 
         assert sorted(room["with"]["id"] for room in rooms) == sorted(f"friend{n}" for n in range(40))
-        assert store.calls == ["rooms", "first_members"]
+        assert store.calls == ["rooms", "first_facts"]
 
 
 async def test_lists_are_read_a_page_at_a_time(chat: Chat) -> None:
