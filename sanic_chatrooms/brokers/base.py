@@ -24,14 +24,14 @@ class Broker(ABC):
     1. After `subscribe(room)` has returned, what any process publishes to that room arrives here, as long as nothing fails.
     2. After `unsubscribe(room)` has returned, nothing more of that room arrives until it is subscribed again.
     3. Envelopes of rooms that were not subscribed never arrive; nor do those of another instance.
-    4. `publish` returns in bounded time and raises `Unavailable` if it cannot; what it was given may then be lost.
-    5. `deliver` is called on the event loop, one envelope at a time; whatever it raises does not stop the broker.
+    4. `publish` returns within a time limit, or raises `Unavailable`; its envelopes may then be lost.
+    5. `deliver` is called on the event loop, one envelope at a time. An exception in it does not stop the broker.
     6. An envelope arrives with every field as it was published, or not at all. A durable one (`seq` ≥ 1) that is larger
        than the system carries may come without its data, b"": the hub reads it from the store.
-    7. The publisher's own process hears its envelopes too, or not: both are allowed.
+    7. A broker may, but need not, deliver envelopes to the process that published them.
     8. Where it crosses processes, an envelope arrives only if a process with the same key (`rekey`) published it, in
-       this instance, for its room. What anybody else says on its channels is counted in `forged` and dropped, and a
-       live envelope that somebody recorded is not heard again. A broker within one process needs no key.
+       this instance, for its room. Everything else on its channels is counted in `forged` and dropped, and a
+       recorded live envelope is not delivered again. A broker within one process needs no key.
     """
 
     scope: ClassVar[Scope]
@@ -67,11 +67,11 @@ class Broker(ABC):
 
     @abstractmethod
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        """Tell every other process. Raises `Unavailable`."""
+        """Send envelopes to every other process that subscribed. Raises `Unavailable`."""
 
     @property
     def healthy(self) -> bool:
-        """False while envelopes are known not to pass; the hub then looks at the store every second."""
+        """False while envelopes cannot pass. The hub then checks the store every second."""
         return True
 
 

@@ -61,13 +61,13 @@ class RedisPresence(Presence):
         """Whose room is asked once more whether they have ended."""
 
     async def start(self, instance: str, node: str, ttl: float) -> None:
-        """See `Presence.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
+        """See `Presence.start`. Raises `ConfigError` if the server refuses the connection, `Unavailable` if there is no server."""
         self._base = f"{self._link.prefix}{instance}:here:"
         self._node, self._ttl = node, ttl
         await self._link.start(ttl)
 
     async def stop(self) -> None:
-        """See `Presence.stop`. Where the server is away, the entries end by themselves."""
+        """See `Presence.stop`. Without the server, the entries expire by themselves."""
         mine, self._mine = list(self._mine.values()), {}
         if mine:
             with contextlib.suppress(Unavailable):

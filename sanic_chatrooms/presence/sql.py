@@ -62,11 +62,11 @@ _SERVERS_TIME: ColumnElement[float] = literal_column("extract(epoch FROM clock_t
 
 
 class SQLPresence(Presence):
-    """Keeps entries where a URL says: `sqlite:///chat.db`, `postgresql://user@host/name`.
+    """Keeps entries in the database of a URL: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
-    Tables begin with `prefix` (or `?prefix=` of the URL) and the name of the instance, as those of `SQLStore`. With `create` they are made at
-    start where they are missing; otherwise the app makes what `metadata(instance, prefix)` says. `clock` returns
-    Unix seconds, by which entries end; without one it is PostgreSQL's own, or with SQLite one that nobody can set.
+    Table names begin with `prefix` (or `?prefix=` of the URL) and the name of the instance, as those of `SQLStore`. With
+    `create`, a start creates missing tables; otherwise the app creates those of `metadata(instance, prefix)`. Entries
+    expire by `clock`, which returns Unix seconds; without it, by PostgreSQL's clock, or with SQLite a monotonic one.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class SQLPresence(Presence):
                 table.create(connection)
 
     async def stop(self) -> None:
-        """See `Presence.stop`. Where the database is away, the entries end by themselves."""
+        """See `Presence.stop`. Without the database, the entries expire by themselves."""
         if not self._running:
             return
         self._running = False
@@ -159,7 +159,7 @@ class SQLPresence(Presence):
         return counts
 
     async def ended(self) -> _Entries:
-        """See `Presence.ended`. Writes only where somebody has ended."""
+        """See `Presence.ended`. Writes only if entries have expired."""
         ended: _Entries = []
         while await self._database.read(self._has_ended):
             ended += await self._database.write(self._take_ended)

@@ -48,12 +48,12 @@ HISTORY_MAX = 1_000
 
 
 class MemoryStore(Store):
-    """Keeps everything in this process, until it ends. Each start begins anew: no rooms, other epochs, other secrets.
+    """Keeps everything in the memory of this process. Each start begins empty, with new epochs and secrets.
 
-    An object belongs to one instance. Several chats of one process that carry the same instance name may share it.
+    An object belongs to one instance. Several chats of one process with the same instance name may share it.
     Besides its event, a message takes about half a kilobyte while its key is remembered (`Bounds.dedup_window`).
-    `clock` returns Unix seconds, by which retention and the window for repeated keys are measured. Without one the window
-    is measured by a clock that nobody can set, and setting the time of day forward ends no event early.
+    `clock` returns Unix seconds, for retention and the window of repeated keys. Without it, the window uses a monotonic
+    clock, and setting the wall clock forward expires no event early.
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS
@@ -76,7 +76,7 @@ class MemoryStore(Store):
         self._secrets: dict[str, str] = {}
 
     async def start(self, instance: str, bounds: Bounds) -> None:
-        """Begin with nothing; a second start under the same name joins what is there."""
+        """Begin empty. A second start under the same name shares the data of the first."""
         if self._starts and instance != self._instance:
             raise ConfigError(
                 f"this MemoryStore already serves the instance {self._instance!r} and cannot serve {instance!r} too; "
@@ -88,12 +88,12 @@ class MemoryStore(Store):
         self._starts += 1
 
     async def stop(self) -> None:
-        """End one start. What is stored stays readable until the next, for verbs that are still under way."""
+        """End one start. The data stays readable until the next start, for verbs that still run."""
         self._starts = max(self._starts - 1, 0)
 
     # The hot path. Longer than other functions here because each call it does not make is one per message.
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Store.append`. Never suspends, so that a batch is one step for everybody else."""
+        """See `Store.append`. Never suspends, so that a batch is one step for all readers."""
         now = self._passing()  # once per batch: its drafts are of one moment
         if self._firsts:
             self._forget_keys(now, 2 * len(drafts))
@@ -175,7 +175,7 @@ class MemoryStore(Store):
         parent: int | None = None,
         reader: str | None = None,
     ) -> Page:
-        """See `Store.history`. Costs the same wherever the page lies and however long the room is, if it has no replies."""
+        """See `Store.history`. The cost does not depend on the page's position or the room's length, if it has no replies."""
         if (after is None) == (before is None):
             raise ValueError("history: give exactly one of after and before")
         found = self._found(room)
@@ -192,7 +192,7 @@ class MemoryStore(Store):
         return page
 
     async def message(self, room: str, msg_id: str) -> Event | None:
-        """See `Store.message`. Costs a walk over what came after it."""
+        """See `Store.message`. The cost grows with the number of later events."""
         found = self._found(room)
         self._expire(found)
         return found.find(msg_id)
@@ -220,7 +220,7 @@ class MemoryStore(Store):
         cursor: str | None = None,
         limit: int = 50,
     ) -> TogglePage:
-        """See `Store.toggles`. Costs a walk over all that is on in the room, or at the message."""
+        """See `Store.toggles`. The cost grows with the number of toggles in the room, or at the message."""
         if key is None and target is None:
             raise ValueError("toggles: give a key, a target, or both")
         found = self._found(room)

@@ -63,12 +63,11 @@ def _writes(part: type[Part], step: _Step[Part, P, T]) -> _Verb[P, T]:
 class SQLStore(Store, Outbox):
     """Keeps everything in the database that a URL names: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
-    Tables begin with `prefix` (or `?prefix=` of the URL; else `chatrooms_`) and the name of the instance, so that several
-    instances share a database. With `create`
-    they are made, and brought to the present version, at start; an app whose Alembic does that passes `create=False`.
-    An object belongs to one instance; several chats of one process that carry the same name may share it.
-    `clock` returns Unix seconds, by which retention and the window for repeated keys are measured. Without one it is the
-    time of day, and setting that forward ends nothing early.
+    Table names begin with `prefix` (or `?prefix=` of the URL; default `chatrooms_`) and the name of the instance, so that
+    several instances can share a database. With `create`, a start creates the tables and migrates them to the current
+    version. Pass `create=False` if your Alembic does that. An object belongs to one instance. Several chats of one process
+    with the same name may share it. `clock` returns Unix seconds, for retention and the window of repeated keys. Without
+    it, the store uses the wall clock; setting that forward expires nothing early.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class SQLStore(Store, Outbox):
     # ---- start and stop ----
 
     async def start(self, instance: str, bounds: Bounds) -> None:
-        """Open the database and bring its tables to this version. Raises `ConfigError`, `Unavailable`."""
+        """Open the database and migrate its tables to this version. Raises `ConfigError`, `Unavailable`."""
         if self._starts and instance != self._instance:
             raise ConfigError(
                 f"this SQLStore already serves the instance {self._instance!r} and cannot serve {instance!r} too; "
@@ -164,7 +163,7 @@ class SQLStore(Store, Outbox):
     renew_epoch = _writes(Directory, Directory.renew_epoch)
 
     async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:
-        """Give these rooms, or all, a new epoch, after a backup was restored; -> the ids of those that are there."""
+        """Give these rooms, or all, a new epoch, after a backup was restored. Returns the ids of rooms that exist."""
         return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms))
 
     # ---- rooms, facts and secrets ----
