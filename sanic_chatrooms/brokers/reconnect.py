@@ -1,4 +1,4 @@
-"""Keeps a process hearing: looks whether the server answers while it is heard, and hears it again when it is not."""
+"""Keeps a broker connected: probes the server while it is, and reconnects when the connection is lost."""
 
 import asyncio
 import contextlib
@@ -15,38 +15,38 @@ __all__ = ["keep"]
 logger = logging.getLogger("sanic_chatrooms.broker")
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 0.5
-"""Seconds between attempts to hear again, at most; full jitter."""
+"""Seconds between attempts to reconnect, at most; full jitter."""
 LOG_EVERY = 10.0
-"""Seconds between two lines about errors that nobody foresaw."""
+"""Seconds between two log lines about unexpected errors."""
 
 
 async def keep(
-    deaf: asyncio.Event,
-    hear_again: Callable[[], Awaitable[bool]],
+    lost: asyncio.Event,
+    reconnect: Callable[[], Awaitable[bool]],
     probe: Callable[[], Awaitable[None]],
     give_up: Callable[[], None],
     every: float,
 ) -> NoReturn:
-    """Call `probe` every so many seconds; and while `deaf` is set `hear_again`, until it answers True.
+    """Call `probe` every so many seconds. While `lost` is set, call `reconnect` instead, with growing waits.
 
-    All three are the broker's own: `probe` and `give_up` set `deaf`, `hear_again` clears it. Errors that the broker
-    foresees, it handles itself. Any other error is logged, the connection counts as lost, and the task goes on.
+    The broker brings all three: `probe` and `give_up` set `lost`, `reconnect` clears it. They handle the errors that the
+    broker expects. Any other error is logged, the connection counts as lost, and the task goes on.
     """
     backoff, survive = Backoff(FIRST_WAIT, LONGEST_WAIT, least=0.0), _Survivor(give_up)
     while True:
-        if deaf.is_set():
+        if lost.is_set():
             await asyncio.sleep(backoff.failed())
-            await survive(hear_again)
+            await survive(reconnect)
         else:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(every):
-                    await deaf.wait()
-            if await survive(probe) and not deaf.is_set():
+                    await lost.wait()
+            if await survive(probe) and not lost.is_set():
                 backoff.succeeded()  # it stayed for a while: the next loss is a new one
 
 
 class _Survivor:
-    """Calls what may fail in any way; True if it did not."""
+    """Calls a function that may fail in any way; True if it did not."""
 
     def __init__(self, give_up: Callable[[], None]) -> None:
         self._give_up = give_up
@@ -65,7 +65,7 @@ class _Survivor:
         return False
 
     def _lost(self, error: BaseException) -> None:
-        self._log("keeping the broker's connection failed unexpectedly; connecting anew", error)
+        self._log("the broker's connection failed unexpectedly; reconnecting", error)
         try:
             self._give_up()
         except Exception as another:  # noqa: BLE001 - logged there

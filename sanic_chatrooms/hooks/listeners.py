@@ -58,12 +58,12 @@ class Listeners:
     def __init__(self, table: dict[str, list[Listener]], app: Any = None) -> None:
         self._table = table
         self._app = app
-        self._ears: dict[int, _Ear] = {}
+        self._queues: dict[int, _Queue] = {}
 
     @property
     def dropped(self) -> int:
-        """Calls that were not made, since too many waited for their listener."""
-        return sum(ear.dropped for ear in self._ears.values())
+        """Calls that were not made because too many waited for the listener."""
+        return sum(queue.dropped for queue in self._queues.values())
 
     def stored(self, event: Event) -> None:
         """A durable event was stored by this process."""
@@ -71,18 +71,18 @@ class Listeners:
             self.fire(event.type, room=event.room, user=event.sender, event=event)
 
     def fire(self, type: str, **fields: Any) -> None:
-        """Call everybody who listens to `type`, soon."""
+        """Call all listeners of `type`, soon."""
         table = self._table
         if table and type in table:
             happening = Happening(type, app=self._app, **fields)
             for listener in table[type]:
-                ear = self._ears.get(id(listener)) or self._new_ear(listener)
-                ear.hear(happening)
+                queue = self._queues.get(id(listener)) or self._new_queue(listener)
+                queue.put(happening)
 
-    def _new_ear(self, listener: Listener) -> "_Ear":
-        # One for all types that it listens to, so that it hears these in order, too.
-        ear = self._ears[id(listener)] = _Ear(listener)
-        return ear
+    def _new_queue(self, listener: Listener) -> "_Queue":
+        # One for all types of a listener, so that it is called in the order in which they happened.
+        queue = self._queues[id(listener)] = _Queue(listener)
+        return queue
 
     async def ask(self, type: str, **fields: Any) -> None:
         """Call everybody who listens to `type`, one after the other, and let what they raise through (connect)."""
@@ -97,14 +97,14 @@ class Listeners:
             await asyncio.wait(running)
 
     async def stop(self) -> None:
-        """End the calls that are under way; what waits is not heard."""
+        """Cancel the calls that are under way, and drop what waits."""
         await end(*self._running())
 
     def _running(self) -> "list[asyncio.Task[None]]":
-        return [ear.task for ear in self._ears.values() if ear.task is not None]
+        return [queue.task for queue in self._queues.values() if queue.task is not None]
 
 
-class _Ear:
+class _Queue:
     """One listener, what waits for it, and the task that calls it while something does."""
 
     def __init__(self, listener: Listener) -> None:
@@ -114,8 +114,8 @@ class _Ear:
         self.dropped = 0
         self.task: asyncio.Task[None] | None = None
 
-    def hear(self, happening: Happening) -> None:
-        """In its turn."""
+    def put(self, happening: Happening) -> None:
+        """Call the listener in its turn. If too many happenings wait for it, this one is dropped."""
         if len(self._waiting) >= WAITING:
             self._drop(happening)
             return
@@ -152,5 +152,5 @@ async def _call(listener: Listener, happening: Happening) -> None:
     except (Exception, asyncio.CancelledError):
         if is_ending():
             raise
-        # Of something that it waited for, perhaps; what comes after is heard all the same.
+        # The cancellation may be that of something it awaited. The listener is called again for what comes next.
         logger.exception("a listener for %s failed (room %s)", happening.type, happening.room)

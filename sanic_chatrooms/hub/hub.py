@@ -229,7 +229,7 @@ class Hub:
         self._tidy(room)
 
     async def check(self) -> None:
-        """Compare the position of every held room with the store; repair, reset, or renew. Raises `Unavailable`."""
+        """Compare the position of every local room with the store; repair, reset, or renew. Raises `Unavailable`."""
         await self.repair.check()
 
     async def reach(self, id: str, seq: int) -> None:

@@ -47,9 +47,9 @@ class Rooms(Protocol):
 class Repair:
     """One timer and one task a room at most."""
 
-    def __init__(self, store: Store, held: Mapping[str, LocalRoom], rooms: Rooms, meter: Meter) -> None:
+    def __init__(self, store: Store, local: Mapping[str, LocalRoom], rooms: Rooms, meter: Meter) -> None:
         self._store = store
-        self._held = held
+        self._local = local
         self._rooms = rooms
         self._loop: asyncio.AbstractEventLoop | None = None
         self._meter = meter
@@ -60,7 +60,7 @@ class Repair:
 
     async def stop(self) -> None:
         """End what is under way."""
-        rooms = list(self._held.values())
+        rooms = list(self._local.values())
         for room in rooms:
             self._stop_waiting(room)
         await end(*(room.repairing for room in rooms if room.repairing is not None))
@@ -118,7 +118,7 @@ class Repair:
             room.timer = None
 
     def _is_held(self, room: LocalRoom) -> bool:
-        return self._held.get(room.id) is room
+        return self._local.get(room.id) is room
 
     async def _read_until_done(self, room: LocalRoom) -> None:
         # A store that cannot be reached is no gap: the room stands still until it can.
@@ -171,13 +171,13 @@ class Repair:
     # ---- positions ----
 
     async def check(self) -> None:
-        """Compare the position of every held room with the store; repair, reset, or renew. Raises `Unavailable`."""
-        before = {r.id: r.head for r in self._held.values() if r.up}
+        """Compare the position of every local room with the store; repair, reset, or renew. Raises `Unavailable`."""
+        before = {r.id: r.head for r in self._local.values() if r.up}
         if not before:
             return
         heads, problem = await self._store.heads(before.keys()), None
         for id, mine in before.items():
-            room = self._held.get(id)
+            room = self._local.get(id)
             try:
                 if room is not None and room.up and room.sequence.epoch == mine.epoch:
                     await self._compare(room, mine, heads.get(id))

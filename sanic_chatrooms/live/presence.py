@@ -22,7 +22,7 @@ from ..presence.base import Entry, Presence
 from ..support.tasks import end
 from ..wire import events
 from ..wire.encode import encode
-from .throttle import Paced
+from .throttle import Throttle
 
 __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
 
@@ -34,7 +34,7 @@ LEAVING = "~leaving"
 """The room of everybody whose last connection has gone without a word, until the grace is over."""
 NAMES_LIMIT = 200
 """Above so many present, rooms hear the number only."""
-PACE = 1.0
+INTERVAL = 1.0
 STEP = 500
 """Entries that are kept alive in one round: whoever comes meanwhile does not wait for all of them."""
 LOOK_EVERY = 2.0
@@ -101,7 +101,7 @@ class Occupancy:
         self._waiting: list[asyncio.Future[None]] = []
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, _Diff] = {}
-        self._paced = Paced(PACE, self._emit, clock)
+        self._throttle = Throttle(INTERVAL, self._emit, clock)
         self._refreshed_at = self._looked_at = clock()
         hub.interpret("presence", self.heard)
 
@@ -177,7 +177,7 @@ class Occupancy:
 
     def sweep(self) -> None:
         """Tell the rooms what is due."""
-        self._paced.sweep()
+        self._throttle.sweep()
 
     async def stop(self) -> None:
         """Who is still here goes with this worker: rooms hear of those who are in them on no other."""
@@ -334,7 +334,7 @@ class Occupancy:
         self._changes[envelope.room] = _Diff(
             list(joined.values()), list(left.values()), list(renamed.values()), new.online
         )
-        self._paced.note(envelope.room)
+        self._throttle.note(envelope.room)
 
     def _emit(self, room: str) -> None:
         diff = self._changes.pop(room, None)

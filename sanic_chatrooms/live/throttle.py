@@ -1,13 +1,13 @@
-"""Tells a room about something at once, and again at most once an interval: for what only its latest state matters of."""
+"""Throttle: emit at once, then at most once per interval. For updates of which only the latest matters."""
 
 import time
 from collections.abc import Callable
 
-__all__ = ["Paced"]
+__all__ = ["Throttle"]
 
 
-class Paced:
-    """`note(room)` calls `emit(room)` now if it is long enough ago, else with the sweep that comes after the interval."""
+class Throttle:
+    """Calls `emit(room)` when a room changed: at once, or, if it did so less than `interval` seconds ago, after the interval."""
 
     def __init__(
         self, interval: float, emit: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -19,7 +19,7 @@ class Paced:
         self._due: set[str] = set()
 
     def note(self, room: str) -> None:
-        """Something changed in this room."""
+        """A room changed."""
         now = self._clock()
         if now - self._last.get(room, float("-inf")) >= self._interval:
             self._tell(room, now)
@@ -27,7 +27,7 @@ class Paced:
             self._due.add(room)
 
     def sweep(self) -> None:
-        """Tell what is due, forget rooms that have been quiet."""
+        """Emit for rooms whose interval is over, and forget those that did not change again."""
         now = self._clock()
         for room in [r for r in self._due if now - self._last[r] >= self._interval]:
             self._tell(room, now)

@@ -9,13 +9,13 @@ from ..hub.hub import Hub
 from ..models import Envelope, Sender
 from ..wire.encode import encode
 from ..wire.events import Typing
-from .throttle import Paced
+from .throttle import Throttle
 
 __all__ = ["LINGER", "Typists"]
 
 LINGER = 6.0
 """Seconds after which somebody who does not repeat it is no longer typing."""
-PACE = 0.5
+INTERVAL = 0.5
 
 
 class _Note(msgspec.Struct):
@@ -36,7 +36,7 @@ class Typists:
         self._publish = publish
         self._clock = clock
         self._rooms: dict[str, dict[str, tuple[Sender, float]]] = {}
-        self._paced = Paced(PACE, self._emit, clock)
+        self._throttle = Throttle(INTERVAL, self._emit, clock)
         hub.interpret("typing", self.heard)
 
     def note(self, room: str, user: Sender, active: bool) -> None:
@@ -61,7 +61,7 @@ class Typists:
         else:
             typing.pop(note.user.id, None)
         if before != note.active:
-            self._paced.note(envelope.room)
+            self._throttle.note(envelope.room)
         if not typing:
             self._rooms.pop(envelope.room, None)
 
@@ -75,8 +75,8 @@ class Typists:
             if not typing:
                 del self._rooms[room]
             if over:
-                self._paced.note(room)
-        self._paced.sweep()
+                self._throttle.note(room)
+        self._throttle.sweep()
 
     def _emit(self, room: str) -> None:
         users = [user for user, _ in self._rooms.get(room, {}).values()]

@@ -1,5 +1,5 @@
 """Whatever lives as long as the chat survives an error that nobody thought of, also one that comes late: it is logged, and
-the work goes on after a wait. Brokers' own: test_keeper.py; a watchdog's and an embedded server's: beside theirs."""
+the work goes on after a wait. Brokers' own: test_reconnect.py; a watchdog's and an embedded server's: beside theirs."""
 
 from __future__ import annotations
 

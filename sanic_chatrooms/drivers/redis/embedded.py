@@ -94,7 +94,7 @@ class EmbeddedServer:
         self._owner = os.getpid()
         self._claim: int | None = None
         self._ending = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="chatrooms-embedded", daemon=True)
+        self._supervisor = threading.Thread(target=self._keep, name="chatrooms-embedded", daemon=True)
 
     def start(self) -> None:
         """Take the directory, end what was left behind there, start, and wait until it answers. Raises `ConfigError`."""
@@ -109,7 +109,7 @@ class EmbeddedServer:
         except BaseException:
             self.stop()
             raise
-        self._keeper.start()
+        self._supervisor.start()
 
     def stop(self) -> None:
         """End the server and leave the directory. Calling it again does nothing."""
@@ -117,8 +117,8 @@ class EmbeddedServer:
             return  # in a forked worker, which ends by itself
         self._ending.set()
         self._end_server()
-        if self._keeper.is_alive():
-            self._keeper.join()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
             self._end_server()  # it may have started one meanwhile
         os.close(self._claim)
         self._claim = None
@@ -231,7 +231,7 @@ class EmbeddedServer:
                 self._look()
                 backoff.succeeded()
             except Exception:
-                logger.exception("keeping the embedded server failed; it goes on")
+                logger.exception("supervising the embedded server failed; it goes on")
                 self._ending.wait(backoff.failed())
 
     def _look(self) -> None:

@@ -15,16 +15,16 @@ LONG = 60.0
 class Server:
     """One that is heard, or not; what was asked of it."""
 
-    deaf: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
     refusals: int = 0
     asked: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)
 
-    async def hear_again(self) -> bool:
+    async def reconnect(self) -> bool:
         self.asked.put_nowait("hear again")
         if self.refusals:
             self.refusals -= 1
             return False
-        self.deaf.clear()
+        self.lost.clear()
         return True
 
     async def probe(self) -> None:
@@ -38,7 +38,7 @@ def server() -> Server:
 
 async def heard(server: Server, every: float, count: int) -> list[str]:
     """The first that it asks of the server."""
-    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, server.deaf.set, every))
+    task = asyncio.ensure_future(keep(server.lost, server.reconnect, server.probe, server.lost.set, every))
     try:
         async with asyncio.timeout(LONG / 2):
             return [await server.asked.get() for _ in range(count)]
@@ -51,17 +51,17 @@ async def test_who_is_heard_is_probed_again_and_again(server: Server) -> None:
 
 
 async def test_who_is_not_heard_is_asked_until_it_is(server: Server) -> None:
-    server.deaf.set()
+    server.lost.set()
     server.refusals = 2
 
     assert await heard(server, 0.001, 4) == ["hear again"] * 3 + ["probe"]
 
 
 async def test_a_loss_is_noticed_at_once_and_not_with_the_next_probe(server: Server) -> None:
-    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, server.deaf.set, LONG))
+    task = asyncio.ensure_future(keep(server.lost, server.reconnect, server.probe, server.lost.set, LONG))
     try:
         await asyncio.sleep(0)
-        server.deaf.set()
+        server.lost.set()
         async with asyncio.timeout(LONG / 2):
             while await server.asked.get() != "hear again":
                 pass
@@ -79,7 +79,7 @@ async def test_attempts_wait_longer_and_longer_up_to_a_bound_with_full_jitter(
         return 0.0
 
     monkeypatch.setattr("random.uniform", uniform)
-    server.deaf.set()
+    server.lost.set()
     server.refusals = 7
 
     await heard(server, LONG, 8)
@@ -94,8 +94,8 @@ class Breaking(Server):
 
     problems: list[BaseException] = field(default_factory=list)
 
-    async def hear_again(self) -> bool:
-        await super().hear_again()
+    async def reconnect(self) -> bool:
+        await super().reconnect()
         if self.problems:
             raise self.problems.pop()
         return True
@@ -120,7 +120,7 @@ async def test_whatever_hearing_again_raises_is_logged_and_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = Breaking(problems=[ValueError("one"), KeyError("two")])
-    server.deaf.set()
+    server.lost.set()
 
     assert await heard(server, 0.001, 4) == ["hear again", "hear again", "hear again", "probe"]
     assert "KeyError" in caplog.text
@@ -131,10 +131,10 @@ async def test_giving_up_may_fail_too(caplog: pytest.LogCaptureFixture) -> None:
     server = Breaking(problems=[ValueError("one")])
 
     def give_up() -> None:
-        server.deaf.set()
+        server.lost.set()
         raise OSError("it cannot be closed")
 
-    task = asyncio.ensure_future(keep(server.deaf, server.hear_again, server.probe, give_up, 0.001))
+    task = asyncio.ensure_future(keep(server.lost, server.reconnect, server.probe, give_up, 0.001))
     try:
         async with asyncio.timeout(LONG / 2):
             assert [await server.asked.get() for _ in range(3)] == ["probe", "hear again", "probe"]

@@ -99,7 +99,7 @@ def test_a_server_that_dies_is_started_again_and_has_lost_nothing(
 
 
 @pytest.mark.parametrize("stumbles", ["_sync", "_launch", "_wait_until_answering"])
-def test_its_keeper_survives_an_error_that_nobody_thought_of(
+def test_its_supervisor_survives_an_error_that_nobody_thought_of(
     server: EmbeddedServer,
     directory: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,7 +121,7 @@ def test_its_keeper_survives_an_error_that_nobody_thought_of(
     os.kill(dead, signal.SIGKILL)
     wait_until(lambda: pid_of(server) != dead and answers(directory))
 
-    assert "keeping the embedded server failed; it goes on" in caplog.text
+    assert "supervising the embedded server failed; it goes on" in caplog.text
 
 
 def test_what_was_said_is_on_the_disk_a_moment_later(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sanic_chatrooms.live.throttle import Paced
+from sanic_chatrooms.live.throttle import Throttle
 from sanic_chatrooms.testing import Clock
 
 
@@ -12,7 +12,7 @@ class Told(list[str]):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.paced = Paced(1.0, self.append, self.clock)
+        self.throttle = Throttle(1.0, self.append, self.clock)
 
 
 @pytest.fixture
@@ -21,57 +21,57 @@ def told() -> Told:
 
 
 def test_the_first_note_is_told_at_once(told: Told) -> None:
-    told.paced.note("a")
+    told.throttle.note("a")
 
     assert told == ["a"]
 
 
 def test_notes_within_the_interval_are_told_together_after_it(told: Told) -> None:
     for _ in range(3):
-        told.paced.note("a")
+        told.throttle.note("a")
     told.clock.advance(0.99)
-    told.paced.sweep()
+    told.throttle.sweep()
     assert told == ["a"]
 
     told.clock.advance(0.01)
-    told.paced.sweep()
-    told.paced.sweep()
+    told.throttle.sweep()
+    told.throttle.sweep()
 
     assert told == ["a", "a"]
 
 
 def test_after_a_quiet_interval_a_note_is_told_at_once_again(told: Told) -> None:
-    told.paced.note("a")
+    told.throttle.note("a")
     told.clock.advance(1.0)
 
-    told.paced.note("a")
+    told.throttle.note("a")
 
     assert told == ["a", "a"]
 
 
 def test_a_late_telling_starts_the_interval_anew(told: Told) -> None:
-    told.paced.note("a")
-    told.paced.note("a")
+    told.throttle.note("a")
+    told.throttle.note("a")
     told.clock.advance(1.5)
-    told.paced.sweep()
+    told.throttle.sweep()
     told.clock.advance(0.9)
 
-    told.paced.note("a")
+    told.throttle.note("a")
 
     assert told == ["a", "a"]
 
 
 def test_rooms_do_not_wait_for_each_other(told: Told) -> None:
-    told.paced.note("a")
-    told.paced.note("b")
+    told.throttle.note("a")
+    told.throttle.note("b")
 
     assert told == ["a", "b"]
 
 
 def test_quiet_rooms_are_forgotten(told: Told) -> None:
-    told.paced.note("a")
+    told.throttle.note("a")
     told.clock.advance(1.0)
 
-    told.paced.sweep()
+    told.throttle.sweep()
 
-    assert told.paced._last == {}
+    assert told.throttle._last == {}
