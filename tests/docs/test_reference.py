@@ -11,6 +11,7 @@ import pytest
 
 import sanic_chatrooms
 from sanic_chatrooms import testing
+from sanic_chatrooms.web.assets import FOLDER
 from tests.docs.test_snippets import DOCS
 
 PLACED = Counter(
@@ -35,3 +36,35 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
     thing = getattr(importlib.import_module(module), attribute)
 
     assert inspect.getdoc(thing)
+
+
+# ---- the JavaScript client ----
+
+TYPES = (FOLDER / "client.d.ts").read_text()
+CLIENT_PAGE = (DOCS / "reference" / "javascript-client.md").read_text()
+
+
+def declared(start: str) -> list[str]:
+    """The names of the members that `client.d.ts` declares in one block."""
+    [block] = re.findall(
+        rf"^export (?:interface|class) {start}[^\n]*\{{\n(.*?)^\}}", TYPES, re.MULTILINE | re.DOTALL
+    )
+    names = re.findall(r"^  (?:readonly )?\"?(\w+)\"?[?<(:]", block, re.MULTILINE)
+    return sorted(set(names) - {"constructor"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind in ("Options", "ChatRooms", "ClientEvents", "ChatError")
+        for name in declared(kind)
+    ],
+)
+def test_every_option_method_and_event_of_the_client_is_listed(kind: str, name: str) -> None:
+    assert re.search(rf"`{name}\b", CLIENT_PAGE)
+
+
+def test_the_client_has_members() -> None:
+    assert {"join", "outbox", "request", "state"} <= set(declared("ChatRooms"))
+    assert {"url", "backoff"} <= set(declared("Options"))
