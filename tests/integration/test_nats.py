@@ -250,10 +250,10 @@ def test_the_same_object_serves_one_event_loop_after_another() -> None:
     with running() as nats:
         one, other = NATSBroker(nats.url), NATSBroker(nats.url)
 
-        async def ring() -> None:
+        async def publish_one() -> None:
             async with started(one, other) as (_, heard):
                 await other.subscribe("r")
                 await arrived(one, heard, 1)
 
-        asyncio.run(ring())
-        asyncio.run(ring())
+        asyncio.run(publish_one())
+        asyncio.run(publish_one())

@@ -1,4 +1,4 @@
-"""What PostgreSQL does to those who ring through it: restarts, silence, garbage, events that do not fit."""
+"""What PostgreSQL does to those who publish through it: restarts, silence, garbage, events that do not fit."""
 
 from __future__ import annotations
 
@@ -235,13 +235,13 @@ async def test_a_database_serves_several_workers_by_its_url_alone(postgres_url: 
 def test_the_same_object_serves_one_event_loop_after_another(postgres: PostgresServer) -> None:
     one, other = PostgresBroker(postgres.url()), PostgresBroker(postgres.url())
 
-    async def ring() -> None:
+    async def publish_one() -> None:
         async with started(one, other) as (_, heard):
             await other.subscribe("r")
             await arrived(one, heard, 1)
 
-    asyncio.run(ring())
-    asyncio.run(ring())
+    asyncio.run(publish_one())
+    asyncio.run(publish_one())
 
 
 async def test_presence_ends_by_the_databases_own_clock(postgres_url: str) -> None:

@@ -3,7 +3,7 @@
     python -m tests.soak._transacting URL LANE
 
 prints "pid N" for each app, a line for each transaction whose end it saw, and "gone". The apps never number anything
-themselves: that is what others are for when one died before it could ring.
+themselves: that is what others are for when one died before it could publish.
 """
 
 from __future__ import annotations

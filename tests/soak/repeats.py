@@ -14,7 +14,7 @@ MESSAGES = 20_000
 SHORT = 0.01
 TIMES = 5
 USERS = 10
-SOUND, DEAF = 3, 2
+SOUND, CUT_OFF = 3, 2
 """Connections of each user: those that hear their acks, and those that do not."""
 UNDER_WAY = 50
 HISTORY = 1_000
@@ -39,7 +39,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
         await _repeat_late(users, max(10, int(LATE * scale)))
         heads = [await user.head() for user in users]
         for user in users:
-            await user.give_up_the_deaf()
+            await user.give_up_those_cut_off()
         verdict = Verdict(wrong=checker.flaws() + checker.gaps())
         lost = proxy.down.swallowed
         for user in users:
@@ -90,11 +90,11 @@ class User:
         self._checker = checker
         self._dice = random.Random(number)
         self._sound: list[Visitor] = []
-        self._deaf: list[Visitor] = []
+        self._cut_off: list[Visitor] = []
 
     async def come(self, url: str, through_proxy: str) -> None:
         self._sound = [await self._connect(url) for _ in range(SOUND)]
-        self._deaf = [await self._connect(through_proxy) for _ in range(DEAF)]
+        self._cut_off = [await self._connect(through_proxy) for _ in range(CUT_OFF)]
 
     async def _connect(self, url: str) -> Visitor:
         name = f"user-{self.number}"
@@ -106,12 +106,12 @@ class User:
     async def say(self, n: int) -> None:
         """Send it on some connections, all at once or one after the other, until one has its ack."""
         msg_id, last = new_id(), self._dice.choice(self._sound)
-        rest = [visitor for visitor in (*self._sound, *self._deaf) if visitor is not last]
+        rest = [visitor for visitor in (*self._sound, *self._cut_off) if visitor is not last]
         others = self._dice.sample(rest, k=self._dice.randint(0, TIMES - 1))
         waiting = []
         for other in others:
             self.sent += 1
-            if other in self._deaf or self._dice.random() < 0.5:
+            if other in self._cut_off or self._dice.random() < 0.5:
                 await other.send("message", room=self.room, payload={"text": f"{n}"}, msg_id=msg_id)
             else:
                 waiting.append(asyncio.ensure_future(self._ask(other, n, msg_id)))
@@ -135,8 +135,8 @@ class User:
     def errors(self) -> list[str]:
         return [str(error) for visitor in self._sound for error in visitor.witness.errors]
 
-    async def give_up_the_deaf(self) -> None:
-        for visitor in self._deaf:
+    async def give_up_those_cut_off(self) -> None:
+        for visitor in self._cut_off:
             await visitor.cut()
 
     async def leave(self) -> None:

@@ -395,7 +395,7 @@ async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nob
 
 async def test_an_order_that_was_missed_meanwhile_sends_the_user_away_to_come_back() -> None:
     store = MemoryStore()
-    one, other = (Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2))  # deaf to each other
+    one, other = (Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2))  # none hears the other
     how: dict[str, Any] = {"guests": True}
     async with running_core(backends=one, **how) as here, running_core(backends=other, **how) as there:
         ada = await chat_client(here, ADA)

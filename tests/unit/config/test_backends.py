@@ -121,7 +121,7 @@ from sanic_chatrooms.config.backends import make_broker, make_store
 for attempt in (lambda: make_store("sqlite:///chat.db"), lambda: make_store("postgresql://db/chat"),
                 lambda: sanic_chatrooms.SQLStore, lambda: make_store("redis://cache"),
                 lambda: make_broker("rediss://cache"), lambda: sanic_chatrooms.RedisPresence,
-                lambda: make_broker("nats://bell"), lambda: sanic_chatrooms.PostgresBroker):
+                lambda: make_broker("nats://bus"), lambda: sanic_chatrooms.PostgresBroker):
     try:
         attempt()
     except (ImportError, sanic_chatrooms.ConfigError) as problem:
@@ -150,20 +150,20 @@ def test_without_the_extras_all_else_works_and_a_backend_says_what_to_install() 
     [
         ({"store": "postgresql://db/chat"}, ["SQLStore", "PostgresBroker", "SQLPresence"]),
         (
-            {"store": "postgresql://db/chat", "broker": "nats://bell"},
+            {"store": "postgresql://db/chat", "broker": "nats://bus"},
             ["SQLStore", "NATSBroker", "SQLPresence"],
         ),
         (
-            {"store": "postgresql://db/chat", "broker": "redis://bell"},
+            {"store": "postgresql://db/chat", "broker": "redis://bus"},
             ["SQLStore", "RedisBroker", "RedisPresence"],
         ),
         (
-            {"store": "redis://db", "broker": "postgresql://bell/x"},
+            {"store": "redis://db", "broker": "postgresql://bus/x"},
             ["RedisStore", "PostgresBroker", "SQLPresence"],
         ),
-        ({"store": "redis://db", "broker": "tls://bell"}, ["RedisStore", "NATSBroker", "RedisPresence"]),
+        ({"store": "redis://db", "broker": "tls://bus"}, ["RedisStore", "NATSBroker", "RedisPresence"]),
         ({"store": "sqlite:///chat.db"}, ["SQLStore", "MemoryBroker", "MemoryPresence"]),
-        ({"store": "sqlite:///chat.db", "broker": "nats://bell"}, ["SQLStore", "NATSBroker", "SQLPresence"]),
+        ({"store": "sqlite:///chat.db", "broker": "nats://bus"}, ["SQLStore", "NATSBroker", "SQLPresence"]),
         ({"presence": "sqlite:///chat.db"}, ["MemoryStore", "MemoryBroker", "SQLPresence"]),
     ],
 )

@@ -491,7 +491,7 @@ async def test_watch_that_fails_deafens_no_other_that_is_under_way(world: World)
 
 
 async def test_reach_waits_for_no_bell(world: World) -> None:
-    """An order is carried out here when its verb returns, even behind one whose bell was lost."""
+    """An order is carried out here when its verb returns, even behind one whose envelope was lost."""
     here, there, watching = await world.node(), await world.node(), Watching()
     await here.hub.watch(ROOM, watching)
     here.broker.lose_next()

@@ -49,7 +49,7 @@ def test_two_workers_hear_the_same_in_order_over_a_bad_broker(
             for sender in senders:
                 await nodes[sender].say()
             for node, session in zip(nodes, sessions, strict=True):
-                await node.hub.check()  # where the last bells were lost nobody else would say so
+                await node.hub.check()  # where the last envelopes were lost nobody else would say so
                 assert await session.until_seq(len(senders)) == list(range(1, len(senders) + 1))
                 assert not session.of("reset")
 
@@ -307,7 +307,7 @@ async def living(world: World) -> World:
     return world
 
 
-class Deaf:
+class Ignoring:
     """A watcher that does nothing."""
 
     def heard(self, envelope: Envelope) -> None: ...
@@ -330,7 +330,7 @@ async def test_a_room_that_the_store_lost_is_to_be_joined_again(
     living: World, again: tuple[str, ...], by: str
 ) -> None:
     node, session = await living.node(), FakeSession()
-    await node.hub.watch(EVERYONE, Deaf())
+    await node.hub.watch(EVERYONE, Ignoring())
     await node.enter(session)
     old = await living.epoch()
     await lose_everything(living, *again)
@@ -343,7 +343,7 @@ async def test_a_room_that_the_store_lost_is_to_be_joined_again(
     else:  # the room of all is found first, and watched again
         await node.hub.check()
         if again:
-            await node.hub.watch(EVERYONE, Deaf())
+            await node.hub.watch(EVERYONE, Ignoring())
         node.hub.deliver(Envelope(ROOM, "", 0, LOOK, b"{}"))
 
     await session.until(lambda: session.of("reset"))
@@ -356,7 +356,7 @@ async def test_a_room_that_the_store_lost_is_to_be_joined_again(
 
 async def test_a_room_that_the_store_lost_is_not_found_or_made_and_entered_anew(living: World) -> None:
     node, session = await living.node(), FakeSession()
-    await node.hub.watch(EVERYONE, Deaf())
+    await node.hub.watch(EVERYONE, Ignoring())
     await node.enter(session)
     await lose_everything(living, EVERYONE)
     await node.hub.check()
@@ -374,7 +374,7 @@ async def test_a_room_that_was_deleted_is_told_to_be_also_after_the_store_lost_e
     living: World,
 ) -> None:
     node, session = await living.node(), FakeSession()
-    await node.hub.watch(EVERYONE, Deaf())
+    await node.hub.watch(EVERYONE, Ignoring())
     await lose_everything(living, EVERYONE, ROOM)
     await node.hub.check()
     await node.enter(session)

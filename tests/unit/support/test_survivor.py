@@ -22,7 +22,7 @@ def start(code):
     child.stdout.readline()
     return child.pid
 
-DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)"
 survivor = Survivor(patience=0.5)
 survivor.start()
 fds = ()
@@ -41,7 +41,7 @@ WORKER = """
 os.set_inheritable(survivor.writer.fileno(), True)
 fds = (survivor.writer.fileno(),)
 from sanic_chatrooms.support import survivor as module
-pids = [start(DEAF)]
+pids = [start(STUBBORN)]
 module._tell(survivor.writer, "worker", pids[0])
 """
 RUNNING = "import time; print(flush=True); time.sleep(600)"
