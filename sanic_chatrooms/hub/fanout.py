@@ -1,4 +1,4 @@
-"""What goes out: it gathers during a turn of the event loop, and at its end each connection gets one write.
+"""Writes to connections: events and replies gather during a turn of the event loop, and each connection gets one write.
 
 `emit` and `flush` carry every message to every connection; what makes them long is said there.
 """
@@ -13,7 +13,7 @@ __all__ = ["Fanout"]
 
 
 class Fanout:
-    """What goes out in this turn: of rooms, for all who are in them, and replies, for one connection each."""
+    """What goes out in this turn: events of rooms for all their sessions, and replies for one connection each."""
 
     def __init__(self) -> None:
         self._dirty: list[Lane] = []
@@ -30,7 +30,7 @@ class Fanout:
         self._loop = asyncio.get_running_loop()
 
     def emit(self, room: LocalRoom, envelope: Envelope) -> None:
-        """Append an event to what the room's sessions get with the next flush. Each codec that is present encodes it once."""
+        """Append an event to what the room's sessions get with the next flush. The codec of each lane encodes it once."""
         for lane in room.lanes:
             data = lane.codec.event(envelope)
             if not lane.pending:
@@ -41,7 +41,7 @@ class Fanout:
                 buffer.append(data)
 
     def reply(self, receiver: Receiver, data: bytes) -> None:
-        """Bytes for one connection, in the same write as its room events of this turn, and before them."""
+        """Append bytes for one connection. They go first in its write of this turn."""
         replies = self._replies.get(receiver)
         if replies is None:
             self._replies[receiver] = [data]
@@ -57,7 +57,7 @@ class Fanout:
     def flush(self) -> None:
         """Write everything that gathered in this turn: one join per lane, one write per connection.
 
-        One busy lane is the common case and needs no gathering per session.
+        Mostly only one lane has something, and nothing has to be gathered per session.
         """
         self._scheduled = False
         replies, self._replies = self._replies, {}
@@ -78,8 +78,8 @@ class Fanout:
         return data
 
     def _push_lane(self, lane: Lane, replies: dict[Receiver, list[bytes]]) -> None:
-        """The transports' own `write` takes what there is in one loop: a `push` for each would cost half as much as the
-        system's work for it. How far each one is behind is checked once in so many bytes."""
+        """Call the transports' own `write` in one loop: calling `push` for each would cost half as much as the system calls.
+        So `push` checks how far each session is behind only once in so many bytes."""
         blob = self._take(lane)
         sessions = lane.sessions
         lane.unchecked += len(blob)
@@ -97,7 +97,7 @@ class Fanout:
             sessions[receiver] = receiver.write
 
     def _push_lanes(self, lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
-        """A connection has one codec, so lanes of different codecs share none: only those of the same one need gathering."""
+        """Lanes of different codecs share no connection. Only lanes of the same codec have to be gathered per session."""
         by_codec: dict[Codec, list[Lane]] = {}
         for lane in lanes:
             by_codec.setdefault(lane.codec, []).append(lane)
@@ -125,7 +125,7 @@ class Fanout:
         return sum(map(len, self._replies.get(receiver, ())))
 
     def answer(self, receiver: Receiver) -> None:
-        """Write at once what is for this connection alone: it gets nothing else any more."""
+        """Write the replies of this connection at once, since it gets no more events."""
         own = self._replies.pop(receiver, None)
         if own is not None:
             receiver.reply(b"".join(own))

@@ -1,10 +1,8 @@
-"""This process's room -> sessions, each room in order and without a hole.
+"""The rooms of this worker and the sessions in them. Each session gets each event of its rooms once, in order and without a gap.
 
-The hub keeps one position (epoch, seq) per room it holds. Envelopes come in through `deliver`, from the journal at once
-and from the broker in any order, twice, or never; what goes out to a session is seq by seq. A number that is missing is
-waited for briefly and then read from the store. What cannot be proven to be whole is said: `reset`.
-
-`deliver` takes every message, and hands it to `fanout`.
+The hub keeps one position (epoch, seq) per room. Envelopes come in by `deliver`: from the journal at once, and from the
+broker in any order, twice, or never. They go out by number (`sequence`); a missing number is read from the store
+(`repair`). If the hub cannot prove that nothing is missing, it sends `reset`.
 """
 
 import asyncio
@@ -46,9 +44,9 @@ class Hub:
         self._rooms: dict[str, LocalRoom] = {}
         self._entering: dict[Receiver, set[LocalRoom]] = {}
         self._left: set[LocalRoom] = set()
-        # Alive only while somebody holds or waits for one: most rooms, one per user among them, are never contended.
+        # A lock lives only while it is held or waited for: most rooms, among them one per user, are never contended.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._heard: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
+        self._handlers: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
         self.about_members: Callable[[Envelope], None] = lambda envelope: None
         """Is given each event about a member before it is passed on: it may change what somebody may do in the room."""
         self._meter = meter
@@ -66,23 +64,23 @@ class Hub:
         self.fanout.start()
 
     async def stop(self) -> None:
-        """Send what is pending, end repairs."""
+        """Send what is pending, and end repairs."""
         self.flush()
         await self.repair.stop()
         self._rooms.clear()
 
-    def interpret(self, type: str, heard: Callable[[Envelope], None]) -> None:
-        """Live envelopes of this type are not passed to sessions but to `heard` (typing, presence: merged per worker)."""
-        self._heard[type] = heard
+    def handle(self, type: str, handler: Callable[[Envelope], None]) -> None:
+        """Pass live envelopes of this type to `handler` and not to sessions: typing and presence are merged per worker first."""
+        self._handlers[type] = handler
 
-    def interprets(self, type: str) -> bool:
-        """Is this type passed to a worker's own hearing?"""
-        return type in self._heard
+    def handles(self, type: str) -> bool:
+        """Does this type have a handler?"""
+        return type in self._handlers
 
     # ---- envelopes in ----
 
     def deliver(self, envelope: Envelope) -> None:
-        """Take an envelope, from whom- and wherever; in order at once, else when its turn comes."""
+        """Take an envelope from the journal or the broker. It goes out now, or when the numbers before it have gone out."""
         room = self._rooms.get(envelope.room)
         if room is None:
             return
@@ -96,23 +94,23 @@ class Hub:
             self.repair.see_to(room, missing)
 
     def _deliver_live(self, room: LocalRoom, envelope: Envelope) -> None:
-        heard = self._heard.get(envelope.type)
-        if heard is not None:
-            heard(envelope)
+        handler = self._handlers.get(envelope.type)
+        if handler is not None:
+            handler(envelope)
         else:
             self.send(room, envelope)
 
     def send(self, room: LocalRoom, envelope: Envelope) -> None:
-        """Pass the room's next envelope, or a live one, to all who are in the room."""
+        """Pass the room's next envelope, or a live one, to every session in the room."""
         if room.watcher is not None:
-            room.watcher.heard(envelope)
+            room.watcher.on_event(envelope)
             return
         if envelope.type.startswith("member."):
             self.about_members(envelope)
         self.emit(room, envelope)
 
     def tell(self, id: str, event: LiveEvent) -> None:
-        """Send a live event to all who are in the room here."""
+        """Send a live event to every session that is in the room on this worker."""
         room = self._rooms.get(id)
         if room is not None:
             self.emit(room, Envelope(id, "", 0, event.type, live_event(event, room=id)))
@@ -125,10 +123,10 @@ class Hub:
     # ---- entering and leaving ----
 
     async def enter(self, receiver: Receiver, id: str) -> LocalRoom:
-        """Hold the room and take this session's position: `room.head` on return.
+        """Subscribe to the room. `room.head`, when this returns, is the session's position.
 
-        What comes from now on waits for this session until `admit`; it has to read what was before by itself.
-        Everything that was acknowledged before this call is below the position. Raises `RoomNotFound`, `Unavailable`.
+        Events after the position wait for this session until `admit`. The caller reads what came before it. Everything
+        that was acknowledged before this call is at or below the position. Raises `RoomNotFound`, `Unavailable`.
         """
         room = self._rooms.get(id)
         if room is None:
@@ -142,13 +140,13 @@ class Hub:
         lane = room.lane(receiver)
         if lane is None or receiver not in lane.waiting:
             raise Unavailable("the room changed while you joined; join again")
-        # Whoever waits longer has the events since; this one begins here.
+        # Sessions that wait longer have the events since their own position; this one begins here.
         lane.sessions.pop(receiver, None)
         self._wait(room, receiver)
         return room
 
     def admit(self, receiver: Receiver, room: LocalRoom, *opening: bytes) -> bool:
-        """Send `opening` (JSON texts: the ack, with the past up to the position), then what waited, then share the room's flush.
+        """Send `opening` (JSON texts: the ack, with the past up to the position) and what waited. The session is in the room now.
 
         False if the session was taken out meanwhile (reset, exit, closed): nothing is sent then.
         """
@@ -157,20 +155,20 @@ class Hub:
             return False
         lane = room.open_lane(receiver)
         if lane.pending:
-            # What is pending is in `waited` too: flush it to the others before this session shares the flush.
+            # What is pending is in `waited` too. So the others get it before this session shares the flush.
             self.flush()
         self.reply(receiver, b"".join([*map(receiver.codec.reply, opening), *waited]))
         lane.admit(receiver)
         return True
 
     def exit(self, receiver: Receiver, id: str) -> None:
-        """This session gets nothing more of the room."""
+        """Take this session out of the room. It gets no more events of it."""
         room = self._rooms.get(id)
         if room is not None:
             self._take_out(room, receiver)
 
     def closed(self, receiver: Receiver) -> None:
-        """This session is gone: it enters nothing any more, and is still told what it was to be answered."""
+        """The connection has ended: write its last replies, and stop what it was entering."""
         for room in list(self._entering.get(receiver, ())):
             self._wait_no_more(room, receiver)
         self.fanout.answer(receiver)
@@ -206,10 +204,10 @@ class Hub:
             self._left.add(room)
 
     async def watch(self, id: str, watcher: Watcher) -> Head:
-        """Hold a reserved room and hear it in this process, from the head that is returned on.
+        """Subscribe to a reserved room, and pass its events to `watcher`, from the returned head on.
 
-        Several may ask for the same at once, so one that fails takes nothing back: `unwatch` when nobody is left.
-        Raises `RoomNotFound`, `Unavailable`.
+        Several callers may ask for the same room at once. So a call that fails undoes nothing: call `unwatch` when the
+        room is not needed. Raises `RoomNotFound`, `Unavailable`.
         """
         room = self._rooms.get(id)
         if room is None:
@@ -219,7 +217,7 @@ class Hub:
         return room.head
 
     def unwatch(self, id: str) -> None:
-        """Stop hearing a reserved room."""
+        """Stop watching a reserved room."""
         room = self._rooms.get(id)
         if room is not None:
             self._unwatch(room)
@@ -229,17 +227,17 @@ class Hub:
         self._tidy(room)
 
     async def check(self) -> None:
-        """Compare the position of every local room with the store; repair, reset, or renew. Raises `Unavailable`."""
+        """Compare the position of every room with the store's; repair, reset or renew those that differ. Raises `Unavailable`."""
         await self.repair.check()
 
     async def reach(self, id: str, seq: int) -> None:
-        """Where this process holds the room: return when it has heard number `seq`. Raises `Unavailable`."""
+        """If this worker is subscribed to the room, return when number `seq` has arrived. Raises `Unavailable`."""
         room = self._rooms.get(id)
         if room is not None and room.up and room.sequence.seq < seq:
             await self.repair.read(room)
 
     def room(self, id: str) -> LocalRoom | None:
-        """The room as this process holds it."""
+        """The room, if this worker is subscribed to it."""
         return self._rooms.get(id)
 
     def _lock(self, room: LocalRoom) -> asyncio.Lock:
@@ -249,12 +247,12 @@ class Hub:
         return lock
 
     async def _bring_up(self, room: LocalRoom) -> None:
-        # Where somebody else brought it up meanwhile, the head may be one that was read before our call: look again.
+        # If another call brought it up meanwhile, its head may have been read before our call: read it again.
         if room.up or not await self._first_to_bring_up(room):
             await self._catch_up_with_the_store(room)
 
     async def _first_to_bring_up(self, room: LocalRoom) -> bool:
-        # The lock orders subscribing against `release`; state changes only after the awaits succeeded.
+        # The lock keeps subscribing and `release` apart. State changes only after both awaits succeeded.
         async with self._lock(room):
             if room.up:
                 return False
@@ -266,7 +264,7 @@ class Hub:
             return True
 
     async def _catch_up_with_the_store(self, room: LocalRoom) -> None:
-        # Without the lock: a thousand who come back into one room read its head side by side.
+        # Without the lock: a thousand sessions that come back into one room read its head at the same time.
         sequence = room.sequence
         epoch = sequence.epoch
         head = await self._head(room.id)
@@ -291,24 +289,26 @@ class Hub:
         self.repair.follow(room, step)
 
     async def release(self) -> None:
-        """Let go of the rooms that nobody here needs any more. Called by the sweep: a room that is left and joined
-        again within a second costs no round trip. Only rooms that somebody left are looked at. Raises `Unavailable`
-        when it has tried them all."""
+        """Unsubscribe from rooms that no session needs any more.
+
+        Called once a second, so a room that is left and joined again within a second costs no round trip. Only rooms
+        that a session has left are checked. Raises `Unavailable` after it has tried them all.
+        """
         problem: Exception | None = None
         for room in list(self._left):
             lock = self._lock(room)
             if lock.locked():
-                continue  # somebody is entering, or fails to
+                continue  # a session is entering
             try:
                 async with lock:
                     await self._release(room)
             except Exception as exc:  # noqa: BLE001 - raised when all had their turn
-                problem = exc  # it stays among those that were left, for the next time
+                problem = exc  # the room is tried again in the next round
         if problem is not None:
             raise problem
 
-    async def let_go(self, id: str) -> bool:
-        """Release this room now, if nobody here needs it. True if this process does not hold it. Raises `Unavailable`."""
+    async def release_room(self, id: str) -> bool:
+        """Unsubscribe from this room now, if no session needs it. True if this worker is not subscribed to it. Raises `Unavailable`."""
         room = self._rooms.get(id)
         if room is not None and room.unused:
             async with self._lock(room):
@@ -317,23 +317,23 @@ class Hub:
 
     async def _release(self, room: LocalRoom) -> None:
         if room.unused and self._rooms.get(room.id) is room:
-            # Before the await: if it fails or is given up, the broker may have unsubscribed all the same, and
-            # whoever enters next has to subscribe again.
+            # Before the await: if it fails or is cancelled, the broker may have unsubscribed all the same, and the next
+            # session has to subscribe again.
             room.sequence.up = False
             await self._broker.unsubscribe(room.id)
-            # One that was not there when somebody asked for it may just be made elsewhere.
+            # A room without an epoch did not exist when it was asked for; another worker may be making it.
             if self._drop_if_unused(room) and room.head.epoch:
                 self._released(room.id)
         self._left.discard(room)
 
     def _drop_if_unused(self, room: LocalRoom) -> bool:
         if not room.unused:
-            return False  # somebody came meanwhile: they wait for the lock, and bring it up again
+            return False  # a session came meanwhile: it waits for the lock, and brings the room up again
         self.repair.forget(room)
         self._rooms.pop(room.id, None)
         return True
 
-    # ---- the end of what is known ----
+    # ---- resets and deletions ----
 
     def reset(self, room: LocalRoom, head: Head, reason: str) -> None:
         """Tell every session in the room that there may be a gap, take them out, and stand at `head`."""
@@ -341,7 +341,7 @@ class Hub:
         nothing_was_said = room.sequence.seq == head.seq == 0
         room.sequence.reset(head)
         if room.watcher is not None and not nothing_was_said:
-            room.watcher.lost(room.id)
+            room.watcher.on_gap(room.id)
 
     def _send_to_join_again(self, room: LocalRoom, head: Head, reason: str) -> None:
         self._meter.add(RESETS, 1, reason)
@@ -352,8 +352,7 @@ class Hub:
             self.evict(receiver, room, Reset(room.id, head.epoch, head.seq, reason, after))
 
     def _take_sessions(self, room: LocalRoom) -> list[Receiver]:
-        # Whoever is still entering hears of it by the answer to their join: it is not known yet whether they may know
-        # of this room at all.
+        # A session that is still entering is told by the answer to its join: it may not be allowed to know of this room.
         for receiver in [receiver for lane in room.lanes for receiver in lane.waiting]:
             self._wait_no_more(room, receiver)
         return list(room.sessions())
@@ -367,7 +366,7 @@ class Hub:
         self.reply(receiver, receiver.codec.reply(live_event(event, room=room.id)))
         receiver.evicted(room.id)
 
-    def gone(self, id: str) -> None:
+    def deleted(self, id: str) -> None:
         """The room was deleted."""
         room = self._rooms.get(id)
         if room is not None:
@@ -378,15 +377,15 @@ class Hub:
         room.sequence.up = False
         self.repair.forget(room)
         if not deleted:
-            # No store will ever know this epoch: nobody recovers by it into a room that is made anew.
+            # No store will ever have this epoch: no client recovers by it into a room that is made again.
             self._send_to_join_again(room, Head(new_epoch(), 0), "the store lost the room")
         for receiver in self._take_sessions(room):
             self.evict(receiver, room, RoomRemoved(room.id, "deleted"))
         if room.watcher is not None and room.sequence.seq:
-            room.watcher.lost(room.id)
+            room.watcher.on_gap(room.id)
         elif room.watcher is not None:
-            room.watcher.vanished(room.id)
+            room.watcher.on_deleted(room.id)
 
     def rooms(self) -> Iterable[LocalRoom]:
-        """All rooms that this process holds."""
+        """All rooms that this worker is subscribed to."""
         return self._rooms.values()

@@ -1,7 +1,7 @@
-"""Group commit: collects drafts, appends them as one batch, delivers them here at once and to other workers by the broker.
+"""Group commit: collects drafts and appends them in batches. Then it delivers the events here, and to other workers by the broker.
 
-Drafts that arrive while a batch is under way form the next one; so the more senders, the larger the batches, and one
-sender alone waits for nobody. The order of `submit` is the order in every room.
+Drafts that arrive while a batch is under way form the next one. So more senders make larger batches, and a single sender
+does not wait. In every room, events have the order in which their drafts were submitted.
 """
 
 import asyncio
@@ -34,21 +34,21 @@ __all__ = ["Done", "Journal"]
 logger = logging.getLogger("sanic_chatrooms.hub.journal")
 
 BATCH_LIMIT = 1_000
-"""Drafts a batch: bounds what one transaction locks."""
+"""Drafts per batch. It bounds what one transaction locks."""
 OVERLAP = 32
-"""Drafts from which on a batch is answered while the next one is being stored."""
+"""A batch with at least so many drafts is answered while the next one is being stored."""
 HEAD_START = 0.001
-"""Seconds that a store on a thread of this process gets to take up the next batch, before the one before is answered: until
-it is in its driver it needs the GIL, which the answers would keep from it."""
+"""Seconds that a store on a thread of this process gets to begin the next batch, before the previous one is answered: until
+it is inside its driver it needs the GIL, and answering would hold it."""
 RETRY_WAIT = 0.05
 LEAST_SHARE = 1 / 4
-"""Part of the time limit that a batch has at least: a store that has just come back needs a moment for its first answer."""
+"""The part of the time limit that every batch gets: a store that has just come back needs a moment for its first answer."""
 
 Done = Callable[[Appended | ChatError], None]
 
 
-class Heard(Protocol):
-    """Who hears what was stored by this process."""
+class StoreListener(Protocol):
+    """Is told what this process has stored."""
 
     def stored(self, event: Event) -> None:
         """A new durable event."""
@@ -59,35 +59,35 @@ class _Entry(msgspec.Struct, gc=False):
     done: Done
     source: object
     due: float
-    """When it has waited long enough for its batch (monotonic seconds)."""
+    """The time at which it has waited long enough for its batch (monotonic seconds)."""
 
 
 class Journal:
-    """`submit` from anywhere; one task appends."""
+    """`submit` only queues; one task appends."""
 
     def __init__(
         self,
         store: Store,
         broker: Broker,
         deliver: Callable[[Envelope], None],
-        heard: Heard | None,
+        listener: StoreListener | None,
         timeout: float,
         meter: Meter = SILENT,
     ) -> None:
         self._store = store
         self._meter = meter
         self._deliver = deliver
-        self._heard = heard
+        self._listener = listener
         self._timeout = timeout
         self._pending: list[_Entry] = []
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
-        """A store in this process's memory does not wait for anything: then two turns would only mean two writes."""
+        """A store in this process's memory waits for nothing, so answering in two turns would only cost a second write."""
         self._head_start = HEAD_START if store.scope is Scope.MACHINE else 0.0
         self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
-        """What was stored and is not answered yet."""
+        """The part of the last batch that is stored and not answered yet."""
         self._away = False
         """The store did not take the last batch."""
         self._publisher = Publisher(broker, timeout, meter)
@@ -100,9 +100,9 @@ class Journal:
         self._publisher.start()
 
     async def stop(self) -> None:
-        """Append what was submitted, publish it, end: within two time limits. Calling it again does nothing.
+        """Append what was submitted, publish it, and end, within two time limits. Calling it again does nothing.
 
-        Everything is answered; what the store did not take in time is `Unavailable`, as is what comes from now on.
+        Everything is answered. What the store did not take in time is `Unavailable`, and so is what comes from now on.
         """
         task, self._task = self._task, None
         if task is None:
@@ -117,12 +117,13 @@ class Journal:
         await self._publisher.stop()
 
     def submit(self, draft: Draft, done: Done, source: object = None) -> None:
-        """Take a draft into the next batch; `done` is called once with what became of it: soon after the store
-        has answered, and within three time limits whether it answers or not; within little more than one, where it
-        answers nobody.
+        """Add a draft to the next batch. `done` is called once with the result.
 
-        If it becomes `Unavailable`, later drafts of the same `source` (a connection) in the same room that are
-        here already become that too: a client that repeats them in order keeps its order.
+        That is soon after the store has answered, and within three time limits in any case; within little more than one
+        if the store does not answer at all.
+
+        If a draft becomes `Unavailable`, later drafts of the same `source` (a connection) for the same room that wait here
+        become that too. So a client that repeats them in order keeps its order.
         """
         if self._stopping:
             done(Unavailable())
@@ -131,15 +132,15 @@ class Journal:
         self._woken.set()
 
     def withdraw(self, source: object) -> None:
-        """Drop what this source (a connection that was closed) submitted and no batch has taken yet, unanswered."""
+        """Drop, unanswered, what this source (a connection that was closed) submitted and no batch has taken yet."""
         if any(entry.source is source for entry in self._pending):
             self._pending = [entry for entry in self._pending if entry.source is not source]
 
     async def append(self, draft: Draft, source: object = None) -> Appended:
-        """Submit and wait. Raises what `Store.append` says.
+        """Submit and wait for the result. Raises what `Store.append` raises.
 
-        Cancelled: withdrawn if no batch has taken it yet, else it may be stored all the same. Raises `InvalidField` where
-        the caller itself keeps the store from writing.
+        If the call is cancelled, the draft is withdrawn, unless a batch has taken it: then it may be stored all the same.
+        Raises `InvalidField` if the caller itself keeps the store from writing.
         """
         self._store.require_free()
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
@@ -166,7 +167,7 @@ class Journal:
             await self._woken.wait()
             self._woken.clear()
             if self._overlaps:
-                # What comes in one more turn shares the round trip, or would wait for its end.
+                # Drafts of one more turn share the round trip; otherwise they would wait for its end.
                 await asyncio.sleep(0)
             while self._pending:
                 batch = self._pending[:BATCH_LIMIT]
@@ -180,7 +181,7 @@ class Journal:
                 self._answer_overdue()
 
     async def _results(self, batch: list[_Entry]) -> list[Appended | ChatError]:
-        """A result for each, whatever happens; else this task would end, and nobody be answered any more."""
+        """A result for each draft, whatever happens: if this task ended, nothing would be answered any more."""
         try:
             return await self._append(batch)
         except asyncio.CancelledError:
@@ -200,8 +201,9 @@ class Journal:
             self._meter.add(STORE_ERRORS, 1, "append", Unavailable.code)
 
     async def _answer_beside(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
-        """Answer a large batch while the store is at work on the next one: what that costs here, and what the store
-        takes, then add up no longer. Where all who speak were in this batch, the answer to half of them makes the next.
+        """Answer a large batch while the store is at work on the next one, so that their times do not add up.
+
+        If all senders were in this batch, answering the first half lets them send what becomes the next batch.
         """
         if not self._overlaps or len(batch) < OVERLAP or any(isinstance(r, Unavailable) for r in results):
             self._answer(batch, results)  # after Unavailable before another batch is taken: `_fail_later`
@@ -210,7 +212,7 @@ class Journal:
         self._rest = (batch[half:], results[half:])
         if half:
             self._answer(batch[:half], results[:half])
-            await asyncio.sleep(0)  # for one turn, in which they speak again
+            await asyncio.sleep(0)  # one turn, in which their next messages come
         loop = asyncio.get_running_loop()
         loop.call_later(self._head_start, self._answer_rest)
 
@@ -219,8 +221,8 @@ class Journal:
         self._answer(*rest)
 
     def _answer_overdue(self) -> None:
-        # While the store is away every batch runs into its limit. The next one is tried; whoever would have to wait
-        # behind it, and has waited long enough, need not. They stand in the order of their time.
+        # While the store is away, every batch runs into its limit. The next batch is tried. Drafts behind it that have
+        # waited long enough are answered now. They are ordered by their due time.
         if len(self._pending) <= BATCH_LIMIT:
             return
         end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=_due)
@@ -238,7 +240,7 @@ class Journal:
             return await self._append_singly(batch)
 
     async def _append_singly(self, batch: list[_Entry]) -> list[Appended | ChatError]:
-        """The batch was refused for its data: one by one, so that one bad draft fails alone; in one time limit."""
+        """The store refused the batch for its data. Append one by one, so that a bad draft fails alone; within one time limit."""
         results: list[Appended | ChatError] = []
         unsure: set[tuple[int, str]] = set()
         end = self._limit(batch)
@@ -257,12 +259,12 @@ class Journal:
     def _limit(self, batch: list[_Entry]) -> float:
         left = self._timeout
         if self._away:
-            # They have waited behind a batch that nobody took, and are not to wait as long once more.
+            # They have waited behind a batch that failed, and should not wait as long again.
             left = min(left, max(batch[0].due - time.monotonic(), left * LEAST_SHARE))
         return asyncio.get_running_loop().time() + left
 
     async def _append_before(self, end: float, batch: list[_Entry]) -> list[Appended | ChatError]:
-        """Raises what the store has against the data."""
+        """Raises what the store raises for bad data."""
         try:
             async with asyncio.timeout_at(end):
                 return await self._append_until_known([entry.draft for entry in batch])
@@ -270,7 +272,7 @@ class Journal:
             return [Unavailable()] * len(batch)
 
     async def _append_until_known(self, drafts: list[Draft]) -> list[Appended | ChatError]:
-        # After Unavailable nobody knows what was stored; every draft has a key, so the store does, next time.
+        # After Unavailable it is unknown what was stored. Every draft has a key, so appending again tells.
         while True:
             try:
                 results = await self._store.append(drafts)
@@ -286,7 +288,7 @@ class Journal:
         for entry, result in zip(batch, results, strict=True):
             if isinstance(result, Appended):
                 if result.duplicate and result.msg_id == entry.draft.msg_id:
-                    # Stored by an attempt of ours whose outcome was unknown: it is the first, and nobody was told yet.
+                    # An earlier attempt of ours stored it, and its outcome was unknown: nobody has been told yet.
                     result = replace(result, duplicate=False)
                 if not (result.duplicate or result.unchanged):
                     self._call(self.tell, entry.draft, result)
@@ -304,7 +306,7 @@ class Journal:
                 self._call(entry.done, Unavailable())
 
     def tell(self, draft: Draft, result: Appended) -> None:
-        """Something new is stored: deliver it here, publish it to other workers, call the listeners."""
+        """Deliver a new event here, publish it to other workers, and tell the listeners."""
         event = Event(
             result.msg_id,
             result.timestamp,
@@ -319,12 +321,12 @@ class Journal:
         self._deliver(envelope)
         if self._store.publishes_as is None:
             self.publish(envelope)
-        if self._heard is not None:
-            self._heard.stored(event)
+        if self._listener is not None:
+            self._listener.stored(event)
 
     @staticmethod
     def _call(function: Callable[..., None], *arguments: object) -> None:
-        # One answer that cannot be given must not end the task that gives all the others.
+        # A failing answer must not end the task that gives all answers.
         try:
             function(*arguments)
         except Exception:
@@ -341,5 +343,5 @@ def _due(entry: _Entry) -> float:
 
 
 def _place(entry: _Entry) -> tuple[int, str]:
-    """What is answered in order: one connection's drafts for one room."""
+    """Drafts with the same place are answered in order: those of one connection for one room."""
     return id(entry.source), entry.draft.room

@@ -1,6 +1,6 @@
-"""Hands envelopes to the broker, for the other workers. No ack waits for it.
+"""Gives envelopes to the broker, for the other workers. No ack waits for it.
 
-The store is the truth: an envelope that is lost on the way is found missing by its number, and read there.
+The store is the truth. If an envelope is lost on the way, other workers notice the missing number and read the store.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ WAITING_LIMIT = 10_000
 
 
 class Publisher:
-    """`publish` returns at once; one task hands over what gathered meanwhile."""
+    """`publish` only queues; one task gives the queue to the broker."""
 
     def __init__(self, broker: Broker, timeout: float, meter: Meter = SILENT) -> None:
         self._broker = broker
@@ -53,7 +53,7 @@ class Publisher:
         await end(task)
 
     def publish(self, envelope: Envelope) -> None:
-        """Hand an envelope to the broker, soon."""
+        """Give an envelope to the broker, soon. Returns at once."""
         if len(self._waiting) >= WAITING_LIMIT:
             oldest = WAITING_LIMIT // 10
             del self._waiting[:oldest]

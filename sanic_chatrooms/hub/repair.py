@@ -1,7 +1,7 @@
-"""Gets what a room is missing from the store, and finds out what nobody said: a lost last event, a restored store.
+"""Reads missing events of a room from the store, and compares positions with it, which finds a lost last event or a restored store.
 
-A number that is missing is waited for briefly and then read. What cannot be proven to be whole is reset. A store that
-does not answer proves nothing: the room stands still until it does.
+A missing number is awaited briefly and then read. If it cannot be read any more, the room is reset. While the store does
+not answer nothing is known, and the room waits.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ __all__ = ["Repair"]
 logger = logging.getLogger("sanic_chatrooms.hub.repair")
 
 GAP_WAIT = 0.05
-"""Seconds to wait for a number that is missing before reading it from the store: most come by themselves."""
+"""Seconds to wait for a missing number before it is read from the store. Most arrive by themselves."""
 RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 """Seconds between attempts to read a store that cannot be reached."""
 
 
 class Rooms(Protocol):
-    """What a repair does to a room; the hub."""
+    """What a repair does to a room. The hub has these."""
 
     def send(self, room: LocalRoom, envelope: Envelope) -> None:
-        """Pass the room's next envelope on."""
+        """Pass the room's next envelope to its sessions."""
 
     def reset(self, room: LocalRoom, head: Head, reason: str) -> None:
-        """Say that there may be a gap, and stand at `head`."""
+        """Tell the sessions that there may be a gap, and continue at `head`."""
 
     def end(self, room: LocalRoom, *, deleted: bool) -> None:
         """The room was deleted, or lost by the store."""
 
 
 class Repair:
-    """One timer and one task a room at most."""
+    """At most one timer and one task per room."""
 
     def __init__(self, store: Store, local: Mapping[str, LocalRoom], rooms: Rooms, meter: Meter) -> None:
         self._store = store
@@ -66,7 +66,7 @@ class Repair:
         await end(*(room.repairing for room in rooms if room.repairing is not None))
 
     def forget(self, room: LocalRoom) -> None:
-        """The room ends: nothing is missing any more."""
+        """The room ends: stop its repair."""
         room.sequence.early.clear()
         self._stop_waiting(room)
         if room.repairing is not None and room.repairing is not asyncio.current_task():
@@ -75,7 +75,7 @@ class Repair:
     # ---- gaps ----
 
     def follow(self, room: LocalRoom, step: Step) -> None:
-        """Send what goes out, see to what is missing."""
+        """Send what goes out, and get what is missing."""
         out, missing = step
         for envelope in out:
             self._rooms.send(room, envelope)
@@ -89,11 +89,11 @@ class Repair:
             self._wait(room)
 
     def look(self, room: LocalRoom) -> None:
-        """Ask the store what it has, whatever is known here."""
+        """Read from the store, whether or not a number is known to be missing."""
         if not room.up:
             return
         if room.repairing is not None:
-            room.sequence.expect(room.sequence.seq + 1)  # what it reads may be older: it looks once more
+            room.sequence.expect(room.sequence.seq + 1)  # the read under way may be older: read once more
         self.read_soon(room)
 
     def read_soon(self, room: LocalRoom) -> None:
@@ -108,7 +108,7 @@ class Repair:
 
     def _waited(self, room: LocalRoom) -> None:
         room.timer = None
-        if room.sequence.behind and self._is_held(room):
+        if room.sequence.behind and self._is_local(room):
             self.read_soon(room)
 
     @staticmethod
@@ -117,14 +117,14 @@ class Repair:
             room.timer.cancel()
             room.timer = None
 
-    def _is_held(self, room: LocalRoom) -> bool:
+    def _is_local(self, room: LocalRoom) -> bool:
         return self._local.get(room.id) is room
 
     async def _read_until_done(self, room: LocalRoom) -> None:
-        # A store that cannot be reached is no gap: the room stands still until it can.
+        # While the store cannot be reached nothing is known to be lost: try again.
         backoff = Backoff(RETRY_FIRST, RETRY_LONGEST)
         try:
-            while self._is_held(room):
+            while self._is_local(room):
                 try:
                     await self._read_or_find_it_gone(room)
                     return
@@ -135,7 +135,7 @@ class Repair:
             self._rooms.reset(room, room.head, "repair failed")
         finally:
             room.repairing = None
-            if room.sequence.behind and self._is_held(room):
+            if room.sequence.behind and self._is_local(room):
                 self._wait(room)
 
     async def _read_or_find_it_gone(self, room: LocalRoom) -> None:
@@ -154,7 +154,7 @@ class Repair:
             epoch, start, known = sequence.epoch, sequence.seq, sequence.known
             page = await self._store.history(room.id, after=start, limit=PAGE_LIMIT)
             if sequence.epoch != epoch or not sequence.up:
-                return  # reset or deleted while the store was asked: this page tells of another past
+                return  # reset or deleted meanwhile: this page is about another history
             if (reason := sequence.contradiction(page)) is not None:
                 self._rooms.reset(room, Head(page.epoch, page.seq), reason)
                 return
@@ -171,7 +171,7 @@ class Repair:
     # ---- positions ----
 
     async def check(self) -> None:
-        """Compare the position of every local room with the store; repair, reset, or renew. Raises `Unavailable`."""
+        """Compare the position of every room with the store's; repair, reset or renew those that differ. Raises `Unavailable`."""
         before = {r.id: r.head for r in self._local.values() if r.up}
         if not before:
             return
@@ -197,14 +197,14 @@ class Repair:
             await self._check_restored(room, mine)
 
     async def _check_gone(self, room: LocalRoom) -> None:
-        """The store does not know it. Either it was deleted, or the store lost it: with the room of all, which nobody deletes."""
+        """The store does not have the room. It was deleted; or the store lost all rooms, the room of all connections included."""
         heads = await self._store.heads((room.id, EVERYONE))
         if room.id not in heads:
             store_epoch = heads[EVERYONE].epoch if EVERYONE in heads else None
             self._rooms.end(room, deleted=store_epoch == room.store_epoch)
 
     async def _check_restored(self, room: LocalRoom, mine: Head) -> None:
-        """The store knows less than it did: it was restored. Nobody may recover into a different past."""
+        """The store has fewer events than before: it was restored. A new epoch keeps clients from recovering into another history."""
         head = (await self._store.heads((room.id,))).get(room.id)
         if head is None or head.epoch != mine.epoch or head.seq >= mine.seq:
             return

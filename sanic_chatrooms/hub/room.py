@@ -1,4 +1,4 @@
-"""A room as this worker has it: where it stands, and who is in it, by the way in which they are told."""
+"""A room on this worker: its position, and the sessions in it, grouped by codec."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ UNBOUNDED = 2**62
 
 
 class Codec(Protocol):
-    """How one kind of connection is told: each has one object for all its connections.
+    """Encodes events and replies for one kind of connection. All connections of that kind share one codec object.
 
-    What it returns is joined without a separator, and written to all of them as it is.
+    What it returns is joined without a separator, and written to the connections as it is.
     """
 
     def event(self, envelope: Envelope) -> bytes:
         """An event of a room."""
 
     def reply(self, text: bytes) -> bytes:
-        """A reply, or a live event for this connection alone, as a JSON object of `chatrooms.v1`."""
+        """A reply, or a live event for one connection. `text` is a JSON object of `chatrooms.v1`."""
 
 
 class Receiver(Protocol):
@@ -34,7 +34,7 @@ class Receiver(Protocol):
 
     @property
     def codec(self) -> Codec:
-        """How it is told."""
+        """The codec of its kind of connection."""
 
     @property
     def check_every(self) -> int:
@@ -42,59 +42,59 @@ class Receiver(Protocol):
 
     @property
     def write(self) -> Callable[[bytes], None]:
-        """Bytes onto the connection."""
+        """Write bytes to the connection."""
 
     def push(self, data: bytes, replies: bytes = b"") -> None:
-        """Take events of rooms; may decide that the connection is too slow.
+        """Write events of rooms, or close the connection if it reads too slowly.
 
-        `replies` are for this connection alone: they go first, in the same write, and do not count towards that.
+        `replies` are for this connection alone. They go first, in the same write, and do not count as unread.
         """
 
     def reply(self, data: bytes) -> None:
-        """Take what is for this connection alone."""
+        """Write what is for this connection alone."""
 
     def evicted(self, room: str) -> None:
         """The hub has taken this session out of the room."""
 
 
 class Watcher(Protocol):
-    """Hears a reserved room inside this process."""
+    """Gets the events of a reserved room in this process."""
 
-    def heard(self, envelope: Envelope) -> None:
+    def on_event(self, envelope: Envelope) -> None:
         """The room's next event, in order; or a live one."""
 
-    def lost(self, room: str) -> None:
-        """Events of this room are gone for good."""
+    def on_gap(self, room: str) -> None:
+        """Events of this room are lost."""
 
-    def vanished(self, room: str) -> None:
-        """The room is gone, before there ever was an event in it."""
+    def on_deleted(self, room: str) -> None:
+        """The room was deleted before it had an event."""
 
 
 class Lane:
-    """The sessions of a room that are told by one codec: an event is encoded once for all of them."""
+    """The sessions in a room that share a codec. An event is encoded once for all of them."""
 
     __slots__ = ("check_every", "codec", "pending", "sessions", "unchecked", "waiting")
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.sessions: dict[Receiver, Callable[[bytes], None]] = {}
-        """Who is in it, with how they are written to."""
+        """Sessions in the room, with the `write` of each."""
         self.waiting: dict[Receiver, list[bytes]] = {}
-        """Sessions that are entering, with what came since their position was taken."""
+        """Sessions that are entering, with the events since their position was taken."""
         self.pending: list[bytes] = []
         """What goes out with the next flush."""
         self.check_every = UNBOUNDED
-        """Bytes that may be written before it is checked that everybody reads: the least that one of them asks for."""
+        """Bytes that may be written before the hub checks that the sessions read: the smallest `check_every` of them."""
         self.unchecked = 0
-        """Bytes that were written since."""
+        """Bytes written since the last check."""
 
     @property
     def used(self) -> bool:
-        """Somebody is in it, or enters."""
+        """A session is in it, or entering."""
         return bool(self.sessions or self.waiting)
 
     def admit(self, receiver: Receiver) -> None:
-        """From now on it shares the flush."""
+        """Put a session into the lane."""
         self.sessions[receiver] = receiver.write
         self.check_every = min(self.check_every, receiver.check_every)
 
@@ -108,11 +108,11 @@ class LocalRoom:
         self.id = id
         self.sequence = Sequencer()
         self.store_epoch: str | None = None
-        """The epoch of the room of everybody when the position was taken: another one since means that the store lost its rooms."""
+        """The epoch of the reserved room of all connections, when the position was taken. If it has changed, the store has lost its rooms."""
         self.public = False
-        """Whoever entered it last found it public."""
+        """The last session that entered found it public."""
         self.lanes: tuple[Lane, ...] = ()
-        """One for each codec that is present."""
+        """One for each codec of the sessions."""
         self.watcher: Watcher | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.repairing: asyncio.Task[None] | None = None
@@ -129,15 +129,15 @@ class LocalRoom:
 
     @property
     def unused(self) -> bool:
-        """Nobody here needs it."""
+        """No session needs it, and it is not watched."""
         return self.watcher is None and not any(lane.used for lane in self.lanes)
 
     def sessions(self) -> Iterator[Receiver]:
-        """Who is in it."""
+        """The sessions in the room."""
         return (receiver for lane in self.lanes for receiver in lane.sessions)
 
     def __contains__(self, receiver: Receiver) -> bool:
-        """Is it in the room, or entering?"""
+        """Whether a session is in the room, or entering it."""
         return any(receiver in lane.sessions or receiver in lane.waiting for lane in self.lanes)
 
     def lane(self, receiver: Receiver) -> Lane | None:
@@ -146,7 +146,7 @@ class LocalRoom:
         return next((lane for lane in self.lanes if lane.codec is codec), None)
 
     def open_lane(self, receiver: Receiver) -> Lane:
-        """The same; a new one where the session is the first of its kind."""
+        """The lane of this session's codec. It is created for the first session of its kind."""
         lane = self.lane(receiver)
         if lane is None:
             lane = Lane(receiver.codec)
@@ -154,6 +154,6 @@ class LocalRoom:
         return lane
 
     def drop_empty_lanes(self) -> None:
-        """A codec that nobody needs any more encodes nothing."""
+        """Drop lanes without sessions: their codecs need not encode."""
         if not all(lane.used for lane in self.lanes):
             self.lanes = tuple(lane for lane in self.lanes if lane.used)

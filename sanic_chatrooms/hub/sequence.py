@@ -1,7 +1,7 @@
-"""Puts the events of one room in order. Pure: it asks no store, waits for nothing and needs no event loop.
+"""Puts the events of one room in order. Pure: it needs no store and no event loop.
 
-Envelopes come in any order, twice, or never. `offer` takes one and returns what goes out now, number by number, and
-whether something is missing. The hub sends the one and repairs the other.
+Envelopes come in any order, twice, or never. `offer` takes one and returns the envelopes that go out now, and whether
+numbers are missing. The hub sends the envelopes and repairs the gap.
 """
 
 import enum
@@ -26,7 +26,7 @@ class Missing(enum.Enum):
 
 
 NOTHING = Missing.NOTHING
-"""By a name of its own: a member is looked up at a price, and every message is."""
+"""A constant, because looking up an enum member costs more, and `Hub.deliver` compares for every message."""
 
 Step = tuple[Sequence[Envelope], Missing]
 """The envelopes that go out now, in order, and what is missing after them."""
@@ -66,9 +66,9 @@ class Sequencer:
     # ---- envelopes ----
 
     def offer(self, envelope: Envelope) -> Step:
-        """Take a durable envelope, from whichever source. One that was here already is dropped."""
+        """Take a durable envelope. One that has gone out already is dropped."""
         seq = envelope.seq
-        # Nearly all are the next one: asked first, since every message comes by here.
+        # First the common case: every message comes by here.
         if seq == self.seq + 1 and envelope.epoch == self.epoch and self.up and envelope.data:
             self.seq = seq
             return self._with_early([envelope]) if self.early else ((envelope,), NOTHING)
@@ -78,7 +78,7 @@ class Sequencer:
             self._keep(envelope)
             return _NOTHING
         if envelope.epoch != self.epoch:
-            return _READ  # which epoch holds? the store knows
+            return _READ  # only the store knows which epoch is the present one
         if seq <= self.seq:
             return _NOTHING
         self._keep(envelope)
@@ -90,7 +90,7 @@ class Sequencer:
         return _WAIT
 
     def _announced(self, envelope: Envelope) -> Step:
-        # It was too large for the broker: only the store has it.
+        # Its data was too large for the broker: it has to be read from the store.
         if self.up and envelope.epoch == self.epoch and envelope.seq <= self.seq:
             return _NOTHING
         self.known = max(self.known, envelope.seq)
@@ -115,21 +115,23 @@ class Sequencer:
         self.expect(max(early))
         return out, Missing.WAIT
 
-    # ---- the store's word ----
+    # ---- what the store says ----
 
     def stand_at(self, head: Head) -> Step:
-        """The store's head is the position. What was kept and is beyond it follows."""
+        """Start at the store's head. Returns the kept envelopes that follow it."""
         self.epoch, self.seq, self.up = head.epoch, head.seq, True
         told, self.known = self.known, head.seq
         self.early = {s: e for s, e in self.early.items() if s > head.seq and e.epoch == head.epoch}
         out, missing = self._with_early([]) if self.early else _NOTHING
-        if told > self.seq and missing is Missing.NOTHING:  # told while the head was read; or of another past
+        if (
+            told > self.seq and missing is Missing.NOTHING
+        ):  # announced while the head was read, or in another epoch
             missing = Missing.WAIT
         self.known = max(self.known, told)
         return out, missing
 
     def reset(self, head: Head) -> None:
-        """Stand at this head; nothing is missing."""
+        """Continue at this head. Nothing is missing."""
         self.early.clear()
         self.epoch, self.seq, self.known = head.epoch, head.seq, head.seq
 
@@ -140,17 +142,17 @@ class Sequencer:
         return "history is gone" if page.floor > self.seq else None
 
     def take(self, page: Page) -> Iterable[Event]:
-        """The events of a page that follow without a gap, each when it is its turn."""
+        """The events of a page that follow without a gap."""
         for event in page.events:
             if event.seq == self.seq + 1:
                 self.seq += 1
                 yield event
 
     def settle(self, last: int, known: int) -> Step:
-        """The store was read up to `last`, its newest number, and `known` was known before that.
+        """The store was read up to its newest number, `last`. Before that, `known` was known.
 
-        What was announced before, and is not there, is not stored: the announcement was wrong, or the store was
-        restored, which the position check finds out. What was announced meanwhile may be newer than what was read.
+        A number that was announced before, and is not in the store, was announced wrongly, or the store was restored;
+        the comparison of positions finds out. A number that was announced meanwhile may be newer than what was read.
         """
         self.early = {s: e for s, e in self.early.items() if s <= last or s > known}
         if self.known == known:

@@ -1,7 +1,7 @@
-"""Events that belong to transactions of the app: written with them, numbered after them.
+"""Events that an app writes in its own database transaction. They are numbered after the commit.
 
-Every worker numbers what is committed, about every second; the one that committed does it at once. So what was
-committed is said, whoever died in between.
+Every worker numbers committed events about once a second, and the worker that committed does it at once. So an event is
+delivered even if that worker dies right after the commit.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ logger = logging.getLogger("sanic_chatrooms.hub.transactions")
 
 INTERVAL = 1.0
 AFTER_COMMIT = (0.0, 0.005, 0.02, 0.1)
-"""Seconds between looks after a commit was announced: the announcement comes right before it."""
+"""Seconds between checks after a commit is announced: the announcement comes just before the commit."""
 AT_ONCE = 500
-"""Drafts a transaction."""
+"""Drafts that are numbered in one transaction."""
 
 
 class Transactions:
-    """`put` in the app's transaction; `run` numbers what others and we have put."""
+    """`put` writes in the app's transaction; `run` numbers what any worker has put."""
 
     def __init__(
         self, store: Store, journal: Journal, doubt: Callable[[], None], *, interval: float = INTERVAL
@@ -41,7 +41,7 @@ class Transactions:
         self._committed = asyncio.Event()
 
     async def put(self, within: object, draft: Draft) -> None:
-        """Write a draft in the app's transaction. Raises `InvalidField` where that is none of the store's database."""
+        """Write a draft in the app's transaction. Raises `InvalidField` if that is not one in the store's database."""
         if self._outbox is None:
             raise InvalidField(
                 f"{type(self._store).__name__} has no part in transactions of yours; "
@@ -51,7 +51,7 @@ class Transactions:
         await self._outbox.put(within, draft, self._committed.set)
 
     async def run(self) -> None:
-        """Number what is committed, until cancelled."""
+        """Number committed drafts, until cancelled."""
         if self._outbox is None:
             return
         outbox = self._outbox
@@ -74,7 +74,7 @@ class Transactions:
                 return
 
     async def _look(self, outbox: Outbox) -> bool:
-        """Number all that waits; was there anything?"""
+        """Number all committed drafts. Returns whether there was one."""
         found = False
         try:
             while numbered := await outbox.number(AT_ONCE):
@@ -82,7 +82,7 @@ class Transactions:
                 for draft, result in numbered:
                     self._tell(draft, result)
         except Unavailable:
-            self._doubt()  # something may be stored that nobody here was told of
+            self._doubt()  # an event may be stored that was not delivered here
             await asyncio.sleep(self._interval)
         except Exception:
             self._doubt()

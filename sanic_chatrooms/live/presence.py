@@ -1,11 +1,10 @@
-"""Who is here: tells the presence backend about this worker's users, and the rooms about who came and went.
+"""Presence: tells the backend which users are on this worker, and tells rooms who came and went.
 
-A user is here once, however many connections. Leaving waits for a grace, so that a reconnect does not flap; rooms hear
-at most one `presence` event a second.
+A user counts once, however many connections there are. A user leaves only after a grace period, so that a reconnect does
+not flap. A room gets at most one `presence` event a second.
 
-The backend is told by one task, in rounds: a round takes all that came together since the last one began, so that a
-thousand who come back share two of them, and no coming overtakes a going. What the backend cannot take now is told again
-by `refresh`.
+One task updates the backend, in rounds. A round takes all changes since the last one began. So a thousand users who come
+back share two rounds, and changes keep their order. `refresh` repeats what the backend did not take.
 """
 
 import asyncio
@@ -29,16 +28,17 @@ __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
 logger = logging.getLogger("sanic_chatrooms.live.presence")
 
 ANYWHERE = ""
-"""The room of everybody who has a connection at all."""
+"""The room of all users who have a connection."""
 LEAVING = "~leaving"
-"""The room of everybody whose last connection has gone without a word, until the grace is over."""
+"""The room of users whose last connection broke, until their grace period is over."""
 NAMES_LIMIT = 200
-"""Above so many present, rooms hear the number only."""
+"""With more users than this, rooms are told only the number."""
 INTERVAL = 1.0
+"""Seconds between two `presence` events of a room, at least."""
 STEP = 500
-"""Entries that are kept alive in one round: whoever comes meanwhile does not wait for all of them."""
+"""Entries that are kept alive in one round. Users who come meanwhile need not wait for all of them."""
 LOOK_EVERY = 2.0
-"""Seconds between two looks for users of workers that died."""
+"""Seconds between two checks for users of workers that died."""
 
 _Key = tuple[str, str]
 """A room and a user's id."""
@@ -61,10 +61,10 @@ _decoder = msgspec.json.Decoder(_Diff)
 
 
 class Occupancy:
-    """`entered` and `exited` for each session; `refresh` and `sweep` now and then.
+    """Call `entered` and `exited` for each session, and `refresh` and `sweep` once a second.
 
-    `emptied` is called with a room that its last user has left, the grace over; with a user's own when the user has no
-    connection left anywhere.
+    `emptied` is called with a room when its last user has left and the grace period is over, and with a user's inbox when
+    the user has no connection left on any worker.
     """
 
     def __init__(
@@ -87,26 +87,26 @@ class Occupancy:
         self._emptied = emptied or (lambda room: None)
         self._here: dict[_Key, _Here] = {}
         self._leaving: dict[_Key, _Here] = {}
-        """Who may be back within the grace."""
+        """Entries whose grace period runs."""
         self._going: set[_Key] = set()
-        """Whom the backend has to take off."""
+        """Entries that the backend has to remove."""
         self._untold: set[_Key] = set()
-        """Whom the backend has to take in."""
+        """Entries that the backend has to add."""
         self._renamed: set[_Key] = set()
-        """Who of these goes by another name now."""
+        """Those of them whose name has changed."""
         self._stale: list[_Key] = []
-        """Whom it has to keep alive."""
+        """Entries that it has to keep alive."""
         self._look = False
-        """It has to be asked for users of workers that died."""
+        """The backend has to be asked for users of workers that died."""
         self._waiting: list[asyncio.Future[None]] = []
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, _Diff] = {}
         self._throttle = Throttle(INTERVAL, self._emit, clock)
         self._refreshed_at = self._looked_at = clock()
-        hub.interpret("presence", self.heard)
+        hub.handle("presence", self.receive)
 
     async def entered(self, room: str, user: Sender) -> None:
-        """One more session of this user is in the room. When it returns the backend knows, unless it is away."""
+        """One more session of this user is in the room. When this returns the backend knows, unless it is away."""
         key = (room, user.id)
         here = self._here.get(key)
         if here is None:
@@ -122,7 +122,7 @@ class Occupancy:
             await self.settle()
 
     async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
-        """A user who is in these rooms goes by another name now."""
+        """The name of a user in these rooms has changed."""
         keys = [(room, user.id) for room in rooms if (room, user.id) in self._here]
         for key in keys:
             self._here[key].user = user
@@ -131,7 +131,7 @@ class Occupancy:
         await self.settle()
 
     def exited(self, room: str, user_id: str, *, at_once: bool = False) -> None:
-        """One session less. `at_once`: they said so; else they may be back within the grace, and are leaving so long."""
+        """One session less. With `at_once` the user left on purpose; otherwise the grace period begins."""
         key = (room, user_id)
         here = self._here.get(key)
         if here is None:
@@ -156,13 +156,13 @@ class Occupancy:
         self._leaving[key] = here
 
     async def online(self, room: str) -> int:
-        """How many users are in the room; 0 where the backend cannot say."""
+        """The number of users in the room; 0 if the backend does not answer."""
         return (await self._counts((room,))).get(room, 0)
 
     # ---- upkeep ----
 
     async def refresh(self) -> None:
-        """Take back who left, keep alive who is here, look for who died. Raises nothing: the next one tries again."""
+        """Remove users whose grace period is over, keep others alive, look for users of workers that died. Raises nothing; the next call tries again."""
         now = self._clock()
         for key in [key for key, here in self._leaving.items() if here.leaves_at <= now]:
             del self._leaving[key]
@@ -176,11 +176,11 @@ class Occupancy:
         await self.settle()
 
     def sweep(self) -> None:
-        """Tell the rooms what is due."""
+        """Send the events that are due."""
         self._throttle.sweep()
 
     async def stop(self) -> None:
-        """Who is still here goes with this worker: rooms hear of those who are in them on no other."""
+        """Remove this worker's users. Rooms are told about those who are on no other worker."""
         if self._telling is not None:
             await end(self._telling)
         self._going = set(self._here)
@@ -189,7 +189,7 @@ class Occupancy:
     # ---- telling the backend ----
 
     async def settle(self) -> None:
-        """Return when the backend knows of all who came and went before this call, or has shown that it is away."""
+        """Return when the backend has all changes before this call, or has failed to take them."""
         if self._telling is None and not self._due:
             return
         told = asyncio.get_running_loop().create_future()
@@ -229,7 +229,7 @@ class Occupancy:
         return True
 
     async def _round(self) -> None:
-        """Those who come go first: who is leaving has not left before that is known."""
+        """First what comes, then what goes: a leaving user is not gone before the backend knows that."""
         await self._touch()
         await self._drop()
         if self._look:
@@ -237,7 +237,7 @@ class Occupancy:
             await self._take_leave(await self._ended())
 
     async def _touch(self) -> None:
-        # Who came and went before it was told was never here.
+        # Users who came and went before the backend was told are not told at all.
         untold = self._untold - self._going
         stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
         keys = [key for key in {*untold, *stale} if key in self._here and key not in self._going]
@@ -252,7 +252,7 @@ class Occupancy:
             self._stale += stale
             raise
         joined = [entry for entry, new in zip(entries, came, strict=True) if new]
-        # Of who has just come, the room hears the new name by that.
+        # Users who have just come are announced with their new name.
         renamed -= {(entry.room, entry.user.id) for entry in joined}
         others = [entry for key, entry in zip(keys, entries, strict=True) if key in renamed]
         await self._announce(joined=joined, renamed=others)
@@ -266,7 +266,7 @@ class Occupancy:
 
     def _went(self, key: _Key) -> bool:
         if key not in self._going:
-            # Somebody came back while the backend was asked: it is told so in the next round.
+            # The user came back while the backend was asked. The next round adds them again.
             self._untold.add(key)
             return False
         self._going.discard(key)
@@ -276,14 +276,14 @@ class Occupancy:
 
     async def _ended(self) -> list[Entry]:
         ended = await self._presence.ended()
-        # Ours end when the backend was away for too long; they are still here.
+        # Our own users expire if the backend was away for too long. They are still here.
         self._untold.update(ours := {key for e in ended if (key := (e.room, e.user.id)) in self._here})
         return [entry for entry in ended if (entry.room, entry.user.id) not in ours]
 
     # ---- telling the rooms ----
 
     async def _take_leave(self, entries: list[Entry]) -> None:
-        """These users are nowhere else in these rooms."""
+        """These users are in these rooms on no other worker."""
         for room, online in (await self._announce(left=entries)).items():
             if not online:
                 self._emptied(room)
@@ -317,8 +317,8 @@ class Occupancy:
             self._hub.deliver(envelope)
             self._publish(envelope)
 
-    def heard(self, envelope: Envelope) -> None:
-        """A worker's change, ours too: merged until the room is told."""
+    def receive(self, envelope: Envelope) -> None:
+        """Merge a change of any worker, this one included, until the room is told."""
         new = _decoder.decode(envelope.data)
         diff = self._changes.setdefault(envelope.room, _Diff())
         joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}

@@ -1,4 +1,4 @@
-"""Who is typing, per room, over all workers. Live: a lost envelope costs nothing, since typing ends by itself."""
+"""Who is typing, per room, on all workers. A lost envelope does no harm, since typing ends by itself."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from .throttle import Throttle
 __all__ = ["LINGER", "Typists"]
 
 LINGER = 6.0
-"""Seconds after which somebody who does not repeat it is no longer typing."""
+"""Seconds after which a user who sends no further `typing` counts as no longer typing."""
 INTERVAL = 0.5
+"""Seconds between two `typing` events of a room, at least."""
 
 
 class _Note(msgspec.Struct):
@@ -27,7 +28,7 @@ _decoder = msgspec.json.Decoder(_Note)
 
 
 class Typists:
-    """Hears the workers' notes, tells the room who is typing now: {"users": [{"id": …, "name": …}]}."""
+    """Merges what all workers report, and tells each room who is typing now."""
 
     def __init__(
         self, hub: Hub, publish: Callable[[Envelope], None], clock: Callable[[], float] = time.monotonic
@@ -37,22 +38,22 @@ class Typists:
         self._clock = clock
         self._rooms: dict[str, dict[str, tuple[Sender, float]]] = {}
         self._throttle = Throttle(INTERVAL, self._emit, clock)
-        hub.interpret("typing", self.heard)
+        hub.handle("typing", self.receive)
 
     def note(self, room: str, user: Sender, active: bool) -> None:
-        """This user types, or stopped; tell every worker."""
+        """Tell all workers that this user types, or has stopped."""
         envelope = Envelope(room, "", 0, "typing", encode(_Note(user, active)))
-        self.heard(envelope)
+        self.receive(envelope)
         self._publish(envelope)
 
     def stopped(self, room: str, user: Sender) -> None:
-        """They sent what they typed, or went away. Costs one look where nobody types."""
+        """The user has sent the message, or left. Costs one lookup if nobody is typing."""
         typing = self._rooms.get(room)
         if typing is not None and user.id in typing:
             self.note(room, user, False)
 
-    def heard(self, envelope: Envelope) -> None:
-        """A worker's note, ours too."""
+    def receive(self, envelope: Envelope) -> None:
+        """Take a report of any worker, this one included."""
         note = _decoder.decode(envelope.data)
         typing = self._rooms.setdefault(envelope.room, {})
         before = note.user.id in typing
@@ -66,7 +67,7 @@ class Typists:
             self._rooms.pop(envelope.room, None)
 
     def sweep(self) -> None:
-        """End what was not repeated."""
+        """End the typing of users who have sent no further `typing`."""
         now = self._clock()
         for room, typing in list(self._rooms.items()):
             over = [id for id, (_, ends) in typing.items() if ends <= now]

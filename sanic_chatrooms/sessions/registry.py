@@ -129,7 +129,7 @@ class Sessions:
         A worker to which they come back at this very moment holds a room that is gone: the next message makes it
         anew (`Inbox.send`), and by that the worker finds out.
         """
-        if room not in self._by_room and await self._hub.let_go(room) and room not in self._by_room:
+        if room not in self._by_room and await self._hub.release_room(room) and room not in self._by_room:
             await self._store.delete_room(room)
 
     async def _watch(self, room: str) -> Head:
@@ -140,7 +140,7 @@ class Sessions:
                 await self._store.create_room(reserved_room(room))
         raise Unavailable
 
-    def vanished(self, room: str) -> None:
+    def on_deleted(self, room: str) -> None:
         """For the hub: the room is deleted, and no message in it was lost so far. That of a user, by a worker that took
         the user for gone; any, by a store that lost everything."""
         task = asyncio.ensure_future(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
@@ -156,7 +156,7 @@ class Sessions:
             logger.exception("room %s could not be watched again", room)
             missed = True
         if missed:
-            self.lost(room)
+            self.on_gap(room)
         if room not in self._by_room:
             self._hub.unwatch(room)
 
@@ -180,7 +180,7 @@ class Sessions:
 
     # ---- inbox messages and pushes ----
 
-    def heard(self, envelope: Envelope) -> None:
+    def on_event(self, envelope: Envelope) -> None:
         """For the hub: the next message, or a push."""
         here = self._all if envelope.room == EVERYONE else self._by_room.get(envelope.room, {})
         try:
@@ -244,7 +244,7 @@ class Sessions:
         if self._enter is not None:
             await self._enter(session, message)
 
-    def lost(self, room: str) -> None:
+    def on_gap(self, room: str) -> None:
         """For the hub: messages are lost for good, so nobody knows what should have happened to these connections."""
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)

@@ -117,7 +117,7 @@ class SignedBroker:
                 pass  # too large for the broker: the hub reads it from the store
             elif room.startswith("~") and is_reserved(room):
                 (decode_inbox if seq else decode_push)(data)
-            elif seq or not self._hub.interprets(envelope.type):
+            elif seq or not self._hub.handles(envelope.type):
                 mark = _mark(data.decode())  # as text, which finds bytes that are not UTF-8
                 if mark.seq != seq or mark.room != room or mark.type != envelope.type:
                     raise msgspec.ValidationError("it is another event's text")

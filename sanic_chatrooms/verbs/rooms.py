@@ -221,7 +221,7 @@ async def delete(core: Core, room_id: str) -> bool:
         deleted = await core.store.delete_room(room_id)
     finally:
         core.inbox.look(room_id)  # where nobody knows whether it is deleted, too
-    core.hub.gone(room_id)
+    core.hub.deleted(room_id)
     return deleted
 
 

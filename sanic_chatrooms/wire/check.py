@@ -1,8 +1,8 @@
-r"""What JSON text from outside must keep to, beyond what the decoder asks.
+r"""Checks of JSON from outside, beyond those of the decoder.
 
 `msgspec` passes over the parts that it skips or keeps as `Raw`: there it accepts `1e999`, bytes that are not UTF-8
 and any depth up to Python's recursion limit, where it raises `RecursionError`. Everywhere it accepts `\u0000` and,
-untyped, integers of up to 4,300 digits. Whoever decodes such a text later (a store, another client) falls over it.
+untyped, integers of up to 4,300 digits. A later reader of such a text (a store, another client) may fail.
 
 What it refuses by itself, skipped or not: `NaN`, `Infinity`, `01`, `+1`, `.5`, trailing commas, comments, a byte order
 mark, anything after the value, raw control characters in strings, lone surrogates (as a plain syntax error; here they
@@ -27,7 +27,7 @@ __all__ = ["MAX_INTEGER", "MAX_LISTS", "MAX_ODD", "check_json", "check_values", 
 MAX_INTEGER: Final = 2**53 - 1
 """The largest integer that a double, and so JavaScript, holds together with its neighbours (RFC 8259 §6)."""
 MAX_ODD: Final = 64
-"""Numbers in one text that cost whoever decodes them up to 50 µs, or the check more than others do: with an exponent of three
+"""Numbers in one text that take a decoder up to 50 µs each, or the check longer than others: with an exponent of three
 digits, with 17 digits before the point, and integers of 16 digits that begin with 9, except for the largest itself."""
 MAX_LISTS: Final = 5000
 """Lists and objects in one text, or in one above 65,000 bytes one for every `_SPARSE` bytes."""
@@ -84,9 +84,9 @@ def check_json(raw: bytes, *, max_depth: int) -> None:
 
 
 def check_values(raw: bytes, *, max_depth: int) -> None:
-    """The same for who knows already that it is JSON in UTF-8."""
-    # This runs for every frame. A quick look rules nearly everything out, and may be wrong about what is in strings; only
-    # where it cannot do the exact checks run. All of it is linear, and no step of Python's is done for each byte or value.
+    """The same for text that is known to be JSON in UTF-8."""
+    # This runs for every frame. A quick pass accepts nearly all text; it may be wrong about what is in strings. Only where
+    # it cannot accept do the exact checks run. All of it is linear, and nothing runs in Python per byte or value.
     classes = raw.translate(_CLASSES, _SIGNS)
     deep = classes.count(b"]") > max_depth
     bare = classes.startswith(b"0")

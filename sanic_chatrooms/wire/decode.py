@@ -17,7 +17,7 @@ __all__ = ["Command", "decode_command", "decode_payload"]
 
 
 class Command(msgspec.Struct):
-    """What a client asks for. `payload` is the JSON object as it was received, b"{}" when there was none."""
+    """A command of a client. `payload` is the JSON object as it was received, or b"{}" if there was none."""
 
     type: str
     msg_id: str | None = None
@@ -36,7 +36,7 @@ _frame_decoder = msgspec.json.Decoder(_Frame)
 
 
 def decode_command(data: bytes, max_depth: int) -> Command:
-    """One text frame -> a command whose envelope is sound.
+    """Decode one text frame into a command, and check its envelope.
 
     Raises `BadFrame` (not an object with a type), `InvalidField`, `InvalidText`; the error's `reply_to` is the
     frame's own msgId if that can be read.
@@ -62,7 +62,7 @@ def decode_command(data: bytes, max_depth: int) -> Command:
 
 
 class _Parts(msgspec.Struct):
-    """A frame of which nothing is known. Nothing of it is decoded that need not be."""
+    """The parts of a frame that may be wrong in any way. Only what is needed of them is decoded."""
 
     type: msgspec.Raw = msgspec.Raw()
     msg_id: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="msgId")
@@ -73,7 +73,7 @@ _parts_decoder = msgspec.json.Decoder(_Parts)
 
 
 def _what_is_wrong(data: bytes, max_depth: int) -> ChatError:
-    # The slow way, only for frames that are wrong: which field was it, and whose msgId do we answer to?
+    # The slow path, for malformed frames only: find the wrong field, and the msgId to answer to.
     try:
         check_json(data, max_depth=max_depth)
         parts = _parts_decoder.decode(data)
@@ -95,7 +95,7 @@ def _is_text(value: msgspec.Raw) -> bool:
 
 
 def _short_text(value: msgspec.Raw) -> str | None:
-    """The string that this is, if it can be a msgId."""
+    """The string, if it can be a msgId."""
     if not _is_text(value) or len(value) > 6 * 64 + 2:
         return None
     return msgspec.json.decode(value, type=str)
@@ -103,7 +103,7 @@ def _short_text(value: msgspec.Raw) -> str | None:
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?|([\[{])|[\]}]')
 _LOOK_AT = 1024
-"""Bytes of a frame that are searched by hand, which is slow, for the msgId that an answer should name."""
+"""Bytes of a frame that are searched for a msgId without a decoder, which is slow."""
 
 
 def _find_msg_id(data: bytes) -> object:
@@ -114,7 +114,7 @@ def _find_msg_id(data: bytes) -> object:
 
 
 def _search_msg_id(data: bytes) -> str | None:
-    """The top level's msgId in text that no decoder takes: it nests too deep."""
+    """The msgId on the top level of text that nests too deep for a decoder."""
     depth, key = 0, b""
     for match in _TOKEN.finditer(data):
         text, colon, opens = match.groups()
@@ -138,8 +138,7 @@ _AT = re.compile(r" - at `\$\.?(.*)`$")
 
 
 def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]", within: str = "") -> T:
-    """A command's payload, or what stands `within` it under that name, as a struct; `InvalidField` names the field that
-    does not fit."""
+    """Decode a command's payload, or the part of it named `within`. Raises `InvalidField` with the field that does not fit."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as exc:
@@ -169,7 +168,7 @@ _KINDS = {
 
 
 def _in_words(text: str) -> str:
-    """What the decoder says, as somebody says it who thinks in JSON and not in Python."""
+    """The decoder's message in the words of JSON."""
     misfit = _MISFIT.fullmatch(text)
     if misfit is None:
         return text.replace("`", "")

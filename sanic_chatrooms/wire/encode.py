@@ -1,4 +1,4 @@
-"""Replies and events as they go out: one JSON object each (docs/reference/protocol.md). How a connection frames them is not said here."""
+"""Replies and events as they go out: one JSON object each (docs/reference/protocol.md). Codecs of connections frame them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -83,13 +83,13 @@ class Watching:
         self.seqs: list[int] = []
         self.losses: list[str] = []
 
-    def heard(self, envelope: Envelope) -> None:
+    def on_event(self, envelope: Envelope) -> None:
         self.seqs.append(envelope.seq)
 
-    def lost(self, room: str) -> None:
+    def on_gap(self, room: str) -> None:
         self.losses.append(room)
 
-    def vanished(self, room: str) -> None:
+    def on_deleted(self, room: str) -> None:
         raise AssertionError("it had events")
 
 

@@ -187,7 +187,7 @@ async def test_the_room_of_all_connections_is_watched_again_whatever_comes_betwe
     problem = AttributeError("nobody thought of this")
     fault = Fault(chat.hub, "watch", problem)
 
-    chat.sessions.vanished(EVERYONE)
+    chat.sessions.on_deleted(EVERYONE)
     await clock.until(lambda: fault.done > 0)
 
     assert len(logged(caplog, problem)) == 2

@@ -245,7 +245,7 @@ async def test_deletion_while_entering_tells_only_those_who_were_in(world: World
     await node.enter(member)
     held = await node.hub.enter(stranger, ROOM)
 
-    node.hub.gone(ROOM)
+    node.hub.deleted(ROOM)
     node.hub.flush()
 
     assert len(member.of("room.removed")) == 1

@@ -310,11 +310,11 @@ async def living(world: World) -> World:
 class Ignoring:
     """A watcher that does nothing."""
 
-    def heard(self, envelope: Envelope) -> None: ...
+    def on_event(self, envelope: Envelope) -> None: ...
 
-    def lost(self, room: str) -> None: ...
+    def on_gap(self, room: str) -> None: ...
 
-    def vanished(self, room: str) -> None: ...
+    def on_deleted(self, room: str) -> None: ...
 
 
 async def lose_everything(world: World, *again: str) -> None:
@@ -423,7 +423,7 @@ async def test_room_that_is_made_again_is_another_room(world: World) -> None:
     await node.enter(session)
     await node.say(5)
     await world.truth.delete_room(ROOM)
-    node.hub.gone(ROOM)
+    node.hub.deleted(ROOM)
     await world.truth.create_room(Room(ROOM, "", 0))
 
     assert await node.enter(session) == 0

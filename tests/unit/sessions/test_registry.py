@@ -209,7 +209,7 @@ async def test_a_user_who_is_back_at_once_finds_the_room_as_it_is_or_a_new_one()
             await chat.occupancy.settle()
             await asyncio.sleep(0)
 
-        assert await chat.hub.let_go(user_room("u1"))
+        assert await chat.hub.release_room(user_room("u1"))
 
 
 # ---- what others do to a connection ----

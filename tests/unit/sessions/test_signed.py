@@ -116,7 +116,7 @@ def test_what_a_workers_own_hearing_cannot_read_is_dropped_too(desk: Desk) -> No
     def heard(envelope: Envelope) -> None:
         signed_module._mark(envelope.data)
 
-    desk.hub.interpret("typing", heard)
+    desk.hub.handle("typing", heard)
     desk.hub.deliver = heard  # type: ignore[method-assign]
 
     desk.signed.receive(Envelope("r", "", 0, "typing", b"{}"))
