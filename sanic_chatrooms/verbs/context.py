@@ -1,5 +1,6 @@
 """A command on its way, as a verb sees it: the same by a socket, by `as_user=`, and by the app itself."""
 
+import time
 from typing import Any, Unpack
 
 from ..access.access import judge, permit
@@ -19,9 +20,6 @@ from .drafts import Effects, command_hash, draft
 from .table import Judged, Row
 
 __all__ = ["Ctx"]
-
-ATTEMPTS = 5
-"""How often a command is judged again because rights in its room changed in that very moment."""
 
 
 class Ctx(Context):
@@ -143,20 +141,22 @@ class Ctx(Context):
 
         `effects` go with it: `about`, `facts`, `restricts`, `only_if_changed` of a draft.
 
-        Where rights in the room have changed meanwhile, it is judged again. Raises what refuses it then, and what
-        `Store.append` says.
+        Where rights in the room have changed meanwhile, it is judged again, within the store's time limit. Raises what
+        refuses it then, and what `Store.append` says.
         """
-        for _ in range(ATTEMPTS):
+        until = time.monotonic() + self.settings.store_timeout
+        while True:
             item = self._draft(
                 type or self.row.event or self.command.type, room or self.seat.room.id, payload, effects
             )
             try:
                 self.stored = await self._keep(item)
             except Stale:
+                if time.monotonic() > until:
+                    raise Unavailable from None
                 await self._judge_again()
             else:
                 return self.stored
-        raise Unavailable
 
     def _draft(self, type: str, room: str, payload: bytes, effects: Effects) -> Draft:
         sender, command = self.sender, self.command
