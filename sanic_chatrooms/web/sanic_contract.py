@@ -59,7 +59,10 @@ NEEDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "manager": ("transient_processes", "monitor_publisher"),
         "process": ("name", "pid", "state", "exitcode"),
     },
-    "early_end": {"manager": ("_all_workers_ack", "_shutting_down", "processes")},
+    "early_end": {
+        "manager": ("_all_workers_ack", "_shutting_down", "processes"),
+        "process": ("is_alive", "terminate"),
+    },
     "hangup": {"manager": ("worker_state", "processes"), "worker": ("_state", "_name")},
     "stop_accepting": {"runners": ("http_server",)},
     "signals": {"app": ("signal_router",), "router": ("routes",)},
