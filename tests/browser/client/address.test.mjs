@@ -12,7 +12,7 @@ const halves = ["\ud800", "\udc00", "a\ud83d", "\udc00\ud800", "\ud800%41"]; // 
 // As the bar of a browser keeps it.
 const through = (hash) => new URL(hash, "https://chat.example/").hash;
 
-test("every id comes back from the address as it was", () => {
+test("an id survives the way into an address and back", () => {
   for (const id of [...naughty, ...halves])
     for (const whole of [id, `@${id}`]) {
       if (whole === "@") continue; // nobody
@@ -25,7 +25,7 @@ test("two ids never have one address", () => {
   assert.equal(new Set(all.map((id) => addressOf(id))).size, all.length);
 });
 
-test("a pane beside an id is told from a slash in it", () => {
+test("a pane after an id differs from a slash inside an id", () => {
   for (const id of naughty.filter((id) => id !== "@")) assert.deepEqual(placeAt(through(addressOf(id, "people"))), { id, pane: "people" });
   assert.deepEqual(placeAt(addressOf("general/people")), { id: "general/people", pane: undefined });
 });
@@ -35,11 +35,11 @@ test("ids of rooms and of guests stay readable", () => {
   assert.equal(addressOf("@guest-x9", "people"), "#/@guest-x9/people");
 });
 
-test("no address, and one that names nothing, are where one begins", () => {
+test("an empty address, and one that names nothing, are the start", () => {
   for (const hash of ["", "#", "#/"]) assert.deepEqual(placeAt(hash), { id: "", pane: undefined });
 });
 
-test("what cannot be understood names nothing at all", () => {
+test("an invalid address names nothing", () => {
   const wrong = ["#/%", "#/100%", "#/50%4", "#/%ff", "#/@https://id.example/users/7", "#/a/b", "#/a/people/", "#/@", "#/@/people", "#//people", "#/a/people/b"];
   for (const hash of wrong) assert.equal(placeAt(hash), null, hash);
 });

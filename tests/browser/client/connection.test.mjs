@@ -18,7 +18,7 @@ test("connect resolves with the welcome", async (t) => {
   assert.deepEqual(it.sockets[0].protocols, ["chatrooms.v1"]);
 });
 
-test("the close codes that let a client come back, and those that do not", () => {
+test("some close codes allow a reconnect, others do not", () => {
   const yes = [1001, 1005, 1006, 1009, 1011, 1012, 1013, 4000, 4001, 4008, 4010, 4012, 4013, 4499];
   const no = [1000, 1002, 1003, 1007, 1008, 4500, 4501, 4502, 4503, 4504, 4507, 4509, 4999];
 
@@ -26,7 +26,7 @@ test("the close codes that let a client come back, and those that do not", () =>
 });
 
 for (const code of [1001, 1006, 1009, 1011, 1012, 1013, 4008, 4010, 4012, 4013, 4400]) {
-  test(`close ${code} is followed by another connection`, async (t) => {
+  test(`the client reconnects after close ${code}`, async (t) => {
     const it = world(t);
     await it.start();
     it.socket.shut(code);
@@ -38,7 +38,7 @@ for (const code of [1001, 1006, 1009, 1011, 1012, 1013, 4008, 4010, 4012, 4013, 
 }
 
 for (const code of [1000, 1002, 1003, 1007, 1008, 4501, 4502, 4503, 4504, 4507, 4509, 4900]) {
-  test(`close ${code} is the end`, async (t) => {
+  test(`the client does not reconnect after close ${code}`, async (t) => {
     const it = world(t);
     await it.start();
     it.socket.shut(code, "why");
@@ -50,7 +50,7 @@ for (const code of [1000, 1002, 1003, 1007, 1008, 4501, 4502, 4503, 4504, 4507, 
   });
 }
 
-test("an end before the first welcome rejects connect", async (t) => {
+test("connect rejects if the connection ends for good before the first welcome", async (t) => {
   const it = world(t);
   const connecting = it.chat.connect();
   await settled();
@@ -60,7 +60,7 @@ test("an end before the first welcome rejects connect", async (t) => {
   await assert.rejects(connecting, { code: "closed", details: { closeCode: 4502 } });
 });
 
-test("waits are random between nothing and a bound that doubles up to the longest", async (t) => {
+test("the wait before a reconnect is random, up to a limit that doubles up to the longest", async (t) => {
   for (const [random, bounds] of [[0, [0, 0, 0, 0, 0, 0]], [1, [1, 2, 4, 8, 16, 30, 30]]]) { // prettier-ignore
     const it = world(t, { random: () => random });
     it.chat.connect();
@@ -75,7 +75,7 @@ test("waits are random between nothing and a bound that doubles up to the longes
   }
 });
 
-test("a crowded server is given more time", async (t) => {
+test("the client waits longer for an overloaded server", async (t) => {
   for (const code of [1013, 4008, 4013]) {
     const it = world(t, { random: () => 1 });
     await it.start();
@@ -87,7 +87,7 @@ test("a crowded server is given more time", async (t) => {
   }
 });
 
-test("back-off begins anew after a connection that was welcomed, however short it was", async (t) => {
+test("back-off starts again after every welcome, even if the connection was short", async (t) => {
   const it = world(t, { random: () => 1 });
   await it.start();
   for (let n = 0; n < 5; n++) {
@@ -102,7 +102,7 @@ test("back-off begins anew after a connection that was welcomed, however short i
   assert.equal(it.chat.status.retryIn, 1);
 });
 
-test("a server that welcomes and is crowded at once is given ever more time", async (t) => {
+test("the client waits longer and longer for a server that welcomes it and is overloaded at once", async (t) => {
   const it = world(t, { random: () => 1 });
   await it.start();
   const waits = [];
@@ -117,7 +117,7 @@ test("a server that welcomes and is crowded at once is given ever more time", as
 });
 
 for (const hours of [-1, 1, -24 * 30, 24 * 30]) {
-  test(`a clock that is set by ${hours} hours changes nothing: a dead server is found, and asked again as planned`, async (t) => {
+  test(`setting the clock by ${hours} hours changes nothing: a dead connection is found, and the next attempt is as planned`, async (t) => {
     const it = world(t, { random: () => 1 });
     await it.start();
     it.clock.step(hours * 3600);
@@ -133,7 +133,7 @@ for (const hours of [-1, 1, -24 * 30, 24 * 30]) {
   });
 }
 
-test("the time to the next attempt runs, whatever happens to the clock", async (t) => {
+test("the time to the next attempt does not depend on the wall clock", async (t) => {
   const it = world(t, { random: () => 1 });
   await it.start();
   it.socket.shut(1013);
@@ -144,7 +144,7 @@ test("the time to the next attempt runs, whatever happens to the clock", async (
   assert.equal(it.chat.status.retryIn, 3);
 });
 
-test("an interval longer than a timer can be is waited for, not called at once", async (t) => {
+test("an interval longer than the longest timer does not fire at once", async (t) => {
   const it = world(t);
   it.chat.connect();
   await it.welcome({ heartbeat: { interval: 3e6, timeout: 9e6 } });
@@ -154,7 +154,7 @@ test("an interval longer than a timer can be is waited for, not called at once",
   assert.equal(it.clock.set, timers);
 });
 
-test("closing says when to come back", async (t) => {
+test("closing sets the time of the reconnect", async (t) => {
   const it = world(t);
   await it.start();
   it.socket.says({ type: "closing", payload: { reason: "restart", reconnectIn: 1.75 } });
@@ -178,7 +178,7 @@ test("reconnectNow does not wait", async (t) => {
   assert.equal(it.chat.status.retryAt, null);
 });
 
-test("disconnect ends it and leaves no timer behind; connect begins again", async (t) => {
+test("disconnect leaves no timer behind, and connect starts again", async (t) => {
   const it = world(t);
   await it.start("a");
   it.chat.disconnect();
@@ -191,7 +191,7 @@ test("disconnect ends it and leaves no timer behind; connect begins again", asyn
   assert.equal(it.socket.last("join").payload.since.seq, 0);
 });
 
-test("a server that never answers is given up", async (t) => {
+test("an attempt without an answer is given up", async (t) => {
   const it = world(t);
   it.chat.connect();
   await settled();
@@ -201,7 +201,7 @@ test("a server that never answers is given up", async (t) => {
   assert.notEqual(it.sockets[0].closedWith, null);
 });
 
-test("silence is answered by a ping, and more silence by another connection", async (t) => {
+test("the client pings after silence, and reconnects after more silence", async (t) => {
   const it = world(t);
   await it.start();
   await it.clock.advance(29);
@@ -216,7 +216,7 @@ test("silence is answered by a ping, and more silence by another connection", as
   assert.notEqual(it.sockets[0].closedWith, null);
 });
 
-test("anything that is heard is a sign of life", async (t) => {
+test("every frame counts as a sign of life", async (t) => {
   const it = world(t);
   await it.start();
   for (let n = 0; n < 5; n++) {
@@ -232,7 +232,7 @@ test("anything that is heard is a sign of life", async (t) => {
   assert.equal(it.socket.all("ping").length, 1);
 });
 
-test("an interval shorter than the patience for pongs still finds a dead connection", async (t) => {
+test("an interval shorter than the pong timeout still finds a dead connection", async (t) => {
   const it = world(t);
   it.chat.connect();
   await it.welcome({ heartbeat: { interval: 2, timeout: 6 } });
@@ -241,7 +241,7 @@ test("an interval shorter than the patience for pongs still finds a dead connect
   assert.equal(it.chat.state, "reconnecting");
 });
 
-test("a request without answer times out; one that crosses a broken connection is lost", async (t) => {
+test("a request without an answer times out; one that was sent before the connection broke is lost", async (t) => {
   const it = world(t, { timeout: 3 });
   await it.start();
   const slow = it.chat.history("a");
@@ -267,7 +267,7 @@ test("a request made offline waits for the connection, within its time", async (
   assert.deepEqual(await rooms, { rooms: [] });
 });
 
-test("errors carry what the server said", async (t) => {
+test("errors have the payload of the server", async (t) => {
   const it = world(t);
   await it.start();
   const refused = it.chat.request("poll.vote", { room: "a", payload: { n: 1 } });
@@ -276,7 +276,7 @@ test("errors carry what the server said", async (t) => {
   await assert.rejects(refused, { code: "rate_limited", temporary: true, retryAfter: 2.5 });
 });
 
-test("a frame above the server's limit is refused here", async (t) => {
+test("the client refuses a frame above the server's limit", async (t) => {
   const it = world(t);
   it.chat.connect();
   await it.welcome({ limits: { maxFrame: 200 } });
@@ -284,7 +284,7 @@ test("a frame above the server's limit is refused here", async (t) => {
   await assert.rejects(it.chat.request("poll.vote", { payload: "é".repeat(100) }), { code: "too_large" });
 });
 
-test("frames that are not ours to understand are ignored", async (t) => {
+test("invalid frames are ignored", async (t) => {
   const it = world(t);
   await it.start("a");
   it.watch("*");
@@ -307,7 +307,7 @@ test("a listener that throws does not stop the others", async (t) => {
   assert.equal(it.seen.length, 1);
 });
 
-test("on returns what ends it", async (t) => {
+test("on returns a function that removes the listener", async (t) => {
   const it = world(t);
   await it.start("a");
   let heard = 0;
@@ -331,7 +331,7 @@ function browserOf(t) {
 }
 
 for (const type of ["online", "visibilitychange"]) {
-  test(`${type} tests a connection, and tries again at once where there is none`, async (t) => {
+  test(`${type} tests the connection, or reconnects at once`, async (t) => {
     const { listeners, hint } = browserOf(t);
     const it = world(t, { random: () => 1 });
     await it.start();
@@ -352,7 +352,7 @@ for (const type of ["online", "visibilitychange"]) {
     assert.equal(listeners.size, 0);
   });
 
-  test(`${type} does not hurry a server that is crowded`, async (t) => {
+  test(`${type} does not shorten the wait for an overloaded server`, async (t) => {
     const { hint } = browserOf(t);
     const it = world(t, { random: () => 1 });
     await it.start();
@@ -368,7 +368,7 @@ for (const type of ["online", "visibilitychange"]) {
   });
 }
 
-test("without network it says offline", async (t) => {
+test("without network the state is offline", async (t) => {
   const it = world(t);
   await it.start();
   const real = Object.getOwnPropertyDescriptor(globalThis, "navigator");
@@ -384,7 +384,7 @@ for (const [feature, ask] of [
   ["unread", (chat) => chat.read("a", 1)],
   ["search", (chat) => chat.search("a", "hello")],
 ]) {
-  test(`where a server does not offer ${feature}, asking says so at once`, async (t) => {
+  test(`without ${feature} in welcome.features, a request is rejected at once`, async (t) => {
     const it = world(t);
     it.chat.connect();
     await it.welcome({ features: ["typing"] });
@@ -394,7 +394,7 @@ for (const [feature, ask] of [
     assert.equal(it.socket.sent.length, sent);
   });
 
-  test(`where a server offers ${feature}, it is asked`, async (t) => {
+  test(`with ${feature} in welcome.features, a request is sent`, async (t) => {
     const it = world(t);
     it.chat.connect();
     await it.welcome({ features: [feature] });

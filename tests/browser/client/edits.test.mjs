@@ -23,7 +23,7 @@ function timelineOf(...events) {
 const looks = ({ items }) => items.map(({ text, deleted: gone, changed }) => [gone ? null : text, changed]);
 const signs = (timeline) => rowsOf(timeline.all(), null, null).filter(({ kind }) => kind === "message").map(({ sign }) => sign);
 
-test("an edit changes its message and is no line", () => {
+test("an edit changes its message and adds no line", () => {
   const timeline = timelineOf(said(1, "good"), said(2), edited(1, 3, "better"));
 
   assert.deepEqual(looks(timeline), [["better", 3], ["text 2", 2]]);
@@ -31,7 +31,7 @@ test("an edit changes its message and is no line", () => {
   assert.deepEqual(timeline.items[0].payload, { text: "better" });
 });
 
-test("a deletion leaves nothing of what was said", () => {
+test("a deletion removes the text", () => {
   const timeline = timelineOf(said(1, "a secret"), edited(1, 2, "a better kept secret"), deleted(1, 3));
 
   assert.deepEqual(looks(timeline), [[null, 3]]);
@@ -39,7 +39,7 @@ test("a deletion leaves nothing of what was said", () => {
   assert.equal(timeline.items[0].edited, undefined);
 });
 
-test("a change that a message has folded in already is skipped", () => {
+test("a change that a message already contains is skipped", () => {
   const now = said(1, "best", { edited: 1004, changed: 4 });
   const timeline = timelineOf(now, edited(1, 2, "better"), edited(1, 4, "best"));
   assert.deepEqual(looks(timeline), [["best", 4]]);
@@ -55,11 +55,11 @@ test("an edit that was emptied by a later deletion does no harm", () => {
   assert.deepEqual(looks(timelineOf(said(1, "as it was"), emptied(2), deleted(1, 3))), [[null, 3]]);
 });
 
-test("a change of a message that is not here is none", () => {
+test("a change of an unknown message is ignored", () => {
   assert.deepEqual(looks(timelineOf(said(2), edited(1, 3, "x"), deleted(1, 4), emptied(5))), [["text 2", 2]]);
 });
 
-test("a row is drawn anew when its message was changed while we were away", () => {
+test("a row is redrawn if its message changed while the client was offline", () => {
   const timeline = timelineOf(said(1, "good"));
   const before = signs(timeline);
 
@@ -68,7 +68,7 @@ test("a row is drawn anew when its message was changed while we were away", () =
   assert.notDeepEqual(signs(timeline), before);
 });
 
-test("a row in which somebody writes stays, until its message is deleted", () => {
+test("a row that is being edited stays until its message is deleted", () => {
   const timeline = timelineOf(said(1, "good"));
   const { key } = timeline.items[0];
   const sign = () => rowsOf(timeline.all(), null, key).at(-1).sign;
@@ -81,7 +81,7 @@ test("a row in which somebody writes stays, until its message is deleted", () =>
   assert.notEqual(sign(), before);
 });
 
-test("one may edit one's own, and delete that, or everything where one moderates", () => {
+test("users may edit and delete their own messages, and moderators may delete all", () => {
   const [own] = timelineOf(said(1)).items;
   const [other] = timelineOf(said(1, "x", { sender: { id: "u1", name: "Ada" } })).items;
   const [gone] = timelineOf(said(1), deleted(1, 2)).items;
@@ -105,7 +105,7 @@ async function room(t) {
   return Object.assign(it, { timeline, item, edits, room: { id: "a", timeline } });
 }
 
-test("an edit is shown at once, and is the message when the server has it", async (t) => {
+test("an edit is shown at once, and becomes the message when the server has stored it", async (t) => {
   const it = await room(t);
   it.edits.edit(it.room, it.item, "better");
   await settled();
@@ -120,7 +120,7 @@ test("an edit is shown at once, and is the message when the server has it", asyn
   assert.equal(it.seen.at(-1), it.item.version, "it was drawn after the last change");
 });
 
-test("it does not matter whether the event or the ack of an edit comes first", async (t) => {
+test("the event and the ack of an edit may arrive in either order", async (t) => {
   const it = await room(t);
   it.edits.edit(it.room, it.item, "better");
   await settled();
@@ -132,7 +132,7 @@ test("it does not matter whether the event or the ack of an edit comes first", a
   assert.equal(it.seen.at(-1), it.item.version);
 });
 
-test("an edit that is refused says why, and can be repeated or taken back", async (t) => {
+test("a refused edit shows the reason, and can be repeated or cancelled", async (t) => {
   const it = await room(t);
   it.edits.edit(it.room, it.item, "better");
   await settled();
@@ -151,7 +151,7 @@ test("an edit that is refused says why, and can be repeated or taken back", asyn
   assert.deepEqual([it.item.change, it.item.text], [null, "good"]);
 });
 
-test("a deletion is shown when the server has it", async (t) => {
+test("a deletion is shown when the server has stored it", async (t) => {
   const it = await room(t);
   it.edits.remove(it.room, it.item);
   await settled();
@@ -162,7 +162,7 @@ test("a deletion is shown when the server has it", async (t) => {
   assert.deepEqual([it.item.deleted, it.item.text, it.item.change], [true, "", null]);
 });
 
-test("who deletes what was deleted meanwhile is told nothing", async (t) => {
+test("deleting a message that was deleted meanwhile reports nothing", async (t) => {
   const it = await room(t);
   it.edits.remove(it.room, it.item);
   await settled();

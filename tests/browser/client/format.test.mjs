@@ -8,7 +8,7 @@ const { dayName, excerpt, initials, listed, slug, timeOf, toldApart } = await im
 
 const at = (text) => new Date(text).getTime() / 1000;
 
-test("yesterday is the day before by the calendar, also where that day had 23 hours or 25", () => {
+test("yesterday is the previous calendar day, even if that day had 23 or 25 hours", () => {
   const shortly = at("2026-03-30T00:30"); // clocks went forward on Sunday the 29th
   assert.equal(dayName(at("2026-03-29T12:00"), shortly), "Yesterday");
   assert.match(dayName(at("2026-03-28T23:50"), shortly), /Saturday/);
@@ -18,7 +18,7 @@ test("yesterday is the day before by the calendar, also where that day had 23 ho
   assert.equal(dayName(at("2025-12-31T00:10"), at("2026-01-01T23:00")), "Yesterday");
 });
 
-test("an hour has no zero before it where it is one of twelve", () => {
+test("hours of a 12-hour clock have no leading zero", () => {
   assert.match(timeOf(at("2026-03-28T05:38")), /^(05:38|5:38\sAM)$/);
 });
 
@@ -37,7 +37,7 @@ test("an avatar has one or two letters, however many marks are on them", () => {
   assert.ok(initials(`e${"\u0301".repeat(60)}`).length <= 32);
 });
 
-test("a title makes an id that can be read, and titles of two scripts make two", () => {
+test("a title makes a readable id, and titles in two scripts make two ids", () => {
   assert.equal(slug("Release day!"), "release-day");
   assert.equal(slug("Café Zürich"), "cafe-zurich");
   assert.match(slug("C++"), /^c-\w+$/);
@@ -47,11 +47,11 @@ test("a title makes an id that can be read, and titles of two scripts make two",
   assert.ok(slug("会".repeat(100)).length <= 128 && slug("a會".repeat(50)).length <= 128);
 });
 
-test("the same title makes the same id, however it is written", () => {
+test("the same title makes the same id in every Unicode form", () => {
   for (const [one, other] of [["会議", "会議 "], ["ＡＢ会", "ab会"], ["会\u200b議", "会議"], ["e\u0301会", "\u00e9会"]]) assert.equal(slug(one), slug(other));
 });
 
-test("those of one name are told apart by their ids, as much of them as that takes", () => {
+test("people with one name are told apart by a part of their ids", () => {
   const long = "0123456789abcdef0123456789-";
   const told = (...named) => [...toldApart(named.map(([id, name]) => ({ id, name }))).values()];
   assert.deepEqual(told(["a", "A"], ["b", "B"]), ["", ""]);

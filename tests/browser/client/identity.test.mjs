@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { settled, world } from "./support.mjs";
 
-test("a token travels as a subprotocol", async (t) => {
+test("a token is sent as a subprotocol", async (t) => {
   const it = world(t, { token: "aaa.bbb.ccc" });
   it.chat.connect();
   await settled();
@@ -11,7 +11,7 @@ test("a token travels as a subprotocol", async (t) => {
   assert.deepEqual(it.socket.protocols, ["chatrooms.v1", "bearer.aaa.bbb.ccc"]);
 });
 
-test("a token that cannot be a subprotocol travels in auth", async (t) => {
+test("a token that cannot be a subprotocol is sent in auth", async (t) => {
   const it = world(t, { token: "a/b=" });
   it.chat.connect();
   await settled();
@@ -24,7 +24,7 @@ test("a token that cannot be a subprotocol travels in auth", async (t) => {
   assert.equal(it.chat.user.id, "u1");
 });
 
-test("a guest's token is kept, and shown with the next connection", async (t) => {
+test("a guest's token is kept and sent with the next connection", async (t) => {
   const it = world(t);
   await it.start();
   assert.deepEqual([...it.kept.values()], ["guest.token"]);
@@ -49,7 +49,7 @@ async function refusedGuest(t) {
 }
 
 for (const code of ["token_expired", "unauthenticated"]) {
-  test(`a guest's token that is refused with ${code} is forgotten, and a fresh guest begins`, async (t) => {
+  test(`a guest's token that is refused with ${code} is dropped, and the client becomes a new guest`, async (t) => {
     const it = await refusedGuest(t);
     it.socket.welcome({ user: { id: "guest-2", name: "Guest 2", scopes: [] }, guestToken: "second.token" });
     assert.notEqual(it.chat.state, "online");
@@ -61,7 +61,7 @@ for (const code of ["token_expired", "unauthenticated"]) {
   });
 }
 
-test("a guest whose handshake failed for another reason is the same guest again", async (t) => {
+test("a guest whose handshake failed for another reason stays the same guest", async (t) => {
   const it = await refusedGuest(t);
   it.socket.welcome({ user: { id: "guest-2", name: "Guest 2", scopes: [] }, guestToken: "second.token" });
   it.socket.ack(it.socket.last("auth"), { user: { id: "guest-1", name: "Guest 1", scopes: [] } });
@@ -71,7 +71,7 @@ test("a guest whose handshake failed for another reason is the same guest again"
   assert.deepEqual([...it.kept.values()], ["guest.token"]);
 });
 
-test("a server that closes on a guest's token gets a fresh guest", async (t) => {
+test("if a server closes after a guest's token, the client becomes a new guest", async (t) => {
   const it = await refusedGuest(t);
   it.socket.refuse(it.socket.last("auth"), "unauthenticated");
   it.socket.shut(4500);
@@ -81,7 +81,7 @@ test("a server that closes on a guest's token gets a fresh guest", async (t) => 
   assert.equal(it.kept.size, 0);
 });
 
-test("a user's token that is refused ends it, also where guests are welcome", async (t) => {
+test("a refused user's token ends the connection, even if guests are allowed", async (t) => {
   const it = world(t, { token: "bad" });
   it.chat.connect();
   await settled();
@@ -95,7 +95,7 @@ test("a user's token that is refused ends it, also where guests are welcome", as
   assert.equal(it.socket.closedWith, 1000);
 });
 
-test("4001 asks for a fresh token first", async (t) => {
+test("4001 makes the client get a fresh token first", async (t) => {
   const tokens = ["one", "two"];
   const it = world(t, { token: async () => tokens.shift() });
   it.chat.connect();
@@ -110,7 +110,7 @@ test("4001 asks for a fresh token first", async (t) => {
   assert.equal(it.socket.protocols[1], "bearer.two");
 });
 
-test("4001 with nothing but a string is the end", async (t) => {
+test("after 4001 a client with a token string does not reconnect", async (t) => {
   const it = world(t, { token: "one" });
   it.chat.connect();
   await it.welcome();
@@ -133,7 +133,7 @@ test("auth.expiring is answered with a fresh token", async (t) => {
   assert.equal(it.chat.user.name, "Ada L.");
 });
 
-test("a token known to have expired is not shown again", async (t) => {
+test("an expired token is not sent again", async (t) => {
   const tokens = ["one", "two"];
   const it = world(t, { token: () => tokens.shift() });
   it.chat.connect();
@@ -145,7 +145,7 @@ test("a token known to have expired is not shown again", async (t) => {
   assert.equal(it.socket.protocols[1], "bearer.two");
 });
 
-test("when a token expires is counted by the server's clock, not by this computer's", async (t) => {
+test("the expiry of a token is computed by the server's clock", async (t) => {
   for (const wrong of [-7200, 7200]) {
     const tokens = ["one", "two"];
     const it = world(t, { token: () => tokens.shift() });
@@ -169,7 +169,7 @@ test("when a token expires is counted by the server's clock, not by this compute
   }
 });
 
-test("a token callback that fails is tried again", async (t) => {
+test("a failed token callback is called again", async (t) => {
   let asked = 0;
   const it = world(t, { token: () => (asked++ ? "late" : Promise.reject(new Error("away"))) });
   it.watch("problem");
@@ -180,7 +180,7 @@ test("a token callback that fails is tried again", async (t) => {
   assert.equal(it.sockets.length, 1);
 });
 
-test("a guest gets its name before anything else is sent", async (t) => {
+test("a guest's name is sent before anything else", async (t) => {
   const it = world(t, { name: "Ada" });
   it.chat.join("a").catch(() => {});
   it.chat.connect();
@@ -204,7 +204,7 @@ test("a name is remembered for the next page", async (t) => {
   assert.equal(next.name, "Grace");
 });
 
-test("a name that is refused is a problem, not an end", async (t) => {
+test("a refused name is a problem event, and the connection stays open", async (t) => {
   const it = world(t, { name: "\u202e" });
   it.watch("problem");
   await it.start();
@@ -214,7 +214,7 @@ test("a name that is refused is a problem, not an end", async (t) => {
   assert.equal(it.chat.state, "online");
 });
 
-test("storage that throws is no obstacle", async (t) => {
+test("the client works with storage that throws", async (t) => {
   const broken = () => {
     throw new Error("quota");
   };
@@ -237,7 +237,7 @@ async function refusedVisitor(t, answer) {
   return { it, asked };
 }
 
-test("who has to sign in first is told, and nothing is tried again", async (t) => {
+test("a visitor who has to sign in is told so, and the client does not reconnect", async (t) => {
   const answer = () => ({ status: 401, json: async () => ({ code: "unauthenticated", message: "sign in first" }) });
   const { it, asked } = await refusedVisitor(t, answer);
   await it.clock.advance(600);
@@ -253,7 +253,7 @@ for (const [what, answer] of [
   ["one that is away", () => Promise.reject(new TypeError("no answer"))],
   ["a 401 of somebody else's", () => ({ status: 401, json: () => Promise.reject(new SyntaxError("no JSON")) })],
 ]) {
-  test(`a refused handshake is tried again after the answer of ${what}`, async (t) => {
+  test(`after a refused handshake, the client reconnects after the answer of ${what}`, async (t) => {
     const { it } = await refusedVisitor(t, answer);
     assert.equal(it.chat.state, "reconnecting");
     await it.redial();
@@ -262,7 +262,7 @@ for (const [what, answer] of [
   });
 }
 
-test("an answer that comes when the next attempt is under way is not heard any more", async (t) => {
+test("an answer that arrives during the next attempt is ignored", async (t) => {
   let tell;
   const { it } = await refusedVisitor(t, () => new Promise((resolve) => (tell = resolve)));
   await it.redial();
@@ -272,7 +272,7 @@ test("an answer that comes when the next attempt is under way is not heard any m
   assert.equal(it.chat.state, "online");
 });
 
-test("who shows a token is told by `auth`, and no plain request is made", async (t) => {
+test("a client with a token gets the reason by `auth`, without a plain request", async (t) => {
   const asked = [];
   const it = world(t, { token: "a.b.c", fetch: async (url) => asked.push(url) });
   it.chat.connect().catch(() => {});
@@ -283,7 +283,7 @@ test("who shows a token is told by `auth`, and no plain request is made", async 
   assert.deepEqual(asked, []);
 });
 
-test("a visitor without a token whom the server does not know is told to sign in, and nothing is tried again", async (t) => {
+test("an unknown visitor without a token is told to sign in, and the client does not reconnect", async (t) => {
   const it = world(t);
   it.chat.connect().catch(() => {});
   await settled();
@@ -296,7 +296,7 @@ test("a visitor without a token whom the server does not know is told to sign in
   assert.equal(it.sockets.length, 1);
 });
 
-test("a visitor whose welcome comes late is welcome", async (t) => {
+test("a late welcome is accepted", async (t) => {
   const it = world(t);
   it.chat.connect();
   await settled();
@@ -308,7 +308,7 @@ test("a visitor whose welcome comes late is welcome", async (t) => {
   assert.equal(it.chat.state, "online");
 });
 
-test("who has a function for tokens is not told to sign in: it may bring one next time", async (t) => {
+test("a client with a token function is not told to sign in, because it may return a token next time", async (t) => {
   const it = world(t, { token: async () => null });
   it.chat.connect().catch(() => {});
   await settled();

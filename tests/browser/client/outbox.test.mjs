@@ -33,7 +33,7 @@ test("send returns at once; the ack resolves it", async (t) => {
   assert.deepEqual(it.chat.outbox, []);
 });
 
-test("what is written offline is sent in order after the room is joined again", async (t) => {
+test("messages that were written offline are sent in order after the rejoin", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.shut(1006);
@@ -48,7 +48,7 @@ test("what is written offline is sent in order after the room is joined again", 
   assert.deepEqual(it.chat.outbox, []);
 });
 
-test("a message that was under way when the connection broke is sent again under its msgId, before later ones", async (t) => {
+test("a message that was being sent when the connection broke is sent again under its msgId, before later ones", async (t) => {
   const it = world(t);
   await it.start("a");
   const first = it.chat.send("a", "one");
@@ -62,7 +62,7 @@ test("a message that was under way when the connection broke is sent again under
   assert.equal(again[0].msgId, first.msgId);
 });
 
-test("a recovered message of ours is not sent again", async (t) => {
+test("our own message is not sent again if it was recovered", async (t) => {
   const it = world(t);
   await it.start("a");
   const { msgId, done } = it.chat.send("a", "one");
@@ -105,7 +105,7 @@ test("unavailable is repeated under the same msgId, and later messages of the ro
   assert.deepEqual(texts(it.socket.all("message")), ["one", "elsewhere", "one", "two"]);
 });
 
-test("no answer in time is repeated; a late answer to the first attempt counts", async (t) => {
+test("a command without an answer is repeated, and a late answer to the first attempt counts", async (t) => {
   const it = world(t);
   await it.start("a");
   const { done } = it.chat.send("a", "one");
@@ -117,7 +117,7 @@ test("no answer in time is repeated; a late answer to the first attempt counts",
   assert.equal((await done).seq, 1);
 });
 
-test("pauses between attempts grow within bounds", async (t) => {
+test("pauses between attempts grow up to a limit", async (t) => {
   const it = world(t, { random: () => 1 });
   await it.start("a");
   it.chat.send("a", "one");
@@ -136,7 +136,7 @@ test("pauses between attempts grow within bounds", async (t) => {
   }
 });
 
-test("another error fails the message, and does not hold up the next", async (t) => {
+test("another error fails the message and does not delay the next one", async (t) => {
   const it = world(t);
   await it.start("a");
   const { msgId, done } = it.chat.send("a", "one");
@@ -148,7 +148,7 @@ test("another error fails the message, and does not hold up the next", async (t)
   assert.deepEqual([it.chat.outbox[0].msgId, it.chat.outbox[0].status], [msgId, "failed"]);
 });
 
-test("retry sends a failed one under the same msgId, discard takes it away", async (t) => {
+test("retry sends a failed message under the same msgId, and discard removes it", async (t) => {
   const it = world(t);
   await it.start("a");
   const { msgId } = it.chat.send("a", "one");
@@ -166,7 +166,7 @@ test("retry sends a failed one under the same msgId, discard takes it away", asy
   assert.equal(it.chat.retry(msgId), null);
 });
 
-test("a queued one can be discarded", async (t) => {
+test("a queued message can be discarded", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.shut(1006);
@@ -178,7 +178,7 @@ test("a queued one can be discarded", async (t) => {
   assert.deepEqual(it.chat.outbox, []);
 });
 
-test("not_a_member that crossed a reset waits for the rejoin; in a room we never joined it fails", async (t) => {
+test("a message with not_a_member waits for the rejoin after a reset, and fails in a room that was never joined", async (t) => {
   const it = world(t);
   await it.start("a");
   it.chat.send("a", "one");
@@ -205,7 +205,7 @@ test("a message too large for the server fails without being sent", async (t) =>
   assert.equal(it.socket.all("message").length, 0);
 });
 
-test("close 1009 fails the largest that was under way", async (t) => {
+test("close 1009 fails the largest message that was being sent", async (t) => {
   const it = world(t);
   await it.start("a", "b");
   const small = it.chat.send("a", "x");
@@ -251,7 +251,7 @@ test("edits and reactions are repeated under their msgId", async (t) => {
   assert.deepEqual(it.chat.outbox, []);
 });
 
-test("an edit whose outcome stays unknown is given up", async (t) => {
+test("an edit with an unknown outcome is given up after a while", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.shut(1006);
@@ -262,7 +262,7 @@ test("an edit whose outcome stays unknown is given up", async (t) => {
   assert.deepEqual(it.chat.outbox, []);
 });
 
-test("a refused edit rejects and is not kept", async (t) => {
+test("a refused edit rejects and leaves the outbox", async (t) => {
   const it = world(t);
   await it.start("a");
   const gone = it.chat.delete("a", "server-message-1");
@@ -273,7 +273,7 @@ test("a refused edit rejects and is not kept", async (t) => {
   assert.deepEqual(it.chat.outbox, []);
 });
 
-test("createRoom repeats under one msgId, so that one room is made", async (t) => {
+test("createRoom is repeated under one msgId, so that one room is created", async (t) => {
   const it = world(t);
   await it.start();
   const making = it.chat.createRoom({ title: "Tea" });
@@ -303,7 +303,7 @@ test("disconnect keeps the outbox for the next connect", async (t) => {
   assert.deepEqual(texts(it.socket.all("message")), ["one"]);
 });
 
-test("ids are made where the browser has no randomUUID", async (t) => {
+test("ids are created without randomUUID", async (t) => {
   const it = world(t);
   const real = globalThis.crypto;
   Object.defineProperty(globalThis, "crypto", { value: { getRandomValues: (a) => real.getRandomValues(a) }, configurable: true });

@@ -10,7 +10,7 @@ const read = (path) => readFileSync(new URL(`../../../sanic_chatrooms/${path}`, 
 // What only a developer understands.
 const JARGON = /msgId|A-Z|frame|JSON|cursor|auth\b|token|null|undefined|payload|UTF|command|backend|_|\d{4}/;
 
-test("every code of the server has words that are no developer's", () => {
+test("every error code of the server has a text for people", () => {
   const classes = [...read("errors.py").matchAll(/ code = "(\w+)"[^]*?default = "([^"]*)"/g)];
   assert.ok(classes.length > 15);
   for (const [, code, message] of classes) {
@@ -20,7 +20,7 @@ test("every code of the server has words that are no developer's", () => {
   }
 });
 
-test("so has every close code after which a client does not come back", () => {
+test("every final close code has a text for people", () => {
   const closes = [...read("wire/codes.py").matchAll(/^ {4}(\w+) = (\d{4})$/gm)].map(([, name, code]) => [name, Number(code)]);
   const reasons = new Map([...read("wire/codes.py").matchAll(/CloseCode\.(\w+): "([^"]*)"/g)].map(([, name, words]) => [name, words]));
   assert.ok(closes.length > 15);
@@ -31,7 +31,7 @@ test("so has every close code after which a client does not come back", () => {
   }
 });
 
-test("what the app says is shown as it says it", () => {
+test("texts of the app are shown unchanged", () => {
   assert.equal(sentence({ code: "out_of_stock", message: "nothing is left" }), "Nothing is left");
   assert.equal(reason({ code: "forbidden", message: "only staff writes here" }), "only staff writes here");
   assert.equal(sentence(new Error("There is a room of this name already.")), "There is a room of this name already.");
@@ -40,7 +40,7 @@ test("what the app says is shown as it says it", () => {
   assert.equal(ending(3000, ""), "The server ended this connection.");
 });
 
-test("no word is taken from what every object has", () => {
+test("names of object properties are no texts", () => {
   for (const code of ["constructor", "toString", "__proto__"]) assert.equal(reason({ code, message: "as it is" }), "as it is");
   assert.equal(reason(undefined), "something went wrong. Try again.");
   assert.equal(reason({ code: "invalid_field", details: { field: "constructor" } }), "the server does not accept this.");

@@ -32,7 +32,7 @@ const WORST = {
   "lines without text": fill("\n"),
 };
 
-test("the worst texts become a bounded number of nodes, and lose nothing but the signs of code", () => {
+test("the worst texts make a limited number of nodes, and lose only the marks of code", () => {
   for (const [what, text] of Object.entries(WORST)) {
     const nodes = richText(text);
     assert.ok(nodes.length <= 401, `${what}: ${nodes.length} nodes`);
@@ -48,7 +48,7 @@ test("twice the text is not more than twice the nodes", () => {
   }
 });
 
-test("towers of marks end at a height that no language needs", () => {
+test("stacked marks are cut at a height that no language needs", () => {
   const tower = `e${"\u0301\u0327".repeat(8000)}`;
   assert.equal(calm(`a ${tower} b`).length, 35);
   for (const text of [tower, `\`${tower}\``, `\`\`\`${tower}\`\`\``, `http://a/${tower}`]) assert.ok(textOf(richText(text)).length < 100);
@@ -56,19 +56,19 @@ test("towers of marks end at a height that no language needs", () => {
   assert.equal(calm(words), words);
 });
 
-test("an address ends before the sign that ends the sentence, in every script", () => {
+test("an address ends before the punctuation of its sentence, in every script", () => {
   const address = "https://example.org/a";
   for (const tail of ["。", "」", "，", "”", "’", "»", "、", "！", "？", "）", "】", "…", "،", "؟", "۔", "।", "։", ".", ",", ")", ").", "?!", "*", "'", "👍", "🇩🇪", "\u200b", "\u202e", "\u3000", "。次の文"])
     assert.deepEqual(links(`See ${address}${tail}`), [address], tail);
   for (const [open, close] of ["「」", "（）", "“”", "«»", "()", "[]", "<>"]) assert.deepEqual(links(`${open}${address}${close}`), [address], open);
 });
 
-test("what belongs to an address stays in it", () => {
+test("characters of an address stay in it", () => {
   for (const address of ["https://example.org/a_(b)", "https://example.org/[a]/{b}", "https://ja.wikipedia.org/wiki/日本", "https://example.org/1914–1918", "http://[::1]:8000/?a=b&c=d#e", "https://example.org/a~b", "HTTPS://EXAMPLE.ORG/%E4%B8%AD"])
     assert.deepEqual(links(`See ${address} and (${address}).`), [address, address]);
 });
 
-test("code is code, and what only begins like it is text", () => {
+test("code is code, and an unclosed fence is text", () => {
   const [block] = elements("```js\nlet a = '`'\n```\nafter");
   assert.deepEqual([block.tag, block.text], ["pre", "let a = '`'"]);
   assert.deepEqual(elements("say `a` and `b`").map(({ tag, text }) => tag + text), ["codea", "codeb"]);

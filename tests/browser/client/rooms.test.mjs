@@ -31,7 +31,7 @@ test("two joins at once are one", async (t) => {
   await Promise.all(both);
 });
 
-test("joining again brings the newest page, and is no gap", async (t) => {
+test("joining again loads the newest page without a gap", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.says(message("a", 1));
@@ -43,7 +43,7 @@ test("joining again brings the newest page, and is no gap", async (t) => {
   assert.deepEqual(types(it), ["joined"]);
 });
 
-test("each event comes once", async (t) => {
+test("each event is delivered once", async (t) => {
   const it = world(t);
   await it.start("a");
   it.watch("message");
@@ -76,7 +76,7 @@ test("a hole is filled by joining again at once", async (t) => {
   assert.deepEqual(seqs(it), [1, 2, 3, 4, 5]);
 });
 
-test("a server that leaves the same hole again is asked with pauses", async (t) => {
+test("repeated joins for the same hole have pauses", async (t) => {
   const it = world(t);
   await it.start("a");
   for (let n = 0; n < 3; n++) {
@@ -90,7 +90,7 @@ test("a server that leaves the same hole again is asked with pauses", async (t) 
   assert.equal(it.socket.all("join").length, 3);
 });
 
-test("after a reconnect what was missed comes in order, once, as ordinary events", async (t) => {
+test("after a reconnect, missed events are delivered in order and once", async (t) => {
   const it = world(t);
   await it.start("a");
   it.watch("joined", "gap", "message", "message.edited");
@@ -106,7 +106,7 @@ test("after a reconnect what was missed comes in order, once, as ordinary events
   assert.deepEqual([it.seen[1][1].recovered, it.seen[1][1].rejoin], [true, true]);
 });
 
-test("an event that follows an ack in the same breath finds the ack applied", async (t) => {
+test("an event right after an ack is delivered after the ack is applied", async (t) => {
   const it = world(t);
   await it.start();
   it.watch("message");
@@ -117,7 +117,7 @@ test("an event that follows an ack in the same breath finds the ack applied", as
   assert.deepEqual(seqs(it), [9]);
 });
 
-test("what cannot be recovered is a gap, with the newest page", async (t) => {
+test("a failed recovery is a gap event with the newest page", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.says(message("a", 1));
@@ -130,7 +130,7 @@ test("what cannot be recovered is a gap, with the newest page", async (t) => {
   assert.deepEqual(it.seen[1][1], { room: "a", epoch: "e2", seq: 900, more: true, messages: it.seen[0][1].messages });
 });
 
-test("who had nothing and is shown everything has no gap", async (t) => {
+test("there is no gap if the client had nothing and gets everything", async (t) => {
   const it = world(t);
   await it.start("a");
   it.watch("gap");
@@ -140,7 +140,7 @@ test("who had nothing and is shown everything has no gap", async (t) => {
   assert.deepEqual(it.seen, []);
 });
 
-test("reset joins again after the time it says", async (t) => {
+test("after a reset, the client joins again at the given time", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.says(message("a", 1));
@@ -193,7 +193,7 @@ test("room.added adds a room, which is joined again after a reconnect", async (t
   assert.deepEqual(it.socket.last("join").payload.since, { epoch: "e9", seq: 5 });
 });
 
-test("room.added beyond our position recovers what is between", async (t) => {
+test("room.added beyond the client's position recovers the events between", async (t) => {
   const it = world(t);
   await it.start("a");
   it.socket.says(message("a", 1));
@@ -202,7 +202,7 @@ test("room.added beyond our position recovers what is between", async (t) => {
   assert.deepEqual(it.socket.last("join").payload.since, { epoch: "e1", seq: 1 });
 });
 
-test("a join that is refused is given up; one that cannot be now is tried again", async (t) => {
+test("a refused join is given up, and one with a temporary error is repeated", async (t) => {
   const it = world(t);
   await it.start();
   const never = it.chat.join("secret");
@@ -218,7 +218,7 @@ test("a join that is refused is given up; one that cannot be now is tried again"
   assert.ok(it.chat.isJoined("a"));
 });
 
-test("a rejoin that is refused says removed", async (t) => {
+test("a refused rejoin is a removed event", async (t) => {
   const it = world(t);
   await it.start("a");
   it.watch("removed");
@@ -229,7 +229,7 @@ test("a rejoin that is refused says removed", async (t) => {
   assert.deepEqual(it.chat.joinedRooms, []);
 });
 
-test("a join without answer times out and is tried again", async (t) => {
+test("a join without an answer times out and is repeated", async (t) => {
   const it = world(t);
   await it.start();
   const check = assert.rejects(it.chat.join("a"), { code: "timeout" });
@@ -266,7 +266,7 @@ test("exit forgets the room, also while its join is under way", async (t) => {
   assert.deepEqual(it.chat.joinedRooms, []);
 });
 
-test("the room of the socket's path is known without a join of ours", async (t) => {
+test("the room of the socket's path needs no join", async (t) => {
   const it = world(t);
   await it.start();
   it.watch("joined", "message");
@@ -281,7 +281,7 @@ test("the room of the socket's path is known without a join of ours", async (t) 
   assert.deepEqual(types(it), ["joined", "message"]);
 });
 
-test("typing is said at most every three seconds, and not while offline", async (t) => {
+test("typing is sent at most every three seconds, and not while offline", async (t) => {
   const it = world(t);
   await it.start("a");
   for (let n = 0; n < 8; n++) {

@@ -88,7 +88,7 @@ async function client(t, port, options = {}) {
   return { chat, sockets };
 }
 
-test("the one file that is sent has what the module has", { skip: missing, timeout: 60_000 }, async (t) => {
+test("the served file has the exports of the module", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
   const server = await serve(port);
   t.after(() => stop(server));
@@ -127,7 +127,7 @@ test("two people talk, one is cut off and misses nothing", { skip: missing, time
   assert.equal((await added).payload.room, room);
 });
 
-test("what one edits and deletes, the other hears of, also after being cut off", { skip: missing, timeout: 60_000 }, async (t) => {
+test("another client receives edits and deletions, also after a disconnect", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
   const server = await serve(port);
   t.after(() => stop(server));
@@ -156,7 +156,7 @@ test("what one edits and deletes, the other hears of, also after being cut off",
   assert.deepEqual([gone.deleted, gone.payload, gone.changed], [true, {}, 4]);
 });
 
-test("a restarted server that knows nobody any more gets a fresh guest, who is told of the gap", { skip: missing, timeout: 60_000 }, async (t) => {
+test("after a restart that lost everything, the client is a new guest and gets a gap event", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
   let server = await serve(port);
   t.after(() => stop(server));

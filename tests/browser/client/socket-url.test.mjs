@@ -14,12 +14,12 @@ async function servedAs(address) {
   return (await import(`data:text/javascript;base64,${Buffer.from(module).toString("base64")}`)).socketUrl;
 }
 
-test("away from the server that has the client, its address is asked for", () => {
+test("without a chat server, the client requires an address", () => {
   assert.throws(() => new ChatRooms(), /name the socket/);
 });
 
 for (const address of ["https://a.example/chat/client.js", "http://localhost:8000/chat/client.js?v=2"]) {
-  test(`beside ${address} is the socket`, async () => {
+  test(`the socket is beside ${address}`, async () => {
     const socketUrl = await servedAs(address);
 
     assert.equal(socketUrl().href, address.replace("http", "ws").replace(/client\.js.*/, "ws"));
@@ -27,13 +27,13 @@ for (const address of ["https://a.example/chat/client.js", "http://localhost:800
 }
 
 for (const address of ["https://a.example/assets/index-BX3a.js", "file:///app/dist/client.js", "blob:https://a.example/1"]) {
-  test(`in ${address} it does not guess where the socket is`, async () => {
+  test(`the client in ${address} does not guess the socket's address`, async () => {
     const socketUrl = await servedAs(address);
 
     assert.throws(() => socketUrl(), /name the socket/);
   });
 }
 
-test("no bundler sees a file to copy in the address of the socket", () => {
+test("no bundler takes the socket's address for a file to copy", () => {
   assert.doesNotMatch(SOURCE, /new URL\([^)]*import\.meta\.url/);
 });

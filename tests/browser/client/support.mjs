@@ -1,11 +1,11 @@
-// A clock that tests move, and a socket whose other end they are.
+// A clock that tests control, and a socket whose server end they play.
 
 import { ChatRooms } from "../../../sanic_chatrooms/web/static/client.js";
 
 /** Lets everything run that is ready to run. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Replaces setTimeout, performance.now and Date.now until `restore`. Promises settle between two timers, as they do in life. */
+/** Replaces setTimeout, performance.now and Date.now until `restore`. Promises settle between two timers, as in a browser. */
 class Clock {
   #now = 1_700_000_000_000;
   #stepped = 0; // how far somebody has set the wall clock
