@@ -51,6 +51,8 @@ _LONG = _ROW + b"0"
 _EXPONENT = b"0e000"
 _ODD = _LONG, _EXPONENT, b"0e 000"
 _FEW, _REACH = 32, 64
+_SHORT = 1024
+"""Bytes of a text in which any search is quick."""
 
 _HEAD = b"0123456789.-"
 _NUMBER = re.compile(rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?")
@@ -106,6 +108,8 @@ def _has(text: bytes, pattern: bytes) -> bool:
 
 
 def _has_exponent(classes: bytes) -> bool:
+    if len(classes) <= _SHORT:
+        return _EXPONENT in classes
     parts = classes.split(b"e", _FEW)
     if len(parts) > _FEW:
         return _has(classes, _EXPONENT)
