@@ -19,7 +19,7 @@ logger = logging.getLogger("sanic_chatrooms.sessions.backlog")
 
 STRANGERS = 64 * 1024 * 1024
 """Bytes that may wait, on this worker, to be read by all who have not signed in. Above it those who have not read for
-longest are cut off, until a quarter of it is free."""
+longest are cut off, until a quarter of it is free; those who left less than half of the average last."""
 AT_ONCE = 16 * 1024
 """Bytes of answers of one turn that go out together; what is more is written before the next command begins."""
 TURN = 0.002
@@ -94,7 +94,9 @@ class Backlog:
         self.total = sum(self._behind.values())
         if self.total <= self._limit:
             return
-        for session in list(self._behind):
+        # Whoever talks and reads has a last answer on its way at any time: little, beside those who read nothing.
+        little = self.total / len(self._behind) / 2
+        for session in sorted(self._behind, key=lambda session: self._behind[session] < little):
             if self.total <= self._limit * 3 // 4:
                 break
             self.forget(session)

@@ -137,6 +137,22 @@ async def test_strangers_who_do_not_read_are_cut_off_the_longest_first(
     assert other.connection.closed is None
 
 
+async def test_a_stranger_whose_last_answer_is_just_on_its_way_is_not_cut_off(chat: Chat) -> None:
+    chat.backlog._limit = 4 * PAGE_BYTES
+    other, talking = await chat_client(chat, BOB), await chat_client(chat)
+    strangers = [await chat_client(chat) for _ in range(12)]
+    first, unread = Unread(talking), [Unread(client) for client in strangers]
+    await talking.ack("join", room="fat", payload={"history": 0})
+    assert first.waits
+
+    for client in strangers:
+        client.send("history", room="fat")
+        await turns(other)
+
+    assert any(one.cut for one in unread)
+    assert not first.cut
+
+
 async def test_strangers_who_read_are_not_cut_off(chat: Chat) -> None:
     chat.backlog._limit = 2 * PAGE_BYTES
     strangers = [await chat_client(chat) for _ in range(6)]
