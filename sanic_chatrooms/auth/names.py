@@ -65,6 +65,8 @@ def clean_name(name: str) -> str:
     if _LONE_SURROGATE.search(name):
         raise InvalidText("the name holds a lone surrogate; remove it")
     clean = _tidy(name)
+    if clean and clean.isascii() and len(clean) <= MAX_NAME:
+        return clean  # all that is left of ASCII can be seen
     # In NFKC as well: some single characters are drawn as wide as a sentence.
     if len(clean) > MAX_NAME or len(unicodedata.normalize("NFKC", clean)) > MAX_NAME:
         raise _too_long()

@@ -48,7 +48,10 @@ NEEDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "protocol": ("state",),
     },
     "fast_mask": {"speedups": ("apply_mask",)},
-    "small_connections": {"connection": ("_callback_check_timeouts",), "websocket": ("assembler",)},
+    "small_connections": {
+        "connection": ("_callback_check_timeouts", "_data_received"),
+        "websocket": ("assembler",),
+    },
     "calm_handshake": {
         "connection": ("websocket",),
         "http": ("upgrade_websocket", "request_body", "keep_alive"),
@@ -89,7 +92,7 @@ _WHO_HAS = {
 INSTEAD = {
     "fast_edge": "the plain WebSocket edge is used, which is slower: it takes several times the CPU for each message",
     "fast_mask": "incoming frames are unmasked in Python, which is slower for large messages",
-    "small_connections": "a connection takes 4 KiB more memory, and keeps 25 KiB for half a minute after its end",
+    "small_connections": "a connection takes up to 5 KiB more memory, and keeps 25 KiB for half a minute after its end",
     "calm_handshake": "Sanic may log an error for a WebSocket that ended well, or end a slow handshake itself",
     "calm_end": "the plain WebSocket edge closes more slowly, and leaves bad UTF-8 and floods of pings to Sanic",
     "watchdog": "workers that die or hang are not replaced",

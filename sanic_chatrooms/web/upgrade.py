@@ -50,7 +50,7 @@ def make_readable(request: Request) -> None:
     """Read headers that are not UTF-8 as Latin-1 (RFC 9110 §5.5). Sanic leaves lone surrogates in them, which neither its own
     handshake nor an authenticator can encode."""
     headers = request.headers
-    if not all(value.isascii() for value in headers.values()):
+    if not "".join(headers.values()).isascii():
         request.headers = type(headers)([(name, _readable(value)) for name, value in headers.items()])
 
 
