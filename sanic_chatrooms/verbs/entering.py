@@ -18,10 +18,11 @@ from ..sessions.session import Session
 from ..stores import members
 from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
-from ..wire.encode import encode_event, live_event
+from ..wire.encode import live_event
 from ..wire.events import RoomAdded
 from ..wire.names import check_room_id
 from . import pages
+from .beside import encode_as_now
 from .context import Ctx
 from .core import Core
 from .membership import become
@@ -230,7 +231,7 @@ async def _since(core: Core, room: str, position: Head, since: Since) -> pages.M
         return pages.Messages([], False, position.epoch, position.seq)
     page = await core.past.read(room, after=since.seq, limit=missed, most=RECOVERY_BYTES)
     whole = page.epoch == position.epoch and page.floor <= since.seq and len(page.events) == missed
-    encoded = [msgspec.Raw(encode_event(event)) for event in page.events]
+    encoded = [msgspec.Raw(encode_as_now(event, page.related.get(event.seq or 0))) for event in page.events]
     if not whole or page.events[-1].seq != position.seq or sum(map(len, encoded)) > RECOVERY_BYTES:
         return None
     return pages.Messages(encoded, False, position.epoch, position.seq)

@@ -10,7 +10,7 @@ from ..errors import InvalidField
 from ..models import Page
 from ..stores.base import Store
 from ..support.paging import PAGE_LIMIT
-from ..wire.encode import encode_event
+from .beside import encode_as_now
 
 __all__ = ["PAGE_BYTES", "Listed", "Messages", "Past", "cut", "page_limit"]
 
@@ -54,7 +54,7 @@ def cut(page: Page, *, newest: bool) -> Messages:
     encoded: list[msgspec.Raw] = []
     size = 0
     for event in reversed(page.events) if newest else page.events:
-        one = encode_event(event)
+        one = encode_as_now(event, page.related.get(event.seq or 0))
         size += len(one)
         if size > PAGE_BYTES and encoded:
             break
