@@ -86,6 +86,7 @@ class User(msgspec.Struct, frozen=True):
     expires_at: float | None = None
     """When the proof of identity expires, in Unix seconds; None: never. The connection is closed then."""
     claims: Mapping[str, Any] = {}
+    """Anything else that your policy needs."""
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +118,7 @@ class Handshake(msgspec.Struct, frozen=True):
     remote_ip: str
     """The client's address. Behind a proxy, set Sanic's `PROXIES_COUNT`."""
     secure: bool
+    """Whether the client used TLS."""
     credentials: Credentials = Credentials()
 
     def __repr__(self) -> str:
@@ -130,6 +132,7 @@ class Room(msgspec.Struct, frozen=True):
     epoch: str
     """Identifies one continuous history of the room. It changes when events may have been lost."""
     seq: int
+    """The number of the newest event; 0: the room has no event yet."""
     title: str = ""
     visibility: str = PUBLIC
     """`public`, `private`, `direct`, or `reserved` for internal rooms."""
@@ -247,6 +250,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     timestamp: float
     epoch: str
     duplicate: bool = False
+    """The event was stored before, under the same key."""
     payload: bytes | None = None
     """The payload as JSON, if the store completed it, as it does for events about a message; else None."""
     unchanged: bool = False
@@ -268,6 +272,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=
     client_msg_id: str | None = None
     """The `msgId` of the command that caused the event."""
     reply_to: str | None = None
+    """Only on replies: the `msgId` of the command."""
     edited: float | None = None
     """When its current payload was written, in Unix seconds; None: it was never edited."""
     deleted: bool = False
