@@ -14,8 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
+    "APP",
     "DIRECT",
-    "HOST",
     "PRIVATE",
     "PUBLIC",
     "RESERVED",
@@ -59,8 +59,8 @@ EVERYONE = "~all"
 LOOK = "room.look"
 """The type of a live envelope for workers: this room has ended or has another past, and the store knows more."""
 
-HOST = "~host"
-"""Stands for the user in a draft's key where the app gave the msgId and names no sender."""
+APP = "~host"
+"""Stands for the user in a draft's key if the app gave the msgId and names no sender. The value is stored, so it stays."""
 
 
 class Scope(enum.Enum):
@@ -213,7 +213,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 class Draft(msgspec.Struct, frozen=True, gc=False):
     """An event that has no number yet.
 
-    `key` makes it idempotent: (the sender's id, or `HOST`; the client's msgId), or ("", `msg_id`) where no client gave
+    `key` makes it idempotent: (the sender's id, or `APP`; the client's msgId), or ("", `msg_id`) where no client gave
     one. `hash` tells whether a repetition is the same command.
     `about` and `facts` happen in the same transaction as the append, or not at all; on a repetition they do
     not happen again.

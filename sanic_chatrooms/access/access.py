@@ -19,7 +19,7 @@ logger = logging.getLogger("sanic_chatrooms.access.access")
 
 
 class Actor(Protocol):
-    """Somebody who acts: a session, or the host on behalf of a user."""
+    """Who acts: a session, or the app on behalf of a user."""
 
     @property
     def user(self) -> User:

@@ -10,7 +10,7 @@ import msgspec
 from ..chat import Chat
 from ..errors import Forbidden, InvalidField, RoomNotFound, TooLarge
 from ..hooks.declaring import PUSHES
-from ..models import HOST, Appended, Draft, Envelope, Sender, User, is_reserved
+from ..models import APP, Appended, Draft, Envelope, Sender, User, is_reserved
 from ..verbs.acting import Keep
 from ..verbs.drafts import command_hash, draft
 from ..verbs.edits import Delete, Edit
@@ -171,7 +171,7 @@ class Saying(Verbs):
 
 def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
     who = sender_of(sender, "sender") if sender is not None else None
-    key = (who.id if who is not None else HOST, command.msg_id) if command.msg_id is not None else None
+    key = (who.id if who is not None else APP, command.msg_id) if command.msg_id is not None else None
     return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command))
 
 

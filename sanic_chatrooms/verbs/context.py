@@ -8,7 +8,7 @@ from ..access.standing import Standing
 from ..config.settings import Settings
 from ..errors import InvalidField, NotAMember, Unavailable
 from ..hooks.middleware import Context
-from ..models import HOST, Appended, Draft, Room, Sender, User
+from ..models import APP, Appended, Draft, Room, Sender, User
 from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..stores.base import Stale
@@ -160,7 +160,7 @@ class Ctx(Context):
 
     def _draft(self, type: str, room: str, payload: bytes, effects: Effects) -> Draft:
         sender, command = self.sender, self.command
-        key = (HOST if sender is None else sender.id, command.msg_id) if command.msg_id is not None else None
+        key = (APP if sender is None else sender.id, command.msg_id) if command.msg_id is not None else None
         hash = b"" if sender is None else command_hash(command)
         judged = None if sender is None else self.seat.room.seq
         return draft(

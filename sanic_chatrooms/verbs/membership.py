@@ -47,7 +47,7 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
 
 
 async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "left") -> bool:
-    """The host ends a membership, and takes every connection of the user out of the room; True if there was one or the other."""
+    """End a membership for the app, and take every connection of the user out of the room. True if there was one or the other."""
     room, _ = await core.access.find(None, room_id)
     member = await members.find(core.store, room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
@@ -65,7 +65,7 @@ async def _is_in(core: Core, room_id: str, user: User) -> bool:
 
 
 async def add_member(core: Core, room_id: str, user: User, role: str = "member") -> None:
-    """The host makes somebody a member, or gives them another role."""
+    """Make a user a member for the app, or give a member another role."""
     room, _ = await core.access.find(None, room_id)
     known = await members.find(core.store, room_id, user.id)
     member = Member(user.id, user.name, role, known.joined_at if known else now())

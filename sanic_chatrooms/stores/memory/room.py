@@ -9,7 +9,7 @@ from typing import TypeAlias
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ...models import HOST, Appended, Event, Head, Known, Page, Related, Room
+from ...models import APP, Appended, Event, Head, Known, Page, Related, Room
 from ...support.ids import new_epoch
 from ...support.paging import Paged
 from ..base import FOLDED
@@ -224,7 +224,7 @@ class MemoryRoom:
 def _key_of(event: Event) -> Key:
     if event.client_msg_id is None:
         return "", event.msg_id
-    return event.sender.id if event.sender is not None else HOST, event.client_msg_id
+    return event.sender.id if event.sender is not None else APP, event.client_msg_id
 
 
 _NOTHING = Raw(b"{}")

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ...errors import Conflict, MessageNotFound
 from ...models import (
-    HOST,
+    APP,
     Appended,
     Draft,
     Event,
@@ -117,7 +117,7 @@ class DeletionTests(RelationHooks):
             async with self.room() as store:
                 for n, sender in enumerate((Sender(user, "N"), None)):
                     at, id = round(self.now(), 3), f"{n}" * 32
-                    key = (user, "k") if sender is not None else (HOST, "K")
+                    key = (user, "k") if sender is not None else (APP, "K")
                     said = Draft("r", "message", b'{"text":"hi"}', id, at, sender, key, WORD.encode())
                     await result(store, said)
                     message = await store.message("r", id)

@@ -48,7 +48,7 @@ USERS = (
     "😀",
     '"',
 )
-"""Users likewise: their ids are the host's, and may hold anything."""
+"""Users likewise: the app chooses their ids, which may contain anything."""
 
 
 class SeparationTests(StoreHooks):
