@@ -1,4 +1,4 @@
-"""Everything that a worker counts and measures. Exporters put `chatrooms_` before the names."""
+"""Everything that a worker counts and measures. Exporters prefix the names with `chatrooms_`."""
 
 from .meter import Counter, Gauge, Histogram
 
@@ -41,9 +41,11 @@ _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 
 CONNECTIONS = Gauge("connections", "Connections that are open.")
 CLOSED = Counter(
-    "closed_connections_total", "Connections that ended, by close code; `gone`: without one.", ("code",)
+    "closed_connections_total",
+    "Connections that ended, by close code; `gone`: the peer left without one, `other`: a code of the app.",
+    ("code",),
 )
-CUT = Counter("cut_connections_total", "Connections of guests that were cut off because they read nothing.")
+CUT = Counter("cut_connections_total", "Connections of guests that were closed because they read nothing.")
 UNREAD_BYTES = Gauge("unread_bytes", "Bytes that wait to be read by connections where nobody has signed in.")
 REFUSED = Counter("refused_handshakes_total", "Handshakes that were refused, by the error's code.", ("code",))
 HEARTBEAT_SECONDS = Histogram("heartbeat_seconds", "From a ping to its pong.", _SECONDS)
@@ -59,7 +61,7 @@ OK = "ok"
 ROOMS = Gauge("rooms", "Rooms that this worker is subscribed to, users' own included.")
 DELIVERIES = Counter("deliveries_total", "Events of rooms that were written to connections.")
 DELIVERED_BYTES = Counter("delivered_bytes_total", "Bytes of these.")
-GAPS = Counter("gaps_total", "Times that a number was missing and the store was asked.")
+GAPS = Counter("gaps_total", "Times that the store was read because a number was missing.")
 REPAIRED = Counter("repaired_events_total", "Events that were read from the store because they were missing.")
 RESETS = Counter("resets_total", "Rooms whose sessions were told to join again, by reason.", ("reason",))
 DROPPED = Counter(
@@ -73,17 +75,15 @@ DROPPED = Counter(
 DRAFTS_WAITING = Gauge("drafts_waiting", "Drafts that wait for the store.")
 APPEND_BATCH = Histogram("append_batch_drafts", "Drafts that were stored at a time.", _SIZES)
 APPEND_SECONDS = Histogram("append_seconds", "Time until a batch was stored, repetitions included.", _SECONDS)
-STORE_SECONDS = Histogram(
-    "store_seconds", "Time until the store answered, by what it was asked.", _SECONDS, ("verb",)
-)
+STORE_SECONDS = Histogram("store_seconds", "Time until the store answered, by verb.", _SECONDS, ("verb",))
 STORE_ERRORS = Counter(
     "store_errors_total",
-    "What the store did not answer, by what it was asked and the error's code.",
+    "Requests that the store refused or did not answer, by verb and error code. `append`: batches that failed.",
     ("verb", "code"),
 )
 ENVELOPES_WAITING = Gauge("envelopes_waiting", "Envelopes that wait for the broker.")
 PUBLISH_BATCH = Histogram("publish_batch_envelopes", "Envelopes that were published at a time.", _SIZES)
-PUBLISH_SECONDS = Histogram("publish_seconds", "Time until the broker had them.", _SECONDS)
+PUBLISH_SECONDS = Histogram("publish_seconds", "Time until the broker took them.", _SECONDS)
 BROKER_HEALTHY = Gauge(
     "broker_healthy", "1, or 0 while events are known not to reach this worker by the broker."
 )
@@ -96,8 +96,8 @@ UNFIT = Counter(
 # ---- the process ----
 
 HAPPENINGS_DROPPED = Counter(
-    "dropped_happenings_total", "Calls of the app's listeners that were dropped: they are too slow."
+    "dropped_happenings_total", "Calls of the app's listeners that were dropped because too many waited."
 )
 LOOP_LAG = Histogram(
-    "event_loop_lag_seconds", "How late the event loop is, looked at once a second.", _SECONDS
+    "event_loop_lag_seconds", "How late the event loop is, measured once a second.", _SECONDS
 )

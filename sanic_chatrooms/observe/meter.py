@@ -1,4 +1,4 @@
-"""What can be counted and measured, and where it goes: nowhere, unless a meter is given.
+"""Counters, gauges and histograms of a worker, and the meter that takes their values. The default meter drops them.
 
 An instrument is declared once, in `instruments.py`, with a name that Prometheus takes: its unit is in the name, and
 counters end in `_total`. Labels have few values: never a user, a room, or what a client sent.
@@ -12,7 +12,7 @@ __all__ = ["SILENT", "Counter", "Gauge", "Histogram", "Meter"]
 
 
 class Counter(msgspec.Struct, frozen=True, eq=False):
-    """Only grows."""
+    """A number that only grows. Its name ends in `_total`."""
 
     name: str
     help: str
@@ -20,14 +20,14 @@ class Counter(msgspec.Struct, frozen=True, eq=False):
 
 
 class Gauge(msgspec.Struct, frozen=True, eq=False):
-    """Grows and shrinks; read when somebody wants to know."""
+    """A number that grows and shrinks. It is read when it is wanted."""
 
     name: str
     help: str
 
 
 class Histogram(msgspec.Struct, frozen=True, eq=False):
-    """How values are spread. `buckets` are the upper bounds that are of interest."""
+    """The distribution of values. `buckets` are upper bounds."""
 
     name: str
     help: str
@@ -36,20 +36,20 @@ class Histogram(msgspec.Struct, frozen=True, eq=False):
 
 
 class Meter:
-    """Takes what one process counts and measures. This one drops it: derive from it, and keep what you need.
+    """Takes what one process counts and measures. This one drops it. To keep values, derive from it.
 
-    Its methods are called on the event loop, between two messages: they return at once and raise nothing. What every
-    message would have to report is kept as a number by its owner, and read: see `watch`.
+    Methods are called on the event loop, between two messages. They must return at once and raise nothing. What would
+    have to be reported for every message is kept as a number by its owner instead, and read (`watch`).
     """
 
     def add(self, counter: Counter, amount: float, *labels: str) -> None:
-        """Count something: one value for each label of the counter."""
+        """Count something. Pass one value for each label of the counter."""
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
-        """Measure something: one value for each label of the histogram."""
+        """Measure something. Pass one value for each label of the histogram."""
 
     def watch(self, instrument: Gauge | Counter, read: Callable[[], float]) -> None:
-        """`read` tells the present value of a gauge, or of a counter without labels, at any time."""
+        """Register `read`, which returns the present value of a gauge, or of a counter without labels, at any time."""
 
 
 SILENT = Meter()

@@ -13,20 +13,20 @@ class Connection(Protocol):
 
     @property
     def codec(self) -> Codec:
-        """How it is told."""
+        """Encodes events and replies for this kind of connection."""
 
     @property
     def check_every(self) -> int:
-        """Bytes."""
+        """Bytes that may be written before `push` has to check that they are read."""
 
     @property
     def write(self) -> Callable[[bytes], None]:
-        """Bytes onto the connection."""
+        """Write bytes, and check nothing."""
 
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
+    def push(self, data: bytes, replies: bytes = b"") -> None:
         """Write replies and room events at once; a connection that is too far behind closes itself with 4008."""
 
-    def reply(self, frames: bytes) -> None:
+    def reply(self, data: bytes) -> None:
         """Write what is for this connection alone; never closes it."""
 
     def ping(self) -> None:

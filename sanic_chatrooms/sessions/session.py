@@ -231,9 +231,9 @@ class Session:
         """Send a live event to this connection alone."""
         self.answer(live_event(event))
 
-    def reply(self, frames: bytes) -> None:
+    def reply(self, data: bytes) -> None:
         """For the hub: write replies."""
-        self.connection.reply(frames)
+        self.connection.reply(data)
         if self.stranger and self.connection.behind() > NOTED:
             # What was answered at once counts too; at the end of this turn the system takes what it can.
             asyncio.get_running_loop().call_soon(self.dispatcher.behind, self)

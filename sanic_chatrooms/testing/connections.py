@@ -80,13 +80,13 @@ class MemoryConnection:
 
     # ---- what the session calls ----
 
-    def push(self, frames: bytes, replies: bytes = b"") -> None:
+    def push(self, data: bytes, replies: bytes = b"") -> None:
         """See `session.Connection`. A connection in memory is never too slow."""
-        self.write(replies + frames)
+        self.write(replies + data)
 
-    def reply(self, frames: bytes) -> None:
+    def reply(self, data: bytes) -> None:
         """See `session.Connection`."""
-        self.write(frames)
+        self.write(data)
 
     def write(self, data: bytes) -> None:
         """See `session.Connection`."""

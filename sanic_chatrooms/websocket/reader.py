@@ -1,8 +1,8 @@
-"""RFC 6455 from the receiving side, for a server: bytes in, messages out. Knows no socket and no framework.
+"""The receiving side of RFC 6455 for a server: bytes in, messages out. It needs no socket and no framework.
 
-What makes it fast: frames are cut out of the chunk that the socket gave, without a copy where the chunk ends at a frame's
-end; nothing but complete messages makes a call. What makes it safe: every limit is checked on the header, before
-anything is buffered; a frame that drips in byte by byte is appended to one buffer and looked at once, when it is whole.
+It is fast: frames are cut out of the chunk from the socket, without a copy if the chunk ends with a frame, and only
+complete messages cause a call. It is safe: every limit is checked on the header, before anything is buffered, and a
+frame that arrives byte by byte is appended to one buffer and parsed once, when it is complete.
 """
 
 import codecs
@@ -12,34 +12,35 @@ from collections.abc import Callable
 __all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader", "Unmask", "apply_mask"]
 
 FRAGMENT_LIMIT = 256
-"""Frames that one message may be cut into, however small: empty ones cost memory and count towards no size …"""
+"""Frames of one message, at most: even empty frames cost memory …"""
 FRAGMENT_BYTES = 64
-"""… and one more for each so many bytes that have come."""
+"""… and one more for every so many bytes received."""
 CONTROL_RATE = 10.0
-"""Pings and pongs a second that a peer may send for long …"""
+"""Pings and pongs per second that a peer may send …"""
 CONTROL_BURST = 100.0
-"""… and how many at once."""
+"""… and in a burst."""
 
 
 def apply_mask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
-    """XOR of the data with the four bytes of the mask, again and again (RFC 6455 §5.3)."""
+    """XOR the data with the four bytes of the mask, repeated (RFC 6455 §5.3)."""
     key = (mask * (len(data) // 4 + 1))[: len(data)]
     return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(len(data), "little")
 
 
 Unmask = Callable[[bytes | bytearray, bytes | bytearray], bytes]
-"""A function from data and mask to what was masked."""
+"""Takes data and mask, and returns the unmasked data."""
 _CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 # Codes that may stand in a close frame (RFC 6455 §7.4, and the registry's later ones).
 _CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 
 
 class Reader:
-    """Feed it chunks; it calls `message` for each text message (UTF-8 checked bytes), `binary` for each binary one.
+    """Feed it chunks. It calls `message` for each text message (bytes, checked to be UTF-8), and `binary` for each binary one.
 
-    `closed(code, reason)` is called once when the peer sends a close frame, `failed(code, reason)` once when the peer
-    breaks a rule: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size. After either nothing is read any more. `ping` gets
-    each ping's payload, in its turn; their number is limited. `mask` unmasks frames: give it one in C.
+    `closed(code, reason)` is called once, when the peer sends a close frame. `failed(code, reason)` is called once, when
+    the peer breaks a rule: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size. After either, nothing more is read. `ping`
+    gets the payload of each ping, and `pong` is called for each pong; their number is limited. `mask` unmasks frames:
+    pass one that is written in C.
     """
 
     __slots__ = (
@@ -63,9 +64,9 @@ class Reader:
         self.max_size = max_size
         """Bytes that one message may have, over all its fragments."""
         self.paused = False
-        """Set it (also from within `message`) to leave what follows in the buffer; then unset it and feed b""."""
+        """Set it, also from within `message`, to leave what follows in the buffer. To go on, unset it and feed b""."""
         self.done = False
-        """A close frame or a violation was read; nothing more is."""
+        """A close frame or a violation was read, so nothing more is read."""
         self.message = message
         self.binary = binary
         self._ping = ping
@@ -86,11 +87,11 @@ class Reader:
 
     @property
     def missing(self) -> int:
-        """Bytes that are missing of the frame that has begun, as far as that is known."""
+        """Bytes that the present frame still needs, as far as that is known."""
         return max(0, self._need - (len(self._buffer) - self._start))
 
     def feed(self, chunk: bytes) -> None:
-        """Take what the socket gave."""
+        """Take a chunk from the socket."""
         if self.done:
             return
         data: bytes | bytearray = chunk
@@ -106,13 +107,13 @@ class Reader:
         self._keep(data, self._read(data, start))
 
     def _keep(self, data: bytes | bytearray, start: int) -> None:
-        """Remember what has not been read, from `start` on."""
+        """Buffer what has not been read, from `start` on."""
         if data is self._buffer:
             if start >= len(data):
                 self._buffer = bytearray()
                 self._start = 0
             elif start > 65_536:
-                # Moving the rest to the front is done once per 64 KiB read, so each byte moves about once.
+                # The rest is moved to the front once per 64 KiB, so each byte is moved about once.
                 del self._buffer[:start]
                 self._start = 0
             else:
@@ -121,7 +122,7 @@ class Reader:
             self._buffer = bytearray(memoryview(data)[start:])
             self._start = 0
 
-    # Longer than most: a call per step would cost as much as the step, for every frame of every client.
+    # Longer than other functions: a call per step would cost as much as the step, for every frame of every client.
     def _read(self, data: bytes | bytearray, pos: int) -> int:
         """Read complete frames from `pos` on; -> where the first incomplete one begins. `_need`: bytes it takes to go on."""
         end, unmask = len(data), self._mask
