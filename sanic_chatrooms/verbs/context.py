@@ -53,6 +53,11 @@ class Ctx(Context):
         return None if self.actor is None else Sender(self.actor.user.id, self.actor.user.name)
 
     @property
+    def reader(self) -> str | None:
+        """The id of the user to whom it is shown; None: the app."""
+        return None if self.actor is None else self.actor.user.id
+
+    @property
     def now(self) -> float:
         """The time of the command (Unix seconds): that of its event too."""
         self._now = self._now or now()

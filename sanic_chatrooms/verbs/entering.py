@@ -90,7 +90,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     try:
         room, standing = await core.access.look(session, "join", room_id)
         standing = await become(core, session.user, room, standing)
-        recovered, past = await _past(core, room_id, position, ask.since, history)
+        recovered, past = await _past(core, room_id, session.user.id, position, ask.since, history)
         await _seat(core, session, room, standing, changes)
         online = await core.occupancy.online(room_id)
     except BaseException as problem:
@@ -205,31 +205,31 @@ async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
 
 
 async def _past(
-    core: Core, room: str, position: Head, since: Since | None, history: int
+    core: Core, room: str, reader: str, position: Head, since: Since | None, history: int
 ) -> tuple[bool, pages.Messages]:
     """What was before the position: everything after `since`, or (False, the newest page of the timeline)."""
     if since is not None:
-        past = await _since(core, room, position, since)
+        past = await _since(core, room, reader, position, since)
         if past is not None:
             return True, past
     empty = pages.Messages([], position.seq > 0, position.epoch, position.seq)
     if history < 1:
         return False, empty
     limit = min(history, PAGE_LIMIT)
-    page = await core.past.read(room, before=position.seq + 1, limit=limit, timeline=True)
+    page = await core.past.read(room, before=position.seq + 1, limit=limit, timeline=True, reader=reader)
     if page.epoch != position.epoch:
         raise Unavailable("the room has just been renewed; join again")
     return False, pages.cut(page, newest=True)
 
 
-async def _since(core: Core, room: str, position: Head, since: Since) -> pages.Messages | None:
+async def _since(core: Core, room: str, reader: str, position: Head, since: Since) -> pages.Messages | None:
     limit = core.settings.recovery_limit
     missed = position.seq - since.seq
     if since.epoch != position.epoch or not 0 <= missed <= limit or since.seq < 0:
         return None
     if missed == 0:
         return pages.Messages([], False, position.epoch, position.seq)
-    page = await core.past.read(room, after=since.seq, limit=missed, most=RECOVERY_BYTES)
+    page = await core.past.read(room, after=since.seq, limit=missed, most=RECOVERY_BYTES, reader=reader)
     whole = page.epoch == position.epoch and page.floor <= since.seq and len(page.events) == missed
     encoded = [msgspec.Raw(encode_as_now(event, page.related.get(event.seq or 0))) for event in page.events]
     if not whole or page.events[-1].seq != position.seq or sum(map(len, encoded)) > RECOVERY_BYTES:
@@ -266,7 +266,7 @@ async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[Lo
     changes = session.seats.changes
     room, standing = await core.access.find(session.user, message.room)
     await _permit_or_forbid(session, room, standing)
-    past = await _since(core, message.room, position, Since(message.epoch, message.seq))
+    past = await _since(core, message.room, session.user.id, position, Since(message.epoch, message.seq))
     await _seat(core, session, room, standing, changes)
     session.who.acted()
     start = message.seq if past is not None else position.seq

@@ -1,5 +1,7 @@
 """`history`: the timeline of a room, a page at a time."""
 
+from functools import partial
+
 import msgspec
 
 from ..errors import InvalidCursor, InvalidField
@@ -27,10 +29,11 @@ async def history(ctx: Ctx, ask: History) -> Messages:
     for position in (ask.before, ask.after):
         if position is not None and not 0 <= position <= MAX_SEQ:
             raise InvalidCursor
-    room, limit, past = ctx.seat.room.id, page_limit(ctx.settings, ask.limit), ctx.core.past
+    limit = page_limit(ctx.settings, ask.limit)
+    read = partial(ctx.core.past.read, ctx.seat.room.id, limit=limit, timeline=True, reader=ctx.reader)
     if ask.after is not None:
-        page = await past.read(room, after=ask.after, limit=limit, timeline=True)
+        page = await read(after=ask.after)
     else:
         at = MAX_SEQ if ask.before is None else ask.before
-        page = await past.read(room, before=at, limit=limit, timeline=True)
+        page = await read(before=at)
     return pages.cut(page, newest=ask.after is None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 import msgspec
 
@@ -83,16 +84,17 @@ class Past:
         limit: int,
         most: int = PAGE_BYTES,
         timeline: bool = False,
+        reader: str | None = None,
     ) -> Page:
         """As `Store.history`, but what comes after about `most` bytes is left in the store."""
         step = self._heavy.get(room)
         if step is None:
-            page = await _read(self._store, room, after, before, limit, STEP, most, timeline)
+            page = await _read(self._store, room, after, before, limit, STEP, most, timeline, reader)
         else:
             await self._lane.acquire()
             began = time.monotonic()
             try:
-                page = await _read(self._store, room, after, before, limit, step, most, timeline)
+                page = await _read(self._store, room, after, before, limit, step, most, timeline, reader)
             finally:
                 asyncio.get_running_loop().call_later(time.monotonic() - began, self._lane.release)
         self._note(room, page)
@@ -118,14 +120,16 @@ async def _read(
     step: int,
     most: int,
     timeline: bool,
+    reader: str | None,
 ) -> Page:
-    page = await store.history(room, after=after, before=before, limit=min(limit, step), timeline=timeline)
+    history = partial(store.history, room, timeline=timeline, reader=reader)
+    page = await history(after=after, before=before, limit=min(limit, step))
     while (step := _step(page, limit, most)) > 0:
         if after is not None:
-            found = await store.history(room, after=page.events[-1].seq, limit=step, timeline=timeline)
+            found = await history(after=page.events[-1].seq, limit=step)
             events = [*page.events, *found.events]
         else:
-            found = await store.history(room, before=page.events[0].seq, limit=step, timeline=timeline)
+            found = await history(before=page.events[0].seq, limit=step)
             events = [*found.events, *page.events]
         if found.epoch != page.epoch:
             break
