@@ -288,3 +288,7 @@ def test_a_header_alone_buffers_nothing_of_what_it_promises() -> None:
     heard.feed(b"\x81\xff" + (1 << 40).to_bytes(8, "big"))
 
     assert len(heard.reader._buffer) == 10
+
+
+def test_a_pong_is_told_and_its_payload_dropped(heard: Heard) -> None:
+    assert heard.feed(frame(0xA, b"1"), frame(0xA)) == [("pong",), ("pong",)]
