@@ -59,7 +59,7 @@ async def test_a_ping_is_answered_with_its_payload() -> None:
         assert (pong["type"], pong["payload"]) == ("pong", {"at": 1})
 
 
-@pytest.mark.parametrize("type", ["shout", "message.pin", "poll.vote", "", "x" * 1000])
+@pytest.mark.parametrize("type", ["shout", "reaction.add", "poll.vote", "", "x" * 1000])
 async def test_there_are_no_other_commands(type: str) -> None:
     async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
