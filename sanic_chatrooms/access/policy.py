@@ -13,10 +13,10 @@ __all__ = ["Policy", "RoomPolicy"]
 class Policy(ABC):
     """Decides whether a user may do something. The chat asks it before every action.
 
-    1. An action is the type of its command: join, message, direct, message.edit, message.delete, typing, history,
-       members, presence, rooms, room.create. Recovery asks for the same actions. For direct and message.edit, the policy
-       is asked about that action and then about `message`. Authors and moderators are checked separately (`edits`). The
-       policy is not asked about the app's own commands: their handlers check permissions themselves.
+    1. An action is the type of its command, such as `join` or `message.edit`. Recovery asks for the same actions. For other
+       commands that say something (direct, message.edit), the policy is asked about that action and then about `message`.
+       What only authors or moderators may do is checked separately, by the command. The policy is not asked about the
+       app's own commands: their handlers check permissions themselves.
     2. `require` returns (or its awaitable does) to allow the action, and raises a `ChatError` to refuse it:
        `RoomNotFound` if the user must not learn that the room exists, `Forbidden` otherwise.
     3. Any other exception refuses the action, and is logged.
