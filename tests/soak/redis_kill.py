@@ -33,7 +33,7 @@ BETWEEN = 4.0
 """Seconds between two kills, at full length: together a million deliveries."""
 BACK_WITHIN = 1.0
 SECRET = secrets.token_hex(32)
-APP = Path(__file__).parents[1] / "support" / "redis_app.py"
+APP = Path(__file__).parents[1] / "support" / "workers_app.py"
 
 
 async def soak(scale: float, progress: Progress) -> Verdict:
@@ -59,7 +59,7 @@ def restart(valkey: ValkeyServer) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(url: str, workers: int) -> AsyncIterator[ServerProcess]:
-    env = {"CHAT_REDIS": url, "CHAT_SECRET": SECRET}
+    env = {"CHAT_STORE": url, "CHAT_SECRET": SECRET}
     server = await asyncio.to_thread(start_app, APP, workers=workers, env=env)
     try:
         yield server

@@ -58,4 +58,6 @@ def main(path: str, port: str, workers: str) -> None:
 
 
 if __name__ == "__main__":
+    # Python has put this folder first. Some modules here are named as the packages that they start (nats, valkey).
+    sys.path.pop(0)
     main(*sys.argv[1:])

@@ -1,30 +1,61 @@
-"""Two workers of Sanic and a process without sockets, on one PostgreSQL and nothing else: they are one chat."""
+"""Two workers of Sanic and a process without sockets are one chat, on every backend that serves several processes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sanic_chatrooms as chatrooms
-from sanic_chatrooms import Sender
+from sanic_chatrooms import ChatRooms, Sender
 from tests.support.fixtures import Connect, SubprocessServer
+from tests.support.nats import running as running_nats
+from tests.support.postgres import PostgresServer, new_database
 from tests.support.process import ServerProcess
 from tests.support.two_workers import on_both
+from tests.support.valkey import running as running_valkey
 from tests.support.wire import SECRET
 
-APP = Path(__file__).parents[1] / "support" / "redis_app.py"
+APP = Path(__file__).parents[1] / "support" / "workers_app.py"
+
+
+class Deployment:
+    """The backends that the workers share."""
+
+    def __init__(self, store: str, broker: str | None = None) -> None:
+        self.env = {"CHAT_STORE": store, "CHAT_SECRET": SECRET, "CHAT_PRESENCE_TTL": "2"}
+        self.settings: dict[str, Any] = {"store": store}
+        if broker is not None:
+            self.env["CHAT_BROKER"] = self.settings["broker"] = broker
+
+    def connect(self) -> AbstractAsyncContextManager[ChatRooms]:
+        """A process without sockets."""
+        return chatrooms.connect(namespace="none", jwt_secret=SECRET, **self.settings)
+
+
+@pytest.fixture(params=["valkey", "postgres", "nats beside postgres"])
+async def deployment(request: pytest.FixtureRequest, postgres: PostgresServer) -> AsyncIterator[Deployment]:
+    with ExitStack() as stack:
+        if request.param == "valkey":
+            yield Deployment(stack.enter_context(running_valkey()).url)
+        elif request.param == "postgres":
+            yield Deployment(await new_database(postgres))
+        else:
+            broker = stack.enter_context(running_nats()).url
+            yield Deployment(await new_database(postgres), broker)
 
 
 @pytest.fixture
-async def server(postgres_url: str, subprocess_server: SubprocessServer) -> ServerProcess:
-    env = {"CHAT_STORE": postgres_url, "CHAT_SECRET": SECRET, "CHAT_PRESENCE_TTL": "2"}
-    return await subprocess_server(APP, workers=2, env=env)
+async def server(deployment: Deployment, subprocess_server: SubprocessServer) -> ServerProcess:
+    return await subprocess_server(APP, workers=2, env=deployment.env)
 
 
 async def test_two_workers_and_a_process_without_sockets_are_one_chat(
-    postgres_url: str, server: ServerProcess, connect: Connect
+    deployment: Deployment, server: ServerProcess, connect: Connect
 ) -> None:
     clients, pids = await on_both(connect, server, "ada", "bob")
     ada, bob = clients["ada"], clients["bob"]
@@ -35,14 +66,14 @@ async def test_two_workers_and_a_process_without_sockets_are_one_chat(
     said = await ada.ack("message", room="general", payload={"text": "from ada"})
     heard = await bob.expect("message", room="general")
     assert (heard["seq"], heard["payload"]["text"]) == (said["seq"], "from ada")
-    await bob.ack("message", room="general", payload={"text": "x" * 12_000})  # more than a notification takes
+    await bob.ack("message", room="general", payload={"text": "x" * 12_000})  # more than some brokers take
     assert [len((await ada.expect("message"))["payload"]["text"]) for _ in range(2)] == [8, 12_000]
 
     direct = await ada.ack("direct", payload={"to": "bob", "body": {"text": "psst"}})
     assert (await bob.expect("room.added"))["payload"]["room"] == direct["room"]
     assert (await bob.expect("message", room=direct["room"]))["payload"]["text"] == "psst"
 
-    async with chatrooms.connect(namespace="none", jwt_secret=SECRET, store=postgres_url) as chat:
+    async with deployment.connect() as chat:
         await chat.publish("general", "notice", {"title": "News", "content": "from a cron job"})
         for client in (ada, bob):
             assert (await client.expect("notice"))["payload"]["title"] == "News"
@@ -57,13 +88,13 @@ async def test_two_workers_and_a_process_without_sockets_are_one_chat(
 
 
 async def test_presence_counts_a_user_once_and_forgets_those_of_a_killed_worker(
-    postgres_url: str, server: ServerProcess, connect: Connect
+    deployment: Deployment, server: ServerProcess, connect: Connect
 ) -> None:
     clients, _ = await on_both(connect, server, "ada", "ada'")
     for client in clients.values():
         await client.ack("join", room="general")
 
-    async with chatrooms.connect(namespace="none", jwt_secret=SECRET, store=postgres_url) as chat:
+    async with deployment.connect() as chat:
         presence = chat.running().backends.presence
         assert (await presence.list("general")).users == [Sender("ada", "Ada'")]
         assert await presence.count(["general"]) == {"general": 1}

@@ -1,4 +1,4 @@
-"""An app on the one server that `CHAT_REDIS` or `CHAT_STORE` names, for several workers; the command `test.where` says which one answers."""
+"""An app for several workers, on the store of `CHAT_STORE` and the broker of `CHAT_BROKER`. The command `test.where` says which one answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from sanic_chatrooms import ChatRooms, Context
 
 def create_app() -> Sanic[Any, Any]:
     app = Sanic("OnOneServer")
-    app.config.CHATROOMS_STORE = os.environ.get("CHAT_STORE") or os.environ["CHAT_REDIS"]
+    app.config.CHATROOMS_STORE = os.environ["CHAT_STORE"]
+    if "CHAT_BROKER" in os.environ:
+        app.config.CHATROOMS_BROKER = os.environ["CHAT_BROKER"]
     app.config.CHATROOMS_JWT_SECRET = os.environ["CHAT_SECRET"]
     app.config.CHATROOMS_NAMESPACE = (
         "none"  # scripts look at what is stored, under the name of the instance alone
