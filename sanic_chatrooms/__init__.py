@@ -140,7 +140,7 @@ _LAZY = {
 if not TYPE_CHECKING:  # so that a wrong name is one for who checks types, too
 
     def __getattr__(name: str) -> Any:
-        # What needs a driver that not everybody installs is loaded by whoever asks for it.
+        # Classes that need a driver are imported on first use, because not every app installs the driver.
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module, extra = _LAZY[name]

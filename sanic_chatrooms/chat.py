@@ -1,4 +1,4 @@
-"""The running whole of one instance in one process: builds the parts, starts and stops them. No rules inside."""
+"""One instance in one process: builds its parts, starts them and stops them. It has no rules of its own."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ logger = logging.getLogger("sanic_chatrooms.chat")
 
 
 class Chat:
-    """`start`, then `commands` takes connections and the verbs work, until `stop`."""
+    """A running instance. Between `start` and `stop`, `commands` takes connections and the verbs work."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class Chat:
         self.backends = backends or Backends.of(settings)
         self.draining = False
         self.refusing = False
-        """No more connections are admitted."""
+        """True: no more connections are admitted."""
         self._chatrooms = chatrooms
         self._app = app
         self._tasks: list[asyncio.Task[None]] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
         self.store = TimedStore(self.backends.store, settings.store_timeout, meter)
-        """The store as everything in here uses it: it answers in time."""
+        """The store that all parts use: it answers in time."""
         self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
@@ -151,7 +151,7 @@ class Chat:
         self.authenticator = make_authenticator(settings)
         self.hub.about_members = self.sessions.standing_changed
         await self.sessions.start(partial(put_in, self.core))
-        # Each by itself: a backend that hangs must not keep the hub from asking another one.
+        # A task each, so that a backend that hangs does not keep the hub from asking another one.
         self.positions.start()
         rounds = (
             keep_on(lambda: sweep(self.heartbeat), "looking after connections"),
@@ -194,7 +194,7 @@ class Chat:
         return Chain(self.declaration.middleware)
 
     def endpoint(self, route: Route) -> Endpoint:
-        """A route with everything that it did not set itself."""
+        """A route, completed by what its instance has. Raises `ConfigError`."""
         where = f'{self.settings.instance}.add_route("{route.path}")'
         settings = override(self.settings, where, **route.settings) if route.settings else self.settings
         return Endpoint(
@@ -217,19 +217,19 @@ class Chat:
     # ---- the end ----
 
     async def drain(self) -> None:
-        """Tell those who are connected to come back, and close them with 1012: many of them not all in one moment."""
+        """Tell all clients to reconnect and close them with 1012, in batches if there are many."""
         self.draining = True
         await drain(self.sessions, self.hub.flush, self.settings.drain_seconds)
 
     def send_away(self) -> None:
-        """The same for whoever is connected now, at once."""
+        """The same for all connections that are open now, at once."""
         self.draining = True
         for session in self.sessions:
             send_away(session)
         self.hub.flush()
 
     async def stop(self) -> None:
-        """End everything, in the order in which it depends on each other. Calling it again does nothing."""
+        """Stop all parts in the order of their dependencies. Calling it again does nothing."""
         self.refusing = True
         self.send_away()
         tasks, self._tasks = self._tasks, []

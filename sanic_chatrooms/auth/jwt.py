@@ -160,7 +160,7 @@ def hmac_key(name: str, key: str | bytes, algorithms: Sequence[str]) -> bytes:
     try:
         return jwt.get_algorithm_by_name(algorithms[0]).prepare_key(secret)  # type: ignore[no-any-return]
     except jwt.InvalidKeyError:
-        # Whoever holds the public half could sign with it (RFC 8725 §2.1).
+        # Anyone with the public key could sign with it (RFC 8725 §2.1).
         raise ConfigError(f"{name} is a PEM or SSH key: it must be a shared secret") from None
 
 

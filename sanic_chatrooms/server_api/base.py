@@ -1,4 +1,4 @@
-"""What all verbs of an app have in common: the chat that runs, and whom they are about."""
+"""What all verbs of an app share: the running chat, and the users that they are about."""
 
 from abc import ABC, abstractmethod
 

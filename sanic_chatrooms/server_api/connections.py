@@ -1,4 +1,4 @@
-"""What an app knows of connections, and how it ends them."""
+"""Verbs about connections: which there are, and how to close them."""
 
 import msgspec
 
@@ -24,7 +24,7 @@ class ConnectionInfo(msgspec.Struct, frozen=True):
 
 
 class Connections(Verbs):
-    """What an app knows of connections, and how it ends them."""
+    """Verbs about connections: which there are, and how to close them."""
 
     async def online(self, *users: User | Sender | str, grace: bool = True) -> set[str]:
         """The ids of those among these users who have a connection to any worker.

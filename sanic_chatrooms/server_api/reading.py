@@ -1,4 +1,4 @@
-"""What an app reads of rooms: their events, members, and who is there."""
+"""Verbs that read: the events of rooms, their members, and the users in them."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class History(msgspec.Struct):
 
 
 class Reading(Verbs):
-    """What an app reads of rooms: their events, members, and who is there."""
+    """Verbs that read: the events of rooms, their members, and the users in them."""
 
     async def history(
         self,

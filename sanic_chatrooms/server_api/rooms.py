@@ -1,4 +1,4 @@
-"""What an app does with rooms and their members."""
+"""Verbs that change rooms and their members."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ __all__ = ["Rooms"]
 
 
 class Rooms(Verbs):
-    """What an app does with rooms and their members."""
+    """Verbs that change rooms and their members."""
 
     async def create_room(
         self,

@@ -1,4 +1,4 @@
-"""What an app says: to rooms, to users, and to all who are connected."""
+"""Verbs that say something: to rooms, to users, and to all connections."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,7 +23,7 @@ __all__ = ["Saying"]
 
 
 class Saying(Verbs):
-    """What an app says: to rooms, to users, and to all who are connected."""
+    """Verbs that say something: to rooms, to users, and to all connections."""
 
     @overload
     async def publish(

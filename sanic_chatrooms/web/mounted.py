@@ -35,7 +35,7 @@ AGAIN = 0.05
 """Seconds between two looks for connections that are left."""
 
 App = Any
-"""A `Sanic` app, whatever its config and context types are."""
+"""A `Sanic` app with any types of config and context."""
 logger = logging.getLogger("sanic_chatrooms.web")
 
 
