@@ -186,11 +186,15 @@ class CommandQueue:
     def _must_wait(self, work: Work) -> bool:
         if not self.under_way:
             return False
-        return not self._is_concurrent(work) or self.under_way >= QUEUE_LIMIT or not self._is_fresh(work)
-
-    def _is_fresh(self, work: Work) -> bool:
+        if (
+            not isinstance(work, Command)
+            or not self._carrier.concurrent(work)
+            or self.under_way >= QUEUE_LIMIT
+        ):
+            return True
         # Where something has changed, messages to that room that are under way may have to be judged once more: before it.
-        return not isinstance(work, Command) or self._session.seats.is_fresh(work.room)
+        seat = self._session.seats.get(work.room or "")
+        return seat is not None and not seat.fresh
 
     def _is_concurrent(self, work: Work) -> bool:
         return isinstance(work, Command) and self._carrier.concurrent(work)

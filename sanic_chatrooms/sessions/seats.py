@@ -34,8 +34,3 @@ class Seats(dict[str, Seat]):
         seat = self.get(room)
         if seat is not None:
             seat.fresh = False
-
-    def is_fresh(self, room: str | None) -> bool:
-        """Nothing has changed since by which a message to this room is judged."""
-        seat = self.get(room or "")
-        return seat is None or seat.fresh

@@ -19,11 +19,12 @@ from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..stores.base import Stale
 from ..support.clock import now
+from ..support.ids import new_id
 from ..wire.decode import Command
 from ..wire.encode import ack
 from .context import Ctx
 from .core import Core
-from .drafts import Body, check_body, command_hash, draft
+from .drafts import Body, check_body, command_hash
 from .table import Judged, Nothing, command, commands
 
 __all__ = ["IN_A_USERS_NAME", "Said", "say"]
@@ -45,13 +46,16 @@ def say(core: Core, session: Session, command: Command) -> bool:
     `message` does it.
     """
     try:
-        seat = _seat(session, command)
+        seat = session.seats.get(command.room or "")
+        if seat is None:
+            raise _no_seat(command)
         if not seat.fresh:
             return False
-        if seat.standing.restricted:
-            check_restrictions(seat.room, seat.standing, "message", now(), mute_stops=True)
+        standing = seat.standing
+        if standing.muted is not None or standing.banned is not None:
+            check_restrictions(seat.room, standing, "message", now(), mute_stops=True)
         item = _draft(core, session, seat, command)
-        answer = session.policy.require(session.user, "message", seat.room, seat.standing)
+        answer = session.policy.require(session.user, "message", seat.room, standing)
     except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - a policy may raise anything
         session.fail(command, refusal("message", problem))
         return True
@@ -62,29 +66,23 @@ def say(core: Core, session: Session, command: Command) -> bool:
 
     def done(result: Appended | ChatError) -> None:
         session.queue.ended()
-        if isinstance(result, Stale):
-            # Rights in this room have changed: it is judged again, before what was sent after it.
-            seat.fresh = False
-            session.queue.redo(command)
-        elif isinstance(result, ChatError):
-            session.fail(command, result)
-        else:
+        if isinstance(result, Appended):
             core.meter.add(COMMANDS, 1, "message", OK)
             said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
             session.answer(ack(command.msg_id, said, result.timestamp))
+        elif isinstance(result, Stale):
+            # Rights in this room have changed: it is judged again, before what was sent after it.
+            seat.fresh = False
+            session.queue.redo(command)
+        else:
+            session.fail(command, result)
 
     core.journal.submit(item, done, session)
     return True
 
 
-def _seat(session: Session, command: Command) -> Seat:
-    room = command.room
-    if room is None:
-        raise InvalidField("is missing", field="room")
-    seat = session.seats.get(room)
-    if seat is None:
-        raise NotAMember
-    return seat
+def _no_seat(command: Command) -> ChatError:
+    return InvalidField("is missing", field="room") if command.room is None else NotAMember()
 
 
 def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
@@ -93,9 +91,11 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
     sender = Sender(user.id, user.name)
     room = seat.room
     core.typists.stopped(room.id, sender)
-    key = (user.id, command.msg_id) if command.msg_id is not None else None
+    id = new_id()
+    key = ("", id) if command.msg_id is None else (user.id, command.msg_id)
+    # As `draft` does, and positional: one is made for every message, and keywords would cost more than the struct.
     hash = command_hash(command)
-    return draft(room.id, "message", command.payload, sender, key=key, hash=hash, judged=room.seq)
+    return Draft(room.id, "message", command.payload, id, now(), sender, key, hash, None, (), room.seq)
 
 
 def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
