@@ -1,6 +1,6 @@
-"""The contract of a store: the truth about rooms, what was said in them, and what holds there.
+"""The contract of a store: the truth about rooms, their events, and the facts about them.
 
-Each numbered sentence is a guarantee, and one test of `sanic_chatrooms.testing.stores` has nearly its words.
+Each numbered sentence is a guarantee. At least one test of `sanic_chatrooms.testing.StoreSuite` has its number and nearly its words.
 """
 
 import contextlib
@@ -45,11 +45,11 @@ HISTORY_MAX = 100_000
 RESERVED_HISTORY_MAX = 100
 """Events that any store keeps of a reserved room."""
 FOLDED = ("message.", "reaction.", "member.", "room.")
-"""Events whose type begins so are no lines of a timeline: they change a message, or tell of members and the room."""
+"""Prefixes of the types that a timeline leaves out: such events change a message, or are about members and the room."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """How much a store keeps, and for how long it remembers what was sent before."""
+    """How much a store keeps, and how long it remembers keys."""
 
     history_max: int | None = None
     """Events kept per room; None: the store's own default."""
@@ -58,15 +58,15 @@ class Bounds(msgspec.Struct, frozen=True):
     dedup_window: float = 300.0
     """Seconds for which a repeated key is answered with the first result."""
     erase_within: float = 86_400.0
-    """Seconds within which what was erased is in no file that the store can have written anew."""
+    """Seconds after which erased text is in no file that the store can rewrite."""
     max_rooms: int = 100_000
-    """Public and private rooms."""
+    """Public and private rooms together."""
     max_direct_rooms: int = 1_000_000
     timeout: float = 5.0
-    """Seconds within which a store that waits for something outside answers or raises `Unavailable`."""
+    """Seconds after which a store that waits for a server raises `Unavailable`."""
 
     def most_rooms(self, visibility: str) -> int | None:
-        """How many rooms there may be of those that count together with this one; None: as many as come."""
+        """The limit for rooms that are counted together with this visibility; None: there is none."""
         if visibility == RESERVED:
             return None
         return self.max_direct_rooms if visibility == DIRECT else self.max_rooms
@@ -123,25 +123,26 @@ class Store(ABC):
     Numbering
      1. The n-th event stored in a room has seq n: no number is left out, none is given twice within an epoch.
      2. Drafts of one batch for one room are numbered in the order of the batch.
-     3. When `append` has returned a result, `history` and `heads` of every process show the event.
+     3. Once `append` has returned a result, `history` and `heads` of every process show the event.
      4. A reader never sees number n before it can see n-1.
      5. A draft that cannot be stored has an error in its place; the others of the batch are stored.
-     6. An epoch names one past: a room made again, and a store that may have lost what it acknowledged, has a new one.
+     6. An epoch names one past. A room that is made again gets a new one, and so does every room of a store that may
+        have lost what it acknowledged.
     Idempotency
      7. A draft whose key was used in that room within the window is not stored again; the result is the first one's,
         with `duplicate`.
-     8. The same key with another hash is a `Conflict`, and nothing is stored. Where 16 removed the
-        hash, it is one with another type.
-     9. 7 and 8 hold also when the first event was trimmed meanwhile, and for two equal keys in one batch.
+     8. The same key with another hash is a `Conflict`, and nothing is stored. If 16 removed the hash, only another type
+        is a `Conflict`.
+     9. 7 and 8 also hold after the first event was trimmed, and for two equal keys in one batch.
     10. The same key in another room, or of another user, is another key.
     19. A draft with the key by which its room was made is a `Conflict`, for as long as the room is there.
     Effects
     11. A draft's relation (`about`) and facts are visible exactly when its event is. A repetition does not apply them
         again, and a draft that is not stored does not apply them at all.
     Past
-    12. `history(after=…)` is ascending from after+1 without a hole, `history(before=…)` ends at before-1; both are
-        exclusive, say `more`, and carry the head and the floor of the same moment.
-    13. Above `history_max` the oldest events go, one for one; `floor` says up to where.
+    12. `history(after=…)` is ascending from after+1 without a hole; `history(before=…)` ends at before-1. Both say
+        whether there is `more`, and carry the head and the floor of the same moment.
+    13. Above `history_max`, the oldest event goes for each new one; `floor` says up to which number.
     Errors
     14. A store that does not answer in time raises `Unavailable`; the outcome of that batch is then unknown, and
         appending it again with the same keys is safe.
@@ -150,11 +151,11 @@ class Store(ABC):
         timestamp) and `changed` (the draft's seq), in both views. Its first payload's hash stays: 8 holds as before.
     16. An ERASE leaves of the message its number (with its id, type, time and sender): `deleted`, payload {},
         `changed`, without `edited`, in both views. Earlier events that replaced its payload are emptied (`deleted`,
-        payload {}) in the same step; no text of it is left anywhere in the store, and no hash of one: what comes under
-        the key of such an event, of its type, is a repetition. Every TOGGLE on it is turned off; its replies stay.
+        payload {}) in the same step. No text of it is left anywhere in the store, and no hash of its text: any draft of
+        the same type under the key of such an event is a repetition. Every TOGGLE on it is turned off; its replies stay.
     17. A REPLACE, ERASE or TOGGLE of a message that is not in the room, was trimmed, is deleted already, or is not of
         type `message`, is `MessageNotFound` in the draft's place and stores nothing.
-    18. `message` is the event with the server's id, as it is now: what `history` shows, found by its id.
+    18. `message` finds an event by the server's id, and returns it as `history` shows it.
     Relations
     20. The store completes the payload of an event with a REPLACE, ERASE or TOGGLE in the same step: it inserts
         `"seq":<the target's number>` at the front, and for a TOGGLE with an owner then `"count":<how many owners hold
@@ -212,20 +213,20 @@ class Store(ABC):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """Store and number a batch over any rooms; one result or error per draft, in the same order.
 
-        Per draft: `RoomNotFound`, `Conflict`, `MessageNotFound`, and `Unavailable` where only its room cannot be had now
-        (it is not stored). For the whole batch: raises `Unavailable`.
+        Errors of one draft, which is then not stored: `RoomNotFound`, `Conflict`, `Stale`, `MessageNotFound`,
+        `InvalidField`, and `Unavailable` if only its room cannot be reached. Raises `Unavailable` for the whole batch.
         """
 
-    def require_free(self) -> None:  # noqa: B027 - most stores have nothing that could be held up so
-        """To be called by a task before it waits for an append that another one does.
+    def require_free(self) -> None:  # noqa: B027 - most stores share no transaction with the app
+        """Call this in a task that is going to wait for an append of another task.
 
-        Raises `InvalidField` where the task has a transaction of its own open that keeps the store from writing, as far as
-        that can be known: it would wait for itself.
+        Raises `InvalidField` if the store can tell that a transaction of this task keeps it from writing: the task would
+        wait for itself.
         """
 
     @abstractmethod
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
-        """Where these rooms stand; a room that does not exist is left out."""
+        """The head of each of these rooms; rooms that do not exist are left out."""
 
     @abstractmethod
     async def history(
@@ -242,23 +243,22 @@ class Store(ABC):
     ) -> Page:
         """A page of a room's past, ascending: the first `limit` events above `after`, or the last `limit` below `before`.
 
-        Exactly one of the two is given. `timeline` leaves out what is folded into messages or tells only of
-        members and the room itself (types beginning with one of `FOLDED`); `replies=False` then leaves out replies, too.
-        `parent` shows only the replies to the message with this number. `Toggle.mine` is told for `reader`, a user's id.
-        Raises `RoomNotFound`.
+        Give exactly one of the two. `timeline` leaves out types that begin with one of `FOLDED`; `replies=False` then
+        leaves out replies, too. `parent` shows only the replies to the message with this number. `reader` is the id of the
+        user for whom `Toggle.mine` is set. Raises `RoomNotFound`.
         """
 
     @abstractmethod
     async def message(self, room: str, msg_id: str) -> Event | None:
-        """The event with this id (the server's), as it is now; None where there is none or it was trimmed.
+        """The event with this id (the server's), as it is now; None if there is none or it was trimmed.
 
         Raises `RoomNotFound`.
         """
 
     async def events(self, room: str, seqs: Collection[int]) -> dict[int, Event]:
-        """The events with these numbers, as they are now; those that were trimmed or are not there are left out.
+        """The events with these numbers, as they are now. Trimmed and missing numbers are left out.
 
-        Raises `RoomNotFound`. A store should answer it in one query. This one asks for each number.
+        Raises `RoomNotFound`. This default asks for each number; override it with one query.
         """
         found = {}
         for seq in seqs:
@@ -271,9 +271,9 @@ class Store(ABC):
     async def related(
         self, room: str, seqs: Collection[int], *, reader: str | None = None
     ) -> dict[int, Related]:
-        """What other events have made of the messages with these numbers; one of which there is nothing to tell is left out.
+        """Toggles and replies of the messages with these numbers. Messages that have neither are left out.
 
-        `Toggle.mine` is told for `reader`, a user's id. Raises `RoomNotFound`.
+        `reader` is the id of the user for whom `Toggle.mine` is set. Raises `RoomNotFound`.
         """
 
     @abstractmethod
@@ -286,14 +286,15 @@ class Store(ABC):
         cursor: str | None = None,
         limit: int = 50,
     ) -> TogglePage:
-        """What is on, newest first: everywhere in the room under `key`, or at the message with the number `target`, or both.
+        """What is on, newest first: under `key`, at the message with the number `target`, or both.
 
-        At least one of the two is given; `target` alone leaves out what has no owner. Raises `RoomNotFound`, `InvalidCursor`.
+        Give at least one of the two. `target` alone leaves out toggles without an owner. Raises `RoomNotFound`,
+        `InvalidCursor`.
         """
 
     @abstractmethod
     async def renew_epoch(self, room: str, old: str) -> Head:
-        """Give the room a new epoch if it still has `old`; returns where it stands afterwards. Raises `RoomNotFound`."""
+        """Give the room a new epoch if it still has `old`; -> its head afterwards. Raises `RoomNotFound`."""
 
     @abstractmethod
     async def create_room(
@@ -304,11 +305,11 @@ class Store(ABC):
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
-        """Make a room (its epoch and seq are the store's to choose), with its first facts; -> (the room, made now?).
+        """Make a room with its first facts; the store chooses its epoch and seq. -> (the room, was it made now?)
 
-        The room exists already: the same key with the same hash gives it back with False; without a key too;
-        another key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms`, or `max_direct_rooms`: each
-        counts its own, and reserved rooms count nowhere.
+        If the room exists, it is returned with False, provided that key and hash are the same or there is no key. Another
+        key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms` or, for direct rooms, `max_direct_rooms`.
+        Reserved rooms are not counted.
         """
 
     @abstractmethod
@@ -323,23 +324,23 @@ class Store(ABC):
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
-        """Public rooms, or with `fact` every room in which a fact of this (kind, key) holds. Reserved rooms never.
+        """Public rooms, or with `fact` all rooms in which a fact of this (kind, key) holds; never reserved rooms.
 
         Raises `InvalidCursor`.
         """
 
     @abstractmethod
     async def update_room(self, room: Room) -> Room:
-        """Change title, visibility, attributes and announce; -> the room as it is now. All else is what `room` gave.
+        """Change title, visibility, attributes and announce of a room that you got from `room`; -> the room as it is now.
 
-        Raises `RoomNotFound`, also where the room has another epoch by now.
+        Raises `RoomNotFound`, also if the room has another epoch now.
         """
 
     @abstractmethod
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
-        """Forget the room with all that is in it; True if it was there.
+        """Forget the room and everything in it; True if it was there.
 
-        `unused`: only if it was made by its first join and nothing was ever stored in it, decided in the same step.
+        With `unused`, only if its first join made it and nothing was ever stored in it; decided in the same step.
         """
 
     async def fact(self, room: str, kind: str, key: str) -> Known | None:
@@ -356,15 +357,15 @@ class Store(ABC):
 
     @abstractmethod
     async def facts_of(self, kind: str, key: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
-        """This fact in every room where it holds, in the order of the rooms' ids. Not of reserved rooms.
+        """This fact in every room where it holds, in the order of the rooms' ids; never in reserved rooms.
 
         Raises `InvalidCursor`.
         """
 
     async def first_facts(self, rooms: Collection[str], kind: str, limit: int) -> dict[str, list[Known]]:
-        """The first `limit` facts of one kind of each of these rooms, as `facts` has them; a room that does not exist is left out.
+        """The first `limit` facts of one kind in each of these rooms. Rooms that do not exist are left out.
 
-        For small rooms, of which a list shows many: a store should answer it in one query. This one asks for each room.
+        For lists of small rooms. This default asks for each room; override it with one query.
         """
         found = {}
         for room in rooms:
@@ -378,4 +379,4 @@ class Store(ABC):
 
     @abstractmethod
     async def secret(self, name: str) -> str:
-        """A random secret of at least 256 bits, made at the first call and the same for every process after it."""
+        """A random secret of at least 256 bits. The first call makes it; it is the same for every process."""

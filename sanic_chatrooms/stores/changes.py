@@ -1,4 +1,4 @@
-"""What relations and facts do, as far as it is the same in every store."""
+"""Rules of relations and facts that are the same in every store."""
 
 from ..errors import InvalidField
 from ..models import Draft, Fact
@@ -21,7 +21,7 @@ def completed(payload: bytes, seq: int, count: int | None = None) -> bytes:
 
 
 def changes(present: bytes | None, fact: Fact) -> bool:
-    """Does this fact change anything, where the present value is this one (None: there is none)?"""
+    """Does this fact change anything? `present` is its value so far; None: it does not hold."""
     if fact.value is None or present is None:
         return fact.value is not present
     if fact.rule == "max":
@@ -30,7 +30,7 @@ def changes(present: bytes | None, fact: Fact) -> bool:
 
 
 def no_parent(*, is_reply: bool = False) -> InvalidField:
-    """The error for a reply to what takes none: a reply, or what is no message of the room."""
+    """The error for a reply to a reply, or to something that is no message of the room."""
     if is_reply:
         said = "this message is a reply itself; reply to the message that it answers"
     else:

@@ -52,7 +52,7 @@ def left(user: str) -> Fact:
 
 
 def as_member(known: Known) -> Member:
-    """The member of whom this fact tells."""
+    """The member that this fact describes."""
     value = _value.decode(known.value)
     return Member(known.key, value.name, value.role, value.joined_at)
 

@@ -1,4 +1,4 @@
-"""A store around another store. It passes on every verb of the contract, through one function of its own."""
+"""A store around another store: every method of the contract goes through one function."""
 
 import functools
 from abc import abstractmethod
@@ -25,7 +25,7 @@ def _passed_on(verb: F) -> F:
 
 
 class WrappedStore(Store):
-    """What `inner` is asked goes through `around`. Each verb of the contract has its line here, which a test compares."""
+    """Passes every call to `inner`, through `around`. A test checks that no method of the contract is missing here."""
 
     append = _passed_on(Store.append)
     heads = _passed_on(Store.heads)

@@ -1,4 +1,4 @@
-"""What a draft in memory does besides its event: to a message, and to the facts of its room."""
+"""What a draft does besides being stored: changes to a message, and to the facts of its room."""
 
 from bisect import bisect_left
 from collections import deque
@@ -24,7 +24,7 @@ __all__ = ["Effects"]
 
 
 class Effects:
-    """Of one store: it needs the store's facts, the queue of its keys, and its way to let a room's events grow too old."""
+    """Applies relations and facts for one store. `firsts` is the store's queue of keys, `expire` drops events that are too old."""
 
     def __init__(
         self, facts: facts.Facts, firsts: deque[First], expire: Callable[[MemoryRoom], None]
@@ -34,7 +34,7 @@ class Effects:
         self._expire = expire
 
     def apply(self, room: MemoryRoom, draft: Draft) -> bytes | Appended | ChatError:
-        """Do what the draft does besides its event, which comes next; -> that event's payload, or what becomes of the draft."""
+        """Apply relation and facts before the event is stored; -> its payload, or the result of a draft that is not stored."""
         payload = draft.payload
         if draft.about is not None:
             self._expire(room)

@@ -1,4 +1,4 @@
-"""The facts of all rooms in memory: by room, and by what they are about."""
+"""The facts of all rooms in memory."""
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ __all__ = ["Facts"]
 
 
 class Facts:
-    """Each room has its own; here is also in which rooms a fact of some (kind, key) holds."""
+    """Sets facts of rooms, and knows for each (kind, key) in which rooms it holds."""
 
     def __init__(self) -> None:
         self._rooms: dict[tuple[str, str], Paged[MemoryRoom]] = {}
@@ -37,7 +37,7 @@ class Facts:
         return self._rooms.get((kind, key), _NO_ROOMS)
 
     def forget_all(self, room: MemoryRoom) -> None:
-        """Forget what holds in a room that goes."""
+        """Forget the facts of a room that is deleted."""
         for kind, known in room.facts.items():
             for key in known:
                 self._take(room, kind, key)

@@ -1,4 +1,4 @@
-"""What the messages of one room in memory gathered: what is toggled on, and replies."""
+"""Toggles and replies of one room in memory."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ __all__ = ["Relations"]
 
 
 class Relations:
-    """By the numbers of messages. What is trimmed may still be in here until `trim` says so."""
+    """By the numbers of messages. Entries of trimmed messages stay until the next `trim`."""
 
     __slots__ = ("parents", "replies", "toggles")
 
@@ -22,17 +22,17 @@ class Relations:
         return bool(self.toggles or self.replies)
 
     def holding(self, target: int, key: str, owner: str) -> Holding | None:
-        """What this owner holds, or None if it is off."""
+        """The owner's holding; None if it is off."""
         return self.toggles.get(target, {}).get(key, {}).get(owner)
 
     def turn_on(self, holding: Holding) -> int:
-        """Turn a key on for its owner; how many hold it then."""
+        """Turn a key on for its owner; -> how many hold it then."""
         owners = self.toggles.setdefault(holding.target, {}).setdefault(holding.key, {})
         owners[holding.owner] = holding
         return len(owners)
 
     def turn_off(self, target: int, key: str | None = None, owner: str = "") -> int:
-        """Turn a key off for one owner, or without a key all that there is; how many hold the key then."""
+        """Turn a key off for one owner, or without a key everything; -> how many hold the key then."""
         keys = self.toggles[target] if key is not None else {}
         owners = keys.get(key or "", {})
         owners.pop(owner, None)
@@ -57,7 +57,7 @@ class Relations:
 
     @staticmethod
     def collected(replies: Sequence[Event]) -> Collected | None:
-        """What there is to tell of these replies."""
+        """How many of these replies are not deleted, and the newest of them."""
         there = [reply for reply in replies if not reply.deleted]
         if not there:
             return None
