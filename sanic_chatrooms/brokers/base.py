@@ -30,8 +30,9 @@ class Broker(ABC):
        than the system carries may come without its data, b"": the hub reads it from the store.
     7. A broker may, but need not, deliver envelopes to the process that published them.
     8. Where it crosses processes, an envelope arrives only if a process with the same key (`rekey`) published it, in
-       this instance, for its room. Everything else on its channels is counted in `forged` and dropped, and a
-       recorded live envelope is not delivered again. A broker within one process needs no key.
+       this instance, for its room. Everything else on its channels is dropped and counted in `forged`, or only dropped
+       where it carries this broker's own name. A recorded live envelope is not delivered again. A broker within one
+       process needs no key.
     """
 
     scope: ClassVar[Scope]

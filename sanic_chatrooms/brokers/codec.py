@@ -11,13 +11,15 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 
 from ..models import Envelope
-from ..support.signature import Forged, Signer
+from ..support.signature import BODY, Forged, Signer
 from .replay import Age, Seen
 
 __all__ = ["UNREADABLE", "Entry", "Packer", "RoomEntry", "by_room", "fitting", "in_room"]
 
 UNREADABLE = (Forged, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `Packer.unpack` raises for a packet that is none of ours."""
+PASS_EVERY = 16
+"""One in so many packets without live entries moves what counts as old: few beside the width of the window, and cheap."""
 OVERHEAD = 96
 """Bytes that a packet, or an entry of it, has beside the texts and the data, at most."""
 
@@ -68,6 +70,9 @@ class Packer(Generic[E]):
         self, signer: Signer, publisher: str, entry: type[E], *, clock: Callable[[], float] = time.time
     ) -> None:
         self._signer = signer
+        self._own = b"\x94" + _encode(
+            publisher
+        )  # how the body of its own packets begins: four values, its name
         self._publisher = publisher
         self._clock = clock
         self._decode: Callable[[bytes], _Packed[E]] = msgspec.msgpack.Decoder(_Packed[entry]).decode  # type: ignore[valid-type]
@@ -81,13 +86,22 @@ class Packer(Generic[E]):
         return self._signer.sign(place, body)
 
     def unpack(self, place: str, packet: bytes) -> Sequence[E]:
-        """The entries of a packet; none where it is this process's own or was here before. Raises one of `UNREADABLE`.
+        """The entries of a packet; none of one that carries this process's own name. Raises one of `UNREADABLE`.
 
-        Of an old packet, which may have been here before, the durable entries are left: the hub knows them by their number.
+        Durable entries may have been here before: the hub knows them by their number. Live ones come once, and not of an
+        old packet.
         """
+        if packet.startswith(self._own, BODY):
+            return ()  # the echo of its own, or what pretends to be: worth no verification
         packed = self._decode(self._signer.verify(place, packet))
-        if packed.publisher == self._publisher:
-            return ()
+        for entry in packed.entries:
+            if not entry.seq:
+                return self._once(packed)
+        if packed.number % PASS_EVERY == 0:
+            self._seen.passed(packed.publisher, packed.number, packed.at)
+        return packed.entries
+
+    def _once(self, packed: _Packed[E]) -> Sequence[E]:
         age = self._seen.judge(packed.publisher, packed.number, packed.at)
         if age is Age.NEW:
             return packed.entries

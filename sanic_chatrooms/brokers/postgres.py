@@ -66,6 +66,7 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
         self._channel = ""
         self._rooms: set[str] = set()
         self._connection: Any = None
+        self._pid = 0
         self._turn = asyncio.Lock()
         self._parts: list[str] = []
 
@@ -140,7 +141,8 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
     # ---- receiving ----
 
     def _received(self, connection: Any, pid: int, channel: str, text: str) -> None:
-        self._receive(channel, self._unpacked, text)
+        if pid != self._pid:  # else it is the echo of its own
+            self._receive(channel, self._unpacked, text)
 
     def _unpacked(self, channel: str, text: str) -> Iterator[Envelope] | tuple[()]:
         if text[:1] in (FIRST, MIDDLE, LAST):
@@ -200,6 +202,7 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
         self._turn = asyncio.Lock()  # what has the old one waits for a connection that is gone
         self._parts = []
         self._connection = await self._connect()
+        self._pid = self._connection.get_server_pid()
 
     async def _probe(self) -> None:
         try:

@@ -29,36 +29,47 @@ class Age(enum.Enum):
 
 
 class _Publisher:
-    __slots__ = ("at", "bits", "highest")
+    __slots__ = ("at", "bits", "highest", "judged")
 
     def __init__(self, number: int, at: float) -> None:
         self.highest = number
+        self.judged = number
+        """The highest that was judged."""
         self.at = at
         self.bits = 1
-        """Bit k: `highest` - k was here."""
+        """Bit k: `judged` - k was judged."""
 
 
 class Seen:
-    """Each publisher numbers its packets from 1, and writes the time (Unix seconds) on them."""
+    """Each publisher numbers its packets from 1, and writes the time (Unix seconds) on them.
+
+    A packet that may come twice without harm is only `passed`, which is cheaper; all others are judged.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._publishers: dict[str, _Publisher] = {}
+
+    def passed(self, publisher: str, number: int, at: float) -> None:
+        """A packet came that is not judged: what was sent long before it is old."""
+        known = self._publishers.get(publisher)
+        if known is not None and number > known.highest:
+            self._newest(known, number, at)
 
     def judge(self, publisher: str, number: int, at: float) -> Age:
         """Whether this packet is new; if it is, it is not the next time."""
         known = self._publishers.get(publisher)
         if known is None:
             return self._first(publisher, number, at)
-        back = known.highest - number
+        if number > known.highest:
+            self._newest(known, number, at)
+        elif known.highest - number >= WINDOW or at < known.at - LATE:
+            return Age.OLD
+        back = known.judged - number
         if back < 0:
             known.bits = (known.bits << -back | 1) & _MASK if back > -WINDOW else 1
-            known.highest = number
-            if at != known.at:
-                self._at(known, at)
+            known.judged = number
             return Age.NEW
-        if back >= WINDOW or at < known.at - LATE:
-            return Age.OLD
         if known.bits >> back & 1:
             return Age.SEEN
         known.bits |= 1 << back
@@ -74,6 +85,7 @@ class Seen:
         return Age.NEW
 
     @staticmethod
-    def _at(known: _Publisher, at: float) -> None:
+    def _newest(known: _Publisher, number: int, at: float) -> None:
+        known.highest = number
         if at > known.at or at < known.at - LATE:  # its clock was set back
             known.at = at

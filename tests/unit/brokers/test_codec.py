@@ -76,7 +76,7 @@ def test_what_nobody_signed_is_forged(data: bytes) -> None:
 )
 def test_what_is_signed_and_has_another_form_is_refused_in_one_way(body: bytes) -> None:
     with pytest.raises(UNREADABLE):
-        packer().unpack("r", Signer().sign("r", body))
+        packer("other").unpack("r", Signer().sign("r", body))
 
 
 def test_a_piece_is_heard_once_and_in_its_own_room_only() -> None:

@@ -1,4 +1,4 @@
-"""Tests for `sanic_chatrooms.brokers.replay`: which pieces arrived before."""
+"""Tests for `sanic_chatrooms.brokers.replay`: which packets arrived before."""
 
 from __future__ import annotations
 
@@ -48,6 +48,23 @@ def test_what_comes_much_later_than_it_was_sent_is_old(seen: Seen, clock: Clock)
     seen.judge("one", 3, clock())
 
     assert seen.judge("one", 2, clock() - LATE - 1) is Age.OLD
+
+
+def test_packets_that_are_not_judged_make_old_what_was_sent_long_before(seen: Seen, clock: Clock) -> None:
+    seen.judge("one", 5, clock())
+    for number in (6, 7, WINDOW + 6):
+        seen.passed("one", number, clock())
+    seen.passed("other", 1, clock())
+
+    assert [seen.judge("one", number, clock()) for number in (6, 7, 8, 7, 5)] == [
+        Age.OLD,
+        Age.NEW,
+        Age.NEW,
+        Age.SEEN,
+        Age.OLD,
+    ]
+    assert seen.judge("one", WINDOW + 6, clock() - LATE - 1) is Age.OLD
+    assert seen.judge("other", 1, clock()) is Age.NEW
 
 
 def test_publishers_are_told_apart(seen: Seen, clock: Clock) -> None:

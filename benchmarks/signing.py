@@ -1,0 +1,278 @@
+"""python -m benchmarks.signing: what do signatures on envelopes cost? Signed and unsigned messages take turns, in one process.
+
+A message goes from a client of one worker to a client of another, through the workers' broker. Its cost is the processor
+time of the process that has both workers, and of the Valkey that signs in its script. Prints for each system what a
+signature adds to that; the exit status is 1 where it is more than 3 %. Two minutes.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from statistics import quantiles
+from typing import Any
+
+import msgspec
+import redis
+import uvloop
+
+from sanic_chatrooms import User
+from sanic_chatrooms.brokers.base import Broker
+from sanic_chatrooms.brokers.codec import Packer
+from sanic_chatrooms.brokers.nats import NATSBroker
+from sanic_chatrooms.brokers.postgres import PostgresBroker
+from sanic_chatrooms.brokers.redis import RedisBroker
+from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.drivers.redis.cluster import Call
+from sanic_chatrooms.drivers.redis.server import Script
+from sanic_chatrooms.models import Draft
+from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
+from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.stores.redis.scripts import APPEND
+from sanic_chatrooms.stores.redis.store import RedisStore
+from sanic_chatrooms.support.signature import SCRIPT_BODY, Signer
+from sanic_chatrooms.testing.connections import MemoryClient, chat_client, running_core
+from tests.support.nats import running as running_nats
+from tests.support.postgres import PostgresServer
+from tests.support.valkey import running as running_valkey
+
+__all__ = ["MOST", "SYSTEMS", "Costs", "measure"]
+
+MOST = 0.03
+"""What a signature may add to the cost of a message that crosses workers, as a part of it."""
+MESSAGES = 10
+"""Messages in a turn: so few that what else the machine does hits signed and unsigned ones alike."""
+ROOM = "general"
+BODY = {"text": "x" * 140}
+
+_SIGNING = "redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\\n' .. body))"
+_BLANK = "x" * 40
+
+Clock = Callable[[], float]
+"""Processor seconds so far."""
+
+
+class Costs(msgspec.Struct):
+    """Microseconds of processor time per message, turn by turn.
+
+    What else the machine does can only add to a turn, so the lower quartiles are compared.
+    """
+
+    unsigned: list[float] = []
+    signed: list[float] = []
+
+    @property
+    def base(self) -> float:
+        """What an unsigned message costs."""
+        return _lower(self.unsigned)
+
+    @property
+    def added(self) -> float:
+        """What a signature adds, in microseconds."""
+        return _lower(self.signed) - self.base
+
+    @property
+    def ratio(self) -> float:
+        """The same, as a part of what an unsigned message costs."""
+        return self.added / self.base
+
+    def line(self) -> str:
+        """In words."""
+        return f"{self.base:.0f} µs a message, {self.added:+.1f} µs signed: {self.ratio:.1%}"
+
+
+def _lower(values: list[float]) -> float:
+    return quantiles(values, n=4)[0]
+
+
+# ---- without signatures ----
+
+
+class _Unsigned(Signer):
+    """Leaves out all that signatures need."""
+
+    def sign(self, place: str, body: bytes) -> bytes:
+        return body
+
+    def verify(self, place: str, packet: bytes) -> bytes:
+        return packet
+
+    def verify_script(self, channel: bytes, packet: bytes) -> bytes:
+        return packet[SCRIPT_BODY:]
+
+
+class _UnsignedPacker(Packer[Any]):
+    """Numbers are there for signed packets that somebody recorded: without signatures nobody looks at them."""
+
+    def unpack(self, place: str, packet: bytes) -> Sequence[Any]:
+        packed = self._decode(packet)
+        return () if packed.publisher == self._publisher else packed.entries
+
+
+class _UnsignedScript(Script):
+    """Publishes the same bytes, with blanks for the signature."""
+
+    def __init__(self) -> None:
+        self.text = APPEND.script.text.replace(_SIGNING, f"'{_BLANK}'")
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        assert self.sha != APPEND.script.sha
+
+
+class _SwitchedStore(RedisStore):
+    """Signs in its script, or does not."""
+
+    signed = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._unsigned = _UnsignedScript()
+        self._link._opener.scripts = (*self._link._opener.scripts, self._unsigned)
+
+    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
+        call = super()._append_call(room, epoch, drafts)
+        return call if self.signed else call._replace(script=self._unsigned)
+
+
+class _Worker:
+    """A chat's backends, which sign or do not: `switch` between two messages."""
+
+    def __init__(self, store: Store, broker: Any, board: MemoryBoard) -> None:
+        self.backends = Backends(store, broker, MemoryPresence(board))
+        self._store, self._broker = store, broker
+
+    def started(self) -> None:
+        """Its broker has what it signs with."""
+        broker, unsigned = self._broker, _Unsigned()
+        packer = _UnsignedPacker(unsigned, broker._packer._publisher, broker._entry)
+        self._kinds = {True: (broker._signer, broker._packer), False: (unsigned, packer)}
+
+    def switch(self, signed: bool) -> None:
+        self._broker._signer, self._broker._packer = self._kinds[signed]
+        if isinstance(self._store, _SwitchedStore):
+            self._store.signed = signed
+
+
+# ---- the systems ----
+
+
+class System(msgspec.Struct):
+    """A server: what its processes have cost so far, and one more worker on it."""
+
+    cost: Clock
+    worker: Callable[[], _Worker]
+
+
+def _with_broker(make: Callable[[], Broker]) -> System:
+    store, board = MemoryStore(), MemoryBoard()
+    return System(time.process_time, lambda: _Worker(store, make(), board))
+
+
+@contextlib.contextmanager
+def _redis() -> Iterator[System]:
+    with running_valkey() as server:
+        yield _with_broker(lambda: RedisBroker(server.url))
+
+
+@contextlib.contextmanager
+def _valkey_by_script() -> Iterator[System]:
+    with running_valkey() as server, redis.Redis(port=server.port, protocol=2) as client:
+        board = MemoryBoard()
+
+        def cost() -> float:
+            used = client.info("cpu")
+            return time.process_time() + float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
+
+        def worker() -> _Worker:
+            store, broker = _SwitchedStore(server.url), RedisBroker(server.url)
+            store.publishes_as = broker.publisher
+            return _Worker(store, broker, board)
+
+        yield System(cost, worker)
+
+
+@contextlib.contextmanager
+def _nats() -> Iterator[System]:
+    with running_nats() as server:
+        yield _with_broker(lambda: NATSBroker(server.url))
+
+
+@contextlib.contextmanager
+def _postgres() -> Iterator[System]:
+    server = PostgresServer()
+    try:
+        server.start()
+        yield _with_broker(lambda: PostgresBroker(server.url()))
+    finally:
+        server.close()
+
+
+SYSTEMS: dict[str, Callable[[], contextlib.AbstractContextManager[System]]] = {
+    "redis": _redis,
+    "valkey-script": _valkey_by_script,
+    "nats": _nats,
+    "postgresql": _postgres,
+}
+
+
+# ---- measuring ----
+
+
+async def _say(ada: MemoryClient, bob: MemoryClient, messages: int) -> None:
+    for _ in range(messages):
+        ada.send("message", room=ROOM, payload=BODY)
+        await bob.expect("message")
+        await ada.expect("ack")
+        for client in (ada, bob):
+            client.frames.clear()
+            client._taken.clear()
+
+
+async def _measured(system: System, turns: int) -> Costs:
+    # The same workers in all turns: where their memory lies makes more of a difference than signatures do.
+    costs, workers = Costs([], []), [system.worker(), system.worker()]
+    async with contextlib.AsyncExitStack() as stack:
+        clients = []
+        for worker, user in zip(workers, ("ada", "bob"), strict=True):
+            chat = running_core(backends=worker.backends, guests=True)
+            clients.append(await chat_client(await stack.enter_async_context(chat), User(user, user)))
+            await clients[-1].ack("join", room=ROOM)
+            worker.started()
+        for turn in range(2 * turns):
+            signed = turn % 4 in (0, 3)
+            for worker in workers:
+                worker.switch(signed)
+            await _say(clients[0], clients[1], 2)  # what was under way is gone by now
+            began = system.cost()
+            await _say(clients[0], clients[1], MESSAGES)
+            found = costs.signed if signed else costs.unsigned
+            found.append((system.cost() - began) / MESSAGES * 1e6)
+    return costs
+
+
+def measure(name: str, turns: int) -> Costs:
+    """So many turns of each kind on one system."""
+    with SYSTEMS[name]() as system:
+        return uvloop.run(_measured(system, turns))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.signing", description=__doc__)
+    parser.add_argument("systems", nargs="*", metavar="system", help=" ".join(SYSTEMS))
+    parser.add_argument(
+        "--turns", type=int, default=1_000, help=f"turns of {MESSAGES} messages, of each kind"
+    )
+    given = parser.parse_args()
+    if unknown := set(given.systems) - set(SYSTEMS):
+        parser.error(f"no such system: {' '.join(sorted(unknown))}")
+    found = {}
+    for name in given.systems or SYSTEMS:
+        found[name] = measure(name, given.turns)
+        print(f"{name:14} {found[name].line()}", flush=True)
+    sys.exit(any(costs.ratio > MOST for costs in found.values()))
+
+
+if __name__ == "__main__":
+    main()
