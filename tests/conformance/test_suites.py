@@ -9,15 +9,29 @@ from collections import Counter
 
 import pytest
 
+from sanic_chatrooms.access.policy import Policy
+from sanic_chatrooms.auth.base import Authenticator
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.presence.base import Presence
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.testing import BrokerSuite, PresenceSuite, StoreSuite
-
-
-@pytest.mark.parametrize(
-    ("contract", "suite"), [(Store, StoreSuite), (Broker, BrokerSuite), (Presence, PresenceSuite)]
+from sanic_chatrooms.testing import (
+    AuthenticatorSuite,
+    BrokerSuite,
+    PolicySuite,
+    PresenceSuite,
+    StoreSuite,
 )
+
+SUITES = {
+    Store: StoreSuite,
+    Broker: BrokerSuite,
+    Presence: PresenceSuite,
+    Policy: PolicySuite,
+    Authenticator: AuthenticatorSuite,
+}
+
+
+@pytest.mark.parametrize(("contract", "suite"), SUITES.items())
 def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite: type) -> None:
     sentences = {int(number) for number in re.findall(r"^ +(\d+)\. ", contract.__doc__ or "", re.MULTILINE)}
 
@@ -27,7 +41,7 @@ def test_every_numbered_sentence_of_a_contract_has_a_test(contract: type, suite:
     assert tested == sentences
 
 
-@pytest.mark.parametrize("suite", [StoreSuite, BrokerSuite, PresenceSuite])
+@pytest.mark.parametrize("suite", SUITES.values())
 def test_no_part_of_a_suite_hides_a_test_of_another(suite: type) -> None:
     names = [name for part in suite.__mro__ for name in vars(part) if name.startswith("test_")]
 
