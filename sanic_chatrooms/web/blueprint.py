@@ -5,6 +5,7 @@ An app may add chat routes until it starts. So `register` takes only what is new
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Callable, Coroutine
@@ -103,10 +104,13 @@ class ChatBlueprint(Blueprint):
         super().register(app, self.ctx.options[app.name])  # type: ignore[no-untyped-call]
         for route in self.routes[before:]:
             if getattr(route.ctx, "chat_route", None) is not None:
-                route.extra.ignore_body = True
-                route.handler = self._door(route.ctx.chat_route, route.handler)
+                with contextlib.suppress(
+                    AttributeError
+                ):  # else Sanic waits for the body of a request that has one
+                    route.extra.ignore_body = True
+                route.handler = self._admitting(route.ctx.chat_route, route.handler)
 
-    def _door(self, path: str, upgrade: Handler) -> Handler:
+    def _admitting(self, path: str, upgrade: Handler) -> Handler:
         """The handler of a route, which admits a request before the upgrade. A request that an extension sends to this handler
         by another route is admitted too."""
 

@@ -28,6 +28,7 @@ _HTTP = "sanic.http.http1:Http"
 _STATE = "websockets.protocol:State"
 _SERVER = "websockets.server:ServerProtocol"
 _PROCESS = "sanic.worker.process:WorkerProcess"
+_ROUTE = "sanic_routing.route:Route"
 _RUNNERS = "sanic.server.runners"
 _MASKS = ("websockets.speedups", "websockets.utils")
 
@@ -56,6 +57,7 @@ NEEDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "connection": ("websocket",),
         "http": ("upgrade_websocket", "request_body", "keep_alive"),
         "requests": ("is_websocket",),
+        "route": ("extra",),
     },
     "calm_end": {"websocket": ("end_connection", "close_timeout", "process_events", "async_data_received")},
     "watchdog": {
@@ -81,6 +83,7 @@ _WHO_HAS = {
     "speedups": "websockets.speedups has",
     "http": "Sanic's Http has",
     "requests": "Sanic.handle_request has",
+    "route": "Sanic's routes have",
     "manager": "Sanic's worker manager has",
     "process": "Sanic's worker processes have",
     "worker": "the state of Sanic's workers has",
@@ -198,6 +201,7 @@ def _owners(app: Any, manager: Any) -> dict[str, Callable[[], Any]]:
         "protocol": lambda: _load(_SERVER)(state=_load(_STATE).OPEN),
         "speedups": lambda: importlib.import_module(_MASKS[0]),
         "http": lambda: _load(_HTTP),
+        "route": lambda: _load(_ROUTE),
         "requests": lambda: _Words(_load(_SANIC).handle_request),
         "runners": lambda: _Words(*filter(isfunction, vars(importlib.import_module(_RUNNERS)).values())),
         "app": lambda: app,

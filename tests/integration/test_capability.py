@@ -23,6 +23,7 @@ from sanic.signals import SignalRouter
 from sanic.worker.manager import WorkerManager
 from sanic.worker.process import WorkerProcess
 from sanic.worker.state import WorkerState
+from sanic_routing.route import Route
 from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 
@@ -43,6 +44,7 @@ OWNERS: dict[str, Any] = {
     "protocol": ServerProtocol,
     "speedups": websockets.speedups,
     "http": Http,
+    "route": Route,
     "app": Sanic,
     "router": SignalRouter,
     "sanic": Sanic,
