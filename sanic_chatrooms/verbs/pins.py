@@ -12,7 +12,7 @@ from ..wire.encode import encode
 from .beside import beside, encode_as_now
 from .context import Ctx
 from .pages import PAGE_BYTES, Listed, page_limit
-from .table import Changed, command
+from .table import Settled, command
 
 __all__ = ["Pin", "PinList"]
 
@@ -50,7 +50,7 @@ class Pinned(msgspec.Struct):
 @command(
     "message.pin",
     Pin,
-    ack=Changed,
+    ack=Settled,
     event="message.pinned",
     feature="pins",
     mute_stops=True,
@@ -64,7 +64,7 @@ async def pin(ctx: Ctx, ask: Pin) -> Appended | None:
 @command(
     "message.unpin",
     Pin,
-    ack=Changed,
+    ack=Settled,
     event="message.unpinned",
     feature="pins",
     mute_stops=True,

@@ -18,7 +18,8 @@ def shape(kind: Any) -> str:
 
 def _field(field: msgspec.structs.FieldInfo) -> str:
     inner = _inner(field.type)
-    return field.encode_name + ("" if field.required else "?") + (f": {inner}" if inner else "")
+    always = field.required and msgspec.UnsetType not in get_args(field.type)
+    return field.encode_name + ("" if always else "?") + (f": {inner}" if inner else "")
 
 
 def _inner(kind: Any) -> str:

@@ -1,6 +1,6 @@
 """The table of commands: each feature's file in this folder declares its rows here.
 
-    @command("message.pin", Pin, ack=Changed, event="message.pinned", feature="pins")
+    @command("message.pin", Pin, ack=Settled, event="message.pinned", feature="pins")
     async def pin(ctx: Ctx, ask: Pin) -> Appended | None:
         return await ctx.append(…)
 
@@ -22,6 +22,7 @@ __all__ = [
     "Needs",
     "Nothing",
     "Row",
+    "Settled",
     "Verb",
     "also_event",
     "command",
@@ -46,10 +47,15 @@ class Done(msgspec.Struct):
 
 
 class Changed(msgspec.Struct, omit_defaults=False):
-    """The ack of a command that changed something: `seq` is the number of its event.
+    """The ack of a command that changed something: `seq` is the number of its event."""
 
-    `duplicate`: it was so already. Then `seq` is that of the event that made it so, and missing where there is none.
-    """
+    seq: int
+    duplicate: bool
+
+
+class Settled(msgspec.Struct):
+    """The ack of a command after which something is so, even if it was so before: then `duplicate` is true, and `seq` the
+    number of the event that made it so, or missing if there is none."""
 
     seq: int | msgspec.UnsetType
     duplicate: bool

@@ -30,6 +30,7 @@ class Inner(msgspec.Struct):
 
 class Outer(msgspec.Struct, rename="camel"):
     msg_id: str
+    at: int | msgspec.UnsetType
     one: Inner
     perhaps: Inner | None = None
     several: list[Inner] = []
@@ -37,4 +38,4 @@ class Outer(msgspec.Struct, rename="camel"):
 
 
 def test_a_shape_shows_what_may_be_left_out_and_what_is_inside() -> None:
-    assert shape(Outer) == "{msgId, one: {seq}, perhaps?: {seq}, several?: [{seq}], names?}"
+    assert shape(Outer) == "{msgId, at?, one: {seq}, perhaps?: {seq}, several?: [{seq}], names?}"

@@ -17,7 +17,7 @@ from sanic_chatrooms.models import Appended, Room, direct_room
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.dispatch import _path_payload, acked
-from sanic_chatrooms.verbs.table import Changed
+from sanic_chatrooms.verbs.table import Settled
 from sanic_chatrooms.wire.encode import encode
 from tests.support.scans import no_scan
 
@@ -458,4 +458,4 @@ async def test_who_may_not_say_messages_says_nothing_at_all(way: str) -> None:
     ],
 )
 def test_what_was_so_already_is_acked_as_a_repetition(stored: Appended, told: bytes) -> None:
-    assert encode(acked(Changed, stored)) == told
+    assert encode(acked(Settled, stored)) == told
