@@ -43,6 +43,8 @@ export interface Envelope<P = any> {
   /** The `seq` of the newest change that it contains. */
   changed?: number;
   reactions?: Record<string, { count: number; me: boolean }>;
+  /** Who pinned the message, and when; `by` is null if the app did. */
+  pinned?: { by: Sender | null; at: number };
   thread?: { count: number; last: number };
 }
 
@@ -171,6 +173,8 @@ export interface ServerEvents {
   /** The current state of the message. Without `msgId`: an edit whose message was deleted later; ignore it. */
   "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number }>;
   "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true }>;
+  "message.pinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
+  "message.unpinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
   "reaction.added": Envelope; "reaction.removed": Envelope;
   "member.joined": Envelope; "member.left": Envelope; "member.kicked": Envelope; "member.banned": Envelope;
   "member.muted": Envelope; "member.unmuted": Envelope; "member.role": Envelope; "room.updated": Envelope;
