@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import Unavailable
-from .socket import Command, Wire
+from .contract import open_wire
+from .socket import Command
 
 __all__ = ["Pipe"]
 
@@ -37,7 +38,7 @@ class Pipe:
         self._waiting: deque[_Request] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = math.inf
-        self._wire = Wire(connection, self._take, self._ended)
+        self._wire = open_wire(connection, self._take, self._ended)
         self.life = ""
         """What the server said about how long it remembers; see `RedisLink`."""
 

@@ -31,7 +31,7 @@ class Wire(asyncio.Protocol):
         self.open = True
         self._heard = heard
         self._ended = ended
-        # Without public names, and the same in redis-py 6 to 8.
+        # `contract` has looked for these names. They are the same in redis-py 6 to 8.
         self._reader = hiredis.Reader(
             protocolError=InvalidResponse, replyError=connection._parser.parse_error
         )

@@ -9,7 +9,8 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from ...errors import Unavailable
-from .socket import Command, Wire
+from .contract import open_wire
+from .socket import Command
 
 __all__ = ["Subscriber"]
 
@@ -39,7 +40,7 @@ class Subscriber:
         self._unconfirmed: deque[tuple[list[int], asyncio.Future[None]]] = deque()
         self.heard_at = time.monotonic()
         """When the server last said anything."""
-        self._wire = Wire(connection, self._take, self._ended)
+        self._wire = open_wire(connection, self._take, self._ended)
 
     @property
     def alive(self) -> bool:
