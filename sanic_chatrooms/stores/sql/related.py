@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Row,
     Subquery,
     Text,
     bindparam,
@@ -57,9 +56,9 @@ def _records(element: _Records, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def related_columns(schema: Schema, room: CTE, message: Subquery) -> list[ColumnElement[Any]]:
-    """Two columns, `toggles` and `collected`, for rows with the columns `seq` and `related` of a room: id and floor.
+    """Two columns, `toggles` and `collected`, to stand behind all others; they take the parameter `reader`.
 
-    Takes the parameter `reader`.
+    `message` has the columns `seq` and `related`, `room` has `id` and `floor`.
     """
     toggles, collected = _toggles(schema, room, message), _collected(schema, room, message)
     there = message.c.related
@@ -130,10 +129,16 @@ _toggled = msgspec.json.Decoder(list[_Toggled])
 _replies = msgspec.json.Decoder(_Collected)
 
 
-def related_of(rows: Iterable[Row[Any]]) -> dict[int, Related]:
+def related_of(rows: Iterable[tuple[int, str | None, str | None]]) -> dict[int, Related]:
     """By number, what these columns tell of messages; without those of which they tell nothing."""
-    found = ((row.seq, _related(row.toggles, row.collected)) for row in rows if row.related)
-    return {seq: related for seq, related in found if related.toggles or related.collected is not None}
+    found = {
+        seq: _related(toggles, collected)
+        for seq, toggles, collected in rows
+        if toggles is not None or collected is not None
+    }
+    return {
+        seq: related for seq, related in found.items() if related.toggles or related.collected is not None
+    }
 
 
 def _related(toggles: str | None, collected: str | None) -> Related:
