@@ -37,14 +37,17 @@ class Policy(ABC):
 class RoomPolicy(Policy):
     """Public rooms are open to everybody. Private and direct rooms are for their members, and hidden from others."""
 
-    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
-        """See `Policy.require`."""
+    def require(
+        self, user: User, action: str, room: Room | None, standing: Standing
+    ) -> Awaitable[None] | None:
+        """See `Policy.require`. It never waits; a policy that is derived from it may."""
         if room is None or room.visibility not in _HIDDEN:
-            return
+            return None
         if not standing.member or room.visibility == RESERVED:
             raise RoomNotFound
         if room.visibility == DIRECT and action == "leave":
             raise Forbidden("a direct conversation cannot be left; exit it instead")
+        return None
 
 
 _HIDDEN = frozenset((PRIVATE, DIRECT, RESERVED))

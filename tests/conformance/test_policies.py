@@ -20,9 +20,7 @@ class TestSlowPolicy(PolicySuite):
 
     async def make(self) -> Policy:
         class Slow(RoomPolicy):
-            async def require(  # type: ignore[override]
-                self, user: User, action: str, room: Room | None, standing: Standing
-            ) -> None:
+            async def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
                 await asyncio.sleep(0)
                 super().require(user, action, room, standing)
 
