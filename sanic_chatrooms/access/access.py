@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: looks up room and membership, and asks the policy."""
+"""Looks up a room and the user's standing in it, and decides with the policy whether the user may do something."""
 
 import asyncio
 import inspect
@@ -19,27 +19,27 @@ logger = logging.getLogger("sanic_chatrooms.access.access")
 
 
 class Actor(Protocol):
-    """Who acts: a session, or the app on behalf of a user."""
+    """A session, or a user for whom the app acts."""
 
     @property
     def user(self) -> User:
-        """Who it is."""
+        """The user."""
 
     @property
     def policy(self) -> Policy:
-        """By what they are judged."""
+        """The policy that decides for this actor."""
 
 
 async def judge(
     actor: Actor, action: str, room: Room, standing: Standing, *, mute_stops: bool = False
 ) -> None:
-    """May the actor do this there? Restrictions first, then the policy. Raises what refuses."""
+    """Allow the action or raise the refusal: bans and mutes first, then the policy."""
     check_restrictions(room, standing, action, now(), mute_stops=mute_stops)
     await permit(actor, action, room, standing)
 
 
 async def permit(actor: Actor, action: str, room: Room | None, standing: Standing) -> None:
-    """Ask the actor's policy. A policy that fails refuses (Policy, 3)."""
+    """Ask the actor's policy. If it fails, the action is refused (Policy, 3)."""
     try:
         answer = actor.policy.require(actor.user, action, room, standing)
         if inspect.isawaitable(answer):
@@ -53,7 +53,7 @@ async def permit(actor: Actor, action: str, room: Room | None, standing: Standin
 
 
 def refusal(action: str, problem: BaseException) -> ChatError:
-    """What it means that a policy raised this: what it says, and where it failed, no (Policy, 3)."""
+    """The refusal for what a policy raised: its own `ChatError`, or `Forbidden` if it failed (Policy, 3)."""
     if isinstance(problem, ChatError):
         return problem
     logger.error("the policy failed on %s; refused", action, exc_info=problem)
@@ -61,32 +61,32 @@ def refusal(action: str, problem: BaseException) -> ChatError:
 
 
 class Access:
-    """The way to a room for everything that has an actor."""
+    """Finds rooms for actors."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def look(self, actor: Actor, action: str, room_id: str) -> tuple[Room, Standing]:
-        """The room, and what the actor is in it, if they may do this there.
+        """The room and the actor's standing in it, if the actor may do this there.
 
-        Raises `RoomNotFound` also where the policy hides the room; reserved rooms exist for nobody.
+        Raises `RoomNotFound` also if the policy hides the room. Reserved rooms exist for nobody.
         """
         room, standing = await self.find(actor.user, room_id)
         await judge(actor, action, room, standing)
         return room, standing
 
     async def find(self, user: User | None, room_id: str) -> tuple[Room, Standing]:
-        """The room and what the user is in it, without judging. Raises `RoomNotFound`.
+        """The room and the user's standing in it, without a decision. Raises `RoomNotFound`.
 
-        The room is read first: its number is one at which the standing was still to be looked at.
+        The room is read first, so the standing is at least as new as the room's number.
         """
         room = await self._store.room(room_id)
-        # Asked also where there is no room: it must not answer sooner than one that is hidden.
+        # Also read if there is no room: the answer must take as long as for a hidden room.
         standing = await self.standing(room, room_id, user) if user is not None else Standing()
         if room is None or room.visibility == RESERVED:
             raise RoomNotFound
         return room, standing
 
     async def standing(self, room: Room | None, room_id: str, user: User) -> Standing:
-        """What the user is in this room now."""
+        """The user's standing in this room now."""
         return standing_of(room, await self._store.facts_about(room_id, user.id))

@@ -1,4 +1,4 @@
-"""The commands, a file each feature. All of them are imported here, so that the table has their rows."""
+"""The commands, one file for each feature. This imports all of them, so that the table has their rows."""
 
 import importlib
 import pkgutil

@@ -1,6 +1,6 @@
-"""A user who acts by no connection: `as_user=` of the app's verbs.
+"""A user who acts without a connection: `as_user=` of the app's verbs.
 
-What they do is a client's command in every respect: it has the limits of one, and passes the middleware and the policy.
+Such a command is treated like a client's: the same limits, middleware and policy.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from ..wire.encode import encode
 __all__ = ["Acting", "Keep"]
 
 Keep = Callable[[Draft], Awaitable[Appended | None]]
-"""Where a draft goes: to the journal, or into a transaction of the app (None)."""
+"""Stores a draft: in the journal, or in a transaction of the app, which returns None."""
 
 
 class _Frame(msgspec.Struct, omit_defaults=True):
@@ -29,30 +29,30 @@ class _Frame(msgspec.Struct, omit_defaults=True):
 
 
 class Acting:
-    """Stands where a command has its session: middleware and handlers find what they look for there."""
+    """Takes the place of the session, with the attributes that middleware and handlers use."""
 
     __slots__ = ("_keep", "data", "id", "kept", "policy", "settings", "user")
 
     def __init__(self, user: User, policy: Policy, settings: Settings, keep: Keep) -> None:
         self.id = ""
-        """No connection."""
+        """Empty: there is no connection."""
         self.user = user
         self.policy = policy
         self.settings = settings
         self.data: dict[str, Any] = {}
         self.kept = False
-        """Has something of theirs been kept?"""
+        """Whether a draft was stored."""
         self._keep = keep
 
     def command(self, type: str, payload: bytes, *, room: str | None, key: str | None = None) -> Command:
-        """The command as it would have come in a frame. Raises what refuses such a frame."""
+        """The command as if it had come in a frame. Raises the errors of such a frame."""
         frame = encode(_Frame(type, msgspec.Raw(payload), room, key))
         if len(frame) > self.settings.max_frame:
             raise TooLarge(f"the command {type} in bytes", limit=self.settings.max_frame, size=len(frame))
         return decode_command(frame, self.settings.max_json_depth)
 
     async def keep(self, draft: Draft) -> Appended | None:
-        """Keep what they say; None where it waits for the end of a transaction."""
+        """Store a draft; None if it waits for the end of a transaction."""
         stored = await self._keep(draft)
         self.kept = True
         return stored

@@ -1,4 +1,4 @@
-"""A command on its way, as a verb sees it: the same by a socket, by `as_user=`, and by the app itself."""
+"""The context of a command: the same from a connection, from `as_user=`, and from the app itself."""
 
 import time
 from typing import Any, Unpack
@@ -23,13 +23,13 @@ __all__ = ["Ctx"]
 
 
 class Ctx(Context):
-    """`actor` asks (a session, a user without a connection, or None: the app, which may everything) for `command`."""
+    """One command of an `actor`: a session, a user without a connection, or None for the app, which may do everything."""
 
     __slots__ = ("_now", "actor", "core", "result", "row", "seat")
 
-    session: Any  # all of it, where hooks see a `Caller`
+    session: Any  # the whole session; hooks see a `Caller`
     seat: Seat
-    """The room and what the actor is in it, as it was judged."""
+    """The room and the actor's standing, by which the command was judged."""
 
     def __init__(
         self, core: Core, row: Row, actor: Session | Acting | None, command: Command, chat: Any, app: Any
@@ -39,41 +39,41 @@ class Ctx(Context):
         self.row = row
         self.actor = actor
         self.result: Any = None
-        """What the ack holds, when it is done."""
+        """The payload of the ack, when the command is done."""
         self._now = 0.0
 
     @property
     def settings(self) -> Settings:
-        """Those of the route, or of the instance."""
+        """The settings of the route, or of the instance."""
         return self.core.settings if self.actor is None else self.actor.settings
 
     @property
     def sender(self) -> Sender | None:
-        """Who causes it, as everybody may see; None: the app."""
+        """The sender of the event; None: the app."""
         return None if self.actor is None else Sender(self.actor.user.id, self.actor.user.name)
 
     @property
     def reader(self) -> str | None:
-        """The id of the user to whom it is shown; None: the app."""
+        """The id of the user who reads the answer; None: the app."""
         return None if self.actor is None else self.actor.user.id
 
     @property
     def now(self) -> float:
-        """The time of the command (Unix seconds): that of its event too."""
+        """The time of the command and of its event (Unix seconds)."""
         self._now = self._now or now()
         return self._now
 
     @property
     def room_id(self) -> str:
-        """The room that it names. Raises `InvalidField` where it names none."""
+        """The room of the command. Raises `InvalidField` if it names none."""
         if self.command.room is None:
             raise InvalidField("is missing", field="room")
         return self.command.room
 
-    # ---- may they? ----
+    # ---- permission ----
 
     async def judge(self) -> None:
-        """Find room and standing, and decide, as the row says. Raises what refuses."""
+        """Look up the room and the standing, and decide as the row says. Raises the refusal."""
         judged = self.row.judged
         if judged is Judged.NO_ROOM:
             await self.permit(None, Standing())
@@ -88,7 +88,7 @@ class Ctx(Context):
             await permit(self.actor, self.row.type, room, standing)
 
     async def may_speak(self, seat: Seat) -> None:
-        """May they say something there, whatever the command is called by which they do?"""
+        """Check that the actor may say something in this room, with any command."""
         self.seat = seat
         if self.actor is not None:
             await judge(self.actor, "message", seat.room, seat.standing, mute_stops=True)
@@ -114,25 +114,25 @@ class Ctx(Context):
         return seat
 
     async def _look_again(self, session: Session, seat: Seat) -> None:
-        seat.fresh = True  # now: what changes while it is looked up is looked up next time
+        seat.fresh = True  # before the look-up: a change during it causes another one
         try:
             room, standing = await self.core.access.find(session.user, seat.room.id)
             if seat.standing.member and not standing.member:
-                raise NotAMember  # it is being taken out of the room
+                raise NotAMember  # the connection is being taken out of the room
         except BaseException:
             seat.fresh = False
             raise
         seat.room, seat.standing = room, standing
 
     async def _judge_again(self) -> None:
-        """Rights in the room have changed since it was looked at."""
+        """Somebody lost rights in the room since it was looked up."""
         self.seat.fresh = False
         if self.row.judged is Judged.ITSELF:
             await self._judge_in(await self._find(self.seat.room.id))
         else:
             await self.judge()
 
-    # ---- it becomes true ----
+    # ---- storing ----
 
     async def append(
         self,
@@ -142,12 +142,13 @@ class Ctx(Context):
         room: str | None = None,
         **effects: Unpack[Effects],
     ) -> Appended | None:
-        """Store the command's event (`type`: the row's, `room`: the one that was judged). None: it waits for a transaction.
+        """Store the event of the command. By default it has the row's type, and goes to the room that was judged.
+        Returns None if it waits for a transaction of the app.
 
-        `effects` go with it: `about`, `facts`, `restricts`, `only_if_changed` of a draft.
+        `effects` are stored with it: `about`, `facts`, `restricts`, `only_if_changed` of a draft.
 
-        Where rights in the room have changed meanwhile, it is judged again, within the store's time limit. Raises what
-        refuses it then, and what `Store.append` says.
+        If somebody lost rights in the room meanwhile, the command is judged again, within the store's time limit. Raises
+        the refusal, and the errors of `Store.append`.
         """
         until = time.monotonic() + self.settings.store_timeout
         while True:

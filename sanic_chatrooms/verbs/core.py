@@ -1,4 +1,4 @@
-"""What all verbs work with."""
+"""The parts of a running chat that verbs use."""
 
 import msgspec
 
@@ -24,7 +24,7 @@ __all__ = ["Core"]
 
 
 class Core(msgspec.Struct, kw_only=True):
-    """The parts of a running chat, one of each per instance and worker."""
+    """One of each per instance and worker."""
 
     settings: Settings
     store: Store

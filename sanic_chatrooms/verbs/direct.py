@@ -1,4 +1,4 @@
-"""`direct`: said to one user, in the room of the two."""
+"""`direct`: a message to one user, in the direct room of the two."""
 
 import msgspec
 from msgspec.structs import replace
@@ -20,11 +20,11 @@ __all__ = ["SaidDirectly", "open_direct"]
 
 
 PARTNER = Standing("member", LEVELS["member"], 0)
-"""What both are in the room of the two, from its first moment on."""
+"""The standing of both users in their direct room."""
 
 
 class Direct(msgspec.Struct):
-    """The payload of `direct`: the other user's id, and the body of the message."""
+    """The payload of `direct`: the id of the other user, and the body of the message."""
 
     to: str
     body: msgspec.Raw
@@ -50,7 +50,8 @@ class SaidDirectly(Said, kw_only=True):
     overlaps=True,
 )
 async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
-    """Make the two users' room where needed, put their connections into it, and say it there. Each step can be repeated."""
+    """Create the room of the two users if needed, put their connections into it, and store the message. Each step can be
+    repeated."""
     core, user = ctx.core, ctx.user
     check_user_id(ask.to, "to")
     if ask.to == user.id:
@@ -63,13 +64,13 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
         core.typists.stopped(id, Sender(user.id, user.name))
         said = await ctx.append(bytes(ask.body), room=id)
     except RoomNotFound:
-        raise Unavailable from None  # it was empty, and somebody has just forgotten it
-    assert said is not None  # nobody says this in a transaction
+        raise Unavailable from None  # it was empty, and has just been forgotten
+    assert said is not None  # no transaction contains a direct message
     return SaidDirectly(said.msg_id, said.seq, said.timestamp, said.duplicate, room=id)
 
 
 async def _permit(ctx: Ctx, id: str, room: Room | None) -> None:
-    # The room of the two is theirs from its first moment: who makes it comes to the other's membership a little later.
+    # Both are members from the first moment, even if the other user's membership is not stored yet.
     found = await ctx.core.access.standing(room, id, ctx.user)
     mine = found if found.member else PARTNER
     await ctx.permit(room, mine if room is not None else Standing())
@@ -77,7 +78,7 @@ async def _permit(ctx: Ctx, id: str, room: Room | None) -> None:
 
 
 async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:
-    """The room of the two, with every connection of both in it. `made`: it was there a moment ago."""
+    """Put every connection of both users into their room. `made`: the room was there a moment ago."""
     id = direct_room(user.id, to)
     if not made:
         await core.store.create_room(_room(id, user), facts=(members.member_fact(_member(user)),))
@@ -90,7 +91,7 @@ async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:
 
 
 def _room(id: str, user: User) -> Room:
-    # Forgotten like one of a first join, if nothing is said in it after all.
+    # `auto`: the room is forgotten if the message is not stored after all.
     return Room(id, "", 0, visibility=DIRECT, created_at=now(), created_by=user.id, auto=True)
 
 

@@ -1,6 +1,6 @@
-"""Carries out what is sent, by the table: each command in its turn, through what wraps it, to its verb, and answers.
+"""Executes commands by the table: through the middleware to the verb, and answers.
 
-What a command does stands in the file of its feature; what is asked before it, in its row.
+The file of a feature shows what its commands do, and their rows show what is checked before.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ __all__ = ["AppCommand", "Commands"]
 logger = logging.getLogger("sanic_chatrooms.verbs.dispatch")
 
 PATH_JOIN = "join"
-"""What the ack of the join by path answers to; too short to be a client's own msgId."""
+"""`replyTo` of the ack of the join by path; too short for the msgId of a client."""
 
 
 class AppCommand(NamedTuple):
@@ -46,7 +46,7 @@ class AppCommand(NamedTuple):
 
 
 class Commands:
-    """Carries out what sessions send. One per instance and worker."""
+    """Executes the commands of sessions. One per instance and worker."""
 
     def __init__(
         self, core: Core, chain: Chain, *, own: Mapping[str, AppCommand], chat: Any, app: Any
@@ -64,7 +64,7 @@ class Commands:
         self._overlapping = frozenset(type for type, row in self._rows.items() if row.overlaps)
         self._say_at_once = not chain.concerns("message")
         self._ping_at_once = not chain.concerns("ping")
-        # The session's to call.
+        # The session calls these.
         self.admit, self.behind = core.backlog.admit, core.backlog.note
 
     # ---- sessions come and go ----
@@ -72,7 +72,7 @@ class Commands:
     def connect(
         self, connection: Connection, endpoint: Endpoint, handshake: Handshake, room: str | None
     ) -> Session:
-        """A new connection; `introduce` says who it is."""
+        """Create the session of a new connection; `introduce` identifies its user."""
         session = Session(
             connection, self, self._core.hub.reply, endpoint=endpoint, handshake=handshake, room=room
         )
@@ -81,7 +81,7 @@ class Commands:
         return session
 
     async def introduce(self, session: Session, user: User) -> None:
-        """The handshake proved who this is: greet, and join the path's room."""
+        """The handshake identified the user: send `welcome`, and join the room of the path."""
         await identity.establish(self._core, session, user)
         session.who.anonymous = user.guest and session.handshake.credentials.token is None
         self._greet(session)
@@ -93,15 +93,15 @@ class Commands:
             session.queue.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
 
     def evicted(self, session: Session, room: str) -> None:
-        """The hub has taken it out of a room."""
+        """The hub has taken the session out of a room."""
         entering.vacate(self._core, session, room)
 
     def withdraw(self, session: Session) -> None:
-        """We close it: what it said and no batch has taken yet is not said any more."""
+        """The server closes the connection: drop its drafts that no batch has taken yet."""
         self._core.journal.withdraw(session)
 
     def closed(self, session: Session) -> None:
-        """The connection is gone: out of every room, at once and without waiting."""
+        """The connection is gone: take it out of every room, without waiting."""
         core = self._core
         core.hub.closed(session)
         core.backlog.forget(session)
@@ -116,16 +116,16 @@ class Commands:
     # ---- commands ----
 
     def concurrent(self, command: Command) -> bool:
-        """It may be under way together with the messages before it."""
+        """Whether it may run while earlier messages are still being stored."""
         return command.type in self._overlapping
 
     def means_the_path(self, type: str) -> bool:
-        """Where the command names no room, it means that of its connection's path."""
+        """Whether such a command means the room of the path if it names none."""
         row = self._rows.get(type)
         return row is None or row.room is Needs.ROOM
 
     def at_once(self, session: Session, command: Command) -> bool:
-        """Carry it out now if that needs no waiting: the hot path of a message, and refusals."""
+        """Execute the command now if nothing has to wait: a message on its hot path, a ping, a refusal."""
         type = command.type
         if not session.authenticated:
             if type == "auth":
@@ -149,7 +149,7 @@ class Commands:
         self.meter.add(COMMANDS, 1, type if type in self._rows else "unknown", result)
 
     def _out_of_bounds(self, session: Session, command: Command) -> ChatError | None:
-        """What a read-only or confined route does not take."""
+        """The refusal of a read-only or confined route."""
         row = self._rows.get(command.type)
         if session.endpoint.read_only and (row is None or not row.looks):
             return Forbidden("this connection is for reading only")
@@ -161,7 +161,7 @@ class Commands:
         return None
 
     async def carry_out(self, session: Session, command: Command) -> None:
-        """Carry it out with everything that wraps it, and answer."""
+        """Execute the command through its middleware, and answer."""
         if command.type != "auth":
             session.who.acted()
         ctx = self._ctx(self._rows[command.type], session, command)
@@ -196,7 +196,7 @@ class Commands:
         self, session: Session, command: Command, entered: str | None, problem: BaseException
     ) -> None:
         if entered is not None:
-            # A middleware has refused after the session had entered. What is refused before that changes nothing.
+            # A middleware refused after the session had entered. An earlier refusal changes nothing.
             entering.take_out(self._core, session, entered)
         session.fail(command, problem)
         if session.who.refused is not None:
@@ -205,11 +205,11 @@ class Commands:
     # ---- without a connection ----
 
     async def act(self, acting: Acting, command: Command) -> Ctx:
-        """Carry out what a user does by no connection; -> the command when it is done, with what it stored."""
+        """Execute the command of a user without a connection; -> its context, with the result and what it stored."""
         row = self._rows.get(command.type)
         if row is not None and row.as_user:
             ctx, handler = self._ctx(row, acting, command), self._handlers[command.type]
-        else:  # what an app says in a user's name
+        else:  # a type of the app, in a user's name
             row = messages.IN_A_USERS_NAME
             ctx, handler = (
                 self._ctx(row, acting, command),
@@ -219,7 +219,8 @@ class Commands:
         return ctx
 
     async def give(self, type: str, ask: Any, *, room: str | None = None, actor: Acting | None = None) -> Any:
-        """What the app itself asks for; -> what the verb returns. It passes no middleware, and without `actor` no policy."""
+        """Execute a command of the app itself; -> the result of the verb. Middleware does not see it, and without `actor` no policy is
+        asked."""
         ctx = self._ctx(self._rows[type], actor, Command(type, None, room))
         await ctx.judge()
         return await ctx.row.verb(ctx, ask)
@@ -230,15 +231,15 @@ class Commands:
     # ---- to the verb ----
 
     def _handler(self, row: Row) -> Handler:
-        """What the middleware around the command wraps."""
+        """The innermost handler: what the middleware of the command wraps."""
         if row.own:
             return _own_handler(row)
         gate = row.body is not None and self._chain.concerns_words_of(row.type)
         return self._through_the_gate if gate else _to_verb
 
     async def _through_the_gate(self, context: Context) -> Any:
-        """What is said passes the middleware around `message`, whatever the command is called that says it: as the `message`
-        that it amounts to, with its body as the payload."""
+        """Run the middleware for `message` around another command that says something. It gets the body as the payload of a
+        `message`."""
         ctx = _own(context)
         ask, said = _decode(ctx), ctx.command
         field = ctx.row.body or ""
@@ -279,7 +280,7 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
 
 
 def acked(shape: Any, stored: Appended) -> Any:
-    """The ack of this shape. What was so already looks like a repetition, without `seq` where no event made it so."""
+    """The ack of the row. A command that changed nothing is a `duplicate`, without `seq` if no event made it so."""
     if stored.unchanged:
         values = {"seq": stored.seq or msgspec.UNSET, "duplicate": True}
         return shape(*(values.get(field, getattr(stored, field)) for field in shape.__struct_fields__))
@@ -314,7 +315,7 @@ def _check_size(session: Session, command: Command, reply: bytes) -> None:
 
 
 def _path_payload(query: Mapping[str, str]) -> bytes:
-    """`?history=n` and `?since=epoch:seq` as the payload of a join; what is no number stays text, to be refused."""
+    """`?history=n` and `?since=epoch:seq` as the payload of a join. A value that is not a number stays text, which is refused later."""
     payload: dict[str, Any] = {}
     if "history" in query:
         payload["history"] = _number(query["history"])

@@ -1,4 +1,4 @@
-"""What goes to the journal: a draft, what a repetition of it is compared by, and the check of a message's body."""
+"""Makes drafts for the journal: their hashes, and the check of a message's body."""
 
 import hashlib
 from typing import TypedDict
@@ -15,7 +15,7 @@ __all__ = ["Body", "Effects", "check_body", "command_hash", "draft"]
 
 
 class Effects(TypedDict, total=False):
-    """What an event does besides being there: fields of `Draft`."""
+    """The effects of an event: fields of `Draft`."""
 
     about: Relation | None
     facts: tuple[Fact, ...]
@@ -38,7 +38,7 @@ def draft(
     restricts: bool = False,
     only_if_changed: bool = False,
 ) -> Draft:
-    """A draft with an id, a time, and always a key: an append whose outcome is unknown is sent again by it."""
+    """A draft with an id, a time and a key. The key makes it safe to append the draft again after an unknown outcome."""
     msg_id = new_id()
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
     return Draft(
@@ -52,14 +52,14 @@ _decode = msgspec.json.Decoder(float_hook=float).decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _PLAIN = b'{"text":"'
 WRITTEN_ANEW = 4096
-"""Bytes of a payload up to which it is compared by what it says; a larger one by how it is written."""
+"""Payloads up to so many bytes are compared by content, larger ones by their text."""
 
 
 def command_hash(command: Command) -> bytes:
-    """What a repetition of the same msgId is compared by: type and payload, whichever way that was written as JSON."""
+    """The hash by which a repetition of the same msgId is compared: of the type and the payload, however its JSON is written."""
     payload = command.payload
-    # Most messages are {"text":"…"} without escapes, and written in one way only: not worth decoding. Nor is a large one, of
-    # which nobody knows how long it takes.
+    # Most messages are {"text":"…"} without escapes, which has only one form and needs no decoding. Large payloads are not
+    # decoded either, because that can take long.
     plain = payload.startswith(_PLAIN) and payload.find(b'"', 9) == len(payload) - 2
     if len(payload) <= WRITTEN_ANEW and (not plain or b"\\" in payload):
         payload = _encode_sorted(_decode(payload))
@@ -70,7 +70,7 @@ def command_hash(command: Command) -> bytes:
 
 
 class Body(msgspec.Struct):
-    """The body of a message: what is looked at of it. It is kept as it was written."""
+    """The fields of a message's body that are checked. The body is stored as it was written."""
 
     text: str
     parent: str | None = None
@@ -81,7 +81,7 @@ _body = msgspec.json.Decoder(Body)
 
 
 def check_body(payload: bytes, max_text: int, *, within: str = "") -> None:
-    """A message's body: {"text": …, "parent"?: …, "mentions"?: […], …}. Raises `InvalidField`, `TooLarge` (characters)."""
+    """Check a message's body: {"text": …, "parent"?: …, "mentions"?: […], …}. Raises `InvalidField`, `TooLarge` (in characters)."""
     text = decode_payload(payload, _body, within).text
     if len(text) > max_text:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=len(text))

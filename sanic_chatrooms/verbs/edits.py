@@ -1,6 +1,6 @@
-"""What becomes of a message after it was said: it is edited, or deleted.
+"""Edits and deletions of messages.
 
-Its author may do both; who moderates the room may delete what others said. Nobody edits what another has said.
+Users edit and delete their own messages. Moderators also delete the messages of others.
 """
 
 import msgspec
@@ -16,11 +16,11 @@ from .table import Changed, command
 __all__ = ["Delete", "Edit"]
 
 UNKNOWN = Relation("", Fold.ERASE)
-"""What is asked of the store where there is nothing to change: `MessageNotFound`, unless it repeats what was done then."""
+"""Sent to the store if there is nothing to change: the answer is `MessageNotFound`, unless the command is a repetition."""
 
 
 class Edit(msgspec.Struct, rename="camel"):
-    """The payload of `message.edit`: the server's id of the message, and what it is from now on."""
+    """The payload of `message.edit`: the server's id of the message, and its new body."""
 
     msg_id: str
     body: msgspec.Raw
@@ -48,7 +48,7 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
     if message is None:
         return await ctx.append(EMPTY, about=UNKNOWN)
     if not _wrote(ctx, message):
-        raise Forbidden("only who wrote a message may edit it")
+        raise Forbidden("only the author of a message may edit it")
     edited = Edited(message.msg_id, ask.body, ctx.now)
     about = Relation(message.msg_id, Fold.REPLACE, value=bytes(ask.body))
     return await ctx.append(encode(edited), about=about)
@@ -56,19 +56,18 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
 
 @command("message.delete", Delete, ack=Changed, event="message.deleted", feature="edits", as_user=True)
 async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
-    """Delete a message: nothing of what it said is kept. Raises `MessageNotFound`, `Forbidden`."""
+    """Delete a message. Its body is erased. Raises `MessageNotFound`, `Forbidden`."""
     message = await _changeable(ctx, ask.msg_id)
     if message is None:
         return await ctx.append(EMPTY, about=UNKNOWN)
     if not (_wrote(ctx, message) or ctx.seat.standing.level >= LEVELS["moderator"]):
-        raise Forbidden("only who wrote a message, or moderates the room, may delete it")
+        raise Forbidden("only the author of a message or a moderator of the room may delete it")
     deleted = encode(Deleted(message.msg_id))
     return await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE))
 
 
 async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:
-    """The message, if it can be changed. If not, the store looks at the command's key first: what was done is answered
-    though the message is gone."""
+    """The message, or None if it cannot be changed. Then the store decides, because the command may be a repetition."""
     found = await ctx.core.store.message(ctx.seat.room.id, msg_id)
     return found if found is not None and found.type == "message" and not found.deleted else None
 

@@ -1,7 +1,6 @@
-"""Entering and leaving a room with a connection: `join`, `exit`, and what others cause.
+"""Connections enter and leave rooms: `join`, `exit`, and messages in the user's inbox.
 
-*Enter* and *exit* are about sessions (live, the hub's). The command `join` also makes a member where the room lets it
-(`membership`).
+*Enter* and *exit* are about connections (in the hub). In a public room, `join` also makes the user a member (`membership`).
 """
 
 import msgspec
@@ -35,7 +34,7 @@ RECOVERY_BYTES = 512 * 1024
 
 
 class Since(msgspec.Struct):
-    """A position that a client got to: everything up to `seq` it has."""
+    """The position of a client, which has everything up to `seq`."""
 
     epoch: str
     seq: int
@@ -69,17 +68,17 @@ class Joined(msgspec.Struct, rename="camel"):
     "join", Join, ack=Joined, event="member.joined", judged=Judged.ITSELF, feature="recovery", looks=True
 )
 async def join(ctx: Ctx, ask: Join) -> Joined:
-    """Put the session into the room and send its ack; a public room also makes a signed-in user a member.
+    """Put the session into the room. In a public room, a signed-in user also becomes a member.
 
-    The membership is looked at after the position was taken: somebody who is removed in between is either
-    refused here, or found in the room by the message that removes them.
+    The standing is read after the position was taken. So a user who is removed meanwhile is either refused here, or is
+    in the room when the message that removes them arrives.
     """
     core, session, room_id = ctx.core, ctx.session, ctx.room_id
     history = _wanted(ctx, ask)
-    check_room_id(room_id)  # the room of a path comes as it was written
+    check_room_id(room_id)  # the room of a path is not checked yet
     _check_room_limit(session, room_id)
     if not _is_open(core, session.user, room_id):
-        # Before too: to enter takes a while, which would tell a hidden room from none.
+        # Entering takes time, which would tell a hidden room from a missing one: so check before, too.
         await core.access.look(session, "join", room_id)
     try:
         position = await _enter(core, session, room_id)
@@ -113,7 +112,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
 
 
 def _wanted(ctx: Ctx, ask: Join) -> int:
-    """How many events of the timeline come with it. Raises `InvalidField`."""
+    """The number of timeline events in the ack. Raises `InvalidField`."""
     history = ctx.settings.history_page if ask.history is None else ask.history
     if history < 0:
         raise InvalidField("must be 0 or more", field="history")
@@ -123,7 +122,7 @@ def _wanted(ctx: Ctx, ask: Join) -> int:
 
 
 def admit(core: Core, session: Session, room_id: str, opening: bytes) -> None:
-    """After `join`: send the ack, then everything since. `Unavailable` if the session was taken out meanwhile."""
+    """After `join`: send the ack, then the events since. Raises `Unavailable` if the session was taken out meanwhile."""
     held = core.hub.room(room_id)
     if held is None or not core.hub.admit(session, held, opening):
         vacate(core, session, room_id)
@@ -140,7 +139,7 @@ def _check_room_limit(session: Session, room_id: str) -> None:
 
 
 async def _enter(core: Core, session: Session, room_id: str) -> Head:
-    """The position from which on events wait for the session: taken at once, since the room goes on."""
+    """Take the position: from here on, events wait for the session."""
     try:
         held = await core.hub.enter(session, room_id)
     except RoomNotFound:
@@ -155,12 +154,12 @@ async def _enter(core: Core, session: Session, room_id: str) -> Head:
 async def _enter_new(core: Core, session: Session, room_id: str) -> LocalRoom:
     try:
         return await core.hub.enter(session, room_id)
-    except RoomNotFound:  # another worker, whose last visitor has just left it, has forgotten it again
+    except RoomNotFound:  # another worker has just forgotten it: its last visitor had left
         raise Unavailable(CHANGED) from None
 
 
 def _is_open(core: Core, user: User, room_id: str) -> bool:
-    """Is it no secret whether there is such a room, as far as this worker knows?"""
+    """Whether the user may know if this room exists, as far as this worker can tell."""
     held = core.hub.room(room_id)
     return _makes(core, user, room_id) or (held is not None and held.public)
 
@@ -178,13 +177,13 @@ def _makes(core: Core, user: User, room_id: str) -> bool:
 
 
 async def _keep_secret(core: Core, session: Session, room_id: str) -> None:
-    """Whoever may not know of the room must not learn from the answer `unavailable` that it is there."""
+    """A user who may not know of the room must not learn from `unavailable` that it exists."""
     if not _makes(core, session.user, room_id) or await core.store.room(room_id) is not None:
         await core.access.look(session, "join", room_id)
 
 
 async def _seat(core: Core, session: Session, room: Room, standing: Standing, changes: int) -> None:
-    """Give it a seat, by what was looked up when the session had so many `changes`."""
+    """Give the session its seat. `changes`: the count of the session's seats when the standing was read."""
     if (held := core.hub.room(room.id)) is not None:
         held.public = room.visibility == PUBLIC
     await _call(core, session.user, room, standing)
@@ -196,7 +195,7 @@ async def _seat(core: Core, session: Session, room: Room, standing: Standing, ch
 
 
 async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
-    """In a direct room the other one may have made them a member by their id alone, or long ago: now their name is known."""
+    """Update the user's name in a direct room: the other user may have added them by their id, or long ago."""
     if room.visibility != DIRECT or not standing.member or standing.name == user.name:
         return
     member = await members.find(core.store, room.id, user.id)
@@ -207,7 +206,7 @@ async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
 async def _past(
     core: Core, room: str, reader: str, position: Head, since: Since | None, history: int
 ) -> tuple[bool, pages.Messages]:
-    """What was before the position: everything after `since`, or (False, the newest page of the timeline)."""
+    """The past up to the position: (True, everything after `since`), or (False, the newest page of the timeline)."""
     if since is not None:
         past = await _since(core, room, reader, position, since)
         if past is not None:
@@ -240,7 +239,7 @@ async def _since(core: Core, room: str, reader: str, position: Head, since: Sinc
 async def put_in(core: Core, session: Session, message: Enter) -> None:
     """Put a connection into a direct room: `room.added`, then the room's events from `message.seq` + 1.
 
-    Who may not be in that room is simply not in it. Raises `Unavailable` where a backend does not say.
+    A connection whose user may not join stays outside. Raises `Unavailable` if a backend does not answer.
     """
     if session.closed or message.room in session.seats:
         return
@@ -260,7 +259,7 @@ async def put_in(core: Core, session: Session, message: Enter) -> None:
 async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[LocalRoom, list[bytes]]:
     try:
         held = await core.hub.enter(session, message.room)
-    except Unavailable:  # somebody may just have ended the room and made it anew, and that once
+    except Unavailable:  # the room may just have been deleted and created again; try once more
         held = await core.hub.enter(session, message.room)
     position = held.head
     changes = session.seats.changes
@@ -281,20 +280,20 @@ async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[Lo
 
 @command("exit", judged=Judged.FREE, looks=True)
 async def exit(ctx: Ctx, _: Nothing) -> Done:
-    """This connection stops receiving the room. Where it was not in it, nothing happens."""
+    """The connection stops receiving the room. Does nothing if it is not in it."""
     take_out(ctx.core, ctx.session, ctx.room_id)
     await ctx.core.occupancy.settle()
     return Done()
 
 
 def take_out(core: Core, session: Session, room_id: str, *, at_once: bool = True) -> None:
-    """This connection gets nothing more of the room. `at_once`: without the grace for who may be back in a moment."""
+    """Take the connection out of the room. `at_once`: the user is gone without the grace for short disconnects."""
     core.hub.exit(session, room_id)
     vacate(core, session, room_id, at_once=at_once)
 
 
 def vacate(core: Core, session: Session, room_id: str, *, at_once: bool = True) -> None:
-    """The hub has taken it out of the room: so its seat there is free."""
+    """Remove the seat of a session that the hub has taken out of the room."""
     if session.seats.pop(room_id, None) is None:
         return
     core.occupancy.exited(room_id, session.user.id, at_once=at_once)
@@ -303,7 +302,7 @@ def vacate(core: Core, session: Session, room_id: str, *, at_once: bool = True) 
 
 
 async def _permit_or_forbid(session: Session, room: Room, standing: Standing) -> None:
-    """Ask the policy about a join that somebody else caused: whatever it raises is a no, its `Unavailable` too."""
+    """Ask the policy about a join that another user caused: every error is a refusal, also `Unavailable`."""
     try:
         await judge(session, "join", room, standing)
     except ChatError as problem:

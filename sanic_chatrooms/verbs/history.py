@@ -1,4 +1,4 @@
-"""`history`: the timeline of a room, a page at a time."""
+"""`history`: pages of a room's timeline."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ MAX_SEQ = 2**53 - 1
 
 
 class History(msgspec.Struct):
-    """The payload of `history`. `before` and `after` are exclusive; without either it is the newest page."""
+    """The payload of `history`. `before` and `after` are exclusive; without both, it is the newest page."""
 
     before: int | None = None
     after: int | None = None

@@ -1,4 +1,4 @@
-"""Who a connection is: by its handshake, by `auth`, as a guest; refreshed, renamed, and greeted with `welcome`."""
+"""Identifies the user of a connection: by the handshake, by `auth`, or as a guest. Sends `welcome`."""
 
 import logging
 import time
@@ -30,15 +30,15 @@ LONGEST_HEARTBEAT = 4
 
 
 BAD_PROOFS = 5
-"""Proofs of identity in a row that may fail on one connection: each costs the authenticator some work. From then on …"""
+"""After so many failed proofs in a row on one connection, …"""
 PROOF_EVERY = 6.0
-"""… only one in so many seconds is looked at, and …"""
+"""… only one in so many seconds is checked, and …"""
 MAX_BAD_PROOFS = 200
 """… after so many the connection is closed."""
 
 
 class AuthRequest(msgspec.Struct):
-    """The payload of `auth`. `heartbeat`: seconds between signs of life that the client would like."""
+    """The payload of `auth`. `heartbeat`: the interval that the client asks for, in seconds."""
 
     token: str | None = None
     name: str | None = None
@@ -58,9 +58,9 @@ class Identified(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 async def of_handshake(core: Core, endpoint: Endpoint, handshake: Handshake) -> User | None:
-    """Who the request proves to be; None: they have to say it with `auth`.
+    """The user whom the request identifies; None: the client has to send `auth`.
 
-    Raises `Unauthenticated`, also where no `auth` could change it, and what a `connect` listener refuses with.
+    Raises `Unauthenticated`, also if no `auth` could help, and the refusal of a `connect` listener.
     """
     credentials, user = handshake.credentials, None
     if credentials.token is None:
@@ -73,8 +73,8 @@ async def of_handshake(core: Core, endpoint: Endpoint, handshake: Handshake) -> 
 
 
 async def by_request(core: Core, endpoint: Endpoint, handshake: Handshake) -> User | None:
-    """Who a request is that shows no token: an authenticator of the app may know them by a cookie or a header of its
-    own. None: a guest, or they have to say it. Raises `Unauthenticated` where neither can be."""
+    """The user of a request without a token: an authenticator of the app may read its own cookie or header. None: a guest, or
+    the client has to send `auth`. Raises `Unauthenticated` if both are impossible."""
     if endpoint.authenticator is None:
         return None
     nothing = Unseen()
@@ -82,7 +82,7 @@ async def by_request(core: Core, endpoint: Endpoint, handshake: Handshake) -> Us
         return await core.asking.ask(endpoint.authenticator, nothing, replace(handshake, credentials=nothing))
     except Unauthenticated:
         if endpoint.guests is None and not nothing.looked:
-            raise  # it asked for no token, so it would say the same to one
+            raise  # it did not ask for a token, so a token would change nothing
         return None
 
 
@@ -99,7 +99,7 @@ async def _who(core: Core, endpoint: Endpoint, credentials: Credentials, handsha
 
 
 async def establish(core: Core, session: Session, user: User) -> None:
-    """The session is this user from now on. Raises `Unavailable`, `TooManyConnections`: it is who it was, then."""
+    """Make this user the user of the session. Raises `Unavailable`, `TooManyConnections`; then nothing changes."""
     await core.sessions.identified(session, user)
     await _become(core, session, user)
 
@@ -111,7 +111,7 @@ async def _become(core: Core, session: Session, user: User) -> None:
 
 
 def greet(core: Core, session: Session) -> None:
-    """Send `welcome`, once per identity; from here on pushes reach the connection."""
+    """Send `welcome`, once per identity. From then on, pushes reach the connection."""
     session.who.greeted = True
     user, settings = session.user, session.settings
     welcome = Welcome(
@@ -135,7 +135,7 @@ def greet(core: Core, session: Session) -> None:
 
 @command("auth", AuthRequest, ack=Identified, room=Needs.NOTHING, judged=Judged.FREE, looks=True)
 async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
-    """Authenticate, refresh, name a guest, ask for another interval."""
+    """Authenticate, refresh a token, name a guest, or ask for another heartbeat interval."""
     core, session = ctx.core, ctx.session
     if not session.authenticated or ask.token is not None:
         await _prove(core, session, session.endpoint, ask)
@@ -146,7 +146,7 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
         core.heartbeat.reconsider(session)
     answer = Identified(_shown(session.user), _heartbeat(session))
     if session.user.guest:
-        # It holds the name as well: who comes back with it is called the same.
+        # The token also holds the name.
         answer.guest_token = core.guests.token(session.user)
     elif session.user.expires_at is not None:
         answer.expires_at = session.user.expires_at
@@ -185,7 +185,7 @@ async def _again(core: Core, session: Session, endpoint: Endpoint, request: Auth
         return
     if not session.who.anonymous:
         raise Forbidden("this token is another user's; open another connection for them")
-    # A guest who showed nothing and did nothing yet says who they are after all.
+    # A guest who showed nothing and has done nothing yet may still sign in.
     old = session.user
     await core.listeners.ask("connect", user=user)
     await core.sessions.identified(session, user)
@@ -197,7 +197,7 @@ async def _again(core: Core, session: Session, endpoint: Endpoint, request: Auth
 
 
 async def _call(core: Core, session: Session, user: User) -> None:
-    """The same user with a new proof of who they are, perhaps under another name."""
+    """Update the user after another proof; the name may have changed."""
     old = session.user
     session.become(user)
     if user.name != old.name:
@@ -219,7 +219,7 @@ def _penalise(session: Session) -> None:
 
 
 def _close_code(problem: ChatError, token: str | None) -> int | None:
-    """What the connection is closed with; None: it may try again, for it showed nothing or the fault is not its own."""
+    """The close code after a failed proof; None: the client may try again, because it showed nothing or is not at fault."""
     if isinstance(problem, Unauthenticated) and not isinstance(problem, TokenExpired) and token is None:
         return None
     ends = isinstance(problem, Unauthenticated | TooManyConnections | Forbidden)

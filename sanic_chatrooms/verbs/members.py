@@ -1,4 +1,4 @@
-"""Members of a room, and who of them is here."""
+"""`members` and `presence`: the members of a room, and the users who are there."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ __all__ = ["MemberLine", "MemberList", "PresentList"]
 
 
 class MemberLine(msgspec.Struct, rename="camel"):
-    """One member in the answer to `members`. `last_seen`: Unix seconds, None where nothing is known."""
+    """One member in the answer to `members`. `last_seen`: Unix seconds; None: unknown."""
 
     user: str = msgspec.field(name="id")
     name: str
@@ -59,7 +59,7 @@ async def _here(core: Core, ids: list[str]) -> tuple[set[str], dict[str, float]]
 
 @command("presence", Listed, ack=PresentList, looks=True, feature="presence")
 async def presence(ctx: Ctx, ask: Listed) -> PresentList:
-    """A page of those who are in the room right now. Raises `RoomNotFound`, `InvalidCursor`."""
+    """A page of the users who are in the room now. Raises `RoomNotFound`, `InvalidCursor`."""
     limit = page_limit(ctx.settings, ask.limit)
     page = await ctx.core.presence.list(ctx.seat.room.id, cursor=ask.cursor, limit=limit)
     return PresentList(page.users, page.total, page.cursor)

@@ -1,7 +1,4 @@
-"""Membership: who belongs to a room, with and without a connection.
-
-*Join* and *leave* are about members (durable, the store's); see `entering` for what connections do.
-"""
+"""Membership of rooms, which is stored. See `entering` for connections."""
 
 from ..access.standing import Standing
 from ..errors import Unavailable
@@ -23,7 +20,7 @@ also_event("member.kicked")
 
 
 async def become(core: Core, user: User, room: Room, standing: Standing) -> Standing:
-    """Make a signed-in user who joined a public room its member; -> what they are there now."""
+    """Make a signed-in user a member of the public room that they joined; -> their standing."""
     if standing.member or user.guest or room.visibility != PUBLIC:
         return standing
     member = Member(user.id, user.name, "member", now())
@@ -36,7 +33,7 @@ async def become(core: Core, user: User, room: Room, standing: Standing) -> Stan
 
 @command("leave", event="member.left")
 async def leave(ctx: Ctx, _: Nothing) -> Done:
-    """End the user's membership, on all their connections everywhere. Raises `RoomNotFound`, `Forbidden`."""
+    """End the user's membership, and take all their connections out of the room. Raises `RoomNotFound`, `Forbidden`."""
     core, session, room = ctx.core, ctx.session, ctx.seat.room
     await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
     core.hub.exit(session, room.id)
@@ -47,7 +44,7 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
 
 
 async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "left") -> bool:
-    """End a membership for the app, and take every connection of the user out of the room. True if there was one or the other."""
+    """End a membership for the app, and take all connections of the user out of the room. True if there was either."""
     room, _ = await core.access.find(None, room_id)
     member = await members.find(core.store, room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)

@@ -1,6 +1,7 @@
-"""What is said to a room.
+"""Messages to a room.
 
-`say` is the hot path: every message of every client. It waits for nothing; the journal answers when the batch is stored.
+`say` is the hot path: it takes every message on a connection. It waits for nothing; the journal answers when the batch is
+stored.
 """
 
 import asyncio
@@ -40,10 +41,10 @@ class Said(msgspec.Struct, omit_defaults=False):
 
 
 def say(core: Core, session: Session, command: Command) -> bool:
-    """Check, draft, submit; the answer follows when the batch is stored.
+    """Check the message and give a draft to the journal. The answer follows when the batch is stored.
 
-    False, and nothing was done, where something has to be looked up first, or the policy turns out to want time: then
-    `message` does it.
+    Returns False, and has done nothing, if the standing has to be read first or the policy returns an awaitable. Then
+    `message` handles the command.
     """
     try:
         seat = session.seats.get(command.room or "")
@@ -71,7 +72,7 @@ def say(core: Core, session: Session, command: Command) -> bool:
             said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
             session.answer(ack(command.msg_id, said, result.timestamp))
         elif isinstance(result, Stale):
-            # Rights in this room have changed: it is judged again, before what was sent after it.
+            # Somebody lost rights in this room: judge the message again, before those that were sent later.
             seat.fresh = False
             session.queue.redo(command)
         else:
@@ -93,13 +94,13 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
     core.typists.stopped(room.id, sender)
     id = new_id()
     key = ("", id) if command.msg_id is None else (user.id, command.msg_id)
-    # As `draft` does, and positional: one is made for every message, and keywords would cost more than the struct.
+    # As `draft` does, but positional: keywords would cost more than the struct, for every message.
     hash = command_hash(command)
     return Draft(room.id, "message", command.payload, id, now(), sender, key, hash, None, (), room.seq)
 
 
 def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
-    # `require` is a plain function that hands out an awaitable; only a coroutine function can be told beforehand.
+    # `require` is a plain function that returns an awaitable, which only a call can show.
     session.wait_for_policy()
     end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
     if end is not None:
@@ -118,7 +119,7 @@ def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
     overlaps=True,
 )
 async def message(ctx: Ctx, _: Body | Nothing) -> Appended | None:
-    """The same where middleware or a policy wants time, or where somebody speaks without a connection."""
+    """The same with middleware, with a policy that waits, and without a connection."""
     if ctx.sender is not None:
         ctx.core.typists.stopped(ctx.seat.room.id, ctx.sender)
     return await ctx.append(ctx.command.payload, type=ctx.command.type)
@@ -127,4 +128,4 @@ async def message(ctx: Ctx, _: Body | Nothing) -> Appended | None:
 IN_A_USERS_NAME = replace(
     commands()["message"], payload=Nothing, decoder=msgspec.json.Decoder(Nothing), body=None
 )
-"""The row of what an app says in a user's name by a type of its own: as a message, without a body's form."""
+"""The row for types of the app in a user's name: like a message, but the body may have any form."""

@@ -1,4 +1,4 @@
-"""What clients page through: read from the store a piece at a time, and cut to what fits into one answer."""
+"""Pages of history: read from the store in pieces, and cut to the size of one answer."""
 
 import asyncio
 import time
@@ -18,11 +18,11 @@ __all__ = ["PAGE_BYTES", "Listed", "Messages", "Past", "cut", "page_limit"]
 PAGE_BYTES = 256 * 1024
 """A page ends here, or at its limit, whichever is first; it holds at least one event."""
 STEP = 50
-"""Events that are read at first: 500 of the largest would be 32 MB, to be thrown away again."""
+"""Events that are read at first: 500 of the largest would be 32 MB, most of it for nothing."""
 HEAVY_ROOMS = 1000
-"""Rooms of which is known that their events are large."""
+"""Rooms with large events that are remembered."""
 _BESIDE = 250
-"""Bytes of an event beside its payload, about."""
+"""Approximate bytes of an event without its payload."""
 
 
 class Listed(msgspec.Struct):
@@ -33,7 +33,7 @@ class Listed(msgspec.Struct):
 
 
 def page_limit(settings: Settings, limit: int | None) -> int:
-    """How many lines a page has, where so many are asked for. Raises `InvalidField`."""
+    """The length of a page for the limit that the client asks for. Raises `InvalidField`."""
     if limit is None:
         return settings.history_page
     if limit < 1:
@@ -51,7 +51,7 @@ class Messages(msgspec.Struct):
 
 
 def cut(page: Page, *, newest: bool) -> Messages:
-    """A page of the store -> what travels. What does not fit is dropped at the far end: the oldest where `newest`."""
+    """The page as it is sent. Events that do not fit are dropped at the far end: the oldest ones with `newest`."""
     encoded: list[msgspec.Raw] = []
     size = 0
     for event in reversed(page.events) if newest else page.events:
@@ -66,8 +66,8 @@ def cut(page: Page, *, newest: bool) -> Messages:
 
 
 class Past:
-    """Reads pages of a store. Those of rooms whose events are large are read one after the other, half of the time: what many
-    ask for together must not hold up everybody else."""
+    """Reads pages from a store. Pages of rooms with large events are read one at a time, and at most half of the time, so that
+    many readers of such rooms do not delay everybody else."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -86,7 +86,7 @@ class Past:
         timeline: bool = False,
         reader: str | None = None,
     ) -> Page:
-        """As `Store.history`, but what comes after about `most` bytes is left in the store."""
+        """Like `Store.history`, but stops after about `most` bytes."""
         step = self._heavy.get(room)
         if step is None:
             page = await _read(self._store, room, after, before, limit, STEP, most, timeline, reader)
@@ -143,7 +143,7 @@ def _size(page: Page) -> int:
 
 
 def _step(page: Page, limit: int, most: int) -> int:
-    """How many more are worth reading, judging by those that are there."""
+    """How many more events to read, estimated from those that are there."""
     have = len(page.events)
     if not page.more or not have:
         return 0

@@ -6,4 +6,4 @@ from .table import Judged, Needs, Nothing, command
 
 @command("ping", room=Needs.NOTHING, judged=Judged.FREE, looks=True)
 async def ping(ctx: Ctx, _: Nothing) -> None:
-    """Nothing is done; the answer is what counts."""
+    """Do nothing: the answer is all."""

@@ -1,4 +1,4 @@
-"""Rooms: making and ending them, bringing them to what the app wants, listing them."""
+"""Create, list, change and delete rooms."""
 
 import hashlib
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ __all__ = ["ATTRIBUTES_LIMIT", "RoomLine", "RoomList", "create", "delete", "ensu
 
 TAKEN = "a user made the room {0}; delete it first, or choose another id: with RESERVED_IDS users make none that begin so"
 ATTEMPTS = 3
-"""How often a room is looked at again that others delete and make while the app wants it."""
+"""Attempts to ensure a room that others delete and create at the same time."""
 TITLE_LIMIT = 200
 ATTRIBUTES_LIMIT = 4096
 
@@ -48,7 +48,7 @@ class Created(msgspec.Struct, omit_defaults=False):
 
 
 class List(msgspec.Struct):
-    """The payload of `rooms`. `mine`: those that the user is a member of."""
+    """The payload of `rooms`. `mine`: rooms that the user is a member of."""
 
     mine: bool = False
     cursor: str | None = None
@@ -87,8 +87,8 @@ class RoomList(msgspec.Struct, omit_defaults=True):
     as_user=True,
 )
 async def create_room(ctx: Ctx, ask: Create) -> Created:
-    """Make a room that is the actor's. Raises `Conflict`, `RoomLimit`, `Forbidden`."""
-    assert ctx.actor is not None  # the app makes rooms by `create`
+    """Create a room that the actor owns. Raises `Conflict`, `RoomLimit`, `Forbidden`."""
+    assert ctx.actor is not None  # the app calls `create`
     if ctx.command.room is not None and not ctx.settings.client_room_ids:
         raise InvalidField("is chosen by the server here; leave it out", field="room")
     room, duplicate = await create(
@@ -105,7 +105,7 @@ async def create_room(ctx: Ctx, ask: Create) -> Created:
 
 
 def _small(attributes: msgspec.Raw) -> dict[str, Any]:
-    # Their size is looked at first: to decode any numbers and lists can take long.
+    # Check the size first: decoding numbers and lists can take long.
     if len(attributes) > ATTRIBUTES_LIMIT:
         raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=len(attributes))
     return decode_payload(bytes(attributes), _attributes, "attributes")
@@ -123,7 +123,7 @@ async def create(
     msg_id: str | None = None,
     hash: bytes = b"",
 ) -> tuple[Room, bool]:
-    """Make a room; -> (the room, was it there already?). The actor becomes its owner. Raises `Conflict`, `RoomLimit`."""
+    """Create a room; -> (the room, whether it was there already). The actor becomes its owner. Raises `Conflict`, `RoomLimit`."""
     user = actor.user if actor is not None else None
     _check_room(core, room_id, title, visibility, attributes or {}, trusted=actor is None)
     if room_id is None:
@@ -156,7 +156,7 @@ def _check_maker(core: Core, user: User) -> None:
 
 
 async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
-    """The app's room of this id, made or brought to these properties. Raises `Conflict` where a user made it."""
+    """The app's room with this id, created or updated to these properties. Raises `Conflict` if a user created it."""
     check_room_id(room_id)
     wanted = Room(room_id, "", 0, created_at=now(), **properties)
     _check_room(core, room_id, wanted.title, wanted.visibility, wanted.attributes, trusted=True)
@@ -168,7 +168,7 @@ async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
             raise Conflict(TAKEN.format(room_id))
         try:
             return await _bring(core, room, replace(room, **properties))
-        except RoomNotFound:  # deleted, and perhaps made by somebody else, or given another epoch
+        except RoomNotFound:  # deleted, perhaps created by somebody else, or it has another epoch
             continue
     raise Unavailable
 
@@ -179,8 +179,8 @@ async def _bring(core: Core, room: Room, wanted: Room) -> Room:
     changed = await core.store.update_room(wanted)
     if changed.visibility == room.visibility:
         return changed
-    # Whoever is in it now joins again, so that it is asked again whether they may. No worker passes on to them
-    # what has the new epoch.
+    # Its connections have to join again, so that the policy is asked again. No worker sends them events of the
+    # new epoch.
     head = await core.store.renew_epoch(room.id, room.epoch)
     core.inbox.look(room.id)
     if (held := core.hub.room(room.id)) is not None:
@@ -216,20 +216,20 @@ def _check_room(
 
 
 async def delete(core: Core, room_id: str) -> bool:
-    """End a room and all that is in it; True if it was there. Whoever is in it gets `room.removed`."""
+    """Delete a room and everything in it; True if it was there. Its connections get `room.removed`."""
     try:
         deleted = await core.store.delete_room(room_id)
     finally:
-        core.inbox.look(room_id)  # where nobody knows whether it is deleted, too
+        core.inbox.look(room_id)  # also if it is unknown whether it was deleted
     core.hub.deleted(room_id)
     return deleted
 
 
 async def forget_if_unused(core: Core, room_id: str) -> None:
-    """If the room was made by its first join or for a `direct`, nothing was said and nobody is in it anywhere, it never
-    was. Raises `Unavailable`.
+    """Delete the room if a first join or a `direct` created it, no event was stored, and nobody is in it on any worker.
+    Raises `Unavailable`.
 
-    To be called when this worker has let go of the room, and when its last user has been gone for the grace.
+    Called when this worker has released the room, and when the grace of its last user is over.
     """
     if is_reserved(room_id) or core.hub.room(room_id) is not None:
         return
@@ -266,5 +266,5 @@ def _line(room: Room, online: int, user: str | None, pair: list[Member]) -> Room
 
 
 def _derived_id(user: str, msg_id: str) -> str:
-    # The same command repeated makes the same room; nobody else can make it first without knowing the msgId.
+    # A repetition gets the same room. Others cannot create it first without the msgId.
     return "r-" + hashlib.sha256(f"{len(user)}:{user}{msg_id}".encode()).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""The table of commands in words: shapes of payloads and acks, and the tables of the reference that are made from the rows."""
+"""Describes commands from their rows: the shapes of payloads and acks, and the tables in the documentation."""
 
 import types
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ __all__ = ["TABLES", "shape"]
 
 
 def shape(kind: Any) -> str:
-    """What a struct looks like as JSON: `{since?: {epoch, seq}, history?}`; a question mark where a field may be left out."""
+    """The JSON shape of a struct: `{since?: {epoch, seq}, history?}`. A question mark follows optional fields."""
     return "{" + ", ".join(map(_field, msgspec.structs.fields(kind))) + "}"
 
 
@@ -23,7 +23,7 @@ def _field(field: msgspec.structs.FieldInfo) -> str:
 
 
 def _inner(kind: Any) -> str:
-    """The shape of what a field holds, where that is an object or a list of objects."""
+    """The shape inside a field that holds an object or a list of objects."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return shape(kind)
     inner = next(filter(None, map(_inner, get_args(kind))), "")
@@ -70,4 +70,4 @@ TABLES: dict[str, Callable[[], str]] = {
     "as-user": lambda: _types(lambda row: row.as_user),
     "features": lambda: _names(features()),
 }
-"""What stands between `<!-- rows: name -->` and `<!-- /rows -->` in the documentation."""
+"""The text between `<!-- rows: name -->` and `<!-- /rows -->` in the documentation, by name."""

@@ -1,11 +1,11 @@
-"""The table of commands: each feature's file in this folder declares its rows here.
+"""The table of commands. Each file in this folder declares the rows of its feature.
 
     @command("message.pin", Pin, ack=Settled, event="message.pinned", feature="pins")
     async def pin(ctx: Ctx, ask: Pin) -> Appended | None:
         return await ctx.append(…)
 
-A row says all that the rest needs to know of a command: `dispatch` carries it out, `welcome` names its feature, and the
-tables of the reference are made from it (`schema`).
+Everything else is derived from the rows: `dispatch` executes commands by them, `welcome` names their features, and `schema`
+describes them in the documentation.
 """
 
 import enum
@@ -43,7 +43,7 @@ class Nothing(msgspec.Struct):
 
 
 class Done(msgspec.Struct):
-    """The ack of a command that has nothing to tell."""
+    """The ack of a command that returns nothing."""
 
 
 class Changed(msgspec.Struct, omit_defaults=False):
@@ -54,8 +54,10 @@ class Changed(msgspec.Struct, omit_defaults=False):
 
 
 class Settled(msgspec.Struct):
-    """The ack of a command after which something is so, even if it was so before: then `duplicate` is true, and `seq` the
-    number of the event that made it so, or missing if there is none."""
+    """The ack of a command that turns something on or off.
+
+    `duplicate`: nothing changed. Then `seq` is the number of the event that made it so, if there is one.
+    """
 
     seq: int | msgspec.UnsetType
     duplicate: bool
@@ -65,26 +67,26 @@ class Needs(enum.Enum):
     """Whether a command names a room."""
 
     ROOM = "✓"
-    """It does. On a connection to one room it may leave it out."""
+    """It does. On the path of a room, it may leave it out."""
     PERHAPS = "optional"
-    """It may."""
+    """It may name one."""
     NOTHING = ""
-    """It does not."""
+    """It names none."""
 
 
 class Judged(enum.Enum):
-    """Where it is decided whether somebody may do this."""
+    """How it is decided whether the actor may do this."""
 
     ROOM = "room"
-    """Before the verb: room and membership are read from the store."""
+    """Before the verb, with the room and the standing from the store."""
     SEAT = "seat"
-    """By the connection's seat in the room: it has to have joined. Without a connection as `ROOM`."""
+    """Before the verb, with the connection's seat: it has to have joined. Without a connection, like `ROOM`."""
     NO_ROOM = "no room"
     """Before the verb, without a room."""
     ITSELF = "itself"
-    """By the verb, at a moment of its own."""
+    """The verb decides."""
     FREE = "free"
-    """Nowhere: everybody may."""
+    """Everybody may do it."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str
     payload: Shape = Nothing
-    """What its payload is decoded to."""
+    """The type that the payload is decoded to."""
     decoder: "msgspec.json.Decoder[Any]"
     verb: Verb
     ack: Shape = Done
@@ -103,26 +105,26 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     feature: str | None = None
     """What `welcome.features` calls it."""
     speaks: bool = False
-    """It puts words before others: then the policy is asked about `message` besides."""
+    """It shows words to others: mutes apply, and the policy is also asked about `message`."""
     mute_stops: bool = False
-    """Who is muted may not do it, though it says nothing."""
+    """Mutes apply, although it shows no words."""
     body: str | None = None
-    """The field of the payload with the body of a message, or "" where the payload is one. It is checked like every body,
-    and the middleware around `message` sees it."""
+    """The field of the payload with the body of a message; "": the payload is the body. It is checked, and middleware for
+    `message` gets it."""
     looks: bool = False
-    """It changes nothing for others: a read-only route takes it."""
+    """It only reads: read-only routes accept it."""
     roams: bool = False
-    """It leads to other rooms: a route for one room does not take it."""
+    """It leads to other rooms: routes for one room refuse it."""
     as_user: bool = False
     """The app may do it in a user's name."""
     overlaps: bool = False
-    """It may be under way together with the messages before it."""
+    """It may run while earlier messages are still being stored."""
     own: bool = False
-    """It is the app's own."""
+    """It is a command of the app."""
 
     @property
     def action(self) -> str | None:
-        """What the policy is asked about; None: it is not asked."""
+        """The action that the policy is asked about; None: it is not asked."""
         return None if self.judged is Judged.FREE else self.type
 
 
@@ -131,7 +133,7 @@ _events: set[str] = set()
 
 
 def command(type: str, payload: Shape = Nothing, **about: Any) -> Callable[[V], V]:
-    """Decorator: the function carries out the commands of this type. `about` are the other fields of `Row`."""
+    """Decorator: the function executes commands of this type. `about` are the other fields of `Row`."""
 
     def add(verb: V) -> V:
         if type in _rows:
@@ -145,21 +147,21 @@ def command(type: str, payload: Shape = Nothing, **about: Any) -> Callable[[V], 
 
 
 def also_event(type: str) -> None:
-    """A durable event of the protocol that no command causes."""
+    """Declare a durable event of the protocol that no command causes."""
     _events.add(type)
 
 
 def commands() -> Mapping[str, Row]:
-    """Every row, by its type."""
+    """All rows, by type."""
     return _rows
 
 
 def events() -> frozenset[str]:
-    """The types of durable events that are the protocol's."""
+    """The types of the protocol's durable events."""
     return frozenset(row.event for row in _rows.values() if row.event is not None) | _events
 
 
 @functools.cache
 def features() -> tuple[str, ...]:
-    """What this server can do, as `welcome` names it."""
+    """The features that `welcome` names."""
     return tuple(sorted({row.feature for row in _rows.values() if row.feature is not None}))

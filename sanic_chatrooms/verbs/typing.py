@@ -1,4 +1,4 @@
-"""`typing`: the others in the room see for a moment who writes."""
+"""`typing`: shows for a few seconds that a user is writing."""
 
 import msgspec
 
