@@ -17,7 +17,8 @@ import asyncpg
 
 from sanic_chatrooms import ChatRooms, connect
 from sanic_chatrooms.models import Draft
-from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call
+from sanic_chatrooms.stores.sql.append_postgres import append_call
+from sanic_chatrooms.stores.sql.batch_postgres import Batch
 from sanic_chatrooms.stores.sql.schema import Schema
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.clock import now

@@ -17,8 +17,9 @@ from ...drivers.sql.postgres import Postgres
 from ...errors import ChatError, Unavailable
 from ...models import Appended, Draft
 from ..base import Bounds
-from .append_postgres import Batch, append_call
+from .append_postgres import append_call
 from .appender import Appender
+from .batch_postgres import Batch
 from .functions_postgres import make_functions, opened_call
 from .history import Past
 from .schema import Schema

@@ -167,8 +167,7 @@ class Effects:
             outcome = self._relate(room, draft, about)
             if not isinstance(outcome, bytes):
                 return outcome
-            if draft.about is not None:
-                payload = outcome
+            payload = outcome
         elif draft.only_if_changed and self._hold_already(room.id, draft.facts):
             return Unchanged(max(self._known(room.id, fact)[1] for fact in draft.facts))
         for fact in draft.facts:

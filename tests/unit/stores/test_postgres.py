@@ -14,7 +14,8 @@ from sanic_chatrooms.errors import (
 )
 from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Relation
 from sanic_chatrooms.stores.base import Stale
-from sanic_chatrooms.stores.sql.append_postgres import Batch, append_call, append_function
+from sanic_chatrooms.stores.sql.append_postgres import append_call, append_function
+from sanic_chatrooms.stores.sql.batch_postgres import Batch
 from sanic_chatrooms.stores.sql.schema import Schema
 
 
