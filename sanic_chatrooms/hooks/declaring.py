@@ -1,7 +1,7 @@
-"""What an app declares before anything runs: checked at the decorator, and once from one place.
+"""Checks what an app declares, at the decorator, and recognizes declarations that are repeated.
 
-An app factory that is called twice runs the same decorators twice, with functions that are new and yet the same. What
-comes from one place of the code, and was there before another app was mounted, takes the place of what it was.
+An app factory that is called twice runs the same decorators twice, each time with new functions. A function that comes
+from the same place of the code replaces the earlier one, if another app was mounted between them.
 """
 
 import difflib
@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 HAPPENINGS = frozenset(("room.entered", "room.exited", "connect", "connected", "disconnect"))
-"""What listeners hear that is no event."""
+"""Types for listeners that are not events."""
 PUSHES = frozenset(("notice", "update", "redirect"))
-"""Types that are the protocol's, and that the app says."""
+"""Types of the protocol that an app publishes or pushes."""
 _NO_OBJECTS = (list, tuple, set, frozenset, str, bytes, int, float, bool)
 
 
@@ -40,12 +40,12 @@ _NO_OBJECTS = (list, tuple, set, frozenset, str, bytes, int, float, bool)
 
 
 def check_policy(policy: object, where: str) -> None:
-    """A policy, or nothing. Raises `ConfigError`."""
+    """Check a policy; None is accepted. Raises `ConfigError`."""
     _check_object(policy, Policy, f"{where}: policy")
 
 
 def check_authenticator(auth: object, where: str) -> None:
-    """An authenticator, or nothing. Raises `ConfigError`."""
+    """Check an authenticator; None is accepted. Raises `ConfigError`."""
     _check_object(auth, Authenticator, f"{where}: auth")
 
 
@@ -62,7 +62,7 @@ def _check_object(value: object, kind: type, what: str) -> None:
 
 
 def check_event(type: object, events: Collection[str]) -> None:
-    """A type that a listener can hear: one of the protocol's `events`, or the app's own. Raises `ConfigError`."""
+    """Check the type for a listener: one of the protocol's `events`, or one of the app. Raises `ConfigError`."""
     if callable(type):
         raise ConfigError(f'@chat.on needs the types to hear: @chat.on("message") above {_name(type)}')
     known = {*events, *PUSHES, *HAPPENINGS}
@@ -73,8 +73,8 @@ def check_event(type: object, events: Collection[str]) -> None:
 
 
 def check_wrapped(type: object, commands: Collection[str], own: Collection[str] | None = None) -> None:
-    """A type that a middleware can wrap: one of the protocol's `commands`, or the app's `own`, as soon as all of those
-    are known. Raises `ConfigError`."""
+    """Check the type for a middleware: one of the protocol's `commands`, or one of the app. `own` are the app's commands, if
+    all of them are known. Raises `ConfigError`."""
     known = {*commands, *(own or ())}
     if isinstance(type, str) and (type in known or (own is None and _is_own(type))):
         return
@@ -84,7 +84,7 @@ def check_wrapped(type: object, commands: Collection[str], own: Collection[str] 
 
 
 def check_command_type(type: object) -> None:
-    """A type that an app's own command can have. Raises `ConfigError`."""
+    """Check the type of an app's command. Raises `ConfigError`."""
     if not isinstance(type, str):
         raise ConfigError(f'@chat.command needs its type: @chat.command("poll.vote") above {_name(type)}')
     try:
@@ -110,7 +110,7 @@ def _hint(type: object, known: Iterable[str]) -> str:
 
 
 def check_handler(function: object, what: str, takes: tuple[str, ...], *, waits: bool) -> None:
-    """A function that can be called with these arguments; `waits`: a coroutine function. Raises `ConfigError`."""
+    """Check that a function takes these arguments; `waits`: that it is a coroutine function. Raises `ConfigError`."""
     wanted = f"{'an `async def`' if waits else 'a'} function of ({', '.join(takes)})"
     if not callable(function) or (waits and not _is_coroutine_function(function)):
         raise ConfigError(f"{what} {_name(function)} must be {wanted}")
@@ -119,11 +119,11 @@ def check_handler(function: object, what: str, takes: tuple[str, ...], *, waits:
     except TypeError:
         raise ConfigError(f"{what} {_name(function)} must be {wanted}") from None
     except ValueError:
-        pass  # a builtin that does not tell
+        pass  # a builtin without a signature
 
 
 def check_answer(function: Callable[..., Any], type: str) -> None:
-    """What the function says that it returns can be an ack's payload. Raises `ConfigError`."""
+    """Check that the declared return type can be an ack's payload. Raises `ConfigError`."""
     try:
         hint = get_type_hints(function).get("return")
     except Exception:  # noqa: BLE001 - a name that is known elsewhere only: then the first call will tell
@@ -137,7 +137,7 @@ def check_answer(function: Callable[..., Any], type: str) -> None:
 
 
 def check_object(type: str, answer: object) -> None:
-    """The answer to a command can be an ack's payload. Raises `TypeError`."""
+    """Check that an answer can be an ack's payload. Raises `TypeError`."""
     if isinstance(answer, _NO_OBJECTS):
         kind = answer.__class__.__name__
         raise TypeError(
@@ -156,9 +156,8 @@ def _name(function: object) -> str:
 
 
 def same_place(old: object, new: object, *, anew: bool) -> bool:
-    """Do two functions come from one place? `anew`: an app was mounted in between, so what they hold may differ.
-
-    Without one, a loop may make several functions at one place, which differ in what they hold.
+    """Whether two functions come from the same place of the code. `anew`: an app was mounted between them, so their closures
+    may differ. Otherwise different closures mean different functions, for example from a loop.
     """
     if old == new:
         return True

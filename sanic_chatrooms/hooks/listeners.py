@@ -1,7 +1,7 @@
-"""Hears what happened: functions of the app that are called after the fact.
+"""Calls functions of the app after something has happened.
 
-A listener fires once, in the process that ran the verb. It hears one thing at a time, in the order in which they happened.
-What it raises is logged; nobody waits for it, so what it cannot keep up with is dropped, and counted.
+A listener is called once, in the process that ran the verb, and for one happening at a time, in order. Its errors are
+logged. Nobody waits for it, so happenings that it cannot keep up with are dropped and counted.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ logger = logging.getLogger("sanic_chatrooms.hooks.listeners")
 WAITING = 1_000
 """Happenings that may wait for one listener; more are dropped."""
 TURN = 0.002
-"""Seconds that a listener that never waits may take of a turn of the event loop."""
+"""Seconds of one turn of the event loop that a listener without awaits may use."""
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ Listener = Callable[[Happening], Awaitable[None] | None]
 
 
 class Listeners:
-    """Type -> functions. Costs one look into an empty dict when the app has none."""
+    """Type -> functions. Without listeners it costs one look-up in an empty dict."""
 
     def __init__(self, table: dict[str, list[Listener]], app: Any = None) -> None:
         self._table = table
@@ -85,19 +85,19 @@ class Listeners:
         return queue
 
     async def ask(self, type: str, **fields: Any) -> None:
-        """Call everybody who listens to `type`, one after the other, and let what they raise through (connect)."""
+        """Call all listeners of `type` one after the other, and raise their errors (connect)."""
         for listener in self._table.get(type, ()):
             answer = listener(Happening(type, app=self._app, **fields))
             if inspect.isawaitable(answer):
                 await answer
 
     async def idle(self) -> None:
-        """Return when the calls that are under way, and those that they caused, have ended."""
+        """Wait until the running calls have ended, and the calls that they caused."""
         while running := self._running():
             await asyncio.wait(running)
 
     async def stop(self) -> None:
-        """Cancel the calls that are under way, and drop what waits."""
+        """Cancel the running calls, and drop those that wait."""
         await end(*self._running())
 
     def _running(self) -> "list[asyncio.Task[None]]":
@@ -105,7 +105,7 @@ class Listeners:
 
 
 class _Queue:
-    """One listener, what waits for it, and the task that calls it while something does."""
+    """One listener with its queue, and a task while the queue is not empty."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

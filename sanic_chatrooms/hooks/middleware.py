@@ -1,4 +1,4 @@
-"""Wraps a command: functions of the app around every command, or around those of some types.
+"""Middleware: functions of the app around every command, or around commands of some types.
 
     @chat.middleware("message")
     async def no_links(ctx, call_next):
@@ -6,8 +6,8 @@
             raise Forbidden("no links here")
         return await call_next(ctx)
 
-They run in the order in which they were registered, the first one outermost. What `call_next` returns is the ack's
-payload. Raising a `ChatError` refuses the command. An app without middleware pays nothing: the chain is built at start.
+They run in the order of registration, the first one outermost. What `call_next` returns is the ack's
+payload. Raising a `ChatError` refuses the command. The chain is built at startup, so an app without middleware has no cost.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ import msgspec
 from ..models import Appended, User
 from ..wire.decode import Command
 
-if TYPE_CHECKING:  # what runs imports nothing from above
+if TYPE_CHECKING:  # only for types: nothing is imported upwards at run time
     from ..server_api import ServerAPI
 
 __all__ = ["Caller", "Chain", "Context", "Handler", "Middleware"]
@@ -33,7 +33,7 @@ class Caller(Protocol):
 
     @property
     def user(self) -> User:
-        """Who it is."""
+        """The user."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -93,22 +93,22 @@ class Chain:
         self._registered = registered
 
     def concerns(self, type: str) -> bool:
-        """Whether any of it wraps commands of this type."""
+        """Whether any middleware wraps commands of this type."""
         return any(types is None or type in types for types, _ in self._registered)
 
     def around(self, type: str, handler: Handler) -> Handler:
-        """The handler with everything that wraps it."""
+        """The handler, wrapped by its middleware."""
         for types, function in reversed(self._registered):
             if types is None or type in types:
                 handler = _wrap(function, handler)
         return handler
 
     def concerns_words_of(self, type: str) -> bool:
-        """Whether any of it wraps `message`, and has not seen commands of this type, which say something too."""
+        """Whether any middleware wraps `message` but not this type, which says something too."""
         return any(_is_about_words_only(types, type) for types, _ in self._registered)
 
     def around_words_of(self, type: str, handler: Handler) -> Handler:
-        """The handler of what such a command says, with everything that wraps `message` and has not seen it yet."""
+        """The handler of the body of such a command, wrapped by the middleware that wraps `message` but not this type."""
         for types, function in reversed(self._registered):
             if _is_about_words_only(types, type):
                 handler = _wrap(function, handler)

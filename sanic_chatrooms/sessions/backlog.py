@@ -1,8 +1,8 @@
-"""Answers that are being made, and those that nobody reads: a bound on each.
+"""Limits the answers that are being made, and those that clients do not read.
 
-A command of fifty bytes may be answered by half a megabyte. So a command whose answer can be large begins when what its
-connection was answered before is read, and in a turn of the event loop only as many begin as others can bear. Who has
-not signed in can open connections as they like: what all of these do not read has a bound of its own.
+A command of fifty bytes may have an answer of half a megabyte. So a command with a large answer starts when the client
+has read the earlier answers, and few of them start in one turn of the event loop. Clients that are not signed in can open
+many connections, so the unread bytes of all of them together have a limit of their own.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ __all__ = ["STRANGERS", "Backlog"]
 logger = logging.getLogger("sanic_chatrooms.sessions.backlog")
 
 STRANGERS = 64 * 1024 * 1024
-"""Bytes that may wait, on this worker, to be read by all who have not signed in. Above it those who have not read for
-longest are cut off, until a quarter of it is free; those who left less than half of the average last."""
+"""Unread bytes of all connections of this worker that are not signed in. Above it, those that have not read for longest are
+closed, until a quarter is free; connections with less than half of the average are closed last."""
 AT_ONCE = 16 * 1024
-"""Bytes of answers of one turn that go out together; what is more is written before the next command begins."""
+"""Bytes of answers that one turn collects; more are written before the next command starts."""
 TURN = 0.002
-"""Seconds of a turn of the event loop after which no more commands begin that may take long."""
+"""Seconds of a turn of the event loop after which no more long commands start."""
 
 
 class Backlog:
@@ -39,12 +39,12 @@ class Backlog:
         self._next = asyncio.Event()
         self._behind: dict[Session, int] = {}
         self.total = 0
-        """Bytes that wait to be read by all who have not signed in."""
+        """Unread bytes of all connections that are not signed in."""
         self.cut = 0
-        """Connections that were cut off so far."""
+        """Connections that were closed so far."""
 
     async def admit(self, session: Session) -> None:
-        """Return when the next command of this connection may begin whose answer may be large."""
+        """Wait until the next command of this connection with a large answer may start."""
         if self._fanout.owed(session) > AT_ONCE:
             self._fanout.answer(session)
         self.note(session)
@@ -68,12 +68,12 @@ class Backlog:
     # ---- those who have not signed in ----
 
     def note(self, session: Session) -> None:
-        """Look how much this connection has not read, if nobody has signed in there."""
+        """Update the unread bytes of this connection, if it is not signed in."""
         if not session.stranger or session.closed:
             return
         waits = self._unread(session)
         if not waits:
-            self.forget(session)  # who comes back does so as the last
+            self.forget(session)  # if it falls behind again, it is the last in line
             return
         self.total += waits - self._behind.get(session, 0)
         self._behind[session] = waits
@@ -84,17 +84,17 @@ class Backlog:
         return session.connection.behind() + self._fanout.owed(session)
 
     def forget(self, session: Session) -> None:
-        """The connection is gone, or somebody has signed in there."""
+        """The connection is gone or signed in."""
         self.total -= self._behind.pop(session, 0)
 
     def _make_room(self) -> None:
-        # What was noted may have been read since.
+        # Some of it may have been read since.
         waiting = {session: self._unread(session) for session in self._behind}
         self._behind = {session: waits for session, waits in waiting.items() if waits}
         self.total = sum(self._behind.values())
         if self.total <= self._limit:
             return
-        # Whoever talks and reads has a last answer on its way at any time: little, beside those who read nothing.
+        # A client that reads has at most its last answer unread, which is little beside clients that read nothing.
         little = self.total / len(self._behind) / 2
         for session in sorted(self._behind, key=lambda session: self._behind[session] < little):
             if self.total <= self._limit * 3 // 4:

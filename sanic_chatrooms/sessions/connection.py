@@ -9,7 +9,7 @@ __all__ = ["Connection"]
 
 
 class Connection(Protocol):
-    """What the edge offers: bytes out, and a tap for bytes in. `codec`, `write` and `check_every` as in `room.Receiver`."""
+    """The interface of an edge. `codec`, `write` and `check_every` are those of `room.Receiver`."""
 
     @property
     def codec(self) -> Codec:
@@ -24,34 +24,34 @@ class Connection(Protocol):
         """Write bytes, and check nothing."""
 
     def push(self, data: bytes, replies: bytes = b"") -> None:
-        """Write replies and room events at once; a connection that is too far behind closes itself with 4008."""
+        """Write replies and room events. A connection that is too far behind closes itself with 4008."""
 
     def reply(self, data: bytes) -> None:
-        """Write what is for this connection alone; never closes it."""
+        """Write replies. Never closes the connection."""
 
     def ping(self) -> None:
         """Send a WebSocket ping."""
 
     def close(self, code: int, reason: str) -> None:
-        """Send a close frame and take no more input; the edge sees to the rest."""
+        """Send a close frame and take no more input; the edge does the rest."""
 
     def pause(self) -> None:
         """Stop reading."""
 
     def resume(self) -> None:
-        """Read again."""
+        """Read on."""
 
     def congested(self) -> bool:
-        """Whether so much waits to be written that no more commands should be carried out."""
+        """Whether so many bytes are unread that no command should run."""
 
     def owing(self) -> bool:
-        """Whether so much waits that none should whose answer may be large."""
+        """Whether so many bytes are unread that no command with a large answer should run."""
 
     async def drained(self) -> None:
-        """Return when neither is so, or when the connection is gone."""
+        """Wait until neither is true, or the connection is gone."""
 
     def behind(self) -> int:
-        """Bytes that wait to be written."""
+        """Bytes that are not yet written to the network."""
 
     def cut(self) -> None:
-        """After `close`: end it at once, and throw away what waits to be written."""
+        """After `close`: end the connection at once, and drop unwritten bytes."""

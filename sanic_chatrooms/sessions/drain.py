@@ -1,7 +1,7 @@
-"""The end of a worker's connections: each is told to come back, and closed; many of them not all in one moment.
+"""Closes the connections of a worker that stops, and tells clients when to reconnect.
 
-Who was sent away comes back to another worker, or to the next one. If all came in the same moment, they would queue for
-their handshakes, give up, and come again.
+The clients reconnect to another worker, or to the next one. If all did so at the same moment, they would wait for their
+handshakes, give up, and try again.
 """
 
 import asyncio
@@ -18,20 +18,19 @@ from .session import Session
 __all__ = ["FEW", "drain", "send_away", "spread"]
 
 FEW = 100
-"""So many connections are closed at once."""
+"""Up to so many connections are closed at once."""
 RATE = 50.0
-"""Connections closed per second, where there is time: what is lost by one worker costs the others a handshake, a sign-in and
-a join each, and often all workers are restarted together."""
+"""Connections closed per second, if there is time. Each one costs another worker a handshake, a sign-in and a join, and
+often all workers restart together."""
 PAUSE = 0.1
 """Seconds between two batches, jittered."""
 COME_BACK_WITHIN = 2.0
-"""Seconds from a close to the return of its client, at most; each is told another moment."""
+"""Seconds within which clients are told to reconnect, each at a random moment."""
 
 
 def spread(connections: int, within: float) -> float:
-    """Over how many seconds so many connections are closed, where all has to be over `within` seconds.
-
-    Half of the time is left to the peers, for their part of the closing handshake.
+    """The seconds over which to close so many connections, if all has to end `within` seconds. Half of that time is left for
+    the closing handshakes.
     """
     if connections <= FEW:
         return 0.0
@@ -39,14 +38,14 @@ def spread(connections: int, within: float) -> float:
 
 
 def send_away(session: Session) -> None:
-    """Tell it to come back, and close it with 1012."""
+    """Tell the client to reconnect, and close the connection with 1012."""
     wait = jittered(COME_BACK_WITHIN, 0.0, 1.0)
     session.send(Closing("restart", round(wait, 3)))
     session.close(CloseCode.RESTART)
 
 
 async def drain(sessions: Sessions, flush: Callable[[], None], within: float) -> None:
-    """Send everybody away, those included who come meanwhile. Returns when all were told; the peers may still be there."""
+    """Close all connections, also those that are opened meanwhile. Returns when all were told; the peers may still be connected."""
     waiting = list(sessions)
     random.shuffle(waiting)
     batches = max(1, round(spread(len(waiting), within) / PAUSE))

@@ -1,7 +1,7 @@
-"""Signs of life: one sweep a second looks at those connections whose time has come, not at all of them.
+"""Pings connections, and closes dead and expired ones. One sweep a second checks only the connections that are due.
 
-Each connection stands in the bucket of the second in which something may have to be done: a ping, an end for lack of
-life, the end of the time to authenticate, a token that expires. A quiet connection costs one look per interval.
+Each connection is in the bucket of the second in which it is due: for a ping, for its timeout, for the end of the time to
+authenticate, or for the end of its token. A quiet connection costs one check per interval.
 """
 
 import logging
@@ -21,7 +21,7 @@ EXPIRY_WARNING = 60.0
 """Seconds before a token's end at which `auth.expiring` is sent; at most a third of what is left."""
 
 SWEEPS = 2.0
-"""Seconds that a sweep may come late: the rest of the second that a place stands for, and the time between sweeps."""
+"""Seconds that a sweep may be late: the rest of a bucket's second, and the time between sweeps."""
 
 
 class Heartbeat:
@@ -37,9 +37,9 @@ class Heartbeat:
         self._swept = int(clock())
 
     def add(self, session: Session) -> None:
-        """Watch this connection."""
+        """Add a connection."""
         session.liveness.heard_at = self._clock()
-        # The first ping is spread, or everybody who came back after a restart is pinged in the same second.
+        # Spread the first pings: after a restart, all clients reconnect at the same time.
         self._place(session, session.liveness.heard_at + jittered(session.liveness.interval, 0.5, 1.0))
         self.reconsider(session)
 
@@ -52,13 +52,13 @@ class Heartbeat:
                 bucket.discard(session)
 
     def reconsider(self, session: Session) -> None:
-        """Something changed that may be due earlier: a new token, none yet, or a shorter interval."""
+        """Check whether the connection is due earlier now: it has another token, or a shorter interval."""
         at = min(session.liveness.heard_at + session.liveness.interval, self._deadline(session))
         if session in self._places and at < self._places[session]:
             self._place(session, at)
 
     def sweep(self) -> None:
-        """Do what is due."""
+        """Handle all connections that are due."""
         now = self._clock()
         for second in range(self._swept, int(now) + 1):
             for session in self._buckets.pop(second, ()):
@@ -71,7 +71,7 @@ class Heartbeat:
         try:
             self._look(session, now)
         except Exception:
-            # It has no place any more, and nobody would look at it again; nor at those whose turn is after it.
+            # It is in no bucket any more, so it would never be checked again; nor would those after it in this one.
             logger.exception("session %s of user %s could not be looked after", session.id, session.user.id)
             session.close(CloseCode.SERVER_ERROR)
 
@@ -82,7 +82,7 @@ class Heartbeat:
         self._buckets.setdefault(second, set()).add(session)
 
     def _deadline(self, session: Session) -> float:
-        """When the next thing that is not a ping is due."""
+        """The next time that is not for a ping."""
         now = self._clock()
         if not session.authenticated:
             return session.liveness.opened_at + session.settings.auth_timeout

@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Enter(msgspec.Struct, tag="enter"):
-    """Put every connection of the user that is not yet there into `room`; its events from `seq` + 1 follow."""
+    """Put all connections of the user into `room`. Its events from `seq` + 1 follow."""
 
     room: str
     epoch: str
@@ -40,7 +40,7 @@ class Enter(msgspec.Struct, tag="enter"):
 
 
 class Remove(msgspec.Struct, tag="remove", omit_defaults=True):
-    """Take every connection of the user out of `room` and say why; the one with session `silent` knows already."""
+    """Take all connections of the user out of `room`, and tell them why, except the session `silent`."""
 
     room: str
     reason: str
@@ -48,7 +48,7 @@ class Remove(msgspec.Struct, tag="remove", omit_defaults=True):
 
 
 class Close(msgspec.Struct, tag="close", omit_defaults=True):
-    """Close the user's connections, or the one with this session id."""
+    """Close all connections of the user, or only the one with this session id."""
 
     code: int
     reason: str
@@ -56,7 +56,7 @@ class Close(msgspec.Struct, tag="close", omit_defaults=True):
 
 
 class StandingChanged(msgspec.Struct, tag="standing"):
-    """What the user is in `room` has changed: from now on their connections are judged by what they are now."""
+    """The user's standing in `room` has changed. Their connections read it again before the next command."""
 
     room: str
 
@@ -65,7 +65,7 @@ InboxMessage = Enter | Remove | Close | StandingChanged
 
 
 class Push(msgspec.Struct, omit_defaults=True):
-    """A live event for all connections that hear it, or for the one with this session id."""
+    """A live event for all connections of the user, or only for the one with this session id."""
 
     event: msgspec.Raw
     session: str | None = None
@@ -116,7 +116,7 @@ class Inbox:
             stored = await self._journal.append(draft)
         except RoomNotFound:
             if not await self._is_here(user_id):
-                return  # no connection of theirs anywhere
+                return  # the user has no connection anywhere
             # It was deleted just when they came back. A worker that holds it finds another epoch, and closes with 4010.
             await self._store.create_room(reserved_room(draft.room))
             stored = await self._journal.append(draft)
@@ -130,7 +130,7 @@ class Inbox:
             return False
 
     def look(self, room: str) -> None:
-        """Tell every other worker that a room has ended or has another past: each asks the store at once."""
+        """Tell every other worker that a room was deleted or has another epoch. Each asks the store at once."""
         self._journal.publish(Envelope(room, "", 0, LOOK, b"{}"))
 
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:

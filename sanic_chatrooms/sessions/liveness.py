@@ -1,4 +1,4 @@
-"""Signs of life of one connection, and how long it may go without."""
+"""When a connection was heard last, and how long it may be silent."""
 
 import time
 
@@ -13,30 +13,30 @@ class Liveness:
     def __init__(self, interval: float, timeout: float) -> None:
         self.opened_at = time.monotonic()
         self.heard_at = self.opened_at
-        """When something was received; the edge writes it."""
+        """The last time that something was received. The edge sets it."""
         self.pinged_at = 0.0
         self.interval = interval
-        """Seconds of silence after which it is pinged, and …"""
+        """Seconds of silence after which it is pinged."""
         self.timeout = timeout
-        """… closed."""
+        """Seconds of silence after which it is closed."""
         self.lifetime = 0.0
-        """Seconds that the token was good for when it was shown."""
+        """Seconds from the sign-in to the end of the token."""
         self.warned = False
-        """It was told that its token ends soon."""
+        """`auth.expiring` was sent."""
 
     def answered(self) -> float | None:
-        """A pong came: seconds since its ping; None where nobody has asked."""
+        """A pong arrived: the seconds since its ping; None if there was no ping."""
         if not self.pinged_at:
             return None
         pinged_at, self.pinged_at = self.pinged_at, 0.0
         return time.monotonic() - pinged_at
 
     def stretch(self, interval: float, timeout: float) -> None:
-        """The client asked for more time."""
+        """Set the interval and timeout that the client asked for."""
         self.interval, self.timeout = interval, timeout
 
     def shown(self, lifetime: float | None) -> None:
-        """A token was shown that is good for so many seconds; None: for good."""
+        """The user has signed in with a token that ends in so many seconds; None: never."""
         self.warned = False
         if lifetime is not None:
             self.lifetime = lifetime

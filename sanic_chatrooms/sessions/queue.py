@@ -1,8 +1,7 @@
-"""The commands of one connection, in the order they were sent.
+"""Runs the commands of one connection in the order in which they were sent.
 
-One that can be carried out at once is. One that has to wait is finished by one task per connection, and what comes after
-it waits here; a connection with nothing to do owns no task. Messages may be under way together, every other command waits
-for those before it.
+A command that needs no waiting runs at once. Otherwise a task runs it, and later commands wait here. An idle connection has
+no task. Several messages may be under way at the same time; every other command waits for those before it.
 """
 
 import asyncio
@@ -23,18 +22,18 @@ __all__ = ["QUEUE_BYTES", "QUEUE_LIMIT", "CommandQueue", "Work"]
 logger = logging.getLogger("sanic_chatrooms.sessions.queue")
 
 QUEUE_LIMIT = 64
-"""Commands that may wait; above it the connection is not read until some are done …"""
+"""Commands that may wait. Above it, reading pauses until half of them are done."""
 QUEUE_BYTES = 64 * 1024
-"""… nor above so many bytes of them: guests can open hundreds of connections."""
+"""Bytes of commands that may wait, because guests can open hundreds of connections."""
 SMALL = QUEUE_BYTES // QUEUE_LIMIT
-"""Commands up to this size are few bytes, however many may wait."""
+"""Commands up to this size cannot reach the limit of bytes before that of commands."""
 
 Work = Command | Callable[[], Awaitable[None]]
-"""A command, or a piece of work of the server's own."""
+"""A command, or work of the server itself."""
 
 
 class Owner(Protocol):
-    """The session, as its queue sees it."""
+    """The session, as far as its queue uses it."""
 
     id: str
     user: User
@@ -43,14 +42,14 @@ class Owner(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Nothing is carried out any more."""
+        """Whether the connection is closed."""
 
     @property
     def stranger(self) -> bool:
-        """Nobody has signed in here."""
+        """Whether nobody has signed in on this connection."""
 
     def held_up(self) -> bool:
-        """Whether too much waits to be read for any more commands."""
+        """Whether the client has too many unread bytes for another command."""
 
     def answer(self, text: bytes) -> None:
         """Send a reply."""
@@ -60,22 +59,22 @@ class Owner(Protocol):
 
 
 class Carrier(Protocol):
-    """What carries commands out, as `session.Dispatcher`."""
+    """Executes commands; see `session.Dispatcher`."""
 
     def at_once(self, session: Any, command: Command) -> bool:
-        """Carry it out now if that needs no waiting."""
+        """Execute the command now, if nothing has to wait; else False."""
 
     def concurrent(self, command: Command) -> bool:
-        """Whether it may be under way together with the messages before it."""
+        """Whether it may run while earlier messages are still being stored."""
 
     async def admit(self, session: Any) -> None:
-        """Return when work may begin that may be answered by much."""
+        """Wait until a command with a large answer may start."""
 
     async def carry_out(self, session: Any, command: Command) -> None:
-        """Carry it out and answer."""
+        """Execute the command, and answer."""
 
     def behind(self, session: Any) -> None:
-        """It does not read its answers."""
+        """The client has unread answers."""
 
 
 class CommandQueue:
@@ -91,7 +90,7 @@ class CommandQueue:
         # A list: it holds next to nothing, and an empty deque is 0.7 KB for every idle connection.
         self._waiting: list[Work] = []
         self._redone = 0
-        """So many at the front of it had their turn already."""
+        """Commands at the front that run once more."""
         self.under_way = 0
         self._task: asyncio.Task[None] | None = None
         self._settled: asyncio.Future[None] | None = None
@@ -100,7 +99,7 @@ class CommandQueue:
     # ---- in ----
 
     def do(self, work: Work) -> None:
-        """Carry out a command, or a piece of work of the server's own, in its turn."""
+        """Run a command, or work of the server, in its turn."""
         if self._task is None and isinstance(work, Command) and self._start(work):
             return
         self._waiting.append(work)
@@ -111,7 +110,7 @@ class CommandQueue:
             self._session.connection.pause()
 
     def redo(self, command: Command) -> None:
-        """Carry out once more what was under way, before everything that was sent after it."""
+        """Run a command once more, before everything that was sent after it."""
         if self._session.closed:
             return
         self._waiting.insert(self._redone, command)
@@ -142,8 +141,8 @@ class CommandQueue:
             self._settled.set_result(None)
 
     def share_fate(self, command: Command) -> None:
-        """This message may not be stored. So what was sent after it to the same room, and still waits here, fails too: stored
-        now, it would come before that message when the client repeats it. What has left the queue is the journal's to fail."""
+        """A message failed with an unknown outcome. Later messages to the same room that still wait here fail too: otherwise they
+        would be stored before it when the client repeats it. The journal does the same for messages that have left the queue."""
         if not self._waiting or not self._carrier.concurrent(command):
             return
         lane = _lane(command)
@@ -161,7 +160,7 @@ class CommandQueue:
     async def _work_off(self) -> None:
         try:
             while self._waiting and not self._session.closed:
-                # It stays in the queue while it waits: it may have to share the fate of a message before it.
+                # It stays in the queue while it waits, because it may have to fail with a message before it.
                 if self._session.held_up():
                     await self._session.connection.drained()
                 if self._waiting and self._must_wait(self._waiting[0]):
@@ -175,7 +174,7 @@ class CommandQueue:
                     self._carrier.behind(self._session)
                 self._read_on()
         except Unavailable:
-            # Work of the server's own has nobody to answer: who comes back is told what was missed.
+            # Work of the server has no reply. After a reconnect, the client gets what it missed.
             self._session.close(CloseCode.POSITION_LOST)
         except Exception:
             logger.exception("session %s of user %s failed", self._session.id, self._session.user.id)
@@ -192,7 +191,7 @@ class CommandQueue:
             or self.under_way >= QUEUE_LIMIT
         ):
             return True
-        # Where something has changed, messages to that room that are under way may have to be judged once more: before it.
+        # The user's rights may have changed. Messages under way may be judged again, and this one has to stay behind them.
         seat = self._session.seats.get(work.room or "")
         return seat is not None and not seat.fresh
 
@@ -206,7 +205,7 @@ class CommandQueue:
             await self._carrier.carry_out(self._session, work)
 
     async def _oblige(self, work: Callable[[], Awaitable[None]]) -> None:
-        # Somebody else caused it, so that it fails must not end this connection.
+        # Another user caused this work, so its failure must not close this connection.
         try:
             await work()
         except Unavailable:
@@ -234,11 +233,11 @@ class CommandQueue:
     # ---- the end ----
 
     def stop(self) -> None:
-        """Forget what waits, and end what is being carried out."""
+        """Drop the waiting commands, and cancel the running one."""
         self._waiting.clear()
         if self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
-        # A command may close its own session (a bad token in auth does): that task ends by itself.
+        # A command may close its own session, as a bad token does. Then this is its task, which ends by itself.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
@@ -248,6 +247,6 @@ def _size(work: Work) -> int:
 
 
 def _lane(command: Command) -> str | None:
-    # A `direct` tells its room only when it is carried out, so all that goes to one user counts as one room.
+    # The room of a `direct` is known only when it runs, so all direct messages count as one room.
     direct = command.type == "direct" or (command.room or "").startswith("~direct.")
     return "~direct" if direct else command.room

@@ -1,6 +1,6 @@
-"""This worker's connections, by session and by user; and what happens to all connections of one user.
+"""Keeps this worker's connections, by session and by user, and handles the users' inboxes.
 
-For each user with a connection here, this worker holds the user's reserved room and handles the messages in it (`inbox`).
+For each user with a connection here, this worker holds the user's inbox, a reserved room.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ __all__ = ["Sessions", "TooManyConnections"]
 logger = logging.getLogger("sanic_chatrooms.sessions.registry")
 
 WATCH_TRIES = 3
-"""A room that is missing is made; another worker may forget it in the same moment."""
+"""Attempts to create a missing inbox, which another worker may delete at the same time."""
 MAX_UNKNOWN = 2_000
-"""Connections that have still to say who they are. Whoever means it says so at once, so above this who waits longest goes."""
+"""Connections that have not signed in yet. Above it, the oldest one is closed: real clients sign in at once."""
 AGAIN = 1.0
-"""Seconds between attempts to hold the room of all again, at most; full jitter."""
+"""Most seconds between attempts to hold the common inbox again; full jitter."""
 
 EnterRoom = Callable[[Session, Enter], Awaitable[None]]
 
 
 class TooManyConnections(RateLimited):
-    """The user has as many connections as they may have."""
+    """The user has reached the limit of connections."""
 
     close_code = CloseCode.CONNECTION_LIMIT
 
 
 class Sessions:
-    """Everybody who is connected to this worker."""
+    """The connections of this worker."""
 
     def __init__(self, hub: Hub, store: Store) -> None:
         self._hub = hub
@@ -52,16 +52,16 @@ class Sessions:
         self._by_room: dict[str, dict[str, Session]] = {}
         self._enter: EnterRoom | None = None
         self._entering: dict[str, set[tuple[str, str]]] = {}
-        """By session: rooms (with their epoch) that it is to be put into when its turn comes."""
+        """By session: rooms, with their epochs, that it waits to be put into."""
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, enter: EnterRoom) -> None:
-        """Hold the room of everybody. `enter` puts a session into a room when the inbox says so."""
+        """Hold the inbox of everybody. `enter` puts a session into a room for a message `Enter`."""
         self._enter = enter
         await self._watch(EVERYONE)
 
     async def stop(self) -> None:
-        """Watch for nothing any more."""
+        """End the tasks that watch inboxes."""
         await end(*self._watching)
 
     def __len__(self) -> int:
@@ -77,17 +77,17 @@ class Sessions:
     # ---- coming and going ----
 
     def connected(self, session: Session) -> None:
-        """A connection that need not have said yet who it is."""
+        """Add a connection. Its user may be unknown yet."""
         self._all[session.id] = session
 
     def unknown(self, session: Session) -> None:
-        """It showed nothing, and has `auth_timeout` to say who it is."""
+        """The connection has to sign in within `auth_timeout`."""
         self._unknown[session.id] = session
         if len(self._unknown) > MAX_UNKNOWN:
             next(iter(self._unknown.values())).close(CloseCode.OVERLOADED)
 
     async def identified(self, session: Session, user: User) -> None:
-        """From now on the inbox of this user reaches this connection. Raises `Unavailable`, `TooManyConnections`."""
+        """Connect the session to the inbox of this user. Raises `Unavailable`, `TooManyConnections`."""
         room = user_room(user.id)
         mine = self._by_room.setdefault(room, {})
         limit = session.settings.max_connections_per_user
@@ -105,7 +105,7 @@ class Sessions:
         self._unknown.pop(session.id, None)
 
     def renamed(self, session: Session, old_id: str) -> None:
-        """The connection turned out to be another user's."""
+        """The connection has another user now."""
         self._drop(user_room(old_id), session)
 
     def gone(self, session: Session) -> None:
@@ -124,10 +124,10 @@ class Sessions:
             self._hub.unwatch(room)
 
     async def forget(self, room: str) -> None:
-        """The user is connected to no worker: their room need not exist until they come back.
+        """Delete the inbox of a user who is connected to no worker.
 
-        A worker to which they come back at this very moment holds a room that is gone: the next message makes it
-        anew (`Inbox.send`), and by that the worker finds out.
+        If the user reconnects at this moment, a worker holds an inbox that is gone. The next message creates it again
+        (`Inbox.send`), which that worker notices.
         """
         if room not in self._by_room and await self._hub.release_room(room) and room not in self._by_room:
             await self._store.delete_room(room)
@@ -141,8 +141,8 @@ class Sessions:
         raise Unavailable
 
     def on_deleted(self, room: str) -> None:
-        """For the hub: the room is deleted, and no message in it was lost so far. That of a user, by a worker that took
-        the user for gone; any, by a store that lost everything."""
+        """For the hub: the inbox was deleted, and no message in it was lost so far. Either a worker believed that the user was
+        gone, or the store has lost everything."""
         task = asyncio.ensure_future(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
@@ -161,7 +161,7 @@ class Sessions:
             self._hub.unwatch(room)
 
     async def _watch_everyone(self) -> None:
-        # Nobody would come back into this one by connecting anew, so it is tried until it succeeds.
+        # No new connection would hold this one again, so try until it succeeds.
         while True:
             try:
                 await self._watch(EVERYONE)
@@ -173,7 +173,7 @@ class Sessions:
             await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
 
     def standing_changed(self, envelope: Envelope) -> None:
-        """For the hub: an event passes that may change what its `user` is in the room."""
+        """For the hub: an event that may change the standing of its `user` in the room."""
         user = _whom(envelope.data)
         if user is not None:
             _judge_again(self.of(user), envelope.room)
@@ -181,7 +181,7 @@ class Sessions:
     # ---- inbox messages and pushes ----
 
     def on_event(self, envelope: Envelope) -> None:
-        """For the hub: the next message, or a push."""
+        """For the hub: the next message or push."""
         here = self._all if envelope.room == EVERYONE else self._by_room.get(envelope.room, {})
         try:
             if envelope.seq == 0:
@@ -195,7 +195,7 @@ class Sessions:
         push = decode_push(data)
         event, encoded = bytes(push.event), dict[Codec, bytes]()
         for session in list(here.values()):
-            # What is for a user is not for the screen on a wall that a confined connection may be.
+            # A confined connection may be a public screen, so it does not get pushes to its user.
             private = here is not self._all and session.endpoint.confined
             if session.who.greeted and (push.session == session.id or (push.session is None and not private)):
                 if session.codec not in encoded:
@@ -245,7 +245,7 @@ class Sessions:
             await self._enter(session, message)
 
     def on_gap(self, room: str) -> None:
-        """For the hub: messages are lost for good, so nobody knows what should have happened to these connections."""
+        """For the hub: messages are lost for good. Close the connections, whose state is unknown now."""
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)
 
@@ -271,7 +271,7 @@ _event = msgspec.json.Decoder(_Event)
 
 
 def _whom(data: bytes) -> str | None:
-    """The id of the user whom an event is about: {"payload": {"user": {"id": …}}}."""
+    """The id of the user in an event's payload: {"payload": {"user": {"id": …}}}."""
     try:
         about = _event.decode(data).payload.user
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""One WebSocket route: who may come in, by what they are judged, and what they may do there."""
+"""One WebSocket route: its authenticator, policy, settings and limits."""
 
 import inspect
 
@@ -12,19 +12,19 @@ __all__ = ["Endpoint"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route's connections have in common."""
+    """The properties that all connections of a route share."""
 
     settings: Settings
     policy: Policy
     authenticator: Authenticator | None
-    """None: nobody can sign in here."""
+    """None: no token is accepted."""
     guests: Authenticator | None
-    """Who lets in those that show nothing, and guests who come back; None: nobody does."""
+    """Lets in guests; None: there are no guests here."""
     read_only: bool = False
     confined: bool = False
-    """Its connections join no room but that of the route."""
+    """Its connections are only in the route's room."""
 
     @property
     def plain_policy(self) -> bool:
-        """The policy's answer is there at once: messages need not wait their turn."""
+        """Whether the policy answers at once, so that messages need no task."""
         return not inspect.iscoroutinefunction(self.policy.require)

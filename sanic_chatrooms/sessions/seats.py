@@ -1,4 +1,4 @@
-"""Where a session is: its seats in rooms, by which it is judged without asking the store each time."""
+"""The seats of a session: its rooms, with the user's standing in each."""
 
 from ..access.standing import Standing
 from ..models import Room
@@ -7,7 +7,7 @@ __all__ = ["Seat", "Seats"]
 
 
 class Seat:
-    """A session in a room: what its messages are judged by without asking the store each time."""
+    """A session's place in a room. Its messages are judged by this without reading the store."""
 
     __slots__ = ("fresh", "room", "standing")
 
@@ -15,21 +15,21 @@ class Seat:
         self.room = room
         self.standing = standing
         self.fresh = True
-        """Nothing is known that has changed since. Else it is looked up before the next command is judged."""
+        """False: the standing may have changed. It is read again before the next command."""
 
 
 class Seats(dict[str, Seat]):
-    """By room. Only entering and leaving rooms adds and removes seats."""
+    """Seats by room. Only `entering` adds and removes seats."""
 
     __slots__ = ("changes",)
 
     def __init__(self) -> None:
         super().__init__()
         self.changes = 0
-        """How often something has changed that the user is in some room."""
+        """How often a standing of the user has changed."""
 
     def changed(self, room: str) -> None:
-        """What the user is in this room has changed, or may have."""
+        """The user's standing in this room may have changed."""
         self.changes += 1
         seat = self.get(room)
         if seat is not None:

@@ -1,5 +1,5 @@
-"""One connection of one user: what it sends (`queue`), what it is told, where it is (`seats`), who it is (`who`), and
-whether it lives (`liveness`).
+"""One connection of one user: its commands (`queue`), its answers, its rooms (`seats`), its sign-in (`who`), and its
+heartbeat (`liveness`).
 """
 
 import asyncio
@@ -30,13 +30,13 @@ __all__ = ["Dispatcher", "Session", "State"]
 logger = logging.getLogger("sanic_chatrooms.sessions.session")
 
 NOTED = 4 * 1024
-"""Bytes that may wait for one who has not signed in, before it is looked at how much waits for all of them."""
+"""Unread bytes of a connection that is not signed in, above which all such connections are checked."""
 AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
-"""Bytes of an `auth`, and of a `ping`, from a connection that has not said yet who it is; it may send nothing else."""
+"""Bytes of an `auth` and of a `ping` before authentication, when nothing else is accepted."""
 
 
 class State(enum.Enum):
-    """Where a connection is in its life (protocol, Heartbeat)."""
+    """The state of a connection (protocol, Heartbeat)."""
 
     CONNECTING = "connecting"
     ACTIVE = "active"
@@ -45,38 +45,38 @@ class State(enum.Enum):
 
 
 class Dispatcher(Protocol):
-    """What carries commands out."""
+    """Executes commands. See `verbs.dispatch.Commands`."""
 
     @property
     def meter(self) -> Meter:
-        """Takes what is counted and measured."""
+        """Takes counts and measurements."""
 
     def count(self, type: str, result: str) -> None:
         """A command was answered: `ok`, or with this error code."""
 
     def at_once(self, session: "Session", command: Command) -> bool:
-        """Carry it out now if that needs no waiting."""
+        """Execute the command now, if nothing has to wait; else False."""
 
     def concurrent(self, command: Command) -> bool:
-        """Whether it may be under way together with the messages before it."""
+        """Whether it may run while earlier messages are still being stored."""
 
     def means_the_path(self, type: str) -> bool:
-        """Where such a command names no room, it means that of its connection's path."""
+        """Whether such a command means the room of the path if it names none."""
 
     async def admit(self, session: "Session") -> None:
-        """Return when work may begin that may be answered by much."""
+        """Wait until a command with a large answer may start."""
 
     async def carry_out(self, session: "Session", command: Command) -> None:
-        """Carry it out and answer."""
+        """Execute the command, and answer."""
 
     def behind(self, session: "Session") -> None:
-        """It does not read its answers."""
+        """The client has unread answers."""
 
     def evicted(self, session: "Session", room: str) -> None:
-        """The hub has taken it out of a room."""
+        """The hub has taken the session out of a room."""
 
     def withdraw(self, session: "Session") -> None:
-        """What it said and is not being stored yet is not said any more."""
+        """Drop its drafts that no batch has taken yet."""
 
     def closed(self, session: "Session") -> None:
         """The connection is gone."""
@@ -119,14 +119,14 @@ class Session:
         self.bound = endpoint.read_only or endpoint.confined
         self.handshake = handshake
         self.room = room
-        """The room of the path: joined after authentication, and meant by commands that name none."""
+        """The room of the path. It is joined after authentication, and commands without a room mean it."""
         self.seats = Seats()
         self.queue = CommandQueue(self, dispatcher)
         self.liveness = Liveness(self.settings.heartbeat_interval, self.settings.heartbeat_timeout)
         self.bad_frames = 0
         """Malformed frames in a row."""
         self.answered = 0
-        """Frames for this connection alone so far."""
+        """Replies and live events to this connection alone so far."""
         self._data: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
@@ -141,34 +141,34 @@ class Session:
 
     @property
     def check_every(self) -> int:
-        """For the hub: bytes that may be written before it is checked that they are read."""
+        """For the hub: bytes that may be written before it checks whether they are read."""
         return self.connection.check_every
 
     @property
     def closed(self) -> bool:
-        """Nothing of this connection is carried out any more."""
+        """Whether the connection is closed; then none of its commands runs."""
         return self.state is State.CLOSED
 
     # ---- who it is ----
 
     def become(self, user: User) -> None:
-        """It is known who this is: from now on, or again."""
+        """Set the user, after a proof of identity."""
         self.user = user
         self.authenticated = True
         self.state = State.ACTIVE
 
     def fell_silent(self) -> None:
-        """Nothing was received for so long that it is pinged."""
+        """The connection was silent for an interval, and is pinged."""
         self.state = State.IDLE if self.authenticated else State.CONNECTING
 
     def wait_for_policy(self) -> None:
-        """The policy wants time: its messages take their turns in the task from now on."""
+        """The policy returns awaitables: from now on, messages run in the task."""
         self.plain_policy = False
 
     # ---- in ----
 
     def receive(self, data: bytes) -> None:
-        """Take one text frame (UTF-8, checked)."""
+        """Take one text frame, which is valid UTF-8."""
         if self.state is State.CLOSED:
             return
         try:
@@ -189,11 +189,11 @@ class Session:
 
     @property
     def stranger(self) -> bool:
-        """Nobody has signed in here: a guest, or who has not said yet who they are."""
+        """Whether nobody has signed in: a guest, or an unknown user."""
         return not self.authenticated or self.user.guest
 
     def held_up(self) -> bool:
-        """Whether too much waits to be read for any more commands."""
+        """Whether the client has too many unread bytes for another command."""
         if not (self.connection.owing() if self.stranger else self.connection.congested()):
             return False
         self.dispatcher.behind(self)
@@ -210,7 +210,7 @@ class Session:
                 self.close(CloseCode.BAD_FRAMES)
 
     def ponged(self) -> None:
-        """The edge says: the peer has answered a ping."""
+        """For the edge: a pong has arrived."""
         seconds = self.liveness.answered()
         if seconds is not None:
             self.dispatcher.meter.observe(HEARTBEAT_SECONDS, seconds)
@@ -222,7 +222,7 @@ class Session:
         self.answer_raw(self.codec.reply(text))
 
     def answer_raw(self, data: bytes) -> None:
-        """The same with bytes as its codec makes them, or with a pong."""
+        """Like `answer`, with bytes that are encoded already, or with a pong."""
         if self.state is not State.CLOSED:
             self.answered += 1
             self.reply_soon(self, data)
@@ -235,7 +235,7 @@ class Session:
         """For the hub: write replies."""
         self.connection.reply(data)
         if self.stranger and self.connection.behind() > NOTED:
-            # What was answered at once counts too; at the end of this turn the system takes what it can.
+            # Answers of this turn count too. At its end, the operating system has taken what it can.
             asyncio.get_running_loop().call_soon(self.dispatcher.behind, self)
 
     def evicted(self, room: str) -> None:
@@ -243,7 +243,7 @@ class Session:
         self.dispatcher.evicted(self, room)
 
     def fail(self, command: Command, problem: BaseException) -> None:
-        """Answer a command that could not be carried out."""
+        """Answer a command with an error."""
         if not isinstance(problem, ChatError):
             logger.error(
                 "command %s of user %s failed (room %s)",
@@ -261,7 +261,7 @@ class Session:
     # ---- the end ----
 
     def close(self, code: int, reason: str | None = None) -> None:
-        """Close the connection; from here on nothing it sent is carried out."""
+        """Close the connection. None of its commands runs any more."""
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
@@ -272,12 +272,12 @@ class Session:
         self.connection.close(code, reason or codes.reason(code))
 
     def cut(self) -> None:
-        """Close the connection for good, and throw away what it has not read."""
+        """Close the connection at once, and drop its unread bytes."""
         self.close(CloseCode.SLOW_CONSUMER)
         self.connection.cut()
 
     def disconnected(self) -> None:
-        """The edge says: the peer is gone. What it said before is said."""
+        """For the edge: the peer is gone. Its earlier messages are still stored."""
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
             self.dispatcher.meter.add(CLOSED, 1, "gone")
@@ -286,7 +286,7 @@ class Session:
 
 
 def _label(code: int) -> str:
-    # Apps close with codes of their own, and a label has few values.
+    # Apps may use any code, but a label must have few values.
     return str(int(code)) if code in codes.REASONS else "other"
 
 

@@ -1,25 +1,25 @@
-"""How far it is known who is at a connection. Kept by the commands of identity."""
+"""The state of a connection's sign-in. `verbs/identity.py` owns it."""
 
 __all__ = ["Who"]
 
 
 class Who:
-    """`Session.user` says who it is; this is what led to it."""
+    """The sign-in of the user in `Session.user`."""
 
     __slots__ = ("anonymous", "bad_proofs", "greeted", "proof_at", "refused")
 
     def __init__(self) -> None:
         self.anonymous = False
-        """A guest who showed nothing, and has done nothing yet: may still say who they are."""
+        """A new guest who has done nothing yet, and may still sign in as somebody else."""
         self.greeted = False
         """`welcome` was sent."""
         self.bad_proofs = 0
         """Failed proofs of identity in a row."""
         self.proof_at = 0.0
-        """Until then (monotonic seconds) no proof of identity is looked at."""
+        """No proof is checked before this time (monotonic seconds)."""
         self.refused: int | None = None
-        """With what the connection is closed after the answer that is under way."""
+        """The code with which the connection is closed after the current answer."""
 
     def acted(self) -> None:
-        """They did something, or somebody spoke to them: too late to turn out to be another user."""
+        """The guest has done something, or got a message, and can no longer sign in as somebody else."""
         self.anonymous = False
