@@ -49,7 +49,7 @@ class AgainstMemoryTests(StoreHooks):
                     if random.random() < 0.3:
                         room, fact = random.choice(ROOMS), _fact(random)
                         assert await store.set_fact(room, fact) == await memory.set_fact(room, fact)
-                    if step % 5:
+                    if step % 10:
                         continue
                     shown = [await _shown(each, Random(step), drafted) for each in (store, memory)]  # noqa: S311
                     assert shown[0] == shown[1], (seed, step)
