@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms.models import Appended, Draft, Room, user_room
+from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Relation, Room, user_room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import trim as sql_upkeep
 from sanic_chatrooms.stores.sql.store import SQLStore
@@ -57,18 +57,45 @@ async def test_rows_below_the_floor_go_when_their_keys_may_be_forgotten(
         assert (page.floor, [event.seq for event in page.events]) == (35, [36, 37, 38, 39, 40])
 
 
+def reactions(clock: Clock, target: str, count: int) -> list[Draft]:
+    return [
+        Draft("r", "reaction.added", b"{}", f"re-{target}-{n}", clock(), about=about)
+        for n in range(count)
+        for about in [Relation(target, Fold.TOGGLE, "👍", f"u{n}", True)]
+    ]
+
+
+async def test_what_was_on_at_a_trimmed_message_goes_too(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_upkeep, "ROWS", 10)
+    clock = Clock()
+    async with started(postgres_url, Bounds(history_max=40), clock) as store:
+        await store.append([*drafts(clock, 1), *reactions(clock, "id-0", 25)])
+        last = Draft("r", "message", b"{}", "last", clock())
+        await store.append([last, *reactions(clock, "last", 3), *drafts(clock, 36)[1:]])
+        clock.advance(301)
+
+        await store._upkeep.look()
+
+        assert await rows(store, "relation") == 3
+        assert (await store.toggles("r", key="👍")).total == 3
+
+
 async def test_a_deleted_room_goes_with_all_its_rows(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql_upkeep, "ROWS", 10)
     clock = Clock()
     async with started(postgres_url, Bounds(), clock) as store:
-        await store.append(drafts(clock, 25))
+        await store.append([*drafts(clock, 1), *reactions(clock, "id-0", 25)])
+        await store.set_fact("r", Fact("member", "u1", b"{}"))
         await store.delete_room("r")
 
         await store._upkeep.look()
 
-        assert (await rows(store), await rows(store, "room")) == (0, 0)
+        for noun in ("event", "relation", "fact", "room"):
+            assert await rows(store, noun) == 0
 
 
 async def test_what_is_said_while_rows_are_removed_is_kept(

@@ -527,6 +527,27 @@ async def test_the_rows_of_a_deleted_room_go_bit_by_bit(file: Path, monkeypatch:
         assert holds(file, WORD) == []
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_was_on_at_messages_goes_with_them(
+    file: Path, monkeypatch: pytest.MonkeyPatch, deleted: bool
+) -> None:
+    monkeypatch.setattr(sql_upkeep, "ROWS", 10)
+    clock = Clock()
+    async with started(file, Bounds(history_max=40), clock=clock) as store:
+        said = draft()
+        abouts = [Relation(said.msg_id, Fold.TOGGLE, "👍", f"u{n}", True) for n in range(25)]
+        await say(store, said, *[draft(type="reaction.added", about=about) for about in abouts])
+        await say(store, *[draft() for _ in range(40)])
+        if deleted:
+            await store.delete_room("r")
+        clock.advance(301)
+
+        await store._upkeep.look()
+
+        relation = store._schema.relation
+        assert await store._database.read(lambda c: c.execute(relation.select()).all()) == []
+
+
 async def test_every_room_has_its_turn(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql_upkeep, "ROOMS", 2)
     clock = Clock()
