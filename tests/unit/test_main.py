@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +84,28 @@ def test_new_epoch_says_what_is_wrong(
     assert status == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "typo.db").exists()
+
+
+async def test_migrate_makes_the_tables_and_changes_those_of_an_older_version(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = Path(__file__).parents[1] / "data" / "version_1.sqlite.sql"
+    with sqlite3.connect(tmp_path / "chat.db") as file:
+        file.executescript(old.read_text())
+    file.close()
+
+    statuses = [
+        await asyncio.to_thread(main, ["migrate", url, *more]) for more in ([], [], ["--instance", "new"])
+    ]
+
+    assert statuses == [0, 0, 0]
+    assert "the tables are of this version" in capsys.readouterr().out
+    store = SQLStore(url, create=False)
+    await store.start("default", Bounds())
+    assert (await store.facts("lobby", "member")).total == 41
+    await store.stop()
+
+
+def test_migrate_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", f"sqlite:///{tmp_path}/nowhere/chat.db"]) == 1
+    assert "there is no directory" in capsys.readouterr().err
