@@ -9,12 +9,13 @@ that joins afresh, both are what the model says, and the checker has found nothi
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar, TypeVar
 from unittest.mock import patch
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -398,19 +399,29 @@ def _picked(things: Sequence[T], pick: int) -> Sequence[T]:
     return [things[pick % len(things)]] if things else []
 
 
-def explore(machine: type[ChatModel], *, examples: int, steps: int) -> None:
-    """Let hypothesis drive it. What never comes by itself here is waited for shortly."""
+def explore(machine: type[ChatModel], *, examples: int, steps: int, number: int | None = None) -> None:
+    """Let hypothesis drive it. What never comes by itself here is waited for shortly.
+
+    All that is chosen follows from one number: `number`, else the variable MODEL_SEED, else any. A failure tells it, and
+    with it the same run fails again.
+    """
+    number = number or int(os.environ.get("MODEL_SEED") or secrets.randbelow(2**32) or 1)
     with (
         patch.object(repair, "GAP_WAIT", 0.001),
         patch.object(repair, "RETRY_LONGEST", 0.001),
         patch.object(journal, "RETRY_WAIT", 0.001),
     ):
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=steps,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        try:
+            run_state_machine_as_test(
+                seed(number)(machine),
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=steps,
+                    deadline=None,
+                    database=None,  # what failed before is no part of what the number says
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        except BaseException as failure:
+            failure.add_note(f"the same again: MODEL_SEED={number}")
+            raise
