@@ -7,6 +7,7 @@ from typing import Any
 from sanic import Request, Sanic, Websocket
 
 from sanic_chatrooms.models import User
+from sanic_chatrooms.sessions.liveness import Liveness
 from sanic_chatrooms.web.sanic_contract import fast_parts
 from sanic_chatrooms.web.socket.fast import FastConnection
 from sanic_chatrooms.websocket.frames import frame
@@ -30,13 +31,15 @@ class EchoSession:
     def __init__(self, connection: EchoConnection) -> None:
         self.connection = connection
         self.user = User("echo", "Echo")
-        self.heard_at = 0.0
+        self.liveness = Liveness(1e9, 1e9)
         self.answered = 0
         self.closed = False
         self.authenticated = True
 
     def receive(self, data: bytes) -> None:
         self.answer_raw(frame(data))
+
+    def ponged(self) -> None: ...
 
     def held_up(self) -> bool:
         return self.connection.congested()
