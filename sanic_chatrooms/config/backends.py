@@ -12,7 +12,7 @@ from ..auth.base import Authenticator
 from ..auth.jwt import JWTAuth
 from ..brokers.base import Broker
 from ..brokers.memory import MemoryBroker
-from ..drivers.redis.embedded import embedded_url, life
+from ..drivers.redis.embedded import boot_id, embedded_url
 from ..errors import ConfigError
 from ..models import Scope
 from ..presence.base import Presence
@@ -143,7 +143,7 @@ def _embedded(key: str, value: Any, directory: str | None) -> Any:
         raise ConfigError(
             f"CHATROOMS_{key}: outside of an app, CHATROOMS_EMBEDDED_DIR has to say where embedded: is"
         )
-    options = {"life": life()} if key == "STORE" else {}
+    options = {"run_id": boot_id()} if key == "STORE" else {}
     return _leaf(key, "embedded")(embedded_url(Path(directory)), **options)
 
 

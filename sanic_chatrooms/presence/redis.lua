@@ -67,12 +67,12 @@ function ops.touch()
       redis.call('ZADD', S, now, user)
     end
   end
-  local life = math.ceil(2000 * ttl)
-  redis.call('PEXPIRE', E, life)
-  redis.call('PEXPIRE', N, life)
+  local keep = math.ceil(2000 * ttl)
+  redis.call('PEXPIRE', E, keep)
+  redis.call('PEXPIRE', N, keep)
   if is_room then
-    redis.call('PEXPIRE', W, life)
-    redis.call('PEXPIRE', O, life)
+    redis.call('PEXPIRE', W, keep)
+    redis.call('PEXPIRE', O, keep)
   else
     redis.call('ZREMRANGEBYSCORE', S, '-inf', now - seen_for)
     redis.call('PEXPIRE', S, math.ceil(1000 * seen_for))

@@ -79,7 +79,7 @@ async def test_a_server_that_keeps_nothing_has_no_room_after_a_crash(valkey: Val
 
 async def test_the_keeper_of_a_server_can_vouch_for_it() -> None:
     with running(persistence="everysec") as server:
-        store = RedisStore(server.unix_url, life="this machine has not been started anew")
+        store = RedisStore(server.unix_url, run_id="this machine has not been started anew")
         await store.start("test", Bounds())
         await store.create_room(Room("r", "", 0))
         (before,) = await said(store, "one")

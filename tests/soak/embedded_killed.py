@@ -10,7 +10,7 @@ import random
 import signal
 from pathlib import Path
 
-from sanic_chatrooms.drivers.redis.embedded import embedded_url, life
+from sanic_chatrooms.drivers.redis.embedded import boot_id, embedded_url
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
 from tests.soak._crowd import Crowd
@@ -58,7 +58,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
 async def read_all(app: App, crowd: Crowd) -> None:
     """What the store has, beside what clients saw."""
     await crowd.flaws()
-    store = RedisStore(embedded_url(app.directory), life=life())
+    store = RedisStore(embedded_url(app.directory), run_id=boot_id())
     await store.start("default", Bounds())
     try:
         for room in {person.room for person in crowd.people}:

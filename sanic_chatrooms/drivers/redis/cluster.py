@@ -1,7 +1,7 @@
-"""The way to a Redis or Valkey, one server or a cluster: sends calls to whoever serves their keys.
+"""One Redis or Valkey, or a cluster: sends each call to the server of its key.
 
-In a cluster, what the nodes say about who serves which slot is followed; in all, what a call answers is told apart from
-what says that the server cannot do it now.
+In a cluster it follows what the nodes say about slots. An error that says that the server cannot answer now becomes
+`Unavailable`; any other error is the call's own.
 """
 
 import asyncio
@@ -55,17 +55,16 @@ def slot_of(key: str) -> int:
 
 
 class RedisLink:
-    """Runs calls on one server or on a cluster; made and stopped by each backend for itself.
+    """Runs calls on one server or on a cluster. Each backend has its own.
 
-    `life` names the span in which the server loses nothing that it acknowledged, for servers whose keeper knows
-    better; None: until it restarts, or for ever where it writes everything to disk first (`appendfsync always`) and
-    no other server can take its place.
+    `run_id` names the time in which the server loses nothing that it acknowledged. Without one it ends when the server
+    restarts, or never where the server writes to disk first (`appendfsync always`) and no other can take its place.
     """
 
-    def __init__(self, url: str, *, scripts: Sequence[Script] = (), life: str | None = None) -> None:
+    def __init__(self, url: str, *, scripts: Sequence[Script] = (), run_id: str | None = None) -> None:
         self.address = parse_address(url)
         self.prefix = self.address.prefix
-        self._opener = RedisOpener(self.address, scripts, life)
+        self._opener = RedisOpener(self.address, scripts, run_id)
         self._within = ANSWER_WITHIN
         self._running = False
         self._slots: list[Place] = []

@@ -2,7 +2,7 @@
 
 Nothing listens on a port, and nothing has to be installed or run beside the app. What is acknowledged is in the kernel's
 hands before the answer is sent, and on the disk within about a second. So a server that was killed has lost nothing,
-and the rooms keep their epochs for as long as the machine has not been started anew (`life`).
+and the rooms keep their epochs for as long as the machine has not been started anew (`boot_id`).
 
 Two locks in the directory say who is there, and the kernel drops them with their holders: `app.lock` is the app's,
 `server.lock` the server's, through a descriptor that it inherits. A server whose app was killed holds the second one
@@ -27,7 +27,7 @@ from ...support.backoff import Backoff
 from ...support.own_directory import check_entries, claim_directory, open_lock
 from ...support.survivor import Survivor, born
 
-__all__ = ["EmbeddedServer", "embedded_url", "life", "user_directory"]
+__all__ = ["EmbeddedServer", "boot_id", "embedded_url", "user_directory"]
 
 logger = logging.getLogger("sanic_chatrooms.drivers.redis.embedded")
 
@@ -66,7 +66,7 @@ def embedded_url(directory: Path) -> str:
     return f"redis+unix://{path}"
 
 
-def life() -> str | None:
+def boot_id() -> str | None:
     """Names the span in which an embedded server loses nothing: as long as this machine runs. None: not known here."""
     try:
         return f"boot:{_BOOT_ID.read_text().strip()}"

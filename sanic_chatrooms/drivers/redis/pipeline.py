@@ -39,7 +39,7 @@ class Pipe:
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = math.inf
         self._wire = open_wire(connection, self._take, self._ended)
-        self.life = ""
+        self.run_id = ""
         """What the server said about how long it remembers; see `RedisLink`."""
 
     @property

@@ -45,7 +45,7 @@ Place: TypeAlias = tuple[str, int]
 class Script:
     """Lua files of a package, one after the other, loaded once per connection and called by their hash.
 
-    In every call ARGV[1] is `Pipe.life`; its own arguments follow.
+    In every call ARGV[1] is `Pipe.run_id`; its own arguments follow.
     """
 
     def __init__(self, package: str, *names: str) -> None:
@@ -64,11 +64,11 @@ class Call(NamedTuple):
     keys: tuple[str, ...] = ()
     """Those of the script, all in the slot of `key`."""
 
-    def command(self, life: str) -> tuple[Any, ...]:
+    def command(self, run_id: str) -> tuple[Any, ...]:
         """As it is sent."""
         if self.script is None:
             return self.parts
-        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, life, *self.parts)
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, run_id, *self.parts)
 
 
 class RedisServer:
@@ -87,11 +87,11 @@ class RedisServer:
     async def ask(self, calls: Sequence[Call], within: float) -> list[Any]:
         """A reply per call, in order; errors of single calls are values. Raises `Unavailable`."""
         pipe = await self._connected()
-        replies = await pipe.ask([call.command(pipe.life) for call in calls], within)
+        replies = await pipe.ask([call.command(pipe.run_id) for call in calls], within)
         forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if forgotten:  # somebody flushed the scripts
             await pipe.ask([("SCRIPT", "LOAD", script.text) for script in self._opener.scripts], within)
-            again = await pipe.ask([calls[n].command(pipe.life) for n in forgotten], within)
+            again = await pipe.ask([calls[n].command(pipe.run_id) for n in forgotten], within)
             for n, reply in zip(forgotten, again, strict=True):
                 replies[n] = reply
         if any(isinstance(reply, ReadOnlyError) for reply in replies):
@@ -142,12 +142,12 @@ class RedisServer:
 
 
 class RedisOpener:
-    """Opens connections to where an address says. `scripts` are loaded into each; `life`: see `RedisLink`."""
+    """Opens connections to where an address says. `scripts` are loaded into each; `run_id`: see `RedisLink`."""
 
-    def __init__(self, address: RedisAddress, scripts: Sequence[Script], life: str | None) -> None:
+    def __init__(self, address: RedisAddress, scripts: Sequence[Script], run_id: str | None) -> None:
         self.address = address
         self.scripts = scripts
-        self._life = life
+        self._run_id = run_id
         self._warned = False
 
     async def open(self, host: str, port: int) -> Connection:
@@ -171,7 +171,7 @@ class RedisOpener:
             known = (
                 {} if isinstance(config, ResponseError) else dict(zip(config[::2], config[1::2], strict=True))
             )
-            pipe.life = self._life_of(server, known)
+            pipe.run_id = self._run_id_of(server, known)
             self._warn_of_eviction(known)
         except BaseException:
             pipe.close()
@@ -187,9 +187,9 @@ class RedisOpener:
                 policy,
             )
 
-    def _life_of(self, server: bytes, known: dict[bytes, bytes]) -> str:
-        if self._life is not None:
-            return self._life
+    def _run_id_of(self, server: bytes, known: dict[bytes, bytes]) -> str:
+        if self._run_id is not None:
+            return self._run_id
         durable = known.get(b"appendonly") == b"yes" and known.get(b"appendfsync") == b"always"
         if durable and self.address.kind in ("", "unix"):
             return ""

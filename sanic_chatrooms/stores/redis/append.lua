@@ -78,8 +78,8 @@ if op == 'append' then
   if room.head == base then return {room.epoch, unpack(results)} end
 
   flush()
-  if life ~= '' and room.life ~= life then room.epoch = ARGV[8] end -- it may have given these numbers before
-  redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', life)
+  if run ~= '' and room.run ~= run then room.epoch = ARGV[8] end -- it may have given these numbers before
+  redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', run)
   if room.restricted > restricted then redis.call('HSET', H, 'z', room.restricted) end
   if #firsts > 0 then
     local now, window = present(), tonumber(ARGV[7])

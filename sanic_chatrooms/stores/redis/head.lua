@@ -1,5 +1,5 @@
 -- One room of the store: everything that has to happen in one step. This file begins every script of the store. Keys, all in the room's slot:
---   h   hash: e epoch, n head, f floor (what is not above it is erased), r the server's life (see Pipe.life),
+--   h   hash: e epoch, n head, f floor (what is not above it is erased), r the run of the server (see Pipe.run_id),
 --       w start of the window, p whether its end was put off, g which of k0 and k1 is current, v visibility, a made by its first join,
 --       i the room as JSON, k by which key and hash it was made, c that key as a draft has it, z the number of the last event that restricts
 --   m   hash: number -> event, as text (below)            i       hash: id of an event -> its number
@@ -19,7 +19,7 @@
 -- of the first layout gets WRONGTYPE where it reads or writes members then.
 -- An operation is given the first so many of these keys: those of reading, appending, appending with effects.
 local H, M, T, I, X, R, Z, K0, K1, U, O = unpack(KEYS)
-local life, clock, op = ARGV[1], ARGV[2], ARGV[3]
+local run, clock, op = ARGV[1], ARGV[2], ARGV[3]
 -- ARGV[4] history_max, [5] history_max of reserved rooms, [6] retention in seconds or '', [7] window in seconds, [8] a new epoch
 local WEEK = 604800000 -- milliseconds after which a user's inbox is forgotten, and nobody reads it any more
 local is_users = string.find(H, '{~user.', 1, true)
@@ -36,7 +36,7 @@ end
 local function load()
   local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g', 'c', 'p', 'z')
   if not h[1] then return nil end
-  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), life = h[4], since = tonumber(h[6]), current = h[7], maker = h[8],
+  local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), run = h[4], since = tonumber(h[6]), current = h[7], maker = h[8],
     late = h[9] == '1', restricted = tonumber(h[10] or 0)}
   room.max = tonumber(h[5] == 'reserved' and ARGV[5] or ARGV[4])
   return room

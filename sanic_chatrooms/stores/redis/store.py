@@ -50,7 +50,7 @@ class RedisStore(Store):
     """Keeps everything in one Redis or Valkey (7 or newer), or in a cluster, where all of a room is in one slot.
 
     `url`: see `sanic_chatrooms.drivers.redis.address`; `clock` returns
-    Unix seconds, by which events and repeated keys become too old; without one it is the server's own. `life` names
+    Unix seconds, by which events and repeated keys become too old; without one it is the server's own. `run_id` names
     the span in which the server loses nothing (see `RedisLink`).
     """
 
@@ -61,12 +61,12 @@ class RedisStore(Store):
         url: str = "redis://localhost",
         *,
         clock: Callable[[], float] | None = None,
-        life: str | None = None,
+        run_id: str | None = None,
     ) -> None:
         self._link = RedisLink(
             url,
             scripts=(*SCRIPTS, RedisLists.script),
-            life=life,
+            run_id=run_id,
         )
         self.server_url = url
         self._clock = clock

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sanic_chatrooms import ConfigError
-from sanic_chatrooms.drivers.redis.embedded import EmbeddedServer, embedded_url, life, user_directory
+from sanic_chatrooms.drivers.redis.embedded import EmbeddedServer, boot_id, embedded_url, user_directory
 from tests.support.embedded import embedded_directory
 
 WITHIN = 20.0
@@ -296,7 +296,7 @@ def test_without_the_wheel_the_error_says_what_to_install(
 
 
 def test_its_life_is_as_long_as_the_machine_runs() -> None:
-    assert life() == life() is not None
+    assert boot_id() == boot_id() is not None
 
 
 def test_each_user_has_a_directory_for_each_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
