@@ -1,7 +1,7 @@
 """python -m benchmarks.signing: what do signatures on envelopes cost? Signed and unsigned messages take turns, in one process.
 
-A message goes from a client of one worker to a client of another, through the workers' broker. Its cost is the processor
-time of the process that has both workers, and of the Valkey that signs in its script. Prints for each system what a
+A message goes from a WebSocket of one worker to a WebSocket of another, through the workers' broker. Its cost is the
+processor time of all that takes part: both workers and both clients, which are one process, and the broker's server. Prints for each system what a
 signature adds to that; the exit status is 1 where it is more than 3 %. Two minutes.
 """
 
@@ -10,21 +10,19 @@ import contextlib
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 import msgspec
-import redis
 import uvloop
 
-from sanic_chatrooms import User
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.codec import Packer
 from sanic_chatrooms.brokers.nats import NATSBroker
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.brokers.redis import RedisBroker
-from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.drivers.redis.cluster import Call
 from sanic_chatrooms.drivers.redis.server import Script
 from sanic_chatrooms.models import Draft
@@ -34,10 +32,12 @@ from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.stores.redis.scripts import APPEND
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.support.signature import SCRIPT_BODY, Signer
-from sanic_chatrooms.testing.connections import MemoryClient, chat_client, running_core
 from tests.support.nats import running as running_nats
 from tests.support.postgres import PostgresServer
+from tests.support.raw import Raw
+from tests.support.server import LiveServer, new_app, serve
 from tests.support.valkey import running as running_valkey
+from tests.support.wire import SECRET, mount, token
 
 __all__ = ["MOST", "SYSTEMS", "Costs", "measure"]
 
@@ -50,9 +50,6 @@ BODY = {"text": "x" * 140}
 
 _SIGNING = "redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\\n' .. body))"
 _BLANK = "x" * 40
-
-Clock = Callable[[], float]
-"""Processor seconds so far."""
 
 
 class Costs(msgspec.Struct):
@@ -140,7 +137,7 @@ class _Worker:
     """A chat's backends, which sign or do not: `switch` between two messages."""
 
     def __init__(self, store: Store, broker: Any, board: MemoryBoard) -> None:
-        self.backends = Backends(store, broker, MemoryPresence(board))
+        self.backends = {"store": store, "broker": broker, "presence": MemoryPresence(board)}
         self._store, self._broker = store, broker
 
     def started(self) -> None:
@@ -159,44 +156,58 @@ class _Worker:
 
 
 class System(msgspec.Struct):
-    """A server: what its processes have cost so far, and one more worker on it."""
+    """A server, by the id of its process, and one more worker on it."""
 
-    cost: Clock
+    server: int
     worker: Callable[[], _Worker]
 
+    def cost(self) -> float:
+        """Processor seconds so far."""
+        return time.process_time() + sum(map(_spent, [self.server, *_children(self.server)]))
 
-def _with_broker(make: Callable[[], Broker]) -> System:
+
+def _spent(process: int) -> float:
+    # Unlike the figures in `stat`, these are not in hundredths of a second.
+    spent = 0
+    for thread in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # it has ended
+            spent += int(thread.read_text().split()[0])
+    return spent / 1e9
+
+
+def _children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def _with_broker(server: Any, make: Callable[[], Broker]) -> System:
     store, board = MemoryStore(), MemoryBoard()
-    return System(time.process_time, lambda: _Worker(store, make(), board))
+    return System(server.pid, lambda: _Worker(store, make(), board))
 
 
 @contextlib.contextmanager
 def _redis() -> Iterator[System]:
     with running_valkey() as server:
-        yield _with_broker(lambda: RedisBroker(server.url))
+        yield _with_broker(server.process, lambda: RedisBroker(server.url))
 
 
 @contextlib.contextmanager
 def _valkey_by_script() -> Iterator[System]:
-    with running_valkey() as server, redis.Redis(port=server.port, protocol=2) as client:
+    with running_valkey() as server:
         board = MemoryBoard()
-
-        def cost() -> float:
-            used = client.info("cpu")
-            return time.process_time() + float(used["used_cpu_user"]) + float(used["used_cpu_sys"])
 
         def worker() -> _Worker:
             store, broker = _SwitchedStore(server.url), RedisBroker(server.url)
             store.publishes_as = broker.publisher
             return _Worker(store, broker, board)
 
-        yield System(cost, worker)
+        assert server.process is not None
+        yield System(server.process.pid, worker)
 
 
 @contextlib.contextmanager
 def _nats() -> Iterator[System]:
     with running_nats() as server:
-        yield _with_broker(lambda: NATSBroker(server.url))
+        yield _with_broker(server.process, lambda: NATSBroker(server.url))
 
 
 @contextlib.contextmanager
@@ -204,7 +215,7 @@ def _postgres() -> Iterator[System]:
     server = PostgresServer()
     try:
         server.start()
-        yield _with_broker(lambda: PostgresBroker(server.url()))
+        yield _with_broker(server._process, lambda: PostgresBroker(server.url()))
     finally:
         server.close()
 
@@ -220,33 +231,67 @@ SYSTEMS: dict[str, Callable[[], contextlib.AbstractContextManager[System]]] = {
 # ---- measuring ----
 
 
-async def _say(ada: MemoryClient, bob: MemoryClient, messages: int) -> None:
+class _Client:
+    """A WebSocket that reads no more than it must."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._number = 0
+
+    @classmethod
+    async def joined(cls, server: LiveServer, user: str) -> "_Client":
+        """One that has joined the room."""
+        raw = await Raw.open(server, token=token(user))
+        await raw.expect("welcome")
+        await raw.say("join", room=ROOM, msgId=f"{user}-joins-the-room")
+        await raw.expect("ack")
+        return cls(raw)
+
+    async def say(self) -> None:
+        self._number += 1
+        await self._raw.say("message", room=ROOM, msgId=f"m{self._number:016}", payload=BODY)
+
+    async def until(self, mark: bytes) -> None:
+        """Read until something with this in it has come."""
+        while mark not in (found := await self._raw.reader.read(65_536)):
+            assert found, "the server has closed the connection"
+
+
+async def _say(ada: _Client, bob: _Client, messages: int) -> None:
     for _ in range(messages):
-        ada.send("message", room=ROOM, payload=BODY)
-        await bob.expect("message")
-        await ada.expect("ack")
-        for client in (ada, bob):
-            client.frames.clear()
-            client._taken.clear()
+        await ada.say()
+        await bob.until(b'"type":"message"')
+        await ada.until(b'"type":"ack"')
+
+
+@contextlib.asynccontextmanager
+async def _serving(worker: _Worker) -> AsyncIterator[LiveServer]:
+    app = new_app()
+    calm = {
+        "heartbeat_interval": 600.0,
+        "heartbeat_timeout": 1800.0,
+    }  # one of the clients never says anything
+    mount(app, guests=False, jwt_secret=SECRET, auto_create=True, **calm, **worker.backends)
+    async with serve(app) as server:
+        worker.started()
+        yield server
 
 
 async def _measured(system: System, turns: int) -> Costs:
     # The same workers in all turns: where their memory lies makes more of a difference than signatures do.
     costs, workers = Costs([], []), [system.worker(), system.worker()]
     async with contextlib.AsyncExitStack() as stack:
-        clients = []
-        for worker, user in zip(workers, ("ada", "bob"), strict=True):
-            chat = running_core(backends=worker.backends, guests=True)
-            clients.append(await chat_client(await stack.enter_async_context(chat), User(user, user)))
-            await clients[-1].ack("join", room=ROOM)
-            worker.started()
+        servers = [await stack.enter_async_context(_serving(worker)) for worker in workers]
+        ada, bob = [
+            await _Client.joined(server, user) for server, user in zip(servers, ("ada", "bob"), strict=True)
+        ]
         for turn in range(2 * turns):
             signed = turn % 4 in (0, 3)
             for worker in workers:
                 worker.switch(signed)
-            await _say(clients[0], clients[1], 2)  # what was under way is gone by now
+            await _say(ada, bob, 2)  # what was under way is gone by now
             began = system.cost()
-            await _say(clients[0], clients[1], MESSAGES)
+            await _say(ada, bob, MESSAGES)
             found = costs.signed if signed else costs.unsigned
             found.append((system.cost() - began) / MESSAGES * 1e6)
     return costs

@@ -1,4 +1,4 @@
-"""Where a Redis or Valkey is, as a URL says it: one server, a cluster, or whatever Sentinel takes for the master.
+"""Where a Redis or Valkey is, as a URL says it: one server, a cluster, or the master that Sentinel names.
 
     redis://user:password@host:6379/0          rediss:// the same over TLS; valkey:// and valkeys:// mean the same
     redis+unix:///run/valkey.sock?db=0         a socket of this machine

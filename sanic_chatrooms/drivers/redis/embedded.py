@@ -1,12 +1,12 @@
-"""A Valkey of the app's own: a child of its main process, on a socket in a directory that only this app uses.
+"""A Valkey that belongs to the app: a child of its main process, on a socket in a directory that only this app uses.
 
-Nothing listens on a port, and nothing has to be installed or run beside the app. What is acknowledged is in the kernel's
-hands before the answer is sent, and on the disk within about a second. So a server that was killed has lost nothing,
-and the rooms keep their epochs for as long as the machine has not been started anew (`boot_id`).
+It opens no port, and you install and run nothing beside the app. Acknowledged data are in the kernel before the answer is sent,
+and on the disk within about a second. So a server that is killed loses nothing, and the rooms keep their epochs until the
+machine restarts (`boot_id`).
 
-Two locks in the directory say who is there, and the kernel drops them with their holders: `app.lock` is the app's,
-`server.lock` the server's, through a descriptor that it inherits. A server whose app was killed holds the second one
-still: it is ended before another one is started, so there are never two on the same files.
+Two locks in the directory show which processes use it, and the kernel drops a lock when its process ends. The app holds `app.lock`;
+the server holds `server.lock`, through a descriptor that it inherits. If the app was killed, its server still holds the second lock.
+It is ended before another one starts, so two servers never use the same files.
 """
 
 import atexit
@@ -32,7 +32,7 @@ __all__ = ["EmbeddedServer", "boot_id", "embedded_url", "user_directory"]
 logger = logging.getLogger("sanic_chatrooms.drivers.redis.embedded")
 
 ANSWER_WITHIN = 30.0
-"""Seconds that a new server has to say something; while it says that it reads its files, it has longer."""
+"""Seconds within which a new server must answer. While it answers that it is loading its files, it gets more time."""
 HANDOVER = 5.0
 """Seconds that an app waits for another one to leave the directory."""
 END_WITHIN = 10.0
@@ -48,7 +48,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def user_directory(app: str) -> Path:
-    """Where the data of this user's app of that name are, unless somebody says otherwise."""
+    """The default directory for the data of this user's app of that name."""
     if sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
@@ -57,7 +57,7 @@ def user_directory(app: str) -> Path:
 
 
 def embedded_url(directory: Path) -> str:
-    """Where the backends find the server of this directory. Raises `ConfigError`."""
+    """The URL of the server in this directory. Raises `ConfigError`."""
     path = directory.absolute() / _SOCKET
     if len(os.fsencode(path)) > PATH_LIMIT:
         raise ConfigError(
@@ -67,7 +67,7 @@ def embedded_url(directory: Path) -> str:
 
 
 def boot_id() -> str | None:
-    """Names the span in which an embedded server loses nothing: as long as this machine runs. None: not known here."""
+    """Names the time in which an embedded server loses nothing: until this machine restarts. None: unknown here."""
     try:
         return f"boot:{_BOOT_ID.read_text().strip()}"
     except OSError:

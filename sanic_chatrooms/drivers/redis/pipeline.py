@@ -1,7 +1,6 @@
-"""One connection to a Redis or Valkey that everybody shares: requests go out at once, replies come back in their order.
+"""One connection to a Redis or Valkey that all callers share (pipelining): requests go out at once, replies come in order.
 
-redis-py's own clients take a connection per caller and build each reply once more; sharing one in order is what makes a
-batch cheap.
+redis-py's own clients take a connection per caller and build each reply once more. Sharing one makes batches cheap.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ class _Request:
 
 
 class Pipe:
-    """`ask` from as many tasks as there are. Once `alive` is False it stays so: open another one."""
+    """Any number of tasks may `ask`. Once `alive` is False it stays so: open another one."""
 
     def __init__(self, connection: Any) -> None:
         self._loop = asyncio.get_running_loop()
@@ -40,18 +39,18 @@ class Pipe:
         self._looks_at = math.inf
         self._wire = open_wire(connection, self._take, self._ended)
         self.run_id = ""
-        """What the server said about how long it remembers; see `RedisLink`."""
+        """Names the time in which the server loses nothing; see `RedisLink`."""
 
     @property
     def alive(self) -> bool:
-        """Can it be asked?"""
+        """Is the connection open?"""
         return self._wire.open
 
     async def ask(self, commands: Sequence[Command], within: float) -> list[Any]:
         """One reply per command, in order: bytes, int, list, None, or a `ResponseError` as a value.
 
-        Raises `Unavailable` when not all came within so many seconds; the connection is given up then, since a
-        server that does not answer this does not answer anybody. A caller that is cancelled disturbs nobody.
+        Raises `Unavailable` when not all came `within` so many seconds. The connection is then closed, because a
+        server that does not answer this does not answer other callers either. Cancelling a caller is safe.
         """
         if not self.alive:
             raise Unavailable
@@ -64,7 +63,7 @@ class Pipe:
         return await request.done
 
     def close(self) -> None:
-        """End it; whoever still waits gets `Unavailable`."""
+        """End it. Callers that still wait get `Unavailable`."""
         self._wire.close()
 
     def _look_at(self, when: float) -> None:
@@ -95,4 +94,4 @@ class Pipe:
             done = self._waiting.popleft().done
             if not done.done():
                 done.set_exception(Unavailable())
-                done.exception()  # whoever gave up waiting does not make it an error that nobody saw
+                done.exception()  # looked at: a caller that was cancelled leaves no error unseen

@@ -1,7 +1,7 @@
 """One Redis or Valkey server: how a connection to it is opened, and made anew when it breaks.
 
-Connections are made when they are needed. A server that cannot be reached is tried again after a moment, a longer one
-each time, with jitter; whoever asks meanwhile gets `Unavailable` at once.
+Connections are opened when they are needed. If the server cannot be reached, the next attempt waits for a back-off; callers get
+`Unavailable` at once meanwhile.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class Call(NamedTuple):
 
 
 class RedisServer:
-    """One server, or whichever is the master now: a connection that is made anew when it breaks."""
+    """One server, or the present master: a connection that is opened again when it breaks."""
 
     def __init__(self, locate: Callable[[], Awaitable[Place]], opener: "RedisOpener") -> None:
         self._locate = locate
@@ -82,14 +82,14 @@ class RedisServer:
         self._backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, least=0.5)
         self._not_before = 0.0
         self.refusal: RedisError | None = None
-        """Why the server did not let us in, if that was it."""
+        """The error with which the server refused the connection, if it did."""
 
     async def ask(self, calls: Sequence[Call], within: float) -> list[Any]:
         """A reply per call, in order; errors of single calls are values. Raises `Unavailable`."""
         pipe = await self._connected()
         replies = await pipe.ask([call.command(pipe.run_id) for call in calls], within)
         forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if forgotten:  # somebody flushed the scripts
+        if forgotten:  # the server's scripts were flushed
             await pipe.ask([("SCRIPT", "LOAD", script.text) for script in self._opener.scripts], within)
             again = await pipe.ask([calls[n].command(pipe.run_id) for n in forgotten], within)
             for n, reply in zip(forgotten, again, strict=True):
@@ -99,7 +99,7 @@ class RedisServer:
         return replies
 
     async def connect(self) -> Connection:
-        """A connection of one's own, signed in. Raises `Unavailable`."""
+        """A new connection for the caller alone, authenticated. Raises `Unavailable`."""
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 return await self._opener.open(*await self._locate())
@@ -107,7 +107,7 @@ class RedisServer:
             raise Unavailable from None
 
     def close(self) -> None:
-        """Let go of the connection; the next `ask` makes another."""
+        """Close the connection; the next `ask` opens another."""
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
             pipe.close()
@@ -116,7 +116,7 @@ class RedisServer:
         pipe = self._pipe
         if pipe is not None and pipe.alive:
             return pipe
-        async with self._connecting:  # one connects, the others wait for how it ends
+        async with self._connecting:  # one task connects, the others wait for it
             if self._pipe is None or not self._pipe.alive:
                 self.close()
                 self._pipe = await self._reconnect()
@@ -142,7 +142,7 @@ class RedisServer:
 
 
 class RedisOpener:
-    """Opens connections to where an address says. `scripts` are loaded into each; `run_id`: see `RedisLink`."""
+    """Opens connections to an address. `scripts` are loaded into each; `run_id`: see `RedisLink`."""
 
     def __init__(self, address: RedisAddress, scripts: Sequence[Script], run_id: str | None) -> None:
         self.address = address
@@ -151,12 +151,12 @@ class RedisOpener:
         self._warned = False
 
     async def open(self, host: str, port: int) -> Connection:
-        """A connection that is signed in. Raises what redis-py raises."""
+        """An authenticated connection. Raises the errors of redis-py."""
         where = {} if self.address.kind == "unix" else {"host": host, "port": port}
         return await _connect(self.address.connection(**where, **self.address.options, **_PLAIN))
 
     async def open_pipe(self, host: str, port: int) -> Pipe:
-        """A connection to a master, with our scripts. Raises what redis-py raises, and `Unavailable`."""
+        """A connection to a master, with our scripts. Raises the errors of redis-py, and `Unavailable`."""
         pipe = Pipe(await self.open(host, port))
         try:
             asked = [("INFO", "server"), ("INFO", "replication"), ("CONFIG", "GET", "append*", "maxmemory*")]
@@ -167,7 +167,7 @@ class RedisOpener:
                     raise reply
             if b"role:master" not in replication:
                 raise Unavailable("this server is not the master")
-            # Users of a server that somebody else runs are seldom allowed to see its configuration.
+            # Managed servers seldom allow their users to read the configuration.
             known = (
                 {} if isinstance(config, ResponseError) else dict(zip(config[::2], config[1::2], strict=True))
             )
@@ -183,7 +183,7 @@ class RedisOpener:
         if policy != "noeviction" and known.get(b"maxmemory") != b"0" and not self._warned:
             self._warned = True
             logger.warning(
-                "Redis may throw rooms away when its memory is full: maxmemory-policy is %s, not noeviction",
+                "Redis may drop rooms when its memory is full: maxmemory-policy is %s, not noeviction",
                 policy,
             )
 
@@ -235,4 +235,4 @@ def _info(text: bytes, name: bytes) -> str:
         key, _, value = line.partition(b":")
         if key == name:
             return value.decode()
-    raise Unavailable("this server does not say who it is")
+    raise Unavailable("this server does not tell its run_id")

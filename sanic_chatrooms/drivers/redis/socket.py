@@ -1,7 +1,7 @@
-"""The socket of a connection to Redis or Valkey that redis-py has opened: bytes go out at once, replies come by a call.
+"""The socket of a connection to Redis or Valkey that redis-py has opened: commands are written at once, replies come by a callback.
 
-redis-py connects and signs in (TLS, ACL users, sockets of the machine) and its parser makes the replies. Its stream is left
-out: a task that is woken for each reply and five coroutines to get at it cost more than all else on a message's way.
+redis-py connects and authenticates (TLS, ACL users, Unix sockets), and its parser makes the replies. Its stream is not used: waking
+a task for each reply, and five coroutines to read it, cost more than all other work for a message.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Wire(asyncio.Protocol):
         self._reader = hiredis.Reader(
             protocolError=InvalidResponse, replyError=connection._parser.parse_error
         )
-        self._writer, connection._writer = connection._writer, None  # the socket is ours to close
+        self._writer, connection._writer = connection._writer, None  # this object closes the socket
         self._transport: asyncio.Transport = self._writer.transport
         self._transport.set_protocol(self)
 
@@ -56,14 +56,14 @@ class Wire(asyncio.Protocol):
         reader.feed(data)
         try:
             while self.open and (reply := reader.gets(False)) is not False:
-                if isinstance(reply, Refused):  # it is loading its data, or has too many clients
+                if isinstance(reply, Refused):  # the server is loading its data, or has too many clients
                     self._transport.abort()
                     return
                 heard(reply)
         except InvalidResponse:
             self._transport.abort()
         except Exception:
-            logger.exception("what Redis said could not be taken; the connection is made anew")
+            logger.exception("a reply of Redis could not be handled; the connection is made anew")
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -78,25 +78,25 @@ if op == 'append' then
   if room.head == base then return {room.epoch, unpack(results)} end
 
   flush()
-  if run ~= '' and room.run ~= run then room.epoch = ARGV[8] end -- it may have given these numbers before
+  if run ~= '' and room.run ~= run then room.epoch = ARGV[8] end -- the server may have lost events with these numbers
   redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', run)
   if room.restricted > restricted then redis.call('HSET', H, 'z', room.restricted) end
   if #firsts > 0 then
     local now, window = present(), tonumber(ARGV[7])
     local past, current = now - room.since, room.current
-    local turn = past >= window -- what is remembered lives for one to three windows
-    -- Either nothing was said for long, or the server's clock was set: what was sent just now must not be forgotten then. So wait for once.
+    local turn = past >= window -- keys are remembered for one to three windows
+    -- Either the room was quiet for long, or the server's clock was set forward. Then recent keys must not be forgotten, so this turn is put off once.
     local set = room.since > 0 and (past < 0 or past >= 2 * window and not room.late)
     if set then turn = false end
     if turn then current = current == '0' and '1' or '0' end
     local into = current == '0' and K0 or K1
     if turn then redis.call('UNLINK', into) end
-    if besides then -- which may have taken hashes away
+    if besides then -- which may have removed hashes
       for k = 1, #firsts, 2 do firsts[k + 1] = seen[firsts[k]] end
     end
     redis.call('HSET', into, unpack(firsts))
     if turn or set then
-      local keep = math.ceil(1000 * (4 * window + DAY)) -- for rooms in which nothing more is said
+      local keep = math.ceil(1000 * (4 * window + DAY)) -- for rooms that stay quiet
       redis.call('PEXPIRE', K0, keep)
       redis.call('PEXPIRE', K1, keep)
       redis.call('HSET', H, 'w', now, 'g', current, 'p', set and '1' or '0')
@@ -106,7 +106,7 @@ if op == 'append' then
     for _, key in ipairs({H, M, T, I}) do redis.call('PEXPIRE', key, WEEK) end
   end
   local last = room.head - room.max
-  if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- now and then, not one by one
+  if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- in larger steps, not one by one
   if channel ~= '' then
     local body = '["' .. publisher .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]'
     local signature = redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\n' .. body))

@@ -1,7 +1,7 @@
-"""What was deleted goes out of the server's append-only file too: now and then it is asked to write that file anew.
+"""Removes deleted texts from the server's append-only file: now and then the server is asked to rewrite it.
 
-Whoever deletes notes it in the server before. Every worker looks, and one of them asks: so it happens also where the
-worker that deleted is gone. How often depends on how long it takes, and is at most a twentieth of the time.
+A worker notes in the server that it is about to delete something. Every worker checks these notes, and one of them asks for the
+rewrite, so it happens even if the worker that deleted is gone. Rewrites take at most a twentieth of the time.
 """
 
 import asyncio
@@ -19,38 +19,38 @@ __all__ = ["Eraser"]
 logger = logging.getLogger("sanic_chatrooms.stores.redis.store")
 
 INTERVAL = 15.0
-"""Seconds between two looks, about."""
+"""Seconds between two checks, about."""
 SOONEST = 60.0
-"""Seconds from a deletion until the file is written anew, at least: more than any call takes, and many deletions share it."""
+"""Seconds from a deletion to the rewrite, at least: longer than any call takes, and many deletions share one rewrite."""
 SHARE = 20
-"""How many times as long as it takes is waited before it is done again."""
+"""The pause after a rewrite, as a multiple of its duration."""
 TURN = 600
-"""Seconds after which another worker may do what this one began."""
+"""Seconds after which another worker may take over a rewrite."""
 
 
 class Eraser:
-    """That of one instance and worker. `within`: seconds after which a deletion waits no longer."""
+    """The eraser of one instance in one worker. `within`: the longest time in seconds from a deletion to its rewrite."""
 
     def __init__(self, link: RedisLink, instance: str, within: float) -> None:
         base = f"{link.prefix}{{{instance}}}:"
         self._link = link
         self._within = within
         self._noted, self._done, self._turn = base + "erased", base + "rewritten", base + "rewriting"
-        self._pending: tuple[bytes, float] | None = None  # what was noted when we looked, and when that was
+        self._pending: tuple[bytes, float] | None = None  # the note at the last check, and when that was
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to check."""
         self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
-        """End; what is noted is done by whoever starts next."""
+        """End. The next worker that starts handles what is noted."""
         task, self._task = self._task, None
         if task is not None:
             await end(task)
 
     async def note(self) -> None:
-        """Something is about to be erased. Raises `Unavailable`."""
+        """Note that something is about to be erased. Raises `Unavailable`."""
         await self._link.call(Call(self._noted, ("INCR", self._noted)))
 
     async def _run(self) -> None:
@@ -59,24 +59,24 @@ class Eraser:
             try:
                 await self.look()
             except Unavailable:
-                continue  # as whoever asked for something was told
+                continue  # the commands that failed have said so
             except NoPermissionError:
                 logger.warning(
-                    "Redis does not let this user write the append-only file anew (ACL: +bgrewriteaof): what was "
-                    "deleted stays in it until the server does so by itself"
+                    "Redis does not let this user rewrite the append-only file (ACL: +bgrewriteaof): deleted texts stay in it "
+                    "until the server rewrites it by itself"
                 )
                 return
             except asyncio.CancelledError:
                 if is_ending():
                     raise
                 logger.exception(
-                    "writing the append-only file anew was given up by another; it is tried again"
+                    "a rewrite of the append-only file was cancelled from outside; it is tried again"
                 )
             except Exception:
-                logger.exception("the append-only file could not be written anew; it is tried again")
+                logger.exception("the append-only file could not be rewritten; it is tried again")
 
     async def look(self) -> None:
-        """Write the file anew, if something was erased and it is time."""
+        """Rewrite the file, if something was erased and it is time."""
         noted, done = await self._link.call(Call(self._noted, ("MGET", self._noted, self._done)))
         if noted is None or noted == done:
             self._pending = None
@@ -93,7 +93,7 @@ class Eraser:
         finally:
             await self._link.call(Call(self._turn, ("DEL", self._turn)))
         if all(done):
-            # Not what was noted meanwhile: it may have happened after the file was begun.
+            # Notes from meanwhile are not covered: their deletions may have happened after the rewrite began.
             await self._link.call(Call(self._done, ("SET", self._done, covered)))
             self._pending = None
 
@@ -106,14 +106,14 @@ class Eraser:
         return max(SOONEST, SHARE * max(took))
 
     async def _rewrite(self, server: RedisServer) -> bool:
-        """True when the old file is gone, or there is none."""
+        """True when the old file is gone, or there never was one."""
         if (await self._told(server)).get("aof_enabled") != "1":
             return True
         (reply,) = await server.ask([Call("", ("BGREWRITEAOF",))], ANSWER_WITHIN)
         if isinstance(reply, NoPermissionError):
             raise reply
         if isinstance(reply, ResponseError):
-            return False  # it is under way: whether it began late enough is not known
+            return False  # another rewrite is running, and may have begun too early
         while True:
             told = await self._told(server)
             if told.get("aof_rewrite_in_progress") == told.get("aof_rewrite_scheduled") == "0":

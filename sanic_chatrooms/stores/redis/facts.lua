@@ -2,7 +2,7 @@
 local function facts()
   local self = {}
 
-  -- Brings the members of the first layout to this one.
+  -- Brings a room of the first layout to the present one.
   function self.upgrade()
     if redis.call('TYPE', U).ok ~= 'hash' then return end
     local members = redis.call('HGETALL', U)

@@ -1,8 +1,8 @@
 """The lists of a store in Redis that lead to rooms: an instance's, and one for each fact. And its secrets.
 
-A room lies in one slot of a cluster and a list in another, so the two cannot change in one step. A list therefore gets
-a room before the room gets what puts it there, and is read through the rooms: what is no longer so is left out, and
-taken off the list if it is older than any change that may still be under way.
+In a cluster a room is in one slot and a list in another, so the two cannot change in one step. Therefore a list gets a room
+first, and then the room changes. Reading a list checks each room: it leaves out rooms that do not belong there, and removes
+them from the list if they are older than any change that may still be running.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from ..members import MEMBER
 __all__ = ["RedisLists"]
 
 UNDER_WAY = 600.0
-"""Seconds: longer than anybody tries to store a change (`STORE_TIMEOUT` is 300 at most)."""
+"""Seconds: longer than any change is tried (`STORE_TIMEOUT` is 300 at most)."""
 
 Look: TypeAlias = Callable[[Sequence[str]], Awaitable[list[Room | None]]]
 T = TypeVar("T")
@@ -25,7 +25,7 @@ LookFor: TypeAlias = Callable[[Sequence[str], str, str], Awaitable[list[T | None
 
 
 class RedisLists:
-    """Those of one instance."""
+    """The lists of one instance."""
 
     script: ClassVar[Script] = Script(__package__, "lists.lua")
 
@@ -55,13 +55,13 @@ class RedisLists:
         await self._link.call(Call(self._open, ("ZREM", self._open, room)))
 
     async def stamp(self, room: str) -> bytes | None:
-        """When the room was last put on a list of the instance's, for `forget`."""
+        """When the room was last put on a list of the instance, for `forget`."""
         lists = (self._rooms, self._direct)
         found: list[bytes | None] = await self._link.run([Call(key, ("HGET", key, room)) for key in lists])
         return found[0] or found[1]
 
     async def forget(self, room: str, stamp: bytes) -> None:
-        """Take a room off the instance's lists, unless somebody has put it there since that stamp."""
+        """Take a room off the instance's lists, unless it was put there again after that stamp."""
         arguments = ("forget", room, stamp)
         lists = (self._rooms, self._direct)
         await self._link.run([self._scripted(key, self._open, arguments=arguments) for key in lists])
@@ -120,7 +120,7 @@ class RedisLists:
     # ---- secrets ----
 
     async def secret(self, name: str) -> str:
-        """A random secret, made by whoever asks first."""
+        """A random secret, made at the first call."""
         made = secrets.token_urlsafe(32)
         calls = [
             Call(self._secrets, ("HSETNX", self._secrets, name, made)),
@@ -130,7 +130,7 @@ class RedisLists:
         return kept.decode()
 
     def _key(self, kind: str, key: str) -> str:
-        # The rooms of which somebody is a member had a list before there were other facts.
+        # Without a kind since the first layout, which had members only.
         return f"{self._user}{{{key}}}" + ("" if kind == MEMBER else f":{kind}")
 
     def _scripted(self, *keys: str, arguments: tuple[object, ...]) -> Call:

@@ -1,8 +1,8 @@
-"""A store in Redis or Valkey: one script per room and batch numbers, de-duplicates, changes and keeps, in one step.
+"""A store in Redis or Valkey: one script per room and batch numbers, de-duplicates and stores drafts, in one step.
 
-What an acknowledgement survives is the server's to say: with `appendonly yes` and `appendfsync always` everything;
-otherwise a server that started again may have lost the last of it, and every room gets a new epoch with its next event.
-Memory must not run out silently: `maxmemory-policy noeviction`.
+The server's settings decide what an acknowledgement survives. With `appendonly yes` and `appendfsync always` it survives
+everything. Otherwise a server that restarts may have lost the last events, so every room gets a new epoch with its next one.
+Set `maxmemory-policy noeviction`, or the server drops rooms when its memory is full.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -47,11 +47,10 @@ ABOVE_ALL = 2**53
 
 
 class RedisStore(Store):
-    """Keeps everything in one Redis or Valkey (7 or newer), or in a cluster, where all of a room is in one slot.
+    """Stores everything in one Redis or Valkey (7 or newer), or in a cluster, with all data of a room in one slot.
 
-    `url`: see `sanic_chatrooms.drivers.redis.address`; `clock` returns
-    Unix seconds, by which events and repeated keys become too old; without one it is the server's own. `run_id` names
-    the span in which the server loses nothing (see `RedisLink`).
+    `url`: see `sanic_chatrooms.drivers.redis.address`. `clock` returns Unix seconds and measures the age of events and of
+    repeated keys; the default is the server's clock. `run_id` names the time in which the server loses nothing (see `RedisLink`).
     """
 
     scope: ClassVar[Scope] = Scope.CLUSTER
@@ -103,7 +102,7 @@ class RedisStore(Store):
         for n, draft in enumerate(drafts):
             by_room.setdefault(draft.room, []).append(n)
         results: list[Any] = [None] * len(drafts)
-        # What of a room does not fit into one call goes with the next round, or its order would hang on the network.
+        # More than one call of a room would arrive in any order, so the rest waits for the next round.
         start = 0
         while left := [
             (room, numbers[start : start + CALL_LIMIT])
@@ -270,7 +269,7 @@ class RedisStore(Store):
         return [codec.decode_room(one[:4]) if one else None for one in found]
 
     async def update_room(self, room: Room) -> Room:
-        """See `Store.update_room`. The list of public rooms holds it before it is public, and until it is no longer."""
+        """See `Store.update_room`. The list of public rooms has a room before it becomes public, and until after it stops being so."""
         if room.visibility == PUBLIC:
             await self._lists.open(room.id)
         found = codec.decode_room(
@@ -281,9 +280,9 @@ class RedisStore(Store):
         return found
 
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
-        """See `Store.delete_room`. Lists that lead to the room forget it when somebody reads them."""
+        """See `Store.delete_room`. Other lists drop the room when they are read."""
         stamp = await self._lists.stamp(room)
-        if not unused and not is_reserved(room):  # what is in those is no text of anybody's
+        if not unused and not is_reserved(room):  # those hold no texts of users
             await self._eraser.note()
         deleted = bool(
             await self._link.call(self._calls.scripted(ROOMS, room, "delete", "unused" if unused else ""))
@@ -347,7 +346,7 @@ class RedisStore(Store):
         return bool(await self._calls.ask(ROOMS, room, "set", codec.pack(packed)))
 
     async def _list_first(self, facts: Iterable[tuple[str, Fact]]) -> None:
-        # Before they hold: a list that leads to a room too many is put right when it is read.
+        # Before the facts hold: reading a list removes rooms that do not belong there, but cannot find missing ones.
         await self._lists.add(
             (room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)
         )
@@ -360,7 +359,7 @@ class RedisStore(Store):
 
 
 def _given(text: str | None) -> str:
-    """What may be missing, for a script: "" is nothing."""
+    """An optional argument of a script: "" for None."""
     return "" if text is None else "=" + text
 
 

@@ -128,4 +128,4 @@ async def test_a_reply_that_makes_us_stumble_is_logged_and_ends_the_connection_f
     async with asyncio.timeout(LONG):
         assert await scene.reader.read() == b""
     assert not scene.pipe.alive
-    assert "could not be taken" in caplog.text
+    assert "could not be handled" in caplog.text
