@@ -3,6 +3,8 @@
 #   make test    every test            make test ARGS="-k hub -x"    some of them
 #   make soak    what must hold for long, with progress; an hour     make soak ARGS="--scale 0.01"    shorter
 #                what is named of it: make soak ARGS="nats_gateway postgres_*"
+#   make coverage    what of the package the tests reach, all of it but web/: less than 97 % fails
+#   make legs    the quick tests with the oldest and the newest dependencies, on every Python at hand
 #   make check   format, lint, types   make format                   repairs the first two
 #   make docs    the documentation as a site in site/: open site/index.html, no server needed
 #   make bench   our server beside others, ten minutes      make bench ARGS="fanout --rounds 5"   parts of it
@@ -20,7 +22,7 @@ ARGS ?=
 # A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
 $(shell [ -x $(PY) ] || rm -f $(READY))
 
-.PHONY: help run test soak check format docs bench lock venv clean
+.PHONY: help run test soak coverage legs check format docs bench lock venv clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,6 +40,15 @@ test: $(READY)
 
 soak: $(READY)
 	@$(PY) -m tests.soak $(ARGS)
+
+coverage: $(READY)
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -o session_timeout=1800 $(or $(ARGS),tests/unit tests/conformance tests/integration)
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
+legs: $(READY)
+	@$(PY) scripts/legs $(ARGS)
 
 check: $(READY)
 	$(PY) -m ruff format --check .
