@@ -274,6 +274,6 @@ def _whom(data: bytes) -> str | None:
     """The id of the user in an event's payload: {"payload": {"user": {"id": …}}}."""
     try:
         about = _event.decode(data).payload.user
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return None
     return None if about is None else about.id

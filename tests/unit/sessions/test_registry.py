@@ -15,14 +15,15 @@ from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
 from sanic_chatrooms.hub.room import LocalRoom, Receiver
-from sanic_chatrooms.models import DIRECT, EVERYONE, Room, direct_room, user_room
+from sanic_chatrooms.models import DIRECT, EVERYONE, Envelope, Room, Sender, direct_room, user_room
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.sessions import registry as sessions
-from sanic_chatrooms.sessions.inbox import Close, Remove
+from sanic_chatrooms.sessions.inbox import Close, Remove, StandingChanged
 from sanic_chatrooms.sessions.registry import TooManyConnections
-from sanic_chatrooms.testing import ConnectionClosed, chat_client
+from sanic_chatrooms.testing import ConnectionClosed, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.testing.faults import FaultyStore
+from sanic_chatrooms.verbs.drafts import draft
 from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.encode import live
 from tests.support.brokers import holds
@@ -378,3 +379,53 @@ async def test_a_confined_connection_is_taken_out_of_its_room_and_closed_like_an
         await chat.inbox.send("u2", Close(4503, "enough"))
 
         assert await screen.closed() == (4503, "enough")
+
+
+# ---- standings that change ----
+
+
+def fresh(client: MemoryClient) -> list[str]:
+    """The rooms in which nothing has changed by which the client is judged."""
+    return [room for room, seat in client.session.seats.items() if seat.fresh]
+
+
+@pytest.mark.parametrize("type", ["member.joined", "member.kicked", "member.muted"])
+async def test_an_event_about_a_member_changes_the_members_seats_in_that_room(type: str) -> None:
+    async with running_core(guests=True) as chat:
+        ada, phone, bob = [await chat_client(chat, User(id, id)) for id in ("u1", "u1", "u2")]
+        for client in (ada, phone, bob):
+            for room in ("general", "other"):
+                await client.ack("join", room=room)
+
+        payload = b'{"user":{"id":"u1","name":"Ada"}}'
+        await chat.journal.append(draft("general", type, payload, Sender("u2", "Bob")))
+
+        assert [fresh(client) for client in (ada, phone, bob)] == [
+            ["other"],
+            ["other"],
+            ["general", "other"],
+        ]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"payload":{}}', b'{"payload":{"user":"u1"}}', b'{"payload":7}']
+)
+async def test_an_event_that_names_no_user_changes_nothing(data: bytes) -> None:
+    async with running_core(guests=True) as chat:
+        ada = await chat_client(chat, User("u1", "Ada"))
+        await ada.ack("join", room="general")
+
+        chat.sessions.standing_changed(Envelope("general", "e", 1, "member.joined", data))
+
+        assert fresh(ada) == ["general"]
+
+
+async def test_the_inbox_tells_of_a_change_without_an_event() -> None:
+    async with running_core(guests=True) as chat:
+        ada = await chat_client(chat, User("u1", "Ada"))
+        for room in ("general", "other"):
+            await ada.ack("join", room=room)
+
+        await chat.inbox.send("u1", StandingChanged("general"))
+
+        assert fresh(ada) == ["other"]
