@@ -45,11 +45,7 @@ def migrate(connection: Connection, schema: Schema) -> None:
     a later version.
     """
     version = _version(connection, schema)
-    if version > _latest():
-        raise ConfigError(
-            f"the tables {schema.prefix}… are of version {version}, and this sanic-chatrooms knows {_latest()}: "
-            "run the version that made them, or a later one"
-        )
+    _refuse_later(version, schema)
     if version:
         for step in STEPS[version - 1 :]:
             step(connection, schema)
@@ -61,17 +57,28 @@ def migrate(connection: Connection, schema: Schema) -> None:
 
 def require_tables(connection: Connection, schema: Schema) -> None:
     """Are the tables there, and of this version? For an app that makes them itself. Raises `ConfigError` that says what to do."""
-    if is_due(connection, schema):
+    version = _version(connection, schema)
+    _refuse_later(version, schema)
+    if 0 < version < _latest():
         raise ConfigError(
-            f"SQLStore(create=False): the tables {schema.prefix}… are of version {_version(connection, schema)}, and this "
-            f"sanic-chatrooms needs {_latest()}: call sanic_chatrooms.stores.sql.migrations.upgrade(op.get_bind(), …) in a "
-            "migration of your Alembic"
+            f"SQLStore(create=False): the tables {schema.prefix}… are of version {version}, and this sanic-chatrooms needs "
+            f"{_latest()}: call sanic_chatrooms.stores.sql.migrations.upgrade(op.get_bind(), …) in a migration of your Alembic"
         )
     missing = set(schema.metadata.tables) - set(inspect(connection).get_table_names())
     if missing:
         raise ConfigError(
             f"SQLStore(create=False): the database has no {', '.join(sorted(missing))}; "
             "bring it to the state of sanic_chatrooms.stores.sql.schema.metadata(…) first"
+        )
+    if _noted_version(connection, schema) is None:  # Alembic notes none, and a later version will ask
+        _note_version(connection, schema)
+
+
+def _refuse_later(version: int, schema: Schema) -> None:
+    if version > _latest():
+        raise ConfigError(
+            f"the tables {schema.prefix}… are of version {version}, and this sanic-chatrooms knows {_latest()}: "
+            "run the version that made them, or a later one"
         )
 
 
@@ -83,11 +90,16 @@ def _version(connection: Connection, schema: Schema) -> int:
     tables = inspect(connection)
     if not tables.has_table(schema.meta.name):
         return 0
-    noted = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.name == "version"))
+    noted = _noted_version(connection, schema)
     if noted is not None:
-        return int(noted)
+        return noted
     # An app's Alembic made them, and noted nothing. It has made all tables of one version.
     return 1 if tables.has_table(schema.name("member")) else _latest()
+
+
+def _noted_version(connection: Connection, schema: Schema) -> int | None:
+    noted = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.name == "version"))
+    return None if noted is None else int(noted)
 
 
 def _note_version(connection: Connection, schema: Schema) -> None:

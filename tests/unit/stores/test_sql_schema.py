@@ -147,6 +147,18 @@ def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
 
         with pytest.raises(ConfigError, match="are of version 99, and this sanic-chatrooms knows"):
             migrate(connection, schema)
+        with pytest.raises(ConfigError, match="are of version 99, and this sanic-chatrooms knows"):
+            require_tables(connection, schema)
+
+
+def test_the_version_of_tables_that_an_app_has_made_is_noted(tmp_path: Path) -> None:
+    schema = Schema()
+    with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
+        schema.metadata.create_all(connection)
+
+        require_tables(connection, schema)
+
+        assert version(connection, schema) == "2"
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:
