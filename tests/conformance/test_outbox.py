@@ -386,7 +386,7 @@ async def test_a_transaction_of_another_program_is_named_in_the_log(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = SQLStore(url)
-    await store.start("default", Bounds(timeout=0.3))
+    await store.start("default", Bounds(timeout=1.0))
     with contextlib.closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):

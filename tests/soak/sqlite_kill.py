@@ -78,7 +78,7 @@ async def stored(file: Path) -> list[Event]:
         while more:
             page = await store.history("r", after=at, limit=1000)
             events += page.events
-            more, at = page.more, page.events[-1].seq or 0
+            more, at = page.more, max((event.seq or 0 for event in page.events), default=at)
     finally:
         await store.stop()
     return events
