@@ -17,7 +17,6 @@ from statistics import quantiles
 from typing import Any
 
 import msgspec
-import redis
 import uvloop
 
 from sanic_chatrooms.brokers.base import Broker
@@ -192,12 +191,12 @@ class System(msgspec.Struct):
 
     server: int
     worker: Callable[[], _Worker]
-    script: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
-    """How often its server has run a script, and for how many microseconds."""
+    signs: bool = False
+    """The server signs, too."""
 
-    def cost(self) -> float:
-        """Processor seconds so far."""
-        return time.process_time() + sum(map(_spent, [self.server, *_children(self.server)]))
+    def costs(self) -> tuple[float, float]:
+        """Microseconds of processor time so far: of the workers and clients, and of the server."""
+        return time.process_time() * 1e6, sum(map(_spent, [self.server, *_children(self.server)]))
 
 
 def _spent(process: int) -> float:
@@ -206,7 +205,7 @@ def _spent(process: int) -> float:
     for thread in Path(f"/proc/{process}/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):  # it has ended
             spent += int(thread.read_text().split()[0])
-    return spent / 1e9
+    return spent / 1000
 
 
 def _children(process: int) -> list[int]:
@@ -226,12 +225,8 @@ def _redis() -> Iterator[System]:
 
 @contextlib.contextmanager
 def _valkey_by_script() -> Iterator[System]:
-    with running_valkey() as server, redis.Redis(port=server.port, protocol=2) as client:
+    with running_valkey() as server:
         board = MemoryBoard()
-
-        def script() -> tuple[int, float]:
-            told: Any = client.info("commandstats")
-            return told["cmdstat_evalsha"]["calls"], told["cmdstat_evalsha"]["usec"]
 
         def worker() -> _Worker:
             store, broker = _SwitchedStore(server.url), RedisBroker(server.url)
@@ -239,7 +234,7 @@ def _valkey_by_script() -> Iterator[System]:
             return _Worker(store, broker, board)
 
         assert server.process is not None
-        yield System(server.process.pid, worker, script)
+        yield System(server.process.pid, worker, signs=True)
 
 
 @contextlib.contextmanager
@@ -334,12 +329,12 @@ async def _measured(system: System, turns: int) -> Costs:
             for worker in workers:
                 worker.switch(signed)
             await _say(ada, bob, 2)  # what was under way is gone by now
-            (calls, spent), began = system.script(), system.cost()
+            began = system.costs()
             await _say(ada, bob, MESSAGES)
-            message.append((system.cost() - began) / MESSAGES * 1e6)
-            now, spent_now = system.script()
-            if now > calls:
-                script.took[signed].append((spent_now - spent) / (now - calls))
+            ours, its = [(now - then) / MESSAGES for then, now in zip(began, system.costs(), strict=True)]
+            message.append(ours + its)
+            if system.signs:
+                script.took[signed].append(its)
     steps = [script, *(step for worker in workers for step in worker.steps)]
     return Costs(message, [pair for step in steps for pair in step.typical])
 
