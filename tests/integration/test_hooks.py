@@ -148,7 +148,7 @@ async def test_a_middleware_that_fails_is_logged_and_closes_nothing(
 ) -> None:
     @chat.middleware("message")
     async def broken(ctx: Context, call_next: Handler) -> Any:
-        raise ZeroDivisionError("host's defect")
+        raise ZeroDivisionError("app's defect")
 
     ada, _ = await guest(connect, "general")
     with caplog.at_level(logging.ERROR, "sanic_chatrooms"):
