@@ -14,6 +14,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Pages
 from tests.support.process import ROOT
 
+pytestmark = pytest.mark.timeout(180)  # the build takes 3 seconds, and up to a minute on a busy machine
 LOADED = re.compile(
     r'<(?:script|img|iframe)[^>]* src="(https?:[^"]+)|<link[^>]* rel="(?:stylesheet|preconnect)[^>]*(https?:[^"]+)'
 )
@@ -28,7 +29,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
     env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=55)
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, env=env, capture_output=True, text=True, timeout=150
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
