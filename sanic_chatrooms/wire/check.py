@@ -93,7 +93,8 @@ def check_values(raw: bytes, *, max_depth: int) -> None:
     deep = classes.count(b"]") > max_depth
     bare = classes.startswith(b"0")
     long = bare or _has(classes, _ROW)
-    odd = bare or _has_exponent(classes) or (long and _has(classes, _LONG))
+    exponent = _EXPONENT in classes if len(classes) <= _SHORT else _has_exponent(classes)
+    odd = bare or exponent or (long and _has(classes, _LONG))
     if deep:
         _check_lists(_brackets(raw), max_depth, max(MAX_LISTS, len(raw) // _SPARSE))
     if odd or long:
@@ -108,8 +109,6 @@ def _has(text: bytes, pattern: bytes) -> bool:
 
 
 def _has_exponent(classes: bytes) -> bool:
-    if len(classes) <= _SHORT:
-        return _EXPONENT in classes
     parts = classes.split(b"e", _FEW)
     if len(parts) > _FEW:
         return _has(classes, _EXPONENT)

@@ -244,7 +244,9 @@ class SanicConnection(ABC):
 
     def owing(self) -> bool:
         """Does more than a quarter of the limit wait? Or did it, and does more than a sixteenth still wait?"""
-        return not self._io._can_write.is_set() or self.behind() > self._limit // 4
+        waits = self._transport.get_write_buffer_size()
+        # Nearly always nothing does: every message asks.
+        return waits > 0 and (waits > self._limit // 4 or not self._io._can_write.is_set())
 
     async def drained(self) -> None:
         """Return when at most a sixteenth of the limit waits, or the connection is gone."""

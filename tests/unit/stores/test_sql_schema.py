@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, MetaData, create_engine, inspect, select
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
@@ -102,7 +102,9 @@ def test_both_databases_can_make_every_table() -> None:
 
 
 def test_migrations_lead_from_nothing_to_the_tables_of_this_version(tmp_path: Path) -> None:
-    step_by_step, at_once = (create_engine(f"sqlite:///{tmp_path}/{name}.db") for name in ("steps", "once"))
+    step_by_step, at_once = (
+        create_engine(f"sqlite:///{tmp_path}/{name}.db", poolclass=NullPool) for name in ("steps", "once")
+    )
     schema = Schema()
     with step_by_step.begin() as connection:
         migrate(connection, schema)
@@ -115,7 +117,7 @@ def test_migrations_lead_from_nothing_to_the_tables_of_this_version(tmp_path: Pa
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     schema = Schema()
-    with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
+    with create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool).begin() as connection:
         migrate(connection, schema)
         connection.execute(schema.secret.insert().values(name="guests", value="kept"))
 
@@ -128,7 +130,7 @@ def test_each_step_is_taken_once_and_in_order(tmp_path: Path, monkeypatch: pytes
     taken: list[int] = []
     later = tuple((lambda _, __, n=n: taken.append(n)) for n in (3, 4, 5))
     schema = Schema()
-    with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
+    with create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool).begin() as connection:
         migrate(connection, schema)
         monkeypatch.setattr("sanic_chatrooms.stores.sql.migrations.STEPS", (*STEPS, *later[:1]))
         migrate(connection, schema)
@@ -141,7 +143,7 @@ def test_each_step_is_taken_once_and_in_order(tmp_path: Path, monkeypatch: pytes
 
 def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
     schema = Schema()
-    with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
+    with create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool).begin() as connection:
         migrate(connection, schema)
         connection.execute(schema.meta.update().values(value="99"))
 
@@ -153,7 +155,7 @@ def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
 
 def test_the_version_of_tables_that_an_app_has_made_is_noted(tmp_path: Path) -> None:
     schema = Schema()
-    with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
+    with create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool).begin() as connection:
         schema.metadata.create_all(connection)
 
         require_tables(connection, schema)
@@ -162,7 +164,7 @@ def test_the_version_of_tables_that_an_app_has_made_is_noted(tmp_path: Path) -> 
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:
-    with create_engine(f"sqlite:///{tmp_path}/chat.db").begin() as connection:
+    with create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool).begin() as connection:
         Schema().room.create(connection)
 
         with pytest.raises(
@@ -179,7 +181,7 @@ async def test_alembic_is_to_leave_the_chats_tables_alone_and_no_others(tmp_path
     await presence.start("my-chat", "node", 60.0)
     await presence.stop()
     await store.stop()
-    engine = create_engine(f"sqlite:///{tmp_path}/chat.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool)
     with engine.begin() as connection:
         for name in (f"{prefix}orders", "orders", "room", "my-chat_room"):
             connection.exec_driver_sql(f'CREATE TABLE "{name}"(id integer)')
