@@ -118,7 +118,7 @@ async def test_what_is_said_while_rows_are_removed_is_kept(
         assert [event.seq for event in page.events] == [116, 117, 118, 119, 120]
 
 
-async def test_rooms_of_users_to_whom_nothing_was_ordered_for_a_week_are_forgotten(postgres_url: str) -> None:
+async def test_inboxes_that_got_nothing_for_a_week_are_forgotten(postgres_url: str) -> None:
     clock = Clock()
     async with started(postgres_url, Bounds(), clock) as store:
         for user, age in (("new", 0.0), ("old", 9e5)):

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SQLite(Database):
-    """`sqlite:///path/to/file`; with `?synchronous=normal` an outage of the machine may take the last commits back."""
+    """`sqlite:///path/to/file`; with `?synchronous=normal` a power failure may take the last commits back."""
 
     scope: ClassVar[Scope] = Scope.MACHINE
     dialect: ClassVar[str] = "sqlite"
@@ -52,7 +52,7 @@ class SQLite(Database):
         elif not self._path.is_file():
             raise ConfigError(f"SQLite: there is no file {self._path}")
         self._timeout = timeout = within
-        self._erased = True  # maybe, by whoever ended before it could tidy up
+        self._erased = True  # maybe, by a process that ended before it could tidy up
         path, normal = self._path, self.normal
         self._writer = Threads("chatrooms-sqlite-write", 1, lambda: Writer(path, timeout, normal))
         self._readers = Threads("chatrooms-sqlite-read", READERS, lambda: Reader(path, timeout))
@@ -148,7 +148,7 @@ def _empty_log(connection: Connection) -> bool:
     """True if it is empty; False where somebody reads, or writes."""
     driver = raw(connection)
     (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
-    driver.execute("PRAGMA busy_timeout = 0")  # whoever wants to write must not wait for somebody who reads
+    driver.execute("PRAGMA busy_timeout = 0")  # writers must not wait for readers
     try:
         busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:

@@ -106,7 +106,7 @@ class Writer(_FileConnection):
     def _turn(self) -> Iterator[None]:
         # The system hands the lock on in the order of those who wait, and takes it back from a process that dies.
         if self._turns is None:
-            mode = self._path.stat().st_mode & 0o666  # whoever may write to the file stands in the queue
+            mode = self._path.stat().st_mode & 0o666  # the lock is for all who may write to the file
             self._turns = os.open(
                 f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode
             )

@@ -32,7 +32,7 @@ BEGIN
   IF lazy THEN
     SET LOCAL synchronous_commit = on;  -- what this says must not be lost
   END IF;
-  PERFORM pg_advisory_xact_lock({key});  -- whoever comes first does it
+  PERFORM pg_advisory_xact_lock({key});  -- of several workers, the first does it
   SELECT m.value INTO was_here FROM {meta} m WHERE m.name = 'place';
   was_lazy := EXISTS (SELECT FROM {meta} m WHERE m.name = 'lazy');
   crashed := NOT EXISTS (SELECT FROM {boot});

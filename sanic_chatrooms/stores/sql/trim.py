@@ -28,7 +28,7 @@ ROOMS = 500
 FORGET_EVERY = 3600.0
 """Seconds between two looks for users who have not been here for long."""
 WEEK = 604_800.0
-"""Seconds after which the orders for a user are forgotten: workers read them within seconds."""
+"""Seconds after which the messages in a user's inbox are forgotten: workers read them within seconds."""
 ROWS = 500
 """Rows a transaction: a few milliseconds in which nobody else writes into that room, or into that file."""
 
@@ -62,7 +62,7 @@ class Upkeep:
 
     async def _look_in_time(self) -> None:
         await asyncio.sleep(jittered(INTERVAL))
-        with contextlib.suppress(Unavailable):  # as whoever asked for something was told
+        with contextlib.suppress(Unavailable):  # other callers have told it already
             await self.look()
 
     async def look(self) -> None:
@@ -78,7 +78,7 @@ class Upkeep:
         await self._database.tidy(removed=bool(due))
 
     async def forget_users(self, now: float) -> None:
-        """Forget the reserved rooms of users to whom nothing was ordered for a week: a process that was killed left them."""
+        """Forget users' inboxes that got nothing for a week: a process that was killed left them."""
         while await self._database.write(lambda c: self._forget_users(c, now - WEEK)):
             pass
 

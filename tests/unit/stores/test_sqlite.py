@@ -581,7 +581,7 @@ async def test_a_reader_never_walks_over_more_than_a_few_rows_that_are_too_old(
         assert (await say(store, draft(key="0")))[0].duplicate
 
 
-async def test_rooms_of_users_to_whom_nothing_was_ordered_for_a_week_are_forgotten(file: Path) -> None:
+async def test_inboxes_that_got_nothing_for_a_week_are_forgotten(file: Path) -> None:
     """A process that was killed left them: nobody else knows of these users."""
     clock = Clock()
     async with started(file, clock=clock) as store:
