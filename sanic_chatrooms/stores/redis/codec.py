@@ -23,6 +23,7 @@ from ..base import FOLDED, Holding, Stale
 from ..changes import completed, has_effects, no_parent
 
 __all__ = [
+    "WITH_EFFECTS",
     "arguments",
     "decode_appended",
     "decode_event",
@@ -97,6 +98,10 @@ _sender = msgspec.json.Decoder(Sender | None)
 
 decode_event = _event.decode
 
+WITH_EFFECTS = b"+*"
+"""How the last of a draft's arguments begins if it has effects."""
+_FLAGS = {b"-": b"+", b"~": b"*"}
+
 # ---- drafts ----
 
 
@@ -117,20 +122,17 @@ def arguments(draft: Draft) -> tuple[Any, ...]:
         key[1] if key is not None and key[0] else None,  # "": the key is ours, not a client's
     )
     at = repr(draft.timestamp)
+    besides = b"~" if draft.type.startswith(FOLDED) else b"-"
+    if draft.judged is not None:
+        besides += b"%d" % draft.judged
+    if has_effects(draft):
+        besides = _FLAGS[besides[:1]] + besides[1:] + b";" + pack(_effects(draft, at))
     return (
         named(key),
         f"{at} {draft.msg_id} ".encode() + draft.hash,
         b'%b\n,"payload":%b}' % (encode(text)[1:-1], draft.payload),
-        _besides(draft, at),
+        besides,
     )
-
-
-def _besides(draft: Draft, at: str) -> bytes:
-    folded = draft.type.startswith(FOLDED)
-    judged = b"" if draft.judged is None else b"%d" % draft.judged
-    if not has_effects(draft):
-        return (b"~" if folded else b"-") + judged
-    return (b"*" if folded else b"+") + judged + b";" + pack(_effects(draft, at))
 
 
 def _effects(draft: Draft, at: str) -> _Effects:

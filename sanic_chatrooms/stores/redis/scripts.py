@@ -14,17 +14,17 @@ _PARTS = ("h", "m", "t", "i", "x", "r", "z", "k0", "k1", "u", "o")
 
 
 class Use(NamedTuple):
-    """A script, and how many of a room's keys it needs: each costs a little, in every call."""
+    """A script, and what the names of the keys end with that it needs: each costs a little, in every call."""
 
     script: Script
-    keys: int
+    parts: tuple[str, ...]
 
 
 # Most drafts have no effects, and their script comes by fewer functions.
-APPEND = Use(Script(__package__, "head.lua", "append.lua"), 9)
-EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), 11)
-PAST = Use(Script(__package__, "head.lua", "past.lua"), 7)
-ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), 11)
+APPEND = Use(Script(__package__, "head.lua", "append.lua"), _PARTS[:9])
+EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), _PARTS)
+PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:7])
+ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), _PARTS)
 SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS))
 
 
@@ -53,7 +53,7 @@ class RoomCalls:
         base = f"{self._base}{{{room}}}:"
         clock = "" if self._clock is None else self._clock()
         parts = (clock, operation, *self._limits, epoch, *arguments)
-        return Call(base, parts, use.script, tuple([base + part for part in _PARTS[: use.keys]]))
+        return Call(base, parts, use.script, tuple([base + part for part in use.parts]))
 
     def plain(self, command: str, room: str, part: str, *arguments: str) -> Call:
         """A command for one of a room's keys."""

@@ -125,9 +125,10 @@ class RedisStore(Store):
         arguments: list[Any] = list(self._publishing(room))
         use = APPEND
         for draft in drafts:
-            if has_effects(draft):
+            given = codec.arguments(draft)
+            if given[-1][0] in codec.WITH_EFFECTS:
                 use = EFFECTS
-            arguments += codec.arguments(draft)
+            arguments += given
         return self._calls.scripted(use, room, "append", *arguments, epoch=epoch)
 
     def _publishing(self, room: str) -> tuple[str, str, str, str, str]:
