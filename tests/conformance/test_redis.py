@@ -225,7 +225,7 @@ class TestRedisPresenceAsUser(Restricted, OfRedisPresence): ...
 
 
 @pytest.mark.parametrize("kind", ["one server", "a cluster"])
-async def test_a_store_rings_for_its_companion_in_the_step_in_which_it_stores(
+async def test_a_store_publishes_for_the_broker_on_its_server_in_the_step_in_which_it_stores(
     kind: str, valkey: ValkeyServer, cluster: list[ValkeyServer]
 ) -> None:
     url = valkey.url if kind == "one server" else f"redis+cluster://127.0.0.1:{cluster[0].port}"

@@ -225,12 +225,14 @@ def test_a_store_and_a_broker_bring_along_what_the_app_does_not_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broker", "rings"), [(None, True), ("redis://one", True), ("redis://two", False), ("memory:", False)]
+    ("broker", "publishes"), [(None, True), ("redis://one", True), ("redis://two", False), ("memory:", False)]
 )
-def test_a_store_rings_where_the_broker_is_its_companion(broker: str | None, rings: bool) -> None:
+def test_a_store_publishes_by_itself_where_the_broker_is_on_its_server(
+    broker: str | None, publishes: bool
+) -> None:
     backends = backends_of(store="redis://one", **({"broker": broker} if broker else {}))
 
-    assert backends.store.publishes_as == (backends.broker.publisher if rings else None)
+    assert backends.store.publishes_as == (backends.broker.publisher if publishes else None)
     assert type(backends.presence).__name__ == "RedisPresence"
 
 
