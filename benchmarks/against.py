@@ -41,6 +41,8 @@ Say = Callable[[str], None]
 Figures = dict[str, float]
 """By name; those that end with one of `LESS` are better when they are less."""
 LESS = ("ms", "KiB")
+SHOWN = "acked/CPU s"
+"""What ends so is shown and not judged: threads of SQLite and of drivers blur it."""
 
 
 class Comparison(msgspec.Struct):
@@ -58,11 +60,15 @@ class Comparison(msgspec.Struct):
         """By figure: above 1 where the new tree is better."""
         return {name: median(map(_better(name), self.old[name], news)) for name, news in self.new.items()}
 
+    def worse(self) -> list[str]:
+        """The figures below the least that is allowed."""
+        return [name for name, ratio in self.ratios().items() if ratio < LEAST and not name.endswith(SHOWN)]
+
     def lines(self) -> Iterator[str]:
         """A table."""
         yield f"{'':42} {'before':>12} {'now':>12}  better by"
         for name, ratio in self.ratios().items():
-            mark = "" if ratio >= LEAST else "  WORSE"
+            mark = "  WORSE" if name in self.worse() else ""
             yield f"{name:42} {median(self.old[name]):12,.1f} {median(self.new[name]):12,.1f}  {ratio:9.3f}{mark}"
 
 
@@ -209,7 +215,7 @@ def main() -> None:
     print()
     for line in found.lines():
         print(line)
-    sys.exit(any(ratio < LEAST for ratio in found.ratios().values()))
+    sys.exit(bool(found.worse()))
 
 
 if __name__ == "__main__":

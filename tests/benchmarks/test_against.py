@@ -29,6 +29,7 @@ def test_more_is_better_but_for_times_and_memory() -> None:
     found.add("new", {"deliveries/CPU s": 200.0, "latency, ms": 20.0, "a connection, KiB": 15.0})
 
     assert found.ratios() == {"deliveries/CPU s": 2.0, "latency, ms": 0.5, "a connection, KiB": 2.0}
+    assert found.worse() == ["latency, ms"]
     assert [line.endswith("WORSE") for line in found.lines()] == [False, False, True, False]
 
 
