@@ -205,11 +205,12 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
         self._pid = self._connection.get_server_pid()
 
     async def _probe(self) -> None:
+        if self._connection is None:
+            return
         try:
             await self._ask(SILENCE, lambda c: c.execute("SELECT 1"))  # asyncpg fails on ""
         except Unavailable:
-            if not self._lost.is_set():
-                self.logger.warning("PostgreSQL has been silent for %d seconds; connecting anew", SILENCE)
+            self.logger.warning("PostgreSQL has been silent for %d seconds; connecting anew", SILENCE)
 
 
 def _in_parts(text: str) -> Iterator[str]:

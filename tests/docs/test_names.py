@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import sanic_chatrooms
+from sanic_chatrooms.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "explanation" / "a-messages-way.md"
@@ -99,10 +100,13 @@ ROWS = re.findall(r"^\| [^|]+ \| (.+) \|$", TEXT.partition("## ")[0], re.MULTILI
 
 @pytest.mark.parametrize("row", ROWS)
 def test_the_first_screen_names_modules_behind_their_folder(row: str) -> None:
-    folder = ROOT / "sanic_chatrooms"
+    root = folder = ROOT / "sanic_chatrooms"
     for span in re.findall(r"`([^`]+)`", row):
-        if span.endswith("/"):
-            folder = ROOT / "sanic_chatrooms" / span
+        if span.isupper():
+            assert span.lower() in Settings.__struct_fields__, f"no setting: {span}"
+        elif span.endswith("/"):
+            folder = root / span
             assert folder.is_dir(), span
         else:
-            assert (folder / f"{span}.py").exists(), f"{folder.name}/{span}"
+            place = (root if "/" in span else folder) / span
+            assert place.is_file() or place.with_suffix(".py").is_file(), f"{folder.name}/{span}"

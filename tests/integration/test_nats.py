@@ -74,8 +74,8 @@ async def test_after_a_kill_and_a_start_everything_is_heard_again(nats: NATSServ
         assert {found.room for found in heard.envelopes} == {"r"}
 
 
-async def test_a_server_that_stands_still_is_noticed_and_used_again(
-    nats: NATSServer, impatient: None
+async def test_a_server_that_stands_still_is_noticed_told_in_the_log_and_used_again(
+    nats: NATSServer, impatient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = NATSBroker(nats.url), NATSBroker(nats.url)
     async with started(one, other) as (_, heard):
@@ -86,6 +86,7 @@ async def test_a_server_that_stands_still_is_noticed_and_used_again(
         nats.thaw()
         await holds(lambda: other.healthy)
 
+        assert "NATS has been silent for" in caplog.text
         assert heard.reconnects >= 1
         await arrived(one, heard, 2)
 

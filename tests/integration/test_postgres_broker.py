@@ -65,8 +65,8 @@ async def test_after_a_kill_and_a_start_everything_is_heard_again(mortal_postgre
         assert {found.room for found in heard.envelopes} == {"r"}
 
 
-async def test_a_server_that_stands_still_is_noticed_and_used_again(
-    mortal_postgres: PostgresServer, impatient: None
+async def test_a_server_that_stands_still_is_noticed_told_in_the_log_and_used_again(
+    mortal_postgres: PostgresServer, impatient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = PostgresBroker(mortal_postgres.url()), PostgresBroker(mortal_postgres.url())
     async with started(one, other) as (_, heard):
@@ -80,6 +80,7 @@ async def test_a_server_that_stands_still_is_noticed_and_used_again(
             mortal_postgres.thaw()
         await holds(lambda: other.healthy)
 
+        assert "PostgreSQL has been silent for" in caplog.text
         assert heard.reconnects >= 1
         await arrived(one, heard, 2)
 
