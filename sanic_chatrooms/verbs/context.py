@@ -1,6 +1,7 @@
 """The context of a command: the same from a connection, from `as_user=`, and from the app itself."""
 
 import time
+from collections.abc import Callable
 from typing import Any, Unpack
 
 from ..access.access import judge, permit
@@ -140,6 +141,7 @@ class Ctx(Context):
         *,
         type: str | None = None,
         room: str | None = None,
+        allowed: Callable[[], None] | None = None,
         **effects: Unpack[Effects],
     ) -> Appended | None:
         """Store the event of the command. By default it has the row's type, and goes to the room that was judged.
@@ -147,11 +149,14 @@ class Ctx(Context):
 
         `effects` are stored with it: `about`, `facts`, `restricts`, `only_if_changed` of a draft.
 
-        If somebody lost rights in the room meanwhile, the command is judged again, within the store's time limit. Raises
-        the refusal, and the errors of `Store.append`.
+        `allowed` is what the verb itself asks of `seat`: it raises where the actor may not do this. If somebody lost rights in
+        the room meanwhile, the command is judged again, by `allowed` too, within the store's time limit. Raises the refusal,
+        and the errors of `Store.append`.
         """
         until = time.monotonic() + self.settings.store_timeout
         while True:
+            if allowed is not None:
+                allowed()
             item = self._draft(
                 type or self.row.event or self.command.type, room or self.seat.room.id, payload, effects
             )

@@ -60,10 +60,13 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     message = await _changeable(ctx, ask.msg_id)
     if message is None:
         return await ctx.append(EMPTY, about=UNKNOWN)
-    if not (_wrote(ctx, message) or ctx.seat.standing.level >= LEVELS["moderator"]):
-        raise Forbidden("only the author of a message or a moderator of the room may delete it")
-    deleted = encode(Deleted(message.msg_id))
-    return await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE))
+    wrote, deleted = _wrote(ctx, message), encode(Deleted(message.msg_id))
+
+    def allowed() -> None:
+        if not (wrote or ctx.seat.standing.level >= LEVELS["moderator"]):
+            raise Forbidden("only the author of a message or a moderator of the room may delete it")
+
+    return await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE), allowed=allowed)
 
 
 async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:

@@ -76,11 +76,13 @@ async def unpin(ctx: Ctx, ask: Pin) -> Appended | None:
 
 
 async def _set(ctx: Ctx, msg_id: str, *, on: bool) -> Appended | None:
-    role = "member" if ctx.seat.room.visibility == DIRECT else "moderator"
-    if ctx.actor is not None and ctx.seat.standing.level < LEVELS[role]:
-        raise Forbidden("only moderators of the room may pin messages")
+    def allowed() -> None:
+        role = "member" if ctx.seat.room.visibility == DIRECT else "moderator"
+        if ctx.actor is not None and ctx.seat.standing.level < LEVELS[role]:
+            raise Forbidden("only moderators of the room may pin messages")
+
     payload = encode(PinChanged(msg_id, ctx.sender))
-    return await ctx.append(payload, about=Relation(msg_id, Fold.TOGGLE, PIN, value=on))
+    return await ctx.append(payload, about=Relation(msg_id, Fold.TOGGLE, PIN, value=on), allowed=allowed)
 
 
 @command("pins", Listed, ack=PinList, feature="pins", looks=True, as_user=True)

@@ -10,7 +10,8 @@ import pytest
 
 from sanic_chatrooms import ChatError, ChatRooms, Muted, User
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Appended, Draft, Fact, Sender, direct_room
+from sanic_chatrooms.models import Appended, Draft, Fact, Member, Sender, direct_room
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Stale
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -74,6 +75,31 @@ async def test_a_command_is_judged_again_if_rights_change_before_it_is_stored(
     between.first(muting("general", ADA))
     assert (await ada.error("message.edit", room="general", payload=change))["code"] == "muted"
     assert between.judged == [0, 1, 2, 3], "what was stale was judged by the room as it was then"
+
+
+def demoting(user: User) -> Draft:
+    """The event by which a moderator of the room `general` becomes a member."""
+    payload = msgspec.json.encode({"user": Sender(user.id, user.name)})
+    fact = members.member_fact(Member(user.id, user.name))
+    return draft("general", "member.role", payload, None, facts=(fact,), restricts=True)
+
+
+@pytest.mark.parametrize("type", ["message.delete", "message.pin", "message.unpin"])
+async def test_who_was_a_moderator_when_the_command_came_does_nothing_as_one(
+    chat: Chat, between: Between, type: str
+) -> None:
+    ada, bob = await joined(chat, ADA, "general"), await joined(chat, BOB, "general")
+    await members.put(chat.backends.store, "general", Member(BOB.id, BOB.name, "moderator"))
+    said = await ada.ack("message", room="general", payload={"text": "hi"})
+    target = {"msgId": said["msgId"]}
+    if type == "message.unpin":
+        await bob.ack("message.pin", room="general", payload=target)
+
+    between.first(demoting(BOB))
+
+    assert (await bob.error(type, room="general", payload=target))["code"] == "forbidden"
+    page = await chat.backends.store.history("general", after=0, limit=10)
+    assert page.events[-1].type == "member.role"
 
 
 async def test_a_direct_message_is_judged_again_too(chat: Chat, between: Between) -> None:
