@@ -72,7 +72,7 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
 async def _permit(ctx: Ctx, id: str, room: Room | None) -> None:
     # Both are members from the first moment, even if the other user's membership is not stored yet.
     found = await ctx.core.access.standing(room, id, ctx.user)
-    mine = found if found.member else PARTNER
+    mine = found if found.member else replace(PARTNER, banned=found.banned, muted=found.muted)
     await ctx.permit(room, mine if room is not None else Standing())
     await ctx.may_speak(Seat(room or _room(id, ctx.user), mine))
 

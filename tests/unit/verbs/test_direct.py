@@ -13,7 +13,7 @@ from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.declaration import Route
 from sanic_chatrooms.errors import Forbidden
-from sanic_chatrooms.models import DIRECT, Member, Room, direct_room
+from sanic_chatrooms.models import DIRECT, Fact, Member, Room, direct_room
 from sanic_chatrooms.sessions.inbox import Enter, InboxMessage
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import chat_client
@@ -197,3 +197,15 @@ async def test_direct_rooms_are_bounded_by_themselves() -> None:
         assert (refused["code"], refused["limit"]) == ("room_limit", 2)
         await ada.ack("direct", payload={"to": "u2", "body": {"text": "again"}})
         await ada.ack("join", room="general")
+
+
+@pytest.mark.parametrize(("kind", "code"), [("ban", "room_not_found"), ("mute", "muted")])
+async def test_who_is_restricted_stays_so_without_a_membership(chat: Chat, kind: str, code: str) -> None:
+    ada = await joined(chat, ADA)
+    payload = {"to": "u2", "body": {"text": "hi"}}
+    room = (await ada.ack("direct", payload=payload))["room"]
+
+    await chat.backends.store.set_fact(room, Fact(kind, ADA.id, b"{}"))
+    await members.remove(chat.backends.store, room, ADA.id)
+
+    assert (await ada.error("direct", payload=payload))["code"] == code
