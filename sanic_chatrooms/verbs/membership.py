@@ -1,7 +1,7 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
 from ..access.standing import Standing
-from ..errors import Unavailable
+from ..errors import RoomNotFound, Unavailable
 from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
 from ..sessions.inbox import Remove, StandingChanged
 from ..stores import members
@@ -20,7 +20,10 @@ also_event("member.kicked")
 
 
 async def become(core: Core, user: User, room: Room, standing: Standing) -> Standing:
-    """Make a signed-in user a member of the public room that they joined; -> their standing."""
+    """Make a signed-in user a member of the public room that they joined; -> their standing.
+
+    Raises `RoomNotFound` if the room has become private meanwhile: then the membership is taken back.
+    """
     if standing.member or user.guest or room.visibility != PUBLIC:
         return standing
     member = Member(user.id, user.name, "member", now())
@@ -28,7 +31,11 @@ async def become(core: Core, user: User, room: Room, standing: Standing) -> Stan
         await _member_event(core, room.id, "member.joined", user, members.member_fact(member))
     else:
         await members.put(core.store, room.id, member)
-    return await core.access.standing(room, room.id, user)
+    now_there, standing = await core.access.find(user, room.id)
+    if now_there.visibility != PUBLIC and standing.role == member.role:
+        await _end_membership(core, now_there, user, member=True, reason="left")
+        raise RoomNotFound
+    return standing
 
 
 @command("leave", event="member.left")

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from sanic_chatrooms import User
+from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Member
+from sanic_chatrooms.models import Member, Room
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member, remove_member
-from sanic_chatrooms.verbs.rooms import create
+from sanic_chatrooms.verbs.rooms import create, ensure
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -121,3 +122,27 @@ async def test_a_new_role_is_no_second_join(chat: Chat) -> None:
     assert first is not None
     assert now == msgspec.structs.replace(first, role="moderator")
     assert await types(chat, "secret") == ["member.joined"]
+
+
+@pytest.mark.parametrize("announce", [False, True])
+async def test_a_join_while_the_room_becomes_private_makes_no_member(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, announce: bool
+) -> None:
+    await ensure(chat.core, "general", announce=announce)
+    ada = await chat_client(chat, ADA)
+    permit = ada.session.policy.require
+    looks = 0
+
+    async def slow(user: User, action: str, room: Room | None, standing: Standing) -> None:
+        nonlocal looks
+        permit(user, action, room, standing)
+        looks += action == "join"
+        if looks == 1:
+            looks += 1
+            await ensure(chat.core, "general", visibility="private", announce=announce)
+
+    monkeypatch.setattr(ada.session.policy, "require", slow)
+
+    await ada.error("join", room="general")
+    assert await member(chat, "general", ADA) is None
+    assert (await ada.error("join", room="general"))["code"] == "room_not_found"
