@@ -50,7 +50,7 @@ class Statements:
         self.head = f"UPDATE {room} SET head = ?, restricted = ? WHERE id = ?"
         # CROSS JOIN keeps the order: for each key one search of the index.
         self.firsts = (
-            "SELECT e.room_id, e.key_user, e.key_id, e.hash, e.type, e.msg_id, e.seq, e.timestamp, e.payload "
+            "SELECT e.room_id, e.key_user, e.key_id, e.hash, e.type, e.msg_id, e.seq, e.timestamp, e.payload, e.target "
             "FROM json_each(?) AS d "
             f"CROSS JOIN {event} AS e ON e.room_id = json_extract(d.value, '$[0]') "
             "AND e.key_user = json_extract(d.value, '$[1]') AND e.key_id = json_extract(d.value, '$[2]')"
@@ -138,8 +138,13 @@ class _Append:
         asked = as_json([(rooms[room].id, *key) for room, key in keys if room in rooms])
         epochs = {room.id: room.epoch for room in rooms.values()}
         return {
-            (room, user, key): (hash or type, Appended(msg_id, seq, timestamp, epochs[room], payload=payload))
-            for room, user, key, hash, type, msg_id, seq, timestamp, payload in driver.execute(
+            (room, user, key): (
+                hash or type,
+                Appended(msg_id, seq, timestamp, epochs[room], payload=payload),
+                type,
+                target or msg_id,
+            )
+            for room, user, key, hash, type, msg_id, seq, timestamp, payload, target in driver.execute(
                 self._statements.firsts, (asked,)
             )
         }
@@ -175,8 +180,9 @@ def _erases(draft: Draft) -> bool:
     return about is not None and about.fold in (Fold.REPLACE, Fold.ERASE)
 
 
-_Firsts: TypeAlias = dict[_Key, tuple[bytes | str, Appended]]
-"""What became of drafts that were sent before, and their hash; instead of one that had to go, the type."""
+_Firsts: TypeAlias = dict[_Key, tuple[bytes | str, Appended, str, str]]
+"""What became of drafts that were sent before: their hash (instead of one that had to go, the type), the result, the type,
+and the message with whose deletion the text goes."""
 
 
 class _Numbering:
@@ -188,6 +194,11 @@ class _Numbering:
         self.effects = effects
         self.found_stale = False
         self._firsts = firsts
+        self._texts: dict[tuple[int, str], list[_Key]] = {}
+        """By room and message: the keys of what goes with its deletion."""
+        if effects is not None:
+            for key, (*_, message) in firsts.items():
+                self._texts.setdefault((key[0], message), []).append(key)
 
     # Once per message: longer than other functions, for the calls it does not make.
     def take(self, draft: Draft) -> Appended | ChatError:
@@ -201,7 +212,7 @@ class _Numbering:
                 return Conflict()
             first = self._firsts.get((room.id, user, key))
             if first is not None:
-                return _repeated(room, draft, *first)
+                return _repeated(room, draft, *first[:2])
         if draft.judged is not None and draft.judged < room.restricted:
             self.found_stale = True
             return Stale()
@@ -213,13 +224,15 @@ class _Numbering:
             if not isinstance(outcome, bytes):
                 return outcome
             payload = outcome
+            if draft.about is not None and draft.about.fold is Fold.ERASE:
+                self._forget_texts(room.id, draft.about.target)
             if draft.restricts:
                 room.restricted = seq
         room.head = seq
         completed = None if payload is draft.payload else payload
         appended = Appended(draft.msg_id, seq, draft.timestamp, room.epoch, payload=completed)
         if user is not None and key is not None:
-            self._firsts[room.id, user, key] = (draft.hash, appended)
+            self._remember((room.id, user, key), draft, appended)
         sender, type = draft.sender, draft.type
         self.rows.append(
             (
@@ -238,6 +251,20 @@ class _Numbering:
             )
         )
         return appended
+
+    def _remember(self, key: _Key, draft: Draft, appended: Appended) -> None:
+        about, message = draft.about, draft.msg_id
+        if about is not None and about.fold is Fold.REPLACE:
+            message = about.target
+        self._firsts[key] = (draft.hash, appended, draft.type, message)
+        if self.effects is not None:
+            self._texts.setdefault((key[0], message), []).append(key)
+
+    def _forget_texts(self, room: int, message: str) -> None:
+        """The message is deleted: what comes again has neither its text nor a hash of it."""
+        for key in self._texts.get((room, message), ()):
+            _, appended, type, _ = self._firsts[key]
+            self._firsts[key] = (type, replace(appended, payload=b"{}"), type, message)
 
 
 def _repeated(room: RoomState, draft: Draft, hash: bytes | str, first: Appended) -> Appended | ChatError:

@@ -101,6 +101,24 @@ class DeletionTests(RelationHooks):
                 answer = await result(store, again)
                 assert (answer.seq, answer.duplicate) == (seq, True)
 
+    async def test_16_what_comes_again_in_the_batch_of_the_deletion_has_no_text(self) -> None:
+        for stored in (0, 1, 2):  # how many of the two were stored before that batch
+            async with self.room() as store:
+                said = self.draft(text=WORD, key="k")
+                message = Event(
+                    said.msg_id, said.timestamp, said.type, msgspec.Raw(said.payload), "r", 1, said.sender
+                )
+                drafts = [said, self.edit(message, WORD, key="e")]
+                await store.append(drafts[:stored])
+                again = [self.draft(text="a guess", key="k"), self.edit(message, WORD, key="e")]
+                again.append(self.edit(message, "a guess", key="e"))
+
+                answers = await store.append([*drafts[stored:], self.delete(message), *again])
+
+                for answer, seq, payload in zip(answers[-3:], (1, 2, 2), (None, b"{}", b"{}"), strict=True):
+                    assert isinstance(answer, Appended), (stored, answer)
+                    assert (answer.duplicate, answer.seq, answer.payload) == (True, seq, payload)
+
     async def test_16_the_keys_of_others_keep_their_hashes(self) -> None:
         async with self.room() as store:
             message, other = await self.said(store, "one", key="k"), await self.said(store, "two", key="K")
