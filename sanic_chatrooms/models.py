@@ -239,6 +239,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     """The event takes rights away: the room's `restricted` becomes its number."""
     only_if_changed: bool = False
     """Store no event if all of `facts` hold already."""
+    judged_in: str | None = None
+    """The room's epoch then. Where the room has another one by now, its rights may be others, and the draft is `Stale` too."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):

@@ -185,8 +185,8 @@ class Store(ABC):
     33. Facts are not trimmed. They go with their room.
     Rights
     34. An event with `restricts` makes its number the room's `restricted`, visible exactly when it is.
-    35. A draft whose `judged` is below the room's `restricted` is `Stale`, and is not stored. This holds within a batch,
-        too.
+    35. A draft whose `judged` is below the room's `restricted`, or whose `judged_in` is not the room's epoch, is `Stale`,
+        and is not stored. This holds within a batch, too.
     36. Per draft, the store checks in this order: room, key and hash, `judged`, relation, facts.
     """
 

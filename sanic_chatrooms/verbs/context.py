@@ -174,8 +174,18 @@ class Ctx(Context):
         key = (APP if sender is None else sender.id, command.msg_id) if command.msg_id is not None else None
         hash = b"" if sender is None else command_hash(command)
         judged = None if sender is None else self.seat.room.seq
+        judged_in = None if sender is None else self.seat.room.epoch or None  # "": it is about to be made
         return draft(
-            room, type, payload, sender, key=key, hash=hash, timestamp=self.now, judged=judged, **effects
+            room,
+            type,
+            payload,
+            sender,
+            key=key,
+            hash=hash,
+            timestamp=self.now,
+            judged=judged,
+            judged_in=judged_in,
+            **effects,
         )
 
     async def _keep(self, item: Draft) -> Appended | None:

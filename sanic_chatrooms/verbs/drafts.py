@@ -37,13 +37,14 @@ def draft(
     judged: int | None = None,
     restricts: bool = False,
     only_if_changed: bool = False,
+    judged_in: str | None = None,
 ) -> Draft:
     """A draft with an id, a time and a key. The key makes it safe to append the draft again after an unknown outcome."""
     msg_id = new_id()
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
     return Draft(
         room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash,
-        about, facts, judged, restricts, only_if_changed,
+        about, facts, judged, restricts, only_if_changed, judged_in,
     )  # fmt: skip
 
 

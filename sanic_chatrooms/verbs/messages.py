@@ -96,7 +96,22 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
     key = ("", id) if command.msg_id is None else (user.id, command.msg_id)
     # As `draft` does, but positional: keywords would cost more than the struct, for every message.
     hash = command_hash(command)
-    return Draft(room.id, "message", command.payload, id, now(), sender, key, hash, None, (), room.seq)
+    return Draft(
+        room.id,
+        "message",
+        command.payload,
+        id,
+        now(),
+        sender,
+        key,
+        hash,
+        None,
+        (),
+        room.seq,
+        False,
+        False,
+        room.epoch,
+    )
 
 
 def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:

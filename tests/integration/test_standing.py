@@ -26,12 +26,13 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Fact, Sender
 from sanic_chatrooms.presence.memory import MemoryBoard
+from sanic_chatrooms.stores import members
 from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
 from sanic_chatrooms.verbs.membership import add_member, remove_member
-from sanic_chatrooms.verbs.rooms import create
+from sanic_chatrooms.verbs.rooms import create, delete, ensure
 from tests.support.valkey import running
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -237,3 +238,32 @@ async def test_what_is_judged_again_keeps_its_place_in_its_connection(workers: W
     said = [event.client_msg_id for event in page.events if event.type == "message"]
     assert said == ids
     assert len(ids) > 20
+
+
+async def test_nothing_is_said_in_a_room_that_was_made_again(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where Bob's worker has not heard of it: he is no member of the new room."""
+    monkeypatch.setattr(workers.there.hub.repair, "look", lambda room: None)
+    await delete(workers.here.core, "team")
+    await create(workers.here.core, None, "team", visibility="private")
+    await add_member(workers.here.core, "team", EVE)
+
+    assert set(await burst(workers.bob)) == {"not_a_member"}
+
+    assert await workers.log() == [("member.joined", EVE.id)]
+
+
+async def test_nothing_of_strangers_is_said_in_a_room_that_has_become_private(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure(workers.here.core, "lobby")
+    await workers.bob.ack("join", room="lobby")
+    await workers.bob.ack("message", room="lobby", payload={"text": "hi"})
+    await members.remove(workers.here.store, "lobby", BOB.id)
+    monkeypatch.setattr(workers.there.hub.repair, "look", lambda room: None)
+
+    await ensure(workers.here.core, "lobby", visibility="private")
+
+    refused = await workers.bob.error("message", room="lobby", payload={"text": "hi"})
+    assert refused["code"] == "not_a_member"

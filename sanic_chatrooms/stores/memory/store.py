@@ -115,6 +115,9 @@ class MemoryStore(Store):
             if room.restricted and draft.judged is not None and draft.judged < room.restricted:
                 results.append(Stale())
                 continue
+            if draft.judged_in is not None and draft.judged_in != room.epoch:
+                results.append(Stale())
+                continue
             payload = draft.payload
             if draft.about is not None or draft.facts or draft.restricts:
                 outcome = self._effects.apply(room, draft)

@@ -1,6 +1,6 @@
 -- A channel to publish on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its signature (see support/signature.py). Then four arguments per
--- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not),
--- and ';' with what it does besides (see effects.lua) behind them. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
+-- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not)
+-- and '@' with the epoch then, and ';' with what it does besides (see effects.lua) behind them. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
 -- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none); "number timestamp id" of the first, for one
 -- about a message with its payload on the next line; "=number" unchanged; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply
 if op == 'append' then
@@ -42,6 +42,8 @@ if op == 'append' then
         results[d] = known .. besides.payload_of(tonumber(string.match(known, '^%d+')), change)
       end
     elseif room.restricted > 0 and room.restricted > tonumber(string.match(change, '^.(%d+)') or math.huge) then
+      results[d] = -3
+    elseif (string.match(change, '^.%d*@([^;]*)') or room.epoch) ~= room.epoch then
       results[d] = -3
     else
       local n, outcome, what = room.head + 1, nil, nil

@@ -125,6 +125,8 @@ def arguments(draft: Draft) -> tuple[Any, ...]:
     besides = b"~" if draft.type.startswith(FOLDED) else b"-"
     if draft.judged is not None:
         besides += b"%d" % draft.judged
+    if draft.judged_in is not None:
+        besides += b"@" + draft.judged_in.encode()
     if has_effects(draft):
         besides = _FLAGS[besides[:1]] + besides[1:] + b";" + pack(_effects(draft, at))
     return (

@@ -10,7 +10,7 @@ from .schema import Schema
 
 __all__ = ["ARGUMENTS", "append_call", "append_function"]
 
-VERSION = 3
+VERSION = 4
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -18,7 +18,7 @@ ARGUMENTS = {
     # The drafts.
     "room": "int[]", "rank": "int[]", "msg_id": "text[]", "stamp": "float8[]", "type": "text[]", "payload": "bytea[]",
     "sender_id": "text[]", "sender_name": "text[]", "key_user": "text[]", "key_id": "text[]", "hash": "bytea[]",
-    "folded": "boolean[]", "judged": "bigint[]",
+    "folded": "boolean[]", "judged": "bigint[]", "judged_in": "text[]",
     # What they do besides, NULL where none does: relations, then facts, of which draft i has those up to facts_end[i].
     "restricts": "boolean[]", "if_changed": "boolean[]", "fold": "text[]", "target": "text[]", "mark": "text[]",
     "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "facts_end": "int[]",
@@ -75,8 +75,9 @@ BEGIN
     INTO ids, bases, epochs, maker_users, maker_ids, restricteds
     FROM unnest(p_names) WITH ORDINALITY AS n(name, place) LEFT JOIN {room} t ON t.name = n.name;
 
-  IF NOT p_singly AND (p_judged IS NULL OR NOT EXISTS (
-       SELECT FROM unnest(p_room, p_judged) AS d(room, judged) WHERE d.judged < restricteds[d.room])) THEN
+  IF NOT p_singly AND ((p_judged IS NULL AND p_judged_in IS NULL) OR NOT EXISTS (
+       SELECT FROM unnest(p_room, p_judged, p_judged_in) AS d(room, judged, judged_in)
+        WHERE d.judged < restricteds[d.room] OR d.judged_in <> epochs[d.room])) THEN
     BEGIN
       INSERT INTO {event} (room_id, seq, msg_id, timestamp, type, payload, sender_id, sender_name,
                            key_user, key_id, hash, folded, deleted)
@@ -135,7 +136,7 @@ BEGIN
       END IF;
       CONTINUE;
     END IF;
-    IF p_judged[i] < restricteds[r] THEN
+    IF p_judged[i] < restricteds[r] OR p_judged_in[i] <> epochs[r] THEN
       outcomes[i] := 'stale';
       CONTINUE;
     END IF;

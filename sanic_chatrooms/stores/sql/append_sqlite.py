@@ -213,7 +213,9 @@ class _Numbering:
             first = self._firsts.get((room.id, user, key))
             if first is not None:
                 return _repeated(room, draft, *first[:2])
-        if draft.judged is not None and draft.judged < room.restricted:
+        if (draft.judged is not None and draft.judged < room.restricted) or (
+            draft.judged_in is not None and draft.judged_in != room.epoch
+        ):
             self.found_stale = True
             return Stale()
         seq, payload = room.head + 1, draft.payload

@@ -34,6 +34,7 @@ class Batch:
         senders = [draft.sender for draft in drafts]
         keys = [draft.key for draft in drafts]
         judged = [draft.judged for draft in drafts]
+        judged_in = [draft.judged_in for draft in drafts]
         given = {
             "names": self._names,
             "counts": self._counts,
@@ -54,6 +55,7 @@ class Batch:
             "hash": [draft.hash for draft in drafts],
             "folded": [draft.type.startswith(FOLDED) for draft in drafts],
             "judged": None if all(one is None for one in judged) else judged,
+            "judged_in": None if all(one is None for one in judged_in) else judged_in,
         }
         if given["singly"]:
             given |= _relations(drafts) | _facts(drafts)

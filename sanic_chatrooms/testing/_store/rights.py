@@ -63,6 +63,27 @@ class RightsTests(StoreHooks):
 
             assert [type(answer) for answer in answers] == [Appended, Appended, Stale, Appended, Appended]
 
+    async def test_35_a_draft_that_was_judged_in_another_past_is_stale(self) -> None:
+        async with self.two_processes() as (one, other):
+            before = await one.room("r")
+            assert before is not None
+            there = [replace(draft, judged_in=before.epoch) for draft in (self.judged(0), self.draft())]
+            there.append(replace(self.stating(_fact("ban", "u2")), judged=0, judged_in=before.epoch))
+            assert {type(answer) for answer in await one.append(there)} == {Appended}
+
+            await one.delete_room("r")
+            await self.create(one, "r")
+            new = await other.room("r")
+            assert new is not None
+
+            for drafts in (there[:2], there[2:], there):
+                assert {type(answer) for answer in await other.append(drafts)} == {Stale}
+            answers = await other.append([replace(there[0], judged_in=new.epoch), there[1], self.draft()])
+            assert [type(answer) for answer in answers] == [Appended, Stale, Appended]
+            await one.renew_epoch("r", new.epoch)
+            late = replace(self.judged(2), judged_in=new.epoch)
+            assert [type(answer) for answer in await other.append([late])] == [Stale]
+
     async def test_35_a_stale_draft_is_no_first_of_its_key(self) -> None:
         async with self.room() as store:
             await result(store, self.restricting())
