@@ -333,6 +333,7 @@ class Store(ABC):
     async def update_room(self, room: Room) -> Room:
         """Change title, visibility, attributes and announce of a room that you got from `room`; -> the room as it is now.
 
+        With another visibility the room gets a new epoch in the same step: what was judged before is judged again.
         Raises `RoomNotFound`, also if the room has another epoch now.
         """
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ..access.access import Actor, permit
 from ..access.standing import Standing
 from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge, Unavailable
-from ..models import DIRECT, PRIVATE, PUBLIC, Member, Room, Sender, User, is_reserved
+from ..models import DIRECT, PRIVATE, PUBLIC, Head, Member, Room, Sender, User, is_reserved
 from ..stores import members
 from ..support.clock import now
 from ..support.ids import new_id
@@ -181,11 +181,10 @@ async def _bring(core: Core, room: Room, wanted: Room) -> Room:
         return changed
     # Its connections have to join again, so that the policy is asked again. No worker sends them events of the
     # new epoch.
-    head = await core.store.renew_epoch(room.id, room.epoch)
     core.inbox.look(room.id)
     if (held := core.hub.room(room.id)) is not None:
-        core.hub.reset(held, head, "the room has changed")
-    return replace(changed, epoch=head.epoch)
+        core.hub.reset(held, Head(changed.epoch, changed.seq), "the room has changed")
+    return changed
 
 
 def _check_room(

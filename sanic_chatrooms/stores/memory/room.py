@@ -82,6 +82,8 @@ class MemoryRoom:
 
     def update(self, room: Room) -> None:
         """What an app may change of a room."""
+        if room.visibility != self.visibility:
+            self.epoch = new_epoch()
         self.visibility = room.visibility
         self.room = replace(
             self.room,

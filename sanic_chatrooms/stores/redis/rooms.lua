@@ -31,12 +31,13 @@ if op == 'create' then
   return {1, ARGV[8], 0, json, false}
 end
 
--- an epoch, the room as JSON, visibility -> epoch, head, the room as JSON, restricted, if it has that epoch
+-- an epoch, the room as JSON, visibility -> epoch (a new one where the visibility is another), head, the room as JSON, restricted, if it has that epoch
 if op == 'update' then
-  local h = redis.call('HMGET', H, 'e', 'n', 'z')
+  local h = redis.call('HMGET', H, 'e', 'n', 'z', 'v')
   if h[1] ~= ARGV[own] then return false end
-  redis.call('HSET', H, 'i', ARGV[own + 1], 'v', ARGV[own + 2])
-  return {h[1], tonumber(h[2]), ARGV[own + 1], h[3]}
+  local epoch = h[4] == ARGV[own + 2] and h[1] or ARGV[8]
+  redis.call('HSET', H, 'e', epoch, 'i', ARGV[own + 1], 'v', ARGV[own + 2])
+  return {epoch, tonumber(h[2]), ARGV[own + 1], h[3]}
 end
 
 -- 'unused' or '' -> 1 if it was there (and unused)

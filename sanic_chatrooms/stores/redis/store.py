@@ -274,7 +274,15 @@ class RedisStore(Store):
         if room.visibility == PUBLIC:
             await self._lists.open(room.id)
         found = codec.decode_room(
-            await self._calls.ask(ROOMS, room.id, "update", room.epoch, codec.encode(room), room.visibility)
+            await self._calls.ask(
+                ROOMS,
+                room.id,
+                "update",
+                room.epoch,
+                codec.encode(room),
+                room.visibility,
+                epoch=new_epoch(),
+            )
         )
         if room.visibility != PUBLIC:
             await self._lists.close(room.id)

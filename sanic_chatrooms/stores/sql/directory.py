@@ -6,7 +6,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Row, Table, bindparam, func, select
+from sqlalchemy import Connection, Insert, Row, Table, bindparam, case, func, select
 
 from ...drivers.sql.tables import in_steps, insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
@@ -83,6 +83,7 @@ class Directory:
             .values(
                 title=room.title,
                 visibility=room.visibility,
+                epoch=case((table.c.visibility == room.visibility, table.c.epoch), else_=new_epoch()),
                 attributes=msgspec.json.encode(room.attributes).decode(),
                 announce=room.announce,
             )

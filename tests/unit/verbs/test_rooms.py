@@ -10,13 +10,14 @@ import pytest
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
-from sanic_chatrooms.errors import Conflict, InvalidField, InvalidText, RoomNotFound, TooLarge
-from sanic_chatrooms.models import Member
+from sanic_chatrooms.errors import Conflict, InvalidField, InvalidText, RoomNotFound, TooLarge, Unavailable
+from sanic_chatrooms.models import Member, Room
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member
 from sanic_chatrooms.verbs.rooms import ATTRIBUTES_LIMIT, TITLE_LIMIT, create, delete, ensure
+from tests.support.joined import joined
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -311,3 +312,26 @@ async def test_nobody_keeps_a_direct_room_of_a_guest_they_were_before(chat: Chat
     await guest.expect("message")
 
     assert not guest.session.who.anonymous
+
+
+async def test_a_change_to_private_that_was_cut_off_keeps_strangers_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_core(guests=True) as chat:
+        await ensure(chat.core, "lobby")
+        guest = await joined(chat, User("guest-1", "Guest", guest=True), "lobby")
+        update = chat.backends.store.update_room
+
+        async def cut_off(room: Room) -> Room:
+            await update(room)
+            raise Unavailable
+
+        monkeypatch.setattr(chat.backends.store, "update_room", cut_off)
+        with pytest.raises(Unavailable):
+            await ensure(chat.core, "lobby", visibility="private")
+
+        refused = await guest.error("message", room="lobby", payload={"text": "hi"})
+        await chat.hub.check()
+
+        assert refused["code"] == "room_not_found"
+        assert (await guest.expect("reset"))["room"] == "lobby"
