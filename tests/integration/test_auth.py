@@ -355,8 +355,8 @@ async def test_a_token_that_expires_is_announced_and_then_closes_4001(
 
 
 async def test_a_refresh_in_time_keeps_the_connection(chat: ChatRooms, connect: Connect) -> None:
-    ada = await connect(token=token("ada", expires_in=2.5))
-    bob = await connect(token=token("bob", expires_in=2.5))
+    ada = await connect(token=token("ada", expires_in=4.0))
+    bob = await connect(token=token("bob", expires_in=4.0))
 
     await ada.expect("auth.expiring")
     await ada.ack("auth", payload={"token": token("ada", expires_in=600)})
