@@ -7,7 +7,7 @@ from typing import Protocol
 from ..models import Envelope, Head
 from .sequence import Sequencer
 
-__all__ = ["Codec", "Lane", "LocalRoom", "Receiver", "Watcher"]
+__all__ = ["Codec", "Lane", "LocalRoom", "Receiver", "Watcher", "Writer"]
 
 UNBOUNDED = 2**62
 
@@ -25,8 +25,8 @@ class Codec(Protocol):
         """A reply, or a live event for one connection. `text` is a JSON object of `chatrooms.v1`."""
 
 
-class Receiver(Protocol):
-    """What the hub needs of a session.
+class Writer(Protocol):
+    """Writes to one connection.
 
     `write` checks nothing: it is the transport's own. `check_every` is how many bytes may be written that way before
     `push` has to check that the peer reads them.
@@ -51,7 +51,11 @@ class Receiver(Protocol):
         """
 
     def reply(self, data: bytes) -> None:
-        """Write what is for this connection alone."""
+        """Write what is for this connection alone. Never closes the connection."""
+
+
+class Receiver(Writer, Protocol):
+    """What the hub needs of a session."""
 
     def evicted(self, room: str) -> None:
         """The hub has taken this session out of the room."""

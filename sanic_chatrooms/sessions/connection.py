@@ -1,33 +1,14 @@
 """What a session needs of the edge that holds its socket."""
 
-from collections.abc import Callable
 from typing import Protocol
 
-from ..hub.room import Codec
+from ..hub.room import Writer
 
 __all__ = ["Connection"]
 
 
-class Connection(Protocol):
-    """The interface of an edge. `codec`, `write` and `check_every` are those of `room.Receiver`."""
-
-    @property
-    def codec(self) -> Codec:
-        """Encodes events and replies for this kind of connection."""
-
-    @property
-    def check_every(self) -> int:
-        """Bytes that may be written before `push` has to check that they are read."""
-
-    @property
-    def write(self) -> Callable[[bytes], None]:
-        """Write bytes, and check nothing."""
-
-    def push(self, data: bytes, replies: bytes = b"") -> None:
-        """Write replies and room events. A connection that is too far behind closes itself with 4008."""
-
-    def reply(self, data: bytes) -> None:
-        """Write replies. Never closes the connection."""
+class Connection(Writer, Protocol):
+    """The interface of an edge: the hub writes to it, and a session also closes and pauses it."""
 
     def ping(self) -> None:
         """Send a WebSocket ping."""

@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+import sanic_chatrooms
 from sanic_chatrooms.access.policy import Policy
 from sanic_chatrooms.auth.base import Authenticator
 from sanic_chatrooms.brokers.base import Broker
@@ -22,6 +24,7 @@ from sanic_chatrooms.testing import (
     StoreSuite,
 )
 
+ROOT = Path(sanic_chatrooms.__file__).parent
 SUITES = {
     Store: StoreSuite,
     Broker: BrokerSuite,
@@ -54,3 +57,14 @@ def test_no_test_runner_is_needed_to_import_them() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False)
 
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("part", sorted((ROOT / "testing").glob("_*/*.py")), ids=lambda part: part.name)
+def test_a_part_of_a_suite_names_the_sentences_that_it_tests(part: Path) -> None:
+    text = part.read_text()
+    named = re.findall(
+        r"(\d+)(?: to (\d+))?", " ".join(re.findall(r"\(([^)]*\d[^)]*)\)", text.partition("\n")[0]))
+    )
+    tested = {int(number) for number in re.findall(r"def test_(\d+)_", text)}
+
+    assert {n for first, last in named for n in range(int(first), int(last or first) + 1)} == tested

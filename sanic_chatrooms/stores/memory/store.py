@@ -112,10 +112,9 @@ class MemoryStore(Store):
                 if first[2] >= now:
                     results.append(_repeated(room, first, draft))
                     continue
-            if room.restricted and draft.judged is not None and draft.judged < room.restricted:
-                results.append(Stale())
-                continue
-            if draft.judged_in is not None and draft.judged_in != room.epoch:
+            if (draft.judged is not None and draft.judged < room.restricted) or (
+                draft.judged_in is not None and draft.judged_in != room.epoch
+            ):
                 results.append(Stale())
                 continue
             payload = draft.payload

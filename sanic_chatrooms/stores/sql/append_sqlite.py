@@ -202,7 +202,7 @@ class _Numbering:
 
     # Once per message: longer than other functions, for the calls it does not make.
     def take(self, draft: Draft) -> Appended | ChatError:
-        """What becomes of the draft, by sentence 39 of the contract."""
+        """What becomes of the draft, in the order of sentence 36 of the contract."""
         room = self.rooms.get(draft.room)
         if room is None:
             return RoomNotFound()
@@ -220,16 +220,10 @@ class _Numbering:
             return Stale()
         seq, payload = room.head + 1, draft.payload
         if self.effects is not None:
-            outcome = self.effects.of(room, draft)
-            if isinstance(outcome, Unchanged):
-                return Appended(draft.msg_id, outcome.seq, draft.timestamp, room.epoch, unchanged=True)
+            outcome = self._effects_of(self.effects, room, draft)
             if not isinstance(outcome, bytes):
                 return outcome
             payload = outcome
-            if draft.about is not None and draft.about.fold is Fold.ERASE:
-                self._forget_texts(room.id, draft.about.target)
-            if draft.restricts:
-                room.restricted = seq
         room.head = seq
         completed = None if payload is draft.payload else payload
         appended = Appended(draft.msg_id, seq, draft.timestamp, room.epoch, payload=completed)
@@ -253,6 +247,18 @@ class _Numbering:
             )
         )
         return appended
+
+    def _effects_of(self, effects: Effects, room: RoomState, draft: Draft) -> bytes | Appended | ChatError:
+        """The payload, completed, of a draft that may do more than be there; or what becomes of it instead."""
+        outcome = effects.of(room, draft)
+        if isinstance(outcome, Unchanged):
+            return Appended(draft.msg_id, outcome.seq, draft.timestamp, room.epoch, unchanged=True)
+        if isinstance(outcome, bytes):
+            if draft.about is not None and draft.about.fold is Fold.ERASE:
+                self._forget_texts(room.id, draft.about.target)
+            if draft.restricts:
+                room.restricted = room.head + 1
+        return outcome
 
     def _remember(self, key: _Key, draft: Draft, appended: Appended) -> None:
         about, message = draft.about, draft.msg_id

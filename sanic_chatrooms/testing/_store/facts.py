@@ -1,4 +1,4 @@
-"""The store suite: facts (sentences 20 and 31 to 36)."""
+"""The store suite: facts (sentences 11 and 28 to 33)."""
 
 import msgspec
 from msgspec.structs import replace

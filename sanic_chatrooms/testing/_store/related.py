@@ -1,4 +1,4 @@
-"""The store suite: what other events make of a message (sentences 22, 27, 28 and 30)."""
+"""The store suite: what other events make of a message (sentences 15, 16, 24, 25 and 27)."""
 
 from ...errors import InvalidCursor, RoomNotFound
 from ...stores.base import Bounds, Holding

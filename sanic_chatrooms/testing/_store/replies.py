@@ -1,4 +1,4 @@
-"""The store suite: replies to a message (sentences 26, 27, 29 and 30)."""
+"""The store suite: replies to a message (sentences 23, 24, 26 and 27)."""
 
 import msgspec
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""The store suite: events that take rights away, and drafts that were judged before (sentences 37 to 39)."""
+"""The store suite: events that take rights away, and drafts that were judged before (sentences 34 to 36)."""
 
 from msgspec.structs import replace
 

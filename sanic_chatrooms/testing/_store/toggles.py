@@ -1,4 +1,4 @@
-"""The store suite: what is on or off at a message (sentences 20, 21 and 23 to 25)."""
+"""The store suite: what is on or off at a message (sentences 11, 17 and 20 to 22)."""
 
 import asyncio
 
