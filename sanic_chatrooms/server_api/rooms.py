@@ -83,7 +83,7 @@ class Rooms(Verbs):
         return await delete(self.running().core, room)
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
-        """Make a user a member, or give a member another role."""
+        """Make a user a member, or give a member another role. Another role is an event, `member.role`, in any room."""
         await add_member(self.running().core, room, user_of(user), role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:

@@ -7,7 +7,7 @@ from ..sessions.inbox import Remove, StandingChanged
 from ..stores import members
 from ..support.clock import now
 from ..wire.encode import encode
-from ..wire.events import MemberChanged
+from ..wire.events import MemberChanged, RoleChanged
 from .context import Ctx
 from .core import Core
 from .drafts import draft
@@ -17,6 +17,7 @@ __all__ = ["add_member", "become", "remove_member"]
 
 also_event("member.joined")
 also_event("member.kicked")
+also_event("member.role")
 
 
 async def become(core: Core, user: User, room: Room, standing: Standing) -> Standing:
@@ -75,6 +76,18 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
     member = Member(user.id, user.name, role, known.joined_at if known else now())
     if known is None and (room.announce or room.visibility == PRIVATE):
         await _member_event(core, room_id, "member.joined", user, members.member_fact(member))
+    elif known is not None and known.role != role:
+        # Always an event: what was judged by the old role is not stored after it, on any worker.
+        changed = RoleChanged(Sender(user.id, user.name), role)
+        item = draft(
+            room_id,
+            "member.role",
+            encode(changed),
+            None,
+            facts=(members.member_fact(member),),
+            restricts=True,
+        )
+        await core.journal.append(item)
     elif known != member:
         await members.put(core.store, room_id, member)
         await core.inbox.send(user.id, StandingChanged(room_id))

@@ -20,6 +20,7 @@ __all__ = [
     "Myself",
     "Presence",
     "Reset",
+    "RoleChanged",
     "RoomAdded",
     "RoomRemoved",
     "Typing",
@@ -162,3 +163,10 @@ class MemberChanged(msgspec.Struct, frozen=True):
     """`member.joined`, `member.left` or `member.kicked`: about whom."""
 
     user: Sender
+
+
+class RoleChanged(msgspec.Struct, frozen=True):
+    """`member.role`: about whom, and the role that they have now."""
+
+    user: Sender
+    role: str

@@ -138,13 +138,27 @@ async def test_a_demoted_member_is_judged_by_the_new_role_on_another_worker(work
     await workers.ada.expect("message")
 
     await add_member(workers.here.core, "team", BOB, "reader")
+    then = (await workers.log())[-1]
 
+    assert then == ("member.role", None)
     assert turning(await talking) == {"forbidden"}
+    assert (await workers.log())[-1] == then, "nothing of theirs is stored after it"
     assert (await workers.bob.error("typing", room="team"))["code"] == "forbidden"
     await add_member(workers.here.core, "team", BOB, "member")
     async with asyncio.timeout(WITHIN):
         while "ack" not in await burst(workers.bob):
             pass
+
+
+async def test_a_worker_that_has_heard_nothing_of_a_demotion_stores_nothing_of_theirs(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers.there.sessions, "standing_changed", lambda envelope: None)
+    monkeypatch.setattr(type(workers.bob.session.seats), "changed", lambda self, room: None)
+
+    await add_member(workers.here.core, "team", BOB, "reader")
+
+    assert set(await burst(workers.bob)) == {"forbidden"}
 
 
 @pytest.mark.parametrize("reason", ["left", "kicked"])

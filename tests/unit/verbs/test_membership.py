@@ -111,17 +111,21 @@ async def test_who_is_out_by_what_was_acked_is_not_present_for_who_asks_then(cha
     assert await present(ada) == ["u1", "u2"]
 
 
-async def test_a_new_role_is_no_second_join(chat: Chat) -> None:
+async def test_a_new_role_is_one_event_and_no_second_join(chat: Chat) -> None:
     await create(chat.core, None, "secret", visibility="private")
     await add_member(chat.core, "secret", ADA)
     first = await member(chat, "secret", ADA)
 
-    await add_member(chat.core, "secret", ADA, "moderator")
+    for _ in range(2):
+        await add_member(chat.core, "secret", ADA, "moderator")
 
     now = await member(chat, "secret", ADA)
     assert first is not None
     assert now == msgspec.structs.replace(first, role="moderator")
-    assert await types(chat, "secret") == ["member.joined"]
+    assert await types(chat, "secret") == ["member.joined", "member.role"]
+    event = (await chat.store.history("secret", after=1, limit=1)).events[0]
+    assert msgspec.json.decode(event.payload) == {"user": {"id": "u1", "name": "Ada"}, "role": "moderator"}
+    assert event.sender is None
 
 
 @pytest.mark.parametrize("announce", [False, True])
