@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from sanic_chatrooms import Context
+from sanic_chatrooms import Context, Unavailable
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, go_to, lines, messages
 from tests.browser.conftest import Pages
@@ -87,6 +87,31 @@ async def test_older_messages_come_without_the_text_jumping(
     await expect(page.get_by_test_id("beginning")).to_be_in_viewport()
     numbers = await messages(page).evaluate_all("(rows) => rows.map((row) => Number(row.dataset.seq))")
     assert numbers == list(range(1, 301))
+
+
+async def test_older_messages_that_failed_to_come_are_asked_for_again_without_scrolling(
+    served: ServedApp, new_page: Pages
+) -> None:
+    failed = asyncio.Event()
+
+    @served.chat.middleware("history")
+    async def fail_once(ctx: Context, call_next: Handler) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise Unavailable
+        return await call_next(ctx)
+
+    await served.open()
+    await served.say("general", *(f"line {number}" for number in range(1, 121)))
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page).last).to_contain_text("120")
+    await page.evaluate(SCROLL_TO, 0)
+    await failed.wait()
+
+    await served.say("general", "news")
+
+    await page.wait_for_function("() => document.querySelector('[data-seq]').dataset.seq <= 21")
 
 
 async def test_who_reads_back_is_not_moved_and_told_what_came(served: ServedApp, new_page: Pages) -> None:

@@ -83,6 +83,8 @@ export class TalkPane {
     composer.showTyping(room.typing.filter(({ id }) => id !== chat.user?.id));
     this.#instead(room);
     conversation.update(this.#top(room));
+    // A page of older messages may have failed, or the connection was lost: whoever is at the top cannot scroll to ask again.
+    if (!conversation.stuck) conversation.needOlder();
   }
 
   #instead(room) {
