@@ -13,7 +13,6 @@ __all__ = [
     "SUBPROTOCOL",
     "check_room_id",
     "check_type",
-    "is_event_type",
     "is_ours",
     "is_room_id",
 ]
@@ -24,7 +23,7 @@ SUBPROTOCOL = "chatrooms.v1"
 ROOM_ID = re.compile(r"[A-Za-z0-9_.:~-]{1,128}")
 MSG_ID = re.compile(r"[!-~]{16,64}")
 APP_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+|[A-Z][A-Z0-9_]*")
-OURS = re.compile(r"(message|reaction|member|room|presence|auth)\..*|[a-z]+")
+OURS = re.compile(r"(message|reaction|member|room|presence|auth|user|report)\..*|[a-z]+")
 
 MSG_ID_RULE = (
     "must be 16 to 64 visible ASCII characters: it also makes the command idempotent, so a counter is too short; "
@@ -48,11 +47,6 @@ def check_room_id(room: object) -> str:
 def is_ours(type: str) -> bool:
     """Whether a type belongs to the protocol, or may in a later version."""
     return OURS.fullmatch(type) is not None
-
-
-def is_event_type(type: str) -> bool:
-    """Whether a durable event can have this type: message, ours with a dot, or an app's own."""
-    return type == "message" or "." in type or type.isupper()
 
 
 def check_type(type: str) -> str:
