@@ -110,3 +110,9 @@ def test_the_first_screen_names_modules_behind_their_folder(row: str) -> None:
         else:
             place = (root if "/" in span else folder) / span
             assert place.is_file() or place.with_suffix(".py").is_file(), f"{folder.name}/{span}"
+
+
+def test_the_first_screen_names_every_setting() -> None:
+    named = {span.lower() for span in re.findall(r"`([A-Z_]+)`", TEXT.partition("## ")[0])}
+
+    assert named == set(Settings.__struct_fields__) - {"instance", "debug"}  # these two come from the app

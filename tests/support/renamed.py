@@ -11,7 +11,7 @@ import pytest
 __all__ = ["rename"]
 
 _OURS = "sanic_chatrooms."
-_DELEGATES = "sanic_chatrooms.web.socket.closing"
+_DELEGATES = "sanic_chatrooms.web.socket.half_close"
 """Passes what Sanic asks for on to Sanic's own connection: who asks is the next one."""
 _MISSING = object()
 

@@ -16,7 +16,7 @@ from ...websocket.codec import FRAMES
 from ...websocket.frames import PING
 from ...wire.codes import CloseCode
 from ..sanic_contract import FastParts
-from .closing import keep_from_closing_twice
+from .half_close import keep_from_closing_twice
 
 __all__ = ["CLOSE_TIMEOUT", "SanicConnection", "patience"]
 

@@ -18,7 +18,7 @@ from ...models import Envelope
 from ...sessions.session import Session
 from ...wire.codes import CloseCode
 from .base import patience
-from .closing import keep_from_closing_twice
+from .half_close import keep_from_closing_twice
 
 __all__ = ["PlainConnection"]
 
