@@ -84,5 +84,7 @@ class Publisher:
             logger.exception("the broker failed; %d envelopes were not passed on", len(batch))
         else:
             self._away = False
+            if self._meter is SILENT:
+                return
             self._meter.observe(PUBLISH_BATCH, len(batch))
             self._meter.observe(PUBLISH_SECONDS, time.monotonic() - since)

@@ -134,7 +134,12 @@ class LocalRoom:
     @property
     def unused(self) -> bool:
         """No session needs it, and it is not watched."""
-        return self.watcher is None and not any(lane.used for lane in self.lanes)
+        if self.watcher is not None:
+            return False
+        for lane in self.lanes:  # noqa: SIM110 - mostly there is one lane: a generator would cost more than the rest
+            if lane.used:
+                return False
+        return True
 
     def sessions(self) -> Iterator[Receiver]:
         """The sessions in the room."""
@@ -142,12 +147,16 @@ class LocalRoom:
 
     def __contains__(self, receiver: Receiver) -> bool:
         """Whether a session is in the room, or entering it."""
-        return any(receiver in lane.sessions or receiver in lane.waiting for lane in self.lanes)
+        lane = self.lane(receiver)
+        return lane is not None and (receiver in lane.sessions or receiver in lane.waiting)
 
     def lane(self, receiver: Receiver) -> Lane | None:
         """The lane of this session's codec, if there is one."""
         codec = receiver.codec
-        return next((lane for lane in self.lanes if lane.codec is codec), None)
+        for lane in self.lanes:
+            if lane.codec is codec:
+                return lane
+        return None
 
     def open_lane(self, receiver: Receiver) -> Lane:
         """The lane of this session's codec. It is created for the first session of its kind."""
@@ -159,5 +168,7 @@ class LocalRoom:
 
     def drop_empty_lanes(self) -> None:
         """Drop lanes without sessions: their codecs need not encode."""
-        if not all(lane.used for lane in self.lanes):
-            self.lanes = tuple(lane for lane in self.lanes if lane.used)
+        for lane in self.lanes:
+            if not lane.used:
+                self.lanes = tuple(lane for lane in self.lanes if lane.used)
+                return

@@ -194,7 +194,9 @@ class Session:
 
     def held_up(self) -> bool:
         """Whether the client has too many unread bytes for another command."""
-        if not (self.connection.owing() if self.stranger else self.connection.congested()):
+        # `stranger`, written out: every message asks.
+        stranger = not self.authenticated or self.user.guest
+        if not (self.connection.owing() if stranger else self.connection.congested()):
             return False
         self.dispatcher.behind(self)
         return True

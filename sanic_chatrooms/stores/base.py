@@ -192,6 +192,9 @@ class Store(ABC):
 
     scope: ClassVar[Scope]
     """How far what one process appends is seen by others."""
+    waits: ClassVar[bool] = True
+    """Its methods wait for something outside of this process: a server, a file, a thread. The answers of a store that waits for
+    nothing need no time limit."""
     server_url: str | None = None
     """The URL by which the same server is a broker and a presence too: used where the app names none."""
     publishes_as: str | None = None

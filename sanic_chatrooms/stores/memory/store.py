@@ -57,6 +57,11 @@ class MemoryStore(Store):
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS
+    waits: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        # A derived class may wait for something, unless it says otherwise.
+        cls.waits = cls.__dict__.get("waits", True)
 
     def __init__(self, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or Steady()

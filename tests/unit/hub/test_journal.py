@@ -558,11 +558,11 @@ class Shared(Batches):
         super().__init__(inner)
         self.scope = Scope.MACHINE  # type: ignore[misc]
         self.open = 0
-        self.waits = waits
+        self.takes_time = waits
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         self.open += 1
-        if self.waits:
+        if self.takes_time:
             await asyncio.sleep(0.001)
         results = await super().append(drafts)
         self.open -= 1

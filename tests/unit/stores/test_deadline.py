@@ -109,3 +109,28 @@ async def test_how_long_the_store_takes_is_measured_and_what_it_refuses_counted(
     assert len(meter.values(STORE_SECONDS, "room")) == 1
     assert meter.value(STORE_ERRORS, "history", "room_not_found") == 1
     assert meter.value(STORE_ERRORS, "room", "unavailable") == 1
+
+
+async def test_a_store_that_waits_for_nothing_is_asked_without_a_limit() -> None:
+    assert MemoryStore.waits is False
+    store = TimedStore(MemoryStore(), 0.0)  # any time limit would be over at once
+    await store.start("test", Bounds())
+
+    await store.create_room(Room("r", "", 0))
+
+    assert store.waits is False
+    assert await store.room("r")
+
+
+async def test_a_store_derived_from_the_one_in_memory_has_its_limit_like_any_other() -> None:
+    class Slow(MemoryStore):
+        async def room(self, room: str) -> Room | None:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+    assert Slow.waits is True
+    store = TimedStore(Slow(), 0.01)
+    await store.start("test", Bounds())
+
+    with pytest.raises(Unavailable):
+        await store.room("r")
