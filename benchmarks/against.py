@@ -127,7 +127,8 @@ def _joining(tree: Path, seconds: float) -> Figures:
             time.sleep(seconds)  # what the arrivals left behind goes first
             found["an idle connection, KiB"] = (server.memory() - before) / 1024 / CONNECTIONS
 
-        load(server, dialect, look, connections=CONNECTIONS, seconds=1, warmup=0, room_size=ROOM_OF)
+        # They stay for longer than `look` takes.
+        load(server, dialect, look, connections=CONNECTIONS, seconds=seconds + 2, warmup=0, room_size=ROOM_OF)
     return found
 
 
