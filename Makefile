@@ -31,11 +31,11 @@ run: $(READY)
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m example_app
 
 # Both halves run even if the first one fails; pytest comes last, so that its summary closes the output. All tests go side by
-# side, file by file; with ARGS, whoever wants that adds -n 2.
+# side, file by file, four at a time since most of them wait; with ARGS, add `-n 4 --dist loadfile` if you want that.
 test: $(READY)
 	@status=0; \
 	$(if $(ARGS),,scripts/test-client || status=1;) \
-	$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadfile) || status=$$?; \
+	$(PY) -m pytest $(or $(ARGS),-n 4 --dist loadfile) || status=$$?; \
 	exit $$status
 
 soak: $(READY)

@@ -3,5 +3,6 @@ pytest_plugins = (
     "tests.support.loops",
     "tests.support.fixtures",
     "tests.support.postgres",
+    "tests.support.side_by_side",
     "tests.support.systems",
 )
