@@ -354,12 +354,25 @@ async def test_a_token_that_expires_is_announced_and_then_closes_4001(
     assert expires <= time.time() < expires + 2.5
 
 
-async def test_a_refresh_in_time_keeps_the_connection(chat: ChatRooms, connect: Connect) -> None:
-    ada = await connect(token=token("ada", expires_in=4.0))
-    bob = await connect(token=token("bob", expires_in=4.0))
+def pass_time(chat: ChatRooms, seconds: float) -> None:
+    """So much later than now the heartbeat looks at everybody's token."""
+    heartbeat = chat.running().heartbeat
+    heartbeat._wall = lambda: time.time() + seconds
+    for session in chat.running().sessions:
+        heartbeat.reconsider(session)
 
+
+async def test_a_refresh_in_time_keeps_the_connection(chat: ChatRooms, connect: Connect) -> None:
+    ada = await connect(token=token("ada", expires_in=600))
+    bob = await connect(token=token("bob", expires_in=600))
+    for client in (ada, bob):
+        await client.expect("welcome")
+
+    pass_time(chat, 590)
     await ada.expect("auth.expiring")
-    await ada.ack("auth", payload={"token": token("ada", expires_in=600)})
+    await bob.expect("auth.expiring")
+    await ada.ack("auth", payload={"token": token("ada", expires_in=6000)})
+    pass_time(chat, 601)
 
     assert (await bob.closed())[0] == 4001
     await ada.settle()

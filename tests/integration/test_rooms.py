@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import ChatRooms, upkeep
 from sanic_chatrooms.models import User
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing.faults import FaultyStore
@@ -662,8 +662,9 @@ async def test_a_client_that_vanishes_while_it_joins_leaves_nothing(
 
 
 async def test_a_store_that_is_away_is_unavailable_and_closes_nothing(
-    app: App, store: FaultyStore, connect: Connect
+    app: App, store: FaultyStore, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(upkeep, "SWEEP", 600.0)  # or what the chat itself asks the store may fail instead
     mount(app, store=store, store_timeout=0.2)
     ada = await connect()
     await ada.ack("join", room="general")

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
+from sanic_chatrooms import upkeep
+from sanic_chatrooms.live import presence, typing
+from sanic_chatrooms.web import blueprint
 from sanic_chatrooms.web.mounted import mounted_in
 from tests.support.client import Client, Refused, open_client
 from tests.support.loops import PlainEdgeLoop
@@ -108,7 +111,23 @@ class SubprocessServer:
 
 
 @pytest.fixture
-def app() -> Iterator[Sanic[Any, Any]]:
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a chat does once a second it does ten times a second, and who is there or types is told again as soon: a test that
+    waits for it waits less. Those of the intervals themselves move a clock."""
+    monkeypatch.setattr(upkeep, "SWEEP", 0.1)
+    monkeypatch.setattr(typing, "INTERVAL", 0.05)
+    monkeypatch.setattr(presence, "INTERVAL", 0.1)
+    monkeypatch.setattr(presence, "LOOK_EVERY", 0.2)
+
+
+@pytest.fixture
+def loaded_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that starts would count all frozen objects, only to learn that there are some: the guard has seen to that."""
+    monkeypatch.setattr(blueprint, "freeze_loaded", lambda: None)
+
+
+@pytest.fixture
+def app(often: None, loaded_is_frozen: None) -> Iterator[Sanic[Any, Any]]:
     """A bare app of this test; the test adds blueprints and settings before it calls `live` or `connect`."""
     app = new_app()
     yield app

@@ -9,12 +9,17 @@ garbage before it looks. Warnings, coroutines that were never awaited among them
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 from collections.abc import Generator, Iterator
 
 import pytest
 
 __all__ = ["collect_garbage", "keep_collecting_cheap"]
+
+
+FORGET_EVERY = 20
+"""After so many tests of a module what lives on is forgotten too: an app that a test has served leaves thousands of objects."""
 
 
 class _Complaints(logging.Handler):
@@ -50,6 +55,9 @@ def _forget_survivors() -> None:
     gc.freeze()
 
 
+_since_forgotten = itertools.count(1)
+
+
 @pytest.fixture(autouse=True)
 def collect_garbage() -> Iterator[None]:
     """Collect after all other fixtures are gone, the event loop among them, and before pytest looks for warnings.
@@ -58,6 +66,8 @@ def collect_garbage() -> Iterator[None]:
     """
     yield
     gc.collect()
+    if next(_since_forgotten) % FORGET_EVERY == 0:
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

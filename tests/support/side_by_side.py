@@ -22,7 +22,7 @@ FIRST = ("tests/docs/test_tutorial.py", "tests/rfc/test_autobahn.py")
 LAST = ("unit", "typing")
 
 
-class _Scheduling(LoadFileScheduling):
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
 
