@@ -50,7 +50,7 @@ class Signer:
         self._renew()
 
     def _renew(self) -> None:
-        key = blake2b(self._key, person=b"chatrooms.bells").digest()
+        key = blake2b(self._key, person=b"chatrooms.broker").digest()
         self._begun = blake2b(_sized(self._instance), digest_size=_MAC, key=key)
         self._places: dict[str, Any] = {}
         inner, outer = script_keys(self._key)
