@@ -18,7 +18,7 @@ from .config.backends import (
 )
 from .config.load import override
 from .config.settings import Settings
-from .declaration import Declaration, Route
+from .declaration import Declaration, RouteDeclaration
 from .hooks.declaring import check_wrapped
 from .hooks.listeners import Listeners
 from .hooks.middleware import Chain
@@ -35,7 +35,7 @@ from .sessions.drain import drain, send_away
 from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Inbox
 from .sessions.registry import Sessions
-from .sessions.route import Endpoint
+from .sessions.route import Route
 from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
@@ -193,17 +193,17 @@ class Chat:
                 check_wrapped(type, commands(), self.declaration.commands)
         return Chain(self.declaration.middleware)
 
-    def endpoint(self, route: Route) -> Endpoint:
+    def route(self, declared: RouteDeclaration) -> Route:
         """A route, completed by what its instance has. Raises `ConfigError`."""
-        where = f'{self.settings.instance}.add_route("{route.path}")'
-        settings = override(self.settings, where, **route.settings) if route.settings else self.settings
-        return Endpoint(
+        where = f'{self.settings.instance}.add_route("{declared.path}")'
+        settings = override(self.settings, where, **declared.settings) if declared.settings else self.settings
+        return Route(
             settings=settings,
-            policy=route.policy or self.declaration.policy,
-            authenticator=route.auth or self.authenticator,
-            guests=self.guests if settings.guests and route.auth is None else None,
-            read_only=route.read_only,
-            confined=route.confined,
+            policy=declared.policy or self.declaration.policy,
+            authenticator=declared.auth or self.authenticator,
+            guests=self.guests if settings.guests and declared.auth is None else None,
+            read_only=declared.read_only,
+            confined=declared.confined,
         )
 
     # ---- while it runs ----

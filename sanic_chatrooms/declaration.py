@@ -11,10 +11,10 @@ from .hooks.listeners import Listener
 from .hooks.middleware import Middleware
 from .verbs.dispatch import AppCommand
 
-__all__ = ["Declaration", "Route"]
+__all__ = ["Declaration", "RouteDeclaration"]
 
 
-class Route(msgspec.Struct, frozen=True):
+class RouteDeclaration(msgspec.Struct, frozen=True):
     """A WebSocket route as the app declared it."""
 
     path: str
@@ -32,7 +32,7 @@ class Declaration(msgspec.Struct):
     name: str
     code: dict[str, Any] = {}
     policy: Policy = msgspec.field(default_factory=RoomPolicy)
-    routes: list[Route] = []
+    routes: list[RouteDeclaration] = []
     middleware: list[tuple[frozenset[str] | None, Middleware]] = []
     listeners: dict[str, list[Listener]] = {}
     commands: dict[str, AppCommand] = {}

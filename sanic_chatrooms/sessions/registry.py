@@ -196,7 +196,7 @@ class Sessions:
         event, encoded = bytes(push.event), dict[Codec, bytes]()
         for session in list(here.values()):
             # A confined connection may be a public screen, so it does not get pushes to its user.
-            private = here is not self._all and session.endpoint.confined
+            private = here is not self._all and session.route.confined
             if session.who.greeted and (push.session == session.id or (push.session is None and not private)):
                 if session.codec not in encoded:
                     encoded[session.codec] = session.codec.reply(event)

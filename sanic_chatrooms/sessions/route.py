@@ -8,10 +8,10 @@ from ..access.policy import Policy
 from ..auth.base import Authenticator
 from ..config.settings import Settings
 
-__all__ = ["Endpoint"]
+__all__ = ["Route"]
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The properties that all connections of a route share."""
 
     settings: Settings

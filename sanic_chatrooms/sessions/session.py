@@ -21,7 +21,7 @@ from ..wire.events import LiveEvent
 from .connection import Connection
 from .liveness import Liveness
 from .queue import CommandQueue
-from .route import Endpoint
+from .route import Route
 from .seats import Seats
 from .who import Who
 
@@ -86,7 +86,7 @@ class Session:
     """See the module's docstring. `session.data` is the app's to use."""
 
     __slots__ = (
-        "_data", "answered", "authenticated", "bad_frames", "bound", "codec", "connection", "dispatcher", "endpoint",
+        "_data", "answered", "authenticated", "bad_frames", "bound", "codec", "connection", "dispatcher", "route",
         "handshake", "id", "liveness", "plain_policy", "policy", "push", "queue", "reply_soon", "room", "seats", "settings",
         "state", "user", "who", "write",
     )  # fmt: skip
@@ -97,7 +97,7 @@ class Session:
         dispatcher: Dispatcher,
         reply_soon: Callable[["Session", bytes], None],
         *,
-        endpoint: Endpoint,
+        route: Route,
         handshake: Handshake,
         room: str | None = None,
     ) -> None:
@@ -112,11 +112,11 @@ class Session:
         self.codec = connection.codec
         self.dispatcher = dispatcher
         self.reply_soon = reply_soon
-        self.endpoint = endpoint
-        self.settings = endpoint.settings
-        self.policy = endpoint.policy
-        self.plain_policy = endpoint.plain_policy
-        self.bound = endpoint.read_only or endpoint.confined
+        self.route = route
+        self.settings = route.settings
+        self.policy = route.policy
+        self.plain_policy = route.plain_policy
+        self.bound = route.read_only or route.confined
         self.handshake = handshake
         self.room = room
         """The room of the path. It is joined after authentication, and commands without a room mean it."""

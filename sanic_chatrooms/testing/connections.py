@@ -21,10 +21,10 @@ from msgspec.structs import replace
 from ..chat import Chat
 from ..config.backends import Backends
 from ..config.load import load
-from ..declaration import Declaration, Route
+from ..declaration import Declaration, RouteDeclaration
 from ..models import Credentials, Handshake, User
 from ..observe.meter import SILENT, Meter
-from ..sessions.route import Endpoint
+from ..sessions.route import Route
 from ..sessions.session import Session
 from ..support.ids import new_id
 from ..verbs.identity import of_handshake
@@ -329,7 +329,7 @@ async def chat_client(
     *,
     token: str | None = None,
     room: str | None = None,
-    route: Route | str = "/ws",
+    route: RouteDeclaration | str = "/ws",
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     cookies: Mapping[str, str] | None = None,
@@ -343,15 +343,15 @@ async def chat_client(
     `Checker`) records all frames. Raises the error that refuses the handshake.
     """
     core = chat if isinstance(chat, Chat) else chat.running()
-    route = _route(core, route) if isinstance(route, str) else route
-    endpoint = core.endpoint(route)
+    declared = _declared(core, route) if isinstance(route, str) else route
+    opened = core.route(declared)
     shown = {name.lower(): value for name, value in (headers or {}).items()}
-    given = Handshake(route.path, shown, query or {}, cookies or {}, "127.0.0.1", False)
-    handshake = _with_token(given, endpoint, token)
+    given = Handshake(declared.path, shown, query or {}, cookies or {}, "127.0.0.1", False)
+    handshake = _with_token(given, opened, token)
     if user is None:
-        user = await of_handshake(core.core, endpoint, handshake)
+        user = await of_handshake(core.core, opened, handshake)
     connection = MemoryConnection(witness)
-    session = core.commands.connect(connection, endpoint, handshake, room or route.room)
+    session = core.commands.connect(connection, opened, handshake, room or declared.room)
     client = MemoryClient(session, connection, core.listeners.idle)
     if user is not None:
         try:
@@ -362,16 +362,16 @@ async def chat_client(
     return client
 
 
-def _route(core: Chat, path: str) -> Route:
+def _declared(core: Chat, path: str) -> RouteDeclaration:
     found = next((route for route in core.declaration.routes if route.path == path), None)
     if found is None and path != "/ws":
         raise ValueError(f"there is no route {path!r}; write the path as add_route() got it")
-    return found or Route("/ws")
+    return found or RouteDeclaration("/ws")
 
 
-def _with_token(handshake: Handshake, endpoint: Endpoint, token: str | None) -> Handshake:
+def _with_token(handshake: Handshake, route: Route, token: str | None) -> Handshake:
     """The handshake with the token that it shows, as the door finds it (`web.handshake`)."""
-    settings = endpoint.settings
+    settings = route.settings
     scheme, _, bearer = handshake.headers.get("authorization", "").partition(" ")
     query = {key: value for key, value in handshake.query.items() if key != settings.token_query}
     found = (

@@ -18,7 +18,7 @@ from ..live.presence import ANYWHERE
 from ..models import Appended, Handshake, User
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.connection import Connection
-from ..sessions.route import Endpoint
+from ..sessions.route import Route
 from ..sessions.session import Session
 from ..support.tasks import is_ending
 from ..wire.decode import Command, decode_payload
@@ -70,12 +70,10 @@ class Commands:
     # ---- sessions come and go ----
 
     def connect(
-        self, connection: Connection, endpoint: Endpoint, handshake: Handshake, room: str | None
+        self, connection: Connection, route: Route, handshake: Handshake, room: str | None
     ) -> Session:
         """Create the session of a new connection; `introduce` identifies its user."""
-        session = Session(
-            connection, self, self._core.hub.reply, endpoint=endpoint, handshake=handshake, room=room
-        )
+        session = Session(connection, self, self._core.hub.reply, route=route, handshake=handshake, room=room)
         self._core.sessions.connected(session)
         self._core.heartbeat.add(session)
         return session
@@ -151,9 +149,9 @@ class Commands:
     def _out_of_bounds(self, session: Session, command: Command) -> ChatError | None:
         """The refusal of a read-only or confined route."""
         row = self._rows.get(command.type)
-        if session.endpoint.read_only and (row is None or not row.looks):
+        if session.route.read_only and (row is None or not row.looks):
             return Forbidden("this connection is for reading only")
-        if session.endpoint.confined:
+        if session.route.confined:
             if row is not None and row.roams:
                 return Forbidden("this connection is for one room only")
             if command.room is not None and command.room != session.room:

@@ -12,7 +12,7 @@ from ..errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenti
 from ..live.presence import ANYWHERE
 from ..models import Credentials, Handshake, Sender, User
 from ..sessions.registry import TooManyConnections
-from ..sessions.route import Endpoint
+from ..sessions.route import Route
 from ..sessions.session import Session
 from ..wire.codes import CloseCode
 from ..wire.events import Heartbeat, Limits, Myself, Welcome
@@ -57,42 +57,42 @@ class Identified(msgspec.Struct, rename="camel", omit_defaults=True):
 # ---- who is it? ----
 
 
-async def of_handshake(core: Core, endpoint: Endpoint, handshake: Handshake) -> User | None:
+async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User | None:
     """The user whom the request identifies; None: the client has to send `auth`.
 
     Raises `Unauthenticated`, also if no `auth` could help, and the refusal of a `connect` listener.
     """
     credentials, user = handshake.credentials, None
     if credentials.token is None:
-        user = await by_request(core, endpoint, handshake)
-    if user is None and (credentials.token is not None or endpoint.guests is not None):
-        user = await _who(core, endpoint, credentials, handshake)
+        user = await by_request(core, route, handshake)
+    if user is None and (credentials.token is not None or route.guests is not None):
+        user = await _who(core, route, credentials, handshake)
     if user is not None:
         await core.listeners.ask("connect", user=user)
     return user
 
 
-async def by_request(core: Core, endpoint: Endpoint, handshake: Handshake) -> User | None:
+async def by_request(core: Core, route: Route, handshake: Handshake) -> User | None:
     """The user of a request without a token: an authenticator of the app may read its own cookie or header. None: a guest, or
     the client has to send `auth`. Raises `Unauthenticated` if both are impossible."""
-    if endpoint.authenticator is None:
+    if route.authenticator is None:
         return None
     nothing = Unseen()
     try:
-        return await core.asking.ask(endpoint.authenticator, nothing, replace(handshake, credentials=nothing))
+        return await core.asking.ask(route.authenticator, nothing, replace(handshake, credentials=nothing))
     except Unauthenticated:
-        if endpoint.guests is None and not nothing.looked:
+        if route.guests is None and not nothing.looked:
             raise  # it did not ask for a token, so a token would change nothing
         return None
 
 
-async def _who(core: Core, endpoint: Endpoint, credentials: Credentials, handshake: Handshake) -> User:
+async def _who(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
     token = credentials.token
-    if endpoint.guests is not None and (token is None or Guests.is_guest_token(token)):
-        return await core.asking.ask(endpoint.guests, credentials, handshake)
-    if endpoint.authenticator is None:
+    if route.guests is not None and (token is None or Guests.is_guest_token(token)):
+        return await core.asking.ask(route.guests, credentials, handshake)
+    if route.authenticator is None:
         raise Unauthenticated("tokens are not accepted here")
-    return await core.asking.ask(endpoint.authenticator, credentials, handshake)
+    return await core.asking.ask(route.authenticator, credentials, handshake)
 
 
 # ---- from nobody to somebody ----
@@ -138,7 +138,7 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     """Authenticate, refresh a token, name a guest, or ask for another heartbeat interval."""
     core, session = ctx.core, ctx.session
     if not session.authenticated or ask.token is not None:
-        await _prove(core, session, session.endpoint, ask)
+        await _prove(core, session, session.route, ask)
     elif ask.name is not None and session.user.guest:
         await _call(core, session, core.guests.rename(session.user, ask.name))
     if ask.heartbeat is not None:
@@ -153,23 +153,23 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     return answer
 
 
-async def _prove(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
+async def _prove(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
     wait = session.who.proof_at - time.monotonic()
     if wait > 0:
         _penalise(session)
         raise RateLimited("too many proofs of identity have failed", retry_after=wait)
     try:
-        await (_again if session.authenticated else _first)(core, session, endpoint, request)
+        await (_again if session.authenticated else _first)(core, session, route, request)
     except (Unauthenticated, Forbidden):
         _penalise(session)
         raise
     session.who.bad_proofs = 0
 
 
-async def _first(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
+async def _first(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
     credentials = Credentials(request.token, request.name)
     try:
-        user = await _who(core, endpoint, credentials, session.handshake)
+        user = await _who(core, route, credentials, session.handshake)
         await core.listeners.ask("connect", user=user)
         await establish(core, session, user)
     except ChatError as problem:
@@ -177,8 +177,8 @@ async def _first(core: Core, session: Session, endpoint: Endpoint, request: Auth
         raise
 
 
-async def _again(core: Core, session: Session, endpoint: Endpoint, request: AuthRequest) -> None:
-    user = await _who(core, endpoint, Credentials(request.token, request.name), session.handshake)
+async def _again(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
+    user = await _who(core, route, Credentials(request.token, request.name), session.handshake)
     if user.id == session.user.id:
         await _call(core, session, user)
         _expect_end(core, session)

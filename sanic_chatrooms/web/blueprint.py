@@ -18,7 +18,7 @@ from sanic.response import HTTPResponse
 
 from ..chat import Chat
 from ..config.settings import Settings
-from ..declaration import Declaration, Route
+from ..declaration import Declaration, RouteDeclaration
 from ..errors import ChatError, ConfigError
 from ..wire.codes import CloseCode
 from ..wire.names import SUBPROTOCOL
@@ -164,7 +164,7 @@ class ChatBlueprint(Blueprint):
 
     # ---- sockets ----
 
-    def add_chat_route(self, route: Route) -> None:
+    def add_chat_route(self, route: RouteDeclaration) -> None:
         """One more WebSocket route. Raises `ConfigError` once an app with this instance runs."""
         running = [app for app in self.mounted_apps if self.mounted(app).chat is not None]
         if running:
@@ -189,12 +189,12 @@ class ChatBlueprint(Blueprint):
         try:
             open_from_ip = mounted.by_ip[request.client_ip or request.ip]
             arriving = len(mounted.arriving)
-            admission = await admit(request, chat, mounted.endpoints[path], open_from_ip, arriving)
+            admission = await admit(request, chat, mounted.routes[path], open_from_ip, arriving)
             if isinstance(admission, HTTPResponse):
                 return admission
             request.ctx.chat_admission = admission
             paused = mounted.parts is not None
-            prepare_handshake(request, admission.endpoint.settings.max_frame, pause=paused)
+            prepare_handshake(request, admission.route.settings.max_frame, pause=paused)
             # Sanic's handshake, and the connection until its end. Each coroutine between Sanic's and ours costs
             # every connection half a kilobyte, so there is none.
             try:
@@ -206,13 +206,15 @@ class ChatBlueprint(Blueprint):
         finally:
             mounted.arriving.discard(request)
 
-    async def _serve(self, route: Route, request: Request, ws: Websocket, params: dict[str, str]) -> None:
+    async def _serve(
+        self, route: RouteDeclaration, request: Request, ws: Websocket, params: dict[str, str]
+    ) -> None:
         mounted, chat = self.mounted(request.app), self.running(request.app)
         admission: Admission = request.ctx.chat_admission
         room = route.room or (unquote(params["room"]) if "room" in params else None)
         ip = admission.handshake.remote_ip
-        connection = mounted.connection(ws, admission.endpoint.settings)
-        session = chat.commands.connect(connection, admission.endpoint, admission.handshake, room)
+        connection = mounted.connection(ws, admission.route.settings)
+        session = chat.commands.connect(connection, admission.route, admission.handshake, room)
         mounted.opened(ip)
         mounted.arriving.discard(request)
         try:

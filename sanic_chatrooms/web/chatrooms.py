@@ -14,7 +14,7 @@ from ..chat import Chat
 from ..config.checks import check_name
 from ..config.keywords import InstanceSettings, RouteSettings
 from ..config.load import load
-from ..declaration import Declaration, Route
+from ..declaration import Declaration, RouteDeclaration
 from ..errors import ConfigError
 from ..hooks.declaring import (
     check_answer,
@@ -55,7 +55,7 @@ class ChatRooms(ServerAPI):
         check_policy(policy, f'ChatRooms("{name}")')
         code = {key: value for key, value in settings.items() if value is not None}
         self._declaration = Declaration(
-            name, code, policy or RoomPolicy(), [Route("/ws"), Route("/ws/<room:str>")]
+            name, code, policy or RoomPolicy(), [RouteDeclaration("/ws"), RouteDeclaration("/ws/<room:str>")]
         )
         self.own: Declaration | None = None
         """What is declared for the one app that this is bound to."""
@@ -101,10 +101,10 @@ class ChatRooms(ServerAPI):
             check_room_id(room)
         check_policy(policy, f'add_route("{path}")')
         check_authenticator(auth, f'add_route("{path}")')
-        route = Route(path, auth, policy, room, read_only, in_path or room is not None, settings)
+        route = RouteDeclaration(path, auth, policy, room, read_only, in_path or room is not None, settings)
         self._add_route(route)
 
-    def _add_route(self, route: Route) -> None:
+    def _add_route(self, route: RouteDeclaration) -> None:
         routes, now = self._declaration.routes, self.bp.ctx.mounts
         at = next((at for at, known in enumerate(routes) if known.path == route.path), None)
         if at is None:

@@ -17,7 +17,7 @@ from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavail
 from ..models import Credentials, Handshake, User
 from ..observe.instruments import REFUSED
 from ..sessions.registry import TooManyConnections
-from ..sessions.route import Endpoint
+from ..sessions.route import Route
 from ..support.origin import normal_origin
 from ..verbs.identity import by_request, of_handshake
 from .problems import RETRY_AFTER, problem_headers
@@ -44,34 +44,34 @@ _USUAL = {
 class Admission(msgspec.Struct):
     """A request that may become a connection. `user` None: the client authenticates later, with `auth`."""
 
-    endpoint: Endpoint
+    route: Route
     handshake: Handshake
     user: User | None
 
 
 async def admit(
-    request: Request, chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int
+    request: Request, chat: Chat, route: Route, open_from_ip: int, arriving: int
 ) -> Admission | HTTPResponse:
     """Check a request; -> its admission, or the HTTP answer that refuses it."""
     make_readable(request)
     refused = not_an_upgrade(request)
     if refused is not None and refused.status == 426:
-        return await _unknown(request, chat, endpoint) or refused
+        return await _unknown(request, chat, route) or refused
     if refused is not None:
         chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
-        _check_room_for_one_more(chat, endpoint, open_from_ip, arriving)
-        _check_origin(request, endpoint)
-        handshake = handshake_of(request, endpoint)
-        async with asyncio.timeout(endpoint.settings.auth_timeout):
-            user = await of_handshake(chat.core, endpoint, handshake)
-        _check_user_limit(chat, endpoint, user)
+        _check_room_for_one_more(chat, route, open_from_ip, arriving)
+        _check_origin(request, route)
+        handshake = handshake_of(request, route)
+        async with asyncio.timeout(route.settings.auth_timeout):
+            user = await of_handshake(chat.core, route, handshake)
+        _check_user_limit(chat, route, user)
     except ChatError as problem:
         return _refuse(chat, problem)
     except TimeoutError:
         return _refuse(chat, Unavailable("your identity could not be checked in time"))
-    return Admission(endpoint, handshake, user)
+    return Admission(route, handshake, user)
 
 
 def _refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
@@ -79,15 +79,15 @@ def _refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
     return refusal(problem)
 
 
-async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResponse | None:
+async def _unknown(request: Request, chat: Chat, route: Route) -> HTTPResponse | None:
     """The answer to a plain request at the address of a WebSocket. A browser does not tell a page why its WebSocket was
     refused, but the page can ask here: 401 if these credentials let nobody in."""
-    handshake = handshake_of(request, endpoint)
+    handshake = handshake_of(request, route)
     if handshake.credentials.token is not None:
         return None
     try:
-        async with asyncio.timeout(endpoint.settings.auth_timeout):
-            await by_request(chat.core, endpoint, handshake)
+        async with asyncio.timeout(route.settings.auth_timeout):
+            await by_request(chat.core, route, handshake)
     except Unauthenticated as problem:
         return refusal(problem)
     except (ChatError, TimeoutError):
@@ -95,8 +95,8 @@ async def _unknown(request: Request, chat: Chat, endpoint: Endpoint) -> HTTPResp
     return None
 
 
-def _check_room_for_one_more(chat: Chat, endpoint: Endpoint, open_from_ip: int, arriving: int) -> None:
-    settings = endpoint.settings
+def _check_room_for_one_more(chat: Chat, route: Route, open_from_ip: int, arriving: int) -> None:
+    settings = route.settings
     if chat.refusing:
         raise Unavailable("this server is about to restart; come back in a moment")
     if arriving > MAX_ARRIVING:
@@ -112,15 +112,15 @@ def check_limits(chat: Chat, admission: Admission, open_from_ip: int) -> None:
 
     Raises `TooManyConnections`.
     """
-    settings = admission.endpoint.settings
+    settings = admission.route.settings
     if settings.max_connections is not None and len(chat.sessions) > settings.max_connections:
         raise TooManyConnections(retry_after=RETRY_AFTER)
     if settings.max_connections_per_ip is not None and open_from_ip > settings.max_connections_per_ip:
         raise TooManyConnections(retry_after=RETRY_AFTER)
 
 
-def _check_user_limit(chat: Chat, endpoint: Endpoint, user: User | None) -> None:
-    limit = endpoint.settings.max_connections_per_user
+def _check_user_limit(chat: Chat, route: Route, user: User | None) -> None:
+    limit = route.settings.max_connections_per_user
     if user is not None and limit is not None and len(chat.sessions.of(user.id)) >= limit:
         raise RateLimited(retry_after=RETRY_AFTER)
 
@@ -136,15 +136,15 @@ def refusal(problem: ChatError) -> HTTPResponse:
 # ---- who comes from where ----
 
 
-def _check_origin(request: Request, endpoint: Endpoint) -> None:
+def _check_origin(request: Request, route: Route) -> None:
     """Check from which page a browser comes: other pages must not use the user's cookies (RFC 6455 §10.2). Raises `Forbidden`."""
     origins = request.headers.getall("origin", [])
-    if not origins or endpoint.settings.allowed_origins == ("*",):
+    if not origins or route.settings.allowed_origins == ("*",):
         return
     if len(origins) > 1:
         raise Forbidden("this request has more than one origin")
     origin = _normal(origins[0])
-    allowed = endpoint.settings.allowed_origins or (_normal(f"{_scheme(request)}://{request.host}"),)
+    allowed = route.settings.allowed_origins or (_normal(f"{_scheme(request)}://{request.host}"),)
     if origin is None or origin not in allowed:
         raise Forbidden("pages of this origin may not connect; see CHATROOMS_ALLOWED_ORIGINS")
 
@@ -163,10 +163,10 @@ def _normal(origin: str) -> str | None:
 # ---- what they show ----
 
 
-def handshake_of(request: Request, endpoint: Endpoint) -> Handshake:
+def handshake_of(request: Request, route: Route) -> Handshake:
     """The request as a value without a framework. The address is what a proxy says only where Sanic was told to trust it."""
     query = {key: values[-1] for key, values in request.args.items()} if request.args else _NONE
-    settings = endpoint.settings
+    settings = route.settings
     return Handshake(
         path=request.path,
         headers={
@@ -176,11 +176,11 @@ def handshake_of(request: Request, endpoint: Endpoint) -> Handshake:
         cookies={key: request.cookies.get(key) or "" for key in request.cookies} or _NONE,
         remote_ip=request.client_ip or request.ip,
         secure=_scheme(request) == "https",
-        credentials=Credentials(_token(request, endpoint, query)),
+        credentials=Credentials(_token(request, route, query)),
     )
 
 
-def _token(request: Request, endpoint: Endpoint, query: Mapping[str, str]) -> str | None:
+def _token(request: Request, route: Route, query: Mapping[str, str]) -> str | None:
     """The first token that is there: Authorization, the subprotocol `bearer.<token>`, the cookie, the query parameter."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
@@ -188,7 +188,7 @@ def _token(request: Request, endpoint: Endpoint, query: Mapping[str, str]) -> st
     for name in offered(request):
         if name.startswith(BEARER) and len(name) > len(BEARER):
             return name[len(BEARER) :]
-    settings = endpoint.settings
+    settings = route.settings
     if settings.token_cookie and request.cookies.get(settings.token_cookie):
         return request.cookies.get(settings.token_cookie)
     return query.get(settings.token_query) if settings.token_query else None

@@ -19,7 +19,7 @@ from ..config.settings import Settings
 from ..declaration import Declaration
 from ..drivers.redis.embedded import user_directory
 from ..errors import ConfigError
-from ..sessions.route import Endpoint
+from ..sessions.route import Route
 from .integrations import signalled
 from .redaction import redact_logs
 from .sanic_contract import Capabilities, FastParts, log_start, probe
@@ -59,7 +59,7 @@ class Mounted:
         self.chatrooms = chatrooms
         """The `ChatRooms` of this app."""
         self.chat: Chat | None = None
-        self.endpoints: dict[str, Endpoint] = {}
+        self.routes: dict[str, Route] = {}
         self.capabilities = Capabilities(None)
         """What the installed Sanic and `websockets` allow; known from the start on."""
         self.open_in_debug = False
@@ -124,8 +124,8 @@ class Mounted:
         self.chat = Chat(declaration, settings, backends=backends, chatrooms=self.chatrooms, app=self.app)
         await self.chat.start()
         logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
-        self.endpoints = {route.path: self.chat.endpoint(route) for route in self.declaration.routes}
-        redact_logs(endpoint.settings.token_query for endpoint in self.endpoints.values())
+        self.routes = {declared.path: self.chat.route(declared) for declared in self.declaration.routes}
+        redact_logs(route.settings.token_query for route in self.routes.values())
 
     @property
     def parts(self) -> FastParts | None:

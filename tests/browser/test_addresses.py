@@ -115,7 +115,7 @@ async def said(served: ServedApp, room: str) -> list[str]:
     return [event["payload"]["text"] for event in (await served.chat.history(room)).messages]
 
 
-async def test_what_is_written_to_a_person_reaches_exactly_them_whatever_their_id(
+async def test_a_direct_message_reaches_exactly_its_receiver_whatever_their_id(
     anybody: ServedApp, new_page: Pages
 ) -> None:
     await anybody.open()
@@ -135,7 +135,7 @@ async def test_what_is_written_to_a_person_reaches_exactly_them_whatever_their_i
         assert {line.user for line in (await anybody.chat.members(room)).members} == {"ada", id}
 
 
-async def test_rooms_of_every_id_keep_what_is_said_and_read_there(
+async def test_rooms_of_every_id_keep_their_messages_and_read_marks(
     anybody: ServedApp, new_page: Pages
 ) -> None:
     assert {"__proto__", "constructor", "...", "a:b"} <= set(ROOMS)
@@ -205,7 +205,7 @@ async def test_a_click_on_a_name_and_the_way_back_keep_the_id(
     assert await said(anybody, "general") == ["hello"]
 
 
-async def test_an_address_that_cannot_be_understood_opens_nothing(served: ServedApp, new_page: Pages) -> None:
+async def test_an_address_that_cannot_be_parsed_opens_nothing(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")
@@ -236,7 +236,7 @@ async def test_an_address_that_cannot_be_understood_opens_nothing(served: Served
     await expect(lines(page)).to_have_text(["for all"])
 
 
-async def test_what_cannot_be_the_id_of_a_room_is_no_room(served: ServedApp, new_page: Pages) -> None:
+async def test_an_invalid_room_id_opens_no_room(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")

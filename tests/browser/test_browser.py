@@ -28,7 +28,7 @@ async def pages(live: Live, new_page: Pages) -> tuple[Page, Page]:
     )
 
 
-async def test_two_people_look_at_a_server_in_this_loop(pages: tuple[Page, Page]) -> None:
+async def test_two_pages_use_a_server_in_this_loop(pages: tuple[Page, Page]) -> None:
     for page, language in zip(pages, ("en-GB", "de-DE"), strict=True):
         await page.goto("/")
         await expect(page.locator("h1")).to_have_text(f"Hello, {language}")

@@ -55,7 +55,7 @@ async def test_two_people_chat_and_see_each_other_type(served: ServedApp, new_pa
         await expect(page.get_by_test_id("day")).to_have_text(["Today"])
 
 
-async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(served: ServedApp, new_page: Pages) -> None:
+async def test_a_name_is_enough_to_chat_and_a_reload_keeps_it(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await page.goto("/")
@@ -95,7 +95,9 @@ async def test_a_name_is_all_it_takes_and_a_reload_keeps_it(served: ServedApp, n
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
 
-async def test_one_sees_who_is_here_and_writes_to_them_alone(served: ServedApp, new_page: Pages) -> None:
+async def test_a_user_sees_who_is_here_and_writes_a_direct_message(
+    served: ServedApp, new_page: Pages
+) -> None:
     await served.open("random")
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada", "random")
@@ -179,7 +181,7 @@ async def test_the_keyboard_is_enough(served: ServedApp, new_page: Pages) -> Non
     assert {"open-switcher", "bell", "room", "create-room", "me-menu", "toggle-people", "log"} <= set(stops)
 
 
-async def test_who_is_sent_away_reads_why_in_words(served: ServedApp, new_page: Pages) -> None:
+async def test_a_disconnected_user_reads_the_reason(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")
@@ -192,7 +194,7 @@ async def test_who_is_sent_away_reads_why_in_words(served: ServedApp, new_page: 
     await expect(page.get_by_test_id("ended")).to_contain_text("The shop closes now")
 
 
-async def test_where_no_guest_gets_in_the_ready_page_asks_for_no_name(
+async def test_without_guests_the_ready_page_asks_for_no_name(
     app: Sanic[Any, Any], live: Live, new_page: Pages
 ) -> None:
     served = ServedApp(app, live, guests=False, page=True, jwt_secret="k" * 32)

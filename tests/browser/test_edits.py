@@ -75,7 +75,7 @@ async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:
     await expect(messages(bob).nth(1).get_by_test_id("deleted")).to_be_visible()
 
 
-async def test_fingers_find_what_they_can_do(new_page: Pages) -> None:
+async def test_on_a_touch_screen_the_actions_of_a_message_are_found(new_page: Pages) -> None:
     page = await new_page(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
     await enter(page, "Ada", "edits-by-touch")
     await say(page, "helo")

@@ -114,7 +114,9 @@ async def test_older_messages_that_failed_to_come_are_asked_for_again_without_sc
     await page.wait_for_function("() => document.querySelector('[data-seq]').dataset.seq <= 21")
 
 
-async def test_who_reads_back_is_not_moved_and_told_what_came(served: ServedApp, new_page: Pages) -> None:
+async def test_a_user_who_reads_older_messages_is_not_moved_and_sees_how_many_came(
+    served: ServedApp, new_page: Pages
+) -> None:
     await served.open()
     await served.say("general", *(f"line {number}" for number in range(1, 41)))
     page = await new_page()
@@ -165,7 +167,7 @@ async def test_a_line_says_what_is_new_also_after_a_reload(served: ServedApp, ne
     assert await line.evaluate("(line) => line.nextElementSibling.dataset.seq") == "3"
 
 
-async def test_thousands_of_messages_stay_few_rows(served: ServedApp, new_page: Pages) -> None:
+async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")

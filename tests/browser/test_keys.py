@@ -115,7 +115,7 @@ INVISIBLE = [
 ]
 
 
-async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(
+async def test_a_message_without_visible_characters_cannot_be_sent(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
@@ -131,7 +131,7 @@ async def test_a_message_of_which_nothing_could_be_seen_cannot_be_sent(
         await say(page, something)
 
 
-async def test_typing_goes_on_where_it_was_after_everything_that_opens_and_closes(
+async def test_focus_returns_to_the_field_after_everything_that_opens_and_closes(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open("random")
@@ -172,7 +172,7 @@ async def test_typing_goes_on_where_it_was_after_everything_that_opens_and_close
     await expect(composer(page)).to_have_value("d")
 
 
-async def test_a_new_name_takes_the_place_of_the_old_one(served: ServedApp, new_page: Pages) -> None:
+async def test_a_new_name_replaces_the_old_one(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")

@@ -149,7 +149,7 @@ async def test_a_phone_shows_one_pane_and_the_way_back(
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 400), (320, 568)])
-async def test_enlarged_to_double_everything_is_still_in_reach(
+async def test_at_double_zoom_everything_is_still_in_reach(
     served: ServedApp, new_page: Pages, width: int, height: int
 ) -> None:
     await lively(served)
@@ -169,7 +169,9 @@ async def test_enlarged_to_double_everything_is_still_in_reach(
     assert viewer.found == []
 
 
-async def test_people_make_room_when_the_window_becomes_narrow(served: ServedApp, new_page: Pages) -> None:
+async def test_the_list_of_people_closes_when_the_window_becomes_narrow(
+    served: ServedApp, new_page: Pages
+) -> None:
     await lively(served)
     page = await new_page(**DESKTOP)
     await enter(page, "Ada")
@@ -190,7 +192,9 @@ async def test_people_make_room_when_the_window_becomes_narrow(served: ServedApp
     await expect(people).to_be_visible()
 
 
-async def test_others_are_announced_and_oneself_is_not(served: ServedApp, new_page: Pages) -> None:
+async def test_screen_readers_hear_messages_of_others_and_not_ones_own(
+    served: ServedApp, new_page: Pages
+) -> None:
     await lively(served)
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
@@ -208,7 +212,7 @@ async def test_others_are_announced_and_oneself_is_not(served: ServedApp, new_pa
     await expect(ada.get_by_role("button", name="Bob , online")).to_be_visible()
 
 
-async def test_what_belongs_together_is_together_and_nothing_is_covered(
+async def test_related_elements_are_together_and_nothing_is_covered(
     served: ServedApp, new_page: Pages
 ) -> None:
     await lively(served)
@@ -235,7 +239,7 @@ async def test_what_belongs_together_is_together_and_nothing_is_covered(
     await new_page.screenshot(ada, "together")
 
 
-async def test_the_switcher_shows_what_is_chosen_and_says_that_nothing_is_found(
+async def test_the_switcher_marks_the_choice_and_says_when_nothing_is_found(
     served: ServedApp, new_page: Pages
 ) -> None:
     await lively(served)

@@ -24,7 +24,7 @@ async def expect_back(page: Page) -> None:
     await expect(banner).to_be_hidden()
 
 
-async def test_without_a_network_messages_are_kept_and_what_was_missed_comes(
+async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
@@ -125,7 +125,7 @@ async def test_a_killed_server_comes_back_and_the_message_is_there_once(
     await expect(lines(page)).to_have_text(["before", "while it is dead"])
 
 
-async def test_who_is_sent_away_for_good_is_told_why(served: ServedApp, new_page: Pages) -> None:
+async def test_a_user_who_is_disconnected_for_good_is_told_why(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")

@@ -29,7 +29,7 @@ async def is_called(page: Page, name: str) -> None:
     await expect(page.get_by_test_id("person").filter(has_text=name)).to_have_count(1)
 
 
-async def test_somebody_who_has_left_keeps_their_name_in_a_direct_message(
+async def test_a_user_who_has_left_keeps_their_name_in_a_direct_message(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
@@ -78,7 +78,7 @@ async def test_a_new_name_reaches_headers_and_lists(served: ServedApp, new_page:
     await is_called(bob, "Countess")
 
 
-async def test_who_has_sent_a_direct_message_types_no_more(served: ServedApp, new_page: Pages) -> None:
+async def test_typing_ends_when_a_direct_message_is_sent(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
@@ -96,7 +96,7 @@ async def test_who_has_sent_a_direct_message_types_no_more(served: ServedApp, ne
         await expect(typing).to_have_text("")
 
 
-async def test_two_of_one_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
+async def test_two_users_with_the_same_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     ada, one, other = await new_page(), await new_page(), await new_page()
     await enter(ada, "Ada")

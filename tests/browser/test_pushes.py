@@ -40,7 +40,7 @@ async def test_the_menu_of_the_example_shows_all_three(new_page: Pages) -> None:
     await expect(page).to_have_url("https://sanic.dev/")
 
 
-async def test_a_notice_waits_for_its_reader_and_the_bell_keeps_it(
+async def test_a_notice_stays_until_it_is_read_and_the_list_of_notices_keeps_it(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open("random")

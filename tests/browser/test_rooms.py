@@ -24,7 +24,9 @@ SHOW = """() => {
 }"""
 
 
-async def test_rooms_are_made_public_or_private_and_no_name_twice(served: ServedApp, new_page: Pages) -> None:
+async def test_rooms_are_created_public_or_private_and_no_name_twice(
+    served: ServedApp, new_page: Pages
+) -> None:
     await served.open("room-10", "room-9")
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
@@ -63,7 +65,7 @@ async def test_rooms_are_made_public_or_private_and_no_name_twice(served: Served
     await expect(bob.get_by_test_id("room-name")).to_have_text("General")
 
 
-async def test_rooms_of_one_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
+async def test_two_rooms_with_the_same_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     await served.chat.create_room("tea", title="会議")
     page = await new_page()
@@ -99,7 +101,7 @@ async def test_rooms_of_one_name_are_told_apart(served: ServedApp, new_page: Pag
     await expect(rows).to_have_count(2)
 
 
-async def test_what_is_new_is_counted_and_reached_by_keys(served: ServedApp, new_page: Pages) -> None:
+async def test_new_messages_are_counted_and_reached_by_keys(served: ServedApp, new_page: Pages) -> None:
     await served.open("random", "support")
     page = await new_page()
     await enter(page, "Ada")
@@ -133,7 +135,9 @@ async def test_what_is_new_is_counted_and_reached_by_keys(served: ServedApp, new
     await expect(page.get_by_test_id("room-name")).to_have_text("General")
 
 
-async def test_what_comes_while_nobody_looks_is_counted(served: ServedApp, new_page: Pages) -> None:
+async def test_messages_that_arrive_while_the_page_is_hidden_are_counted(
+    served: ServedApp, new_page: Pages
+) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")
@@ -176,7 +180,7 @@ async def test_the_switcher_finds_rooms_by_letters(served: ServedApp, new_page: 
     await expect(composer(page)).to_have_value("a draft")
 
 
-async def test_who_is_removed_is_told_and_gets_out_by_the_keyboard(
+async def test_a_removed_user_is_told_and_leaves_the_room_by_keyboard(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()

@@ -30,7 +30,7 @@ on_one_loop = pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize(
     "path", sorted([*FOLDER.rglob("*.js"), *EXAMPLE.glob("*.js")]), ids=lambda path: path.name
 )
-def test_no_text_is_made_markup(path: Path) -> None:
+def test_no_text_becomes_markup(path: Path) -> None:
     assert MAKERS.findall(path.read_text()) == []
 
 
@@ -50,9 +50,7 @@ def test_the_interface_is_small() -> None:
 
 @on_one_loop
 @pytest.mark.parametrize("path", ["/", "/chat/"])
-async def test_a_script_that_somebody_smuggles_in_does_not_run(
-    served: ServedApp, new_page: Pages, path: str
-) -> None:
+async def test_an_injected_script_does_not_run(served: ServedApp, new_page: Pages, path: str) -> None:
     await served.open("lobby")
     page = await new_page()
     await enter(page, "Ada", "lobby", path=path)

@@ -32,7 +32,7 @@ async def second_tab(page: Page, room: str) -> Page:
     return tab
 
 
-async def test_what_one_tab_has_read_is_read_in_the_other_and_after_a_reload(
+async def test_messages_read_in_one_tab_are_read_in_the_other_and_after_a_reload(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open("news", "quiet")
@@ -58,7 +58,7 @@ async def test_what_one_tab_has_read_is_read_in_the_other_and_after_a_reload(
         await expect(tab.locator("[data-room=news]")).not_to_contain_text("2")
 
 
-async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(served: ServedApp, new_page: Pages) -> None:
+async def test_signing_out_asks_first_and_signs_out_in_all_tabs(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     one = await new_page()
     await enter(one, "Ada")
@@ -85,7 +85,7 @@ async def test_who_signs_out_is_asked_and_signed_out_in_all_tabs(served: ServedA
     assert served.chat.connections() == []
 
 
-async def test_what_was_not_sent_is_not_thrown_away_without_a_question(
+async def test_unsent_messages_are_not_discarded_without_a_question(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
@@ -122,7 +122,7 @@ async def test_what_was_not_sent_is_not_thrown_away_without_a_question(
     [NO_STORAGE, FULL_STORAGE, OLD_BROWSER, NO_STORAGE + OLD_BROWSER],
     ids=["no", "full", "old", "both"],
 )
-async def test_a_browser_that_keeps_nothing_or_is_older_can_chat(
+async def test_a_browser_without_storage_or_an_older_one_can_chat(
     served: ServedApp, new_page: Pages, lack: str, path: str
 ) -> None:
     await served.open("lobby")

@@ -1,4 +1,4 @@
-"""What the first milestone must show: one order, no hole, no double, while connections are cut and bells are lost."""
+"""What the first milestone must show: one order, no hole, no double, while connections are cut and envelopes are lost."""
 
 from __future__ import annotations
 

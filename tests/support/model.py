@@ -1,7 +1,7 @@
 """A chat of two workers against a model of it: what everybody sees is what was said, whatever happens in between.
 
 The model knows the members and the log of each room. Clients come, say, repeat, edit, delete, vanish and come back, on
-either worker; bells are lost, the store fails for a moment or does not say what it did, workers start again, rooms are made anew or
+either worker; envelopes are lost, the store fails for a moment or does not say what it did, workers start again, rooms are made anew or
 get another epoch. After that the view of each client (what its join showed, and the events since) is what a client sees
 that joins afresh, both are what the model says, and the checker has found nothing.
 """
@@ -317,7 +317,7 @@ class ChatModel(RuleBasedStateMachine):
     # ---- faults ----
 
     @rule(w=workers, count=st.integers(1, 3))
-    def bells_are_lost(self, w: int, count: int) -> None:
+    def envelopes_are_lost(self, w: int, count: int) -> None:
         self.workers[w].broker.lose_next(count)
 
     @rule(w=workers, verb=st.sampled_from(READS), count=st.integers(1, 2))

@@ -12,7 +12,7 @@ from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Handshake
 from sanic_chatrooms.observe.meter import Meter
 from sanic_chatrooms.sessions.queue import QUEUE_LIMIT
-from sanic_chatrooms.sessions.route import Endpoint
+from sanic_chatrooms.sessions.route import Route
 from sanic_chatrooms.sessions.session import Session, State
 from sanic_chatrooms.testing import MemoryConnection, RecordingMeter
 from sanic_chatrooms.wire.decode import Command
@@ -85,13 +85,13 @@ class Bench:
         self.carrier = Carrier()
         self.connection = MemoryConnection()
         loaded = load("test", {}, {}, {"guests": True, **settings}, debug=False, instances=("test",))
-        endpoint = Endpoint(settings=loaded, policy=RoomPolicy(), authenticator=None, guests=None)
+        route = Route(settings=loaded, policy=RoomPolicy(), authenticator=None, guests=None)
         handshake = Handshake("/ws", {}, {}, {}, "127.0.0.1", False)
         self.session = Session(
             self.connection,
             self.carrier,
             lambda session, frame: self.connection.reply(frame),
-            endpoint=endpoint,
+            route=route,
             handshake=handshake,
         )
         self.session.authenticated = True

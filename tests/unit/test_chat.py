@@ -15,7 +15,7 @@ from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.config.load import load
-from sanic_chatrooms.declaration import Declaration, Route
+from sanic_chatrooms.declaration import Declaration, RouteDeclaration
 from sanic_chatrooms.live.presence import ANYWHERE
 from sanic_chatrooms.models import Room, Scope, Sender, direct_room, user_room
 from sanic_chatrooms.presence.base import Entry
@@ -112,14 +112,16 @@ async def test_nodes_of_one_process_have_names_of_their_own() -> None:
     assert new_chat().node != new_chat().node
 
 
-# ---- endpoints ----
+# ---- routes ----
 
 
 async def test_a_route_has_what_the_instance_has_unless_it_says_otherwise() -> None:
     async with running_core(guests=True, max_text=100) as chat:
-        plain = chat.endpoint(Route("/ws"))
-        own = chat.endpoint(
-            Route("/desk", auth=JWTAuth(SECRET), settings={"max_text": 10}, read_only=True, confined=True)
+        plain = chat.route(RouteDeclaration("/ws"))
+        own = chat.route(
+            RouteDeclaration(
+                "/desk", auth=JWTAuth(SECRET), settings={"max_text": 10}, read_only=True, confined=True
+            )
         )
 
         assert (plain.settings.max_text, plain.guests, plain.authenticator) == (100, chat.guests, None)
@@ -131,15 +133,15 @@ async def test_a_route_has_what_the_instance_has_unless_it_says_otherwise() -> N
 async def test_settings_that_do_not_go_together_on_a_route_are_refused() -> None:
     async with running_core(guests=True) as chat:
         with pytest.raises(ConfigError, match="max_rooms"):
-            chat.endpoint(Route("/desk", settings={"max_rooms": 1}))
+            chat.route(RouteDeclaration("/desk", settings={"max_rooms": 1}))
 
 
 async def test_without_guests_a_route_has_none() -> None:
     async with running_core(jwt_secret=SECRET) as chat:
-        endpoint = chat.endpoint(Route("/ws"))
+        route = chat.route(RouteDeclaration("/ws"))
 
-        assert endpoint.guests is None
-        assert isinstance(endpoint.authenticator, JWTAuth)
+        assert route.guests is None
+        assert isinstance(route.authenticator, JWTAuth)
 
 
 @pytest.mark.parametrize(

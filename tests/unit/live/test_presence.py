@@ -79,7 +79,7 @@ class Ear:
 
 
 class Worker:
-    """One process: a hub that holds the room "a", and its occupancy. Its bells go to `others`."""
+    """One process: a hub that holds the room "a", and its occupancy. Its envelopes go to `others`."""
 
     def __init__(self, clock: Clock, board: MemoryBoard | None = None) -> None:
         self.clock = clock

@@ -12,7 +12,7 @@ from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
-from sanic_chatrooms.declaration import Route
+from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
 from sanic_chatrooms.hub.room import LocalRoom, Receiver
 from sanic_chatrooms.models import DIRECT, EVERYONE, Envelope, Room, Sender, direct_room, user_room
@@ -243,7 +243,7 @@ async def test_whoever_may_not_be_in_the_room_of_an_order_is_not_in_it_and_stays
 ) -> None:
     async with running_core(guests=True) as chat:
         ada = await chat_client(chat, ADA)
-        bob = await chat_client(chat, BOB, route=Route("/ws", policy=ClosedTo("u2", problem)))
+        bob = await chat_client(chat, BOB, route=RouteDeclaration("/ws", policy=ClosedTo("u2", problem)))
 
         said = await ada.ack("direct", payload={"to": "u2", "body": {"text": "hi"}})
         await bob.settle()
@@ -320,11 +320,16 @@ async def test_somebody_who_goes_while_they_are_to_be_put_into_a_room_leaves_not
 
 # ---- a connection that is for one room, or for reading ----
 
-CONFINED = [Route("/screen/<room>", confined=True), Route("/screen/<room>", confined=True, read_only=True)]
+CONFINED = [
+    RouteDeclaration("/screen/<room>", confined=True),
+    RouteDeclaration("/screen/<room>", confined=True, read_only=True),
+]
 
 
-@pytest.mark.parametrize("route", [*CONFINED, Route("/watch", read_only=True)], ids=repr)
-async def test_nobody_puts_a_confined_or_read_only_connection_into_another_room(route: Route) -> None:
+@pytest.mark.parametrize("route", [*CONFINED, RouteDeclaration("/watch", read_only=True)], ids=repr)
+async def test_nobody_puts_a_confined_or_read_only_connection_into_another_room(
+    route: RouteDeclaration,
+) -> None:
     async with running_core(guests=True) as chat:
         screen = await chat_client(chat, BOB, route=route, room="lobby" if route.confined else None)
         bob, ada = await chat_client(chat, BOB), await chat_client(chat, ADA)
@@ -352,7 +357,7 @@ async def test_a_connection_that_is_for_a_direct_room_is_put_into_that() -> None
 
 @pytest.mark.parametrize("route", CONFINED, ids=repr)
 async def test_a_confined_connection_hears_what_is_for_all_or_for_itself_and_not_what_is_for_its_user(
-    route: Route,
+    route: RouteDeclaration,
 ) -> None:
     async with running_core(guests=True) as chat:
         screen = await chat_client(chat, BOB, route=route, room="lobby")

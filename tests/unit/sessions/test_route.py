@@ -6,7 +6,7 @@ from sanic_chatrooms.access.policy import Policy, RoomPolicy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Room, User
-from sanic_chatrooms.sessions.route import Endpoint
+from sanic_chatrooms.sessions.route import Route
 
 SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
 
@@ -17,6 +17,6 @@ class Slow(Policy):
 
 @pytest.mark.parametrize(("policy", "plain"), [(RoomPolicy(), True), (Slow(), False)])
 def test_a_policy_that_takes_its_time_is_known_by_its_function(policy: Policy, plain: bool) -> None:
-    endpoint = Endpoint(settings=SETTINGS, policy=policy, authenticator=None, guests=None)
+    route = Route(settings=SETTINGS, policy=policy, authenticator=None, guests=None)
 
-    assert endpoint.plain_policy is plain
+    assert route.plain_policy is plain

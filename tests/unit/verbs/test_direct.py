@@ -11,7 +11,7 @@ from sanic_chatrooms import User
 from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.declaration import Route
+from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.models import DIRECT, Fact, Member, Room, direct_room
 from sanic_chatrooms.sessions.inbox import Enter, InboxMessage
@@ -147,7 +147,7 @@ async def test_a_policy_is_asked_for_directs(chat: Chat) -> None:
             if action == "direct":
                 raise Forbidden
 
-    ada = await joined(chat, ADA, route=Route("/ws", policy=Alone()))
+    ada = await joined(chat, ADA, route=RouteDeclaration("/ws", policy=Alone()))
 
     assert (await ada.error("direct", payload={"to": "u2", "body": {"text": "x"}}))["code"] == "forbidden"
     assert await chat.backends.store.room(direct_room("u1", "u2")) is None

@@ -11,7 +11,7 @@ import pytest
 from sanic_chatrooms import ChatRooms, Context, Forbidden, User
 from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.access.standing import Standing
-from sanic_chatrooms.declaration import Route
+from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.models import Appended, Room, direct_room
 from sanic_chatrooms.testing import MemoryClient, chat_client
@@ -145,7 +145,7 @@ async def test_the_room_of_the_path_is_joined_with_its_query() -> None:
 async def test_a_read_only_connection_says_nothing() -> None:
     async with running_core(guests=True) as chat:
         screen = await chat_client(
-            chat, ADA, route=Route("/screen", room="lobby", read_only=True, confined=True)
+            chat, ADA, route=RouteDeclaration("/screen", room="lobby", read_only=True, confined=True)
         )
         await screen.expect("ack", replyTo="join")
 
@@ -157,7 +157,7 @@ async def test_a_read_only_connection_says_nothing() -> None:
 
 async def test_a_confined_connection_stays_in_its_room() -> None:
     async with running_core(guests=True) as chat:
-        desk = await chat_client(chat, ADA, route=Route("/desk", room="lobby", confined=True))
+        desk = await chat_client(chat, ADA, route=RouteDeclaration("/desk", room="lobby", confined=True))
         await desk.expect("ack", replyTo="join")
 
         for type, room in (("join", "other"), ("history", "other"), ("message", "other"), ("rooms", None)):

@@ -13,7 +13,7 @@ from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
-from sanic_chatrooms.declaration import Route
+from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.models import Member, Page, Room
 from sanic_chatrooms.stores import members
@@ -198,7 +198,7 @@ async def test_a_policy_is_asked_before_a_join_makes_a_room(chat: Chat) -> None:
             if action == "room.create":
                 raise Forbidden
 
-    ada = await chat_client(chat, ADA, route=Route("/ws", policy=Closed()))
+    ada = await chat_client(chat, ADA, route=RouteDeclaration("/ws", policy=Closed()))
 
     assert (await ada.error("join", room="new"))["code"] == "forbidden"
     assert await chat.backends.store.room("new") is None

@@ -20,7 +20,7 @@ from sanic_chatrooms import (
 )
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
-from sanic_chatrooms.declaration import Route
+from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.errors import Forbidden, TokenExpired, Unauthenticated
 from sanic_chatrooms.models import Handshake, User, user_room
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
@@ -131,7 +131,7 @@ async def test_who_shows_nothing_where_no_token_could_follow_is_told_at_once() -
             await chat_client(chat)
         assert (await welcome(await chat_client(chat, query={"sid": "u7"})))["user"]["id"] == "u7"
         with pytest.raises(Unauthenticated):
-            await chat_client(chat, route=Route("/desk", auth=ByCookie()))
+            await chat_client(chat, route=RouteDeclaration("/desk", auth=ByCookie()))
 
 
 async def test_who_is_not_known_by_the_request_is_a_guest_where_there_are_guests() -> None:
@@ -332,7 +332,7 @@ async def test_a_guest_who_did_something_stays_one(open_chat: Chat) -> None:
 
 
 async def test_a_route_with_its_own_authenticator_has_no_guests(open_chat: Chat) -> None:
-    nobody = await chat_client(open_chat, route=Route("/desk", auth=Names()))
+    nobody = await chat_client(open_chat, route=RouteDeclaration("/desk", auth=Names()))
 
     assert not nobody.session.authenticated
 

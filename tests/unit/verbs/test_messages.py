@@ -12,7 +12,7 @@ from sanic_chatrooms import User
 from sanic_chatrooms.access.policy import Policy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.declaration import Route
+from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.errors import Forbidden
 from sanic_chatrooms.models import Room
 from sanic_chatrooms.testing.connections import running_core
@@ -120,7 +120,7 @@ def _by_defect() -> None:
 async def test_a_policy_that_refuses_is_obeyed(
     chat: Chat, refuse: Callable[[], Awaitable[None] | None]
 ) -> None:
-    ada = await joined(chat, ADA, "general", route=Route("/ws", policy=Hours(refuse)))
+    ada = await joined(chat, ADA, "general", route=RouteDeclaration("/ws", policy=Hours(refuse)))
 
     for _ in range(2):
         assert (await ada.error("message", room="general", payload={"text": "x"}))["code"] == "forbidden"
@@ -130,7 +130,7 @@ async def test_a_policy_that_refuses_is_obeyed(
 async def test_a_policy_that_allows_by_an_awaitable_is_obeyed(chat: Chat) -> None:
     async def allow() -> None: ...
 
-    ada = await joined(chat, ADA, "general", route=Route("/ws", policy=Hours(allow)))
+    ada = await joined(chat, ADA, "general", route=RouteDeclaration("/ws", policy=Hours(allow)))
     said = [ada.send("message", room="general", payload={"text": str(n)}) for n in range(3)]
 
     assert [(await ada.reply(id))["payload"]["seq"] for id in said] == [1, 2, 3]

@@ -19,12 +19,12 @@ from sanic_chatrooms.errors import (
     Unauthenticated,
     Unavailable,
 )
-from sanic_chatrooms.sessions.route import Endpoint
+from sanic_chatrooms.sessions.route import Route
 from sanic_chatrooms.web import handshake
 from sanic_chatrooms.web.handshake import handshake_of, refusal
 
 SETTINGS = load("test", {}, {}, {"guests": True}, debug=False, instances=("test",))
-ENDPOINT = Endpoint(settings=SETTINGS, policy=RoomPolicy(), authenticator=None, guests=None)
+ROUTE = Route(settings=SETTINGS, policy=RoomPolicy(), authenticator=None, guests=None)
 
 
 class Headers(CIMultiDict[str]):
@@ -49,9 +49,9 @@ class Asked:
         self.client_ip, self.ip = "203.0.113.9", "127.0.0.1"
 
 
-def endpoint(**settings: Any) -> Endpoint:
+def route(**settings: Any) -> Route:
     loaded = load("test", {}, {}, {"guests": True, **settings}, debug=False, instances=("test",))
-    return replace(ENDPOINT, settings=loaded)
+    return replace(ROUTE, settings=loaded)
 
 
 def allowed(origin: str | None, asked: Asked | None = None, **settings: Any) -> bool:
@@ -59,7 +59,7 @@ def allowed(origin: str | None, asked: Asked | None = None, **settings: Any) -> 
     if origin is not None:
         asked.headers.add("Origin", origin)
     try:
-        handshake._check_origin(cast(Request, asked), endpoint(**settings))
+        handshake._check_origin(cast(Request, asked), route(**settings))
     except Forbidden:
         return False
     return True
@@ -119,7 +119,7 @@ def test_every_origin_where_the_app_says_so() -> None:
 
 def token(*headers: tuple[str, str], settings: dict[str, Any] | None = None, **asked: Any) -> str | None:
     request = cast(Request, Asked(*headers, **asked))
-    return handshake_of(request, endpoint(**(settings or {}))).credentials.token
+    return handshake_of(request, route(**(settings or {}))).credentials.token
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_a_cookie_counts_only_where_it_is_configured() -> None:
 def test_a_query_parameter_counts_only_where_it_is_configured_and_is_not_passed_on() -> None:
     asked = Asked(args={"token": ["old", "abc"], "history": ["5"]})
 
-    plain = handshake_of(cast(Request, asked), endpoint())
-    configured = handshake_of(cast(Request, asked), endpoint(token_query="token"))
+    plain = handshake_of(cast(Request, asked), route())
+    configured = handshake_of(cast(Request, asked), route(token_query="token"))
 
     assert plain.credentials.token is None
     assert configured.credentials.token == "abc"
@@ -164,7 +164,7 @@ def test_a_query_parameter_counts_only_where_it_is_configured_and_is_not_passed_
 def test_a_handshake_without_its_framework() -> None:
     asked = Asked(("X-One", "a"), ("x-one", "b"), scheme="wss", cookies={"c": "1"}, args={"since": ["e:1"]})
 
-    shown = handshake_of(cast(Request, asked), endpoint())
+    shown = handshake_of(cast(Request, asked), route())
 
     assert (shown.path, shown.remote_ip, shown.secure) == ("/chat/ws", "203.0.113.9", True)
     assert (shown.headers, shown.query, shown.cookies) == ({"x-one": "a, b"}, {"since": "e:1"}, {"c": "1"})
