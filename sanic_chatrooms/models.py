@@ -87,6 +87,14 @@ class User(msgspec.Struct, frozen=True):
     """When the proof of identity expires, in Unix seconds; None: never. The connection is closed then."""
     claims: Mapping[str, Any] = {}
     """Anything else that your policy needs."""
+    amr: tuple[str, ...] = ()
+    """How the user proved who they are, in the words of RFC 8176: `pwd`, `otp`, `mfa` …"""
+    jti: str | None = None
+    """The id of the proof of identity: a revocation may name it. Up to 256 characters."""
+    sid: str | None = None
+    """The id of the sign-in that the proof belongs to. Several proofs may share it. Up to 256 characters."""
+    issued_at: float | None = None
+    """When the proof was issued, in Unix seconds; None: not known, and older than any revocation of the user."""
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):

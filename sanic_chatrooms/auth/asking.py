@@ -14,7 +14,7 @@ from ..errors import ChatError, Unauthenticated
 from ..models import Credentials, Handshake, User
 from ..support.user_ids import GUEST, check_user_id, is_text
 from .base import Authenticator
-from .jwt import MAX_TOKEN
+from .jwt import MAX_PROOF_ID, MAX_TOKEN
 from .names import shown_name
 
 __all__ = ["Asking", "Unseen"]
@@ -65,7 +65,8 @@ class Asking:
         else:
             fault = _fault_of(user)
             if fault is None and isinstance(user, User):
-                return replace(user, name=shown_name(user.name, user.id), scopes=tuple(user.scopes))
+                name, scopes, amr = shown_name(user.name, user.id), tuple(user.scopes), tuple(user.amr)
+                return replace(user, name=name, scopes=scopes, amr=amr)
             self._tell(authenticator, f"returned {fault}")
         raise Unauthenticated("your identity could not be checked")
 
@@ -98,8 +99,12 @@ def _fault_of(user: object) -> str | None:
     return (
         _fault_of_id(user)
         or _fault_of_name(user.name)
-        or _fault_of_scopes(user.scopes)
-        or _fault_of_time(user.expires_at)
+        or _fault_of_words(user.scopes, "scopes")
+        or _fault_of_words(user.amr, "amr")
+        or _fault_of_proof(user.jti, "jti")
+        or _fault_of_proof(user.sid, "sid")
+        or _fault_of_time(user.expires_at, "expires_at")
+        or _fault_of_time(user.issued_at, "issued_at")
         or _fault_of_claims(user.claims)
     )
 
@@ -120,18 +125,24 @@ def _fault_of_name(name: Any) -> str | None:
     return None if _is_unicode(name) else "a User whose name holds a lone surrogate"
 
 
-def _fault_of_scopes(scopes: Any) -> str | None:
-    if not isinstance(scopes, tuple | list | set | frozenset) or not all(isinstance(s, str) for s in scopes):
-        return "a User whose scopes are not a tuple of strings"
-    return None if all(map(is_text, scopes)) else "a User whose scopes hold control characters or surrogates"
+def _fault_of_words(words: Any, field: str) -> str | None:
+    if not isinstance(words, tuple | list | set | frozenset) or not all(isinstance(w, str) for w in words):
+        return f"a User whose {field} are not a tuple of strings"
+    return None if all(map(is_text, words)) else f"a User whose {field} hold control characters or surrogates"
 
 
-def _fault_of_time(expires_at: Any) -> str | None:
-    if expires_at is None:
+def _fault_of_proof(id: Any, field: str) -> str | None:
+    if id is None or (isinstance(id, str) and 0 < len(id) <= MAX_PROOF_ID and is_text(id)):
         return None
-    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
-        return f"a User whose expires_at is {type(expires_at).__name__} and not a number of Unix seconds"
-    return None if math.isfinite(expires_at) else "a User whose expires_at is no finite number"
+    return f"a User whose {field} is not a string of 1 to {MAX_PROOF_ID} readable characters"
+
+
+def _fault_of_time(at: Any, field: str) -> str | None:
+    if at is None:
+        return None
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        return f"a User whose {field} is {type(at).__name__} and not a number of Unix seconds"
+    return None if math.isfinite(at) else f"a User whose {field} is no finite number"
 
 
 def _fault_of_claims(claims: Any) -> str | None:

@@ -12,15 +12,27 @@ from ..support.user_ids import GUEST, MAX_USER_ID, check_user_id, is_text
 from .base import Authenticator
 from .names import shown_name
 
-__all__ = ["MAX_TOKEN", "JWTAuth", "hmac_key", "read_token", "token_type"]
+__all__ = [
+    "LATEST",
+    "MAX_PROOF_ID",
+    "MAX_TOKEN",
+    "JWTAuth",
+    "hmac_key",
+    "proof_id",
+    "read_token",
+    "token_type",
+]
 
 MAX_TOKEN: Final = 8192
 """Bytes in a token: what a request header can carry."""
 
+MAX_PROOF_ID: Final = 256
+"""Characters in a `jti` or a `sid`."""
+
 _MAX_SCOPE = 256
 """Characters in one scope."""
 
-_LATEST = 253402300800
+LATEST = 253402300800
 """The year 10000, in Unix seconds; a later time is an error."""
 
 # RFC 7518 §3.2: the key is at least as long as the hash.
@@ -99,6 +111,10 @@ class JWTAuth(Authenticator):
             scopes=_scopes(claims),
             expires_at=float(claims["exp"]),
             claims=claims,
+            amr=_amr(claims),
+            jti=proof_id(claims, "jti"),
+            sid=proof_id(claims, "sid"),
+            issued_at=None if "iat" not in claims else float(claims["iat"]),
         )
 
 
@@ -220,7 +236,7 @@ def _time(claims: Mapping[str, Any], claim: str) -> float | None:
     value = claims.get(claim)
     if value is None and claim not in claims:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST:
         return value
     raise Unauthenticated(f"the token's {claim} is not a time in Unix seconds")
 
@@ -253,6 +269,27 @@ def _scopes(claims: Mapping[str, Any]) -> tuple[str, ...]:
             f"the token's scopes are not all strings of 1 to {_MAX_SCOPE} readable characters"
         )
     return tuple(dict.fromkeys((*words, *scopes)))
+
+
+def _amr(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    # RFC 8176: a list. Some issuers write a single word.
+    value = claims.get("amr") or []
+    words = [value] if isinstance(value, str) else value
+    if not (isinstance(words, list) and all(map(_is_scope, words))):
+        raise Unauthenticated(
+            f"the token's amr is not a list of words of 1 to {_MAX_SCOPE} readable characters"
+        )
+    return tuple(dict.fromkeys(words))
+
+
+def proof_id(claims: Mapping[str, Any], claim: str) -> str | None:
+    """The `jti` or `sid` of a token, by which it can be revoked. Raises `Unauthenticated`."""
+    value = claims.get(claim)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
+        value = str(value)  # not as RFC 7519 has it, but unmistakable
+    if value is None or (isinstance(value, str) and 0 < len(value) <= MAX_PROOF_ID and is_text(value)):
+        return value
+    raise Unauthenticated(f"the token's {claim} is not a string of 1 to {MAX_PROOF_ID} readable characters")
 
 
 def _is_scope(word: object) -> bool:

@@ -227,7 +227,7 @@ def _close_code(problem: ChatError, token: str | None) -> int | None:
 
 
 def _shown(user: User) -> Myself:
-    return Myself(user.id, user.name, user.scopes)
+    return Myself(user.id, user.name, user.scopes, user.amr or msgspec.UNSET)
 
 
 def _heartbeat(session: Session) -> Heartbeat:

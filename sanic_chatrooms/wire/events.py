@@ -43,6 +43,8 @@ class Myself(msgspec.Struct, frozen=True):
     id: str
     name: str
     scopes: tuple[str, ...]
+    amr: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """How the user proved who they are (RFC 8176), if that is known."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True):

@@ -334,6 +334,15 @@ async def test_who_entered_by_auth_may_fail_to_refresh_too(chat: ChatRooms, conn
     await ada.ack("join", room="general")
 
 
+async def test_the_user_is_told_how_they_signed_in(app: App, connect: Connect) -> None:
+    mount(app, jwt_secret=SECRET)
+    shown = jwt.encode({"sub": "u1", "exp": time.time() + 600, "amr": ["pwd", "otp"]}, SECRET, "HS256")
+
+    user = (await (await connect(token=shown)).expect("welcome"))["payload"]["user"]
+
+    assert user == {"id": "u1", "name": "u1", "scopes": [], "amr": ["pwd", "otp"]}
+
+
 # ---- the end of a token ----
 
 

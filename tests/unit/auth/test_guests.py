@@ -100,7 +100,7 @@ async def test_rename_keeps_everything_else(guests: Guests) -> None:
 
     renamed = guests.rename(guest, " Ada ")
 
-    assert renamed == User(id=guest.id, name="Ada", guest=True)
+    assert renamed == User(guest.id, "Ada", guest=True, jti=guest.jti, issued_at=guest.issued_at)
     with pytest.raises(InvalidField):
         guests.rename(guest, " ")
 
@@ -144,6 +144,8 @@ async def test_token_says_who_where_and_how_long(guests: Guests) -> None:
         "iss": "chatrooms-guest:default",
         "sub": guest.id,
         "name": "Ada",
+        "jti": guest.jti,
+        "iat": guest.issued_at,
         "exp": claims["exp"],
     }
 
@@ -160,6 +162,23 @@ async def test_lifetime_counts_from_the_last_token() -> None:
     claims = jwt.decode(guests.token(almost_over), SECRET, ["HS256"])
 
     assert claims["exp"] == pytest.approx(time.time() + 3600, abs=5)
+
+
+async def test_a_guest_has_the_id_and_the_time_by_which_their_tokens_can_be_revoked(guests: Guests) -> None:
+    guest = await ask(guests)
+
+    claims = jwt.decode(guests.token(guest), SECRET, ["HS256"])
+
+    assert guest.issued_at == pytest.approx(time.time(), abs=5)
+    assert (claims["jti"], claims["iat"]) == (guest.jti, guest.issued_at)
+
+
+async def test_the_tokens_of_a_guest_who_comes_back_can_be_revoked_together(guests: Guests) -> None:
+    first = await ask(guests)
+    again = await ask(guests, guests.token(first))
+
+    assert (again.jti, again.issued_at) == (first.jti, first.issued_at)
+    assert (await ask(guests, forged())).jti is None
 
 
 async def test_only_guests_have_guest_tokens(guests: Guests) -> None:

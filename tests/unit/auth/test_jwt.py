@@ -81,6 +81,22 @@ async def test_user_is_what_the_claims_say() -> None:
     assert user.claims["tenant"] == "t1"
 
 
+async def test_user_has_what_a_revocation_names() -> None:
+    iat = int(time.time()) - 5
+
+    user = await ask(JWTAuth(KEY), token(jti="t1", sid="s1", iat=iat, amr=["pwd", "otp"]))
+    bare = await ask(JWTAuth(KEY), token())
+
+    assert (user.jti, user.sid, user.issued_at, user.amr) == ("t1", "s1", float(iat), ("pwd", "otp"))
+    assert (bare.jti, bare.sid, bare.issued_at, bare.amr) == (None, None, None, ())
+
+
+async def test_one_word_as_amr_and_a_number_as_jti_are_taken_as_they_are_meant() -> None:
+    user = await ask(JWTAuth(KEY), token(jti=7, amr="pwd"))
+
+    assert (user.jti, user.amr) == ("7", ("pwd",))
+
+
 ACCEPTED: dict[str, Callable[[], str]] = {
     "no typ": lambda: sign('{"alg":"HS256"}', json.dumps(claims())),
     "typ jwt": lambda: token(header={"typ": "jwt"}),
@@ -262,6 +278,14 @@ REFUSED: dict[str, Callable[[], str | None]] = {
     "scope an object": lambda: token(scope={"chat:write": True}),
     "claims that nest without end": lambda: sign('{"alg":"HS256"}', '{"sub":"u1","x":' + "[" * 3000),
     "typ with a lone surrogate": lambda: token(header={"typ": "\ud800"}),
+    "jti a list": lambda: token(jti=["a"]),
+    "jti true": lambda: token(jti=True),
+    "jti empty": lambda: token(jti=""),
+    "jti of 257 characters": lambda: token(jti="x" * 257),
+    "sid with a NUL": lambda: token(sid="a\0"),
+    "amr a number": lambda: token(amr=7),
+    "amr of numbers": lambda: token(amr=[7]),
+    "amr with a lone surrogate": lambda: token(amr=["\ud800"]),
     "zip": lambda: token(header={"crit": ["zip"], "zip": "DEF"}),
 }
 
