@@ -155,6 +155,18 @@ class Room(msgspec.Struct, frozen=True):
     """Joining and leaving are events of this room. Always true for private rooms."""
     restricted: int = 0
     """The number of the last event that took rights away (a ban, a mute, a lower role …); 0: there is none."""
+    topic: str = ""
+    """What the room is about."""
+    permissions: Mapping[str, Any] = {}
+    """What actions need in this room, by action, where it is not the default."""
+    history_visibility: str | None = None
+    """Who may read the past of a private room: `members`, `invited` or `joined`; None: the default, `members`."""
+    slow_mode: float = 0
+    """Seconds between two messages of one user; 0: none."""
+    archived: bool = False
+    """Nobody says anything in it any more."""
+    history: tuple[tuple[int, str], ...] = ()
+    """Who may read events from a number on, ascending: [(1, "world"), (12, "members")]; empty: it never changed."""
 
 
 class Member(msgspec.Struct, frozen=True):

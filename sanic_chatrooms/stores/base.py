@@ -188,6 +188,11 @@ class Store(ABC):
     35. A draft whose `judged` is below the room's `restricted`, or whose `judged_in` is not the room's epoch, is `Stale`,
         and is not stored. This holds within a batch, too.
     36. Per draft, the store checks in this order: room, key and hash, `judged`, relation, facts.
+    Rooms
+    37. The fact "room" about "" (`stores.properties.room_fact`) is what the room is from its event on. `room` and `rooms` show
+        it, and the lists of rooms follow, exactly when the event is visible. `update_room` sets it without an event.
+    38. `Room.history` has the numbers from which other users may read what is stored: that of the event that changed it, or
+        the next one's after `update_room`. The last 16 are kept; what is older is read by as few as before or fewer.
     """
 
     scope: ClassVar[Scope]
@@ -308,7 +313,7 @@ class Store(ABC):
         key: tuple[str, str] | None = None,
         hash: bytes = b"",
     ) -> tuple[Room, bool]:
-        """Make a room with its first facts; the store chooses its epoch and seq. -> (the room, was it made now?)
+        """Make a room with its first facts; the store chooses its epoch, seq and history. -> (the room, was it made now?)
 
         If the room exists, it is returned with False, provided that key and hash are the same or there is no key. Another
         key or hash is a `Conflict`. Raises `RoomLimit` above `max_rooms` or, for direct rooms, `max_direct_rooms`.
@@ -334,7 +339,7 @@ class Store(ABC):
 
     @abstractmethod
     async def update_room(self, room: Room) -> Room:
-        """Change title, visibility, attributes and announce of a room that you got from `room`; -> the room as it is now.
+        """Change title, visibility, attributes, topic and whatever else `room_fact` has; -> the room as it is now.
 
         With another visibility the room gets a new epoch in the same step: what was judged before is judged again.
         Raises `RoomNotFound`, also if the room has another epoch now.
@@ -379,7 +384,10 @@ class Store(ABC):
 
     @abstractmethod
     async def set_fact(self, room: str, fact: Fact) -> bool:
-        """Set or forget a fact without an event; True if that changed anything. Raises `RoomNotFound`."""
+        """Set or forget a fact without an event; True if that changed anything. Raises `RoomNotFound`.
+
+        Not for the fact "room", which `update_room` sets.
+        """
 
     @abstractmethod
     async def secret(self, name: str) -> str:

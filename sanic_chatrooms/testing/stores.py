@@ -25,6 +25,7 @@ from ._store.facts import FactTests
 from ._store.idempotency import IdempotencyTests
 from ._store.numbering import NumberingTests
 from ._store.past import OneEventTests, PastTests
+from ._store.properties import PropertyTests
 from ._store.related import RelatedTests
 from ._store.replies import ReplyTests
 from ._store.rights import RightsTests
@@ -51,6 +52,7 @@ class StoreSuite(
     RightsTests,
     RoomTests,
     RoomListTests,
+    PropertyTests,
     SeparationTests,
     AgainstMemoryTests,
 ):

@@ -313,7 +313,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
     )
     await connection.close()
 
-    assert [row["proname"] for row in found] == ["chatrooms_default_append_4"]
+    assert [row["proname"] for row in found] == ["chatrooms_default_append_5"]
 
 
 # Apps that make the tables themselves

@@ -2,18 +2,20 @@
 
 from msgspec.structs import replace
 
-from ...models import RESERVED, Fact, Known
+from ...models import PUBLIC, RESERVED, Fact, Known
 from ...support.paging import Paged
 from ..changes import changes
+from ..properties import is_room
 from .room import MemoryRoom
 
 __all__ = ["Facts"]
 
 
 class Facts:
-    """Sets facts of rooms, and knows for each (kind, key) in which rooms it holds."""
+    """Sets facts of rooms, and knows for each (kind, key) in which rooms it holds. `public`: the store's list of public rooms."""
 
-    def __init__(self) -> None:
+    def __init__(self, public: Paged[MemoryRoom]) -> None:
+        self._public = public
         self._rooms: dict[tuple[str, str], Paged[MemoryRoom]] = {}
 
     def put(self, room: MemoryRoom, fact: Fact, seq: int) -> bool:
@@ -30,7 +32,17 @@ class Facts:
             room.facts.setdefault(fact.kind, Paged()).put(fact.key, new)
             if room.visibility != RESERVED:  # which no list shows
                 self._rooms.setdefault((fact.kind, fact.key), Paged()).put(room.id, room)
+        if is_room(fact):
+            assert fact.value is not None
+            room.describe(fact.value, seq)
+            self._list(room)
         return True
+
+    def _list(self, room: MemoryRoom) -> None:
+        if room.visibility == PUBLIC:
+            self._public.put(room.id, room)
+        else:
+            self._public.take(room.id)
 
     def rooms(self, kind: str, key: str) -> Paged[MemoryRoom]:
         """The rooms in which such a fact holds."""

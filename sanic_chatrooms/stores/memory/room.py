@@ -13,6 +13,7 @@ from ...models import APP, Appended, Event, Head, Known, Page, Related, Room
 from ...support.ids import new_epoch
 from ...support.paging import Paged
 from ..base import FOLDED
+from ..properties import with_properties
 from .relations import Relations
 
 __all__ = ["First", "Key", "MemoryRoom"]
@@ -80,18 +81,10 @@ class MemoryRoom:
             self.room = replace(self.room, seq=self.seq, epoch=self.epoch, restricted=self.restricted)
         return self.room
 
-    def update(self, room: Room) -> None:
-        """What an app may change of a room."""
-        if room.visibility != self.visibility:
-            self.epoch = new_epoch()
-        self.visibility = room.visibility
-        self.room = replace(
-            self.room,
-            title=room.title,
-            visibility=room.visibility,
-            attributes=room.attributes,
-            announce=room.announce,
-        )
+    def describe(self, value: bytes, seq: int) -> None:
+        """Give it the properties of its fact, which the event with this number set."""
+        self.room = with_properties(self.room, value, seq)
+        self.visibility = self.room.visibility
 
     def compact(self) -> None:
         """Cut off the front of the list: what is trimmed or expired."""

@@ -37,6 +37,7 @@ from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
 from ..base import RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage
+from ..properties import first_facts, numbered, room_fact
 from . import facts
 from .effects import Effects
 from .room import First, MemoryRoom
@@ -75,7 +76,7 @@ class MemoryStore(Store):
         self._rooms: dict[str, MemoryRoom] = {}
         self._counted: Counter[bool] = Counter()  # rooms that have a bound: are they direct ones?
         self._public: Paged[MemoryRoom] = Paged()
-        self._facts = facts.Facts()
+        self._facts = facts.Facts(self._public)
         self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
         self._effects = Effects(self._facts, self._firsts, self._expire)
         self._secrets: dict[str, str] = {}
@@ -264,8 +265,8 @@ class MemoryStore(Store):
         most = self._bounds.most_rooms(room.visibility)
         if most is not None and self._counted[room.visibility == DIRECT] >= most:
             raise RoomLimit.of(most, "the server")
-        made = self._add(MemoryRoom(room, self._history_max(room), (key, hash)))
-        for fact in facts:
+        made = self._add(MemoryRoom(replace(room, history=()), self._history_max(room), (key, hash)))
+        for fact in first_facts(room, facts):
             self._facts.put(made, fact, 0)
         return made.snapshot(), True
 
@@ -309,11 +310,10 @@ class MemoryStore(Store):
         found = self._found(room.id)
         if found.epoch != room.epoch:
             raise RoomNotFound
-        found.update(room)
-        if room.visibility == PUBLIC:
-            self._public.put(room.id, found)
-        else:
-            self._public.take(room.id)
+        if room.visibility != found.visibility:
+            found.epoch = new_epoch()
+        fact = numbered(room_fact(room, found.snapshot()), found.seq + 1)
+        self._facts.put(found, fact, 0)
         return found.snapshot()
 
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:

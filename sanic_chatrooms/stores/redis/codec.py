@@ -21,6 +21,7 @@ from ...models import (
 )
 from ..base import FOLDED, Holding, Stale
 from ..changes import completed, has_effects, no_parent
+from ..properties import with_properties
 
 __all__ = [
     "WITH_EFFECTS",
@@ -194,13 +195,17 @@ def _refusal(code: int) -> ChatError:
 
 
 def decode_room(found: Sequence[Any]) -> Room:
-    """A room: epoch, number, JSON, restricted. Raises `RoomNotFound` where there is none."""
-    epoch, seq, text, restricted = found
+    """A room: epoch, number, JSON, restricted, what its fact says. Raises `RoomNotFound` where there is none."""
+    epoch, seq, text, restricted, described = found
     if epoch is None:
         raise RoomNotFound
-    return msgspec.structs.replace(
-        _room.decode(text), epoch=epoch.decode(), seq=int(seq), restricted=int(restricted or 0)
+    room = msgspec.structs.replace(
+        _room.decode(text), epoch=epoch.decode(), seq=int(seq), restricted=int(restricted or 0), history=()
     )
+    if described is None:
+        return room
+    by, _, value = described.partition(b" ")
+    return with_properties(room, value, int(by))
 
 
 def decode_known(room: str, key: str, packed: bytes | None) -> dict[str, Known]:

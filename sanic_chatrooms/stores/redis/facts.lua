@@ -40,6 +40,9 @@ local function facts()
       redis.call('ZREM', U, kind .. '\n' .. key)
     end
     if next(there) then redis.call('HSET', O, key, cmsgpack.pack(there)) else redis.call('HDEL', O, key) end
+    if kind == 'room' and key == '' and value then
+      redis.call('HSET', H, 'q', seq .. ' ' .. value, 'v', string.match(value, '^{"visibility":"(%a+)"'))
+    end
     return true
   end
 

@@ -1,7 +1,8 @@
 -- One room of the store: everything that has to happen in one step. This file begins every script of the store. Keys, all in the room's slot:
 --   h   hash: e epoch, n head, f floor (what is not above it is erased), r the run of the server (see Pipe.run_id),
 --       w start of the window, p whether its end was put off, g which of k0 and k1 is current, v visibility, a made by its first join,
---       i the room as JSON, k by which key and hash it was made, c that key as a draft has it, z the number of the last event that restricts
+--       i the room as JSON, k by which key and hash it was made, c that key as a draft has it, z the number of the last event that restricts,
+--       q the number and the value of the fact "room", which tells of the room what i says otherwise
 --   m   hash: number -> event, as text (below)            i       hash: id of an event -> its number
 --   t   list: the numbers of the timeline, ascending, without replies
 --   k0, k1  hash: key of a draft -> "number timestamp id hash"

@@ -12,13 +12,13 @@ if op == 'renew' then
 end
 
 -- 'look' or 'make', its own key and hash, that key ('' none), the room as JSON, visibility, '1' if its first join makes it, its first facts, packed ('' none)
--- -> 2 there is none, 1 made, 0 there already, -1 there already by another key; epoch, head, the room as JSON, restricted
+-- -> 2 there is none, 1 made, 0 there already, -1 there already by another key; epoch, head, the room as JSON, restricted, what the fact "room" says
 if op == 'create' then
   local made_by, maker, json, visibility, auto, packed = unpack(ARGV, own + 1, own + 6)
-  local h = redis.call('HMGET', H, 'e', 'n', 'i', 'k', 'z')
+  local h = redis.call('HMGET', H, 'e', 'n', 'i', 'k', 'z', 'q')
   if h[1] then
     if made_by ~= '' and made_by ~= h[4] then return {-1} end
-    return {0, h[1], tonumber(h[2]), h[3], h[5]}
+    return {0, h[1], tonumber(h[2]), h[3], h[5], h[6]}
   end
   if ARGV[own] == 'look' then return {2} end
   redis.call('HSET', H, 'e', ARGV[8], 'n', 0, 'f', 0, 'r', run, 'w', 0, 'g', '0',
@@ -28,16 +28,22 @@ if op == 'create' then
     local known = facts()
     for _, fact in ipairs(cmsgpack.unpack(packed)) do known.set(fact, 0, 0) end
   end
-  return {1, ARGV[8], 0, json, false}
+  return {1, ARGV[8], 0, json, false, redis.call('HGET', H, 'q')}
 end
 
--- an epoch, the room as JSON, visibility -> epoch (a new one where the visibility is another), head, the room as JSON, restricted, if it has that epoch
+-- an epoch, what the fact "room" says ('' nothing), what it shall say, visibility
+-- -> 1 done, 0 it says something else; epoch (a new one where the visibility is another), head, the room as JSON, restricted, what the fact says, if it has that epoch
 if op == 'update' then
-  local h = redis.call('HMGET', H, 'e', 'n', 'z', 'v')
+  local h = redis.call('HMGET', H, 'e', 'n', 'i', 'z', 'v', 'q')
   if h[1] ~= ARGV[own] then return false end
-  local epoch = h[4] == ARGV[own + 2] and h[1] or ARGV[8]
-  redis.call('HSET', H, 'e', epoch, 'i', ARGV[own + 1], 'v', ARGV[own + 2])
-  return {epoch, tonumber(h[2]), ARGV[own + 1], h[3]}
+  if (h[6] or '') ~= ARGV[own + 1] then return {0} end
+  local head, epoch = tonumber(h[2]), h[5] == ARGV[own + 3] and h[1] or ARGV[8]
+  -- The number 0 stands for the next one. What users wrote comes behind it.
+  local start, rest = string.match(ARGV[own + 2], '^({"visibility":"%a+","history":%b[])(.*)$')
+  local value = string.gsub(start, '%[0,', '[' .. string.format('%d', head + 1) .. ',') .. rest
+  facts().set({'room', '', value, 'set'}, 0, head)
+  redis.call('HSET', H, 'e', epoch)
+  return {1, epoch, head, h[3], h[4], redis.call('HGET', H, 'q')}
 end
 
 -- 'unused' or '' -> 1 if it was there (and unused)
@@ -70,11 +76,11 @@ if op == 'facts' then
   return page
 end
 
--- a kind and a key -> epoch, head, the room as JSON, restricted; value, seq, since, if such a fact holds and the room is no reserved one
+-- a kind and a key -> epoch, head, the room as JSON, restricted, what the fact "room" says; value, seq, since, if such a fact holds and the room is no reserved one
 if op == 'mine' then
-  local h = redis.call('HMGET', H, 'e', 'n', 'i', 'z', 'v')
-  local fact = h[1] and h[5] ~= 'reserved' and facts().about(ARGV[own + 1])[ARGV[own]]
-  return fact and {h[1], tonumber(h[2]), h[3], h[4], unpack(fact)} or false
+  local h = redis.call('HMGET', H, 'e', 'n', 'i', 'z', 'q', 'v')
+  local fact = h[1] and h[6] ~= 'reserved' and facts().about(ARGV[own + 1])[ARGV[own]]
+  return fact and {h[1], tonumber(h[2]), h[3], h[4], h[5], unpack(fact)} or false
 end
 
 -- -> nothing: the room has the present layout

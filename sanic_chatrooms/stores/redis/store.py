@@ -32,6 +32,7 @@ from ...support.paging import decode_cursor, decode_number, encode_cursor
 from ...support.signature import script_keys
 from ..base import Bounds, FactPage, RoomPage, Store, TogglePage
 from ..changes import has_effects
+from ..properties import first_facts, is_room, room_fact, visibility_of
 from . import codec
 from .eraser import Eraser
 from .lists import RedisLists
@@ -42,6 +43,8 @@ __all__ = ["RedisStore"]
 CALL_LIMIT = 500
 """Drafts in one call of the script: Lua takes only so many arguments at a time."""
 _ERASING = (Fold.REPLACE, Fold.ERASE)
+_ROOM = ("e", "n", "i", "z", "q")
+"""Fields of a room's hash, as `codec.decode_room` takes them."""
 ABOVE_ALL = 2**53
 """More than the number of any event."""
 
@@ -119,7 +122,15 @@ class RedisStore(Store):
                         else codec.decode_appended(drafts[n], reply[0].decode(), result)
                     )
             start += CALL_LIMIT
+        if effects:
+            await self._close_lists(zip(drafts, results, strict=True))
         return results
+
+    async def _close_lists(self, drafts: Iterable[tuple[Draft, Appended | ChatError]]) -> None:
+        for draft, result in drafts:
+            stored = isinstance(result, Appended) and not result.duplicate
+            if stored and any(is_room(fact) and visibility_of(fact) != PUBLIC for fact in draft.facts):
+                await self._lists.close(draft.room)
 
     def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
         arguments: list[Any] = list(self._publishing(room))
@@ -223,6 +234,7 @@ class RedisStore(Store):
         """See `Store.create_room`."""
         made_by = b"" if key is None else codec.encode(key) + hash
         auto = "1" if room.auto else "0"
+        facts = first_facts(room, facts)
         packed = codec.pack(codec.packed_facts(facts)) if facts else b""
         what = (made_by, codec.named(key), codec.encode(room), room.visibility, auto, packed)
         state, *found = await self._calls.ask(ROOMS, room.id, "create", "look", *what)
@@ -238,7 +250,7 @@ class RedisStore(Store):
 
     async def room(self, room: str) -> Room | None:
         """See `Store.room`."""
-        found = await self._link.call(self._calls.plain("HMGET", room, "h", "e", "n", "i", "z"))
+        found = await self._link.call(self._calls.plain("HMGET", room, "h", *_ROOM))
         return None if found[0] is None else codec.decode_room(found)
 
     async def rooms(
@@ -259,34 +271,29 @@ class RedisStore(Store):
         return RoomPage(shown, encode_cursor(name, shown[-1].id) if len(found) > limit else None)
 
     async def _public(self, rooms: Sequence[str]) -> list[Room | None]:
-        calls = [self._calls.plain("HMGET", room, "h", "e", "n", "i", "z", "v") for room in rooms]
+        calls = [self._calls.plain("HMGET", room, "h", *_ROOM, "v") for room in rooms]
         return [
-            codec.decode_room(found[:4]) if found[4] == b"public" else None
+            codec.decode_room(found[:5]) if found[5] == b"public" else None
             for found in await self._link.run(calls)
         ]
 
     async def _rooms_with(self, rooms: Sequence[str], kind: str, key: str) -> list[Room | None]:
         found = await self._link.run([self._calls.scripted(ROOMS, room, "mine", kind, key) for room in rooms])
-        return [codec.decode_room(one[:4]) if one else None for one in found]
+        return [codec.decode_room(one[:5]) if one else None for one in found]
 
     async def update_room(self, room: Room) -> Room:
         """See `Store.update_room`. The list of public rooms has a room before it becomes public, and until after it stops being so."""
         if room.visibility == PUBLIC:
             await self._lists.open(room.id)
-        found = codec.decode_room(
-            await self._calls.ask(
-                ROOMS,
-                room.id,
-                "update",
-                room.epoch,
-                codec.encode(room),
-                room.visibility,
-                epoch=new_epoch(),
-            )
-        )
+        state, found = 0, []
+        while not state:  # somebody else may change it at the same time
+            was = await self._link.call(self._calls.plain("HMGET", room.id, "h", *_ROOM))
+            fact = room_fact(room, codec.decode_room(was))
+            what = (room.epoch, was[4] or b"", fact.value, room.visibility)
+            state, *found = await self._calls.ask(ROOMS, room.id, "update", *what, epoch=new_epoch())
         if room.visibility != PUBLIC:
             await self._lists.close(room.id)
-        return found
+        return codec.decode_room(found)
 
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Other lists drop the room when they are read."""
@@ -335,7 +342,7 @@ class RedisStore(Store):
     async def _facts_in(self, rooms: Sequence[str], kind: str, key: str) -> list[Known | None]:
         found = await self._link.run([self._calls.scripted(ROOMS, room, "mine", kind, key) for room in rooms])
         return [
-            Known(kind, key, one[4], one[5], one[6], room) if one else None
+            Known(kind, key, one[5], one[6], one[7], room) if one else None
             for room, one in zip(rooms, found, strict=True)
         ]
 
@@ -356,9 +363,11 @@ class RedisStore(Store):
 
     async def _list_first(self, facts: Iterable[tuple[str, Fact]]) -> None:
         # Before the facts hold: reading a list removes rooms that do not belong there, but cannot find missing ones.
-        await self._lists.add(
-            (room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)
-        )
+        listed = [(room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)]
+        await self._lists.add(listed)
+        for room, fact in listed:
+            if is_room(fact) and visibility_of(fact) == PUBLIC:
+                await self._lists.open(room)
 
     # ---- secrets ----
 

@@ -10,7 +10,7 @@ from .schema import Schema
 
 __all__ = ["ARGUMENTS", "append_call", "append_function"]
 
-VERSION = 4
+VERSION = 5
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -215,6 +215,10 @@ BEGIN
         ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq
          WHERE CASE WHEN p_fact_max[j] THEN (octet_length(excluded.value), excluded.value) > (octet_length(f.value), f.value)
                     ELSE excluded.value <> f.value END;
+        IF p_fact_kind[j] = 'room' AND p_fact_key[j] = '' THEN
+          UPDATE {room} t SET visibility = substring(convert_from(p_fact_value[j], 'UTF8') FROM '^..visibility":"([a-z]+)"')
+           WHERE t.id = ids[r];
+        END IF;
       END IF;
     END LOOP;
 

@@ -6,7 +6,8 @@ from secrets import token_urlsafe
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Row, Table, bindparam, case, func, select
+from msgspec.structs import replace
+from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, case, func, select
 
 from ...drivers.sql.tables import in_steps, insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
@@ -14,6 +15,7 @@ from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Fact, Head, Room
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor
 from ..base import Bounds, RoomPage
+from ..properties import ROOM, first_facts, numbered, room_fact, with_properties
 from .facts import ROOMS_AT_ONCE, cursor_after, put_fact
 from .schema import DELETED, Schema
 
@@ -46,7 +48,7 @@ class Directory:
 
     def room(self, connection: Connection, room: str) -> Room | None:
         """See `Store.room`."""
-        found = connection.execute(select(self._schema.room).where(self._schema.room.c.name == room)).first()
+        found = connection.execute(self._rooms().where(self._schema.room.c.name == room)).first()
         return None if found is None else _room(found)
 
     def create_room(
@@ -60,16 +62,16 @@ class Directory:
     ) -> tuple[Room, bool]:
         """See `Store.create_room`."""
         table = self._schema.room
-        there = select(table).where(table.c.name == room.id)
+        there = self._rooms().where(table.c.name == room.id)
         found = connection.execute(there).first()
         if found is None:
             self._require_place(connection, room)
             made = connection.execute(_new(connection, table, _row(room, new_epoch(), key, hash)))
             found = connection.execute(there).one()
             if made.rowcount:
-                for fact in facts:
+                for fact in first_facts(room, facts):
                     put_fact(connection, self._schema, found.id, fact)
-                return _room(found), True
+                return replace(room, id=found.name, epoch=found.epoch, seq=0, restricted=0, history=()), True
         if key is not None and ((found.key_user, found.key_id), found.hash) != (key, hash):
             raise Conflict("there is a room with this name already; take another")
         return _room(found), False
@@ -77,20 +79,24 @@ class Directory:
     def update_room(self, connection: Connection, room: Room) -> Room:
         """See `Store.update_room`."""
         table = self._schema.room
-        changed = (
-            table.update()
-            .where(table.c.name == room.id, table.c.epoch == room.epoch)
-            .values(
-                title=room.title,
-                visibility=room.visibility,
-                epoch=case((table.c.visibility == room.visibility, table.c.epoch), else_=new_epoch()),
-                attributes=msgspec.json.encode(room.attributes).decode(),
-                announce=room.announce,
-            )
-        )
-        if not connection.execute(changed).rowcount:
+        wanted = select(table.c.id, table.c.head).where(table.c.name == room.id, table.c.epoch == room.epoch)
+        held = connection.execute(wanted.with_for_update(key_share=True)).first()
+        if held is None:
             raise RoomNotFound
-        return _room(connection.execute(select(table).where(table.c.name == room.id)).one())
+        described = self._rooms().where(table.c.id == held.id)
+        fact = room_fact(room, _room(connection.execute(described).one()))
+        put_fact(connection, self._schema, held.id, numbered(fact, held.head + 1))
+        epoch = case((table.c.visibility == room.visibility, table.c.epoch), else_=new_epoch())
+        changed = table.update().where(table.c.id == held.id)
+        connection.execute(changed.values(visibility=room.visibility, epoch=epoch))
+        return _room(connection.execute(described).one())
+
+    def _rooms(self) -> Select[Any]:
+        """Rooms, each with the fact about it."""
+        room, fact = self._schema.room, self._schema.fact.alias()
+        about = (fact.c.room_id == room.c.id) & (fact.c.kind == ROOM) & (fact.c.key == "")
+        described = fact.c.value.label("properties"), fact.c.seq.label("described")
+        return select(room, *described).outerjoin_from(room, fact, about)
 
     def _require_place(self, connection: Connection, room: Room) -> None:
         most = self._bounds.most_rooms(room.visibility)
@@ -117,7 +123,7 @@ class Directory:
     ) -> RoomPage:
         """See `Store.rooms`."""
         room, kind = self._schema.room, "rooms" if fact is None else "mine"
-        rooms = select(room).order_by(room.c.name).limit(limit + 1)
+        rooms = self._rooms().order_by(room.c.name).limit(limit + 1)
         if fact is None:
             rooms = rooms.where(room.c.visibility == PUBLIC)
         else:
@@ -182,16 +188,19 @@ def _new(connection: Connection, table: Table, values: dict[str, Any]) -> Insert
 
 
 def _row(room: Room, epoch: str, key: _Key | None, hash: bytes) -> dict[str, Any]:
-    values = msgspec.structs.asdict(room)
-    del values["id"], values["seq"], values["restricted"]
     key_user, key_id = key or (None, None)
+    values = {name: getattr(room, name) for name in _COLUMNS}
     values |= {"name": room.id, "epoch": epoch, "head": 0, "floor": 0}
     values["attributes"] = msgspec.json.encode(room.attributes).decode()
     return values | {"key_user": key_user, "key_id": key_id, "hash": hash}
 
 
+_COLUMNS = ("title", "visibility", "created_at", "created_by", "auto", "announce")
+"""Properties that a room's row has. It keeps them as the room was made, but for its visibility."""
+
+
 def _room(row: Row[Any]) -> Room:
-    return Room(
+    room = Room(
         id=row.name,
         epoch=row.epoch,
         seq=row.head,
@@ -204,3 +213,4 @@ def _room(row: Row[Any]) -> Room:
         announce=row.announce,
         restricted=row.restricted,
     )
+    return room if row.properties is None else with_properties(room, row.properties, row.described)

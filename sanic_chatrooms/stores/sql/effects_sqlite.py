@@ -14,6 +14,7 @@ from sqlalchemy import Table
 from ...errors import ChatError, MessageNotFound
 from ...models import Draft, Fact, Fold, Relation
 from ..changes import changes, completed, no_parent
+from ..properties import is_room, visibility_of
 from .schema import Schema
 
 __all__ = ["EffectStatements", "Effects", "RoomState", "Unchanged", "as_json", "quoted"]
@@ -23,7 +24,8 @@ class EffectStatements:
     """The statements as text: SQLAlchemy's constructs would take half of the time."""
 
     def __init__(self, schema: Schema) -> None:
-        event, fact, relation = map(quoted, (schema.event, schema.fact, schema.relation))
+        tables = (schema.room, schema.event, schema.fact, schema.relation)
+        room, event, fact, relation = map(quoted, tables)
         # CROSS JOIN keeps the order: for each key one search of the index.
         self.messages = (
             "SELECT e.room_id, e.msg_id, e.seq, e.deleted, e.parent IS NOT NULL FROM json_each(?) AS d "
@@ -67,6 +69,7 @@ class EffectStatements:
             f"INSERT INTO {fact} (room_id, kind, key, value, seq, since) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq"
         )
+        self.list_room = f"UPDATE {room} SET visibility = ? WHERE id = ?"
         self.forget_fact = f"DELETE FROM {fact} WHERE room_id = ? AND kind = ? AND key = ?"
 
 
@@ -241,6 +244,8 @@ class Effects:
         else:
             self._facts[stated] = (fact.value, seq)
             self._write(self._statements.put_fact, *stated, fact.value, seq, seq)
+        if is_room(fact):
+            self._write(self._statements.list_room, visibility_of(fact), room)
 
     def _write(self, statement: str, *values: Any) -> None:
         self._writes.append((statement, values))
