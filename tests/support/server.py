@@ -204,7 +204,7 @@ async def _drained(server: AsyncioServer, within: float) -> None:
         async with asyncio.timeout(within):
             # Sanic keeps a set and tells nobody when it becomes empty.
             while server.connections:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.002)
 
 
 def _forget_start(app: Sanic[Any, Any]) -> None:

@@ -98,15 +98,20 @@ def test_a_server_that_dies_is_started_again_and_has_lost_nothing(
     assert ask(directory, "GET k") == "$1"
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that starts now is looked after often, and soon again after an error."""
+    monkeypatch.setattr("sanic_chatrooms.drivers.redis.embedded.SYNC_EVERY", 0.05)
+
+
 @pytest.mark.parametrize("stumbles", ["_sync", "_launch", "_wait_until_answering"])
 def test_its_supervisor_survives_an_error_that_nobody_thought_of(
+    hasty: None,
     server: EmbeddedServer,
     directory: Path,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     stumbles: str,
 ) -> None:
-    monkeypatch.setattr("sanic_chatrooms.drivers.redis.embedded.SYNC_EVERY", 0.05)
     real, problems = getattr(server, stumbles), [AttributeError("nobody thought of this") for _ in range(3)]
 
     def stumble(*arguments: object) -> None:
