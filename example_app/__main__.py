@@ -1,13 +1,15 @@
 """Serve the example on http://127.0.0.1:8000, with two workers. HOST, PORT and WORKERS in the environment change that.
 
-What is said stays in a directory of this user's, one for each port; SANIC_CHATROOMS_EMBEDDED_DIR names another one.
-DATABASE names a SQLite file that keeps it instead; one process then serves.
+What is said stays in a directory of this user's, one for each port, and so do the accounts; SANIC_CHATROOMS_EMBEDDED_DIR
+names another one. DATABASE names a SQLite file that keeps what is said instead; one process then serves, and the accounts
+are beside the file.
 """
 
 import os
 import sys
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
@@ -38,14 +40,24 @@ def main() -> None:
 
 def serve(host: str, port: int, workers: int, database: str) -> None:
     if database:
-        create_app(database).run(host=host, port=port, single_process=True, access_log=False, motd=False)
+        app = create_app(Path(f"{database}.accounts"), database)
+        app.run(host=host, port=port, single_process=True, access_log=False, motd=False)
         return
-    # Each worker is a process and creates the app again. The app's name is the name of its directory.
+    # Each worker is a process and creates the app again.
     name = "ExampleChat" if port == PORT else f"ExampleChat-{port}"
-    loader = AppLoader(factory=partial(create_app, name=name))
+    named = os.environ.get("SANIC_CHATROOMS_EMBEDDED_DIR")
+    loader = AppLoader(
+        factory=partial(create_app, Path(named) if named else users_directory() / name, name=name)
+    )
     app = loader.load()
     app.prepare(host=host, port=port, workers=workers, access_log=False, motd=False)
     Sanic.serve(primary=app, app_loader=loader)
+
+
+def users_directory() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "sanic-chatrooms"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "sanic-chatrooms"
 
 
 def number(name: str, default: int, most: int) -> int:

@@ -1,4 +1,4 @@
-"""The app: mounts the chat, creates a few rooms, serves the page, and pushes on request."""
+"""The app: mounts the chat, creates a few rooms, serves the page, has accounts for who wants one, and pushes on request."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,9 @@ from sanic.exceptions import NotFound
 from sanic.response import BaseHTTPResponse
 
 import sanic_chatrooms as chatrooms
+from example_app.accounts.accounts import Accounts
+from example_app.accounts.pages import pages
+from example_app.accounts.tokens import AUDIENCE, ISSUER
 
 STATIC = Path(__file__).parent / "static"
 ROOMS = {"general": "General", "engineering": "Engineering", "random": "Random"}
@@ -26,19 +29,33 @@ HEADERS = {
 chat = chatrooms.default
 
 
-def create_app(database: str = "", name: str = "ExampleChat") -> Sanic[Any, Any]:
-    """`database`: the SQLite file for rooms and messages, created if it does not exist. One process serves it."""
+def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -> Sanic[Any, Any]:
+    """`directory`: where the accounts are kept, and the messages if there is no database.
+
+    `database`: the SQLite file for rooms and messages, created if it does not exist. One process serves it.
+    """
     app: Sanic[Any, Any] = Sanic(name)
+    app.config.REQUEST_MAX_SIZE = 64 * 1024  # bytes; all that is posted here is small
     app.config.CHATROOMS_GUESTS = True
+    app.config.CHATROOMS_EMBEDDED_DIR = str(directory)
     # Without a file: the app's own Valkey server, which all workers share.
     app.config.CHATROOMS_STORE = f"sqlite:///{database}" if database else "embedded:"
     app.blueprint(chatrooms.bp)
+    add_accounts(app, chat, Accounts(directory / "accounts.sqlite3"))
     app.static("/static", STATIC)
     app.add_route(index, "/")
     app.add_route(push, "/push/<kind:str>", methods=["POST"])
     app.register_listener(make_rooms, "before_server_start")  # before users can create them
     app.register_middleware(add_headers, "response")
     return app
+
+
+def add_accounts(app: Sanic[Any, Any], chat: chatrooms.ChatRooms, accounts: Accounts) -> None:
+    """Beside guests, the chat lets in who shows an access token of these accounts."""
+    app.config.CHATROOMS_JWT_SECRET = accounts.tokens.key
+    app.config.CHATROOMS_JWT_AUDIENCE = AUDIENCE
+    app.config.CHATROOMS_JWT_ISSUER = ISSUER
+    app.blueprint(pages(accounts, chat))
 
 
 async def index(_: Request) -> HTTPResponse:

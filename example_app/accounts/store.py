@@ -1,0 +1,236 @@
+"""Where accounts are kept: one SQLite file for all workers, used by one thread of each, so that no event loop waits."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from sanic_chatrooms import Unavailable
+
+T = TypeVar("T")
+
+MAX_ACCOUNTS = 100_000
+MAX_LOGINS = 20
+"""Of one account; a further one ends the oldest."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS accounts (
+  id TEXT PRIMARY KEY, form TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT NOT NULL,
+  secret TEXT, proposed TEXT, step INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS logins (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  number INTEGER NOT NULL, rotated REAL NOT NULL, expires REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS logins_of_account ON logins (account, rotated);
+CREATE TABLE IF NOT EXISTS recovery (
+  account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE, hash TEXT NOT NULL, PRIMARY KEY (account, hash));
+CREATE TABLE IF NOT EXISTS attempts (key TEXT PRIMARY KEY, full REAL NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    id: str
+    name: str
+    password: str
+    """Argon2's hash of it."""
+    secret: str | None = None
+    """Of the second factor; None: the account has none."""
+    proposed: str | None = None
+    """A secret that is not confirmed by a code yet."""
+
+
+class Rotated(Enum):
+    DONE = "done"
+    UNKNOWN = "unknown"
+    REUSED = "reused"
+
+
+class AccountStore:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self) -> None:
+        """In the process that uses it: no connection of SQLite may pass from one to another."""
+        self._connection = connect(self._path)
+        self._thread = ThreadPoolExecutor(1, "accounts")
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._connection.close()
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def transaction() -> T:
+            with self._connection as connection:
+                connection.execute("BEGIN IMMEDIATE")  # what is read stays true until it is written
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
+
+    # ---- accounts ----
+
+    async def add(self, account: Account, form: str) -> bool:
+        """False if the name is taken. Raises `Unavailable` if there are as many accounts as there may be."""
+
+        def add(connection: sqlite3.Connection) -> bool:
+            (count,) = connection.execute("SELECT count(*) FROM accounts").fetchone()
+            if count >= MAX_ACCOUNTS:
+                raise Unavailable("There can be no more accounts here.")
+            row = (account.id, form, account.name, account.password)
+            insert = "INSERT OR IGNORE INTO accounts (id, form, name, password) VALUES (?, ?, ?, ?)"
+            return connection.execute(insert, row).rowcount == 1
+
+        return await self._run(add)
+
+    async def find(self, form: str) -> Account | None:
+        return await self._run(lambda connection: _account(connection, "form = ?", form))
+
+    async def of_login(self, login: str, now: float) -> Account | None:
+        """The account of a login that has not ended."""
+        condition = "id = (SELECT account FROM logins WHERE id = ? AND expires > ?)"
+        return await self._run(lambda connection: _account(connection, condition, login, now))
+
+    async def set_password(self, account: str, hashed: str) -> None:
+        await self._run(
+            lambda c: c.execute("UPDATE accounts SET password = ? WHERE id = ?", (hashed, account))
+        )
+
+    # ---- logins: a device that is signed in, and the number of its newest refresh token ----
+
+    async def add_login(self, login: str, account: str, now: float, expires: float) -> None:
+        def add(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM logins WHERE expires <= ?", (now,))
+            connection.execute("INSERT INTO logins VALUES (?, ?, 0, ?, ?)", (login, account, now, expires))
+            oldest = "SELECT id FROM logins WHERE account = ? ORDER BY rotated DESC, id LIMIT -1 OFFSET ?"
+            connection.execute(f"DELETE FROM logins WHERE id IN ({oldest})", (account, MAX_LOGINS))  # noqa: S608
+
+        await self._run(add)
+
+    async def rotate(self, login: str, number: int, now: float, grace: float) -> Rotated:
+        """Replace the refresh token of this number by the next one. A token that was replaced before ends the login.
+
+        Not so for `grace` seconds, and only with the token before the newest: another tab may have been faster, or the
+        answer may have been lost. The same token then is the answer again.
+        """
+
+        def rotate(connection: sqlite3.Connection) -> Rotated:
+            row = connection.execute(
+                "SELECT number, rotated, expires FROM logins WHERE id = ?", (login,)
+            ).fetchone()
+            if row is None or row[2] <= now:
+                return Rotated.UNKNOWN
+            newest, rotated, _ = row
+            if number == newest:
+                connection.execute(
+                    "UPDATE logins SET number = ?, rotated = ? WHERE id = ?", (number + 1, now, login)
+                )
+                return Rotated.DONE
+            if number == newest - 1 and now - rotated < grace:
+                return Rotated.DONE
+            connection.execute("DELETE FROM logins WHERE id = ?", (login,))
+            return Rotated.REUSED
+
+        return await self._run(rotate)
+
+    async def end_login(self, login: str) -> None:
+        await self._run(lambda connection: connection.execute("DELETE FROM logins WHERE id = ?", (login,)))
+
+    async def end_logins(self, account: str) -> None:
+        await self._run(
+            lambda connection: connection.execute("DELETE FROM logins WHERE account = ?", (account,))
+        )
+
+    # ---- second factor ----
+
+    async def propose(self, account: str, secret: str) -> None:
+        await self._run(
+            lambda c: c.execute("UPDATE accounts SET proposed = ? WHERE id = ?", (secret, account))
+        )
+
+    async def turn_on(self, account: str, secret: str, step: int, hashes: list[str]) -> bool:
+        """False if this secret is not the proposed one any more."""
+
+        def turn_on(connection: sqlite3.Connection) -> bool:
+            update = "UPDATE accounts SET secret = proposed, proposed = NULL, step = ? WHERE id = ? AND proposed = ?"
+            if connection.execute(update, (step, account, secret)).rowcount == 0:
+                return False
+            connection.execute("DELETE FROM recovery WHERE account = ?", (account,))
+            connection.executemany("INSERT INTO recovery VALUES (?, ?)", [(account, one) for one in hashes])
+            return True
+
+        return await self._run(turn_on)
+
+    async def turn_off(self, account: str) -> None:
+        def turn_off(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE accounts SET secret = NULL, proposed = NULL WHERE id = ?", (account,))
+            connection.execute("DELETE FROM recovery WHERE account = ?", (account,))
+
+        await self._run(turn_off)
+
+    async def use_step(self, account: str, step: int) -> bool:
+        """Each code is good once: False if this one, or a later one, was used before."""
+        update = "UPDATE accounts SET step = ? WHERE id = ? AND step < ?"
+        return await self._run(lambda c: c.execute(update, (step, account, step)).rowcount == 1)
+
+    async def use_recovery(self, account: str, hashed: str) -> bool:
+        delete = "DELETE FROM recovery WHERE account = ? AND hash = ?"
+        return await self._run(lambda c: c.execute(delete, (account, hashed)).rowcount == 1)
+
+    # ---- attempts ----
+
+    async def take(self, limits: "list[tuple[str, Limit]]", now: float) -> float:
+        """Count one attempt against all of these keys; -> 0, or the seconds to wait if one of them is used up.
+
+        GCRA: all that is kept of a key is when its bucket will be full again.
+        """
+
+        def take(connection: sqlite3.Connection) -> float:
+            connection.execute("DELETE FROM attempts WHERE full <= ?", (now,))
+            fulls = [max(now, _full(connection, key)) for key, _ in limits]
+            waits = [full - now - limit.spare for full, (_, limit) in zip(fulls, limits, strict=True)]
+            if max(waits) > 0:
+                return max(waits)
+            rows = [(key, full + limit.interval) for full, (key, limit) in zip(fulls, limits, strict=True)]
+            connection.executemany("INSERT OR REPLACE INTO attempts VALUES (?, ?)", rows)
+            return 0.0
+
+        return await self._run(take)
+
+    async def give_back(self, limits: "list[tuple[str, Limit]]") -> None:
+        rows = [(limit.interval, key) for key, limit in limits]
+        await self._run(lambda c: c.executemany("UPDATE attempts SET full = full - ? WHERE key = ?", rows))
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`burst` attempts at once, then one in `interval` seconds."""
+
+    interval: float
+    burst: int
+
+    @property
+    def spare(self) -> float:
+        return self.interval * (self.burst - 1)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.executescript(SCHEMA)
+    return connection
+
+
+def _account(connection: sqlite3.Connection, condition: str, *values: object) -> Account | None:
+    select = f"SELECT id, name, password, secret, proposed FROM accounts WHERE {condition}"  # noqa: S608
+    row = connection.execute(select, values).fetchone()
+    return Account(*row) if row else None
+
+
+def _full(connection: sqlite3.Connection, key: str) -> float:
+    row = connection.execute("SELECT full FROM attempts WHERE key = ?", (key,)).fetchone()
+    return float(row[0]) if row else 0.0

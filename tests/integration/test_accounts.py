@@ -1,0 +1,241 @@
+"""The example's accounts in a real server: what its pages ask, and what becomes of the chat's connections."""
+
+from __future__ import annotations
+
+import json
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from argon2 import PasswordHasher
+
+from example_app.accounts.accounts import Accounts, Lifetimes
+from example_app.accounts.passwords import AT_A_TIME, MAX_WAITING, Passwords
+from example_app.server import add_accounts
+from sanic_chatrooms import ChatRooms
+from tests.support.client import Client
+from tests.support.fixtures import Connect, Live
+from tests.support.server import LiveServer, Response
+
+PASSWORD = "correct horse battery"
+
+
+class Visitor:
+    """A browser: it keeps the cookie and names the page with each request."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server = server
+        self.cookie = ""
+
+    async def ask(self, what: str, *, cookie: str | None = None, token: str = "", **body: Any) -> Response:
+        headers = {"Origin": self.server.url, "Content-Type": "application/json"}
+        headers |= {"Cookie": f"login={self.cookie if cookie is None else cookie}"}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        answer = await self.server.request("POST", f"/accounts/{what}", headers, json.dumps(body).encode())
+        if "set-cookie" in answer.headers:
+            self.cookie = SimpleCookie(answer.headers["set-cookie"])["login"].value
+        return answer
+
+    async def token(self, what: str, **body: Any) -> str:
+        answer = await self.ask(what, **body)
+        assert answer.status == 200, answer.text
+        return str(json.loads(answer.body)["token"])
+
+
+class Site:
+    def __init__(self, chat: ChatRooms, accounts: Accounts, server: LiveServer, connect: Connect) -> None:
+        self.chat = chat
+        self.accounts = accounts
+        self.server = server
+        self._connect = connect
+
+    async def visitor(self, name: str = "") -> Visitor:
+        visitor = Visitor(self.server)
+        if name:
+            await visitor.token("sign-up", name=name, password=PASSWORD)
+        return visitor
+
+    async def connect(self, token: str | None = None) -> Client:
+        client = await self._connect(token=token)
+        client.user = (await client.expect("welcome"))["payload"]["user"]  # type: ignore[attr-defined]
+        await client.ack("join", room="general")
+        return client
+
+
+@pytest.fixture
+async def site(live: Live, connect: Connect, tmp_path: Path) -> Site:
+    chat = ChatRooms(guests=True)
+    live.app.blueprint(chat.bp)
+    accounts = Accounts(tmp_path / "accounts.sqlite3", Lifetimes(grace=0))
+    accounts.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    add_accounts(live.app, chat, accounts)
+    return Site(chat, accounts, await live(), connect)
+
+
+async def test_who_signs_up_is_in_the_chat_under_this_name_beside_guests(site: Site) -> None:
+    token = await (await site.visitor()).token("sign-up", name="Ada", password=PASSWORD)
+    ada, guest = await site.connect(token), await site.connect()
+
+    await ada.ack("message", room="general", payload={"text": "hi"})
+
+    sender = (await guest.expect("message"))["sender"]
+    assert sender["name"] == "Ada"
+    assert sender["id"].startswith("user-")
+    assert guest.user["id"].startswith("guest-")  # type: ignore[attr-defined]
+
+
+async def test_the_refresh_token_is_in_a_cookie_that_scripts_and_other_sites_cannot_use(site: Site) -> None:
+    answer = await (await site.visitor()).ask("sign-up", name="Ada", password=PASSWORD)
+
+    cookie = SimpleCookie(answer.headers["set-cookie"])["login"]
+    assert cookie["httponly"] is True
+    assert (cookie["samesite"], cookie["path"], cookie["domain"]) == ("Strict", "/accounts", "")
+    assert cookie.value not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+WAYS = ("sign-up", "log-in", "refresh", "log-out", "factor", "factor/confirm", "factor/drop")
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://127.0.0.1:1", "//"])
+async def test_pages_of_others_may_ask_nothing(site: Site, origin: str | None) -> None:
+    visitor = await site.visitor("Ada")
+    headers = {"Cookie": f"login={visitor.cookie}", **({"Origin": origin} if origin else {})}
+
+    for way in WAYS:
+        answer = await site.server.request("POST", f"/accounts/{way}", headers, b'{"everywhere": false}')
+        assert (answer.status, "set-cookie" in answer.headers) == (403, False)
+
+    assert (await visitor.ask("refresh")).status == 200
+
+
+async def test_a_wrong_password_and_an_unknown_name_are_answered_byte_for_byte_alike(site: Site) -> None:
+    visitor = await site.visitor("Ada")
+
+    wrong, unknown = [await visitor.ask("log-in", name=name, password="wrong") for name in ("Ada", "Bob")]
+
+    assert wrong == unknown
+    assert wrong.status == 401
+
+
+async def test_two_guesses_at_a_time_are_checked_and_a_full_queue_answers_503(site: Site) -> None:
+    visitor = await site.visitor("Ada")
+    site.accounts.passwords._under_way = AT_A_TIME + MAX_WAITING  # as if a flood were under way
+
+    full = await visitor.ask("log-in", name="Ada", password=PASSWORD)
+    site.accounts.passwords._under_way = 0
+
+    assert (full.status, full.headers["retry-after"]) == (503, "1")
+    assert (await visitor.ask("log-in", name="Ada", password=PASSWORD)).status == 200
+
+
+async def test_too_many_guesses_are_answered_429_with_the_time_to_wait(site: Site) -> None:
+    visitor = await site.visitor("Ada")
+    for number in range(10):
+        await visitor.ask("log-in", name="Ada", password=f"guess {number}")
+
+    answer = await visitor.ask("log-in", name="Ada", password=PASSWORD)
+
+    assert answer.status == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 30
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"name": 1, "password": "x"}',
+        b'{"name": "\\ud800", "password": "x"}',
+        b'{"name": "' + b"a" * 65 + b'", "password": "x"}',
+        b'{"name": "a", "password": "' + b"a" * 201 + b'"}',
+        b"[" * 100_000,
+    ],
+)
+async def test_a_body_of_another_shape_is_answered_400_and_not_quoted(site: Site, body: bytes) -> None:
+    answer = await site.server.request("POST", "/accounts/log-in", {"Origin": site.server.url}, body)
+
+    assert answer.status == 400
+    assert json.loads(answer.body)["detail"] == "body: is not what is expected here"
+
+
+async def test_the_refresh_cookie_brings_the_next_access_token_which_continues_the_connection(
+    site: Site,
+) -> None:
+    visitor = await site.visitor("Ada")
+    client = await site.connect(await visitor.token("refresh"))
+
+    ack = await client.ack("auth", payload={"token": await visitor.token("refresh")})
+
+    assert ack["user"] == client.user  # type: ignore[attr-defined]
+    assert client.is_open
+
+
+async def test_a_refresh_token_that_comes_twice_ends_the_login_and_its_connections(site: Site) -> None:
+    visitor = await site.visitor("Ada")
+    stolen = visitor.cookie
+    client = await site.connect(await visitor.token("refresh"))
+    guest = await site.connect()
+
+    again = await visitor.ask("refresh", cookie=stolen)
+
+    assert again.status == 401
+    assert (await client.closed())[0] == 4500
+    assert (await visitor.ask("refresh")).status == 401
+    assert guest.is_open
+
+
+async def test_who_logs_out_leaves_the_chat_and_no_token_is_left(site: Site) -> None:
+    visitor = await site.visitor("Ada")
+    client, kept = await site.connect(await visitor.token("refresh")), visitor.cookie
+
+    answer = await visitor.ask("log-out")
+
+    assert answer.status == 204
+    assert visitor.cookie == ""
+    assert SimpleCookie(answer.headers["set-cookie"])["login"]["max-age"] == "0"
+    assert (await client.closed())[0] == 4500
+    assert (await visitor.ask("refresh", cookie=kept)).status == 401
+
+
+async def test_who_logs_out_everywhere_leaves_on_all_devices(site: Site) -> None:
+    one, two = await site.visitor("Ada"), await site.visitor()
+    tokens = [await one.token("refresh"), await two.token("log-in", name="Ada", password=PASSWORD)]
+    clients = [await site.connect(token) for token in tokens]
+
+    assert (await one.ask("log-out", token=tokens[0], everywhere=True)).status == 204
+
+    assert [(await client.closed())[0] for client in clients] == [4500, 4500]
+    assert [(await who.ask("refresh")).status for who in (one, two)] == [401, 401]
+    assert (await one.ask("log-out", everywhere=True)).status == 401
+    await site.connect(await two.token("log-in", name="Ada", password=PASSWORD))  # and may come back
+
+
+async def test_a_second_factor_is_set_up_asked_for_and_turned_off(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_700_000_010.0
+    site.accounts._clock = lambda: now
+    visitor = await site.visitor("Ada")
+    token = await visitor.token("refresh")
+    assert (await visitor.ask("factor", password=PASSWORD)).status == 401
+    proposed = json.loads((await visitor.ask("factor", token=token, password=PASSWORD)).body)
+    totp = pyotp.TOTP(proposed["secret"])
+    assert (await visitor.ask("factor/confirm", token=token, code="000000")).status == 400
+    codes = json.loads((await visitor.ask("factor/confirm", token=token, code=totp.at(int(now)))).body)
+    assert len(codes["recoveryCodes"]) == 10
+
+    without = await visitor.ask("log-in", name="Ada", password=PASSWORD)
+    used = await visitor.ask("log-in", name="Ada", password=PASSWORD, code=totp.at(int(now)))
+    now += 30
+    right = await visitor.ask("log-in", name="Ada", password=PASSWORD, code=totp.at(int(now)))
+
+    assert (without.status, json.loads(without.body)["code"]) == (401, "second_factor")
+    assert (used.status, json.loads(used.body)["field"]) == (400, "code")
+    assert json.loads(right.body)["secondFactor"] is True
+    off = await visitor.ask("factor/drop", token=token, password=PASSWORD, code=codes["recoveryCodes"][0])
+    assert off.status == 204
+    assert (await visitor.ask("log-in", name="Ada", password=PASSWORD)).status == 200

@@ -1,0 +1,462 @@
+"""What lets somebody in, how long it lasts, and what ends it; without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import jwt
+import pyotp
+import pytest
+from argon2 import PasswordHasher
+
+from example_app.accounts import accounts as rules
+from example_app.accounts.accounts import (
+    Accounts,
+    Lifetimes,
+    Reused,
+    SecondFactor,
+    SignedIn,
+    form_of,
+    network,
+)
+from example_app.accounts.passwords import Passwords
+from example_app.accounts.store import MAX_LOGINS
+from example_app.accounts.tokens import AUDIENCE, ISSUER, Tokens, kept_secret
+from sanic_chatrooms import Conflict, InvalidField, JWTAuth, RateLimited, Unauthenticated
+from sanic_chatrooms.models import Credentials, Handshake
+
+PASSWORD = "correct horse battery"
+HERE = "192.0.2.1"
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, clock: Time) -> Iterator[Accounts]:
+    accounts = Accounts(tmp_path / "accounts.sqlite3", Lifetimes(), clock)
+    accounts.passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    accounts.start()
+    yield accounts
+    accounts.stop()
+
+
+async def sign_up(accounts: Accounts, name: str = "Ada") -> SignedIn:
+    return await accounts.sign_up(name, PASSWORD, HERE)
+
+
+async def with_factor(accounts: Accounts, clock: Time) -> tuple[pyotp.TOTP, list[str]]:
+    """Ada, who has a second factor whose first code was used, and her recovery codes."""
+    account = (await sign_up(accounts)).account
+    secret, _ = await accounts.propose_factor(account, PASSWORD, HERE)
+    account = await accounts.by_access((await accounts.log_in("Ada", PASSWORD, "", HERE)).access)
+    totp = pyotp.TOTP(secret)
+    codes = await accounts.confirm_factor(account, totp.at(int(clock.now)))
+    clock.now += 30
+    return totp, codes
+
+
+# ---- names ----
+
+
+@pytest.mark.parametrize(
+    "name", ["", "ab", "-ada", "a" * 33, "Ada Lovelace", "\u0430da", "a\u200bda", "ada\n"]
+)
+async def test_a_name_has_letters_and_digits_of_ascii(accounts: Accounts, name: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        await sign_up(accounts, name)
+
+    assert refused.value.fields["field"] == "name"
+
+
+@pytest.mark.parametrize("name", ["ada", "ADA", "A.d.a", "Adm1n", "Server", "gu-est"])
+async def test_a_name_that_looks_like_anothers_is_taken(accounts: Accounts, name: str) -> None:
+    await sign_up(accounts, "Ada")
+
+    with pytest.raises(Conflict):
+        await sign_up(accounts, name)
+
+
+def test_names_are_compared_by_what_they_look_like() -> None:
+    assert form_of("Bi11.O") == form_of("bill_0")
+    assert form_of("ada") != form_of("adb")
+
+
+# ---- log in ----
+
+
+async def test_who_knows_the_password_gets_in_under_the_name_of_the_account(accounts: Accounts) -> None:
+    first = await sign_up(accounts, "Ada")
+
+    second = await accounts.log_in("ADA", PASSWORD, "", HERE)
+
+    assert second.account.id == first.account.id
+    assert second.account.name == "Ada"
+    assert second.login != first.login
+
+
+async def test_a_wrong_password_and_an_unknown_name_get_one_answer(accounts: Accounts) -> None:
+    await sign_up(accounts)
+    answers = set()
+    for name in ("Ada", "nobody", "", "\u0430da"):
+        with pytest.raises(Unauthenticated) as refused:
+            await accounts.log_in(name, "wrong", "", HERE)
+        answers.add(str(refused.value.payload()))
+
+    assert len(answers) == 1
+
+
+async def test_a_password_gets_a_hash_of_todays_parameters_at_the_next_log_in(accounts: Accounts) -> None:
+    await sign_up(accounts)
+    accounts.passwords.stop()
+    accounts.passwords = Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+    accounts.passwords.start()
+
+    await accounts.log_in("Ada", PASSWORD, "", HERE)
+    account = (await accounts.log_in("Ada", PASSWORD, "", HERE)).account
+
+    assert "m=16,t=2" in account.password
+
+
+async def test_guesses_are_limited_by_place_and_the_right_password_costs_nothing(
+    accounts: Accounts, clock: Time
+) -> None:
+    await sign_up(accounts)
+    for _ in range(50):
+        await accounts.log_in("Ada", PASSWORD, "", HERE)
+    guesses = [accounts.log_in("Ada", f"guess {number}", "", HERE) for number in range(30)]
+
+    answers = await asyncio.gather(*guesses, return_exceptions=True)  # side by side: none of them is free
+
+    assert sum(type(one) is Unauthenticated for one in answers) == rules.LOG_IN_BY_BOTH.burst
+    with pytest.raises(RateLimited) as refused:
+        await accounts.log_in("Ada", PASSWORD, "", HERE)
+    assert 0 < refused.value.fields["retryAfter"] <= rules.LOG_IN_BY_BOTH.interval
+    await accounts.log_in("Ada", PASSWORD, "", "198.51.100.7")  # the owner, elsewhere, gets in
+    clock.now += refused.value.fields["retryAfter"]
+    await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+
+async def test_guesses_at_many_names_are_limited_by_place_too(accounts: Accounts) -> None:
+    for number in range(rules.LOG_IN_BY_ADDRESS.burst):
+        with pytest.raises(Unauthenticated):
+            await accounts.log_in(f"user{number}", "guess", "", HERE)
+
+    with pytest.raises(RateLimited):
+        await accounts.log_in("another", "guess", "", HERE)
+
+
+def test_a_network_of_the_sixth_version_is_one_place() -> None:
+    assert network("2001:db8::1") == network("2001:db8::ffff") != network("2001:db8:0:1::1")
+    assert network(HERE) == HERE
+    assert network("unix:") == "unix:"
+
+
+async def test_sign_ups_are_limited_by_place(accounts: Accounts) -> None:
+    for number in range(rules.SIGN_UP.burst):
+        await sign_up(accounts, f"user{number}x")
+
+    with pytest.raises(RateLimited):
+        await sign_up(accounts, "onemore")
+
+
+# ---- access tokens ----
+
+
+async def test_the_chat_takes_an_access_token_and_no_other_kind_of_token(
+    accounts: Accounts, clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", clock)
+    signed_in = await sign_up(accounts)
+    auth = JWTAuth(accounts.tokens.key, audience=AUDIENCE, issuer=ISSUER)
+    handshake = Handshake(
+        path="/", headers={}, query={}, cookies={}, remote_ip="", secure=False, credentials=Credentials()
+    )
+
+    user = await auth.authenticate(Credentials(signed_in.access), handshake)
+
+    assert (user.id, user.name, user.guest) == (signed_in.account.id, "Ada", False)
+    assert user.expires_at == clock.now + 600
+    assert user.claims["sid"] == signed_in.login
+    with pytest.raises(Unauthenticated):
+        await auth.authenticate(Credentials(signed_in.refresh), handshake)
+
+
+async def test_an_access_token_is_worth_nothing_here_once_its_login_has_ended(accounts: Accounts) -> None:
+    signed_in = await sign_up(accounts)
+    assert (await accounts.by_access(signed_in.access)).name == "Ada"
+
+    ended = await accounts.log_out(signed_in.refresh)
+
+    assert ended is not None
+    for token in (signed_in.access, signed_in.refresh, "", jwt.encode({"sid": signed_in.login}, "x" * 32)):
+        with pytest.raises(Unauthenticated):
+            await accounts.by_access(token)
+
+
+# ---- refresh tokens ----
+
+
+async def test_a_refresh_token_is_replaced_each_time(accounts: Accounts, clock: Time) -> None:
+    signed_in = await sign_up(accounts)
+    seen = {signed_in.refresh}
+    for _ in range(5):
+        clock.now += 600
+        signed_in = await accounts.refresh(signed_in.refresh)
+        seen.add(signed_in.refresh)
+
+    assert len(seen) == 6
+
+
+async def test_a_refresh_token_that_was_replaced_ends_the_login_for_whoever_has_it(
+    accounts: Accounts, clock: Time
+) -> None:
+    stolen = await sign_up(accounts)
+    other = await accounts.log_in("Ada", PASSWORD, "", HERE)
+    owner = await accounts.refresh(stolen.refresh)
+    clock.now += 11
+
+    with pytest.raises(Reused) as ended:
+        await accounts.refresh(stolen.refresh)
+
+    assert ended.value.login == stolen.login
+    assert ended.value.payload()["code"] == "unauthenticated"
+    with pytest.raises(Unauthenticated):
+        await accounts.refresh(owner.refresh)
+    await accounts.refresh(other.refresh)  # another device is not concerned
+
+
+async def test_a_lost_answer_and_another_tab_get_the_same_token_for_a_moment(
+    accounts: Accounts, clock: Time
+) -> None:
+    first = await sign_up(accounts)
+
+    both = await asyncio.gather(*(accounts.refresh(first.refresh) for _ in range(8)))
+    clock.now += 9
+    late = await accounts.refresh(first.refresh)
+
+    assert {one.refresh for one in both} == {late.refresh}
+    await accounts.refresh(late.refresh)
+
+
+async def test_the_moment_is_for_the_token_before_the_newest_only(accounts: Accounts) -> None:
+    first = await sign_up(accounts)
+    second = await accounts.refresh(first.refresh)
+    await accounts.refresh(second.refresh)
+
+    with pytest.raises(Reused):
+        await accounts.refresh(first.refresh)
+
+
+@pytest.mark.parametrize("change", ["number", "signature", "login", "text"])
+async def test_what_we_did_not_sign_ends_nothing(accounts: Accounts, change: str) -> None:
+    signed_in = await sign_up(accounts)
+    login, number, signature = signed_in.refresh.split(".")
+    forged = {
+        "number": f"{login}.7.{signature}",
+        "signature": f"{login}.{number}.{'0' * 64}",
+        "login": f"{login[:-1]}.{number}.{signature}",
+        "text": "\ud800.٣.é",
+    }[change]
+
+    with pytest.raises(Unauthenticated) as refused:
+        await accounts.refresh(forged)
+
+    assert not isinstance(refused.value, Reused)
+    await accounts.refresh(signed_in.refresh)
+
+
+async def test_a_login_lasts_thirty_days_however_often_it_is_refreshed(
+    accounts: Accounts, clock: Time
+) -> None:
+    signed_in = await sign_up(accounts)
+    clock.now += 29 * 86400
+    signed_in = await accounts.refresh(signed_in.refresh)
+    clock.now += 86400
+
+    with pytest.raises(Unauthenticated):
+        await accounts.refresh(signed_in.refresh)
+
+
+async def test_a_login_too_many_ends_the_one_that_was_used_longest_ago(
+    accounts: Accounts, clock: Time
+) -> None:
+    first = await sign_up(accounts)
+    clock.now += 1
+    second = await accounts.log_in("Ada", PASSWORD, "", HERE)
+    clock.now += 1
+    first = await accounts.refresh(first.refresh)
+    for _ in range(MAX_LOGINS - 1):
+        clock.now += 1
+        await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+    await accounts.refresh(first.refresh)
+    with pytest.raises(Unauthenticated):
+        await accounts.refresh(second.refresh)
+
+
+async def test_who_logs_out_everywhere_is_logged_out_on_all_devices(accounts: Accounts) -> None:
+    devices = [await sign_up(accounts), await accounts.log_in("Ada", PASSWORD, "", HERE)]
+    bob = await sign_up(accounts, "Bob")
+
+    await accounts.log_out_everywhere(devices[0].account)
+
+    for device in devices:
+        with pytest.raises(Unauthenticated):
+            await accounts.refresh(device.refresh)
+    await accounts.refresh(bob.refresh)
+
+
+# ---- second factor ----
+
+
+async def test_with_a_second_factor_the_password_is_not_enough(accounts: Accounts, clock: Time) -> None:
+    totp, _ = await with_factor(accounts, clock)
+
+    with pytest.raises(SecondFactor):
+        await accounts.log_in("Ada", PASSWORD, "", HERE)
+    with pytest.raises(Unauthenticated):  # who does not know the password is not told that there is a factor
+        await accounts.log_in("Ada", "wrong", "", HERE)
+    with pytest.raises(InvalidField):
+        await accounts.log_in("Ada", PASSWORD, "000000", HERE)
+    await accounts.log_in("Ada", PASSWORD, totp.at(int(clock.now)), HERE)
+
+
+async def test_a_code_is_good_once_also_for_two_who_use_it_at_the_same_moment(
+    accounts: Accounts, clock: Time
+) -> None:
+    totp, _ = await with_factor(accounts, clock)
+    code = totp.at(int(clock.now))
+
+    answers = await asyncio.gather(
+        *(accounts.log_in("Ada", PASSWORD, code, HERE) for _ in range(4)), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, SignedIn) for one in answers) == 1
+    with pytest.raises(InvalidField):  # nor one from before
+        await accounts.log_in("Ada", PASSWORD, totp.at(int(clock.now - 30)), HERE)
+
+
+async def test_a_recovery_code_is_good_once(accounts: Accounts, clock: Time) -> None:
+    _, codes = await with_factor(accounts, clock)
+
+    await accounts.log_in("Ada", PASSWORD, codes[3].upper(), HERE)
+    with pytest.raises(InvalidField):
+        await accounts.log_in("Ada", PASSWORD, codes[3], HERE)
+    await accounts.log_in("Ada", PASSWORD, codes[4], HERE)
+
+
+async def test_wrong_codes_are_limited_as_wrong_passwords_are(accounts: Accounts, clock: Time) -> None:
+    await with_factor(accounts, clock)
+    for number in range(rules.LOG_IN_BY_BOTH.burst):
+        with pytest.raises(InvalidField):
+            await accounts.log_in("Ada", PASSWORD, f"x{number}", HERE)
+
+    with pytest.raises(RateLimited):
+        await accounts.log_in("Ada", PASSWORD, "x", HERE)
+
+
+async def test_a_factor_counts_from_its_first_code_on(accounts: Accounts, clock: Time) -> None:
+    account = (await sign_up(accounts)).account
+    with pytest.raises(InvalidField, match="password"):
+        await accounts.propose_factor(account, "wrong", HERE)
+
+    await accounts.propose_factor(account, PASSWORD, HERE)
+    await accounts.log_in("Ada", PASSWORD, "", HERE)
+    account = await accounts.by_access((await accounts.log_in("Ada", PASSWORD, "", HERE)).access)
+    with pytest.raises(InvalidField, match="code"):
+        await accounts.confirm_factor(account, "000000")
+    await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+
+async def test_a_factor_is_turned_off_with_password_and_code(accounts: Accounts, clock: Time) -> None:
+    totp, codes = await with_factor(accounts, clock)
+    account = (await accounts.log_in("Ada", PASSWORD, codes[0], HERE)).account
+    with pytest.raises(Conflict):
+        await accounts.propose_factor(account, PASSWORD, HERE)
+    with pytest.raises(InvalidField, match="password"):
+        await accounts.drop_factor(account, "wrong", codes[1], HERE)
+    with pytest.raises(InvalidField, match="code"):
+        await accounts.drop_factor(account, PASSWORD, "", HERE)
+
+    await accounts.drop_factor(account, PASSWORD, totp.at(int(clock.now)), HERE)
+
+    await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+
+# ---- what is kept ----
+
+
+def contents(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.glob("accounts.sqlite3*"))
+
+
+async def test_neither_passwords_nor_tokens_nor_recovery_codes_are_in_the_file(
+    accounts: Accounts, clock: Time, tmp_path: Path
+) -> None:
+    _, codes = await with_factor(accounts, clock)
+    signed_in = await accounts.log_in("Ada", PASSWORD, codes[0], HERE)
+    accounts.stop()
+
+    kept = contents(tmp_path)
+    accounts.start()
+    for secret in (
+        PASSWORD,
+        signed_in.access,
+        signed_in.refresh,
+        signed_in.refresh[-64:],
+        accounts.tokens.key,
+        *codes,
+    ):
+        assert secret.encode() not in kept
+
+
+def test_the_secret_is_made_once_by_many_and_nobody_else_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    kept: list[str] = []
+    threads = [threading.Thread(target=lambda: kept.append(kept_secret(path))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {*kept, kept_secret(path)} == {path.read_text()}
+    assert len(path.read_text()) >= 48
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["secret"]
+
+
+def test_the_accounts_of_two_workers_are_the_same(tmp_path: Path) -> None:
+    async def both() -> None:
+        one, two = Accounts(tmp_path / "a.sqlite3"), Accounts(tmp_path / "a.sqlite3")
+        for accounts in (one, two):
+            accounts.start()
+        signed_in = await sign_up(one)
+        refreshed = await two.refresh(signed_in.refresh)
+        assert (await one.by_access(refreshed.access)).id == signed_in.account.id
+        for accounts in (one, two):
+            accounts.stop()
+
+    asyncio.run(both())
+    assert stat.S_IMODE((tmp_path / "a.sqlite3").stat().st_mode) == 0o600
+
+
+def test_a_refresh_token_names_nobody() -> None:
+    token = Tokens("k" * 48).refresh("some-login", 3)
+
+    assert Tokens("k" * 48).read_refresh(token) == ("some-login", 3)
+    assert Tokens("j" * 48).read_refresh(token) is None
