@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ..brokers.base import Broker
 from ..errors import ChatError, InternalError, Unavailable
-from ..models import Appended, Draft, Envelope, Event, Scope
+from ..models import Appended, Draft, Envelope, Event, Fold, Scope
 from ..observe.instruments import (
     APPEND_BATCH,
     APPEND_SECONDS,
@@ -43,6 +43,9 @@ it is inside its driver it needs the GIL, and answering would hold it."""
 RETRY_WAIT = 0.05
 LEAST_SHARE = 1 / 4
 """The part of the time limit that every batch gets: a store that has just come back needs a moment for its first answer."""
+
+_NOTHING = (None, b"{}")
+"""What the store gives instead of the completed payload of an event that is gone."""
 
 Done = Callable[[Appended | ChatError], None]
 
@@ -294,7 +297,7 @@ class Journal:
                 if result.duplicate and result.msg_id == entry.draft.msg_id:
                     # An earlier attempt of ours stored it, and its outcome was unknown: nobody has been told yet.
                     result = replace(result, duplicate=False)
-                if not (result.duplicate or result.unchanged):
+                if not (result.duplicate or result.unchanged or _is_gone(entry.draft, result)):
                     self._call(self.tell, entry.draft, result)
             elif isinstance(result, Unavailable) and entry.source is not None:
                 unsure.add(_place(entry))
@@ -340,6 +343,12 @@ class Journal:
 def _refused(draft: Draft, problem: Exception) -> ChatError:
     logger.error("the store refused a draft of type %s for room %s", draft.type, draft.room, exc_info=problem)
     return problem if isinstance(problem, ChatError) else InternalError()
+
+
+def _is_gone(draft: Draft, result: Appended) -> bool:
+    """It was trimmed, or its text deleted, before its outcome was known. Later events are there, so rooms see a gap and read
+    from the store what is left of it."""
+    return draft.about is not None and draft.about.fold is not Fold.COLLECT and result.payload in _NOTHING
 
 
 def _due(entry: _Entry) -> float:

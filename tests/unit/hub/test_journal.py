@@ -11,7 +11,7 @@ import pytest
 
 from sanic_chatrooms.errors import ChatError, Conflict, InternalError, RoomNotFound, Unavailable
 from sanic_chatrooms.hub.journal import BATCH_LIMIT, Journal
-from sanic_chatrooms.models import Appended, Draft, Envelope, Event, Room, Scope
+from sanic_chatrooms.models import Appended, Draft, Envelope, Event, Fold, Relation, Room, Scope
 from sanic_chatrooms.observe.instruments import (
     APPEND_BATCH,
     APPEND_SECONDS,
@@ -91,8 +91,16 @@ class Desk:
         return [event.msg_id for event in page.events]
 
 
-def draft(name: str, room: str = "r", *, payload: bytes = b"{}", key: str | None = None) -> Draft:
-    return Draft(room, "message", payload, name, now(), key=("ada", key) if key else ("", name))
+def draft(
+    name: str,
+    room: str = "r",
+    *,
+    payload: bytes = b"{}",
+    key: str | None = None,
+    about: Relation | None = None,
+) -> Draft:
+    type = "message" if about is None else "message.edited"
+    return Draft(room, type, payload, name, now(), key=("ada", key) if key else ("", name), about=about)
 
 
 @pytest.fixture
@@ -267,6 +275,42 @@ async def test_unknown_outcome_of_a_repetition_stays_a_repetition(desk: Desk) ->
 
     assert again.duplicate
     assert len(desk.delivered.envelopes) == 1
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param([Relation("1", Fold.ERASE)], id="deleted"),
+        pytest.param([None] * 1000, id="trimmed"),
+    ],
+)
+async def test_an_edit_that_is_gone_before_its_outcome_is_known_is_answered_and_not_told(
+    desk: Desk, later: list[Relation | None]
+) -> None:
+    """Another worker deletes or trims the message. What is left of the edit is read from the store, as every gap is."""
+    await desk.journal.append(draft("1"))
+    attempts = len(desk.store.sizes)
+
+    async def meanwhile() -> None:
+        if len(desk.store.sizes) == attempts + 2:
+            await desk.store.inner.append([draft(f"later {n}", about=about) for n, about in enumerate(later)])
+
+    desk.store.latency = meanwhile
+    desk.store.unknown_outcome_next()
+    edited = await desk.journal.append(draft("2", about=Relation("1", Fold.REPLACE, value=b'{"text":"new"}')))
+
+    assert (edited.seq, edited.duplicate) == (2, False)
+    assert [envelope.seq for envelope in desk.delivered.envelopes] == [1]
+    assert [event.seq for event in desk.listener.events] == [1]
+
+
+async def test_an_edit_whose_outcome_was_unknown_is_told_with_the_number_of_its_message(desk: Desk) -> None:
+    await desk.journal.append(draft("1"))
+    desk.store.unknown_outcome_next()
+
+    await desk.journal.append(draft("2", payload=b'{"by":1}', about=Relation("1", Fold.REPLACE, value=b"{}")))
+
+    assert bytes(desk.listener.events[1].payload) == b'{"seq":1,"by":1}'
 
 
 async def test_store_that_fails_for_a_moment_is_not_noticed(desk: Desk) -> None:
