@@ -50,7 +50,8 @@ class Statements:
         self.head = f"UPDATE {room} SET head = ?, restricted = ? WHERE id = ?"
         # CROSS JOIN keeps the order: for each key one search of the index.
         self.firsts = (
-            "SELECT e.room_id, e.key_user, e.key_id, e.hash, e.type, e.msg_id, e.seq, e.timestamp, e.payload, e.target "
+            "SELECT e.room_id, e.key_user, e.key_id, iif(e.deleted, e.type, e.hash), e.type, e.msg_id, e.seq, e.timestamp, "
+            "e.payload, e.target "
             "FROM json_each(?) AS d "
             f"CROSS JOIN {event} AS e ON e.room_id = json_extract(d.value, '$[0]') "
             "AND e.key_user = json_extract(d.value, '$[1]') AND e.key_id = json_extract(d.value, '$[2]')"
@@ -139,7 +140,7 @@ class _Append:
         epochs = {room.id: room.epoch for room in rooms.values()}
         return {
             (room, user, key): (
-                hash or type,
+                hash,
                 Appended(msg_id, seq, timestamp, epochs[room], payload=payload),
                 type,
                 target or msg_id,

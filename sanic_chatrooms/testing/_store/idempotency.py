@@ -72,6 +72,23 @@ class IdempotencyTests(StoreHooks):
             finally:
                 await store.stop()
 
+    async def test_07_without_a_hash_the_key_alone_tells_a_repetition_in_one_batch_and_in_two(self) -> None:
+        async with self.room() as store:
+            first, same, other = (
+                replace(self.draft(key="k", type=type), hash=b"")
+                for type in ("message", "message", "note.left")
+            )
+
+            at_once = await store.append([first, same, other])
+            later = await store.append([same, other])
+
+            assert [(one.seq, one.duplicate) for one in at_once if isinstance(one, Appended)] == [
+                (1, False),
+                (1, True),
+                (1, True),
+            ]
+            assert [(one.seq, one.duplicate) for one in later if isinstance(one, Appended)] == [(1, True)] * 2
+
     async def test_08_the_same_key_with_another_hash_is_a_conflict_and_nothing_is_stored(self) -> None:
         async with self.room() as store:
             await result(store, self.draft(text="one", key="k"))
