@@ -22,6 +22,7 @@ from nats.errors import Error, SlowConsumerError
 from ..errors import ConfigError, Unavailable
 from ..models import Envelope
 from .codec import Entry, by_room, fitting, in_room
+from .nats_contract import abort, may_be_in_cluster, report
 from .remote import RemoteBroker
 
 __all__ = ["NATSBroker"]
@@ -111,7 +112,11 @@ class NATSBroker(RemoteBroker[Entry]):
                 await subscription.unsubscribe()
 
     async def _subscribe(self, client: Client, room: str) -> None:
-        subscription = await client.subscribe(self._base + _token(room), cb=partial(self._received, room))
+        own: list[Subscription] = []
+        subscription = await client.subscribe(
+            self._base + _token(room), cb=partial(self._received, room, own)
+        )
+        own.append(subscription)
         if room in self._rooms:
             self._rooms[room] = subscription
         else:
@@ -119,7 +124,7 @@ class NATSBroker(RemoteBroker[Entry]):
 
     def _settle(self, client: Client) -> None:
         """What was published elsewhere before the server there knew of the subscription is found by looking at the store."""
-        if "cluster" not in client._server_info:  # the client has no public word for it
+        if not may_be_in_cluster(client):
             return
         self._subscribed_at = time.monotonic()
         if self._settling is None:
@@ -162,9 +167,10 @@ class NATSBroker(RemoteBroker[Entry]):
 
     # ---- receiving ----
 
-    async def _received(self, room: str, message: Msg) -> None:
+    async def _received(self, room: str, own: list[Subscription], message: Msg) -> None:
+        """`own`: the subscription that received it; empty as long as the client has not returned it."""
         subscription = self._rooms.get(room)
-        if room not in self._rooms or (subscription is not None and subscription._id != message._sid):
+        if room not in self._rooms or (subscription is not None and subscription not in own):
             return  # of a subscription that ended
         self._receive(room, self._unpacked, message.data)
 
@@ -198,6 +204,7 @@ class NATSBroker(RemoteBroker[Entry]):
             try:
                 async with asyncio.timeout(CONNECT_WITHIN):
                     await client.connect(server, **options)
+                report(client)
                 return client
             except _PROBLEMS as exc:
                 problem = exc
@@ -262,18 +269,11 @@ async def _close(client: Client) -> None:
     task = asyncio.ensure_future(client.close())
     await asyncio.wait({task}, timeout=CLOSE_WITHIN)
     # Before the cancellation, which it may swallow: with the connection gone it has nothing to wait for.
-    _abort(client)
+    abort(client)
     task.cancel()
     await asyncio.wait({task}, timeout=CLOSE_WITHIN)
     if task.done() and not task.cancelled():
         task.exception()  # looked at: a connection that ended badly has ended
-
-
-def _abort(client: Client) -> None:
-    # It waits until everything is sent, for ever if need be, and has no way to be told not to.
-    writer = getattr(client._transport, "_bare_io_writer", None)
-    if writer is not None:
-        writer.transport.abort()
 
 
 def _token(name: str) -> str:
