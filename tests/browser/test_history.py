@@ -52,11 +52,12 @@ async def first_row(page: Page) -> dict[str, Any]:
 async def test_older_messages_come_without_the_text_jumping(
     served: ServedApp, new_page: Pages, anchoring: bool
 ) -> None:
-    measured = asyncio.Event()
+    # A page may be asked for as soon as another is there: each waits until the row before it has been measured.
+    measured = asyncio.Semaphore(0)
 
     @served.chat.middleware("history")
     async def held(ctx: Context, call_next: Handler) -> Any:
-        await measured.wait()
+        await measured.acquire()
         return await call_next(ctx)
 
     await served.open()
@@ -72,12 +73,11 @@ async def test_older_messages_come_without_the_text_jumping(
 
     row = {"first": ""}
     while row["first"] != "1":
-        measured.clear()
         # What was never painted has a guessed height, and its text no place yet.
         row = await page.evaluate(
             f"async () => {{ ({SCROLL_TO})(300); await ({PAINTED})(); return ({FIRST_ROW})(); }}"
         )
-        measured.set()
+        measured.release()
         await page.wait_for_function(
             "(first) => first === '1' || document.querySelector('[data-seq]').dataset.seq !== first",
             arg=row["first"],
