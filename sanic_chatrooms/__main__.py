@@ -71,6 +71,7 @@ def _add_database(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--namespace",
         default="",
+        type=lambda name: "" if name == "none" else name,
         metavar="NAME",
         help="the name of the app, or its setting NAMESPACE: needed with postgresql://, and not with sqlite://",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sanic_chatrooms import Member, Room
-from sanic_chatrooms.__main__ import main
+from sanic_chatrooms.__main__ import _parser, main
 from sanic_chatrooms.models import Head
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
@@ -109,3 +109,12 @@ async def test_migrate_makes_the_tables_and_changes_those_of_an_older_version(
 def test_migrate_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrate", f"sqlite:///{tmp_path}/nowhere/chat.db"]) == 1
     assert "there is no directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [([], ""), (["--namespace", "none"], ""), (["--namespace", "Shop"], "Shop")]
+)
+def test_a_namespace_of_none_means_the_tables_without_one_as_in_the_setting(
+    given: list[str], meant: str
+) -> None:
+    assert _parser().parse_args(["migrate", "postgresql://db/chat", *given]).namespace == meant
