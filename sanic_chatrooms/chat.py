@@ -35,6 +35,7 @@ from .sessions.drain import drain, send_away
 from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Inbox
 from .sessions.registry import Sessions
+from .sessions.revocations import Revocations
 from .sessions.route import Route
 from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
@@ -106,7 +107,8 @@ class Chat:
             emptied=self.forgetting.left,
         )
         self.heartbeat = Heartbeat()
-        self.sessions = Sessions(self.hub, store)
+        self.revocations = Revocations(store, self.journal, self.hub, settings.revocation_ttl)
+        self.sessions = Sessions(self.hub, store, self.revocations)
         self.backlog = Backlog(self.hub.fanout)
         self._let_read()
 
@@ -160,6 +162,7 @@ class Chat:
             keep_on(lambda: ask(self.occupancy.refresh), "telling the presence backend who is here"),
             keep_on(lambda: ask(self.hub.release), "letting go of rooms"),
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
+            keep_on(lambda: ask(self.revocations.sweep), "forgetting bans and revocations that have passed"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
             keep_on(lambda: measure_lag(self.meter), "measuring how late the event loop is"),
             self.transactions.run(),
@@ -178,6 +181,7 @@ class Chat:
             asking=Asking(),
             inbox=self.inbox,
             sessions=self.sessions,
+            revocations=self.revocations,
             heartbeat=self.heartbeat,
             backlog=self.backlog,
             occupancy=self.occupancy,

@@ -32,6 +32,7 @@ class InstanceSettings(TypedDict, total=False):
     jwt_leeway: float | None
     jwt_user_claim: str | None
     jwt_name_claim: str | None
+    revocation_ttl: float | None
     token_cookie: str | None
     token_query: str | bool | None
     auth_timeout: float | None

@@ -121,6 +121,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How far the clock of the server that signs tokens may be off.", "seconds", 0, 60)] = 10.0
     jwt_user_claim: Annotated[str, Setting("The claim with the user's id.", "bytes", 1, 128)] = "sub"
     jwt_name_claim: Annotated[str, Setting("The claim with the name to show.", "bytes", 1, 128)] = "name"
+    revocation_ttl: Annotated[float, Setting(
+        "How long a revocation is kept: at least as long as a token of yours may be valid. Guest tokens are valid for 30 days.",
+        "seconds", 60, 315_360_000)] = 2_678_400.0
     token_cookie: Annotated[str | None, Setting(
         "The cookie that may hold the token.", "bytes", 1, 64, takes="the name of a cookie",
         check=cookie_name, per_route=True)] = None

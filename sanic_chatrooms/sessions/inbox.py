@@ -4,8 +4,11 @@ A worker with a connection of the user holds that room and handles its messages 
 broker loses is found like that of any room. A user without connections has no inbox, and needs none.
 """
 
+from typing import get_args
+
 import msgspec
 
+from ..access.standing import Restriction
 from ..errors import RoomNotFound, Unavailable
 from ..hub.hub import Hub
 from ..hub.journal import Journal
@@ -19,9 +22,11 @@ from ..wire.encode import encode
 __all__ = [
     "Close",
     "Enter",
+    "Forgotten",
     "Inbox",
     "InboxMessage",
     "Push",
+    "Refuse",
     "Remove",
     "StandingChanged",
     "decode_inbox",
@@ -61,7 +66,23 @@ class StandingChanged(msgspec.Struct, tag="standing"):
     room: str
 
 
-InboxMessage = Enter | Remove | Close | StandingChanged
+class Refuse(msgspec.Struct, tag="refuse", omit_defaults=True):
+    """To everybody: close the connections of a user whose tokens were issued until then, of one token, or of one sign-in. With
+    `ban`, all connections of the user."""
+
+    user: str | None = None
+    jti: str | None = None
+    sid: str | None = None
+    until: float = 0.0
+    """Unix seconds."""
+    ban: Restriction | None = None
+
+
+class Forgotten(msgspec.Struct, tag="forgotten"):
+    """To everybody: bans or revocations have ended. Nothing to do."""
+
+
+InboxMessage = Enter | Remove | Close | StandingChanged | Refuse | Forgotten
 
 
 class Push(msgspec.Struct, omit_defaults=True):
@@ -75,13 +96,28 @@ class _Event(msgspec.Struct):
     payload: InboxMessage
 
 
+class _Kind(msgspec.Struct):
+    type: str
+
+
+class _Unknown(msgspec.Struct):
+    payload: _Kind
+
+
 _decoder = msgspec.json.Decoder(_Event)
+_unknown = msgspec.json.Decoder(_Unknown)
+_KINDS = frozenset(kind.__struct_config__.tag for kind in get_args(InboxMessage))
 decode_push = msgspec.json.Decoder(Push).decode
 
 
-def decode_inbox(data: bytes) -> InboxMessage:
-    """The message in an event of an inbox."""
-    return _decoder.decode(data).payload
+def decode_inbox(data: bytes) -> InboxMessage | None:
+    """The message in an event of an inbox; None for a kind that only newer workers know."""
+    try:
+        return _decoder.decode(data).payload
+    except msgspec.ValidationError:
+        if _unknown.decode(data).payload.type not in _KINDS:
+            return None
+        raise
 
 
 def reserved_room(id: str) -> Room:

@@ -5,11 +5,11 @@ For each user with a connection here, this worker holds the user's inbox, a rese
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 import msgspec
 
-from ..errors import RateLimited, RoomNotFound, Unavailable
+from ..errors import ChatError, RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
 from ..hub.room import Codec
 from ..models import EVERYONE, Envelope, Head, User, user_room
@@ -18,7 +18,18 @@ from ..support.backoff import jittered
 from ..support.tasks import end
 from ..wire.codes import CloseCode
 from ..wire.events import RoomRemoved
-from .inbox import Close, Enter, Remove, StandingChanged, decode_inbox, decode_push, reserved_room
+from .inbox import (
+    Close,
+    Enter,
+    Forgotten,
+    Refuse,
+    Remove,
+    StandingChanged,
+    decode_inbox,
+    decode_push,
+    reserved_room,
+)
+from .revocations import Revocations, concerns, refusal
 from .session import Session
 
 __all__ = ["Sessions", "TooManyConnections"]
@@ -29,6 +40,8 @@ WATCH_TRIES = 3
 """Attempts to create a missing inbox, which another worker may delete at the same time."""
 MAX_UNKNOWN = 2_000
 """Connections that have not signed in yet. Above it, the oldest one is closed: real clients sign in at once."""
+ATONCE = 100
+"""Connections whose tokens are checked at a time after revocations were missed."""
 AGAIN = 1.0
 """Most seconds between attempts to hold the common inbox again; full jitter."""
 
@@ -44,9 +57,10 @@ class TooManyConnections(RateLimited):
 class Sessions:
     """The connections of this worker."""
 
-    def __init__(self, hub: Hub, store: Store) -> None:
+    def __init__(self, hub: Hub, store: Store, revocations: Revocations) -> None:
         self._hub = hub
         self._store = store
+        self._revocations = revocations
         self._all: dict[str, Session] = {}
         self._unknown: dict[str, Session] = {}
         self._by_room: dict[str, dict[str, Session]] = {}
@@ -86,8 +100,12 @@ class Sessions:
         if len(self._unknown) > MAX_UNKNOWN:
             next(iter(self._unknown.values())).close(CloseCode.OVERLOADED)
 
-    async def identified(self, session: Session, user: User) -> None:
-        """Connect the session to the inbox of this user. Raises `Unavailable`, `TooManyConnections`."""
+    async def identified(self, session: Session, user: User, *, heard: int | None = None) -> None:
+        """Connect the session to the inbox of this user. The caller then makes the user that of the session, without waiting.
+
+        `heard`: what `Revocations.heard` was before the user's token was checked; None: it is checked here. Raises `Revoked`,
+        `BannedFromServer`, `Unavailable`, `TooManyConnections`.
+        """
         room = user_room(user.id)
         mine = self._by_room.setdefault(room, {})
         limit = session.settings.max_connections_per_user
@@ -96,12 +114,13 @@ class Sessions:
         mine[session.id] = session
         try:
             await self._watch(room)
+            if heard != self._revocations.heard:
+                await self._revocations.check(user)
+            if session.closed:
+                raise Unavailable
         except BaseException:
             self._drop(room, session)
             raise
-        if session.closed:
-            self._drop(room, session)
-            raise Unavailable
         self._unknown.pop(session.id, None)
 
     def renamed(self, session: Session, old_id: str) -> None:
@@ -143,7 +162,10 @@ class Sessions:
     def on_deleted(self, room: str) -> None:
         """For the hub: the inbox was deleted, and no message in it was lost so far. Either a worker believed that the user was
         gone, or the store has lost everything."""
-        task = asyncio.ensure_future(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
+        self._in_background(self._watch_everyone() if room == EVERYONE else self._watch_again(room))
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
@@ -171,6 +193,32 @@ class Sessions:
             except Exception:
                 logger.exception("the room of all connections could not be watched again; it is tried again")
             await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
+
+    async def _catch_up(self) -> None:
+        """Revocations and bans were missed: check every connection."""
+        await self._watch_everyone()
+        waiting = [session for session in self if session.authenticated]
+        while waiting:
+            checked, waiting = waiting[:ATONCE], waiting[ATONCE:]
+            sure = await asyncio.gather(*(self._check(session) for session in checked))
+            waiting += [session for session, done in zip(checked, sure, strict=True) if not done]
+            if not all(sure):
+                await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
+
+    async def _check(self, session: Session) -> bool:
+        """Whether the store has answered."""
+        user = session.user
+        try:
+            await self._revocations.check(user)
+        except Unavailable:
+            return session.closed
+        except ChatError as problem:
+            if session.user is user:  # else it has shown another token, which was checked
+                session.refuse(problem)
+        except Exception:
+            logger.exception("the token of user %s could not be checked again", user.id)
+            session.close(CloseCode.SERVER_ERROR)
+        return True
 
     def standing_changed(self, envelope: Envelope) -> None:
         """For the hub: an event that may change the standing of its `user` in the room."""
@@ -210,8 +258,20 @@ class Sessions:
             self._remove(here, message)
         elif isinstance(message, StandingChanged):
             _judge_again(here, message.room)
-        else:
+        elif isinstance(message, Enter):
             self._put(here, message)
+        elif isinstance(message, Refuse):
+            self._refuse(message)
+        elif not isinstance(message, Forgotten):
+            logger.warning("a message of a newer worker in room %s is ignored", envelope.room)
+
+    def _refuse(self, message: Refuse) -> None:
+        self._revocations.hear(message)
+        problem, user = refusal(message), message.user
+        alone = message.jti is None and message.sid is None
+        for session in self.of(user) if alone and user is not None else self:
+            if concerns(message, session.user):
+                session.refuse(problem)
 
     def _close(self, here: list[Session], message: Close) -> None:
         for session in here:
@@ -246,6 +306,10 @@ class Sessions:
 
     def on_gap(self, room: str) -> None:
         """For the hub: messages are lost for good. Close the connections, whose state is unknown now."""
+        if room == EVERYONE:
+            self._revocations.missed()
+            self._in_background(self._catch_up())
+            return
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)
 

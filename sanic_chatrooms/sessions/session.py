@@ -273,6 +273,11 @@ class Session:
         self.queue.stop()
         self.connection.close(code, reason or codes.reason(code))
 
+    def refuse(self, problem: ChatError) -> None:
+        """Close the connection of a user who may not come back like this: they are gone at once for the others, too."""
+        self.who.refused = problem.close_code
+        self.close(problem.close_code, problem.default)
+
     def cut(self) -> None:
         """Close the connection at once, and drop its unread bytes."""
         self.close(CloseCode.SLOW_CONSUMER)

@@ -17,6 +17,7 @@ from ..sessions.backlog import Backlog
 from ..sessions.heartbeat import Heartbeat
 from ..sessions.inbox import Inbox
 from ..sessions.registry import Sessions
+from ..sessions.revocations import Revocations
 from ..stores.base import Store
 from .pages import Past
 
@@ -36,6 +37,7 @@ class Core(msgspec.Struct, kw_only=True):
     asking: Asking
     inbox: Inbox
     sessions: Sessions
+    revocations: Revocations
     heartbeat: Heartbeat
     backlog: Backlog
     occupancy: Occupancy

@@ -78,9 +78,10 @@ class Commands:
         self._core.heartbeat.add(session)
         return session
 
-    async def introduce(self, session: Session, user: User) -> None:
-        """The handshake identified the user: send `welcome`, and join the room of the path."""
-        await identity.establish(self._core, session, user)
+    async def introduce(self, session: Session, user: User, *, heard: int | None = None) -> None:
+        """The handshake identified the user: send `welcome`, and join the room of the path. `heard` is that of
+        `Sessions.identified`."""
+        await identity.establish(self._core, session, user, heard=heard)
         session.who.anonymous = user.guest and session.handshake.credentials.token is None
         self._greet(session)
 
@@ -100,15 +101,15 @@ class Commands:
 
     def closed(self, session: Session) -> None:
         """The connection is gone: take it out of every room, without waiting."""
-        core = self._core
+        core, for_good = self._core, session.who.refused is not None
         core.hub.closed(session)
         core.backlog.forget(session)
         for room in list(session.seats):
-            entering.take_out(core, session, room, at_once=False)
+            entering.take_out(core, session, room, at_once=for_good)
         core.heartbeat.remove(session)
         core.sessions.gone(session)
         if session.authenticated:
-            core.occupancy.exited(ANYWHERE, session.user.id)
+            core.occupancy.exited(ANYWHERE, session.user.id, at_once=for_good)
             core.listeners.fire("disconnect", user=session.user, session=session)
 
     # ---- commands ----
@@ -204,6 +205,7 @@ class Commands:
 
     async def act(self, acting: Acting, command: Command) -> Ctx:
         """Execute the command of a user without a connection; -> its context, with the result and what it stored."""
+        await self._core.revocations.check_ban(acting.user)
         row = self._rows.get(command.type)
         if row is not None and row.as_user:
             ctx, handler = self._ctx(row, acting, command), self._handlers[command.type]

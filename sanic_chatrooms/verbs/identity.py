@@ -60,7 +60,7 @@ class Identified(msgspec.Struct, rename="camel", omit_defaults=True):
 async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User | None:
     """The user whom the request identifies; None: the client has to send `auth`.
 
-    Raises `Unauthenticated`, also if no `auth` could help, and the refusal of a `connect` listener.
+    Raises `Unauthenticated`, also if no `auth` could help, `BannedFromServer`, and the refusal of a `connect` listener.
     """
     credentials, user = handshake.credentials, None
     if credentials.token is None:
@@ -68,6 +68,7 @@ async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User |
     if user is None and (credentials.token is not None or route.guests is not None):
         user = await _who(core, route, credentials, handshake)
     if user is not None:
+        await core.revocations.check(user)
         await core.listeners.ask("connect", user=user)
     return user
 
@@ -98,9 +99,10 @@ async def _who(core: Core, route: Route, credentials: Credentials, handshake: Ha
 # ---- from nobody to somebody ----
 
 
-async def establish(core: Core, session: Session, user: User) -> None:
-    """Make this user the user of the session. Raises `Unavailable`, `TooManyConnections`; then nothing changes."""
-    await core.sessions.identified(session, user)
+async def establish(core: Core, session: Session, user: User, *, heard: int | None = None) -> None:
+    """Make this user the user of the session. Raises `Unavailable`, `TooManyConnections`, `Revoked`, `BannedFromServer`; then
+    nothing changes. `heard` is that of `Sessions.identified`."""
+    await core.sessions.identified(session, user, heard=heard)
     await _become(core, session, user)
 
 
@@ -180,6 +182,7 @@ async def _first(core: Core, session: Session, route: Route, request: AuthReques
 async def _again(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
     user = await _who(core, route, Credentials(request.token, request.name), session.handshake)
     if user.id == session.user.id:
+        await core.revocations.check(user)
         await _call(core, session, user)
         _expect_end(core, session)
         return

@@ -222,7 +222,7 @@ class ChatBlueprint(Blueprint):
             if admission.user is None:
                 chat.sessions.unknown(session)
             else:
-                await chat.commands.introduce(session, admission.user)
+                await chat.commands.introduce(session, admission.user, heard=admission.heard)
             await connection.serve(session)
         except asyncio.CancelledError:
             session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)

@@ -13,7 +13,7 @@ from sanic import Request
 from sanic.response import HTTPResponse
 
 from ..chat import Chat
-from ..errors import ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
+from ..errors import Banned, ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
 from ..observe.instruments import REFUSED
 from ..sessions.registry import TooManyConnections
@@ -47,6 +47,8 @@ class Admission(msgspec.Struct):
     route: Route
     handshake: Handshake
     user: User | None
+    heard: int
+    """What `Revocations.heard` was before the user's token was checked."""
 
 
 async def admit(
@@ -64,6 +66,7 @@ async def admit(
         _check_room_for_one_more(chat, route, open_from_ip, arriving)
         _check_origin(request, route)
         handshake = handshake_of(request, route)
+        heard = chat.revocations.heard
         async with asyncio.timeout(route.settings.auth_timeout):
             user = await of_handshake(chat.core, route, handshake)
         _check_user_limit(chat, route, user)
@@ -71,7 +74,7 @@ async def admit(
         return _refuse(chat, problem)
     except TimeoutError:
         return _refuse(chat, Unavailable("your identity could not be checked in time"))
-    return Admission(route, handshake, user)
+    return Admission(route, handshake, user, heard)
 
 
 def _refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
@@ -128,9 +131,9 @@ def _check_user_limit(chat: Chat, route: Route, user: User | None) -> None:
 def refusal(problem: ChatError) -> HTTPResponse:
     """An error as an HTTP answer."""
     told = isinstance(problem, Unauthenticated | RateLimited | Unavailable)
-    return answer(
-        problem.http_status if told else 403, problem.code, problem.message, problem_headers(problem)
-    )
+    status = problem.http_status if told else 403
+    headers, fields = problem_headers(problem), problem.fields if isinstance(problem, Banned) else {}
+    return answer(status, problem.code, problem.message, headers, **fields)
 
 
 # ---- who comes from where ----

@@ -7,6 +7,7 @@ expect. So this module checks every request first, and rewrites its headers as S
 import base64
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator
+from http import HTTPStatus
 from typing import Any
 
 from sanic import Request, json
@@ -134,9 +135,15 @@ def _make_plain(request: Request) -> None:
         request.stream.upgrade_websocket = True  # type: ignore[union-attr]
 
 
-def answer(status: int, code: str, message: str, headers: dict[str, str]) -> HTTPResponse:
-    """An HTTP answer that refuses a request and ends the connection."""
-    return json({"code": code, "message": message}, status=status, headers={"Connection": "close", **headers})
+def answer(status: int, code: str, message: str, headers: dict[str, str], **fields: object) -> HTTPResponse:
+    """An HTTP answer that refuses a request and ends the connection: a problem document (RFC 9457)."""
+    about = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message}
+    return json(
+        {**fields, **about, "code": code, "message": message},
+        status=status,
+        headers={"Connection": "close", **headers},
+        content_type="application/problem+json",
+    )
 
 
 def _values(request: Request, name: str) -> list[str]:

@@ -101,7 +101,7 @@ def _default(field: Field) -> str:
         return "on" if value else "off"
     if isinstance(value, int | float):
         return (
-            f"{value:,g} {field.setting.unit}"
+            f"{value:,.10g} {field.setting.unit}"
             if isinstance(value, float)
             else f"{value:,} {field.setting.unit}"
         )

@@ -92,7 +92,7 @@ UNFIT_ENVELOPES = [
     Envelope("r", "", 0, "notice", encode({"type": "notice", "room": "r", "seq": 3})),
     Envelope(EVERYONE, "", 0, "push", b"{}"),
     Envelope(user_room("u"), "e", 1, "order", b'{"payload":{"type":"close"}}'),
-    Envelope(user_room("u"), "e", 1, "order", b'{"payload":{"type":"never"}}'),
+    Envelope(user_room("u"), "e", 1, "order", b'{"payload":{"type":"close"}}'),
 ]
 
 
