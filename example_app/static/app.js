@@ -1,17 +1,27 @@
-// The example's own part: the shared interface, and a menu that asks the server for a push to this window.
+// The example's own part: the shared interface, accounts beside guests, and a menu that asks the server for a push to this window.
 
 import { startChat } from "/chat/static/chat-app.js";
+import { Account, entries, otherWays } from "./accounts.js";
 
 const PUSHES = { notice: "Send me a notice", update: "Change the topic above", redirect: "Send me to another site" };
 
-startChat(document.getElementById("chat"), {
+const account = new Account();
+await account.start();
+const started = startChat(document.getElementById("chat"), {
   title: "Example chat",
   topic: "Topic: whatever you like",
   firstRoom: "general",
-  menu: { label: "Try app pushes", entries },
+  menu: { label: "Try app pushes", entries: pushes },
+  entry: otherWays(account),
+  own: (signOut) => entries(account, signOut),
+  ...(account.user && { rename: false, signOut: () => account.logOut(), client: { token: () => account.token(over) } }),
 });
 
-function entries(chat) {
+async function over(why) {
+  (await started).disconnect(why);
+}
+
+function pushes(chat) {
   return Object.entries(PUSHES).map(([kind, label]) => [label, () => ask(chat, kind), `push-${kind}`]);
 }
 

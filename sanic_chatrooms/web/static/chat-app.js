@@ -10,7 +10,7 @@ import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
-import { ending } from "./reasons.js";
+import { ending, sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { RoomBook } from "./room-book.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
@@ -26,14 +26,16 @@ const touch = matchMedia("(pointer: coarse)");
 /**
  * Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
- * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`.
+ * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`; `rename`: false if people cannot change their names;
+ * `entry`: an element below the form for a guest's name; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
+ * function that ends the app's own session before "Sign out" leaves. `own` gets a function that leaves alike, after another such function.
  */
 export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: kept, ...client });
   chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason)));
   // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
-  if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options.title);
+  if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options);
   else chat.connect().catch(() => {}); // `state` reports it
   const app = new App(chat, options);
   fill(element, app.element);
@@ -41,10 +43,10 @@ export async function startChat(element, { client, ...options }) {
   return chat;
 }
 
-function chooseName(chat, element, title) {
+function chooseName(chat, element, { title, entry }) {
   return new Promise((resolve) => {
     const enter = (name) => chat.connect().then(() => chat.rename(name)).then(resolve);
-    fill(element, signIn(title, enter));
+    fill(element, signIn(title, enter, entry));
     element.querySelector("input").focus();
   });
 }
@@ -71,7 +73,8 @@ class App {
     window.addEventListener("beforeunload", (event) => this.#leaving(event));
   }
 
-  #panes({ title, topic, menu }) {
+  #panes(options) {
+    const { title, topic, menu } = options;
     const { book, chat } = this;
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
@@ -91,7 +94,9 @@ class App {
       onEnd: () => this.#seen(),
     }, topic, appMenu);
     this.people = new PeoplePane(onPerson, () => this.#togglePeople(true));
-    const own = () => [["Change your name", () => this.#rename(), "rename"], ["Sign out", () => this.#signOut(), "sign-out"]];
+    const rename = ["Change your name", () => this.#rename(), "rename"];
+    const signOut = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
+    const own = () => [...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), signOut];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter() });
     this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
@@ -309,13 +314,18 @@ class App {
     if (this.chat.outbox.length && !this.over) event.preventDefault();
   }
 
-  async #signOut() {
+  async #signOut(end) {
     const { chat } = this;
     const unsent = chat.outbox.length;
     const lines = [];
     if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Once you sign out, you cannot come back as ${chat.user.name}, or change what you wrote.`);
     if (unsent) lines.push(`${counted(unsent, "message")} ${unsent === 1 ? "is" : "are"} not sent yet, and will be lost.`);
     if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog", "danger"))) return;
+    try {
+      await end?.();
+    } catch (error) {
+      return this.notices.add({ title: "You are still signed in", content: sentence(error) });
+    }
     this.over = true;
     chat.disconnect();
     kept.removeAll("chatrooms ");

@@ -1,0 +1,393 @@
+"""The example's accounts at the screen: coming, staying, leaving, and what ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, Request, expect
+
+from example_app.accounts.accounts import Accounts, Lifetimes
+from example_app.server import add_accounts
+from tests.browser.acts import composer, enter, lines, messages, say
+from tests.browser.audit import problems
+from tests.browser.conftest import Pages
+from tests.browser.served import ServedApp
+from tests.support.server import http_request
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PASSWORD = "correct horse battery"
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+class Clock:
+    """The time of the accounts, which a test moves; the chat's is the real one."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_site(served: ServedApp, tmp_path: Path, clock: Clock) -> Callable[..., Any]:
+    """`await open_site(access=3)`: the example with accounts; its lifetimes."""
+
+    async def open_site(**lifetimes: float) -> ServedApp:
+        accounts = Accounts(tmp_path / "accounts.sqlite3", Lifetimes(**lifetimes), clock)
+        add_accounts(served.app, served.chat, accounts)
+        await served.open()
+        return served
+
+    return open_site
+
+
+async def sign_up(page: Page, name: str = "Ada") -> None:
+    await page.goto("/#/general")
+    await page.get_by_test_id("open-sign-up").click()
+    await page.get_by_test_id("account-name").fill(name)
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_be_visible()
+
+
+async def sign_in(page: Page, password: str = PASSWORD, name: str = "Ada") -> None:
+    await page.goto("/#/general")
+    await page.get_by_test_id("open-sign-in").click()
+    await page.get_by_test_id("account-name").fill(name)
+    await page.get_by_test_id("account-password").fill(password)
+    await page.keyboard.press("Enter")
+
+
+async def choose(page: Page, entry: str) -> None:
+    await page.get_by_test_id("me-menu").click()
+    await page.get_by_test_id(entry).click()
+
+
+async def new_tab(page: Page) -> Page:
+    tab = await page.context.new_page()
+    await tab.goto("/#/general")
+    await expect(composer(tab)).to_be_visible()
+    return tab
+
+
+def asked(page: Page) -> list[str]:
+    """What the page asks of the accounts from now on."""
+    paths: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/accounts/" in request.url:
+            paths.append(request.url.rpartition("/accounts/")[2])
+
+    page.on("request", note)
+    return paths
+
+
+async def cookie(page: Page) -> str:
+    [found] = [
+        one
+        for one in await page.context.cookies(f"{page.url.split('#')[0]}accounts/")
+        if one["name"] == "login"
+    ]
+    return found["value"]
+
+
+async def test_somebody_signs_up_by_keyboard_and_is_the_same_after_a_reload_and_in_another_tab(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    site = await open_site()
+    page = await new_page()
+    await page.goto("/#/general")
+    await expect(page.get_by_test_id("name")).to_be_focused()
+
+    for key in ("Tab", "Tab", "Tab", "Enter"):  # past "Enter" and "Sign in" to "Create an account"
+        await page.keyboard.press(key)
+    await expect(page.get_by_test_id("account-name")).to_be_focused()
+    await page.keyboard.type("Ada")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await say(page, "hello")
+
+    ada = site.user("Ada")
+    assert ada.id.startswith("user-")
+    await page.reload()
+    await expect(messages(page)).to_contain_text("Ada")
+    tab = await new_tab(page)
+    await say(tab, "from here too")
+    await expect(lines(page)).to_have_text(["hello", "from here too"])
+    assert site.user("Ada").id == ada.id
+    await page.get_by_test_id("me-menu").click()
+    await expect(page.get_by_test_id("rename")).to_have_count(0)
+
+
+async def test_guests_come_in_as_ever_and_nothing_is_asked_about_them(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    site = await open_site()
+    page = await new_page()
+    paths = asked(page)
+
+    await enter(page, "Bob")
+    await say(page, "hello")
+    await page.reload()
+    await expect(composer(page)).to_be_visible()
+
+    assert site.user("Bob").guest
+    assert paths == []
+
+
+async def test_a_guest_may_sign_in_later(open_site: Callable[..., Any], new_page: Pages) -> None:
+    site = await open_site()
+    await sign_up(await new_page())
+    page = await new_page()
+    await enter(page, "Bob")
+
+    await choose(page, "open-sign-in")
+    await page.get_by_test_id("account-name").fill("Ada")
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_test_id("me")).to_contain_text("Ada")
+    await say(page, "hello")
+    assert not site.user("Ada").guest
+
+
+async def test_a_wrong_password_is_said_in_one_way_and_the_form_stays(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    await sign_up(await new_page())
+    page = await new_page()
+    problem = page.get_by_test_id("form-problem").last
+
+    for name in ("Ada", "Nobody"):
+        await sign_in(page, "wrong", name)
+        await expect(problem).to_have_text("The name or the password is wrong.")
+        await page.keyboard.press("Escape")
+    await sign_in(page, "wrong")
+    await expect(problem).to_have_text("The name or the password is wrong.")
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+
+    await expect(composer(page)).to_be_visible()
+
+
+async def test_what_is_wrong_with_a_new_account_is_said_in_words(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    await sign_up(await new_page())
+    page = await new_page()
+    await page.goto("/")
+    await page.get_by_test_id("open-sign-up").click()
+    name, password = page.get_by_test_id("account-name"), page.get_by_test_id("account-password")
+    for typed, secret, said in (
+        ("Ada", PASSWORD, "This name, or one that looks like it, is taken. Choose another one."),
+        ("A da", PASSWORD, "Your name must have 3 to 32 letters, digits, dots, hyphens or underscores."),
+        ("Bob", "bobbobbob1", "Your password is too easy to guess."),
+    ):
+        await name.fill(typed)
+        await password.fill(secret)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("form-problem").last).to_have_text(said)
+
+
+async def test_the_token_is_renewed_while_connected_and_the_connection_stays(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    site = await open_site(access=2.4)  # the chat asks for another token a third of that before the end
+    page = await new_page()
+    await sign_up(page)
+    [session] = [one.session for one in site.chat.connections()]
+
+    for _ in range(2):
+        await page.wait_for_event("response", lambda answer: answer.url.endswith("/accounts/refresh"))
+    await say(page, "still here")
+
+    assert [one.session for one in site.chat.connections()] == [session]
+    await expect(lines(page)).to_have_text(["still here"])
+
+
+async def test_a_stolen_refresh_token_ends_the_login_and_the_page_says_so(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    site = await open_site(grace=0)
+    page = await new_page()
+    await sign_up(page)
+    stolen = await cookie(page)
+    await page.reload()
+    await say(page, "hello")
+    assert await cookie(page) != stolen
+
+    host, port = site.url.removeprefix("http://").split(":")
+    headers = {"Origin": site.url, "Cookie": f"login={stolen}"}
+    answer = await http_request(host, int(port), "POST", "/accounts/refresh", headers)
+
+    assert answer.status == 401
+    await expect(page.get_by_test_id("ended")).to_contain_text("you are not signed in", ignore_case=True)
+    await page.get_by_role("button", name="Connect again").click()
+    await expect(page.get_by_test_id("sign-in")).to_be_visible()
+    await sign_in(page)
+    await expect(lines(page)).to_have_text(["hello"])
+
+
+async def test_two_tabs_that_renew_at_once_both_stay(open_site: Callable[..., Any], new_page: Pages) -> None:
+    await open_site()
+    one = await new_page()
+    await sign_up(one)
+    two = await new_tab(one)
+
+    for _ in range(3):
+        await asyncio.gather(one.reload(), two.reload())
+        for tab in (one, two):
+            await expect(composer(tab)).to_be_visible()
+            await expect(tab.get_by_test_id("me")).to_contain_text("Ada")
+    await say(one, "both are here")
+    await expect(lines(two)).to_have_text(["both are here"])
+
+
+async def test_a_login_that_ended_while_the_page_was_away_leads_back_to_the_entry(
+    open_site: Callable[..., Any], new_page: Pages, clock: Clock
+) -> None:
+    site = await open_site()
+    page = await new_page()
+    await sign_up(page)
+    clock.ahead += 31 * 86400
+
+    await site.chat.disconnect(site.user("Ada"), code=4001)
+
+    await expect(page.get_by_test_id("ended")).to_contain_text(
+        "You are not signed in any more. Sign in again."
+    )
+    await page.get_by_role("button", name="Connect again").click()
+    await expect(page.get_by_test_id("sign-in")).to_be_visible()
+
+
+@pytest.mark.parametrize("entry", ["sign-out", "sign-out-everywhere"])
+async def test_who_signs_out_is_signed_out_in_every_tab_and_a_guest_may_come(
+    open_site: Callable[..., Any], new_page: Pages, entry: str
+) -> None:
+    site = await open_site()
+    one = await new_page()
+    await sign_up(one)
+    two = await new_tab(one)
+    elsewhere = await new_page()
+    await sign_in(elsewhere)
+    await expect(composer(elsewhere)).to_be_visible()
+
+    await choose(one, entry)
+
+    await expect(one.get_by_test_id("sign-in")).to_be_visible()
+    await expect(two.get_by_test_id("ended")).to_be_visible()
+    if entry == "sign-out-everywhere":
+        await expect(elsewhere.get_by_test_id("ended")).to_be_visible()
+    await enter(one, "Carl")
+    assert site.user("Carl").guest
+
+
+async def test_who_cannot_reach_the_server_is_told_that_they_are_still_signed_in(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    page = await new_page()
+    await sign_up(page)
+    await page.route("**/accounts/log-out", lambda route: route.abort())
+
+    await choose(page, "sign-out")
+
+    await expect(page.get_by_test_id("toast")).to_contain_text("You are still signed in")
+    await say(page, "hello")
+
+
+async def test_a_second_factor_is_added_asked_for_and_turned_off(
+    open_site: Callable[..., Any], new_page: Pages, clock: Clock
+) -> None:
+    await open_site()
+    page = await new_page()
+    await sign_up(page)
+    await choose(page, "second-factor")
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    totp = pyotp.TOTP((await page.get_by_test_id("secret").inner_text()).replace(" ", ""))
+    await expect(page.get_by_role("link", name="open the app")).to_have_attribute(
+        "href", totp.provisioning_uri(name="Ada", issuer_name="Example chat")
+    )
+    await page.get_by_test_id("account-code").fill(totp.at(int(clock())))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("recovery").locator("li")).to_have_count(10)
+    codes = await page.get_by_test_id("recovery").locator("li").all_inner_texts()
+    await page.get_by_test_id("kept-codes").click()
+    await choose(page, "sign-out")
+
+    await sign_in(page)
+    code = page.get_by_test_id("account-code")
+    await expect(code).to_be_focused()
+    await code.fill("000000")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("form-problem").last).to_contain_text("Your code does not fit")
+    await code.fill(codes[0])
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_be_visible()
+
+    await choose(page, "second-factor")
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.get_by_test_id("account-code").fill(codes[1])
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("drop-dialog")).to_have_count(0)
+    await choose(page, "sign-out")
+    await sign_in(page)
+    await expect(composer(page)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "options", [{"color_scheme": "dark", **PHONE}, {"color_scheme": "light"}], ids=["phone", "desktop"]
+)
+async def test_the_forms_are_readable(
+    open_site: Callable[..., Any], new_page: Pages, options: dict[str, Any]
+) -> None:
+    await open_site()
+    page = await new_page(**options)
+    touch = "has_touch" in options
+    await page.goto("/#/")
+    found: list[str] = []
+
+    async def look(state: str) -> None:
+        await page.evaluate("document.getAnimations().forEach((one) => one.finish())")
+        found.extend(f"{state}: {one}" for one in await problems(page, touch=touch))
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await new_page.screenshot(page, state)
+
+    await look("entry")
+    await page.get_by_test_id("open-sign-in").click()
+    await look("sign-in")
+    await page.keyboard.press("Escape")
+    await page.get_by_test_id("open-sign-up").click()
+    await look("sign-up")
+    await page.get_by_test_id("account-name").fill("Ada")
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await choose(page, "second-factor")
+    await look("factor")
+    await page.get_by_test_id("account-password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    secret = await page.get_by_test_id("secret").inner_text()
+    await look("confirm")
+    await page.get_by_test_id("account-code").fill(pyotp.TOTP(secret.replace(" ", "")).now())
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("recovery")).to_be_visible()
+    await look("recovery")
+
+    assert found == []
