@@ -10,6 +10,7 @@ from typing import Any
 
 from .access.access import Access
 from .auth.asking import Asking
+from .auth.base import Authenticator
 from .auth.guests import Guests
 from .brokers.base import Broker
 from .config.backends import (
@@ -78,6 +79,7 @@ class Chat:
         self._chatrooms = chatrooms
         self._app = app
         self._tasks: list[asyncio.Task[None]] = []
+        self._authenticators: list[Authenticator] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
         self.store = TimedStore(self.backends.store, settings.store_timeout, meter)
@@ -151,6 +153,8 @@ class Chat:
             app=self._app,
         )
         self.authenticator = make_authenticator(settings)
+        routed = (route.auth for route in self.declaration.routes)
+        self._authenticators = [one for one in (self.authenticator, *routed) if one is not None]
         self.hub.about_members = self.sessions.standing_changed
         await self.sessions.start(partial(put_in, self.core))
         # A task each, so that a backend that hangs does not keep the hub from asking another one.
@@ -178,7 +182,7 @@ class Chat:
             hub=self.hub,
             access=self.access,
             guests=self.guests,
-            asking=Asking(),
+            asking=Asking(self.settings.required_amr),
             inbox=self.inbox,
             sessions=self.sessions,
             revocations=self.revocations,
@@ -243,6 +247,8 @@ class Chat:
         await self.listeners.stop()
         await self.journal.stop()
         await self.hub.stop()
+        for authenticator in self._authenticators:
+            await _stop(authenticator.stop)
         for backend in (self.backends.presence, self.backends.broker, self.backends.store):
             await _stop(backend.stop)
 
@@ -251,4 +257,4 @@ async def _stop(stop: Callable[[], Awaitable[None]]) -> None:
     try:
         await stop()
     except Exception:
-        logger.exception("a backend did not stop as it should")
+        logger.exception("a part did not stop as it should")

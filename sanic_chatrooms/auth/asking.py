@@ -4,8 +4,8 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import field
 from msgspec.structs import replace
@@ -14,13 +14,16 @@ from ..errors import ChatError, Unauthenticated
 from ..models import Credentials, Handshake, User
 from ..support.user_ids import GUEST, check_user_id, is_text
 from .base import Authenticator
-from .jwt import MAX_PROOF_ID, MAX_TOKEN
+from .claims import MAX_PROOF_ID
 from .names import shown_name
+from .tokens import MAX_TOKEN, Refused
 
-__all__ = ["Asking", "Unseen"]
+__all__ = ["NOT_ACCEPTED", "Asking", "Unseen"]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.identity")
 
+NOT_ACCEPTED: Final = "this token is not accepted here; get a new one"
+"""The answer to every token that is refused, whatever is wrong with it. The log says what."""
 AGAIN = 60.0
 """Seconds in which the same fault of an authenticator is logged once, because a client can cause it as often as it likes."""
 MAX_FAULTS = 100
@@ -43,7 +46,11 @@ class Unseen(Credentials, frozen=True):
 class Asking:
     """Asks the authenticators of one instance, and remembers which faults it has logged."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, required_amr: Sequence[str] = (), *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`required_amr`: how everybody but guests must have signed in."""
+        self._required_amr = tuple(required_amr)
         self._clock = clock
         self._faults: dict[str, tuple[float, int]] = {}
 
@@ -53,9 +60,12 @@ class Asking:
         Raises `Unauthenticated`, also if the authenticator returns or raises something that it must not, and any other
         `ChatError` that the authenticator raises.
         """
-        _check_token(None if isinstance(credentials, Unseen) else credentials.token)
         try:
+            _check_token(None if isinstance(credentials, Unseen) else credentials.token)
             user: object = await authenticator.authenticate(credentials, handshake)
+        except Refused as refused:
+            self._note(refused.message)
+            raise Unauthenticated(NOT_ACCEPTED) from None
         except ChatError:
             raise
         except Exception as exc:  # noqa: BLE001 - the app's code may raise anything; it is logged
@@ -66,30 +76,43 @@ class Asking:
             fault = _fault_of(user)
             if fault is None and isinstance(user, User):
                 name, scopes, amr = shown_name(user.name, user.id), tuple(user.scopes), tuple(user.amr)
-                return replace(user, name=name, scopes=scopes, amr=amr)
+                if user.guest or set(self._required_amr) <= set(amr):
+                    return replace(user, name=name, scopes=scopes, amr=amr)
+                self._note(f"the user's amr lacks some of {', '.join(self._required_amr)}")
+                raise Unauthenticated(NOT_ACCEPTED)
             self._tell(authenticator, f"returned {fault}")
         raise Unauthenticated("your identity could not be checked")
 
+    def _note(self, reason: str) -> None:
+        """Say why a token was refused, which its sender is not told."""
+        if (more := self._again(reason)) is not None:
+            logger.info("a token was refused%s: %s", more, reason)
+
     def _tell(self, authenticator: Authenticator, what: str, story: str = "") -> None:
-        fault, now = f"{type(authenticator).__name__} {what}", self._clock()
+        fault = f"{type(authenticator).__name__} {what}"
+        if (more := self._again(fault)) is not None:
+            logger.error("the authenticator %s; refused%s%s", fault, more, story and f"\n{story}")
+
+    def _again(self, fault: str) -> str | None:
+        """What to add to the line about a fault, because it was not told each time; None: tell nothing now."""
+        now = self._clock()
         told_at, untold = self._faults.get(fault, (-math.inf, 0))
         if now - told_at < AGAIN:
             self._faults[fault] = (told_at, untold + 1)
-            return
+            return None
         if len(self._faults) >= MAX_FAULTS:
             self._faults.clear()
         self._faults[fault] = (now, 0)
-        more = f" ({untold} times more since this was told)" if untold else ""
-        logger.error("the authenticator %s; refused%s%s", fault, more, story and f"\n{story}")
+        return f" ({untold} times more since this was told)" if untold else ""
 
 
 def _check_token(token: str | None) -> None:
     if token is None:
         return
     if len(token) > MAX_TOKEN or len(token.encode(errors="replace")) > MAX_TOKEN:
-        raise Unauthenticated(f"the token is larger than {MAX_TOKEN} bytes")
+        raise Refused(f"the token is larger than {MAX_TOKEN} bytes")
     if not is_text(token):
-        raise Unauthenticated("the token holds characters that no token has")
+        raise Refused("the token holds characters that no token has")
 
 
 def _fault_of(user: object) -> str | None:

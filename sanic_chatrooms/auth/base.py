@@ -24,3 +24,6 @@ class Authenticator(ABC):
         `credentials.token` is None if the client sent no token. `handshake` has the request's headers and cookies, for
         authenticators that read a session of the app. Raises `Unauthenticated`, `TokenExpired`.
         """
+
+    async def stop(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what runs in the background. The chat calls this when it stops; it may be asked again afterwards."""

@@ -13,9 +13,11 @@ from ..errors import ChatError, ConfigError, InvalidField, TokenExpired, Unauthe
 from ..models import Credentials, Handshake, User
 from ..support.user_ids import GUEST, check_user_id
 from .base import Authenticator
-from .jwt import LATEST, hmac_key, proof_id, read_token, token_type
+from .claims import LATEST, proof_id
+from .keys import hmac_key
 from .names import clean_name
 from .skeleton import ReservedNames
+from .tokens import Refused, read_header, read_token, type_of
 
 __all__ = ["GUEST_LIFETIME", "Guests"]
 
@@ -90,13 +92,13 @@ class Guests(Authenticator):
         }
         # Not by PyJWT: it looks anew what kind of key this is for each token, a tenth of what a guest costs who comes in.
         signed = _HEADER + b"." + _base64(msgspec.json.encode(claims))
-        return (signed + b"." + _base64(hmac.digest(self._key, signed, "sha256"))).decode()
+        return (signed + b"." + _base64(hmac.digest(self._key.material, signed, "sha256"))).decode()
 
     @staticmethod
     def is_guest_token(token: str) -> bool:
         """Does a token say that it is a guest token, of any instance? It is not verified."""
         try:
-            return token_type(token) == _TYPE
+            return type_of(read_header(token)) == _TYPE
         except Unauthenticated:
             return False
 
@@ -140,11 +142,11 @@ def _guest(claims: dict[str, Any]) -> User:
     user_id, name, exp = (claims.get(claim) for claim in ("sub", "name", "exp"))
     jti, iat = proof_id(claims, "jti"), claims.get("iat")
     if not (isinstance(user_id, str) and isinstance(name, str) and type(exp) is int):
-        raise Unauthenticated(_UNREADABLE)
+        raise Refused(_UNREADABLE)
     if not user_id.startswith(GUEST):
-        raise Unauthenticated(_UNREADABLE)
+        raise Refused(_UNREADABLE)
     issued_at = float(iat) if type(iat) is int and 0 <= iat < LATEST else None
     try:
         return User(check_user_id(user_id), clean_name(name), guest=True, jti=jti, issued_at=issued_at)
     except ChatError:
-        raise Unauthenticated(_UNREADABLE) from None
+        raise Refused(_UNREADABLE) from None

@@ -187,7 +187,7 @@ def resolve(key: str, name: str, group: str) -> Any:
 
 
 def make_authenticator(settings: Settings) -> Authenticator | None:
-    """The authenticator that the settings name, or one for JSON Web Tokens where there is a secret. Raises `ConfigError`."""
+    """The authenticator that the settings name, or one for JSON Web Tokens where there is a key. Raises `ConfigError`."""
     if settings.auth is not None:
         auth = settings.auth
         if isinstance(auth, str):
@@ -199,10 +199,12 @@ def make_authenticator(settings: Settings) -> Authenticator | None:
                 f"CHATROOMS_AUTH: {auth!r} is no Authenticator; derive from sanic_chatrooms.Authenticator"
             )
         return auth
-    if settings.jwt_secret is None:
+    if settings.jwt_secret is settings.jwt_public_key is settings.jwt_jwks_url is None:
         return None
     return JWTAuth(
         settings.jwt_secret,
+        public_key=settings.jwt_public_key,
+        jwks_url=settings.jwt_jwks_url,
         previous_key=settings.jwt_previous_secret,
         algorithms=settings.jwt_algorithms,
         audience=settings.jwt_audience,

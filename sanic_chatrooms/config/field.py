@@ -17,7 +17,7 @@ class Setting(msgspec.Struct, frozen=True):
     `minimum` and `maximum` bound the value of a number, the UTF-8 bytes of a text, and the length of a list. `words` are
     values that stand for others; text is compared in lower case. `check` returns the value as it is kept, or raises
     `ValueError` with the reason. `below` and `at_most` name another setting, below which this one must stay, or which it
-    must not exceed. `takes` says in words what `check` accepts, `none` what None means. `per_route`: a route may have
+    must not exceed. `lines`: a text of several lines, around which white space does not count. `takes` says in words what `check` accepts, `none` what None means. `per_route`: a route may have
     its own value.
     """
 
@@ -32,6 +32,7 @@ class Setting(msgspec.Struct, frozen=True):
     words: Mapping[Any, Any] = {}
     check: Callable[[Any], Any] | None = None
     secret: bool = False
+    lines: bool = False
     per_route: bool = False
 
 
@@ -164,6 +165,8 @@ class Field(msgspec.Struct, frozen=True):
         if isinstance(word, str | bool) and word in self.setting.words:
             return self.setting.words[word]
         kind = _KINDS[self.type]
+        if self.setting.lines and isinstance(value, str):
+            value = value.strip()
         if text and not value.strip():
             raise ValueError("empty")
         value = kind.parse(value) if text else kind.take(value)

@@ -27,12 +27,15 @@ class InstanceSettings(TypedDict, total=False):
     jwt_secret: str | None
     jwt_previous_secret: str | None
     jwt_algorithms: Collection[str] | None
+    jwt_public_key: str | None
+    jwt_jwks_url: str | None
     jwt_audience: str | None
     jwt_issuer: str | None
     jwt_leeway: float | None
     jwt_user_claim: str | None
     jwt_name_claim: str | None
     revocation_ttl: float | None
+    required_amr: Collection[str] | None
     token_cookie: str | None
     token_query: str | bool | None
     auth_timeout: float | None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ..auth.jwt import KEY_BYTES
+from ..auth.keys import ASYMMETRIC, KEY_BYTES
 from ..errors import ConfigError
 from .field import parse_bool, shown
 from .settings import FIELDS, KEYS, PLANNED, Settings
@@ -220,10 +220,23 @@ def _pairs(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
             yield name, at_most, getattr(settings, name) <= getattr(settings, at_most), "must be at most"
     current, previous = settings.jwt_secret, settings.jwt_previous_secret
     yield "jwt_previous_secret", "jwt_secret", previous is None or current is not None, "is of no use with"
-    minimum = max(KEY_BYTES[name] for name in settings.jwt_algorithms)
+    yield from _keys_and_algorithms(settings)
+    minimum = max((KEY_BYTES.get(name, 0) for name in settings.jwt_algorithms or ()), default=0)
     for name, secret in (("jwt_secret", current), ("jwt_previous_secret", previous)):
         long_enough = secret is None or len(secret.encode()) >= minimum
         yield name, "jwt_algorithms", long_enough, f"must have {minimum} bytes or more with"
+
+
+def _keys_and_algorithms(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
+    sources = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
+    given = [name for name in sources if getattr(settings, name) is not None]
+    for name in given[1:]:
+        yield name, given[0], False, "(write Chain(JWTAuth(…), JWTAuth(…)) for both) cannot be used beside"
+    for name in given[:1]:
+        takes = KEY_BYTES if name == "jwt_secret" else ASYMMETRIC
+        fit = all(one in takes for one in settings.jwt_algorithms or ())
+        # With a public key as a shared secret anybody could sign (RFC 8725 §2.1).
+        yield "jwt_algorithms", name, fit, f"must be some of {', '.join(takes)} with"
 
 
 def _as_config(settings: Settings, name: str) -> str:

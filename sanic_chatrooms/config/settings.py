@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import force_setattr
 
-from ..auth.jwt import KEY_BYTES
+from ..auth.keys import ALGORITHMS
 from ..models import SPACE
 from ..support.paging import PAGE_LIMIT
 from .field import Bare, Field, Setting, field_of, shown
@@ -18,10 +18,12 @@ from .values import (
     EMBEDDED,
     algorithms,
     cookie_name,
+    jwks_url,
     named,
     names,
     origins,
     prefixes,
+    public_key,
     query_name,
     shared_secret,
 )
@@ -34,12 +36,9 @@ __all__ = ["FIELDS", "KEYS", "PLANNED", "Field", "Setting", "Settings"]
 
 PLANNED = (
     "CORS",
-    "JWT_JWKS_URL",
-    "JWT_PUBLIC_KEY",
     "METRICS",
     "RATE",
     "RATE_LIMITS",
-    "REQUIRED_AMR",
     "SLOW_MODE",
     "TICKET_TTL",
 )
@@ -95,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Who is who
     auth: Annotated[Any | None, Setting(
         "The authenticator, which turns a client's credentials into a user.", takes=_OBJECT, check=named,
-        none="JWT where there is a `JWT_SECRET`")] = None
+        none="JWT where there is a `JWT_SECRET`, `JWT_PUBLIC_KEY` or `JWT_JWKS_URL`")] = None
     guests: Annotated[bool, Setting("Lets anyone in, under a name of their choice.", per_route=True)] = False
     reserved_names: Annotated[tuple[str, ...], Setting(
         "Names that guests may not choose, and neither names that look like them.",
@@ -110,9 +109,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_previous_secret: Annotated[str | None, Setting(
         "The previous key. Tokens signed with it are still accepted.", "bytes", 32, 4096, secret=True,
         check=shared_secret)] = None
-    jwt_algorithms: Annotated[tuple[str, ...], Setting(
-        "The signature algorithms that are accepted. `HS384` needs secrets of 48 bytes or more, `HS512` of 64.", minimum=1,
-        takes=", ".join(KEY_BYTES), check=algorithms)] = ("HS256",)
+    jwt_algorithms: Annotated[tuple[str, ...] | None, Setting(
+        "The signature algorithms that are accepted. `HS…` needs a secret (`HS384` of 48 bytes or more, `HS512` of 64), the "
+        "others public keys.", minimum=1, takes=", ".join(ALGORITHMS), check=algorithms,
+        none="`HS256` with a secret, all others with public keys")] = None
+    jwt_public_key: Annotated[str | None, Setting(
+        "Public keys that verify JSON Web Tokens, in the place of a secret. Needs the extra `crypto`.", "bytes", 1, 65_536,
+        takes="PEM: one or more public keys or certificates", check=public_key, secret=True, lines=True)] = None
+    jwt_jwks_url: Annotated[str | None, Setting(
+        "Where an identity provider publishes the keys that verify its tokens. Needs the extra `crypto`.", "bytes", 1, 2048,
+        takes="https://…, or http:// to this machine", check=jwks_url)] = None
     jwt_audience: Annotated[str | None, Setting(
         "The value that a token's `aud` must contain.", "bytes", 1, 1024, none="a token that has aud is refused")] = None
     jwt_issuer: Annotated[str | None, Setting(
@@ -124,6 +130,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     revocation_ttl: Annotated[float, Setting(
         "How long a revocation is kept: at least as long as a token of yours may be valid. Guest tokens are valid for 30 days.",
         "seconds", 60, 315_360_000)] = 2_678_400.0
+    required_amr: Annotated[tuple[str, ...], Setting(
+        "How users must have signed in: their `amr` (RFC 8176) names all of these. Guests need none.",
+        takes="words such as mfa, otp, hwk", check=names)] = ()
     token_cookie: Annotated[str | None, Setting(
         "The cookie that may hold the token.", "bytes", 1, 64, takes="the name of a cookie",
         check=cookie_name, per_route=True)] = None

@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from ..auth.jwt import KEY_BYTES
+from ..auth.fetch import checked_url
+from ..auth.keys import ALGORITHMS
+from ..errors import ConfigError
 from ..support.origin import normal_origin
 from .field import shown
 
@@ -12,12 +14,14 @@ __all__ = [
     "algorithms",
     "broker",
     "cookie_name",
+    "jwks_url",
     "named",
     "names",
     "namespace",
     "origins",
     "prefixes",
     "presence",
+    "public_key",
     "query_name",
     "shared_secret",
     "store",
@@ -46,10 +50,10 @@ def origins(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def algorithms(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Algorithms of `KEY_BYTES`. Raises `ValueError`."""
+    """Signature algorithms. Raises `ValueError`."""
     for value in values:
-        if value not in KEY_BYTES:
-            raise ValueError(f"{shown(value)} is no algorithm of this version")
+        if value not in ALGORITHMS:
+            raise ValueError(f"{shown(value)} is no algorithm that is known here")
     return tuple(dict.fromkeys(values))
 
 
@@ -59,6 +63,23 @@ def shared_secret(text: str) -> str:
     if text.startswith("-----BEGIN"):
         raise ValueError("a key file is no shared secret")
     return text
+
+
+def public_key(text: str) -> str:
+    """PEM text without a private key. Raises `ValueError`."""
+    if "PRIVATE KEY" in text:
+        raise ValueError("a private key: only whoever signs tokens needs it")
+    if not text.startswith("-----BEGIN "):
+        raise ValueError("not PEM text")
+    return text
+
+
+def jwks_url(text: str) -> str:
+    """The address of a key set. Raises `ValueError`."""
+    try:
+        return checked_url("it", text)
+    except ConfigError as problem:
+        raise ValueError(str(problem).removeprefix("it ")) from None
 
 
 def cookie_name(text: str) -> str:

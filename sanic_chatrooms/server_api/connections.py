@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ..auth.jwt import LATEST, MAX_PROOF_ID
+from ..auth.claims import LATEST, MAX_PROOF_ID
 from ..errors import InvalidField
 from ..live.presence import ANYWHERE
 from ..models import Sender, User

@@ -6,7 +6,7 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from ..auth.asking import Unseen
+from ..auth.asking import NOT_ACCEPTED, Unseen
 from ..auth.guests import Guests
 from ..errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
 from ..live.presence import ANYWHERE
@@ -92,7 +92,7 @@ async def _who(core: Core, route: Route, credentials: Credentials, handshake: Ha
     if route.guests is not None and (token is None or Guests.is_guest_token(token)):
         return await core.asking.ask(route.guests, credentials, handshake)
     if route.authenticator is None:
-        raise Unauthenticated("tokens are not accepted here")
+        raise Unauthenticated(NOT_ACCEPTED)
     return await core.asking.ask(route.authenticator, credentials, handshake)
 
 

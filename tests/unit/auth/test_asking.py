@@ -165,7 +165,7 @@ async def test_a_fault_is_told_again_later_with_how_often_it_happened(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = [0.0]
-    asking = Asking(lambda: now[0])
+    asking = Asking(clock=lambda: now[0])
 
     for at in (0, 1, AGAIN - 1, AGAIN):
         now[0] = at

@@ -40,7 +40,7 @@ def test_nothing_set_is_all_defaults() -> None:
     assert (settings.guests, settings.page, settings.auto_create) == (False, False, False)
     assert (settings.max_frame, settings.max_text, settings.outbox_limit) == (65_536, 16_000, 1_048_576)
     assert (settings.heartbeat_interval, settings.heartbeat_timeout) == (30, 90)
-    assert settings.jwt_algorithms == ("HS256",)
+    assert settings.jwt_algorithms is None
     assert settings.allowed_origins == ()
     assert (settings.history_page, settings.history_max, settings.max_connections) == (50, None, None)
 

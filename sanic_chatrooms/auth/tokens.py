@@ -1,0 +1,139 @@
+"""Reading JSON Web Tokens: the header, the signature, and what every token must keep to."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import jwt
+
+from ..errors import Unauthenticated
+from .keys import Key
+
+__all__ = ["MAX_TOKEN", "Refused", "issuer_of", "read_header", "read_token", "type_of", "verify"]
+
+MAX_TOKEN: Final = 8192
+"""Bytes in a token: what a request header can carry."""
+
+# Times, sub and jti are judged in `claims`: PyJWT reads exp "123" and true as numbers, and fails on an infinite one.
+_PYJWT_LEAVES = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "sub", "jti")}
+_UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+class Refused(Unauthenticated):
+    """A token that is not accepted. The message is for the log: clients get the same answer for every token.
+
+    `final`: the token was made for this authenticator, one of whose keys signed it. No other one in a `Chain` is asked.
+    """
+
+    def __init__(self, message: str | None = None, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+def read_token(
+    token: str | None,
+    keys: Sequence[Key],
+    algorithms: Sequence[str],
+    *,
+    types: frozenset[str],
+    issuer: Sequence[str],
+) -> dict[str, Any]:
+    """The claims of a token that one of `keys` signed, whose header's `typ` is one of `types` (lower case).
+
+    `issuer` is checked, times are not. Raises `Refused`.
+    """
+    header = read_header(token)
+    if type_of(header) not in types:
+        raise Refused("the token's typ is not one that is accepted here; send an access token")
+    if header.get("alg") not in algorithms:
+        raise Refused("the token's algorithm is not accepted here")
+    assert token is not None
+    return verify(token, header, keys, issuer=issuer)
+
+
+def read_header(token: str | None) -> dict[str, Any]:
+    """The header of a token. Nothing is verified.
+
+    Raises `Refused` for what is no token, is larger than 8 KiB, or has a `crit` header (RFC 7515 §4.1.11: it names what a
+    reader must understand, and we understand nothing of that kind).
+    """
+    if token is None:
+        raise Unauthenticated
+    if len(token) > MAX_TOKEN:
+        raise Refused(f"the token is larger than {MAX_TOKEN} bytes")
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise Refused("this is not a token (JWT)") from None
+    if "crit" in header:
+        raise Refused("the token has a crit header that is not understood here")
+    return header
+
+
+def type_of(header: Mapping[str, Any]) -> str:
+    """The `typ` in a header, in lower case, "" when it has none. Raises `Refused`."""
+    typ = header.get("typ", "")
+    if not isinstance(typ, str):
+        raise Refused("the token's typ is not a string")
+    # RFC 7515 §4.1.9: a media type, whose prefix may be left out.
+    return typ.lower().removeprefix("application/")
+
+
+def issuer_of(token: str) -> object:
+    """The `iss` that a token claims. Nothing is verified, so it only routes."""
+    try:
+        claims = json.loads(jwt.utils.base64url_decode(token.split(".")[1]))
+    except (ValueError, IndexError, RecursionError):
+        return None
+    return claims.get("iss") if isinstance(claims, dict) else None
+
+
+def verify(
+    token: str,
+    header: Mapping[str, Any],
+    keys: Sequence[Key],
+    *,
+    audience: Sequence[str] | None = None,
+    issuer: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """The claims of a token that one of `keys` signed, by an algorithm that belongs to that key. Raises `Refused`."""
+    algorithm = header["alg"]
+    for key in keys:
+        if algorithm not in key.algorithms:
+            continue
+        try:
+            return _decode(token, key, algorithm, audience, issuer)
+        except jwt.InvalidSignatureError:
+            continue
+        except _UNREADABLE as exc:
+            raise _refusal(exc) from None
+    raise Refused("the token's signature does not fit; get a new token")
+
+
+def _decode(
+    token: str, key: Key, algorithm: str, audience: Sequence[str] | None, issuer: Sequence[str] | None
+) -> dict[str, Any]:
+    return jwt.decode(  # type: ignore[no-any-return, unused-ignore]
+        token,
+        key.material,
+        [algorithm],
+        options=_PYJWT_LEAVES,  # type: ignore[arg-type]
+        audience=audience,
+        issuer=issuer,
+    )
+
+
+_REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (jwt.InvalidAudienceError, "the token is meant for another audience (aud)"),
+    (jwt.InvalidIssuerError, "the token comes from another issuer (iss)"),
+)
+
+
+def _refusal(exc: Exception) -> Refused:
+    # PyJWT's own texts may quote what is in the token. It looks at claims after the signature, which fits then.
+    for kind, sentence in _REFUSALS:
+        if isinstance(exc, kind):
+            return Refused(sentence, final=True)
+    if isinstance(exc, jwt.MissingRequiredClaimError):
+        return Refused(f"the token lacks the claim {exc.claim}", final=True)
+    return Refused("the token cannot be read")
