@@ -37,9 +37,8 @@ class SecondFactor(ChatError):
 class Reused(Unauthenticated):
     """A refresh token came twice: one of the two who have it has stolen it. The login has ended for both."""
 
-    def __init__(self, account: Account, login: str) -> None:
+    def __init__(self, login: str) -> None:
         super().__init__("Sign in again.")
-        self.account = account
         self.login = login
 
 
@@ -151,7 +150,7 @@ class Accounts:
         if account is None or rotated is Rotated.UNKNOWN:
             raise Unauthenticated("Sign in again.")
         if rotated is Rotated.REUSED:
-            raise Reused(account, login)
+            raise Reused(login)
         return self._signed_in(account, login, number + 1)
 
     async def by_access(self, access: str) -> Account:
@@ -164,17 +163,17 @@ class Accounts:
 
     # ---- leaving ----
 
-    async def log_out(self, token: str) -> tuple[Account, str] | None:
-        """End the login of a refresh token; -> whose it was and the login, or None if there is no such login."""
+    async def log_out(self, token: str) -> list[str]:
+        """End the login of a refresh token; -> that login, or nothing if the token is not ours."""
         read = self.tokens.read_refresh(token)
-        account = await self._store.of_login(read[0], self._clock()) if read else None
-        if read is None or account is None:
-            return None
+        if read is None:
+            return []
         await self._store.end_login(read[0])
-        return account, read[0]
+        return [read[0]]
 
-    async def log_out_everywhere(self, account: Account) -> None:
-        await self._store.end_logins(account.id)
+    async def log_out_everywhere(self, account: Account) -> list[str]:
+        """End all logins of an account; -> which they were."""
+        return await self._store.end_logins(account.id)
 
     # ---- second factor ----
 

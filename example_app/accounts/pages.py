@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, json
 
-from sanic_chatrooms import ChatRooms, CloseCode, Forbidden, InvalidField, Unauthenticated
+from sanic_chatrooms import ChatRooms, Forbidden, InvalidField, Unauthenticated
 
 from .accounts import Accounts, Reused, SignedIn
 from .passwords import LONGEST
@@ -71,17 +71,17 @@ def pages(accounts: Accounts, chat: ChatRooms) -> Blueprint:
         try:
             return welcome(request, await accounts.refresh(request.cookies.get(COOKIE) or ""), accounts)
         except Reused as problem:
-            await end_connections(problem.account)
+            await chat.revoke(sid=problem.login)
             raise
 
     @bp.post("/log-out")
     async def log_out(request: Request) -> HTTPResponse:
         if read(request, LogOut).everywhere:
-            account = await whose(request)
-            await accounts.log_out_everywhere(account)
-            await end_connections(account)
-        elif ended := await accounts.log_out(request.cookies.get(COOKIE) or ""):
-            await end_connections(ended[0])
+            ended = await accounts.log_out_everywhere(await whose(request))
+        else:
+            ended = await accounts.log_out(request.cookies.get(COOKIE) or "")
+        for login in ended:
+            await chat.revoke(sid=login)
         return with_cookie(request, empty(headers=UNKEPT), "", 0)
 
     @bp.post("/factor")
@@ -102,9 +102,6 @@ def pages(accounts: Accounts, chat: ChatRooms) -> Blueprint:
         body = read(request, PasswordAndCode)
         await accounts.drop_factor(await whose(request), body.password, body.code, address_of(request))
         return empty(headers=UNKEPT)
-
-    async def end_connections(account: Account) -> None:
-        await chat.disconnect(account.id, code=CloseCode.INVALID_TOKEN)
 
     async def whose(request: Request) -> Account:
         if request.token is None:

@@ -138,10 +138,13 @@ class AccountStore:
     async def end_login(self, login: str) -> None:
         await self._run(lambda connection: connection.execute("DELETE FROM logins WHERE id = ?", (login,)))
 
-    async def end_logins(self, account: str) -> None:
-        await self._run(
-            lambda connection: connection.execute("DELETE FROM logins WHERE account = ?", (account,))
-        )
+    async def end_logins(self, account: str) -> list[str]:
+        def end(connection: sqlite3.Connection) -> list[str]:
+            logins = connection.execute("SELECT id FROM logins WHERE account = ?", (account,)).fetchall()
+            connection.execute("DELETE FROM logins WHERE account = ?", (account,))
+            return [login for (login,) in logins]
+
+        return await self._run(end)
 
     # ---- second factor ----
 

@@ -294,6 +294,8 @@ async def test_who_signs_out_is_signed_out_in_every_tab_and_a_guest_may_come(
     await expect(two.get_by_test_id("ended")).to_be_visible()
     if entry == "sign-out-everywhere":
         await expect(elsewhere.get_by_test_id("ended")).to_be_visible()
+    else:
+        await say(elsewhere, "still here")
     await enter(one, "Carl")
     assert site.user("Carl").guest
 

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 
 from example_app.accounts.accounts import Accounts, Lifetimes
 from example_app.accounts.passwords import AT_A_TIME, MAX_WAITING, Passwords
-from example_app.server import add_accounts
+from example_app.server import STATIC, add_accounts
 from sanic_chatrooms import ChatRooms
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
@@ -212,6 +212,51 @@ async def test_who_logs_out_everywhere_leaves_on_all_devices(site: Site) -> None
     assert [(await who.ask("refresh")).status for who in (one, two)] == [401, 401]
     assert (await one.ask("log-out", everywhere=True)).status == 401
     await site.connect(await two.token("log-in", name="Ada", password=PASSWORD))  # and may come back
+
+
+async def test_who_logs_out_on_one_device_stays_on_the_others_and_no_old_token_lets_them_in(
+    site: Site, connect: Connect
+) -> None:
+    one, two = await site.visitor("Ada"), await site.visitor()
+    tokens = [await one.token("refresh"), await two.token("log-in", name="Ada", password=PASSWORD)]
+    clients = [await site.connect(token) for token in tokens]
+
+    await one.ask("log-out")
+
+    assert (await clients[0].closed())[0] == 4500
+    assert (await connect.refused(token=tokens[0])).status == 401
+    await clients[1].settle()
+
+
+async def test_the_cookie_is_secure_where_the_page_is(site: Site) -> None:
+    site.server.app.config.PROXIES_COUNT = 1  # TLS ends at a proxy
+    body = json.dumps({"name": "Ada", "password": PASSWORD}).encode()
+    host = f"{site.server.host}:{site.server.port}"
+    headers = {"Origin": f"https://{host}", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+
+    answer = await site.server.request("POST", "/accounts/sign-up", headers, body)
+
+    assert SimpleCookie(answer.headers["set-cookie"])["login"]["secure"] is True
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "..%2fserver.py",
+        "..%5cserver.py",
+        "../server.py",
+        "%2e%2e/server.py",
+        "..%252fserver.py",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+    ],
+)
+async def test_paths_do_not_lead_out_of_the_static_files(live: Live, path: str) -> None:
+    live.app.static("/static", STATIC)
+    server = await live()
+
+    assert (await server.get("/static/app.js")).status == 200
+    assert (await server.get(f"/static/{path}")).status in (400, 404)
 
 
 async def test_a_second_factor_is_set_up_asked_for_and_turned_off(

@@ -435,6 +435,18 @@ async def test_a_refused_handshake_counts_as_no_connection(app: App, connect: Co
     assert len(chat.connections()) == 1
 
 
+async def test_an_address_that_a_client_claims_counts_only_behind_a_proxy_that_is_trusted(
+    app: App, connect: Connect
+) -> None:
+    mount(app, max_connections_per_ip=1)
+    await connect(headers={"X-Forwarded-For": "203.0.113.1", "X-Real-IP": "203.0.113.1"})
+
+    claimed = {"X-Forwarded-For": "203.0.113.2", "X-Real-IP": "203.0.113.2"}
+    assert (await connect.refused(headers=claimed)).status == 429
+    app.config.PROXIES_COUNT = 1
+    await (await connect(headers=claimed)).expect("welcome")
+
+
 async def test_limits_hold_also_for_handshakes_at_the_same_time(
     app: App, live: Live, connect: Connect
 ) -> None:

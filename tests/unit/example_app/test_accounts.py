@@ -202,7 +202,7 @@ async def test_an_access_token_is_worth_nothing_here_once_its_login_has_ended(ac
 
     ended = await accounts.log_out(signed_in.refresh)
 
-    assert ended is not None
+    assert ended == [signed_in.login]
     for token in (signed_in.access, signed_in.refresh, "", jwt.encode({"sid": signed_in.login}, "x" * 32)):
         with pytest.raises(Unauthenticated):
             await accounts.by_access(token)
@@ -313,8 +313,9 @@ async def test_who_logs_out_everywhere_is_logged_out_on_all_devices(accounts: Ac
     devices = [await sign_up(accounts), await accounts.log_in("Ada", PASSWORD, "", HERE)]
     bob = await sign_up(accounts, "Bob")
 
-    await accounts.log_out_everywhere(devices[0].account)
+    ended = await accounts.log_out_everywhere(devices[0].account)
 
+    assert set(ended) == {device.login for device in devices}
     for device in devices:
         with pytest.raises(Unauthenticated):
             await accounts.refresh(device.refresh)

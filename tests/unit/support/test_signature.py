@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from sanic_chatrooms.support.signature import SIGNED_BY_SCRIPT, Forged, Signer, script_keys
+
+ROOT = Path(__file__).parents[3]
 
 
 def signer(key: bytes = b"key", instance: str = "default") -> Signer:
@@ -107,3 +111,30 @@ def test_what_is_kept_of_rooms_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> N
     for number in (1, 2, 3, 4, 1, 5, 2):
         assert other.verify(f"room {number}", one.sign(f"room {number}", b"body")) == b"body"
         assert len(one._places) <= 3
+
+
+def compares_a_digest(node: ast.AST) -> bool:
+    """Is this a comparison, by == or !=, of what `digest`, `hexdigest` or `hmac.digest` has returned?"""
+    if not isinstance(node, ast.Compare):
+        return False
+    digests = [
+        side
+        for side in (node.left, *node.comparators)
+        if isinstance(side, ast.Call)
+        and isinstance(side.func, ast.Attribute)
+        and side.func.attr in ("digest", "hexdigest")
+    ]
+    return bool(digests) and any(isinstance(one, ast.Eq | ast.NotEq) for one in node.ops)
+
+
+@pytest.mark.parametrize("package", ["sanic_chatrooms", "example_app"])
+def test_signatures_are_compared_in_constant_time_everywhere(package: str) -> None:
+    sources = {path: ast.parse(path.read_text()) for path in (ROOT / package).rglob("*.py")}
+
+    assert [path for path, tree in sources.items() if any(map(compares_a_digest, ast.walk(tree)))] == []
+    assert any("compare_digest" in path.read_text() for path in sources)
+
+
+def test_a_comparison_that_takes_its_time_is_seen() -> None:
+    assert any(map(compares_a_digest, ast.walk(ast.parse("mac.digest() == claimed"))))
+    assert not any(map(compares_a_digest, ast.walk(ast.parse("compare_digest(mac.digest(), claimed)"))))
