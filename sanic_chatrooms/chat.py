@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from .access.access import Access
+from .access.limits import sharing
+from .access.limits.limits import Limits
 from .auth.asking import Asking
 from .auth.base import Authenticator
 from .auth.guests import Guests
@@ -28,6 +30,7 @@ from .hub.journal import Journal
 from .hub.transactions import Transactions
 from .live.presence import Occupancy
 from .live.typing import Typists
+from .models import Scope
 from .observe.instruments import CONNECTIONS, CUT, HAPPENINGS_DROPPED, UNREAD_BYTES
 from .observe.meter import SILENT, Meter
 from .presence.base import Presence
@@ -98,6 +101,12 @@ class Chat:
         )
         self.transactions = Transactions(self.backends.store, self.journal, self.positions.soon)
         self.access = Access(store)
+        self.limits = Limits(settings.rates, meter=self.meter)
+        self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
+        """Tells the other workers what users have used, and hears it from them."""
+        if broker.scope is not Scope.PROCESS:
+            self.limits.sharing = self.shared
+        self.hub.handle(sharing.TYPE, self.shared.receive)
         self.inbox = Inbox(self.journal, self.hub, store, presence)
         self.typists = Typists(self.hub, self.journal.publish)
         self.occupancy = Occupancy(
@@ -162,6 +171,8 @@ class Chat:
         rounds = (
             keep_on(lambda: sweep(self.heartbeat), "looking after connections"),
             keep_on(lambda: sweep(self.typists), "telling who types"),
+            keep_on(lambda: sweep(self.limits), "forgetting limits that are not used"),
+            keep_on(self.shared.go_on, "telling other workers what was used"),
             keep_on(lambda: sweep(self.occupancy), "telling who came and went"),
             keep_on(lambda: ask(self.occupancy.refresh), "telling the presence backend who is here"),
             keep_on(lambda: ask(self.hub.release), "letting go of rooms"),
@@ -181,6 +192,7 @@ class Chat:
             journal=self.journal,
             hub=self.hub,
             access=self.access,
+            limits=self.limits,
             guests=self.guests,
             asking=Asking(self.settings.required_amr),
             inbox=self.inbox,

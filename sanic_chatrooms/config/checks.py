@@ -36,7 +36,7 @@ def _is_name(name: object) -> bool:
 
 
 def _mistakable(name: str, key: str) -> bool:
-    if key == name or key.startswith(f"{name}_") or (key == "RATE" and name.startswith("RATE_")):
+    if key == name or key.startswith(f"{name}_") or name.startswith("RATE_"):
         return True
     # Instance X_HISTORY with PAGE, and instance X with HISTORY_PAGE, would share a key.
     return any(f"{name}_{tail}".endswith(f"_{key}") for tail in KEYS if len(tail) < len(key))

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
+from ..access.limits.rate import Rate, parse_rate
+
 __all__ = ["Bare", "Field", "Setting", "field_of", "parse_bool", "shown"]
 
 
@@ -17,8 +19,9 @@ class Setting(msgspec.Struct, frozen=True):
     `minimum` and `maximum` bound the value of a number, the UTF-8 bytes of a text, and the length of a list. `words` are
     values that stand for others; text is compared in lower case. `check` returns the value as it is kept, or raises
     `ValueError` with the reason. `below` and `at_most` name another setting, below which this one must stay, or which it
-    must not exceed. `lines`: a text of several lines, around which white space does not count. `takes` says in words what `check` accepts, `none` what None means. `per_route`: a route may have
-    its own value.
+    must not exceed. `lines`: a text of several lines, around which white space does not count. `takes` says in words
+    what `check` accepts, `none` what None means. `per_route`: a route may have its own value. `at_run_time`:
+    `reconfigure` may change it.
     """
 
     doc: str
@@ -34,6 +37,7 @@ class Setting(msgspec.Struct, frozen=True):
     secret: bool = False
     lines: bool = False
     per_route: bool = False
+    at_run_time: bool = False
 
 
 # Reading one value.
@@ -105,6 +109,10 @@ def _take_list(value: Any) -> tuple[str, ...]:
     return tuple(map(_take_text, sorted(value, key=str) if isinstance(value, set | frozenset) else value))
 
 
+def _take_rate(value: Any) -> Rate:
+    return value if isinstance(value, Rate) else parse_rate(_take_text(value))
+
+
 def _take_any(value: Any) -> Any:
     return _take_text(value) if isinstance(value, str) else value
 
@@ -127,6 +135,7 @@ _KINDS: Mapping[Any, _Kind] = {
     float: _Kind("a number", _parse_float, _take_float),
     str: _Kind("text", _take_text, _take_text),
     tuple[str, ...]: _Kind("a list of texts (or one text with commas)", _take_list, _take_list),
+    Rate: _Kind("a rate", parse_rate, _take_rate),
     Any: _Kind("", _take_any, _take_any),
 }
 
@@ -229,6 +238,8 @@ def shown(value: Any, *, secret: bool = False) -> str:
         return "None"
     if secret:
         return "***"
+    if isinstance(value, Rate):
+        return repr(value.text)
     if not isinstance(value, str | bool | int | float | bytes | list | tuple | set | frozenset):
         # The repr of an app's object may contain anything.
         return f"<{type(value).__name__}>"

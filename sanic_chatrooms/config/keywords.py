@@ -66,6 +66,17 @@ class InstanceSettings(TypedDict, total=False):
     max_connections: int | None
     max_connections_per_user: int | None
     max_connections_per_ip: int | None
+    rate_limits: bool | None
+    rate_message: str | None
+    rate_change: str | None
+    rate_live: str | None
+    rate_read: str | None
+    rate_join: str | None
+    rate_create: str | None
+    rate_new_people: str | None
+    rate_auth: str | None
+    rate_bytes: str | None
+    overload_lag: float | None
     presence_ttl: float | None
     presence_grace: float | None
     drain_seconds: float | None

@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import msgspec
 from msgspec.structs import force_setattr
 
+from ..access.limits.kinds import Kind
+from ..access.limits.rate import Rate, parse_rate
 from ..auth.keys import ALGORITHMS
 from ..models import SPACE
 from ..support.paging import PAGE_LIMIT
@@ -37,12 +39,10 @@ __all__ = ["FIELDS", "KEYS", "PLANNED", "Field", "Setting", "Settings"]
 PLANNED = (
     "CORS",
     "METRICS",
-    "RATE",
-    "RATE_LIMITS",
     "SLOW_MODE",
     "TICKET_TTL",
 )
-"""Keys of later versions (RATE: all that begin so). Unknown now, but no instance may take their names."""
+"""Keys of later versions. Unknown now, but no instance may take their names."""
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -50,6 +50,9 @@ KIB, MIB = 1024, 1024 * 1024
 
 _OBJECT = "an object, a 'package.module:Class', or the name of an entry point"
 _NONE = {"none": None}
+_OFF = {"none": None, "off": None, False: None}
+_RATE = "'10/s burst 30', '10/min', '20/h', for bytes '256 KiB/s burst 2 MiB'"
+_LIMIT: Any = {"words": _OFF, "takes": _RATE, "none": "no limit", "at_run_time": True}
 _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromkeys(
     [False, "off", "false", "no"]
 )
@@ -154,16 +157,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "The small ready page at the prefix.", none="on with guests or in debug", words=_NONE)] = None
     auto_create: Annotated[bool | None, Setting(
         "The first `join` of a room that does not exist creates it.", none="on with guests or in debug",
-        words=_NONE)] = None
+        words=_NONE, at_run_time=True)] = None
     guests_create_rooms: Annotated[bool | None, Setting(
         "Guests may create rooms, by `room.create` or by a first `join`.", none="as `AUTO_CREATE`",
-        words=_NONE)] = None
+        words=_NONE, at_run_time=True)] = None
     client_room_ids: Annotated[bool | None, Setting(
         "`room.create` may choose the id of the new room. Off: the server chooses it, so that clients cannot find out "
-        "which ids are taken.", none="as `AUTO_CREATE`", words=_NONE)] = None
+        "which ids are taken.", none="as `AUTO_CREATE`", words=_NONE, at_run_time=True)] = None
     reserved_ids: Annotated[tuple[str, ...], Setting(
         "Prefixes of room ids that only the app uses, such as `order-`. Users can neither create nor first join such rooms.",
-        takes="prefixes: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=prefixes)] = ()
+        takes="prefixes: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=prefixes, at_run_time=True)] = ()
     max_rooms: Annotated[int, Setting(
         "Public and private rooms that the store keeps at most.", "rooms", 1, 100_000_000)] = 100_000
     max_direct_rooms: Annotated[int, Setting(
@@ -177,10 +180,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How long deleted content may stay in the append-only file of `embedded:` and Redis before the file is "
         "rewritten. It is rewritten sooner where that is quick.", "seconds", 60, 31_536_000)] = 86_400.0
     history_page: Annotated[int, Setting(
-        "Events in a page of history unless the client asks for a number.", "events", 1, PAGE_LIMIT, per_route=True)] = 50
+        "Events in a page of history unless the client asks for a number.", "events", 1, PAGE_LIMIT, per_route=True, at_run_time=True)] = 50
     recovery_limit: Annotated[int, Setting(
         "Missed events that a `join` with `since` may return. A client that missed more starts afresh.",
-        "events", 0, 500, per_route=True)] = 500
+        "events", 0, 500, per_route=True, at_run_time=True)] = 500
     dedup_window: Annotated[float, Setting(
         "How long a repeated `msgId` is answered with the first result.", "seconds", 300, 604_800)] = 300.0
     position_check: Annotated[float, Setting(
@@ -198,30 +201,55 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         per_route=True)] = 64 * KIB
     max_text: Annotated[int, Setting(
         "The longest text of a message. If you set only `MAX_FRAME`, and set it below this, this shrinks to it.",
-        "characters", 1, 16 * MIB, at_most="max_frame", per_route=True)] = 16_000
+        "characters", 1, 16 * MIB, at_most="max_frame", per_route=True, at_run_time=True)] = 16_000
     max_publish: Annotated[int, Setting(
         "The largest payload that the app may `publish` or push, as JSON, and the largest answer of its own commands. "
         "Many WebSocket libraries close a connection at a frame above 1 MiB.",
-        "bytes", KIB, 16 * MIB)] = 512 * KIB
+        "bytes", KIB, 16 * MIB, at_run_time=True)] = 512 * KIB
     max_json_depth: Annotated[int, Setting(
-        "How deep objects and lists of a frame may nest.", "levels", 4, 128, per_route=True)] = 32
+        "How deep objects and lists of a frame may nest.", "levels", 4, 128, per_route=True, at_run_time=True)] = 32
     max_bad_frames: Annotated[int, Setting(
         "Malformed frames in a row that close a connection with 4501.", "frames", 1, 1000,
-        per_route=True)] = 10
+        per_route=True, at_run_time=True)] = 10
     outbox_limit: Annotated[int, Setting(
         "What may wait for a slow reader; with more it is closed with 4008. Below `MAX_FRAME`, one large message can be enough.",
         "bytes", 4 * KIB, 1024 * MIB, per_route=True)] = MIB
     max_rooms_per_connection: Annotated[int, Setting(
-        "Rooms that a connection may be in at a time.", "rooms", 1, 100_000, per_route=True)] = 128
+        "Rooms that a connection may be in at a time.", "rooms", 1, 100_000, per_route=True, at_run_time=True)] = 128
     max_connections: Annotated[int | None, Setting(
         "Connections to a worker.", "connections", 1, 10_000_000, words=_NONE, none="no limit",
-        per_route=True)] = None
+        per_route=True, at_run_time=True)] = None
     max_connections_per_user: Annotated[int | None, Setting(
         "Connections of one user to a worker.", "connections", 1, 10_000_000, words=_NONE,
-        none="no limit", per_route=True)] = None
+        none="no limit", per_route=True, at_run_time=True)] = None
     max_connections_per_ip: Annotated[int | None, Setting(
         "Connections from one address to a worker.", "connections", 1, 10_000_000, words=_NONE,
-        none="no limit", per_route=True)] = None
+        none="no limit", per_route=True, at_run_time=True)] = None
+
+    # How often: of a user, and twenty times as often from an address
+    rate_limits: Annotated[bool, Setting(
+        "Limits how often users may do something. Off: none of the rates below applies.", at_run_time=True)] = True
+    rate_message: Annotated[Rate | None, Setting(
+        "Messages, to rooms and to users.", **_LIMIT)] = parse_rate("10/s burst 30")
+    rate_change: Annotated[Rate | None, Setting(
+        "What changes something: edits, deletions, reactions, pins, moderation.", **_LIMIT)] = parse_rate("1/s burst 20")
+    rate_live: Annotated[Rate | None, Setting(
+        "Typing.", **_LIMIT)] = parse_rate("20/s burst 60")
+    rate_read: Annotated[Rate | None, Setting(
+        "Questions, such as `history`, and commands of the app.", **_LIMIT)] = parse_rate("20/s burst 60")
+    rate_join: Annotated[Rate | None, Setting(
+        "Joining and leaving rooms.", **_LIMIT)] = parse_rate("10/s burst 150")
+    rate_create: Annotated[Rate | None, Setting(
+        "Making rooms.", **_LIMIT)] = parse_rate("10/min")
+    rate_new_people: Annotated[Rate | None, Setting(
+        "First messages to a user, invitations, adding members.", **_LIMIT)] = parse_rate("20/h")
+    rate_auth: Annotated[Rate | None, Setting(
+        "Proofs of identity that fail, from one address.", **_LIMIT)] = parse_rate("10/min")
+    rate_bytes: Annotated[Rate | None, Setting(
+        "Bytes of frames.", **_LIMIT)] = parse_rate("256 KiB/s burst 2 MiB")
+    overload_lag: Annotated[float | None, Setting(
+        "How late the event loop may be. If it is later for a second, new connections get 503, and typing and presence wait.",
+        "seconds", 0.01, 60, words=_NONE, at_run_time=True)] = 0.25
 
     # Presence and the end
     presence_ttl: Annotated[float, Setting(
@@ -252,6 +280,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def space(self, *, shared: bool) -> str:
         """What the names of this chat begin with at a backend; at one that apps share, with the app's."""
         return f"{self.namespace}{SPACE}{self.instance}" if shared and self.namespace else self.instance
+
+    @property
+    def rates(self) -> dict[Kind, Rate | None]:
+        """The rate of each kind of action; empty where `rate_limits` is off."""
+        return {kind: getattr(self, f"rate_{kind.label}") for kind in Kind} if self.rate_limits else {}
 
     @property
     def embedded(self) -> bool:

@@ -24,6 +24,8 @@ __all__ = [
     "OK",
     "PUBLISH_BATCH",
     "PUBLISH_SECONDS",
+    "RATE_ACCOUNTS",
+    "RATE_REFUSALS",
     "REFUSED",
     "REPAIRED",
     "RESETS",
@@ -55,6 +57,12 @@ COMMANDS = Counter(
     ("type", "result"),
 )
 OK = "ok"
+RATE_REFUSALS = Counter(
+    "rate_refusals_total",
+    "Commands and proofs of identity that were refused because there were too many, by limit and by whose it is: `user` or `address`.",
+    ("limit", "whose"),
+)
+RATE_ACCOUNTS = Gauge("rate_accounts", "Users and addresses whose limits this worker remembers.")
 
 # ---- rooms ----
 

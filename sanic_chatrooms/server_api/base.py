@@ -47,4 +47,5 @@ def acting_as(chat: Chat, user: User, field: str = "as_user", keep: Keep | None 
         raise InvalidField(f"must be a User, and not {type(user).__name__}", field=field)
     check_user_id(user.id, field)
     user = replace(user, name=shown_name(user.name, user.id))
-    return Acting(user, chat.declaration.policy, chat.settings, keep or chat.journal.append)
+    limits = chat.limits.without_connection(user.id)
+    return Acting(user, chat.declaration.policy, chat.settings, limits, keep or chat.journal.append)

@@ -8,7 +8,17 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..errors import BadFrame, ChatError, InternalError, TooLarge, Unauthenticated, Unavailable
+from ..access.limits.kinds import Kind
+from ..access.limits.limits import IN_A_ROW, UNLIMITED, Allowance, refusal
+from ..errors import (
+    BadFrame,
+    ChatError,
+    InternalError,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from ..models import Handshake, User
 from ..observe.instruments import CLOSED, HEARTBEAT_SECONDS
 from ..observe.meter import Meter
@@ -87,7 +97,7 @@ class Session:
 
     __slots__ = (
         "_data", "answered", "authenticated", "bad_frames", "bound", "codec", "connection", "dispatcher", "route",
-        "handshake", "id", "liveness", "plain_policy", "policy", "push", "queue", "reply_soon", "room", "seats", "settings",
+        "handshake", "id", "limits", "liveness", "plain_policy", "policy", "push", "queue", "reply_soon", "room", "seats", "settings",
         "state", "user", "who", "write",
     )  # fmt: skip
 
@@ -100,8 +110,10 @@ class Session:
         route: Route,
         handshake: Handshake,
         room: str | None = None,
+        limits: Allowance = UNLIMITED,
     ) -> None:
         self.id = new_id()
+        self.limits = limits
         self.user = NOBODY
         self.authenticated = False
         self.state = State.CONNECTING
@@ -177,12 +189,16 @@ class Session:
             command = decode_command(data, self.settings.max_json_depth)
             if not self.authenticated and command.type == "ping" and len(data) > PING_LIMIT:
                 raise _too_long(data, PING_LIMIT)
+            wait = self.limits.receive(len(data))
         except ChatError as problem:
             self._refuse(problem)
             return
         self.bad_frames = 0
         if self.state is State.IDLE:
             self.state = State.ACTIVE
+        if wait:
+            self.fail(command, refusal(Kind.BYTES, wait))
+            return
         if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):
             command.room = self.room
         self.queue.do(command)
@@ -259,6 +275,8 @@ class Session:
         self.answer(error(problem, command.msg_id, command.room))
         if isinstance(problem, Unavailable):
             self.queue.share_fate(command)
+        elif isinstance(problem, RateLimited) and self.limits.refused > IN_A_ROW:
+            self.close(CloseCode.RATE_LIMIT)
 
     # ---- the end ----
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ..brokers.base import Broker
 from ..hub.hub import Hub
-from ..models import Envelope, is_reserved
+from ..models import EVERYONE, Envelope, is_reserved
 from ..observe.instruments import BROKER_HEALTHY, BROKER_RECONNECTS, FORGED, UNFIT
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
@@ -115,6 +115,8 @@ class SignedBroker:
         try:
             if seq and not data:
                 pass  # too large for the broker: the hub reads it from the store
+            elif room == EVERYONE and not seq and self._hub.handles(envelope.type):
+                pass  # its handler decodes it
             elif room.startswith("~") and is_reserved(room):
                 (decode_inbox if seq else decode_push)(data)
             elif seq or not self._hub.handles(envelope.type):

@@ -295,7 +295,7 @@ async def running_chat(
     receives what the chat counts and measures (`RecordingMeter`).
     """
     rooms = rooms or ChatRooms("test")
-    async with running_core(rooms, backends=backends, meter=meter, **settings):
+    async with _running(rooms, backends, meter, settings):
         yield rooms
 
 
@@ -307,7 +307,19 @@ async def running_core(
     meter: Meter = SILENT,
     **settings: Any,
 ) -> AsyncIterator[Chat]:
-    """Like `running_chat`, but yields the internal `Chat`, for tests of the package itself."""
+    """Like `running_chat`, but yields the internal `Chat`, for tests of the package itself. Rates and the check for overload
+    are off unless `settings` say otherwise: such tests say more at once than anybody could."""
+    async with _running(rooms, backends, meter, {**WITHOUT_LIMITS, **settings}) as chat:
+        yield chat
+
+
+WITHOUT_LIMITS: dict[str, Any] = {"rate_limits": False, "overload_lag": "none"}
+
+
+@asynccontextmanager
+async def _running(
+    rooms: ChatRooms | None, backends: Backends | None, meter: Meter, settings: Mapping[str, Any]
+) -> AsyncIterator[Chat]:
     declaration = rooms.declared() if rooms is not None else Declaration("test")
     code = {**declaration.code, **settings}
     loaded = load(declaration.name, {}, {}, code, debug=False, instances=(declaration.name,))

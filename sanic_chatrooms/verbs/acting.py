@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ..access.limits.limits import Allowance
 from ..access.policy import Policy
 from ..config.settings import Settings
 from ..errors import TooLarge
@@ -31,14 +32,15 @@ class _Frame(msgspec.Struct, omit_defaults=True):
 class Acting:
     """Takes the place of the session, with the attributes that middleware and handlers use."""
 
-    __slots__ = ("_keep", "data", "id", "kept", "policy", "settings", "user")
+    __slots__ = ("_keep", "data", "id", "kept", "limits", "policy", "settings", "user")
 
-    def __init__(self, user: User, policy: Policy, settings: Settings, keep: Keep) -> None:
+    def __init__(self, user: User, policy: Policy, settings: Settings, limits: Allowance, keep: Keep) -> None:
         self.id = ""
         """Empty: there is no connection."""
         self.user = user
         self.policy = policy
         self.settings = settings
+        self.limits = limits
         self.data: dict[str, Any] = {}
         self.kept = False
         """Whether a draft was stored."""
@@ -49,6 +51,7 @@ class Acting:
         frame = encode(_Frame(type, msgspec.Raw(payload), room, key))
         if len(frame) > self.settings.max_frame:
             raise TooLarge(f"the command {type} in bytes", limit=self.settings.max_frame, size=len(frame))
+        self.limits.unpaid += len(frame)
         return decode_command(frame, self.settings.max_json_depth)
 
     async def keep(self, draft: Draft) -> Appended | None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from ..access.access import judge, permit
+from ..access.limits.kinds import Kind
+from ..access.limits.limits import refusal
 from ..access.standing import Standing
 from ..config.settings import Settings
 from ..errors import InvalidField, NotAMember, Unavailable
@@ -82,6 +84,17 @@ class Ctx(Context):
             await self._judge_in(await self._own_seat(self.actor))
         elif judged in (Judged.SEAT, Judged.ROOM):
             await self._judge_in(await self._find(self.room_id))
+
+    @property
+    def level(self) -> int:
+        """The actor's level in the room that was judged; 0 before, and without a room."""
+        seat: Seat | None = getattr(self, "seat", None)
+        return 0 if seat is None else seat.standing.level
+
+    async def spend(self, kind: Kind) -> None:
+        """Count the command for this rate of its actor. Raises `RateLimited`."""
+        if self.actor is not None and (wait := await self.core.limits.take(self.actor.limits, kind)):
+            raise refusal(kind, wait)
 
     async def permit(self, room: Room | None, standing: Standing) -> None:
         """Ask the policy about this command."""

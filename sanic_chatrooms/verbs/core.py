@@ -3,6 +3,7 @@
 import msgspec
 
 from ..access.access import Access
+from ..access.limits.limits import Limits
 from ..auth.asking import Asking
 from ..auth.guests import Guests
 from ..config.settings import Settings
@@ -33,6 +34,7 @@ class Core(msgspec.Struct, kw_only=True):
     journal: Journal
     hub: Hub
     access: Access
+    limits: Limits
     guests: Guests
     asking: Asking
     inbox: Inbox

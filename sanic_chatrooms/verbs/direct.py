@@ -3,6 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
+from ..access.limits.kinds import Kind
 from ..access.standing import LEVELS, Standing
 from ..errors import InvalidField, RoomNotFound, Unavailable
 from ..models import DIRECT, Member, Room, Sender, User, direct_room
@@ -48,6 +49,7 @@ class SaidDirectly(Said, kw_only=True):
     body="body",
     roams=True,
     overlaps=True,
+    rate=Kind.MESSAGE,
 )
 async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
     """Create the room of the two users if needed, put their connections into it, and store the message. Each step can be

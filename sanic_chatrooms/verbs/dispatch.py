@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from ..access.limits.kinds import Kind
+from ..access.limits.limits import EXEMPT, refusal
 from ..errors import ChatError, Forbidden, TooLarge, Unauthenticated, UnknownCommand
 from ..hooks.declaring import check_object
 from ..hooks.middleware import Chain, Context, Handler
@@ -73,7 +75,15 @@ class Commands:
         self, connection: Connection, route: Route, handshake: Handshake, room: str | None
     ) -> Session:
         """Create the session of a new connection; `introduce` identifies its user."""
-        session = Session(connection, self, self._core.hub.reply, route=route, handshake=handshake, room=room)
+        session = Session(
+            connection,
+            self,
+            self._core.hub.reply,
+            route=route,
+            handshake=handshake,
+            room=room,
+            limits=self._core.limits.open(handshake.remote_ip),
+        )
         self._core.sessions.connected(session)
         self._core.heartbeat.add(session)
         return session
@@ -107,6 +117,7 @@ class Commands:
         for room in list(session.seats):
             entering.take_out(core, session, room, at_once=for_good)
         core.heartbeat.remove(session)
+        core.limits.closed(session.limits)
         core.sessions.gone(session)
         if session.authenticated:
             core.occupancy.exited(ANYWHERE, session.user.id, at_once=for_good)
@@ -163,8 +174,11 @@ class Commands:
         """Execute the command through its middleware, and answer."""
         if command.type != "auth":
             session.who.acted()
-        ctx = self._ctx(self._rows[command.type], session, command)
+        row = self._rows[command.type]
+        ctx = self._ctx(row, session, command)
         try:
+            if row.limited is not None and not _is_exempt(session, command):
+                await ctx.spend(row.limited)
             result = await self._handlers[command.type](ctx)
             self._answer(session, command, ctx, result)
         except (
@@ -206,6 +220,8 @@ class Commands:
     async def act(self, acting: Acting, command: Command) -> Ctx:
         """Execute the command of a user without a connection; -> its context, with the result and what it stored."""
         await self._core.revocations.check_ban(acting.user)
+        if wait := self._core.limits.pay(acting.limits):
+            raise refusal(Kind.BYTES, wait)
         row = self._rows.get(command.type)
         if row is not None and row.as_user:
             ctx, handler = self._ctx(row, acting, command), self._handlers[command.type]
@@ -273,10 +289,17 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
         body = bytes(getattr(ask, row.body)) if row.body else ctx.command.payload
         check_body(body, ctx.settings.max_text, within=row.body)
     await ctx.judge()
+    if isinstance(ctx.actor, Acting) and row.limited is not None and ctx.level < EXEMPT:
+        await ctx.spend(row.limited)
     result = await row.verb(ctx, ask)
     if isinstance(result, Appended):
         return acked(row.ack, result)
     return result
+
+
+def _is_exempt(session: Session, command: Command) -> bool:
+    seat = session.seats.get(command.room or "")
+    return seat is not None and seat.standing.level >= EXEMPT
 
 
 def acked(shape: Any, stored: Appended) -> Any:
@@ -292,7 +315,13 @@ def acked(shape: Any, stored: Appended) -> Any:
 
 def _own_row(type: str, command: AppCommand) -> Row:
     return Row(
-        type=type, verb=command.function, decoder=command.decoder, judged=Judged.FREE, ack=Done, own=True
+        type=type,
+        verb=command.function,
+        decoder=command.decoder,
+        judged=Judged.FREE,
+        ack=Done,
+        own=True,
+        rate=Kind.READ,
     )
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.access import judge, permit
+from ..access.limits.kinds import Kind
 from ..access.standing import Standing
 from ..errors import ChatError, Forbidden, InvalidField, RoomLimit, RoomNotFound, Unavailable
 from ..hub.room import LocalRoom
@@ -65,7 +66,14 @@ class Joined(msgspec.Struct, rename="camel"):
 
 
 @command(
-    "join", Join, ack=Joined, event="member.joined", judged=Judged.ITSELF, feature="recovery", looks=True
+    "join",
+    Join,
+    ack=Joined,
+    event="member.joined",
+    judged=Judged.ITSELF,
+    feature="recovery",
+    looks=True,
+    rate=Kind.JOIN,
 )
 async def join(ctx: Ctx, ask: Join) -> Joined:
     """Put the session into the room. In a public room, a signed-in user also becomes a member.
@@ -278,7 +286,7 @@ async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[Lo
 # ---- out ----
 
 
-@command("exit", judged=Judged.FREE, looks=True)
+@command("exit", judged=Judged.FREE, looks=True, rate=Kind.JOIN)
 async def exit(ctx: Ctx, _: Nothing) -> Done:
     """The connection stops receiving the room. Does nothing if it is not in it."""
     take_out(ctx.core, ctx.session, ctx.room_id)

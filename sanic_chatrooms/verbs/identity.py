@@ -108,6 +108,7 @@ async def establish(core: Core, session: Session, user: User, *, heard: int | No
 
 async def _become(core: Core, session: Session, user: User) -> None:
     session.become(user)
+    core.limits.identified(session.limits, user.id)
     _expect_end(core, session)
     await core.occupancy.entered(ANYWHERE, Sender(user.id, user.name))
 
@@ -135,7 +136,7 @@ def greet(core: Core, session: Session) -> None:
 # ---- the command ----
 
 
-@command("auth", AuthRequest, ack=Identified, room=Needs.NOTHING, judged=Judged.FREE, looks=True)
+@command("auth", AuthRequest, ack=Identified, room=Needs.NOTHING, judged=Judged.FREE, looks=True, free=True)
 async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     """Authenticate, refresh a token, name a guest, or ask for another heartbeat interval."""
     core, session = ctx.core, ctx.session

@@ -1,5 +1,6 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
+from ..access.limits.kinds import Kind
 from ..access.standing import Standing
 from ..errors import RoomNotFound, Unavailable
 from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
@@ -39,7 +40,7 @@ async def become(core: Core, user: User, room: Room, standing: Standing) -> Stan
     return standing
 
 
-@command("leave", event="member.left")
+@command("leave", event="member.left", rate=Kind.JOIN)
 async def leave(ctx: Ctx, _: Nothing) -> Done:
     """End the user's membership, and take all their connections out of the room. Raises `RoomNotFound`, `Forbidden`."""
     core, session, room = ctx.core, ctx.session, ctx.seat.room

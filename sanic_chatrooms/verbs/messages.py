@@ -12,8 +12,11 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.access import refusal
+from ..access.limits.kinds import Kind
+from ..access.limits.limits import EXEMPT
+from ..access.limits.limits import refusal as too_fast
 from ..access.standing import check_restrictions
-from ..errors import ChatError, InvalidField, NotAMember
+from ..errors import ChatError, InvalidField, NotAMember, RateLimited
 from ..models import Appended, Draft, Sender
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.seats import Seat
@@ -29,6 +32,11 @@ from .drafts import Body, check_body, command_hash
 from .table import Judged, Nothing, command, commands
 
 __all__ = ["IN_A_USERS_NAME", "Said", "say"]
+
+
+MESSAGE, READ = int(Kind.MESSAGE), int(Kind.READ)  # a list takes an int faster than a member of an enum
+NO_EPOCH = "-"
+"""No room has this epoch. So a draft that was judged in it is either a repetition, or `Stale` and not stored."""
 
 
 class Said(msgspec.Struct, omit_defaults=False):
@@ -55,6 +63,9 @@ def say(core: Core, session: Session, command: Command) -> bool:
         standing = seat.standing
         if standing.muted is not None or standing.banned is not None:
             check_restrictions(seat.room, standing, "message", now(), mute_stops=True)
+        if standing.level < EXEMPT and (wait := session.limits.take(MESSAGE)):
+            _refuse_unless_repeated(core, session, seat, command, too_fast(MESSAGE, wait))
+            return True
         item = _draft(core, session, seat, command)
         answer = session.policy.require(session.user, "message", seat.room, standing)
     except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - a policy may raise anything
@@ -68,9 +79,7 @@ def say(core: Core, session: Session, command: Command) -> bool:
     def done(result: Appended | ChatError) -> None:
         session.queue.ended()
         if isinstance(result, Appended):
-            core.meter.add(COMMANDS, 1, "message", OK)
-            said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
-            session.answer(ack(command.msg_id, said, result.timestamp))
+            _answer(core, session, command, result)
         elif isinstance(result, Stale):
             # Somebody lost rights in this room: judge the message again, before those that were sent later.
             seat.fresh = False
@@ -80,6 +89,42 @@ def say(core: Core, session: Session, command: Command) -> bool:
 
     core.journal.submit(item, done, session)
     return True
+
+
+def _refuse_unless_repeated(
+    core: Core, session: Session, seat: Seat, command: Command, problem: RateLimited
+) -> None:
+    """Refuse a message, unless it is the repetition of one that is stored: that is answered with the first result.
+
+    Only the store knows, and asking it counts as a question.
+    """
+    if command.msg_id is None or not _may_look(session):
+        session.fail(command, problem)
+        return
+    item = replace(_draft(core, session, seat, command), judged_in=NO_EPOCH)
+    session.queue.begun()
+
+    def done(result: Appended | ChatError) -> None:
+        session.queue.ended()
+        if isinstance(result, Appended):
+            _answer(core, session, command, result)
+        else:
+            session.fail(command, problem if isinstance(result, Stale) else result)
+
+    core.journal.submit(item, done, session)
+
+
+def _may_look(session: Session) -> bool:
+    refused = session.limits.refused
+    wait = session.limits.take(READ)
+    session.limits.refused = refused  # the message is still refused, once
+    return not wait
+
+
+def _answer(core: Core, session: Session, command: Command, stored: Appended) -> None:
+    core.meter.add(COMMANDS, 1, "message", OK)
+    said = Said(stored.msg_id, stored.seq, stored.timestamp, stored.duplicate)
+    session.answer(ack(command.msg_id, said, stored.timestamp))
 
 
 def _no_seat(command: Command) -> ChatError:
@@ -132,6 +177,7 @@ def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
     body="",
     as_user=True,
     overlaps=True,
+    rate=Kind.MESSAGE,
 )
 async def message(ctx: Ctx, _: Body | Nothing) -> Appended | None:
     """The same with middleware, with a policy that waits, and without a connection."""

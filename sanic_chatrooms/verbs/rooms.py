@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.access import Actor, permit
+from ..access.limits.kinds import Kind
 from ..access.standing import Standing
 from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge, Unavailable
 from ..models import DIRECT, PRIVATE, PUBLIC, Head, Member, Room, Sender, User, is_reserved
@@ -85,6 +86,7 @@ class RoomList(msgspec.Struct, omit_defaults=True):
     judged=Judged.ITSELF,
     roams=True,
     as_user=True,
+    rate=Kind.CREATE,
 )
 async def create_room(ctx: Ctx, ask: Create) -> Created:
     """Create a room that the actor owns. Raises `Conflict`, `RoomLimit`, `Forbidden`."""

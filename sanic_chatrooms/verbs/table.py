@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..access.limits.kinds import Kind
+
 __all__ = [
     "Changed",
     "Done",
@@ -113,6 +115,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     `message` gets it."""
     looks: bool = False
     """It only reads: read-only routes accept it."""
+    rate: Kind | None = None
+    """The rate that it counts for; None: that of questions if it `looks`, else that of changes."""
+    free: bool = False
+    """It counts for no rate."""
     roams: bool = False
     """It leads to other rooms: routes for one room refuse it."""
     as_user: bool = False
@@ -126,6 +132,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def action(self) -> str | None:
         """The action that the policy is asked about; None: it is not asked."""
         return None if self.judged is Judged.FREE else self.type
+
+    @property
+    def limited(self) -> Kind | None:
+        """The rate that it counts for; None: none."""
+        if self.free:
+            return None
+        return self.rate if self.rate is not None else Kind.READ if self.looks else Kind.CHANGE
 
 
 _rows: dict[str, Row] = {}

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ..access.limits.kinds import Kind
 from ..models import Sender
 from .context import Ctx
 from .table import Done, Judged, command
@@ -13,7 +14,7 @@ class Typing(msgspec.Struct):
     active: bool = True
 
 
-@command("typing", Typing, judged=Judged.SEAT, mute_stops=True, feature="typing")
+@command("typing", Typing, judged=Judged.SEAT, mute_stops=True, feature="typing", rate=Kind.LIVE)
 async def typing(ctx: Ctx, ask: Typing) -> Done:
     """Tell every worker."""
     ctx.core.typists.note(ctx.room_id, Sender(ctx.user.id, ctx.user.name), ask.active)

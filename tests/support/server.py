@@ -33,6 +33,9 @@ def new_app(name: str = "test", **config: Any) -> Sanic[Any, Any]:
         GRACEFUL_SHUTDOWN_TIMEOUT=1.0,
         # Two of them are two machines of one app, unless a test says otherwise.
         CHATROOMS_NAMESPACE="test",
+        # Many tests say more at once than anybody could; those of limits turn them on. A busy machine is no overload.
+        CHATROOMS_RATE_LIMITS=False,
+        CHATROOMS_OVERLOAD_LAG=None,
     )
     app.config.update(config)
     return app

@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
+from sanic_chatrooms.access.limits.rate import Rate
 from sanic_chatrooms.config.keywords import InstanceSettings, RouteSettings
 from sanic_chatrooms.config.settings import FIELDS, Field
 
@@ -34,5 +35,5 @@ def test_a_keyword_has_the_type_of_its_setting(keywords: dict[str, Any], field: 
     if field.type is Any:
         assert str in kinds  # or an object, of a class of its own
     else:
-        assert {tuple[str, ...]: Collection[str]}.get(field.type, field.type) in kinds
+        assert {tuple[str, ...]: Collection[str], Rate: str}.get(field.type, field.type) in kinds
     assert (NoneType in kinds) == (field.optional or keywords is INSTANCE)

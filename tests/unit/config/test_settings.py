@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sanic_chatrooms.access.limits.rate import Rate
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.config.settings import FIELDS, Field, Settings
 
@@ -99,6 +100,8 @@ def _default(field: Field) -> str:
         return field.setting.none
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, Rate):
+        return f"`{value}`"
     if isinstance(value, int | float):
         return (
             f"{value:,.10g} {field.setting.unit}"
@@ -113,8 +116,8 @@ def _row(field: Field) -> str:
     takes = [field.expected]
     takes += [f"less than `{rule.below.upper()}`"] if rule.below else []
     takes += [f"at most `{rule.at_most.upper()}`"] if rule.at_most else []
-    route = " *Per route.*" if rule.per_route else ""
-    return f"| `{field.name.upper()}` | {rule.doc}{route} | {_default(field)} | {'; '.join(takes)} |"
+    where = (" *Per route.*" if rule.per_route else "") + (" *At run time.*" if rule.at_run_time else "")
+    return f"| `{field.name.upper()}` | {rule.doc}{where} | {_default(field)} | {'; '.join(takes)} |"
 
 
 def table() -> str:

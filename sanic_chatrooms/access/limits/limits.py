@@ -1,0 +1,263 @@
+"""Decides how often somebody may do something. One `Limits` per worker, one `Allowance` per connection.
+
+A user has a bucket for each kind of action, and so has an address (with twenty times as much). A connection needs none of
+its own: it may do as much as its user, and all that it does counts for them.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from ...errors import RateLimited, Unavailable
+from ...observe.instruments import RATE_ACCOUNTS, RATE_REFUSALS
+from ...observe.meter import SILENT, Meter
+from .accounts import Account, Accounts
+from .addresses import network_of
+from .kinds import KINDS, Kind
+from .rate import Rate
+
+__all__ = ["EXEMPT", "IN_A_ROW", "UNLIMITED", "Allowance", "Limits", "Rates", "Take", "refusal"]
+
+EXEMPT = 50
+"""From this level on nobody is limited in the room, except in `NEW_PEOPLE` and `BYTES`."""
+PER_ADDRESS = 20
+"""An address may do as much as so many users."""
+IN_A_ROW = 100
+"""Refusals in a row that a connection survives."""
+SHARED = 10.0
+"""Rates below so many a second are asked of the store each time."""
+LOT = 16 * 1024
+"""Bytes that a connection receives before they are counted: a call for every frame would cost more than it is worth."""
+EPSILON = 1e-6
+"""Seconds that rounding may be off."""
+
+Take = Callable[[str, float, float], Awaitable[float]]
+"""`Store.take`: (key, rate per second, burst) -> 0, or the seconds until there is one."""
+Rates = Mapping[Kind, Rate | None]
+"""The rate of each kind; None, or none: no limit."""
+Rule = tuple[float, float, float, float]
+"""Seconds per action and seconds that a bucket holds, for a user and then for an address."""
+
+
+class Sharing(Protocol):
+    """Tells the other workers what was used; see `sharing.Shared`."""
+
+    def note(self, account: Account, kind: int, cost: float) -> None:
+        """So much was used."""
+
+
+class Allowance:
+    """What one connection, or a user without one, may still do."""
+
+    __slots__ = ("_limits", "_rules", "address", "refused", "unpaid", "user")
+
+    def __init__(self, limits: "Limits", user: Account, address: Account) -> None:
+        self._limits = limits
+        self._rules = limits.rules
+        self.user = user
+        self.address = address
+        self.refused = 0
+        """Refusals in a row."""
+        self.unpaid = 0
+        """Bytes that came and are not counted yet."""
+
+    # Longer than other functions: it runs for every message, and a call per bucket would cost as much as the bucket.
+    def take(self, kind: int, cost: float = 1.0) -> float:
+        """Take from both buckets; -> 0.0, or the seconds to wait, and then nothing was taken."""
+        rule = self._rules[kind]
+        if rule is None:
+            return 0.0
+        interval, depth, its_interval, its_depth = rule
+        limits = self._limits
+        now = limits.clock()
+        mine, its = self.user.full_at, self.address.full_at
+        full_at = mine[kind]
+        full_at = (full_at if full_at > now else now) + interval * cost  # noqa: FURB136 - `max` costs twice the rest
+        if full_at - now > depth:
+            return limits.refuse(self, kind, "user", full_at - now - depth)
+        its_full_at = its[kind]
+        its_full_at = (its_full_at if its_full_at > now else now) + its_interval * cost  # noqa: FURB136
+        if its_full_at - now > its_depth:
+            return limits.refuse(self, kind, "address", its_full_at - now - its_depth)
+        mine[kind] = full_at
+        its[kind] = its_full_at
+        self.refused = 0
+        if limits.sharing is not None:
+            limits.sharing.note(self.user, kind, cost)
+            limits.sharing.note(self.address, kind, cost)
+        return 0.0
+
+    def receive(self, size: int) -> float:
+        """Count the bytes of a frame; -> 0.0, or the seconds until the debt is paid: the frame must not be carried out, and does
+        not count."""
+        self.unpaid += size
+        if self.unpaid < LOT:
+            return 0.0
+        wait = self._limits.pay(self)
+        if wait:
+            self.unpaid -= size
+        return wait
+
+
+class Limits:
+    """The limits of one worker."""
+
+    def __init__(
+        self,
+        rates: Rates,
+        *,
+        take: Take | None = None,
+        meter: Meter = SILENT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self.accounts = Accounts(clock)
+        self.rules: list[Rule | None] = [None] * KINDS
+        self.sharing: Sharing | None = None
+        self._rates: list[Rate | None] = [None] * KINDS
+        self._take = take
+        self._meter = meter
+        self.configure(rates)
+        meter.watch(RATE_ACCOUNTS, lambda: len(self.accounts))
+
+    def configure(self, rates: Rates) -> None:
+        """Use these rates from now on, for connections that are open too."""
+        for kind in Kind:
+            rate = self._rates[kind] = rates.get(kind)
+            self.rules[kind] = None if rate is None else _rule(rate)
+
+    def sweep(self) -> None:
+        """Forget what is full again."""
+        self.accounts.sweep()
+
+    # ---- who it is ----
+
+    def open(self, address: str) -> Allowance:
+        """The allowance of a new connection, whose user is not known yet."""
+        return Allowance(self, Account(""), self.accounts.hold(f"ip:{network_of(address)}"))
+
+    def identified(self, allowance: Allowance, user_id: str) -> None:
+        """The connection is this user's."""
+        key = f"user:{user_id}"
+        if allowance.user.key == key:
+            return
+        self._release(allowance.user)
+        allowance.user = self.accounts.hold(key)
+
+    def closed(self, allowance: Allowance) -> None:
+        """The connection is gone. Calling it again does nothing."""
+        for account in (allowance.user, allowance.address):
+            self._release(account)
+        allowance.user = allowance.address = Account("")
+
+    def _release(self, account: Account) -> None:
+        if account.key:
+            self.accounts.release(account)
+
+    def without_connection(self, user_id: str) -> Allowance:
+        """The allowance of a user who has no connection here. No address counts."""
+        return Allowance(self, self.accounts.use(f"user:{user_id}"), Account(""))
+
+    # ---- actions ----
+
+    async def take(self, allowance: Allowance, kind: Kind) -> float:
+        """As `Allowance.take`. A rate below ten a second is shared by all workers, so the store decides too."""
+        wait = allowance.take(kind)
+        rate = self._rates[kind]
+        if wait or rate is None or self._take is None or rate.per_second >= SHARED:
+            return wait
+        user = allowance.user
+        try:
+            wait = await self._take(f"rate.{kind.label}:{user.key}", rate.per_second, rate.burst)
+        except Unavailable:
+            return 0.0  # this worker's own buckets go on
+        if not wait:
+            return 0.0
+        # Until then this worker refuses without asking.
+        user.full_at[kind] = self.clock() + rate.burst * rate.interval + wait - rate.interval
+        return self.refuse(allowance, kind, "user", wait)
+
+    def refuse(self, allowance: Allowance, kind: int, whose: str, wait: float) -> float:
+        """Count a refusal."""
+        allowance.refused += 1
+        self._meter.add(RATE_REFUSALS, 1, Kind(kind).label, whose)
+        return max(wait, 0.001)
+
+    def pay(self, allowance: Allowance) -> float:
+        """Count the bytes that are not counted yet, unless there is a debt; -> 0.0, or the seconds until it is paid."""
+        rule = self.rules[Kind.BYTES]
+        size, now = allowance.unpaid, self.clock()
+        if rule is None:
+            allowance.unpaid = 0
+            return 0.0
+        interval, depth, its_interval, its_depth = rule
+        for account, whose, most in (
+            (allowance.user, "user", depth),
+            (allowance.address, "address", its_depth),
+        ):
+            debt = account.full_at[Kind.BYTES] - now - most
+            if debt > 0:
+                return self.refuse(allowance, Kind.BYTES, whose, debt)
+        allowance.unpaid = 0
+        for account, each in ((allowance.user, interval), (allowance.address, its_interval)):
+            account.full_at[Kind.BYTES] = max(account.full_at[Kind.BYTES], now) + each * size
+            if self.sharing is not None:
+                self.sharing.note(account, Kind.BYTES, size)
+        return 0.0
+
+    # ---- proofs of identity ----
+
+    def check_proofs(self, address: str) -> None:
+        """Check that not too many proofs of identity from this address have failed. Raises `RateLimited`."""
+        rule = self.rules[Kind.AUTH]
+        account = self.accounts.known(f"ip:{network_of(address)}")
+        if rule is None or account is None:
+            return
+        interval, depth, _, _ = rule
+        wait = max(account.full_at[Kind.AUTH], self.clock()) + interval - self.clock() - depth
+        if wait > 0:
+            self._meter.add(RATE_REFUSALS, 1, Kind.AUTH.label, "address")
+            raise refusal(Kind.AUTH, wait)
+
+    def proof_failed(self, address: str) -> None:
+        """A proof of identity from this address has failed."""
+        rule = self.rules[Kind.AUTH]
+        if rule is None:
+            return
+        account, now = self.accounts.use(f"ip:{network_of(address)}"), self.clock()
+        account.full_at[Kind.AUTH] = max(account.full_at[Kind.AUTH], now) + rule[0]
+        if self.sharing is not None:
+            self.sharing.note(account, Kind.AUTH, 1.0)
+
+    # ---- what other workers tell ----
+
+    def used_elsewhere(self, key: str, kind: int, cost: float) -> None:
+        """Another worker let this user or address do so much."""
+        rule = self.rules[kind]
+        if rule is not None:
+            account, now = self.accounts.use(key), self.clock()
+            interval = rule[0] if key.startswith("user:") or kind == Kind.AUTH else rule[2]
+            account.full_at[kind] = max(account.full_at[kind], now) + interval * cost
+
+    def much(self, account: Account, kind: int) -> float:
+        """How much of this kind is a tenth of what the bucket holds."""
+        rate = self._rates[kind]
+        if rate is None:
+            return float("inf")
+        tenth = rate.burst / 10
+        return tenth if account.key.startswith("user:") or kind == Kind.AUTH else tenth * PER_ADDRESS
+
+
+def _rule(rate: Rate) -> Rule:
+    depth = rate.burst * rate.interval
+    # Twenty times the rate and twenty times the burst: the same depth in seconds.
+    return rate.interval, depth + EPSILON, rate.interval / PER_ADDRESS, depth + EPSILON
+
+
+def refusal(kind: int, wait: float) -> RateLimited:
+    """The error of a refusal."""
+    return RateLimited(retry_after=wait, limit=Kind(kind).label)
+
+
+UNLIMITED = Allowance(Limits({}), Account(""), Account(""))
+"""May do everything."""

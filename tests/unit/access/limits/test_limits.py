@@ -1,0 +1,236 @@
+"""How often somebody may do something."""
+
+from __future__ import annotations
+
+import pytest
+
+from sanic_chatrooms.access.limits.kinds import Kind
+from sanic_chatrooms.access.limits.limits import LOT, UNLIMITED, Allowance, Limits
+from sanic_chatrooms.access.limits.rate import parse_rate
+from sanic_chatrooms.errors import RateLimited, Unavailable
+from sanic_chatrooms.observe.instruments import RATE_REFUSALS
+from sanic_chatrooms.testing import RecordingMeter
+from sanic_chatrooms.testing.clock import Clock
+
+RATES = {
+    Kind.MESSAGE: parse_rate("10/s burst 30"),
+    Kind.CHANGE: parse_rate("1/s burst 20"),
+    Kind.AUTH: parse_rate("10/min"),
+    Kind.BYTES: parse_rate("256 KiB/s burst 2 MiB"),
+}
+HOME = "192.0.2.1"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1_000.0)  # as the monotonic clock: the time of day has too few decimals
+
+
+@pytest.fixture
+def limits(clock: Clock) -> Limits:
+    return Limits(RATES, clock=clock)
+
+
+def of(limits: Limits, user: str, address: str = HOME) -> Allowance:
+    allowance = limits.open(address)
+    limits.identified(allowance, user)
+    return allowance
+
+
+def passed(allowance: Allowance, kind: Kind, tries: int) -> int:
+    return sum(not allowance.take(kind) for _ in range(tries))
+
+
+# ---- a user ----
+
+
+def test_a_burst_passes_and_then_the_rate(limits: Limits, clock: Clock) -> None:
+    ada = of(limits, "ada")
+
+    assert passed(ada, Kind.MESSAGE, 100) == 30
+    for _ in range(50):
+        clock.advance(0.1)
+        assert passed(ada, Kind.MESSAGE, 5) == 1
+    clock.advance(60)
+    assert passed(ada, Kind.MESSAGE, 100) == 30
+
+
+def test_a_refusal_says_when_to_come_back_and_takes_nothing(limits: Limits, clock: Clock) -> None:
+    ada = of(limits, "ada")
+    passed(ada, Kind.MESSAGE, 30)
+
+    waits = [ada.take(Kind.MESSAGE) for _ in range(3)]
+
+    assert waits == pytest.approx([0.1] * 3, abs=1e-5)
+    clock.advance(waits[0])
+    assert not ada.take(Kind.MESSAGE)
+
+
+def test_kinds_have_buckets_of_their_own(limits: Limits) -> None:
+    ada = of(limits, "ada")
+    passed(ada, Kind.MESSAGE, 99)
+
+    assert passed(ada, Kind.CHANGE, 99) == 20
+    assert passed(ada, Kind.READ, 99) == 99  # which has no rate here
+
+
+def test_connections_of_a_user_share_a_bucket_and_those_of_others_do_not(limits: Limits) -> None:
+    one, other, bob = of(limits, "ada"), of(limits, "ada"), of(limits, "bob")
+
+    assert passed(one, Kind.MESSAGE, 20) + passed(other, Kind.MESSAGE, 20) == 30
+    assert passed(bob, Kind.MESSAGE, 99) == 30
+
+
+def test_who_comes_back_has_the_same_bucket(limits: Limits) -> None:
+    ada = of(limits, "ada")
+    passed(ada, Kind.MESSAGE, 30)
+    limits.closed(ada)
+    limits.closed(ada)  # a second time does nothing
+
+    assert passed(of(limits, "ada"), Kind.MESSAGE, 5) == 0
+
+
+# ---- an address ----
+
+
+def test_an_address_may_do_as_much_as_twenty_users(limits: Limits) -> None:
+    guests = [of(limits, f"guest-{n}") for n in range(30)]
+
+    assert sum(passed(guest, Kind.MESSAGE, 30) for guest in guests) == 20 * 30
+    assert passed(of(limits, "ada", "192.0.2.2"), Kind.MESSAGE, 30) == 30
+
+
+def test_new_guests_from_one_network_do_not_get_new_buckets_for_it(limits: Limits) -> None:
+    total = 0
+    for n in range(100):
+        guest = of(limits, f"guest-{n}", f"2001:db8::{n:x}")
+        total += passed(guest, Kind.MESSAGE, 30)
+        limits.closed(guest)
+
+    assert total == 20 * 30
+
+
+# ---- bytes ----
+
+
+def test_bytes_pass_up_to_the_burst_and_then_by_the_rate(limits: Limits, clock: Clock) -> None:
+    ada, size = of(limits, "ada"), 64 * 1024
+
+    passed = sum(not ada.receive(size) for _ in range(100))
+    assert 2 * 1024 * 1024 <= passed * size <= 2 * 1024 * 1024 + size + LOT
+
+    clock.advance(4)
+    passed = sum(not ada.receive(size) for _ in range(100))
+    assert abs(passed * size - 4 * 256 * 1024) <= 2 * size + LOT
+
+
+def test_small_frames_are_counted_in_lots(limits: Limits) -> None:
+    ada = of(limits, "ada")
+
+    passed = sum(not ada.receive(100) for _ in range(30_000))
+
+    assert abs(passed * 100 - 2 * 1024 * 1024) <= 2 * LOT
+
+
+# ---- off ----
+
+
+def test_without_rates_everything_passes() -> None:
+    ada = of(Limits({}), "ada")
+
+    assert passed(ada, Kind.MESSAGE, 1_000) == 1_000
+    assert not any(ada.receive(LOT) for _ in range(1_000))
+    assert passed(UNLIMITED, Kind.CHANGE, 1_000) == 1_000
+
+
+def test_other_rates_hold_for_open_connections_at_once(limits: Limits) -> None:
+    ada = of(limits, "ada")
+    passed(ada, Kind.MESSAGE, 30)
+
+    limits.configure({})
+    assert passed(ada, Kind.MESSAGE, 100) == 100
+    limits.configure({Kind.MESSAGE: parse_rate("1/s burst 5")})
+    assert passed(of(limits, "bob"), Kind.MESSAGE, 100) == 5
+
+
+# ---- proofs of identity ----
+
+
+def test_after_ten_failed_proofs_an_address_has_to_wait(limits: Limits, clock: Clock) -> None:
+    for _ in range(10):
+        limits.check_proofs(HOME)
+        limits.proof_failed(HOME)
+
+    with pytest.raises(RateLimited) as refused:
+        limits.check_proofs(HOME)
+    limits.check_proofs("192.0.2.2")
+
+    assert refused.value.fields == {"limit": "auth", "retryAfter": pytest.approx(6.0, abs=0.01)}
+    clock.advance(6.1)
+    limits.check_proofs(HOME)
+
+
+# ---- slow rates are the store's ----
+
+
+class Shop:
+    """`take` of a store, with so many left."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.asked: list[str] = []
+
+    async def take(self, key: str, rate: float, burst: float) -> float:
+        self.asked.append(key)
+        self.left -= 1
+        if self.left < -100:
+            raise Unavailable
+        return 0.0 if self.left >= 0 else 5.0
+
+
+async def test_a_slow_rate_is_asked_of_the_store_until_it_refuses(clock: Clock) -> None:
+    shop = Shop(3)
+    limits = Limits(RATES, take=shop.take, clock=clock)
+    ada = of(limits, "ada")
+
+    waits = [await limits.take(ada, Kind.CHANGE) for _ in range(6)]
+
+    assert waits == [0, 0, 0, 5.0, pytest.approx(5.0), pytest.approx(5.0)]
+    assert shop.asked == ["rate.change:user:ada"] * 4
+    clock.advance(5.1)
+    shop.left = 1
+    assert not await limits.take(ada, Kind.CHANGE)
+
+
+async def test_a_fast_rate_never_asks_the_store(clock: Clock) -> None:
+    shop = Shop(0)
+    limits = Limits(RATES, take=shop.take, clock=clock)
+
+    assert not await limits.take(of(limits, "ada"), Kind.MESSAGE)
+    assert not shop.asked
+
+
+async def test_while_the_store_is_away_a_worker_goes_by_its_own_buckets(clock: Clock) -> None:
+    limits = Limits(RATES, take=Shop(-101).take, clock=clock)
+    ada = of(limits, "ada")
+
+    waits = [await limits.take(ada, Kind.CHANGE) for _ in range(25)]
+
+    assert waits.count(0.0) == 20
+
+
+# ---- counted ----
+
+
+def test_refusals_are_counted_by_limit_and_by_whose_it_is(clock: Clock) -> None:
+    meter = RecordingMeter()
+    limits = Limits(RATES, meter=meter, clock=clock)
+    ada = of(limits, "ada")
+
+    passed(ada, Kind.MESSAGE, 35)
+    for n in range(30):
+        passed(of(limits, f"guest-{n}"), Kind.MESSAGE, 30)
+
+    assert meter.value(RATE_REFUSALS, "message", "user") == 5
+    assert meter.value(RATE_REFUSALS, "message", "address") > 0
+    assert ada.refused == 5

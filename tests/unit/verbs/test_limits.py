@@ -1,0 +1,186 @@
+"""How often a client may do something: what is refused, how, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sanic_chatrooms import User
+from sanic_chatrooms.access.limits.kinds import Kind
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.errors import RateLimited
+from sanic_chatrooms.observe.instruments import RATE_REFUSALS
+from sanic_chatrooms.server_api.base import acting_as
+from sanic_chatrooms.testing import MemoryClient, RecordingMeter, chat_client
+from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.membership import add_member
+from sanic_chatrooms.verbs.table import commands
+from tests.support.joined import joined
+
+ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
+ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a"
+# So slow that no test waits until one more may pass.
+SLOW: dict[str, Any] = {"rate_limits": True} | dict.fromkeys(
+    ("rate_message", "rate_change", "rate_live", "rate_read", "rate_join"), "3/h"
+)
+
+
+@pytest.fixture
+def meter() -> RecordingMeter:
+    return RecordingMeter()
+
+
+@pytest.fixture
+async def chat(meter: RecordingMeter) -> AsyncIterator[Chat]:
+    async with running_core(guests=True, meter=meter, **SLOW) as chat:
+        yield chat
+
+
+async def say(client: MemoryClient, times: int, start: int = 0) -> list[str]:
+    """The answers to so many messages, by type."""
+    ids = [f"{ID}{n:02}" for n in range(start, start + times)]
+    for id in ids:
+        client.send("message", room="general", payload={"text": "hi"}, msg_id=id)
+    return [(await client.reply(id))["type"] for id in ids]
+
+
+async def test_above_the_rate_a_message_is_refused_with_when_to_come_back(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    await say(ada, 3)
+
+    refused = await ada.error("message", room="general", payload={"text": "hi"})
+
+    assert refused["code"] == "rate_limited"
+    assert refused["limit"] == "message"
+    assert refused["temporary"] is True
+    assert 0 < refused["retryAfter"] <= 1200
+
+
+async def test_all_connections_of_a_user_count_together(chat: Chat) -> None:
+    ada, phone, bob = [await joined(chat, user, "general") for user in (ADA, ADA, BOB)]
+
+    said = [*await say(ada, 2), *await say(phone, 2, 2), *await say(bob, 3)]
+
+    assert said == ["ack"] * 3 + ["error"] + ["ack"] * 3
+
+
+@pytest.mark.parametrize(
+    ("type", "payload", "limit"),
+    [
+        ("typing", {}, "live"),
+        ("history", {}, "read"),
+        ("join", {}, "join"),
+        ("message.edit", {"msgId": "1", "body": {"text": "x"}}, "change"),
+        ("message.pin", {"msgId": "1"}, "change"),
+    ],
+)
+async def test_every_command_counts_for_its_rate(
+    chat: Chat, type: str, payload: dict[str, object], limit: str
+) -> None:
+    ada = await joined(chat, ADA, "general")
+
+    answers = [await ada.request(type, room="general", payload=payload) for _ in range(4)]
+
+    codes = [answer["payload"].get("limit") for answer in answers]
+    assert codes[-1] == limit
+    assert limit not in codes[:2]
+
+
+async def test_what_no_rate_is_for_is_never_refused(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+
+    assert {(await ada.request("ping"))["type"] for _ in range(20)} == {"pong"}
+
+
+def test_only_ping_and_auth_count_for_no_rate() -> None:
+    assert {row.type for row in commands().values() if row.limited is None} == {"ping", "auth"}
+
+
+async def test_a_moderator_is_not_limited_in_their_room(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    await add_member(chat.core, "general", ADA, "moderator")
+    await say(ada, 1, 90)  # as a member: the connection hears of it with this one
+
+    assert await say(ada, 20) == ["ack"] * 20
+    other = await joined(chat, ADA, "lounge")
+    answers = [await other.request("message", room="lounge", payload={"text": "x"}) for _ in range(4)]
+    assert [answer["type"] for answer in answers] == ["ack"] * 2 + ["error"] * 2
+
+
+async def test_after_more_than_a_hundred_refusals_in_a_row_the_connection_is_closed(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    await say(ada, 3)
+
+    for _ in range(100):
+        await ada.error("message", room="general", payload={"text": "hi"})
+    assert ada.connection.closed is None
+    ada.send("message", room="general", payload={"text": "hi"})
+
+    assert (await ada.closed())[0] == 4013
+
+
+async def test_a_repetition_of_a_stored_message_is_answered_although_the_limit_is_reached(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    first = await ada.ack("message", room="general", payload={"text": "hi"}, msg_id=f"{ID}00")
+    assert await say(ada, 2, 1) == ["ack", "ack"]
+
+    again = await ada.ack("message", room="general", payload={"text": "hi"}, msg_id=f"{ID}00")
+    new = await ada.error("message", room="general", payload={"text": "hi"}, msg_id=f"{ID}09")
+
+    assert again == {**first, "duplicate": True}
+    assert new["code"] == "rate_limited"
+
+
+async def test_looking_for_repetitions_counts_as_reading(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    await say(ada, 3)
+    for n in range(3):
+        await ada.error("message", room="general", payload={"text": "hi"}, msg_id=f"{ID}1{n}")
+
+    assert await say(ada, 1) == ["error"]  # stored, but nobody asked the store
+
+
+async def test_who_acts_without_a_connection_is_limited_alike(chat: Chat) -> None:
+    await joined(chat, ADA, "general")
+    acting = acting_as(chat, ADA)
+    for _ in range(3):
+        await chat.commands.act(acting, acting.command("message", b'{"text":"hi"}', room="general"))
+
+    with pytest.raises(RateLimited) as refused:
+        await chat.commands.act(acting, acting.command("message", b'{"text":"hi"}', room="general"))
+
+    assert refused.value.fields["limit"] == "message"
+
+
+async def test_above_the_rate_of_bytes_a_frame_is_not_carried_out() -> None:
+    async with running_core(guests=True, rate_limits=True, rate_bytes="1 KiB/h burst 40 KiB") as chat:
+        ada = await joined(chat, ADA, "general")
+        answers = [
+            await ada.request("message", room="general", payload={"text": "x" * 15_000}) for _ in range(6)
+        ]
+
+    assert [answer["type"] for answer in answers[:3]] == ["ack"] * 3
+    assert answers[-1]["payload"]["code"] == "rate_limited"
+    assert answers[-1]["payload"]["limit"] == "bytes"
+
+
+async def test_limits_can_be_off() -> None:
+    async with running_core(guests=True, **{**SLOW, "rate_limits": False}) as chat:
+        assert await say(await joined(chat, ADA, "general"), 50) == ["ack"] * 50
+
+
+async def test_refusals_are_counted(chat: Chat, meter: RecordingMeter) -> None:
+    await say(await joined(chat, ADA, "general"), 5)
+
+    assert meter.value(RATE_REFUSALS, Kind.MESSAGE.label, "user") == 2
+
+
+async def test_nothing_is_remembered_of_who_did_little_and_left(chat: Chat) -> None:
+    before = len(chat.limits.accounts)
+    clients = [await chat_client(chat, User(f"u{n}", "U")) for n in range(20)]
+    for client in clients:
+        client.disconnect()
+
+    assert len(chat.limits.accounts) == before
