@@ -165,6 +165,7 @@ class Chat:
         routed = (route.auth for route in self.declaration.routes)
         self._authenticators = [one for one in (self.authenticator, *routed) if one is not None]
         self.hub.about_members = self.sessions.standing_changed
+        self.hub.after_members = self.sessions.take_out
         await self.sessions.start(partial(put_in, self.core))
         # A task each, so that a backend that hangs does not keep the hub from asking another one.
         self.positions.start()

@@ -48,7 +48,9 @@ class Hub:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._handlers: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
         self.about_members: Callable[[Envelope], None] = lambda envelope: None
-        """Is given each event about a member before it is passed on: it may change what somebody may do in the room."""
+        """Is given each event about a member before it is passed on: it may change what somebody may do in the room …"""
+        self.after_members: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
+        """… and when it was passed on: it may be the last event that somebody gets."""
         self._meter = meter
         self.fanout = Fanout()
         # Bound once: every message goes through them.
@@ -105,8 +107,11 @@ class Hub:
         if room.watcher is not None:
             room.watcher.on_event(envelope)
             return
-        if envelope.type.startswith("member."):
+        if envelope.type.startswith("member.") and envelope.seq:
             self.about_members(envelope)
+            self.emit(room, envelope)
+            self.after_members(room, envelope)
+            return
         self.emit(room, envelope)
 
     def tell(self, id: str, event: LiveEvent) -> None:

@@ -44,10 +44,16 @@ async def become(core: Core, user: User, room: Room, standing: Standing) -> Stan
 async def leave(ctx: Ctx, _: Nothing) -> Done:
     """End the user's membership, and take all their connections out of the room. Raises `RoomNotFound`, `Forbidden`."""
     core, session, room = ctx.core, ctx.session, ctx.seat.room
-    await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
+    leaving = (session.id, room.id)
+    core.sessions.leaving.add(leaving)
+    try:
+        told = await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
+    finally:
+        core.sessions.leaving.discard(leaving)
     core.hub.exit(session, room.id)
     session.evicted(room.id)
-    await core.inbox.send(ctx.user.id, Remove(room.id, "left", session.id))
+    if not told:
+        await core.inbox.send(ctx.user.id, Remove(room.id, "left", session.id))
     await core.occupancy.settle()
     return Done()
 
@@ -57,8 +63,8 @@ async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "
     room, _ = await core.access.find(None, room_id)
     member = await members.find(core.store, room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
-    await _end_membership(core, room, user, member is not None, reason)
-    await core.inbox.send(user.id, Remove(room_id, reason))
+    if not await _end_membership(core, room, user, member is not None, reason):
+        await core.inbox.send(user.id, Remove(room_id, reason))
     await core.occupancy.settle()
     return there
 
@@ -94,17 +100,22 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
         await core.inbox.send(user.id, StandingChanged(room_id))
 
 
-async def _end_membership(core: Core, room: Room, user: User, member: bool, reason: str) -> None:
+async def _end_membership(core: Core, room: Room, user: User, member: bool, reason: str) -> bool:
+    """Whether an event has told of it, which takes the user's connections out of the room (`Sessions.take_out`)."""
     kicked = reason == "kicked"
     if kicked or (member and (room.announce or room.visibility == PRIVATE)):
         type = "member.kicked" if kicked else "member.left"
         await _member_event(core, room.id, type, user, members.left(user.id))
-    elif member:
+        return True
+    if member:
         await members.remove(core.store, room.id, user.id)
+    return False
 
 
 async def _member_event(core: Core, room: str, type: str, user: User, fact: Fact) -> None:
+    """When it returns, this worker has passed the event on."""
     who = Sender(user.id, user.name)
     payload = encode(MemberChanged(who))
     item = draft(room, type, payload, who, facts=(fact,), restricts=fact.value is None)
-    await core.journal.append(item)
+    stored = await core.journal.append(item)
+    await core.hub.reach(room, stored.seq)

@@ -1,0 +1,169 @@
+"""A ban, a kick or a removal is the last event of the room that its user gets, on every worker, in whatever order events come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import msgspec
+import pytest
+
+from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, MemoryStore, User
+from sanic_chatrooms.brokers.memory import MemoryBus
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.models import Envelope, Fact, Sender
+from sanic_chatrooms.presence.memory import MemoryBoard
+from sanic_chatrooms.stores import members
+from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.drafts import draft
+from tests.support.brokers import holds
+
+ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
+ROOM = "team"
+ENDS = {"member.banned": "banned", "member.kicked": "kicked", "member.left": "left"}
+
+
+class Workers:
+    """Bob at the second worker twice, Ada at both, all in one private room. `broker` and `store` are the second one's."""
+
+    def __init__(self) -> None:
+        store, bus, board = MemoryStore(), MemoryBus(), MemoryBoard()
+        self.broker, self.store = FaultyBroker(MemoryBroker(bus)), FaultyStore(store)
+        self._backends = [
+            Backends(store, MemoryBroker(bus), MemoryPresence(board)),
+            Backends(self.store, self.broker, MemoryPresence(board)),
+        ]
+        self.api = ChatRooms("test", guests=True)
+        self.chats: list[Chat] = []
+        self.bobs: list[MemoryClient] = []
+        self.ada: MemoryClient
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        for instance, backends in zip(
+            (self.api, ChatRooms("test", guests=True)), self._backends, strict=True
+        ):
+            self.chats.append(await stack.enter_async_context(running_core(instance, backends=backends)))
+        await self.api.create_room(ROOM, visibility="private")
+        for user in (ADA, BOB):
+            await self.api.add_member(ROOM, user)
+        self.ada = await self.come(ADA)
+        self.bobs = [await self.come(BOB) for _ in "12"]
+
+    async def come(self, user: User) -> MemoryClient:
+        client = await chat_client(self.chats[1], user)
+        await client.ack("join", room=ROOM)
+        return client
+
+    async def end(self, type: str) -> int:
+        """Bob is banned, kicked or removed at the first worker; -> the number of the event."""
+        facts = [members.left(BOB.id)]
+        if type == "member.banned":
+            facts.append(Fact("ban", BOB.id, b"{}"))
+        payload = msgspec.json.encode({"user": Sender(BOB.id, BOB.name)})
+        item = draft(ROOM, type, payload, Sender(ADA.id, ADA.name), facts=tuple(facts), restricts=True)
+        return (await self.chats[0].journal.append(item)).seq
+
+    async def say(self, count: int = 5) -> int:
+        """At the first worker; -> the number of the last."""
+        said = [await self.api.publish(ROOM, "message", {"text": str(n)}) for n in range(count)]
+        return said[-1].seq
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[Workers]:
+    workers = Workers()
+    async with AsyncExitStack() as stack:
+        await workers.start(stack)
+        yield workers
+
+
+def newest(client: MemoryClient) -> int:
+    return max(
+        (frame["seq"] for frame in client.frames if frame.get("room") == ROOM and "seq" in frame), default=0
+    )
+
+
+async def reached(client: MemoryClient, seq: int) -> None:
+    await holds(lambda: newest(client) >= seq)
+
+
+@pytest.mark.parametrize("type", ENDS)
+@pytest.mark.parametrize("order", [list, lambda envelopes: envelopes[::-1], lambda envelopes: envelopes[-1:]])
+async def test_nothing_with_a_higher_number_reaches_them(
+    workers: Workers, type: str, order: Callable[[list[Envelope]], list[Envelope]]
+) -> None:
+    await workers.say()
+    workers.broker.hold()
+
+    last = await workers.end(type)
+    head = await workers.say()
+    workers.broker.release(order)
+    await reached(workers.ada, head)
+
+    for bob in workers.bobs:
+        assert (await bob.expect("room.removed"))["payload"] == {"room": ROOM, "reason": ENDS[type]}
+        await bob.settle()
+        assert newest(bob) == last
+    assert not workers.ada.unread("room.removed")
+
+
+@pytest.mark.parametrize("type", ENDS)
+async def test_who_comes_in_meanwhile_gets_nothing_of_it(workers: Workers, type: str) -> None:
+    await workers.say()
+    coming = await chat_client(workers.chats[1], BOB)
+    reading = asyncio.Event()
+    real = workers.store.inner.history
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        workers.store.inner.history = real  # type: ignore[method-assign]
+        page = await real(*args, **kwargs)
+        reading.set()
+        await reached(workers.ada, head)
+        return page
+
+    head = 1_000_000
+    workers.store.inner.history = slow  # type: ignore[method-assign]
+    join = coming.send("join", room=ROOM)
+    await reading.wait()
+    await workers.end(type)
+    head = await workers.say()
+
+    assert (await coming.reply(join))["payload"]["code"] in ("unavailable", "room_not_found")
+    assert newest(coming) == 0
+    assert (await coming.error("join", room=ROOM))["code"] == "room_not_found"
+
+
+async def test_who_leaves_hears_of_it_by_the_answer_and_their_other_connections_by_the_event(
+    workers: Workers,
+) -> None:
+    bob, phone = workers.bobs
+
+    await bob.ack("leave", room=ROOM)
+    head = await workers.say()
+    await reached(workers.ada, head)
+
+    assert (await phone.expect("room.removed"))["payload"]["reason"] == "left"
+    for client in (bob, phone):
+        await client.settle()
+        assert newest(client) == head - 5
+    assert not bob.unread("room.removed")
+    assert not workers.chats[1].sessions.leaving
+
+
+async def test_a_kick_from_a_public_room_does_not_take_out_who_is_back(workers: Workers) -> None:
+    await workers.api.create_room("hall")
+    (bob, *_) = workers.bobs
+    await bob.ack("join", room="hall")
+
+    assert await workers.api.kick("hall", BOB)
+    await bob.expect("room.removed")
+    await bob.ack("join", room="hall")
+    await workers.api.publish("hall", "message", {"text": "welcome back"})
+
+    assert (await bob.expect("message"))["room"] == "hall"
+    await bob.settle()
+    assert not bob.unread("room.removed")
