@@ -37,9 +37,11 @@ def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -
     app: Sanic[Any, Any] = Sanic(name)
     app.config.REQUEST_MAX_SIZE = 64 * 1024  # bytes; all that is posted here is small
     app.config.CHATROOMS_GUESTS = True
-    app.config.CHATROOMS_EMBEDDED_DIR = str(directory)
-    # Without a file: the app's own Valkey server, which all workers share.
-    app.config.CHATROOMS_STORE = f"sqlite:///{database}" if database else "embedded:"
+    if database:
+        app.config.CHATROOMS_STORE = f"sqlite:///{database}"
+    else:  # the app's own Valkey server, which all workers share
+        app.config.CHATROOMS_STORE = "embedded:"
+        app.config.CHATROOMS_EMBEDDED_DIR = str(directory)
     app.blueprint(chatrooms.bp)
     add_accounts(app, chat, Accounts(directory / "accounts.sqlite3"))
     app.static("/static", STATIC)

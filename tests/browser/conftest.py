@@ -100,9 +100,11 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
 def start_example(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """`server = start_example(port=…, KEY="value")`: one for this test alone, to stop and to start again."""
     servers: list[ServerProcess] = []
+    directory = tmp_path / ("long" * 25)  # longer than the path of a socket may be: a file may be anywhere
+    directory.mkdir()
 
     def start(port: int | None = None, **env: str) -> ServerProcess:
-        servers.append(run_example(tmp_path / "chat.sqlite3", port, **env))
+        servers.append(run_example(directory / "chat.sqlite3", port, **env))
         return servers[-1]
 
     yield start
