@@ -99,7 +99,6 @@ class Chat:
         self.journal = Journal(
             store, broker, self.hub.deliver, self.listeners, settings.store_timeout, self.meter
         )
-        self.transactions = Transactions(self.backends.store, self.journal, self.positions.soon)
         self.access = Access(store)
         self.limits = Limits(settings.rates, meter=self.meter)
         self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
@@ -107,6 +106,9 @@ class Chat:
         if broker.scope is not Scope.PROCESS:
             self.limits.sharing = self.shared
         self.hub.handle(sharing.TYPE, self.shared.receive)
+        self.transactions = Transactions(
+            self.backends.store, self.journal, self.positions.soon, self.access.again, meter=self.meter
+        )
         self.inbox = Inbox(self.journal, self.hub, store, presence)
         self.typists = Typists(self.hub, self.journal.publish)
         self.occupancy = Occupancy(

@@ -215,6 +215,8 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     """A JSON value, kept byte for byte; None forgets the fact."""
     rule: Literal["set", "max"] = "set"
     """With "max", the value is an integer from 0 to 2**53 - 1, and a lower one than the present changes nothing."""
+    until: float | None = None
+    """When it has passed (Unix seconds): the store forgets it some time afterwards. The value should tell it too."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -261,6 +263,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     """Store no event if all of `facts` hold already."""
     judged_in: str | None = None
     """The room's epoch then. Where the room has another one by now, its rights may be others, and the draft is `Stale` too."""
+    spaced: float = 0
+    """Seconds from the sender's last event that was `spaced`, at least: slow mode. 0: it may come at any time."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):

@@ -5,13 +5,15 @@ import inspect
 import logging
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from ..errors import ChatError, Forbidden, RoomNotFound
-from ..models import RESERVED, Room, User
+from ..models import RESERVED, Draft, Room, User
 from ..stores.base import Store
 from ..support.clock import now
 from ..support.tasks import is_ending
 from .policy import Policy
-from .standing import Standing, check_restrictions, standing_of
+from .standing import HIDDEN, Standing, check_restrictions, standing_of
 
 __all__ = ["Access", "Actor", "judge", "permit", "refusal"]
 
@@ -86,6 +88,19 @@ class Access:
         if room is None or room.visibility == RESERVED:
             raise RoomNotFound
         return room, standing
+
+    async def again(self, draft: Draft) -> Draft:
+        """A draft that waited for a transaction, as it is judged now: by membership, bans and mutes.
+
+        The policy is not asked again, since it may need more of the user than the draft has. Raises `RoomNotFound`,
+        `Banned`, `Muted`.
+        """
+        user = None if draft.sender is None else User(draft.sender.id, draft.sender.name)
+        room, standing = await self.find(user, draft.room)
+        if room.visibility in HIDDEN and not standing.member:
+            raise RoomNotFound
+        check_restrictions(room, standing, draft.type, now(), mute_stops=True)
+        return replace(draft, judged=room.seq, judged_in=room.epoch)
 
     async def standing(self, room: Room | None, room_id: str, user: User) -> Standing:
         """The user's standing in this room now."""

@@ -6,11 +6,13 @@ delivered even if that worker dies right after the commit.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from ..errors import InvalidField, Unavailable
+from ..errors import ChatError, InvalidField, Unavailable
 from ..models import Appended, Draft
-from ..stores.base import Store
+from ..observe.instruments import DROPPED_COMMITS
+from ..observe.meter import SILENT, Meter
+from ..stores.base import Stale, Store
 from ..stores.outbox import Outbox
 from ..support.backoff import jittered
 from ..support.tasks import keep_on
@@ -31,12 +33,22 @@ class Transactions:
     """`put` writes in the app's transaction; `run` numbers what any worker has put."""
 
     def __init__(
-        self, store: Store, journal: Journal, doubt: Callable[[], None], *, interval: float = INTERVAL
+        self,
+        store: Store,
+        journal: Journal,
+        doubt: Callable[[], None],
+        judge: Callable[[Draft], Awaitable[Draft]],
+        *,
+        interval: float = INTERVAL,
+        meter: Meter = SILENT,
     ) -> None:
+        """`judge` returns a draft as it is judged now, or raises why its sender may not say it any more."""
         self._store = store
         self._outbox = store if isinstance(store, Outbox) else None
         self._journal = journal
         self._doubt = doubt
+        self._judge = judge
+        self._meter = meter
         self._interval = interval
         self._committed = asyncio.Event()
 
@@ -80,7 +92,10 @@ class Transactions:
             while numbered := await outbox.number(AT_ONCE):
                 found = True
                 for draft, result in numbered:
-                    self._tell(draft, result)
+                    if isinstance(result, Stale):
+                        await self._judge_again(outbox, draft)
+                    else:
+                        self._tell(draft, result)
         except Unavailable:
             self._doubt()  # an event may be stored that was not delivered here
             await asyncio.sleep(self._interval)
@@ -89,8 +104,21 @@ class Transactions:
             raise
         return found
 
-    def _tell(self, draft: Draft, result: object) -> None:
+    async def _judge_again(self, outbox: Outbox, draft: Draft) -> None:
+        """Somebody lost rights in the room after the app's call: perhaps the sender."""
+        try:
+            judged = await self._judge(draft)
+        except Unavailable:
+            raise
+        except ChatError as refusal:
+            await outbox.drop(draft.msg_id)
+            self._tell(draft, refusal)
+        else:
+            await outbox.judge(judged)
+
+    def _tell(self, draft: Draft, result: Appended | ChatError) -> None:
         if not isinstance(result, Appended):
+            self._meter.add(DROPPED_COMMITS, 1, result.code)
             logger.warning("what an app committed for room %s was dropped: %s", draft.room, result)
         elif not result.duplicate:
             self._journal.tell(draft, result)

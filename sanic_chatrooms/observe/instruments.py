@@ -15,6 +15,7 @@ __all__ = [
     "DELIVERIES",
     "DRAFTS_WAITING",
     "DROPPED",
+    "DROPPED_COMMITS",
     "ENVELOPES_WAITING",
     "FORGED",
     "GAPS",
@@ -88,6 +89,11 @@ STORE_ERRORS = Counter(
     "store_errors_total",
     "Requests that the store refused or did not answer, by verb and error code. `append`: batches that failed.",
     ("verb", "code"),
+)
+DROPPED_COMMITS = Counter(
+    "dropped_commits_total",
+    "Events of the app's own transactions that could not be stored after the commit, by error code.",
+    ("code",),
 )
 ENVELOPES_WAITING = Gauge("envelopes_waiting", "Envelopes that wait for the broker.")
 PUBLISH_BATCH = Histogram("publish_batch_envelopes", "Envelopes that were published at a time.", _SIZES)

@@ -24,8 +24,8 @@ from ..models import (
     Related,
     Room,
     Scope,
-    Sender,
 )
+from .pages import FactPage, Holding, RoomPage, TogglePage
 
 __all__ = [
     "FOLDED",
@@ -70,41 +70,6 @@ class Bounds(msgspec.Struct, frozen=True):
         if visibility == RESERVED:
             return None
         return self.max_direct_rooms if visibility == DIRECT else self.max_rooms
-
-
-class RoomPage(msgspec.Struct, frozen=True):
-    """Rooms in the order of their ids. `cursor` asks for the next page; None: this was the last."""
-
-    rooms: list[Room]
-    cursor: str | None = None
-
-
-class FactPage(msgspec.Struct, frozen=True):
-    """Facts of one kind, in the order of their keys (`facts`) or rooms (`facts_of`). `total` counts all of them."""
-
-    facts: list[Known]
-    total: int
-    cursor: str | None = None
-
-
-class Holding(msgspec.Struct, frozen=True):
-    """One owner of a toggled key at a message, with the number, time and sender of the event that turned it on."""
-
-    target: int
-    """The number of the message."""
-    key: str
-    owner: str
-    seq: int
-    at: float
-    by: Sender | None
-
-
-class TogglePage(msgspec.Struct, frozen=True):
-    """What is toggled on, the newest (the highest `seq`) first. `total` counts all of it."""
-
-    rows: list[Holding]
-    total: int
-    cursor: str | None = None
 
 
 class Stale(ChatError):
@@ -187,7 +152,10 @@ class Store(ABC):
     34. An event with `restricts` makes its number the room's `restricted`, visible exactly when it is.
     35. A draft whose `judged` is below the room's `restricted`, or whose `judged_in` is not the room's epoch, is `Stale`,
         and is not stored. This holds within a batch, too.
-    36. Per draft, the store checks in this order: room, key and hash, `judged`, relation, facts.
+    36. Per draft, the store checks in this order: room, key and hash, `judged`, `spaced`, relation, facts.
+    39. A `spaced` draft is `RateLimited` (`retry_after`: the seconds left) if its sender's last `spaced` event in the room is
+        less than so many seconds older, by their timestamps. Other drafts neither wait nor are waited for.
+    40. A fact with an `until` holds until it is forgotten. Whoever sets another such fact forgets some that have passed.
     Rooms
     37. The fact "room" about "" (`stores.properties.room_fact`) is what the room is from its event on. `room` and `rooms` show
         it, and the lists of rooms follow, exactly when the event is visible. `update_room` sets it without an event.
@@ -221,7 +189,7 @@ class Store(ABC):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """Store and number a batch over any rooms; one result or error per draft, in the same order.
 
-        Errors of one draft, which is then not stored: `RoomNotFound`, `Conflict`, `Stale`, `MessageNotFound`,
+        Errors of one draft, which is then not stored: `RoomNotFound`, `Conflict`, `Stale`, `RateLimited`, `MessageNotFound`,
         `InvalidField`, and `Unavailable` if only its room cannot be reached. Raises `Unavailable` for the whole batch.
         """
 
@@ -387,6 +355,14 @@ class Store(ABC):
         """Set or forget a fact without an event; True if that changed anything. Raises `RoomNotFound`.
 
         Not for the fact "room", which `update_room` sets.
+        """
+
+    @abstractmethod
+    async def take(self, key: str, rate: float, burst: int) -> float:
+        """Take one of the tokens that all processes share under this key: -> 0.0, or after how many seconds there is one.
+
+        There are `burst` at first, and `rate` more a second, up to `burst`. For limits that are slow: each call asks the
+        database. A key that was not used for burst / rate seconds takes no place.
         """
 
     @abstractmethod

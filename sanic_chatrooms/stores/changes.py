@@ -1,14 +1,49 @@
 """Rules of relations and facts that are the same in every store."""
 
-from ..errors import InvalidField
+from ..errors import InvalidField, RateLimited
 from ..models import Draft, Fact
 
-__all__ = ["changes", "completed", "has_effects", "no_parent"]
+__all__ = [
+    "SPOKE",
+    "SWEPT",
+    "changes",
+    "completed",
+    "facts_of",
+    "has_effects",
+    "no_parent",
+    "spaced_out",
+    "too_early",
+]
+
+SPOKE = "spoke"
+SWEPT = 10
+"""Facts whose time has passed that are forgotten when another one with an end is set."""
 
 
 def has_effects(draft: Draft) -> bool:
     """Does it do anything besides being stored? Nearly all drafts do not."""
-    return draft.about is not None or bool(draft.facts) or draft.restricts
+    return draft.about is not None or bool(draft.facts) or draft.restricts or draft.spaced > 0
+
+
+def facts_of(draft: Draft) -> tuple[Fact, ...]:
+    """Its facts, and if it is `spaced`, as the last one, that its sender has spoken now."""
+    if not draft.spaced or draft.sender is None:
+        return draft.facts
+    until = draft.timestamp + draft.spaced
+    return (*draft.facts, Fact(SPOKE, draft.sender.id, repr(draft.timestamp).encode(), until=until))
+
+
+def spaced_out(draft: Draft, spoke: bytes | None) -> RateLimited | None:
+    """The refusal of a draft that comes too early. `spoke`: when its sender spoke last, as the fact has it."""
+    if not draft.spaced or spoke is None:
+        return None
+    left = float(spoke) + draft.spaced - draft.timestamp
+    return too_early(left) if left > 0 else None
+
+
+def too_early(seconds: float) -> RateLimited:
+    """The refusal of a draft that comes so many seconds too early."""
+    return RateLimited(retry_after=seconds, limit="slowMode")
 
 
 def completed(payload: bytes, seq: int, count: int | None = None) -> bytes:

@@ -16,10 +16,12 @@ class Outbox(ABC):
        before the commit, leaves nothing.
     2. After the commit any process can number it, also when the one that committed is gone.
     3. What was put in one transaction is numbered in that order; what one transaction has committed before another
-       began, before what that one put.
-    4. Numbering holds to every sentence of `Store`: a key that was used before is a repetition.
+       began, before what that one put. Only what is `Stale` comes later.
+    4. Numbering holds to every sentence of `Store`: a key that was used before is a repetition, and a draft does what it
+       is about and the facts that it has.
     5. The app's transaction holds no lock that an append waits for. (SQLite: one transaction writes at a time, so
        appends wait for the app's all the same.)
+    6. What is `Stale` waits until `judge` or `drop`, and does not keep other drafts from being numbered.
     """
 
     @abstractmethod
@@ -35,6 +37,14 @@ class Outbox(ABC):
         """Store and number drafts whose transactions are committed, oldest first; what became of each.
 
         At most `limit`; none means that nothing waits. A draft is in one result of one process. What cannot be stored
-        (`RoomNotFound`, `Conflict`) is dropped. Raises `Unavailable`: then it is not known whether drafts were stored
+        (`RoomNotFound`, `Conflict`) is dropped; what is `Stale` stays, and is a result of each process that asks. Raises `Unavailable`: then it is not known whether drafts were stored
         that are in no result.
         """
+
+    @abstractmethod
+    async def judge(self, draft: Draft) -> None:
+        """Keep this in the place of the `Stale` draft with its `msg_id`: it was judged again."""
+
+    @abstractmethod
+    async def drop(self, msg_id: str) -> None:
+        """Forget the `Stale` draft with this `msg_id`: its sender may not say it any more."""

@@ -46,6 +46,7 @@ class WrappedStore(Store):
     facts_of = _passed_on(Store.facts_of)
     first_facts = _passed_on(Store.first_facts)
     set_fact = _passed_on(Store.set_fact)
+    take = _passed_on(Store.take)
     secret = _passed_on(Store.secret)
 
     def __init__(self, inner: Store) -> None:

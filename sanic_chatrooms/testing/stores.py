@@ -18,12 +18,14 @@ The number in a test's name is that of the sentence in the contract. If your sto
 """
 
 from ._store.against_memory import AgainstMemoryTests
+from ._store.buckets import BucketTests
 from ._store.deletions import DeletionTests
 from ._store.edits import EditTests
 from ._store.fact_lists import FactListTests
 from ._store.facts import FactTests
 from ._store.idempotency import IdempotencyTests
 from ._store.numbering import NumberingTests
+from ._store.pace import PaceTests
 from ._store.past import OneEventTests, PastTests
 from ._store.properties import PropertyTests
 from ._store.related import RelatedTests
@@ -53,6 +55,8 @@ class StoreSuite(
     RoomTests,
     RoomListTests,
     PropertyTests,
+    PaceTests,
+    BucketTests,
     SeparationTests,
     AgainstMemoryTests,
 ):

@@ -1,4 +1,4 @@
-"""Databases of version 1 are brought to the present version, whatever becomes of the worker that does it."""
+"""Databases of older versions are brought to the present version, whatever becomes of the worker that does it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, create_engine, inspect, select, text
 
 from sanic_chatrooms import ConfigError, Member
@@ -35,8 +36,18 @@ ADA, BOB = Sender("u1", "Ada"), Sender("u2", 'Bob é "quoted"')
 @pytest.fixture(params=["sqlite", "postgres"])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of version 1."""
-    script = (DATA / f"version_1.{request.param}.sql").read_text()
-    if request.param == "sqlite":
+    return await _database(request, tmp_path, request.param, 1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def url_2(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of version 2, which a migration had made from one of version 1."""
+    return await _database(request, tmp_path, request.param, 2)
+
+
+async def _database(request: pytest.FixtureRequest, tmp_path: Path, kind: str, version: int) -> str:
+    script = (DATA / f"version_{version}.{kind}.sql").read_text()
+    if kind == "sqlite":
         with sqlite3.connect(tmp_path / "chat.db") as file:
             file.executescript(script)
         file.close()
@@ -204,10 +215,51 @@ async def test_secrets_are_kept(url: str) -> None:
         assert await store.secret("guests") == before
 
 
+# Of version 2
+
+
+async def test_what_a_database_of_version_2_holds_is_kept(url_2: str) -> None:
+    async with Started(url_2) as store:
+        page = await store.history("lobby", after=0, limit=99)
+        club, lobby = await store.room("club"), await store.room("lobby")
+        ban = await store.fact("lobby", "ban", "u9")
+        waiting = await store.number(9)
+
+        answers = await store.append(
+            [
+                replace(repetition("t1", ADA, "message", b'{"text":"reply"}'), hash=b"#t"),
+                repetition("new", ADA, "message", b"{}"),
+            ]
+        )
+
+    assert [event.seq for event in page.events] == list(range(1, page.seq + 1))
+    assert set(page.related) == {3}
+    assert page.related[3].toggles["👍"].count == 1
+    assert club is not None
+    assert (club.topic, club.history, club.restricted) == ("news", ((1, "members"), (5, "joined")), 5)
+    assert lobby is not None
+    assert lobby.restricted == 9
+    assert ban == Known("ban", "u9", b'{"until":1764331999.5}', 9, 9, "lobby")
+    assert [(draft.payload, type(answer)) for draft, answer in waiting] == [
+        (b'{"text":"from the outbox"}', Appended)
+    ]
+    assert [(answer.seq, answer.duplicate) for answer in answers if isinstance(answer, Appended)] == [
+        (8, True), (11, False)
+    ]  # fmt: skip
+
+
+async def test_migrated_tables_of_version_2_are_those_that_would_be_made_anew(url_2: str) -> None:
+    await _compare_with_new(url_2)
+
+
 # How it comes about
 
 
 async def test_migrated_tables_are_those_that_would_be_made_anew(url: str) -> None:
+    await _compare_with_new(url)
+
+
+async def _compare_with_new(url: str) -> None:
     async with Started(url) as store:
         migrated = await look(store, described)
         await store._database.write(lambda c: c.execute(text("DROP TABLE chatrooms_default_meta")))
@@ -224,7 +276,7 @@ async def test_of_workers_that_start_together_one_migrates(url: str, monkeypatch
         taken.append(schema.prefix)
         migrations._members_to_facts(connection, schema)
 
-    monkeypatch.setattr(migrations, "STEPS", (step,))
+    monkeypatch.setattr(migrations, "STEPS", (step, *migrations.STEPS[1:]))
     stores = [Started(url) for _ in range(3)]
 
     started = await asyncio.gather(*(each.__aenter__() for each in stores))
@@ -313,7 +365,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
     )
     await connection.close()
 
-    assert [row["proname"] for row in found] == ["chatrooms_default_append_5"]
+    assert [row["proname"] for row in found] == ["chatrooms_default_append_6"]
 
 
 # Apps that make the tables themselves
@@ -321,7 +373,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
 
 async def test_an_app_that_makes_the_tables_itself_is_told_what_to_do(url: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"are of version 1, and this .* needs 2: call .*migrations\.upgrade"
+        ConfigError, match=r"are of version 1, and this .* needs 3: call .*migrations\.upgrade"
     ):
         async with Started(url, create=False):
             pass
@@ -342,7 +394,7 @@ async def test_upgrade_does_it_in_a_migration_of_the_apps(url: str, noted: bool)
     async with Started(url, create=False) as started:
         assert (await started.facts("lobby", "member")).total == 41
         version = select(started._schema.meta.c.value).where(started._schema.meta.c.name == "version")
-        assert await look(started, lambda c: c.scalar(version)) == "2"
+        assert await look(started, lambda c: c.scalar(version)) == "3"
 
 
 async def test_upgrade_also_moves_the_members_where_autogenerate_has_added_the_tables(tmp_path: Path) -> None:

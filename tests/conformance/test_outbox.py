@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -22,8 +23,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, RoomNotFound, Unavailable
-from sanic_chatrooms.models import Appended, Draft, Room, Sender
-from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Known, Relation, Room, Sender
+from sanic_chatrooms.stores.base import Bounds, Stale
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
@@ -116,6 +117,56 @@ async def test_an_event_keeps_all_that_its_draft_said(store: SQLStore, engine: A
         "client-key-012345",
         item.payload,
     )
+
+
+async def test_what_a_draft_does_besides_happens_when_it_is_numbered(store: SQLStore, engine: Any) -> None:
+    (message,) = await store.append([draft("hello")])
+    assert isinstance(message, Appended)
+    room = await store.room("r")
+    assert room is not None
+    item = replace(
+        draft("reply"),
+        about=Relation(message.msg_id, Fold.COLLECT),
+        facts=(Fact("ban", "u9", b"1", until=now() + 60.0),),
+        judged=1,
+        judged_in=room.epoch,
+        restricts=True,
+        spaced=1.5,
+    )
+    async with engine.begin() as connection:
+        await store.put(connection, item, nothing)
+
+    ((told, answer),) = await store.number(1)
+
+    assert told == item
+    assert isinstance(answer, Appended)
+    assert await store.fact("r", "ban", "u9") == Known("ban", "u9", b"1", 2, 2, "r")
+    assert [event.seq for event in (await store.history("r", after=0, limit=9, parent=1)).events] == [2]
+    room = await store.room("r")
+    assert room is not None
+    assert room.restricted == 2
+
+
+async def test_what_is_stale_waits_until_it_is_judged_or_dropped_and_the_rest_goes_on(
+    store: SQLStore, engine: Any
+) -> None:
+    items = [replace(draft(text), judged=0) for text in ("one", "two")]
+    async with engine.begin() as connection:
+        for item in (*items, draft("three")):
+            await store.put(connection, item, nothing)
+    await store.append([replace(draft("kick"), restricts=True)])
+
+    first = await store.number(9)
+    again = await store.number(9)
+    await store.judge(replace(items[0], judged=1))
+    await store.drop(items[1].msg_id)
+    last = await store.number(9)
+
+    assert [type(result) for _, result in first] == [Stale, Stale, Appended]
+    assert [(told, type(result)) for told, result in again] == [(item, Stale) for item in items]
+    assert [type(result) for _, result in last] == [Appended]
+    assert await texts(store) == ["kick", "three", "one"]
+    assert await store.number(9) == []
 
 
 async def test_drafts_are_numbered_in_the_order_in_which_they_were_put(store: SQLStore, engine: Any) -> None:

@@ -120,7 +120,7 @@ async def _append(connection: Any, statement: str, size: int, end: float) -> int
     while time.perf_counter() < end:
         drafts = [_draft(f"room.{(count + n) % ROOMS}", payload) for n in range(size)]
         row = await connection.fetchrow(
-            statement, *Batch(drafts).arguments(wait=True, keep=100_000, cutoff=None)
+            statement, *Batch(drafts).arguments(wait=True, keep=100_000, cutoff=None, now=0.0)
         )
         assert row["outcomes"] is None
         count += size

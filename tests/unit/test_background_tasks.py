@@ -62,6 +62,12 @@ class Store(MemoryStore, Outbox):
     async def number(self, limit: int) -> list[Any]:
         return []
 
+    async def judge(self, draft: Any) -> None:
+        raise NotImplementedError
+
+    async def drop(self, msg_id: str) -> None:
+        raise NotImplementedError
+
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:

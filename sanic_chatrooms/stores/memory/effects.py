@@ -16,7 +16,7 @@ from ...models import (
     Relation,
 )
 from ..base import Holding
-from ..changes import changes, completed, no_parent
+from ..changes import SPOKE, changes, completed, facts_of, no_parent, spaced_out
 from . import facts
 from .room import First, MemoryRoom
 
@@ -36,6 +36,11 @@ class Effects:
     def apply(self, room: MemoryRoom, draft: Draft) -> bytes | Appended | ChatError:
         """Apply relation and facts before the event is stored; -> its payload, or the result of a draft that is not stored."""
         payload = draft.payload
+        if draft.spaced and draft.sender is not None:
+            spoke = facts.get(room, SPOKE, draft.sender.id)
+            refusal = spaced_out(draft, None if spoke is None else spoke.value)
+            if refusal is not None:
+                return refusal
         if draft.about is not None:
             self._expire(room)
             outcome = self._relate(room, draft, draft.about)
@@ -44,7 +49,7 @@ class Effects:
             payload = outcome
         elif draft.only_if_changed and (known := _holding_already(room, draft.facts)):
             return _unchanged(room, draft, max(fact.seq if fact else 0 for fact in known))
-        for fact in draft.facts:
+        for fact in facts_of(draft):
             self._facts.put(room, fact, room.seq + 1)
         if draft.restricts:
             room.restricted = room.seq + 1

@@ -1,10 +1,13 @@
 """The facts of all rooms in memory."""
 
+from heapq import heappop, heappush
+
 from msgspec.structs import replace
 
 from ...models import PUBLIC, RESERVED, Fact, Known
+from ...support.clock import Clock
 from ...support.paging import Paged
-from ..changes import changes
+from ..changes import SWEPT, changes
 from ..properties import is_room
 from .room import MemoryRoom
 
@@ -14,8 +17,12 @@ __all__ = ["Facts"]
 class Facts:
     """Sets facts of rooms, and knows for each (kind, key) in which rooms it holds. `public`: the store's list of public rooms."""
 
-    def __init__(self, public: Paged[MemoryRoom]) -> None:
+    def __init__(self, public: Paged[MemoryRoom], clock: Clock) -> None:
         self._public = public
+        self._clock = clock
+        self._ends: list[tuple[float, int, MemoryRoom, str, str]] = []
+        """When facts end, as a heap, each with a number, since rooms have no order. A fact may be another one by now."""
+        self._ended = 0
         self._rooms: dict[tuple[str, str], Paged[MemoryRoom]] = {}
 
     def put(self, room: MemoryRoom, fact: Fact, seq: int) -> bool:
@@ -23,6 +30,7 @@ class Facts:
         known = get(room, fact.kind, fact.key)
         if not changes(None if known is None else known.value, fact):
             return False
+        room.ends.pop((fact.kind, fact.key), None)
         if fact.value is None:
             self._forget(room, fact.kind, fact.key)
         elif known is not None:
@@ -32,11 +40,27 @@ class Facts:
             room.facts.setdefault(fact.kind, Paged()).put(fact.key, new)
             if room.visibility != RESERVED:  # which no list shows
                 self._rooms.setdefault((fact.kind, fact.key), Paged()).put(room.id, room)
+        if fact.until is not None:
+            self._end(room, fact, fact.until)
         if is_room(fact):
             assert fact.value is not None
             room.describe(fact.value, seq)
             self._list(room)
         return True
+
+    def _end(self, room: MemoryRoom, fact: Fact, until: float) -> None:
+        self._ended += 1
+        room.ends[fact.kind, fact.key] = until
+        heappush(self._ends, (until, self._ended, room, fact.kind, fact.key))
+        now = self._clock()
+        for _ in range(SWEPT):
+            if self._ends[0][0] >= now:
+                break
+            until, _, other, kind, key = heappop(self._ends)
+            if other.ends.get((kind, key)) == until:
+                self._forget(other, kind, key)
+            if not self._ends:
+                break
 
     def _list(self, room: MemoryRoom) -> None:
         if room.visibility == PUBLIC:
@@ -54,10 +78,12 @@ class Facts:
             for key in known:
                 self._take(room, kind, key)
         room.facts.clear()
+        room.ends.clear()
 
     def _forget(self, room: MemoryRoom, kind: str, key: str) -> None:
         known = room.facts[kind]
         known.take(key)
+        room.ends.pop((kind, key), None)
         if not known:
             del room.facts[kind]
         self._take(room, kind, key)

@@ -33,7 +33,7 @@ class MemoryRoom:
     """One room: its events in a list whose first is number `base + 1`, so that a number's place is a subtraction."""
 
     __slots__ = (
-        "base", "edits", "epoch", "events", "expired", "facts", "firsts", "full", "history_max", "id",
+        "base", "edits", "ends", "epoch", "events", "expired", "facts", "firsts", "full", "history_max", "id",
         "line", "lined", "made_by", "relations", "restricted", "room", "seq", "visibility",
     )  # fmt: skip
 
@@ -60,6 +60,7 @@ class MemoryRoom:
             self.firsts[key] = (None, Appended("", 0, 0.0, self.epoch), math.inf, self.id, key)
         self.relations = Relations()
         self.facts: dict[str, Paged[Known]] = {}  # by kind
+        self.ends: dict[tuple[str, str], float] = {}  # of facts that end
 
     @property
     def floor(self) -> int:

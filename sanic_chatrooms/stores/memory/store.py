@@ -37,6 +37,7 @@ from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
 from ..base import RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage
+from ..buckets import taken
 from ..properties import first_facts, numbered, room_fact
 from . import facts
 from .effects import Effects
@@ -44,6 +45,8 @@ from .room import First, MemoryRoom
 
 __all__ = ["MemoryStore"]
 
+BUCKETS = 1_000
+"""Token buckets before those that are full are dropped for the first time."""
 HISTORY_MAX = 1_000
 """Events kept per room unless `Bounds.history_max` says otherwise."""
 
@@ -76,10 +79,12 @@ class MemoryStore(Store):
         self._rooms: dict[str, MemoryRoom] = {}
         self._counted: Counter[bool] = Counter()  # rooms that have a bound: are they direct ones?
         self._public: Paged[MemoryRoom] = Paged()
-        self._facts = facts.Facts(self._public)
+        self._facts = facts.Facts(self._public, self._clock)
         self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
         self._effects = Effects(self._facts, self._firsts, self._expire)
         self._secrets: dict[str, str] = {}
+        self._buckets: dict[str, float] = {}
+        self._most_buckets = BUCKETS
 
     async def start(self, instance: str, bounds: Bounds) -> None:
         """Begin empty. A second start under the same name shares the data of the first."""
@@ -124,7 +129,7 @@ class MemoryStore(Store):
                 results.append(Stale())
                 continue
             payload = draft.payload
-            if draft.about is not None or draft.facts or draft.restricts:
+            if draft.about is not None or draft.facts or draft.restricts or draft.spaced:
                 outcome = self._effects.apply(room, draft)
                 if not isinstance(outcome, bytes):
                     results.append(outcome)
@@ -349,6 +354,15 @@ class MemoryStore(Store):
     async def set_fact(self, room: str, fact: Fact) -> bool:
         """See `Store.set_fact`."""
         return self._facts.put(self._found(room), fact, 0)
+
+    async def take(self, key: str, rate: float, burst: int) -> float:
+        """See `Store.take`."""
+        now, buckets = self._clock(), self._buckets
+        if len(buckets) >= self._most_buckets:
+            self._buckets = buckets = {key: full_at for key, full_at in buckets.items() if full_at > now}
+            self._most_buckets = max(BUCKETS, 2 * len(buckets))
+        buckets[key], wait = taken(buckets.get(key), now, rate, burst)
+        return wait
 
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""

@@ -2,7 +2,7 @@
 -- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not)
 -- and '@' with the epoch then, and ';' with what it does besides (see effects.lua) behind them. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
 -- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none); "number timestamp id" of the first, for one
--- about a message with its payload on the next line; "=number" unchanged; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply
+-- about a message with its payload on the next line; "=number" unchanged; "!seconds" too early by so many; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply
 if op == 'append' then
   local room = load()
   if not room then return false end

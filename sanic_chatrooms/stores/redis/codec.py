@@ -20,7 +20,7 @@ from ...models import (
     Toggle,
 )
 from ..base import FOLDED, Holding, Stale
-from ..changes import completed, has_effects, no_parent
+from ..changes import completed, facts_of, has_effects, no_parent, too_early
 from ..properties import with_properties
 
 __all__ = [
@@ -65,6 +65,7 @@ class _Effects(msgspec.Struct):
     restricts: bool
     only_if_changed: bool
     timeline: bool
+    spaced: float
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -145,8 +146,8 @@ def _effects(draft: Draft, at: str) -> _Effects:
     target, key, owner, value = ("", "", "", "") if about is None else _relation(about)
     return _Effects(
         fold, target, key, owner, value, at, sender,
-        packed_facts(draft.facts) or None, draft.restricts, draft.only_if_changed,
-        not draft.type.startswith(FOLDED),
+        packed_facts(facts_of(draft)) or None, draft.restricts, draft.only_if_changed,
+        not draft.type.startswith(FOLDED), float(draft.spaced if draft.sender is not None else 0),
     )  # fmt: skip
 
 
@@ -158,7 +159,14 @@ def _relation(about: Relation) -> tuple[str, str, str, str | bool]:
 def packed_facts(facts: Iterable[Fact]) -> list[Any]:
     """Facts as the scripts read them."""
     return [
-        (fact.kind, fact.key, fact.value is not None and fact.value.decode(), fact.rule) for fact in facts
+        (
+            fact.kind,
+            fact.key,
+            fact.value is not None and fact.value.decode(),
+            fact.rule,
+            fact.until is not None and repr(fact.until),
+        )
+        for fact in facts
     ]
 
 
@@ -166,6 +174,8 @@ def decode_appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatErr
     """What became of a draft; see append.lua."""
     if isinstance(result, int):
         return Appended(draft.msg_id, result, draft.timestamp, epoch) if result >= 0 else _refusal(result)
+    if result.startswith(b"!"):
+        return too_early(float(result[1:]))
     found, _, payload = result.partition(b"\n")
     seq, *rest = found.decode().lstrip("+=").split(" ")
     if found.startswith(b"="):

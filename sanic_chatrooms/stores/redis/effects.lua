@@ -1,4 +1,4 @@
--- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline}
+-- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline, spaced}
 local function effects(room)
   local self, folds, rows, known = {}, {}, relations(), nil
   local pad = rows.pad
@@ -113,6 +113,13 @@ local function effects(room)
   -- -> what becomes of the draft, or nil, the number of the message that it is about, and how many hold what it toggled
   function self.apply(what)
     local outcome, target, count
+    if what.spaced > 0 then -- the last fact says when its sender speaks
+      known = known or facts()
+      local fact = what.facts[#what.facts]
+      local spoke = known.about(fact[2])[fact[1]]
+      local left = spoke and tonumber(spoke[1]) + what.spaced - tonumber(what.at)
+      if left and left > 0 then return '!' .. string.format('%.6f', left) end
+    end
     if what.fold then outcome, target, count = folds[what.fold](what) end
     if outcome then return outcome end
     if what.facts then

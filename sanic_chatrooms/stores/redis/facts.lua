@@ -1,4 +1,4 @@
--- What o and u hold. A fact is {kind, key, value or false, 'set' or 'max'}.
+-- What o, u and e hold. A fact is {kind, key, value or false, 'set' or 'max', when it ends or false}.
 local function facts()
   local self = {}
 
@@ -26,21 +26,41 @@ local function facts()
     return fact[3] ~= known[1]
   end
 
+  local function forget(kind, key, there)
+    there[kind] = nil
+    redis.call('ZREM', U, kind .. '\n' .. key)
+    redis.call('ZREM', E, kind .. '\n' .. key)
+    if next(there) then redis.call('HSET', O, key, cmsgpack.pack(there)) else redis.call('HDEL', O, key) end
+  end
+
+  -- Forgets some facts that have ended.
+  local function sweep()
+    for _, row in ipairs(redis.call('ZRANGEBYSCORE', E, '-inf', string.format('(%.6f', present()), 'LIMIT', 0, 10)) do
+      local kind, key = string.match(row, '^([^\n]*)\n(.*)$')
+      forget(kind, key, self.about(key))
+    end
+  end
+
   -- By the event with this number, or with 0 without one; true if that changes anything.
   function self.set(fact, seq, head)
-    local kind, key, value = unpack(fact, 1, 3)
+    local kind, key, value, _, ends = unpack(fact, 1, 5)
     local there = self.about(key)
     local known = there[kind]
     if not self.changes(known, fact) then return false end
-    if value then
-      there[kind] = {value, seq, known and known[3] or head}
-      if not known then redis.call('ZADD', U, 0, kind .. '\n' .. key) end
-    else
-      there[kind] = nil
-      redis.call('ZREM', U, kind .. '\n' .. key)
+    if not value then
+      forget(kind, key, there)
+      return true
     end
-    if next(there) then redis.call('HSET', O, key, cmsgpack.pack(there)) else redis.call('HDEL', O, key) end
-    if kind == 'room' and key == '' and value then
+    there[kind] = {value, seq, known and known[3] or head}
+    if not known then redis.call('ZADD', U, 0, kind .. '\n' .. key) end
+    redis.call('HSET', O, key, cmsgpack.pack(there))
+    if ends then
+      redis.call('ZADD', E, ends, kind .. '\n' .. key)
+      sweep()
+    elseif known then
+      redis.call('ZREM', E, kind .. '\n' .. key)
+    end
+    if kind == 'room' and key == '' then
       redis.call('HSET', H, 'q', seq .. ' ' .. value, 'v', string.match(value, '^{"visibility":"(%a+)"'))
     end
     return true

@@ -9,6 +9,7 @@
 --   x   hash: id of a message -> "3,8," the numbers of its edits
 --   o   hash: key of facts -> packed: kind -> {value, seq, since}
 --   u   sorted set of "kind\nkey": the facts in the order of their keys
+--   e   sorted set of "kind\nkey", by when they end: facts that do
 --   r   hash: "h<target><key><owner>" -> "seq timestamp sender", the event that turned it on; "p<reply>" -> the message that it answers
 --   z   sorted set: "t<target><key><seq><owner>" and "k<key><seq><target><owner>", what is on; "p<message><reply>", or "d<message><reply>" if the reply is deleted;
 --       "y<reply>", the replies in the timeline
@@ -19,7 +20,7 @@
 -- The first layout had members only: u was a hash (user -> member as JSON), and o a sorted set of the users. `upgrade` brings such a room to this one. A worker
 -- of the first layout gets WRONGTYPE where it reads or writes members then.
 -- An operation is given the first so many of these keys: those of reading, appending, appending with effects.
-local H, M, T, I, X, R, Z, K0, K1, U, O = unpack(KEYS)
+local H, M, T, I, X, R, Z, K0, K1, U, O, E = unpack(KEYS)
 local run, clock, op = ARGV[1], ARGV[2], ARGV[3]
 -- ARGV[4] history_max, [5] history_max of reserved rooms, [6] retention in seconds or '', [7] window in seconds, [8] a new epoch
 local WEEK = 604800000 -- milliseconds after which a user's inbox is forgotten, and nobody reads it any more

@@ -21,4 +21,18 @@ function ops.forget()
   return 1
 end
 
+-- The clock or '', seconds for a token, seconds for all -> after how many seconds there is a token. The key is when the bucket is full; see buckets.py.
+function ops.take()
+  local now, each, all = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+  if not now then
+    local t = redis.call('TIME')
+    now = tonumber(t[1]) + tonumber(t[2]) / 1000000
+  end
+  local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+  local wait = full + each - now - all
+  if wait > 0.000002 then return string.format('%.6f', wait) end
+  redis.call('SET', KEYS[1], string.format('%.6f', full + each), 'PX', math.ceil((full + each - now) * 1000))
+  return '0'
+end
+
 return ops[op]()

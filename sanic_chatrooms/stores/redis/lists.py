@@ -35,6 +35,7 @@ class RedisLists:
         self._direct = f"{link.prefix}{{{instance}}}:direct"
         self._open = f"{link.prefix}{{{instance}}}:public"
         self._secrets = f"{link.prefix}{{{instance}}}:secrets"
+        self._bucket = f"{link.prefix}{instance}:bucket:"
         self._user = f"{link.prefix}{instance}:user:"
 
     # ---- changing ----
@@ -117,7 +118,13 @@ class RedisLists:
             )
         return shown[:count]
 
-    # ---- secrets ----
+    # ---- token buckets and secrets ----
+
+    async def take(self, key: str, rate: float, burst: int, now: float | None) -> float:
+        """See `Store.take`. `now`: None for the server's time."""
+        arguments = ("take", "" if now is None else now, 1 / rate, burst / rate)
+        wait = await self._link.call(self._scripted(f"{self._bucket}{{{key}}}", arguments=arguments))
+        return float(wait)
 
     async def secret(self, name: str) -> str:
         """A random secret, made at the first call."""

@@ -9,7 +9,7 @@ from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
 
 __all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "RoomCalls", "Use"]
 
-_PARTS = ("h", "m", "t", "i", "x", "r", "z", "k0", "k1", "u", "o")
+_PARTS = ("h", "m", "t", "i", "x", "r", "z", "k0", "k1", "u", "o", "e")
 """What the names of a room's keys end with; see head.lua."""
 
 

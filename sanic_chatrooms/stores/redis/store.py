@@ -369,7 +369,11 @@ class RedisStore(Store):
             if is_room(fact) and visibility_of(fact) == PUBLIC:
                 await self._lists.open(room)
 
-    # ---- secrets ----
+    # ---- token buckets and secrets ----
+
+    async def take(self, key: str, rate: float, burst: int) -> float:
+        """See `Store.take`."""
+        return await self._lists.take(key, rate, burst, None if self._clock is None else self._clock())
 
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""

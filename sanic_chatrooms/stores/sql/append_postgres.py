@@ -6,11 +6,12 @@ late number, no deadlock. Each statement of the function sees what was committed
 COMMITTED), so a repeated key is found that the room's previous holder has just stored.
 """
 
+from ..changes import SWEPT
 from .schema import Schema
 
 __all__ = ["ARGUMENTS", "append_call", "append_function"]
 
-VERSION = 5
+VERSION = 6
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -23,6 +24,7 @@ ARGUMENTS = {
     "restricts": "boolean[]", "if_changed": "boolean[]", "fold": "text[]", "target": "text[]", "mark": "text[]",
     "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "facts_end": "int[]",
     "fact_kind": "text[]", "fact_key": "text[]", "fact_value": "bytea[]", "fact_max": "boolean[]",
+    "fact_until": "float8[]", "now": "float8", "spaced": "float8[]",
 }  # fmt: skip
 
 _RESULTS = {
@@ -60,6 +62,7 @@ DECLARE
   holders bigint;
   body bytea;
   parent_seq bigint;
+  wait_for float8;
 BEGIN
   IF p_wait THEN
     locked := ARRAY(SELECT t.id FROM {room} t WHERE t.name = ANY(p_names) ORDER BY t.id FOR NO KEY UPDATE);
@@ -141,6 +144,17 @@ BEGIN
       CONTINUE;
     END IF;
 
+    IF p_spaced[i] > 0 THEN
+      -- The last fact of such a draft says when its sender speaks; see `changes.facts_of`.
+      SELECT convert_from(f.value, 'UTF8')::float8 + p_spaced[i] - p_stamp[i] INTO wait_for FROM {fact} f
+       WHERE f.room_id = ids[r] AND f.kind = p_fact_kind[p_facts_end[i]] AND f.key = p_fact_key[p_facts_end[i]];
+      IF FOUND AND wait_for > 0 THEN
+        outcomes[i] := 'too early';
+        stamps[i] := wait_for;
+        CONTINUE;
+      END IF;
+    END IF;
+
     parent_seq := NULL;
     body := p_payload[i];
     IF p_fold[i] IS NOT NULL THEN
@@ -210,11 +224,15 @@ BEGIN
       IF p_fact_value[j] IS NULL THEN
         DELETE FROM {fact} f WHERE f.room_id = ids[r] AND f.kind = p_fact_kind[j] AND f.key = p_fact_key[j];
       ELSE
-        INSERT INTO {fact} AS f (room_id, kind, key, value, seq, since)
-        VALUES (ids[r], p_fact_kind[j], p_fact_key[j], p_fact_value[j], heads[r] + 1, heads[r] + 1)
-        ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq
+        INSERT INTO {fact} AS f (room_id, kind, key, value, seq, since, until)
+        VALUES (ids[r], p_fact_kind[j], p_fact_key[j], p_fact_value[j], heads[r] + 1, heads[r] + 1, p_fact_until[j])
+        ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq, until = excluded.until
          WHERE CASE WHEN p_fact_max[j] THEN (octet_length(excluded.value), excluded.value) > (octet_length(f.value), f.value)
                     ELSE excluded.value <> f.value END;
+        IF p_fact_until[j] IS NOT NULL THEN
+          DELETE FROM {fact} f WHERE f.ctid IN (
+            SELECT g.ctid FROM {fact} g WHERE g.until < p_now ORDER BY g.until LIMIT {swept} FOR UPDATE SKIP LOCKED);
+        END IF;
         IF p_fact_kind[j] = 'room' AND p_fact_key[j] = '' THEN
           UPDATE {room} t SET visibility = substring(convert_from(p_fact_value[j], 'UTF8') FROM '^..visibility":"([a-z]+)"')
            WHERE t.id = ids[r];
@@ -244,7 +262,7 @@ def append_function(schema: Schema, reserved_history_max: int) -> tuple[str, str
     """-> (its name, its body, the statement that makes it)."""
     name = schema.name(f"append_{VERSION}")
     tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "event", "fact", "relation")}
-    body = _BODY.format(reserved=reserved_history_max, changes=_CHANGES, **tables)
+    body = _BODY.format(reserved=reserved_history_max, changes=_CHANGES, swept=SWEPT, **tables)
     arguments = ", ".join(f"p_{argument} {type}" for argument, type in ARGUMENTS.items())
     results = ", ".join(f"OUT {result} {type}" for result, type in _RESULTS.items())
     head = f'CREATE OR REPLACE FUNCTION "{name}"({arguments}, {results}) LANGUAGE plpgsql'

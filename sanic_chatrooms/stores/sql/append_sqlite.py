@@ -155,7 +155,7 @@ class _Append:
         for room in rooms.values():
             room.begin, room.keep = floors[room.id]
         drafts = [(rooms[draft.room].id, draft) for draft in self._drafts if draft.room in rooms]
-        return Effects(raw(connection), self._statements.effects, drafts)
+        return Effects(raw(connection), self._statements.effects, drafts, self._past.now())
 
     # ---- what is new ----
 

@@ -84,7 +84,9 @@ class PostgresAppender(Appender):
         return batch.results(rows.mappings().one())
 
     def _arguments(self, batch: Batch, *, wait: bool) -> list[Any]:
-        return batch.arguments(wait=wait, keep=self._past.history_max, cutoff=self._past.oldest())
+        return batch.arguments(
+            wait=wait, keep=self._past.history_max, cutoff=self._past.oldest(), now=self._past.now()
+        )
 
     async def _call(self, batch: Batch, *, wait: bool) -> Any:
         try:

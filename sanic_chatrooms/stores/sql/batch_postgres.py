@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
 from ...models import Appended, Draft, Fact, Fold
 from ..base import FOLDED, Stale
-from ..changes import has_effects, no_parent
+from ..changes import facts_of, has_effects, no_parent, too_early
 from .append_postgres import ARGUMENTS
 
 __all__ = ["Batch"]
@@ -28,7 +28,7 @@ class Batch:
         self._counts[place - 1] += 1
         return self._counts[place - 1]
 
-    def arguments(self, *, wait: bool, keep: int, cutoff: float | None) -> list[Any]:
+    def arguments(self, *, wait: bool, keep: int, cutoff: float | None, now: float) -> list[Any]:
         """For `append_call`. `wait`: for rooms that somebody holds locked; else their drafts are answered `Unavailable`."""
         drafts = self._drafts
         senders = [draft.sender for draft in drafts]
@@ -58,7 +58,7 @@ class Batch:
             "judged_in": None if all(one is None for one in judged_in) else judged_in,
         }
         if given["singly"]:
-            given |= _relations(drafts) | _facts(drafts)
+            given |= _relations(drafts) | _facts(drafts) | {"now": now}
         return [given.get(name) for name in ARGUMENTS]
 
     def results(self, row: Any) -> list[Appended | ChatError]:
@@ -91,6 +91,8 @@ def _result(
     if outcome is None or epoch is None:
         return _not_here(epoch)
     match outcome:
+        case "too early":
+            return too_early(timestamp)
         case "stored":
             return Appended(draft.msg_id, seq, draft.timestamp, epoch, payload=payload)
         case "repeated":
@@ -130,7 +132,7 @@ def _relations(drafts: Sequence[Draft]) -> dict[str, Any]:
 
 def _facts(drafts: Sequence[Draft]) -> dict[str, Any]:
     """The columns about facts and rights."""
-    by_draft = [draft.facts for draft in drafts]
+    by_draft = [facts_of(draft) for draft in drafts]
     facts: list[Fact] = list(chain.from_iterable(by_draft))
     return {
         "restricts": [draft.restricts for draft in drafts],
@@ -140,4 +142,6 @@ def _facts(drafts: Sequence[Draft]) -> dict[str, Any]:
         "fact_key": [fact.key for fact in facts],
         "fact_value": [fact.value for fact in facts],
         "fact_max": [fact.rule == "max" for fact in facts],
+        "fact_until": [fact.until for fact in facts],
+        "spaced": [draft.spaced if draft.sender is not None else 0.0 for draft in drafts],
     }

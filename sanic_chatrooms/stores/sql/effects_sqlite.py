@@ -13,7 +13,7 @@ from sqlalchemy import Table
 
 from ...errors import ChatError, MessageNotFound
 from ...models import Draft, Fact, Fold, Relation
-from ..changes import changes, completed, no_parent
+from ..changes import SWEPT, changes, completed, facts_of, no_parent, spaced_out
 from ..properties import is_room, visibility_of
 from .schema import Schema
 
@@ -66,10 +66,14 @@ class EffectStatements:
         self.turn_off = f"DELETE FROM {relation} WHERE room_id = ? AND target = ? AND key = ? AND owner = ?"
         self.turn_off_all = f"DELETE FROM {relation} WHERE room_id = ? AND target = ?"
         self.put_fact = (
-            f"INSERT INTO {fact} (room_id, kind, key, value, seq, since) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq"
+            f"INSERT INTO {fact} (room_id, kind, key, value, seq, since, until) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq, until = excluded.until"
         )
         self.list_room = f"UPDATE {room} SET visibility = ? WHERE id = ?"
+        self.sweep = (
+            f"DELETE FROM {fact} WHERE (room_id, kind, key) IN "
+            f"(SELECT room_id, kind, key FROM {fact} WHERE until < ? ORDER BY until LIMIT {SWEPT})"
+        )
         self.forget_fact = f"DELETE FROM {fact} WHERE room_id = ? AND kind = ? AND key = ?"
 
 
@@ -119,8 +123,10 @@ class Effects:
         driver: sqlite3.Connection,
         statements: EffectStatements,
         drafts: Sequence[tuple[int, Draft]],
+        now: float,
     ) -> None:
         self._statements = statements
+        self._now = now
         self._writes: list[tuple[str, tuple[Any, ...]]] = []
         abouts = [(room, about) for room, draft in drafts if (about := draft.about) is not None]
         self._messages = self._read_messages(driver, abouts)
@@ -155,7 +161,7 @@ class Effects:
     def _read_facts(
         self, driver: sqlite3.Connection, drafts: Sequence[tuple[int, Draft]]
     ) -> dict[_Stated, tuple[bytes, int]]:
-        asked = {(room, fact.kind, fact.key) for room, draft in drafts for fact in draft.facts}
+        asked = {(room, fact.kind, fact.key) for room, draft in drafts for fact in facts_of(draft)}
         if not asked:
             return {}
         found = driver.execute(self._statements.facts, (as_json(asked),))
@@ -166,6 +172,11 @@ class Effects:
     def of(self, room: RoomState, draft: Draft) -> bytes | Unchanged | ChatError:
         """What becomes of a draft that would come next: the payload of its event, or why it gets no number."""
         seq, about, payload = room.head + 1, draft.about, draft.payload
+        facts = facts_of(draft)
+        if draft.spaced and draft.sender is not None:
+            refusal = spaced_out(draft, self._known(room.id, facts[-1])[0])
+            if refusal is not None:
+                return refusal
         if about is not None:
             outcome = self._relate(room, draft, about)
             if not isinstance(outcome, bytes):
@@ -173,7 +184,7 @@ class Effects:
             payload = outcome
         elif draft.only_if_changed and self._hold_already(room.id, draft.facts):
             return Unchanged(max(self._known(room.id, fact)[1] for fact in draft.facts))
-        for fact in draft.facts:
+        for fact in facts:
             self._put(room.id, seq, fact)
         if draft.type == "message":
             is_reply = about is not None and about.fold is Fold.COLLECT
@@ -243,7 +254,9 @@ class Effects:
             self._write(self._statements.forget_fact, *stated)
         else:
             self._facts[stated] = (fact.value, seq)
-            self._write(self._statements.put_fact, *stated, fact.value, seq, seq)
+            self._write(self._statements.put_fact, *stated, fact.value, seq, seq, fact.until)
+            if fact.until is not None:
+                self._write(self._statements.sweep, self._now)
         if is_room(fact):
             self._write(self._statements.list_room, visibility_of(fact), room)
 

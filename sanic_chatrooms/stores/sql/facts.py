@@ -8,11 +8,14 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tup
 from ...drivers.sql.tables import in_steps, insert
 from ...errors import RoomNotFound
 from ...models import RESERVED, Fact, Known
+from ...support.clock import Clock
 from ...support.paging import decode_cursor, encode_cursor
 from ..base import FactPage
+from ..buckets import taken
+from ..changes import SWEPT
 from .schema import Schema
 
-__all__ = ["Facts", "cursor_after", "kept_room_id", "put_fact", "room_id"]
+__all__ = ["Facts", "cursor_after", "kept_room_id", "put_fact", "room_id", "sweep"]
 
 ROOMS_AT_ONCE = 1_000
 """Rooms a statement: databases bound how many parameters one may have."""
@@ -21,8 +24,9 @@ ROOMS_AT_ONCE = 1_000
 class Facts:
     """What holds in the rooms of one instance. Every method is one step of a transaction that somebody else began."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, clock: Clock) -> None:
         self._schema = schema
+        self._clock = clock
 
     def fact(self, connection: Connection, room: str, kind: str, key: str) -> Known | None:
         """See `Store.fact`."""
@@ -89,7 +93,20 @@ class Facts:
 
     def set_fact(self, connection: Connection, room: str, fact: Fact) -> bool:
         """See `Store.set_fact`."""
-        return put_fact(connection, self._schema, kept_room_id(connection, self._schema, room), fact)
+        changed = put_fact(connection, self._schema, kept_room_id(connection, self._schema, room), fact)
+        if changed and fact.until is not None:
+            sweep(connection, self._schema, self._clock(), SWEPT)
+        return changed
+
+    def take(self, connection: Connection, key: str, rate: float, burst: int) -> float:
+        """See `Store.take`."""
+        bucket, now = self._schema.bucket, self._clock()
+        new = insert(connection, bucket).values(key=key, full_at=0.0)
+        # An update that changes nothing: it holds the row until the transaction ends.
+        held = new.on_conflict_do_update(index_elements=["key"], set_={"full_at": bucket.c.full_at})
+        full_at, wait = taken(connection.scalar(held.returning(bucket.c.full_at)), now, rate, burst)
+        connection.execute(bucket.update().where(bucket.c.key == key).values(full_at=full_at))
+        return wait
 
     def _with_rooms(self) -> Select[Any]:
         fact, room = self._schema.fact, self._schema.room
@@ -106,17 +123,35 @@ def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> b
         same = (table.c.room_id == room) & (table.c.kind == fact.kind) & (table.c.key == fact.key)
         return connection.execute(table.delete().where(same)).rowcount > 0
     head = select(schema.room.c.head).where(schema.room.c.id == room).scalar_subquery()
-    values = {"room_id": room, "kind": fact.kind, "key": fact.key, "value": fact.value, "seq": 0}
+    values = {
+        "room_id": room,
+        "kind": fact.kind,
+        "key": fact.key,
+        "value": fact.value,
+        "seq": 0,
+        "until": fact.until,
+    }
     new = insert(connection, table).values(**values, since=head)
     changed = table.c.value != new.excluded.value
     if fact.rule == "max":  # of integers without leading zeros the longer one is the higher
         changed = _by_length(new.excluded.value) > _by_length(table.c.value)
     put = new.on_conflict_do_update(
         index_elements=["room_id", "kind", "key"],
-        set_={"value": new.excluded.value, "seq": new.excluded.seq},
+        set_={name: new.excluded[name] for name in ("value", "seq", "until")},
         where=changed,
     )
     return connection.execute(put).rowcount > 0
+
+
+def sweep(connection: Connection, schema: Schema, now: float, most: int) -> int:
+    """Forget some facts whose time has passed; -> how many."""
+    fact = schema.fact.c
+    row = tuple_(fact.room_id, fact.kind, fact.key)
+    passed = select(fact.room_id, fact.kind, fact.key).where(fact.until < now).order_by(fact.until)
+    gone = connection.execute(passed.limit(most).with_for_update(skip_locked=True)).all()
+    if gone:
+        connection.execute(schema.fact.delete().where(row.in_([tuple(one) for one in gone])))
+    return len(gone)
 
 
 def _by_length(value: ColumnElement[bytes]) -> ColumnElement[Any]:

@@ -140,6 +140,10 @@ class Past:
         related = related_columns(self._schema, stand, page)
         return select(page.c.seq, *related).select_from(stand.join(page, true()))
 
+    def now(self) -> float:
+        """The store's time."""
+        return self._clock()
+
     def oldest(self) -> float | None:
         """The time of the oldest event that is not too old; None: none ever is."""
         return None if self._retention is None else self._clock() - self._retention

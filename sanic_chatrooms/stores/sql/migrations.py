@@ -130,6 +130,17 @@ def _members_to_facts(connection: Connection, schema: Schema) -> None:
             connection.exec_driver_sql(f'DROP FUNCTION IF EXISTS "{schema.name(f"append_{old}")}"')
 
 
+def _ends_and_buckets(connection: Connection, schema: Schema) -> None:
+    """Facts may end, the outbox keeps all of a draft, and there are token buckets."""
+    for added in (schema.fact.c.until, schema.outbox.c.besides):
+        _add_column(connection, added)
+    schema.ends.create(connection, checkfirst=True)
+    schema.bucket.create(connection, checkfirst=True)
+    if connection.dialect.name == "postgresql":
+        for old in (3, 4, 5):  # of workers that know no ends
+            connection.exec_driver_sql(f'DROP FUNCTION IF EXISTS "{schema.name(f"append_{old}")}"')
+
+
 def _move_members(connection: Connection, schema: Schema) -> None:
     columns: list[Any] = [column(name) for name in ("room_id", "user_id", "name", "role", "joined_at")]
     member = table(schema.name("member"), *columns)
@@ -162,4 +173,4 @@ def _add_column(connection: Connection, added: Column[Any]) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{added.table.name}" ADD COLUMN {definition}')
 
 
-STEPS: tuple[Callable[[Connection, Schema], None], ...] = (_members_to_facts,)
+STEPS: tuple[Callable[[Connection, Schema], None], ...] = (_members_to_facts, _ends_and_buckets)

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, event, inspect, select
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session
 
 from ...drivers.sql.database import Database
 from ...errors import InvalidField
-from ...models import Draft, Sender
+from ...models import Draft, Fact, Relation, Sender
 from .schema import Schema
 
 __all__ = ["Outgoing"]
@@ -90,6 +91,15 @@ class Outgoing:
     def _oldest(self, limit: int) -> Select[Any]:
         return select(self._table).order_by(self._table.c.id).limit(limit).with_for_update()
 
+    def judge(self, connection: Connection, draft: Draft) -> None:
+        """See `Outbox.judge`."""
+        same = self._table.c.msg_id == draft.msg_id
+        connection.execute(self._table.update().where(same).values(besides=_besides(draft)))
+
+    def drop(self, connection: Connection, msg_id: str) -> None:
+        """See `Outbox.drop`."""
+        connection.execute(self._table.delete().where(self._table.c.msg_id == msg_id))
+
     def remove(self, connection: Connection, ids: list[int]) -> None:
         """These are done."""
         connection.execute(self._table.delete().where(self._table.c.id.in_(ids)))
@@ -134,10 +144,33 @@ def _values(draft: Draft) -> dict[str, Any]:
         "key_user": key_user,
         "key_id": key_id,
         "hash": draft.hash,
+        "besides": _besides(draft),
     }
 
 
+class _Besides(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Fields of a draft that have no column."""
+
+    about: Relation | None = None
+    facts: tuple[Fact, ...] = ()
+    judged: int | None = None
+    restricts: bool = False
+    only_if_changed: bool = False
+    judged_in: str | None = None
+    spaced: float = 0
+
+
+_unpack = msgspec.msgpack.Decoder(_Besides).decode
+_NOTHING = _Besides()
+
+
+def _besides(draft: Draft) -> bytes:
+    fields = _Besides.__struct_fields__
+    return msgspec.msgpack.encode(_Besides(*[getattr(draft, name) for name in fields]))
+
+
 def _draft(row: Row[Any]) -> Draft:
+    besides = _NOTHING if row.besides is None else _unpack(row.besides)
     return Draft(
         row.room,
         row.type,
@@ -147,4 +180,5 @@ def _draft(row: Row[Any]) -> Draft:
         None if row.sender_id is None else Sender(row.sender_id, row.sender_name),
         None if row.key_user is None else (row.key_user, row.key_id),
         row.hash,
+        **msgspec.structs.asdict(besides),
     )

@@ -57,6 +57,7 @@ class Schema:
         self.secret = self._names("secret")
         self.meta = self._names("meta")
         self.outbox = self._outbox()
+        self.bucket = self._bucket()
 
     def name(self, noun: str) -> str:
         """What something of this instance is called in the database: a table, an index, a function."""
@@ -147,8 +148,11 @@ class Schema:
             Column("value", LargeBinary, nullable=False),
             Column("seq", BigInteger, nullable=False),
             Column("since", BigInteger, nullable=False),
+            Column("until", Float(53)),  # from when on it may be forgotten
             PrimaryKeyConstraint("room_id", "kind", "key", name=self.name("fact_pkey")),
         )
+        ends = fact.c.until.is_not(None)
+        self.ends = Index(self.name("fact_until"), fact.c.until, sqlite_where=ends, postgresql_where=ends)
         # What is known of a user in one room, and in all.
         Index(self.name("fact_key"), fact.c.key, fact.c.room_id, fact.c.kind)
         return fact
@@ -183,7 +187,15 @@ class Schema:
             Column("key_user", Text),
             Column("key_id", Text),
             Column("hash", LargeBinary, nullable=False),
+            Column("besides", LargeBinary),  # what the draft does and asks besides, packed
         )
+
+    def _bucket(self) -> Table:
+        bucket = self._table(
+            "bucket", Column("key", Name, primary_key=True), Column("full_at", Float(53), nullable=False)
+        )
+        Index(self.name("bucket_full"), bucket.c.full_at)
+        return bucket
 
     def _names(self, noun: str) -> Table:
         return self._table(

@@ -14,7 +14,7 @@ from ...drivers.sql.tables import lock_tables
 from ...errors import ChatError, ConfigError, Unavailable
 from ...models import Appended, Draft
 from ...support.clock import Clock, Steady
-from ..base import Bounds, Store
+from ..base import Bounds, Stale, Store
 from ..outbox import Outbox
 from .appender import make_appender
 from .directory import Directory, renew_epochs
@@ -109,7 +109,7 @@ class SQLStore(Store, Outbox):
         self._parts: dict[type, Any] = {
             Past: past,
             Directory: Directory(self._schema, bounds),
-            Facts: Facts(self._schema),
+            Facts: Facts(self._schema, self._clock),
         }
         self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
@@ -179,6 +179,7 @@ class SQLStore(Store, Outbox):
     facts_of = _reads(Facts, Facts.facts_of)
     first_facts = _reads(Facts, Facts.first_facts)
     set_fact = _writes(Facts, Facts.set_fact)
+    take = _writes(Facts, Facts.take)
     secret = _writes(Directory, Directory.secret)
 
     # ---- the app's own transactions ----
@@ -203,6 +204,15 @@ class SQLStore(Store, Outbox):
             return []
         drafts = [draft for _, draft in waiting]
         results = self._appender.append_within(connection, drafts)
-        done = [not isinstance(result, Unavailable) for result in results]
+        known = [not isinstance(result, Unavailable) for result in results]
+        done = [not isinstance(result, Unavailable | Stale) for result in results]
         self._outgoing.remove(connection, [id for (id, _), gone in zip(waiting, done, strict=True) if gone])
-        return list(compress(zip(drafts, results, strict=True), done))
+        return list(compress(zip(drafts, results, strict=True), known))
+
+    async def judge(self, draft: Draft) -> None:
+        """See `Outbox.judge`."""
+        await self._database.write(lambda c: self._outgoing.judge(c, draft))
+
+    async def drop(self, msg_id: str) -> None:
+        """See `Outbox.drop`."""
+        await self._database.write(lambda c: self._outgoing.drop(c, msg_id))

@@ -13,6 +13,7 @@ from ...support.backoff import jittered
 from ...support.clock import Clock
 from ...support.tasks import end, keep_on
 from ..base import Bounds
+from .facts import sweep
 from .history import Past
 from .schema import DELETED, Schema
 
@@ -75,7 +76,18 @@ class Upkeep:
         if time.monotonic() - self._forgot_at >= FORGET_EVERY:
             await self.forget_users(now)
             self._forgot_at = time.monotonic()
+        await self._database.write(lambda c: self._sweep(c, now))
         await self._database.tidy(removed=bool(due))
+
+    def _sweep(self, connection: Connection, now: float) -> None:
+        sweep(connection, self._schema, now, ROWS)
+        bucket = self._schema.bucket
+        full = (
+            select(bucket.c.key).where(bucket.c.full_at < now).limit(ROWS).with_for_update(skip_locked=True)
+        )
+        keys = list(connection.scalars(full))
+        if keys:
+            connection.execute(bucket.delete().where(bucket.c.key.in_(keys)))
 
     async def forget_users(self, now: float) -> None:
         """Forget users' inboxes that got nothing for a week: a process that was killed left them."""

@@ -71,6 +71,7 @@ class AgainstMemoryTests(StoreHooks):
             judged=random.choice((None, None, random.randrange(300))),
             restricts=random.random() < 0.03,
             only_if_changed=random.random() < 0.5,
+            spaced=random.choice((0, 0, 0, 0.002)),
         )
 
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, create_engine
 
 from sanic_chatrooms import ChatRooms, Context, InvalidField, RoomNotFound, TooLarge, Unavailable, User
+from sanic_chatrooms.access.access import Access
 from sanic_chatrooms.errors import ChatError
 from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.hub.transactions import Transactions
-from sanic_chatrooms.models import Appended, Draft, Room
-from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.models import Appended, Draft, Fact, Room, Sender
+from sanic_chatrooms.observe.instruments import DROPPED_COMMITS
+from sanic_chatrooms.observe.meter import SILENT, Meter
+from sanic_chatrooms.stores.base import Bounds, Stale
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.stores.outbox import Outbox
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
-from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing import RecordingMeter, chat_client
 from sanic_chatrooms.testing.connections import running_core
 
 ADA = User("u1", "Ada")
@@ -49,7 +53,17 @@ class OutboxInMemory(MemoryStore, Outbox):
         if self.failures:
             raise self.failures.pop()
         drafts, self.waiting = self.waiting[:limit], self.waiting[limit:]
-        return list(zip(drafts, await self.append(drafts), strict=True))
+        results = await self.append(drafts)
+        self.waiting[:0] = [
+            draft for draft, result in zip(drafts, results, strict=True) if isinstance(result, Stale)
+        ]
+        return list(zip(drafts, results, strict=True))
+
+    async def judge(self, draft: Draft) -> None:
+        self.waiting = [draft if draft.msg_id == one.msg_id else one for one in self.waiting]
+
+    async def drop(self, msg_id: str) -> None:
+        self.waiting = [one for one in self.waiting if one.msg_id != msg_id]
 
     def commit(self, within: list[Draft]) -> None:
         self.waiting += within
@@ -69,12 +83,23 @@ class Told:
 
 
 @asynccontextmanager
-async def numbering(store: OutboxInMemory) -> AsyncIterator[tuple[Transactions, Told, list[str]]]:
+async def numbering(
+    store: OutboxInMemory,
+    judge: Callable[[Draft], Awaitable[Draft]] | None = None,
+    meter: Meter = SILENT,
+) -> AsyncIterator[tuple[Transactions, Told, list[str]]]:
     """The store has the room "r"."""
     await store.start("test", Bounds())
     await store.create_room(Room("r", "", 0))
     told, doubts = Told(), list[str]()
-    transactions = Transactions(store, told, lambda: doubts.append("doubt"), interval=0.02)  # type: ignore[arg-type]
+    transactions = Transactions(
+        store,
+        told,  # type: ignore[arg-type]
+        lambda: doubts.append("doubt"),
+        judge or Access(store).again,
+        interval=0.02,
+        meter=meter,
+    )
     task = asyncio.ensure_future(transactions.run())
     yield transactions, told, doubts
     task.cancel()
@@ -232,3 +257,42 @@ async def test_an_outage_casts_doubt_and_is_got_over() -> None:
 
     assert told.types == ["ORDER"]
     assert doubts == ["doubt", "doubt"]  # after either, something may be stored that nobody here was told of
+
+
+async def test_who_was_muted_between_the_call_and_the_commit_is_not_heard_and_others_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, meter = OutboxInMemory(), RecordingMeter()
+    async with numbering(store, meter=meter) as (_, told, _):
+        mute = replace(draft("member.muted"), facts=(Fact("mute", "u1", b"{}"),), restricts=True)
+        await store.append([mute])
+        with caplog.at_level(logging.WARNING, "sanic_chatrooms.hub.transactions"):
+            store.commit(
+                [
+                    replace(draft("MUTED"), sender=Sender("u1", "Ada"), judged=0),
+                    replace(draft("OTHER"), sender=Sender("u2", "Bob"), judged=0),
+                ]
+            )
+            async with asyncio.timeout(10):
+                await told.heard.wait()
+
+    assert told.types == ["OTHER"]
+    assert (store.waiting, meter.value(DROPPED_COMMITS, "muted")) == ([], 1)
+    assert "for room r was dropped: you may read here and not write" in caplog.text
+
+
+async def test_what_cannot_be_judged_now_waits() -> None:
+    store, outages = OutboxInMemory(), [Unavailable(), Unavailable()]
+
+    async def judge(draft: Draft) -> Draft:
+        if outages:
+            raise outages.pop()
+        return await Access(store).again(draft)
+
+    async with numbering(store, judge) as (_, told, _):
+        await store.append([replace(draft("member.kicked"), restricts=True)])
+        store.commit([replace(draft(), judged=0)])
+        async with asyncio.timeout(10):
+            await told.heard.wait()
+
+    assert told.types == ["ORDER"]

@@ -9,6 +9,7 @@ from sanic_chatrooms.errors import (
     Conflict,
     InvalidField,
     MessageNotFound,
+    RateLimited,
     RoomNotFound,
     Unavailable,
 )
@@ -25,7 +26,7 @@ def draft(room: str, text: str = "hi", **more: Any) -> Draft:
 
 def arguments(drafts: list[Draft]) -> dict[str, Any]:
     names = [part.split()[0] for part in _signature().split(", ") if part.startswith("p_")]
-    return dict(zip(names, Batch(drafts).arguments(wait=True, keep=5, cutoff=None), strict=True))
+    return dict(zip(names, Batch(drafts).arguments(wait=True, keep=5, cutoff=None, now=1.0), strict=True))
 
 
 def _signature() -> str:
@@ -87,16 +88,16 @@ def test_an_answer_by_rooms_numbers_the_drafts_and_tells_missing_rooms_from_lock
 
 
 def test_an_answer_by_drafts_has_a_result_or_an_error_for_each() -> None:
-    batch = Batch([draft("a", text) for text in "12345678"])
+    batch = Batch([draft("a", text) for text in "123456789"])
     row = {
         "ids": [7], "bases": [40], "epochs": ["e"],
         "outcomes": [
-            "stored", "repeated", "unchanged", "conflict", "no message", "stale", "no parent", "is a reply"
+            "stored", "repeated", "unchanged", "conflict", "no message", "stale", "no parent", "is a reply", "too early"
         ],
-        "seqs": [41, 5, 6, 7, None, None, None, None],
-        "msg_ids": [None, "first", None, "x", None, None, None, None],
-        "stamps": [None, 0.5, None, 0.5, None, None, None, None],
-        "payloads": [b'{"seq":1}', b"{}", None, None, None, None, None, None],
+        "seqs": [41, 5, 6, 7, None, None, None, None, None],
+        "msg_ids": [None, "first", None, "x", None, None, None, None, None],
+        "stamps": [None, 0.5, None, 0.5, None, None, None, None, 2.5],
+        "payloads": [b'{"seq":1}', b"{}", None, None, None, None, None, None, None],
     }  # fmt: skip
 
     answers: list[Appended | ChatError] = batch.results(row)
@@ -105,5 +106,5 @@ def test_an_answer_by_drafts_has_a_result_or_an_error_for_each() -> None:
     assert answers[1] == Appended("first", 5, 0.5, "e", duplicate=True, payload=b"{}")
     assert answers[2] == Appended("id-3", 6, 1.5, "e", unchanged=True)
     assert [type(answer) for answer in answers[3:]] == [
-        Conflict, MessageNotFound, Stale, InvalidField, InvalidField
+        Conflict, MessageNotFound, Stale, InvalidField, InvalidField, RateLimited
     ]  # fmt: skip

@@ -68,7 +68,8 @@ def test_an_app_can_take_the_tables_of_an_instance_into_its_own_metadata() -> No
     tables = metadata("support", "shop_").tables
 
     assert set(tables) == {
-        f"shop_support_{noun}" for noun in ("room", "event", "fact", "relation", "secret", "meta", "outbox")
+        f"shop_support_{noun}"
+        for noun in ("room", "event", "fact", "relation", "secret", "meta", "outbox", "bucket")
     }
 
 
@@ -128,7 +129,7 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
 
 def test_each_step_is_taken_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    later = tuple((lambda _, __, n=n: taken.append(n)) for n in (3, 4, 5))
+    later = tuple((lambda _, __, n=n: taken.append(n)) for n in (4, 5, 6))
     schema = Schema()
     with create_engine(f"sqlite:///{tmp_path}/chat.db", poolclass=NullPool).begin() as connection:
         migrate(connection, schema)
@@ -137,8 +138,8 @@ def test_each_step_is_taken_once_and_in_order(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr("sanic_chatrooms.stores.sql.migrations.STEPS", (*STEPS, *later))
         migrate(connection, schema)
 
-        assert taken == [3, 4, 5]
-        assert version(connection, schema) == "5"
+        assert taken == [4, 5, 6]
+        assert version(connection, schema) == "6"
 
 
 def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_the_version_of_tables_that_an_app_has_made_is_noted(tmp_path: Path) -> 
 
         require_tables(connection, schema)
 
-        assert version(connection, schema) == "2"
+        assert version(connection, schema) == "3"
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:
@@ -168,7 +169,8 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
         Schema().room.create(connection)
 
         with pytest.raises(
-            ConfigError, match="the database has no chatrooms_default_event, chatrooms_default_fact"
+            ConfigError,
+            match="the database has no chatrooms_default_bucket, chatrooms_default_event, chatrooms_default_fact",
         ):
             require_tables(connection, Schema())
 

@@ -131,7 +131,9 @@ async def test_one_object_serves_one_instance(file: Path) -> None:
 
 async def test_tables_that_the_app_makes_are_used_and_missing_ones_named(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT, 0o600))
-    with pytest.raises(ConfigError, match="the database has no chatrooms_default_event"):
+    with pytest.raises(
+        ConfigError, match="the database has no chatrooms_default_bucket, chatrooms_default_event"
+    ):
         await SQLStore(f"sqlite:///{file}", create=False).start("default", Bounds())
     async with started(file):
         pass
