@@ -223,7 +223,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Connections of one user to a worker.", "connections", 1, 10_000_000, words=_NONE,
         none="no limit", per_route=True, at_run_time=True)] = None
     max_connections_per_ip: Annotated[int | None, Setting(
-        "Connections from one address to a worker.", "connections", 1, 10_000_000, words=_NONE,
+        "Connections from one address to a worker. The addresses of an IPv6 network (/64) count as one.", "connections", 1, 10_000_000, words=_NONE,
         none="no limit", per_route=True, at_run_time=True)] = None
 
     # How often: of a user, and twenty times as often from an address

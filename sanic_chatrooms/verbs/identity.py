@@ -88,6 +88,20 @@ async def by_request(core: Core, route: Route, handshake: Handshake) -> User | N
 
 
 async def _who(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
+    """The user whom a token, or a guest, is. Raises `RateLimited` if too many tokens from this address were wrong."""
+    if credentials.token is None:
+        return await _ask(core, route, credentials, handshake)
+    core.limits.check_proofs(handshake.remote_ip)
+    try:
+        return await _ask(core, route, credentials, handshake)
+    except TokenExpired:
+        raise  # it was right once, so nobody is guessing
+    except Unauthenticated:
+        core.limits.proof_failed(handshake.remote_ip)
+        raise
+
+
+async def _ask(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
     token = credentials.token
     if route.guests is not None and (token is None or Guests.is_guest_token(token)):
         return await core.asking.ask(route.guests, credentials, handshake)

@@ -16,6 +16,7 @@ from sanic import Blueprint, Request, Websocket, redirect
 from sanic.exceptions import NotFound, SanicException, ServiceUnavailable
 from sanic.response import HTTPResponse
 
+from ..access.limits.addresses import network_of
 from ..chat import Chat
 from ..config.settings import Settings
 from ..declaration import Declaration, RouteDeclaration
@@ -187,7 +188,7 @@ class ChatBlueprint(Blueprint):
         chat = self.running(request.app)
         mounted.arriving.add(request)
         try:
-            open_from_ip = mounted.by_ip[request.client_ip or request.ip]
+            open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
             arriving = len(mounted.arriving)
             admission = await admit(request, chat, mounted.routes[path], open_from_ip, arriving)
             if isinstance(admission, HTTPResponse):
@@ -212,7 +213,7 @@ class ChatBlueprint(Blueprint):
         mounted, chat = self.mounted(request.app), self.running(request.app)
         admission: Admission = request.ctx.chat_admission
         room = route.room or (unquote(params["room"]) if "room" in params else None)
-        ip = admission.handshake.remote_ip
+        ip = network_of(admission.handshake.remote_ip)
         connection = mounted.connection(ws, admission.route.settings)
         session = chat.commands.connect(connection, admission.route, admission.handshake, room)
         mounted.opened(ip)

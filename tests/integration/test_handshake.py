@@ -447,6 +447,48 @@ async def test_an_address_that_a_client_claims_counts_only_behind_a_proxy_that_i
     await (await connect(headers=claimed)).expect("welcome")
 
 
+async def test_addresses_of_one_ipv6_network_count_as_one(app: App, connect: Connect) -> None:
+    mount(app, max_connections_per_ip=1)
+    app.config.PROXIES_COUNT = 1
+    await connect(headers={"X-Forwarded-For": "2001:db8:1:2::1"})
+
+    neighbour = {"X-Forwarded-For": "2001:db8:1:2:ffff::9"}
+    assert (await connect.refused(headers=neighbour)).status == 429
+    await (await connect(headers={"X-Forwarded-For": "2001:db8:1:3::1"})).expect("welcome")
+
+
+async def test_after_ten_wrong_tokens_an_address_gets_429_before_its_tokens_are_looked_at(
+    app: App, connect: Connect
+) -> None:
+    app.config.CHATROOMS_RATE_LIMITS = True
+    mount(app, guests=False, jwt_secret=SECRET)
+    wrong, right = token("ada", secret="x" * 40), token("ada")
+
+    answers = [(await connect.refused(token=wrong)).status for _ in range(10)]
+    refusal = await connect.refused(token=right)
+    app.config.PROXIES_COUNT = 1
+    elsewhere = await connect(token=right, headers={"X-Forwarded-For": "203.0.113.2"})
+
+    assert answers == [401] * 10
+    assert (refusal.status, refusal.headers["retry-after"]) == (429, "6")
+    await elsewhere.expect("welcome")
+
+
+async def test_wrong_tokens_in_auth_count_too_and_expired_ones_do_not(app: App, connect: Connect) -> None:
+    app.config.CHATROOMS_RATE_LIMITS = True
+    mount(app, guests=False, jwt_secret=SECRET)
+    for _ in range(11):
+        expired = await connect()
+        await expired.request("auth", payload={"token": token("ada", expires_in=-100)})
+    for _ in range(10):
+        await (await connect()).request("auth", payload={"token": "wrong"})
+
+    refused = await (await connect()).request("auth", payload={"token": token("ada")})
+
+    assert refused["payload"]["code"] == "rate_limited"
+    assert refused["payload"]["limit"] == "auth"
+
+
 async def test_limits_hold_also_for_handshakes_at_the_same_time(
     app: App, live: Live, connect: Connect
 ) -> None:

@@ -11,12 +11,12 @@ PREFIX = 64
 
 @functools.lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """The address itself for IPv4, also where it is written as IPv6, and the /64 of an IPv6 address. Anything else is
+    """The network of an address, with or without the brackets that Sanic adds. It is the address itself for IPv4, also where it is written as IPv6, and the /64 of an IPv6 address. Anything else is
     returned as it is."""
     if ":" not in address:
         return address
     try:
-        known = ipaddress.IPv6Address(address.partition("%")[0])
+        known = ipaddress.IPv6Address(address.strip("[]").partition("%")[0])
     except ValueError:
         return address
     if known.ipv4_mapped is not None:

@@ -105,6 +105,35 @@ test("unavailable is repeated under the same msgId, and later messages of the ro
   assert.deepEqual(texts(it.socket.all("message")), ["one", "elsewhere", "one", "two"]);
 });
 
+test("a message that came too fast is sent again when the server says, and later ones of the room wait for it", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  const { msgId } = it.chat.send("a", "one");
+  it.chat.send("a", "two");
+  await settled();
+  it.socket.refuse(it.socket.last("message"), "rate_limited", { retryAfter: 3, limit: "message" });
+  await settled();
+  assert.deepEqual([it.chat.outbox[0].status, it.chat.outbox[0].error.code], ["queued", "rate_limited"]);
+  await it.clock.advance(2.9);
+  assert.deepEqual(texts(it.socket.all("message")), ["one"]);
+  await it.clock.advance(0.2);
+  assert.equal(it.socket.last("message").msgId, msgId);
+  it.socket.ack(it.socket.last("message"), stored(1));
+  await settled();
+
+  assert.deepEqual(texts(it.socket.all("message")), ["one", "one", "two"]);
+});
+
+test("an edit that would have to wait for longer than half a minute fails at once", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  const done = it.chat.edit("a", "m1", "better");
+  await settled();
+  it.socket.refuse(it.socket.last("message.edit"), "rate_limited", { retryAfter: 600, limit: "change" });
+
+  await assert.rejects(done, { code: "rate_limited", retryAfter: 600 });
+});
+
 test("a command without an answer is repeated, and a late answer to the first attempt counts", async (t) => {
   const it = world(t);
   await it.start("a");
@@ -154,7 +183,7 @@ test("retry sends a failed message under the same msgId, and discard removes it"
   const { msgId } = it.chat.send("a", "one");
   await settled();
   assert.equal(it.chat.discard(msgId), false);
-  it.socket.refuse(it.socket.last("message"), "rate_limited", { retryAfter: 1 });
+  it.socket.refuse(it.socket.last("message"), "muted");
   const again = it.chat.retry(msgId);
   await settled();
   assert.equal(it.socket.last("message").msgId, msgId);

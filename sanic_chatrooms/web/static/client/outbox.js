@@ -4,6 +4,7 @@ import { newId } from "./ids.js";
 import { jitter, Timers, wall } from "./timers.js";
 
 const REPEAT = 30; // seconds during which edits and the like are repeated
+const MARGIN = 0.05; // seconds on top of what the server says
 
 /** Durable commands until the server has stored them. One at a time per lane (a room or a person) keeps their order. */
 export class Outbox {
@@ -87,6 +88,7 @@ export class Outbox {
     if (this.#entries.get(entry.msgId) !== entry || entry.status !== "sending") return;
     if (!error) this.#sent(entry, ack);
     else if (["lost", "closed", "timeout", "unavailable"].includes(error.code)) this.#repeat(entry, error);
+    else if (error.code === "rate_limited" && (entry.keep || !(error.retryAfter > REPEAT))) this.#repeat(entry, error);
     else if (error.code === "not_a_member" && this.#awaitsRoom(entry)) this.#repeat(entry, error); // sent while a reset was on its way
     else this.#fail(entry, error);
   }
@@ -94,7 +96,8 @@ export class Outbox {
   #repeat(entry, error) {
     const { link, options } = this.#chat;
     const again = () => this.#pump(entry.lane);
-    if (link.online) this.#timers.after(entry.lane, 0.5 + jitter(options, entry.tries++), again);
+    const wait = error.retryAfter === undefined ? 0.5 + jitter(options, entry.tries++) : error.retryAfter + MARGIN;
+    if (link.online) this.#timers.after(entry.lane, wait, again);
     entry.error = error;
     this.#mark(entry, "queued");
   }

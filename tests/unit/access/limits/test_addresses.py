@@ -12,6 +12,7 @@ from sanic_chatrooms.access.limits.addresses import network_of
     [
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"),
         ("2001:db8:1:2::1", "2001:0DB8:0001:0002:0:0:0:9"),
+        ("2001:db8:1:2::1", "[2001:db8:1:2::7]"),
         ("fe80::1%eth0", "fe80::2%eth1"),
         ("192.0.2.1", "::ffff:192.0.2.1"),
     ],
