@@ -186,7 +186,7 @@ class Occupancy:
         self._going = set(self._here)
         await self._attempt(self._drop())
 
-    # ---- telling the backend ----
+    # ---- updates of the backend ----
 
     async def settle(self) -> None:
         """Return when the backend has all changes before this call, or has failed to take them."""
@@ -224,12 +224,12 @@ class Occupancy:
         except Unavailable:
             return False
         except Exception:
-            logger.exception("the presence failed; it is told again")
+            logger.exception("presence failed; the changes are sent again")
             return False
         return True
 
     async def _round(self) -> None:
-        """First what comes, then what goes: a leaving user is not gone before the backend knows that."""
+        """Additions before removals: nobody counts as gone before the backend knows who came."""
         await self._touch()
         await self._drop()
         if self._look:
@@ -237,7 +237,7 @@ class Occupancy:
             await self._take_leave(await self._ended())
 
     async def _touch(self) -> None:
-        # Users who came and went before the backend was told are not told at all.
+        # The backend never learns of users who came and left since the last round.
         untold = self._untold - self._going
         stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
         keys = [key for key in {*untold, *stale} if key in self._here and key not in self._going]
@@ -276,11 +276,11 @@ class Occupancy:
 
     async def _ended(self) -> list[Entry]:
         ended = await self._presence.ended()
-        # Our own users expire if the backend was away for too long. They are still here.
+        # After a long failure of the backend, entries of our own users have expired, although the users are still here.
         self._untold.update(ours := {key for e in ended if (key := (e.room, e.user.id)) in self._here})
         return [entry for entry in ended if (entry.room, entry.user.id) not in ours]
 
-    # ---- telling the rooms ----
+    # ---- events for rooms ----
 
     async def _take_leave(self, entries: list[Entry]) -> None:
         """These users are in these rooms on no other worker."""

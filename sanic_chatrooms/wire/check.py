@@ -25,7 +25,7 @@ from ..errors import BadFrame, ChatError, InvalidField, InvalidText
 __all__ = ["MAX_INTEGER", "MAX_LISTS", "MAX_ODD", "check_json", "check_values", "without_surrogates"]
 
 MAX_INTEGER: Final = 2**53 - 1
-"""The largest integer that a double, and so JavaScript, holds together with its neighbours (RFC 8259 §6)."""
+"""The largest integer n for which a double, and so JavaScript, holds n and n + 1 exactly (RFC 8259 §6)."""
 MAX_ODD: Final = 64
 """Numbers in one text that take a decoder up to 50 µs each, or the check longer than others: with an exponent of three
 digits, with 17 digits before the point, and integers of 16 digits that begin with 9, except for the largest itself."""
@@ -43,8 +43,8 @@ def _classes() -> bytes:
     return bytes(kinds.get(byte, 0x20) for byte in range(256))
 
 
-# One pass over the text prepares several questions at once: how many brackets, how long a row of digits, how large an
-# exponent? Every digit becomes 0, every closing bracket ], both E e, the point and the quote a point, all else a blank.
+# One pass over the text prepares several checks: how many brackets, how many digits in a row, how large an exponent? It
+# replaces every digit by 0, every closing bracket by ], E by e, the point and the quote by a point, all else by a blank.
 _CLASSES, _SIGNS = _classes(), b"+-"
 _ROW = b" " + b"0" * len(str(MAX_INTEGER))
 _LONG = _ROW + b"0"
@@ -87,8 +87,8 @@ def check_json(raw: bytes, *, max_depth: int) -> None:
 
 def check_values(raw: bytes, *, max_depth: int) -> None:
     """The same for text that is known to be JSON in UTF-8."""
-    # This runs for every frame. A quick pass accepts nearly all text; it may be wrong about what is in strings. Only where
-    # it cannot accept do the exact checks run. All of it is linear, and nothing runs in Python per byte or value.
+    # This runs for every frame. A quick pass accepts nearly all text. It may misjudge the inside of strings, so the exact
+    # checks run where it does not accept. All of it is linear, and no Python code runs per byte or value.
     classes = raw.translate(_CLASSES, _SIGNS)
     deep = classes.count(b"]") > max_depth
     bare = classes.startswith(b"0")
@@ -195,14 +195,14 @@ def _too_big() -> InvalidField:
 
 
 def _without_escaped_backslashes(raw: bytes) -> bytes:
-    # Afterwards each backslash begins an escape. What stands in for a pair means nothing anywhere in JSON, so that no
-    # text becomes sound by it.
+    # Afterwards each backslash begins an escape. The replacement of a pair has no meaning in JSON, so no invalid text
+    # becomes valid.
     return raw.replace(b"\\\\", b"__")
 
 
 def without_surrogates(raw: bytes) -> bytes:
     """The text with other characters for all surrogates, so that a decoder takes it where they were all that was wrong."""
-    # The hexadecimal digits after these stay, and have to be some.
+    # The hexadecimal digits that follow stay as they are, and are still checked.
     for surrogate in (b"\\ud", b"\\uD"):
         if _has(raw, surrogate):
             raw = raw.replace(surrogate, b"\\u1")
@@ -218,7 +218,7 @@ def _reads_without_surrogates(raw: bytes) -> bool:
         if not cured.isascii():
             cured.decode()
     except RecursionError:
-        return True  # it has another fault as well, and this one is as good an answer
+        return True  # the text is also nested too deeply; either error is a correct answer
     except ValueError:
         return False
     return True
@@ -237,11 +237,11 @@ def _outside_strings(raw: bytes) -> bytes:
     """Text that was decoded, without what is in strings: a quote stays, so that digits do not move together."""
     raw = _without_escapes(raw)
     if _has(raw, b'""'):
-        # What has two quotes less before it is in a string where it was before: it matters no more.
+        # Two quotes fewer change nothing: what follows is inside or outside of a string as before.
         raw = raw.replace(b'""', b"")
     outside: list[bytes] = []
     inside = 0
-    # Piece by piece: memory for all the parts at once comes from the system each time, which takes longer than the rest.
+    # In pieces: for all parts at once, Python asks the system for memory each time, which takes longer than the rest.
     for at in range(0, len(raw), _PIECE):
         parts = raw[at : at + _PIECE].split(b'"')
         outside.append(b'"'.join(parts[inside::2]))
@@ -251,8 +251,8 @@ def _outside_strings(raw: bytes) -> bytes:
     return b"".join(outside)
 
 
-# How deep, at the price of an eighth of a step a bracket: brackets become bits, and eight of them a byte that says how far
-# it rises in all, and how far at most.
+# The depth of nesting, in one step for eight brackets: each bracket becomes a bit, and tables tell for each byte of eight how
+# much deeper it ends, and how deep it is at most.
 
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 _BITS = bytes(0x31 if byte in b"[{" else 0x30 for byte in range(256))
@@ -269,11 +269,11 @@ def _is_deeper(brackets: bytes, max_depth: int) -> bool:
     rises = memoryview(packed.translate(_RISES)).cast("b")
     try:
         begins = bytearray(accumulate(rises[:-1], initial=0))
-    except ValueError:  # what is no byte is too deep
+    except ValueError:  # a depth that does not fit into a byte is too deep
         return True
     allowed = bytes(range(max_depth + 1))
     if begins.translate(None, allowed):
         return True
-    # Both are sums that fit into bytes, so adding the whole adds each.
+    # All sums fit into bytes, so adding both numbers adds byte by byte.
     tops = int.from_bytes(begins, "big") + int.from_bytes(packed.translate(_PEAKS), "big")
     return bool(tops.to_bytes(len(packed), "big").translate(None, allowed))
