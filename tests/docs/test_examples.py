@@ -302,6 +302,33 @@ async def test_jwt_cookie(run: Run, connect: Connect) -> None:
     assert (await connect.refused(token=elsewhere)).status == 401
 
 
+async def test_own_accounts(run: Run, connect: Connect) -> None:
+    module, server = await run("own_accounts")
+    wrong, unknown = [
+        await post(server, "/session/begin", name=name, password="guess") for name in ("Ada", "Bob")
+    ]
+    assert (wrong.status, wrong.body) == (unknown.status, unknown.body) == (401, wrong.body)
+    begun = await post(server, "/session/begin", name="Ada", password="correct horse battery")
+    ada = await welcomed(connect, token=json.loads(begun.body)["token"])
+    assert user_of(ada)["id"] == "user-1"
+
+    def cookie(answer: Response) -> dict[str, str]:
+        return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+    first = await server.request("POST", "/session/refresh", cookie(begun))
+    await ada.ack("auth", payload={"token": json.loads(first.body)["token"]})
+    other = await post(server, "/session/begin", name="Ada", password="correct horse battery")
+    elsewhere = await welcomed(connect, token=json.loads(other.body)["token"])
+
+    assert (await server.request("POST", "/session/refresh", cookie(begun))).status == 401  # a copy
+    assert (await ada.closed())[0] == 4500
+    assert (await server.request("POST", "/session/refresh", cookie(first))).status == 401
+    assert elsewhere.is_open
+    assert (await server.request("POST", "/session/end", cookie(other))).status == 204
+    assert (await elsewhere.closed())[0] == 4500
+    assert module.logins == {}
+
+
 async def test_own_authenticator(run: Run, connect: Connect) -> None:
     await run("own_authenticator")
 
