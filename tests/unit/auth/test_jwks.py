@@ -264,7 +264,6 @@ async def test_failures_are_asked_again_less_and_less_often(
         [], None, {}, {"keys": None}, {"keys": []}, {"keys": {}}, {"keys": [{"kty": "oct", "k": "AAAA"}]},
         {"keys": [jwk(key_of(str(n)), kid=str(n)) for n in range(33)]},
     ],
-    ids=lambda d: str(d)[:30],
 )  # fmt: skip
 async def test_a_document_that_is_no_key_set_changes_nothing(
     jwks: Jwks, provider: Provider, clock: Clock, document: Any

@@ -217,7 +217,6 @@ ALL = frozenset(ASYMMETRIC)
         None,
         "RSA",
     ],
-    ids=str,
 )
 def test_keys_that_verify_no_signature_here_are_left_out(entry: Any) -> None:
     sound = jwk(private_key("ES256"), kid="b")
