@@ -28,6 +28,7 @@ from .hooks.middleware import Chain
 from .hub.hub import Hub
 from .hub.journal import Journal
 from .hub.transactions import Transactions
+from .live.overload import Overload
 from .live.presence import Occupancy
 from .live.typing import Typists
 from .models import Scope
@@ -110,7 +111,8 @@ class Chat:
             self.backends.store, self.journal, self.positions.soon, self.access.again, meter=self.meter
         )
         self.inbox = Inbox(self.journal, self.hub, store, presence)
-        self.typists = Typists(self.hub, self.journal.publish)
+        self.overload = Overload(settings.overload_lag, self.meter)
+        self.typists = Typists(self.hub, self.journal.publish, overload=self.overload)
         self.occupancy = Occupancy(
             presence,
             self.hub,
@@ -118,6 +120,7 @@ class Chat:
             grace=settings.presence_grace,
             ttl=settings.presence_ttl,
             emptied=self.forgetting.left,
+            waits=self.overload.waits,
         )
         self.heartbeat = Heartbeat()
         self.revocations = Revocations(store, self.journal, self.hub, settings.revocation_ttl)
@@ -182,6 +185,7 @@ class Chat:
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
             keep_on(lambda: ask(self.revocations.sweep), "forgetting bans and revocations that have passed"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
+            keep_on(self.overload.go_on, "looking whether the event loop is late"),
             keep_on(lambda: measure_lag(self.meter), "measuring how late the event loop is"),
             self.transactions.run(),
         )

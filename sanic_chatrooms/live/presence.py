@@ -64,7 +64,7 @@ class Occupancy:
     """Call `entered` and `exited` for each session, and `refresh` and `sweep` once a second.
 
     `emptied` is called with a room when its last user has left and the grace period is over, and with a user's inbox when
-    the user has no connection left on any worker.
+    the user has no connection left on any worker. While `waits()` is true, rooms are told nothing; later they are told all at once.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Occupancy:
         ttl: float,
         clock: Callable[[], float] = time.monotonic,
         emptied: Callable[[str], None] | None = None,
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._presence = presence
         self._hub = hub
@@ -101,7 +102,7 @@ class Occupancy:
         self._waiting: list[asyncio.Future[None]] = []
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, _Diff] = {}
-        self._throttle = Throttle(INTERVAL, self._emit, clock)
+        self._throttle = Throttle(INTERVAL, self._emit, clock, waits=waits)
         self._refreshed_at = self._looked_at = clock()
         hub.handle("presence", self.receive)
 

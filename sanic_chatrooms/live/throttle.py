@@ -7,29 +7,40 @@ __all__ = ["Throttle"]
 
 
 class Throttle:
-    """Calls `emit(room)` when a room changed: at once, or, if it did so less than `interval` seconds ago, after the interval."""
+    """Calls `emit(room)` when a room changed: at once, or, if it did so less than `interval` seconds ago, after the interval.
+
+    While `waits()` is true, nothing is emitted.
+    """
 
     def __init__(
-        self, interval: float, emit: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        interval: float,
+        emit: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._interval = interval
         self._emit = emit
         self._clock = clock
+        self._waits = waits
         self._last: dict[str, float] = {}
         self._due: set[str] = set()
 
     def note(self, room: str) -> None:
         """A room changed."""
         now = self._clock()
-        if now - self._last.get(room, float("-inf")) >= self._interval:
+        if not self._waits() and now - self._last.get(room, float("-inf")) >= self._interval:
             self._tell(room, now)
         else:
             self._due.add(room)
 
     def sweep(self) -> None:
         """Emit for rooms whose interval is over, and forget those that did not change again."""
-        now = self._clock()
-        for room in [r for r in self._due if now - self._last[r] >= self._interval]:
+        if self._waits():
+            return
+        now, never = self._clock(), float("-inf")
+        for room in [r for r in self._due if now - self._last.get(r, never) >= self._interval]:
             self._tell(room, now)
         for room in [r for r, at in self._last.items() if now - at >= self._interval and r not in self._due]:
             del self._last[room]

@@ -9,6 +9,7 @@ from ..hub.hub import Hub
 from ..models import Envelope, Sender
 from ..wire.encode import encode
 from ..wire.events import Typing
+from .overload import Overload
 from .throttle import Throttle
 
 __all__ = ["LINGER", "Typists"]
@@ -31,17 +32,24 @@ class Typists:
     """Merges what all workers report, and tells each room who is typing now."""
 
     def __init__(
-        self, hub: Hub, publish: Callable[[Envelope], None], clock: Callable[[], float] = time.monotonic
+        self,
+        hub: Hub,
+        publish: Callable[[Envelope], None],
+        clock: Callable[[], float] = time.monotonic,
+        overload: Overload | None = None,
     ) -> None:
         self._hub = hub
         self._publish = publish
         self._clock = clock
         self._rooms: dict[str, dict[str, tuple[Sender, float]]] = {}
-        self._throttle = Throttle(INTERVAL, self._emit, clock)
+        self._overload = overload or Overload(None)
+        self._throttle = Throttle(INTERVAL, self._emit, clock, waits=self._overload.waits)
         hub.handle("typing", self.receive)
 
     def note(self, room: str, user: Sender, active: bool) -> None:
-        """Tell all workers that this user types, or has stopped."""
+        """Tell all workers that this user types, or has stopped. An overloaded worker tells nobody that somebody types."""
+        if active and self._overload.sheds("typing"):
+            return
         envelope = Envelope(room, "", 0, "typing", encode(_Note(user, active)))
         self.receive(envelope)
         self._publish(envelope)

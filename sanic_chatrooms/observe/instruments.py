@@ -23,6 +23,7 @@ __all__ = [
     "HEARTBEAT_SECONDS",
     "LOOP_LAG",
     "OK",
+    "OVERLOADED",
     "PUBLISH_BATCH",
     "PUBLISH_SECONDS",
     "RATE_ACCOUNTS",
@@ -31,6 +32,7 @@ __all__ = [
     "REPAIRED",
     "RESETS",
     "ROOMS",
+    "SHED",
     "STORE_ERRORS",
     "STORE_SECONDS",
     "UNFIT",
@@ -115,3 +117,7 @@ HAPPENINGS_DROPPED = Counter(
 LOOP_LAG = Histogram(
     "event_loop_lag_seconds", "How late the event loop is, measured once a second.", _SECONDS
 )
+OVERLOADED = Gauge(
+    "overloaded", "1 while the event loop is late: newcomers are refused, and live events wait. Else 0."
+)
+SHED = Counter("shed_events_total", "Live events that were left out because of that, by type.", ("type",))

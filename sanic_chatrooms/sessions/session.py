@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..access.limits.kinds import Kind
-from ..access.limits.limits import IN_A_ROW, UNLIMITED, Allowance, refusal
+from ..access.limits.limits import IN_A_ROW, LOT, UNLIMITED, Allowance, refusal
 from ..errors import (
     BadFrame,
     ChatError,
@@ -189,14 +189,15 @@ class Session:
             command = decode_command(data, self.settings.max_json_depth)
             if not self.authenticated and command.type == "ping" and len(data) > PING_LIMIT:
                 raise _too_long(data, PING_LIMIT)
-            wait = self.limits.receive(len(data))
         except ChatError as problem:
             self._refuse(problem)
             return
         self.bad_frames = 0
         if self.state is State.IDLE:
             self.state = State.ACTIVE
-        if wait:
+        limits = self.limits
+        limits.unpaid += len(data)
+        if limits.unpaid >= LOT and (wait := limits.pay(len(data))):
             self.fail(command, refusal(Kind.BYTES, wait))
             return
         if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):

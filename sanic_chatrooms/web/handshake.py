@@ -102,6 +102,8 @@ def _check_room_for_one_more(chat: Chat, route: Route, open_from_ip: int, arrivi
     settings = route.settings
     if chat.refusing:
         raise Unavailable("this server is about to restart; come back in a moment")
+    if chat.overload.shedding:
+        raise Unavailable("this server has too much to do; come back in a moment")
     if arriving > MAX_ARRIVING:
         raise Unavailable("too many arrive at once; come back in a moment")
     if settings.max_connections is not None and len(chat.sessions) >= settings.max_connections:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 from typing import Any
 
 import pytest
@@ -399,6 +400,34 @@ async def test_a_full_server_is_503_with_retry_after(app: App, connect: Connect)
     assert int(refusal.headers["retry-after"]) > 0
     assert json.loads(refusal.body)["code"] == "unavailable"
     await (await connect()).expect("welcome")
+
+
+async def test_while_the_event_loop_is_late_newcomers_get_503_and_messages_still_pass(
+    app: App, live: Live, connect: Connect
+) -> None:
+    chat = mount(app, overload_lag=0.02)
+    ada = await connect()
+    await ada.request("join", room="general")
+    overload = chat.running().overload
+    while not overload.shedding:
+        time.sleep(0.3)  # noqa: ASYNC251 - this holds the loop
+        await asyncio.sleep(0.01)
+
+    held = asyncio.ensure_future(_hold(0.05))
+    refusal = await connect.refused()
+    said = await ada.request("message", room="general", payload={"text": "hi"})
+    typing = await ada.request("typing", room="general", payload={})
+    held.cancel()
+
+    assert refusal.status == 503
+    assert int(refusal.headers["retry-after"]) > 0
+    assert (said["type"], typing["type"]) == ("ack", "ack")
+
+
+async def _hold(seconds: float) -> None:
+    while True:
+        time.sleep(seconds)  # noqa: ASYNC251 - this holds the loop
+        await asyncio.sleep(0)
 
 
 async def test_too_many_from_one_address_is_429_with_retry_after(app: App, connect: Connect) -> None:

@@ -16,7 +16,7 @@ from .addresses import network_of
 from .kinds import KINDS, Kind
 from .rate import Rate
 
-__all__ = ["EXEMPT", "IN_A_ROW", "UNLIMITED", "Allowance", "Limits", "Rates", "Take", "refusal"]
+__all__ = ["EXEMPT", "IN_A_ROW", "LOT", "UNLIMITED", "Allowance", "Limits", "Rates", "Take", "refusal"]
 
 EXEMPT = 50
 """From this level on nobody is limited in the room, except in `NEW_PEOPLE` and `BYTES`."""
@@ -87,12 +87,9 @@ class Allowance:
             limits.sharing.note(self.address, kind, cost)
         return 0.0
 
-    def receive(self, size: int) -> float:
-        """Count the bytes of a frame; -> 0.0, or the seconds until the debt is paid: the frame must not be carried out, and does
-        not count."""
-        self.unpaid += size
-        if self.unpaid < LOT:
-            return 0.0
+    def pay(self, size: int) -> float:
+        """Count the bytes in `unpaid`, which are a `LOT` or more; -> 0.0, or the seconds until a debt is paid: then the last
+        frame, of so many bytes, must not be carried out, and does not count."""
         wait = self._limits.pay(self)
         if wait:
             self.unpaid -= size

@@ -20,6 +20,19 @@ def told() -> Told:
     return Told()
 
 
+def test_nothing_is_emitted_while_it_waits_and_everything_after_it() -> None:
+    clock, told, busy = Clock(), list[str](), [True]
+    throttle = Throttle(1.0, told.append, clock, waits=lambda: busy[0])
+
+    throttle.note("a")
+    throttle.sweep()
+    assert told == []
+    busy[0] = False
+    throttle.sweep()
+
+    assert told == ["a"]
+
+
 def test_the_first_note_is_told_at_once(told: Told) -> None:
     told.throttle.note("a")
 
