@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sanic_chatrooms import ChatError, Conflict, InvalidField, RateLimited, Unauthenticated
+from sanic_chatrooms import ChatError, Conflict, InvalidField, RateLimited, Unauthenticated, Unavailable
 
 from . import totp
 from .passwords import Passwords, check_password
@@ -102,7 +102,11 @@ class Accounts:
         side count too. An unknown name costs and answers the same."""
         attempts = await self._count_log_in(form_of(name), network(ip))
         account = await self._store.find(form_of(name))
-        right = await self.passwords.verify(password, account.password if account else None)
+        try:
+            right = await self.passwords.verify(password, account.password if account else None)
+        except Unavailable:
+            await self._store.give_back(attempts)  # nobody has looked at it
+            raise
         if account is None or not right:
             raise Unauthenticated("The name or the password is wrong.")
         if account.secret and code:

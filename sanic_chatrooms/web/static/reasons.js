@@ -50,8 +50,11 @@ const ENDS = {
   4509: ["replaced by another connection", "you opened this chat in another window."],
 };
 
-// Reasons of the client itself.
-const OURS = { "sign in first": "you are not signed in. Sign in first." };
+// Reasons of the client itself, and the server's for a token that was good before.
+const OURS = {
+  "sign in first": "you are not signed in. Sign in first.",
+  "this token was revoked; sign in again": "you are not signed in any more. Sign in again.",
+};
 
 /** The reason as the end of a sentence: "you write too fast. Wait 3 s." */
 export function reason(error) {
