@@ -146,6 +146,16 @@ class Ctx(Context):
         else:
             await self.judge()
 
+    async def check_read(self, seq: int | None = None) -> None:
+        """After reading: if somebody lost rights in the room since the command was judged, judge it again, because what was read
+        may be later than that. `seq`: the room's number when it was read, if that is known. Raises the refusal."""
+        judged = self.seat.room
+        if self.actor is None or (seq is not None and seq <= judged.seq):
+            return
+        room = await self.core.store.room(judged.id)
+        if room is None or room.restricted > judged.seq or room.epoch != judged.epoch:
+            await self._judge_again()
+
     # ---- storing ----
 
     async def append(

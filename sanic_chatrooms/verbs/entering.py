@@ -98,6 +98,9 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
         room, standing = await core.access.look(session, "join", room_id)
         standing = await become(core, session.user, room, standing)
         recovered, past = await _past(core, room_id, session.user.id, position, ask.since, history)
+        if past.messages and past.seq > room.seq:
+            # Messages may show later changes. So the standing is read once more after them.
+            room, standing = await core.access.look(session, "join", room_id)
         await _seat(core, session, room, standing, changes)
         online = await core.occupancy.online(room_id)
     except BaseException as problem:
@@ -241,7 +244,7 @@ async def _since(core: Core, room: str, reader: str, position: Head, since: Sinc
     encoded = [msgspec.Raw(encode_as_now(event, page.related.get(event.seq or 0))) for event in page.events]
     if not whole or page.events[-1].seq != position.seq or sum(map(len, encoded)) > RECOVERY_BYTES:
         return None
-    return pages.Messages(encoded, False, position.epoch, position.seq)
+    return pages.Messages(encoded, False, page.epoch, page.seq)
 
 
 async def put_in(core: Core, session: Session, message: Enter) -> None:
@@ -274,6 +277,9 @@ async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[Lo
     room, standing = await core.access.find(session.user, message.room)
     await _permit_or_forbid(session, room, standing)
     past = await _since(core, message.room, session.user.id, position, Since(message.epoch, message.seq))
+    if past is not None and past.messages and past.seq > room.seq:
+        room, standing = await core.access.find(session.user, message.room)
+        await _permit_or_forbid(session, room, standing)
     await _seat(core, session, room, standing, changes)
     session.who.acted()
     start = message.seq if past is not None else position.seq

@@ -36,4 +36,5 @@ async def history(ctx: Ctx, ask: History) -> Messages:
     else:
         at = MAX_SEQ if ask.before is None else ask.before
         page = await read(before=at)
+    await ctx.check_read(page.seq)
     return pages.cut(page, newest=ask.after is None)

@@ -93,6 +93,7 @@ async def pins(ctx: Ctx, ask: Listed) -> PinList:
     messages, shown = await _messages(ctx, [row.target for row in page.rows])
     if shown < len(page.rows):  # the rest is the next page's
         page = await store.toggles(room, key=PIN, cursor=ask.cursor, limit=shown)
+    await ctx.check_read()
     return PinList(messages, page.total, page.cursor)
 
 

@@ -137,6 +137,35 @@ async def test_who_comes_in_meanwhile_gets_nothing_of_it(workers: Workers, type:
     assert (await coming.error("join", room=ROOM))["code"] == "room_not_found"
 
 
+@pytest.mark.parametrize("type", ENDS)
+@pytest.mark.parametrize("command", ["history", "pins", "join", "recovery"])
+async def test_what_is_read_after_it_is_not_sent_to_them(workers: Workers, command: str, type: str) -> None:
+    """Their worker has judged the command and has not heard of the end."""
+    said = await workers.api.publish(ROOM, "message", {"text": "before"})
+    position = await workers.chats[0].store.heads((ROOM,))
+    for n in range(2):
+        await workers.api.publish(ROOM, "message", {"text": str(n)})
+    coming = await chat_client(workers.chats[1], BOB) if command in ("join", "recovery") else workers.bobs[0]
+    store = workers.store.inner
+    verb = "toggles" if command == "pins" else "history"
+    real = getattr(store, verb)
+
+    async def late(*args: Any, **kwargs: Any) -> Any:
+        setattr(store, verb, real)
+        await workers.end(type)
+        await workers.api.edit(ROOM, said.msg_id, {"text": "secret"})
+        return await real(*args, **kwargs)
+
+    workers.broker.hold()
+    setattr(store, verb, late)
+    since = {"since": {"epoch": position[ROOM].epoch, "seq": position[ROOM].seq - 1}}
+    payload = since if command == "recovery" else {}
+    refused = await coming.error("join" if payload else command, room=ROOM, payload=payload)
+
+    assert refused["code"] == "room_not_found"
+    workers.broker.release()
+
+
 async def test_who_leaves_hears_of_it_by_the_answer_and_their_other_connections_by_the_event(
     workers: Workers,
 ) -> None:

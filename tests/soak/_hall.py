@@ -39,7 +39,8 @@ class Socket(asyncio.Protocol):
         """The code with which the server closed it; 1006: without one."""
         self.ended_at = 0.0
         self.highest = 0
-        """The highest number in anything that came."""
+        """The highest number in anything that came, and the beginning of that."""
+        self.told_by = b""
         self.answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.transport: asyncio.Transport
         self._hello = handshake(f"127.0.0.1:{port}", token=shown)
@@ -85,7 +86,9 @@ class Socket(asyncio.Protocol):
             self._end(int.from_bytes(payload[:2], "big"))
             self.transport.write(masked(CLOSE, payload))
         elif opcode == 1:
-            self.highest = max(self.highest, *map(int, _SEQ.findall(payload)), 0)
+            highest = max(map(int, _SEQ.findall(payload)), default=0)
+            if highest > self.highest:
+                self.highest, self.told_by = highest, payload[:80]
             if b'"replyTo"' in payload:
                 self.answers.put_nowait(json.loads(payload))
 
