@@ -11,6 +11,7 @@ app.blueprint(chatrooms.bp)            # page at /chat/, socket at /chat/ws, cli
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .access.decide import Verdict
 from .access.policy import Policy, RoomPolicy
 from .access.standing import Restriction, Standing
 from .auth.base import Authenticator
@@ -119,6 +120,7 @@ __all__ = [
     "Unavailable",
     "UnknownCommand",
     "User",
+    "Verdict",
     "__version__",
     "bp",
     "connect",

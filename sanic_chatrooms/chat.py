@@ -100,7 +100,7 @@ class Chat:
         self.journal = Journal(
             store, broker, self.hub.deliver, self.listeners, settings.store_timeout, self.meter
         )
-        self.access = Access(store)
+        self.access = Access(store, self.declaration.levels)
         self.limits = Limits(settings.rates, meter=self.meter)
         self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
         """Tells the other workers what users have used, and hears it from them."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from .access.policy import Policy, RoomPolicy
+from .access.roles import LEVELS
 from .auth.base import Authenticator
 from .hooks.listeners import Listener
 from .hooks.middleware import Middleware
@@ -32,6 +33,8 @@ class Declaration(msgspec.Struct):
     name: str
     code: dict[str, Any] = {}
     policy: Policy = msgspec.field(default_factory=RoomPolicy)
+    levels: Mapping[str, int] = msgspec.field(default_factory=LEVELS.copy)
+    """The level of each role, with those that the app declares."""
     routes: list[RouteDeclaration] = []
     middleware: list[tuple[frozenset[str] | None, Middleware]] = []
     listeners: dict[str, list[Listener]] = {}

@@ -177,6 +177,8 @@ class Member(msgspec.Struct, frozen=True):
     name: str
     role: str = "member"
     joined_at: float = 0.0
+    creator: bool = False
+    """The member made the room. Leaving ends that for good."""
 
 
 class Fold(enum.Enum):

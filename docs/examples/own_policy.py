@@ -5,7 +5,7 @@ from sanic_chatrooms import ChatRooms, Forbidden, Room, RoomPolicy, Standing, Us
 # region policy
 class ShopPolicy(RoomPolicy):
     def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
-        super().require(user, action, room, standing)  # private rooms stay hidden
+        super().require(user, action, room, standing)
         if action == "room.create" and user.guest:
             raise Forbidden("sign in to open a room of your own")
         if action == "message" and room is not None and room.id == "news" and "editor" not in user.scopes:

@@ -1,26 +1,28 @@
-"""The contract of a policy, which decides who may do what, and the default policy."""
+"""The contract of a policy, the app's last word on who may do what, and the default policy."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 
-from ..errors import Forbidden, RoomNotFound
-from ..models import DIRECT, PRIVATE, RESERVED, Room, User
+from ..errors import ChatError
+from ..models import Room, User
 from .standing import Standing
 
 __all__ = ["Policy", "RoomPolicy"]
 
 
 class Policy(ABC):
-    """Decides whether a user may do something. The chat asks it before every action.
+    """Decides whether a user may do something. The chat asks it after its own rules (docs/reference/permissions.md).
 
     1. An action is the type of its command, such as `join` or `message.edit`. Recovery asks for the same actions. For other
        commands that say something (direct, message.edit), the policy is asked about that action and then about `message`.
-       What only authors or moderators may do is checked separately, by the command. The policy is not asked about the
-       app's own commands: their handlers check permissions themselves.
+       The policy is not asked about the app's own commands: their handlers check permissions themselves.
     2. `require` returns (or its awaitable does) to allow the action, and raises a `ChatError` to refuse it:
        `RoomNotFound` if the user must not learn that the room exists, `Forbidden` otherwise.
     3. Any other exception refuses the action, and is logged.
     4. If `require` is a plain function, asking costs a call. If it is a coroutine function, each message runs in a task.
+    5. `require` is asked last, about what the room's own rules allow. It never sees a user who may not know of the room.
+    6. `widen` may allow what the room's needs or the ranks of its users refuse; never what a hidden room, a ban, a mute,
+       an archived room or a token's scopes refuse. Then `require` is asked too. If `widen` fails, the refusal stays.
     """
 
     @abstractmethod
@@ -33,21 +35,18 @@ class Policy(ABC):
         without one (rooms, room.create of a new room); then the user is an outsider.
         """
 
+    def widen(
+        self, user: User, action: str, room: Room, standing: Standing, refused: ChatError
+    ) -> Awaitable[bool] | bool:
+        """Whether the user may do it all the same. `refused` is the error that the user would get."""
+        return False
+
 
 class RoomPolicy(Policy):
-    """Public rooms are open to everybody. Private and direct rooms are for their members, and hidden from others."""
+    """Allows what the room's own rules allow."""
 
     def require(
         self, user: User, action: str, room: Room | None, standing: Standing
     ) -> Awaitable[None] | None:
         """See `Policy.require`. It never waits; a policy that is derived from it may."""
-        if room is None or room.visibility not in _HIDDEN:
-            return None
-        if not standing.member or room.visibility == RESERVED:
-            raise RoomNotFound
-        if room.visibility == DIRECT and action == "leave":
-            raise Forbidden("a direct conversation cannot be left; exit it instead")
         return None
-
-
-_HIDDEN = frozenset((PRIVATE, DIRECT, RESERVED))

@@ -6,18 +6,16 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import Banned, Muted, RoomNotFound
 from ..models import DIRECT, PRIVATE, Known, Room, Sender
 from ..stores.members import MEMBER, as_member
+from .roles import CREATOR, LEVELS, level_of
 
-__all__ = ["HIDDEN", "LEVELS", "Restriction", "Standing", "check_restrictions", "level_of", "standing_of"]
+__all__ = ["BAN", "HIDDEN", "INVITE", "LEVELS", "MUTE", "Restriction", "Standing", "level_of", "standing_of"]
 
-LEVELS = {"owner": 100, "admin": 75, "moderator": 50, "member": 10, "reader": 5, "guest": 1, "outsider": 0}
-"""The level of each role. Other roles have the level of a member."""
 HIDDEN = frozenset((PRIVATE, DIRECT))
 """Visibilities of rooms that only their members can see."""
-ALWAYS = frozenset(("leave", "explain"))
-"""Actions that a user may do who is banned from a public room."""
+BAN, MUTE, INVITE = "ban", "mute", "invite"
+"""Kinds of the facts about a user in a room, beside `stores.members.MEMBER`."""
 
 
 class Restriction(msgspec.Struct, frozen=True):
@@ -28,6 +26,8 @@ class Restriction(msgspec.Struct, frozen=True):
     reason: str = ""
     by: Sender | str | None = None
     """The user who decided it."""
+    seq: int = 0
+    """The number of the event that set it; 0: it was set without one."""
 
     def holds(self, now: float) -> bool:
         """Whether it applies at this time (Unix seconds). It ends by itself, without an event."""
@@ -45,7 +45,8 @@ class Standing(msgspec.Struct, frozen=True):
     role: str = "outsider"
     """The role of a member; `guest` for others in a public room; `outsider` for others elsewhere."""
     level: int = 0
-    """The level of the role: owner 100, admin 75, moderator 50, member 10, reader 5, guest 1, outsider 0; others 10."""
+    """The level of the role: owner 100, admin 75, moderator 50, member 10, reader 5, guest 1, outsider 0; others 10,
+    unless the app declares them."""
     joined_seq: int | None = None
     """The room's number when the current membership began; None: not a member."""
     invited: bool = False
@@ -53,6 +54,10 @@ class Standing(msgspec.Struct, frozen=True):
     muted: Restriction | None = None
     name: str = ""
     """The user's name in the list of members."""
+    creator: bool = False
+    """The member made this room, and may do everything in it."""
+    role_seq: int = 0
+    """The number of the event that gave the role; 0: there was none."""
 
     @property
     def member(self) -> bool:
@@ -64,10 +69,10 @@ class Standing(msgspec.Struct, frozen=True):
         """Is there a ban or a mute? It may have passed."""
         return self.banned is not None or self.muted is not None
 
-
-def level_of(role: str) -> int:
-    """The level of a role."""
-    return LEVELS.get(role, LEVELS["member"])
+    @property
+    def rank(self) -> int:
+        """What others need more of to change anything about this user."""
+        return CREATOR if self.creator else self.level
 
 
 _restriction = msgspec.json.Decoder(Restriction)
@@ -75,33 +80,28 @@ NOBODY = Standing()
 GUEST = Standing("guest", LEVELS["guest"])
 
 
-def standing_of(room: Room | None, facts: Mapping[str, Known]) -> Standing:
-    """The standing of the user whom these facts are about."""
-    if not facts:
-        return GUEST if room is not None and room.visibility not in HIDDEN else NOBODY
+def standing_of(
+    room: Room | None, facts: Mapping[str, Known], levels: Mapping[str, int] = LEVELS
+) -> Standing:
+    """The standing of the user whom these facts are about. `levels` are those of all roles."""
     base = NOBODY if room is None or room.visibility in HIDDEN else GUEST
+    if not facts:
+        return base
     if (known := facts.get(MEMBER)) is not None:
         member = as_member(known)
-        base = Standing(member.role, level_of(member.role), known.since, name=member.name)
+        base = Standing(
+            member.role,
+            level_of(member.role, levels),
+            known.since,
+            name=member.name,
+            creator=member.creator,
+            role_seq=known.seq,
+        )
     if facts.keys() <= {MEMBER}:
         return base
-    banned, muted = _restricted(facts.get("ban")), _restricted(facts.get("mute"))
-    return replace(base, invited="invite" in facts, banned=banned, muted=muted)
+    banned, muted = _restricted(facts.get(BAN)), _restricted(facts.get(MUTE))
+    return replace(base, invited=INVITE in facts, banned=banned, muted=muted)
 
 
 def _restricted(known: Known | None) -> Restriction | None:
-    return None if known is None else _restriction.decode(known.value)
-
-
-def check_restrictions(
-    room: Room, standing: Standing, action: str, now: float, *, mute_stops: bool = False
-) -> None:
-    """Bans, and mutes where they stop the action. Raises `Banned`, `Muted`, `RoomNotFound` (of a hidden room)."""
-    banned, muted = standing.banned, standing.muted
-    if banned is not None and banned.holds(now):
-        if room.visibility in HIDDEN:
-            raise RoomNotFound
-        if action not in ALWAYS:
-            raise Banned(**banned.told())
-    if muted is not None and mute_stops and muted.holds(now):
-        raise Muted(**muted.told())
+    return None if known is None else replace(_restriction.decode(known.value), seq=known.seq)

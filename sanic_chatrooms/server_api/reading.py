@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
+from ..access.decide import Verdict
 from ..models import RESERVED, Room, User
+from ..verbs.explain import explain_to_app
 from ..verbs.history import History as Asked
 from ..verbs.members import MemberList, PresentList
 from ..verbs.pages import Listed
@@ -64,6 +66,14 @@ class Reading(Verbs):
         """One room; None if there is none with this id."""
         found = await self.running().store.room(room)
         return found if found is not None and found.visibility != RESERVED else None
+
+    async def explain(self, user: User, action: str, room: str) -> Verdict:
+        """Whether this user may do this in the room, and why: the decision that a command would get. The scopes of `user` narrow
+        it, as those of a token do. Raises `RoomNotFound`, `InvalidField`, `Unavailable`.
+        """
+        chat = self.running()
+        acting = acting_as(chat, user, "user")
+        return await explain_to_app(chat.core, acting.user, action, room, acting.policy)
 
     async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
         """A page of a room's members. `cursor` is that of the page before. Raises `RoomNotFound`, `Unavailable`."""

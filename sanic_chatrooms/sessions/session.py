@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import IN_A_ROW, LOT, UNLIMITED, Allowance, refusal
+from ..access.scopes import Scopes, scopes_of
 from ..errors import (
     BadFrame,
     ChatError,
@@ -97,7 +98,8 @@ class Session:
 
     __slots__ = (
         "_data", "answered", "authenticated", "bad_frames", "bound", "codec", "connection", "dispatcher", "route",
-        "handshake", "id", "limits", "liveness", "plain_policy", "policy", "push", "queue", "reply_soon", "room", "seats", "settings",
+        "handshake", "id", "limits", "liveness", "plain_policy", "policy", "push",
+        "queue", "reply_soon", "room", "scopes", "seats", "settings",
         "state", "user", "who", "write",
     )  # fmt: skip
 
@@ -115,6 +117,8 @@ class Session:
         self.id = new_id()
         self.limits = limits
         self.user = NOBODY
+        self.scopes: Scopes | None = None
+        """What the user's token allows; None: it narrows nothing."""
         self.authenticated = False
         self.state = State.CONNECTING
         self.who = Who()
@@ -166,6 +170,10 @@ class Session:
     def become(self, user: User) -> None:
         """Set the user, after a proof of identity."""
         self.user = user
+        scopes = scopes_of(user.scopes)
+        if scopes != self.scopes:
+            self.scopes = scopes
+            self.seats.all_changed()
         self.authenticated = True
         self.state = State.ACTIVE
 

@@ -1,4 +1,5 @@
-"""Members of a room, as facts: the fact "member" about a user's id is {"name": …, "role": …, "joinedAt": …}."""
+"""Members of a room, as facts: the fact "member" about a user's id is {"name": …, "role": …, "joinedAt": …}, and "creator": true
+of the member who made the room."""
 
 from collections.abc import Collection
 
@@ -35,6 +36,7 @@ class _Value(msgspec.Struct, frozen=True, rename="camel", gc=False):
     name: str
     role: str = "member"
     joined_at: float = 0.0
+    creator: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 _value = msgspec.json.Decoder(_Value)
@@ -42,7 +44,7 @@ _value = msgspec.json.Decoder(_Value)
 
 def member_fact(member: Member) -> Fact:
     """The fact that this user is a member."""
-    value = _Value(member.name, member.role, member.joined_at)
+    value = _Value(member.name, member.role, member.joined_at, member.creator or msgspec.UNSET)
     return Fact(MEMBER, member.user, msgspec.json.encode(value))
 
 
@@ -54,7 +56,7 @@ def left(user: str) -> Fact:
 def as_member(known: Known) -> Member:
     """The member that this fact describes."""
     value = _value.decode(known.value)
-    return Member(known.key, value.name, value.role, value.joined_at)
+    return Member(known.key, value.name, value.role, value.joined_at, value.creator is True)
 
 
 async def find(store: Store, room: str, user: str) -> Member | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from ..access.limits.limits import Allowance
 from ..access.policy import Policy
+from ..access.scopes import Scopes
 from ..config.settings import Settings
 from ..errors import TooLarge
 from ..models import Appended, Draft, User
@@ -32,13 +33,15 @@ class _Frame(msgspec.Struct, omit_defaults=True):
 class Acting:
     """Takes the place of the session, with the attributes that middleware and handlers use."""
 
-    __slots__ = ("_keep", "data", "id", "kept", "limits", "policy", "settings", "user")
+    __slots__ = ("_keep", "data", "id", "kept", "limits", "policy", "scopes", "settings", "user")
 
     def __init__(self, user: User, policy: Policy, settings: Settings, limits: Allowance, keep: Keep) -> None:
         self.id = ""
         """Empty: there is no connection."""
         self.user = user
         self.policy = policy
+        self.scopes: Scopes | None = None
+        """What narrows the user: nothing, unless a token of theirs proved who it is."""
         self.settings = settings
         self.limits = limits
         self.data: dict[str, Any] = {}

@@ -1,28 +1,42 @@
 """The context of a command: the same from a connection, from `as_user=`, and from the app itself."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Unpack
 
-from ..access.access import judge, permit
+from ..access.access import ask_policy, judge
+from ..access.actions import Action, action
+from ..access.decide import Denial, first_refusal, muted_by
 from ..access.limits.kinds import Kind
-from ..access.limits.limits import refusal
-from ..access.standing import Standing
+from ..access.limits.limits import Allowance, refusal
 from ..config.settings import Settings
-from ..errors import InvalidField, NotAMember, Unavailable
+from ..errors import InvalidField, NotAMember, RoomNotFound, Unavailable
 from ..hooks.middleware import Context
-from ..models import APP, Appended, Draft, Room, Sender, User
+from ..models import APP, Appended, Draft, Sender, User
 from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.decode import Command
+from ..wire.encode import EMPTY
 from .acting import Acting
 from .core import Core
 from .drafts import Effects, command_hash, draft
 from .table import Judged, Row
 
-__all__ = ["Ctx"]
+__all__ = ["NO_EPOCH", "Ctx", "may_look"]
+
+
+NO_EPOCH = "-"
+"""No room has this epoch. So a draft that was judged in it is either a repetition, or `Stale` and not stored."""
+
+
+def may_look(limits: Allowance) -> bool:
+    """Whether the store may be asked if a refused command is a repetition: that counts as a question."""
+    refused = limits.refused
+    wait = limits.take(int(Kind.READ))
+    limits.refused = refused  # the command is refused once
+    return not wait
 
 
 class Ctx(Context):
@@ -79,11 +93,13 @@ class Ctx(Context):
         """Look up the room and the standing, and decide as the row says. Raises the refusal."""
         judged = self.row.judged
         if judged is Judged.NO_ROOM:
-            await self.permit(None, Standing())
+            await self.ask_policy()
         elif judged is Judged.SEAT and isinstance(self.actor, Session):
-            await self._judge_in(await self._own_seat(self.actor))
+            self.seat = await self._own_seat(self.actor)
+            await self._judge_seat()
         elif judged in (Judged.SEAT, Judged.ROOM):
-            await self._judge_in(await self._find(self.room_id))
+            await self.find(self.room_id)
+            await self._judge_seat()
 
     @property
     def level(self) -> int:
@@ -96,28 +112,47 @@ class Ctx(Context):
         if self.actor is not None and (wait := await self.core.limits.take(self.actor.limits, kind)):
             raise refusal(kind, wait)
 
-    async def permit(self, room: Room | None, standing: Standing) -> None:
-        """Ask the policy about this command."""
-        if self.actor is not None:
-            await permit(self.actor, self.row.type, room, standing)
+    async def ask_policy(self, room_id: str | None = None) -> None:
+        """Decide about this command where it is about no room that is there. `room_id`: of one that it makes."""
+        if self.actor is not None and self.row.action is not None:
+            await ask_policy(self.actor, self.row.action, room_id)
 
-    async def may_speak(self, seat: Seat) -> None:
+    async def require(self, action: Action | None, *, rank: Denial | None = None) -> None:
+        """Check that the actor may do this in the room of `seat`. `rank`: what the ranks of the users say. Raises the refusal."""
+        if self.actor is not None and action is not None:
+            await judge(self.actor, action, self.seat.room, self.seat.standing, rank=rank)
+
+    async def may_speak(self) -> None:
         """Check that the actor may say something in this room, with any command."""
-        self.seat = seat
-        if self.actor is not None:
-            await judge(self.actor, "message", seat.room, seat.standing, mute_stops=True)
+        await self.require(action("message"))
 
-    async def _judge_in(self, seat: Seat) -> None:
-        self.seat, row = seat, self.row
-        if self.actor is None:
-            return
-        await judge(self.actor, row.type, seat.room, seat.standing, mute_stops=row.speaks or row.mute_stops)
-        if row.speaks and row.type != "message":
-            await self.may_speak(seat)
+    def may_give(self, words: object) -> None:
+        """Check that the actor may put these words before others, as a part of what they may do. Raises `Muted`."""
+        muted = None if self.actor is None else self.seat.standing.muted
+        if words and muted is not None and muted.holds(self.now):
+            raise muted_by(muted).error
 
-    async def _find(self, room: str) -> Seat:
+    async def find(self, room: str) -> Seat:
+        """Look up the room and the actor's standing: it becomes `seat`. Raises `RoomNotFound`."""
         user: User | None = None if self.actor is None else self.actor.user
-        return Seat(*await self.core.access.find(user, room))
+        self.seat = Seat(*await self.core.access.find(user, room))
+        return self.seat
+
+    async def see(self) -> Seat:
+        """Look up the room of the command, and check that the actor may know of it. Raises `RoomNotFound`."""
+        seat, actor = await self.find(self.room_id), self.actor
+        if actor is not None and self.row.action is not None:
+            refused = first_refusal(
+                self.row.action, actor.user, actor.scopes, seat.room, seat.standing, self.now
+            )
+            if refused is not None and refused.rule == "unknown":
+                raise refused.error
+        return seat
+
+    async def _judge_seat(self) -> None:
+        await self.require(self.row.action)
+        if self.row.speaks and self.row.type != "message":
+            await self.may_speak()
 
     async def _own_seat(self, session: Session) -> Seat:
         seat = session.seats.get(self.room_id)
@@ -136,13 +171,13 @@ class Ctx(Context):
         except BaseException:
             seat.fresh = False
             raise
-        seat.room, seat.standing = room, standing
+        seat.stand(room, standing)
 
     async def _judge_again(self) -> None:
         """Somebody lost rights in the room since it was looked up."""
         self.seat.fresh = False
         if self.row.judged is Judged.ITSELF:
-            await self._judge_in(await self._find(self.seat.room.id))
+            await self.find(self.seat.room.id)  # and the verb judges
         else:
             await self.judge()
 
@@ -164,7 +199,7 @@ class Ctx(Context):
         *,
         type: str | None = None,
         room: str | None = None,
-        allowed: Callable[[], None] | None = None,
+        allowed: Callable[[], Awaitable[None]] | None = None,
         **effects: Unpack[Effects],
     ) -> Appended | None:
         """Store the event of the command. By default it has the row's type, and goes to the room that was judged.
@@ -179,7 +214,7 @@ class Ctx(Context):
         until = time.monotonic() + self.settings.store_timeout
         while True:
             if allowed is not None:
-                allowed()
+                await allowed()
             item = self._draft(
                 type or self.row.event or self.command.type, room or self.seat.room.id, payload, effects
             )
@@ -191,6 +226,30 @@ class Ctx(Context):
                 await self._judge_again()
             else:
                 return self.stored
+
+    async def repeated(self) -> Appended | None:
+        """The result of this very command, if it was carried out before; else None. Whatever refuses it now.
+
+        Raises `Conflict` if its `msgId` was used for something else, and `Unavailable`.
+        """
+        command, sender = self.command, self.sender
+        if not self.row.repeats or command.msg_id is None or command.room is None or sender is None:
+            return None
+        if self.actor is None or not may_look(self.actor.limits):
+            return None
+        asked = draft(
+            command.room,
+            self.row.event or command.type,
+            EMPTY,
+            sender,
+            key=(sender.id, command.msg_id),
+            hash=command_hash(command),
+            judged_in=NO_EPOCH,
+        )
+        try:
+            return await self.core.journal.append(asked)
+        except (Stale, RoomNotFound):
+            return None
 
     def _draft(self, type: str, room: str, payload: bytes, effects: Effects) -> Draft:
         sender, command = self.sender, self.command

@@ -4,6 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.limits.kinds import Kind
+from ..access.needs import ANYONE
 from ..access.standing import LEVELS, Standing
 from ..errors import InvalidField, RoomNotFound, Unavailable
 from ..models import DIRECT, Member, Room, Sender, User, direct_room
@@ -44,6 +45,7 @@ class SaidDirectly(Said, kw_only=True):
     event="message",
     room=Needs.NOTHING,
     judged=Judged.ITSELF,
+    needs=ANYONE,
     feature="direct",
     speaks=True,
     body="body",
@@ -60,23 +62,33 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
         raise InvalidField("is yourself", field="to")
     id = direct_room(user.id, ask.to)
     room = await core.store.room(id)
-    await _permit(ctx, id, room)
+    judged = await _permit(ctx, id, room)
+
+    async def allowed() -> None:
+        if ctx.seat is not judged:  # the rights in the room have changed
+            await ctx.may_speak()
+
     try:
         await open_direct(core, user, ask.to, made=room is not None)
         core.typists.stopped(id, Sender(user.id, user.name))
-        said = await ctx.append(bytes(ask.body), room=id)
+        said = await ctx.append(bytes(ask.body), room=id, allowed=allowed)
     except RoomNotFound:
         raise Unavailable from None  # it was empty, and has just been forgotten
     assert said is not None  # no transaction contains a direct message
     return SaidDirectly(said.msg_id, said.seq, said.timestamp, said.duplicate, room=id)
 
 
-async def _permit(ctx: Ctx, id: str, room: Room | None) -> None:
+async def _permit(ctx: Ctx, id: str, room: Room | None) -> Seat:
     # Both are members from the first moment, even if the other user's membership is not stored yet.
-    found = await ctx.core.access.standing(room, id, ctx.user)
+    found = await ctx.core.access.standing(room, id, ctx.user.id)
     mine = found if found.member else replace(PARTNER, banned=found.banned, muted=found.muted)
-    await ctx.permit(room, mine if room is not None else Standing())
-    await ctx.may_speak(Seat(room or _room(id, ctx.user), mine))
+    ctx.seat = seat = Seat(room or _room(id, ctx.user), mine)
+    if room is None:
+        await ctx.ask_policy(id)
+    else:
+        await ctx.require(ctx.row.action)
+    await ctx.may_speak()
+    return seat
 
 
 async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:

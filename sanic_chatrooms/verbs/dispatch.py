@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT, refusal
-from ..errors import ChatError, Forbidden, TooLarge, Unauthenticated, UnknownCommand
+from ..errors import (
+    ChatError,
+    Forbidden,
+    RateLimited,
+    RoomNotFound,
+    TooLarge,
+    Unauthenticated,
+    UnknownCommand,
+)
 from ..hooks.declaring import check_object
 from ..hooks.middleware import Chain, Context, Handler
 from ..live.presence import ANYWHERE
@@ -177,9 +185,7 @@ class Commands:
         row = self._rows[command.type]
         ctx = self._ctx(row, session, command)
         try:
-            if row.limited is not None and not _is_exempt(session, command):
-                await ctx.spend(row.limited)
-            result = await self._handlers[command.type](ctx)
+            result = await self._carried_out(session, command, ctx)
             self._answer(session, command, ctx, result)
         except (
             Exception,
@@ -188,6 +194,17 @@ class Commands:
             if is_ending():
                 raise
             self._give_up(session, command, ctx.entered, problem)
+
+    async def _carried_out(self, session: Session, command: Command, ctx: Ctx) -> Any:
+        row = ctx.row
+        try:
+            if row.limited is not None and not _is_exempt(session, command):
+                await ctx.spend(row.limited)
+        except RateLimited:
+            if (repeated := await ctx.repeated()) is None:
+                raise
+            return acked(row.ack, repeated)
+        return await self._handlers[command.type](ctx)
 
     def _answer(self, session: Session, command: Command, ctx: Ctx, result: Any) -> None:
         self.count(command.type, OK)
@@ -288,10 +305,7 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
     if row.body is not None:
         body = bytes(getattr(ask, row.body)) if row.body else ctx.command.payload
         check_body(body, ctx.settings.max_text, within=row.body)
-    await ctx.judge()
-    if isinstance(ctx.actor, Acting) and row.limited is not None and ctx.level < EXEMPT:
-        await ctx.spend(row.limited)
-    result = await row.verb(ctx, ask)
+    result = await _judged(ctx, ask)
     if isinstance(result, Appended):
         return acked(row.ack, result)
     return result
@@ -300,6 +314,22 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
 def _is_exempt(session: Session, command: Command) -> bool:
     seat = session.seats.get(command.room or "")
     return seat is not None and seat.standing.level >= EXEMPT
+
+
+async def _judged(ctx: Ctx, ask: Any) -> Any:
+    """Judge the command and carry it out. What was carried out before is answered with the first result, also where it is
+    refused now."""
+    row = ctx.row
+    try:
+        await ctx.judge()
+        if isinstance(ctx.actor, Acting) and row.limited is not None and ctx.level < EXEMPT:
+            await ctx.spend(row.limited)
+        return await row.verb(ctx, ask)
+    except (Forbidden, RoomNotFound, RateLimited):
+        repeated = await ctx.repeated()
+        if repeated is None:
+            raise
+        return repeated
 
 
 def acked(shape: Any, stored: Appended) -> Any:

@@ -5,13 +5,14 @@ Users edit and delete their own messages. Moderators also delete the messages of
 
 import msgspec
 
-from ..access.standing import LEVELS
+from ..access.decide import may_reach
+from ..access.needs import MODERATION, SPEAKING
 from ..errors import Forbidden
 from ..models import Appended, Event, Fold, Relation
 from ..wire.encode import EMPTY, encode
 from ..wire.events import Deleted, Edited
 from .context import Ctx
-from .table import Changed, command
+from .table import Changed, Judged, also_action, command
 
 __all__ = ["Delete", "Edit"]
 
@@ -30,6 +31,7 @@ class Delete(msgspec.Struct, rename="camel"):
     """The payload of `message.delete`: the server's id of the message."""
 
     msg_id: str
+    reason: str | None = None
 
 
 @command(
@@ -38,6 +40,7 @@ class Delete(msgspec.Struct, rename="camel"):
     ack=Changed,
     event="message.edited",
     feature="edits",
+    needs=SPEAKING,
     speaks=True,
     body="body",
     as_user=True,
@@ -54,19 +57,46 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
     return await ctx.append(encode(edited), about=about)
 
 
-@command("message.delete", Delete, ack=Changed, event="message.deleted", feature="edits", as_user=True)
+DELETE_ANY = also_action("message.delete.any", MODERATION, archive_stops=False)
+
+
+@command(
+    "message.delete",
+    Delete,
+    ack=Changed,
+    event="message.deleted",
+    feature="edits",
+    judged=Judged.ITSELF,
+    needs=SPEAKING,
+    archive_stops=False,
+    as_user=True,
+)
 async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     """Delete a message. Its body is erased. Raises `MessageNotFound`, `Forbidden`."""
+    await ctx.see()
     message = await _changeable(ctx, ask.msg_id)
+
+    async def allowed() -> None:
+        ctx.may_give(ask.reason)
+        if message is None or _wrote(ctx, message):
+            await ctx.require(ctx.row.action)
+        else:
+            await _require_any(ctx, message)
+
     if message is None:
-        return await ctx.append(EMPTY, about=UNKNOWN)
-    wrote, deleted = _wrote(ctx, message), encode(Deleted(message.msg_id))
-
-    def allowed() -> None:
-        if not (wrote or ctx.seat.standing.level >= LEVELS["moderator"]):
-            raise Forbidden("only the author of a message or a moderator of the room may delete it")
-
+        return await ctx.append(EMPTY, about=UNKNOWN, allowed=allowed)
+    deleted = encode(Deleted(message.msg_id, reason=ask.reason or msgspec.UNSET))
     return await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE), allowed=allowed)
+
+
+async def _require_any(ctx: Ctx, message: Event) -> None:
+    if ctx.actor is None:
+        return
+    rank = None
+    if message.sender is not None:
+        author = await ctx.core.access.standing(ctx.seat.room, ctx.seat.room.id, message.sender.id)
+        rank = may_reach(ctx.seat.standing, author)
+    await ctx.require(DELETE_ANY, rank=rank)
 
 
 async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:

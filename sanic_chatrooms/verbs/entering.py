@@ -6,8 +6,10 @@
 import msgspec
 from msgspec.structs import replace
 
-from ..access.access import judge, permit
+from ..access.access import ask_policy, judge
+from ..access.actions import action
 from ..access.limits.kinds import Kind
+from ..access.needs import COMING_IN
 from ..access.standing import Standing
 from ..errors import ChatError, Forbidden, InvalidField, RoomLimit, RoomNotFound, Unavailable
 from ..hub.room import LocalRoom
@@ -71,6 +73,8 @@ class Joined(msgspec.Struct, rename="camel"):
     ack=Joined,
     event="member.joined",
     judged=Judged.ITSELF,
+    needs=COMING_IN,
+    for_invited=True,
     feature="recovery",
     looks=True,
     rate=Kind.JOIN,
@@ -156,7 +160,7 @@ async def _enter(core: Core, session: Session, room_id: str) -> Head:
     except RoomNotFound:
         if not _makes(core, session.user, room_id):
             raise
-        await permit(session, "room.create", None, Standing())
+        await ask_policy(session, action("room.create"), room_id)
         await core.store.create_room(Room(room_id, "", 0, created_at=now(), auto=True))
         held = await _enter_new(core, session, room_id)
     return held.head
@@ -318,6 +322,6 @@ def vacate(core: Core, session: Session, room_id: str, *, at_once: bool = True) 
 async def _permit_or_forbid(session: Session, room: Room, standing: Standing) -> None:
     """Ask the policy about a join that another user caused: every error is a refusal, also `Unavailable`."""
     try:
-        await judge(session, "join", room, standing)
+        await judge(session, action("join"), room, standing)
     except ChatError as problem:
         raise Forbidden from problem

@@ -4,6 +4,7 @@ from functools import partial
 
 import msgspec
 
+from ..access.needs import LOOKING
 from ..errors import InvalidCursor, InvalidField
 from . import pages
 from .context import Ctx
@@ -21,7 +22,7 @@ class History(msgspec.Struct):
     limit: int | None = None
 
 
-@command("history", History, ack=Messages, looks=True, as_user=True, feature="history")
+@command("history", History, ack=Messages, needs=LOOKING, looks=True, as_user=True, feature="history")
 async def history(ctx: Ctx, ask: History) -> Messages:
     """A page of the timeline. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
     if ask.before is not None and ask.after is not None:

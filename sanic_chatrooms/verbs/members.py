@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ..access.needs import LOOKING
 from ..errors import Unavailable
 from ..models import Sender
 from ..stores import members as stored
@@ -39,7 +40,7 @@ class PresentList(msgspec.Struct, omit_defaults=True):
     cursor: str | None = None
 
 
-@command("members", Listed, ack=MemberList, looks=True)
+@command("members", Listed, ack=MemberList, needs=LOOKING, looks=True)
 async def members(ctx: Ctx, ask: Listed) -> MemberList:
     """A page of the members. Raises `RoomNotFound`, `InvalidCursor`."""
     limit = page_limit(ctx.settings, ask.limit)
@@ -57,7 +58,7 @@ async def _here(core: Core, ids: list[str]) -> tuple[set[str], dict[str, float]]
         return set(), {}
 
 
-@command("presence", Listed, ack=PresentList, looks=True, feature="presence")
+@command("presence", Listed, ack=PresentList, needs=LOOKING, looks=True, feature="presence")
 async def presence(ctx: Ctx, ask: Listed) -> PresentList:
     """A page of the users who are in the room now. Raises `RoomNotFound`, `InvalidCursor`."""
     limit = page_limit(ctx.settings, ask.limit)

@@ -1,6 +1,8 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
+from ..access.actions import Right
 from ..access.limits.kinds import Kind
+from ..access.needs import LEAVING, MANAGING
 from ..access.standing import Standing
 from ..errors import RoomNotFound, Unavailable
 from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
@@ -12,13 +14,14 @@ from ..wire.events import MemberChanged, RoleChanged
 from .context import Ctx
 from .core import Core
 from .drafts import draft
-from .table import Done, Nothing, also_event, command
+from .table import Done, Nothing, also_action, also_event, command
 
 __all__ = ["add_member", "become", "remove_member"]
 
 also_event("member.joined")
 also_event("member.kicked")
 also_event("member.role")
+also_action("member.role", MANAGING)
 
 
 async def become(core: Core, user: User, room: Room, standing: Standing) -> Standing:
@@ -40,7 +43,7 @@ async def become(core: Core, user: User, room: Room, standing: Standing) -> Stan
     return standing
 
 
-@command("leave", event="member.left", rate=Kind.JOIN)
+@command("leave", event="member.left", needs=LEAVING, right=Right.READ, archive_stops=False, rate=Kind.JOIN)
 async def leave(ctx: Ctx, _: Nothing) -> Done:
     """End the user's membership, and take all their connections out of the room. Raises `RoomNotFound`, `Forbidden`."""
     core, session, room = ctx.core, ctx.session, ctx.seat.room

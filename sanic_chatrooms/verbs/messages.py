@@ -11,12 +11,13 @@ from inspect import isawaitable
 import msgspec
 from msgspec.structs import replace
 
-from ..access.access import refusal
+from ..access.access import WIDENED, refusal
+from ..access.decide import Denial, first_refusal
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT
 from ..access.limits.limits import refusal as too_fast
-from ..access.standing import check_restrictions
-from ..errors import ChatError, InvalidField, NotAMember, RateLimited
+from ..access.needs import SPEAKING
+from ..errors import ChatError, InvalidField, InvalidText, NotAMember, TooLarge
 from ..models import Appended, Draft, Sender
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.seats import Seat
@@ -26,7 +27,7 @@ from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import Command
 from ..wire.encode import ack
-from .context import Ctx
+from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
 from .drafts import Body, check_body, command_hash
 from .table import Judged, Nothing, command, commands
@@ -34,9 +35,7 @@ from .table import Judged, Nothing, command, commands
 __all__ = ["IN_A_USERS_NAME", "Said", "say"]
 
 
-MESSAGE, READ = int(Kind.MESSAGE), int(Kind.READ)  # a list takes an int faster than a member of an enum
-NO_EPOCH = "-"
-"""No room has this epoch. So a draft that was judged in it is either a repetition, or `Stale` and not stored."""
+MESSAGE = int(Kind.MESSAGE)  # a list takes an int faster than a member of an enum
 
 
 class Said(msgspec.Struct, omit_defaults=False):
@@ -54,22 +53,28 @@ def say(core: Core, session: Session, command: Command) -> bool:
     Returns False, and has done nothing, if the standing has to be read first or the policy returns an awaitable. Then
     `message` handles the command.
     """
+    seat = session.seats.get(command.room or "")
     try:
-        seat = session.seats.get(command.room or "")
         if seat is None:
             raise _no_seat(command)
         if not seat.fresh:
             return False
-        standing = seat.standing
-        if standing.muted is not None or standing.banned is not None:
-            check_restrictions(seat.room, standing, "message", now(), mute_stops=True)
-        if standing.level < EXEMPT and (wait := session.limits.take(MESSAGE)):
+        if seat.says is not True and (denied := _denied(session, seat)) is not None:
+            if denied.rule in WIDENED:
+                return False
+            _refuse_unless_repeated(core, session, seat, command, denied.error)
+            return True
+        if seat.standing.level < EXEMPT and (wait := session.limits.take(MESSAGE)):
             _refuse_unless_repeated(core, session, seat, command, too_fast(MESSAGE, wait))
             return True
         item = _draft(core, session, seat, command)
-        answer = session.policy.require(session.user, "message", seat.room, standing)
+        answer = session.policy.require(session.user, "message", seat.room, seat.standing)
     except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - a policy may raise anything
-        session.fail(command, refusal("message", problem))
+        error = refusal("message", problem)
+        if seat is None or isinstance(error, InvalidField | TooLarge | InvalidText):
+            session.fail(command, error)
+        else:
+            _refuse_unless_repeated(core, session, seat, command, error)
         return True
     if answer is not None and isawaitable(answer):
         _wait_from_now_on(session, answer)
@@ -91,14 +96,23 @@ def say(core: Core, session: Session, command: Command) -> bool:
     return True
 
 
+def _denied(session: Session, seat: Seat) -> Denial | None:
+    """What but the policy refuses a message. If nothing does, nothing will before the standing changes, and the seat knows it."""
+    its = commands()["message"].action
+    assert its is not None
+    denied = first_refusal(its, session.user, session.scopes, seat.room, seat.standing, now())
+    seat.says = denied is None
+    return denied
+
+
 def _refuse_unless_repeated(
-    core: Core, session: Session, seat: Seat, command: Command, problem: RateLimited
+    core: Core, session: Session, seat: Seat, command: Command, problem: ChatError
 ) -> None:
     """Refuse a message, unless it is the repetition of one that is stored: that is answered with the first result.
 
     Only the store knows, and asking it counts as a question.
     """
-    if command.msg_id is None or not _may_look(session):
+    if command.msg_id is None or not may_look(session.limits):
         session.fail(command, problem)
         return
     item = replace(_draft(core, session, seat, command), judged_in=NO_EPOCH)
@@ -112,13 +126,6 @@ def _refuse_unless_repeated(
             session.fail(command, problem if isinstance(result, Stale) else result)
 
     core.journal.submit(item, done, session)
-
-
-def _may_look(session: Session) -> bool:
-    refused = session.limits.refused
-    wait = session.limits.take(READ)
-    session.limits.refused = refused  # the message is still refused, once
-    return not wait
 
 
 def _answer(core: Core, session: Session, command: Command, stored: Appended) -> None:
@@ -173,6 +180,7 @@ def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
     ack=Said,
     event="message",
     judged=Judged.SEAT,
+    needs=SPEAKING,
     speaks=True,
     body="",
     as_user=True,

@@ -5,9 +5,8 @@ Moderators pin in rooms, and both users in a direct room. A room has one pin for
 
 import msgspec
 
-from ..access.standing import LEVELS
-from ..errors import Forbidden
-from ..models import DIRECT, Appended, Fold, Related, Relation, Sender
+from ..access.needs import LOOKING, PINNING
+from ..models import Appended, Fold, Related, Relation, Sender
 from ..wire.encode import encode
 from .beside import beside, encode_as_now
 from .context import Ctx
@@ -53,6 +52,7 @@ class Pinned(msgspec.Struct):
     ack=Settled,
     event="message.pinned",
     feature="pins",
+    needs=PINNING,
     mute_stops=True,
     as_user=True,
 )
@@ -67,6 +67,7 @@ async def pin(ctx: Ctx, ask: Pin) -> Appended | None:
     ack=Settled,
     event="message.unpinned",
     feature="pins",
+    needs=PINNING,
     mute_stops=True,
     as_user=True,
 )
@@ -76,16 +77,11 @@ async def unpin(ctx: Ctx, ask: Pin) -> Appended | None:
 
 
 async def _set(ctx: Ctx, msg_id: str, *, on: bool) -> Appended | None:
-    def allowed() -> None:
-        role = "member" if ctx.seat.room.visibility == DIRECT else "moderator"
-        if ctx.actor is not None and ctx.seat.standing.level < LEVELS[role]:
-            raise Forbidden("only moderators of the room may pin messages")
-
     payload = encode(PinChanged(msg_id, ctx.sender))
-    return await ctx.append(payload, about=Relation(msg_id, Fold.TOGGLE, PIN, value=on), allowed=allowed)
+    return await ctx.append(payload, about=Relation(msg_id, Fold.TOGGLE, PIN, value=on))
 
 
-@command("pins", Listed, ack=PinList, feature="pins", looks=True, as_user=True)
+@command("pins", Listed, ack=PinList, feature="pins", needs=LOOKING, looks=True, as_user=True)
 async def pins(ctx: Ctx, ask: Listed) -> PinList:
     """A page of the pinned messages, of 256 KiB at most. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
     store, room, limit = ctx.core.store, ctx.seat.room.id, page_limit(ctx.settings, ask.limit)

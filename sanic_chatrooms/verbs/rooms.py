@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..access.access import Actor, permit
+from ..access.access import Actor, ask_policy
+from ..access.actions import Right, action
 from ..access.limits.kinds import Kind
-from ..access.standing import Standing
+from ..access.needs import ANYONE
 from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge, Unavailable
 from ..models import DIRECT, PRIVATE, PUBLIC, Head, Member, Room, Sender, User, is_reserved
 from ..stores import members
@@ -84,6 +85,7 @@ class RoomList(msgspec.Struct, omit_defaults=True):
     ack=Created,
     room=Needs.PERHAPS,
     judged=Judged.ITSELF,
+    needs=ANYONE,
     roams=True,
     as_user=True,
     rate=Kind.CREATE,
@@ -132,7 +134,7 @@ async def create(
         room_id = _derived_id(user.id if user else "", msg_id or new_id())
     if actor is not None:
         _check_maker(core, actor.user)
-        await permit(actor, "room.create", None, Standing())
+        await ask_policy(actor, action("room.create"), room_id)
     wanted = Room(
         room_id,
         "",
@@ -144,7 +146,7 @@ async def create(
         created_by=user.id if user else None,
         announce=announce,
     )
-    owner = (members.member_fact(Member(user.id, user.name, "owner", now())),) if user else ()
+    owner = (members.member_fact(Member(user.id, user.name, "owner", now(), creator=True)),) if user else ()
     key = (user.id, msg_id) if user and msg_id else None
     room, made = await core.store.create_room(wanted, facts=owner, key=key, hash=hash)
     if not made and key is None:
@@ -238,7 +240,16 @@ async def forget_if_unused(core: Core, room_id: str) -> None:
         await core.store.delete_room(room_id, unused=True)
 
 
-@command("rooms", List, ack=RoomList, room=Needs.NOTHING, judged=Judged.NO_ROOM, looks=True, roams=True)
+@command(
+    "rooms",
+    List,
+    ack=RoomList,
+    room=Needs.NOTHING,
+    judged=Judged.NO_ROOM,
+    needs=ANYONE,
+    looks=True,
+    roams=True,
+)
 async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     """Public rooms, or the actor's own. Raises `InvalidCursor`."""
     limit, core = page_limit(ctx.settings, ask.limit), ctx.core
@@ -248,7 +259,9 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     online = await _counts(core, [room.id for room in page.rooms])
     direct = [room.id for room in page.rooms if room.visibility == DIRECT]
     pairs = await members.first(core.store, direct, 2) if direct else {}
-    lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in page.rooms]
+    scopes = None if ctx.actor is None else ctx.actor.scopes
+    shown = [room for room in page.rooms if scopes is None or scopes.allow(Right.READ, room.id)]
+    lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in shown]
     return RoomList(lines, page.cursor)
 
 

@@ -6,6 +6,9 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
+from ..access.actions import Action, actions
+from ..access.needs import NEVER, Need
+from ..models import DIRECT, PRIVATE, PUBLIC
 from .table import Judged, Row, commands, features
 
 __all__ = ["TABLES", "shape"]
@@ -61,8 +64,31 @@ def _types(wanted: Callable[[Row], bool]) -> str:
     return _names(row.type for row in _sorted() if wanted(row))
 
 
+def _needs() -> str:
+    head = (
+        "| Action | Public | Private | Direct | Token | Muted | Archived |\n|---|---|---|---|---|---|---|\n"
+    )
+    wanted = [its for _, its in sorted(actions().items()) if its.in_a_room]
+    return "\n" + head + "\n".join(map(_needed, wanted)) + "\n"
+
+
+def _needed(action: Action) -> str:
+    kinds = (PUBLIC, PRIVATE, DIRECT)
+    needs = [_in_a_cell(action.needs.within(kind)) for kind in kinds]
+    rights = dict.fromkeys(f"`{action.right_in(kind).name.lower()}`" for kind in kinds)
+    stops = ["no" if stopped else "yes" for stopped in (action.mute_stops, action.archive_stops)]
+    return "| " + " | ".join([f"`{action.name}`", *needs, " / ".join(rights), *stops]) + " |"
+
+
+def _in_a_cell(need: Need) -> str:
+    if need is NEVER:
+        return "never"
+    return " or ".join([str(need.level), *(f"`{role}`" for role in need.roles)])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands,
+    "needs": _needs,
     "actions": lambda: _types(lambda row: row.judged is not Judged.FREE),
     "speaking": lambda: _types(lambda row: row.speaks and row.type != "message"),
     "looking": lambda: _types(lambda row: row.looks),

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..access.actions import Action, Right, add_action
 from ..access.limits.kinds import Kind
+from ..access.needs import RoomNeeds
 
 __all__ = [
     "Changed",
@@ -26,6 +28,7 @@ __all__ = [
     "Row",
     "Settled",
     "Verb",
+    "also_action",
     "also_event",
     "command",
     "commands",
@@ -104,6 +107,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The durable event that it causes."""
     room: Needs = Needs.ROOM
     judged: Judged = Judged.ROOM
+    needs: RoomNeeds | None = None
+    """What it needs in each kind of room. None: it is not judged."""
+    right: Right | None = None
+    """The right that a token needs; None: by `looks`, and by what the action needs."""
+    archive_stops: bool | None = None
+    """It is not possible in an archived room; None: unless it only reads."""
+    for_invited: bool = False
+    """Who is invited to the room may do it, without being a member."""
     feature: str | None = None
     """What `welcome.features` calls it."""
     speaks: bool = False
@@ -129,9 +140,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """It is a command of the app."""
 
     @property
-    def action(self) -> str | None:
-        """The action that the policy is asked about; None: it is not asked."""
-        return None if self.judged is Judged.FREE else self.type
+    def repeats(self) -> bool:
+        """Whether a repetition in the same room has the result of the first."""
+        return self.room is Needs.ROOM and "duplicate" in self.ack.__struct_fields__
+
+    action: Action | None = None
+    """What is judged, made from the fields above. None: everybody may do it."""
 
     @property
     def limited(self) -> Kind | None:
@@ -151,12 +165,31 @@ def command(type: str, payload: Shape = Nothing, **about: Any) -> Callable[[V], 
     def add(verb: V) -> V:
         if type in _rows:
             raise ValueError(f"two rows for {type}: {_rows[type].verb} and {verb}")
-        _rows[type] = Row(
-            type=type, payload=payload, decoder=msgspec.json.Decoder(payload), verb=verb, **about
+        row = Row(type=type, payload=payload, decoder=msgspec.json.Decoder(payload), verb=verb, **about)
+        _rows[type] = msgspec.structs.replace(
+            row, action=None if row.needs is None else add_action(_action(row, row.needs))
         )
         return verb
 
     return add
+
+
+def _action(row: Row, needs: RoomNeeds) -> Action:
+    return Action(
+        name=row.type,
+        needs=needs,
+        looks=row.looks,
+        mute_stops=row.speaks or row.mute_stops,
+        archive_stops=not row.looks if row.archive_stops is None else row.archive_stops,
+        for_invited=row.for_invited,
+        right=row.right,
+        in_a_room=row.judged is not Judged.NO_ROOM and row.room is Needs.ROOM,
+    )
+
+
+def also_action(name: str, needs: RoomNeeds, **about: Any) -> Action:
+    """Declare an action that has no command of its own: something more that a command may do. `about`: fields of `Action`."""
+    return add_action(Action(name=name, needs=needs, **about))
 
 
 def also_event(type: str) -> None:

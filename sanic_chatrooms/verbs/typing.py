@@ -3,6 +3,7 @@
 import msgspec
 
 from ..access.limits.kinds import Kind
+from ..access.needs import SPEAKING
 from ..models import Sender
 from .context import Ctx
 from .table import Done, Judged, command
@@ -14,7 +15,9 @@ class Typing(msgspec.Struct):
     active: bool = True
 
 
-@command("typing", Typing, judged=Judged.SEAT, mute_stops=True, feature="typing", rate=Kind.LIVE)
+@command(
+    "typing", Typing, judged=Judged.SEAT, needs=SPEAKING, mute_stops=True, feature="typing", rate=Kind.LIVE
+)
 async def typing(ctx: Ctx, ask: Typing) -> Done:
     """Tell every worker."""
     ctx.core.typists.note(ctx.room_id, Sender(ctx.user.id, ctx.user.name), ask.active)

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, Unpack, overload
 
 import msgspec
 
 from ..access.policy import Policy, RoomPolicy
+from ..access.roles import check_roles
 from ..auth.base import Authenticator
 from ..chat import Chat
 from ..config.checks import check_name
@@ -44,18 +45,27 @@ class ChatRooms(ServerAPI):
     """One instance of chat rooms: `app.blueprint(chat.bp)` mounts it.
 
     `name` keeps instances apart in every store and broker. `auth`, `store`, `broker` and `presence` are objects, URLs,
-    entry points or "package.module:Class". Every other keyword is a setting by its lower-case name (`guests=True`).
+    entry points or "package.module:Class". `roles` are roles of your own with their levels: {"editor": 30}. Every other keyword is a setting by its lower-case name (`guests=True`).
     Keywords override `app.config`, which overrides the environment. Raises `ConfigError`.
     """
 
     def __init__(
-        self, name: str = "default", *, policy: Policy | None = None, **settings: Unpack[InstanceSettings]
+        self,
+        name: str = "default",
+        *,
+        policy: Policy | None = None,
+        roles: Mapping[str, int] | None = None,
+        **settings: Unpack[InstanceSettings],
     ) -> None:
         check_name(name)
         check_policy(policy, f'ChatRooms("{name}")')
         code = {key: value for key, value in settings.items() if value is not None}
         self._declaration = Declaration(
-            name, code, policy or RoomPolicy(), [RouteDeclaration("/ws"), RouteDeclaration("/ws/<room:str>")]
+            name,
+            code,
+            policy or RoomPolicy(),
+            check_roles(roles, f'ChatRooms("{name}")'),
+            [RouteDeclaration("/ws"), RouteDeclaration("/ws/<room:str>")],
         )
         self.own: Declaration | None = None
         """What is declared for the one app that this is bound to."""
@@ -253,14 +263,18 @@ class ChatRooms(ServerAPI):
 
 @asynccontextmanager
 async def connect(
-    name: str = "default", *, policy: Policy | None = None, **settings: Unpack[InstanceSettings]
+    name: str = "default",
+    *,
+    policy: Policy | None = None,
+    roles: Mapping[str, int] | None = None,
+    **settings: Unpack[InstanceSettings],
 ) -> AsyncIterator[ChatRooms]:
     """The verbs of an instance in a process without sockets, such as a task worker, a cron job or a shell.
 
     It takes the same keywords as `ChatRooms`. To reach the serving processes, `store` and `broker` must be theirs, and
     `namespace` the name of their app. Raises `ConfigError`, `Unavailable`.
     """
-    chat = ChatRooms(name, policy=policy, **settings)
+    chat = ChatRooms(name, policy=policy, roles=roles, **settings)
     loaded = load(name, {}, os.environ, chat._declaration.code, debug=False, instances=(name,))
     alone = Chat(chat._declaration, loaded, chatrooms=chat)
     if loaded.namespace is None and alone.backends.shared:

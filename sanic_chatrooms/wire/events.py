@@ -159,6 +159,7 @@ class Deleted(msgspec.Struct, frozen=True, rename="camel"):
 
     msg_id: str
     deleted: bool = True
+    reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class MemberChanged(msgspec.Struct, frozen=True):

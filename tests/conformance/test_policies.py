@@ -55,8 +55,8 @@ async def test_a_policy_that_fails_is_found() -> None:
 async def test_a_policy_that_tells_of_a_hidden_room_by_one_action_is_found() -> None:
     class Leaky(RoomPolicy):
         def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
-            if action == "members" and not standing.member:
-                raise Forbidden
+            if action != "members" and not standing.member:
+                raise RoomNotFound
             super().require(user, action, room, standing)
 
     with pytest.raises(AssertionError):

@@ -6,6 +6,7 @@ import pytest
 
 from sanic_chatrooms.access.access import Access, permit
 from sanic_chatrooms.access.policy import Policy, RoomPolicy
+from sanic_chatrooms.access.scopes import Scopes
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.errors import Forbidden, RoomNotFound
 from sanic_chatrooms.models import PRIVATE, RESERVED, Member, Room, User
@@ -20,6 +21,7 @@ class Actor:
     def __init__(self, policy: Policy, id: str = "u1") -> None:
         self.user = User(id, "Ada")
         self.policy = policy
+        self.scopes: Scopes | None = None
 
 
 class Slow(Policy):

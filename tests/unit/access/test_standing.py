@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sanic_chatrooms.access.standing import Restriction, Standing, check_restrictions, level_of, standing_of
-from sanic_chatrooms.errors import Banned, ChatError, Muted, RoomNotFound
+from sanic_chatrooms.access.standing import Restriction, Standing, level_of, standing_of
 from sanic_chatrooms.models import DIRECT, PRIVATE, PUBLIC, Known, Member, Room
 from sanic_chatrooms.stores.members import member_fact
-
-NOW = 1_000.0
 
 
 def room(visibility: str = PUBLIC) -> Room:
@@ -59,45 +56,3 @@ def test_restrictions_and_invitations_stand_beside_the_role() -> None:
     assert standing.banned == Restriction()
     assert standing.muted is not None
     assert (standing.muted.until, standing.muted.reason) == (9.0, "spam")
-
-
-def refusal(
-    standing: Standing, action: str, visibility: str = PUBLIC, *, speaks: bool = False
-) -> ChatError | None:
-    try:
-        check_restrictions(room(visibility), standing, action, NOW, mute_stops=speaks)
-    except ChatError as problem:
-        return problem
-    return None
-
-
-def test_a_ban_stops_everything_but_leaving() -> None:
-    banned = Standing(banned=Restriction(2_000.0, "spam"))
-
-    problem = refusal(banned, "history")
-
-    assert isinstance(problem, Banned)
-    assert problem.fields == {"until": 2_000.0, "reason": "spam"}
-    assert refusal(banned, "leave") is None
-
-
-def test_the_banned_do_not_learn_of_a_hidden_room() -> None:
-    for action in ("history", "leave"):
-        assert isinstance(refusal(Standing(banned=Restriction()), action, PRIVATE), RoomNotFound)
-
-
-def test_a_mute_stops_what_speaks() -> None:
-    muted = Standing(muted=Restriction())
-
-    problem = refusal(muted, "message", speaks=True)
-
-    assert isinstance(problem, Muted)
-    assert problem.fields == {}
-    assert refusal(muted, "history") is None
-
-
-@pytest.mark.parametrize(
-    "standing", [Standing(banned=Restriction(until=NOW)), Standing(muted=Restriction(until=NOW))]
-)
-def test_what_has_passed_stops_nothing(standing: Standing) -> None:
-    assert refusal(standing, "message", speaks=True) is None
