@@ -15,8 +15,11 @@ from .access.decide import Verdict
 from .access.policy import Policy, RoomPolicy
 from .access.standing import Restriction, Standing
 from .auth.base import Authenticator
+from .auth.chain import Chain
 from .auth.guests import Guests
+from .auth.host_session import HostSession
 from .auth.jwt import JWTAuth
+from .auth.tickets import Tickets
 from .brokers.base import Broker
 from .brokers.memory import MemoryBroker
 from .errors import (
@@ -76,6 +79,7 @@ __all__ = [
     "BadFrame",
     "Banned",
     "Broker",
+    "Chain",
     "ChatError",
     "ChatRooms",
     "ChatroomsError",
@@ -91,6 +95,7 @@ __all__ = [
     "Handshake",
     "Happening",
     "History",
+    "HostSession",
     "InternalError",
     "InvalidCursor",
     "InvalidField",
@@ -114,6 +119,7 @@ __all__ = [
     "Sender",
     "Standing",
     "Store",
+    "Tickets",
     "TokenExpired",
     "TooLarge",
     "Unauthenticated",

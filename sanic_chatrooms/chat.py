@@ -14,9 +14,12 @@ from .access.limits.limits import Limits
 from .auth.asking import Asking
 from .auth.base import Authenticator
 from .auth.guests import Guests
+from .auth.once import Once
+from .auth.tickets import Tickets
 from .brokers.base import Broker
 from .config.backends import (
     Backends,
+    check_logout,
     make_authenticator,
 )
 from .config.load import override
@@ -124,6 +127,8 @@ class Chat:
         )
         self.heartbeat = Heartbeat()
         self.revocations = Revocations(store, self.journal, self.hub, settings.revocation_ttl)
+        self.tickets = Tickets().at(store, settings.ticket_ttl)
+        self.logouts = Once(store, "logout")
         self.sessions = Sessions(self.hub, store, self.revocations)
         self.backlog = Backlog(self.hub.fanout)
         self._let_read()
@@ -167,6 +172,7 @@ class Chat:
             app=self._app,
         )
         self.authenticator = make_authenticator(settings)
+        check_logout(settings, self.authenticator)
         routed = (route.auth for route in self.declaration.routes)
         self._authenticators = [one for one in (self.authenticator, *routed) if one is not None]
         self.hub.about_members = self.sessions.standing_changed
@@ -183,6 +189,8 @@ class Chat:
             keep_on(lambda: ask(self.occupancy.refresh), "telling the presence backend who is here"),
             keep_on(lambda: ask(self.hub.release), "letting go of rooms"),
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
+            keep_on(lambda: ask(self.tickets.sweep), "forgetting tickets that nobody used"),
+            keep_on(lambda: ask(self.logouts.sweep), "forgetting logouts that have passed"),
             keep_on(lambda: ask(self.revocations.sweep), "forgetting bans and revocations that have passed"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
             keep_on(self.overload.go_on, "looking whether the event loop is late"),
@@ -201,6 +209,7 @@ class Chat:
             access=self.access,
             limits=self.limits,
             guests=self.guests,
+            tickets=self.tickets,
             asking=Asking(self.settings.required_amr),
             inbox=self.inbox,
             sessions=self.sessions,
@@ -224,14 +233,22 @@ class Chat:
         """A route, completed by what its instance has. Raises `ConfigError`."""
         where = f'{self.settings.instance}.add_route("{declared.path}")'
         settings = override(self.settings, where, **declared.settings) if declared.settings else self.settings
+        authenticator = declared.auth or self.authenticator
+        named = authenticator is not None and any(isinstance(one, Tickets) for one in authenticator.members)
         return Route(
             settings=settings,
             policy=declared.policy or self.declaration.policy,
-            authenticator=declared.auth or self.authenticator,
+            authenticator=authenticator,
+            tickets=self.tickets if named or (settings.tickets and declared.auth is None) else None,
             guests=self.guests if settings.guests and declared.auth is None else None,
             read_only=declared.read_only,
             confined=declared.confined,
         )
+
+    @property
+    def gives_tickets(self) -> bool:
+        """Whether a route of this instance accepts tickets."""
+        return any(self.route(declared).tickets is not None for declared in self.declaration.routes)
 
     # ---- while it runs ----
 

@@ -105,14 +105,15 @@ class Sender(msgspec.Struct, frozen=True, gc=False):
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """The bearer token of a client, if it sent one, and the `name` that a guest asks for."""
+    """The bearer token of a client, if it sent one, the `name` that a guest asks for, and a ticket of the handshake."""
 
     token: str | None = None
     name: str | None = None
+    ticket: str | None = None
 
     def __repr__(self) -> str:
         # It ends up in tracebacks and logs.
-        return f"Credentials(token={self.token and '***'!r}, name={self.name!r})"
+        return f"Credentials(token={self.token and '***'!r}, name={self.name!r}, ticket={self.ticket and '***'!r})"
 
 
 class Handshake(msgspec.Struct, frozen=True):
@@ -128,6 +129,7 @@ class Handshake(msgspec.Struct, frozen=True):
     secure: bool
     """Whether the client used TLS."""
     credentials: Credentials = Credentials()
+    request: Any = None  # the request itself, Sanic's; None in tests without one
 
     def __repr__(self) -> str:
         return f"Handshake(path={self.path!r}, remote_ip={self.remote_ip!r}, secure={self.secure})"

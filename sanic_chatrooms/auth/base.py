@@ -1,6 +1,8 @@
 """The contract of an authenticator, which turns credentials into a user."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
 from ..models import Credentials, Handshake, User
 
@@ -16,6 +18,14 @@ class Authenticator(ABC):
     4. If it refuses a request without a token and has not read `credentials.token`, no token can change that, and the
        request is answered with 401. Otherwise the client may still send a token.
     """
+
+    reads_tokens: ClassVar[bool] = True
+    """Set this to False if it never looks at `credentials.token`. In a `Chain`, it is then asked only without a token."""
+
+    @property
+    def members(self) -> "Sequence[Authenticator]":
+        """The authenticators in it: itself, or those of a `Chain`."""
+        return (self,)
 
     @abstractmethod
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:

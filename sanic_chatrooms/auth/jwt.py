@@ -69,11 +69,11 @@ class JWTAuth(Authenticator):
         self._algorithms = _checked_algorithms(algorithms, symmetric=key is not None)
         if not 0 <= leeway <= 60:
             raise ConfigError(f"JWT_LEEWAY is {leeway}: it must be 0 to 60 seconds")
-        self._audience = _one_or_more("JWT_AUDIENCE", audience)
+        self.audience = _one_or_more("JWT_AUDIENCE", audience)
         self._issuer = _one_or_more("JWT_ISSUER", issuer)
         self._required_amr = _one_or_more("REQUIRED_AMR", required_amr) or ()
-        self._leeway = leeway
-        self._user_claim, self._name_claim = user_claim, name_claim
+        self.leeway = leeway
+        self.user_claim, self._name_claim = user_claim, name_claim
         self._verdicts = Verdicts() if key is None else None
         self._keys = self._made_keys(key, previous_key, public_key, jwks_url)
 
@@ -98,7 +98,7 @@ class JWTAuth(Authenticator):
         return Jwks(url, lambda entries: public_keys.jwk_keys(entries, accepted))
 
     def __repr__(self) -> str:
-        return f"JWTAuth(algorithms={self._algorithms}, audience={self._audience}, issuer={self._issuer})"
+        return f"JWTAuth(algorithms={self._algorithms}, audience={self.audience}, issuer={self._issuer})"
 
     async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
         """The user of `credentials.token`. `expires_at` is the token's `exp`, `claims` has all of its claims.
@@ -109,14 +109,14 @@ class JWTAuth(Authenticator):
         token = credentials.token
         known = self._verdicts.get(token, self._keys.version) if self._verdicts and token else None
         if known is not None:
-            check_times(known.claims, self._leeway)
+            check_times(known.claims, self.leeway)
             return known
         header = read_header(token)
         assert token is not None
-        claims = await self.verified(token, header, _ACCESS_TYPES, self._audience)
+        claims = await self.verified(token, header, _ACCESS_TYPES, self.audience)
         user = self._user_of(claims)
         if self._verdicts is not None:
-            self._verdicts.put(token, self._keys.version, user, float(claims["exp"]) + self._leeway)
+            self._verdicts.put(token, self._keys.version, user, float(claims["exp"]) + self.leeway)
         return user
 
     async def verified(
@@ -136,8 +136,8 @@ class JWTAuth(Authenticator):
 
     def _user_of(self, claims: dict[str, Any]) -> User:
         check_use(claims)
-        id = user_id(claims, self._user_claim)
-        check_times(claims, self._leeway)
+        id = user_id(claims, self.user_claim)
+        check_times(claims, self.leeway)
         user = User(
             id=id,
             # A name that cannot be shown is no reason to refuse the user.

@@ -24,6 +24,7 @@ from .values import EMBEDDED
 
 __all__ = [
     "Backends",
+    "check_logout",
     "make_authenticator",
     "make_broker",
     "make_presence",
@@ -184,6 +185,21 @@ def resolve(key: str, name: str, group: str) -> Any:
     raise ConfigError(
         f"CHATROOMS_{key}: {name!r} is neither memory, nor package.module:Class, nor an entry point of {group}"
     )
+
+
+def check_logout(settings: Settings, authenticator: Authenticator | None) -> None:
+    """Check that the logout tokens of `OIDC_LOGOUT` can be verified. Raises `ConfigError`."""
+    if settings.oidc_logout is None:
+        return
+    verifiers = [one for one in authenticator.members if isinstance(one, JWTAuth)] if authenticator else []
+    if not verifiers:
+        raise ConfigError(
+            "CHATROOMS_OIDC_LOGOUT: no key is known; set CHATROOMS_JWT_JWKS_URL, or pass auth=JWTAuth(…)"
+        )
+    if not settings.oidc_logout and all(one.audience is None for one in verifiers):
+        raise ConfigError(
+            "CHATROOMS_OIDC_LOGOUT: whose logouts? Set CHATROOMS_JWT_AUDIENCE, or this to the client's id at the provider"
+        )
 
 
 def make_authenticator(settings: Settings) -> Authenticator | None:

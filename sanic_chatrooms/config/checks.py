@@ -47,7 +47,7 @@ def require_auth(settings: Settings, has_authenticator: bool) -> Settings:
 
     `has_authenticator`: a route in the app's code has one. Raises `ConfigError` that says what to set.
     """
-    keys = settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url
+    keys = settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url or settings.tickets
     if has_authenticator or settings.auth is not None or keys or settings.guests:
         return settings
     if settings.debug:

@@ -38,6 +38,9 @@ class InstanceSettings(TypedDict, total=False):
     required_amr: Collection[str] | None
     token_cookie: str | None
     token_query: str | bool | None
+    tickets: bool | None
+    ticket_ttl: float | None
+    oidc_logout: str | bool | None
     auth_timeout: float | None
     allowed_origins: Collection[str] | None
     page: bool | None

@@ -13,6 +13,7 @@ from msgspec.structs import force_setattr
 from ..access.limits.kinds import Kind
 from ..access.limits.rate import Rate, parse_rate
 from ..auth.keys import ALGORITHMS
+from ..auth.tickets import TICKET_TTL
 from ..models import SPACE
 from ..support.paging import PAGE_LIMIT
 from .field import Bare, Field, Setting, field_of, shown
@@ -40,7 +41,6 @@ PLANNED = (
     "CORS",
     "METRICS",
     "SLOW_MODE",
-    "TICKET_TTL",
 )
 """Keys of later versions. Unknown now, but no instance may take their names."""
 
@@ -54,6 +54,11 @@ _OFF = {"none": None, "off": None, False: None}
 _RATE = "'10/s burst 30', '10/min', '20/h', for bytes '256 KiB/s burst 2 MiB'"
 _LIMIT: Any = {"words": _OFF, "takes": _RATE, "none": "no limit", "at_run_time": True}
 _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromkeys(
+    [False, "off", "false", "no"]
+)
+
+
+_AUDIENCE_WORDS = dict.fromkeys([True, "on", "true", "yes"], "") | dict.fromkeys(
     [False, "off", "false", "no"]
 )
 
@@ -144,6 +149,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "else.",
         "bytes", 1, 64, takes="the name of a query parameter, or True or False", check=query_name,
         words=_QUERY_WORDS, per_route=True)] = None
+    tickets: Annotated[bool, Setting(
+        "Accepts tickets in `?ticket=` of the handshake, and makes them at `POST <prefix>/api/tickets` and by `chat.ticket(user)`.")
+    ] = False
+    ticket_ttl: Annotated[float, Setting("How long a ticket is valid.", "seconds", 1, TICKET_TTL)] = TICKET_TTL
+    oidc_logout: Annotated[str | None, Setting(
+        "Hears of logouts at `POST <prefix>/oidc/logout`, where an identity provider reports them (OpenID Connect back-channel "
+        "logout). True: for `JWT_AUDIENCE`; or the id of your client at the provider.", "bytes", 1, 1024,
+        takes="True, or the id of the client", words=_AUDIENCE_WORDS)] = None
     auth_timeout: Annotated[float, Setting(
         "How long a connection may stay open before it authenticates; then it is closed with 4502.", "seconds", 0.1, 300,
         per_route=True)] = 10.0

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ..auth.claims import LATEST, MAX_PROOF_ID
-from ..errors import InvalidField
+from ..errors import ConfigError, InvalidField
 from ..live.presence import ANYWHERE
 from ..models import Sender, User
 from ..sessions.inbox import Close
@@ -98,6 +98,20 @@ class Connections(Verbs):
         until = time.time() if issued_before is None else _time(issued_before, "issued_before")
         whose = None if user is None else id_of(user)
         await self.running().revocations.revoke(whose, _proof(jti, "jti"), _proof(sid, "sid"), until)
+
+    async def ticket(self, user: User) -> str:
+        """A ticket with which this user can connect once, by `?ticket=…`, within `TICKET_TTL` seconds and on any worker.
+
+        It expires with the user's own proof (`User.expires_at`), and revoking that one revokes it, too. The app says who the
+        user is. Raises `InvalidField`, `Unavailable`, and `ConfigError` where the setting `TICKETS` is off.
+        """
+        chat = self.running()
+        if not chat.gives_tickets:
+            raise ConfigError("tickets are off: set CHATROOMS_TICKETS = True")
+        if not isinstance(user, User):
+            raise InvalidField(f"must be a User, and not {type(user).__name__}", field="user")
+        id_of(user)
+        return await chat.tickets.issue(user)
 
     async def ban_user(
         self, user: User | Sender | str, *, until: float | None = None, reason: str = ""

@@ -20,6 +20,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """None: no token is accepted."""
     guests: Authenticator | None
     """Lets in guests; None: there are no guests here."""
+    tickets: Authenticator | None = None
+    """Accepts tickets; None: they are not accepted here."""
     read_only: bool = False
     confined: bool = False
     """Its connections are only in the route's room."""

@@ -392,4 +392,5 @@ def _with_token(handshake: Handshake, route: Route, token: str | None) -> Handsh
         or handshake.cookies.get(settings.token_cookie or "")
         or handshake.query.get(settings.token_query or "")
     )
-    return replace(handshake, query=query, credentials=Credentials(found or None))
+    ticket = query.pop("ticket", None)
+    return replace(handshake, query=query, credentials=Credentials(found or None, ticket=ticket))

@@ -6,6 +6,7 @@ from ..access.access import Access
 from ..access.limits.limits import Limits
 from ..auth.asking import Asking
 from ..auth.guests import Guests
+from ..auth.tickets import Tickets
 from ..config.settings import Settings
 from ..hooks.listeners import Listeners
 from ..hub.hub import Hub
@@ -36,6 +37,7 @@ class Core(msgspec.Struct, kw_only=True):
     access: Access
     limits: Limits
     guests: Guests
+    tickets: Tickets
     asking: Asking
     inbox: Inbox
     sessions: Sessions

@@ -21,7 +21,7 @@ from .context import Ctx
 from .core import Core
 from .table import Judged, Needs, command, features
 
-__all__ = ["AuthRequest", "by_request", "establish", "greet", "of_handshake"]
+__all__ = ["AuthRequest", "by_request", "establish", "greet", "of_handshake", "of_request"]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.identity")
 
@@ -63,9 +63,10 @@ async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User |
     Raises `Unauthenticated`, also if no `auth` could help, `BannedFromServer`, and the refusal of a `connect` listener.
     """
     credentials, user = handshake.credentials, None
-    if credentials.token is None:
+    shown = credentials.token is not None or credentials.ticket is not None
+    if not shown:
         user = await by_request(core, route, handshake)
-    if user is None and (credentials.token is not None or route.guests is not None):
+    if user is None and (shown or route.guests is not None):
         user = await _who(core, route, credentials, handshake)
     if user is not None:
         await core.revocations.check(user)
@@ -87,6 +88,20 @@ async def by_request(core: Core, route: Route, handshake: Handshake) -> User | N
         return None
 
 
+async def of_request(core: Core, route: Route, handshake: Handshake) -> User:
+    """The user whom a request names that is not about a connection. Nobody becomes a guest by it, and tickets are for
+    connections. Raises `Unauthenticated`, `BannedFromServer`."""
+    credentials = handshake.credentials
+    if credentials.token is not None:
+        user = await _who(core, route, replace(credentials, ticket=None), handshake)
+    elif route.authenticator is not None:
+        user = await core.asking.ask(route.authenticator, Credentials(), handshake)
+    else:
+        raise Unauthenticated
+    await core.revocations.check(user)
+    return user
+
+
 async def _who(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
     """The user whom a token, or a guest, is. Raises `RateLimited` if too many tokens from this address were wrong."""
     if credentials.token is None:
@@ -103,6 +118,10 @@ async def _who(core: Core, route: Route, credentials: Credentials, handshake: Ha
 
 async def _ask(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
     token = credentials.token
+    if credentials.ticket is not None:
+        if route.tickets is None:
+            raise Unauthenticated(NOT_ACCEPTED)
+        return await core.asking.ask(route.tickets, credentials, handshake)
     if route.guests is not None and (token is None or Guests.is_guest_token(token)):
         return await core.asking.ask(route.guests, credentials, handshake)
     if route.authenticator is None:
@@ -139,7 +158,7 @@ def greet(core: Core, session: Session) -> None:
         limits=Limits(
             settings.max_frame, settings.max_text, settings.max_rooms_per_connection, settings.history_page
         ),
-        features=features(),
+        features=_features(session.route),
         guest_token=core.guests.token(user) if user.guest else None,
         expires_at=None if user.guest else user.expires_at,
     )
@@ -242,6 +261,10 @@ def _close_code(problem: ChatError, token: str | None) -> int | None:
         return None
     ends = isinstance(problem, Unauthenticated | TooManyConnections | Forbidden)
     return problem.close_code if ends else None
+
+
+def _features(route: Route) -> tuple[str, ...]:
+    return features() if route.tickets is None else tuple(sorted((*features(), "tickets")))
 
 
 def _shown(user: User) -> Myself:

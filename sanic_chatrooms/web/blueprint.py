@@ -27,8 +27,10 @@ from .assets import PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, Assets, with_slash
 from .handshake import Admission, admit, check_limits
 from .integrations import offer_injection
 from .mounted import App, Mounted, mounted_in
+from .oidc import hear_logout
 from .problems import answer_problems
 from .sanic_contract import log_start, probe
+from .tickets import give_ticket
 from .upgrade import Handler, Negotiate, is_upgraded, prepare_handshake, refuse_handshake
 from .workers.embedded import start_embedded, stop_embedded
 from .workers.ending import (
@@ -143,6 +145,8 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._page, "/", name="page", strict_slashes=False)
         self.add_route(self._client, "/client.js", name="client")
         self.add_route(self._static, "/static/<name:str>", name="static")
+        self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
+        self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
 
     async def _page(self, request: Request) -> HTTPResponse:
         settings = self.running(request.app).settings
@@ -158,6 +162,12 @@ class ChatBlueprint(Blueprint):
 
     async def _static(self, request: Request, name: str) -> HTTPResponse:
         return self._asset(request, name)
+
+    async def _ticket(self, request: Request) -> HTTPResponse:
+        return await give_ticket(request, self.running(request.app), self.mounted(request.app).routes["/ws"])
+
+    async def _logout(self, request: Request) -> HTTPResponse:
+        return await hear_logout(request, self.running(request.app))
 
     def _asset(self, request: Request, name: str, headers: dict[str, str] | None = None) -> HTTPResponse:
         assets: Assets = self.ctx.assets

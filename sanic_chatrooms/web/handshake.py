@@ -23,7 +23,7 @@ from ..verbs.identity import by_request, of_handshake
 from .problems import RETRY_AFTER, problem_headers
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
-__all__ = ["Admission", "admit", "check_limits", "handshake_of", "refusal"]
+__all__ = ["Admission", "admit", "check_limits", "handshake_of", "is_same_origin", "refusal"]
 
 MAX_ARRIVING = 2_000
 """Requests that may be under way to becoming connections at a time, for authenticators can be slow."""
@@ -86,7 +86,7 @@ async def _unknown(request: Request, chat: Chat, route: Route) -> HTTPResponse |
     """The answer to a plain request at the address of a WebSocket. A browser does not tell a page why its WebSocket was
     refused, but the page can ask here: 401 if these credentials let nobody in."""
     handshake = handshake_of(request, route)
-    if handshake.credentials.token is not None:
+    if handshake.credentials.token is not None or handshake.credentials.ticket is not None:
         return None
     try:
         async with asyncio.timeout(route.settings.auth_timeout):
@@ -154,6 +154,17 @@ def _check_origin(request: Request, route: Route) -> None:
         raise Forbidden("pages of this origin may not connect; see CHATROOMS_ALLOWED_ORIGINS")
 
 
+def is_same_origin(request: Request) -> bool:
+    """Whether a page of this server sent a request, as browsers say of themselves."""
+    origins = request.headers.getall("origin", [])
+    if not origins:
+        return request.headers.get("sec-fetch-site") == "same-origin"
+    return (
+        len(origins) == 1
+        and _normal(origins[0]) == _normal(f"{_scheme(request)}://{request.host}") is not None
+    )
+
+
 def _scheme(request: Request) -> str:
     return "https" if request.scheme in ("https", "wss") else "http"
 
@@ -177,11 +188,13 @@ def handshake_of(request: Request, route: Route) -> Handshake:
         headers={
             _USUAL.get(key) or key.lower(): ", ".join(request.headers.getall(key)) for key in request.headers
         },
-        query={key: value for key, value in query.items() if key != settings.token_query} or _NONE,
+        query={key: value for key, value in query.items() if key not in (settings.token_query, "ticket")}
+        or _NONE,
         cookies={key: request.cookies.get(key) or "" for key in request.cookies} or _NONE,
         remote_ip=request.client_ip or request.ip,
         secure=_scheme(request) == "https",
-        credentials=Credentials(_token(request, route, query)),
+        credentials=Credentials(_token(request, route, query), ticket=query.get("ticket")),
+        request=request,
     )
 
 
