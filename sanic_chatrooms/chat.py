@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,9 +22,10 @@ from .config.backends import (
     check_logout,
     make_authenticator,
 )
-from .config.load import override
+from .config.load import override, reconfigured
 from .config.settings import Settings
 from .declaration import Declaration, RouteDeclaration
+from .errors import ConfigError
 from .hooks.declaring import check_wrapped
 from .hooks.listeners import Listeners
 from .hooks.middleware import Chain
@@ -42,6 +43,7 @@ from .sessions.backlog import Backlog
 from .sessions.drain import drain, send_away
 from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Inbox
+from .sessions.overrides import Overrides
 from .sessions.registry import Sessions
 from .sessions.revocations import Revocations
 from .sessions.route import Route
@@ -78,6 +80,9 @@ class Chat:
         self.meter = meter
         self.declaration = declaration
         self.settings = settings
+        self.configured = settings
+        """The settings without what `reconfigure` has changed."""
+        self._routes: list[tuple[RouteDeclaration, Route]] = []
         self.node = f"{os.getpid()}-{secrets.token_hex(8)}"
         self.backends = backends or Backends.of(settings)
         self.draining = False
@@ -104,7 +109,8 @@ class Chat:
             store, broker, self.hub.deliver, self.listeners, settings.store_timeout, self.meter
         )
         self.access = Access(store, self.declaration.levels)
-        self.limits = Limits(settings.rates, meter=self.meter)
+        alone = store.scope is Scope.PROCESS  # then this worker's buckets are all that there are
+        self.limits = Limits(settings.rates, take=None if alone else store.take, meter=self.meter)
         self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
         """Tells the other workers what users have used, and hears it from them."""
         if broker.scope is not Scope.PROCESS:
@@ -130,6 +136,8 @@ class Chat:
         self.tickets = Tickets().at(store, settings.ticket_ttl)
         self.logouts = Once(store, "logout")
         self.sessions = Sessions(self.hub, store, self.revocations)
+        self.overrides = Overrides(store, self.journal, self.hub, self._use)
+        self.sessions.reconfigured = self.overrides.changed
         self.backlog = Backlog(self.hub.fanout)
         self._let_read()
 
@@ -178,12 +186,14 @@ class Chat:
         self.hub.about_members = self.sessions.standing_changed
         self.hub.after_members = self.sessions.take_out
         await self.sessions.start(partial(put_in, self.core))
+        await self.overrides.load()
         # A task each, so that a backend that hangs does not keep the hub from asking another one.
         self.positions.start()
         rounds = (
             keep_on(lambda: sweep(self.heartbeat), "looking after connections"),
             keep_on(lambda: sweep(self.typists), "telling who types"),
             keep_on(lambda: sweep(self.limits), "forgetting limits that are not used"),
+            keep_on(self.overrides.go_on, "using settings that were changed"),
             keep_on(self.shared.go_on, "telling other workers what was used"),
             keep_on(lambda: sweep(self.occupancy), "telling who came and went"),
             keep_on(lambda: ask(self.occupancy.refresh), "telling the presence backend who is here"),
@@ -231,11 +241,13 @@ class Chat:
 
     def route(self, declared: RouteDeclaration) -> Route:
         """A route, completed by what its instance has. Raises `ConfigError`."""
-        where = f'{self.settings.instance}.add_route("{declared.path}")'
-        settings = override(self.settings, where, **declared.settings) if declared.settings else self.settings
+        known = next((route for one, route in self._routes if one is declared), None)
+        if known is not None:
+            return known
+        settings = self._settings_of(declared)
         authenticator = declared.auth or self.authenticator
         named = authenticator is not None and any(isinstance(one, Tickets) for one in authenticator.members)
-        return Route(
+        route = Route(
             settings=settings,
             policy=declared.policy or self.declaration.policy,
             authenticator=authenticator,
@@ -244,6 +256,12 @@ class Chat:
             read_only=declared.read_only,
             confined=declared.confined,
         )
+        self._routes.append((declared, route))
+        return route
+
+    def _settings_of(self, declared: RouteDeclaration) -> Settings:
+        where = f'{self.settings.instance}.add_route("{declared.path}")'
+        return override(self.settings, where, **declared.settings) if declared.settings else self.settings
 
     @property
     def gives_tickets(self) -> bool:
@@ -251,6 +269,34 @@ class Chat:
         return any(self.route(declared).tickets is not None for declared in self.declaration.routes)
 
     # ---- while it runs ----
+
+    async def reconfigure(self, values: Mapping[str, Any]) -> None:
+        """Change settings on all workers. Raises `ConfigError`, `Unavailable`."""
+        merged = {**self.overrides.values, **values}
+        wanted = {
+            name: getattr(self.configured, name, None) if value is None else value
+            for name, value in merged.items()
+        }
+        reconfigured(self.configured, **wanted)
+        await self.overrides.change(values)
+
+    def _use(self, overrides: Mapping[str, Any]) -> None:
+        """Use these settings instead of those that are configured."""
+        try:
+            settings = reconfigured(self.configured, **overrides)
+        except ConfigError as problem:
+            logger.warning(
+                "settings that were changed at run time do not fit here and are left out: %s", problem
+            )
+            return
+        logger.info("settings that were changed at run time: %s", ", ".join(overrides) or "none any more")
+        self.settings = self.core.settings = settings
+        self.limits.configure(settings.rates)
+        self.overload.limit = settings.overload_lag
+        for declared, route in self._routes:
+            route.settings = self._settings_of(declared)
+        for session in self.sessions:
+            session.settings = session.route.settings
 
     async def _forget(self, room: str) -> None:
         if room.startswith("~user."):

@@ -8,7 +8,7 @@ from ..brokers.base import Broker
 from ..presence.base import Presence
 from ..stores.base import Store
 
-__all__ = ["InstanceSettings", "RouteSettings"]
+__all__ = ["InstanceSettings", "RouteSettings", "RunTimeSettings"]
 
 
 class InstanceSettings(TypedDict, total=False):
@@ -108,3 +108,33 @@ class RouteSettings(TypedDict, total=False):
     max_connections: int | None
     max_connections_per_user: int | None
     max_connections_per_ip: int | None
+
+
+class RunTimeSettings(TypedDict, total=False):
+    """Keywords of `reconfigure`: the settings that may change while a chat runs. None: what is configured."""
+
+    auto_create: bool | None
+    guests_create_rooms: bool | None
+    client_room_ids: bool | None
+    reserved_ids: Collection[str] | None
+    history_page: int | None
+    recovery_limit: int | None
+    max_text: int | None
+    max_publish: int | None
+    max_json_depth: int | None
+    max_bad_frames: int | None
+    max_rooms_per_connection: int | None
+    max_connections: int | None
+    max_connections_per_user: int | None
+    max_connections_per_ip: int | None
+    rate_limits: bool | None
+    rate_message: str | None
+    rate_change: str | None
+    rate_live: str | None
+    rate_read: str | None
+    rate_join: str | None
+    rate_create: str | None
+    rate_new_people: str | None
+    rate_auth: str | None
+    rate_bytes: str | None
+    overload_lag: float | None

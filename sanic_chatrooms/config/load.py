@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from .field import parse_bool, shown
 from .settings import FIELDS, KEYS, PLANNED, Settings
 
-__all__ = ["load", "override"]
+__all__ = ["load", "override", "reconfigured"]
 
 logger = logging.getLogger("sanic_chatrooms.config")
 
@@ -251,10 +251,30 @@ def override(settings: Settings, where: str, **values: Any) -> Settings:
     can differ (`Setting.per_route`). Raises `ConfigError` as `load` does.
     """
     given = [_Given(name, value, f"{where}: {name}=") for name, value in values.items()]
+    return _changed(settings, given, _not_of_a_route(given))
+
+
+def reconfigured(settings: Settings, **values: Any) -> Settings:
+    """The settings with these values instead, while the chat runs. Raises `ConfigError` as `load` does, also for settings that
+    only a restart can change."""
+    given = [_Given(name, value, f"reconfigure({name}=", ")") for name, value in values.items()]
+    return _changed(settings, given, _not_at_run_time(given))
+
+
+def _changed(settings: Settings, given: list[_Given], wrong: Iterable[str]) -> Settings:
     reading = _read(one for one in given if one.name in FIELDS)
     changed = replace(settings, **_fitted(reading.values, settings.max_text))
-    _refuse([*_not_of_a_route(given), *reading.lines, *_conflicts(changed, reading)])
+    _refuse([*wrong, *reading.lines, *_conflicts(changed, reading)])
     return changed
+
+
+def _not_at_run_time(given: Iterable[_Given]) -> Iterator[str]:
+    for one in given:
+        field = FIELDS.get(one.name)
+        if field is None:
+            yield f"{one.label}: there is no such setting{_hint(one.name, FIELDS)}"
+        elif not field.setting.at_run_time:
+            yield f"{one.label}: only a restart changes this; change it in the configuration"
 
 
 def _not_of_a_route(given: Iterable[_Given]) -> Iterator[str]:

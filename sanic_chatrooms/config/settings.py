@@ -295,6 +295,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.namespace}{SPACE}{self.instance}" if shared and self.namespace else self.instance
 
     @property
+    def at_run_time(self) -> dict[str, Any]:
+        """Name and value of every setting that `reconfigure` may change. Rates are texts."""
+        found = {name: getattr(self, name) for name, field in FIELDS.items() if field.setting.at_run_time}
+        return {name: str(value) if isinstance(value, Rate) else value for name, value in found.items()}
+
+    @property
     def rates(self) -> dict[Kind, Rate | None]:
         """The rate of each kind of action; empty where `rate_limits` is off."""
         return {kind: getattr(self, f"rate_{kind.label}") for kind in Kind} if self.rate_limits else {}

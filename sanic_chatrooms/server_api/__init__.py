@@ -7,9 +7,10 @@ from .connections import ConnectionInfo, Connections
 from .reading import History, Reading
 from .rooms import Rooms
 from .saying import Saying
+from .settings import Reconfiguring
 
 __all__ = ["ConnectionInfo", "History", "ServerAPI"]
 
 
-class ServerAPI(Saying, Reading, Rooms, Connections):
+class ServerAPI(Saying, Reading, Rooms, Connections, Reconfiguring):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""

@@ -26,6 +26,7 @@ __all__ = [
     "Inbox",
     "InboxMessage",
     "Push",
+    "Reconfigured",
     "Refuse",
     "Remove",
     "StandingChanged",
@@ -82,7 +83,11 @@ class Forgotten(msgspec.Struct, tag="forgotten"):
     """To everybody: bans or revocations have ended. Nothing to do."""
 
 
-InboxMessage = Enter | Remove | Close | StandingChanged | Refuse | Forgotten
+class Reconfigured(msgspec.Struct, tag="settings"):
+    """To everybody: settings have changed. The facts say which."""
+
+
+InboxMessage = Reconfigured | Enter | Remove | Close | StandingChanged | Refuse | Forgotten
 
 
 class Push(msgspec.Struct, omit_defaults=True):

@@ -22,6 +22,7 @@ from .inbox import (
     Close,
     Enter,
     Forgotten,
+    Reconfigured,
     Refuse,
     Remove,
     StandingChanged,
@@ -68,6 +69,8 @@ class Sessions:
         self._unknown: dict[str, Session] = {}
         self._by_room: dict[str, dict[str, Session]] = {}
         self._enter: EnterRoom | None = None
+        self.reconfigured: Callable[[], None] = lambda: None
+        """Called when settings have changed, or may have."""
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms, with their epochs, that it waits to be put into."""
         self._watching: set[asyncio.Task[None]] = set()
@@ -277,6 +280,8 @@ class Sessions:
             self._put(here, message)
         elif isinstance(message, Refuse):
             self._refuse(message)
+        elif isinstance(message, Reconfigured):
+            self.reconfigured()
         elif not isinstance(message, Forgotten):
             logger.warning("a message of a newer worker in room %s is ignored", envelope.room)
 
@@ -323,6 +328,7 @@ class Sessions:
         """For the hub: messages are lost for good. Close the connections, whose state is unknown now."""
         if room == EVERYONE:
             self._revocations.missed()
+            self.reconfigured()
             self._in_background(self._catch_up())
             return
         for session in list(self._by_room.get(room, {}).values()):

@@ -11,10 +11,11 @@ from ..config.settings import Settings
 __all__ = ["Route"]
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class Route(msgspec.Struct, kw_only=True, eq=False):
     """The properties that all connections of a route share."""
 
     settings: Settings
+    """Others after `reconfigure`."""
     policy: Policy
     authenticator: Authenticator | None
     """None: no token is accepted."""

@@ -68,6 +68,8 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
         if ctx.seat is not judged:  # the rights in the room have changed
             await ctx.may_speak()
 
+    if room is None:
+        await ctx.spend(Kind.NEW_PEOPLE)
     try:
         await open_direct(core, user, ask.to, made=room is not None)
         core.typists.stopped(id, Sender(user.id, user.name))

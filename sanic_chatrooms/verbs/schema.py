@@ -7,7 +7,9 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 from ..access.actions import Action, actions
+from ..access.limits.kinds import Kind
 from ..access.needs import NEVER, Need
+from ..config.settings import FIELDS
 from ..models import DIRECT, PRIVATE, PUBLIC
 from .table import Judged, Row, commands, features
 
@@ -56,6 +58,17 @@ def _sorted() -> list[Row]:
     return [row for _, row in sorted(commands().items())]
 
 
+def _rates() -> str:
+    lines = []
+    for kind in Kind:
+        types = [row.type for row in _sorted() if row.limited is kind]
+        if types:
+            name = f"rate_{kind.label}"
+            lines.append(f"| `{name.upper()}` | {FIELDS[name].default} | {_names(types)} |")
+    head = "| Setting | Default | Commands |\n|---|---|---|\n"
+    return "\n" + head + "\n".join(lines) + "\n"
+
+
 def _names(types: Iterable[str]) -> str:
     return ", ".join(f"`{type}`" for type in types)
 
@@ -94,6 +107,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "looking": lambda: _types(lambda row: row.looks),
     "roaming": lambda: _types(lambda row: row.roams),
     "as-user": lambda: _types(lambda row: row.as_user),
+    "rates": _rates,
     "features": lambda: _names(features()),
 }
 """The text between `<!-- rows: name -->` and `<!-- /rows -->` in the documentation, by name."""

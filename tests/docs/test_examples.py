@@ -351,6 +351,43 @@ async def test_own_policy(run: Run, connect: Connect) -> None:
     assert (await ada.error("join", room="secret"))["code"] == "room_not_found"
 
 
+async def test_moderation(run: Run, connect: Connect) -> None:
+    _, server = await run("moderation")
+    ada, eve = [await welcomed(connect, "/chat/ws", "general") for _ in range(2)]
+    ids = {name: user_of(client)["id"] for name, client in (("ada", ada), ("eve", eve))}
+    body = json.dumps({"name": "Ada"}).encode()
+    assert (await server.request("PUT", f"/moderators/{ids['ada']}", body=body)).status == 204
+
+    for text in ("oh HECK", "\uff48eck"):
+        refused = await eve.error("message", room="general", payload={"text": text})
+        assert refused["message"] == "please say it in other words"
+    said = [await eve.ack("message", room="general", payload={"text": text}) for text in ("spam", "spam!")]
+    edit = {"msgId": said[0]["msgId"], "body": {"text": "darn"}}
+    assert (await eve.error("message.edit", room="general", payload=edit))["code"] == "forbidden"
+    await ada.ack("message.delete", room="general", payload={"msgId": said[0]["msgId"]})
+    done = await post(server, f"/moderation/{ids['eve']}/remove", msgId=said[1]["msgId"])
+    assert done.status == 204
+    assert (await eve.expect("room.removed"))["payload"]["reason"] == "kicked"
+    history = (await ada.ack("history", room="general"))["messages"]
+    assert [message.get("deleted") for message in history] == [True, True]
+    assert (await post(server, f"/moderation/{ids['eve']}/ban", reason="spam")).status == 204
+    assert (await eve.closed())[0] == 4507
+    assert (await post(server, f"/moderation/{ids['eve']}/unban")).status == 204
+    assert ada.is_open
+
+
+async def test_limits(run: Run, connect: Connect) -> None:
+    module, live = await run("limits")
+    ada = await welcomed(connect, "/chat/ws", "general")
+
+    calm = await live.request("POST", "/calm")
+    assert json.loads(calm.body) == {"rate_message": "1/s burst 3", "max_text": 500}
+    assert (await ada.error("message", room="general", payload={"text": "x" * 501}))["code"] == "too_large"
+    assert (await live.request("POST", "/normal")).status == 200
+
+    assert str(module.chat.running().settings.rate_message) == "5/s burst 20"
+
+
 async def test_hooks(run: Run, connect: Connect) -> None:
     module, _ = await run("hooks")
     ada = await welcomed(connect, "/chat/ws", "general")

@@ -31,7 +31,7 @@ LOT = 16 * 1024
 EPSILON = 1e-6
 """Seconds that rounding may be off."""
 
-Take = Callable[[str, float, float], Awaitable[float]]
+Take = Callable[[str, float, int], Awaitable[float]]
 """`Store.take`: (key, rate per second, burst) -> 0, or the seconds until there is one."""
 Rates = Mapping[Kind, Rate | None]
 """The rate of each kind; None, or none: no limit."""
@@ -165,7 +165,7 @@ class Limits:
             return wait
         user = allowance.user
         try:
-            wait = await self._take(f"rate.{kind.label}:{user.key}", rate.per_second, rate.burst)
+            wait = await self._take(f"rate.{kind.label}:{user.key}", rate.per_second, int(rate.burst))
         except Unavailable:
             return 0.0  # this worker's own buckets go on
         if not wait:

@@ -9,10 +9,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from sanic_chatrooms.access.limits.rate import Rate
-from sanic_chatrooms.config.keywords import InstanceSettings, RouteSettings
+from sanic_chatrooms.config.keywords import InstanceSettings, RouteSettings, RunTimeSettings
 from sanic_chatrooms.config.settings import FIELDS, Field
 
 INSTANCE: dict[str, Any] = get_type_hints(InstanceSettings)
+RUN_TIME: dict[str, Any] = get_type_hints(RunTimeSettings)
 ROUTE: dict[str, Any] = get_type_hints(RouteSettings)
 
 
@@ -20,12 +21,16 @@ def test_every_setting_is_a_keyword_of_an_instance() -> None:
     assert list(INSTANCE) == list(FIELDS)
 
 
+def test_the_settings_that_may_change_are_keywords_of_reconfigure() -> None:
+    assert list(RUN_TIME) == [name for name, field in FIELDS.items() if field.setting.at_run_time]
+
+
 def test_the_settings_of_a_connection_are_keywords_of_a_route() -> None:
     assert list(ROUTE) == [name for name, field in FIELDS.items() if field.setting.per_route]
 
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
-@pytest.mark.parametrize("keywords", [INSTANCE, ROUTE], ids=["instance", "route"])
+@pytest.mark.parametrize("keywords", [INSTANCE, ROUTE, RUN_TIME], ids=["instance", "route", "run time"])
 def test_a_keyword_has_the_type_of_its_setting(keywords: dict[str, Any], field: Field) -> None:
     if field.name not in keywords:
         return
@@ -36,4 +41,4 @@ def test_a_keyword_has_the_type_of_its_setting(keywords: dict[str, Any], field: 
         assert str in kinds  # or an object, of a class of its own
     else:
         assert {tuple[str, ...]: Collection[str], Rate: str}.get(field.type, field.type) in kinds
-    assert (NoneType in kinds) == (field.optional or keywords is INSTANCE)
+    assert (NoneType in kinds) == (field.optional or keywords is not ROUTE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,3 +185,30 @@ async def test_nothing_is_remembered_of_who_did_little_and_left(chat: Chat) -> N
         client.disconnect()
 
     assert len(chat.limits.accounts) == before
+
+
+async def test_first_messages_to_users_have_a_rate_of_their_own() -> None:
+    async with running_core(rate_limits=True, rate_new_people="2/h", jwt_secret="s" * 32) as chat:
+        ada = await chat_client(chat, ADA)
+        for to in ("a", "b", "a"):
+            await ada.ack("direct", payload={"to": to, "body": {"text": "hi"}})
+
+        refused = await ada.error("direct", payload={"to": "c", "body": {"text": "hi"}})
+        await ada.ack("direct", payload={"to": "b", "body": {"text": "hi"}})
+
+    assert (refused["code"], refused["limit"]) == ("rate_limited", "new_people")
+
+
+async def test_slow_rates_are_shared_by_processes_through_the_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db"
+    async with running_core(rate_limits=True, rate_change="2/h", guests=True, store=url) as chat:
+        ada = await joined(chat, ADA, "general")
+        assert not await chat.store.take("rate.change:user:u1", 2 / 3600, 2)  # another worker let one pass
+
+        answers = [
+            await ada.request("message.pin", room="general", payload={"msgId": "none"}) for _ in range(3)
+        ]
+
+    codes = [answer["payload"]["code"] for answer in answers]
+    assert codes[1:] == ["rate_limited"] * 2
+    assert codes[0] != "rate_limited"

@@ -186,7 +186,7 @@ class Shop:
         self.left = left
         self.asked: list[str] = []
 
-    async def take(self, key: str, rate: float, burst: float) -> float:
+    async def take(self, key: str, rate: float, burst: int) -> float:
         self.asked.append(key)
         self.left -= 1
         if self.left < -100:

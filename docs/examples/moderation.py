@@ -1,0 +1,69 @@
+import re
+import time
+from typing import Any
+import unicodedata
+
+from sanic import HTTPResponse, Request, Sanic, empty
+from sanic_chatrooms import ChatRooms, Context, Forbidden, User
+from sanic_chatrooms.hooks.middleware import Handler
+
+app = Sanic("Shop")
+chat = ChatRooms(guests=True)
+app.blueprint(chat.bp)
+
+# region words
+WORDS = re.compile(r"\b(darn|heck)\b", re.IGNORECASE)
+
+
+@chat.middleware("message")
+async def mind_the_words(ctx: Context, call_next: Handler) -> Any:
+    text = unicodedata.normalize("NFKC", str(ctx.payload.get("text", "")))
+    if WORDS.search(text):
+        raise Forbidden("please say it in other words")
+    return await call_next(ctx)
+
+
+# endregion
+
+
+@app.before_server_start
+async def make_rooms(_: object) -> None:
+    await chat.ensure_room("general", title="General")
+
+
+# region moderators
+@app.put("/moderators/<user:str>")  # these three are behind the login of your staff
+async def appoint(request: Request, user: str) -> HTTPResponse:
+    await chat.add_member("general", User(user, request.json["name"]), "moderator")
+    return empty()
+
+
+# endregion
+
+
+# region one
+@app.post("/moderation/<user:str>/remove")
+async def remove(request: Request, user: str) -> HTTPResponse:
+    await chat.delete("general", request.json["msgId"])
+    await chat.kick("general", user)
+    return empty()
+
+
+# endregion
+
+
+# region server
+@app.post("/moderation/<user:str>/ban")
+async def ban(request: Request, user: str) -> HTTPResponse:
+    day = 86400
+    await chat.ban_user(user, until=time.time() + day, reason=request.json["reason"])
+    return empty()
+
+
+@app.post("/moderation/<user:str>/unban")
+async def unban(_: Request, user: str) -> HTTPResponse:
+    await chat.unban_user(user)
+    return empty()
+
+
+# endregion
