@@ -158,7 +158,6 @@ class Room(msgspec.Struct, frozen=True):
     restricted: int = 0
     """The number of the last event that took rights away (a ban, a mute, a lower role …); 0: there is none."""
     topic: str = ""
-    """What the room is about."""
     permissions: Mapping[str, Any] = {}
     """What actions need in this room, by action, where it is not the default."""
     history_visibility: str | None = None
@@ -181,6 +180,8 @@ class Member(msgspec.Struct, frozen=True):
     joined_at: float = 0.0
     creator: bool = False
     """The member made the room. Leaving ends that for good."""
+    invited_seq: int | None = None
+    """The number of the invitation that the user accepted; None: there was none."""
 
 
 class Fold(enum.Enum):
@@ -241,8 +242,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
     `key` makes it idempotent: (the sender's id, or `APP`; the client's msgId), or ("", `msg_id`) where no client gave
     one. `hash` tells whether a repetition is the same command.
-    `about` and `facts` happen in the same transaction as the append, or not at all; on a repetition they do
-    not happen again.
+    `about` and `facts` happen in the same transaction as the append, or not at all, and not again on a repetition.
     """
 
     room: str

@@ -58,6 +58,8 @@ class Standing(msgspec.Struct, frozen=True):
     """The member made this room, and may do everything in it."""
     role_seq: int = 0
     """The number of the event that gave the role; 0: there was none."""
+    invited_seq: int | None = None
+    """The number of the invitation, also of that which a member accepted; None: there was none."""
 
     @property
     def member(self) -> bool:
@@ -96,11 +98,14 @@ def standing_of(
             name=member.name,
             creator=member.creator,
             role_seq=known.seq,
+            invited_seq=member.invited_seq,
         )
     if facts.keys() <= {MEMBER}:
         return base
     banned, muted = _restricted(facts.get(BAN)), _restricted(facts.get(MUTE))
-    return replace(base, invited=INVITE in facts, banned=banned, muted=muted)
+    if (invite := facts.get(INVITE)) is not None:
+        base = replace(base, invited=True, invited_seq=invite.since)
+    return replace(base, banned=banned, muted=muted)
 
 
 def _restricted(known: Known | None) -> Restriction | None:

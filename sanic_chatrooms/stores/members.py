@@ -37,6 +37,7 @@ class _Value(msgspec.Struct, frozen=True, rename="camel", gc=False):
     role: str = "member"
     joined_at: float = 0.0
     creator: bool | msgspec.UnsetType = msgspec.UNSET
+    invited_seq: int | msgspec.UnsetType = msgspec.UNSET
 
 
 _value = msgspec.json.Decoder(_Value)
@@ -44,7 +45,8 @@ _value = msgspec.json.Decoder(_Value)
 
 def member_fact(member: Member) -> Fact:
     """The fact that this user is a member."""
-    value = _Value(member.name, member.role, member.joined_at, member.creator or msgspec.UNSET)
+    invited = msgspec.UNSET if member.invited_seq is None else member.invited_seq
+    value = _Value(member.name, member.role, member.joined_at, member.creator or msgspec.UNSET, invited)
     return Fact(MEMBER, member.user, msgspec.json.encode(value))
 
 
@@ -56,7 +58,8 @@ def left(user: str) -> Fact:
 def as_member(known: Known) -> Member:
     """The member that this fact describes."""
     value = _value.decode(known.value)
-    return Member(known.key, value.name, value.role, value.joined_at, value.creator is True)
+    invited = None if value.invited_seq is msgspec.UNSET else value.invited_seq
+    return Member(known.key, value.name, value.role, value.joined_at, value.creator is True, invited)
 
 
 async def find(store: Store, room: str, user: str) -> Member | None:

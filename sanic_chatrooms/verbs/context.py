@@ -9,6 +9,7 @@ from ..access.actions import Action, action
 from ..access.decide import Denial, first_refusal, muted_by
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import Allowance, refusal
+from ..access.visibility import EVERYTHING, Seen, seen_by
 from ..config.settings import Settings
 from ..errors import InvalidField, NotAMember, RoomNotFound, Unavailable
 from ..hooks.middleware import Context
@@ -73,6 +74,11 @@ class Ctx(Context):
     def reader(self) -> str | None:
         """The id of the user who reads the answer; None: the app."""
         return None if self.actor is None else self.actor.user.id
+
+    @property
+    def seen(self) -> Seen:
+        """The events of the room that was judged which the actor may read; all for the app."""
+        return EVERYTHING if self.actor is None else seen_by(self.seat.room, self.seat.standing)
 
     @property
     def now(self) -> float:

@@ -102,7 +102,9 @@ async def _require_any(ctx: Ctx, message: Event) -> None:
 async def _changeable(ctx: Ctx, msg_id: str) -> Event | None:
     """The message, or None if it cannot be changed. Then the store decides, because the command may be a repetition."""
     found = await ctx.core.store.message(ctx.seat.room.id, msg_id)
-    return found if found is not None and found.type == "message" and not found.deleted else None
+    if found is None or found.seq not in ctx.seen:
+        return None
+    return found if found.type == "message" and not found.deleted else None
 
 
 def _wrote(ctx: Ctx, message: Event) -> bool:

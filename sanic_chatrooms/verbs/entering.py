@@ -11,6 +11,7 @@ from ..access.actions import action
 from ..access.limits.kinds import Kind
 from ..access.needs import COMING_IN
 from ..access.standing import Standing
+from ..access.visibility import Seen, seen_by
 from ..errors import ChatError, Forbidden, InvalidField, RoomLimit, RoomNotFound, Unavailable
 from ..hub.room import LocalRoom
 from ..models import DIRECT, PUBLIC, Head, Room, Sender, User
@@ -101,7 +102,8 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     try:
         room, standing = await core.access.look(session, "join", room_id)
         standing = await become(core, session.user, room, standing)
-        recovered, past = await _past(core, room_id, session.user.id, position, ask.since, history)
+        seen = seen_by(room, standing)
+        recovered, past = await _past(core, room_id, session.user.id, seen, position, ask.since, history)
         if past.messages and past.seq > room.seq:
             # Messages may show later changes. So the standing is read once more after them.
             room, standing = await core.access.look(session, "join", room_id)
@@ -219,10 +221,14 @@ async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
 
 
 async def _past(
-    core: Core, room: str, reader: str, position: Head, since: Since | None, history: int
+    core: Core, room: str, reader: str, seen: Seen, position: Head, since: Since | None, history: int
 ) -> tuple[bool, pages.Messages]:
-    """The past up to the position: (True, everything after `since`), or (False, the newest page of the timeline)."""
-    if since is not None:
+    """The past up to the position: (True, everything after `since`), or (False, the newest page of the timeline).
+
+    What the reader may not see is left out of the timeline. Of a log with a gap the client would know that it missed
+    something, so then it is the timeline.
+    """
+    if since is not None and (since.seq >= position.seq or seen.covers(since.seq + 1, position.seq)):
         past = await _since(core, room, reader, position, since)
         if past is not None:
             return True, past
@@ -230,7 +236,9 @@ async def _past(
     if history < 1:
         return False, empty
     limit = min(history, PAGE_LIMIT)
-    page = await core.past.read(room, before=position.seq + 1, limit=limit, timeline=True, reader=reader)
+    page = await core.past.read(
+        room, before=position.seq + 1, limit=limit, timeline=True, reader=reader, seen=seen
+    )
     if page.epoch != position.epoch:
         raise Unavailable("the room has just been renewed; join again")
     return False, pages.cut(page, newest=True)

@@ -31,7 +31,9 @@ async def history(ctx: Ctx, ask: History) -> Messages:
         if position is not None and not 0 <= position <= MAX_SEQ:
             raise InvalidCursor
     limit = page_limit(ctx.settings, ask.limit)
-    read = partial(ctx.core.past.read, ctx.seat.room.id, limit=limit, timeline=True, reader=ctx.reader)
+    read = partial(
+        ctx.core.past.read, ctx.seat.room.id, limit=limit, timeline=True, reader=ctx.reader, seen=ctx.seen
+    )
     if ask.after is not None:
         page = await read(after=ask.after)
     else:

@@ -1,5 +1,7 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
+from msgspec.structs import replace
+
 from ..access.actions import Right
 from ..access.limits.kinds import Kind
 from ..access.needs import LEAVING, MANAGING
@@ -66,7 +68,7 @@ async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "
     room, _ = await core.access.find(None, room_id)
     member = await members.find(core.store, room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
-    if not await _end_membership(core, room, user, member is not None, reason):
+    if not await _end_membership(core, room, user, member is not None, reason, removed=True):
         await core.inbox.send(user.id, Remove(room_id, reason))
     await core.occupancy.settle()
     return there
@@ -84,6 +86,8 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
     room, _ = await core.access.find(None, room_id)
     known = await members.find(core.store, room_id, user.id)
     member = Member(user.id, user.name, role, known.joined_at if known else now())
+    if known is not None:
+        member = replace(member, invited_seq=known.invited_seq)
     if known is None and (room.announce or room.visibility == PRIVATE):
         await _member_event(core, room_id, "member.joined", user, members.member_fact(member))
     elif known is not None and known.role != role:
@@ -103,10 +107,16 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
         await core.inbox.send(user.id, StandingChanged(room_id))
 
 
-async def _end_membership(core: Core, room: Room, user: User, member: bool, reason: str) -> bool:
-    """Whether an event has told of it, which takes the user's connections out of the room (`Sessions.take_out`)."""
+async def _end_membership(
+    core: Core, room: Room, user: User, member: bool, reason: str, *, removed: bool = False
+) -> bool:
+    """Whether an event has told of it, which takes the user's connections out of the room (`Sessions.take_out`).
+
+    Always, if others have `removed` the user: nothing that was judged by the membership is stored after it, on any worker.
+    Who leaves a room that does not announce it gives up rights, and no event tells of that.
+    """
     kicked = reason == "kicked"
-    if kicked or (member and (room.announce or room.visibility == PRIVATE)):
+    if kicked or (member and (removed or room.announce or room.visibility == PRIVATE)):
         type = "member.kicked" if kicked else "member.left"
         await _member_event(core, room.id, type, user, members.left(user.id))
         return True

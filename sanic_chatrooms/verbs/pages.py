@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
+from ..access.visibility import EVERYTHING, LAST, Seen
 from ..config.settings import Settings
 from ..errors import InvalidField
 from ..models import Page
@@ -85,8 +88,25 @@ class Past:
         most: int = PAGE_BYTES,
         timeline: bool = False,
         reader: str | None = None,
+        seen: Seen = EVERYTHING,
     ) -> Page:
-        """Like `Store.history`, but stops after about `most` bytes."""
+        """Like `Store.history`, but stops after about `most` bytes. What is not `seen` is left out."""
+        read = partial(self._read_paced, room, most=most, timeline=timeline, reader=reader)
+        if seen.everything:
+            return await read(after=after, before=before, limit=limit)
+        return await _read_seen(read, seen, after, before, limit)
+
+    async def _read_paced(
+        self,
+        room: str,
+        *,
+        after: int | None,
+        before: int | None,
+        limit: int,
+        most: int,
+        timeline: bool,
+        reader: str | None,
+    ) -> Page:
         step = self._heavy.get(room)
         if step is None:
             page = await _read(self._store, room, after, before, limit, STEP, most, timeline, reader)
@@ -109,6 +129,47 @@ class Past:
             self._heavy[room] = step
             if len(self._heavy) > HEAVY_ROOMS:
                 del self._heavy[next(iter(self._heavy))]
+
+
+async def _read_seen(
+    read: Callable[..., Awaitable[Page]], seen: Seen, after: int | None, before: int | None, limit: int
+) -> Page:
+    """A page of what is seen: of one range after the other, until it is full. A room has a few ranges at most."""
+    ranges = seen.below(LAST if before is None else before) if after is None else seen.above(after)
+    if not ranges:
+        at = {"after": 0, "before": None} if after is not None else {"after": None, "before": 1}
+        return replace(await read(limit=1, **at), events=[], more=False, related={})
+    whole: Page | None = None
+    for number, (first, last) in enumerate(ranges, 1):
+        left = limit + 1 - (0 if whole is None else len(whole.events))  # one more tells whether there is more
+        at = (
+            {"after": first - 1, "before": None} if after is not None else {"after": None, "before": last + 1}
+        )
+        page = await read(limit=left, **at)
+        events = [event for event in page.events if first <= (event.seq or 0) <= last]
+        more = page.more and len(events) == len(page.events)
+        whole = _joined(whole, replace(page, events=events, more=more), newest=after is None)
+        if more:
+            break
+        if len(whole.events) > limit or _size(whole) >= PAGE_BYTES:
+            whole = replace(whole, more=number < len(ranges))
+            break
+    assert whole is not None
+    return _first(whole, limit, newest=after is None)
+
+
+def _first(page: Page, limit: int, *, newest: bool) -> Page:
+    if len(page.events) <= limit:
+        return page
+    return replace(page, events=page.events[-limit:] if newest else page.events[:limit], more=True)
+
+
+def _joined(one: Page | None, other: Page, *, newest: bool) -> Page:
+    """Two pieces of a page. `newest`: the second one is the older."""
+    if one is None or one.epoch != other.epoch:
+        return other if one is None else one
+    events = [*other.events, *one.events] if newest else [*one.events, *other.events]
+    return replace(other, events=events, related={**one.related, **other.related})
 
 
 async def _read(

@@ -7,6 +7,8 @@ import msgspec
 
 from ..access.needs import LOOKING, PINNING
 from ..models import Appended, Fold, Related, Relation, Sender
+from ..stores.base import TogglePage
+from ..support.paging import PAGE_LIMIT
 from ..wire.encode import encode
 from .beside import beside, encode_as_now
 from .context import Ctx
@@ -16,6 +18,8 @@ from .table import Settled, command
 __all__ = ["Pin", "PinList"]
 
 PIN = "pin"
+COUNTED = 5
+"""Pages of pins that are read to count those that somebody may see."""
 
 
 class Pin(msgspec.Struct, rename="camel"):
@@ -78,7 +82,16 @@ async def unpin(ctx: Ctx, ask: Pin) -> Appended | None:
 
 async def _set(ctx: Ctx, msg_id: str, *, on: bool) -> Appended | None:
     payload = encode(PinChanged(msg_id, ctx.sender))
-    return await ctx.append(payload, about=Relation(msg_id, Fold.TOGGLE, PIN, value=on))
+    target = msg_id if await _is_seen(ctx, msg_id) else ""
+    return await ctx.append(payload, about=Relation(target, Fold.TOGGLE, PIN, value=on))
+
+
+async def _is_seen(ctx: Ctx, msg_id: str) -> bool:
+    """May the actor read this message, or is it none?"""
+    if ctx.seen.everything:
+        return True
+    found = await ctx.core.store.message(ctx.seat.room.id, msg_id)
+    return found is None or found.seq in ctx.seen
 
 
 @command("pins", Listed, ack=PinList, feature="pins", needs=LOOKING, looks=True, as_user=True)
@@ -89,14 +102,30 @@ async def pins(ctx: Ctx, ask: Listed) -> PinList:
     messages, shown = await _messages(ctx, [row.target for row in page.rows])
     if shown < len(page.rows):  # the rest is the next page's
         page = await store.toggles(room, key=PIN, cursor=ask.cursor, limit=shown)
+    total = await _total(ctx, page)
     await ctx.check_read()
-    return PinList(messages, page.total, page.cursor)
+    return PinList(messages, total, page.cursor)
+
+
+async def _total(ctx: Ctx, page: TogglePage) -> int:
+    """How many pins the actor may see: of the newest 1,000, where some are of messages that they may not read."""
+    if (seen := ctx.seen).everything:
+        return page.total
+    total, cursor = 0, None
+    for _ in range(COUNTED):
+        counted = await ctx.core.store.toggles(ctx.seat.room.id, key=PIN, cursor=cursor, limit=PAGE_LIMIT)
+        total += sum(row.target in seen for row in counted.rows)
+        if (cursor := counted.cursor) is None:
+            break
+    return total
 
 
 async def _messages(ctx: Ctx, seqs: list[int]) -> tuple[list[msgspec.Raw], int]:
     """The messages with these numbers; -> those that fit into one answer, and how many numbers that took."""
     store, room, size = ctx.core.store, ctx.seat.room.id, 0
-    events, related = await store.events(room, seqs), await store.related(room, seqs)
+    seen = ctx.seen
+    events = await store.events(room, [seq for seq in seqs if seq in seen])
+    related = await store.related(room, events)
     encoded: list[msgspec.Raw] = []
     for at, seq in enumerate(seqs):
         if seq not in events:
