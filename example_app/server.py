@@ -9,7 +9,7 @@ from sanic.response import BaseHTTPResponse
 
 import sanic_chatrooms as chatrooms
 from example_app.accounts.accounts import Accounts
-from example_app.accounts.pages import pages
+from example_app.accounts.pages import Pages
 from example_app.accounts.tokens import AUDIENCE, ISSUER
 
 STATIC = Path(__file__).parent / "static"
@@ -57,7 +57,7 @@ def add_accounts(app: Sanic[Any, Any], chat: chatrooms.ChatRooms, accounts: Acco
     app.config.CHATROOMS_JWT_SECRET = accounts.tokens.key
     app.config.CHATROOMS_JWT_AUDIENCE = AUDIENCE
     app.config.CHATROOMS_JWT_ISSUER = ISSUER
-    app.blueprint(pages(accounts, chat))
+    app.blueprint(Pages(accounts, chat).blueprint())
 
 
 async def index(_: Request) -> HTTPResponse:

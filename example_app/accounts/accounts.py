@@ -35,7 +35,7 @@ class SecondFactor(ChatError):
 
 
 class Reused(Unauthenticated):
-    """A refresh token came twice: one of the two who have it has stolen it. The login has ended for both."""
+    """A refresh token came twice: one of the two who have it has stolen it. The login is to end for both."""
 
     def __init__(self, login: str) -> None:
         super().__init__("Sign in again.")
@@ -149,12 +149,12 @@ class Accounts:
         if read is None:
             raise Unauthenticated("Sign in again.")
         login, number = read
-        account = await self._store.of_login(login, self._clock())
         rotated = await self._store.rotate(login, number, self._clock(), self.lifetimes.grace)
-        if account is None or rotated is Rotated.UNKNOWN:
-            raise Unauthenticated("Sign in again.")
         if rotated is Rotated.REUSED:
             raise Reused(login)
+        account = await self._store.of_login(login, self._clock())
+        if account is None or rotated is Rotated.UNKNOWN:
+            raise Unauthenticated("Sign in again.")
         return self._signed_in(account, login, number + 1)
 
     async def by_access(self, access: str) -> Account:
@@ -167,17 +167,17 @@ class Accounts:
 
     # ---- leaving ----
 
-    async def log_out(self, token: str) -> list[str]:
-        """End the login of a refresh token; -> that login, or nothing if the token is not ours."""
+    def login_of(self, token: str) -> list[str]:
+        """The login of a refresh token; none if the token is not ours."""
         read = self.tokens.read_refresh(token)
-        if read is None:
-            return []
-        await self._store.end_login(read[0])
-        return [read[0]]
+        return [read[0]] if read else []
 
-    async def log_out_everywhere(self, account: Account) -> list[str]:
-        """End all logins of an account; -> which they were."""
-        return await self._store.end_logins(account.id)
+    async def logins_of(self, account: Account) -> list[str]:
+        return await self._store.logins_of(account.id)
+
+    async def end(self, login: str) -> None:
+        """From now on, none of its tokens is good here. What the chat thinks of them is the caller's."""
+        await self._store.end_login(login)
 
     # ---- second factor ----
 

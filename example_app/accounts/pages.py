@@ -40,75 +40,92 @@ class LogOut(msgspec.Struct):
     everywhere: bool = False
 
 
-def pages(accounts: Accounts, chat: ChatRooms) -> Blueprint:
-    """The routes of the accounts. Where a login ends, the chat's connections of that login are closed, on all workers."""
-    bp = Blueprint("accounts", url_prefix=PATH)
-    bp.on_request(check_origin)
+class Pages:
+    """The routes of the accounts. Where a login ends, its connections to the chat are closed, on all workers."""
 
-    @bp.before_server_start
-    async def start(_: Sanic[Any, Any]) -> None:
-        accounts.start()
+    def __init__(self, accounts: Accounts, chat: ChatRooms) -> None:
+        self.accounts = accounts
+        self.chat = chat
 
-    @bp.after_server_stop
-    async def stop(_: Sanic[Any, Any]) -> None:
-        accounts.stop()
+    def blueprint(self) -> Blueprint:
+        bp = Blueprint("accounts", url_prefix=PATH)
+        bp.on_request(check_origin)
+        bp.listener("before_server_start")(self.start)
+        bp.listener("after_server_stop")(self.stop)
+        for path, handler in {
+            "/sign-up": self.sign_up,
+            "/log-in": self.log_in,
+            "/refresh": self.refresh,
+            "/log-out": self.log_out,
+            "/factor": self.propose_factor,
+            "/factor/confirm": self.confirm_factor,
+            "/factor/drop": self.drop_factor,
+        }.items():
+            bp.add_route(handler, path, methods=["POST"])
+        return bp
 
-    @bp.post("/sign-up")
-    async def sign_up(request: Request) -> HTTPResponse:
+    async def start(self, _: Sanic[Any, Any]) -> None:
+        self.accounts.start()
+
+    async def stop(self, _: Sanic[Any, Any]) -> None:
+        self.accounts.stop()
+
+    async def sign_up(self, request: Request) -> HTTPResponse:
         body = read(request, NameAndPassword)
-        return welcome(
-            request, await accounts.sign_up(body.name, body.password, address_of(request)), accounts
+        return self.welcome(
+            request, await self.accounts.sign_up(body.name, body.password, address_of(request))
         )
 
-    @bp.post("/log-in")
-    async def log_in(request: Request) -> HTTPResponse:
+    async def log_in(self, request: Request) -> HTTPResponse:
         body = read(request, NameAndPassword)
-        signed_in = await accounts.log_in(body.name, body.password, body.code, address_of(request))
-        return welcome(request, signed_in, accounts)
+        signed_in = await self.accounts.log_in(body.name, body.password, body.code, address_of(request))
+        return self.welcome(request, signed_in)
 
-    @bp.post("/refresh")
-    async def refresh(request: Request) -> HTTPResponse:
+    async def refresh(self, request: Request) -> HTTPResponse:
         try:
-            return welcome(request, await accounts.refresh(request.cookies.get(COOKIE) or ""), accounts)
+            return self.welcome(request, await self.accounts.refresh(refresh_token(request)))
         except Reused as problem:
-            await chat.revoke(sid=problem.login)
+            await self.end([problem.login])
             raise
 
-    @bp.post("/log-out")
-    async def log_out(request: Request) -> HTTPResponse:
+    async def log_out(self, request: Request) -> HTTPResponse:
         if read(request, LogOut).everywhere:
-            ended = await accounts.log_out_everywhere(await whose(request))
+            await self.end(await self.accounts.logins_of(await self.whose(request)))
         else:
-            ended = await accounts.log_out(request.cookies.get(COOKIE) or "")
-        for login in ended:
-            await chat.revoke(sid=login)
+            await self.end(self.accounts.login_of(refresh_token(request)))
         return with_cookie(request, empty(headers=UNKEPT), "", 0)
 
-    @bp.post("/factor")
-    async def propose_factor(request: Request) -> HTTPResponse:
-        body = read(request, PasswordAndCode)
-        secret, address = await accounts.propose_factor(
-            await whose(request), body.password, address_of(request)
-        )
+    async def propose_factor(self, request: Request) -> HTTPResponse:
+        body, account = read(request, PasswordAndCode), await self.whose(request)
+        secret, address = await self.accounts.propose_factor(account, body.password, address_of(request))
         return json({"secret": secret, "address": address}, headers=UNKEPT)
 
-    @bp.post("/factor/confirm")
-    async def confirm_factor(request: Request) -> HTTPResponse:
-        codes = await accounts.confirm_factor(await whose(request), read(request, Code).code)
+    async def confirm_factor(self, request: Request) -> HTTPResponse:
+        codes = await self.accounts.confirm_factor(await self.whose(request), read(request, Code).code)
         return json({"recoveryCodes": codes}, headers=UNKEPT)
 
-    @bp.post("/factor/drop")
-    async def drop_factor(request: Request) -> HTTPResponse:
-        body = read(request, PasswordAndCode)
-        await accounts.drop_factor(await whose(request), body.password, body.code, address_of(request))
+    async def drop_factor(self, request: Request) -> HTTPResponse:
+        body, account = read(request, PasswordAndCode), await self.whose(request)
+        await self.accounts.drop_factor(account, body.password, body.code, address_of(request))
         return empty(headers=UNKEPT)
 
-    async def whose(request: Request) -> Account:
+    async def end(self, logins: list[str]) -> None:
+        """The chat first: if it does not answer, the same request can be sent again."""
+        for login in logins:
+            await self.chat.revoke(sid=login)
+            await self.accounts.end(login)
+
+    async def whose(self, request: Request) -> Account:
         if request.token is None:
             raise Unauthenticated("Sign in first.")
-        return await accounts.by_access(request.token)
+        return await self.accounts.by_access(request.token)
 
-    return bp
+    def welcome(self, request: Request, signed_in: SignedIn) -> HTTPResponse:
+        """The access token for the page, and the refresh token in a cookie."""
+        account = signed_in.account
+        body = {"token": signed_in.access, "name": account.name, "secondFactor": account.secret is not None}
+        answer = json(body, headers=UNKEPT)
+        return with_cookie(request, answer, signed_in.refresh, int(self.accounts.lifetimes.login))
 
 
 def check_origin(request: Request) -> None:
@@ -134,12 +151,8 @@ def address_of(request: Request) -> str:
     return request.client_ip or request.ip
 
 
-def welcome(request: Request, signed_in: SignedIn, accounts: Accounts) -> HTTPResponse:
-    """The access token for the page, and the refresh token in a cookie."""
-    account = signed_in.account
-    body = {"token": signed_in.access, "name": account.name, "secondFactor": account.secret is not None}
-    answer = json(body, headers=UNKEPT)
-    return with_cookie(request, answer, signed_in.refresh, int(accounts.lifetimes.login))
+def refresh_token(request: Request) -> str:
+    return request.cookies.get(COOKIE) or ""
 
 
 def with_cookie(request: Request, answer: HTTPResponse, value: str, max_age: int) -> HTTPResponse:

@@ -14,6 +14,8 @@ from sanic_chatrooms import Unavailable
 T = TypeVar("T")
 
 MAX_ACCOUNTS = 100_000
+SPENT = 2**62
+"""Above the number of every refresh token: of a login that has it, none is good any more."""
 MAX_LOGINS = 20
 """Of one account; a further one ends the oldest."""
 
@@ -90,8 +92,8 @@ class AccountStore:
 
     async def of_login(self, login: str, now: float) -> Account | None:
         """The account of a login that has not ended."""
-        condition = "id = (SELECT account FROM logins WHERE id = ? AND expires > ?)"
-        return await self._run(lambda connection: _account(connection, condition, login, now))
+        condition = "id = (SELECT account FROM logins WHERE id = ? AND expires > ? AND number < ?)"
+        return await self._run(lambda connection: _account(connection, condition, login, now, SPENT))
 
     async def set_password(self, account: str, hashed: str) -> None:
         await self._run(
@@ -110,7 +112,7 @@ class AccountStore:
         await self._run(add)
 
     async def rotate(self, login: str, number: int, now: float, grace: float) -> Rotated:
-        """Replace the refresh token of this number by the next one. A token that was replaced before ends the login.
+        """Replace the refresh token of this number by the next one. After a token that was replaced before, none is good.
 
         Not so for `grace` seconds, and only with the token before the newest: another tab may have been faster, or the
         answer may have been lost. The same token then is the answer again.
@@ -130,7 +132,7 @@ class AccountStore:
                 return Rotated.DONE
             if number == newest - 1 and now - rotated < grace:
                 return Rotated.DONE
-            connection.execute("DELETE FROM logins WHERE id = ?", (login,))
+            connection.execute("UPDATE logins SET number = ? WHERE id = ?", (SPENT, login))
             return Rotated.REUSED
 
         return await self._run(rotate)
@@ -138,13 +140,9 @@ class AccountStore:
     async def end_login(self, login: str) -> None:
         await self._run(lambda connection: connection.execute("DELETE FROM logins WHERE id = ?", (login,)))
 
-    async def end_logins(self, account: str) -> list[str]:
-        def end(connection: sqlite3.Connection) -> list[str]:
-            logins = connection.execute("SELECT id FROM logins WHERE account = ?", (account,)).fetchall()
-            connection.execute("DELETE FROM logins WHERE account = ?", (account,))
-            return [login for (login,) in logins]
-
-        return await self._run(end)
+    async def logins_of(self, account: str) -> list[str]:
+        select = "SELECT id FROM logins WHERE account = ?"
+        return await self._run(lambda c: [login for (login,) in c.execute(select, (account,))])
 
     # ---- second factor ----
 

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from example_app.accounts.accounts import Accounts, Lifetimes
 from example_app.accounts.passwords import AT_A_TIME, MAX_WAITING, Passwords
 from example_app.server import STATIC, add_accounts
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import ChatRooms, Unavailable
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.server import LiveServer, Response
@@ -186,6 +186,33 @@ async def test_a_refresh_token_that_comes_twice_ends_the_login_and_its_connectio
     assert (await client.closed())[0] == 4500
     assert (await visitor.ask("refresh")).status == 401
     assert guest.is_open
+
+
+@pytest.mark.parametrize("way", ["stolen", "here", "everywhere"])
+async def test_while_the_chat_cannot_revoke_nothing_has_ended_and_the_request_may_come_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    visitor = await site.visitor("Ada")
+    old, token = visitor.cookie, await visitor.token("refresh")
+    client = await site.connect(token)
+
+    async def ask() -> Response:
+        if way == "stolen":
+            return await visitor.ask("refresh", cookie=old)
+        return await visitor.ask("log-out", token=token, everywhere=way == "everywhere")
+
+    with monkeypatch.context() as away:
+        away.setattr(ChatRooms, "revoke", unavailable)
+        assert (await ask()).status == 503
+    assert client.is_open
+    answer = await ask()
+
+    assert answer.status == (401 if way == "stolen" else 204)
+    assert (await client.closed())[0] == 4500
+
+
+async def unavailable(*_: object, **__: object) -> None:
+    raise Unavailable
 
 
 async def test_who_logs_out_leaves_the_chat_and_no_token_is_left(site: Site) -> None:

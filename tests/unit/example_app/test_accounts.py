@@ -200,9 +200,9 @@ async def test_an_access_token_is_worth_nothing_here_once_its_login_has_ended(ac
     signed_in = await sign_up(accounts)
     assert (await accounts.by_access(signed_in.access)).name == "Ada"
 
-    ended = await accounts.log_out(signed_in.refresh)
+    assert accounts.login_of(signed_in.refresh) == [signed_in.login]
+    await accounts.end(signed_in.login)
 
-    assert ended == [signed_in.login]
     for token in (signed_in.access, signed_in.refresh, "", jwt.encode({"sid": signed_in.login}, "x" * 32)):
         with pytest.raises(Unauthenticated):
             await accounts.by_access(token)
@@ -234,7 +234,12 @@ async def test_a_refresh_token_that_was_replaced_ends_the_login_for_whoever_has_
         await accounts.refresh(stolen.refresh)
 
     assert ended.value.login == stolen.login
+    with pytest.raises(Unauthenticated):
+        await accounts.by_access(owner.access)
     assert ended.value.payload()["code"] == "unauthenticated"
+    with pytest.raises(Reused):  # until the app has ended it
+        await accounts.refresh(owner.refresh)
+    await accounts.end(stolen.login)
     with pytest.raises(Unauthenticated):
         await accounts.refresh(owner.refresh)
     await accounts.refresh(other.refresh)  # another device is not concerned
@@ -313,9 +318,11 @@ async def test_who_logs_out_everywhere_is_logged_out_on_all_devices(accounts: Ac
     devices = [await sign_up(accounts), await accounts.log_in("Ada", PASSWORD, "", HERE)]
     bob = await sign_up(accounts, "Bob")
 
-    ended = await accounts.log_out_everywhere(devices[0].account)
+    logins = await accounts.logins_of(devices[0].account)
+    for login in logins:
+        await accounts.end(login)
 
-    assert set(ended) == {device.login for device in devices}
+    assert set(logins) == {device.login for device in devices}
     for device in devices:
         with pytest.raises(Unauthenticated):
             await accounts.refresh(device.refresh)
