@@ -351,6 +351,51 @@ async def test_own_policy(run: Run, connect: Connect) -> None:
     assert (await ada.error("join", room="secret"))["code"] == "room_not_found"
 
 
+async def test_roles(run: Run, connect: Connect) -> None:
+    module, server = await run("roles")
+    for user, role in (("u1", "editor"), ("u2", "trainee"), ("u3", "member"), ("screen", "reader")):
+        body = json.dumps({"name": user, "role": role}).encode()
+        assert (await server.request("PUT", f"/handbook/{user}", body=body)).status == 204
+
+    async def come(user: str) -> Client:
+        return await welcomed(connect, "/chat/ws", "handbook", token=token(user, secret=module.SECRET))
+
+    editor, trainee, member = [await come(user) for user in ("u1", "u2", "u3")]
+    screen = await welcomed(connect, "/chat/ws", "handbook", token=module.screen_token())
+    said = await editor.ack("message", room="handbook", payload={"text": "be kind"})
+    await editor.ack("message.pin", room="handbook", payload={"msgId": said["msgId"]})
+
+    assert (await screen.expect("message"))["payload"] == {"text": "be kind"}
+    refused = await trainee.error("message", room="handbook", payload={"text": "x"})
+    assert refused["needs"] == 10
+    refused = await member.error("message", room="handbook", payload={"text": "x"})
+    assert refused["message"] == "only editors write in the handbook"
+    refused = await member.error("message.pin", room="handbook", payload={"msgId": said["msgId"]})
+    assert refused["needs"] == 50
+    assert (await screen.error("message", room="handbook", payload={"text": "x"}))["needs"] == "chat:write"
+    assert (await screen.error("room.create"))["code"] == "forbidden"
+    assert (await server.request("DELETE", "/handbook/u1")).status == 204
+    assert (await editor.expect("room.removed"))["room"] == "handbook"
+    assert (await editor.error("join", room="handbook"))["code"] == "room_not_found"
+
+
+async def test_why_refused(run: Run, connect: Connect) -> None:
+    _, server = await run("why_refused")
+
+    async def why(user: str, action: str) -> Any:
+        return json.loads((await server.get(f"/support/why?room=team&user={user}&action={action}")).body)
+
+    assert (await why("u1", "message"))["allowed"] is True
+    assert await why("u1", "message.pin") == {
+        "allowed": False,
+        "rule": "need",
+        "because": "message.pin needs level 50 here, and you are editor (30)",
+    }
+    assert (await why("u2", "message"))["rule"] == "unknown"
+    assert (await server.get("/support/why?room=none&user=u1&action=join")).status == 404
+    assert (await server.get("/support/why?room=team&user=u1&action=dance")).status == 400
+
+
 async def test_moderation(run: Run, connect: Connect) -> None:
     _, server = await run("moderation")
     ada, eve = [await welcomed(connect, "/chat/ws", "general") for _ in range(2)]
