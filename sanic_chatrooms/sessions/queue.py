@@ -109,6 +109,13 @@ class CommandQueue:
             self._reading = False
             self._session.connection.pause()
 
+    def rest(self, seconds: float) -> None:
+        """Read nothing of this connection for so long, unless one of its commands is done before."""
+        if self._reading:
+            self._reading = False
+            self._session.connection.pause()
+            asyncio.get_running_loop().call_later(seconds, self._read_on)
+
     def redo(self, command: Command) -> None:
         """Run a command once more, before everything that was sent after it."""
         if self._session.closed:

@@ -45,6 +45,9 @@ NOTED = 4 * 1024
 AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 """Bytes of an `auth` and of a `ping` before authentication, when nothing else is accepted."""
 
+LONGEST_REST = 1.0
+"""Seconds for which a connection above the rate of bytes is not read, at most."""
+
 
 class State(enum.Enum):
     """The state of a connection (protocol, Heartbeat)."""
@@ -207,6 +210,7 @@ class Session:
         limits.unpaid += len(data)
         if limits.unpaid >= LOT and (wait := limits.pay(len(data))):
             self.fail(command, refusal(Kind.BYTES, wait))
+            self.queue.rest(min(wait, LONGEST_REST))  # what nobody reads costs nothing
             return
         if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):
             command.room = self.room

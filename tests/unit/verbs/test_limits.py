@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -212,3 +213,16 @@ async def test_slow_rates_are_shared_by_processes_through_the_store(tmp_path: Pa
     codes = [answer["payload"]["code"] for answer in answers]
     assert codes[1:] == ["rate_limited"] * 2
     assert codes[0] != "rate_limited"
+
+
+async def test_who_sent_too_many_bytes_is_not_read_for_a_while() -> None:
+    async with running_core(guests=True, rate_limits=True, rate_bytes="40 KiB/s burst 40 KiB") as chat:
+        ada = await joined(chat, ADA, "general")
+        while (await ada.request("typing", room="general", payload={"more": "x" * 15_000}))["type"] == "ack":
+            pass
+        rests = not ada.connection.reading
+        async with asyncio.timeout(20):
+            while not ada.connection.reading:  # noqa: ASYNC110 - nobody tells a test
+                await asyncio.sleep(0.01)
+
+    assert rests
