@@ -28,7 +28,8 @@ from tests.support.embedded import embedded_directory
 from tests.support.fixtures import Connect, Live
 from tests.support.nats import running as running_nats
 from tests.support.process import free_port, start_command
-from tests.support.server import LiveServer, Response
+from tests.support.provider import IdentityProvider
+from tests.support.server import LiveServer, Response, new_app, serve
 from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
@@ -327,6 +328,51 @@ async def test_own_accounts(run: Run, connect: Connect) -> None:
     assert (await server.request("POST", "/session/end", cookie(other))).status == 204
     assert (await elsewhere.closed())[0] == 4500
     assert module.logins == {}
+
+
+async def test_identity_provider(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = new_app("provider")
+    provider = IdentityProvider(login)
+    async with serve(login) as provider.at:
+        monkeypatch.setenv("OIDC_ISSUER", "https://login.example")
+        monkeypatch.setenv("OIDC_KEYS", provider.url)
+        _, server = await run("identity_provider")
+        shown = provider.token("u1", aud=["chat", "account"], preferred_username="ada", sid="s1")
+
+        ada = await welcomed(connect, token=shown)
+        provider.kids = ["k2"]
+        bob = await welcomed(connect, token=provider.token("u2", aud="chat"))
+        logout = f"logout_token={provider.logout('u1', aud='chat', sid='s1')}".encode()
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await server.request("POST", "/chat/oidc/logout", form, logout)
+
+        assert user_of(ada)["name"] == "ada"
+        assert answer.status == 200
+        assert (await ada.closed())[0] == 4500
+        assert (await connect.refused(token=shown)).status == 401
+        assert bob.is_open
+    Sanic.unregister_app(login)
+
+
+async def test_host_session(run: Run, connect: Connect) -> None:
+    await run("host_session")
+
+    ada = await welcomed(connect, headers={"Cookie": "session=3f1c9a"})
+
+    assert user_of(ada)["id"] == "u1"
+    assert (await connect.refused()).status == 401
+
+
+async def test_tickets(run: Run, connect: Connect) -> None:
+    module, server = await run("tickets")
+    right, wrong = ({"Authorization": f"Bearer {one}"} for one in (module.KIOSKS["lobby"], "guess"))
+    ticket = json.loads((await server.request("POST", "/kiosk/lobby", right)).body)["ticket"]
+
+    lobby = await welcomed(connect, f"/chat/ws?ticket={ticket}")
+
+    assert user_of(lobby)["id"] == "kiosk-lobby"
+    assert (await connect.refused(f"/chat/ws?ticket={ticket}")).status == 401
+    assert (await server.request("POST", "/kiosk/lobby", wrong)).status == 401
 
 
 async def test_own_authenticator(run: Run, connect: Connect) -> None:
