@@ -26,6 +26,7 @@ IN_A_ROW = 100
 """Refusals in a row that a connection survives."""
 SHARED = 10.0
 """Rates below so many a second are asked of the store each time."""
+_LABELS = tuple(kind.label for kind in Kind)
 LOT = 16 * 1024
 """Bytes that a connection receives before they are counted: a call for every frame would cost more than it is worth."""
 EPSILON = 1e-6
@@ -177,7 +178,7 @@ class Limits:
     def refuse(self, allowance: Allowance, kind: int, whose: str, wait: float) -> float:
         """Count a refusal."""
         allowance.refused += 1
-        self._meter.add(RATE_REFUSALS, 1, Kind(kind).label, whose)
+        self._meter.add(RATE_REFUSALS, 1, _LABELS[kind], whose)
         return max(wait, 0.001)
 
     def pay(self, allowance: Allowance) -> float:
