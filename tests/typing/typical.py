@@ -136,6 +136,10 @@ async def verbs(ada: User) -> None:
     await chat.notify("u1", "update", {"n": 1}, session="s1")
     await chat.broadcast("notice", {"title": "News"})
     await chat.disconnect("u1", code=4010, reason="elsewhere")
+    await chat.revoke(user=ada, issued_before=1712050800.0)
+    await chat.revoke(jti="t1", sid="s1")
+    assert_type(await chat.ban_user("u1", until=1712050800.0, reason="spam"), bool)
+    assert_type(await chat.unban_user(ada), bool)
     for event in (await chat.history("general")).messages:
         assert_type(event, dict[str, Any])
 

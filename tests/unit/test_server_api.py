@@ -169,6 +169,9 @@ VERBS: dict[str, Callable[[ChatRooms, Any], Awaitable[Any]]] = {
     "remove_member": lambda rooms, user: rooms.remove_member("orders", user),
     "kick": lambda rooms, user: rooms.kick("orders", user),
     "disconnect": lambda rooms, user: rooms.disconnect(user),
+    "revoke": lambda rooms, user: rooms.revoke(user=user, jti="t1"),
+    "ban_user": lambda rooms, user: rooms.ban_user(user),
+    "unban_user": lambda rooms, user: rooms.unban_user(user),
 }
 
 
@@ -201,7 +204,7 @@ async def test_names_that_the_app_brings_are_cleaned_as_others_are(
 
 @pytest.mark.parametrize("user", [7, None, b"u1", ""])
 async def test_what_is_no_user_is_that_error_too(rooms: ChatRooms, chat: Chat, user: Any) -> None:
-    for verb in ("notify", "online", "remove_member", "kick", "disconnect"):
+    for verb in ("notify", "online", "remove_member", "kick", "disconnect", "ban_user", "unban_user"):
         with pytest.raises(InvalidField, match="id of a user"):
             await VERBS[verb](rooms, user)
 
