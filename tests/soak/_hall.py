@@ -126,7 +126,7 @@ class Hall:
         self.server = server
         self.port = server.port
         self.said = 0
-        self._count = max(10, int(LISTENERS * min(1.0, scale)))
+        self._count = max(10, int(LISTENERS * min(1.0, 10 * scale)))
         self._listeners: list[Socket] = []
         self._talking: asyncio.Task[None] | None = None
         self._began = 0.0
