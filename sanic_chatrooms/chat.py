@@ -41,6 +41,7 @@ from .observe.meter import SILENT, Meter
 from .presence.base import Presence
 from .sessions.backlog import Backlog
 from .sessions.drain import drain, send_away
+from .sessions.evictions import Evictions
 from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Inbox
 from .sessions.overrides import Overrides
@@ -136,6 +137,7 @@ class Chat:
         self.tickets = Tickets().at(store, settings.ticket_ttl)
         self.logouts = Once(store, "logout")
         self.sessions = Sessions(self.hub, store, self.revocations)
+        self.evictions = Evictions(self.hub, self.sessions.of)
         self.overrides = Overrides(store, self.journal, self.hub, self._use)
         self.sessions.reconfigured = self.overrides.changed
         self.backlog = Backlog(self.hub.fanout)
@@ -183,8 +185,7 @@ class Chat:
         check_logout(settings, self.authenticator)
         routed = (route.auth for route in self.declaration.routes)
         self._authenticators = [one for one in (self.authenticator, *routed) if one is not None]
-        self.hub.about_members = self.sessions.standing_changed
-        self.hub.after_members = self.sessions.take_out
+        self.hub.about_rights, self.hub.after_rights = self.evictions.before, self.evictions.after
         await self.sessions.start(partial(put_in, self.core))
         await self.overrides.load()
         # A task each, so that a backend that hangs does not keep the hub from asking another one.
@@ -224,6 +225,7 @@ class Chat:
             inbox=self.inbox,
             sessions=self.sessions,
             revocations=self.revocations,
+            evictions=self.evictions,
             heartbeat=self.heartbeat,
             backlog=self.backlog,
             occupancy=self.occupancy,

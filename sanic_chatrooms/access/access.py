@@ -23,7 +23,7 @@ from .roles import LEVELS
 from .scopes import Scopes
 from .standing import Standing, standing_of
 
-__all__ = ["Access", "Actor", "ask_policy", "explain", "judge", "permit", "refusal", "widened"]
+__all__ = ["WIDENED", "Access", "Actor", "ask_policy", "explain", "judge", "permit", "refusal", "widened"]
 
 logger = logging.getLogger("sanic_chatrooms.access.access")
 

@@ -27,6 +27,10 @@ from .sequence import NOTHING
 __all__ = ["Hub"]
 
 
+RIGHTS = ("member.", "room.")
+"""How the types of events begin that may change what users may do."""
+
+
 class Hub:
     """See the module's docstring. All methods belong to one event loop; those without `async` never wait."""
 
@@ -47,9 +51,9 @@ class Hub:
         # A lock lives only while it is held or waited for: most rooms, among them one per user, are never contended.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._handlers: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
-        self.about_members: Callable[[Envelope], None] = lambda envelope: None
-        """Is given each event about a member before it is passed on: it may change what somebody may do in the room …"""
-        self.after_members: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
+        self.about_rights: Callable[[Envelope], None] = lambda envelope: None
+        """Is given each event about a member or the room before it is passed on: it may change what somebody may do there …"""
+        self.after_rights: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
         """… and when it was passed on: it may be the last event that somebody gets."""
         self._meter = meter
         self.fanout = Fanout()
@@ -107,10 +111,10 @@ class Hub:
         if room.watcher is not None:
             room.watcher.on_event(envelope)
             return
-        if envelope.type.startswith("member.") and envelope.seq:
-            self.about_members(envelope)
+        if envelope.type.startswith(RIGHTS) and envelope.seq:
+            self.about_rights(envelope)
             self.emit(room, envelope)
-            self.after_members(room, envelope)
+            self.after_rights(room, envelope)
             return
         self.emit(room, envelope)
 

@@ -7,11 +7,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
-import msgspec
-
 from ..errors import ChatError, RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
-from ..hub.room import Codec, LocalRoom
+from ..hub.room import Codec
 from ..models import EVERYONE, Envelope, Head, User, user_room
 from ..stores.base import Store
 from ..support.backoff import jittered
@@ -46,9 +44,6 @@ ATONCE = 100
 AGAIN = 1.0
 """Most seconds between attempts to hold the common inbox again; full jitter."""
 
-ENDS = {"member.banned": "banned", "member.kicked": "kicked", "member.left": "left"}
-"""Events after which their user gets nothing more of the room, and the reason that their connections are told."""
-
 EnterRoom = Callable[[Session, Enter], Awaitable[None]]
 
 
@@ -74,8 +69,6 @@ class Sessions:
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms, with their epochs, that it waits to be put into."""
         self._watching: set[asyncio.Task[None]] = set()
-        self.leaving: set[tuple[str, str]] = set()
-        """Sessions and rooms that their users are leaving by a command, whose answer takes them out."""
 
     async def start(self, enter: EnterRoom) -> None:
         """Hold the inbox of everybody. `enter` puts a session into a room for a message `Enter`."""
@@ -228,22 +221,6 @@ class Sessions:
             session.close(CloseCode.SERVER_ERROR)
         return True
 
-    def standing_changed(self, envelope: Envelope) -> None:
-        """For the hub: an event that may change the standing of its `user` in the room."""
-        user = _whom(envelope.data)
-        if user is not None:
-            _judge_again(self.of(user), envelope.room)
-
-    def take_out(self, room: LocalRoom, envelope: Envelope) -> None:
-        """For the hub: if this event ends its user's stay, it is the last of the room that their connections get."""
-        reason = ENDS.get(envelope.type)
-        user = None if reason is None else _whom(envelope.data)
-        if reason is None or user is None:
-            return
-        for session in self.of(user):
-            if session in room and (session.id, room.id) not in self.leaving:
-                self._hub.evict(session, room, RoomRemoved(room.id, reason))
-
     # ---- inbox messages and pushes ----
 
     def on_event(self, envelope: Envelope) -> None:
@@ -338,27 +315,3 @@ class Sessions:
 def _judge_again(sessions: list[Session], room: str) -> None:
     for session in sessions:
         session.seats.changed(room)
-
-
-class _Of(msgspec.Struct):
-    id: str
-
-
-class _About(msgspec.Struct):
-    user: _Of | None = None
-
-
-class _Event(msgspec.Struct):
-    payload: _About
-
-
-_event = msgspec.json.Decoder(_Event)
-
-
-def _whom(data: bytes) -> str | None:
-    """The id of the user in an event's payload: {"payload": {"user": {"id": …}}}."""
-    try:
-        about = _event.decode(data).payload.user
-    except msgspec.DecodeError:
-        return None
-    return None if about is None else about.id

@@ -5,7 +5,7 @@ heartbeat (`liveness`).
 import asyncio
 import enum
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from ..access.limits.kinds import Kind
@@ -184,9 +184,13 @@ class Session:
         """The connection was silent for an interval, and is pinged."""
         self.state = State.IDLE if self.authenticated else State.CONNECTING
 
-    def wait_for_policy(self) -> None:
-        """The policy returns awaitables: from now on, messages run in the task."""
+    def wait_for_policy(self, answer: Awaitable[Any]) -> None:
+        """`require` is a plain function and has returned this awaitable, which is not awaited: from now on, messages run in the
+        task."""
         self.plain_policy = False
+        end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
+        if end is not None:
+            end()
 
     # ---- in ----
 

@@ -16,6 +16,7 @@ from ..live.typing import Typists
 from ..observe.meter import Meter
 from ..presence.base import Presence
 from ..sessions.backlog import Backlog
+from ..sessions.evictions import Evictions
 from ..sessions.heartbeat import Heartbeat
 from ..sessions.inbox import Inbox
 from ..sessions.registry import Sessions
@@ -42,6 +43,7 @@ class Core(msgspec.Struct, kw_only=True):
     inbox: Inbox
     sessions: Sessions
     revocations: Revocations
+    evictions: Evictions
     heartbeat: Heartbeat
     backlog: Backlog
     occupancy: Occupancy

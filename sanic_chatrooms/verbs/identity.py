@@ -218,6 +218,7 @@ async def _again(core: Core, session: Session, route: Route, request: AuthReques
     if user.id == session.user.id:
         await core.revocations.check(user)
         await _call(core, session, user)
+        core.evictions.narrowed(session)
         _expect_end(core, session)
         return
     if not session.who.anonymous:

@@ -50,11 +50,11 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
     """End the user's membership, and take all their connections out of the room. Raises `RoomNotFound`, `Forbidden`."""
     core, session, room = ctx.core, ctx.session, ctx.seat.room
     leaving = (session.id, room.id)
-    core.sessions.leaving.add(leaving)
+    core.evictions.leaving.add(leaving)
     try:
         told = await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
     finally:
-        core.sessions.leaving.discard(leaving)
+        core.evictions.leaving.discard(leaving)
     core.hub.exit(session, room.id)
     session.evicted(room.id)
     if not told:
@@ -110,7 +110,7 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
 async def _end_membership(
     core: Core, room: Room, user: User, member: bool, reason: str, *, removed: bool = False
 ) -> bool:
-    """Whether an event has told of it, which takes the user's connections out of the room (`Sessions.take_out`).
+    """Whether an event has told of it, which takes the user's connections out of the room (`Evictions.after`).
 
     Always, if others have `removed` the user: nothing that was judged by the membership is stored after it, on any worker.
     Who leaves a room that does not announce it gives up rights, and no event tells of that.

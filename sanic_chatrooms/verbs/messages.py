@@ -5,7 +5,6 @@ stored.
 """
 
 import asyncio
-from collections.abc import Awaitable
 from inspect import isawaitable
 
 import msgspec
@@ -77,7 +76,7 @@ def say(core: Core, session: Session, command: Command) -> bool:
             _refuse_unless_repeated(core, session, seat, command, error)
         return True
     if answer is not None and isawaitable(answer):
-        _wait_from_now_on(session, answer)
+        session.wait_for_policy(answer)  # which only a call can show
         return False
     session.queue.begun()
 
@@ -164,14 +163,6 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
         False,
         room.epoch,
     )
-
-
-def _wait_from_now_on(session: Session, answer: Awaitable[None]) -> None:
-    # `require` is a plain function that returns an awaitable, which only a call can show.
-    session.wait_for_policy()
-    end = getattr(answer, "close", None) or getattr(answer, "cancel", None)
-    if end is not None:
-        end()
 
 
 @command(

@@ -1,4 +1,5 @@
-"""A ban, a kick or a removal is the last event of the room that its user gets, on every worker, in whatever order events come."""
+"""A ban, a kick, a removal, or a change of the room that keeps a user out is the last event of the room that the user gets, on
+every worker, in whatever order events come."""
 
 from __future__ import annotations
 
@@ -10,13 +11,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, MemoryStore, User
+from sanic_chatrooms import (
+    ChatError,
+    ChatRooms,
+    Forbidden,
+    MemoryBroker,
+    MemoryPresence,
+    MemoryStore,
+    Room,
+    RoomPolicy,
+    Standing,
+    User,
+)
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Envelope, Fact, Sender
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores import members
+from sanic_chatrooms.stores.properties import room_fact
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
@@ -180,7 +193,7 @@ async def test_who_leaves_hears_of_it_by_the_answer_and_their_other_connections_
         await client.settle()
         assert newest(client) == head - 5
     assert not bob.unread("room.removed")
-    assert not workers.chats[1].sessions.leaving
+    assert not workers.chats[1].evictions.leaving
 
 
 async def test_a_kick_from_a_public_room_does_not_take_out_who_is_back(workers: Workers) -> None:
@@ -196,3 +209,129 @@ async def test_a_kick_from_a_public_room_does_not_take_out_who_is_back(workers: 
     assert (await bob.expect("message"))["room"] == "hall"
     await bob.settle()
     assert not bob.unread("room.removed")
+
+
+# ---- a room that changes ----
+
+
+async def change(workers: Workers, room: str, **properties: Any) -> int:
+    """At the first worker; -> the number of the event."""
+    store = workers.chats[0].store
+    was = await store.room(room)
+    assert was is not None
+    fact = room_fact(msgspec.structs.replace(was, **properties), was)
+    payload = msgspec.json.encode(properties)
+    item = draft(room, "room.updated", payload, None, facts=(fact,), restricts=True, judged=was.seq)
+    return (await workers.chats[0].journal.append(item)).seq
+
+
+async def hall(workers: Workers, *users: User) -> list[MemoryClient]:
+    """A public room, with these users at the second worker; Ada comes last, as a member like all but guests."""
+    await workers.api.create_room("hall")
+    clients = [await chat_client(workers.chats[1], user) for user in (*users, ADA)]
+    for client in clients:
+        await client.ack("join", room="hall")
+    return clients
+
+
+def in_hall(client: MemoryClient) -> list[int]:
+    return [frame["seq"] for frame in client.frames if frame.get("room") == "hall" and "seq" in frame]
+
+
+async def say_in_hall(workers: Workers, ada: MemoryClient) -> None:
+    stored = await workers.api.publish("hall", "message", {"text": "after"})
+    await holds(lambda: stored.seq in in_hall(ada))
+
+
+async def test_who_may_not_see_a_room_that_becomes_private_is_out_at_that_event(workers: Workers) -> None:
+    guest, ada = await hall(workers, User("guest-1", "Guest", guest=True))
+
+    last = await change(workers, "hall", visibility="private")
+    await say_in_hall(workers, ada)
+
+    assert (await guest.expect("room.removed"))["payload"] == {"room": "hall", "reason": "forbidden"}
+    await guest.settle()
+    assert in_hall(guest)[-1] == last
+    assert (await guest.error("join", room="hall"))["code"] == "room_not_found"
+
+
+async def test_who_does_not_meet_a_raised_need_is_out_at_that_event(workers: Workers) -> None:
+    bob, ada = await hall(workers, BOB)
+    await workers.api.add_member("hall", ADA, "moderator")
+    await ada.ack("message", room="hall", payload={"text": "my standing is known"})
+
+    last = await change(workers, "hall", permissions={"join": 50})
+    await say_in_hall(workers, ada)
+
+    assert (await bob.expect("room.removed"))["payload"]["reason"] == "forbidden"
+    await bob.settle()
+    assert in_hall(bob)[-1] == last
+    assert not ada.unread("room.removed")
+
+
+async def test_who_may_stay_is_judged_by_what_the_room_is_now(workers: Workers) -> None:
+    bob, ada = await hall(workers, BOB)
+
+    await change(workers, "hall", permissions={"message": 50})
+    await say_in_hall(workers, ada)
+
+    assert (await bob.error("message", room="hall", payload={"text": "hi"}))["code"] == "forbidden"
+    assert not bob.unread("room.removed")
+
+
+async def test_whose_standing_has_just_changed_joins_again(workers: Workers) -> None:
+    bob, ada = await hall(workers, BOB)
+    bob.session.seats["hall"].fresh = False
+
+    await change(workers, "hall", permissions={"join": 50})
+
+    assert (await bob.expect("reset"))["payload"]["room"] == "hall"
+    assert (await ada.expect("room.removed"))["payload"]["reason"] == "forbidden"
+
+
+async def test_who_is_let_in_by_the_policy_joins_again(workers: Workers) -> None:
+    bob, _ = await hall(workers, BOB)
+    bob.session.policy = Generous()
+
+    await change(workers, "hall", permissions={"join": 50})
+
+    assert (await bob.expect("reset"))["payload"]["room"] == "hall"
+
+
+async def test_whom_the_policy_keeps_out_by_what_the_room_is_now_is_out(workers: Workers) -> None:
+    bob, ada = await hall(workers, BOB)
+    bob.session.policy = Closing()
+
+    await change(workers, "hall", attributes={"closed": True})
+    await say_in_hall(workers, ada)
+
+    assert (await bob.expect("room.removed"))["payload"]["reason"] == "forbidden"
+
+
+async def test_a_narrower_token_takes_the_connection_out_of_what_it_may_no_longer_join(
+    workers: Workers,
+) -> None:
+    bob, _ = await hall(workers, BOB)
+    await bob.ack("join", room=ROOM)
+    session = bob.session
+
+    session.become(User(BOB.id, BOB.name, scopes=(f"room:{ROOM}:read",)))
+    workers.chats[1].evictions.narrowed(session)
+
+    assert (await bob.expect("room.removed"))["payload"] == {"room": "hall", "reason": "forbidden"}
+    assert list(session.seats) == [ROOM]
+
+
+class Generous(RoomPolicy):
+    """Lets everybody do what their level does not."""
+
+    def widen(self, user: User, action: str, room: Room, standing: Standing, refused: ChatError) -> bool:
+        return True
+
+
+class Closing(RoomPolicy):
+    """Knows closed rooms."""
+
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+        if room is not None and room.attributes.get("closed"):
+            raise Forbidden

@@ -153,7 +153,7 @@ async def test_a_demoted_member_is_judged_by_the_new_role_on_another_worker(work
 async def test_a_worker_that_has_heard_nothing_of_a_demotion_stores_nothing_of_theirs(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers.there.sessions, "standing_changed", lambda envelope: None)
+    monkeypatch.setattr(workers.there.hub, "about_rights", lambda envelope: None)
     monkeypatch.setattr(type(workers.bob.session.seats), "changed", lambda self, room: None)
 
     await add_member(workers.here.core, "team", BOB, "reader")

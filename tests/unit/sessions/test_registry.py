@@ -420,7 +420,7 @@ async def test_an_event_that_names_no_user_changes_nothing(data: bytes) -> None:
         ada = await chat_client(chat, User("u1", "Ada"))
         await ada.ack("join", room="general")
 
-        chat.sessions.standing_changed(Envelope("general", "e", 1, "member.joined", data))
+        chat.evictions.before(Envelope("general", "e", 1, "member.joined", data))
 
         assert fresh(ada) == ["general"]
 
