@@ -22,6 +22,8 @@ SHORT = 0.002
 MEMBERS, ATONCE = 10_000, 60
 STAY, AFTER = 1.5, 0.5
 """Seconds for which a member is there, about, and tries to come back afterwards."""
+TALK = 40.0
+"""Messages a second, beside those of the members, their coming and their end."""
 WAYS_OUT = {"member.kicked": "kicked"}
 
 
@@ -69,9 +71,10 @@ class Member:
         self.epoch = answer["payload"]["epoch"]
         ends = time.monotonic() + random.uniform(0.05, 0.8)
         while time.monotonic() < ends and not self.over:
-            for type, asked in (("message", {"text": "here I am"}), ("history", {})):
-                self._note(type, await socket.ask(type, room=HALL, payload=asked))
-            await asyncio.sleep(0.05)
+            self._note("message", await socket.ask("message", room=HALL, payload={"text": "here I am"}))
+            for _ in range(3):
+                self._note("history", await socket.ask("history", room=HALL, payload={"limit": 5}))
+                await asyncio.sleep(0.1)
 
     def _note(self, type: str, answer: dict[str, Any] | None) -> None:
         told = "cut" if answer is None else answer["payload"].get("code", "ack")
@@ -87,7 +90,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     count = max(10, int(MEMBERS * scale))
     done: dict[str, Member] = {}
     async with served_hall(scale) as hall:
-        await hall.fill(visibility="private")
+        await hall.fill(TALK, visibility="private")
         log = Log(hall)
         for start in range(0, count, ATONCE):
             some = [Member(hall, f"member-{n}") for n in range(start, min(count, start + ATONCE))]
