@@ -12,7 +12,7 @@ from sanic_chatrooms import ChatError, Conflict, InvalidField, RateLimited, Unau
 
 from . import totp
 from .passwords import Passwords, check_password
-from .store import Account, AccountStore, Limit, Rotated
+from .store import Account, AccountStore, Limit, Refusal
 from .tokens import Tokens, kept_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
@@ -49,7 +49,7 @@ class Lifetimes:
     access: float = 600
     login: float = 30 * 86400
     grace: float = 10
-    """In which a refresh token that was just replaced is answered once more."""
+    """After a refresh token was replaced: so long it is answered too, and its successor is not replaced."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +149,13 @@ class Accounts:
         if read is None:
             raise Unauthenticated("Sign in again.")
         login, number = read
-        rotated = await self._store.rotate(login, number, self._clock(), self.lifetimes.grace)
-        if rotated is Rotated.REUSED:
+        newest = await self._store.rotate(login, number, self._clock(), self.lifetimes.grace)
+        if newest is Refusal.REUSED:
             raise Reused(login)
         account = await self._store.of_login(login, self._clock())
-        if account is None or rotated is Rotated.UNKNOWN:
+        if account is None or newest is Refusal.UNKNOWN:
             raise Unauthenticated("Sign in again.")
-        return self._signed_in(account, login, number + 1)
+        return self._signed_in(account, login, newest)
 
     async def by_access(self, access: str) -> Account:
         """The account of an access token whose login has not ended. Raises `Unauthenticated`."""

@@ -45,8 +45,7 @@ class Account:
     """A secret that is not confirmed by a code yet."""
 
 
-class Rotated(Enum):
-    DONE = "done"
+class Refusal(Enum):
     UNKNOWN = "unknown"
     REUSED = "reused"
 
@@ -111,29 +110,24 @@ class AccountStore:
 
         await self._run(add)
 
-    async def rotate(self, login: str, number: int, now: float, grace: float) -> Rotated:
-        """Replace the refresh token of this number by the next one. After a token that was replaced before, none is good.
+    async def rotate(self, login: str, number: int, now: float, grace: float) -> int | Refusal:
+        """Replace the refresh token of this number; -> the number of the next one. If it was replaced before, none is good after.
 
-        Not so for `grace` seconds, and only with the token before the newest: another tab may have been faster, or the
-        answer may have been lost. The same token then is the answer again.
+        For `grace` seconds after a replacement nothing is replaced again, and the token before the newest is answered too:
+        several tabs may ask at once with what each of them had, and answers get lost.
         """
 
-        def rotate(connection: sqlite3.Connection) -> Rotated:
-            row = connection.execute(
-                "SELECT number, rotated, expires FROM logins WHERE id = ?", (login,)
-            ).fetchone()
-            if row is None or row[2] <= now:
-                return Rotated.UNKNOWN
-            newest, rotated, _ = row
-            if number == newest:
-                connection.execute(
-                    "UPDATE logins SET number = ?, rotated = ? WHERE id = ?", (number + 1, now, login)
-                )
-                return Rotated.DONE
-            if number == newest - 1 and now - rotated < grace:
-                return Rotated.DONE
-            connection.execute("UPDATE logins SET number = ? WHERE id = ?", (SPENT, login))
-            return Rotated.REUSED
+        def rotate(connection: sqlite3.Connection) -> int | Refusal:
+            select = "SELECT number, rotated FROM logins WHERE id = ? AND expires > ?"
+            row = connection.execute(select, (login, now)).fetchone()
+            if row is None:
+                return Refusal.UNKNOWN
+            newest, fresh = int(row[0]), now - row[1] < grace
+            if fresh and number in (newest, newest - 1):
+                return newest
+            goal = newest + 1 if number == newest else SPENT
+            connection.execute("UPDATE logins SET number = ?, rotated = ? WHERE id = ?", (goal, now, login))
+            return Refusal.REUSED if goal == SPENT else goal
 
         return await self._run(rotate)
 
