@@ -200,8 +200,6 @@ class Chat:
             keep_on(lambda: ask(self.occupancy.refresh), "telling the presence backend who is here"),
             keep_on(lambda: ask(self.hub.release), "letting go of rooms"),
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
-            keep_on(lambda: ask(self.tickets.sweep), "forgetting tickets that nobody used"),
-            keep_on(lambda: ask(self.logouts.sweep), "forgetting logouts that have passed"),
             keep_on(lambda: ask(self.revocations.sweep), "forgetting bans and revocations that have passed"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
             keep_on(self.overload.go_on, "looking whether the event loop is late"),

@@ -71,10 +71,6 @@ class Tickets(Authenticator):
             raise Refused("the ticket is used, unknown or late")
         return _user.decode(data)
 
-    async def sweep(self) -> None:
-        """Call this every second: it forgets tickets that nobody used. Raises `Unavailable`."""
-        await self._kept.sweep()
-
     @property
     def _kept(self) -> Once:
         if self._once is None:
