@@ -21,6 +21,7 @@ class Effects(TypedDict, total=False):
     facts: tuple[Fact, ...]
     restricts: bool
     only_if_changed: bool
+    spaced: float
 
 
 def draft(
@@ -38,13 +39,14 @@ def draft(
     restricts: bool = False,
     only_if_changed: bool = False,
     judged_in: str | None = None,
+    spaced: float = 0,
 ) -> Draft:
     """A draft with an id, a time and a key. The key makes it safe to append the draft again after an unknown outcome."""
     msg_id = new_id()
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
     return Draft(
         room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash,
-        about, facts, judged, restricts, only_if_changed, judged_in,
+        about, facts, judged, restricts, only_if_changed, judged_in, spaced,
     )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ from inspect import isawaitable
 import msgspec
 from msgspec.structs import replace
 
-from ..access.access import WIDENED, refusal
+from ..access.access import WIDENED, Actor, refusal
 from ..access.decide import Denial, first_refusal
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT
 from ..access.limits.limits import refusal as too_fast
-from ..access.needs import SPEAKING
+from ..access.needs import MODERATION, SPEAKING
 from ..errors import ChatError, InvalidField, InvalidText, NotAMember, TooLarge
 from ..models import Appended, Draft, Sender
 from ..observe.instruments import COMMANDS, OK
@@ -29,12 +29,15 @@ from ..wire.encode import ack
 from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
 from .drafts import Body, check_body, command_hash
-from .table import Judged, Nothing, command, commands
+from .table import Judged, Nothing, also_action, command, commands
 
 __all__ = ["IN_A_USERS_NAME", "Said", "say"]
 
 
 MESSAGE = int(Kind.MESSAGE)  # a list takes an int faster than a member of an enum
+
+
+BYPASS = also_action("slowmode.bypass", MODERATION)
 
 
 class Said(msgspec.Struct, omit_defaults=False):
@@ -162,7 +165,17 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
         False,
         False,
         room.epoch,
+        pace(session, seat) if room.slow_mode else 0,
     )
+
+
+def pace(actor: Actor, seat: Seat) -> float:
+    """Seconds that have to lie between two messages of the actor in this room; 0: none. The store checks it."""
+    room = seat.room
+    if not room.slow_mode:
+        return 0
+    refused = first_refusal(BYPASS, actor.user, actor.scopes, room, seat.standing, now())
+    return 0 if refused is None else room.slow_mode
 
 
 @command(
@@ -182,7 +195,8 @@ async def message(ctx: Ctx, _: Body | Nothing) -> Appended | None:
     """The same with middleware, with a policy that waits, and without a connection."""
     if ctx.sender is not None:
         ctx.core.typists.stopped(ctx.seat.room.id, ctx.sender)
-    return await ctx.append(ctx.command.payload, type=ctx.command.type)
+    spaced = 0 if ctx.actor is None else pace(ctx.actor, ctx.seat)
+    return await ctx.append(ctx.command.payload, type=ctx.command.type, spaced=spaced)
 
 
 IN_A_USERS_NAME = replace(

@@ -12,6 +12,7 @@ import pytest
 
 import sanic_chatrooms as chatrooms
 from sanic_chatrooms import ChatRooms, Sender
+from tests.support.client import Client
 from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.nats import running as running_nats
 from tests.support.postgres import PostgresServer, new_database
@@ -106,3 +107,32 @@ async def test_presence_counts_a_user_once_and_forgets_those_of_a_killed_worker(
         async with asyncio.timeout(10):
             while await presence.count(["general"]) != {"general": 0} or await chat.online("ada"):  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.1)
+
+
+LIMITS = {
+    "SANIC_CHATROOMS_RATE_LIMITS": "on",
+    "SANIC_CHATROOMS_RATE_MESSAGE": "20/h",
+    "SANIC_CHATROOMS_RATE_CHANGE": "5/h",
+}
+
+
+async def test_two_workers_limit_a_user_together(
+    deployment: Deployment, subprocess_server: SubprocessServer, connect: Connect
+) -> None:
+    server = await subprocess_server(APP, workers=2, env={**deployment.env, **LIMITS})
+    clients, pids = await on_both(connect, server, "ada", "ada'")
+    assert len(set(pids)) == 2
+    both = list(clients.values())
+    for client in both:
+        await client.ack("join", room="general")
+
+    async def passes(client: Client, type: str, payload: dict[str, Any]) -> bool:
+        answer = await client.request(type, room="general", payload=payload)
+        return bool(answer["payload"].get("code") != "rate_limited")
+
+    pins = [await passes(client, "message.pin", {"msgId": "none"}) for _ in range(5) for client in both]
+    said = [await passes(client, "message", {"text": "x"}) for _ in range(20) for client in both]
+
+    assert sum(pins) == 5  # the store decides
+    assert 20 <= sum(said) < 30  # a worker hears from the other: a tenth of a burst, and what is under way
+    assert not any([await passes(client, "message", {"text": "x"}) for client in both])

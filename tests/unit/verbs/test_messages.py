@@ -13,9 +13,11 @@ from sanic_chatrooms.access.policy import Policy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.declaration import RouteDeclaration
-from sanic_chatrooms.errors import Forbidden
+from sanic_chatrooms.errors import Forbidden, RateLimited
 from sanic_chatrooms.models import Room
+from sanic_chatrooms.server_api.base import acting_as
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.membership import add_member
 from tests.support.joined import joined
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
@@ -134,3 +136,38 @@ async def test_a_policy_that_allows_by_an_awaitable_is_obeyed(chat: Chat) -> Non
     said = [ada.send("message", room="general", payload={"text": str(n)}) for n in range(3)]
 
     assert [(await ada.reply(id))["payload"]["seq"] for id in said] == [1, 2, 3]
+
+
+# ---- slow mode ----
+
+
+async def test_in_a_slow_room_messages_of_one_user_lie_apart_but_not_those_of_others(chat: Chat) -> None:
+    await chat.store.create_room(Room("slow", "", 0, slow_mode=60))
+    ada, bob = await joined(chat, ADA, "slow"), await joined(chat, BOB, "slow")
+    first = await ada.ack("message", room="slow", payload={"text": "one"}, msg_id=ID)
+
+    refused = await ada.error("message", room="slow", payload={"text": "two"})
+    again = await ada.ack("message", room="slow", payload={"text": "one"}, msg_id=ID)
+    await bob.ack("message", room="slow", payload={"text": "other"})
+
+    assert (refused["code"], refused["limit"]) == ("rate_limited", "slowMode")
+    assert 50 < refused["retryAfter"] <= 60
+    assert again == {**first, "duplicate": True}
+
+
+async def test_moderators_are_not_slowed_down(chat: Chat) -> None:
+    await chat.store.create_room(Room("slow", "", 0, slow_mode=60))
+    await add_member(chat.core, "slow", ADA, "moderator")
+    ada = await joined(chat, ADA, "slow")
+
+    for _ in range(3):
+        await ada.ack("message", room="slow", payload={"text": "calm down"})
+
+
+async def test_slow_mode_binds_who_acts_without_a_connection(chat: Chat) -> None:
+    await chat.store.create_room(Room("slow", "", 0, slow_mode=60))
+    acting = acting_as(chat, ADA)
+    await chat.commands.act(acting, acting.command("message", b'{"text":"one"}', room="slow"))
+
+    with pytest.raises(RateLimited, match="too fast"):
+        await chat.commands.act(acting, acting.command("message", b'{"text":"two"}', room="slow"))
