@@ -1,5 +1,6 @@
-"""Members who are kicked out of a private room under 20,000 deliveries a second on four workers, while their connections are cut
-and come back: nothing with a number above that of the kick reaches them, live or by recovery, and nothing of theirs has one.
+"""10,000 mutes and bans, or kicks, in a private room under 20,000 deliveries a second on four workers, while the connections of
+those concerned are cut and come back: nothing with a number above that of the ban reaches them, live or by recovery, and nothing
+that they say is stored after a mute or a ban.
 """
 
 from __future__ import annotations
@@ -13,25 +14,32 @@ from typing import Any
 import msgspec
 
 from sanic_chatrooms import User
+from sanic_chatrooms.models import Fact, Sender
+from sanic_chatrooms.stores.members import left
 from sanic_chatrooms.support.paging import PAGE_LIMIT
+from sanic_chatrooms.verbs.drafts import draft
+from sanic_chatrooms.wire.encode import encode
+from sanic_chatrooms.wire.events import MemberChanged
 from tests.soak._hall import HALL, Hall, Socket, served_hall
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.wire import token
 
 SHORT = 0.002
-MEMBERS, ATONCE = 10_000, 60
-STAY, AFTER = 1.5, 0.5
-"""Seconds for which a member is there, about, and tries to come back afterwards."""
+MEMBERS, ATONCE = 5_000, 60
+STAY, MUTED, AFTER = 0.8, 0.6, 0.5
+"""Seconds for which a member is there, about, and is muted, and tries to come back afterwards."""
 TALK = 40.0
 """Messages a second, beside those of the members, their coming and their end."""
-WAYS_OUT = {"member.kicked": "kicked"}
+WAYS_OUT = frozenset(("member.banned", "member.kicked"))
 
 
 class Member:
     """One of them, with two connections that talk, are cut and come back to where they were. `highest` is over both."""
 
-    def __init__(self, hall: Hall, name: str) -> None:
+    def __init__(self, hall: Hall, name: str, *, kicked: bool) -> None:
         self.hall = hall
+        self.kicked = kicked
+        """In place of a ban."""
         self.user = User(name, name)
         self.shown = token(name, iat=int(time.time()) - 60)
         self.highest, self.told_by = 0, b""
@@ -43,10 +51,20 @@ class Member:
         await self.hall.chat.add_member(HALL, self.user)
         lives = [asyncio.ensure_future(self._come_and_go()) for _ in range(2)]
         await asyncio.sleep(STAY * random.uniform(0.2, 1.8))
-        await self.hall.chat.kick(HALL, self.user)
+        await self._restrict("member.muted", Fact("mute", self.user.id, b"{}"))
+        await asyncio.sleep(MUTED * random.uniform(0.2, 1.8))
+        if self.kicked:
+            await self.hall.chat.kick(HALL, self.user)
+        else:
+            await self._restrict("member.banned", Fact("ban", self.user.id, b"{}"), left(self.user.id))
         await asyncio.sleep(AFTER)
         self.over = True
         await asyncio.gather(*lives)
+
+    async def _restrict(self, type: str, *facts: Fact) -> None:
+        payload = encode(MemberChanged(Sender(self.user.id, self.user.name)))
+        item = draft(HALL, type, payload, None, facts=facts, restricts=True)
+        await self.hall.chat.running().journal.append(item)
 
     async def _come_and_go(self) -> None:
         since = 0
@@ -93,7 +111,8 @@ async def soak(scale: float, progress: Progress) -> Verdict:
         await hall.fill(TALK, visibility="private")
         log = Log(hall)
         for start in range(0, count, ATONCE):
-            some = [Member(hall, f"member-{n}") for n in range(start, min(count, start + ATONCE))]
+            numbers = range(start, min(count, start + ATONCE))
+            some = [Member(hall, f"member-{n}", kicked=n % 4 == 0) for n in numbers]
             await asyncio.gather(*(member.live() for member in some))
             done |= {member.user.id: member for member in some}
             await log.read()
@@ -102,7 +121,12 @@ async def soak(scale: float, progress: Progress) -> Verdict:
         await log.read()
     answers = sum((member.answers for member in done.values()), Counter[str]())
     verdict.wrong = wrong + judged(done, log)[:10]
-    verdict.figures = {**figures, "out": f"{len(log.ends):,}", "answers": dict(sorted(answers.items()))}
+    verdict.figures = {
+        **figures,
+        "mutes": f"{len(log.mutes):,}",
+        "bans and kicks": f"{len(log.ends):,}",
+        "answers": dict(sorted(answers.items())),
+    }
     return verdict
 
 
@@ -112,6 +136,7 @@ class Log:
     def __init__(self, hall: Hall) -> None:
         self._store = hall.chat.running().store
         self._at = 0
+        self.mutes: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.last_words: dict[str, int] = {}
 
@@ -121,8 +146,9 @@ class Log:
             page = await self._store.history(HALL, after=self._at, limit=PAGE_LIMIT)
             for event in page.events:
                 self._at = event.seq or 0
-                if event.type in WAYS_OUT:
-                    self.ends[msgspec.json.decode(event.payload, type=_About).user["id"]] = self._at
+                if event.type in WAYS_OUT or event.type == "member.muted":
+                    noted = self.ends if event.type in WAYS_OUT else self.mutes
+                    noted[msgspec.json.decode(event.payload, type=_About).user["id"]] = self._at
                 elif event.type == "message" and event.sender is not None:
                     self.last_words[event.sender.id] = self._at
             more = page.more
@@ -131,13 +157,13 @@ class Log:
 def judged(members: dict[str, Member], log: Log) -> list[str]:
     wrong = []
     for id, member in members.items():
-        end = log.ends.get(id)
-        if end is None:
-            wrong.append(f"{id} is not out")
+        mute, end = log.mutes.get(id), log.ends.get(id)
+        if mute is None or end is None:
+            wrong.append(f"{id} is not muted, or not out")
         elif member.highest > end:
             wrong.append(f"{id} was out at {end} and got {member.highest}: {member.told_by!r}")
-        elif log.last_words.get(id, 0) > end:
-            wrong.append(f"{id} was out at {end} and said {log.last_words[id]}")
+        elif log.last_words.get(id, 0) > mute:
+            wrong.append(f"{id} was muted at {mute} and said {log.last_words[id]}")
     return wrong
 
 
