@@ -69,6 +69,8 @@ class Sessions:
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms, with their epochs, that it waits to be put into."""
         self._watching: set[asyncio.Task[None]] = set()
+        self._missed = self._catching_up = False
+        """Revocations and bans were missed; a task checks every connection for that."""
 
     async def start(self, enter: EnterRoom) -> None:
         """Hold the inbox of everybody. `enter` puts a session into a room for a message `Enter`."""
@@ -197,14 +199,25 @@ class Sessions:
 
     async def _catch_up(self) -> None:
         """Revocations and bans were missed: check every connection."""
-        await self._watch_everyone()
-        waiting = [session for session in self if session.authenticated]
-        while waiting:
-            checked, waiting = waiting[:ATONCE], waiting[ATONCE:]
-            sure = await asyncio.gather(*(self._check(session) for session in checked))
-            waiting += [session for session, done in zip(checked, sure, strict=True) if not done]
-            if not all(sure):
-                await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
+        waiting: dict[Session, None] = {}
+        try:
+            await self._watch_everyone()
+            while waiting or self._missed:
+                if self._missed:  # perhaps once more since: first those whose turn it is
+                    self._missed = False
+                    waiting |= {session: None for session in self if session.authenticated}
+                await self._check_some(waiting)
+        finally:
+            self._catching_up = False
+
+    async def _check_some(self, waiting: dict[Session, None]) -> None:
+        checked = list(waiting)[:ATONCE]
+        for session in checked:
+            del waiting[session]
+        sure = await asyncio.gather(*(self._check(session) for session in checked))
+        waiting |= {session: None for session, done in zip(checked, sure, strict=True) if not done}
+        if not all(sure):
+            await asyncio.sleep(jittered(AGAIN, 0.0, 1.0))
 
     async def _check(self, session: Session) -> bool:
         """Whether the store has answered."""
@@ -306,7 +319,10 @@ class Sessions:
         if room == EVERYONE:
             self._revocations.missed()
             self.reconfigured()
-            self._in_background(self._catch_up())
+            self._missed = True
+            if not self._catching_up:
+                self._catching_up = True
+                self._in_background(self._catch_up())
             return
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)

@@ -318,6 +318,23 @@ async def test_who_missed_a_revocation_that_is_gone_from_the_log_checks_every_co
     assert (await bob.closed())[0] == 4500
 
 
+async def test_who_misses_revocations_again_while_it_checks_checks_in_one_task(workers: Workers) -> None:
+    ada, bob = [await workers.come(issued(user)) for user in ("ada", "bob")]
+    sessions = workers.chats[1].sessions
+    workers.broker.lose = 1.0
+
+    await workers.here.revoke(user="ada")
+    sessions.on_gap(EVERYONE)
+    await workers.here.revoke(user="bob")
+    sessions.on_gap(EVERYONE)
+    assert len(sessions._watching) == 1
+
+    assert [(await client.closed())[0] for client in (ada, bob)] == [4500, 4500]
+    await holds(lambda: not sessions._watching)
+    sessions.on_gap(EVERYONE)
+    assert len(sessions._watching) == 1
+
+
 async def test_a_store_that_lost_everything_is_used_for_revocations_again(workers: Workers) -> None:
     await workers.here.revoke(user="eve")
     await workers.store.delete_room(EVERYONE)
