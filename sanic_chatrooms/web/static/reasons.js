@@ -5,6 +5,16 @@ import { timeOf } from "./format.js";
 const MISFIT = "this page and the server do not understand each other. Reload the page.";
 const SIGNED_OUT = "you are not signed in any more. Reload the page.";
 
+const TOO_OFTEN = {
+  message: "you write too fast",
+  slowMode: "messages in this room have to lie apart",
+  bytes: "you send too much at a time",
+  new_people: "you have written to many new people",
+  create: "you make many rooms",
+  auth: "too many attempts to sign in have failed",
+};
+const pause = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`);
+
 const FIELDS = {
   name: (message) => `your name ${message.replace(/^name: /, "")}.`,
   to: (message) => (message.endsWith("yourself") ? "you cannot write to yourself." : "nobody can have this id."),
@@ -26,7 +36,7 @@ const WORDS = {
   not_a_member: () => "you are not in this room any more. Open it again.",
   room_limit: () => "there are as many rooms as there may be. Leave one first.",
   conflict: () => "it was sent already, with another text. Discard it and write it again.",
-  rate_limited: ({ retryAfter }) => `you write too fast. Wait ${Math.ceil(retryAfter ?? 1)} s.`,
+  rate_limited: ({ retryAfter, limit = "message" }) => `${Object.hasOwn(TOO_OFTEN, limit) ? TOO_OFTEN[limit] : "you do this too often"}. Wait ${pause(retryAfter ?? 1)}.`,
   unavailable: () => "the server is busy. Try again.",
   internal: () => "something went wrong on the server. Try again later.",
   timeout: () => "the server did not answer in time. Try again.",

@@ -31,6 +31,13 @@ test("every final close code has a text for people", () => {
   }
 });
 
+test("what comes too often says what it is, and for how long to wait", () => {
+  const told = (details) => reason({ code: "rate_limited", message: "too fast", details });
+  assert.equal(told({ retryAfter: 1.2, limit: "message" }), "you write too fast. Wait 2 s.");
+  assert.equal(told({ retryAfter: 170, limit: "new_people" }), "you have written to many new people. Wait 3 min.");
+  assert.equal(told({ retryAfter: 0.05, limit: "change" }), "you do this too often. Wait 1 s.");
+});
+
 test("texts of the app are shown unchanged", () => {
   assert.equal(sentence({ code: "out_of_stock", message: "nothing is left" }), "Nothing is left");
   assert.equal(reason({ code: "forbidden", message: "only staff writes here" }), "only staff writes here");
