@@ -119,8 +119,8 @@ class Connections(Verbs):
         """Ban a user from the whole server, `until` a time (Unix seconds) or for good. True if that changed anything.
 
         Every worker closes their connections with 4507, and refuses new ones with HTTP 403 and the code `banned`. A call with
-        `as_user=` raises `Banned`. When it returns, no worker lets them in, and this worker stores nothing more from them; what
-        another worker gets from them in the next moment may still be stored. Memberships stay. Raises `InvalidField`,
+        `as_user=` raises `Banned`. When it returns, no worker lets them in, and this worker takes nothing more from them; what
+        is being stored just then, or is sent to another worker before that has heard of it, is still stored. Memberships stay. Raises `InvalidField`,
         `Unavailable`.
         """
         if len(reason) > LONGEST_REASON or not is_text(reason):

@@ -318,6 +318,17 @@ async def test_who_missed_a_revocation_that_is_gone_from_the_log_checks_every_co
     assert (await bob.closed())[0] == 4500
 
 
+async def test_a_worker_whose_broker_is_away_hears_of_it_from_the_store(
+    often: None, workers: Workers
+) -> None:
+    ada = await workers.come(issued("ada"))
+    workers.broker.down()
+
+    await workers.here.revoke(user="ada")
+
+    assert (await ada.closed())[0] == 4500
+
+
 async def test_who_misses_revocations_again_while_it_checks_checks_in_one_task(workers: Workers) -> None:
     ada, bob = [await workers.come(issued(user)) for user in ("ada", "bob")]
     sessions = workers.chats[1].sessions
