@@ -120,8 +120,8 @@ class Connections(Verbs):
 
         Every worker closes their connections with 4507, and refuses new ones with HTTP 403 and the code `banned`. A call with
         `as_user=` raises `Banned`. When it returns, no worker lets them in, and this worker takes nothing more from them; what
-        is being stored just then, or is sent to another worker before that has heard of it, is still stored. Memberships stay. Raises `InvalidField`,
-        `Unavailable`.
+        is being stored just then, or is sent to another worker before that has heard of it, is still stored. Memberships
+        stay. Raises `InvalidField`, `Unavailable`.
         """
         if len(reason) > LONGEST_REASON or not is_text(reason):
             raise InvalidField(f"must be at most {LONGEST_REASON} characters in one line", field="reason")

@@ -142,8 +142,7 @@ class Revocations:
             raise problem
 
     async def _look(self, user: User) -> ChatError | None:
-        keys = _keys(user.id, user.jti, user.sid)
-        about, *ids = await asyncio.gather(*(self._store.facts_about(EVERYONE, key) for key in keys))
+        about, *ids = await self._facts(_keys(user.id, user.jti, user.sid))
         if (known := about.get(BAN)) is not None and (problem := _banned(known)) is not None:
             return problem
         mine = about.get(REVOKED)
@@ -151,6 +150,12 @@ class Revocations:
         if mine is not None and _is_older(user, _until(mine)):
             revoked.append(mine)
         return Revoked() if any(map(self._holds, revoked)) else None
+
+    async def _facts(self, keys: list[str]) -> list[dict[str, Known]]:
+        ask = self._store.facts_about
+        if not self._store.waits:  # then a task each would cost more than the answers
+            return [await ask(EVERYONE, key) for key in keys]
+        return await asyncio.gather(*(ask(EVERYONE, key) for key in keys))
 
     def _holds(self, known: Known) -> bool:
         return now() < _until(known) + self._ttl
