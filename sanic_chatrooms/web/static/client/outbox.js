@@ -4,7 +4,6 @@ import { newId } from "./ids.js";
 import { jitter, Timers, wall } from "./timers.js";
 
 const REPEAT = 30; // seconds during which edits and the like are repeated
-const MARGIN = 0.05; // seconds on top of what the server says
 
 /** Durable commands until the server has stored them. One at a time per lane (a room or a person) keeps their order. */
 export class Outbox {
@@ -96,7 +95,7 @@ export class Outbox {
   #repeat(entry, error) {
     const { link, options } = this.#chat;
     const again = () => this.#pump(entry.lane);
-    const wait = error.retryAfter === undefined ? 0.5 + jitter(options, entry.tries++) : error.retryAfter + MARGIN;
+    const wait = error.retryAfter ?? 0.5 + jitter(options, entry.tries++);
     if (link.online) this.#timers.after(entry.lane, wait, again);
     entry.error = error;
     this.#mark(entry, "queued");
