@@ -14,6 +14,7 @@ import sanic_chatrooms as chatrooms
 from sanic_chatrooms import (
     Appended,
     Authenticator,
+    Chain,
     ChatError,
     ChatRooms,
     ConnectionInfo,
@@ -24,6 +25,7 @@ from sanic_chatrooms import (
     Handshake,
     Happening,
     History,
+    HostSession,
     JWTAuth,
     MemoryBroker,
     MemoryPresence,
@@ -35,6 +37,7 @@ from sanic_chatrooms import (
     RoomPolicy,
     SQLStore,
     Standing,
+    Tickets,
     TokenExpired,
     Unauthenticated,
     User,
@@ -50,6 +53,8 @@ chat = ChatRooms("support", guests=True, store="sqlite:///chat.db", jwt_secret="
 ChatRooms("objects", store=MemoryStore(), broker=MemoryBroker(), presence=MemoryPresence())
 ChatRooms("databases", store=SQLStore("sqlite:///chat.db"), auth=JWTAuth("s" * 32), policy=RoomPolicy())
 ChatRooms("servers", store=RedisStore("redis://host"), broker=RedisBroker("redis://host"))
+ChatRooms("keys", auth=Chain(JWTAuth(jwks_url="https://login.example/keys", required_amr=["mfa"]), Tickets()))
+ChatRooms("session", auth=HostSession(lambda request: User("u1", "Ada")), tickets=True, oidc_logout="shop")
 ChatRooms("guests", auth=Guests("s" * 32, instance="guests"), namespace="none")
 
 
@@ -140,6 +145,7 @@ async def verbs(ada: User) -> None:
     await chat.revoke(jti="t1", sid="s1")
     assert_type(await chat.ban_user("u1", until=1712050800.0, reason="spam"), bool)
     assert_type(await chat.unban_user(ada), bool)
+    assert_type(await chat.ticket(User("u1", "Ada")), str)
     for event in (await chat.history("general")).messages:
         assert_type(event, dict[str, Any])
 
