@@ -86,6 +86,8 @@ async def verbs(ada: User) -> None:
     await chat.add_member("general", "u1")  # type: ignore[arg-type]
     await chat.history("general", 7)  # type: ignore[call-arg]
     await chat.notify(7, "update", {})  # type: ignore[arg-type]
+    await chat.reconfigure(max_frame=4096)  # type: ignore[call-arg] # only a restart changes it
+    await chat.reconfigure(max_text="long")  # type: ignore[arg-type]
     await chat.online(["u1"])  # type: ignore[arg-type]
     stored: Appended = chat.publish("general", "message", {})  # type: ignore[assignment] # not awaited
     room: Room = await chat.room("general")  # type: ignore[assignment] # there may be none

@@ -146,6 +146,8 @@ async def verbs(ada: User) -> None:
     assert_type(await chat.ban_user("u1", until=1712050800.0, reason="spam"), bool)
     assert_type(await chat.unban_user(ada), bool)
     assert_type(await chat.ticket(User("u1", "Ada")), str)
+
+    assert_type(await chat.reconfigure(rate_message="5/s burst 20", max_text=None), dict[str, Any])
     for event in (await chat.history("general")).messages:
         assert_type(event, dict[str, Any])
 
