@@ -26,6 +26,7 @@ HALL = "hall"
 WORKERS, LISTENERS, RATE = 4, 200, 100.0
 """20,000 deliveries a second."""
 WITHIN = 30.0
+ALIVE = 20.0
 APP = Path(__file__).with_name("_app.py")
 _LONGEST = 24  # bytes of a number with its name
 _SEQ = re.compile(rb'"seq":(\d+)')
@@ -146,7 +147,7 @@ class Hall:
         self.rate = RATE
         self._count = max(10, int(LISTENERS * min(1.0, 10 * scale)))
         self._listeners: list[Socket] = []
-        self._talking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._began, self._first = 0.0, 0
 
     async def fill(self, rate: float = RATE, **room: Any) -> None:
@@ -158,7 +159,7 @@ class Hall:
             self._listeners += await asyncio.gather(*(self._listen(f"listener-{n}") for n in some))
         self._first = (await self.chat.running().store.heads((HALL,)))[HALL].seq
         self._began = time.monotonic()
-        self._talking = asyncio.ensure_future(self._talk())
+        self._tasks = [asyncio.ensure_future(self._talk()), asyncio.ensure_future(self._keep_alive())]
 
     async def _listen(self, user: str) -> Socket:
         await self.chat.add_member(HALL, User(user, user))
@@ -177,11 +178,18 @@ class Hall:
             else:
                 await asyncio.sleep(1 / self.rate)
 
+    async def _keep_alive(self) -> None:
+        """A sign of life of those who only listen, in place of answers to pings."""
+        while True:
+            await asyncio.sleep(ALIVE)
+            for socket in self._listeners:
+                socket.transport.write(command("ping"))
+
     async def end(self) -> tuple[list[str], dict[str, Any]]:
         """Everybody has heard everything; what is wrong, and the figures."""
-        if self._talking is not None:
-            self._talking.cancel()
-            await asyncio.gather(self._talking, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         seconds = time.monotonic() - self._began
         head = (await self.chat.running().store.heads((HALL,)))[HALL].seq
         deadline = time.monotonic() + WITHIN
