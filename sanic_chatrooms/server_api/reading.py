@@ -7,8 +7,8 @@ import msgspec
 from ..access.decide import Verdict
 from ..models import RESERVED, Room, User
 from ..verbs.explain import explain_to_app
-from ..verbs.history import History as Asked
-from ..verbs.members import MemberList, PresentList
+from ..verbs.history import History as HistoryAsked
+from ..verbs.members import Asked, MemberList, PresentList
 from ..verbs.pages import Listed
 from ..verbs.rooms import List, RoomList
 from ..wire.encode import encode
@@ -43,7 +43,7 @@ class Reading(Verbs):
         With `as_user`, what that user's client would get. Raises `RoomNotFound`, `Forbidden`, `Unavailable`.
         """
         chat = self.running()
-        asked = Asked(before, after, limit)
+        asked = HistoryAsked(before, after, limit)
         if as_user is None:
             page = await chat.commands.give("history", asked, room=room)
         else:
@@ -75,9 +75,13 @@ class Reading(Verbs):
         acting = acting_as(chat, user, "user")
         return await explain_to_app(chat.core, acting.user, action, room, acting.policy)
 
-    async def members(self, room: str, *, cursor: str | None = None, limit: int = 50) -> MemberList:
-        """A page of a room's members. `cursor` is that of the page before. Raises `RoomNotFound`, `Unavailable`."""
-        page: MemberList = await self.running().commands.give("members", Listed(cursor, limit), room=room)
+    async def members(
+        self, room: str, *, query: str = "", cursor: str | None = None, limit: int = 50
+    ) -> MemberList:
+        """A page of a room's members, all or those whose name or id contains `query`. `cursor` is that of the page before. Raises `RoomNotFound`, `Unavailable`."""
+        page: MemberList = await self.running().commands.give(
+            "members", Asked(cursor, limit, query), room=room
+        )
         return page
 
     async def presence(self, room: str, *, cursor: str | None = None, limit: int = 50) -> PresentList:

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..auth.names import shown_name
-from ..errors import InvalidField, RoomNotFound
+from ..errors import RoomNotFound
 from ..models import PUBLIC, Room, Sender, User
 from ..stores import members
+from ..verbs.invitations import Invite
 from ..verbs.membership import add_member, remove_member
+from ..verbs.moderation import Ban, Unban
+from ..verbs.properties import Changes, as_changes
+from ..verbs.roles import NewRole
 from ..verbs.rooms import create, delete, ensure
 from ..wire.encode import encode
 from .base import Verbs, acting_as, id_of, user_of
@@ -26,29 +30,35 @@ class Rooms(Verbs):
         visibility: str = PUBLIC,
         attributes: Mapping[str, Any] | None = None,
         announce: bool = False,
+        topic: str | None = None,
+        permissions: Mapping[str, Any] | None = None,
+        history_visibility: str | None = None,
+        slow_mode: float | None = None,
+        archived: bool | None = None,
         as_user: User | None = None,
     ) -> Room:
         """Create a room. With `as_user`, that user owns it. `announce`: joining and leaving are events even if it is public.
+        The other properties are those of `update_room`.
 
         Raises `Conflict` if there is a room with this id; `InvalidField`, `TooLarge`, `Forbidden`, `RoomLimit`, `Unavailable`.
         """
+        given = {
+            "title": title,
+            "visibility": visibility,
+            "attributes": attributes or {},
+            "announce": announce or None,
+            "topic": topic,
+            "permissions": permissions,
+            "history_visibility": history_visibility,
+            "slow_mode": slow_mode,
+            "archived": archived,
+        }
         if as_user is not None:
-            if announce:
-                raise InvalidField("is not a user's to say; leave out as_user", field="announce")
-            wanted = {"title": title, "visibility": visibility, "attributes": attributes or {}}
-            return await self._create_as(as_user, room, wanted)
-        made, _ = await create(
-            self.running().core,
-            None,
-            room,
-            title=title,
-            visibility=visibility,
-            attributes=attributes,
-            announce=announce,
-        )
+            return await self._create_as(as_user, room, as_changes(given))
+        made, _ = await create(self.running().core, None, room, as_changes(given))
         return made
 
-    async def _create_as(self, user: User, room: str | None, wanted: dict[str, Any]) -> Room:
+    async def _create_as(self, user: User, room: str | None, wanted: Changes) -> Room:
         chat = self.running()
         acting = acting_as(chat, user)
         command = acting.command("room.create", encode(wanted), room=room)
@@ -66,15 +76,119 @@ class Rooms(Verbs):
         visibility: str | None = None,
         attributes: Mapping[str, Any] | None = None,
         announce: bool | None = None,
+        topic: str | None = None,
+        permissions: Mapping[str, Any] | None = None,
+        history_visibility: str | None = None,
+        slow_mode: float | None = None,
+        archived: bool | None = None,
     ) -> Room:
         """Create a room of the app, or give it these properties if it exists. Properties that are not given stay.
 
         Call it at every start. If the visibility changes, everyone in the room has to join it again. Raises `Conflict`
         if a user created the room, by `room.create` or by a first `join`; `InvalidField`, `RoomLimit`, `Unavailable`.
         """
-        given = {"title": title, "visibility": visibility, "attributes": attributes, "announce": announce}
-        properties = {name: value for name, value in given.items() if value is not None}
-        return await ensure(self.running().core, room, **properties)
+        return await ensure(
+            self.running().core,
+            room,
+            title=title,
+            visibility=visibility,
+            attributes=attributes,
+            announce=announce,
+            topic=topic,
+            permissions=permissions,
+            history_visibility=history_visibility,
+            slow_mode=slow_mode,
+            archived=archived,
+        )
+
+    async def update_room(
+        self,
+        room: str,
+        *,
+        title: str | None = None,
+        topic: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        visibility: str | None = None,
+        permissions: Mapping[str, Any] | None = None,
+        history_visibility: str | None = None,
+        slow_mode: float | None = None,
+        announce: bool | None = None,
+        archived: bool | None = None,
+        as_user: User | None = None,
+    ) -> bool:
+        """Change properties of any room, and tell the room by `room.updated`. Properties that are not given stay. True if anything changed.
+
+        `permissions` are needs by action ([permissions](../permissions.md)), merged into those that are there; None for an action is
+        its default again. `slow_mode`: seconds between two messages of a user. Raises `RoomNotFound`, `InvalidField`, `TooLarge`,
+        `Unavailable`, and with `as_user` the refusals of that user's command.
+        """
+        changes = as_changes(
+            {
+                "title": title,
+                "topic": topic,
+                "attributes": attributes,
+                "visibility": visibility,
+                "permissions": permissions,
+                "history_visibility": history_visibility,
+                "slow_mode": slow_mode,
+                "announce": announce,
+                "archived": archived,
+            }
+        )
+        return await self._settle("room.update", changes, room, as_user)
+
+    async def invite(
+        self, room: str, user: User | Sender | str, role: str = "member", *, as_user: User | None = None
+    ) -> bool:
+        """Invite a user to a room. True if that changed anything. Raises `RoomNotFound`, `InvalidField`, `Forbidden` if they are banned."""
+        return await self._settle("member.invite", Invite(id_of(user), role), room, as_user)
+
+    async def ban(
+        self,
+        room: str,
+        user: User | Sender | str,
+        *,
+        until: float | None = None,
+        reason: str = "",
+        as_user: User | None = None,
+    ) -> bool:
+        """Ban a user from a room, for good or `until` a time (Unix seconds): membership and invitation end. True if that changed anything."""
+        return await self._settle("member.ban", Ban(id_of(user), until, reason), room, as_user)
+
+    async def unban(self, room: str, user: User | Sender | str, *, as_user: User | None = None) -> bool:
+        """End a ban. It restores neither membership nor invitation. True if there was one."""
+        return await self._settle("member.unban", Unban(id_of(user)), room, as_user)
+
+    async def mute(
+        self,
+        room: str,
+        user: User | Sender | str,
+        *,
+        until: float | None = None,
+        reason: str = "",
+        as_user: User | None = None,
+    ) -> bool:
+        """Let a user read and say nothing, for good or `until` a time (Unix seconds). True if that changed anything."""
+        return await self._settle("member.mute", Ban(id_of(user), until, reason), room, as_user)
+
+    async def unmute(self, room: str, user: User | Sender | str, *, as_user: User | None = None) -> bool:
+        """End a mute. True if there was one."""
+        return await self._settle("member.unmute", Unban(id_of(user)), room, as_user)
+
+    async def set_role(
+        self, room: str, user: User | Sender | str, role: str, *, as_user: User | None = None
+    ) -> bool:
+        """Give a member another role. True if that changed anything. Raises `InvalidField` if they are no member, or there is no such role."""
+        return await self._settle("member.role", NewRole(id_of(user), role), room, as_user)
+
+    async def _settle(self, type: str, ask: Any, room: str, as_user: User | None) -> bool:
+        chat = self.running()
+        if as_user is None:
+            settled = await chat.commands.give(type, ask, room=room)
+        else:
+            acting = acting_as(chat, as_user)
+            settled = (await chat.commands.act(acting, acting.command(type, encode(ask), room=room))).result
+        return not settled.duplicate
 
     async def delete_room(self, room: str) -> bool:
         """Delete a room and everything in it. True if it existed."""

@@ -43,6 +43,8 @@ class Enter(msgspec.Struct, tag="enter"):
     epoch: str
     seq: int
     partner: Sender | None = None
+    by: Sender | None = None
+    """Who added the user to the room."""
 
 
 class Remove(msgspec.Struct, tag="remove", omit_defaults=True):

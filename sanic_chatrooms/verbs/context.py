@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
+
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from ..access.access import ask_policy, judge
 from ..access.actions import Action, action
@@ -23,9 +26,16 @@ from ..wire.encode import EMPTY
 from .acting import Acting
 from .core import Core
 from .drafts import Effects, command_hash, draft
-from .table import Judged, Row
+from .table import Judged, Row, Settled
 
-__all__ = ["NO_EPOCH", "Ctx", "may_look"]
+__all__ = ["NO_EPOCH", "Change", "Ctx", "may_look"]
+
+
+class Change(NamedTuple):
+    """The payload of an event, and what else it does."""
+
+    payload: bytes
+    effects: Effects
 
 
 NO_EPOCH = "-"
@@ -232,6 +242,36 @@ class Ctx(Context):
                 await self._judge_again()
             else:
                 return self.stored
+
+    async def settle(self, make: Callable[[], Awaitable["Change | int"]]) -> Settled:
+        """Store what `make` returns, for a command that `judged=Judged.ITSELF`; -> its ack.
+
+        `make` judges the actor by `seat`, and returns the event with its effects, or if nothing would change, the number of
+        the event that made it so (0: none did). It is asked again if somebody lost rights in the room meanwhile.
+        """
+        until = time.monotonic() + self.settings.store_timeout
+        while True:
+            made = await make()
+            if isinstance(made, int):
+                repeated = await self.repeated()
+                return Settled(made or UNSET, True) if repeated is None else Settled(repeated.seq, True)
+            room = self.seat.room
+            item = self._draft(self.row.event or self.command.type, room.id, made.payload, made.effects)
+            item = replace(item, judged=room.seq, judged_in=room.epoch)
+            try:
+                self.stored = stored = await self.core.journal.append(item, self.source)
+            except Stale:
+                if time.monotonic() > until:
+                    raise Unavailable from None
+                await self.find(room.id)
+            else:
+                await self.core.hub.reach(room.id, stored.seq)
+                return Settled(stored.seq, stored.duplicate)
+
+    @property
+    def source(self) -> Session | None:
+        """The connection; None: there is none."""
+        return self.actor if isinstance(self.actor, Session) else None
 
     async def repeated(self) -> Appended | None:
         """The result of this very command, if it was carried out before; else None. Whatever refuses it now.

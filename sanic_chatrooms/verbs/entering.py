@@ -101,7 +101,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     changes = session.seats.changes
     try:
         room, standing = await core.access.look(session, "join", room_id)
-        standing = await become(core, session.user, room, standing)
+        standing = await become(ctx, room, standing)
         seen = seen_by(room, standing)
         recovered, past = await _past(core, room_id, session.user.id, seen, position, ask.since, history)
         if past.messages and past.seq > room.seq:
@@ -153,6 +153,14 @@ def _check_room_limit(session: Session, room_id: str) -> None:
     limit = session.settings.max_rooms_per_connection
     if room_id not in session.seats and sum(not r.startswith("~") for r in session.seats) >= limit:
         raise RoomLimit.of(limit)
+
+
+def _is_full(session: Session, room_id: str) -> bool:
+    try:
+        _check_room_limit(session, room_id)
+    except RoomLimit:
+        return True
+    return False
 
 
 async def _enter(core: Core, session: Session, room_id: str) -> Head:
@@ -264,7 +272,7 @@ async def put_in(core: Core, session: Session, message: Enter) -> None:
 
     A connection whose user may not join stays outside. Raises `Unavailable` if a backend does not answer.
     """
-    if session.closed or message.room in session.seats:
+    if session.closed or message.room in session.seats or _is_full(session, message.room):
         return
     try:
         held, opening = await _be_put_into(core, session, message)
@@ -295,7 +303,7 @@ async def _be_put_into(core: Core, session: Session, message: Enter) -> tuple[Lo
     await _seat(core, session, room, standing, changes)
     session.who.acted()
     start = message.seq if past is not None else position.seq
-    added = RoomAdded(room.id, position.epoch, start, message.partner)
+    added = RoomAdded(room.id, position.epoch, start, message.partner, message.by)
     opening = [live_event(added, room=room.id)]
     opening += [bytes(event) for event in (past.messages if past is not None else ())]
     return held, opening

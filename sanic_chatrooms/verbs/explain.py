@@ -1,6 +1,7 @@
 """`explain`: may a user do something in a room, and why? The code that decides gives the answer."""
 
 import msgspec
+from msgspec.structs import replace
 
 from ..access.access import Actor
 from ..access.access import explain as verdict_of
@@ -11,6 +12,7 @@ from ..access.policy import Policy
 from ..access.scopes import Scopes, scopes_of
 from ..errors import InvalidField
 from ..models import Room, User
+from ..stores.properties import ROOM
 from ..support.user_ids import GUEST, check_user_id
 from .context import Ctx
 from .core import Core
@@ -67,4 +69,9 @@ async def explain_to_app(core: Core, user: User, name: str, room_id: str, policy
 
 async def _verdict(core: Core, actor: Actor, asked: Action, room: Room) -> Verdict:
     standing = await core.access.standing(room, room.id, actor.user.id)
-    return await verdict_of(actor, asked, room, standing)
+    verdict = await verdict_of(actor, asked, room, standing)
+    by_room = verdict.rule == "archived" or (verdict.rule == "need" and asked.name in room.permissions)
+    if not by_room:
+        return verdict
+    known = await core.store.fact(room.id, ROOM, "")
+    return replace(verdict, seq=known.seq or None) if known is not None else verdict

@@ -4,7 +4,7 @@ import msgspec
 
 from ..access.needs import LOOKING
 from ..errors import Unavailable
-from ..models import Sender
+from ..models import Member, Sender
 from ..stores import members as stored
 from .context import Ctx
 from .core import Core
@@ -12,6 +12,10 @@ from .pages import Listed, page_limit
 from .table import command
 
 __all__ = ["MemberLine", "MemberList", "PresentList"]
+
+
+LOOKED_AT = 20
+"""Pages of members that are looked at for a query."""
 
 
 class MemberLine(msgspec.Struct, rename="camel"):
@@ -22,6 +26,12 @@ class MemberLine(msgspec.Struct, rename="camel"):
     role: str
     online: bool
     last_seen: float | None
+
+
+class Asked(Listed):
+    """The payload of `members`. `query`: a part of the name or id."""
+
+    query: str = ""
 
 
 class MemberList(msgspec.Struct, omit_defaults=True):
@@ -40,15 +50,30 @@ class PresentList(msgspec.Struct, omit_defaults=True):
     cursor: str | None = None
 
 
-@command("members", Listed, ack=MemberList, needs=LOOKING, looks=True)
-async def members(ctx: Ctx, ask: Listed) -> MemberList:
+@command("members", Asked, ack=MemberList, needs=LOOKING, looks=True)
+async def members(ctx: Ctx, ask: Asked) -> MemberList:
     """A page of the members. Raises `RoomNotFound`, `InvalidCursor`."""
     limit = page_limit(ctx.settings, ask.limit)
-    page = await stored.page(ctx.core.store, ctx.seat.room.id, cursor=ask.cursor, limit=limit)
+    page = await _page(ctx, ask, limit)
     ids = [member.user for member in page.members]
     online, seen = await _here(ctx.core, ids)
     lines = [MemberLine(m.user, m.name, m.role, m.user in online, seen.get(m.user)) for m in page.members]
     return MemberList(lines, page.total, page.cursor)
+
+
+async def _page(ctx: Ctx, ask: Asked, limit: int) -> stored.MemberPage:
+    """A page of members who match the query. Looks at a bounded number of members, so it may be short."""
+    words, store, room = ask.query.casefold(), ctx.core.store, ctx.seat.room.id
+    if not words:
+        return await stored.page(store, room, cursor=ask.cursor, limit=limit)
+    found, cursor, total = list[Member](), ask.cursor, 0
+    for _ in range(LOOKED_AT):
+        page = await stored.page(store, room, cursor=cursor, limit=limit - len(found))
+        found += [m for m in page.members if words in m.name.casefold() or words in m.user.casefold()]
+        cursor, total = page.cursor, page.total
+        if cursor is None or len(found) >= limit:
+            break
+    return stored.MemberPage(found, total, cursor)
 
 
 async def _here(core: Core, ids: list[str]) -> tuple[set[str], dict[str, float]]:

@@ -1,41 +1,42 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
-from msgspec.structs import replace
-
 from ..access.actions import Right
 from ..access.limits.kinds import Kind
-from ..access.needs import LEAVING, MANAGING
+from ..access.needs import LEAVING
 from ..access.standing import Standing
 from ..errors import RoomNotFound, Unavailable
 from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
 from ..sessions.inbox import Remove, StandingChanged
+from ..sessions.seats import Seat
 from ..stores import members
 from ..support.clock import now
 from ..wire.encode import encode
-from ..wire.events import MemberChanged, RoleChanged
+from ..wire.events import Joined, MemberChanged, Moderated, RoleChanged
 from .context import Ctx
 from .core import Core
 from .drafts import draft
-from .table import Done, Nothing, also_action, also_event, command
+from .invitations import accepted_by_joining, invite_ended
+from .table import Done, Nothing, command
 
 __all__ = ["add_member", "become", "remove_member"]
 
-also_event("member.joined")
-also_event("member.kicked")
-also_event("member.role")
-also_action("member.role", MANAGING)
 
-
-async def become(core: Core, user: User, room: Room, standing: Standing) -> Standing:
-    """Make a signed-in user a member of the public room that they joined; -> their standing.
+async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
+    """Make a signed-in user a member of the room that they joined, public or by an invitation; -> their standing.
 
     Raises `RoomNotFound` if the room has become private meanwhile: then the membership is taken back.
     """
-    if standing.member or user.guest or room.visibility != PUBLIC:
+    core, user = ctx.core, ctx.user
+    if standing.member or user.guest:
+        return standing
+    if standing.invited:
+        ctx.seat = Seat(room, standing)
+        return await accepted_by_joining(ctx)
+    if room.visibility != PUBLIC:
         return standing
     member = Member(user.id, user.name, "member", now())
     if room.announce:
-        await _member_event(core, room.id, "member.joined", user, members.member_fact(member))
+        await _joined(core, room.id, user, member)
     else:
         await members.put(core.store, room.id, member)
     now_there, standing = await core.access.find(user, room.id)
@@ -85,11 +86,16 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
     """Make a user a member for the app, or give a member another role."""
     room, _ = await core.access.find(None, room_id)
     known = await members.find(core.store, room_id, user.id)
-    member = Member(user.id, user.name, role, known.joined_at if known else now())
-    if known is not None:
-        member = replace(member, invited_seq=known.invited_seq)
+    member = Member(
+        user.id,
+        user.name,
+        role,
+        known.joined_at if known else now(),
+        creator=known is not None and known.creator and known.role == role,
+        invited_seq=None if known is None else known.invited_seq,
+    )
     if known is None and (room.announce or room.visibility == PRIVATE):
-        await _member_event(core, room_id, "member.joined", user, members.member_fact(member))
+        await _joined(core, room_id, user, member)
     elif known is not None and known.role != role:
         # Always an event: what was judged by the old role is not stored after it, on any worker.
         changed = RoleChanged(Sender(user.id, user.name), role)
@@ -117,18 +123,28 @@ async def _end_membership(
     """
     kicked = reason == "kicked"
     if kicked or (member and (removed or room.announce or room.visibility == PRIVATE)):
-        type = "member.kicked" if kicked else "member.left"
-        await _member_event(core, room.id, type, user, members.left(user.id))
+        who = Sender(user.id, user.name)
+        payload = encode(Moderated(who, None) if kicked else MemberChanged(who))
+        type, sender = ("member.kicked", None) if kicked else ("member.left", who)
+        await _member_event(
+            core, room.id, type, payload, sender, (members.left(user.id), invite_ended(user.id))
+        )
         return True
     if member:
         await members.remove(core.store, room.id, user.id)
     return False
 
 
-async def _member_event(core: Core, room: str, type: str, user: User, fact: Fact) -> None:
-    """When it returns, this worker has passed the event on."""
+async def _joined(core: Core, room: str, user: User, member: Member) -> None:
     who = Sender(user.id, user.name)
-    payload = encode(MemberChanged(who))
-    item = draft(room, type, payload, who, facts=(fact,), restricts=fact.value is None)
+    facts = (members.member_fact(member), invite_ended(user.id))
+    await _member_event(core, room, "member.joined", encode(Joined(who, member.role)), who, facts)
+
+
+async def _member_event(
+    core: Core, room: str, type: str, payload: bytes, sender: Sender | None, facts: tuple[Fact, ...]
+) -> None:
+    """When it returns, this worker has passed the event on."""
+    item = draft(room, type, payload, sender, facts=facts, restricts=facts[0].value is None)
     stored = await core.journal.append(item)
     await core.hub.reach(room, stored.seq)

@@ -1,7 +1,6 @@
 """Create, list, change and delete rooms."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,36 +9,34 @@ from msgspec.structs import replace
 from ..access.access import Actor, ask_policy
 from ..access.actions import Right, action
 from ..access.limits.kinds import Kind
-from ..access.needs import ANYONE
-from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, TooLarge, Unavailable
-from ..models import DIRECT, PRIVATE, PUBLIC, Head, Member, Room, Sender, User, is_reserved
+from ..access.needs import ANYONE, GOVERNING
+from ..access.standing import INVITE
+from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, Unavailable
+from ..models import DIRECT, Head, Member, Room, Sender, User, is_reserved
 from ..stores import members
+from ..stores.base import Stale
+from ..stores.pages import RoomPage
+from ..stores.properties import room_fact
 from ..support.clock import now
 from ..support.ids import new_id
-from ..wire.decode import decode_payload
-from ..wire.encode import EMPTY, encode_object
+from ..wire.encode import encode
 from ..wire.names import check_room_id
 from .context import Ctx
 from .core import Core
-from .drafts import command_hash
+from .drafts import command_hash, draft
 from .pages import page_limit
-from .table import Judged, Needs, command
+from .properties import Changes, applied, as_changes, updated
+from .table import Judged, Needs, Nothing, command
 
-__all__ = ["ATTRIBUTES_LIMIT", "RoomLine", "RoomList", "create", "delete", "ensure", "forget_if_unused"]
+__all__ = ["RoomLine", "RoomList", "create", "delete", "ensure", "forget_if_unused"]
 
 TAKEN = "a user made the room {0}; delete it first, or choose another id: with RESERVED_IDS users make none that begin so"
+JUDGED_BY = ("topic", "permissions", "history_visibility", "slow_mode", "archived")
+"""Properties that do not change without an event."""
+LOOKED_AT = 10
+"""Pages of rooms that are looked at for a query."""
 ATTEMPTS = 3
 """Attempts to ensure a room that others delete and create at the same time."""
-TITLE_LIMIT = 200
-ATTRIBUTES_LIMIT = 4096
-
-
-class Create(msgspec.Struct):
-    """The payload of `room.create`."""
-
-    title: str = ""
-    visibility: str = PUBLIC
-    attributes: msgspec.Raw = msgspec.Raw(EMPTY)
 
 
 class Created(msgspec.Struct, omit_defaults=False):
@@ -49,15 +46,21 @@ class Created(msgspec.Struct, omit_defaults=False):
     duplicate: bool
 
 
+class Deleted(msgspec.Struct, omit_defaults=False):
+    """The ack of `room.delete`."""
+
+    duplicate: bool
+
+
 class List(msgspec.Struct):
-    """The payload of `rooms`. `mine`: rooms that the user is a member of."""
+    """The payload of `rooms`. `mine`: rooms that the user is a member of. `invited`: those that the user is invited to. `query`:
+    a part of the title."""
 
     mine: bool = False
     cursor: str | None = None
     limit: int | None = None
-
-
-_attributes = msgspec.json.Decoder(dict[str, Any])
+    query: str = ""
+    invited: bool = False
 
 
 class RoomLine(msgspec.Struct, omit_defaults=False):
@@ -69,6 +72,7 @@ class RoomLine(msgspec.Struct, omit_defaults=False):
     seq: int
     unread: int
     online: int
+    archived: bool | msgspec.UnsetType = msgspec.UNSET
     partner: Sender | None | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="with")
 
 
@@ -81,7 +85,7 @@ class RoomList(msgspec.Struct, omit_defaults=True):
 
 @command(
     "room.create",
-    Create,
+    Changes,
     ack=Created,
     room=Needs.PERHAPS,
     judged=Judged.ITSELF,
@@ -90,7 +94,7 @@ class RoomList(msgspec.Struct, omit_defaults=True):
     as_user=True,
     rate=Kind.CREATE,
 )
-async def create_room(ctx: Ctx, ask: Create) -> Created:
+async def create_room(ctx: Ctx, ask: Changes) -> Created:
     """Create a room that the actor owns. Raises `Conflict`, `RoomLimit`, `Forbidden`."""
     assert ctx.actor is not None  # the app calls `create`
     if ctx.command.room is not None and not ctx.settings.client_room_ids:
@@ -99,53 +103,37 @@ async def create_room(ctx: Ctx, ask: Create) -> Created:
         ctx.core,
         ctx.actor,
         ctx.command.room,
-        title=ask.title,
-        visibility=ask.visibility,
-        attributes=_small(ask.attributes),
+        ask,
         msg_id=ctx.command.msg_id,
         hash=command_hash(ctx.command),
     )
     return Created(room.id, duplicate)
 
 
-def _small(attributes: msgspec.Raw) -> dict[str, Any]:
-    # Check the size first: decoding numbers and lists can take long.
-    if len(attributes) > ATTRIBUTES_LIMIT:
-        raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=len(attributes))
-    return decode_payload(bytes(attributes), _attributes, "attributes")
-
-
 async def create(
     core: Core,
     actor: Actor | None,
     room_id: str | None,
+    ask: Changes | None = None,
     *,
-    title: str = "",
-    visibility: str = PUBLIC,
-    attributes: Mapping[str, Any] | None = None,
-    announce: bool = False,
     msg_id: str | None = None,
     hash: bytes = b"",
+    **properties: Any,
 ) -> tuple[Room, bool]:
-    """Create a room; -> (the room, whether it was there already). The actor becomes its owner. Raises `Conflict`, `RoomLimit`."""
+    """Create a room; -> (the room, whether it was there already). The actor becomes its owner. Raises `Conflict`, `RoomLimit`.
+
+    `ask`, or by name what the app gives: its properties.
+    """
     user = actor.user if actor is not None else None
-    _check_room(core, room_id, title, visibility, attributes or {}, trusted=actor is None)
+    _check_id(core, room_id, trusted=actor is None)
+    plain = Room(room_id or "", "", 0, created_at=now(), created_by=user.id if user else None)
+    wanted = applied(plain, ask or as_changes(properties), trusted=actor is None)
     if room_id is None:
         room_id = _derived_id(user.id if user else "", msg_id or new_id())
     if actor is not None:
         _check_maker(core, actor.user)
         await ask_policy(actor, action("room.create"), room_id)
-    wanted = Room(
-        room_id,
-        "",
-        0,
-        title=title,
-        visibility=visibility,
-        attributes=attributes or {},
-        created_at=now(),
-        created_by=user.id if user else None,
-        announce=announce,
-    )
+    wanted = replace(wanted, id=room_id)
     owner = (members.member_fact(Member(user.id, user.name, "owner", now(), creator=True)),) if user else ()
     key = (user.id, msg_id) if user and msg_id else None
     room, made = await core.store.create_room(wanted, facts=owner, key=key, hash=hash)
@@ -162,8 +150,9 @@ def _check_maker(core: Core, user: User) -> None:
 async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
     """The app's room with this id, created or updated to these properties. Raises `Conflict` if a user created it."""
     check_room_id(room_id)
-    wanted = Room(room_id, "", 0, created_at=now(), **properties)
-    _check_room(core, room_id, wanted.title, wanted.visibility, wanted.attributes, trusted=True)
+    _check_id(core, room_id, trusted=True)
+    ask = as_changes(properties)
+    wanted = applied(Room(room_id, "", 0, created_at=now()), ask, trusted=True)
     for _ in range(ATTEMPTS):
         room, made = await core.store.create_room(wanted)
         if made:
@@ -171,7 +160,7 @@ async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
         if room.created_by is not None or room.auto:
             raise Conflict(TAKEN.format(room_id))
         try:
-            return await _bring(core, room, replace(room, **properties))
+            return await _bring(core, room, applied(room, ask, trusted=True))
         except RoomNotFound:  # deleted, perhaps created by somebody else, or it has another epoch
             continue
     raise Unavailable
@@ -180,6 +169,8 @@ async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
 async def _bring(core: Core, room: Room, wanted: Room) -> Room:
     if wanted == room:
         return room
+    if any(getattr(wanted, name) != getattr(room, name) for name in JUDGED_BY):
+        return await _bring_by_event(core, room, wanted)
     changed = await core.store.update_room(wanted)
     if changed.visibility == room.visibility:
         return changed
@@ -191,31 +182,47 @@ async def _bring(core: Core, room: Room, wanted: Room) -> Room:
     return changed
 
 
-def _check_room(
-    core: Core,
-    room_id: str | None,
-    title: str,
-    visibility: str,
-    attributes: Mapping[str, Any],
-    *,
-    trusted: bool,
-) -> None:
+async def _bring_by_event(core: Core, room: Room, wanted: Room) -> Room:
+    """All workers judge by it from that event on."""
+    item = draft(
+        room.id,
+        "room.updated",
+        encode(updated(wanted, None)),
+        None,
+        facts=(room_fact(wanted, room),),
+        restricts=True,
+        judged=room.seq,
+        judged_in=room.epoch,
+    )
+    try:
+        await core.journal.append(item)
+    except Stale:
+        raise RoomNotFound from None  # it has changed meanwhile: look again
+    found = await core.store.room(room.id)
+    if found is None:
+        raise RoomNotFound
+    return found
+
+
+def _check_id(core: Core, room_id: str | None, *, trusted: bool) -> None:
     if room_id is not None:
         check_room_id(room_id)
         if room_id.startswith("~"):
             raise InvalidField("ids that begin with ~ are made by the server only", field="room")
         if not trusted and room_id.startswith(core.settings.reserved_ids):
             raise InvalidField("ids that begin so are made by the app only; choose another one", field="room")
-    if visibility not in (PUBLIC, PRIVATE):
-        raise InvalidField("must be public or private", field="visibility")
-    if not isinstance(title, str):
-        raise InvalidField(f"must be a string, and not {type(title).__name__}", field="title")
-    if len(title) > TITLE_LIMIT:
-        raise TooLarge("title has too many characters", limit=TITLE_LIMIT, size=len(title))
-    encode_object({"title": title}, "title")
-    size = len(encode_object(attributes, "attributes"))
-    if size > ATTRIBUTES_LIMIT and not trusted:
-        raise TooLarge("attributes have too many bytes", limit=ATTRIBUTES_LIMIT, size=size)
+
+
+@command(
+    "room.delete",
+    ack=Deleted,
+    needs=GOVERNING,
+    archive_stops=False,
+    as_user=True,
+)
+async def delete_room(ctx: Ctx, _: Nothing) -> Deleted:
+    """Delete the room with everything in it. Raises `Forbidden`, `RoomNotFound`."""
+    return Deleted(not await delete(ctx.core, ctx.seat.room.id))
 
 
 async def delete(core: Core, room_id: str) -> bool:
@@ -254,8 +261,8 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     """Public rooms, or the actor's own. Raises `InvalidCursor`."""
     limit, core = page_limit(ctx.settings, ask.limit), ctx.core
     user = None if ctx.actor is None else ctx.user.id
-    mine = (members.MEMBER, user) if ask.mine and user is not None else None
-    page = await core.store.rooms(fact=mine, cursor=ask.cursor, limit=limit)
+    fact = (INVITE if ask.invited else members.MEMBER, user) if user and (ask.mine or ask.invited) else None
+    page = await _page(core, fact, ask, limit)
     online = await _counts(core, [room.id for room in page.rooms])
     direct = [room.id for room in page.rooms if room.visibility == DIRECT]
     pairs = await members.first(core.store, direct, 2) if direct else {}
@@ -263,6 +270,21 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     shown = [room for room in page.rooms if scopes is None or scopes.allow(Right.READ, room.id)]
     lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in shown]
     return RoomList(lines, page.cursor)
+
+
+async def _page(core: Core, fact: tuple[str, str] | None, ask: List, limit: int) -> RoomPage:
+    """A page of rooms whose titles contain the query. Looks at a bounded number of rooms, so it may be short."""
+    words = ask.query.casefold()
+    if not words:
+        return await core.store.rooms(fact=fact, cursor=ask.cursor, limit=limit)
+    found, cursor = list[Room](), ask.cursor
+    for _ in range(LOOKED_AT):
+        page = await core.store.rooms(fact=fact, cursor=cursor, limit=limit - len(found))
+        found += [room for room in page.rooms if words in room.title.casefold()]
+        cursor = page.cursor
+        if cursor is None or len(found) >= limit:
+            break
+    return RoomPage(found, cursor)
 
 
 async def _counts(core: Core, rooms: list[str]) -> dict[str, int]:
@@ -274,6 +296,8 @@ async def _counts(core: Core, rooms: list[str]) -> dict[str, int]:
 
 def _line(room: Room, online: int, user: str | None, pair: list[Member]) -> RoomLine:
     line = RoomLine(room.id, room.title, room.visibility, room.seq, 0, online)
+    if room.archived:
+        line.archived = True
     if room.visibility == DIRECT:
         line.partner = next((Sender(m.user, m.name) for m in pair if m.user != user), None)
     return line

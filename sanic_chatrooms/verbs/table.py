@@ -18,6 +18,7 @@ import msgspec
 from ..access.actions import Action, Right, add_action
 from ..access.limits.kinds import Kind
 from ..access.needs import RoomNeeds
+from ..models import Appended
 
 __all__ = [
     "Changed",
@@ -142,7 +143,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def repeats(self) -> bool:
         """Whether a repetition in the same room has the result of the first."""
-        return self.room is Needs.ROOM and "duplicate" in self.ack.__struct_fields__
+        fields = set(self.ack.__struct_fields__)
+        return self.room is Needs.ROOM and "duplicate" in fields and fields <= set(Appended.__struct_fields__)
 
     action: Action | None = None
     """What is judged, made from the fields above. None: everybody may do it."""

@@ -14,14 +14,18 @@ __all__ = [
     "Deleted",
     "Edited",
     "Heartbeat",
+    "Invited",
+    "Joined",
     "Limits",
     "LiveEvent",
     "MemberChanged",
+    "Moderated",
     "Myself",
     "Presence",
     "Reset",
     "RoleChanged",
     "RoomAdded",
+    "RoomInvited",
     "RoomRemoved",
     "Typing",
     "Welcome",
@@ -122,10 +126,21 @@ class RoomAdded(LiveEvent, frozen=True):
     epoch: str
     seq: int
     partner: Sender | None = msgspec.field(default=None, name="with")
+    by: Sender | None = None
+    """Who added the user to it."""
+
+
+class RoomInvited(LiveEvent, frozen=True):
+    """The user is invited to this room."""
+
+    type: ClassVar[str] = "room.invited"
+    room: str
+    title: str
+    by: Sender | None = None
 
 
 class RoomRemoved(LiveEvent, frozen=True):
-    """The connection is in this room no longer: `left`, `kicked` or `deleted`."""
+    """The connection is in this room no longer: `left`, `kicked`, `banned`, `deleted` or `forbidden`."""
 
     type: ClassVar[str] = "room.removed"
     room: str
@@ -162,6 +177,31 @@ class Deleted(msgspec.Struct, frozen=True, rename="camel"):
     reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Invited(msgspec.Struct, frozen=True):
+    """`member.invited`: who, with which role, and by whom."""
+
+    user: Sender
+    role: str
+    by: Sender | None = None
+
+
+class Joined(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`member.joined`: who, with which role, and by whom if another user added them."""
+
+    user: Sender
+    role: str
+    by: Sender | None = None
+
+
+class Moderated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`member.kicked`, `member.banned`, `member.muted` and what ends them: about whom, by whom, until when (Unix seconds), and why."""
+
+    user: Sender
+    by: Sender | None
+    until: float | None = None
+    reason: str = ""
+
+
 class MemberChanged(msgspec.Struct, frozen=True):
     """`member.joined`, `member.left` or `member.kicked`: about whom."""
 
@@ -169,7 +209,8 @@ class MemberChanged(msgspec.Struct, frozen=True):
 
 
 class RoleChanged(msgspec.Struct, frozen=True):
-    """`member.role`: about whom, and the role that they have now."""
+    """`member.role`: about whom, the role that they have now, and who gave it; `by` is null if the app did."""
 
     user: Sender
     role: str
+    by: Sender | None = None

@@ -179,7 +179,7 @@ async def test_the_event_of_a_removal_is_the_last_that_the_removed_have_a_part_i
     await remove_member(workers.here.core, "team", BOB, reason="kicked")
 
     assert turning(await talking) == {"not_a_member"}
-    assert (await workers.log())[-1] == ("member.kicked", BOB.id)
+    assert (await workers.log())[-1] == ("member.kicked", None)
 
 
 async def test_who_is_muted_says_nothing_from_that_event_on_and_reads(workers: Workers) -> None:

@@ -12,9 +12,8 @@ from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import InvalidCursor, InvalidField, RoomNotFound
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs.members import MemberLine
+from sanic_chatrooms.verbs.members import Asked, MemberLine
 from sanic_chatrooms.verbs.membership import add_member
-from sanic_chatrooms.verbs.pages import Listed
 from sanic_chatrooms.verbs.rooms import RoomLine, create
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -97,12 +96,12 @@ async def test_requests_that_do_not_fit(chat: Chat) -> None:
     for type in ("members", "presence"):
         read = partial(chat.commands.give, type)
         with pytest.raises(RoomNotFound):
-            await read(Listed(), room="nowhere")
+            await read(Asked(), room="nowhere")
         with pytest.raises(InvalidCursor):
-            await read(Listed(cursor="x"), room="team")
+            await read(Asked(cursor="x"), room="team")
         with pytest.raises(InvalidField):
-            await read(Listed(limit=0), room="team")
-        assert (await read(Listed(limit=10_000), room="team")).total in (0, 2)
+            await read(Asked(limit=0), room="team")
+        assert (await read(Asked(limit=10_000), room="team")).total in (0, 2)
 
 
 def test_a_room_is_called_id_and_a_member_user_and_the_wire_keeps_its_words() -> None:

@@ -124,7 +124,11 @@ async def test_a_new_role_is_one_event_and_no_second_join(chat: Chat) -> None:
     assert now == msgspec.structs.replace(first, role="moderator")
     assert await types(chat, "secret") == ["member.joined", "member.role"]
     event = (await chat.store.history("secret", after=1, limit=1)).events[0]
-    assert msgspec.json.decode(event.payload) == {"user": {"id": "u1", "name": "Ada"}, "role": "moderator"}
+    assert msgspec.json.decode(event.payload) == {
+        "user": {"id": "u1", "name": "Ada"},
+        "role": "moderator",
+        "by": None,
+    }
     assert event.sender is None
 
 

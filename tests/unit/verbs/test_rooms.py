@@ -16,7 +16,8 @@ from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member
-from sanic_chatrooms.verbs.rooms import ATTRIBUTES_LIMIT, TITLE_LIMIT, create, delete, ensure
+from sanic_chatrooms.verbs.properties import ATTRIBUTES_LIMIT, TITLE_LIMIT
+from sanic_chatrooms.verbs.rooms import create, delete, ensure
 from tests.support.joined import joined
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)

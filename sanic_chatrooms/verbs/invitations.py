@@ -1,0 +1,241 @@
+"""Invitations, and members who are added by others."""
+
+import msgspec
+
+from ..access.actions import Right
+from ..access.limits.kinds import Kind
+from ..access.needs import INVITED, INVITING, MODERATION
+from ..access.roles import level_of
+from ..access.standing import INVITE, Standing
+from ..errors import Forbidden
+from ..models import Fact, Member, Sender
+from ..sessions.inbox import Enter
+from ..stores import members
+from ..wire.encode import encode, live_event
+from ..wire.events import Invited, Joined, MemberChanged, RoomInvited
+from .context import Change, Ctx
+from .moderation import check_words, target_of
+from .roles import check_role, may_grant
+from .table import Done, Judged, Nothing, Settled, command
+
+__all__ = ["Add", "Invite", "accepted_by_joining", "invite_ended"]
+
+
+class Invite(msgspec.Struct):
+    """The payload of `member.invite`: the user's id, and the role that they will have."""
+
+    user: str
+    role: str = "member"
+    reason: str = ""
+
+
+class Add(msgspec.Struct):
+    """The payload of `member.add`: the user's id, and the role."""
+
+    user: str
+    role: str = "member"
+
+
+class Accepted(msgspec.Struct, omit_defaults=False):
+    """The ack of `member.accept`."""
+
+    role: str
+    seq: int
+    duplicate: bool
+
+
+class Invitation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The value of the fact "invite" about a user. `at`: Unix seconds."""
+
+    role: str
+    by: Sender | None
+    at: float
+    reason: str = ""
+
+
+_invitation = msgspec.json.Decoder(Invitation)
+
+
+@command(
+    "member.invite",
+    Invite,
+    ack=Settled,
+    event="member.invited",
+    judged=Judged.ITSELF,
+    needs=INVITING,
+    mute_stops=True,
+    as_user=True,
+)
+async def invite(ctx: Ctx, ask: Invite) -> Settled:
+    """Invite a user to the room. Raises `Forbidden`, `InvalidField`, `RateLimited`."""
+    await ctx.see()
+    spent = False
+
+    async def make() -> Change | int:
+        nonlocal spent
+        user, standing = await target_of(ctx, ask.user)
+        await _judge_role(ctx, ask.role)
+        check_words(ctx, ask.reason)
+        if standing.member:
+            return standing.role_seq
+        known = await ctx.core.store.fact(ctx.seat.room.id, INVITE, user.id)
+        if known is not None and _invitation.decode(known.value).role == ask.role:
+            return known.seq
+        _refuse_banned(standing, ctx.now)
+        if not spent:
+            await ctx.spend(Kind.NEW_PEOPLE)
+            spent = True
+        value = encode(Invitation(ask.role, ctx.sender, ctx.now, ask.reason))
+        payload = encode(Invited(user, ask.role, ctx.sender))
+        return Change(payload, {"facts": (Fact(INVITE, user.id, value),)})
+
+    settled = await ctx.settle(make)
+    _tell(ctx, ask.user)
+    return settled
+
+
+async def _judge_role(ctx: Ctx, role: str) -> None:
+    # Whoever may invite or add grants `member`.
+    await ctx.require(ctx.row.action, rank=None if role == "member" else may_grant(ctx, role))
+    check_role(ctx, role)
+
+
+def _refuse_banned(standing: Standing, now: float) -> None:
+    if standing.banned is not None and standing.banned.holds(now):
+        raise Forbidden("this user is banned from the room; end the ban first")
+
+
+def _tell(ctx: Ctx, user: str) -> None:
+    room = ctx.seat.room
+    event = live_event(RoomInvited(room.id, room.title, ctx.sender), room=room.id)
+    envelope = ctx.core.inbox.notify(user, event, None)
+    ctx.core.hub.deliver(envelope)
+    ctx.core.journal.publish(envelope)
+
+
+@command(
+    "member.accept",
+    ack=Accepted,
+    event="member.joined",
+    judged=Judged.ITSELF,
+    needs=INVITED,
+    for_invited=True,
+    as_user=True,
+)
+async def accept(ctx: Ctx, _: Nothing) -> Accepted:
+    """Become a member by an invitation. Raises `Forbidden` without one, `RoomNotFound`."""
+    await ctx.see()
+    role = "member"
+
+    async def make() -> Change | int:
+        nonlocal role
+        await ctx.require(ctx.row.action)
+        standing = ctx.seat.standing
+        if standing.member:
+            role = standing.role
+            return standing.role_seq
+        role, change = await accepted(ctx)
+        return change
+
+    settled = await ctx.settle(make)
+    return Accepted(role, settled.seq or 0, settled.duplicate)
+
+
+def invite_ended(user: str) -> Fact:
+    """The fact that this user is not invited, or no longer."""
+    return Fact(INVITE, user, None)
+
+
+async def accepted_by_joining(ctx: Ctx) -> Standing:
+    """Make the invited user who joins a member; -> their standing then."""
+
+    async def make() -> Change | int:
+        if ctx.seat.standing.member:
+            return ctx.seat.standing.role_seq
+        _, change = await accepted(ctx)
+        return change
+
+    await ctx.settle(make)
+    _, standing = await ctx.core.access.find(ctx.user, ctx.seat.room.id)
+    return standing
+
+
+async def accepted(ctx: Ctx) -> tuple[str, Change]:
+    """What makes the invited user a member: -> the role, and the event. Raises `Forbidden` without an invitation."""
+    room, user = ctx.seat.room, ctx.user
+    known = await ctx.core.store.fact(room.id, INVITE, user.id)
+    if known is None:
+        raise Forbidden("you are not invited to this room")
+    role = await _role_now(ctx, _invitation.decode(known.value))
+    member = Member(user.id, user.name, role, ctx.now, invited_seq=known.since)
+    facts = (members.member_fact(member), invite_ended(user.id))
+    return role, Change(encode(Joined(Sender(user.id, user.name), role)), {"facts": facts})
+
+
+async def _role_now(ctx: Ctx, invitation: Invitation) -> str:
+    """The role, if the inviter may still grant it; else `member`."""
+    if invitation.role == "member" or invitation.by is None:
+        return invitation.role
+    access, room = ctx.core.access, ctx.seat.room
+    inviter = await access.standing(room, room.id, invitation.by.id)
+    return invitation.role if level_of(invitation.role, access.levels) < inviter.rank else "member"
+
+
+@command(
+    "member.decline",
+    event="member.declined",
+    judged=Judged.ITSELF,
+    needs=INVITED,
+    for_invited=True,
+    right=Right.WRITE,
+    as_user=True,
+)
+async def decline(ctx: Ctx, _: Nothing) -> Done:
+    """Refuse an invitation. Raises `Forbidden` without one, `RoomNotFound`."""
+    await ctx.see()
+
+    async def make() -> Change | int:
+        await ctx.require(ctx.row.action)
+        if not ctx.seat.standing.invited:
+            raise Forbidden("you are not invited to this room")
+        user = Sender(ctx.user.id, ctx.user.name)
+        return Change(encode(MemberChanged(user)), {"facts": (invite_ended(user.id),), "restricts": True})
+
+    await ctx.settle(make)
+    return Done()
+
+
+@command(
+    "member.add",
+    Add,
+    ack=Settled,
+    event="member.joined",
+    judged=Judged.ITSELF,
+    needs=MODERATION,
+    as_user=True,
+)
+async def add(ctx: Ctx, ask: Add) -> Settled:
+    """Make a user a member. Their connections are put into the room. Raises `Forbidden`, `InvalidField`, `RateLimited`."""
+    await ctx.see()
+    spent = False
+
+    async def make() -> Change | int:
+        nonlocal spent
+        user, standing = await target_of(ctx, ask.user)
+        await _judge_role(ctx, ask.role)
+        if standing.member:
+            return standing.role_seq
+        _refuse_banned(standing, ctx.now)
+        if not spent:
+            await ctx.spend(Kind.NEW_PEOPLE)
+            spent = True
+        member = Member(user.id, user.name, ask.role, ctx.now)
+        facts = (members.member_fact(member), invite_ended(user.id))
+        return Change(encode(Joined(user, ask.role, ctx.sender)), {"facts": facts})
+
+    settled = await ctx.settle(make)
+    # Repeated too: an earlier attempt may have ended before it.
+    head = (await ctx.core.store.heads((ctx.seat.room.id,))).get(ctx.seat.room.id)
+    if head is not None:
+        await ctx.core.inbox.send(ask.user, Enter(ctx.seat.room.id, head.epoch, head.seq, by=ctx.sender))
+    return settled
