@@ -179,8 +179,8 @@ async def test_the_policy_is_asked_for_each_by_its_name(scene: Scene) -> None:
             asked.append((user.id, action, room.id if room else None, standing.role))
             raise Forbidden
 
-    scene.chat.declaration.policy = Nothing()
     ada = await chat_client(scene.chat, ADA)
+    ada.session.policy = Nothing()
 
     for reply in (await scene.edit(ada), await scene.delete(ada)):
         assert reply["payload"]["code"] == "forbidden"

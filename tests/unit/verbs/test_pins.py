@@ -281,8 +281,8 @@ async def test_a_policy_is_asked_for_each_by_its_name(scene: Scene) -> None:
             asked.append(action)
             raise Forbidden
 
-    scene.chat.declaration.policy = Nothing()
     ada = await chat_client(scene.chat, ADA)
+    ada.session.policy = Nothing()
 
     for type in ("message.pin", "message.unpin", "pins"):
         reply = await ada.request(type, room="general", payload={"msgId": "x"})
