@@ -22,7 +22,7 @@ SWEPT = 10
 
 def has_effects(draft: Draft) -> bool:
     """Does it do anything besides being stored? Nearly all drafts do not."""
-    return draft.about is not None or bool(draft.facts) or draft.restricts or draft.spaced > 0
+    return draft.about is not None or bool(draft.facts or draft.restricts or draft.spaced)
 
 
 def facts_of(draft: Draft) -> tuple[Fact, ...]:

@@ -130,3 +130,18 @@ async def test_inboxes_that_got_nothing_for_a_week_are_forgotten(postgres_url: s
 
         assert await store.room(user_room("old")) is None
         assert await store.room(user_room("new")) is not None
+
+
+async def test_facts_that_have_ended_and_full_buckets_go(postgres_url: str) -> None:
+    clock = Clock()
+    async with started(postgres_url, Bounds(), clock) as store:
+        for n in range(3):
+            await store.set_fact("r", Fact("ban", f"u{n}", b"1", until=clock() + 10 * n + 5))
+            await store.take(f"key-{n}", 0.1 / (n + 1), 5)
+        await store.set_fact("r", Fact("ban", "ever", b"1"))
+        clock.advance(16)
+
+        await store._upkeep.look()
+
+        assert [known.key for known in (await store.facts("r", "ban")).facts] == ["ever", "u2"]
+        assert await rows(store, "bucket") == 2

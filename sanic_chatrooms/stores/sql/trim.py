@@ -76,8 +76,15 @@ class Upkeep:
         if time.monotonic() - self._forgot_at >= FORGET_EVERY:
             await self.forget_users(now)
             self._forgot_at = time.monotonic()
-        await self._database.write(lambda c: self._sweep(c, now))
+        if await self._database.read(lambda c: self._has_passed(c, now)):
+            await self._database.write(lambda c: self._sweep(c, now))
         await self._database.tidy(removed=bool(due))
+
+    def _has_passed(self, connection: Connection, now: float) -> bool:
+        """Is there a fact whose time has passed, or a bucket that is full?"""
+        ends, full = self._schema.fact.c.until, self._schema.bucket.c.full_at
+        found = select(ends).where(ends < now).limit(1), select(full).where(full < now).limit(1)
+        return any(connection.execute(one).first() is not None for one in found)
 
     def _sweep(self, connection: Connection, now: float) -> None:
         sweep(connection, self._schema, now, ROWS)
