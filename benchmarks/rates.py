@@ -14,6 +14,7 @@ from pathlib import Path
 from sanic_chatrooms.access.limits.kinds import Kind
 from sanic_chatrooms.access.limits.limits import Allowance, Limits
 from sanic_chatrooms.access.limits.rate import parse_rate
+from sanic_chatrooms.access.limits.sharing import Shared
 
 from .tools import CACHE
 
@@ -34,10 +35,13 @@ def _allowance(rate: str) -> Allowance:
 
 def checks() -> Iterator[tuple[str, Callable[[], object]]]:
     """What is measured of ours: a name, and a call."""
+    shared = _allowance("1000000000/s")
+    shared._limits.sharing = Shared(shared._limits, "here", lambda news: None)
     free, full, off = _allowance("1000000000/s"), _allowance("1/h"), _allowance("1000000000/s")
     off._rules[MESSAGE] = None
     full.take(MESSAGE)
     yield "a message that passes: the buckets of its user and its address", lambda: free.take(MESSAGE)
+    yield "a message that passes, where other workers are told", lambda: shared.take(MESSAGE)
     yield "a message that is refused", lambda: full.take(MESSAGE)
     yield "a message without a rate", lambda: off.take(MESSAGE)
 

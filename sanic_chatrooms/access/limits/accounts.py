@@ -29,8 +29,8 @@ class Account:
         """By kind: when the bucket is full again (monotonic seconds). A number for each, and nothing else."""
         self.holders = 0
         """Connections that hold it."""
-        self.used: dict[int, float] | None = None
-        """By kind: what was used since the other workers were told."""
+        self.used: list[float] | None = None
+        """By kind: what was used since the other workers were told; None: nothing."""
 
 
 class Accounts:

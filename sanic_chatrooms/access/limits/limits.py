@@ -6,6 +6,7 @@ its own: it may do as much as its user, and all that it does counts for them.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from typing import Protocol
 
 from ...errors import RateLimited, Unavailable
@@ -16,8 +17,21 @@ from .addresses import network_of
 from .kinds import KINDS, Kind
 from .rate import Rate
 
-__all__ = ["EXEMPT", "IN_A_ROW", "LOT", "UNLIMITED", "Allowance", "Limits", "Rates", "Take", "refusal"]
+__all__ = [
+    "EXEMPT",
+    "IN_A_ROW",
+    "LOT",
+    "UNLIMITED",
+    "USER",
+    "Allowance",
+    "Limits",
+    "Rates",
+    "Take",
+    "refusal",
+]
 
+USER, ADDRESS = "user:", "ip:"
+"""How keys of accounts begin."""
 EXEMPT = 50
 """From this level on nobody is limited in the room, except in `NEW_PEOPLE` and `BYTES`."""
 PER_ADDRESS = 20
@@ -45,6 +59,9 @@ class Sharing(Protocol):
 
     def note(self, account: Account, kind: int, cost: float) -> None:
         """So much was used."""
+
+    def note_both(self, user: Account, address: Account, kind: int, cost: float) -> None:
+        """So much was used of both."""
 
 
 class Allowance:
@@ -84,8 +101,7 @@ class Allowance:
         its[kind] = its_full_at
         self.refused = 0
         if limits.sharing is not None:
-            limits.sharing.note(self.user, kind, cost)
-            limits.sharing.note(self.address, kind, cost)
+            limits.sharing.note_both(self.user, self.address, kind, cost)
         return 0.0
 
     def pay(self, size: int) -> float:
@@ -112,6 +128,8 @@ class Limits:
         self.accounts = Accounts(clock)
         self.rules: list[Rule | None] = [None] * KINDS
         self.sharing: Sharing | None = None
+        self.tenths, self.its_tenths = [inf] * KINDS, [inf] * KINDS
+        """By kind: a tenth of what a bucket of a user holds, and of one of an address."""
         self._rates: list[Rate | None] = [None] * KINDS
         self._take = take
         self._meter = meter
@@ -123,6 +141,9 @@ class Limits:
         for kind in Kind:
             rate = self._rates[kind] = rates.get(kind)
             self.rules[kind] = None if rate is None else _rule(rate)
+            self.tenths[kind] = inf if rate is None else rate.burst / 10
+            # There is no bucket of a user for failed proofs.
+            self.its_tenths[kind] = self.tenths[kind] * (1 if kind is Kind.AUTH else PER_ADDRESS)
 
     def sweep(self) -> None:
         """Forget what is full again."""
@@ -132,11 +153,11 @@ class Limits:
 
     def open(self, address: str) -> Allowance:
         """The allowance of a new connection, whose user is not known yet."""
-        return Allowance(self, Account(""), self.accounts.hold(f"ip:{network_of(address)}"))
+        return Allowance(self, Account(""), self.accounts.hold(f"{ADDRESS}{network_of(address)}"))
 
     def identified(self, allowance: Allowance, user_id: str) -> None:
         """The connection is this user's."""
-        key = f"user:{user_id}"
+        key = f"{USER}{user_id}"
         if allowance.user.key == key:
             return
         self._release(allowance.user)
@@ -154,7 +175,7 @@ class Limits:
 
     def without_connection(self, user_id: str) -> Allowance:
         """The allowance of a user who has no connection here. No address counts."""
-        return Allowance(self, self.accounts.use(f"user:{user_id}"), Account(""))
+        return Allowance(self, self.accounts.use(f"{USER}{user_id}"), Account(""))
 
     # ---- actions ----
 
@@ -208,7 +229,7 @@ class Limits:
     def check_proofs(self, address: str) -> None:
         """Check that not too many proofs of identity from this address have failed. Raises `RateLimited`."""
         rule = self.rules[Kind.AUTH]
-        account = self.accounts.known(f"ip:{network_of(address)}")
+        account = self.accounts.known(f"{ADDRESS}{network_of(address)}")
         if rule is None or account is None:
             return
         interval, depth, _, _ = rule
@@ -222,7 +243,7 @@ class Limits:
         rule = self.rules[Kind.AUTH]
         if rule is None:
             return
-        account, now = self.accounts.use(f"ip:{network_of(address)}"), self.clock()
+        account, now = self.accounts.use(f"{ADDRESS}{network_of(address)}"), self.clock()
         account.full_at[Kind.AUTH] = max(account.full_at[Kind.AUTH], now) + rule[0]
         if self.sharing is not None:
             self.sharing.note(account, Kind.AUTH, 1.0)
@@ -234,16 +255,8 @@ class Limits:
         rule = self.rules[kind]
         if rule is not None:
             account, now = self.accounts.use(key), self.clock()
-            interval = rule[0] if key.startswith("user:") or kind == Kind.AUTH else rule[2]
+            interval = rule[0] if key.startswith(USER) or kind == Kind.AUTH else rule[2]
             account.full_at[kind] = max(account.full_at[kind], now) + interval * cost
-
-    def much(self, account: Account, kind: int) -> float:
-        """How much of this kind is a tenth of what the bucket holds."""
-        rate = self._rates[kind]
-        if rate is None:
-            return float("inf")
-        tenth = rate.burst / 10
-        return tenth if account.key.startswith("user:") or kind == Kind.AUTH else tenth * PER_ADDRESS
 
 
 def _rule(rate: Rate) -> Rule:

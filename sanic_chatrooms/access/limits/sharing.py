@@ -9,13 +9,14 @@ one moment. A broker that is down or loses the news leaves each worker with its 
 
 import asyncio
 from collections.abc import Callable
+from operator import ge
 
 import msgspec
 
 from ...models import EVERYONE, Envelope
 from .accounts import Account
 from .kinds import KINDS
-from .limits import Limits
+from .limits import USER, Limits
 
 __all__ = ["EACH", "ROUND", "TYPE", "Shared"]
 
@@ -51,21 +52,35 @@ class Shared:
         self._limits = limits
         self._node = node
         self._publish = publish
+        self._tenths, self._its_tenths = limits.tenths, limits.its_tenths
         self._dirty: list[Account] = []
         self._soon = False
         self._round = 0
 
     def note(self, account: Account, kind: int, cost: float) -> None:
         """See `limits.Sharing`."""
-        used = account.used
-        if not account.key:
-            return
-        if used is None:
-            account.used = used = {kind: cost}
+        used = account.used or self._begin(account)
+        used[kind] += cost
+        if self._is_much(account):
+            self._tell_soon()
+
+    def note_both(self, user: Account, address: Account, kind: int, cost: float) -> None:
+        """See `limits.Sharing`."""
+        mine = user.used or self._begin(user)
+        its = address.used or self._begin(address)
+        mine[kind] += cost
+        its[kind] += cost
+        if not self._soon and (mine[kind] >= self._tenths[kind] or its[kind] >= self._its_tenths[kind]):
+            self._tell_soon()
+
+    def _begin(self, account: Account) -> list[float]:
+        account.used = [0.0] * KINDS
+        if account.key:
             self._dirty.append(account)
-        else:
-            used[kind] = used.get(kind, 0.0) + cost
-        if not self._soon and used[kind] >= self._limits.much(account, kind):
+        return account.used
+
+    def _tell_soon(self) -> None:
+        if not self._soon:
             self._soon = True
             asyncio.get_running_loop().call_soon(self._tell_much)
 
@@ -93,14 +108,14 @@ class Shared:
             self._tell(much)
 
     def _is_much(self, account: Account) -> bool:
-        used = account.used or {}
-        return any(amount >= self._limits.much(account, kind) for kind, amount in used.items())
+        much = self._tenths if account.key.startswith(USER) else self._its_tenths
+        return any(map(ge, account.used or (), much))
 
     def _tell(self, accounts: list[Account]) -> None:
         used = []
         for account in accounts:
-            used += [_Used(account.key, kind, amount) for kind, amount in (account.used or {}).items()]
-            account.used = None
+            amounts, account.used = account.used or [], None
+            used += [_Used(account.key, kind, amount) for kind, amount in enumerate(amounts) if amount]
         for at in range(0, len(used), EACH):
             news = _encode(_News(self._node, used[at : at + EACH]))
             self._publish(Envelope(EVERYONE, "", 0, TYPE, news))
