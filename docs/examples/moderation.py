@@ -49,6 +49,28 @@ async def remove(request: Request, user: str) -> HTTPResponse:
     return empty()
 
 
+@app.post("/moderation/<user:str>/mute")
+async def mute(request: Request, user: str) -> HTTPResponse:
+    await chat.mute("general", user, until=time.time() + 600, reason=request.json["reason"])
+    return empty()
+
+
+@app.post("/moderation/<user:str>/keep-out")
+async def keep_out(request: Request, user: str) -> HTTPResponse:
+    await chat.ban("general", user, reason=request.json["reason"])
+    return empty()
+
+
+# endregion
+
+
+# region slow
+@app.post("/moderation/calm")
+async def calm(_: Request) -> HTTPResponse:
+    await chat.update_room("general", slow_mode=10)  # seconds between two messages of a user
+    return empty()
+
+
 # endregion
 
 

@@ -10,29 +10,41 @@ app.config.CHATROOMS_JWT_SECRET = SECRET
 
 
 # region policy
-class HandbookPolicy(RoomPolicy):
+class StaffPolicy(RoomPolicy):
     def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
         super().require(user, action, room, standing)
-        if action == "message" and room is not None and room.id == "handbook" and standing.level < 30:
-            raise Forbidden("only editors write in the handbook")
+        if action == "room.create" and "staff" not in user.scopes:
+            raise Forbidden("only staff opens rooms")
 
     def widen(
         self, user: User, action: str, room: Room | None, standing: Standing, refused: ChatError
     ) -> bool:
-        return action in ("message.pin", "message.unpin") and standing.role == "editor"
+        return action == "message.delete.any" and "staff" in user.scopes
 
 
 # endregion
 
 # region roles
-chat = ChatRooms(roles={"editor": 30, "trainee": 7}, policy=HandbookPolicy())
+chat = ChatRooms(roles={"editor": 30, "trainee": 7}, policy=StaffPolicy())
 # endregion
 app.blueprint(chat.bp)
 
 
+# region permissions
 @app.before_server_start
 async def make_rooms(_: object) -> None:
     await chat.ensure_room("handbook", title="Handbook", visibility="private")
+    await chat.update_room(
+        "handbook",
+        permissions={
+            "message": 30,  # editors and above write
+            "message.pin": {"level": 50, "roles": ["editor"]},  # moderators and above, and editors
+            "history": 7,
+        },
+    )
+
+
+# endregion
 
 
 # region members

@@ -413,11 +413,15 @@ async def test_roles(run: Run, connect: Connect) -> None:
 
     assert (await screen.expect("message"))["payload"] == {"text": "be kind"}
     refused = await trainee.error("message", room="handbook", payload={"text": "x"})
-    assert refused["needs"] == 10
-    refused = await member.error("message", room="handbook", payload={"text": "x"})
-    assert refused["message"] == "only editors write in the handbook"
+    assert refused["needs"] == 30
+    assert (await member.error("message", room="handbook", payload={"text": "x"}))["needs"] == 30
     refused = await member.error("message.pin", room="handbook", payload={"msgId": said["msgId"]})
-    assert refused["needs"] == 50
+    assert refused["needs"] == {"level": 50, "roles": ["editor"]}
+    staff = await welcomed(connect, token=token("u9", secret=module.SECRET, scope="staff"))
+    await staff.ack("room.create", payload={"title": "Kitchen"})
+    assert (await editor.error("room.create"))["message"] == "only staff opens rooms"
+    await module.chat.add_member("handbook", User("u9", "Zoe"))
+    await staff.ack("message.delete", room="handbook", payload={"msgId": said["msgId"]})
     assert (await screen.error("message", room="handbook", payload={"text": "x"}))["needs"] == "chat:write"
     assert (await screen.error("room.create"))["code"] == "forbidden"
     assert (await server.request("DELETE", "/handbook/u1")).status == 204
@@ -456,11 +460,21 @@ async def test_moderation(run: Run, connect: Connect) -> None:
     edit = {"msgId": said[0]["msgId"], "body": {"text": "darn"}}
     assert (await eve.error("message.edit", room="general", payload=edit))["code"] == "forbidden"
     await ada.ack("message.delete", room="general", payload={"msgId": said[0]["msgId"]})
+    assert (await post(server, f"/moderation/{ids['eve']}/mute", reason="calm down")).status == 204
+    muted = await eve.error("message", room="general", payload={"text": "but"})
+    assert (muted["code"], muted["reason"]) == ("muted", "calm down")
     done = await post(server, f"/moderation/{ids['eve']}/remove", msgId=said[1]["msgId"])
     assert done.status == 204
     assert (await eve.expect("room.removed"))["payload"]["reason"] == "kicked"
     history = (await ada.ack("history", room="general"))["messages"]
     assert [message.get("deleted") for message in history] == [True, True]
+    assert (await post(server, f"/moderation/{ids['eve']}/keep-out", reason="spam")).status == 204
+    assert (await eve.error("join", room="general"))["code"] == "banned"
+    assert (await post(server, "/moderation/calm")).status == 204
+    carl = await welcomed(connect, "/chat/ws", "general")
+    await carl.ack("message", room="general", payload={"text": "one"})
+    slow = await carl.error("message", room="general", payload={"text": "two"})
+    assert (slow["code"], slow["retryAfter"] > 5) == ("rate_limited", True)
     assert (await post(server, f"/moderation/{ids['eve']}/ban", reason="spam")).status == 204
     assert (await eve.closed())[0] == 4507
     assert (await post(server, f"/moderation/{ids['eve']}/unban")).status == 204
