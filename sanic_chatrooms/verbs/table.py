@@ -17,7 +17,7 @@ import msgspec
 
 from ..access.actions import Action, Right, add_action
 from ..access.limits.kinds import Kind
-from ..access.needs import RoomNeeds
+from ..access.needs import ANYONE, RoomNeeds
 from ..models import Appended
 
 __all__ = [
@@ -185,7 +185,7 @@ def _action(row: Row, needs: RoomNeeds) -> Action:
         archive_stops=not row.looks if row.archive_stops is None else row.archive_stops,
         for_invited=row.for_invited,
         right=row.right,
-        in_a_room=row.judged is not Judged.NO_ROOM and row.room is Needs.ROOM,
+        in_a_room=needs is not ANYONE,
     )
 
 

@@ -29,6 +29,7 @@ from ..hooks.declaring import (
 )
 from ..hooks.listeners import Listener
 from ..hooks.middleware import Middleware
+from ..hooks.publishing import BeforePublish, OnFailure, check_budget, within_budget
 from ..server_api import ServerAPI
 from ..verbs.dispatch import AppCommand
 from ..verbs.table import commands, events
@@ -145,6 +146,24 @@ class ChatRooms(ServerAPI):
         at = self._place(function, [old if known == types else None for known, old in registered])
         registered[at:] = [(types, function), *registered[at + 1 :]]
         return function
+
+    def before_publish(
+        self, *, budget: float = 0.2, on_failure: OnFailure = "refuse"
+    ) -> Callable[[BeforePublish], BeforePublish]:
+        """Decorator: check what users say before it is published. The function is `async (ctx)`.
+
+        It may assign another `ctx.payload`, or raise a `ChatError` to refuse. It sees every body of a message: edits and direct
+        messages too. If it fails or takes longer than `budget` seconds (10 at most), `on_failure` decides: "refuse" answers
+        `unavailable`, "allow" publishes what was said.
+        """
+        check_budget(budget, on_failure)
+
+        def add(function: BeforePublish) -> BeforePublish:
+            check_handler(function, "before_publish", ("ctx",), waits=True)
+            self._add_middleware(frozenset(("message",)), within_budget(function, budget, on_failure))
+            return function
+
+        return add
 
     def on(self, *types: str) -> Callable[[F], F]:
         """Decorator: call a function when something has happened.

@@ -22,6 +22,7 @@ __all__ = [
     "Moderated",
     "Myself",
     "Presence",
+    "Reported",
     "Reset",
     "RoleChanged",
     "RoomAdded",
@@ -137,6 +138,16 @@ class RoomInvited(LiveEvent, frozen=True):
     room: str
     title: str
     by: Sender | None = None
+
+
+class Reported(LiveEvent, frozen=True):
+    """A message was reported to the moderators of its room. It does not tell by whom."""
+
+    type: ClassVar[str] = "report"
+    id: str
+    room: str
+    msg_id: str
+    reason: str
 
 
 class RoomRemoved(LiveEvent, frozen=True):

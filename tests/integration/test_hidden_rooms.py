@@ -30,6 +30,7 @@ PAYLOADS: dict[str, Any] = {
     "body": {"text": "hi"},
     "action": "join",
     "kind": "ban",
+    "reason": "x",
 }
 
 

@@ -1,0 +1,60 @@
+"""The app's check of what users say, with a limit of time: `@chat.before_publish`.
+
+    @chat.before_publish(budget=0.2, on_failure="refuse")
+    async def no_spam(ctx):
+        if await is_spam(ctx.payload["text"]):
+            raise Forbidden("this looks like spam")
+        ctx.payload = {**ctx.payload, "text": tidy(ctx.payload["text"])}
+
+It is a middleware for `message`, so it sees every body that users put before others: edits and direct messages too.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from ..errors import ChatError, ConfigError, Unavailable
+from ..support.tasks import is_ending
+from .middleware import Context, Handler, Middleware
+
+__all__ = ["BeforePublish", "OnFailure", "check_budget", "within_budget"]
+
+logger = logging.getLogger("sanic_chatrooms.hooks.publishing")
+
+BeforePublish = Callable[[Context], Awaitable[None]]
+OnFailure = Literal["refuse", "allow"]
+LONGEST = 10.0
+"""Seconds that a check may take at most."""
+
+
+def check_budget(budget: float, on_failure: str) -> None:
+    """Check the arguments of the decorator. Raises `ConfigError`."""
+    if not 0 < budget <= LONGEST:
+        raise ConfigError(
+            f"before_publish(budget={budget!r}): must be above 0 and at most {LONGEST:.0f} seconds"
+        )
+    if on_failure not in ("refuse", "allow"):
+        raise ConfigError(f'before_publish(on_failure={on_failure!r}): must be "refuse" or "allow"')
+
+
+def within_budget(function: BeforePublish, budget: float, on_failure: OnFailure) -> Middleware:
+    """The middleware that asks `function` first. If it fails or takes longer than `budget` seconds, `on_failure` decides."""
+
+    async def check(ctx: Context, call_next: Handler) -> Any:
+        said = ctx.command.payload
+        try:
+            async with asyncio.timeout(budget):
+                await function(ctx)
+        except ChatError:
+            raise
+        except (Exception, asyncio.CancelledError) as exc:
+            if is_ending():
+                raise
+            logger.error("the check before publishing failed; %s", on_failure, exc_info=exc)
+            if on_failure == "refuse":
+                raise Unavailable("this could not be checked in time; try again") from exc
+            ctx.command.payload = said  # half a change is none
+        return await call_next(ctx)
+
+    return check
