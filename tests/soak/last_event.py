@@ -14,12 +14,7 @@ from typing import Any
 import msgspec
 
 from sanic_chatrooms import User
-from sanic_chatrooms.models import Fact, Sender
-from sanic_chatrooms.stores.members import left
 from sanic_chatrooms.support.paging import PAGE_LIMIT
-from sanic_chatrooms.verbs.drafts import draft
-from sanic_chatrooms.wire.encode import encode
-from sanic_chatrooms.wire.events import MemberChanged
 from tests.soak._hall import HALL, Hall, Socket, served_hall
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.wire import token
@@ -51,20 +46,15 @@ class Member:
         await self.hall.chat.add_member(HALL, self.user)
         lives = [asyncio.ensure_future(self._come_and_go()) for _ in range(2)]
         await asyncio.sleep(STAY * random.uniform(0.2, 1.8))
-        await self._restrict("member.muted", Fact("mute", self.user.id, b"{}"))
+        await self.hall.chat.mute(HALL, self.user)
         await asyncio.sleep(MUTED * random.uniform(0.2, 1.8))
         if self.kicked:
             await self.hall.chat.kick(HALL, self.user)
         else:
-            await self._restrict("member.banned", Fact("ban", self.user.id, b"{}"), left(self.user.id))
+            await self.hall.chat.ban(HALL, self.user, reason="spam")
         await asyncio.sleep(AFTER)
         self.over = True
         await asyncio.gather(*lives)
-
-    async def _restrict(self, type: str, *facts: Fact) -> None:
-        payload = encode(MemberChanged(Sender(self.user.id, self.user.name)))
-        item = draft(HALL, type, payload, None, facts=facts, restricts=True)
-        await self.hall.chat.running().journal.append(item)
 
     async def _come_and_go(self) -> None:
         since = 0
