@@ -1,11 +1,9 @@
 import re
 import time
-from typing import Any
 import unicodedata
 
 from sanic import HTTPResponse, Request, Sanic, empty
 from sanic_chatrooms import ChatRooms, Context, Forbidden, User
-from sanic_chatrooms.hooks.middleware import Handler
 
 app = Sanic("Shop")
 chat = ChatRooms(guests=True)
@@ -15,12 +13,11 @@ app.blueprint(chat.bp)
 WORDS = re.compile(r"\b(darn|heck)\b", re.IGNORECASE)
 
 
-@chat.middleware("message")
-async def mind_the_words(ctx: Context, call_next: Handler) -> Any:
+@chat.before_publish(budget=0.2, on_failure="refuse")
+async def mind_the_words(ctx: Context) -> None:
     text = unicodedata.normalize("NFKC", str(ctx.payload.get("text", "")))
     if WORDS.search(text):
         raise Forbidden("please say it in other words")
-    return await call_next(ctx)
 
 
 # endregion

@@ -457,6 +457,12 @@ async def test_moderation(run: Run, connect: Connect) -> None:
         refused = await eve.error("message", room="general", payload={"text": text})
         assert refused["message"] == "please say it in other words"
     said = [await eve.ack("message", room="general", payload={"text": text}) for text in ("spam", "spam!")]
+    bob = await welcomed(connect, "/chat/ws", "general")
+    await bob.ack("report", room="general", payload={"msgId": said[1]["msgId"], "reason": "spam"})
+    report = (await ada.expect("report"))["payload"]
+    assert report["msgId"] == said[1]["msgId"]
+    [listed] = (await ada.ack("reports", room="general"))["reports"]
+    await ada.ack("report.close", payload={"id": listed["id"], "outcome": "removed"})
     edit = {"msgId": said[0]["msgId"], "body": {"text": "darn"}}
     assert (await eve.error("message.edit", room="general", payload=edit))["code"] == "forbidden"
     await ada.ack("message.delete", room="general", payload={"msgId": said[0]["msgId"]})
