@@ -29,7 +29,6 @@ from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Envelope, Fact, Sender
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores import members
-from sanic_chatrooms.stores.properties import room_fact
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
@@ -216,13 +215,8 @@ async def test_a_kick_from_a_public_room_does_not_take_out_who_is_back(workers: 
 
 async def change(workers: Workers, room: str, **properties: Any) -> int:
     """At the first worker; -> the number of the event."""
-    store = workers.chats[0].store
-    was = await store.room(room)
-    assert was is not None
-    fact = room_fact(msgspec.structs.replace(was, **properties), was)
-    payload = msgspec.json.encode(properties)
-    item = draft(room, "room.updated", payload, None, facts=(fact,), restricts=True, judged=was.seq)
-    return (await workers.chats[0].journal.append(item)).seq
+    await workers.api.update_room(room, **properties)
+    return (await workers.chats[0].store.heads((room,)))[room].seq
 
 
 async def hall(workers: Workers, *users: User) -> list[MemoryClient]:
