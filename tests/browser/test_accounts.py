@@ -76,6 +76,11 @@ async def choose(page: Page, entry: str) -> None:
     await page.get_by_test_id(entry).click()
 
 
+async def sign_out(page: Page) -> None:
+    await choose(page, "sign-out")
+    await expect(page.get_by_test_id("sign-in")).to_be_visible()
+
+
 async def new_tab(page: Page) -> Page:
     tab = await page.context.new_page()
     await tab.goto("/#/general")
@@ -332,7 +337,7 @@ async def test_a_second_factor_is_added_asked_for_and_turned_off(
     await expect(page.get_by_test_id("recovery").locator("li")).to_have_count(10)
     codes = await page.get_by_test_id("recovery").locator("li").all_inner_texts()
     await page.get_by_test_id("kept-codes").click()
-    await choose(page, "sign-out")
+    await sign_out(page)
 
     await sign_in(page)
     code = page.get_by_test_id("account-code")
@@ -349,7 +354,7 @@ async def test_a_second_factor_is_added_asked_for_and_turned_off(
     await page.get_by_test_id("account-code").fill(codes[1])
     await page.keyboard.press("Enter")
     await expect(page.get_by_test_id("drop-dialog")).to_have_count(0)
-    await choose(page, "sign-out")
+    await sign_out(page)
     await sign_in(page)
     await expect(composer(page)).to_be_visible()
 
