@@ -47,6 +47,7 @@ class InstanceSettings(TypedDict, total=False):
     auto_create: bool | None
     guests_create_rooms: bool | None
     client_room_ids: bool | None
+    direct: str | None
     reserved_ids: Collection[str] | None
     max_rooms: int | None
     max_direct_rooms: int | None
@@ -116,6 +117,7 @@ class RunTimeSettings(TypedDict, total=False):
     auto_create: bool | None
     guests_create_rooms: bool | None
     client_room_ids: bool | None
+    direct: str | None
     reserved_ids: Collection[str] | None
     history_page: int | None
     recovery_limit: int | None

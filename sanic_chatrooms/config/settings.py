@@ -28,6 +28,7 @@ from .values import (
     prefixes,
     public_key,
     query_name,
+    reached,
     shared_secret,
 )
 from .values import broker as broker_form
@@ -35,7 +36,7 @@ from .values import namespace as namespace_form
 from .values import presence as presence_form
 from .values import store as store_form
 
-__all__ = ["FIELDS", "KEYS", "PLANNED", "Field", "Setting", "Settings"]
+__all__ = ["EVERYONE_REACHED", "FIELDS", "KEYS", "MEMBERS_REACHED", "PLANNED", "Field", "Setting", "Settings"]
 
 PLANNED = (
     "CORS",
@@ -44,6 +45,8 @@ PLANNED = (
 )
 """Keys of later versions. Unknown now, but no instance may take their names."""
 
+EVERYONE_REACHED, MEMBERS_REACHED = "everyone", "members"
+"""Values of `DIRECT`."""
 KIB, MIB = 1024, 1024 * 1024
 
 # The settings.
@@ -177,6 +180,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     client_room_ids: Annotated[bool | None, Setting(
         "`room.create` may choose the id of the new room. Off: the server chooses it, so that clients cannot find out "
         "which ids are taken.", none="as `AUTO_CREATE`", words=_NONE, at_run_time=True)] = None
+    direct: Annotated[str | None, Setting(
+        "Whom users may reach by `direct`, and add to rooms: `everyone`, `members` (who share a room with them), or `off`.",
+        "bytes", 1, 16, takes="everyone, members or off", check=reached, none="everyone with guests, else members",
+        at_run_time=True)] = None
     reserved_ids: Annotated[tuple[str, ...], Setting(
         "Prefixes of room ids that only the app uses, such as `order-`. Users can neither create nor first join such rooms.",
         takes="prefixes: 1 to 128 of A-Z a-z 0-9 _ . : - each", check=prefixes, at_run_time=True)] = ()
@@ -286,6 +293,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("page", "auto_create"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.guests or self.debug)
+        if self.direct is None:
+            force_setattr(self, "direct", EVERYONE_REACHED if self.guests else MEMBERS_REACHED)
         for name in ("guests_create_rooms", "client_room_ids"):
             if getattr(self, name) is None:
                 force_setattr(self, name, self.auto_create)

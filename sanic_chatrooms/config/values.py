@@ -99,6 +99,13 @@ def query_name(text: str) -> str:
     return text
 
 
+def reached(text: str) -> str:
+    """Whom users may reach. Raises `ValueError`."""
+    if text not in ("everyone", "members", "off"):
+        raise ValueError("is none of everyone, members and off")
+    return text
+
+
 def namespace(text: str) -> str:
     """What names of an app begin with, everywhere. Raises `ValueError`."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]*", text):

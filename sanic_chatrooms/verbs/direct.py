@@ -16,6 +16,7 @@ from ..support.user_ids import check_user_id
 from .context import Ctx
 from .core import Core
 from .messages import Said
+from .reach import check_reach
 from .table import Judged, Needs, command
 
 __all__ = ["SaidDirectly", "open_direct"]
@@ -61,6 +62,7 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
     if ask.to == user.id:
         raise InvalidField("is yourself", field="to")
     id = direct_room(user.id, ask.to)
+    await check_reach(ctx, ask.to)
     room = await core.store.room(id)
     judged = await _permit(ctx, id, room)
 

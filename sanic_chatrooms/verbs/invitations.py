@@ -15,6 +15,7 @@ from ..wire.encode import encode, live_event
 from ..wire.events import Invited, Joined, MemberChanged, RoomInvited
 from .context import Change, Ctx
 from .moderation import check_words, target_of
+from .reach import check_reach
 from .roles import check_role, may_grant
 from .table import Done, Judged, Nothing, Settled, command
 
@@ -229,6 +230,7 @@ async def add(ctx: Ctx, ask: Add) -> Settled:
         if not spent:
             await ctx.spend(Kind.NEW_PEOPLE)
             spent = True
+        await check_reach(ctx, user.id)
         member = Member(user.id, user.name, ask.role, ctx.now)
         facts = (members.member_fact(member), invite_ended(user.id))
         return Change(encode(Joined(user, ask.role, ctx.sender)), {"facts": facts})

@@ -19,7 +19,7 @@ ID = "0123456789abcdef"
 
 @pytest.fixture
 def chat(app: App) -> ChatRooms:
-    return mount(app, guests=False, jwt_secret=SECRET, max_rooms_per_connection=1)
+    return mount(app, guests=False, direct="everyone", jwt_secret=SECRET, max_rooms_per_connection=1)
 
 
 async def enter(connect: Connect, name: str) -> Client:
@@ -201,7 +201,9 @@ async def test_it_can_be_joined_like_any_room(chat: ChatRooms, connect: Connect)
 
 
 async def test_direct_rooms_do_not_count_towards_the_limit_of_rooms(app: App, connect: Connect) -> None:
-    mount(app, guests=False, jwt_secret=SECRET, auto_create=True, max_rooms_per_connection=1)
+    mount(
+        app, guests=False, direct="everyone", jwt_secret=SECRET, auto_create=True, max_rooms_per_connection=1
+    )
     ada = await enter(connect, "ada")
 
     rooms = [(await ada.ack("direct", payload=to(f"user{n}")))["room"] for n in range(3)]

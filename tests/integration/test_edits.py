@@ -22,7 +22,7 @@ ADA, BOB = User("ada", "Ada"), User("bob", "Bob")
 
 @pytest.fixture
 def chat(app: App) -> ChatRooms:
-    return mount(app, guests=False, jwt_secret=SECRET, auto_create=True)
+    return mount(app, guests=False, direct="everyone", jwt_secret=SECRET, auto_create=True)
 
 
 class People:

@@ -440,7 +440,9 @@ async def test_a_room_that_is_empty_and_in_which_nothing_was_stored_is_forgotten
 
 
 async def test_a_private_room_answers_exactly_like_one_that_is_not_there(app: App, connect: Connect) -> None:
-    chat = mount(app, guests=False, jwt_secret=SECRET, auto_create=False, client_room_ids=True)
+    chat = mount(
+        app, guests=False, direct="everyone", jwt_secret=SECRET, auto_create=False, client_room_ids=True
+    )
     owner = await enter(connect, "owner", None)
     await owner.ack("room.create", room="secret", payload={"visibility": "private"})
     await owner.ack("join", room="secret")
