@@ -3,6 +3,7 @@
 The app is trusted: no policy judges its calls. A call with `as_user=` is treated like a command of that user's client.
 """
 
+from .auditing import Auditing
 from .connections import ConnectionInfo, Connections
 from .reading import History, Reading
 from .rooms import Rooms
@@ -12,5 +13,5 @@ from .settings import Reconfiguring
 __all__ = ["ConnectionInfo", "History", "ServerAPI"]
 
 
-class ServerAPI(Saying, Reading, Rooms, Connections, Reconfiguring):
+class ServerAPI(Auditing, Saying, Reading, Rooms, Connections, Reconfiguring):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""
