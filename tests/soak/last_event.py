@@ -9,11 +9,12 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from sanic_chatrooms import User
+from sanic_chatrooms import Unavailable, User
 from sanic_chatrooms.support.paging import PAGE_LIMIT
 from tests.soak._hall import HALL, Hall, Socket, served_hall
 from tests.soak.runs import Progress, Verdict, main
@@ -46,15 +47,24 @@ class Member:
         await self.hall.chat.add_member(HALL, self.user)
         lives = [asyncio.ensure_future(self._come_and_go()) for _ in range(2)]
         await asyncio.sleep(STAY * random.uniform(0.2, 1.8))
-        await self.hall.chat.mute(HALL, self.user)
+        await self._surely(lambda: self.hall.chat.mute(HALL, self.user))
         await asyncio.sleep(MUTED * random.uniform(0.2, 1.8))
         if self.kicked:
-            await self.hall.chat.kick(HALL, self.user)
+            await self._surely(lambda: self.hall.chat.kick(HALL, self.user))
         else:
-            await self.hall.chat.ban(HALL, self.user, reason="spam")
+            await self._surely(lambda: self.hall.chat.ban(HALL, self.user, reason="spam"))
         await asyncio.sleep(AFTER)
         self.over = True
         await asyncio.gather(*lives)
+
+    async def _surely(self, act: Callable[[], Awaitable[bool]]) -> None:
+        """As an app does: what the server cannot do now is asked again."""
+        while True:
+            try:
+                await act()
+                return
+            except Unavailable:
+                self.answers["moderation unavailable"] += 1
 
     async def _come_and_go(self) -> None:
         since = 0
