@@ -273,18 +273,22 @@ class Ctx(Context):
         """The connection; None: there is none."""
         return self.actor if isinstance(self.actor, Session) else None
 
-    async def repeated(self) -> Appended | None:
+    async def repeated(self, room: str | None = None) -> Appended | None:
         """The result of this very command, if it was carried out before; else None. Whatever refuses it now.
+
+        `room`: where it was, if the command does not name it.
 
         Raises `Conflict` if its `msgId` was used for something else, and `Unavailable`.
         """
         command, sender = self.command, self.sender
-        if not self.row.repeats or command.msg_id is None or command.room is None or sender is None:
+        if room is None and self.row.repeats:
+            room = command.room
+        if room is None or command.msg_id is None or sender is None:
             return None
         if self.actor is None or not may_look(self.actor.limits):
             return None
         asked = draft(
-            command.room,
+            room,
             self.row.event or command.type,
             EMPTY,
             sender,

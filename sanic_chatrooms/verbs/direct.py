@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from ..access.limits.kinds import Kind
 from ..access.needs import ANYONE
 from ..access.standing import LEVELS, Standing
-from ..errors import InvalidField, RoomNotFound, Unavailable
+from ..errors import Forbidden, InvalidField, RoomNotFound, Unavailable
 from ..models import DIRECT, Member, Room, Sender, User, direct_room
 from ..sessions.inbox import Enter
 from ..sessions.seats import Seat
@@ -62,9 +62,14 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
     if ask.to == user.id:
         raise InvalidField("is yourself", field="to")
     id = direct_room(user.id, ask.to)
-    await check_reach(ctx, ask.to)
     room = await core.store.room(id)
-    judged = await _permit(ctx, id, room)
+    try:
+        await check_reach(ctx, ask.to)
+        judged = await _permit(ctx, id, room)
+    except Forbidden:
+        if (before := await ctx.repeated(id)) is None:
+            raise
+        return SaidDirectly(before.msg_id, before.seq, before.timestamp, True, room=id)
 
     async def allowed() -> None:
         if ctx.seat is not judged:  # the rights in the room have changed

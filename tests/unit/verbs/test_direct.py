@@ -209,3 +209,13 @@ async def test_who_is_restricted_stays_so_without_a_membership(chat: Chat, kind:
     await members.remove(chat.backends.store, room, ADA.id)
 
     assert (await ada.error("direct", payload=payload))["code"] == code
+
+
+async def test_a_repetition_has_the_first_result_also_when_it_would_be_refused_now(chat: Chat) -> None:
+    ada, id = await chat_client(chat, ADA), "0" * 16
+    payload = {"to": BOB.id, "body": {"text": "hi"}}
+    said = await ada.ack("direct", payload=payload, msg_id=id)
+    await chat.backends.store.set_fact(said["room"], Fact("mute", ADA.id, b"{}"))
+
+    assert await ada.ack("direct", payload=payload, msg_id=id) == {**said, "duplicate": True}
+    assert (await ada.error("direct", payload=payload))["code"] == "muted"
