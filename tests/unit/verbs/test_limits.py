@@ -189,7 +189,9 @@ async def test_nothing_is_remembered_of_who_did_little_and_left(chat: Chat) -> N
 
 
 async def test_first_messages_to_users_have_a_rate_of_their_own() -> None:
-    async with running_core(rate_limits=True, rate_new_people="2/h", jwt_secret="s" * 32) as chat:
+    async with running_core(
+        rate_limits=True, rate_new_people="2/h", direct="everyone", jwt_secret="s" * 32
+    ) as chat:
         ada = await chat_client(chat, ADA)
         for to in ("a", "b", "a"):
             await ada.ack("direct", payload={"to": to, "body": {"text": "hi"}})
