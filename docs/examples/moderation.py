@@ -2,7 +2,8 @@ import re
 import time
 import unicodedata
 
-from sanic import HTTPResponse, Request, Sanic, empty
+import msgspec
+from sanic import HTTPResponse, Request, Sanic, empty, raw
 from sanic_chatrooms import ChatRooms, Context, Forbidden, User
 
 app = Sanic("Shop")
@@ -32,6 +33,22 @@ async def make_rooms(_: object) -> None:
 @app.put("/moderators/<user:str>")  # these three are behind the login of your staff
 async def appoint(request: Request, user: str) -> HTTPResponse:
     await chat.add_member("general", User(user, request.json["name"]), "moderator")
+    return empty()
+
+
+# endregion
+
+
+# region reports
+@app.get("/moderation/reports")
+async def reports(request: Request) -> HTTPResponse:
+    page = await chat.reports(cursor=request.args.get("cursor"))
+    return raw(msgspec.json.encode(page), content_type="application/json")
+
+
+@app.post("/moderation/reports/<id:str>")
+async def close(request: Request, id: str) -> HTTPResponse:
+    await chat.close_report(id, request.json["outcome"])
     return empty()
 
 

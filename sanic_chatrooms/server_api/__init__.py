@@ -5,6 +5,7 @@ The app is trusted: no policy judges its calls. A call with `as_user=` is treate
 
 from .auditing import Auditing
 from .connections import ConnectionInfo, Connections
+from .moderating import Moderating
 from .reading import History, Reading
 from .rooms import Rooms
 from .saying import Saying
@@ -13,5 +14,5 @@ from .settings import Reconfiguring
 __all__ = ["ConnectionInfo", "History", "ServerAPI"]
 
 
-class ServerAPI(Auditing, Saying, Reading, Rooms, Connections, Reconfiguring):
+class ServerAPI(Auditing, Saying, Reading, Rooms, Moderating, Connections, Reconfiguring):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""

@@ -20,18 +20,21 @@ from ..support.ids import new_id
 from ..wire.encode import encode
 
 __all__ = [
+    "ADMINS",
     "Close",
     "Enter",
     "Forgotten",
     "Inbox",
     "InboxMessage",
     "Push",
+    "PushToAdmins",
     "Reconfigured",
     "Refuse",
     "Remove",
     "StandingChanged",
     "decode_inbox",
     "decode_push",
+    "decode_push_to_admins",
     "reserved_room",
 ]
 
@@ -99,6 +102,13 @@ class Push(msgspec.Struct, omit_defaults=True):
     session: str | None = None
 
 
+class PushToAdmins(msgspec.Struct, omit_defaults=True):
+    """A live event for all whose token has the scope `chat:admin`, except the user `unless`."""
+
+    event: msgspec.Raw
+    unless: str | None = None
+
+
 class _Event(msgspec.Struct):
     payload: InboxMessage
 
@@ -115,6 +125,9 @@ _decoder = msgspec.json.Decoder(_Event)
 _unknown = msgspec.json.Decoder(_Unknown)
 _KINDS = frozenset(kind.__struct_config__.tag for kind in get_args(InboxMessage))
 decode_push = msgspec.json.Decoder(Push).decode
+decode_push_to_admins = msgspec.json.Decoder(PushToAdmins).decode
+ADMINS = "admins"
+"""The type of the envelopes with a `PushToAdmins`."""
 
 
 def decode_inbox(data: bytes) -> InboxMessage | None:
@@ -179,6 +192,10 @@ class Inbox:
     def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
         """A live push to one user, as an envelope."""
         return Envelope(user_room(user_id), "", 0, "push", encode(Push(msgspec.Raw(event), session)))
+
+    def to_admins(self, event: bytes, unless: str | None) -> Envelope:
+        """A live push to everybody whose token has the scope `chat:admin`, except one user, as an envelope."""
+        return Envelope(EVERYONE, "", 0, ADMINS, encode(PushToAdmins(msgspec.Raw(event), unless)))
 
     def broadcast(self, event: bytes) -> Envelope:
         """A live push to everybody, as an envelope."""

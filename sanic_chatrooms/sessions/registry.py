@@ -17,6 +17,7 @@ from ..support.tasks import end
 from ..wire.codes import CloseCode
 from ..wire.events import RoomRemoved
 from .inbox import (
+    ADMINS,
     Close,
     Enter,
     Forgotten,
@@ -26,6 +27,7 @@ from .inbox import (
     StandingChanged,
     decode_inbox,
     decode_push,
+    decode_push_to_admins,
     reserved_room,
 )
 from .revocations import Revocations, concerns, refusal
@@ -66,6 +68,7 @@ class Sessions:
         self._enter: EnterRoom | None = None
         self.reconfigured: Callable[[], None] = lambda: None
         """Called when settings have changed, or may have."""
+        hub.handle(ADMINS, self.tell_admins)
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms, with their epochs, that it waits to be put into."""
         self._watching: set[asyncio.Task[None]] = set()
@@ -257,6 +260,16 @@ class Sessions:
                 if session.codec not in encoded:
                     encoded[session.codec] = session.codec.reply(event)
                 session.answer_raw(encoded[session.codec])
+
+    def tell_admins(self, envelope: Envelope) -> None:
+        """For the hub: a live event for those whose token has the scope `chat:admin`. Raises `msgspec.DecodeError`."""
+        push = decode_push_to_admins(envelope.data)
+        event = bytes(push.event)
+        for session in self:
+            scopes = session.scopes
+            told = session.who.greeted and not session.route.confined and session.user.id != push.unless
+            if told and scopes is not None and scopes.admin:
+                session.answer_raw(session.codec.reply(event))
 
     def _handle(self, here: list[Session], envelope: Envelope) -> None:
         message = decode_inbox(envelope.data)

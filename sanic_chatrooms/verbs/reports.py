@@ -1,30 +1,48 @@
-"""Reports: users tell the moderators of a room of a message. Nobody else learns who reports.
+"""Reports: users tell the moderators of a room of a message. The reported user never learns who reports.
 
-A report is a fact of the room without an event. Its id names the room, so that `report.close` needs no other.
+A report is a fact of the room without an event. Its id names the room, so that `report.close` needs no other. Reports of direct
+rooms, which nobody moderates, are for the app, and for users whose token has the scope `chat:admin`.
 """
 
 import hashlib
+import hmac
+from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec.structs import replace
 
+from ..access.actions import action
+from ..access.decide import need_in
+from ..access.limits.limits import EXEMPT
 from ..access.needs import MODERATION, REPORTING
-from ..errors import InvalidField, MessageNotFound, RoomNotFound, TooLarge
-from ..models import Event, Fact, Sender
+from ..access.standing import standing_of
+from ..errors import Forbidden, InvalidField, MessageNotFound, RateLimited, RoomNotFound, TooLarge
+from ..models import DIRECT, Envelope, Fact, Known, Room, Sender
 from ..stores import members
+from ..support.clock import now
 from ..wire.encode import encode, live_event
 from ..wire.events import Reported
+from .across import List, across, marked, only
 from .context import Ctx
+from .core import Core
 from .pages import page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Close", "Report", "ReportLine", "ReportList"]
+__all__ = ["Asked", "Close", "Report", "ReportLine", "ReportList"]
 
 REPORT = "report"
+REPORTED = "reported"
+"""The kind of the fact about a room that it has, or had, reports."""
 REASON_LIMIT = 500
 """Characters."""
-MODERATORS = 1_000
-"""Members of a room who are looked at for its moderators."""
+KEPT = 1_000
+"""Reports that a room keeps. Where there are as many, closed ones go first; then no more are taken."""
+OPEN_FOR, CLOSED_FOR = 180 * 86_400.0, 30 * 86_400.0
+"""Seconds after which a report is forgotten, from when it was made and from when it was closed."""
+EACH, EACH_PER_SECOND = 20, 20 / 3_600
+"""Reports that a user may make at once, and how many more a second. Moderators may make more."""
+MODERATORS, STEP = 10_000, 200
+"""Members of a room who are looked at for its moderators, and how many at a time."""
 
 
 class Report(msgspec.Struct, rename="camel"):
@@ -57,7 +75,7 @@ class Close(msgspec.Struct):
 
 
 class ReportLine(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One report. `at`: Unix seconds; `outcome`: what was decided, once it is closed."""
+    """One report. `at`: Unix seconds; `outcome`: what was decided, once it is closed. `by` is null for the one whose message it is."""
 
     id: str
     room: str
@@ -68,6 +86,13 @@ class ReportLine(msgspec.Struct, rename="camel", omit_defaults=True):
     outcome: str | None = None
 
 
+class _Kept(msgspec.Struct, omit_defaults=True):
+    """A report as it is stored. `reported`: the id of whose message it is; None: of the app."""
+
+    line: ReportLine
+    reported: str | None = None
+
+
 class ReportList(msgspec.Struct, omit_defaults=True):
     """The answer to `reports`."""
 
@@ -75,58 +100,175 @@ class ReportList(msgspec.Struct, omit_defaults=True):
     cursor: str | None = None
 
 
-_line = msgspec.json.Decoder(ReportLine)
+_kept = msgspec.json.Decoder(_Kept)
+
+
+# ---- to report ----
 
 
 @command("report", Report, ack=Taken, needs=REPORTING, archive_stops=False, feature="reports", as_user=True)
 async def report(ctx: Ctx, ask: Report) -> Taken:
-    """Tell the moderators of a message. Raises `MessageNotFound`, `TooLarge`."""
-    if len(ask.reason) > REASON_LIMIT:
-        raise TooLarge("reason has too many characters", limit=REASON_LIMIT, size=len(ask.reason))
+    """Tell the moderators of a message. Raises `MessageNotFound`, `TooLarge`, `RateLimited`.
+
+    The reason is read by moderators only, so who is muted gives one, too.
+    """
+    _check_length("reason", ask.reason)
     store, room = ctx.core.store, ctx.seat.room
     message = await store.message(room.id, ask.msg_id)
     if message is None or message.type != "message" or message.deleted or message.seq not in ctx.seen:
         raise MessageNotFound
-    line = ReportLine(
-        _id(ctx.reader or "", ask.msg_id, room.id), room.id, ask.msg_id, ask.reason, ctx.sender, ctx.now
-    )
-    if await store.fact(room.id, REPORT, line.id) is not None:
-        return Taken(line.id, True)
-    await store.set_fact(room.id, Fact(REPORT, line.id, encode(line)))
-    await _tell_moderators(ctx, message, line)
-    return Taken(line.id, False)
-
-
-def _id(user: str, msg_id: str, room: str) -> str:
-    return f"{hashlib.sha256(f'{len(user)}:{user}{msg_id}'.encode()).hexdigest()[:16]}.{room}"
-
-
-async def _tell_moderators(ctx: Ctx, message: Event, line: ReportLine) -> None:
-    """Live, to all connections of the moderators but the reported one."""
-    core, room = ctx.core, ctx.seat.room
-    event = live_event(Reported(line.id, room.id, line.msg_id, line.reason), room=room.id)
+    id = await _id(ctx.core, ctx.reader or "", ask.msg_id, room.id)
+    if await store.fact(room.id, REPORT, id) is not None:
+        return Taken(id, True)
+    await _spend(ctx)
     reported = None if message.sender is None else message.sender.id
-    need, cursor = MODERATION.within(room.visibility), None
-    for _ in range(MODERATORS // 200):
-        page = await core.store.facts(room.id, members.MEMBER, cursor=cursor, limit=200)
+    line = ReportLine(id, room.id, ask.msg_id, ask.reason, ctx.sender, ctx.now)
+    await _keep(ctx.core, _Kept(line, reported))
+    await _tell(ctx.core, room, line, reported)
+    return Taken(id, False)
+
+
+async def _spend(ctx: Ctx) -> None:
+    if not ctx.settings.rate_limits or ctx.level >= EXEMPT:
+        return
+    if wait := await ctx.core.store.take(f"report:{ctx.reader}", EACH_PER_SECOND, EACH):
+        raise RateLimited("you have reported many messages", retry_after=wait, limit="reports")
+
+
+def _check_length(field: str, text: str) -> None:
+    if len(text) > REASON_LIMIT:
+        raise TooLarge(f"{field} has too many characters", limit=REASON_LIMIT, size=len(text))
+
+
+async def _id(core: Core, user: str, msg_id: str, room: str) -> str:
+    """The same for the same user and message. Who does not know the secret cannot try which user it is."""
+    secret = await core.store.secret("reports")
+    made = hmac.digest(secret.encode(), f"{len(user)}:{user}{msg_id}".encode(), hashlib.sha256)
+    return f"{made.hex()[:24]}.{room}"
+
+
+async def _keep(core: Core, kept: _Kept) -> None:
+    store, room = core.store, kept.line.room
+    if (await store.facts(room, REPORT, limit=1)).total >= KEPT and not await _forget_closed(core, room):
+        raise RateLimited("there are too many open reports in this room", retry_after=3_600, limit="reports")
+    fact = Fact(REPORT, kept.line.id, encode(kept), until=kept.line.at + OPEN_FOR)
+    await store.set_fact(room, Fact(REPORTED, "", b"true"))
+    await store.set_fact(room, fact)
+
+
+async def _forget_closed(core: Core, room: str) -> bool:
+    """Forget the reports of the room that are closed; whether there were any."""
+    there = [known async for known in _all(core, room, REPORT, KEPT)]
+    closed = [known.key for known in there if _kept.decode(known.value).line.outcome is not None]
+    for id in closed:
+        await core.store.set_fact(room, Fact(REPORT, id, None))
+    return bool(closed)
+
+
+async def _all(core: Core, room: str, kind: str, most: int) -> AsyncIterator[Known]:
+    """The first facts of one kind in a room."""
+    cursor = None
+    for _ in range(0, most, STEP):
+        page = await core.store.facts(room, kind, cursor=cursor, limit=STEP)
         for known in page.facts:
-            role = members.as_member(known).role
-            if known.key != reported and core.access.levels.get(role, 0) >= (need.level or 101):
-                envelope = core.inbox.notify(known.key, event, None)
-                core.hub.deliver(envelope)
-                core.journal.publish(envelope)
+            yield known
         cursor = page.cursor
         if cursor is None:
             return
 
 
-@command("reports", Asked, ack=ReportList, needs=MODERATION, looks=True, feature="reports", as_user=True)
+async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) -> None:
+    """Live, to all connections of the moderators but the reported one."""
+    event = live_event(Reported(line.id, room.id, line.msg_id, line.reason), room=room.id)
+    if room.visibility == DIRECT:
+        _send(core, core.inbox.to_admins(event, reported))
+        return
+    need = need_in(action("reports"), room)
+    async for known in _all(core, room.id, members.MEMBER, MODERATORS):
+        standing = standing_of(room, {known.kind: known}, core.access.levels)
+        if known.key != reported and need.met(known.key, standing):
+            _send(core, core.inbox.notify(known.key, event, None))
+
+
+def _send(core: Core, envelope: Envelope) -> None:
+    core.hub.deliver(envelope)
+    core.journal.publish(envelope)
+
+
+# ---- for moderators ----
+
+
+@command(
+    "reports",
+    Asked,
+    ack=ReportList,
+    room=Needs.PERHAPS,
+    judged=Judged.ITSELF,
+    needs=MODERATION,
+    looks=True,
+    feature="reports",
+    as_user=True,
+)
 async def reports(ctx: Ctx, ask: Asked) -> ReportList:
-    """A page of the reports of a room. Raises `Forbidden`, `InvalidCursor`."""
-    limit = page_limit(ctx.settings, ask.limit)
-    page = await ctx.core.store.facts(ctx.seat.room.id, REPORT, cursor=ask.cursor, limit=limit)
-    lines = [_line.decode(known.value) for known in page.facts]
-    return ReportList([line for line in lines if not (ask.open and line.outcome is not None)], page.cursor)
+    """A page of the reports of a room, or of all rooms that the actor moderates. Raises `Forbidden`, `InvalidCursor`, `RoomNotFound`."""
+    limit, judged = page_limit(ctx.settings, ask.limit), _is_admin(ctx)
+    room = _confined(ctx) or ctx.command.room
+    if room is not None:
+        await _moderate(ctx, room)
+        rooms, judged = only(room), True
+    else:
+        rooms = marked(ctx.core.store, REPORTED) if judged else _own_rooms(ctx)
+
+    async def read(room: str, cursor: str | None, limit: int) -> tuple[list[ReportLine], str | None]:
+        if not judged and not await _moderates(ctx, room):
+            return [], None
+        page = await ctx.core.store.facts(room, REPORT, cursor=cursor, limit=limit)
+        lines = [_shown(_kept.decode(known.value), ctx.reader) for known in page.facts]
+        return [line for line in lines if not (ask.open and line.outcome is not None)], page.cursor
+
+    return ReportList(*await across(rooms, read, ask.cursor, limit))
+
+
+def _confined(ctx: Ctx) -> str | None:
+    """The room of the route, if it is for one room."""
+    session = ctx.source
+    return session.room if session is not None and session.route.confined else None
+
+
+def _is_admin(ctx: Ctx) -> bool:
+    """The app, or a user whose token has the scope `chat:admin`."""
+    scopes = None if ctx.actor is None else ctx.actor.scopes
+    return ctx.actor is None or (scopes is not None and scopes.admin)
+
+
+async def _moderate(ctx: Ctx, room: str) -> None:
+    """Check that the actor may read and close the reports of this room. Raises the refusal."""
+    await ctx.find(room)
+    if not _is_admin(ctx):
+        await ctx.require(ctx.row.action)
+
+
+async def _moderates(ctx: Ctx, room: str) -> bool:
+    try:
+        await _moderate(ctx, room)
+    except (Forbidden, RoomNotFound):
+        return False
+    return True
+
+
+def _own_rooms(ctx: Ctx) -> List:
+    """The rooms that the actor is a member of."""
+
+    async def rooms(cursor: str | None) -> tuple[str | None, str | None]:
+        page = await ctx.core.store.rooms(fact=(members.MEMBER, ctx.reader or ""), cursor=cursor, limit=1)
+        return (page.rooms[0].id if page.rooms else None), page.cursor
+
+    return rooms
+
+
+def _shown(kept: _Kept, reader: str | None) -> ReportLine:
+    """The report as this user sees it."""
+    return replace(kept.line, by=None) if reader is not None and kept.reported == reader else kept.line
 
 
 @command(
@@ -141,16 +283,15 @@ async def reports(ctx: Ctx, ask: Asked) -> ReportList:
 )
 async def close(ctx: Ctx, ask: Close) -> Done:
     """Close a report with what was decided. Raises `Forbidden`, `InvalidField`, `RoomNotFound`."""
-    if len(ask.outcome) > REASON_LIMIT:
-        raise TooLarge("outcome has too many characters", limit=REASON_LIMIT, size=len(ask.outcome))
+    _check_length("outcome", ask.outcome)
     room = ask.id.partition(".")[2]
-    if not room:
+    if not room or _confined(ctx) not in (None, room):
         raise RoomNotFound
-    await ctx.find(room)
-    await ctx.require(ctx.row.action)
+    await _moderate(ctx, room)
     known = await ctx.core.store.fact(room, REPORT, ask.id)
     if known is None:
         raise InvalidField("is no report", field="id")
-    line = replace(_line.decode(known.value), outcome=ask.outcome)
-    await ctx.core.store.set_fact(room, Fact(REPORT, ask.id, encode(line)))
+    kept = _kept.decode(known.value)
+    closed = replace(kept, line=replace(kept.line, outcome=ask.outcome))
+    await ctx.core.store.set_fact(room, Fact(REPORT, ask.id, encode(closed), until=now() + CLOSED_FOR))
     return Done()

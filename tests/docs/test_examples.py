@@ -462,7 +462,10 @@ async def test_moderation(run: Run, connect: Connect) -> None:
     report = (await ada.expect("report"))["payload"]
     assert report["msgId"] == said[1]["msgId"]
     [listed] = (await ada.ack("reports", room="general"))["reports"]
-    await ada.ack("report.close", payload={"id": listed["id"], "outcome": "removed"})
+    shown = json.loads((await server.request("GET", "/moderation/reports")).body)["reports"]
+    assert [line["id"] for line in shown] == [listed["id"]]
+    assert (await post(server, f"/moderation/reports/{listed['id']}", outcome="removed")).status == 204
+    assert (await ada.ack("reports", room="general"))["reports"] == []
     edit = {"msgId": said[0]["msgId"], "body": {"text": "darn"}}
     assert (await eve.error("message.edit", room="general", payload=edit))["code"] == "forbidden"
     await ada.ack("message.delete", room="general", payload={"msgId": said[0]["msgId"]})

@@ -145,6 +145,9 @@ async def verbs(ada: User) -> None:
     await chat.revoke(jti="t1", sid="s1")
     assert_type(await chat.ban_user("u1", until=1712050800.0, reason="spam"), bool)
     assert_type(await chat.unban_user(ada), bool)
+    [report] = (await chat.reports("general", open=False)).reports
+    assert_type(report.outcome, str | None)
+    await chat.close_report(report.id, "warned")
     assert_type(await chat.ticket(User("u1", "Ada")), str)
 
     assert_type(await chat.reconfigure(rate_message="5/s burst 20", max_text=None), dict[str, Any])

@@ -1,0 +1,88 @@
+"""Lists that go through several rooms, a page at a time."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from ..errors import InvalidCursor, RoomNotFound
+from ..models import Known
+from ..stores.base import Store
+from ..support.paging import decode_cursor, encode_cursor
+
+__all__ = ["List", "across", "marked", "only"]
+
+L = TypeVar("L")
+List = Callable[[str | None], Awaitable[tuple[str | None, str | None]]]
+"""(cursor) -> the id of the next room, if there is one, and the cursor behind it, if there are more."""
+LOOKS = 50
+"""Times that one page asks for a part of a room's list. A page may be short, or empty, and have a cursor all the same."""
+KIND = "across"
+
+
+class _Place(msgspec.Struct, array_like=True):
+    before: str | None = None
+    """The cursor of the list of rooms before the room."""
+    room: str = ""
+    inner: str | None = None
+    """The cursor of the room's own list."""
+
+
+_place = msgspec.json.Decoder(_Place)
+
+
+async def across(
+    rooms: List,
+    read: Callable[[str, str | None, int], Awaitable[tuple[list[L], str | None]]],
+    cursor: str | None,
+    limit: int,
+) -> tuple[list[L], str | None]:
+    """Up to `limit` lines of what `read` returns for each of these rooms: `(room, cursor, limit) -> (lines, cursor)`.
+
+    -> the lines, and the cursor of the next page. Raises `InvalidCursor`.
+    """
+    found, at = list[L](), _decoded(cursor)
+    for _ in range(LOOKS):
+        room, following = await rooms(at.before)
+        if room is None:
+            return found, None
+        try:
+            lines, inner = await read(room, at.inner if room == at.room else None, limit - len(found))
+        except RoomNotFound:
+            lines, inner = [], None  # deleted in this moment
+        found += lines
+        if inner is None and following is None:
+            return found, None
+        at = _Place(following) if inner is None else _Place(at.before, room, inner)
+        if len(found) >= limit:
+            break
+    return found, encode_cursor(KIND, msgspec.json.encode(at).decode())
+
+
+def _decoded(cursor: str | None) -> _Place:
+    if cursor is None:
+        return _Place()
+    try:
+        return _place.decode(decode_cursor(KIND, cursor))
+    except msgspec.DecodeError:
+        raise InvalidCursor from None
+
+
+def only(room: str) -> List:
+    """The list of this one room."""
+
+    async def rooms(_: str | None) -> tuple[str, None]:
+        return room, None
+
+    return rooms
+
+
+def marked(store: Store, kind: str) -> List:
+    """The rooms in which the fact `kind` about the room itself holds, in the order of their ids."""
+
+    async def rooms(cursor: str | None) -> tuple[str | None, str | None]:
+        page = await store.facts_of(kind, "", cursor=cursor, limit=1)
+        known: Known | None = page.facts[0] if page.facts else None
+        return None if known is None else known.room, page.cursor
+
+    return rooms
