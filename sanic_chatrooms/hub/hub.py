@@ -5,9 +5,7 @@ broker in any order, twice, or never. They go out by number (`sequence`); a miss
 (`repair`). If the hub cannot prove that nothing is missing, it sends `reset`.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
-from weakref import WeakValueDictionary
 
 from ..brokers.base import Broker
 from ..errors import RoomNotFound, Unavailable
@@ -17,6 +15,7 @@ from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.ids import new_epoch
+from ..support.locks import Locks
 from ..wire.encode import live_event
 from ..wire.events import LiveEvent, Reset, RoomRemoved
 from .fanout import Fanout
@@ -49,7 +48,7 @@ class Hub:
         self._entering: dict[Receiver, set[LocalRoom]] = {}
         self._left: set[LocalRoom] = set()
         # A lock lives only while it is held or waited for: most rooms, among them one per user, are never contended.
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks = Locks()
         self._handlers: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
         self.about_rights: Callable[[Envelope], None] = lambda envelope: None
         """Is given each event about a member or the room before it is passed on: it may change what somebody may do there …"""
@@ -249,12 +248,6 @@ class Hub:
         """The room, if this worker is subscribed to it."""
         return self._rooms.get(id)
 
-    def _lock(self, room: LocalRoom) -> asyncio.Lock:
-        lock = self._locks.get(room.id)
-        if lock is None:
-            lock = self._locks[room.id] = asyncio.Lock()
-        return lock
-
     async def _bring_up(self, room: LocalRoom) -> None:
         # If another call brought it up meanwhile, its head may have been read before our call: read it again.
         if room.up or not await self._first_to_bring_up(room):
@@ -262,7 +255,7 @@ class Hub:
 
     async def _first_to_bring_up(self, room: LocalRoom) -> bool:
         # The lock keeps subscribing and `release` apart. State changes only after both awaits succeeded.
-        async with self._lock(room):
+        async with self._locks.of(room.id):
             if room.up:
                 return False
             await self._broker.subscribe(room.id)
@@ -305,7 +298,7 @@ class Hub:
         """
         problem: Exception | None = None
         for room in list(self._left):
-            lock = self._lock(room)
+            lock = self._locks.of(room.id)
             if lock.locked():
                 continue  # a session is entering
             try:
@@ -320,7 +313,7 @@ class Hub:
         """Unsubscribe from this room now, if no session needs it. True if this worker is not subscribed to it. Raises `Unavailable`."""
         room = self._rooms.get(id)
         if room is not None and room.unused:
-            async with self._lock(room):
+            async with self._locks.of(room.id):
                 await self._release(room)
         return id not in self._rooms
 

@@ -250,23 +250,31 @@ class Ctx(Context):
         the event that made it so (0: none did). It is asked again if somebody lost rights in the room meanwhile.
         """
         until = time.monotonic() + self.settings.store_timeout
-        while True:
-            made = await make()
-            if isinstance(made, int):
-                repeated = await self.repeated()
-                return Settled(made or UNSET, True) if repeated is None else Settled(repeated.seq, True)
-            room = self.seat.room
-            item = self._draft(self.row.event or self.command.type, room.id, made.payload, made.effects)
-            item = replace(item, judged=room.seq, judged_in=room.epoch)
-            try:
-                self.stored = stored = await self.core.journal.append(item, self.source)
-            except Stale:
+        lock = self.core.settling.of(self.room_id)
+        changing = lock.locked()
+        async with lock:
+            if changing:
+                await self.find(self.room_id)
+            while (settled := await self._settle(await make())) is None:
                 if time.monotonic() > until:
-                    raise Unavailable from None
-                await self.find(room.id)
-            else:
-                await self.core.hub.reach(room.id, stored.seq)
-                return Settled(stored.seq, stored.duplicate)
+                    raise Unavailable
+                await self.find(self.seat.room.id)
+        return settled
+
+    async def _settle(self, made: "Change | int") -> Settled | None:
+        """Store one change; None if somebody lost rights in the room meanwhile."""
+        if isinstance(made, int):
+            repeated = await self.repeated()
+            return Settled(made or UNSET, True) if repeated is None else Settled(repeated.seq, True)
+        room = self.seat.room
+        item = self._draft(self.row.event or self.command.type, room.id, made.payload, made.effects)
+        item = replace(item, judged=room.seq, judged_in=room.epoch)
+        try:
+            self.stored = stored = await self.core.journal.append(item, self.source)
+        except Stale:
+            return None
+        await self.core.hub.reach(room.id, stored.seq)
+        return Settled(stored.seq, stored.duplicate)
 
     @property
     def source(self) -> Session | None:

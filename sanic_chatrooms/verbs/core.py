@@ -22,6 +22,7 @@ from ..sessions.inbox import Inbox
 from ..sessions.registry import Sessions
 from ..sessions.revocations import Revocations
 from ..stores.base import Store
+from ..support.locks import Locks
 from .pages import Past
 
 __all__ = ["Core"]
@@ -51,3 +52,5 @@ class Core(msgspec.Struct, kw_only=True):
     listeners: Listeners
     past: Past
     meter: Meter
+    settling: Locks = msgspec.field(default_factory=Locks)
+    """By room: changes of rights wait for each other here, or each would make the others' judgement out of date."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
 from sanic_chatrooms import ChatRooms, User
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Member
+from sanic_chatrooms.errors import ChatError
+from sanic_chatrooms.models import Appended, Draft, Member
 from sanic_chatrooms.stores import members
-from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.rooms import create
 from tests.support.joined import joined
@@ -227,3 +230,24 @@ async def test_roles_above_ones_own_are_granted_by_no_invitation(chat: Chat) -> 
     assert (await does(max_, "member.accept", "team"))["role"] == "member", (
         "the inviter could not grant it now"
     )
+
+
+class Counting(MemoryStore):
+    """Counts the attempts to mute."""
+
+    attempts = 0
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        self.attempts += sum(draft.type == "member.muted" for draft in drafts)
+        return await super().append(drafts)
+
+
+async def test_changes_of_rights_in_one_room_do_not_make_each_other_out_of_date() -> None:
+    store = Counting()
+    async with running_chat(ChatRooms("test", guests=True, store=store)) as chat:
+        await chat.create_room("general")
+
+        done = await asyncio.gather(*(chat.mute("general", f"user-{n}") for n in range(60)))
+
+    assert all(done)
+    assert store.attempts == 60
