@@ -16,7 +16,8 @@ from ..models import RESERVED, Draft, Room, User
 from ..stores.base import Store
 from ..support.clock import now
 from ..support.tasks import is_ending
-from .actions import Action, Right, action
+from .actions import Action, Right
+from .actions import action as action_of
 from .decide import Denial, Verdict, first_refusal, out_of_scope
 from .policy import Policy
 from .roles import LEVELS
@@ -62,7 +63,15 @@ async def judge(
 
 
 async def explain(actor: Actor, action: Action, room: Room, standing: Standing) -> Verdict:
-    """The decision of `judge`, and why."""
+    """The decision of `judge`, and why. What shows words to others is decided like a message too."""
+    verdict = await _explain(actor, action, room, standing)
+    if verdict.allowed and action.speaks:
+        message = await _explain(actor, action_of("message"), room, standing)
+        return verdict if message.allowed else message
+    return verdict
+
+
+async def _explain(actor: Actor, action: Action, room: Room, standing: Standing) -> Verdict:
     refused = first_refusal(action, actor.user, actor.scopes, room, standing, now())
     rule, because = "allowed", f"{standing.role} ({standing.level}) may {action.name} here"
     if refused is not None:
@@ -140,7 +149,7 @@ class Access:
         Raises `RoomNotFound` also if the room is hidden. Reserved rooms exist for nobody.
         """
         room, standing = await self.find(actor.user, room_id)
-        await judge(actor, action(name), room, standing)
+        await judge(actor, action_of(name), room, standing)
         return room, standing
 
     async def find(self, user: User | None, room_id: str) -> tuple[Room, Standing]:
@@ -164,7 +173,7 @@ class Access:
         user = None if draft.sender is None else User(draft.sender.id, draft.sender.name)
         room, standing = await self.find(user, draft.room)
         refused = (
-            None if user is None else first_refusal(action("message"), user, None, room, standing, now())
+            None if user is None else first_refusal(action_of("message"), user, None, room, standing, now())
         )
         if refused is not None:
             raise refused.error

@@ -26,6 +26,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     looks: bool = False
     """It only reads."""
     mute_stops: bool = False
+    speaks: bool = False
+    """It shows words to others: what `message` needs here, it needs too."""
     archive_stops: bool = True
     """It is not possible in an archived room."""
     for_invited: bool = False

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ..access.access import ask_policy, judge
 from ..access.actions import Action, action
-from ..access.decide import Denial, first_refusal, muted_by
+from ..access.decide import Denial, first_refusal
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import Allowance, refusal
 from ..access.visibility import EVERYTHING, Seen, seen_by
@@ -142,11 +142,11 @@ class Ctx(Context):
         """Check that the actor may say something in this room, with any command."""
         await self.require(action("message"))
 
-    def may_give(self, words: object) -> None:
-        """Check that the actor may put these words before others, as a part of what they may do. Raises `Muted`."""
-        muted = None if self.actor is None else self.seat.standing.muted
-        if words and muted is not None and muted.holds(self.now):
-            raise muted_by(muted).error
+    async def may_give(self, words: object) -> None:
+        """Check that the actor may put these words before others, as a part of what they may do: what a message needs, in an
+        archived room too. Raises the refusal."""
+        if words:
+            await self.require(replace(action("message"), archive_stops=False))
 
     async def find(self, room: str) -> Seat:
         """Look up the room and the actor's standing: it becomes `seat`. Raises `RoomNotFound`."""
@@ -167,7 +167,7 @@ class Ctx(Context):
 
     async def _judge_seat(self) -> None:
         await self.require(self.row.action)
-        if self.row.speaks and self.row.type != "message":
+        if self.row.action is not None and self.row.action.speaks:
             await self.may_speak()
 
     async def _own_seat(self, session: Session) -> Seat:

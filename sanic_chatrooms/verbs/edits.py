@@ -77,7 +77,7 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     message = await _changeable(ctx, ask.msg_id)
 
     async def allowed() -> None:
-        ctx.may_give(ask.reason)
+        await ctx.may_give(ask.reason)
         if message is None or _wrote(ctx, message):
             await ctx.require(ctx.row.action)
         else:

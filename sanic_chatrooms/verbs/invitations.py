@@ -64,7 +64,7 @@ _invitation = msgspec.json.Decoder(Invitation)
     event="member.invited",
     judged=Judged.ITSELF,
     needs=INVITING,
-    mute_stops=True,
+    speaks=True,
     as_user=True,
 )
 async def invite(ctx: Ctx, ask: Invite) -> Settled:
@@ -75,8 +75,9 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
     async def make() -> Change | int:
         nonlocal spent
         user, standing = await target_of(ctx, ask.user)
+        await ctx.may_speak()
         await _judge_role(ctx, ask.role)
-        check_words(ctx, ask.reason)
+        await check_words(ctx, ask.reason)
         if standing.member:
             return standing.role_seq
         known = await ctx.core.store.fact(ctx.seat.room.id, INVITE, user.id)

@@ -90,11 +90,11 @@ def _named(ctx: Ctx, id: str, standing: Standing) -> Sender:
     return Sender(id, standing.name or (here[0].user.name if here else id))
 
 
-def check_words(ctx: Ctx, reason: str) -> None:
-    """Check a reason that others read. Raises `TooLarge`, and `Muted` of somebody who may not say anything."""
+async def check_words(ctx: Ctx, reason: str) -> None:
+    """Check a reason that others read. Raises `TooLarge`, and the refusal of somebody who may not say anything."""
     if len(reason) > REASON_LIMIT:
         raise TooLarge("reason has too many characters", limit=REASON_LIMIT, size=len(reason))
-    ctx.may_give(reason)
+    await ctx.may_give(reason)
 
 
 def _check_until(ctx: Ctx, until: float | None) -> None:
@@ -124,8 +124,8 @@ async def kick(ctx: Ctx, ask: Kick) -> Settled:
 
     async def make() -> Change:
         user, standing = await target_of(ctx, ask.user)
+        await check_words(ctx, ask.reason)
         await _reach(ctx, standing)
-        check_words(ctx, ask.reason)
         if not (standing.member or standing.invited):
             raise InvalidField("is neither a member nor invited", field="user")
         facts = (members.left(user.id), Fact(INVITE, user.id, None))
@@ -142,8 +142,8 @@ async def ban(ctx: Ctx, ask: Ban) -> Settled:
 
     async def make() -> Change | int:
         user, standing = await target_of(ctx, ask.user)
+        await check_words(ctx, ask.reason)
         await _reach(ctx, standing)
-        check_words(ctx, ask.reason)
         if not standing.member and (seq := _holds(ctx, standing.banned, ask)) is not None:
             return seq
         _check_until(ctx, ask.until)
@@ -163,8 +163,8 @@ async def mute(ctx: Ctx, ask: Ban) -> Settled:
 
     async def make() -> Change | int:
         user, standing = await target_of(ctx, ask.user)
+        await check_words(ctx, ask.reason)
         await _reach(ctx, standing)
-        check_words(ctx, ask.reason)
         if (seq := _holds(ctx, standing.muted, ask)) is not None:
             return seq
         _check_until(ctx, ask.until)

@@ -44,11 +44,11 @@ async def update_room(ctx: Ctx, ask: Changes) -> Settled:
 async def _judge(ctx: Ctx, ask: Changes) -> None:
     if ctx.actor is None:
         return
+    await ctx.may_give(ask.words)
     opens = ctx.seat.room.archived and ask.given() == {"archived": False}
     await ctx.require(_in_any_case(ctx.row.action) if opens else ctx.row.action)
     if ask.governs:
         await ctx.require(GOVERN)
-    ctx.may_give(ask.words)
     check_levels(ask, ctx.seat.standing, ctx.core.access.levels)
 
 

@@ -182,6 +182,7 @@ def _action(row: Row, needs: RoomNeeds) -> Action:
         needs=needs,
         looks=row.looks,
         mute_stops=row.speaks or row.mute_stops,
+        speaks=row.speaks and row.type != "message",
         archive_stops=not row.looks if row.archive_stops is None else row.archive_stops,
         for_invited=row.for_invited,
         right=row.right,
