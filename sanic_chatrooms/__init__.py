@@ -48,6 +48,7 @@ from .errors import (
 )
 from .hooks.listeners import Happening
 from .hooks.middleware import Context
+from .hooks.publishing import Held
 from .models import Appended, Credentials, Event, Handshake, Member, Room, Sender, User
 from .presence.base import Presence
 from .presence.memory import MemoryPresence
@@ -94,6 +95,7 @@ __all__ = [
     "Guests",
     "Handshake",
     "Happening",
+    "Held",
     "History",
     "HostSession",
     "InternalError",

@@ -81,6 +81,11 @@ class Context:
         self._payload = value
         self.command.payload = msgspec.json.encode(value)
 
+    def put(self, command: Command, payload: bytes) -> None:
+        """Go on with this command and payload, whatever was made of them since."""
+        self.command, self._payload = command, None
+        command.payload = payload
+
 
 Handler = Callable[[Context], Awaitable[Any]]
 Middleware = Callable[[Context, Handler], Awaitable[Any]]

@@ -6,26 +6,37 @@
             raise Forbidden("this looks like spam")
         ctx.payload = {**ctx.payload, "text": tidy(ctx.payload["text"])}
 
-It is a middleware for `message`, so it sees every body that users put before others: edits and direct messages too.
+It is a middleware for `message`, so it sees every body that users put before others: edits and direct messages too. Several run in the
+order of registration, each with its own budget, and each sees what those before it have made of the body.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
-from ..errors import ChatError, ConfigError, Unavailable
+from ..errors import ChatError, ConfigError, Forbidden, Unavailable
+from ..observe.instruments import CHECKS
 from ..support.tasks import is_ending
 from .middleware import Context, Handler, Middleware
 
-__all__ = ["BeforePublish", "OnFailure", "check_budget", "within_budget"]
+__all__ = ["BeforePublish", "Held", "Hold", "OnFailure", "check_budget", "within_budget"]
 
 logger = logging.getLogger("sanic_chatrooms.hooks.publishing")
 
 BeforePublish = Callable[[Context], Awaitable[None]]
+Hold = Callable[[Context, str], Awaitable[None]]
 OnFailure = Literal["refuse", "allow"]
 LONGEST = 10.0
 """Seconds that a check may take at most."""
+
+
+class Held(Forbidden):
+    """Raised by a check before publishing: the message is not published, and moderators get it as a report, with this text as the
+    reason. The sender is answered with the text and `forbidden`."""
+
+    default = "this is not published; moderators look at it first"
 
 
 def check_budget(budget: float, on_failure: str) -> None:
@@ -38,23 +49,37 @@ def check_budget(budget: float, on_failure: str) -> None:
         raise ConfigError(f'before_publish(on_failure={on_failure!r}): must be "refuse" or "allow"')
 
 
-def within_budget(function: BeforePublish, budget: float, on_failure: OnFailure) -> Middleware:
-    """The middleware that asks `function` first. If it fails or takes longer than `budget` seconds, `on_failure` decides."""
+def within_budget(
+    function: BeforePublish, budget: float, on_failure: OnFailure, hold: Hold | None = None
+) -> Middleware:
+    """The middleware that asks `function` first. If it fails or takes longer than `budget` seconds, `on_failure` decides. `hold`
+    keeps what is `Held`."""
 
     async def check(ctx: Context, call_next: Handler) -> Any:
-        said = ctx.command.payload
+        command, said = ctx.command, ctx.command.payload
+        count = partial(ctx.chat.running().meter.add, CHECKS, 1)
         try:
             async with asyncio.timeout(budget):
                 await function(ctx)
+        except Held as held:
+            ctx.put(command, said)
+            if hold is not None:
+                await hold(ctx, held.message)
+            count("held")
+            raise
         except ChatError:
+            count("refused")
             raise
         except (Exception, asyncio.CancelledError) as exc:
             if is_ending():
                 raise
+            count("late" if isinstance(exc, TimeoutError) else "failed")
             logger.error("the check before publishing failed; %s", on_failure, exc_info=exc)
             if on_failure == "refuse":
                 raise Unavailable("this could not be checked in time; try again") from exc
-            ctx.command.payload = said  # half a change is none
+            ctx.put(command, said)  # half a change is none
+        else:
+            count("passed" if ctx.command.payload == said else "changed")
         return await call_next(ctx)
 
     return check

@@ -7,6 +7,7 @@ __all__ = [
     "APPEND_SECONDS",
     "BROKER_HEALTHY",
     "BROKER_RECONNECTS",
+    "CHECKS",
     "CLOSED",
     "COMMANDS",
     "CONNECTIONS",
@@ -60,6 +61,11 @@ COMMANDS = Counter(
     ("type", "result"),
 )
 OK = "ok"
+CHECKS = Counter(
+    "publish_checks_total",
+    "Checks of the app before publishing, by result: `passed`, `changed`, `refused`, `held`, `late` (over budget), `failed`.",
+    ("result",),
+)
 RATE_REFUSALS = Counter(
     "rate_refusals_total",
     "Commands and proofs of identity that were refused because there were too many, by limit and by whose it is: `user` or `address`.",

@@ -7,6 +7,7 @@ rooms, which nobody moderates, are for the app, and for users whose token has th
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -16,10 +17,13 @@ from ..access.decide import need_in
 from ..access.limits.limits import EXEMPT
 from ..access.needs import MODERATION, REPORTING
 from ..access.standing import standing_of
-from ..errors import Forbidden, InvalidField, MessageNotFound, RateLimited, RoomNotFound, TooLarge
+from ..errors import Forbidden, InvalidField, MessageNotFound, NotAMember, RateLimited, RoomNotFound, TooLarge
+from ..hooks.middleware import Context
 from ..models import DIRECT, Envelope, Fact, Known, Room, Sender
+from ..sessions.session import Session
 from ..stores import members
 from ..support.clock import now
+from ..support.ids import new_id
 from ..wire.encode import encode, live_event
 from ..wire.events import Reported
 from .across import List, across, marked, only
@@ -28,7 +32,7 @@ from .core import Core
 from .pages import page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Asked", "Close", "Report", "ReportLine", "ReportList"]
+__all__ = ["Asked", "Close", "Report", "ReportLine", "ReportList", "hold"]
 
 REPORT = "report"
 REPORTED = "reported"
@@ -84,6 +88,8 @@ class ReportLine(msgspec.Struct, rename="camel", omit_defaults=True):
     by: Sender | None
     at: float
     outcome: str | None = None
+    held: dict[str, Any] | None = None
+    """The body of a message that the app did not let through. Then `msg_id` is empty."""
 
 
 class _Kept(msgspec.Struct, omit_defaults=True):
@@ -120,7 +126,7 @@ async def report(ctx: Ctx, ask: Report) -> Taken:
     id = await _id(ctx.core, ctx.reader or "", ask.msg_id, room.id)
     if await store.fact(room.id, REPORT, id) is not None:
         return Taken(id, True)
-    await _spend(ctx)
+    await _spend(ctx.core, ctx.reader or "", ctx.level)
     reported = None if message.sender is None else message.sender.id
     line = ReportLine(id, room.id, ask.msg_id, ask.reason, ctx.sender, ctx.now)
     await _keep(ctx.core, _Kept(line, reported))
@@ -128,11 +134,34 @@ async def report(ctx: Ctx, ask: Report) -> Taken:
     return Taken(id, False)
 
 
-async def _spend(ctx: Ctx) -> None:
-    if not ctx.settings.rate_limits or ctx.level >= EXEMPT:
+async def hold(ctx: Context, reason: str) -> None:
+    """Keep what somebody wanted to say in a room for its moderators, as a report. Raises what refuses it in any case.
+
+    Nothing is kept of direct messages, because nobody moderates them.
+    """
+    core, user, id = ctx.chat.running().core, ctx.user, ctx.room
+    if id is None:
         return
-    if wait := await ctx.core.store.take(f"report:{ctx.reader}", EACH_PER_SECOND, EACH):
-        raise RateLimited("you have reported many messages", retry_after=wait, limit="reports")
+    if isinstance(ctx.session, Session) and id not in ctx.session.seats:
+        raise NotAMember
+    room, standing = await core.access.look(cast("Session", ctx.session), "message", id)
+    if room.visibility == DIRECT:
+        return
+    key = await _id(core, user.id, f"held {ctx.command.msg_id or new_id()}", id)
+    if await core.store.fact(id, REPORT, key) is not None:
+        return
+    await _spend(core, user.id, standing.level)
+    author = Sender(user.id, user.name)
+    line = ReportLine(key, id, "", reason[:REASON_LIMIT], author, now(), held=ctx.payload)
+    await _keep(core, _Kept(line, user.id))
+    await _tell(core, room, line, user.id)
+
+
+async def _spend(core: Core, user: str, level: int) -> None:
+    if not core.settings.rate_limits or level >= EXEMPT:
+        return
+    if wait := await core.store.take(f"report:{user}", EACH_PER_SECOND, EACH):
+        raise RateLimited("moderators have much to look at from you", retry_after=wait, limit="reports")
 
 
 def _check_length(field: str, text: str) -> None:
@@ -179,7 +208,9 @@ async def _all(core: Core, room: str, kind: str, most: int) -> AsyncIterator[Kno
 
 async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) -> None:
     """Live, to all connections of the moderators but the reported one."""
-    event = live_event(Reported(line.id, room.id, line.msg_id, line.reason), room=room.id)
+    event = live_event(
+        Reported(line.id, room.id, line.msg_id, line.reason, line.held is not None), room=room.id
+    )
     if room.visibility == DIRECT:
         _send(core, core.inbox.to_admins(event, reported))
         return

@@ -32,6 +32,7 @@ from ..hooks.middleware import Middleware
 from ..hooks.publishing import BeforePublish, OnFailure, check_budget, within_budget
 from ..server_api import ServerAPI
 from ..verbs.dispatch import AppCommand
+from ..verbs.reports import hold
 from ..verbs.table import commands, events
 from ..wire.names import check_room_id
 from .blueprint import ChatBlueprint
@@ -153,14 +154,15 @@ class ChatRooms(ServerAPI):
         """Decorator: check what users say before it is published. The function is `async (ctx)`.
 
         It may assign another `ctx.payload`, or raise a `ChatError` to refuse. It sees every body of a message: edits and direct
-        messages too. If it fails or takes longer than `budget` seconds (10 at most), `on_failure` decides: "refuse" answers
-        `unavailable`, "allow" publishes what was said.
+        messages too. Raising `Held` refuses as well, and keeps a message to a room for its moderators, as a report. If the function
+        fails or takes longer than `budget` seconds (10 at most), `on_failure` decides: "refuse" answers `unavailable`, "allow"
+        publishes what was said. Several checks run in the order of registration.
         """
         check_budget(budget, on_failure)
 
         def add(function: BeforePublish) -> BeforePublish:
             check_handler(function, "before_publish", ("ctx",), waits=True)
-            self._add_middleware(frozenset(("message",)), within_budget(function, budget, on_failure))
+            self._add_middleware(frozenset(("message",)), within_budget(function, budget, on_failure, hold))
             return function
 
         return add

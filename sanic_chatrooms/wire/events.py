@@ -141,13 +141,14 @@ class RoomInvited(LiveEvent, frozen=True):
 
 
 class Reported(LiveEvent, frozen=True):
-    """A message was reported to the moderators of its room. It does not tell by whom."""
+    """A message was reported to the moderators of its room. It does not tell by whom. `held`: the app keeps it from being published."""
 
     type: ClassVar[str] = "report"
     id: str
     room: str
     msg_id: str
     reason: str
+    held: bool = False
 
 
 class RoomRemoved(LiveEvent, frozen=True):
