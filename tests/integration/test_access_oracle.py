@@ -48,9 +48,13 @@ class Scene(NamedTuple):
     ids: dict[str, str]
 
     def payload(self, deed: Deed) -> dict[str, Any]:
-        known = {"me": self.me.id, **self.ids}
+        known: dict[str, Any] = {
+            "epoch": {"epoch": self.ids["epoch"], "seq": 0},
+            "me": self.me.id,
+            **{name: id for name, id in self.ids.items() if name != "epoch"},
+        }
         return {
-            key: known.get(value, value) if key in ("msgId", "id", "user") else value
+            key: known.get(value, value) if key in ("msgId", "id", "user", "since") else value
             for key, value in deed.payload.items()
         }
 
@@ -75,6 +79,9 @@ async def scene(rig: tuple[Chat, ChatRooms], person: Person, place: Place) -> Sc
         name: (await app.publish(room, "message", {"text": name}, sender=sender)).msg_id
         for name, sender in (("mine", me), ("theirs", TOP), ("low's", LOW))
     }
+    found = await chat.store.room(room)
+    assert found is not None
+    ids["epoch"] = found.epoch
     if place.archived:
         await app.update_room(room, archived=True)
     return Scene(chat, app, room, me, ids)

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from sanic_chatrooms import User
+from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
 from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Fact, Member
 from sanic_chatrooms.stores import members
-from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.rooms import create
 from sanic_chatrooms.verbs.table import Judged, Needs, commands
@@ -21,7 +22,10 @@ ADA, EVE = User("u1", "Ada"), User("u2", "Eve")
 IN_A_ROOM = sorted(
     type
     for type, row in commands().items()
-    if row.room is Needs.ROOM and row.judged not in (Judged.FREE, Judged.SEAT) and not row.own
+    if row.room in (Needs.ROOM, Needs.PERHAPS)
+    and row.type != "room.create"
+    and row.judged not in (Judged.FREE, Judged.SEAT)
+    and not row.own
 )
 PAYLOADS: dict[str, Any] = {
     "user": "u1",
@@ -36,7 +40,8 @@ PAYLOADS: dict[str, Any] = {
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
-    async with running_core(guests=True, auto_create=False) as chat:
+    backends = Backends(FaultyStore(MemoryStore()), MemoryBroker(), MemoryPresence())
+    async with running_core(guests=True, auto_create=False, backends=backends) as chat:
         await create(chat.core, None, "secret", visibility="private")
         await create(chat.core, None, "banned", visibility="private")
         await members.put(chat.store, "secret", Member(ADA.id, ADA.name, "owner"))
@@ -62,10 +67,18 @@ async def test_a_hidden_room_answers_like_none(chat: Chat, type: str) -> None:
     eve = await chat_client(chat, EVE)
     id = "0" * 16
 
-    answers = [await answer(eve, type, room, id) for room in ("secret", "banned", "nowhere")]
+    answers, looks = [], []
+    store = chat.backends.store
+    assert isinstance(store, FaultyStore)
+    for room in ("secret", "nowhere", "banned"):
+        store.calls.clear()
+        answers.append(await answer(eve, type, room, id))
+        looks.append(list(store.calls))
 
     assert answers[0]["payload"]["code"] == "room_not_found"
     assert answers[0] == answers[1] == answers[2]
+    assert looks[0], "it was asked"
+    assert looks[0] == looks[1] == looks[2], "nor is it told by how often the store is asked"
 
 
 def test_every_command_in_a_room_was_tried() -> None:

@@ -166,6 +166,7 @@ EVERYBODY = (
 LOW, TOP = LEVELS["reader"], LEVELS["owner"]
 DEEDS = (
     *(Deed(look) for look in ("join", "history", "pins", "members", "presence", "room", "leave", "typing")),
+    Deed("join", {"since": "epoch"}, name="recovery"),
     Deed("explain", {"action": "message"}),
     Deed("message", {"text": "hi"}),
     Deed("message.edit", {"msgId": "mine", "body": {"text": "new"}}),
