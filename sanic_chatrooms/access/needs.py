@@ -32,6 +32,9 @@ __all__ = [
 MOST = 100
 """The highest level that a room can ask for, and the most users and roles that a need can name."""
 
+LONGEST = 128
+"""Characters of a user's id, and of a role."""
+
 
 class Need(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Any of these suffices."""
@@ -54,8 +57,9 @@ class Need(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         )
 
     def told(self) -> Any:
-        """As the wire has it: a level, or a set of what suffices."""
-        return self.level if not (self.roles or self.users) else msgspec.to_builtins(self)
+        """As the wire has it: a level, or a set of what suffices. An empty set: only the creator."""
+        only_level = self.level is not None and not (self.roles or self.users)
+        return self.level if only_level else msgspec.to_builtins(self)
 
 
 NEVER = Need()
@@ -74,6 +78,10 @@ def need_of(value: object, field: str) -> Need:
         raise InvalidField(f"must be a level from 0 to {MOST}", field=field, limit=MOST)
     if len(need.roles) > MOST or len(need.users) > MOST:
         raise InvalidField(f"names more than {MOST} users or roles", field=field, limit=MOST)
+    if any(not 0 < len(name) <= LONGEST for name in (*need.roles, *need.users)):
+        raise InvalidField(
+            f"must name users and roles of 1 to {LONGEST} characters", field=field, limit=LONGEST
+        )
     return need
 
 

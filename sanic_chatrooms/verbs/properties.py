@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ..access.actions import actions
-from ..access.needs import need_of
-from ..access.roles import level_of
+from ..access.needs import NEVER, need_of
+from ..access.roles import CREATOR, level_of
 from ..access.standing import Standing
 from ..errors import Forbidden, InvalidField, TooLarge
 from ..models import DIRECT, PRIVATE, PUBLIC, Room, Sender
@@ -22,6 +22,8 @@ __all__ = ["ATTRIBUTES_LIMIT", "Changes", "RoomUpdated", "applied", "as_changes"
 TITLE_LIMIT, TOPIC_LIMIT = 200, 1_000
 """Characters."""
 ATTRIBUTES_LIMIT = 4096
+PERMISSIONS_LIMIT = 16_384
+"""Bytes of all needs of a room: they are in each of its `room.updated`."""
 SLOWEST = 86_400
 """Seconds of slow mode."""
 PASTS = ("world", "members", "invited", "joined")
@@ -105,7 +107,7 @@ def applied(room: Room, ask: Changes, *, trusted: bool) -> Room:
     if ask.attributes is not UNSET:
         given["attributes"] = _small(ask.attributes, trusted=trusted)
     if ask.permissions is not UNSET:
-        given["permissions"] = _merged(room.permissions, ask.permissions)
+        given["permissions"] = _merged(room.permissions, ask.permissions, trusted=trusted)
     changed = replace(room, **given)
     _check(changed, was=room)
     return changed
@@ -118,7 +120,7 @@ def _small(attributes: msgspec.Raw, *, trusted: bool) -> dict[str, Any]:
     return decode_payload(bytes(attributes), _attributes, "attributes")
 
 
-def _merged(known: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(known: Mapping[str, Any], asked: Mapping[str, Any], *, trusted: bool) -> dict[str, Any]:
     merged = dict(known)
     for name, value in asked.items():
         field = f"permissions.{name}"
@@ -129,6 +131,8 @@ def _merged(known: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any
             merged.pop(name, None)
         else:
             merged[name] = need_of(value, field).told()
+    if merged and not trusted and (size := len(encode_object(merged, "permissions"))) > PERMISSIONS_LIMIT:
+        raise TooLarge("permissions have too many bytes", limit=PERMISSIONS_LIMIT, size=size)
     return merged
 
 
@@ -157,7 +161,9 @@ def check_levels(ask: Changes, standing: Standing, levels: Mapping[str, int]) ->
         if value is None:
             continue
         need = need_of(value, f"permissions.{name}")
-        wanted = [need.level or 0, *(level_of(role, levels) for role in need.roles)]
+        # An empty set excludes all but the creator.
+        least = CREATOR if need == NEVER else need.level or 0
+        wanted = [least, *(level_of(role, levels) for role in need.roles)]
         if max(wanted) > standing.level:
             raise Forbidden(
                 f"permissions.{name}: you cannot set a need above your own level", needs=max(wanted)

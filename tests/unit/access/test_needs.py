@@ -36,15 +36,19 @@ def test_the_creator_meets_every_need_that_is_not_never() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [-1, 101, True, "50", None, [50], {"levels": 5}, {"level": 101}, {"users": [1]}]
-)
+    "value",
+    [
+        -1, 101, True, "50", None, [50], {"levels": 5}, {"level": 101}, {"users": [1]},
+        {"users": [""]}, {"users": ["u" * 129]}, {"roles": ["r" * 129]},
+    ],
+)  # fmt: skip
 def test_what_is_no_need_names_its_field(value: object) -> None:
     with pytest.raises(InvalidField, match=r"permissions\.message"):
         need_of(value, "permissions.message")
 
 
 def test_a_need_is_told_as_it_was_written() -> None:
-    for value in (50, {"level": 50, "roles": ["editor"]}, {"users": ["u1"]}):
+    for value in (0, 50, {"level": 50, "roles": ["editor"]}, {"users": ["u1"]}, {}):
         assert msgspec.json.decode(msgspec.json.encode(need_of(value, "x").told())) == value
 
 

@@ -193,3 +193,38 @@ async def test_rooms_are_found_by_their_titles(chat: Chat, ada: MemoryClient) ->
     found = await ada.ack("rooms", payload={"query": "TEA"})
 
     assert sorted(line["title"] for line in found["rooms"]) == ["Tea", "Team", "Teapots"]
+
+
+@pytest.mark.parametrize("empty", [{}, {"level": None}, {"roles": [], "users": []}])
+async def test_an_empty_need_leaves_an_action_to_the_creator(
+    chat: Chat, ada: MemoryClient, empty: dict[str, Any]
+) -> None:
+    bob = await joined(chat, BOB, "team")
+
+    await update(ada, permissions={"message": empty}, slowMode=0)
+
+    assert (await ada.expect("room.updated"))["payload"]["permissions"] == {"message": {}}
+    await ada.ack("message", room="team", payload={"text": "hi"})
+    assert (await bob.error("message", room="team", payload={"text": "hi"}))["code"] == "forbidden"
+    assert (await bob.ack("explain", room="team", payload={"action": "message"}))["rule"] == "need"
+    await update(ada, permissions={"join": empty})
+    assert (await bob.expect("room.removed"))["payload"]["reason"] == "forbidden"
+
+
+async def test_only_the_creator_leaves_an_action_to_the_creator(chat: Chat, ada: MemoryClient) -> None:
+    await members.put(chat.store, "team", Member(BOB.id, BOB.name, "owner"))
+    bob = await joined(chat, BOB, "team")
+
+    assert (await refused(bob, permissions={"room.govern": {}}))["code"] == "forbidden"
+    await update(bob, permissions={"room.govern": {"level": 75}})
+
+
+async def test_all_needs_of_a_room_have_a_limit_together(chat: Chat, ada: MemoryClient) -> None:
+    many = {"users": [f"{n:0128}" for n in range(60)]}
+    await update(ada, permissions={"message": many})
+    await update(ada, permissions={"history": many})
+
+    problem = await refused(ada, permissions={"pins": many})
+
+    assert (problem["code"], problem["limit"]) == ("too_large", 16_384)
+    await update(ada, permissions={"message": None, "pins": many})
