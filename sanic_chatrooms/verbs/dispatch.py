@@ -198,7 +198,7 @@ class Commands:
     async def _carried_out(self, session: Session, command: Command, ctx: Ctx) -> Any:
         row = ctx.row
         try:
-            if row.limited is not None and not _is_exempt(session, command):
+            if row.limited is not None and not _is_exempt(row, session, command):
                 await ctx.spend(row.limited)
         except RateLimited:
             if (repeated := await ctx.repeated()) is None:
@@ -311,7 +311,10 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
     return result
 
 
-def _is_exempt(session: Session, command: Command) -> bool:
+def _is_exempt(row: Row, session: Session, command: Command) -> bool:
+    # Other commands ignore the room that a client names in them.
+    if row.room is not Needs.ROOM:
+        return False
     seat = session.seats.get(command.room or "")
     return seat is not None and seat.standing.level >= EXEMPT
 

@@ -228,3 +228,23 @@ async def test_who_sent_too_many_bytes_is_not_read_for_a_while() -> None:
                 await asyncio.sleep(0.01)
 
     assert rests
+
+
+@pytest.mark.parametrize(
+    ("type", "payload"),
+    [
+        ("direct", {"to": "u2", "body": {"text": "x"}}),
+        ("rooms", {}),
+        ("report.close", {"id": "x", "outcome": ""}),
+    ],
+)
+async def test_a_moderator_is_limited_in_what_is_not_about_their_room(
+    chat: Chat, type: str, payload: dict[str, Any]
+) -> None:
+    ada = await joined(chat, ADA, "general")
+    await add_member(chat.core, "general", ADA, "moderator")
+    await say(ada, 1, 90)
+
+    answers = [await ada.request(type, room="general", payload=payload) for _ in range(4)]
+
+    assert answers[-1]["payload"].get("code") == "rate_limited"
