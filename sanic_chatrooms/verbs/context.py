@@ -264,7 +264,7 @@ class Ctx(Context):
     async def _settle(self, made: "Change | int") -> Settled | None:
         """Store one change; None if somebody lost rights in the room meanwhile."""
         if isinstance(made, int):
-            repeated = await self.repeated()
+            self.stored = repeated = await self.repeated()
             return Settled(made or UNSET, True) if repeated is None else Settled(repeated.seq, True)
         room = self.seat.room
         item = self._draft(self.row.event or self.command.type, room.id, made.payload, made.effects)

@@ -92,7 +92,10 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
         return Change(payload, {"facts": (Fact(INVITE, user.id, value),)})
 
     settled = await ctx.settle(make)
-    _tell(ctx, ask.user)
+    if (
+        ctx.stored is not None
+    ):  # a new invitation, or this very command again: its first attempt may have ended before
+        _tell(ctx, ask.user)
     return settled
 
 
@@ -152,6 +155,7 @@ async def accepted_by_joining(ctx: Ctx) -> Standing:
     """Make the invited user who joins a member; -> their standing then."""
 
     async def make() -> Change | int:
+        await ctx.require(ctx.row.action)
         if ctx.seat.standing.member:
             return ctx.seat.standing.role_seq
         _, change = await accepted(ctx)
@@ -237,6 +241,8 @@ async def add(ctx: Ctx, ask: Add) -> Settled:
         return Change(encode(Joined(user, ask.role, ctx.sender)), {"facts": facts})
 
     settled = await ctx.settle(make)
+    if ctx.stored is None:  # a member already: who has left the room with a connection stays outside
+        return settled
     # Repeated too: an earlier attempt may have ended before it.
     head = (await ctx.core.store.heads((ctx.seat.room.id,))).get(ctx.seat.room.id)
     if head is not None:

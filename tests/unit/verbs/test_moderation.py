@@ -185,6 +185,34 @@ async def test_an_invitation_lets_one_in_by_accept_or_by_join(chat: Chat) -> Non
     assert (await does(bob, "members", "team", query="zo"))["members"][0]["id"] == "u5"
 
 
+async def test_who_is_invited_hears_of_it_once(chat: Chat) -> None:
+    bob, max_ = await joined(chat, BOB, "team"), await chat_client(chat, MAX)
+    asked: dict[str, Any] = {"room": "team", "payload": {"user": MAX.id}, "msg_id": "a-new-invitation-1"}
+    first = await bob.ack("member.invite", **asked)
+
+    for _ in range(3):
+        assert await does(bob, "member.invite", "team", user=MAX.id) == {**first, "duplicate": True}
+    await max_.request("ping")
+    assert len(max_.unread("room.invited")) == 1
+    await bob.ack("member.invite", **asked)  # this very command again
+    await max_.request("ping")
+    assert len(max_.unread("room.invited")) == 2
+    await does(max_, "member.accept", "team")
+    await does(bob, "member.invite", "team", user=MAX.id)
+    await max_.request("ping")
+    assert len(max_.unread("room.invited")) == 2
+
+
+async def test_members_who_have_left_a_room_with_a_connection_are_not_put_back(chat: Chat) -> None:
+    bob, eve = await joined(chat, BOB, "team"), await joined(chat, EVE, "team")
+    await eve.ack("exit", room="team")
+
+    assert (await does(bob, "member.add", "team", user=EVE.id))["duplicate"] is True
+
+    await eve.request("ping")
+    assert not eve.unread("room.added")
+
+
 async def test_a_declined_invitation_is_none(chat: Chat) -> None:
     bob, max_ = await joined(chat, BOB, "team"), await chat_client(chat, MAX)
     first = await does(bob, "member.invite", "team", user=MAX.id)
