@@ -1,14 +1,17 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
+from msgspec.structs import replace
+
 from ..access.actions import Right
 from ..access.limits.kinds import Kind
 from ..access.needs import LEAVING
 from ..access.standing import Standing
-from ..errors import RoomNotFound, Unavailable
+from ..errors import Banned, RoomNotFound, Unavailable
 from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
 from ..sessions.inbox import Remove, StandingChanged
 from ..sessions.seats import Seat
 from ..stores import members
+from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.encode import encode
 from ..wire.events import Joined, MemberChanged, Moderated, RoleChanged
@@ -24,7 +27,7 @@ __all__ = ["add_member", "become", "remove_member"]
 async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
     """Make a signed-in user a member of the room that they joined, public or by an invitation; -> their standing.
 
-    Raises `RoomNotFound` if the room has become private meanwhile: then the membership is taken back.
+    Raises `RoomNotFound` if the room has become private meanwhile, and `Banned` if the user was banned: then the membership is taken back.
     """
     core, user = ctx.core, ctx.user
     if standing.member or user.guest:
@@ -36,10 +39,16 @@ async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
         return standing
     member = Member(user.id, user.name, "member", now())
     if room.announce:
-        await _joined(core, room.id, user, member)
+        try:
+            await _joined(core, room.id, user, member, judged=room)
+        except Stale:  # somebody lost rights since the room was looked up: perhaps this user
+            return await become(ctx, *await core.access.look(ctx.session, "join", room.id))
     else:
         await members.put(core.store, room.id, member)
     now_there, standing = await core.access.find(user, room.id)
+    if standing.banned is not None and standing.banned.holds(now()):
+        await members.remove(core.store, room.id, user.id)
+        raise Banned(**standing.banned.told())
     if now_there.visibility != PUBLIC and standing.role == member.role:
         await _end_membership(core, now_there, user, member=True, reason="left")
         raise RoomNotFound
@@ -135,16 +144,25 @@ async def _end_membership(
     return False
 
 
-async def _joined(core: Core, room: str, user: User, member: Member) -> None:
+async def _joined(core: Core, room: str, user: User, member: Member, *, judged: Room | None = None) -> None:
+    """`judged`: the room by which the join was judged. Raises `Stale` if somebody lost rights in it since."""
     who = Sender(user.id, user.name)
     facts = (members.member_fact(member), invite_ended(user.id))
-    await _member_event(core, room, "member.joined", encode(Joined(who, member.role)), who, facts)
+    await _member_event(core, room, "member.joined", encode(Joined(who, member.role)), who, facts, judged)
 
 
 async def _member_event(
-    core: Core, room: str, type: str, payload: bytes, sender: Sender | None, facts: tuple[Fact, ...]
+    core: Core,
+    room: str,
+    type: str,
+    payload: bytes,
+    sender: Sender | None,
+    facts: tuple[Fact, ...],
+    judged: Room | None = None,
 ) -> None:
     """When it returns, this worker has passed the event on."""
     item = draft(room, type, payload, sender, facts=facts, restricts=facts[0].value is None)
+    if judged is not None:
+        item = replace(item, judged=judged.seq, judged_in=judged.epoch)
     stored = await core.journal.append(item)
     await core.hub.reach(room, stored.seq)

@@ -15,6 +15,7 @@ from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member, remove_member
+from sanic_chatrooms.verbs.moderation import Ban
 from sanic_chatrooms.verbs.rooms import create, ensure
 
 ADA, BOB, GUEST = User("u1", "Ada"), User("u2", "Bob"), User("guest-1", "Guest", guest=True)
@@ -154,3 +155,28 @@ async def test_a_join_while_the_room_becomes_private_makes_no_member(
     await ada.error("join", room="general")
     assert await member(chat, "general", ADA) is None
     assert (await ada.error("join", room="general"))["code"] == "room_not_found"
+
+
+@pytest.mark.parametrize("announce", [False, True])
+async def test_a_join_while_the_user_is_banned_makes_no_member(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, announce: bool
+) -> None:
+    await ensure(chat.core, "general", announce=announce)
+    ada = await chat_client(chat, ADA)
+    permit = ada.session.policy.require
+    looks = 0
+
+    async def slow(user: User, action: str, room: Room | None, standing: Standing) -> None:
+        nonlocal looks
+        permit(user, action, room, standing)
+        looks += action == "join"
+        if looks == 1:
+            looks += 1
+            await chat.commands.give("member.ban", Ban(ADA.id), room="general")
+
+    monkeypatch.setattr(ada.session.policy, "require", slow)
+
+    assert (await ada.error("join", room="general"))["code"] == "banned"
+    assert await member(chat, "general", ADA) is None
+    page = await chat.store.history("general", after=0, limit=10)
+    assert [event.type for event in page.events][-1] == "member.banned"
