@@ -1,11 +1,13 @@
 """The verb that tells who did what to whom in a room, from its events."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ..errors import InvalidCursor
 from ..models import Event, Sender, User
+from ..stores.base import Store
 from ..support.paging import decode_number, encode_cursor
 from .base import Verbs, id_of
 
@@ -18,6 +20,8 @@ AUDITED = frozenset(
     )
 )  # fmt: skip
 """Types of events by which somebody decided about others or the room."""
+OTHERS = frozenset(("member.joined", "message.deleted"))
+"""Types of events that are decisions only where they are about another user."""
 STEP, STEPS = 200, 20
 """Events of a room that are read at a time, and how often for one page."""
 
@@ -54,8 +58,9 @@ class Auditing(Verbs):
         cursor: str | None = None,
         limit: int = 50,
     ) -> AuditPage:
-        """Who did what to whom in a room, when and why, newest first: kicks, bans, mutes, roles, invitations and changes of the room,
-        as far back as the room's events are kept. `actor`: only what this user did. A page may be short. Raises `RoomNotFound`,
+        """Who did what to whom in a room, when and why, newest first: kicks, bans, mutes, roles, invitations, members added, others' messages deleted,
+        and changes of the room. It reads the room's events, so it goes back as far as these are kept (`HISTORY_MAX`, `RETENTION`).
+        `actor`: only what this user did. A page may be short, or empty, and have a cursor. Raises `RoomNotFound`,
         `InvalidCursor`, `Unavailable`.
         """
         store = self.running().store
@@ -64,15 +69,24 @@ class Auditing(Verbs):
         lines: list[AuditLine] = []
         for _ in range(STEPS):
             page = await store.history(room, before=before, limit=STEP)
+            authors = await _authors(store, room, page.events)
             for event in reversed(page.events):
                 before = event.seq or before
-                if event.type in AUDITED and (who is None or (event.sender and event.sender.id == who)):
-                    lines.append(_line(event))
+                line = _line(event, authors)
+                if line is not None and (who is None or (line.actor and line.actor.id == who)):
+                    lines.append(line)
                     if len(lines) == limit:
                         return AuditPage(lines, encode_cursor("audit", str(before)))
             if not page.more:
                 return AuditPage(lines)
         return AuditPage(lines, encode_cursor("audit", str(before)))
+
+
+class _Deleted(msgspec.Struct):
+    seq: int
+
+
+_deleted = msgspec.json.Decoder(_Deleted)
 
 
 def _number(cursor: str) -> int:
@@ -82,8 +96,27 @@ def _number(cursor: str) -> int:
     return number
 
 
-def _line(event: Event) -> AuditLine:
+async def _authors(store: Store, room: str, events: list[Event]) -> dict[int, str]:
+    """Who wrote the messages that these events delete: ids by the numbers of the messages. Of trimmed ones nobody can tell."""
+    deleted = {_deleted.decode(event.payload).seq for event in events if event.type == "message.deleted"}
+    if not deleted:
+        return {}
+    found = await store.events(room, deleted)
+    return {seq: message.sender.id for seq, message in found.items() if message.sender is not None}
+
+
+def _line(event: Event, authors: Mapping[int, str]) -> AuditLine | None:
+    if event.type not in AUDITED and event.type not in OTHERS:
+        return None
     details: dict[str, Any] = msgspec.json.decode(event.payload)
-    user = details.get("user", {}).get("id")
+    actor, user = event.sender, (details.get("user") or {}).get("id")
+    if event.type == "message.deleted":
+        user = authors.get(details["seq"])
+    elif event.type == "member.joined":
+        if details.get("by") is None:
+            return None
+        actor = msgspec.convert(details["by"], Sender)
+    if event.type in OTHERS and actor is not None and user == actor.id:
+        return None
     reason = details.get("reason", "")
-    return AuditLine(event.seq or 0, event.timestamp, event.type, event.sender, user, reason, details)
+    return AuditLine(event.seq or 0, event.timestamp, event.type, actor, user, reason, details)

@@ -6,8 +6,9 @@ import pytest
 
 from sanic_chatrooms import ChatRooms, InvalidCursor, RoomNotFound, User
 from sanic_chatrooms.testing.connections import running_core
+from tests.support.joined import joined
 
-ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
+ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 
 
 async def test_decisions_are_told_newest_first_with_who_and_why() -> None:
@@ -43,3 +44,30 @@ async def test_pages_continue_and_may_be_of_one_actor() -> None:
             await rooms.audit("general", cursor="x")
         with pytest.raises(RoomNotFound):
             await rooms.audit("nowhere")
+
+
+async def test_deleting_the_message_of_another_is_a_decision_and_deleting_ones_own_is_none() -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(rooms):
+        await rooms.create_room("general", as_user=ADA)
+        said = [await rooms.publish("general", "message", {"text": "hi"}, as_user=by) for by in (ADA, BOB)]
+        for one in said:
+            assert one is not None
+            await rooms.delete("general", one.msg_id, as_user=ADA)
+
+        [line] = (await rooms.audit("general")).lines
+
+        assert (line.type, line.actor and line.actor.id, line.user) == ("message.deleted", "u1", "u2")
+
+
+async def test_adding_a_member_is_a_decision_and_joining_is_none() -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(rooms) as chat:
+        await rooms.create_room("general", announce=True, as_user=ADA)
+        ada = await joined(chat, ADA, "general")
+        await joined(chat, EVE, "general")
+        await ada.ack("member.add", room="general", payload={"user": "u2"})
+
+        [line] = (await rooms.audit("general")).lines
+
+        assert (line.type, line.actor and line.actor.id, line.user) == ("member.joined", "u1", "u2")
