@@ -48,9 +48,9 @@ NO_CELLS = {
     "auth": "it is about the connection",
     "ping": "it is about the connection",
     "exit": "it is about the connection: one may always go out of a room",
-    "rooms": "it is about no room; see the cells without a room",
-    "room.create": "it is about no room; see the cells without a room",
-    "direct": "it is about no room; see the cells without a room",
+    "rooms": "it is about no room that is there, and not tried here",
+    "room.create": "it is about no room that is there, and not tried here",
+    "direct": "it is about no room that is there, and not tried here",
 }
 """Commands that have no cell in the matrix of rooms, and why."""
 
