@@ -297,7 +297,7 @@ class ChatModel(RuleBasedStateMachine):
     def app_removes(self, user: User, w: int, room: str) -> None:
         core = self.workers[w].chat.core
         self.run(again(lambda: remove_member(core, room, user)))
-        self.rooms[room].left(user.id)
+        self.rooms[room].left(user.id, removed=True)
         self.run(self._see_out(user.id, room))
 
     @rule(w=workers)

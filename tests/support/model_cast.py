@@ -53,10 +53,11 @@ class ModelRoom:
             if self.announced:
                 self.log.append(("member.joined", user, ""))
 
-    def left(self, user: str) -> None:
+    def left(self, user: str, *, removed: bool = False) -> None:
+        """`removed`: by the app, which is an event in every room."""
         if user in self.members:
             self.members.remove(user)
-            if self.announced:
+            if self.announced or removed:
                 self.log.append(("member.left", user, ""))
 
     @property
