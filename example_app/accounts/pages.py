@@ -1,7 +1,6 @@
 """What the page asks, at /accounts. Errors of the chat (`Unauthenticated`, `RateLimited` …) are answered as problem documents."""
 
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -131,7 +130,7 @@ class Pages:
 def check_origin(request: Request) -> None:
     """Browsers name the page with every POST. Pages of others may not use the cookie, which SameSite says too."""
     origin = request.headers.getall("origin", [])
-    if len(origin) != 1 or urlsplit(origin[0]).netloc != request.host:
+    if len(origin) != 1 or origin[0].partition("://")[2] != request.host:
         raise Forbidden("Only pages of this server may ask this.")
 
 
@@ -142,7 +141,7 @@ def read(request: Request, shape: type[T]) -> T:
     """The body of a request. Raises `InvalidField`, which quotes nothing of it."""
     try:
         return msgspec.json.decode(request.body, type=shape)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidField("is not what is expected here", field="body") from None
 
 

@@ -32,7 +32,7 @@ class Tokens:
 
     def login_of(self, access: str, now: float) -> str:
         """The login of an access token. Raises `Unauthenticated`."""
-        with contextlib.suppress(jwt.PyJWTError, KeyError):
+        with contextlib.suppress(jwt.PyJWTError, KeyError, UnicodeEncodeError):
             claims = jwt.decode(
                 access,
                 self.key,
@@ -52,7 +52,7 @@ class Tokens:
         """Login and number of a token that we made, else None. So nobody ends a login of others with a guess."""
         login, _, rest = token.partition(".")
         number, _, signature = rest.partition(".")
-        if not (number.isascii() and number.isdecimal() and len(number) < 12):
+        if not (token.isascii() and number.isdecimal() and len(number) < 12):
             return None
         fits = hmac.compare_digest(signature.encode(), self._signature(login, int(number)).encode())
         return (login, int(number)) if fits else None

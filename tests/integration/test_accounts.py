@@ -311,3 +311,22 @@ async def test_a_second_factor_is_set_up_asked_for_and_turned_off(
     off = await visitor.ask("factor/drop", token=token, password=PASSWORD, code=codes["recoveryCodes"][0])
     assert off.status == 204
     assert (await visitor.ask("log-in", name="Ada", password=PASSWORD)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("what", "changed", "body", "status"),
+    [
+        ("refresh", {"Cookie": "login=x.1.\xff"}, b"{}", 401),
+        ("log-out", {"Cookie": "login=\xff.1.x"}, b"{}", 204),
+        ("factor", {"Authorization": "Bearer \xff.x.x"}, b'{"password": ""}', 401),
+        ("log-in", {}, b'{"name": "\xff", "password": ""}', 400),
+        ("log-in", {}, b'{"name": "\\ud800", "password": ""}', 400),
+        ("refresh", {"Origin": "http://["}, b"{}", 403),
+    ],
+)
+async def test_what_is_no_text_is_refused_like_anything_wrong(
+    site: Site, what: str, changed: dict[str, str], body: bytes, status: int
+) -> None:
+    headers = {"Origin": site.server.url, **changed}
+
+    assert (await site.server.request("POST", f"/accounts/{what}", headers, body)).status == status
