@@ -12,6 +12,7 @@ from ..models import Appended, Event, Fold, Relation
 from ..wire.encode import EMPTY, encode
 from ..wire.events import Deleted, Edited
 from .context import Ctx
+from .moderation import check_words
 from .table import Changed, Judged, also_action, command
 
 __all__ = ["Delete", "Edit"]
@@ -72,12 +73,12 @@ DELETE_ANY = also_action("message.delete.any", MODERATION, archive_stops=False)
     as_user=True,
 )
 async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
-    """Delete a message. Its body is erased. Raises `MessageNotFound`, `Forbidden`."""
+    """Delete a message. Its body is erased. Raises `MessageNotFound`, `Forbidden`, `TooLarge`."""
     await ctx.see()
     message = await _changeable(ctx, ask.msg_id)
 
     async def allowed() -> None:
-        await ctx.may_give(ask.reason)
+        await check_words(ctx, ask.reason or "")
         if message is None or _wrote(ctx, message):
             await ctx.require(ctx.row.action)
         else:

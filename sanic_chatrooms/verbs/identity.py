@@ -6,6 +6,7 @@ import time
 import msgspec
 from msgspec.structs import replace
 
+from ..access.limits.kinds import Kind
 from ..auth.asking import NOT_ACCEPTED, Unseen
 from ..auth.guests import Guests
 from ..errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
@@ -176,6 +177,7 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     if not session.authenticated or ask.token is not None:
         await _prove(core, session, session.route, ask)
     elif ask.name is not None and session.user.guest:
+        await ctx.spend(Kind.CHANGE)  # every room that the guest is in is told
         await _call(core, session, core.guests.rename(session.user, ask.name))
     if ask.heartbeat is not None:
         _set_heartbeat(session, ask.heartbeat)

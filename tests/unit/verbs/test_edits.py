@@ -345,3 +345,12 @@ async def test_a_worker_that_heard_of_nothing_catches_up_to_what_is_there_now() 
         assert [event["payload"] for event in events[:2]] == [{}, {}]
         assert [event.get("deleted") for event in events] == [True, True, None]
         assert events[0]["changed"] == 3, "so that who reads on skips the changes that it holds already"
+
+
+async def test_the_reason_of_a_deletion_has_a_limit(scene: Scene) -> None:
+    payload = {"msgId": scene.id, "reason": "x" * 501}
+
+    refused = (await scene.delete(scene.ada, payload=payload))["payload"]
+
+    assert (refused["code"], refused["limit"]) == ("too_large", 500)
+    assert (await scene.delete(scene.ada, payload={**payload, "reason": "x" * 500}))["type"] == "ack"

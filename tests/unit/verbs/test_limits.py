@@ -100,6 +100,17 @@ def test_only_ping_and_auth_count_for_no_rate() -> None:
     assert {row.type for row in commands().values() if row.limited is None} == {"ping", "auth"}
 
 
+async def test_a_guest_takes_other_names_at_the_rate_of_changes(chat: Chat) -> None:
+    guest = await chat_client(chat, User("guest-1", "Guest", guest=True))
+    for n in range(3):
+        await guest.ack("auth", payload={"name": f"Name {n}"})
+
+    refused = await guest.error("auth", payload={"name": "Name 3"})
+
+    assert (refused["code"], refused["limit"]) == ("rate_limited", "change")
+    await guest.ack("auth", payload={"heartbeat": 30})
+
+
 async def test_a_moderator_is_not_limited_in_their_room(chat: Chat) -> None:
     ada = await joined(chat, ADA, "general")
     await add_member(chat.core, "general", ADA, "moderator")
