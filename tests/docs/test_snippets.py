@@ -140,6 +140,22 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(goal), target
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "howto").glob("*.md")), ids=lambda p: p.name)
+def test_a_page_with_parts_of_a_python_program_links_to_the_program(page: Path) -> None:
+    parts = {
+        marker.partition(" ")[0]
+        for _, _, language, marker, _ in blocks_of(page)
+        if marker and language == "python" and "#region" in marker
+    }
+    linked = {
+        str((page.parent / target).resolve().relative_to(ROOT))
+        for target in links(page)
+        if "/examples/" in target
+    }
+
+    assert sorted(parts - linked) == []
+
+
 def test_every_page_is_in_the_index() -> None:
     index = DOCS / "index.md"
     listed = {(DOCS / target.partition("#")[0]).resolve() for target in links(index)}
