@@ -18,12 +18,14 @@ guests of each standing, in rooms of each kind. What your policy allows beyond t
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import NamedTuple
 
-from ..access.policy import Policy
+from ..access.access import judge
+from ..access.actions import action as action_of
+from ..access.policy import Policy, RoomPolicy
 from ..access.standing import LEVELS, Standing
-from ..errors import ChatError, RoomNotFound
+from ..errors import ChatError, Forbidden, RoomNotFound
 from ..models import DIRECT, PRIVATE, PUBLIC, Room, User
 from ..verbs.table import Judged, commands
 
@@ -118,6 +120,53 @@ class PolicySuite:
                 _give_up(answer)
 
             assert waits == inspect.iscoroutinefunction(policy.require), question
+
+    async def test_5_who_may_not_know_of_a_room_is_refused_without_asking_the_policy(self) -> None:
+        asked = _Asked(await self.make())
+        for room in self.rooms():
+            if room.visibility == PUBLIC:
+                continue
+            for action in _actions():
+                for user in self.users():
+                    try:
+                        await judge(_Actor(user, asked), action_of(action), room, Standing())
+                    except RoomNotFound:
+                        continue
+                    raise AssertionError(f"{action} is allowed in a room that {user.id} may not know of")
+
+        assert asked.questions == []
+
+    async def test_6_widen_says_yes_or_no_to_every_refusal(self) -> None:
+        policy = await self.make()
+        for question in self.questions():
+            user, action, room, standing = question
+            if room is None:
+                continue
+            answer = policy.widen(user, action, room, standing, Forbidden())
+            if inspect.isawaitable(answer):
+                answer = await answer
+
+            assert isinstance(answer, bool), question
+
+
+class _Asked(RoomPolicy):
+    """Writes down what it is asked, and asks another policy."""
+
+    def __init__(self, inner: Policy) -> None:
+        self.inner = inner
+        self.questions: list[Question] = []
+
+    def require(
+        self, user: User, action: str, room: Room | None, standing: Standing
+    ) -> Awaitable[None] | None:
+        self.questions.append(Question(user, action, room, standing))
+        return self.inner.require(user, action, room, standing)
+
+
+class _Actor(NamedTuple):
+    user: User
+    policy: Policy
+    scopes: None = None
 
 
 def _actions() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import Page, expect
 
-from sanic_chatrooms import Context, RateLimited
+from sanic_chatrooms import Context, Forbidden
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.audit import problems
@@ -40,7 +40,7 @@ async def lively(served: ServedApp) -> None:
     @served.chat.middleware("message")
     async def calm(ctx: Context, call_next: Handler) -> Any:
         if ctx.payload.get("text") == "SHOUT":
-            raise RateLimited(retry_after=3)
+            raise Forbidden("no shouting")
         return await call_next(ctx)
 
     await served.open("random")

@@ -54,7 +54,7 @@ class System:
         """What travels to this broker, not started yet: pieces as they are, in the order in which they come."""
         pieces: list[Any] = []
 
-        async def heard(room: str, message: Msg) -> None:
+        async def heard(room: str, own: object, message: Msg) -> None:
             pieces.append(message.data)
 
         match self.server:

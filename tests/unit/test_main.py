@@ -69,7 +69,7 @@ async def test_new_epoch_renews_only_the_rooms_that_are_named_and_says_which_are
         (("sqlite:///{}/chat.db", "--instance", "Two Words"), "the name of an instance"),
         (("sqlite:///{}/nowhere/chat.db",), "there is no directory"),
         (("sqlite:///{}/typo.db",), "there is no file"),
-        (("sqlite:///{}/empty.db",), "the database has no chatrooms_default_event"),
+        (("sqlite:///{}/empty.db",), "the database has no chatrooms_default_"),
         (("memory:",), "this is no URL"),
         (("mysql://localhost/chat",), "there is no driver for mysql"),
     ],
