@@ -22,6 +22,8 @@ def level_of(role: str, levels: Mapping[str, int] = LEVELS) -> int:
 
 def check_roles(roles: Mapping[Any, Any] | None, where: str) -> Mapping[str, int]:
     """The levels of all roles, with the app's own: {"editor": 30}. Raises `ConfigError`."""
+    if roles is not None and not isinstance(roles, Mapping):
+        raise ConfigError(f'{where}: roles must be levels by name, like {{"editor": 30}}, and not {roles!r}')
     for name, level in (roles or {}).items():
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             raise ConfigError(

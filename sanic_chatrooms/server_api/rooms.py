@@ -13,6 +13,7 @@ from ..verbs.moderation import Ban, Unban
 from ..verbs.properties import Changes, as_changes
 from ..verbs.roles import NewRole
 from ..verbs.rooms import create, delete, ensure
+from ..wire.decode import checked
 from ..wire.encode import encode
 from .base import Verbs, acting_as, id_of, user_of
 
@@ -182,7 +183,7 @@ class Rooms(Verbs):
         return await self._settle("member.role", NewRole(id_of(user), role), room, as_user)
 
     async def _settle(self, type: str, ask: Any, room: str, as_user: User | None) -> bool:
-        chat = self.running()
+        chat, ask = self.running(), checked(ask)
         if as_user is None:
             settled = await chat.commands.give(type, ask, room=room)
         else:
@@ -197,7 +198,11 @@ class Rooms(Verbs):
         return await delete(self.running().core, room)
 
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
-        """Make a user a member, or give a member another role. Another role is an event, `member.role`, in any room."""
+        """Make a user a member, or give a member another role. Another role is an event, `member.role`, in any room.
+
+        Raises `RoomNotFound`, `InvalidField`, `Unavailable`.
+        """
+        checked(NewRole(id_of(user), role))
         await add_member(self.running().core, room, user_of(user), role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:

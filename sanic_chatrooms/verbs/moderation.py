@@ -10,11 +10,12 @@ import msgspec
 from ..access.decide import may_reach
 from ..access.needs import MODERATION
 from ..access.standing import BAN, INVITE, MUTE, Restriction, Standing
+from ..auth.claims import LATEST
 from ..errors import InvalidField, TooLarge
 from ..models import Fact, Known, Sender
 from ..stores import members
 from ..support.user_ids import check_user_id
-from ..wire.encode import encode
+from ..wire.encode import encode, encode_object
 from ..wire.events import Moderated
 from .context import Change, Ctx
 from .pages import page_limit
@@ -92,13 +93,18 @@ def _named(ctx: Ctx, id: str, standing: Standing) -> Sender:
 
 async def check_words(ctx: Ctx, reason: str) -> None:
     """Check a reason that others read. Raises `TooLarge`, and the refusal of somebody who may not say anything."""
+    encode_object({"reason": reason}, "reason")  # the app may give what is no text
     if len(reason) > REASON_LIMIT:
         raise TooLarge("reason has too many characters", limit=REASON_LIMIT, size=len(reason))
     await ctx.may_give(reason)
 
 
 def _check_until(ctx: Ctx, until: float | None) -> None:
-    if until is not None and until <= ctx.now:
+    if until is None:
+        return
+    if not until < LATEST:  # not a number, too
+        raise InvalidField("must be a time in Unix seconds", field="until")
+    if until <= ctx.now:
         raise InvalidField("has passed already", field="until")
 
 

@@ -14,7 +14,7 @@ from ..access.standing import Standing
 from ..errors import Forbidden, InvalidField, TooLarge
 from ..models import DIRECT, PRIVATE, PUBLIC, Room, Sender
 from ..stores.properties import shown
-from ..wire.decode import decode_payload
+from ..wire.decode import checked, decode_payload
 from ..wire.encode import encode_object
 
 __all__ = ["ATTRIBUTES_LIMIT", "Changes", "RoomUpdated", "applied", "as_changes", "check_levels", "updated"]
@@ -67,7 +67,7 @@ def as_changes(properties: Mapping[str, Any]) -> Changes:
     given = {name: value for name, value in properties.items() if value is not None}
     if "attributes" in given:
         given["attributes"] = msgspec.Raw(encode_object(given["attributes"], "attributes"))
-    return Changes(**given)
+    return checked(Changes(**given))
 
 
 class RoomUpdated(msgspec.Struct, frozen=True, rename="camel"):

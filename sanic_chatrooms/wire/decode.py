@@ -147,6 +147,16 @@ def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]", within: str =
         raise InvalidField(str(exc), field="payload") from None
 
 
+def checked(ask: T) -> T:
+    """A payload that the app has made, held to the types that clients' payloads have. Raises `InvalidField`."""
+    fields = zip(ask.__struct_fields__, ask.__struct_encode_fields__, strict=True)  # type: ignore[attr-defined]
+    given = {name: value for field, name in fields if (value := getattr(ask, field)) is not msgspec.UNSET}
+    try:
+        return msgspec.convert(given, type(ask))
+    except msgspec.ValidationError as exc:
+        raise _field_error(str(exc), "") from None
+
+
 def _field_error(text: str, within: str) -> InvalidField:
     at = _AT.search(text)
     field = ".".join(filter(None, (within, at.group(1) if at else "")))

@@ -20,7 +20,7 @@ def test_the_apps_roles_stand_beside_those_of_the_protocol() -> None:
 
 @pytest.mark.parametrize(
     ("roles", "what"),
-    [({"owner": 50}, "owner"), ({"Editor": 30}, "Editor"), ({"editor": 100}, "100"), ({"editor": True}, "True"), ({1: 1}, "1")],
+    [({"owner": 50}, "owner"), ({"Editor": 30}, "Editor"), ({"editor": 100}, "100"), ({"editor": True}, "True"), ({1: 1}, "1"), (["editor"], "editor")],
 )  # fmt: skip
 def test_a_role_that_cannot_be_is_refused_where_it_is_declared(roles: Any, what: str) -> None:
     with pytest.raises(ConfigError, match=what):
