@@ -103,11 +103,18 @@ async def of_request(core: Core, route: Route, handshake: Handshake) -> User:
     return user
 
 
-async def _who(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
-    """The user whom a token, or a guest, is. Raises `RateLimited` if too many tokens from this address were wrong."""
+async def _who(
+    core: Core, route: Route, credentials: Credentials, handshake: Handshake, *, known: bool = False
+) -> User:
+    """The user whom a token, or a guest, is. Raises `RateLimited` if too many tokens from this address were wrong.
+
+    `known`: a user who has signed in refreshes; the connection has a limit of its own, and neighbours with the same address
+    do not keep them from it.
+    """
     if credentials.token is None:
         return await _ask(core, route, credentials, handshake)
-    core.limits.check_proofs(handshake.remote_ip)
+    if not known:
+        core.limits.check_proofs(handshake.remote_ip)
     try:
         return await _ask(core, route, credentials, handshake)
     except TokenExpired:
@@ -216,7 +223,8 @@ async def _first(core: Core, session: Session, route: Route, request: AuthReques
 
 
 async def _again(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
-    user = await _who(core, route, Credentials(request.token, request.name), session.handshake)
+    credentials, known = Credentials(request.token, request.name), not session.user.guest
+    user = await _who(core, route, credentials, session.handshake, known=known)
     if user.id == session.user.id:
         await core.revocations.check(user)
         await _call(core, session, user)

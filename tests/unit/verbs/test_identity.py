@@ -258,6 +258,19 @@ async def test_who_waits_is_looked_at_again(chat: Chat) -> None:
         assert (await ada.error("auth", payload={"token": "bad"}))["code"] == "unauthenticated"
 
 
+async def test_wrong_tokens_of_neighbours_keep_nobody_from_refreshing(rooms: ChatRooms) -> None:
+    async with running_core(rooms, rate_limits=True) as chat:
+        ada = await chat_client(chat, token="ada+60")
+        for _ in range(10):
+            chat.limits.proof_failed(ada.session.handshake.remote_ip)
+
+        await ada.ack("auth", payload={"token": "ada+600"})
+        nobody = await chat_client(chat)
+        refused = await nobody.error("auth", payload={"token": "ada+600"})
+
+    assert (refused["code"], refused["limit"]) == ("rate_limited", "auth")
+
+
 async def test_auth_without_a_token_is_not_tried_for_ever(chat: Chat) -> None:
     nobody = await chat_client(chat)
 
