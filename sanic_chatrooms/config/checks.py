@@ -68,9 +68,11 @@ def require_scope(workers: int, scopes: Mapping[str, Scope], *, instance: str = 
     alone = [FIELDS[name].label(instance) for name, scope in scopes.items() if scope is Scope.PROCESS]
     if workers <= 1 or not alone:
         return
-    keys = " and ".join(alone)
+    keys, store = " and ".join(alone), FIELDS["store"].label(instance)
+    reach = "reaches" if len(alone) == 1 else "reach"
+    change = f"{store} (broker and presence follow it unless you set them)" if store in alone else keys
     raise ConfigError(
-        f"{workers} workers, but {keys} reach no further than one process: no worker would see what another does. "
-        f"Run one worker (`workers=1`, `--workers=1` or `--single-process`), or set {keys} to what all workers "
+        f"{workers} workers, but {keys} {reach} no further than one process: no worker would see what another does. "
+        f"Run one worker (`workers=1`, `--workers=1` or `--single-process`), or set {change} to what all workers "
         "share: embedded: on one machine, redis://HOST on many"
     )

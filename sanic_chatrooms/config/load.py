@@ -231,7 +231,12 @@ def _keys_and_algorithms(settings: Settings) -> Iterator[tuple[str, str, bool, s
     sources = ("jwt_secret", "jwt_public_key", "jwt_jwks_url")
     given = [name for name in sources if getattr(settings, name) is not None]
     for name in given[1:]:
-        yield name, given[0], False, "(write Chain(JWTAuth(…), JWTAuth(…)) for both) cannot be used beside"
+        yield (
+            name,
+            given[0],
+            False,
+            "set only one of the two, or pass auth=Chain(JWTAuth(…), JWTAuth(…)): it is beside",
+        )
     for name in given[:1]:
         takes = KEY_BYTES if name == "jwt_secret" else ASYMMETRIC
         fit = all(one in takes for one in settings.jwt_algorithms or ())

@@ -277,8 +277,9 @@ class ChatRooms(ServerAPI):
                 f'several apps run {self.name!r} here; say which: app.ctx.chatrooms["{self.name}"]'
             )
         raise ConfigError(
-            f"the chat {self.name!r} does not run: call its verbs after the start of an app that has its blueprint, or "
-            f'use `async with connect("{self.name}", …)`'
+            f"the chat {self.name!r} does not run: call its verbs after the start of an app that has its blueprint "
+            "(in a before_server_start listener too, if you register it after app.blueprint()), or use "
+            f'`async with connect("{self.name}", …)`'
         )
 
 

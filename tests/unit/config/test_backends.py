@@ -192,7 +192,7 @@ def test_a_file_alone_is_refused_with_more_than_one_worker() -> None:
     scopes = {"store": backends.store.scope, "broker": backends.broker.scope}
 
     with pytest.raises(
-        ConfigError, match="2 workers, but CHATROOMS_BROKER reach no further than one process"
+        ConfigError, match="2 workers, but CHATROOMS_BROKER reaches no further than one process"
     ):
         require_scope(2, scopes)
 

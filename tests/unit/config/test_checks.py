@@ -101,6 +101,7 @@ def test_several_workers_need_backends_that_reach_them() -> None:
     assert "Run one worker" in str(caught.value)
     assert "redis://HOST" in str(caught.value)
     assert "BROKER" not in str(caught.value)
+    assert "or set CHATROOMS_STORE (broker and presence follow it" in str(caught.value)
 
 
 def test_one_worker_may_have_any_backend_and_several_a_wide_one() -> None:

@@ -164,6 +164,15 @@ def test_a_longer_hash_needs_a_longer_secret() -> None:
     assert "CHATROOMS_JWT_ALGORITHMS = ['HS256', 'HS512']" in text
 
 
+def test_keys_of_two_kinds_are_refused_with_what_to_write() -> None:
+    keys = "https://login.example/keys"
+
+    text = refusal(config={"CHATROOMS_JWT_SECRET": SECRET, "CHATROOMS_JWT_JWKS_URL": keys})
+
+    assert f"CHATROOMS_JWT_JWKS_URL = {keys!r}: set only one of the two, or pass auth=Chain(" in text
+    assert text.endswith(": it is beside CHATROOMS_JWT_SECRET = ***")
+
+
 def test_all_that_is_wrong_is_said_at_once_a_line_each() -> None:
     text = refusal(
         config={"CHATROOMS_MAX_FRAME": 1, "CHATROOMS_MAX_FARME": 1},
