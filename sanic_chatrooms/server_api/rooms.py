@@ -202,8 +202,9 @@ class Rooms(Verbs):
 
         Raises `RoomNotFound`, `InvalidField`, `Unavailable`.
         """
-        checked(NewRole(id_of(user), role))
-        await add_member(self.running().core, room, user_of(user), role)
+        who = user_of(user)
+        checked(NewRole(who.id, role))
+        await add_member(self.running().core, room, who, role)
 
     async def remove_member(self, room: str, user: User | Sender | str) -> bool:
         """End a user's membership, on all their connections. True if they were a member."""
