@@ -26,6 +26,7 @@ PERMISSIONS_LIMIT = 16_384
 """Bytes of all needs of a room: they are in each of its `room.updated`."""
 SLOWEST = 86_400
 """Seconds of slow mode."""
+DEFAULT_PAST = "members"
 PASTS = ("world", "members", "invited", "joined")
 GOVERNED = ("permissions", "visibility", "history_visibility", "archived")
 """Fields that need `room.govern`."""
@@ -108,6 +109,8 @@ def applied(room: Room, ask: Changes, *, trusted: bool) -> Room:
         given["attributes"] = _small(ask.attributes, trusted=trusted)
     if ask.permissions is not UNSET:
         given["permissions"] = _merged(room.permissions, ask.permissions, trusted=trusted)
+    if ask.history_visibility == DEFAULT_PAST and room.history_visibility is None:
+        del given["history_visibility"]  # it is so, and an event would say that something changed
     changed = replace(room, **given)
     _check(changed, was=room)
     return changed

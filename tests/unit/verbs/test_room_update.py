@@ -74,6 +74,14 @@ async def test_an_update_is_an_event_with_everything_as_it_is_then(chat: Chat, a
     assert await update(ada, topic="Play") == {"seq": event["seq"], "duplicate": True}
 
 
+async def test_naming_the_default_history_visibility_changes_nothing(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("club", visibility="private")
+
+    assert not await rooms.update_room("club", history_visibility="members")
+    assert await rooms.update_room("club", history_visibility="joined")
+    assert await rooms.update_room("club", history_visibility="members")
+
+
 async def test_permissions_are_merged_and_null_is_the_default_again(chat: Chat, ada: MemoryClient) -> None:
     bob = await joined(chat, BOB, "team")
     await update(ada, slowMode=0, permissions={"message": 50, "message.pin": 10})
