@@ -137,7 +137,7 @@ class Chat:
         self.tickets = Tickets().at(store, settings.ticket_ttl)
         self.logouts = Once(store, "logout")
         self.sessions = Sessions(self.hub, store, self.revocations)
-        self.evictions = Evictions(self.hub, self.sessions.of)
+        self.evictions = Evictions(self.hub, self.sessions.of, self.access.levels)
         self.overrides = Overrides(store, self.journal, self.hub, self._use)
         self.sessions.reconfigured = self.overrides.changed
         self.backlog = Backlog(self.hub.fanout)

@@ -11,9 +11,10 @@ from ..access.access import WIDENED, refusal
 from ..access.actions import action
 from ..access.decide import Denial, first_refusal
 from ..access.policy import Policy
+from ..access.roles import LEVELS, level_of
 from ..errors import ChatError
 from ..hub.hub import Hub
-from ..hub.room import LocalRoom
+from ..hub.room import LocalRoom, Receiver
 from ..models import PUBLIC, Envelope, Room
 from ..support.clock import now
 from ..wire.events import Reset, RoomRemoved
@@ -24,16 +25,20 @@ __all__ = ["Evictions"]
 
 ENDS = {"member.banned": "banned", "member.kicked": "kicked", "member.left": "left"}
 """Events after which their user gets nothing more of the room, and the reason that their connections are told."""
-UPDATED = "room.updated"
-"""The event after which some may no longer be in the room."""
+UPDATED, ROLE = "room.updated", "member.role"
+"""The events after which some may no longer be in the room."""
 
 
 class Evictions:
-    """Looks at the events that change what somebody may do. `of` has the connections of a user to this worker."""
+    """Looks at the events that change what somebody may do. `of` has the connections of a user to this worker, `levels` are those
+    of all roles."""
 
-    def __init__(self, hub: Hub, of: Callable[[str], list[Session]]) -> None:
+    def __init__(
+        self, hub: Hub, of: Callable[[str], list[Session]], levels: Mapping[str, int] = LEVELS
+    ) -> None:
         self._hub = hub
         self._of = of
+        self._levels = levels
         self.leaving: set[tuple[str, str]] = set()
         """Sessions and rooms that their users are leaving by a command, whose answer takes them out."""
 
@@ -48,6 +53,9 @@ class Evictions:
         """For the hub: such an event was passed on."""
         if envelope.type == UPDATED:
             self._look_at_all(room, envelope)
+            return
+        if envelope.type == ROLE:
+            self._give_role(room, envelope)
             return
         reason = ENDS.get(envelope.type)
         user = None if reason is None else _whom(envelope.data)
@@ -64,26 +72,58 @@ class Evictions:
             if room is not None and _refusal(session, seat, seat.room) is not None:
                 self._hub.evict(session, room, RoomRemoved(id, "forbidden"))
 
+    def _give_role(self, room: LocalRoom, envelope: Envelope) -> None:
+        """The seats of the user keep up with it, so that what comes next is judged by it, too."""
+        changed = _role(envelope)
+        if changed is None:
+            return
+        level = level_of(changed.role, self._levels)
+        for session in self._of(changed.user.id):
+            if session not in room:
+                continue
+            seat = session.seats.get(room.id)
+            if seat is None or session in _waiting(room):
+                self._hub.exit(session, room.id)  # it may have been judged by the role before: it joins again
+            elif seat.standing.member and seat.standing.role_seq < envelope.seq:
+                role_now = replace(
+                    seat.standing, role=changed.role, level=level, creator=False, role_seq=envelope.seq
+                )
+                seat.stand(seat.room, role_now)
+                self._take_out(session, room, _refusal(session, seat, seat.room))
+
     def _look_at_all(self, room: LocalRoom, envelope: Envelope) -> None:
         changed = _changed(envelope)
         if changed.visibility is not None:
             room.public = changed.visibility == PUBLIC
-        for receiver in [receiver for lane in room.lanes for receiver in lane.waiting]:
+        for receiver in _waiting(room):
             self._hub.exit(receiver, room.id)  # it may have been judged by what the room was: it joins again
         for receiver in list(room.sessions()):
             if isinstance(receiver, Session) and (seat := receiver.seats.get(room.id)) is not None:
                 self._look_at(receiver, seat, room, changed.applied(seat.room))
 
     def _look_at(self, session: Session, seat: Seat, room: LocalRoom, now_there: Room) -> None:
-        known, head = seat.fresh, room.head
+        known = seat.fresh
         session.seats.changed(room.id)
         refused = _refusal(session, seat, now_there)
+        seat.stand(now_there, seat.standing)
+        self._take_out(session, room, refused, known=known)
+
+    def _take_out(
+        self, session: Session, room: LocalRoom, refused: Denial | ChatError | None, *, known: bool = True
+    ) -> None:
+        """Take out a session that may not join, if it is so. `known`: its seat has the user's standing as it is."""
         if refused is None:
             return
         if known and not _may_be_lifted(refused, session.policy):
             self._hub.evict(session, room, RoomRemoved(room.id, "forbidden"))
         else:  # by its standing as the store has it, or by the policy, it may be allowed: it joins again
+            head = room.head
             self._hub.evict(session, room, Reset(room.id, head.epoch, head.seq, "rights changed", 0.0))
+
+
+def _waiting(room: LocalRoom) -> list[Receiver]:
+    """Those who are entering."""
+    return [receiver for lane in room.lanes for receiver in lane.waiting]
 
 
 def _refusal(session: Session, seat: Seat, room: Room) -> Denial | ChatError | None:
@@ -116,6 +156,15 @@ class _Event(msgspec.Struct):
     payload: _About
 
 
+class _Role(msgspec.Struct):
+    user: _Of
+    role: str
+
+
+class _RoleChanged(msgspec.Struct):
+    payload: _Role
+
+
 class _Properties(msgspec.Struct):
     """What of a room decides who may be in it."""
 
@@ -135,6 +184,7 @@ class _Updated(msgspec.Struct):
 
 
 _event = msgspec.json.Decoder(_Event)
+_role_changed = msgspec.json.Decoder(_RoleChanged)
 _updated = msgspec.json.Decoder(_Updated)
 
 
@@ -145,6 +195,13 @@ def _whom(data: bytes) -> str | None:
     except msgspec.DecodeError:
         return None
     return None if about is None else about.id
+
+
+def _role(envelope: Envelope) -> _Role | None:
+    try:
+        return _role_changed.decode(envelope.data).payload
+    except msgspec.DecodeError:
+        return None
 
 
 def _changed(envelope: Envelope) -> _Properties:

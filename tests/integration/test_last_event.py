@@ -263,6 +263,37 @@ async def test_who_does_not_meet_a_raised_need_is_out_at_that_event(workers: Wor
     assert not ada.unread("room.removed")
 
 
+async def test_who_gets_a_role_that_may_not_join_is_out_at_that_event(workers: Workers) -> None:
+    bob, ada = await hall(workers, BOB)
+    await workers.api.add_member("hall", BOB, "moderator")
+    await workers.api.add_member("hall", ADA, "moderator")
+    await ada.ack("message", room="hall", payload={"text": "my standing is known"})
+    await change(workers, "hall", permissions={"join": 50})
+
+    await workers.api.set_role("hall", BOB, "member")
+    last = (await workers.chats[0].store.heads(("hall",)))["hall"].seq
+    await say_in_hall(workers, ada)
+
+    assert (await bob.expect("room.removed"))["payload"] == {"room": "hall", "reason": "forbidden"}
+    await bob.settle()
+    assert in_hall(bob)[-1] == last
+    assert not ada.unread("room.removed")
+
+
+async def test_a_need_is_met_by_the_role_that_somebody_has_just_got(workers: Workers) -> None:
+    bob, ada = await hall(workers, BOB)
+    await workers.api.add_member("hall", ADA, "moderator")
+    await workers.api.add_member("hall", BOB, "moderator")
+    await workers.api.set_role("hall", BOB, "member")
+
+    last = await change(workers, "hall", permissions={"join": 50})
+    await say_in_hall(workers, ada)
+
+    await bob.settle()
+    assert in_hall(bob)[-1] == last
+    assert not ada.unread("room.removed") + ada.unread("reset")
+
+
 async def test_who_may_stay_is_judged_by_what_the_room_is_now(workers: Workers) -> None:
     bob, ada = await hall(workers, BOB)
 
