@@ -57,9 +57,12 @@ class Need(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         )
 
     def told(self) -> Any:
-        """As the wire has it: a level, or a set of what suffices. An empty set: only the creator."""
-        only_level = self.level is not None and not (self.roles or self.users)
-        return self.level if only_level else msgspec.to_builtins(self)
+        """As the wire has it: a level, or a set of what suffices. An empty set: only the creator. Equal to what a store gives
+        back, so without tuples."""
+        if self.level is not None and not (self.roles or self.users):
+            return self.level
+        fields = msgspec.to_builtins(self).items()
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 NEVER = Need()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from sanic_chatrooms.access.needs import NEVER, SPEAKING, Need, need_of
@@ -49,7 +48,7 @@ def test_what_is_no_need_names_its_field(value: object) -> None:
 
 def test_a_need_is_told_as_it_was_written() -> None:
     for value in (0, 50, {"level": 50, "roles": ["editor"]}, {"users": ["u1"]}, {}):
-        assert msgspec.json.decode(msgspec.json.encode(need_of(value, "x").told())) == value
+        assert need_of(value, "x").told() == value
 
 
 def test_each_kind_of_room_has_its_need() -> None:

@@ -82,6 +82,14 @@ async def test_naming_the_default_history_visibility_changes_nothing(rooms: Chat
     assert await rooms.update_room("club", history_visibility="members")
 
 
+async def test_a_need_that_is_so_already_changes_nothing(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("club", visibility="private")
+    need = {"level": 50, "roles": ["reader"], "users": ["u1"]}
+
+    assert await rooms.update_room("club", permissions={"join": need})
+    assert not await rooms.update_room("club", permissions={"join": need})
+
+
 async def test_permissions_are_merged_and_null_is_the_default_again(chat: Chat, ada: MemoryClient) -> None:
     bob = await joined(chat, BOB, "team")
     await update(ada, slowMode=0, permissions={"message": 50, "message.pin": 10})
