@@ -10,6 +10,7 @@ from ..errors import ConfigError, InvalidField
 from ..live.presence import ANYWHERE
 from ..models import Sender, User
 from ..sessions.inbox import Close
+from ..support.clock import now
 from ..support.user_ids import is_text
 from ..wire import codes
 from ..wire.codes import CloseCode
@@ -126,6 +127,8 @@ class Connections(Verbs):
         if len(reason) > LONGEST_REASON or not is_text(reason):
             raise InvalidField(f"must be at most {LONGEST_REASON} characters in one line", field="reason")
         end = None if until is None else _time(until, "until")
+        if end is not None and end <= now():
+            raise InvalidField("has passed already", field="until")
         return await self.running().revocations.ban(id_of(user), end, reason)
 
     async def unban_user(self, user: User | Sender | str) -> bool:

@@ -35,12 +35,12 @@ class Listed(msgspec.Struct):
     limit: int | None = None
 
 
-def page_limit(settings: Settings, limit: int | None) -> int:
-    """The length of a page for the limit that the client asks for. Raises `InvalidField`."""
+def page_limit(settings: Settings, limit: object) -> int:
+    """The length of a page for the limit that the client or the app asks for; None: the usual. Raises `InvalidField`."""
     if limit is None:
         return settings.history_page
-    if limit < 1:
-        raise InvalidField("must be at least 1", field="limit")
+    if not isinstance(limit, int) or limit < 1:
+        raise InvalidField("must be a whole number of at least 1", field="limit")
     return min(limit, PAGE_LIMIT)
 
 

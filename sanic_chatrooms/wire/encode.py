@@ -76,6 +76,8 @@ def encode_object(value: Mapping[str, Any], field: str) -> bytes:
 
     Raises `InvalidField` for what JSON cannot say, and `InvalidField` or `InvalidText` for what clients may not send either.
     """
+    if not isinstance(value, Mapping):
+        raise InvalidField(f"must be an object, and not {type(value).__name__}", field=field)
     try:
         data = encode(dict(value))
     except (TypeError, ValueError, RecursionError) as exc:

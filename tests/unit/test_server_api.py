@@ -530,3 +530,14 @@ async def test_who_acts_or_is_added_is_a_user_and_not_an_id_alone(
     ):
         with pytest.raises(InvalidField, match="must be a User, and not"):
             await verb
+
+
+async def test_what_the_app_mistakes_is_said_in_words(rooms: ChatRooms, chat: Chat) -> None:
+    await rooms.create_room("general")
+
+    with pytest.raises(InvalidField, match="payload: must be an object, and not str"):
+        await rooms.publish("general", "message", "hi")  # type: ignore[call-overload]
+    with pytest.raises(InvalidField, match="limit: must be a whole number of at least 1"):
+        await rooms.history("general", limit="x")  # type: ignore[arg-type]
+    with pytest.raises(InvalidField, match="until: has passed already"):
+        await rooms.ban_user("ada", until=600)
