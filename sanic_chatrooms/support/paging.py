@@ -28,7 +28,7 @@ def decode_cursor(kind: str, cursor: str) -> str:
     """The id that `encode_cursor` was given. Raises `InvalidCursor` for everything it cannot have returned."""
     try:
         text = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
+    except (TypeError, ValueError):  # the app may give what is no text
         raise InvalidCursor from None
     _, _, last = text.partition("\n")
     # Compared with what would have been made: another kind differs, and so do other spellings in base64.

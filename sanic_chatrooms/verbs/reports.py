@@ -118,7 +118,7 @@ async def report(ctx: Ctx, ask: Report) -> Taken:
 
     The reason is read by moderators only, so who is muted gives one, too.
     """
-    _check_length("reason", ask.reason)
+    _check_text("reason", ask.reason)
     store, room = ctx.core.store, ctx.seat.room
     message = await store.message(room.id, ask.msg_id)
     if message is None or message.type != "message" or message.deleted or message.seq not in ctx.seen:
@@ -164,7 +164,9 @@ async def _spend(core: Core, user: str, level: int) -> None:
         raise RateLimited("moderators have much to look at from you", retry_after=wait, limit="reports")
 
 
-def _check_length(field: str, text: str) -> None:
+def _check_text(field: str, text: object) -> None:
+    if not isinstance(text, str):  # the app may give anything
+        raise InvalidField("must be text", field=field)
     if len(text) > REASON_LIMIT:
         raise TooLarge(f"{field} has too many characters", limit=REASON_LIMIT, size=len(text))
 
@@ -314,7 +316,8 @@ def _shown(kept: _Kept, reader: str | None) -> ReportLine:
 )
 async def close(ctx: Ctx, ask: Close) -> Done:
     """Close a report with what was decided. Raises `Forbidden`, `InvalidField`, `RoomNotFound`."""
-    _check_length("outcome", ask.outcome)
+    _check_text("id", ask.id)
+    _check_text("outcome", ask.outcome)
     room = ask.id.partition(".")[2]
     if not room or _confined(ctx) not in (None, room):
         raise RoomNotFound

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
 
-from sanic_chatrooms import ChatRooms, InvalidField, User
+from sanic_chatrooms import ChatRooms, InvalidCursor, InvalidField, User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.stores import members
@@ -237,3 +238,16 @@ async def test_the_app_lists_and_closes_the_reports_of_all_rooms() -> None:
         assert [line.outcome for line in closed.reports] == ["nothing wrong"]
         with pytest.raises(InvalidField):
             await rooms.close_report("0.b", "")
+
+
+async def test_what_the_app_gives_that_is_no_text_is_refused_with_its_field() -> None:
+    rooms, number = ChatRooms("test", guests=True), cast("Any", 5)
+    async with running_core(rooms):
+        with pytest.raises(InvalidCursor):
+            await rooms.reports(cursor=number)
+        with pytest.raises(InvalidField) as no_id:
+            await rooms.close_report(number, "x")
+        with pytest.raises(InvalidField) as no_outcome:
+            await rooms.close_report("0.b", number)
+
+        assert (no_id.value.fields["field"], no_outcome.value.fields["field"]) == ("id", "outcome")
