@@ -14,7 +14,7 @@ from ..stores import members
 from ..wire.encode import encode, live_event
 from ..wire.events import Invited, Joined, MemberChanged, RoomInvited
 from .context import Change, Ctx
-from .moderation import check_words, target_of
+from .moderation import check_kept, check_words, target_of
 from .reach import check_reach
 from .roles import check_role, may_grant
 from .table import Done, Judged, Nothing, Settled, command
@@ -84,6 +84,8 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
         if known is not None and _invitation.decode(known.value).role == ask.role:
             return known.seq
         _refuse_banned(standing, ctx.now)
+        if known is None:
+            await check_kept(ctx, INVITE, "invitations")
         if not spent:
             await ctx.spend(Kind.NEW_PEOPLE)
             spent = True

@@ -11,7 +11,7 @@ from ..access.decide import may_reach
 from ..access.needs import MODERATION
 from ..access.standing import BAN, INVITE, MUTE, Restriction, Standing
 from ..auth.claims import LATEST
-from ..errors import InvalidField, TooLarge
+from ..errors import InvalidField, RateLimited, TooLarge
 from ..models import Fact, Known, Sender
 from ..stores import members
 from ..support.user_ids import check_user_id
@@ -21,10 +21,12 @@ from .context import Change, Ctx
 from .pages import page_limit
 from .table import Judged, Settled, command
 
-__all__ = ["Ban", "Kick", "Unban", "check_words", "target_of"]
+__all__ = ["Ban", "Kick", "Unban", "check_kept", "check_words", "target_of"]
 
 REASON_LIMIT = 500
 """Characters."""
+KEPT = 100_000
+"""Bans that a room keeps, and as many mutes and invitations. Where there are as many, it takes no new ones."""
 INVITATIONS = 1_000
 """Invitations of a banned user that end with the ban."""
 
@@ -99,6 +101,12 @@ async def check_words(ctx: Ctx, reason: str) -> None:
     await ctx.may_give(reason)
 
 
+async def check_kept(ctx: Ctx, kind: str, limit: str) -> None:
+    """Check that the room takes another fact of this kind. `limit`: its name in the error. Raises `RateLimited`."""
+    if (await ctx.core.store.facts(ctx.seat.room.id, kind, limit=1)).total >= KEPT:
+        raise RateLimited(f"there are too many {limit} in this room", retry_after=3_600, limit=limit)
+
+
 def _check_until(ctx: Ctx, until: float | None) -> None:
     if until is None:
         return
@@ -143,7 +151,10 @@ async def kick(ctx: Ctx, ask: Kick) -> Settled:
 
 @command("member.ban", Ban, event="member.banned", **_MODERATES)
 async def ban(ctx: Ctx, ask: Ban) -> Settled:
-    """Ban a user from the room, for a time or for good: membership and invitation end. Raises `Forbidden`, `InvalidField`."""
+    """Ban a user from the room, for a time or for good: membership and invitation end.
+
+    Raises `Forbidden`, `InvalidField`, `RateLimited`.
+    """
     await ctx.see()
 
     async def make() -> Change | int:
@@ -153,6 +164,8 @@ async def ban(ctx: Ctx, ask: Ban) -> Settled:
         if not standing.member and (seq := _holds(ctx, standing.banned, ask)) is not None:
             return seq
         _check_until(ctx, ask.until)
+        if standing.banned is None:
+            await check_kept(ctx, BAN, "restrictions")
         ended = (members.left(user.id), Fact(INVITE, user.id, None), *await _invitations_of(ctx, user.id))
         payload = Moderated(user, ctx.sender, ask.until, ask.reason)
         return Change(
@@ -164,7 +177,7 @@ async def ban(ctx: Ctx, ask: Ban) -> Settled:
 
 @command("member.mute", Ban, event="member.muted", **_MODERATES)
 async def mute(ctx: Ctx, ask: Ban) -> Settled:
-    """Let a user read and say nothing, for a time or for good. Raises `Forbidden`, `InvalidField`."""
+    """Let a user read and say nothing, for a time or for good. Raises `Forbidden`, `InvalidField`, `RateLimited`."""
     await ctx.see()
 
     async def make() -> Change | int:
@@ -174,6 +187,8 @@ async def mute(ctx: Ctx, ask: Ban) -> Settled:
         if (seq := _holds(ctx, standing.muted, ask)) is not None:
             return seq
         _check_until(ctx, ask.until)
+        if standing.muted is None:
+            await check_kept(ctx, MUTE, "restrictions")
         payload = Moderated(user, ctx.sender, ask.until, ask.reason)
         return Change(encode(payload), {"facts": (_restriction(MUTE, ctx, user, ask),), "restricts": True})
 

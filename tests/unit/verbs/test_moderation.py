@@ -279,3 +279,36 @@ async def test_changes_of_rights_in_one_room_do_not_make_each_other_out_of_date(
 
     assert all(done)
     assert store.attempts == 60
+
+
+@pytest.mark.parametrize("kind", ["ban", "mute"])
+async def test_a_room_keeps_so_many_bans_and_mutes_and_takes_no_more(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.verbs.moderation.KEPT", 3)
+    bob = await joined(chat, BOB, "general")
+    for number in range(3):
+        await does(bob, f"member.{kind}", user=f"x{number}")
+
+    error = await bob.error(f"member.{kind}", room="general", payload={"user": "x3"})
+
+    assert (error["code"], error["limit"]) == ("rate_limited", "restrictions")
+    changed = await does(bob, f"member.{kind}", user="x0", until=time.time() + 60)
+    assert changed["duplicate"] is False, "one that is there may change"
+    await does(bob, f"member.un{kind}", user="x1")
+    assert (await does(bob, f"member.{kind}", user="x3"))["duplicate"] is False
+
+
+async def test_a_room_keeps_so_many_invitations_and_takes_no_more(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.verbs.moderation.KEPT", 3)
+    ada = await joined(chat, ADA, "team")
+    for number in range(3):
+        await does(ada, "member.invite", "team", user=f"x{number}")
+
+    error = await ada.error("member.invite", room="team", payload={"user": "x3"})
+
+    assert (error["code"], error["limit"]) == ("rate_limited", "invitations")
+    changed = await does(ada, "member.invite", "team", user="x0", role="moderator")
+    assert changed["duplicate"] is False, "one that is there may change"
