@@ -81,7 +81,7 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
         if standing.member:
             return standing.role_seq
         known = await ctx.core.store.fact(ctx.seat.room.id, INVITE, user.id)
-        if known is not None and _invitation.decode(known.value).role == ask.role:
+        if known is not None and _stands(ctx, _invitation.decode(known.value), ask.role):
             return known.seq
         _refuse_banned(standing, ctx.now)
         if known is None:
@@ -99,6 +99,15 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
     ):  # a new invitation, or this very command again: its first attempt may have ended before
         _tell(ctx, ask.user)
     return settled
+
+
+def _stands(ctx: Ctx, there: Invitation, role: str) -> bool:
+    """Whether the invitation stays as it is: it has this role, or a higher one that the actor neither gave nor may grant."""
+    if there.role == role:
+        return True
+    levels, by = ctx.core.access.levels, None if there.by is None else there.by.id
+    higher = level_of(there.role, levels) > level_of(role, levels)
+    return higher and by != ctx.reader and may_grant(ctx, there.role) is not None
 
 
 async def _judge_role(ctx: Ctx, role: str) -> None:

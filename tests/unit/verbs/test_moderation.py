@@ -312,3 +312,16 @@ async def test_a_room_keeps_so_many_invitations_and_takes_no_more(
     assert (error["code"], error["limit"]) == ("rate_limited", "invitations")
     changed = await does(ada, "member.invite", "team", user="x0", role="moderator")
     assert changed["duplicate"] is False, "one that is there may change"
+
+
+async def test_an_invitation_is_not_lowered_by_those_who_may_not_grant_its_role(chat: Chat) -> None:
+    ada, bob, eve = [await joined(chat, user, "team") for user in (ADA, BOB, EVE)]
+    first = await does(ada, "member.invite", "team", user=MAX.id, role="admin")
+
+    for client in (bob, eve):
+        assert await does(client, "member.invite", "team", user=MAX.id) == {**first, "duplicate": True}
+    assert (await does(ada, "member.invite", "team", user=MAX.id))["duplicate"] is False
+    await does(ada, "member.invite", "team", user=MAX.id, role="admin")
+
+    max = await chat_client(chat, MAX)
+    assert (await max.ack("member.accept", room="team"))["role"] == "admin"
