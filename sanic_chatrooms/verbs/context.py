@@ -1,5 +1,6 @@
 """The context of a command: the same from a connection, from `as_user=`, and from the app itself."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Unpack
@@ -252,13 +253,21 @@ class Ctx(Context):
         until = time.monotonic() + self.settings.store_timeout
         lock = self.core.settling.of(self.room_id)
         changing = lock.locked()
-        async with lock:
+        try:
+            # Each before it may take a time limit of the store, and there may be many.
+            async with asyncio.timeout(self.settings.store_timeout):
+                await lock.acquire()
+        except TimeoutError:
+            raise Unavailable from None
+        try:
             if changing:
                 await self.find(self.room_id)
             while (settled := await self._settle(await make())) is None:
                 if time.monotonic() > until:
                     raise Unavailable
                 await self.find(self.seat.room.id)
+        finally:
+            lock.release()
         return settled
 
     async def _settle(self, made: "Change | int") -> Settled | None:

@@ -325,3 +325,15 @@ async def test_an_invitation_is_not_lowered_by_those_who_may_not_grant_its_role(
 
     max = await chat_client(chat, MAX)
     assert (await max.ack("member.accept", room="team"))["role"] == "admin"
+
+
+async def test_a_change_of_rights_waits_for_others_no_longer_than_for_the_store() -> None:
+    async with running_core(ChatRooms("test", guests=True, store_timeout=0.05)) as chat:
+        await create(chat.core, None, "general", visibility="public")
+        await members.put(chat.store, "general", Member(BOB.id, BOB.name, "moderator"))
+        bob = await joined(chat, BOB, "general")
+
+        async with chat.core.settling.of("general"):  # as while the store hangs
+            assert await refused(bob, "member.mute", user=EVE.id) == "unavailable"
+
+        assert (await does(bob, "member.mute", user=EVE.id))["duplicate"] is False
