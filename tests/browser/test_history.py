@@ -53,10 +53,11 @@ async def test_older_messages_come_without_the_text_jumping(
     served: ServedApp, new_page: Pages, anchoring: bool
 ) -> None:
     # A page may be asked for as soon as another is there: each waits until the row before it has been measured.
-    measured = asyncio.Semaphore(0)
+    measured, asked = asyncio.Semaphore(0), asyncio.Event()
 
     @served.chat.middleware("history")
     async def held(ctx: Context, call_next: Handler) -> Any:
+        asked.set()
         await measured.acquire()
         return await call_next(ctx)
 
@@ -71,15 +72,16 @@ async def test_older_messages_come_without_the_text_jumping(
     if not anchoring:
         await page.evaluate(NO_ANCHORING)
 
-    row = {"first": ""}
-    while row["first"] != "1":
-        # What was never painted has a guessed height, and its text no place yet.
-        row = await page.evaluate(
-            f"async () => {{ ({SCROLL_TO})(300); await ({PAINTED})(); return ({FIRST_ROW})(); }}"
-        )
+    measure = f"async () => {{ ({SCROLL_TO})(300); await ({PAINTED})(); return ({FIRST_ROW})(); }}"
+    # What was never painted has a guessed height, and its text no place yet.
+    while (row := await page.evaluate(measure))["first"] != "1":
+        # Rows that turn out taller may move the reader so far from the first one that no older page is needed yet.
+        if not asked.is_set():
+            continue
+        asked.clear()
         measured.release()
         await page.wait_for_function(
-            "(first) => first === '1' || document.querySelector('[data-seq]').dataset.seq !== first",
+            "(first) => document.querySelector('[data-seq]').dataset.seq !== first",
             arg=row["first"],
         )
         assert abs(await page.evaluate(TEXT_TOP, row["seq"]) - row["top"]) < 3, row
