@@ -97,19 +97,29 @@ def end_surely(app: Any) -> None:
     """Make sure that this worker, which has just started, ends when it is told to.
 
     Sanic then stops the event loop. A loop forgets that if it has just run something else to its end, as it does in the
-    moment in which the worker is ready.
+    moment in which the worker is ready. In that moment uvloop also keeps a signal to itself until the next one comes.
     """
     if not is_worker(app):
         return
     loop = asyncio.get_running_loop()
+    told = False
 
     def end() -> None:
         if not getattr(app.ctx, _ENDING, False):
             app.stop(terminate=False)
             loop.call_later(TELL_AGAIN, end)
 
+    def hear(*_: object) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            loop.call_soon_threadsafe(end)
+
     for number in (signal.SIGINT, signal.SIGTERM):  # Sanic's manager sends the first
-        loop.add_signal_handler(number, end)
+        loop.add_signal_handler(
+            number, hear
+        )  # with it a signal wakes the loop, and Sanic takes it away at the end
+        signal.signal(number, hear)
 
 
 def ending(app: Any) -> None:

@@ -1,16 +1,19 @@
-"""What a main process does before it ends what its workers need."""
+"""How workers are told to end, and what a main process does before it ends what they need."""
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 
-from sanic_chatrooms.web.workers.ending import await_workers
+from sanic_chatrooms.web.workers.ending import await_workers, end_surely
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -70,3 +73,48 @@ def test_processes_of_the_app_are_not_waited_for(workers: list[Any]) -> None:
 
     assert workers[0].is_alive()
     assert time.monotonic() - began < 30.0
+
+
+class Worker:
+    """As an app of Sanic's in a worker: `stop` stops the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.ctx = SimpleNamespace()
+        self.multiplexer = object()
+        self.loop = loop
+        self.stops = 0
+
+    def stop(self, *, terminate: bool) -> None:
+        assert not terminate
+        self.stops += 1
+        self.loop.stop()
+
+
+@pytest.fixture(params=[asyncio.SelectorEventLoop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
+    known = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = request.param
+    loop = new_loop()
+    yield loop
+    loop.close()
+    for number, handler in known.items():
+        signal.signal(number, handler)
+
+
+async def have_ended_surely(worker: Worker) -> None:
+    end_surely(worker)
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_told_between_two_runs_of_its_loop_ends(
+    loop: asyncio.AbstractEventLoop, told: signal.Signals
+) -> None:
+    worker = Worker(loop)
+    loop.run_until_complete(have_ended_surely(worker))
+    in_vain = loop.call_later(20, loop.stop)
+
+    signal.raise_signal(told)
+    loop.run_forever()
+
+    assert worker.stops == 1
+    in_vain.cancel()
