@@ -19,6 +19,7 @@ from .auth.chain import Chain
 from .auth.guests import Guests
 from .auth.host_session import HostSession
 from .auth.jwt import JWTAuth
+from .auth.skeleton import skeletons
 from .auth.tickets import Tickets
 from .brokers.base import Broker
 from .brokers.memory import MemoryBroker
@@ -133,6 +134,7 @@ __all__ = [
     "bp",
     "connect",
     "default",
+    "skeletons",
 ]
 
 

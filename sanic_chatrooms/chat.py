@@ -172,6 +172,7 @@ class Chat:
             settings.guest_secret or await self.store.secret("guests"),
             instance=spaces["store"],
             reserved=settings.reserved_names,
+            also_reserved=self.declaration.reserved,
         )
         self.core = self._core()
         self.commands = Commands(

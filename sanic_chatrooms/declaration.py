@@ -8,6 +8,7 @@ import msgspec
 from .access.policy import Policy, RoomPolicy
 from .access.roles import LEVELS
 from .auth.base import Authenticator
+from .auth.guests import IsReserved
 from .hooks.listeners import Listener
 from .hooks.middleware import Middleware
 from .verbs.dispatch import AppCommand
@@ -39,3 +40,5 @@ class Declaration(msgspec.Struct):
     middleware: list[tuple[frozenset[str] | None, Middleware]] = []
     listeners: dict[str, list[Listener]] = {}
     commands: dict[str, AppCommand] = {}
+    reserved: list[IsReserved] = []
+    """What says which names are reserved, besides `RESERVED_NAMES`."""

@@ -1,15 +1,16 @@
 """Guests: users without an account. A signed token makes a guest who comes back the same guest."""
 
 import hmac
+import logging
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from ..errors import ChatError, ConfigError, InvalidField, TokenExpired, Unauthenticated
+from ..errors import ChatError, ConfigError, InvalidField, TokenExpired, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
 from ..support.user_ids import GUEST, check_user_id
 from .base import Authenticator
@@ -19,7 +20,12 @@ from .names import clean_name
 from .skeleton import ReservedNames
 from .tokens import Refused, read_header, read_token, type_of
 
-__all__ = ["GUEST_LIFETIME", "Guests"]
+__all__ = ["GUEST_LIFETIME", "Guests", "IsReserved"]
+
+logger = logging.getLogger("sanic_chatrooms.verbs.identity")
+
+IsReserved = Callable[[str], Awaitable[bool]]
+"""The app's own answer to whether guests may not have a name."""
 
 GUEST_LIFETIME: Final = 30 * 86400.0
 """Seconds for which a guest token is valid, by default."""
@@ -40,20 +46,27 @@ class Guests(Authenticator):
 
     `secret`: 32 bytes or more, the same in all workers. `instance`: the name of the `ChatRooms`; tokens are valid only
     there. `lifetime`: seconds for which a token is valid. `reserved`: names that guests may not have, and neither may they
-    have names that look like them.
+    have names that look like them. `also_reserved`: functions that are asked about every other name.
 
     A guest token is a JWT (HS256) with its own `typ`, `guest+jwt`. So `JWTAuth` refuses guest tokens, and guests cannot use
     other tokens, even if both use the same secret.
     """
 
     def __init__(
-        self, secret: str, *, instance: str, lifetime: float = GUEST_LIFETIME, reserved: Iterable[str] = ()
+        self,
+        secret: str,
+        *,
+        instance: str,
+        lifetime: float = GUEST_LIFETIME,
+        reserved: Iterable[str] = (),
+        also_reserved: Sequence[IsReserved] = (),
     ) -> None:
         self._key = hmac_key("GUEST_SECRET", secret, _ALGORITHMS)
         if not 0 < lifetime < float("inf"):
             raise ConfigError(f"the lifetime of guests is {lifetime}: it must be a number of seconds above 0")
         self.lifetime = lifetime
         self._reserved = ReservedNames(reserved)
+        self._also_reserved = also_reserved
         self._instance = instance
         self._issuer = f"chatrooms-guest:{instance}"
 
@@ -64,10 +77,11 @@ class Guests(Authenticator):
         """A new guest, or the guest of a token that `token` made. `credentials.name` is their name if it is given.
 
         The user has no `expires_at`: a guest's connection outlives the token. Raises `TokenExpired`, `Unauthenticated` for
-        any other token, and `InvalidField` or `InvalidText` for a name that cannot be shown.
+        any other token, `InvalidField` or `InvalidText` for a name that cannot be shown or is reserved, and `Unavailable` if
+        the app cannot say whether it is.
         """
-        guest = self._new() if credentials.token is None else self._known(credentials.token)
-        return guest if credentials.name is None else self.rename(guest, credentials.name)
+        guest = self._new() if credentials.token is None else await self._known(credentials.token)
+        return guest if credentials.name is None else await self.rename(guest, credentials.name)
 
     def token(self, user: User) -> str:
         """The `guestToken` of a guest, valid for `lifetime` seconds from now.
@@ -102,12 +116,23 @@ class Guests(Authenticator):
         except Unauthenticated:
             return False
 
-    def rename(self, user: User, name: str) -> User:
-        """The same user under a cleaned name. Raises `InvalidField`, `InvalidText`."""
+    async def rename(self, user: User, name: str) -> User:
+        """The same user under a cleaned name. Raises `InvalidField`, `InvalidText`, `Unavailable`."""
         clean = clean_name(name)
-        if clean in self._reserved:
+        if await self._is_reserved(clean):
             raise InvalidField("is reserved here; choose another", field="name")
         return msgspec.structs.replace(user, name=clean)
+
+    async def _is_reserved(self, name: str) -> bool:
+        if name in self._reserved:
+            return True
+        try:
+            return any([await is_reserved(name) for is_reserved in self._also_reserved])
+        except ChatError:
+            raise
+        except Exception as exc:  # the app's code may raise anything; the guest may try again
+            logger.error("whether a name is reserved could not be found out", exc_info=exc)
+            raise Unavailable("this name could not be checked; try again") from exc
 
     def _new(self) -> User:
         return User(
@@ -118,7 +143,7 @@ class Guests(Authenticator):
             issued_at=float(int(time.time())),
         )
 
-    def _known(self, token: str) -> User:
+    async def _known(self, token: str) -> User:
         claims = read_token(
             token, [self._key], _ALGORITHMS, types=frozenset((_TYPE,)), issuer=(self._issuer,)
         )
@@ -126,7 +151,9 @@ class Guests(Authenticator):
         if claims["exp"] <= time.time():
             raise TokenExpired("the guest token has expired; connect without it to be a new guest")
         # The name may have been reserved since the token was made. The guest gets another name, and stays the same guest.
-        return msgspec.structs.replace(guest, name=_any_name()) if guest.name in self._reserved else guest
+        if await self._is_reserved(guest.name):
+            return msgspec.structs.replace(guest, name=_any_name())
+        return guest
 
 
 def _any_id() -> str:

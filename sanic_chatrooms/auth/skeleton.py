@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["ReservedNames", "skeleton"]
+__all__ = ["ReservedNames", "skeleton", "skeletons"]
 
 _LOOKALIKES = {
     "a": "аαɑᴀАΑᎪ4@",
@@ -50,15 +50,18 @@ class ReservedNames:
     """Names that nobody may choose, nor one that looks like them: `"$3rver!" in ReservedNames(["Server"])`."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._forms = frozenset(form for name in names for form in _forms(name))
+        self._forms = frozenset(form for name in names for form in skeletons(name))
 
     def __contains__(self, name: str) -> bool:
-        return not self._forms.isdisjoint(_forms(name))
+        return not self._forms.isdisjoint(skeletons(name))
 
 
-def _forms(name: str) -> set[str]:
-    """What a name can be taken for: a symbol may stand for a letter ("$erver") or stand about ("$ Server $"), and a capital
-    letter look like another one than its small one does (a Greek eta)."""
+def skeletons(name: str) -> set[str]:
+    """What a name can be taken for: two names look alike if these sets have something in common.
+
+    A symbol may stand for a letter ("$erver") or stand about ("$ Server $"), and a capital letter look like another one than
+    its small one does (a Greek eta).
+    """
     letters = "".join(c for c in name if unicodedata.category(c)[0] not in "SP")
     return {skeleton(form) for one in (name, letters) for form in (one, one.casefold())} - {""}
 

@@ -185,7 +185,7 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
         await _prove(core, session, session.route, ask)
     elif ask.name is not None and session.user.guest:
         await ctx.spend(Kind.CHANGE)  # every room that the guest is in is told
-        await _call(core, session, core.guests.rename(session.user, ask.name))
+        await _call(core, session, await core.guests.rename(session.user, ask.name))
     if ask.heartbeat is not None:
         _set_heartbeat(session, ask.heartbeat)
         core.heartbeat.reconsider(session)

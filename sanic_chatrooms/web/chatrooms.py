@@ -11,6 +11,7 @@ import msgspec
 from ..access.policy import Policy, RoomPolicy
 from ..access.roles import check_roles
 from ..auth.base import Authenticator
+from ..auth.guests import IsReserved
 from ..chat import Chat
 from ..config.checks import check_name
 from ..config.keywords import InstanceSettings, RouteSettings
@@ -167,6 +168,19 @@ class ChatRooms(ServerAPI):
 
         return add
 
+    def reserve_names(self, function: IsReserved) -> IsReserved:
+        """Decorator: say which names guests may not have, besides `RESERVED_NAMES`. The function is `async (name) -> bool`.
+
+        It is asked when a guest chooses a name, and when one comes back: a guest whose name is reserved by now gets another one, and
+        stays the same guest. `skeletons` finds names that look alike. If the function fails, the guest may try again.
+        """
+        self._not_running("reserve_names")
+        check_handler(function, "reserve_names", ("name",), waits=True)
+        known = self._declared.reserved
+        at = self._place(function, known)
+        known[at:] = [function, *known[at + 1 :]]
+        return function
+
     def on(self, *types: str) -> Callable[[F], F]:
         """Decorator: call a function when something has happened.
 
@@ -248,6 +262,7 @@ class ChatRooms(ServerAPI):
             middleware=[*shared.middleware, *own.middleware],
             listeners=listeners,
             commands={**shared.commands, **own.commands},
+            reserved=[*shared.reserved, *own.reserved],
         )
 
     def bound_to(self, app: App) -> "ChatRooms":

@@ -106,6 +106,11 @@ async def everything(ctx: Context, call_next: Any) -> Any:
     return await call_next(ctx)
 
 
+@chat.reserve_names
+async def is_an_accounts(name: str) -> bool:
+    return not chatrooms.skeletons(name).isdisjoint({"ada"})
+
+
 @chat.on("message", "room.entered")
 async def hear(event: Happening) -> None:
     assert_type(event.type, str)

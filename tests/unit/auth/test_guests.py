@@ -9,6 +9,7 @@ import pytest
 
 from sanic_chatrooms.auth.guests import Guests
 from sanic_chatrooms.auth.jwt import JWTAuth
+from sanic_chatrooms.auth.skeleton import skeletons
 from sanic_chatrooms.errors import (
     ChatError,
     ConfigError,
@@ -16,6 +17,7 @@ from sanic_chatrooms.errors import (
     InvalidText,
     TokenExpired,
     Unauthenticated,
+    Unavailable,
 )
 from sanic_chatrooms.models import Credentials, Handshake, User
 
@@ -98,11 +100,11 @@ async def test_returning_guest_can_take_another_name(guests: Guests) -> None:
 async def test_rename_keeps_everything_else(guests: Guests) -> None:
     guest = await ask(guests)
 
-    renamed = guests.rename(guest, " Ada ")
+    renamed = await guests.rename(guest, " Ada ")
 
     assert renamed == User(guest.id, "Ada", guest=True, jti=guest.jti, issued_at=guest.issued_at)
     with pytest.raises(InvalidField):
-        guests.rename(guest, " ")
+        await guests.rename(guest, " ")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,41 @@ async def test_a_name_that_was_reserved_since_is_exchanged_and_the_guest_stays_w
 
     assert again.id == boss.id
     assert re.fullmatch(r"Guest [1-9]\d{3}", again.name)
+
+
+async def test_the_app_reserves_names_too_also_those_that_guests_have_already() -> None:
+    taken = set[str]()
+
+    async def is_taken(name: str) -> bool:
+        return not skeletons(name).isdisjoint(taken)
+
+    guests = Guests(SECRET, instance="default", also_reserved=[is_taken])
+    ada = await ask(guests, name="Ada")
+    taken |= skeletons("ada")
+
+    with pytest.raises(InvalidField, match="reserved"):
+        await guests.rename(ada, "\u0410da \N{BLACK HEART SUIT}")
+    again = await ask(guests, guests.token(ada))
+
+    assert again.id == ada.id
+    assert re.fullmatch(r"Guest [1-9]\d{3}", again.name)
+
+
+async def test_a_guest_may_try_again_if_the_app_cannot_say_whether_a_name_is_reserved(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def is_taken(_: str) -> bool:
+        raise OSError("the disk is gone")
+
+    broken, guests = (Guests(SECRET, instance="default", also_reserved=also) for also in ([is_taken], []))
+    ada = await ask(guests, name="Ada")
+
+    with pytest.raises(Unavailable):
+        await broken.rename(ada, "Grace")
+    with pytest.raises(Unavailable):
+        await ask(broken, broken.token(ada))
+
+    assert "the disk is gone" in caplog.text
 
 
 # ---- the token ----
