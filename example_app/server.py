@@ -53,10 +53,11 @@ def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -
 
 
 def add_accounts(app: Sanic[Any, Any], chat: chatrooms.ChatRooms, accounts: Accounts) -> None:
-    """Beside guests, the chat lets in who shows an access token of these accounts."""
+    """Beside guests, the chat lets in who shows an access token of these accounts. No guest has the name of one."""
     app.config.CHATROOMS_JWT_SECRET = accounts.tokens.key
     app.config.CHATROOMS_JWT_AUDIENCE = AUDIENCE
     app.config.CHATROOMS_JWT_ISSUER = ISSUER
+    chat.reserve_names(accounts.looks_like_one)  # guests are not taken for somebody who has an account
     app.blueprint(Pages(accounts, chat).blueprint())
 
 

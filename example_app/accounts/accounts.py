@@ -12,7 +12,7 @@ from sanic_chatrooms import ChatError, Conflict, InvalidField, RateLimited, Unau
 
 from . import totp
 from .passwords import Passwords, check_password
-from .store import Account, AccountStore, Limit, Refusal
+from .store import Account, AccountStore, Limit, Login, Refusal
 from .tokens import Tokens, kept_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
@@ -114,18 +114,20 @@ class Accounts:
         await self._store.give_back(attempts)
         if account.secret and not code:
             raise SecondFactor
+        signed_in = await self._begin(account, with_code=account.secret is not None)
         if self.passwords.is_outdated(account.password):
-            await self._store.set_password(account.id, await self.passwords.hash(password))
-        return await self._begin(account)
+            await self._store.set_password(account, await self.passwords.hash(password))
+        return signed_in
 
-    async def _begin(self, account: Account) -> SignedIn:
-        login, now = secrets.token_urlsafe(15), self._clock()
-        await self._store.add_login(login, account.id, now, now + self.lifetimes.login)
-        return self._signed_in(account, login, 0)
+    async def _begin(self, account: Account, *, with_code: bool = False) -> SignedIn:
+        login, now = Login(secrets.token_urlsafe(15), account, with_code), self._clock()
+        if not await self._store.add_login(login, now, now + self.lifetimes.login):
+            raise Unavailable("Your account has just been changed. Try again.", retry_after=1)
+        return self._signed_in(login, 0)
 
-    def _signed_in(self, account: Account, login: str, number: int) -> SignedIn:
-        access = self.tokens.access(account, login, self._clock(), self.lifetimes.access)
-        return SignedIn(account, login, access, self.tokens.refresh(login, number))
+    def _signed_in(self, login: Login, number: int) -> SignedIn:
+        access = self.tokens.access(login, self._clock(), self.lifetimes.access)
+        return SignedIn(login.account, login.id, access, self.tokens.refresh(login.id, number))
 
     async def _count_log_in(self, form: str, place: str) -> list[tuple[str, Limit]]:
         attempts = [
@@ -152,18 +154,18 @@ class Accounts:
         newest = await self._store.rotate(login, number, self._clock(), self.lifetimes.grace)
         if newest is Refusal.REUSED:
             raise Reused(login)
-        account = await self._store.of_login(login, self._clock())
-        if account is None or newest is Refusal.UNKNOWN:
+        known = await self._store.login(login, self._clock())
+        if known is None or newest is Refusal.UNKNOWN:
             raise Unauthenticated("Sign in again.")
-        return self._signed_in(account, login, newest)
+        return self._signed_in(known, newest)
 
-    async def by_access(self, access: str) -> Account:
-        """The account of an access token whose login has not ended. Raises `Unauthenticated`."""
+    async def by_access(self, access: str) -> Login:
+        """The login of an access token, if it has not ended. Raises `Unauthenticated`."""
         now = self._clock()
-        account = await self._store.of_login(self.tokens.login_of(access, now), now)
-        if account is None:
+        login = await self._store.login(self.tokens.login_of(access, now), now)
+        if login is None:
             raise Unauthenticated("Sign in again.")
-        return account
+        return login
 
     # ---- leaving ----
 
@@ -179,6 +181,25 @@ class Accounts:
         """From now on, none of its tokens is good here. What the chat thinks of them is the caller's."""
         await self._store.end_login(login)
 
+    # ---- name and password ----
+
+    async def looks_like_one(self, name: str) -> bool:
+        """Whether somebody could take a guest of this name for one who has an account."""
+        return await self._store.looks_like_one(name)
+
+    async def check_change(self, account: Account, old: str, new: str, ip: str) -> str:
+        """The hash of the new password, if the account may have it. Raises `InvalidField`, `RateLimited`."""
+        check_password(new, account.name, "newPassword")
+        await self._check_password(account, old, ip)
+        if new == old:
+            raise InvalidField("must be another one", field="newPassword")
+        return await self.passwords.hash(new)
+
+    async def set_password(self, account: Account, hashed: str) -> None:
+        """From now on, no login begins with the old one. Raises `Conflict` if somebody else was faster."""
+        if not await self._store.set_password(account, hashed):
+            raise Conflict("Your password was changed elsewhere. Sign in again.")
+
     # ---- second factor ----
 
     async def propose_factor(self, account: Account, password: str, ip: str) -> tuple[str, str]:
@@ -190,13 +211,14 @@ class Accounts:
         await self._store.propose(account.id, secret)
         return secret, totp.address(secret, account.name)
 
-    async def confirm_factor(self, account: Account, code: str) -> list[str]:
-        """The recovery codes, which nobody can ask for again."""
+    async def confirm_factor(self, login: Login, code: str) -> list[str]:
+        """The recovery codes, which nobody can ask for again. This login counts as one with a code from now on."""
+        account = login.account
         await self._count([(f"code {account.id}", LOG_IN_BY_BOTH)])
         step = totp.step_of(code, account.proposed, self._clock()) if account.proposed else None
         codes = totp.new_recovery_codes()
         if step is None or not await self._store.turn_on(
-            account.id, account.proposed or "", step, [totp.recovery_hash(one) for one in codes]
+            login, account.proposed or "", step, [totp.recovery_hash(one) for one in codes]
         ):
             raise InvalidField("does not fit; enter the newest one", field="code")
         return codes

@@ -8,9 +8,10 @@ from sanic import Blueprint, HTTPResponse, Request, Sanic, empty, json
 
 from sanic_chatrooms import ChatRooms, Forbidden, InvalidField, Unauthenticated
 
+from . import totp
 from .accounts import Accounts, Reused, SignedIn
 from .passwords import LONGEST
-from .store import Account
+from .store import Login
 
 COOKIE, PATH = "login", "/accounts"
 # Nothing of what is said here may be kept on the way.
@@ -29,6 +30,11 @@ class NameAndPassword(msgspec.Struct):
 class PasswordAndCode(msgspec.Struct):
     password: Password
     code: Text = ""
+
+
+class NewPassword(msgspec.Struct, rename="camel"):
+    password: Password
+    new_password: Password
 
 
 class Code(msgspec.Struct):
@@ -56,6 +62,7 @@ class Pages:
             "/log-in": self.log_in,
             "/refresh": self.refresh,
             "/log-out": self.log_out,
+            "/password": self.change_password,
             "/factor": self.propose_factor,
             "/factor/confirm": self.confirm_factor,
             "/factor/drop": self.drop_factor,
@@ -89,23 +96,37 @@ class Pages:
 
     async def log_out(self, request: Request) -> HTTPResponse:
         if read(request, LogOut).everywhere:
-            await self.end(await self.accounts.logins_of(await self.whose(request)))
+            await self.end(await self.accounts.logins_of((await self.whose(request)).account))
         else:
             await self.end(self.accounts.login_of(refresh_token(request)))
         return with_cookie(request, empty(headers=UNKEPT), "", 0)
 
+    async def change_password(self, request: Request) -> HTTPResponse:
+        """Other devices are signed out: whoever knew the old password may be on one of them."""
+        body, login = read(request, NewPassword), await self.whose(request)
+        hashed = await self.accounts.check_change(
+            login.account, body.password, body.new_password, address_of(request)
+        )
+        await self.end_others(login)
+        await self.accounts.set_password(login.account, hashed)
+        await self.end_others(login)  # that began with the old one meanwhile
+        return empty(headers=UNKEPT)
+
     async def propose_factor(self, request: Request) -> HTTPResponse:
-        body, account = read(request, PasswordAndCode), await self.whose(request)
-        secret, address = await self.accounts.propose_factor(account, body.password, address_of(request))
-        return json({"secret": secret, "address": address}, headers=UNKEPT)
+        body, login = read(request, PasswordAndCode), await self.whose(request)
+        secret, address = await self.accounts.propose_factor(
+            login.account, body.password, address_of(request)
+        )
+        shown = {"secret": secret, "address": address, "picture": totp.picture(address)}
+        return json(shown, headers=UNKEPT)
 
     async def confirm_factor(self, request: Request) -> HTTPResponse:
         codes = await self.accounts.confirm_factor(await self.whose(request), read(request, Code).code)
         return json({"recoveryCodes": codes}, headers=UNKEPT)
 
     async def drop_factor(self, request: Request) -> HTTPResponse:
-        body, account = read(request, PasswordAndCode), await self.whose(request)
-        await self.accounts.drop_factor(account, body.password, body.code, address_of(request))
+        body, login = read(request, PasswordAndCode), await self.whose(request)
+        await self.accounts.drop_factor(login.account, body.password, body.code, address_of(request))
         return empty(headers=UNKEPT)
 
     async def end(self, logins: list[str]) -> None:
@@ -114,7 +135,10 @@ class Pages:
             await self.chat.revoke(sid=login)
             await self.accounts.end(login)
 
-    async def whose(self, request: Request) -> Account:
+    async def end_others(self, login: Login) -> None:
+        await self.end([one for one in await self.accounts.logins_of(login.account) if one != login.id])
+
+    async def whose(self, request: Request) -> Login:
         if request.token is None:
             raise Unauthenticated("Sign in first.")
         return await self.accounts.by_access(request.token)

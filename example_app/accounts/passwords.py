@@ -65,13 +65,13 @@ class Passwords:
             self._under_way -= 1
 
 
-def check_password(password: str, name: str) -> None:
+def check_password(password: str, name: str, field: str = "password") -> None:
     """Raises `InvalidField` for one that is too easy to guess. Length counts; which characters it has does not."""
     if len(password) < SHORTEST:
-        raise InvalidField(f"must have at least {SHORTEST} characters", field="password")
+        raise InvalidField(f"must have at least {SHORTEST} characters", field=field)
     simple = password.casefold()
     if simple in EASY or len(set(simple)) < 4 or name.casefold() in simple:
-        raise InvalidField("is too easy to guess", field="password")
+        raise InvalidField("is too easy to guess", field=field)
 
 
 def _same_text(password: str) -> str:

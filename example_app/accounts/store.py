@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from sanic_chatrooms import Unavailable
+from sanic_chatrooms import Unavailable, skeletons
 
 T = TypeVar("T")
 
@@ -22,10 +22,10 @@ MAX_LOGINS = 20
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
   id TEXT PRIMARY KEY, form TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT NOT NULL,
-  secret TEXT, proposed TEXT, step INTEGER NOT NULL DEFAULT 0);
+  secret TEXT, proposed TEXT, step INTEGER NOT NULL DEFAULT 0, looks TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS logins (
   id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
-  number INTEGER NOT NULL, rotated REAL NOT NULL, expires REAL NOT NULL);
+  number INTEGER NOT NULL, rotated REAL NOT NULL, expires REAL NOT NULL, with_code INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS logins_of_account ON logins (account, rotated);
 CREATE TABLE IF NOT EXISTS recovery (
   account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE, hash TEXT NOT NULL, PRIMARY KEY (account, hash));
@@ -43,6 +43,16 @@ class Account:
     """Of the second factor; None: the account has none."""
     proposed: str | None = None
     """A secret that is not confirmed by a code yet."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A device that is signed in."""
+
+    id: str
+    account: Account
+    with_code: bool
+    """A code of the second factor was shown, besides the password."""
 
 
 class Refusal(Enum):
@@ -80,8 +90,8 @@ class AccountStore:
             (count,) = connection.execute("SELECT count(*) FROM accounts").fetchone()
             if count >= MAX_ACCOUNTS:
                 raise Unavailable("There can be no more accounts here.")
-            row = (account.id, form, account.name, account.password)
-            insert = "INSERT OR IGNORE INTO accounts (id, form, name, password) VALUES (?, ?, ?, ?)"
+            row = (account.id, form, account.name, account.password, _looks(account.name))
+            insert = "INSERT OR IGNORE INTO accounts (id, form, name, password, looks) VALUES (?, ?, ?, ?, ?)"
             return connection.execute(insert, row).rowcount == 1
 
         return await self._run(add)
@@ -89,26 +99,50 @@ class AccountStore:
     async def find(self, form: str) -> Account | None:
         return await self._run(lambda connection: _account(connection, "form = ?", form))
 
-    async def of_login(self, login: str, now: float) -> Account | None:
-        """The account of a login that has not ended."""
-        condition = "id = (SELECT account FROM logins WHERE id = ? AND expires > ? AND number < ?)"
-        return await self._run(lambda connection: _account(connection, condition, login, now, SPENT))
+    async def looks_like_one(self, name: str) -> bool:
+        """Whether somebody could take this name for the name of an account."""
+        forms = sorted(skeletons(name))
+        select = f"SELECT 1 FROM accounts WHERE looks IN ({', '.join('?' * len(forms))}) LIMIT 1"  # noqa: S608
+        return await self._run(lambda c: c.execute(select, forms).fetchone() is not None)
 
-    async def set_password(self, account: str, hashed: str) -> None:
-        await self._run(
-            lambda c: c.execute("UPDATE accounts SET password = ? WHERE id = ?", (hashed, account))
+    async def set_password(self, account: Account, hashed: str) -> bool:
+        """False if the password has changed since the account was read."""
+        update = "UPDATE accounts SET password = ? WHERE id = ? AND password = ?"
+        return await self._run(
+            lambda c: c.execute(update, (hashed, account.id, account.password)).rowcount == 1
         )
 
     # ---- logins: a device that is signed in, and the number of its newest refresh token ----
 
-    async def add_login(self, login: str, account: str, now: float, expires: float) -> None:
-        def add(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM logins WHERE expires <= ?", (now,))
-            connection.execute("INSERT INTO logins VALUES (?, ?, 0, ?, ?)", (login, account, now, expires))
-            oldest = "SELECT id FROM logins WHERE account = ? ORDER BY rotated DESC, id LIMIT -1 OFFSET ?"
-            connection.execute(f"DELETE FROM logins WHERE id IN ({oldest})", (account, MAX_LOGINS))  # noqa: S608
+    async def add_login(self, login: Login, now: float, expires: float) -> bool:
+        """False if the password or the second factor has changed since the account was read."""
 
-        await self._run(add)
+        def add(connection: sqlite3.Connection) -> bool:
+            connection.execute("DELETE FROM logins WHERE expires <= ?", (now,))
+            account = login.account
+            insert = (
+                "INSERT INTO logins (id, account, number, rotated, expires, with_code) "
+                "SELECT ?, id, 0, ?, ?, ? FROM accounts WHERE id = ? AND password = ? AND secret IS ?"
+            )
+            of = (account.id, account.password, account.secret)
+            if connection.execute(insert, (login.id, now, expires, login.with_code, *of)).rowcount == 0:
+                return False
+            oldest = "SELECT id FROM logins WHERE account = ? ORDER BY rotated DESC, id LIMIT -1 OFFSET ?"
+            connection.execute(f"DELETE FROM logins WHERE id IN ({oldest})", (account.id, MAX_LOGINS))  # noqa: S608
+            return True
+
+        return await self._run(add)
+
+    async def login(self, id: str, now: float) -> Login | None:
+        """A login that has not ended."""
+
+        def find(connection: sqlite3.Connection) -> Login | None:
+            select = "SELECT account, with_code FROM logins WHERE id = ? AND expires > ? AND number < ?"
+            row = connection.execute(select, (id, now, SPENT)).fetchone()
+            account = row and _account(connection, "id = ?", row[0])
+            return Login(id, account, bool(row[1])) if account else None
+
+        return await self._run(find)
 
     async def rotate(self, login: str, number: int, now: float, grace: float) -> int | Refusal:
         """Replace the refresh token of this number; -> the number of the next one. If it was replaced before, none is good after.
@@ -145,13 +179,15 @@ class AccountStore:
             lambda c: c.execute("UPDATE accounts SET proposed = ? WHERE id = ?", (secret, account))
         )
 
-    async def turn_on(self, account: str, secret: str, step: int, hashes: list[str]) -> bool:
+    async def turn_on(self, login: Login, secret: str, step: int, hashes: list[str]) -> bool:
         """False if this secret is not the proposed one any more."""
+        account = login.account.id
 
         def turn_on(connection: sqlite3.Connection) -> bool:
             update = "UPDATE accounts SET secret = proposed, proposed = NULL, step = ? WHERE id = ? AND proposed = ?"
             if connection.execute(update, (step, account, secret)).rowcount == 0:
                 return False
+            connection.execute("UPDATE logins SET with_code = 1 WHERE id = ?", (login.id,))
             connection.execute("DELETE FROM recovery WHERE account = ?", (account,))
             connection.executemany("INSERT INTO recovery VALUES (?, ?)", [(account, one) for one in hashes])
             return True
@@ -217,7 +253,27 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.executescript(SCHEMA)
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        _add_columns(connection)
     return connection
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """To a file that an earlier version of the example made."""
+    for table, column, kind in (("accounts", "looks", "TEXT"), ("logins", "with_code", "INTEGER")):
+        there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if column not in there:
+            default = "''" if kind == "TEXT" else "0"
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} NOT NULL DEFAULT {default}")
+    unknown = connection.execute("SELECT id, name FROM accounts WHERE looks = ''").fetchall()
+    looks = [(_looks(name), id) for id, name in unknown]
+    connection.executemany("UPDATE accounts SET looks = ? WHERE id = ?", looks)
+    connection.execute("CREATE INDEX IF NOT EXISTS accounts_by_looks ON accounts (looks)")
+
+
+def _looks(name: str) -> str:
+    return min(skeletons(name))  # names of accounts are of ASCII, and so have one only
 
 
 def _account(connection: sqlite3.Connection, condition: str, *values: object) -> Account | None:

@@ -14,7 +14,7 @@ import jwt
 
 from sanic_chatrooms import Unauthenticated
 
-from .store import Account
+from .store import Login
 
 AUDIENCE = ISSUER = "example-chat"
 
@@ -25,10 +25,12 @@ class Tokens:
         """By which the chat verifies access tokens."""
         self._refresh_key = hmac.digest(secret.encode(), b"refresh tokens", sha256)
 
-    def access(self, account: Account, login: str, now: float, lifetime: float) -> str:
-        claims = {"sub": account.id, "name": account.name, "sid": login, "jti": secrets.token_urlsafe(9)}
+    def access(self, login: Login, now: float, lifetime: float) -> str:
+        account = login.account
+        who = {"sub": account.id, "name": account.name, "sid": login.id, "jti": secrets.token_urlsafe(9)}
+        how = {"amr": ["pwd", "otp"] if login.with_code else ["pwd"]}  # RFC 8176
         times = {"iat": now, "exp": now + lifetime, "iss": ISSUER, "aud": AUDIENCE}
-        return jwt.encode({**claims, **times}, self.key, "HS256", headers={"typ": "at+jwt"})
+        return jwt.encode({**who, **how, **times}, self.key, "HS256", headers={"typ": "at+jwt"})
 
     def login_of(self, access: str, now: float) -> str:
         """The login of an access token. Raises `Unauthenticated`."""

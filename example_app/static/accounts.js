@@ -13,7 +13,7 @@ const OVER = "You are not signed in any more. Sign in again.";
 /** An answer that is not 2xx, in words for people. */
 class Refused extends Error {
   constructor(status, { detail = "The server does not answer as it should. Try again later.", code, field, retryAfter } = {}) {
-    super(field ? `Your ${detail.replace(": ", " ")}.` : detail);
+    super(field ? `Your ${detail.replace(": ", " ").replace("newPassword", "new password")}.` : detail);
     Object.assign(this, { status, problem: code, field, retryAfter });
   }
 }
@@ -66,7 +66,8 @@ export class Account {
     this.#signedOut();
   }
 
-  async factor(what, body) {
+  /** Ask something that needs a fresh token, besides the password. */
+  async ask(what, body) {
     return post(what, body, await this.#fresh(true));
   }
 
@@ -111,6 +112,7 @@ const codeField = (label) => textField(label, { autocomplete: "one-time-code", a
 // Without it, password managers do not know whose password is asked for.
 const nameOf = (account) => el("input", { autocomplete: "username", value: account.user.name, hidden: true });
 const hint = (text) => el("p", { class: "hint" }, text);
+const LENGTH = "At least 10 characters. A few words are easier to remember than signs, and harder to guess.";
 
 /** Below the form for guests: the two other ways in. */
 export function otherWays(account) {
@@ -124,6 +126,7 @@ export function otherWays(account) {
 export function entries(account, signOut) {
   if (!account.user) return [["Sign in", () => signIn(account), "open-sign-in"], ["Create an account", () => signUp(account), "open-sign-up"]];
   return [
+    ["Change your password", () => changePassword(account), "change-password"],
     ["Second factor", () => (account.user.secondFactor ? dropFactor(account) : addFactor(account)), "second-factor"],
     ["Sign out everywhere", () => signOut(() => account.logOut(true)), "sign-out-everywhere"],
   ];
@@ -134,7 +137,7 @@ async function signUp(account) {
   const password = passwordField("new-password", { minlength: 10 });
   const fields = [
     name.row, hint("Others see it: 3 to 32 letters, digits, dots, hyphens or underscores."),
-    password.row, hint("At least 10 characters. A few words are easier to remember than signs, and harder to guess."),
+    password.row, hint(LENGTH),
   ];
   const create = () => account.signUp(name.field.value.trim(), password.field.value).then(() => true);
   if (await openForm("Create an account", fields, "Create", create, "sign-up-dialog")) location.reload();
@@ -158,10 +161,23 @@ function secondStep(logIn) {
   return openForm("One more step", fields, "Sign in", () => logIn(field.value), "code-dialog");
 }
 
+async function changePassword(account) {
+  const old = passwordField("current-password", { autofocus: true });
+  const fresh = textField("New password", { type: "password", maxlength: 200, minlength: 10, autocomplete: "new-password", autofocus: false, testid: "new-password" });
+  const change = () => account.ask("password", { password: old.field.value, newPassword: fresh.field.value }).then(() => true);
+  const fields = [nameOf(account), old.row, fresh.row, hint(LENGTH), hint("Everywhere else you will be signed out.")];
+  if (!(await openForm("Change your password", fields, "Change", change, "password-dialog"))) return;
+  await openDialog("Your password is changed", (close) => [
+    el("h2", {}, "Your password is changed"),
+    el("p", {}, "You stay signed in here. On all other devices, sign in with the new password."),
+    el("div", { class: "actions" }, button("Close", () => close(), { class: "primary", autofocus: true, testid: "password-changed" })),
+  ]);
+}
+
 async function addFactor(account) {
   const password = passwordField("current-password", { autofocus: true });
   const why = hint("Besides your password, you will then need a code from your phone. Nobody who finds out your password gets in with it alone.");
-  const propose = () => account.factor("factor", { password: password.field.value });
+  const propose = () => account.ask("factor", { password: password.field.value });
   const proposed = await openForm("Add a second factor", [why, nameOf(account), password.row], "Continue", propose, "factor-dialog");
   const confirmed = proposed && (await confirmFactor(account, proposed));
   if (!confirmed) return;
@@ -169,14 +185,16 @@ async function addFactor(account) {
   await showRecovery(confirmed.recoveryCodes);
 }
 
-function confirmFactor(account, { secret, address }) {
+function confirmFactor(account, { secret, address, picture }) {
   const { field, row } = codeField("The code that it shows");
   const key = secret.replace(/.{4}(?=.)/g, "$& ");
   const fields = [
-    el("p", {}, "In your authenticator app, add an account with this key, or ", el("a", { href: address }, "open the app"), " if it is on this device."),
+    el("p", {}, "Scan this with your authenticator app, or ", el("a", { href: address }, "open the app"), " if it is on this device."),
+    el("img", { class: "scan", src: picture, alt: "QR code of the key below", testid: "scan" }),
+    hint("If you cannot scan it, type this key:"),
     el("p", { class: "secret", testid: "secret" }, key), row,
   ];
-  return openForm("Add this chat to your app", fields, "Turn on", () => account.factor("factor/confirm", { code: field.value }), "confirm-dialog");
+  return openForm("Add this chat to your app", fields, "Turn on", () => account.ask("factor/confirm", { code: field.value }), "confirm-dialog");
 }
 
 function showRecovery(codes) {
@@ -193,7 +211,7 @@ function showRecovery(codes) {
 async function dropFactor(account) {
   const password = passwordField("current-password", { autofocus: true });
   const code = codeField("Code of your authenticator app, or a recovery code");
-  const drop = () => account.factor("factor/drop", { password: password.field.value, code: code.field.value }).then(() => true);
+  const drop = () => account.ask("factor/drop", { password: password.field.value, code: code.field.value }).then(() => true);
   const why = hint("Your password alone will then be enough to sign in.");
   if (await openForm("Turn off the second factor", [why, nameOf(account), password.row, code.row], "Turn off", drop, "drop-dialog")) account.user.secondFactor = false;
 }

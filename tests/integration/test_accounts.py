@@ -96,7 +96,7 @@ async def test_the_refresh_token_is_in_a_cookie_that_scripts_and_other_sites_can
     assert answer.headers["cache-control"] == "no-store"
 
 
-WAYS = ("sign-up", "log-in", "refresh", "log-out", "factor", "factor/confirm", "factor/drop")
+WAYS = ("sign-up", "log-in", "refresh", "log-out", "password", "factor", "factor/confirm", "factor/drop")
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://127.0.0.1:1", "//"])
@@ -255,6 +255,52 @@ async def test_who_logs_out_on_one_device_stays_on_the_others_and_no_old_token_l
     await clients[1].settle()
 
 
+async def test_who_changes_the_password_stays_and_is_signed_out_everywhere_else(
+    site: Site, connect: Connect
+) -> None:
+    one, two = await site.visitor("Ada"), await site.visitor()
+    tokens = [await one.token("refresh"), await two.token("log-in", name="Ada", password=PASSWORD)]
+    clients = [await site.connect(token) for token in tokens]
+    new = "battery staple"
+
+    wrong = await one.ask("password", token=tokens[0], password="wrong", newPassword=new)
+    assert (wrong.status, json.loads(wrong.body)["field"]) == (400, "password")
+    assert (await one.ask("password", password=PASSWORD, newPassword=new)).status == 401
+    assert (await one.ask("password", token=tokens[0], password=PASSWORD, newPassword=new)).status == 204
+
+    assert (await clients[1].closed())[0] == 4500
+    assert (await connect.refused(token=tokens[1])).status == 401
+    assert (await two.ask("refresh")).status == 401
+    await clients[0].settle()
+    assert (await one.ask("refresh")).status == 200
+    assert [(await two.ask("log-in", name="Ada", password=one)).status for one in (PASSWORD, new)] == [
+        401,
+        200,
+    ]
+
+
+async def test_the_chat_is_told_by_what_somebody_has_signed_in(site: Site) -> None:
+    client = await site.connect(await (await site.visitor("Ada")).token("refresh"))
+
+    assert client.user["amr"] == ["pwd"]  # type: ignore[attr-defined]
+
+
+async def test_guests_do_not_get_the_name_of_an_account_nor_keep_one_that_they_had_before(
+    site: Site,
+) -> None:
+    before = await site.connect()
+    old = await before.ack("auth", payload={"name": "Ada"})
+    await site.visitor("Ada")
+    guest = await site.connect()
+
+    refused = await guest.error("auth", payload={"name": "\u0410da"})
+    again = await site.connect(old["guestToken"])
+
+    assert (refused["code"], refused["field"]) == ("invalid_field", "name")
+    assert again.user["id"] == old["user"]["id"]  # type: ignore[attr-defined]
+    assert again.user["name"] != "Ada"  # type: ignore[attr-defined]
+
+
 async def test_the_cookie_is_secure_where_the_page_is(site: Site) -> None:
     site.server.app.config.PROXIES_COUNT = 1  # TLS ends at a proxy
     body = json.dumps({"name": "Ada", "password": PASSWORD}).encode()
@@ -299,6 +345,7 @@ async def test_a_second_factor_is_set_up_asked_for_and_turned_off(
     assert (await visitor.ask("factor/confirm", token=token, code="000000")).status == 400
     codes = json.loads((await visitor.ask("factor/confirm", token=token, code=totp.at(int(now)))).body)
     assert len(codes["recoveryCodes"]) == 10
+    assert proposed["picture"].startswith("data:image/svg+xml")
 
     without = await visitor.ask("log-in", name="Ada", password=PASSWORD)
     used = await visitor.ask("log-in", name="Ada", password=PASSWORD, code=totp.at(int(now)))

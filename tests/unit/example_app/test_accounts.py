@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ from example_app.accounts.accounts import (
 from example_app.accounts.passwords import Passwords
 from example_app.accounts.store import MAX_LOGINS
 from example_app.accounts.tokens import AUDIENCE, ISSUER, Tokens, kept_secret
-from sanic_chatrooms import Conflict, InvalidField, JWTAuth, RateLimited, Unauthenticated
+from sanic_chatrooms import Conflict, InvalidField, JWTAuth, RateLimited, Unauthenticated, Unavailable
 from sanic_chatrooms.models import Credentials, Handshake
 
 PASSWORD = "correct horse battery"
@@ -63,9 +65,9 @@ async def with_factor(accounts: Accounts, clock: Time) -> tuple[pyotp.TOTP, list
     """Ada, who has a second factor whose first code was used, and her recovery codes."""
     account = (await sign_up(accounts)).account
     secret, _ = await accounts.propose_factor(account, PASSWORD, HERE)
-    account = await accounts.by_access((await accounts.log_in("Ada", PASSWORD, "", HERE)).access)
+    login = await accounts.by_access((await accounts.log_in("Ada", PASSWORD, "", HERE)).access)
     totp = pyotp.TOTP(secret)
-    codes = await accounts.confirm_factor(account, totp.at(int(clock.now)))
+    codes = await accounts.confirm_factor(login, totp.at(int(clock.now)))
     clock.now += 30
     return totp, codes
 
@@ -198,7 +200,7 @@ async def test_the_chat_takes_an_access_token_and_no_other_kind_of_token(
 
 async def test_an_access_token_is_worth_nothing_here_once_its_login_has_ended(accounts: Accounts) -> None:
     signed_in = await sign_up(accounts)
-    assert (await accounts.by_access(signed_in.access)).name == "Ada"
+    assert (await accounts.by_access(signed_in.access)).account.name == "Ada"
 
     assert accounts.login_of(signed_in.refresh) == [signed_in.login]
     await accounts.end(signed_in.login)
@@ -206,6 +208,23 @@ async def test_an_access_token_is_worth_nothing_here_once_its_login_has_ended(ac
     for token in (signed_in.access, signed_in.refresh, "", jwt.encode({"sid": signed_in.login}, "x" * 32)):
         with pytest.raises(Unauthenticated):
             await accounts.by_access(token)
+
+
+async def test_a_token_says_by_what_its_login_has_proved_who_it_is(accounts: Accounts, clock: Time) -> None:
+    def amr(signed_in: SignedIn) -> list[str]:
+        claims = jwt.decode(signed_in.access, options={"verify_signature": False})
+        return list(claims["amr"])
+
+    without = await sign_up(accounts)
+    secret, _ = await accounts.propose_factor(without.account, PASSWORD, HERE)
+    confirming = await accounts.log_in("Ada", PASSWORD, "", HERE)
+    login = await accounts.by_access(confirming.access)
+    codes = await accounts.confirm_factor(login, pyotp.TOTP(secret).at(int(clock.now)))
+    with_code = await accounts.log_in("Ada", PASSWORD, codes[0], HERE)
+
+    assert [amr(one) for one in (without, confirming, with_code)] == [["pwd"], ["pwd"], ["pwd", "otp"]]
+    later = [amr(await accounts.refresh(one.refresh)) for one in (without, confirming, with_code)]
+    assert later == [["pwd"], ["pwd", "otp"], ["pwd", "otp"]]
 
 
 # ---- refresh tokens ----
@@ -334,6 +353,95 @@ async def test_who_logs_out_everywhere_is_logged_out_on_all_devices(accounts: Ac
     await accounts.refresh(bob.refresh)
 
 
+# ---- another password ----
+
+
+async def change(accounts: Accounts, signed_in: SignedIn, old: str = PASSWORD, new: str = "staple") -> None:
+    hashed = await accounts.check_change(signed_in.account, old, new, HERE)
+    await accounts.set_password(signed_in.account, hashed)
+
+
+async def test_from_then_on_the_new_password_counts(accounts: Accounts) -> None:
+    await change(accounts, await sign_up(accounts), new="battery staple")
+
+    with pytest.raises(Unauthenticated):
+        await accounts.log_in("Ada", PASSWORD, "", HERE)
+    await accounts.log_in("Ada", "battery staple", "", HERE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("wrong", "battery staple", "password"),
+        (PASSWORD, "short", "newPassword"),
+        (PASSWORD, "adaadaada11", "newPassword"),
+        (PASSWORD, PASSWORD, "newPassword"),
+    ],
+)
+async def test_the_old_password_is_asked_for_and_the_new_one_must_be_a_good_one(
+    accounts: Accounts, old: str, new: str, field: str
+) -> None:
+    signed_in = await sign_up(accounts)
+
+    with pytest.raises(InvalidField) as refused:
+        await change(accounts, signed_in, old, new)
+
+    assert refused.value.fields["field"] == field
+    await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+
+async def test_guesses_at_the_old_password_are_limited_as_at_the_door(accounts: Accounts) -> None:
+    signed_in = await sign_up(accounts)
+    for _ in range(rules.LOG_IN_BY_BOTH.burst):
+        with pytest.raises(InvalidField):
+            await change(accounts, signed_in, "guess", "battery staple")
+
+    with pytest.raises(RateLimited):
+        await change(accounts, signed_in, PASSWORD, "battery staple")
+
+
+async def test_no_login_begins_with_a_password_that_was_changed_meanwhile(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in = await sign_up(accounts)
+    verify = accounts.passwords.verify
+
+    async def slowly(password: str, hashed: str | None) -> bool:
+        right = await verify(password, hashed)
+        monkeypatch.undo()
+        await change(accounts, signed_in, PASSWORD, "battery staple")
+        return right
+
+    monkeypatch.setattr(accounts.passwords, "verify", slowly)
+    with pytest.raises(Unavailable):
+        await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+    assert await accounts.logins_of(signed_in.account) == [signed_in.login]
+
+
+async def test_of_two_who_change_it_at_once_one_is_told_that_it_was_changed(accounts: Accounts) -> None:
+    signed_in = await sign_up(accounts)
+
+    answers = await asyncio.gather(
+        *(change(accounts, signed_in, PASSWORD, f"battery staple {n}") for n in range(2)),
+        return_exceptions=True,
+    )
+
+    assert [type(one) for one in answers if one is not None] == [Conflict]
+
+
+# ---- names of guests ----
+
+
+@pytest.mark.parametrize("name", ["Ada", "ADA", "A d a", "\u0410da", "Ad\u00e1 \N{BLACK HEART SUIT}", "@da"])
+async def test_a_name_like_that_of_an_account_is_found(accounts: Accounts, name: str) -> None:
+    assert not await accounts.looks_like_one(name)
+    await sign_up(accounts)
+
+    assert await accounts.looks_like_one(name)
+    assert not await accounts.looks_like_one("Grace")
+
+
 # ---- second factor ----
 
 
@@ -390,9 +498,9 @@ async def test_a_factor_counts_from_its_first_code_on(accounts: Accounts, clock:
 
     await accounts.propose_factor(account, PASSWORD, HERE)
     await accounts.log_in("Ada", PASSWORD, "", HERE)
-    account = await accounts.by_access((await accounts.log_in("Ada", PASSWORD, "", HERE)).access)
+    login = await accounts.by_access((await accounts.log_in("Ada", PASSWORD, "", HERE)).access)
     with pytest.raises(InvalidField, match="code"):
-        await accounts.confirm_factor(account, "000000")
+        await accounts.confirm_factor(login, "000000")
     await accounts.log_in("Ada", PASSWORD, "", HERE)
 
 
@@ -412,6 +520,33 @@ async def test_a_factor_is_turned_off_with_password_and_code(accounts: Accounts,
 
 
 # ---- what is kept ----
+
+
+async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, clock: Time) -> None:
+    old = """
+    CREATE TABLE accounts (
+      id TEXT PRIMARY KEY, form TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT NOT NULL,
+      secret TEXT, proposed TEXT, step INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE logins (
+      id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+      number INTEGER NOT NULL, rotated REAL NOT NULL, expires REAL NOT NULL);
+    """
+    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    path = tmp_path / "accounts.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(old)
+        row = ("user-1", form_of("Ada"), "Ada", hashed)
+        connection.execute("INSERT INTO accounts (id, form, name, password) VALUES (?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO logins VALUES ('old', 'user-1', 0, ?, ?)", (clock.now, 2 * clock.now))
+    accounts = Accounts(path, Lifetimes(), clock)
+    accounts.start()
+
+    kept = await accounts.refresh(accounts.tokens.refresh("old", 0))
+    again = await accounts.log_in("Ada", PASSWORD, "", HERE)
+
+    assert kept.account.id == again.account.id == "user-1"
+    assert await accounts.looks_like_one("\u0410da")
+    accounts.stop()
 
 
 def contents(directory: Path) -> bytes:
@@ -460,7 +595,7 @@ def test_the_accounts_of_two_workers_are_the_same(tmp_path: Path) -> None:
             accounts.start()
         signed_in = await sign_up(one)
         refreshed = await two.refresh(signed_in.refresh)
-        assert (await one.by_access(refreshed.access)).id == signed_in.account.id
+        assert (await one.by_access(refreshed.access)).account.id == signed_in.account.id
         for accounts in (one, two):
             accounts.stop()
 

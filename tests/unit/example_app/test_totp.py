@@ -33,6 +33,14 @@ def test_a_code_may_be_typed_with_blanks() -> None:
     assert totp.step_of(f" {right[:3]} {right[3:]} ", SECRET, NOW) == int(NOW // 30)
 
 
+def test_the_address_comes_as_a_picture_too_black_on_white() -> None:
+    picture = totp.picture(totp.address(SECRET, "Ada"))
+
+    assert picture.startswith("data:image/svg+xml;charset=utf-8,%3Csvg")
+    assert "%23000" in picture
+    assert "%23fff" in picture
+
+
 def test_the_address_is_what_authenticator_apps_open() -> None:
     address = urlsplit(totp.address(SECRET, "Ada"))
 
