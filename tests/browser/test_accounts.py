@@ -244,7 +244,7 @@ async def test_a_stolen_refresh_token_ends_the_login_and_the_page_says_so(
 
     assert answer.status == 401
     await expect(page.get_by_test_id("ended")).to_contain_text("you are not signed in", ignore_case=True)
-    await page.get_by_role("button", name="Connect again").click()
+    await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
     await sign_in(page)
     await expect(lines(page)).to_have_text(["hello"])
@@ -278,7 +278,7 @@ async def test_a_login_that_ended_while_the_page_was_away_leads_back_to_the_entr
     await expect(page.get_by_test_id("ended")).to_contain_text(
         "You are not signed in any more. Sign in again."
     )
-    await page.get_by_role("button", name="Connect again").click()
+    await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
 
@@ -297,7 +297,7 @@ async def test_who_signs_out_is_signed_out_in_every_tab_and_a_guest_may_come(
     await choose(one, entry)
 
     await expect(one.get_by_test_id("sign-in")).to_be_visible()
-    await expect(two.get_by_test_id("ended")).to_be_visible()
+    await expect(two.get_by_test_id("ended").get_by_role("button", name="Sign in")).to_be_visible()
     if entry == "sign-out-everywhere":
         await expect(elsewhere.get_by_test_id("ended")).to_be_visible()
     else:
@@ -333,6 +333,9 @@ async def test_a_second_factor_is_added_asked_for_and_turned_off(
     await expect(page.get_by_role("link", name="open the app")).to_have_attribute(
         "href", totp.provisioning_uri(name="Ada", issuer_name="Example chat")
     )
+    picture = page.get_by_test_id("scan")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
     await page.get_by_test_id("account-code").fill(totp.at(int(clock())))
     await page.keyboard.press("Enter")
     await expect(page.get_by_test_id("recovery").locator("li")).to_have_count(10)
@@ -358,6 +361,56 @@ async def test_a_second_factor_is_added_asked_for_and_turned_off(
     await sign_out(page)
     await sign_in(page)
     await expect(composer(page)).to_be_visible()
+
+
+async def test_who_changes_the_password_stays_here_and_is_signed_out_elsewhere(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    page, elsewhere = await new_page(), await new_page()
+    await sign_up(page)
+    await sign_in(elsewhere)
+    await expect(composer(elsewhere)).to_be_visible()
+
+    await choose(page, "change-password")
+    old, new = page.get_by_test_id("account-password"), page.get_by_test_id("new-password")
+    await old.fill("wrong")
+    await new.fill("battery staple")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("form-problem").last).to_have_text("Your password is wrong.")
+    await expect(old).to_be_focused()
+    await old.fill(PASSWORD)
+    await new.fill("adaadaada11")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("form-problem").last).to_have_text(
+        "Your new password is too easy to guess."
+    )
+    await new.fill("battery staple")
+    await page.keyboard.press("Enter")
+    await page.get_by_test_id("password-changed").click()
+
+    await say(page, "still here")
+    await expect(elsewhere.get_by_test_id("ended")).to_be_visible()
+    await elsewhere.get_by_role("button", name="Sign in").click()
+    await sign_in(elsewhere, "battery staple")
+    await expect(lines(elsewhere)).to_have_text(["still here"])
+
+
+async def test_a_guest_who_wants_the_name_of_an_account_is_told_to_choose_another(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    await sign_up(await new_page())
+    page = await new_page()
+    await page.goto("/#/general")
+    await page.get_by_test_id("name").fill("ADA")
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_test_id("form-problem").first).to_have_text(
+        "Your name is reserved here; choose another."
+    )
+    await enter(page, "Adam")
+    await say(page, "hello")
 
 
 @pytest.mark.parametrize(
@@ -387,6 +440,9 @@ async def test_the_forms_are_readable(
     await page.get_by_test_id("account-name").fill("Ada")
     await page.get_by_test_id("account-password").fill(PASSWORD)
     await page.keyboard.press("Enter")
+    await choose(page, "change-password")
+    await look("password")
+    await page.keyboard.press("Escape")
     await choose(page, "second-factor")
     await look("factor")
     await page.get_by_test_id("account-password").fill(PASSWORD)

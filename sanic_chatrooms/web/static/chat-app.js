@@ -32,7 +32,7 @@ const touch = matchMedia("(pointer: coarse)");
  */
 export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: kept, ...client });
-  chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason)));
+  chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason), options));
   // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
   if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options);
@@ -51,8 +51,10 @@ function chooseName(chat, element, { title, entry }) {
   });
 }
 
-function showEnd(element, why) {
-  fill(element, ended("You are disconnected", why, "Connect again", () => location.reload()));
+// Where the page has a way in, loading it again leads there.
+function showEnd(element, why, { entry, guests }) {
+  const signsIn = /\bsign(ed)? (in|out)\b/i.test(why) && (entry || guests !== false);
+  fill(element, ended(signsIn ? "You are signed out" : "You are disconnected", why, signsIn ? "Sign in" : "Connect again", () => location.reload()));
   element.querySelector("button").focus();
 }
 

@@ -46,7 +46,7 @@ export function submitting(submit, problem) {
       await submit();
     } catch (error) {
       problem.textContent = sentence(error);
-      event.target.querySelector("input").focus();
+      event.target.querySelector("input:not([hidden])").focus();
     }
     go.disabled = false;
   };
