@@ -14,37 +14,11 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
-    "APP",
-    "DIRECT",
-    "PRIVATE",
-    "PUBLIC",
-    "RESERVED",
-    "SPACE",
-    "USERS",
-    "Appended",
-    "Collected",
-    "Credentials",
-    "Draft",
-    "Envelope",
-    "Event",
-    "Fact",
-    "Fold",
-    "Handshake",
-    "Head",
-    "Known",
-    "Member",
-    "Page",
-    "Related",
-    "Relation",
-    "Room",
-    "Scope",
-    "Sender",
-    "Toggle",
-    "User",
-    "direct_room",
-    "is_reserved",
-    "user_room",
-]
+    "APP", "DIRECT", "PRIVATE", "PUBLIC", "RESERVED", "SPACE", "USERS", "Appended", "Collected",
+    "Credentials", "Draft", "Envelope", "Event", "Fact", "Fold", "Handshake", "Head", "Known", "Member",
+    "Page", "Related", "Relation", "Room", "Scope", "Sender", "Streaming", "Toggle", "User", "direct_room",
+    "is_reserved", "user_room",
+]  # fmt: skip
 
 PUBLIC, PRIVATE, DIRECT = "public", "private", "direct"
 RESERVED = "reserved"
@@ -193,6 +167,8 @@ class Fold(enum.Enum):
     """Only the message's number stays: a deletion."""
     TOGGLE = "toggle"
     """Something is on or off at the message, once per (target, key, owner): a reaction, a pin."""
+    CLOSE = "close"
+    """The message gets its last payload: it was being written until now. The relation's `key`, if it has one, is then on."""
     COLLECT = "collect"
     """The event is one of the message's replies: a thread."""
 
@@ -207,7 +183,7 @@ class Relation(msgspec.Struct, frozen=True, gc=False):
     owner: str = ""
     """TOGGLE: the id of the user who holds it; "": it belongs to the room, like a pin."""
     value: bytes | bool = b""
-    """REPLACE: the new payload, a JSON object. TOGGLE: True for on, False for off."""
+    """REPLACE and CLOSE: the new payload, a JSON object. TOGGLE: True for on, False for off."""
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
@@ -222,6 +198,8 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     """With "max", the value is an integer from 0 to 2**53 - 1, and a lower one than the present changes nothing."""
     until: float | None = None
     """When it has passed (Unix seconds): the store forgets it some time afterwards. The value should tell it too."""
+    was: bytes | None = None
+    """The value that it has to replace, b"" where it must not hold yet. Another one: nothing changes. None: it does not matter."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -287,6 +265,12 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     """No event was stored, because it would have changed nothing. `seq` is the event that set the current state; 0: none did."""
 
 
+class Streaming(msgspec.Struct, frozen=True, gc=False):
+    """A message is being written: so many characters (Unicode code points) of its text are there."""
+
+    at: int
+
+
 class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """An event, as it is stored and sent (docs/reference/protocol.md, Envelope)."""
 
@@ -309,6 +293,8 @@ class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=
     """The message was deleted, and its payload is {}."""
     changed: int | None = None
     """The number of its newest change; None: it was never changed."""
+    streaming: Streaming | None = None
+    """The message is being written. Stores do not keep this; `stores.streams` tells it."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

@@ -26,6 +26,7 @@ from ..models import (
     Scope,
 )
 from .pages import FactPage, Holding, RoomPage, TogglePage
+from .streams import OpenStream, checkpoint, lease, open_streams
 
 __all__ = [
     "FOLDED",
@@ -34,6 +35,7 @@ __all__ = [
     "Bounds",
     "FactPage",
     "Holding",
+    "OpenStream",
     "RoomPage",
     "Stale",
     "Store",
@@ -137,6 +139,8 @@ class Store(ABC):
     25. `toggles` lists what is on, newest first: of one key, of one message, or of both.
     26. `history(parent=…)` pages the replies to one message, deleted ones too; `history(timeline=True, replies=False)`
         leaves all replies out.
+    42. A CLOSE gives the message its last payload and `changed`, and no `edited`; with a key, that is on from then on, without
+        an owner. An ERASE later empties it, like an edit.
     27. Trimming a message turns off every TOGGLE on it. Its replies stay replies.
     Facts
     28. A fact set by a draft has the event's number as `seq`, and as `since` if it did not hold before. The same value
@@ -155,6 +159,8 @@ class Store(ABC):
     36. Per draft, the store checks in this order: room, key and hash, `judged`, `spaced`, relation, facts.
     39. A `spaced` draft is `RateLimited` (`retry_after`: the seconds left) if its sender's last `spaced` event in the room is
         less than so many seconds older, by their timestamps. Other drafts neither wait nor are waited for.
+    41. A fact with `was` is set only where its present value is that one; b"" means that it must not hold. Else a draft
+        with it is a `Conflict`, and `set_fact` changes nothing.
     40. A fact with an `until` holds until it is forgotten. Whoever sets another such fact forgets some that have passed.
     Rooms
     37. The fact "room" about "" (`stores.properties.room_fact`) is what the room is from its event on. `room` and `rooms` show
@@ -356,6 +362,24 @@ class Store(ABC):
 
         Not for the fact "room", which `update_room` sets.
         """
+
+    async def lease(self, name: str, seconds: float, fence: int = 0) -> int:
+        """Become, or with the `fence` of before stay, the one process that holds `name` for so many seconds.
+
+        -> the fence, which is a higher number for each new holder; or 0 if another process holds it.
+        """
+        return await lease(self, name, seconds, fence)
+
+    async def open_streams(self, before: float) -> list[OpenStream]:
+        """The messages that are being written, of which nothing was kept since `before` (Unix seconds)."""
+        return await open_streams(self, before)
+
+    async def checkpoint(self, room: str, msg_id: str, text: str, fence: int) -> bool:
+        """Keep what there is of a message that is being written; False if it is closed, or if another process writes it now.
+
+        Raises `RoomNotFound`.
+        """
+        return await checkpoint(self, room, msg_id, text, fence)
 
     @abstractmethod
     async def take(self, key: str, rate: float, burst: int) -> float:

@@ -8,6 +8,7 @@ __all__ = [
     "SWEPT",
     "changes",
     "completed",
+    "contradicts",
     "facts_of",
     "has_effects",
     "no_parent",
@@ -62,6 +63,11 @@ def changes(present: bytes | None, fact: Fact) -> bool:
     if fact.rule == "max":
         return int(fact.value) > int(present)
     return fact.value != present
+
+
+def contradicts(present: bytes | None, fact: Fact) -> bool:
+    """Does this fact replace another value than the present one? `present` as for `changes`."""
+    return fact.was is not None and fact.was != (present or b"")
 
 
 def no_parent(*, is_reply: bool = False) -> InvalidField:

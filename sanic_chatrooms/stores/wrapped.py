@@ -46,6 +46,9 @@ class WrappedStore(Store):
     facts_of = _passed_on(Store.facts_of)
     first_facts = _passed_on(Store.first_facts)
     set_fact = _passed_on(Store.set_fact)
+    lease = _passed_on(Store.lease)
+    open_streams = _passed_on(Store.open_streams)
+    checkpoint = _passed_on(Store.checkpoint)
     take = _passed_on(Store.take)
     secret = _passed_on(Store.secret)
 

@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["new_epoch", "new_id"]
+__all__ = ["is_stream_id", "new_epoch", "new_id", "new_stream_id"]
 
 # Ids are made in blocks, because a system call for each would hand the GIL to the store's thread, and wait to get it back.
 _BLOCK = 256
@@ -24,6 +24,24 @@ def new_id() -> str:
 
 def _uuid(h: str) -> str:
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
+
+
+_VERSION = 14
+"""The place of a UUID's version."""
+
+
+def new_stream_id() -> str:
+    """The id of a message that is going to be written piece by piece: a UUIDv8, with as much chance as `new_id`.
+
+    So whoever reads a message sees by its id that there may be more to ask about it.
+    """
+    id = new_id()
+    return f"{id[:_VERSION]}8{id[_VERSION + 1 :]}"
+
+
+def is_stream_id(id: str) -> bool:
+    """Whether a message with this id was, or is being, written piece by piece."""
+    return id[_VERSION : _VERSION + 1] == "8" and id[_VERSION - 1] == "-"
 
 
 def new_epoch() -> str:

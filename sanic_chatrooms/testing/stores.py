@@ -34,6 +34,7 @@ from ._store.rights import RightsTests
 from ._store.room_lists import RoomListTests
 from ._store.rooms import RoomTests
 from ._store.separation import SeparationTests
+from ._store.streams import StreamTests
 from ._store.toggles import ToggleTests
 
 __all__ = ["StoreSuite"]
@@ -57,6 +58,7 @@ class StoreSuite(
     PropertyTests,
     PaceTests,
     BucketTests,
+    StreamTests,
     SeparationTests,
     AgainstMemoryTests,
 ):

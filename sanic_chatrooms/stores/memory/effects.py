@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from ...errors import ChatError, MessageNotFound
+from ...errors import ChatError, Conflict, MessageNotFound
 from ...models import (
     Appended,
     Draft,
@@ -16,7 +16,7 @@ from ...models import (
     Relation,
 )
 from ..base import Holding
-from ..changes import SPOKE, changes, completed, facts_of, no_parent, spaced_out
+from ..changes import SPOKE, changes, completed, contradicts, facts_of, no_parent, spaced_out
 from . import facts
 from .room import First, MemoryRoom
 
@@ -41,6 +41,8 @@ class Effects:
             refusal = spaced_out(draft, None if spoke is None else spoke.value)
             if refusal is not None:
                 return refusal
+        if _contradicted(room, draft.facts):
+            return Conflict()
         if draft.about is not None:
             self._expire(room)
             outcome = self._relate(room, draft, draft.about)
@@ -66,6 +68,8 @@ class Effects:
         if about.fold is Fold.REPLACE:
             assert isinstance(about.value, bytes)
             room.edit(message, about.value, draft.timestamp)
+        elif about.fold is Fold.CLOSE:
+            _close(room, draft, about, message)
         else:
             self._forget_hashes(room, room.delete(message))
         return completed(draft.payload, message.seq)
@@ -93,6 +97,23 @@ def _holding_already(room: MemoryRoom, wanted: Sequence[Fact]) -> list[Known | N
         if changes(None if there is None else there.value, fact):
             return []
     return known
+
+
+def _contradicted(room: MemoryRoom, facts_: Sequence[Fact]) -> bool:
+    for fact in facts_:
+        known = facts.get(room, fact.kind, fact.key)
+        if contradicts(None if known is None else known.value, fact):
+            return True
+    return False
+
+
+def _close(room: MemoryRoom, draft: Draft, about: Relation, message: Event) -> None:
+    assert isinstance(about.value, bytes)
+    assert message.seq is not None
+    room.edit(message, about.value, None)
+    if about.key and room.relations.holding(message.seq, about.key, "") is None:
+        held = Holding(message.seq, about.key, "", room.seq + 1, draft.timestamp, draft.sender)
+        room.relations.turn_on(held)
 
 
 def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> bytes | Appended:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ...models import PUBLIC, RESERVED, Fact, Known
 from ...support.clock import Clock
 from ...support.paging import Paged
-from ..changes import SWEPT, changes
+from ..changes import SWEPT, changes, contradicts
 from ..properties import is_room
 from .room import MemoryRoom
 
@@ -28,7 +28,8 @@ class Facts:
     def put(self, room: MemoryRoom, fact: Fact, seq: int) -> bool:
         """Set or forget a fact by the event with this number (0: without one); True if that changed anything."""
         known = get(room, fact.kind, fact.key)
-        if not changes(None if known is None else known.value, fact):
+        present = None if known is None else known.value
+        if contradicts(present, fact) or not changes(present, fact):
             return False
         room.ends.pop((fact.kind, fact.key), None)
         if fact.value is None:

@@ -166,8 +166,8 @@ class MemoryRoom:
                 return self.events[place]
         return None
 
-    def edit(self, message: Event, payload: bytes, at: float) -> None:
-        """Give a message another payload, by the event that comes next."""
+    def edit(self, message: Event, payload: bytes, at: float | None) -> None:
+        """Give a message another payload, by the event that comes next. `at`: None where that is no edit, but its first whole one."""
         number = self.seq + 1
         self._put(replace(message, payload=Raw(payload), edited=at, changed=number))
         while self.edits and self.edits[0][0] <= self.base:

@@ -165,6 +165,7 @@ def packed_facts(facts: Iterable[Fact]) -> list[Any]:
             fact.value is not None and fact.value.decode(),
             fact.rule,
             fact.until is not None and repr(fact.until),
+            fact.was is not None and fact.was.decode(),
         )
         for fact in facts
     ]

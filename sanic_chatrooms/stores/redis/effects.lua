@@ -35,12 +35,28 @@ local function effects(room)
     room.seen[key] = without(room.seen[key]) or room.seen[key]
   end
 
+  local function turn_on(target, key, seq, what)
+    redis.call('ZADD', Z, 0, 't' .. target .. key .. pad(seq) .. what.owner, 0, 'k' .. key .. pad(seq) .. target .. what.owner)
+    redis.call('HSET', R, 'h' .. target .. key .. what.owner, seq .. ' ' .. what.at .. ' ' .. what.sender)
+  end
+
   function folds.replace(what)
     local number, line = changeable(room, what.target)
     if not number then return -2 end
     local change = room.head + 1
     redis.call('HSET', M, number, line .. ',"edited":' .. what.at .. ',"changed":' .. change .. ',"payload":' .. what.value .. '}')
     redis.call('HSET', X, what.target, (redis.call('HGET', X, what.target) or '') .. change .. ',')
+    return nil, number
+  end
+
+  function folds.close(what)
+    local number, line = changeable(room, what.target)
+    if not number then return -2 end
+    local change = room.head + 1
+    redis.call('HSET', M, number, line .. ',"changed":' .. change .. ',"payload":' .. what.value .. '}')
+    redis.call('HSET', X, what.target, (redis.call('HGET', X, what.target) or '') .. change .. ',')
+    local target, key = pad(number), #what.key .. ':' .. what.key
+    if what.key ~= '' and redis.call('HEXISTS', R, 'h' .. target .. key) == 0 then turn_on(target, key, change, what) end
     return nil, number
   end
 
@@ -79,8 +95,7 @@ local function effects(room)
     if there then
       rows.turn_off(target, key, pad(since), what.owner)
     else
-      redis.call('ZADD', Z, 0, 't' .. target .. key .. pad(seq) .. what.owner, 0, 'k' .. key .. pad(seq) .. target .. what.owner)
-      redis.call('HSET', R, field, seq .. ' ' .. what.at .. ' ' .. what.sender)
+      turn_on(target, key, seq, what)
     end
     if what.owner == '' then return nil, number end
     return nil, number, redis.call('ZLEXCOUNT', Z, '[t' .. target .. key, '(t' .. target .. key .. '\255')
@@ -119,6 +134,12 @@ local function effects(room)
       local spoke = known.about(fact[2])[fact[1]]
       local left = spoke and tonumber(spoke[1]) + what.spaced - tonumber(what.at)
       if left and left > 0 then return '!' .. string.format('%.6f', left) end
+    end
+    for _, fact in ipairs(what.facts or {}) do
+      if fact[6] then
+        known = known or facts()
+        if known.contradicts(known.about(fact[2])[fact[1]], fact) then return -1 end
+      end
     end
     if what.fold then outcome, target, count = folds[what.fold](what) end
     if outcome then return outcome end

@@ -1,4 +1,4 @@
--- What o, u and e hold. A fact is {kind, key, value or false, 'set' or 'max', when it ends or false}.
+-- What o, u and e hold. A fact is {kind, key, value or false, 'set' or 'max', when it ends or false, the value that it has to replace or false}.
 local function facts()
   local self = {}
 
@@ -26,6 +26,9 @@ local function facts()
     return fact[3] ~= known[1]
   end
 
+  -- Does it replace another value than the present one?
+  function self.contradicts(known, fact) return fact[6] and fact[6] ~= (known and known[1] or '') end
+
   local function forget(kind, key, there)
     there[kind] = nil
     redis.call('ZREM', U, kind .. '\n' .. key)
@@ -46,7 +49,7 @@ local function facts()
     local kind, key, value, _, ends = unpack(fact, 1, 5)
     local there = self.about(key)
     local known = there[kind]
-    if not self.changes(known, fact) then return false end
+    if self.contradicts(known, fact) or not self.changes(known, fact) then return false end
     if not value then
       forget(kind, key, there)
       return true

@@ -11,7 +11,7 @@ from .schema import Schema
 
 __all__ = ["ARGUMENTS", "append_call", "append_function"]
 
-VERSION = 6
+VERSION = 7
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -24,7 +24,7 @@ ARGUMENTS = {
     "restricts": "boolean[]", "if_changed": "boolean[]", "fold": "text[]", "target": "text[]", "mark": "text[]",
     "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "facts_end": "int[]",
     "fact_kind": "text[]", "fact_key": "text[]", "fact_value": "bytea[]", "fact_max": "boolean[]",
-    "fact_until": "float8[]", "now": "float8", "spaced": "float8[]",
+    "fact_until": "float8[]", "fact_was": "bytea[]", "now": "float8", "spaced": "float8[]",
 }  # fmt: skip
 
 _RESULTS = {
@@ -155,6 +155,18 @@ BEGIN
       END IF;
     END IF;
 
+    there := true;
+    FOR j IN coalesce(p_facts_end[i - 1], 0) + 1 .. coalesce(p_facts_end[i], 0) LOOP
+      IF p_fact_was[j] IS NOT NULL THEN
+        there := there AND p_fact_was[j] = coalesce((SELECT f.value FROM {fact} f
+          WHERE f.room_id = ids[r] AND f.kind = p_fact_kind[j] AND f.key = p_fact_key[j]), '');
+      END IF;
+    END LOOP;
+    IF NOT there THEN
+      outcomes[i] := 'conflict';
+      CONTINUE;
+    END IF;
+
     parent_seq := NULL;
     body := p_payload[i];
     IF p_fold[i] IS NOT NULL THEN
@@ -194,6 +206,14 @@ BEGIN
       WHEN 'replace' THEN
         UPDATE {event} e SET payload = p_value[i], edited = p_stamp[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
+      WHEN 'close' THEN
+        UPDATE {event} e SET payload = p_value[i], changed = heads[r] + 1
+         WHERE e.room_id = ids[r] AND e.seq = found_seq;
+        IF p_mark[i] <> '' THEN
+          INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name)
+          VALUES (ids[r], found_seq, p_mark[i], '', heads[r] + 1, p_stamp[i], p_sender_id[i], p_sender_name[i])
+          ON CONFLICT DO NOTHING;
+        END IF;
       WHEN 'erase' THEN
         UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true, edited = NULL, changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
@@ -201,7 +221,7 @@ BEGIN
          WHERE e.room_id = ids[r] AND e.target = p_target[i];
         DELETE FROM {relation} q WHERE q.room_id = ids[r] AND q.target = found_seq;
       END CASE;
-      IF parent_seq IS NOT NULL OR p_turn_on[i] THEN
+      IF parent_seq IS NOT NULL OR p_turn_on[i] OR (p_fold[i] = 'close' AND p_mark[i] <> '') THEN
         UPDATE {event} e SET related = true WHERE e.room_id = ids[r] AND e.seq = found_seq AND e.related IS NULL;
       END IF;
       IF p_fold[i] <> 'collect' THEN
@@ -248,7 +268,7 @@ BEGIN
                          key_user, key_id, hash, folded, target, deleted, parent)
     VALUES (ids[r], heads[r], p_msg_id[i], p_stamp[i], p_type[i], body, p_sender_id[i], p_sender_name[i],
             p_key_user[i], p_key_id[i], p_hash[i], p_folded[i],
-            CASE WHEN p_fold[i] = 'replace' THEN p_target[i] END, false, parent_seq);
+            CASE WHEN p_fold[i] IN ('replace', 'close') THEN p_target[i] END, false, parent_seq);
     outcomes[i] := 'stored';
     seqs[i] := heads[r];
   END LOOP;

@@ -263,7 +263,7 @@ class _Numbering:
 
     def _remember(self, key: _Key, draft: Draft, appended: Appended) -> None:
         about, message = draft.about, draft.msg_id
-        if about is not None and about.fold is Fold.REPLACE:
+        if about is not None and about.fold in (Fold.REPLACE, Fold.CLOSE):
             message = about.target
         self._firsts[key] = (draft.hash, appended, draft.type, message)
         if self.effects is not None:

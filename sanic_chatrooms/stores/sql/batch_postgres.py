@@ -143,5 +143,6 @@ def _facts(drafts: Sequence[Draft]) -> dict[str, Any]:
         "fact_value": [fact.value for fact in facts],
         "fact_max": [fact.rule == "max" for fact in facts],
         "fact_until": [fact.until for fact in facts],
+        "fact_was": [fact.was for fact in facts],
         "spaced": [draft.spaced if draft.sender is not None else 0.0 for draft in drafts],
     }

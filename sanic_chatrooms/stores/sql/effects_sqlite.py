@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from sqlalchemy import Table
 
-from ...errors import ChatError, MessageNotFound
+from ...errors import ChatError, Conflict, MessageNotFound
 from ...models import Draft, Fact, Fold, Relation
-from ..changes import SWEPT, changes, completed, facts_of, no_parent, spaced_out
+from ..changes import SWEPT, changes, completed, contradicts, facts_of, no_parent, spaced_out
 from ..properties import is_room, visibility_of
 from .schema import Schema
 
@@ -63,6 +63,7 @@ class EffectStatements:
             f"INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
+        self.leave_on = f"{self.turn_on} ON CONFLICT DO NOTHING"
         self.turn_off = f"DELETE FROM {relation} WHERE room_id = ? AND target = ? AND key = ? AND owner = ?"
         self.turn_off_all = f"DELETE FROM {relation} WHERE room_id = ? AND target = ?"
         self.put_fact = (
@@ -177,6 +178,8 @@ class Effects:
             refusal = spaced_out(draft, self._known(room.id, facts[-1])[0])
             if refusal is not None:
                 return refusal
+        if any(contradicts(self._known(room.id, fact)[0], fact) for fact in draft.facts):
+            return Conflict()
         if about is not None:
             outcome = self._relate(room, draft, about)
             if not isinstance(outcome, bytes):
@@ -205,12 +208,24 @@ class Effects:
         if about.fold is Fold.REPLACE:
             self._write(do.edit, about.value, draft.timestamp, seq, *place)
             self._write(do.name_target, about.target, room.id, seq)
+        elif about.fold is Fold.CLOSE:
+            self._close(room, draft, about, message.seq)
         else:
             self._messages[room.id, about.target] = message._replace(deleted=True)
             self._write(do.erase, seq, *place)
             self._write(do.empty_edits, room.id, about.target)
             self._write(do.turn_off_all, *place)
         return completed(draft.payload, message.seq)
+
+    def _close(self, room: RoomState, draft: Draft, about: Relation, target: int) -> None:
+        do, seq, place, sender = self._statements, room.head + 1, (room.id, target), draft.sender
+        self._write(do.edit, about.value, None, seq, *place)
+        self._write(do.name_target, about.target, room.id, seq)
+        if about.key:
+            by = (sender and sender.id, sender and sender.name)
+            self._held.setdefault(((*place, about.key), ""), seq)
+            self._write(do.leave_on, *place, about.key, "", seq, draft.timestamp, *by)
+            self._write(do.mark, *place)
 
     def _collect(self, room: RoomState, draft: Draft, parent: _Message | None) -> bytes | ChatError:
         if parent is None or parent.is_reply:

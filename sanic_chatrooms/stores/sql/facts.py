@@ -119,9 +119,15 @@ class Facts:
 def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> bool:
     """Set or forget a fact without an event; True if that changed anything."""
     table = schema.fact
+    same = (table.c.room_id == room) & (table.c.kind == fact.kind) & (table.c.key == fact.key)
+    if fact.was is not None:
+        same &= table.c.value == fact.was
     if fact.value is None:
-        same = (table.c.room_id == room) & (table.c.kind == fact.kind) & (table.c.key == fact.key)
         return connection.execute(table.delete().where(same)).rowcount > 0
+    if fact.was:
+        same &= table.c.value != fact.value
+        exchange = table.update().where(same).values(value=fact.value, seq=0, until=fact.until)
+        return connection.execute(exchange).rowcount > 0
     head = select(schema.room.c.head).where(schema.room.c.id == room).scalar_subquery()
     values = {
         "room_id": room,
@@ -132,6 +138,8 @@ def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> b
         "until": fact.until,
     }
     new = insert(connection, table).values(**values, since=head)
+    if fact.was is not None:
+        return connection.execute(new.on_conflict_do_nothing()).rowcount > 0
     changed = table.c.value != new.excluded.value
     if fact.rule == "max":  # of integers without leading zeros the longer one is the higher
         changed = _by_length(new.excluded.value) > _by_length(table.c.value)

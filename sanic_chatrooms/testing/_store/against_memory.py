@@ -80,11 +80,13 @@ def _relation(random: Random, room: str, drafted: list[Draft]) -> Relation | Non
     if not likely or random.random() < 0.3:
         return None
     target = random.choice(likely if random.random() < 0.9 else drafted).msg_id
-    fold = random.choices(list(Fold), weights=(3, 1, 8, 3))[0]
+    fold = random.choices(list(Fold), weights=(3, 1, 8, 1, 3))[0]
     if fold is Fold.TOGGLE:
         key = random.choice(KEYS)
         owner = "" if key == "pin" else random.choice(USERS)
         return Relation(target, fold, key, owner, random.random() < 0.7)
+    if fold is Fold.CLOSE:
+        return Relation(target, fold, random.choice(("", "ended")), value=b'{"text":"closed"}')
     if fold is Fold.REPLACE:
         return Relation(target, fold, value=b'{"text":"%d"}' % random.randrange(2**16))
     return Relation(target, fold)
@@ -93,9 +95,10 @@ def _relation(random: Random, room: str, drafted: list[Draft]) -> Relation | Non
 def _fact(random: Random) -> Fact:
     kind, key = random.choice(KINDS), random.choice(USERS)
     if random.random() < 0.2:
-        return Fact(kind, key, None)
+        return Fact(kind, key, None, was=random.choice((None, None, b"1")))
     value = b"%d" % random.randrange(3)
-    return Fact(kind, key, value, "max" if kind == "read" and random.random() < 0.7 else "set")
+    was = random.choice((None, None, None, b"", b"1"))
+    return Fact(kind, key, value, "max" if kind == "read" and random.random() < 0.7 else "set", was=was)
 
 
 def _told(answer: Appended | ChatError) -> Any:

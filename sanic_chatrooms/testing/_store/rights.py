@@ -117,9 +117,9 @@ class RightsTests(StoreHooks):
             answers = await store.append(drafts)
             now = await store.append([replace(draft, judged=2) for draft in drafts])
 
-            assert [type(answer) for answer in answers] == [Stale] * 5
+            assert [type(answer) for answer in answers] == [Stale] * 6
             assert [type(answer) for answer in now] == [
-                MessageNotFound, MessageNotFound, MessageNotFound, InvalidField, Appended
+                MessageNotFound, MessageNotFound, MessageNotFound, MessageNotFound, InvalidField, Appended
             ]  # fmt: skip
 
     def restricting(self, *, key: str | None = None) -> Draft:
