@@ -7,9 +7,10 @@ import time
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 import jwt
+import msgspec
 from sanic import HTTPResponse, Request, Sanic, empty, json
 import sanic_chatrooms as chatrooms
-from sanic_chatrooms import Unauthenticated
+from sanic_chatrooms import InvalidField, Unauthenticated
 
 SECRET = "an example: write here what `openssl rand -base64 48` prints"
 ACCESS = 600  # seconds
@@ -84,10 +85,19 @@ def tokens(sid: str, login: Login) -> HTTPResponse:
 
 
 # region routes
+class Asked(msgspec.Struct):
+    name: str
+    password: str
+
+
 @app.post("/session/begin")
 async def begin(request: Request) -> HTTPResponse:
-    name, password = str(request.json["name"]), str(request.json["password"])
-    sid, login = secrets.token_urlsafe(), Login(await user_of(name, password), name, "")
+    try:
+        asked = msgspec.json.decode(request.body, type=Asked)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidField("must have a name and a password", field="body") from None
+    user = await user_of(asked.name, asked.password)
+    sid, login = secrets.token_urlsafe(), Login(user, asked.name, "")
     logins[sid] = login
     return tokens(sid, login)
 
