@@ -21,11 +21,12 @@ from .config.backends import (
     Backends,
     check_logout,
     make_authenticator,
+    unusable,
 )
 from .config.load import override, reconfigured
 from .config.settings import Settings
 from .declaration import Declaration, RouteDeclaration
-from .errors import ConfigError
+from .errors import ConfigError, Unavailable
 from .hooks.declaring import check_wrapped
 from .hooks.listeners import Listeners
 from .hooks.middleware import Chain
@@ -163,9 +164,10 @@ class Chat:
             timeout=settings.store_timeout,
         )
         spaces = backends.spaces(settings)
-        await backends.store.start(spaces["store"], bounds)
-        await self.signed.start(spaces["broker"])
-        await backends.presence.start(spaces["presence"], self.node, settings.presence_ttl)
+        await self._begin("store", backends.store.start(spaces["store"], bounds))
+        await self._begin("broker", self.signed.start(spaces["broker"]))
+        presence = backends.presence.start(spaces["presence"], self.node, settings.presence_ttl)
+        await self._begin("presence", presence)
         self.hub.start()
         self.journal.start()
         self.guests = Guests(
@@ -208,6 +210,15 @@ class Chat:
             self.transactions.run(),
         )
         self._tasks = [asyncio.ensure_future(round) for round in rounds]
+
+    async def _begin(self, backend: str, starting: Awaitable[None]) -> None:
+        try:
+            await starting
+        except (ConfigError, Unavailable) as problem:
+            told = unusable(self.settings, backend, problem)
+            if told is problem:
+                raise
+            raise told from problem
 
     def _core(self) -> Core:
         return Core(

@@ -63,6 +63,8 @@ class NATSBroker(RemoteBroker[Entry]):
         self._ending: set[asyncio.Task[None]] = set()
         self._settling: asyncio.TimerHandle | None = None
         self._subscribed_at = 0.0
+        self._last_problem: Exception | None = None
+        """What the client has reported since it was last asked to connect."""
 
     async def _open(self, instance: str) -> None:
         self._base = f"{self._prefix}.{_token(instance)}."
@@ -179,16 +181,22 @@ class NATSBroker(RemoteBroker[Entry]):
 
     async def _failed(self, error: Exception) -> None:
         """What the client reports that is no answer to a call."""
+        self._last_problem = error
         if isinstance(error, SlowConsumerError):
             self._reconnected()  # it has dropped something
         elif "ermissions" in str(error):
             self.logger.error("NATS: %s", error)
+
+    def _reason(self, problem: Exception) -> Exception:
+        """Why a connection could not be made: the client tries again until its time is over, and then says nothing."""
+        return problem if str(problem) or self._last_problem is None else self._last_problem
 
     # ---- connections ----
 
     async def _connect(self) -> Client:
         """A connection to one of the servers. Raises `Unavailable`."""
         problem: Exception | None = None
+        self._last_problem = None
         for server in random.sample(self._servers, len(self._servers)):
             client = Client()
             options: dict[str, Any] = {
@@ -207,7 +215,7 @@ class NATSBroker(RemoteBroker[Entry]):
                 report(client)
                 return client
             except _PROBLEMS as exc:
-                problem = exc
+                problem = self._reason(exc)
                 self._end(client)
             except BaseException:
                 self._end(client)

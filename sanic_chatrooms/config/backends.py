@@ -1,9 +1,11 @@
 """Makes store, broker, presence and authenticator from settings: an object, a URL, an entry point, or "package.module:Class"."""
 
 import importlib
+import os
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from ssl import SSLError
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,13 +15,14 @@ from ..auth.jwt import JWTAuth
 from ..brokers.base import Broker
 from ..brokers.memory import MemoryBroker
 from ..drivers.redis.embedded import boot_id, embedded_url
-from ..errors import ConfigError
+from ..errors import ChatroomsError, ConfigError, Unavailable
 from ..models import Scope
 from ..presence.base import Presence
 from ..presence.memory import MemoryPresence
 from ..stores.base import Store
 from ..stores.memory.store import MemoryStore
-from .settings import Settings
+from .field import shown
+from .settings import FIELDS, Settings
 from .values import EMBEDDED
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "resolve",
     "server_of",
     "sql_store",
+    "unusable",
 ]
 
 B = TypeVar("B")
@@ -132,6 +136,57 @@ def _extra(url: str) -> str | None:
     return _EXTRAS.get(url.partition(":")[0].partition("+")[0])
 
 
+def unusable(settings: Settings, name: str, problem: ChatroomsError) -> ChatroomsError:
+    """The error for a backend (`store`, `broker`, `presence`) that could not start: with its setting, its address without a
+    password, and what to do."""
+    if isinstance(problem, ConfigError) and "CHATROOMS_" in str(problem):
+        return problem
+    given = _given(settings, name)
+    where = f"{FIELDS[given].label(settings.instance)} = {shown(getattr(settings, given))}"
+    if isinstance(problem, ConfigError):
+        return ConfigError(f"{where}: {problem}")
+    return Unavailable(f"{where} cannot be used: {_cause(problem)}; {_advice(getattr(settings, given))}")
+
+
+def _given(settings: Settings, name: str) -> str:
+    """The setting that says where this backend is: its own, or that of another backend on the same server."""
+    for other in ("presence", "broker"):
+        value = getattr(settings, other)
+        if value is not None and (other == name or (name == "presence" and _serves(value, name))):
+            return other
+    return "store"
+
+
+def _serves(value: Any, name: str) -> bool:
+    url = value if isinstance(value, str) else getattr(value, "server_url", None)
+    return url is not None and (name.upper(), _extra(url)) in _LEAVES
+
+
+def _cause(problem: BaseException) -> str:
+    """What the driver says, in one line."""
+    found: BaseException | None = problem
+    while isinstance(found, Unavailable) and (found.__cause__ or found.__context__) is not None:
+        found = found.__cause__ or found.__context__
+    if found is problem or found is None:
+        return "it did not answer in time" if str(problem) == Unavailable.default else str(problem)
+    said = ""
+    while found is not None:
+        if isinstance(found, OSError) and not isinstance(found, SSLError) and (found.errno or 0) > 0:
+            return os.strerror(found.errno or 0).lower()
+        if text := str(getattr(found, "orig", None) or found).strip():
+            said = said or text.splitlines()[0].rstrip(".")
+        found = found.__cause__ or found.__context__
+    return said or "it did not answer in time"
+
+
+def _advice(value: Any) -> str:
+    if value == EMBEDDED:
+        return "the app starts that server itself, and its log says why it does not run"
+    if isinstance(value, str) and _extra(value) == "sql":
+        return "name a file of SQLite that this user may write to, in a directory that they may write to"
+    return "start that server, or correct the setting"
+
+
 def sql_store(url: str, extra: str = "sql", **options: Any) -> Any:
     """A `SQLStore`. Raises `ConfigError` that says what to install."""
     return _leaf("STORE", extra)(url, **options)
@@ -160,7 +215,12 @@ def _make(key: str, value: Any, contract: type[B], memory: Callable[[], B]) -> B
     if value is None or value in ("memory", "memory:"):
         return memory()
     if isinstance(value, str) and (extra := _extra(value)):
-        value = _leaf(key, extra)(value)
+        try:
+            value = _leaf(key, extra)(value)
+        except ConfigError as problem:
+            if "CHATROOMS_" in str(problem):
+                raise
+            raise ConfigError(f"CHATROOMS_{key}: {problem}") from None
     if isinstance(value, str):
         value = resolve(key, value, f"sanic_chatrooms.{key.lower()}")
         if isinstance(value, type):

@@ -151,6 +151,10 @@ def _measure(value: Any) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
+def _number(bound: float) -> str:
+    return f"{int(bound) if bound == int(bound) else bound:,}"
+
+
 def _outside(value: Any, size: float, how: str) -> str:
     if isinstance(value, str):
         return f"has {size:,} bytes"
@@ -198,7 +202,7 @@ class Field(msgspec.Struct, frozen=True):
     def expected(self) -> str:
         """The values that it accepts, in words: "a whole number of bytes from 1,024 to 16,777,216"."""
         setting, noun = self.setting, _KINDS[self.type].noun
-        bounds = [f"{bound:,}" for bound in (setting.minimum, setting.maximum) if bound is not None]
+        bounds = [_number(bound) for bound in (setting.minimum, setting.maximum) if bound is not None]
         if self.type is str:
             noun = f"text of {' to '.join(bounds)} {setting.unit}"
         elif setting.unit:

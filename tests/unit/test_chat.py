@@ -55,6 +55,44 @@ async def test_stopping_leaves_nothing_running() -> None:
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [
+        ("store", "redis://:hunter2@127.0.0.1:1"),
+        ("store", "postgresql://u:hunter2@127.0.0.1:1/x"),
+        ("broker", "redis://:hunter2@127.0.0.1:1"),
+        ("broker", "nats://u:hunter2@127.0.0.1:1"),
+        ("presence", "redis://:hunter2@127.0.0.1:1"),
+    ],
+)
+async def test_if_a_server_is_away_at_the_start_the_last_word_says_which_and_where(
+    setting: str, url: str
+) -> None:
+    given: dict[str, Any] = {setting: url}
+    chat = new_chat(**given)
+
+    with pytest.raises(Unavailable) as caught:
+        await chat.start()
+    await chat.stop()
+
+    told = str(caught.value)
+    shown = url.replace("u:hunter2", "***").replace(":hunter2", "***")
+    assert told.startswith(
+        f"CHATROOMS_TEST_{setting.upper()} = {shown!r} cannot be used: connection refused; "
+    )
+    assert "hunter2" not in told
+
+
+async def test_a_broker_on_the_server_of_the_store_is_named_after_its_setting(tmp_path: Path) -> None:
+    chat = new_chat(store=f"sqlite:///{tmp_path}")
+
+    with pytest.raises(
+        Unavailable, match=r"CHATROOMS_TEST_STORE = .*unable to open database file; name a file"
+    ):
+        await chat.start()
+    await chat.stop()
+
+
 async def test_stopping_without_a_start_does_nothing() -> None:
     await new_chat().stop()
 

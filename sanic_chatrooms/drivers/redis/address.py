@@ -70,6 +70,7 @@ def parse_address(url: str) -> RedisAddress:
     netloc = "" if kind == "unix" else f"{user}@localhost" if user else "localhost"
     options = _options(urlunsplit((plain, netloc, path, urlencode(query), "")))
     connection = options.pop("connection_class", Connection)
+    _check_options(connection, options)
     if kind == "cluster" and options.get("db"):
         raise ConfigError("a Redis Cluster has only database 0; leave it out of the URL")
     if kind == "unix":
@@ -86,6 +87,14 @@ def _options(url: str) -> dict[str, Any]:
     for name in ("host", "port"):
         options.pop(name, None)
     return options
+
+
+def _check_options(connection: type[Any], options: dict[str, Any]) -> None:
+    try:
+        connection(**options)  # it connects later
+    except TypeError as exc:
+        unknown = str(exc).rpartition(" ")[2]
+        raise ConfigError(f"the Redis URL has an option that is not known here: {unknown}") from None
 
 
 def _host(text: str, port: int) -> tuple[str, int]:

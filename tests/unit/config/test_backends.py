@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sanic_chatrooms
-from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore
+from sanic_chatrooms import ConfigError, MemoryBroker, MemoryPresence, MemoryStore, Unavailable
 from sanic_chatrooms.brokers.postgres import PostgresBroker
 from sanic_chatrooms.config.backends import (
     Backends,
@@ -17,9 +17,11 @@ from sanic_chatrooms.config.backends import (
     make_store,
     resolve,
     server_of,
+    unusable,
 )
 from sanic_chatrooms.config.checks import require_scope
 from sanic_chatrooms.config.load import load
+from sanic_chatrooms.config.settings import Settings
 from sanic_chatrooms.models import Scope
 from sanic_chatrooms.stores.sql.store import SQLStore
 
@@ -244,3 +246,42 @@ def test_the_package_has_its_redis_backends() -> None:
     )
 
     assert [type(backend).__name__ for backend in made] == ["RedisStore", "RedisBroker", "RedisPresence"]
+
+
+# ---- what cannot start ----
+
+
+@pytest.mark.parametrize(
+    ("given", "backend", "label"),
+    [
+        ({"store": "redis://a"}, "store", "CHATROOMS_STORE = 'redis://a'"),
+        ({"store": "redis://a"}, "broker", "CHATROOMS_STORE = 'redis://a'"),
+        ({"store": "redis://a"}, "presence", "CHATROOMS_STORE = 'redis://a'"),
+        ({"store": "sqlite:///a", "broker": "redis://b"}, "presence", "CHATROOMS_BROKER = 'redis://b'"),
+        ({"store": "redis://a", "broker": "nats://b"}, "presence", "CHATROOMS_STORE = 'redis://a'"),
+        ({"store": "redis://a", "presence": "redis://b"}, "presence", "CHATROOMS_PRESENCE = 'redis://b'"),
+        ({"store": "redis://a", "presence": "redis://b"}, "broker", "CHATROOMS_STORE = 'redis://a'"),
+    ],
+)
+def test_the_setting_that_says_where_a_backend_is_is_named(
+    given: dict[str, Any], backend: str, label: str
+) -> None:
+    settings = Settings(instance="default", **given)
+
+    assert str(unusable(settings, backend, Unavailable())).startswith(
+        f"{label} cannot be used: it did not answer"
+    )
+    assert str(unusable(settings, backend, ConfigError("no"))) == f"{label}: no"
+    named = ConfigError("CHATROOMS_EMBEDDED_DIR: no")
+    assert unusable(settings, backend, named) is named
+
+
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [("STORE", "redis://h:99999"), ("BROKER", "redis://h?nonsense=1"), ("STORE", "sqlite:///")],
+)
+def test_a_url_that_cannot_be_read_is_refused_with_its_setting(setting: str, url: str) -> None:
+    make = make_store if setting == "STORE" else make_broker
+
+    with pytest.raises(ConfigError, match=f"^CHATROOMS_{setting}: "):
+        make(url)
