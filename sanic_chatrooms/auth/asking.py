@@ -4,7 +4,9 @@ import logging
 import math
 import time
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final
 
 from msgspec import field
@@ -18,12 +20,15 @@ from .claims import MAX_PROOF_ID
 from .names import shown_name
 from .tokens import MAX_TOKEN, Refused
 
-__all__ = ["NOT_ACCEPTED", "Asking", "Unseen"]
+__all__ = ["NOT_ACCEPTED", "TICKET_NOT_ACCEPTED", "Asking", "Unseen"]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.identity")
 
 NOT_ACCEPTED: Final = "this token is not accepted here; get a new one"
 """The answer to every token that is refused, whatever is wrong with it. The log says what."""
+TICKET_NOT_ACCEPTED: Final = "this ticket is not accepted here; get a new one"
+MAX_ACCEPTED = 4096
+"""Tokens that are remembered as accepted; the one that was shown least recently goes first."""
 AGAIN = 60.0
 """Seconds in which the same fault of an authenticator is logged once, because a client can cause it as often as it likes."""
 MAX_FAULTS = 100
@@ -53,6 +58,7 @@ class Asking:
         self._required_amr = tuple(required_amr)
         self._clock = clock
         self._faults: dict[str, tuple[float, int]] = {}
+        self._accepted: OrderedDict[bytes, None] = OrderedDict()
 
     async def ask(self, authenticator: Authenticator, credentials: Credentials, handshake: Handshake) -> User:
         """The user with these credentials, with a cleaned name.
@@ -61,11 +67,11 @@ class Asking:
         `ChatError` that the authenticator raises.
         """
         try:
-            _check_token(None if isinstance(credentials, Unseen) else credentials.token)
+            token = None if isinstance(credentials, Unseen) else credentials.token
+            _check_token(token)
             user: object = await authenticator.authenticate(credentials, handshake)
         except Refused as refused:
-            self._note(refused.message)
-            raise Unauthenticated(NOT_ACCEPTED) from None
+            raise self._refusal(refused.message, credentials) from None
         except ChatError:
             raise
         except Exception as exc:  # noqa: BLE001 - the app's code may raise anything; it is logged
@@ -78,15 +84,30 @@ class Asking:
                 name, scopes, amr = shown_name(user.name, user.id), tuple(user.scopes), tuple(user.amr)
                 if user.guest or set(self._required_amr) <= set(amr):
                     return replace(user, name=name, scopes=scopes, amr=amr)
-                self._note(f"the user's amr lacks some of {', '.join(self._required_amr)}")
-                raise Unauthenticated(NOT_ACCEPTED)
+                raise self._refusal(
+                    f"the user's amr lacks some of {', '.join(self._required_amr)}", credentials
+                )
             self._tell(authenticator, f"returned {fault}")
         raise Unauthenticated("your identity could not be checked")
 
-    def _note(self, reason: str) -> None:
-        """Say why a token was refused, which its sender is not told."""
+    def accepted(self, token: str) -> None:
+        """Remember that this token was accepted."""
+        known, key = self._accepted, _hash(token)
+        known[key] = None
+        known.move_to_end(key)
+        if len(known) > MAX_ACCEPTED:
+            known.popitem(last=False)
+
+    def has_accepted(self, token: str) -> bool:
+        """Whether this token was accepted here before, so that nobody is guessing who shows it."""
+        return _hash(token) in self._accepted
+
+    def _refusal(self, reason: str, credentials: Credentials) -> Unauthenticated:
+        """The answer, which does not tell the reason; the log does."""
+        ticket = credentials.ticket is not None
         if (more := self._again(reason)) is not None:
-            logger.info("a token was refused%s: %s", more, reason)
+            logger.info("a %s was refused%s: %s", "ticket" if ticket else "token", more, reason)
+        return Unauthenticated(TICKET_NOT_ACCEPTED if ticket else NOT_ACCEPTED)
 
     def _tell(self, authenticator: Authenticator, what: str, story: str = "") -> None:
         fault = f"{type(authenticator).__name__} {what}"
@@ -104,6 +125,10 @@ class Asking:
             self._faults.clear()
         self._faults[fault] = (now, 0)
         return f" ({untold} times more since this was told)" if untold else ""
+
+
+def _hash(token: str) -> bytes:
+    return blake2b(token.encode(errors="replace"), digest_size=16).digest()
 
 
 def _check_token(token: str | None) -> None:

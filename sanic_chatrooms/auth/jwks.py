@@ -78,6 +78,10 @@ class Jwks:
             raise Unavailable("the keys of the identity provider are not known now")
         return found
 
+    def at_hand(self, kid: str | None, algorithm: str) -> bool:
+        """Whether such a key is known, or was asked for a moment ago."""
+        return bool(self._known(kid, algorithm)) or self._clock() < self._ask_at
+
     def _current(self) -> dict[str | None, list[Key]]:
         return self._keys if self._clock() < self._read_at + STALE else {}
 

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..errors import ConfigError
+from ..errors import ConfigError, Unauthenticated
 from ..models import Credentials, Handshake, User
 from .base import Authenticator
 from .claims import amr_of, check_times, check_use, proof_id, scopes_of, time_of, user_id
@@ -118,6 +118,15 @@ class JWTAuth(Authenticator):
         if self._verdicts is not None:
             self._verdicts.put(token, self._keys.version, user, float(claims["exp"]) + self.leeway)
         return user
+
+    def is_quick(self, token: str) -> bool:
+        """Whether it can be said of this token at once if it is accepted, without asking the identity provider."""
+        try:
+            header = read_header(token)
+        except Unauthenticated:
+            return True
+        algorithm = header.get("alg")
+        return algorithm not in self._algorithms or self._keys.at_hand(header.get("kid"), algorithm)
 
     async def verified(
         self, token: str, header: dict[str, Any], types: frozenset[str], audience: Sequence[str] | None

@@ -41,6 +41,9 @@ class Keys(Protocol):
     async def fitting(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """The keys that may have signed a token with this header. Raises `Unavailable` if none are known at all."""
 
+    def at_hand(self, kid: str | None, algorithm: str) -> bool:
+        """Whether `fitting` answers without waiting for anybody."""
+
     async def stop(self) -> None:
         """End what runs in the background."""
 
@@ -56,6 +59,10 @@ class FixedKeys:
     async def fitting(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """The keys of this algorithm."""
         return [key for key in self._keys if algorithm in key.algorithms]
+
+    def at_hand(self, kid: str | None, algorithm: str) -> bool:
+        """Always."""
+        return True
 
     async def stop(self) -> None:
         """Nothing runs."""

@@ -7,8 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.limits.kinds import Kind
-from ..auth.asking import NOT_ACCEPTED, Unseen
+from ..auth.asking import NOT_ACCEPTED, TICKET_NOT_ACCEPTED, Unseen
+from ..auth.base import Authenticator
 from ..auth.guests import Guests
+from ..auth.jwt import JWTAuth
 from ..errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
 from ..live.presence import ANYWHERE
 from ..models import Credentials, Handshake, Sender, User
@@ -106,29 +108,55 @@ async def of_request(core: Core, route: Route, handshake: Handshake) -> User:
 async def _who(
     core: Core, route: Route, credentials: Credentials, handshake: Handshake, *, known: bool = False
 ) -> User:
-    """The user whom a token, or a guest, is. Raises `RateLimited` if too many tokens from this address were wrong.
+    """The user whom a token, or a guest, is. Raises `RateLimited` for a wrong token if too many from this address were wrong, and then
+    also for one that is not known here, if it takes long to judge it.
 
     `known`: a user who has signed in refreshes; the connection has a limit of its own, and neighbours with the same address
     do not keep them from it.
     """
     if credentials.token is None:
         return await _ask(core, route, credentials, handshake)
-    if not known:
-        core.limits.check_proofs(handshake.remote_ip)
+    token, address = credentials.token, handshake.remote_ip
+    if not known and core.limits.wait_to_prove(address) > 0 and not _is_quick(core, route, token):
+        core.limits.check_proofs(address)
     try:
-        return await _ask(core, route, credentials, handshake)
+        user = await _ask(core, route, credentials, handshake)
     except TokenExpired:
         raise  # it was right once, so nobody is guessing
     except Unauthenticated:
-        core.limits.proof_failed(handshake.remote_ip)
+        if not known:
+            core.limits.check_proofs(address)
+        core.limits.proof_failed(address)
         raise
+    shown = credentials.ticket is None and not user.guest
+    if shown and route.authenticator is not None and not _knows_keys(route.authenticator):
+        core.asking.accepted(token)
+    return user
+
+
+def _is_quick(core: Core, route: Route, token: str) -> bool:
+    """Whether a token was accepted before, or is judged at once for little more than the request costs. Then wrong ones need not
+    keep right ones out."""
+    if core.asking.has_accepted(token):
+        return True
+    if route.guests is not None and Guests.is_guest_token(token):
+        return True
+    if route.authenticator is None:
+        return True
+    its = route.authenticator
+    return _knows_keys(its) and all(one.is_quick(token) for one in its.members if isinstance(one, JWTAuth))
+
+
+def _knows_keys(authenticator: Authenticator) -> bool:
+    """Whether it judges tokens by keys, and asks nobody else. A class that derives from JWTAuth may ask anybody."""
+    return all(type(one) is JWTAuth or not one.reads_tokens for one in authenticator.members)
 
 
 async def _ask(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:
     token = credentials.token
     if credentials.ticket is not None:
         if route.tickets is None:
-            raise Unauthenticated(NOT_ACCEPTED)
+            raise Unauthenticated(TICKET_NOT_ACCEPTED)
         return await core.asking.ask(route.tickets, credentials, handshake)
     if route.guests is not None and (token is None or Guests.is_guest_token(token)):
         return await core.asking.ask(route.guests, credentials, handshake)
@@ -180,11 +208,19 @@ def greet(core: Core, session: Session) -> None:
 @command("auth", AuthRequest, ack=Identified, room=Needs.NOTHING, judged=Judged.FREE, looks=True, free=True)
 async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     """Authenticate, refresh a token, name a guest, or ask for another heartbeat interval."""
+    session = ctx.session
+    # A guest who has done nothing yet signs in, as another client does before `welcome`.
+    if session.authenticated and not (session.who.anonymous and ask.token is not None):
+        await ctx.spend(Kind.READ)
+    return await _identify(ctx, ask)
+
+
+async def _identify(ctx: Ctx, ask: AuthRequest) -> Identified:
     core, session = ctx.core, ctx.session
     if not session.authenticated or ask.token is not None:
-        await _prove(core, session, session.route, ask)
+        await _prove(ctx, ask)
     elif ask.name is not None and session.user.guest:
-        await ctx.spend(Kind.CHANGE)  # every room that the guest is in is told
+        await ctx.spend(Kind.CHANGE)
         await _call(core, session, await core.guests.rename(session.user, ask.name))
     if ask.heartbeat is not None:
         _set_heartbeat(session, ask.heartbeat)
@@ -198,23 +234,25 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     return answer
 
 
-async def _prove(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
+async def _prove(ctx: Ctx, request: AuthRequest) -> None:
+    session = ctx.session
     wait = session.who.proof_at - time.monotonic()
     if wait > 0:
         _penalise(session)
         raise RateLimited("too many proofs of identity have failed", retry_after=wait)
     try:
-        await (_again if session.authenticated else _first)(core, session, route, request)
+        await (_again if session.authenticated else _first)(ctx, request)
     except (Unauthenticated, Forbidden):
         _penalise(session)
         raise
     session.who.bad_proofs = 0
 
 
-async def _first(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
+async def _first(ctx: Ctx, request: AuthRequest) -> None:
+    core, session = ctx.core, ctx.session
     credentials = Credentials(request.token, request.name)
     try:
-        user = await _who(core, route, credentials, session.handshake)
+        user = await _who(core, session.route, credentials, session.handshake)
         await core.listeners.ask("connect", user=user)
         await establish(core, session, user)
     except ChatError as problem:
@@ -222,11 +260,15 @@ async def _first(core: Core, session: Session, route: Route, request: AuthReques
         raise
 
 
-async def _again(core: Core, session: Session, route: Route, request: AuthRequest) -> None:
+async def _again(ctx: Ctx, request: AuthRequest) -> None:
+    core, session = ctx.core, ctx.session
     credentials, known = Credentials(request.token, request.name), not session.user.guest
-    user = await _who(core, route, credentials, session.handshake, known=known)
+    user = await _who(core, session.route, credentials, session.handshake, known=known)
     if user.id == session.user.id:
         await core.revocations.check(user)
+        session.who.acted()
+        if user.name != session.user.name:
+            await ctx.spend(Kind.CHANGE)  # every room that the user is in is told
         await _call(core, session, user)
         core.evictions.narrowed(session)
         _expect_end(core, session)

@@ -226,14 +226,18 @@ class Limits:
 
     # ---- proofs of identity ----
 
-    def check_proofs(self, address: str) -> None:
-        """Check that not too many proofs of identity from this address have failed. Raises `RateLimited`."""
+    def wait_to_prove(self, address: str) -> float:
+        """Seconds until another proof of identity from this address may fail; 0.0 or less: one may now."""
         rule = self.rules[Kind.AUTH]
         account = self.accounts.known(f"{ADDRESS}{network_of(address)}")
         if rule is None or account is None:
-            return
+            return 0.0
         interval, depth, _, _ = rule
-        wait = max(account.full_at[Kind.AUTH], self.clock()) + interval - self.clock() - depth
+        return max(account.full_at[Kind.AUTH], self.clock()) + interval - self.clock() - depth
+
+    def check_proofs(self, address: str) -> None:
+        """Check that not too many proofs of identity from this address have failed. Raises `RateLimited`."""
+        wait = self.wait_to_prove(address)
         if wait > 0:
             self._meter.add(RATE_REFUSALS, 1, Kind.AUTH.label, "address")
             raise refusal(Kind.AUTH, wait)

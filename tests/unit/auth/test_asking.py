@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import Authenticator, Credentials
-from sanic_chatrooms.auth.asking import AGAIN, MAX_FAULTS, Asking, Unseen
+from sanic_chatrooms.auth.asking import AGAIN, MAX_ACCEPTED, MAX_FAULTS, Asking, Unseen
+from sanic_chatrooms.auth.tokens import Refused
 from sanic_chatrooms.errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
 from sanic_chatrooms.models import Handshake, User
 
@@ -236,3 +237,20 @@ def test_credentials_and_a_handshake_do_not_show_what_they_hold() -> None:
     assert "s3cret" not in repr(Credentials(TOKEN, "Ada"))
     assert "s3cret" not in repr(HANDSHAKE)
     assert "/chat/ws" in repr(HANDSHAKE)
+
+
+async def test_a_ticket_that_is_refused_is_called_a_ticket() -> None:
+    with pytest.raises(Unauthenticated, match="this ticket is not accepted here"):
+        await Asking().ask(Answers(Refused("used")), Credentials(ticket="x" * 32), HANDSHAKE)
+
+
+def test_tokens_that_were_accepted_are_remembered_within_a_bound() -> None:
+    asking = Asking()
+    for n in range(MAX_ACCEPTED + 1):
+        asking.accepted(f"token-{n}")
+        asking.accepted("token-0")
+
+    assert asking.has_accepted("token-0")
+    assert asking.has_accepted(f"token-{MAX_ACCEPTED}")
+    assert not asking.has_accepted("token-1")
+    assert not asking.has_accepted("nobody's")

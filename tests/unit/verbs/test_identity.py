@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sanic_chatrooms import (
     Authenticator,
     ChatRooms,
     Credentials,
     Happening,
+    JWTAuth,
     MemoryBroker,
     MemoryPresence,
     MemoryStore,
@@ -21,11 +23,13 @@ from sanic_chatrooms import (
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import RouteDeclaration
-from sanic_chatrooms.errors import Forbidden, TokenExpired, Unauthenticated
+from sanic_chatrooms.errors import Forbidden, RateLimited, TokenExpired, Unauthenticated
 from sanic_chatrooms.models import Handshake, User, user_room
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.identity import BAD_PROOFS, MAX_BAD_PROOFS, PROOF_EVERY
+from tests.unit.auth.test_jwt import KEY
+from tests.unit.auth.test_jwt import token as jwt_token
 
 
 class Names(Authenticator):
@@ -266,9 +270,55 @@ async def test_wrong_tokens_of_neighbours_keep_nobody_from_refreshing(rooms: Cha
 
         await ada.ack("auth", payload={"token": "ada+600"})
         nobody = await chat_client(chat)
-        refused = await nobody.error("auth", payload={"token": "ada+600"})
+        refused = await nobody.error("auth", payload={"token": "ada+700"})
+        await nobody.ack("auth", payload={"token": "ada+600"})  # this one was accepted before
 
     assert (refused["code"], refused["limit"]) == ("rate_limited", "auth")
+
+
+async def test_wrong_tokens_of_neighbours_keep_out_none_that_is_judged_at_once() -> None:
+    rooms = ChatRooms("test", guests=True, auth=JWTAuth(KEY))
+    async with running_core(rooms, rate_limits=True) as chat:
+        for _ in range(10):
+            chat.limits.proof_failed("127.0.0.1")
+
+        ada = await chat_client(chat, token=jwt_token(sub="ada"))
+        assert ada.session.user.id == "ada"
+        guest = await chat_client(chat)
+        shown = (await guest.expect("welcome"))["payload"]["guestToken"]
+        assert (await chat_client(chat, token=shown)).session.user.id == guest.session.user.id
+        with pytest.raises(RateLimited):
+            await chat_client(chat, token=jwt_token(key="y" * 40))
+
+
+async def test_refreshing_has_a_rate(rooms: ChatRooms) -> None:
+    async with running_core(rooms, rate_limits=True, rate_read="1/s burst 2") as chat:
+        ada = await chat_client(chat, token="ada+60")
+        for _ in range(2):
+            await ada.ack("auth", payload={"token": "ada+60"})
+
+        refused = await ada.error("auth", payload={"token": "ada+60"})
+
+    assert (refused["code"], refused["limit"], refused["retryAfter"] > 0) == ("rate_limited", "read", True)
+
+
+async def test_who_signs_in_first_has_no_rate() -> None:
+    rooms = ChatRooms("test", guests=True, auth=JWTAuth(KEY))
+    async with running_core(rooms, rate_limits=True, rate_read="1/h") as chat:
+        for _ in range(3):
+            guest = await chat_client(chat)
+            await guest.ack("auth", payload={"token": jwt_token(sub="ada")})
+
+
+async def test_refreshing_with_another_name_is_a_change_too(rooms: ChatRooms) -> None:
+    async with running_core(rooms, rate_limits=True, rate_change="1/h") as chat:
+        ada = await chat_client(chat, token="ada+60")
+        names = []
+        for name in ("Bea", "Cleo"):
+            ada.session.user = replace(ada.session.user, name=name)  # so her token says something else
+            names.append((await ada.request("auth", payload={"token": "ada+60"}))["type"])
+
+    assert names == ["ack", "error"]
 
 
 async def test_auth_without_a_token_is_not_tried_for_ever(chat: Chat) -> None:
