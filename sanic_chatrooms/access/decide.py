@@ -97,7 +97,8 @@ def out_of_scope(action: Action, scopes: Scopes, room: Room | None, id: str | No
     if scopes.allow(right, where):
         return None
     needs = f"chat:{RIGHTS[right]}"
-    return Denial("scope", Forbidden(f"your token does not allow this: it needs {needs}", needs=needs))
+    here = "" if where is None else f" or room:{where}:{RIGHTS[right]}"
+    return Denial("scope", Forbidden(f"your token does not allow this: it needs {needs}{here}", needs=needs))
 
 
 def need_in(action: Action, room: Room) -> Need:

@@ -156,3 +156,13 @@ def test_5_the_creator_stands_above_all_owners() -> None:
 
     assert may_reach(creator, owner) is None
     assert may_reach(owner, creator) is not None
+
+
+def test_the_scopes_that_would_do_are_named() -> None:
+    refused = refusal("message", PUBLIC, MEMBER, READ)
+
+    assert refused is not None
+    assert refused.error.message == (
+        "your token does not allow this: it needs chat:write or room:general:write"
+    )
+    assert refused.error.fields["needs"] == "chat:write"
