@@ -11,7 +11,7 @@ from typing import Final
 
 from ..errors import ChatError, InvalidField, InvalidText
 
-__all__ = ["MAX_NAME", "clean_name", "shown_name"]
+__all__ = ["MAX_NAME", "clean_name", "is_visible", "shown_name"]
 
 MAX_NAME: Final = 64
 """Characters (code points, after cleaning) in a name."""
@@ -70,9 +70,14 @@ def clean_name(name: str) -> str:
     # In NFKC as well: some single characters are drawn as wide as a sentence.
     if len(clean) > MAX_NAME or len(unicodedata.normalize("NFKC", clean)) > MAX_NAME:
         raise _too_long()
-    if not any(unicodedata.category(c)[0] in "LNPS" or _is_picture(c) for c in clean):
+    if not is_visible(clean):
         raise InvalidField("is empty: give at least one visible character", field="name")
     return clean
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text has a character that can be seen."""
+    return any(not _is_junk(c) and (unicodedata.category(c)[0] in "LNPS" or _is_picture(c)) for c in text)
 
 
 def shown_name(name: object, user_id: str) -> str:

@@ -11,13 +11,23 @@ from ..access.actions import actions
 from ..access.needs import NEVER, need_of
 from ..access.roles import CREATOR, level_of
 from ..access.standing import Standing
+from ..auth.names import is_visible
 from ..errors import Forbidden, InvalidField, TooLarge
 from ..models import DIRECT, PRIVATE, PUBLIC, Room, Sender
 from ..stores.properties import shown
 from ..wire.decode import checked, decode_payload
 from ..wire.encode import encode_object
 
-__all__ = ["ATTRIBUTES_LIMIT", "Changes", "RoomUpdated", "applied", "as_changes", "check_levels", "updated"]
+__all__ = [
+    "ATTRIBUTES_LIMIT",
+    "WORDS",
+    "Changes",
+    "RoomUpdated",
+    "applied",
+    "as_changes",
+    "check_levels",
+    "updated",
+]
 
 TITLE_LIMIT, TOPIC_LIMIT = 200, 1_000
 """Characters."""
@@ -153,6 +163,8 @@ def _check(room: Room, was: Room) -> None:
             raise InvalidField(f"must be a string, and not {type(text).__name__}", field=field)
         if len(text) > limit:
             raise TooLarge(f"{field} has too many characters", limit=limit, size=len(text))
+        if text and not is_visible(text):
+            raise InvalidField("has no visible character; leave it empty instead", field=field)
         encode_object({field: text}, field)
 
 

@@ -104,6 +104,8 @@ async def test_making_a_room_without_msg_id_twice_makes_two(chat: Chat) -> None:
         ("a", {"visibility": "direct"}, "invalid_field"),
         ("a", {"visibility": "reserved"}, "invalid_field"),
         ("a", {"title": 7}, "invalid_field"),
+        ("a", {"title": " \u200b"}, "invalid_field"),
+        ("a", {"topic": "\u3164"}, "invalid_field"),
         ("a", {"attributes": []}, "invalid_field"),
         ("a", {"title": "x" * (TITLE_LIMIT + 1)}, "too_large"),
         ("a", {"attributes": {"x": "x" * ATTRIBUTES_LIMIT}}, "too_large"),
