@@ -179,7 +179,6 @@ class Chat:
         self.core = self._core()
         self.commands = Commands(
             self.core,
-            self._chain(),
             own=self.declaration.commands,
             chat=self._chatrooms or self,
             app=self._app,
@@ -241,6 +240,7 @@ class Chat:
             occupancy=self.occupancy,
             typists=self.typists,
             listeners=self.listeners,
+            chain=self._chain(),
             past=Past(self.store),
             meter=self.meter,
         )

@@ -14,6 +14,7 @@ from ..access.policy import Policy
 from ..auth.base import Authenticator
 from ..errors import ConfigError, InvalidField
 from ..wire.names import check_type
+from .middleware import SPEAK
 
 __all__ = [
     "HAPPENINGS",
@@ -75,7 +76,7 @@ def check_event(type: object, events: Collection[str]) -> None:
 def check_wrapped(type: object, commands: Collection[str], own: Collection[str] | None = None) -> None:
     """Check the type for a middleware: one of the protocol's `commands`, or one of the app. `own` are the app's commands, if
     all of them are known. Raises `ConfigError`."""
-    known = {*commands, *(own or ())}
+    known = {*commands, *(own or ()), SPEAK}
     if isinstance(type, str) and (type in known or (own is None and _is_own(type))):
         return
     raise ConfigError(

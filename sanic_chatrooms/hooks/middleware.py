@@ -6,6 +6,8 @@
             raise Forbidden("no links here")
         return await call_next(ctx)
 
+"message" means every body of a message, and "speak" all words that users put before others: bodies, titles, reasons, names.
+
 They run in the order of registration, the first one outermost. What `call_next` returns is the ack's
 payload. Raising a `ChatError` refuses the command. The chain is built at startup, so an app without middleware has no cost.
 """
@@ -21,7 +23,11 @@ from ..wire.decode import Command
 if TYPE_CHECKING:  # only for types: nothing is imported upwards at run time
     from ..server_api import ServerAPI
 
-__all__ = ["Caller", "Chain", "Context", "Handler", "Middleware"]
+__all__ = ["SPEAK", "Caller", "Chain", "Context", "Handler", "Middleware"]
+
+SPEAK = "speak"
+"""Stands for every command with words that others read, in the types of a middleware."""
+_BODIES = frozenset(("message", SPEAK))
 
 
 class Caller(Protocol):
@@ -43,7 +49,7 @@ class Caller(Protocol):
 class Context:
     """A command on its way through middleware to its handler. Assign to `payload` to change the command."""
 
-    __slots__ = ("_payload", "app", "chat", "command", "entered", "session", "stored")
+    __slots__ = ("_payload", "app", "chat", "command", "entered", "field", "session", "stored")
 
     def __init__(self, session: Any, command: Command, chat: Any, app: Any) -> None:
         self.session: Caller = session
@@ -53,6 +59,9 @@ class Context:
         self.chat: ServerAPI = chat
         """The instance, with its verbs."""
         self.app = app
+        self.field: str | None = None
+        """The field of the command whose words these are, such as `title`: then `payload` is `{"text": …}`. None: `payload` is the
+        command's own, or the body of a message."""
         self.entered: str | None = None
         """The room that a `join` has entered. The connection receives its events after the ack."""
         self.stored: Appended | None = None
@@ -99,29 +108,36 @@ class Chain:
 
     def concerns(self, type: str) -> bool:
         """Whether any middleware wraps commands of this type."""
-        return any(types is None or type in types for types, _ in self._registered)
+        return any(_wraps(types, type) for types, _ in self._registered)
 
     def around(self, type: str, handler: Handler) -> Handler:
         """The handler, wrapped by its middleware."""
         for types, function in reversed(self._registered):
-            if types is None or type in types:
+            if _wraps(types, type):
                 handler = _wrap(function, handler)
         return handler
 
-    def concerns_words_of(self, type: str) -> bool:
-        """Whether any middleware wraps `message` but not this type, which says something too."""
-        return any(_is_about_words_only(types, type) for types, _ in self._registered)
+    def concerns_words_of(self, type: str, field: str | None = None) -> bool:
+        """Whether any middleware wraps the words of this type, but not the type itself. `field`: the field that has them; None: they
+        are the body of a message."""
+        return any(_is_about_words_only(types, type, field) for types, _ in self._registered)
 
-    def around_words_of(self, type: str, handler: Handler) -> Handler:
-        """The handler of the body of such a command, wrapped by the middleware that wraps `message` but not this type."""
+    def around_words_of(self, type: str, handler: Handler, field: str | None = None) -> Handler:
+        """The handler of such words, wrapped by the middleware that wraps them, but not the type itself."""
         for types, function in reversed(self._registered):
-            if _is_about_words_only(types, type):
+            if _is_about_words_only(types, type, field):
                 handler = _wrap(function, handler)
         return handler
 
 
-def _is_about_words_only(types: frozenset[str] | None, type: str) -> bool:
-    return types is not None and "message" in types and type not in types
+def _wraps(types: frozenset[str] | None, type: str) -> bool:
+    return types is None or type in types or (type == "message" and SPEAK in types)
+
+
+def _is_about_words_only(types: frozenset[str] | None, type: str, field: str | None) -> bool:
+    if types is None or _wraps(types, type):
+        return False
+    return SPEAK in types if field is not None else not types.isdisjoint(_BODIES)
 
 
 def _wrap(function: Middleware, handler: Handler) -> Handler:

@@ -6,8 +6,9 @@
             raise Forbidden("this looks like spam")
         ctx.payload = {**ctx.payload, "text": tidy(ctx.payload["text"])}
 
-It is a middleware for `message`, so it sees every body that users put before others: edits and direct messages too. Several run in the
-order of registration, each with its own budget, and each sees what those before it have made of the body.
+It is a middleware for `speak`, so it sees all words that users put before others, always as `ctx.payload["text"]`: bodies of messages, and
+titles, reasons, names (`ctx.field`). Several run in the order of registration, each with its own budget, and each sees what those before
+it have made of the words.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ LONGEST = 10.0
 
 class Held(Forbidden):
     """Raised by a check before publishing: the message is not published, and moderators get it as a report, with this text as the
-    reason. The sender is answered with the text and `forbidden`."""
+    reason. The sender is answered with the text and `forbidden`. Other words (titles, reasons, names) are refused, and not kept."""
 
     default = "this is not published; moderators look at it first"
 
@@ -63,9 +64,10 @@ def within_budget(
                 await function(ctx)
         except Held as held:
             ctx.put(command, said)
-            if hold is not None:
+            keeps = hold is not None and ctx.field is None
+            if hold is not None and keeps:
                 await hold(ctx, held.message)
-            count("held")
+            count("held" if keeps else "refused")
             raise
         except ChatError:
             count("refused")

@@ -9,6 +9,7 @@ from ..auth.guests import Guests
 from ..auth.tickets import Tickets
 from ..config.settings import Settings
 from ..hooks.listeners import Listeners
+from ..hooks.middleware import Chain
 from ..hub.hub import Hub
 from ..hub.journal import Journal
 from ..live.presence import Occupancy
@@ -50,6 +51,7 @@ class Core(msgspec.Struct, kw_only=True):
     occupancy: Occupancy
     typists: Typists
     listeners: Listeners
+    chain: Chain
     past: Past
     meter: Meter
     settling: Locks = msgspec.field(default_factory=Locks)

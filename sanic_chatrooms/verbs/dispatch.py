@@ -6,6 +6,7 @@ The file of a feature shows what its commands do, and their rows show what is ch
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +24,7 @@ from ..errors import (
     UnknownCommand,
 )
 from ..hooks.declaring import check_object
-from ..hooks.middleware import Chain, Context, Handler
+from ..hooks.middleware import Context, Handler
 from ..live.presence import ANYWHERE
 from ..models import Appended, Handshake, User
 from ..observe.instruments import COMMANDS, OK
@@ -39,6 +40,7 @@ from .context import Ctx
 from .core import Core
 from .drafts import check_body
 from .table import Done, Judged, Needs, Row, commands
+from .words import spoken
 
 __all__ = ["AppCommand", "Commands"]
 
@@ -58,12 +60,10 @@ class AppCommand(NamedTuple):
 class Commands:
     """Executes the commands of sessions. One per instance and worker."""
 
-    def __init__(
-        self, core: Core, chain: Chain, *, own: Mapping[str, AppCommand], chat: Any, app: Any
-    ) -> None:
+    def __init__(self, core: Core, *, own: Mapping[str, AppCommand], chat: Any, app: Any) -> None:
         self._core = core
         self.meter = core.meter
-        self._chain = chain
+        self._chain = chain = core.chain
         self._chat = chat
         self._app = app
         self._rows: dict[str, Row] = {
@@ -267,8 +267,11 @@ class Commands:
         """The innermost handler: what the middleware of the command wraps."""
         if row.own:
             return _own_handler(row)
-        gate = row.body is not None and self._chain.concerns_words_of(row.type)
-        return self._through_the_gate if gate else _to_verb
+        if row.body is not None and self._chain.concerns_words_of(row.type):
+            return self._through_the_gate
+        if row.words and self._chain.concerns_words_of(row.type, row.words[0]):
+            return _with_words
+        return _to_verb
 
     async def _through_the_gate(self, context: Context) -> Any:
         """Run the middleware for `message` around another command that says something. It gets the body as the payload of a
@@ -289,6 +292,11 @@ class Commands:
 async def _to_verb(context: Context) -> Any:
     ctx = _own(context)
     return await _perform(ctx, _decode(ctx))
+
+
+async def _with_words(context: Context) -> Any:
+    ctx = _own(context)
+    return await spoken(ctx, _decode(ctx), ctx.row.words, partial(_perform, ctx))
 
 
 def _own(context: Context) -> Ctx:

@@ -69,6 +69,7 @@ DELETE_ANY = also_action("message.delete.any", MODERATION, archive_stops=False)
     feature="edits",
     judged=Judged.ITSELF,
     needs=SPEAKING,
+    words=("reason",),
     archive_stops=False,
     as_user=True,
 )

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from ..wire.names import PROTOCOL
 from .context import Ctx
 from .core import Core
 from .table import Judged, Needs, command, features
+from .words import spoken
 
 __all__ = ["AuthRequest", "by_request", "establish", "greet", "of_handshake", "of_request"]
 
@@ -212,7 +214,12 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     # A guest who has done nothing yet signs in, as another client does before `welcome`.
     if session.authenticated and not (session.who.anonymous and ask.token is not None):
         await ctx.spend(Kind.READ)
-    return await _identify(ctx, ask)
+    return await spoken(ctx, ask, ("name",) if _names_guest(session, ask) else (), partial(_identify, ctx))
+
+
+def _names_guest(session: Session, ask: AuthRequest) -> bool:
+    """Whether the name becomes that of a guest; others have the name of their token."""
+    return session.user.guest if ask.token is None else Guests.is_guest_token(ask.token)
 
 
 async def _identify(ctx: Ctx, ask: AuthRequest) -> Identified:

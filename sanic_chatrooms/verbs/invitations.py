@@ -65,6 +65,7 @@ _invitation = msgspec.json.Decoder(Invitation)
     judged=Judged.ITSELF,
     needs=INVITING,
     speaks=True,
+    words=("reason",),
     as_user=True,
 )
 async def invite(ctx: Ctx, ask: Invite) -> Settled:

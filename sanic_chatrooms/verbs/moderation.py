@@ -131,7 +131,7 @@ _MODERATES: dict[str, Any] = {
 }
 
 
-@command("member.kick", Kick, event="member.kicked", **_MODERATES)
+@command("member.kick", Kick, event="member.kicked", words=("reason",), **_MODERATES)
 async def kick(ctx: Ctx, ask: Kick) -> Settled:
     """Take a member, or somebody who is invited, out of the room. Raises `Forbidden`, `InvalidField`."""
     await ctx.see()
@@ -149,7 +149,7 @@ async def kick(ctx: Ctx, ask: Kick) -> Settled:
     return await ctx.settle(make)
 
 
-@command("member.ban", Ban, event="member.banned", **_MODERATES)
+@command("member.ban", Ban, event="member.banned", words=("reason",), **_MODERATES)
 async def ban(ctx: Ctx, ask: Ban) -> Settled:
     """Ban a user from the room, for a time or for good: membership and invitation end.
 
@@ -175,7 +175,7 @@ async def ban(ctx: Ctx, ask: Ban) -> Settled:
     return await ctx.settle(make)
 
 
-@command("member.mute", Ban, event="member.muted", **_MODERATES)
+@command("member.mute", Ban, event="member.muted", words=("reason",), **_MODERATES)
 async def mute(ctx: Ctx, ask: Ban) -> Settled:
     """Let a user read and say nothing, for a time or for good. Raises `Forbidden`, `InvalidField`, `RateLimited`."""
     await ctx.see()

@@ -38,6 +38,8 @@ SLOWEST = 86_400
 """Seconds of slow mode."""
 DEFAULT_PAST = "members"
 PASTS = ("world", "members", "invited", "joined")
+WORDS = ("title", "topic", "attributes")
+"""Fields that others read."""
 GOVERNED = ("permissions", "visibility", "history_visibility", "archived")
 """Fields that need `room.govern`."""
 
@@ -70,7 +72,7 @@ class Changes(msgspec.Struct, rename="camel"):
     @property
     def words(self) -> bool:
         """Whether it puts words before others."""
-        return any(value is not UNSET for value in (self.title, self.topic, self.attributes))
+        return any(getattr(self, name) is not UNSET for name in WORDS)
 
 
 def as_changes(properties: Mapping[str, Any]) -> Changes:

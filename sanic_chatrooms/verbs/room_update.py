@@ -7,7 +7,7 @@ from ..access.needs import GOVERNING, MANAGING
 from ..stores.properties import ROOM, room_fact
 from ..wire.encode import encode
 from .context import Change, Ctx
-from .properties import Changes, applied, check_levels, updated
+from .properties import WORDS, Changes, applied, check_levels, updated
 from .table import Judged, Settled, also_action, command
 
 __all__ = ["GOVERN"]
@@ -22,6 +22,7 @@ GOVERN = also_action("room.govern", GOVERNING, archive_stops=False)
     event="room.updated",
     judged=Judged.ITSELF,
     needs=MANAGING,
+    words=WORDS,
     as_user=True,
 )
 async def update_room(ctx: Ctx, ask: Changes) -> Settled:

@@ -25,7 +25,7 @@ from .context import Ctx
 from .core import Core
 from .drafts import command_hash, draft
 from .pages import page_limit
-from .properties import Changes, applied, as_changes, updated
+from .properties import WORDS, Changes, applied, as_changes, updated
 from .table import Judged, Needs, Nothing, command
 
 __all__ = ["RoomLine", "RoomList", "create", "delete", "ensure", "forget_if_unused"]
@@ -90,6 +90,7 @@ class RoomList(msgspec.Struct, omit_defaults=True):
     room=Needs.PERHAPS,
     judged=Judged.ITSELF,
     needs=ANYONE,
+    words=WORDS,
     roams=True,
     as_user=True,
     rate=Kind.CREATE,

@@ -125,6 +125,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     body: str | None = None
     """The field of the payload with the body of a message; "": the payload is the body. It is checked, and middleware for
     `message` gets it."""
+    words: tuple[str, ...] = ()
+    """Other fields of the payload that others read: texts, or any JSON. Middleware for `speak` gets each that is given."""
     looks: bool = False
     """It only reads: read-only routes accept it."""
     rate: Kind | None = None

@@ -29,7 +29,7 @@ from ..hooks.declaring import (
     same_place,
 )
 from ..hooks.listeners import Listener
-from ..hooks.middleware import Middleware
+from ..hooks.middleware import SPEAK, Middleware
 from ..hooks.publishing import BeforePublish, OnFailure, check_budget, within_budget
 from ..server_api import ServerAPI
 from ..verbs.dispatch import AppCommand
@@ -134,7 +134,10 @@ class ChatRooms(ServerAPI):
     @overload
     def middleware(self, *types: str) -> Callable[[Middleware], Middleware]: ...
     def middleware(self, *types: Any) -> Any:
-        """Decorator: wrap all commands (`@chat.middleware`), or commands of some types (`@chat.middleware("message")`)."""
+        """Decorator: wrap all commands (`@chat.middleware`), or commands of some types (`@chat.middleware("message")`).
+
+        "message" stands for every body of a message, edits and direct messages too; "speak" for all words that others read.
+        """
         if len(types) == 1 and callable(types[0]):
             return self._add_middleware(None, types[0])
         for type in types:
@@ -149,24 +152,32 @@ class ChatRooms(ServerAPI):
         registered[at:] = [(types, function), *registered[at + 1 :]]
         return function
 
+    @overload
+    def before_publish(self, function: BeforePublish, /) -> BeforePublish: ...
+    @overload
     def before_publish(
-        self, *, budget: float = 0.2, on_failure: OnFailure = "refuse"
-    ) -> Callable[[BeforePublish], BeforePublish]:
-        """Decorator: check what users say before it is published. The function is `async (ctx)`.
+        self, /, *, budget: float = 0.2, on_failure: OnFailure = "refuse"
+    ) -> Callable[[BeforePublish], BeforePublish]: ...
+    def before_publish(
+        self, function: Any = None, /, *, budget: float = 0.2, on_failure: OnFailure = "refuse"
+    ) -> Any:
+        """Decorator: check the words of users before others read them. The function is `async (ctx)`.
 
-        It may assign another `ctx.payload`, or raise a `ChatError` to refuse. It sees every body of a message: edits and direct
-        messages too. Raising `Held` refuses as well, and keeps a message to a room for its moderators, as a report. If the function
-        fails or takes longer than `budget` seconds (10 at most), `on_failure` decides: "refuse" answers `unavailable`, "allow"
-        publishes what was said. Several checks run in the order of registration.
+        `ctx.payload["text"]` has the words. They are the text of a message, edits and direct messages too, and `ctx.payload` is its
+        body; or the title, topic or attributes of a room, the reason of a kick, ban, mute, invitation or deletion, or the name of a
+        guest, and `ctx.field` says which. The function may assign another `ctx.payload`, or raise a `ChatError` to refuse. Raising
+        `Held` refuses as well, and keeps a message to a room for its moderators, as a report. If the function fails or takes longer
+        than `budget` seconds (10 at most), `on_failure` decides: "refuse" answers `unavailable`, "allow" publishes what was said.
+        Several checks run in the order of registration.
         """
         check_budget(budget, on_failure)
 
         def add(function: BeforePublish) -> BeforePublish:
             check_handler(function, "before_publish", ("ctx",), waits=True)
-            self._add_middleware(frozenset(("message",)), within_budget(function, budget, on_failure, hold))
+            self._add_middleware(frozenset((SPEAK,)), within_budget(function, budget, on_failure, hold))
             return function
 
-        return add
+        return add if function is None else add(function)
 
     def reserve_names(self, function: IsReserved) -> IsReserved:
         """Decorator: say which names guests may not have, besides `RESERVED_NAMES`. The function is `async (name) -> bool`.

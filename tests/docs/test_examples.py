@@ -325,6 +325,7 @@ async def test_own_accounts(run: Run, connect: Connect) -> None:
     assert (await ada.closed())[0] == 4500
     assert (await server.request("POST", "/session/refresh", cookie(first))).status == 401
     assert elsewhere.is_open
+    assert (await post(server, "/session/begin", name="Ada")).status == 400
     assert (await server.request("POST", "/session/end", cookie(other))).status == 204
     assert (await elsewhere.closed())[0] == 4500
     assert module.logins == {}
@@ -456,6 +457,10 @@ async def test_moderation(run: Run, connect: Connect) -> None:
     for text in ("oh HECK", "\uff48eck"):
         refused = await eve.error("message", room="general", payload={"text": text})
         assert refused["message"] == "please say it in other words"
+    titled = await eve.error("room.create", payload={"title": "Heck!"})
+    assert titled["message"] == "please say it in other words"
+    named = await eve.error("auth", payload={"name": "Darn"})
+    assert named["message"] == "please say it in other words"
     said = [await eve.ack("message", room="general", payload={"text": text}) for text in ("spam", "spam!")]
     bob = await welcomed(connect, "/chat/ws", "general")
     await bob.ack("report", room="general", payload={"msgId": said[1]["msgId"], "reason": "spam"})

@@ -112,6 +112,23 @@ async def test_who_may_not_speak_there_is_told_so_and_nothing_is_held() -> None:
         assert (await rooms.reports()).reports == []
 
 
+async def test_without_parentheses_it_is_the_same() -> None:
+    rooms = ChatRooms("test", guests=True)
+
+    @rooms.before_publish
+    async def check(ctx: Context) -> None:
+        raise Forbidden("not now")
+
+    async with running_core(rooms) as chat:
+        ada = await joined(chat, ADA, "general")
+        assert (await ada.error("message", room="general", payload={"text": "hi"}))["message"] == "not now"
+
+
+def test_without_parentheses_a_function_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match="before_publish"):
+        ChatRooms("test", guests=True).before_publish(lambda ctx: None)  # type: ignore[arg-type,return-value]
+
+
 async def test_several_checks_run_in_order_and_half_a_change_is_none() -> None:
     rooms = ChatRooms("test", guests=True)
 
