@@ -38,6 +38,7 @@ from .errors import (
     MessageNotFound,
     Muted,
     NotAMember,
+    PositionLost,
     RateLimited,
     RoomLimit,
     RoomNotFound,
@@ -47,6 +48,7 @@ from .errors import (
     Unavailable,
     UnknownCommand,
 )
+from .follows.event import RoomEvent
 from .hooks.listeners import Happening
 from .hooks.middleware import Context
 from .hooks.publishing import Held
@@ -112,10 +114,12 @@ __all__ = [
     "Muted",
     "NotAMember",
     "Policy",
+    "PositionLost",
     "Presence",
     "RateLimited",
     "Restriction",
     "Room",
+    "RoomEvent",
     "RoomLimit",
     "RoomNotFound",
     "RoomPolicy",

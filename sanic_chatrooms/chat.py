@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,8 +27,10 @@ from .config.load import override, reconfigured
 from .config.settings import Settings
 from .declaration import Declaration, RouteDeclaration
 from .errors import ConfigError, Unavailable
+from .follows.follow import Follows
+from .follows.listening import listen
 from .hooks.declaring import check_wrapped
-from .hooks.listeners import Listeners
+from .hooks.listeners import Listener, Listeners
 from .hooks.middleware import Chain
 from .hub.hub import Hub
 from .hub.journal import Journal
@@ -93,6 +95,7 @@ class Chat:
         self._chatrooms = chatrooms
         self._app = app
         self._tasks: list[asyncio.Task[None]] = []
+        self._listening: list[asyncio.Task[None]] = []
         self._authenticators: list[Authenticator] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
@@ -142,6 +145,7 @@ class Chat:
         self.overrides = Overrides(store, self.journal, self.hub, self._use)
         self.sessions.reconfigured = self.overrides.changed
         self.backlog = Backlog(self.hub.fanout)
+        self.follows = Follows(self.hub, store)
         self._let_read()
 
     def _let_read(self) -> None:
@@ -310,6 +314,13 @@ class Chat:
         for session in self.sessions:
             session.settings = session.route.settings
 
+    def listen(self, listener: Listener, rooms: Iterable[str], types: Collection[str]) -> None:
+        """Call a function of the app for events of these rooms, whichever process they come from, until the chat stops."""
+        in_turn = asyncio.Lock()
+        for room in rooms:
+            task = asyncio.ensure_future(listen(self.follows, listener, room, types, in_turn))
+            self._listening.append(task)
+
     async def _forget(self, room: str) -> None:
         if room.startswith("~user."):
             await self.sessions.forget(room)
@@ -334,7 +345,8 @@ class Chat:
         """Stop all parts in the order of their dependencies. Calling it again does nothing."""
         self.refusing = True
         self.send_away()
-        tasks, self._tasks = self._tasks, []
+        await self.follows.stop()
+        tasks, self._tasks = [*self._tasks, *self._listening], []
         await end(*tasks, *self.forgetting.stop())
         await self.occupancy.stop()
         await self.sessions.stop()

@@ -6,6 +6,7 @@
         ├── BadFrame  UnknownCommand  InvalidField  InvalidText  TooLarge  InvalidCursor      the client's frame
         ├── Unauthenticated  TokenExpired  Forbidden  Banned  Muted                           who may
         ├── RoomNotFound  MessageNotFound  NotAMember  RoomLimit  Conflict  RateLimited       the state of things
+        ├── PositionLost                                                                      the past
         └── Unavailable  InternalError                                                        ours
 
 A `ChatError` raised in a middleware, a policy, a listener for `connect` or an app's command becomes an `error` frame.
@@ -32,6 +33,7 @@ __all__ = [
     "MessageNotFound",
     "Muted",
     "NotAMember",
+    "PositionLost",
     "RateLimited",
     "RoomLimit",
     "RoomNotFound",
@@ -249,6 +251,17 @@ class RoomLimit(ChatError):
     def of(cls, limit: int, whose: str = "this connection") -> "RoomLimit":
         """An error that says whose limit it is."""
         return cls(f"{whose} has reached its limit of {limit} rooms; leave one first", limit=limit)
+
+
+class PositionLost(ChatError):
+    """What came after a position in a room cannot be told any more: it was trimmed, or the room has another past.
+
+    `room`, and `epoch` and `seq` of the room's head, from which one can go on.
+    """
+
+    code = "position_lost"
+    http_status = 410
+    default = "what came after this position is not there any more; read the room's history, and go on from its head"
 
 
 class Unavailable(ChatError):

@@ -13,7 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from ..access.policy import Policy
 from ..auth.base import Authenticator
 from ..errors import ConfigError, InvalidField
-from ..wire.names import check_type
+from ..wire.names import check_room_id, check_type
 from .middleware import SPEAK
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "check_handler",
     "check_object",
     "check_policy",
+    "check_rooms",
+    "check_stored",
     "check_wrapped",
     "same_place",
 ]
@@ -71,6 +73,29 @@ def check_event(type: object, events: Collection[str]) -> None:
         raise ConfigError(
             f"on({type!r}): there is no such event{_hint(type, known)}; see docs/reference/events.md"
         )
+
+
+def check_rooms(rooms: object) -> list[str]:
+    """Check the rooms of a listener; -> each once. Raises `ConfigError`."""
+    if isinstance(rooms, str) or not isinstance(rooms, Collection) or not rooms:
+        raise ConfigError(
+            f'on(rooms={rooms!r}): must be several rooms: @chat.on("message", rooms=["general"])'
+        )
+    for room in rooms:
+        try:
+            check_room_id(room)
+        except InvalidField as exc:
+            raise ConfigError(f"on(rooms=…): {room!r}: {exc}") from None
+    return list(dict.fromkeys(rooms))
+
+
+def check_stored(types: Iterable[str]) -> None:
+    """Check that events of these types are stored, so that other processes hear them, too. Raises `ConfigError`."""
+    for type in types:
+        if type in HAPPENINGS:
+            raise ConfigError(
+                f"on({type!r}, rooms=…): only the process that serves the connection hears this"
+            )
 
 
 def check_wrapped(type: object, commands: Collection[str], own: Collection[str] | None = None) -> None:

@@ -18,7 +18,7 @@ from ..models import Event, Sender, User
 from ..support.tasks import end, is_ending
 from .middleware import Caller
 
-__all__ = ["Happening", "Listener", "Listeners"]
+__all__ = ["Happening", "Listener", "Listeners", "call"]
 
 logger = logging.getLogger("sanic_chatrooms.hooks.listeners")
 
@@ -134,7 +134,7 @@ class _Queue:
         began = time.monotonic()
         try:
             while self._waiting:
-                await _call(self._listener, self._waiting.popleft())
+                await call(self._listener, self._waiting.popleft())
                 if time.monotonic() - began > TURN:
                     await asyncio.sleep(0)
                     began = time.monotonic()
@@ -144,7 +144,8 @@ class _Queue:
             self.task = None
 
 
-async def _call(listener: Listener, happening: Happening) -> None:
+async def call(listener: Listener, happening: Happening) -> None:
+    """Call a listener and wait for it. Its errors are logged."""
     try:
         answer = listener(happening)
         if inspect.isawaitable(answer):

@@ -3,8 +3,10 @@
 The app is trusted: no policy judges its calls. A call with `as_user=` is treated like a command of that user's client.
 """
 
+from .appearing import Appearing
 from .auditing import Auditing
 from .connections import ConnectionInfo, Connections
+from .following import Following
 from .moderating import Moderating
 from .reading import History, Reading
 from .rooms import Rooms
@@ -14,5 +16,7 @@ from .settings import Reconfiguring
 __all__ = ["ConnectionInfo", "History", "ServerAPI"]
 
 
-class ServerAPI(Auditing, Saying, Reading, Rooms, Moderating, Connections, Reconfiguring):
+class ServerAPI(
+    Auditing, Saying, Reading, Rooms, Moderating, Connections, Reconfiguring, Following, Appearing
+):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""

@@ -86,7 +86,10 @@ class Saying(Verbs):
             within is not None
         ):  # else the store says whether it is there: asking before would be a read for each event
             await chat.access.find(None, room)
-        return await keep(_draft(room, Command(type, key, room, data), sender))
+        draft = _draft(room, Command(type, key, room, data), sender)
+        if draft.sender is not None:
+            chat.typists.stopped(room, draft.sender)
+        return await keep(draft)
 
     async def _act(
         self, user: User, keep: Keep, type: str, data: bytes, *, room: str | None, key: str | None = None

@@ -11,21 +11,26 @@ from .core import Core
 from .pages import Listed, page_limit
 from .table import command
 
-__all__ = ["MemberLine", "MemberList", "PresentList"]
+__all__ = ["BOT", "MAX_BOTS", "MemberLine", "MemberList", "PresentList"]
 
 
+BOT = "bot"
+"""The fact about a user who appears in a room by code of the app."""
+MAX_BOTS = 200
+"""Users of a room who may have it."""
 LOOKED_AT = 20
 """Pages of members that are looked at for a query."""
 
 
 class MemberLine(msgspec.Struct, rename="camel"):
-    """One member in the answer to `members`. `last_seen`: Unix seconds; None: unknown."""
+    """One member in the answer to `members`. `last_seen`: Unix seconds; None: unknown. `bot`: code of the app, if that is so."""
 
     user: str = msgspec.field(name="id")
     name: str
     role: str
     online: bool
     last_seen: float | None
+    bot: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Asked(Listed):
@@ -57,7 +62,13 @@ async def members(ctx: Ctx, ask: Asked) -> MemberList:
     page = await _page(ctx, ask, limit)
     ids = [member.user for member in page.members]
     online, seen = await _here(ctx.core, ids)
-    lines = [MemberLine(m.user, m.name, m.role, m.user in online, seen.get(m.user)) for m in page.members]
+    bots = {known.key for known in (await ctx.core.store.facts(ctx.seat.room.id, BOT, limit=MAX_BOTS)).facts}
+    lines = [
+        MemberLine(
+            m.user, m.name, m.role, m.user in online, seen.get(m.user), m.user in bots or msgspec.UNSET
+        )
+        for m in page.members
+    ]
     return MemberList(lines, page.total, page.cursor)
 
 

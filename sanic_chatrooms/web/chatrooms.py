@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, Unpack, overload
 
@@ -18,6 +18,7 @@ from ..config.keywords import InstanceSettings, RouteSettings
 from ..config.load import load
 from ..declaration import Declaration, RouteDeclaration
 from ..errors import ConfigError
+from ..follows.listening import OnlyIn
 from ..hooks.declaring import (
     check_answer,
     check_authenticator,
@@ -25,6 +26,8 @@ from ..hooks.declaring import (
     check_event,
     check_handler,
     check_policy,
+    check_rooms,
+    check_stored,
     check_wrapped,
     same_place,
 )
@@ -192,27 +195,43 @@ class ChatRooms(ServerAPI):
         known[at:] = [function, *known[at + 1 :]]
         return function
 
-    def on(self, *types: str) -> Callable[[F], F]:
+    def on(self, *types: str, rooms: Collection[str] | None = None) -> Callable[[F], F]:
         """Decorator: call a function when something has happened.
 
         `types` are types of events, `room.entered`, `room.exited`, `disconnect`, and `connect`, which may refuse the user by
-        raising a `ChatError`.
+        raising a `ChatError`. `rooms`: only in these rooms.
+
+        In a process of `connect`, give `rooms`: the function is then called for what any process stores in them, from this
+        moment on, one event at a time. In an app it is called once, in the process that ran the command.
         """
         if not types:
             raise ConfigError('on() needs the types to hear: @chat.on("message")')
         for type in types:
             check_event(type, events())
+        if rooms is not None:
+            rooms = check_rooms(rooms)
 
         def add(function: F) -> F:
-            self._not_running("on")
+            alone = self._alone
+            if alone is None or rooms is None:
+                self._not_running("on")
             check_handler(function, "listener", ("event",), waits=False)
-            for type in types:
-                listeners: list[Listener] = self._declared.listeners.setdefault(type, [])
-                at = self._place(function, listeners)
-                listeners[at:] = [function, *listeners[at + 1 :]]
+            if alone is not None and rooms is not None:
+                check_stored(types)
+                alone.listen(function, rooms, types)
+            else:
+                self._add_listener(function, types, rooms)
             return function
 
         return add
+
+    def _add_listener(self, function: Listener, types: Iterable[str], rooms: Collection[str] | None) -> None:
+        listener = function if rooms is None else OnlyIn(function, rooms)
+        for type in types:
+            listeners: list[Listener] = self._declared.listeners.setdefault(type, [])
+            known = [old.listener if isinstance(old, OnlyIn) else old for old in listeners]
+            at = self._place(function, known)
+            listeners[at:] = [listener, *listeners[at + 1 :]]
 
     def command(self, type: str, payload: type = dict) -> Callable[[F], F]:
         """Decorator: a command of your own. `payload` is a msgspec struct, or any other type that msgspec decodes.

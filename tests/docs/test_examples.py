@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -638,6 +638,48 @@ async def test_prove_it_finds_nothing(load: Load, live: Live, capsys: pytest.Cap
 
 async def test_without_sockets(load: Load) -> None:
     assert await load("without_sockets").main() == 1
+
+
+async def test_follow_orders(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = load("follow_orders")
+    monkeypatch.setattr(example, "SAVED", tmp_path / "position.txt")
+    async with running_chat(guests=True) as chat:
+        for room in ("orders", "support", "sales"):
+            await chat.ensure_room(room)
+        orders = await chat.room("orders")
+        assert orders is not None
+        example.SAVED.write_text(f"another:{orders.seq}")
+        example.declare(chat)
+        tasks = [asyncio.ensure_future(task) for task in (example.ship_for_ever(chat), example.answer(chat))]
+        hub = chat.running().hub
+        await until(
+            lambda: all((held := hub.room(room)) and list(held.sessions()) for room in ("sales", "orders"))
+        )
+        await until(lambda: (held := hub.room("support")) is not None and len(list(held.sessions())) == 2)
+
+        await chat.publish("orders", "ORDER_CREATED", {"orderId": 7})
+        await chat.publish("support", "message", {"text": "/orders"}, sender=User("u1", "Ada"))
+        await until(lambda: example.SAVED.read_text() == f"{orders.epoch}:1")
+        async with asyncio.timeout(20):
+            while len(said := (await chat.history("support")).messages) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+        assert said[-1]["payload"] == {"text": "Three today."}
+        assert said[-1]["sender"] == {"id": "order-bot", "name": "Order bot"}
+    async with asyncio.timeout(20):
+        await asyncio.gather(*tasks)
+    told = capsys.readouterr().out
+    assert "ask the shop's own database" in told
+    assert "order 7 is number 1 of the room" in told
+    assert "support /orders" in told
+
+
+async def until(what: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not what():  # noqa: ASYNC110 - nobody tells a test
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

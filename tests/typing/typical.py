@@ -34,6 +34,7 @@ from sanic_chatrooms import (
     RedisBroker,
     RedisStore,
     Room,
+    RoomEvent,
     RoomPolicy,
     SQLStore,
     Standing,
@@ -133,6 +134,11 @@ async def verbs(ada: User) -> None:
     assert_type(await chat.edit("general", "id", {"text": "new"}), Appended)
     assert_type(await chat.delete("general", "id", as_user=ada), Appended)
     assert_type(await chat.history("general", before=7, limit=20), History)
+    async for heard in chat.follow(rooms=["general"], since=("e1", 7), types=("message",)):
+        assert_type(heard, RoomEvent)
+        assert_type(chat.position(heard), str)
+    async with chat.appear(ada, rooms=["general"]):
+        await chat.typing("general", ada, active=False)
     assert_type(await chat.room("general"), Room | None)
     assert_type(await chat.create_room("general", title="General", attributes={"topic": 1}), Room)
     assert_type(await chat.ensure_room("general"), Room)

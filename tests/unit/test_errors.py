@@ -11,7 +11,7 @@ from sanic_chatrooms.wire.codes import CloseCode
 CODES = {
     "bad_frame", "unknown_command", "invalid_field", "too_large", "invalid_text", "unauthenticated", "token_expired",
     "forbidden", "room_not_found", "message_not_found", "not_a_member", "banned", "muted", "conflict", "rate_limited",
-    "room_limit", "invalid_cursor", "unavailable", "internal",
+    "room_limit", "invalid_cursor", "position_lost", "unavailable", "internal",
 }  # fmt: skip
 
 
@@ -53,6 +53,7 @@ STATUSES = {
     403: {"forbidden", "muted", "banned", "not_a_member"},
     404: {"room_not_found", "message_not_found", "unknown_command"},
     409: {"conflict", "room_limit"},
+    410: {"position_lost"},
     413: {"too_large"},
     429: {"rate_limited"},
     503: {"unavailable"},

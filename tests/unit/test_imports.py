@@ -27,7 +27,7 @@ FLOORS = (
     ("brokers", "presence", "stores"),
     ("access", "hub"),
     ("config", "hooks", "live"),
-    ("sessions",),
+    ("follows", "sessions"),
     ("verbs",),
     ("declaration", "upkeep"),
     ("chat",),

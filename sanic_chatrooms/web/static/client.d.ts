@@ -72,7 +72,7 @@ export interface SendAck { msgId: string; seq: number; timestamp: number; duplic
 export interface ChangeAck { seq: number; duplicate: boolean }
 export interface HistoryAck { messages: Envelope[]; more: boolean; epoch: string; seq: number }
 export interface MembersAck {
-  members: { id: string; name: string; role: string; online: boolean; lastSeen?: number }[]; total: number; cursor?: string;
+  members: { id: string; name: string; role: string; online: boolean; lastSeen?: number; bot?: true }[]; total: number; cursor?: string;
 }
 export interface PresenceAck { users: Sender[]; total: number; cursor?: string }
 export interface RoomsAck {
