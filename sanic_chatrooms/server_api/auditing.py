@@ -1,14 +1,17 @@
-"""The verb that tells who did what to whom in a room, from its events."""
+"""The verb that tells who did what to whom, from the events of rooms."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from ..access.visibility import LAST
 from ..errors import InvalidCursor
 from ..models import Event, Sender, User
 from ..stores.base import Store
 from ..support.paging import decode_number, encode_cursor
+from ..verbs.across import List, across
+from ..verbs.pages import page_limit
 from .base import Verbs, id_of
 
 __all__ = ["AuditLine", "AuditPage", "Auditing"]
@@ -23,12 +26,13 @@ AUDITED = frozenset(
 OTHERS = frozenset(("member.joined", "message.deleted"))
 """Types of events that are decisions only where they are about another user."""
 STEP, STEPS = 200, 20
-"""Events of a room that are read at a time, and how often for one page."""
+"""Events of a room that are read at a time, and how often for one page. Each room is read once at least."""
 
 
 class AuditLine(msgspec.Struct, frozen=True):
     """One decision. `details`: the payload of the event, as on the wire."""
 
+    room: str
     seq: int
     at: float
     type: str
@@ -41,7 +45,7 @@ class AuditLine(msgspec.Struct, frozen=True):
 
 
 class AuditPage(msgspec.Struct, frozen=True):
-    """Decisions, newest first. `cursor` asks for older ones; None: there are none."""
+    """Decisions in a room, newest first; in all rooms: room by room. `cursor` asks for the rest; None: there is none."""
 
     lines: list[AuditLine]
     cursor: str | None = None
@@ -52,7 +56,7 @@ class Auditing(Verbs):
 
     async def audit(
         self,
-        room: str,
+        room: str | None = None,
         *,
         actor: User | Sender | str | None = None,
         cursor: str | None = None,
@@ -60,26 +64,56 @@ class Auditing(Verbs):
     ) -> AuditPage:
         """Who did what to whom in a room, when and why, newest first: kicks, bans, mutes, roles, invitations, members added, others' messages deleted,
         and changes of the room. It reads the room's events, so it goes back as far as these are kept (`HISTORY_MAX`, `RETENTION`).
-        `actor`: only what this user did. A page may be short, or empty, and have a cursor. Raises `RoomNotFound`,
-        `InvalidCursor`, `Unavailable`.
+        Without `room`: in all rooms, in the order of their ids.
+
+        `actor`: only what this user did. A call reads a limited number of rooms and events, so a page may be short, or empty, and
+        have a cursor. Raises `RoomNotFound`, `InvalidCursor`, `InvalidField`, `Unavailable`.
         """
-        store = self.running().store
-        before = 2**53 - 1 if cursor is None else _number(cursor)
-        who = None if actor is None else id_of(actor)
+        chat = self.running()
+        reading = _Reading(chat.store, None if actor is None else id_of(actor))
+        limit = page_limit(chat.settings, limit)
+        if room is not None:
+            return AuditPage(*await reading.decisions(room, cursor, limit))
+        return AuditPage(*await across(_all_rooms(chat.store), reading.decisions, cursor, limit))
+
+
+def _all_rooms(store: Store) -> List:
+    async def rooms(cursor: str | None) -> tuple[str | None, str | None]:
+        page = await store.rooms(visibility=None, cursor=cursor, limit=1)
+        return (page.rooms[0].id if page.rooms else None), page.cursor
+
+    return rooms
+
+
+class _Reading:
+    """Reads the decisions of one call: of an actor, or all."""
+
+    def __init__(self, store: Store, actor: str | None) -> None:
+        self._store = store
+        self._actor = actor
+        self._steps = STEPS
+
+    async def decisions(
+        self, room: str, cursor: str | None, limit: int
+    ) -> tuple[list[AuditLine], str | None]:
+        """The newest of a room before the cursor, and the cursor for older ones. The first step in a room is always made."""
+        before = LAST if cursor is None else _number(cursor)
         lines: list[AuditLine] = []
-        for _ in range(STEPS):
-            page = await store.history(room, before=before, limit=STEP)
-            authors = await _authors(store, room, page.events)
+        while True:
+            self._steps -= 1
+            page = await self._store.history(room, before=before, limit=STEP)
+            authors = await _authors(self._store, room, page.events)
             for event in reversed(page.events):
                 before = event.seq or before
-                line = _line(event, authors)
-                if line is not None and (who is None or (line.actor and line.actor.id == who)):
+                line = _line(room, event, authors)
+                if line is not None and self._actor in (None, line.actor and line.actor.id):
                     lines.append(line)
                     if len(lines) == limit:
-                        return AuditPage(lines, encode_cursor("audit", str(before)))
+                        return lines, encode_cursor("audit", str(before))
             if not page.more:
-                return AuditPage(lines)
-        return AuditPage(lines, encode_cursor("audit", str(before)))
+                return lines, None
+            if self._steps <= 0:
+                return lines, encode_cursor("audit", str(before))
 
 
 class _Deleted(msgspec.Struct):
@@ -105,7 +139,7 @@ async def _authors(store: Store, room: str, events: list[Event]) -> dict[int, st
     return {seq: message.sender.id for seq, message in found.items() if message.sender is not None}
 
 
-def _line(event: Event, authors: Mapping[int, str]) -> AuditLine | None:
+def _line(room: str, event: Event, authors: Mapping[int, str]) -> AuditLine | None:
     if event.type not in AUDITED and event.type not in OTHERS:
         return None
     details: dict[str, Any] = msgspec.json.decode(event.payload)
@@ -119,4 +153,4 @@ def _line(event: Event, authors: Mapping[int, str]) -> AuditLine | None:
     if event.type in OTHERS and actor is not None and user == actor.id:
         return None
     reason = details.get("reason", "")
-    return AuditLine(event.seq or 0, event.timestamp, event.type, actor, user, reason, details)
+    return AuditLine(room, event.seq or 0, event.timestamp, event.type, actor, user, reason, details)

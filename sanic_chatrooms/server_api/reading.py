@@ -5,11 +5,14 @@ from typing import Any
 import msgspec
 
 from ..access.decide import Verdict
+from ..errors import InvalidField
 from ..models import RESERVED, Room, User
+from ..stores.base import LISTED
+from ..stores.pages import RoomPage
 from ..verbs.explain import explain_to_app
 from ..verbs.history import History as HistoryAsked
 from ..verbs.members import Asked, MemberList, PresentList
-from ..verbs.pages import Listed
+from ..verbs.pages import Listed, page_limit
 from ..verbs.rooms import List, RoomList
 from ..wire.encode import encode
 from .base import Verbs, acting_as
@@ -61,6 +64,19 @@ class Reading(Verbs):
         asked = List(user is not None, cursor, limit)
         page: RoomList = await chat.commands.give("rooms", asked, actor=actor)
         return page
+
+    async def all_rooms(
+        self, *, visibility: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> RoomPage:
+        """A page of all rooms, private and direct ones too, in the order of their ids: each as `room` returns it. `visibility`:
+        only those that are `public`, `private` or `direct`. `cursor` is that of the page before. Raises `InvalidField`,
+        `InvalidCursor`, `Unavailable`.
+        """
+        chat = self.running()
+        if visibility not in (None, *LISTED):
+            raise InvalidField(f"must be {', '.join(LISTED)}, or None for all", field="visibility")
+        limit = page_limit(chat.settings, limit)
+        return await chat.store.rooms(visibility=visibility, cursor=cursor, limit=limit)
 
     async def room(self, room: str) -> Room | None:
         """One room; None if there is none with this id."""

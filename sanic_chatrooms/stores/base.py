@@ -13,6 +13,8 @@ import msgspec
 from ..errors import ChatError, RoomNotFound
 from ..models import (
     DIRECT,
+    PRIVATE,
+    PUBLIC,
     RESERVED,
     Appended,
     Draft,
@@ -31,6 +33,7 @@ from .streams import OpenStream, checkpoint, lease, open_streams
 __all__ = [
     "FOLDED",
     "HISTORY_MAX",
+    "LISTED",
     "RESERVED_HISTORY_MAX",
     "Bounds",
     "FactPage",
@@ -46,6 +49,8 @@ HISTORY_MAX = 100_000
 """Events that a database keeps of a room unless `Bounds.history_max` says otherwise."""
 RESERVED_HISTORY_MAX = 100
 """Events that any store keeps of a reserved room."""
+LISTED = (PUBLIC, PRIVATE, DIRECT)
+"""Visibilities of rooms that have lists."""
 FOLDED = ("message.", "reaction.", "member.", "room.")
 """Prefixes of the types that a timeline leaves out: such events change a message, or are about members and the room."""
 
@@ -302,13 +307,15 @@ class Store(ABC):
     async def rooms(
         self,
         *,
+        visibility: str | None = PUBLIC,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
-        """Public rooms, or with `fact` all rooms in which a fact of this (kind, key) holds; never reserved rooms.
+        """Rooms of this visibility (`public`, `private` or `direct`), None: of all three; or with `fact` all rooms in which a
+        fact of this (kind, key) holds. Never reserved rooms.
 
-        Raises `InvalidCursor`.
+        A room whose visibility changes meanwhile is on one of the lists at any time. Raises `InvalidCursor`.
         """
 
     @abstractmethod

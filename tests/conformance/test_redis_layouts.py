@@ -12,11 +12,22 @@ import pytest
 import redis
 
 from sanic_chatrooms.errors import Conflict
-from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Known, Member, Relation, Sender
+from sanic_chatrooms.models import (
+    DIRECT,
+    PRIVATE,
+    Appended,
+    Draft,
+    Fact,
+    Fold,
+    Known,
+    Member,
+    Relation,
+    Sender,
+)
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
-from sanic_chatrooms.testing._store.hooks import result
+from sanic_chatrooms.testing._store.hooks import listed, result
 from tests.support import layouts
 from tests.support.valkey import ValkeyServer, running
 
@@ -154,6 +165,22 @@ async def test_repetitions_of_before_are_known(store: RedisStore) -> None:
     assert isinstance(answers[0], Appended)
     assert (answers[0].seq, answers[0].msg_id, answers[0].duplicate) == (1, "m1", True)
     assert isinstance(answers[1], Conflict)
+
+
+async def test_rooms_of_before_are_on_the_lists_of_private_and_direct_rooms(
+    store: RedisStore, valkey: ValkeyServer
+) -> None:
+    hidden = await store.room("empty")
+    assert hidden is not None
+    await store.update_room(msgspec.structs.replace(hidden, visibility=PRIVATE))
+    for list in ("private", "pairs"):  # which those versions did not have
+        valkey.ask("DEL", f"chatrooms:{{old}}:{list}")
+
+    assert await listed(store, visibility=None) == ["empty", "general", "two"]
+    assert await listed(store, visibility=PRIVATE) == ["empty"]
+    assert await listed(store, visibility=DIRECT) == ["two"]
+    assert await store.delete_room("two")
+    assert await listed(store, visibility=DIRECT) == []
 
 
 async def test_rooms_of_before_are_listed_and_can_go(store: RedisStore) -> None:

@@ -1,10 +1,11 @@
 """The facts of all rooms in memory."""
 
+from collections.abc import Mapping
 from heapq import heappop, heappush
 
 from msgspec.structs import replace
 
-from ...models import PUBLIC, RESERVED, Fact, Known
+from ...models import RESERVED, Fact, Known
 from ...support.clock import Clock
 from ...support.paging import Paged
 from ..changes import SWEPT, changes, contradicts
@@ -15,10 +16,10 @@ __all__ = ["Facts"]
 
 
 class Facts:
-    """Sets facts of rooms, and knows for each (kind, key) in which rooms it holds. `public`: the store's list of public rooms."""
+    """Sets facts of rooms, and knows for each (kind, key) in which rooms it holds. `lists`: the store's rooms, by visibility."""
 
-    def __init__(self, public: Paged[MemoryRoom], clock: Clock) -> None:
-        self._public = public
+    def __init__(self, lists: Mapping[str, Paged[MemoryRoom]], clock: Clock) -> None:
+        self._lists = lists
         self._clock = clock
         self._ends: list[tuple[float, int, MemoryRoom, str, str]] = []
         """When facts end, as a heap, each with a number, since rooms have no order. A fact may be another one by now."""
@@ -64,10 +65,11 @@ class Facts:
                 break
 
     def _list(self, room: MemoryRoom) -> None:
-        if room.visibility == PUBLIC:
-            self._public.put(room.id, room)
-        else:
-            self._public.take(room.id)
+        for visibility, rooms in self._lists.items():
+            if visibility == room.visibility:
+                rooms.put(room.id, room)
+            else:
+                rooms.take(room.id)
 
     def rooms(self, kind: str, key: str) -> Paged[MemoryRoom]:
         """The rooms in which such a fact holds."""

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
 from typing import ClassVar
 
 from msgspec import Raw
@@ -36,7 +37,7 @@ from ...models import (
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage
+from ..base import LISTED, RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage
 from ..buckets import taken
 from ..properties import first_facts, numbered, room_fact
 from . import facts
@@ -78,8 +79,8 @@ class MemoryStore(Store):
         self._bounds = bounds
         self._rooms: dict[str, MemoryRoom] = {}
         self._counted: Counter[bool] = Counter()  # rooms that have a bound: are they direct ones?
-        self._public: Paged[MemoryRoom] = Paged()
-        self._facts = facts.Facts(self._public, self._clock)
+        self._lists: dict[str, Paged[MemoryRoom]] = {visibility: Paged() for visibility in LISTED}
+        self._facts = facts.Facts(self._lists, self._clock)
         self._firsts: deque[First] = deque()  # of all rooms, in the order in which they expire
         self._effects = Effects(self._facts, self._firsts, self._expire)
         self._secrets: dict[str, str] = {}
@@ -287,8 +288,8 @@ class MemoryStore(Store):
     def _add(self, room: MemoryRoom) -> MemoryRoom:
         self._rooms[room.id] = room
         self._count(room, 1)
-        if room.visibility == PUBLIC:
-            self._public.put(room.id, room)
+        if room.visibility in self._lists:
+            self._lists[room.visibility].put(room.id, room)
         return room
 
     async def room(self, room: str) -> Room | None:
@@ -299,16 +300,20 @@ class MemoryStore(Store):
     async def rooms(
         self,
         *,
+        visibility: str | None = PUBLIC,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
-        if fact is None:
-            found, following = self._public.page("rooms", cursor, limit)
-        else:
+        if fact is not None:
             found, following = self._facts.rooms(*fact).page("mine", cursor, limit)
-        return RoomPage([room.snapshot() for room in found], following)
+            return RoomPage([room.snapshot() for room in found], following)
+        lists = self._lists.values() if visibility is None else [self._lists[visibility]]
+        pages = [rooms.page("rooms", cursor, limit + 1)[0] for rooms in lists]
+        merged = sorted([room for page in pages for room in page], key=attrgetter("id"))
+        shown = [room.snapshot() for room in merged[:limit]]
+        return RoomPage(shown, encode_cursor("rooms", shown[-1].id) if len(merged) > limit else None)
 
     async def update_room(self, room: Room) -> Room:
         """See `Store.update_room`."""
@@ -327,7 +332,8 @@ class MemoryStore(Store):
         if found is None or (unused and not found.is_unused):
             return False
         self._facts.forget_all(found)
-        self._public.take(room)
+        for rooms in self._lists.values():
+            rooms.take(room)
         self._count(found, -1)
         del self._rooms[room]
         return True

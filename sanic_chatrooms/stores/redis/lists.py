@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import ClassVar, TypeAlias, TypeVar
 
 from ...drivers.redis.cluster import Call, RedisLink, Script
-from ...models import DIRECT, PUBLIC, Fact, Room
+from ...models import DIRECT, PRIVATE, PUBLIC, Fact, Room
 from ..members import MEMBER
 
 __all__ = ["RedisLists"]
 
+AT_ONCE = 1_000
+"""Rooms that one call puts on a list."""
 UNDER_WAY = 600.0
 """Seconds: longer than any change is tried (`STORE_TIMEOUT` is 300 at most)."""
 
@@ -33,7 +35,9 @@ class RedisLists:
         self._link = link
         self._rooms = f"{link.prefix}{{{instance}}}:rooms"
         self._direct = f"{link.prefix}{{{instance}}}:direct"
-        self._open = f"{link.prefix}{{{instance}}}:public"
+        base = f"{link.prefix}{{{instance}}}:"
+        # Not "direct": that is the hash.
+        self._lists = {PUBLIC: base + "public", PRIVATE: base + "private", DIRECT: base + "pairs"}
         self._secrets = f"{link.prefix}{{{instance}}}:secrets"
         self._bucket = f"{link.prefix}{instance}:bucket:"
         self._user = f"{link.prefix}{instance}:user:"
@@ -42,18 +46,22 @@ class RedisLists:
 
     async def reserve(self, room: Room, most: int) -> bool:
         """Put a room that is about to be made on the instance's lists; False if there are `most` of its kind already."""
-        public = "public" if room.visibility == PUBLIC else ""
         kind = self._direct if room.visibility == DIRECT else self._rooms
-        arguments = ("reserve", room.id, _now(), most, public)
-        return bool(await self._link.call(self._scripted(kind, self._open, arguments=arguments)))
+        call = self._scripted(
+            kind, self._lists[room.visibility], arguments=("reserve", room.id, _now(), most)
+        )
+        return bool(await self._link.call(call))
 
-    async def open(self, room: str) -> None:
-        """Put a room that is there on the list of public ones."""
-        await self._link.call(Call(self._open, ("ZADD", self._open, 0, room)))
+    async def enlist(self, room: str, visibility: str) -> int:
+        """Put a room that is there, and is about to have this visibility, on its list too; -> the stamp for `settle`."""
+        stamp, keys = _now(), (self._rooms, self._lists[visibility])
+        await self._link.call(self._scripted(*keys, arguments=("list", room, stamp)))
+        return stamp
 
-    async def close(self, room: str) -> None:
-        """Take a room that is there off the list of public ones."""
-        await self._link.call(Call(self._open, ("ZREM", self._open, room)))
+    async def settle(self, room: str, visibility: str, stamp: int) -> None:
+        """The room has this visibility: take it off the other lists, unless it was put on one of them after that stamp."""
+        others = [self._lists[other] for other in (PUBLIC, PRIVATE) if other != visibility]
+        await self._link.call(self._scripted(self._rooms, *others, arguments=("unlist", room, stamp)))
 
     async def stamp(self, room: str) -> bytes | None:
         """When the room was last put on a list of the instance, for `forget`."""
@@ -65,7 +73,9 @@ class RedisLists:
         """Take a room off the instance's lists, unless it was put there again after that stamp."""
         arguments = ("forget", room, stamp)
         lists = (self._rooms, self._direct)
-        await self._link.run([self._scripted(key, self._open, arguments=arguments) for key in lists])
+        await self._link.run(
+            [self._scripted(key, *self._lists.values(), arguments=arguments) for key in lists]
+        )
 
     async def add(self, facts: Iterable[tuple[str, Fact]]) -> None:
         """Put rooms on the lists of the facts that are about to hold in them: (room, fact) each."""
@@ -76,28 +86,63 @@ class RedisLists:
 
     # ---- reading ----
 
-    async def public(self, last: str, count: int, look: Look) -> list[Room]:
-        """Up to `count` public rooms behind the id `last`, in the order of their ids."""
+    async def of_kind(self, visibility: str | None, last: str, count: int, look: Look) -> list[Room]:
+        """Up to `count` rooms of this visibility (None: of all) behind the id `last`, in the order of their ids."""
+        if visibility != PUBLIC:
+            await self._complete(look)
+        lists = list(self._lists.values()) if visibility is None else [self._lists[visibility]]
         shown: list[Room] = []
         while len(shown) < count:
             start = f"({last}" if last else "-"
-            found = await self._link.call(
-                Call(self._open, ("ZRANGEBYLEX", self._open, start, "+", "LIMIT", 0, count))
-            )
+            found = await self._link.call(self._scripted(*lists, arguments=("page", start, count)))
             if not found:
                 break
-            ids = [id.decode() for id in found]
-            rooms = await look(ids)
-            shown += [room for room in rooms if room is not None]
-            await self._put_right([id for id, room in zip(ids, rooms, strict=True) if room is None])
+            ids = [id.decode() for id in sorted(set(found))][:count]
+            rooms = dict(zip(ids, await look(ids), strict=True))
+            shown += [
+                room for room in rooms.values() if room is not None and visibility in (None, room.visibility)
+            ]
+            for id, room in rooms.items():
+                if room is None or visibility not in (None, room.visibility):
+                    await self._put_right(id, room, lists)
             last = ids[-1]
         return shown[:count]
 
-    async def _put_right(self, gone: Sequence[str]) -> None:
-        for id in gone:
-            stamp = await self.stamp(id)
-            if stamp is not None and _is_settled(stamp):
-                await self.forget(id, stamp)
+    async def _put_right(self, id: str, room: Room | None, lists: Sequence[str]) -> None:
+        """Take a room off lists to which it does not belong."""
+        stamp = await self.stamp(id)
+        if stamp is None or not _is_settled(stamp):
+            return
+        if room is None:
+            await self.forget(id, stamp)
+        else:
+            await self._link.call(self._scripted(self._rooms, *lists, arguments=("unlist", id, stamp)))
+
+    async def _complete(self, look: Look) -> None:
+        """Versions before this one had a list of public rooms only: make the others of all rooms."""
+        kinds = (self._rooms, self._direct)
+        whole = self._scripted(*kinds, *self._lists.values(), arguments=("whole",))
+        if await self._link.call(whole):
+            return
+        for kind in kinds:
+            cursor = b"0"
+            while True:
+                scan = Call(kind, ("HSCAN", kind, cursor, "COUNT", AT_ONCE))
+                cursor, flat = await self._link.call(scan)
+                for low in range(0, len(flat), 2 * AT_ONCE):
+                    await self._fill(kind, [id.decode() for id in flat[low : low + 2 * AT_ONCE : 2]], look)
+                if cursor == b"0":
+                    break
+
+    async def _fill(self, kind: str, ids: Sequence[str], look: Look) -> None:
+        by_list: dict[str, list[str]] = {}
+        for id, room in zip(ids, await look(ids), strict=True):
+            if room is None:
+                await self._put_right(id, None, ())
+            else:
+                by_list.setdefault(self._lists[room.visibility], []).append(id)
+        for key, rooms in by_list.items():
+            await self._link.call(self._scripted(kind, key, arguments=("fill", *rooms)))
 
     async def of_fact(self, kind: str, key: str, last: str, count: int | None, look: LookFor[T]) -> list[T]:
         """Up to `count` rooms (None: all) in which a fact holds, behind the id `last`, as `look` finds them, in the order of their ids."""

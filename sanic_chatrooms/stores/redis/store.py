@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from ...drivers.redis.cluster import Call, RedisLink
 from ...errors import ChatError, Conflict, RoomLimit, RoomNotFound
 from ...models import (
+    PRIVATE,
     PUBLIC,
     Appended,
     Draft,
@@ -97,8 +98,10 @@ class RedisStore(Store):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`. One call per room and 500 drafts; all rooms in one round trip."""
         effects = [draft for draft in drafts if has_effects(draft)]
+        listed: list[tuple[int, str, int]] = []
         if effects:
             await self._list_first((draft.room, fact) for draft in effects for fact in draft.facts)
+            listed = await self._enlist(drafts)
             if any(draft.about is not None and draft.about.fold in _ERASING for draft in effects):
                 await self._eraser.note()
         by_room: dict[str, list[int]] = {}
@@ -122,15 +125,19 @@ class RedisStore(Store):
                         else codec.decode_appended(drafts[n], reply[0].decode(), result)
                     )
             start += CALL_LIMIT
-        if effects:
-            await self._close_lists(zip(drafts, results, strict=True))
+        for n, visibility, stamp in listed:
+            if isinstance(results[n], Appended) and not results[n].duplicate:
+                await self._lists.settle(drafts[n].room, visibility, stamp)
         return results
 
-    async def _close_lists(self, drafts: Iterable[tuple[Draft, Appended | ChatError]]) -> None:
-        for draft, result in drafts:
-            stored = isinstance(result, Appended) and not result.duplicate
-            if stored and any(is_room(fact) and visibility_of(fact) != PUBLIC for fact in draft.facts):
-                await self._lists.close(draft.room)
+    async def _enlist(self, drafts: Sequence[Draft]) -> list[tuple[int, str, int]]:
+        """Put rooms on the list of the visibility that a draft gives them: -> the draft's place, visibility and stamp, of each."""
+        given = [(n, _visibility(draft.facts)) for n, draft in enumerate(drafts) if draft.facts]
+        return [
+            (n, visibility, await self._lists.enlist(drafts[n].room, visibility))
+            for n, visibility in given
+            if visibility in (PUBLIC, PRIVATE)
+        ]
 
     def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
         arguments: list[Any] = list(self._publishing(room))
@@ -256,6 +263,7 @@ class RedisStore(Store):
     async def rooms(
         self,
         *,
+        visibility: str | None = PUBLIC,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
@@ -264,35 +272,33 @@ class RedisStore(Store):
         name = "rooms" if fact is None else "mine"
         last = "" if cursor is None else decode_cursor(name, cursor)
         if fact is None:
-            found = await self._lists.public(last, limit + 1, self._public)
+            found = await self._lists.of_kind(visibility, last, limit + 1, self._there)
         else:
             found = await self._lists.of_fact(*fact, last, limit + 1, self._rooms_with)
         shown = found[:limit]
         return RoomPage(shown, encode_cursor(name, shown[-1].id) if len(found) > limit else None)
 
-    async def _public(self, rooms: Sequence[str]) -> list[Room | None]:
-        calls = [self._calls.plain("HMGET", room, "h", *_ROOM, "v") for room in rooms]
-        return [
-            codec.decode_room(found[:5]) if found[5] == b"public" else None
-            for found in await self._link.run(calls)
-        ]
+    async def _there(self, rooms: Sequence[str]) -> list[Room | None]:
+        calls = [self._calls.plain("HMGET", room, "h", *_ROOM) for room in rooms]
+        found = await self._link.run(calls)
+        return [None if one[0] is None else codec.decode_room(one) for one in found]
 
     async def _rooms_with(self, rooms: Sequence[str], kind: str, key: str) -> list[Room | None]:
         found = await self._link.run([self._calls.scripted(ROOMS, room, "mine", kind, key) for room in rooms])
         return [codec.decode_room(one[:5]) if one else None for one in found]
 
     async def update_room(self, room: Room) -> Room:
-        """See `Store.update_room`. The list of public rooms has a room before it becomes public, and until after it stops being so."""
-        if room.visibility == PUBLIC:
-            await self._lists.open(room.id)
+        """See `Store.update_room`. A list has a room before it belongs there, and until after it belongs to another."""
+        listed = room.visibility in (PUBLIC, PRIVATE)
+        stamp = await self._lists.enlist(room.id, room.visibility) if listed else 0
         state, found = 0, []
         while not state:  # somebody else may change it at the same time
             was = await self._link.call(self._calls.plain("HMGET", room.id, "h", *_ROOM))
             fact = room_fact(room, codec.decode_room(was))
             what = (room.epoch, was[4] or b"", fact.value, room.visibility)
             state, *found = await self._calls.ask(ROOMS, room.id, "update", *what, epoch=new_epoch())
-        if room.visibility != PUBLIC:
-            await self._lists.close(room.id)
+        if listed:
+            await self._lists.settle(room.id, room.visibility, stamp)
         return codec.decode_room(found)
 
     async def delete_room(self, room: str, *, unused: bool = False) -> bool:
@@ -365,9 +371,6 @@ class RedisStore(Store):
         # Before the facts hold: reading a list removes rooms that do not belong there, but cannot find missing ones.
         listed = [(room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)]
         await self._lists.add(listed)
-        for room, fact in listed:
-            if is_room(fact) and visibility_of(fact) == PUBLIC:
-                await self._lists.open(room)
 
     # ---- token buckets and secrets ----
 
@@ -383,6 +386,11 @@ class RedisStore(Store):
 def _given(text: str | None) -> str:
     """An optional argument of a script: "" for None."""
     return "" if text is None else "=" + text
+
+
+def _visibility(facts: Iterable[Fact]) -> str | None:
+    """The visibility that these facts give a room, if one does."""
+    return next((visibility_of(fact) for fact in facts if is_room(fact)), None)
 
 
 def _results(reply: Any, count: int) -> list[Any]:

@@ -7,14 +7,26 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Insert, Row, Select, Table, bindparam, case, func, select
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    select,
+    union_all,
+)
 
 from ...drivers.sql.tables import in_steps, insert
 from ...errors import Conflict, RoomLimit, RoomNotFound
 from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Fact, Head, Room
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor
-from ..base import Bounds, RoomPage
+from ..base import LISTED, Bounds, RoomPage
 from ..properties import ROOM, first_facts, numbered, room_fact, with_properties
 from .facts import ROOMS_AT_ONCE, cursor_after, put_fact
 from .schema import DELETED, Schema
@@ -117,25 +129,39 @@ class Directory:
         self,
         connection: Connection,
         *,
+        visibility: str | None = PUBLIC,
         fact: tuple[str, str] | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> RoomPage:
         """See `Store.rooms`."""
         room, kind = self._schema.room, "rooms" if fact is None else "mine"
+        last = None if cursor is None else decode_cursor(kind, cursor)
         rooms = self._rooms().order_by(room.c.name).limit(limit + 1)
-        if fact is None:
-            rooms = rooms.where(room.c.visibility == PUBLIC)
-        else:
+        if fact is not None:
             theirs = self._schema.fact
             rooms = rooms.join(theirs, theirs.c.room_id == room.c.id)
             rooms = rooms.where(
                 theirs.c.kind == fact[0], theirs.c.key == fact[1], room.c.visibility != RESERVED
             )
-        if cursor is not None:
-            rooms = rooms.where(room.c.name > decode_cursor(kind, cursor))
+        elif visibility is not None:
+            rooms = rooms.where(room.c.visibility == visibility)
+        else:
+            rooms = rooms.where(room.c.id.in_(self._listed(last, limit + 1)))
+        if last is not None:
+            rooms = rooms.where(room.c.name > last)
         found = [_room(row) for row in connection.execute(rooms)]
         return RoomPage(found[:limit], cursor_after(kind, [room.id for room in found], limit))
+
+    def _listed(self, last: str | None, limit: int) -> CompoundSelect[Any]:
+        """The first rooms of each list behind this name. One list at a time is a search of the index; all at once would be a
+        walk through the reserved rooms too."""
+        room = self._schema.room.alias()
+        some = select(room.c.id).order_by(room.c.name).limit(limit)
+        if last is not None:
+            some = some.where(room.c.name > last)
+        lists = [some.where(room.c.visibility == visibility).subquery() for visibility in LISTED]
+        return union_all(*[select(each.c.id) for each in lists])
 
     def delete_room(self, connection: Connection, room: str, *, unused: bool = False) -> bool:
         """See `Store.delete_room`. Its events go later, in pieces: nobody can reach them any more."""

@@ -166,14 +166,15 @@ def raises(error: type[Exception]) -> Iterator[None]:
     raise AssertionError(f"{error.__name__} was not raised")
 
 
-async def listed(store: Store, *, member: str | None = None, limit: int = 200) -> list[str]:
+async def listed(
+    store: Store, *, member: str | None = None, visibility: str | None = PUBLIC, limit: int = 200
+) -> list[str]:
     """The ids of all rooms of a list, read page by page."""
     found: list[str] = []
     cursor: str | None = None
     while True:
-        page = await store.rooms(
-            fact=None if member is None else (MEMBER, member), cursor=cursor, limit=limit
-        )
+        fact = None if member is None else (MEMBER, member)
+        page = await store.rooms(visibility=visibility, fact=fact, cursor=cursor, limit=limit)
         assert page.rooms or cursor is None, "a cursor leads to something"
         found += [room.id for room in page.rooms]
         cursor = page.cursor

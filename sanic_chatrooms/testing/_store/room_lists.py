@@ -1,11 +1,15 @@
 """The store suite: lists of rooms, a page at a time."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from ...errors import InvalidCursor
-from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Member, Room, direct_room, user_room
+from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Draft, Member, Room, direct_room, user_room
 from ...stores import members
+from ...stores.properties import room_fact
 from .._cursors import FORGED, assert_harmless
 from .hooks import StoreHooks, listed, raises
 from .separation import ROOMS
@@ -59,6 +63,60 @@ class RoomListTests(StoreHooks):
             await store.delete_room("gone")
 
             assert await listed(store, member="u1") == ["kept"]
+
+    async def test_private_and_direct_rooms_have_lists_of_their_own_and_one_list_has_all(self) -> None:
+        async with self.started() as store:
+            pairs = sorted(direct_room("u1", f"u{n}") for n in (2, 3, 4))
+            await self.create(store, *ROOMS)
+            await self.create(store, "hidden", "a-hidden", "z-hidden", visibility=PRIVATE)
+            await self.create(store, *pairs, visibility=DIRECT)
+            await self.create(store, user_room("u1"), visibility=RESERVED)
+
+            for limit in (1, 2, 3, 4, 200):
+                hidden = await listed(store, visibility=PRIVATE, limit=limit)
+                everything = await listed(store, visibility=None, limit=limit)
+                assert hidden == ["a-hidden", "hidden", "z-hidden"]
+                assert await listed(store, visibility=DIRECT, limit=limit) == pairs
+                assert everything == sorted((*ROOMS, *hidden, *pairs))
+
+    async def test_a_room_is_on_the_list_of_its_visibility(self) -> None:
+        async with self.two_processes() as (one, other):
+            was = await one.room("r")
+            assert was is not None
+            hidden = replace(was, visibility=PRIVATE)
+            await one.append([self._updated(hidden, was)])
+            then = [await listed(other, visibility=kind) for kind in (PUBLIC, PRIVATE, None)]
+            was = await one.room("r")
+            assert was is not None
+            await one.update_room(replace(was, visibility=PUBLIC))
+            now = [await listed(other, visibility=kind) for kind in (PUBLIC, PRIVATE, None)]
+            await one.delete_room("r")
+            gone = [await listed(other, visibility=kind) for kind in (PUBLIC, PRIVATE, None)]
+
+            assert then == [[], ["r"], ["r"]]
+            assert now == [["r"], [], ["r"]]
+            assert gone == [[], [], []]
+
+    async def test_a_room_whose_visibility_changes_meanwhile_is_on_the_list_of_all(self) -> None:
+        async with self.two_processes() as (one, other):
+
+            async def change() -> None:
+                for visibility in (PRIVATE, PUBLIC) * 5:
+                    was = await one.room("r")
+                    assert was is not None
+                    await one.update_room(replace(was, visibility=visibility))
+
+            changing = asyncio.create_task(change())
+            seen = [await listed(other, visibility=None)]
+            while not changing.done():
+                seen.append(await listed(other, visibility=None))
+                await asyncio.sleep(0)
+            await changing
+
+            assert [rooms for rooms in seen if rooms != ["r"]] == []
+
+    def _updated(self, room: Room, was: Room) -> Draft:
+        return replace(self.stating(room_fact(room, was)), type="room.updated", restricts=True)
 
     async def test_rooms_that_come_and_go_between_pages_neither_repeat_nor_swallow_others(self) -> None:
         async with self.started() as store:

@@ -1,11 +1,16 @@
-"""The verb `audit`: who did what to whom in a room."""
+"""The verb `audit`: who did what to whom, in a room or in all."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from sanic_chatrooms import ChatRooms, InvalidCursor, RoomNotFound, User
+from sanic_chatrooms.server_api.auditing import AuditLine
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.drafts import draft
 from tests.support.joined import joined
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -44,6 +49,69 @@ async def test_pages_continue_and_may_be_of_one_actor() -> None:
             await rooms.audit("general", cursor="x")
         with pytest.raises(RoomNotFound):
             await rooms.audit("nowhere")
+
+
+async def test_without_a_room_the_decisions_of_all_rooms_are_told_page_by_page() -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(rooms):
+        await rooms.create_room("b", visibility="private", as_user=ADA)
+        await rooms.create_room("a", as_user=BOB)
+        await rooms.create_room("quiet")
+        for room, by in (("b", ADA), ("a", BOB)):
+            for _ in range(2):
+                await rooms.mute(room, EVE, as_user=by)
+                await rooms.unmute(room, EVE, as_user=by)
+
+        told = [line async for line in _all(rooms, limit=3)]
+        of_one = [line async for line in _all(rooms, limit=1, actor=ADA)]
+
+        assert [(line.room, line.seq) for line in told] == [
+            (room, seq) for room in "ab" for seq in (4, 3, 2, 1)
+        ]
+        assert [(line.room, line.seq) for line in of_one] == [("b", seq) for seq in (4, 3, 2, 1)]
+        with pytest.raises(InvalidCursor):
+            await rooms.audit(cursor="x")
+
+
+async def test_a_call_reads_a_limited_number_of_rooms_and_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(rooms) as chat:
+        await rooms.create_room("a-long")
+        for _ in range(24):
+            drafts = [draft("a-long", "message", b"{}", None) for _ in range(200)]
+            await chat.store.append(drafts)
+        for n in range(120):
+            await rooms.create_room(f"room.{n}")
+        await rooms.create_room("z")
+        await rooms.ban("z", EVE)
+        reads, history = [0], chat.store.history
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            reads[0] += 1
+            return await history(*args, **kwargs)
+
+        monkeypatch.setattr(chat.store, "history", counted)
+        page = await rooms.audit()
+        first, calls = reads[0], 1
+        while page.cursor is not None:
+            page = await rooms.audit(cursor=page.cursor)
+            calls += 1
+
+        assert [line.room for line in page.lines] == ["z"]
+        assert first <= 70
+        assert 2 < calls < 8
+
+
+async def _all(rooms: ChatRooms, **how: Any) -> AsyncIterator[AuditLine]:
+    cursor = None
+    while True:
+        page = await rooms.audit(cursor=cursor, **how)
+        assert len(page.lines) <= how["limit"]
+        for line in page.lines:
+            yield line
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 async def test_deleting_the_message_of_another_is_a_decision_and_deleting_ones_own_is_none() -> None:

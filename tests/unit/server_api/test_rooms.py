@@ -47,3 +47,27 @@ async def test_a_value_of_another_type_is_refused_by_its_name(
             await getattr(chat, verb)("team", *bob, **arguments)
 
     assert refused.value.fields["field"] == field
+
+
+async def test_all_rooms_are_listed_with_what_they_are() -> None:
+    async with running_chat(ChatRooms("test", guests=True)) as chat:
+        await chat.create_room("open", title="Open")
+        await chat.create_room("team", visibility="private", topic="secret", as_user=User("u1", "Ada"))
+
+        page = await chat.all_rooms()
+        first = await chat.all_rooms(limit=1)
+        hidden = await chat.all_rooms(visibility="private")
+
+        assert page.rooms == [await chat.room("open"), await chat.room("team")]
+        assert [room.id for room in (await chat.all_rooms(cursor=first.cursor)).rooms] == ["team"]
+        assert [(room.id, room.topic, room.created_by) for room in hidden.rooms] == [("team", "secret", "u1")]
+        assert (page.cursor, (await chat.all_rooms(visibility="direct")).rooms) == (None, [])
+
+
+@pytest.mark.parametrize("wrong", [{"visibility": "reserved"}, {"visibility": ["public"]}, {"limit": 0}])
+async def test_what_is_no_visibility_or_limit_is_refused(wrong: dict[str, Any]) -> None:
+    async with running_chat(ChatRooms("test", guests=True)) as chat:
+        with pytest.raises(InvalidField) as refused:
+            await chat.all_rooms(**wrong)
+
+    assert refused.value.fields["field"] == next(iter(wrong))

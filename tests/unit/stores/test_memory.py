@@ -331,7 +331,7 @@ class TestMemory:
 
         assert list(store._rooms) == ["r"]
         assert store._facts._rooms == {}
-        assert len(store._public) == store._counted[False] == 1
+        assert len(store._lists["public"]) == store._counted[False] == 1
 
 
 async def test_reserved_rooms_have_members_whom_no_list_shows(store: MemoryStore) -> None:
