@@ -48,11 +48,19 @@ class Once:
         """Whether it is there."""
         return await self._store.fact(EVERYONE, self._kind, _hash(key)) is not None
 
+    async def value(self, key: str) -> bytes | None:
+        """The value; None where there is none or its time has passed."""
+        known = await self._store.fact(EVERYONE, self._kind, _hash(key))
+        return None if known is None else self._present(known)
+
     async def take(self, key: str) -> bytes | None:
         """The value, for one caller of all; None for the others, and where there is none or its time has passed."""
         known = await self._store.fact(EVERYONE, self._kind, _hash(key))
         if known is None or not await self._set(Fact(self._kind, _hash(key), None)):
             return None
+        return self._present(known)
+
+    def _present(self, known: Known) -> bytes | None:
         entry = _entry.decode(known.value)
         return bytes(entry.value) if self._clock() < entry.until else None
 

@@ -15,7 +15,7 @@ from ..access.limits.kinds import Kind
 from ..access.limits.limits import Allowance, refusal
 from ..access.visibility import EVERYTHING, Seen, seen_by
 from ..config.settings import Settings
-from ..errors import InvalidField, NotAMember, RoomNotFound, Unavailable
+from ..errors import Conflict, InvalidField, NotAMember, RoomNotFound, Unavailable
 from ..hooks.middleware import Context
 from ..models import APP, Appended, Draft, Sender, User
 from ..sessions.seats import Seat
@@ -26,6 +26,7 @@ from ..wire.decode import Command
 from ..wire.encode import EMPTY
 from .acting import Acting
 from .core import Core
+from .deletions import DONE, deleted_before
 from .drafts import Effects, command_hash, draft
 from .table import Judged, Row, Settled
 
@@ -262,18 +263,21 @@ class Ctx(Context):
         try:
             if changing:
                 await self.find(self.room_id)
-            while (settled := await self._settle(await make())) is None:
+            conflict: Conflict | None = None
+            while not isinstance(settled := await self._settle(await make(), conflict), Settled):
                 if time.monotonic() > until:
                     raise Unavailable
+                conflict = settled
                 await self.find(self.seat.room.id)
         finally:
             lock.release()
         return settled
 
-    async def _settle(self, made: "Change | int") -> Settled | None:
-        """Store one change; None if somebody lost rights in the room meanwhile."""
+    async def _settle(self, made: "Change | int", before: Conflict | None) -> Settled | Conflict | None:
+        """Store one change; None if somebody lost rights in the room meanwhile. A conflict, unless there was one `before`: another
+        worker may have changed the same, which `make` sees the next time. A `msgId` that was used for something else stays so."""
         if isinstance(made, int):
-            self.stored = repeated = await self.repeated()
+            self.stored = repeated = await self.repeated(self.seat.room.id)
             return Settled(made or UNSET, True) if repeated is None else Settled(repeated.seq, True)
         room = self.seat.room
         item = self._draft(self.row.event or self.command.type, room.id, made.payload, made.effects)
@@ -282,6 +286,13 @@ class Ctx(Context):
             self.stored = stored = await self.core.journal.append(item, self.source)
         except Stale:
             return None
+        except Conflict as problem:
+            if before is not None:
+                raise
+            return problem
+        if stored.unchanged:  # another worker was first
+            self.stored = None
+            return Settled(stored.seq or UNSET, True)
         await self.core.hub.reach(room.id, stored.seq)
         return Settled(stored.seq, stored.duplicate)
 
@@ -304,13 +315,15 @@ class Ctx(Context):
             return None
         if self.actor is None or not may_look(self.actor.limits):
             return None
+        if self.row.event is None:
+            return DONE if await deleted_before(self.core, room, self.key, self.hash) else None
         asked = draft(
             room,
             self.row.event or command.type,
             EMPTY,
             sender,
-            key=(sender.id, command.msg_id),
-            hash=command_hash(command),
+            key=self.key,
+            hash=self.hash,
             judged_in=NO_EPOCH,
         )
         try:
@@ -318,10 +331,20 @@ class Ctx(Context):
         except (Stale, RoomNotFound):
             return None
 
+    @property
+    def key(self) -> tuple[str, str] | None:
+        """By which a repetition of the command is known; None: by nothing."""
+        if self.command.msg_id is None:
+            return None
+        return (APP if self.sender is None else self.sender.id), self.command.msg_id
+
+    @property
+    def hash(self) -> bytes:
+        """By which a repetition is compared with the first."""
+        return b"" if self.sender is None else command_hash(self.command)
+
     def _draft(self, type: str, room: str, payload: bytes, effects: Effects) -> Draft:
-        sender, command = self.sender, self.command
-        key = (APP if sender is None else sender.id, command.msg_id) if command.msg_id is not None else None
-        hash = b"" if sender is None else command_hash(command)
+        sender = self.sender
         judged = None if sender is None else self.seat.room.seq
         judged_in = None if sender is None else self.seat.room.epoch or None  # "": it is about to be made
         return draft(
@@ -329,8 +352,8 @@ class Ctx(Context):
             type,
             payload,
             sender,
-            key=key,
-            hash=hash,
+            key=self.key,
+            hash=self.hash,
             timestamp=self.now,
             judged=judged,
             judged_in=judged_in,

@@ -1,13 +1,14 @@
 """Invitations, and members who are added by others."""
 
 import msgspec
+from msgspec.structs import replace
 
 from ..access.actions import Right
 from ..access.limits.kinds import Kind
 from ..access.needs import INVITED, INVITING, MODERATION
 from ..access.roles import level_of
 from ..access.standing import INVITE, Standing
-from ..errors import Forbidden
+from ..errors import Forbidden, RoomNotFound
 from ..models import Fact, Member, Sender
 from ..sessions.inbox import Enter
 from ..stores import members
@@ -54,7 +55,12 @@ class Invitation(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
+class _Joined(msgspec.Struct):
+    role: str
+
+
 _invitation = msgspec.json.Decoder(Invitation)
+_joined = msgspec.json.Decoder(_Joined)
 
 
 @command(
@@ -92,7 +98,8 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
             spent = True
         value = encode(Invitation(ask.role, ctx.sender, ctx.now, ask.reason))
         payload = encode(Invited(user, ask.role, ctx.sender))
-        return Change(payload, {"facts": (Fact(INVITE, user.id, value),)})
+        was = b"" if known is None else known.value
+        return Change(payload, {"facts": (Fact(INVITE, user.id, value, was=was),)})
 
     settled = await ctx.settle(make)
     if (
@@ -141,7 +148,6 @@ def _tell(ctx: Ctx, user: str) -> None:
 )
 async def accept(ctx: Ctx, _: Nothing) -> Accepted:
     """Become a member by an invitation. Raises `Forbidden` without one, `RoomNotFound`."""
-    await ctx.see()
     role = "member"
 
     async def make() -> Change | int:
@@ -154,8 +160,26 @@ async def accept(ctx: Ctx, _: Nothing) -> Accepted:
         role, change = await accepted(ctx)
         return change
 
-    settled = await ctx.settle(make)
+    try:
+        await ctx.see()
+        settled = await ctx.settle(make)
+    except (
+        Forbidden,
+        RoomNotFound,
+    ):  # the invitation, or the membership, may have ended since the first time
+        ctx.stored = await ctx.repeated(ctx.room_id)
+        if ctx.stored is None:
+            raise
+        settled = Settled(ctx.stored.seq, True)
+    if settled.duplicate and ctx.stored is not None:
+        role = await _role_given(ctx, ctx.stored.seq)
     return Accepted(role, settled.seq or 0, settled.duplicate)
+
+
+async def _role_given(ctx: Ctx, seq: int) -> str:
+    """The role with which the event with this number made the user a member."""
+    event = (await ctx.core.store.events(ctx.room_id, [seq])).get(seq)
+    return "member" if event is None else _joined.decode(event.payload).role
 
 
 def invite_ended(user: str) -> Fact:
@@ -186,8 +210,13 @@ async def accepted(ctx: Ctx) -> tuple[str, Change]:
         raise Forbidden("you are not invited to this room")
     role = await _role_now(ctx, _invitation.decode(known.value))
     member = Member(user.id, user.name, role, ctx.now, invited_seq=known.since)
-    facts = (members.member_fact(member), invite_ended(user.id))
-    return role, Change(encode(Joined(Sender(user.id, user.name), role)), {"facts": facts})
+    return role, _joins(member, Joined(Sender(user.id, user.name), role))
+
+
+def _joins(member: Member, event: Joined) -> Change:
+    """Of several workers that make a user a member at once, one stores the event."""
+    facts = (replace(members.member_fact(member), was=b""), invite_ended(member.user))
+    return Change(encode(event), {"facts": facts})
 
 
 async def _role_now(ctx: Ctx, invitation: Invitation) -> str:
@@ -249,8 +278,7 @@ async def add(ctx: Ctx, ask: Add) -> Settled:
             spent = True
         await check_reach(ctx, user.id)
         member = Member(user.id, user.name, ask.role, ctx.now)
-        facts = (members.member_fact(member), invite_ended(user.id))
-        return Change(encode(Joined(user, ask.role, ctx.sender)), {"facts": facts})
+        return _joins(member, Joined(user, ask.role, ctx.sender))
 
     settled = await ctx.settle(make)
     if ctx.stored is None:  # a member already: who has left the room with a connection stays outside

@@ -62,7 +62,7 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
     leaving = (session.id, room.id)
     core.evictions.leaving.add(leaving)
     try:
-        told = await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left")
+        told = await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left", command=ctx)
     finally:
         core.evictions.leaving.discard(leaving)
     core.hub.exit(session, room.id)
@@ -123,7 +123,14 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
 
 
 async def _end_membership(
-    core: Core, room: Room, user: User, member: bool, reason: str, *, removed: bool = False
+    core: Core,
+    room: Room,
+    user: User,
+    member: bool,
+    reason: str,
+    *,
+    removed: bool = False,
+    command: Ctx | None = None,
 ) -> bool:
     """Whether an event has told of it, which takes the user's connections out of the room (`Evictions.after`).
 
@@ -135,9 +142,8 @@ async def _end_membership(
         who = Sender(user.id, user.name)
         payload = encode(Moderated(who, None) if kicked else MemberChanged(who))
         type, sender = ("member.kicked", None) if kicked else ("member.left", who)
-        await _member_event(
-            core, room.id, type, payload, sender, (members.left(user.id), invite_ended(user.id))
-        )
+        facts = (members.left(user.id), invite_ended(user.id))
+        await _member_event(core, room.id, type, payload, sender, facts, command=command)
         return True
     if member:
         await members.remove(core.store, room.id, user.id)
@@ -159,9 +165,12 @@ async def _member_event(
     sender: Sender | None,
     facts: tuple[Fact, ...],
     judged: Room | None = None,
+    command: Ctx | None = None,
 ) -> None:
-    """When it returns, this worker has passed the event on."""
+    """When it returns, this worker has passed the event on. `command`: whose repetition is known by it."""
     item = draft(room, type, payload, sender, facts=facts, restricts=facts[0].value is None)
+    if command is not None and command.key is not None:
+        item = replace(item, key=command.key, hash=command.hash)
     if judged is not None:
         item = replace(item, judged=judged.seq, judged_in=judged.epoch)
     stored = await core.journal.append(item)

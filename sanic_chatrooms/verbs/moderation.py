@@ -216,7 +216,8 @@ async def _end(ctx: Ctx, id: str, kind: str) -> Settled:
         there = standing.banned if kind == BAN else standing.muted
         if there is None or not there.holds(ctx.now):
             return 0
-        return Change(encode(Moderated(user, ctx.sender)), {"facts": (Fact(kind, user.id, None),)})
+        ended = (Fact(kind, user.id, None),)
+        return Change(encode(Moderated(user, ctx.sender)), {"facts": ended, "only_if_changed": True})
 
     return await ctx.settle(make)
 

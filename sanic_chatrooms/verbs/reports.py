@@ -129,9 +129,10 @@ async def report(ctx: Ctx, ask: Report) -> Taken:
     await _spend(ctx.core, ctx.reader or "", ctx.level)
     reported = None if message.sender is None else message.sender.id
     line = ReportLine(id, room.id, ask.msg_id, ask.reason, ctx.sender, ctx.now)
-    await _keep(ctx.core, _Kept(line, reported))
-    await _tell(ctx.core, room, line, reported)
-    return Taken(id, False)
+    new = await _keep(ctx.core, _Kept(line, reported))
+    if new:
+        await _tell(ctx.core, room, line, reported)
+    return Taken(id, not new)
 
 
 async def hold(ctx: Context, reason: str) -> None:
@@ -142,7 +143,10 @@ async def hold(ctx: Context, reason: str) -> None:
     core, user, id = ctx.chat.running().core, ctx.user, ctx.room
     if id is None:
         return
-    if isinstance(ctx.session, Session) and id not in ctx.session.seats:
+    by_seat = (
+        isinstance(ctx, Ctx) and ctx.row.judged is Judged.SEAT
+    )  # an edit needs no connection in the room
+    if by_seat and isinstance(ctx.session, Session) and id not in ctx.session.seats:
         raise NotAMember
     room, standing = await core.access.look(cast("Session", ctx.session), "message", id)
     if room.visibility == DIRECT:
@@ -153,8 +157,8 @@ async def hold(ctx: Context, reason: str) -> None:
     await _spend(core, user.id, standing.level)
     author = Sender(user.id, user.name)
     line = ReportLine(key, id, "", reason[:REASON_LIMIT], author, now(), held=ctx.payload)
-    await _keep(core, _Kept(line, user.id))
-    await _tell(core, room, line, user.id)
+    if await _keep(core, _Kept(line, user.id)):
+        await _tell(core, room, line, user.id)
 
 
 async def _spend(core: Core, user: str, level: int) -> None:
@@ -178,13 +182,14 @@ async def _id(core: Core, user: str, msg_id: str, room: str) -> str:
     return f"{made.hex()[:24]}.{room}"
 
 
-async def _keep(core: Core, kept: _Kept) -> None:
+async def _keep(core: Core, kept: _Kept) -> bool:
+    """Keep a report; False if another worker has kept the same."""
     store, room = core.store, kept.line.room
     if (await store.facts(room, REPORT, limit=1)).total >= KEPT and not await _forget_closed(core, room):
         raise RateLimited("there are too many open reports in this room", retry_after=3_600, limit="reports")
-    fact = Fact(REPORT, kept.line.id, encode(kept), until=kept.line.at + OPEN_FOR)
+    fact = Fact(REPORT, kept.line.id, encode(kept), until=kept.line.at + OPEN_FOR, was=b"")
     await store.set_fact(room, Fact(REPORTED, "", b"true"))
-    await store.set_fact(room, fact)
+    return await store.set_fact(room, fact)
 
 
 async def _forget_closed(core: Core, room: str) -> bool:

@@ -23,6 +23,7 @@ from ..wire.encode import encode
 from ..wire.names import check_room_id
 from .context import Ctx
 from .core import Core
+from .deletions import deleted_before, note_deletion
 from .drafts import command_hash, draft
 from .pages import page_limit
 from .properties import WORDS, Changes, applied, as_changes, updated
@@ -217,13 +218,22 @@ def _check_id(core: Core, room_id: str | None, *, trusted: bool) -> None:
 @command(
     "room.delete",
     ack=Deleted,
+    judged=Judged.ITSELF,
     needs=GOVERNING,
     archive_stops=False,
     as_user=True,
 )
 async def delete_room(ctx: Ctx, _: Nothing) -> Deleted:
     """Delete the room with everything in it. Raises `Forbidden`, `RoomNotFound`."""
-    return Deleted(not await delete(ctx.core, ctx.seat.room.id))
+    core, room = ctx.core, ctx.room_id
+    # Asked first: a room that was made again with this id is another one.
+    if await deleted_before(core, room, ctx.key, ctx.hash):
+        core.inbox.look(room)  # the first attempt may have ended before
+        return Deleted(True)
+    await ctx.see()
+    await ctx.require(ctx.row.action)
+    await note_deletion(core, ctx.seat.room, ctx.key, ctx.hash, ctx.settings.dedup_window)
+    return Deleted(not await delete(core, room))
 
 
 async def delete(core: Core, room_id: str) -> bool:

@@ -146,7 +146,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def repeats(self) -> bool:
         """Whether a repetition in the same room has the result of the first."""
         fields = set(self.ack.__struct_fields__)
-        return self.room is Needs.ROOM and "duplicate" in fields and fields <= set(Appended.__struct_fields__)
+        told = "duplicate" in fields or (not fields and self.event is not None)
+        return self.room is Needs.ROOM and told and fields <= set(Appended.__struct_fields__)
 
     action: Action | None = None
     """What is judged, made from the fields above. None: everybody may do it."""

@@ -129,6 +129,29 @@ def test_without_parentheses_a_function_that_does_not_fit_is_refused() -> None:
         ChatRooms("test", guests=True).before_publish(lambda ctx: None)  # type: ignore[arg-type,return-value]
 
 
+async def test_an_edit_by_an_author_who_has_not_joined_is_held_too() -> None:
+    rooms = ChatRooms("test", guests=True)
+
+    @rooms.before_publish()
+    async def check(ctx: Context) -> None:
+        if "bad" in ctx.payload["text"]:
+            raise Held("may be rude")
+
+    async with running_core(rooms) as chat:
+        await rooms.create_room("general")
+        ada = await joined(chat, ADA, "general")
+        said = await ada.ack("message", room="general", payload={"text": "hi"})
+        other = await joined(chat, ADA)
+        edit = {"msgId": said["msgId"], "body": {"text": "bad"}}
+
+        assert (await other.error("message.edit", room="general", payload=edit))["code"] == "forbidden"
+        assert (await other.error("message", room="general", payload={"text": "bad"}))[
+            "code"
+        ] == "not_a_member"
+        [line] = (await rooms.reports()).reports
+        assert (line.held, line.reason) == ({"text": "bad"}, "may be rude")
+
+
 async def test_several_checks_run_in_order_and_half_a_change_is_none() -> None:
     rooms = ChatRooms("test", guests=True)
 
