@@ -46,7 +46,7 @@ class Rooms(Verbs):
         given = {
             "title": title,
             "visibility": visibility,
-            "attributes": attributes or {},
+            "attributes": attributes,
             "announce": announce or None,
             "topic": topic,
             "permissions": permissions,
@@ -200,7 +200,7 @@ class Rooms(Verbs):
     async def add_member(self, room: str, user: User, role: str = "member") -> None:
         """Make a user a member, or give a member another role. Another role is an event, `member.role`, in any room.
 
-        Raises `RoomNotFound`, `InvalidField`, `Unavailable`.
+        Raises `RoomNotFound`, `InvalidField`, `Unavailable`, and `Forbidden` for a user who is banned from the room.
         """
         who = user_of(user)
         checked(NewRole(who.id, role))

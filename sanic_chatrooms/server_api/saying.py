@@ -181,9 +181,9 @@ def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
 def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:
     if type not in PUSHES and not (message and type == "message"):
         check_type(type)
+    data, limit = encode_object(payload, "payload"), chat.settings.max_publish
     if type == "redirect" and not _is_web_address(str(payload.get("url", ""))):
         raise InvalidField("must be an http or https address", field="url")
-    data, limit = encode_object(payload, "payload"), chat.settings.max_publish
     if len(data) > limit:
         raise TooLarge(f"payload of {type} in bytes of JSON", limit=limit, size=len(data))
     return data

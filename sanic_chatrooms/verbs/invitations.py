@@ -20,7 +20,7 @@ from .reach import check_reach
 from .roles import check_role, may_grant
 from .table import Done, Judged, Nothing, Settled, command
 
-__all__ = ["Add", "Invite", "accepted_by_joining", "invite_ended"]
+__all__ = ["Add", "Invite", "accepted_by_joining", "invite_ended", "refuse_banned"]
 
 
 class Invite(msgspec.Struct):
@@ -90,7 +90,7 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
         known = await ctx.core.store.fact(ctx.seat.room.id, INVITE, user.id)
         if known is not None and _stands(ctx, _invitation.decode(known.value), ask.role):
             return known.seq
-        _refuse_banned(standing, ctx.now)
+        refuse_banned(standing, ctx.now)
         if known is None:
             await check_kept(ctx, INVITE, "invitations")
         if not spent:
@@ -124,7 +124,8 @@ async def _judge_role(ctx: Ctx, role: str) -> None:
     check_role(ctx, role)
 
 
-def _refuse_banned(standing: Standing, now: float) -> None:
+def refuse_banned(standing: Standing, now: float) -> None:
+    """Check that somebody may make this user a member. Raises `Forbidden`."""
     if standing.banned is not None and standing.banned.holds(now):
         raise Forbidden("this user is banned from the room; end the ban first")
 
@@ -272,7 +273,7 @@ async def add(ctx: Ctx, ask: Add) -> Settled:
         await _judge_role(ctx, ask.role)
         if standing.member:
             return standing.role_seq
-        _refuse_banned(standing, ctx.now)
+        refuse_banned(standing, ctx.now)
         if not spent:
             await ctx.spend(Kind.NEW_PEOPLE)
             spent = True

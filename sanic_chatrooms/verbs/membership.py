@@ -18,7 +18,7 @@ from ..wire.events import Joined, MemberChanged, Moderated, RoleChanged
 from .context import Ctx
 from .core import Core
 from .drafts import draft
-from .invitations import accepted_by_joining, invite_ended
+from .invitations import accepted_by_joining, invite_ended, refuse_banned
 from .table import Done, Nothing, command
 
 __all__ = ["add_member", "become", "remove_member"]
@@ -92,8 +92,9 @@ async def _is_in(core: Core, room_id: str, user: User) -> bool:
 
 
 async def add_member(core: Core, room_id: str, user: User, role: str = "member") -> None:
-    """Make a user a member for the app, or give a member another role."""
-    room, _ = await core.access.find(None, room_id)
+    """Make a user a member for the app, or give a member another role. Raises `Forbidden` for a user who is banned."""
+    room, standing = await core.access.find(user, room_id)
+    refuse_banned(standing, now())
     known = await members.find(core.store, room_id, user.id)
     member = Member(
         user.id,
@@ -119,6 +120,8 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
         await core.journal.append(item)
     elif known != member:
         await members.put(core.store, room_id, member)
+        if standing.invited:
+            await core.store.set_fact(room_id, invite_ended(user.id))
         await core.inbox.send(user.id, StandingChanged(room_id))
 
 

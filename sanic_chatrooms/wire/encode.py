@@ -1,11 +1,12 @@
 """Replies and events as they go out: one JSON object each (docs/reference/protocol.md). Codecs of connections frame them."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import msgspec
 
-from ..errors import ChatError, InvalidField
+from ..errors import ChatError, InvalidField, InvalidText
 from ..models import Event
 from ..support.clock import now
 from ..support.ids import new_id
@@ -82,5 +83,25 @@ def encode_object(value: Mapping[str, Any], field: str) -> bytes:
         data = encode(dict(value))
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidField(f"cannot be written as JSON: {exc}", field=field) from exc
-    check_json(data, max_depth=MAX_DEPTH)
+    if b"null" in data and _has_odd_float(value):  # the encoder writes null for those
+        raise InvalidField("has a number that JSON cannot say (nan or inf)", field=field)
+    try:
+        check_json(data, max_depth=MAX_DEPTH)
+    except InvalidField as problem:
+        raise InvalidField(problem.message.partition(": ")[2], field=field) from None
+    except InvalidText as problem:
+        raise InvalidText(f"{field}: {problem.message}", field=field) from None
     return data
+
+
+def _has_odd_float(value: Any) -> bool:
+    left = [msgspec.to_builtins(value, str_keys=True)]
+    while left:
+        one = left.pop()
+        if isinstance(one, float) and not isfinite(one):
+            return True
+        if isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, list | tuple | set | frozenset):
+            left += one
+    return False

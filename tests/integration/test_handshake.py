@@ -354,6 +354,29 @@ async def test_an_unknown_path_is_404(app: App, live: Live, connect: Connect, pa
     assert (await connect.refused(path)).status == 404
 
 
+ADDRESSES = {
+    "", "client.js", "static/<name:str>", "ws", "ws/<room:str>",
+    "api/tickets", "oidc/logout",  # these two answer pages of this server, and identity providers
+}  # fmt: skip
+
+
+async def test_no_other_address_is_served_and_none_to_pages_of_others(app: App, live: Live) -> None:
+    mount(app, tickets=True)
+    server = await live()
+
+    ours = {route.path.strip("/").removeprefix("chat").strip("/") for route in app.router.routes}
+    answers = [
+        await server.get(path, Origin="https://evil.example")
+        for path in ("/chat/", "/chat/client.js", "/chat/api/tickets", "/chat/admin/", "/chat/metrics")
+    ]
+
+    assert ours == ADDRESSES
+    assert [answer.status for answer in answers] == [200, 200, 405, 404, 404]
+    assert not [
+        name for answer in answers for name in answer.headers if name.lower().startswith("access-control")
+    ]
+
+
 @pytest.mark.parametrize("path", ["/chat/ws", "/chat/ws/general"])
 async def test_a_plain_request_is_426(app: App, live: Live, path: str) -> None:
     mount(app)

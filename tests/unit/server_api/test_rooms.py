@@ -6,10 +6,28 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, InvalidField, User
+from sanic_chatrooms import ChatRooms, InvalidField, InvalidText, User
 from sanic_chatrooms.testing import running_chat
 
 NAN, INFINITE = float("nan"), float("inf")
+NO_OBJECTS: tuple[Any, ...] = (
+    [],
+    (),
+    "",
+    "text",
+    5,
+    True,
+    NAN,
+    {"a": NAN},
+    {"a": [{"b": -INFINITE}]},
+    {"a": (1, NAN)},
+    {"a": {1, INFINITE}},
+    {"a": 2**60},
+    {"a": "\0"},
+    {"a": "\ud800"},
+    {"a": object()},
+    {"a": [[]] * 6000},
+)
 
 
 @pytest.mark.parametrize(
@@ -31,19 +49,26 @@ NAN, INFINITE = float("nan"), float("inf")
         ("update_room", {"announce": 1}, "announce"),
         ("update_room", {"permissions": ["message"]}, "permissions"),
         ("create_room", {"archived": "yes"}, "archived"),
+        *(
+            (verb, {"attributes": attributes}, "attributes")
+            for verb in ("create_room", "update_room", "ensure_room")
+            for attributes in NO_OBJECTS
+        ),
+        ("update_room", {"permissions": {"message": NAN}}, "permissions.message"),
+        ("update_room", {"permissions": []}, "permissions"),
     ],
 )
 async def test_a_value_of_another_type_is_refused_by_its_name(
     verb: str, arguments: dict[str, Any], field: str
 ) -> None:
     async with running_chat(ChatRooms("test", guests=True)) as chat:
-        bob: Any = () if verb in ("update_room", "create_room") else (User("bob", "Bob"),)
+        bob: Any = () if verb.endswith("_room") else (User("bob", "Bob"),)
         if verb != "create_room":
             await chat.create_room("team")
         if verb == "set_role":
             await chat.add_member("team", *bob)
 
-        with pytest.raises(InvalidField) as refused:
+        with pytest.raises((InvalidField, InvalidText)) as refused:
             await getattr(chat, verb)("team", *bob, **arguments)
 
     assert refused.value.fields["field"] == field
@@ -71,3 +96,23 @@ async def test_what_is_no_visibility_or_limit_is_refused(wrong: dict[str, Any]) 
             await chat.all_rooms(**wrong)
 
     assert refused.value.fields["field"] == next(iter(wrong))
+
+
+@pytest.mark.parametrize("payload", [[], "text", None, {"a": NAN}, {"a": 2**60}, {"a": {"b": [INFINITE]}}])
+@pytest.mark.parametrize("verb", ["publish", "push", "notify", "broadcast", "edit", "redirect"])
+async def test_a_payload_that_json_cannot_say_is_refused(verb: str, payload: Any) -> None:
+    async with running_chat(ChatRooms("test", guests=True)) as chat:
+        await chat.create_room("team")
+        verbs: dict[str, tuple[Any, ...]] = {
+            "publish": (chat.publish, "team", "message"),
+            "push": (chat.push, "team", "notice"),
+            "notify": (chat.notify, "u1", "notice"),
+            "broadcast": (chat.broadcast, "notice"),
+            "edit": (chat.edit, "team", "x"),
+            "redirect": (chat.push, "team", "redirect"),
+        }
+        call, *arguments = verbs[verb]
+        with pytest.raises(InvalidField) as refused:
+            await call(*arguments, payload)
+
+    assert refused.value.fields["field"] == "payload"

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from sanic_chatrooms import User
+from sanic_chatrooms import Forbidden, User
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Member, Room
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.invitations import Invite
 from sanic_chatrooms.verbs.membership import add_member, remove_member
 from sanic_chatrooms.verbs.moderation import Ban
 from sanic_chatrooms.verbs.rooms import create, ensure
@@ -180,3 +181,23 @@ async def test_a_join_while_the_user_is_banned_makes_no_member(
     assert await member(chat, "general", ADA) is None
     page = await chat.store.history("general", after=0, limit=10)
     assert [event.type for event in page.events][-1] == "member.banned"
+
+
+async def test_the_app_adds_nobody_who_is_banned(chat: Chat) -> None:
+    await create(chat.core, None, "hall")
+    ban = Ban(ADA.id)
+    await chat.commands.give("member.ban", ban, room="hall")
+
+    with pytest.raises(Forbidden, match="banned"):
+        await add_member(chat.core, "hall", ADA)
+
+    assert await member(chat, "hall", ADA) is None
+
+
+async def test_who_is_added_by_the_app_is_not_invited_any_more(chat: Chat) -> None:
+    await create(chat.core, None, "hall")
+    await chat.commands.give("member.invite", Invite(ADA.id), room="hall")
+
+    await add_member(chat.core, "hall", ADA)
+
+    assert set(await chat.store.facts_about("hall", ADA.id)) == {"member"}
