@@ -247,6 +247,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     """The room's epoch then. Where the room has another one by now, its rights may be others, and the draft is `Stale` too."""
     spaced: float = 0
     """Seconds from the sender's last event that was `spaced`, at least: slow mode. 0: it may come at any time."""
+    mentions: tuple[str, ...] = ()
+    """Ids of users, "@room", or "@" and a role. With a REPLACE: those whom the message mentions from then on."""
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
@@ -298,10 +300,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """What the broker carries: one event of one room, encoded once.
-
-    Durable events have a `seq` ≥ 1. `seq` 0 is live: passed on at most once, never repaired.
-    """
+    """What the broker carries: one event of one room, encoded once. `seq` 0 is live: passed on at most once, never repaired."""
 
     room: str
     epoch: str

@@ -9,12 +9,10 @@ from itertools import pairwise
 
 from ..models import Room
 from ..stores.properties import shown
+from ..stores.unread import LAST
 from .standing import Standing
 
 __all__ = ["EVERYTHING", "LAST", "Seen", "seen_by"]
-
-LAST = 2**53 - 1
-"""No event has a higher number."""
 
 
 class Seen:

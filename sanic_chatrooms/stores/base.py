@@ -5,13 +5,11 @@ Each numbered sentence is a guarantee. At least one test of `sanic_chatrooms.tes
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from ..errors import ChatError, RoomNotFound
 from ..models import (
-    DIRECT,
-    PRIVATE,
     PUBLIC,
     Appended,
     Draft,
@@ -24,8 +22,9 @@ from ..models import (
     Room,
     Scope,
 )
-from .bounds import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
-from .pages import FactPage, Holding, RoomPage, TogglePage
+from .bounds import FOLDED, HISTORY_MAX, LISTED, RESERVED_HISTORY_MAX, Bounds
+from .changes import Stale
+from .pages import FactPage, Holding, RoomAbout, RoomPage, TogglePage, Unread
 from .streams import OpenStream, checkpoint, lease, open_streams
 
 __all__ = [
@@ -37,26 +36,13 @@ __all__ = [
     "FactPage",
     "Holding",
     "OpenStream",
+    "RoomAbout",
     "RoomPage",
     "Stale",
     "Store",
     "TogglePage",
+    "Unread",
 ]
-
-LISTED = (PUBLIC, PRIVATE, DIRECT)
-"""Visibilities of rooms that have lists."""
-FOLDED = ("message.", "reaction.", "member.", "room.")
-"""Prefixes of the types that a timeline leaves out: such events change a message, or are about members and the room."""
-
-
-class Stale(ChatError):
-    """The sender's rights may have changed since they were checked. Never sent: check them again and append again."""
-
-    code = "unavailable"
-    temporary = True
-    http_status = 503
-    close_code = 1013
-    default = "the rights of the sender may have changed meanwhile"
 
 
 class Store(ABC):
@@ -142,6 +128,15 @@ class Store(ABC):
         it, and the lists of rooms follow, exactly when the event is visible. `update_room` sets it without an event.
     38. `Room.history` has the numbers from which other users may read what is stored: that of the event that changed it, or
         the next one's after `update_room`. The last 16 are kept; what is older is read by as few as before or fewer.
+    Unread
+    41. A fact whose kind begins with "my." belongs to the membership of its key: `set_fact` sets it only where the fact "member"
+        about that key holds, and whatever forgets that, forgets it in the same step. Drafts have none.
+    42. `unread` counts the events above the marker that are there, not deleted, of a type of `Bounds.counted`, and not the user's
+        own. The marker is the fact "my.read", and without it the `since` of the membership. Others than members have 0.
+    43. It counts up to `cap`, and looks at the first 20,000 numbers above the marker. `more` says that there are, or may be, more.
+    44. The `mentions` of a draft are those of its message, or with a REPLACE or CLOSE those of the target from then on. An ERASE and
+        trimming remove them. `unread` counts the messages above the marker, and not the user's own, that mention them: by id, by
+        "@room", or by "@" and the role that they have had since before the message. It counts 100 at most.
     """
 
     scope: ClassVar[Scope]
@@ -357,6 +352,37 @@ class Store(ABC):
         Raises `RoomNotFound`.
         """
         return await checkpoint(self, room, msg_id, text, fence)
+
+    @abstractmethod
+    async def unread(
+        self,
+        user: str,
+        rooms: Collection[str],
+        cap: int = 100,
+        *,
+        seen: Mapping[str, Sequence[tuple[int, int]]] = {},
+    ) -> dict[str, Unread]:
+        """What the user has not read in each of these rooms. Rooms that do not exist are left out.
+
+        `seen`: the numbers that the user may see in a room, as ascending ranges (first, last); all, for rooms that are not there.
+        The cost does not depend on the length of a room.
+        """
+
+    async def about_each(self, room: str, keys: Collection[str]) -> dict[str, dict[str, Known]]:
+        """`facts_about` of each of these keys. This default asks for each one; override it with one query."""
+        return {key: await self.facts_about(room, key) for key in keys}
+
+    async def rooms_about(self, rooms: Collection[str], key: str) -> dict[str, tuple[Room, dict[str, Known]]]:
+        """Each of these rooms, with `facts_about` one key. Rooms that do not exist are left out.
+
+        This default asks for each room; override it with one query.
+        """
+        found: dict[str, RoomAbout] = {}
+        for id in rooms:
+            room = await self.room(id)
+            if room is not None:
+                found[id] = room, await self.facts_about(id, key)
+        return found
 
     @abstractmethod
     async def take(self, key: str, rate: float, burst: int) -> float:

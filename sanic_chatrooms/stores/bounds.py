@@ -2,14 +2,20 @@
 
 import msgspec
 
-from ..models import DIRECT, RESERVED
+from ..models import DIRECT, PRIVATE, PUBLIC, RESERVED
 
-__all__ = ["HISTORY_MAX", "RESERVED_HISTORY_MAX", "Bounds"]
+__all__ = ["FOLDED", "HISTORY_MAX", "LISTED", "RESERVED_HISTORY_MAX", "Bounds"]
 
 HISTORY_MAX = 100_000
 """Events that a database keeps of a room unless `Bounds.history_max` says otherwise."""
 RESERVED_HISTORY_MAX = 100
 """Events that any store keeps of a reserved room."""
+
+
+LISTED = (PUBLIC, PRIVATE, DIRECT)
+"""Visibilities of rooms that have lists."""
+FOLDED = ("message.", "reaction.", "member.", "room.")
+"""Prefixes of the types that a timeline leaves out: such events change a message, or are about members and the room."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -26,6 +32,8 @@ class Bounds(msgspec.Struct, frozen=True):
     max_rooms: int = 100_000
     """Public and private rooms together."""
     max_direct_rooms: int = 1_000_000
+    counted: tuple[str, ...] = ("message",)
+    """Types of events that count as unread; none begins with one of `FOLDED`."""
     timeout: float = 5.0
     """Seconds after which a store that waits for a server raises `Unavailable`."""
 

@@ -1,11 +1,12 @@
 """Rules of relations and facts that are the same in every store."""
 
-from ..errors import InvalidField, RateLimited
+from ..errors import ChatError, InvalidField, RateLimited
 from ..models import Draft, Fact
 
 __all__ = [
     "SPOKE",
     "SWEPT",
+    "Stale",
     "changes",
     "completed",
     "contradicts",
@@ -21,9 +22,19 @@ SWEPT = 10
 """Facts whose time has passed that are forgotten when another one with an end is set."""
 
 
+class Stale(ChatError):
+    """The sender's rights may have changed since they were checked. Never sent: check them again and append again."""
+
+    code = "unavailable"
+    temporary = True
+    http_status = 503
+    close_code = 1013
+    default = "the rights of the sender may have changed meanwhile"
+
+
 def has_effects(draft: Draft) -> bool:
     """Does it do anything besides being stored? Nearly all drafts do not."""
-    return draft.about is not None or bool(draft.facts or draft.restricts or draft.spaced)
+    return draft.about is not None or bool(draft.facts or draft.restricts or draft.spaced or draft.mentions)
 
 
 def facts_of(draft: Draft) -> tuple[Fact, ...]:

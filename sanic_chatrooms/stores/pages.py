@@ -1,10 +1,16 @@
 """Pages of the lists that stores have."""
 
+from typing import TypeAlias
+
 import msgspec
 
 from ..models import Known, Room, Sender
 
-__all__ = ["FactPage", "Holding", "RoomPage", "TogglePage"]
+__all__ = ["FactPage", "Holding", "RoomAbout", "RoomPage", "TogglePage", "Unread"]
+
+
+RoomAbout: TypeAlias = tuple[Room, dict[str, Known]]
+"""A room, and the facts about one key in it, by kind."""
 
 
 class RoomPage(msgspec.Struct, frozen=True):
@@ -40,3 +46,24 @@ class TogglePage(msgspec.Struct, frozen=True):
     rows: list[Holding]
     total: int
     cursor: str | None = None
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """What a user has not read in one room. Without a membership, only `last` says something."""
+
+    member: Known | None = None
+    """The user's membership; None: there is none."""
+    marker: int = 0
+    """The user has read up to this number."""
+    count: int = 0
+    """How many events the user has not read, up to the limit of the question."""
+    more: bool = False
+    """There are, or may be, more than `count`."""
+    first: int | None = None
+    """The number of the first of them."""
+    mentions: int = 0
+    """How many of the messages above the marker mention the user."""
+    prefs: bytes | None = None
+    """The value of the user's fact `stores.unread.PREFS`; None: it does not hold."""
+    last: tuple[int, float] | None = None
+    """Number and time of the newest event that counts, whoever sent it; None: there is none."""

@@ -1,6 +1,6 @@
 """What a room is besides its past, as a fact: the fact "room" about "" is {"visibility": …, "history": …, "title": …, …}."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ __all__ = [
     "numbered",
     "room_fact",
     "shown",
+    "visibility_in",
     "visibility_of",
     "with_properties",
 ]
@@ -100,6 +101,11 @@ def visibility_of(fact: Fact) -> str:
     """The room's visibility, of a fact for which `is_room`."""
     assert fact.value is not None
     return _value.decode(fact.value).visibility
+
+
+def visibility_in(facts: Iterable[Fact]) -> str | None:
+    """The visibility that these facts give a room, if one does."""
+    return next((visibility_of(fact) for fact in facts if is_room(fact)), None)
 
 
 def with_properties(room: Room, value: bytes, seq: int) -> Room:

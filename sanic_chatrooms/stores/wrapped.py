@@ -49,6 +49,9 @@ class WrappedStore(Store):
     lease = _passed_on(Store.lease)
     open_streams = _passed_on(Store.open_streams)
     checkpoint = _passed_on(Store.checkpoint)
+    unread = _passed_on(Store.unread)
+    about_each = _passed_on(Store.about_each)
+    rooms_about = _passed_on(Store.rooms_about)
     take = _passed_on(Store.take)
     secret = _passed_on(Store.secret)
 

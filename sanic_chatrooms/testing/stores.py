@@ -36,6 +36,7 @@ from ._store.rooms import RoomTests
 from ._store.separation import SeparationTests
 from ._store.streams import StreamTests
 from ._store.toggles import ToggleTests
+from ._store.unread import UnreadTests
 
 __all__ = ["StoreSuite"]
 
@@ -57,6 +58,7 @@ class StoreSuite(
     RoomListTests,
     PropertyTests,
     PaceTests,
+    UnreadTests,
     BucketTests,
     StreamTests,
     SeparationTests,

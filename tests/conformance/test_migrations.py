@@ -365,7 +365,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
     )
     await connection.close()
 
-    assert [row["proname"] for row in found] == ["chatrooms_default_append_6"]
+    assert [row["proname"] for row in found] == ["chatrooms_default_append_8"]
 
 
 # Apps that make the tables themselves
@@ -373,7 +373,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
 
 async def test_an_app_that_makes_the_tables_itself_is_told_what_to_do(url: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"are of version 1, and this .* needs 3: call .*migrations\.upgrade"
+        ConfigError, match=r"are of version 1, and this .* needs 4: call .*migrations\.upgrade"
     ):
         async with Started(url, create=False):
             pass
@@ -394,7 +394,7 @@ async def test_upgrade_does_it_in_a_migration_of_the_apps(url: str, noted: bool)
     async with Started(url, create=False) as started:
         assert (await started.facts("lobby", "member")).total == 41
         version = select(started._schema.meta.c.value).where(started._schema.meta.c.name == "version")
-        assert await look(started, lambda c: c.scalar(version)) == "3"
+        assert await look(started, lambda c: c.scalar(version)) == "4"
 
 
 async def test_upgrade_also_moves_the_members_where_autogenerate_has_added_the_tables(tmp_path: Path) -> None:
@@ -410,3 +410,26 @@ async def test_upgrade_also_moves_the_members_where_autogenerate_has_added_the_t
 
     async with Started(file, create=False) as store:
         assert (await store.facts("lobby", "member")).total == 41
+
+
+# To what is unread
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_members_have_read_what_was_there(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, version: int
+) -> None:
+    async with Started(await _database(request, tmp_path, kind, version)) as store:
+        head = (await store.heads(["lobby"]))["lobby"].seq
+        before = await store.unread("u2", ["club", "lobby"])
+        said = Draft("lobby", "message", b'{"text":"new"}', "new-1", SAID, ADA, mentions=("u2",))
+        await store.append([said])
+        after = (await store.unread("u2", ["lobby"]))["lobby"]
+
+    assert {room: (one.count, one.mentions, one.more) for room, one in before.items()} == {
+        "club": (0, 0, False),
+        "lobby": (0, 0, False),
+    }
+    assert before["lobby"].marker == head
+    assert (after.count, after.mentions, after.first) == (1, 1, head + 1)

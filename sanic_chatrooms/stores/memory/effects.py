@@ -53,6 +53,8 @@ class Effects:
             return _unchanged(room, draft, max(fact.seq if fact else 0 for fact in known))
         for fact in facts_of(draft):
             self._facts.put(room, fact, room.seq + 1)
+        if draft.mentions and (draft.about is None or draft.about.fold is Fold.COLLECT):
+            room.mention(room.seq + 1, draft.mentions)
         if draft.restricts:
             room.restricted = room.seq + 1
         return payload
@@ -68,8 +70,10 @@ class Effects:
         if about.fold is Fold.REPLACE:
             assert isinstance(about.value, bytes)
             room.edit(message, about.value, draft.timestamp)
+            room.mention(message.seq, draft.mentions)
         elif about.fold is Fold.CLOSE:
             _close(room, draft, about, message)
+            room.mention(message.seq, draft.mentions)
         else:
             self._forget_hashes(room, room.delete(message))
         return completed(draft.payload, message.seq)

@@ -9,7 +9,9 @@ from ...models import RESERVED, Fact, Known
 from ...support.clock import Clock
 from ...support.paging import Paged
 from ..changes import SWEPT, changes, contradicts
+from ..members import MEMBER
 from ..properties import is_room
+from ..unread import OWN, is_own
 from .room import MemoryRoom
 
 __all__ = ["Facts"]
@@ -31,6 +33,8 @@ class Facts:
         known = get(room, fact.kind, fact.key)
         present = None if known is None else known.value
         if contradicts(present, fact) or not changes(present, fact):
+            return False
+        if fact.value is not None and is_own(fact) and get(room, MEMBER, fact.key) is None:
             return False
         room.ends.pop((fact.kind, fact.key), None)
         if fact.value is None:
@@ -90,6 +94,9 @@ class Facts:
         if not known:
             del room.facts[kind]
         self._take(room, kind, key)
+        if kind == MEMBER:
+            for own in [own for own, keys in room.facts.items() if own.startswith(OWN) and key in keys]:
+                self._forget(room, own, key)
 
     def _take(self, room: MemoryRoom, kind: str, key: str) -> None:
         rooms = self.rooms(kind, key)

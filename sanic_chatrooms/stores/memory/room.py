@@ -3,13 +3,14 @@
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ...models import APP, Appended, Event, Head, Known, Page, Related, Room
+from ...errors import ChatError, Conflict
+from ...models import APP, Appended, Draft, Event, Fold, Head, Known, Page, Related, Room
 from ...support.ids import new_epoch
 from ...support.paging import Paged
 from ..base import FOLDED
@@ -34,7 +35,7 @@ class MemoryRoom:
 
     __slots__ = (
         "base", "edits", "ends", "epoch", "events", "expired", "facts", "firsts", "full", "history_max", "id",
-        "line", "lined", "made_by", "relations", "restricted", "room", "seq", "visibility",
+        "line", "lined", "made_by", "mentions", "relations", "restricted", "room", "seq", "visibility",
     )  # fmt: skip
 
     def __init__(self, room: Room, history_max: int, made_by: tuple[Key | None, bytes]) -> None:
@@ -59,6 +60,9 @@ class MemoryRoom:
         if key is not None:
             self.firsts[key] = (None, Appended("", 0, 0.0, self.epoch), math.inf, self.id, key)
         self.relations = Relations()
+        self.mentions: dict[
+            str, list[int]
+        ] = {}  # by name, the numbers of the messages that mention it, ascending
         self.facts: dict[str, Paged[Known]] = {}  # by kind
         self.ends: dict[tuple[str, str], float] = {}  # of facts that end
 
@@ -93,6 +97,9 @@ class MemoryRoom:
         del self.events[: floor - self.base]
         self.base = floor
         self.relations.trim(floor)
+        if self.mentions:
+            left = {name: seqs[bisect_right(seqs, floor) :] for name, seqs in self.mentions.items()}
+            self.mentions = {name: seqs for name, seqs in left.items() if seqs}
 
     def expire(self, oldest: float) -> None:
         """Count what is older than `oldest` (Unix seconds) as gone."""
@@ -183,7 +190,20 @@ class MemoryRoom:
             self._put(replace(edit, payload=_NOTHING, deleted=True))
         assert message.seq is not None
         self.relations.turn_off(message.seq)
+        self.mention(message.seq, ())
         return [message, *edits]
+
+    def mention(self, seq: int, names: Collection[str]) -> None:
+        """Let the message with this number mention these, and nobody else."""
+        for name in [name for name, seqs in self.mentions.items() if seq in seqs and name not in names]:
+            self.mentions[name].remove(seq)
+            if not self.mentions[name]:
+                del self.mentions[name]
+        for name in names:
+            seqs = self.mentions.setdefault(name, [])
+            place = bisect_left(seqs, seq)
+            if seqs[place : place + 1] != [seq]:
+                seqs.insert(place, seq)
 
     def forget_hash(self, event: Event) -> tuple[First, First] | None:
         """Keep the key of an event, so that a repetition is known, but no hash of what it said.
@@ -196,6 +216,14 @@ class MemoryRoom:
             return None
         self.firsts[key] = now = (event.type, *first[1:])
         return first, now
+
+    def repeated(self, first: First, draft: Draft) -> Appended | ChatError:
+        """What becomes of a draft whose key was used before."""
+        if first[0] not in (draft.hash, draft.type):
+            return Conflict()
+        completes = draft.about is not None and draft.about.fold is not Fold.COLLECT
+        event = self.event(first[1].seq) if completes else None
+        return replace(first[1], duplicate=True, payload=None if event is None else bytes(event.payload))
 
     def changeable(self, msg_id: str) -> Event | None:
         """The message with this id, if it is there and not deleted."""

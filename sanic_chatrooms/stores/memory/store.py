@@ -4,7 +4,7 @@ import math
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import ClassVar
 
@@ -26,7 +26,6 @@ from ...models import (
     Draft,
     Event,
     Fact,
-    Fold,
     Head,
     Known,
     Page,
@@ -37,12 +36,14 @@ from ...models import (
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import LISTED, RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage
+from ..base import LISTED, RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage, Unread
 from ..buckets import taken
 from ..properties import first_facts, numbered, room_fact
+from ..unread import WHOLE, Ranges
 from . import facts
 from .effects import Effects
 from .room import First, MemoryRoom
+from .unread import unread_in
 
 __all__ = ["MemoryStore"]
 
@@ -122,7 +123,7 @@ class MemoryStore(Store):
             if key is not None and key in room.firsts:  # expiry is only looked at where a key is known
                 first = room.firsts[key]
                 if first[2] >= now:
-                    results.append(_repeated(room, first, draft))
+                    results.append(room.repeated(first, draft))
                     continue
             if (draft.judged is not None and draft.judged < room.restricted) or (
                 draft.judged_in is not None and draft.judged_in != room.epoch
@@ -130,7 +131,7 @@ class MemoryStore(Store):
                 results.append(Stale())
                 continue
             payload = draft.payload
-            if draft.about is not None or draft.facts or draft.restricts or draft.spaced:
+            if draft.about is not None or draft.facts or draft.restricts or draft.spaced or draft.mentions:
                 outcome = self._effects.apply(room, draft)
                 if not isinstance(outcome, bytes):
                     results.append(outcome)
@@ -361,6 +362,17 @@ class MemoryStore(Store):
         """See `Store.set_fact`."""
         return self._facts.put(self._found(room), fact, 0)
 
+    async def unread(
+        self, user: str, rooms: Collection[str], cap: int = 100, *, seen: Mapping[str, Ranges] = {}
+    ) -> dict[str, Unread]:
+        """See `Store.unread`."""
+        found = {}
+        for id in rooms:
+            if (room := self._rooms.get(id)) is not None:
+                self._expire(room)
+                found[id] = unread_in(room, user, cap, seen.get(id, WHOLE), self._bounds.counted)
+        return found
+
     async def take(self, key: str, rate: float, burst: int) -> float:
         """See `Store.take`."""
         now, buckets = self._clock(), self._buckets
@@ -383,11 +395,3 @@ class MemoryStore(Store):
     def _expire(self, room: MemoryRoom) -> None:
         if self._bounds.retention is not None:
             room.expire(self._clock() - self._bounds.retention)
-
-
-def _repeated(room: MemoryRoom, first: First, draft: Draft) -> Appended | ChatError:
-    if first[0] not in (draft.hash, draft.type):
-        return Conflict()
-    completes = draft.about is not None and draft.about.fold is not Fold.COLLECT
-    event = room.event(first[1].seq) if completes else None
-    return replace(first[1], duplicate=True, payload=None if event is None else bytes(event.payload))

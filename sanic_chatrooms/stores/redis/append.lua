@@ -1,6 +1,6 @@
--- A channel to publish on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its signature (see support/signature.py). Then four arguments per
+-- A channel to publish on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its signature (see support/signature.py). Then five arguments per
 -- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not)
--- and '@' with the epoch then, and ';' with what it does besides (see effects.lua) behind them. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
+-- and '@' with the epoch then, and ';' with what it does besides (see effects.lua) behind them; '=' and its sender's id if it counts as unread. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
 -- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none); "number timestamp id" of the first, for one
 -- about a message with its payload on the next line; "=number" unchanged; "!seconds" too early by so many; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply
 if op == 'append' then
@@ -9,23 +9,24 @@ if op == 'append' then
   local base, restricted, results = room.head, room.restricted, {}
   local channel, publish, publisher, inner, outer = unpack(ARGV, own, own + 4)
   own = own + 5
-  local events, ids, line, said, besides = {}, {}, {}, {}, nil
+  local events, ids, line, counted, said, besides = {}, {}, {}, {}, {}, nil
   local function flush()
     if #events == 0 then return end
     redis.call('HSET', M, unpack(events))
     redis.call('HSET', I, unpack(ids))
     if #line > 0 then redis.call('RPUSH', T, unpack(line)) end
-    events, ids, line = {}, {}, {}
+    if #counted > 0 then redis.call('ZADD', C, unpack(counted)) end
+    events, ids, line, counted = {}, {}, {}, {}
   end
 
   local keys = {}
-  for a = own, #ARGV, 4 do keys[#keys + 1] = ARGV[a] end
+  for a = own, #ARGV, 5 do keys[#keys + 1] = ARGV[a] end
   local one, other = redis.call('HMGET', K0, unpack(keys)), redis.call('HMGET', K1, unpack(keys))
   local seen, firsts = {}, {} -- what is known of keys since this batch began; the new ones, each with that
   room.seen = seen
   expire(room)
   for d, key in ipairs(keys) do
-    local a = own + 4 * (d - 1)
+    local a = own + 5 * (d - 1)
     local memo, text, change = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
     local flag = string.byte(change)
     local first = key ~= '' and (seen[key] or one[d] or other[d])
@@ -68,6 +69,11 @@ if op == 'append' then
         events[#events + 1] = said[#said]
         ids[#ids + 1] = string.match(memo, '^%S+ (%S+)')
         ids[#ids + 1] = n
+        local sender = ARGV[a + 4]
+        if sender ~= '' then
+          counted[#counted + 1] = 0
+          counted[#counted + 1] = string.format('c%016d', n) .. string.sub(sender, 2)
+        end
         if flag == 45 or (flag == 43 and what.fold ~= 'collect') then line[#line + 1] = n end
         if key ~= '' then
           seen[key] = n .. ' ' .. memo
@@ -82,6 +88,7 @@ if op == 'append' then
   flush()
   if run ~= '' and room.run ~= run then room.epoch = ARGV[8] end -- the server may have lost events with these numbers
   redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', run)
+  if not room.silent then redis.call('HSET', H, 'y', base) end
   if room.restricted > restricted then redis.call('HSET', H, 'z', room.restricted) end
   if #firsts > 0 then
     local now, window = present(), tonumber(ARGV[7])
@@ -105,7 +112,7 @@ if op == 'append' then
     end
   end
   if is_users then
-    for _, key in ipairs({H, M, T, I}) do redis.call('PEXPIRE', key, WEEK) end
+    for _, key in ipairs({H, M, T, I, C}) do redis.call('PEXPIRE', key, WEEK) end
   end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- in larger steps, not one by one

@@ -21,9 +21,13 @@ from ...models import (
 )
 from ..base import FOLDED, Holding, Stale
 from ..changes import completed, facts_of, has_effects, no_parent, too_early
+from ..members import MEMBER
+from ..pages import Unread
 from ..properties import with_properties
+from ..unread import PREFS
 
 __all__ = [
+    "ROOM",
     "WITH_EFFECTS",
     "arguments",
     "decode_appended",
@@ -33,10 +37,13 @@ __all__ = [
     "decode_known",
     "decode_related",
     "decode_room",
+    "decode_unread",
     "encode",
+    "given",
     "named",
     "pack",
     "packed_facts",
+    "results",
 ]
 
 
@@ -66,6 +73,7 @@ class _Effects(msgspec.Struct):
     only_if_changed: bool
     timeline: bool
     spaced: float
+    mentions: tuple[str, ...]
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -100,6 +108,8 @@ _sender = msgspec.json.Decoder(Sender | None)
 
 decode_event = _event.decode
 
+ROOM = ("e", "n", "i", "z", "q")
+"""Fields of a room's hash, as `decode_room` takes them."""
 WITH_EFFECTS = b"+*"
 """How the last of a draft's arguments begins if it has effects."""
 _FLAGS = {b"-": b"+", b"~": b"*"}
@@ -112,8 +122,9 @@ def named(key: tuple[str, str] | None) -> str:
     return "" if key is None else f"{len(key[0])}:{key[0]}{key[1]}"
 
 
-def arguments(draft: Draft) -> tuple[Any, ...]:
-    """What the script gets of a draft: its key, what is remembered of it, its text, and what it does besides."""
+def arguments(draft: Draft, counted: tuple[str, ...]) -> tuple[Any, ...]:
+    """What the script gets of a draft: its key, what is remembered of it, its text, what it does besides, and who is its sender if it
+    is of a type that counts as unread."""
     key = draft.key
     text = _Text(
         draft.msg_id,
@@ -136,6 +147,7 @@ def arguments(draft: Draft) -> tuple[Any, ...]:
         f"{at} {draft.msg_id} ".encode() + draft.hash,
         b'%b\n,"payload":%b}' % (encode(text)[1:-1], draft.payload),
         besides,
+        ("=" if draft.sender is None else "=" + draft.sender.id) if draft.type in counted else "",
     )
 
 
@@ -148,6 +160,7 @@ def _effects(draft: Draft, at: str) -> _Effects:
         fold, target, key, owner, value, at, sender,
         packed_facts(facts_of(draft)) or None, draft.restricts, draft.only_if_changed,
         not draft.type.startswith(FOLDED), float(draft.spaced if draft.sender is not None else 0),
+        draft.mentions,
     )  # fmt: skip
 
 
@@ -205,6 +218,16 @@ def _refusal(code: int) -> ChatError:
 # ---- what is read ----
 
 
+def given(text: str | None) -> str:
+    """An optional argument of a script: "" for None."""
+    return "" if text is None else "=" + text
+
+
+def results(reply: Any, count: int) -> list[Any]:
+    """What becomes of so many drafts of a room, as the script says it."""
+    return [RoomNotFound() for _ in range(count)] if reply is None else reply[1:]
+
+
 def decode_room(found: Sequence[Any]) -> Room:
     """A room: epoch, number, JSON, restricted, what its fact says. Raises `RoomNotFound` where there is none."""
     epoch, seq, text, restricted, described = found
@@ -227,6 +250,20 @@ def decode_known(room: str, key: str, packed: bytes | None) -> dict[str, Known]:
         kind: Known(kind, key, kept.value.encode(), kept.seq, kept.since, room)
         for kind, kept in _kept.decode(packed).items()
     }
+
+
+def decode_unread(room: str, user: str, reply: Sequence[Any]) -> Unread:
+    """What is unread; see unread.lua."""
+    number, text, packed, *counts = reply
+    last = (number, _event.decode(text).timestamp) if number else None
+    if not counts:
+        return Unread(last=last)
+    known = decode_known(room, user, packed)
+    marker, count, first, more, mentions = counts
+    prefs = known.get(PREFS)
+    return Unread(
+        known[MEMBER], marker, count, bool(more), first or None, mentions, None if prefs is None else prefs.value, last
+    )  # fmt: skip
 
 
 def decode_facts(room: str, kind: str, flat: Sequence[Any]) -> list[Known]:

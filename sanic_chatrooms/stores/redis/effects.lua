@@ -1,4 +1,4 @@
--- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline, spaced}
+-- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline, spaced, mentions}
 local function effects(room)
   local self, folds, rows, known = {}, {}, relations(), nil
   local pad = rows.pad
@@ -40,11 +40,26 @@ local function effects(room)
     redis.call('HSET', R, 'h' .. target .. key .. what.owner, seq .. ' ' .. what.at .. ' ' .. what.sender)
   end
 
+  local function sender_of(line)
+    local sender = cjson.decode(line .. '}').sender
+    return sender and sender.id or ''
+  end
+
+  local function mention(number, names, sender)
+    local message = pad(number)
+    unmention(redis.call('ZRANGEBYLEX', C, '[#' .. message, '(#' .. message .. '\255'))
+    for _, name in ipairs(names) do
+      local named = #name .. ':' .. name
+      redis.call('ZADD', C, 0, '#' .. message .. named, 0, '@' .. named .. message .. sender)
+    end
+  end
+
   function folds.replace(what)
     local number, line = changeable(room, what.target)
     if not number then return -2 end
     local change = room.head + 1
     redis.call('HSET', M, number, line .. ',"edited":' .. what.at .. ',"changed":' .. change .. ',"payload":' .. what.value .. '}')
+    mention(number, what.mentions, sender_of(line))
     redis.call('HSET', X, what.target, (redis.call('HGET', X, what.target) or '') .. change .. ',')
     return nil, number
   end
@@ -54,6 +69,7 @@ local function effects(room)
     if not number then return -2 end
     local change = room.head + 1
     redis.call('HSET', M, number, line .. ',"changed":' .. change .. ',"payload":' .. what.value .. '}')
+    mention(number, what.mentions, sender_of(line))
     redis.call('HSET', X, what.target, (redis.call('HGET', X, what.target) or '') .. change .. ',')
     local target, key = pad(number), #what.key .. ':' .. what.key
     if what.key ~= '' and redis.call('HEXISTS', R, 'h' .. target .. key) == 0 then turn_on(target, key, change, what) end
@@ -75,6 +91,9 @@ local function effects(room)
     end
     redis.call('HDEL', X, what.target)
     rows.turn_off_all(number, number)
+    local sender = sender_of(line)
+    redis.call('ZREM', C, 'c' .. pad(number) .. sender)
+    mention(number, {}, sender)
     local parent = redis.call('HGET', R, 'p' .. number)
     if parent then
       local pair = pad(parent) .. pad(number)
@@ -150,6 +169,9 @@ local function effects(room)
       for _, fact in ipairs(what.facts) do known.set(fact, room.head + 1, room.head + 1) end
     end
     if what.restricts then room.restricted = room.head + 1 end
+    if #what.mentions > 0 and (not what.fold or what.fold == 'collect') then
+      mention(room.head + 1, what.mentions, cjson.decode('[' .. what.sender .. ']')[1].id or '')
+    end
     return nil, target, count
   end
 

@@ -51,9 +51,15 @@ local function facts()
     local known = there[kind]
     if self.contradicts(known, fact) or not self.changes(known, fact) then return false end
     if not value then
+      if kind == 'member' then
+        for own in pairs(there) do
+          if string.sub(own, 1, 3) == 'my.' then forget(own, key, there) end
+        end
+      end
       forget(kind, key, there)
       return true
     end
+    if string.sub(kind, 1, 3) == 'my.' and not there.member then return false end
     there[kind] = {value, seq, known and known[3] or head}
     if not known then redis.call('ZADD', U, 0, kind .. '\n' .. key) end
     redis.call('HSET', O, key, cmsgpack.pack(there))

@@ -2,6 +2,7 @@
 --   h   hash: e epoch, n head, f floor (what is not above it is erased), r the run of the server (see Pipe.run_id),
 --       w start of the window, p whether its end was put off, g which of k0 and k1 is current, v visibility, a made by its first join,
 --       i the room as JSON, k by which key and hash it was made, c that key as a draft has it, z the number of the last event that restricts,
+--       y up to which number c says nothing, since an earlier version stored those events,
 --       q the number and the value of the fact "room", which tells of the room what i says otherwise
 --   m   hash: number -> event, as text (below)            i       hash: id of an event -> its number
 --   t   list: the numbers of the timeline, ascending, without replies
@@ -13,14 +14,15 @@
 --   r   hash: "h<target><key><owner>" -> "seq timestamp sender", the event that turned it on; "p<reply>" -> the message that it answers
 --   z   sorted set: "t<target><key><seq><owner>" and "k<key><seq><target><owner>", what is on; "p<message><reply>", or "d<message><reply>" if the reply is deleted;
 --       "y<reply>", the replies in the timeline
--- In r and z, numbers are padded to 16 digits, and <key> is "length:key".
+--   c   sorted set: "c<number><sender>", the events that count as unread; "@<name><number><sender>" and "#<number><name>", whom a message mentions
+-- In r, z and c, numbers are padded to 16 digits, and <key> and <name> are "length:key".
 -- An event is the JSON text of the protocol. Its first line never changes; what may change begins with the second:
 --   {"seq":7,"msgId":"…","timestamp":1750000000.125,"type":"message","room":"…","sender":{…}
 --   ,"payload":{…}}
 -- The first layout had members only: u was a hash (user -> member as JSON), and o a sorted set of the users. `upgrade` brings such a room to this one. A worker
 -- of the first layout gets WRONGTYPE where it reads or writes members then.
 -- An operation is given the first so many of these keys: those of reading, appending, appending with effects.
-local H, M, T, I, X, R, Z, K0, K1, U, O, E = unpack(KEYS)
+local H, M, T, I, X, R, Z, C, K0, K1, U, O, E = unpack(KEYS)
 local run, clock, op = ARGV[1], ARGV[2], ARGV[3]
 -- ARGV[4] history_max, [5] history_max of reserved rooms, [6] retention in seconds or '', [7] window in seconds, [8] a new epoch
 local WEEK = 604800000 -- milliseconds after which a user's inbox is forgotten, and nobody reads it any more
@@ -36,10 +38,10 @@ local function present()
 end
 
 local function load()
-  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g', 'c', 'p', 'z')
+  local h = redis.call('HMGET', H, 'e', 'n', 'f', 'r', 'v', 'w', 'g', 'c', 'p', 'z', 'y')
   if not h[1] then return nil end
   local room = {epoch = h[1], head = tonumber(h[2]), erased = tonumber(h[3]), run = h[4], since = tonumber(h[6]), current = h[7], maker = h[8],
-    late = h[9] == '1', restricted = tonumber(h[10] or 0)}
+    late = h[9] == '1', restricted = tonumber(h[10] or 0), silent = tonumber(h[11])}
   room.max = tonumber(h[5] == 'reserved' and ARGV[5] or ARGV[4])
   return room
 end
@@ -107,6 +109,15 @@ end
 
 -- Trimming. Each call of a script makes every function that it comes by. So what few calls need stands in functions that make it: `relations`, `facts`, `effects`.
 
+-- Removes mentions: rows of c that begin with '#'.
+local function unmention(rows)
+  for _, row in ipairs(rows) do
+    local start = '@' .. string.sub(row, 18) .. string.sub(row, 2, 17)
+    redis.call('ZREM', C, row)
+    redis.call('ZREMRANGEBYLEX', C, '[' .. start, '(' .. start .. '\255')
+  end
+end
+
 local function erase(room, last)
   local related = redis.call('EXISTS', R) == 1 and relations()
   if related then related.turn_off_all(0, last) end
@@ -131,6 +142,10 @@ local function erase(room, last)
     if related then related.forget_replies(numbers) end
   end
   redis.call('LTRIM', T, place(last), -1)
+  local behind = string.format('%016d', last + 1)
+  redis.call('ZREMRANGEBYLEX', C, '[c', '(c' .. behind)
+  local mentioned = redis.call('ZRANGEBYLEX', C, '[#', '(#' .. behind)
+  if #mentioned > 0 then unmention(mentioned) end
   room.erased = last
   redis.call('HSET', H, 'f', last)
 end

@@ -21,7 +21,7 @@ if op == 'create' then
     return {0, h[1], tonumber(h[2]), h[3], h[5], h[6]}
   end
   if ARGV[own] == 'look' then return {2} end
-  redis.call('HSET', H, 'e', ARGV[8], 'n', 0, 'f', 0, 'r', run, 'w', 0, 'g', '0',
+  redis.call('HSET', H, 'e', ARGV[8], 'n', 0, 'f', 0, 'r', run, 'w', 0, 'g', '0', 'y', 0,
     'v', visibility, 'a', auto, 'i', json, 'k', made_by, 'c', maker)
   if is_users then redis.call('PEXPIRE', H, WEEK) end
   if packed ~= '' then

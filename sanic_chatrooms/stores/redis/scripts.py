@@ -7,9 +7,9 @@ from ...drivers.redis.cluster import Call, RedisLink, Script
 from ...errors import RoomNotFound
 from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
 
-__all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "RoomCalls", "Use"]
+__all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "UNREAD", "RoomCalls", "Use"]
 
-_PARTS = ("h", "m", "t", "i", "x", "r", "z", "k0", "k1", "u", "o", "e")
+_PARTS = ("h", "m", "t", "i", "x", "r", "z", "c", "k0", "k1", "u", "o", "e")
 """What the names of a room's keys end with; see head.lua."""
 
 
@@ -21,11 +21,12 @@ class Use(NamedTuple):
 
 
 # Most drafts have no effects, and their script comes by fewer functions.
-APPEND = Use(Script(__package__, "head.lua", "append.lua"), _PARTS[:9])
+APPEND = Use(Script(__package__, "head.lua", "append.lua"), _PARTS[:10])
 EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), _PARTS)
-PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:7])
+PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:8])
 ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), _PARTS)
-SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS))
+UNREAD = Use(Script(__package__, "head.lua", "unread.lua"), _PARTS[:12])
+SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS, UNREAD))
 
 
 class RoomCalls:

@@ -5,13 +5,13 @@ everything. Otherwise a server that restarts may have lost the last events, so e
 Set `maxmemory-policy noeviction`, or the server drops rooms when its memory is full.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from redis.exceptions import ResponseError
 
 from ...drivers.redis.cluster import Call, RedisLink
-from ...errors import ChatError, Conflict, RoomLimit, RoomNotFound
+from ...errors import ChatError, Conflict, RoomLimit
 from ...models import (
     PRIVATE,
     PUBLIC,
@@ -31,12 +31,14 @@ from ...models import (
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, decode_number, encode_cursor
 from ...support.signature import script_keys
-from ..base import Bounds, FactPage, RoomPage, Store, TogglePage
+from ..base import Bounds, FactPage, RoomAbout, RoomPage, Store, TogglePage, Unread
 from ..changes import has_effects
-from ..properties import first_facts, is_room, room_fact, visibility_of
+from ..properties import first_facts, room_fact, visibility_in
+from ..unread import Ranges
 from . import codec
 from .eraser import Eraser
 from .lists import RedisLists
+from .many import Many
 from .scripts import APPEND, EFFECTS, PAST, ROOMS, SCRIPTS, RoomCalls
 
 __all__ = ["RedisStore"]
@@ -44,8 +46,6 @@ __all__ = ["RedisStore"]
 CALL_LIMIT = 500
 """Drafts in one call of the script: Lua takes only so many arguments at a time."""
 _ERASING = (Fold.REPLACE, Fold.ERASE)
-_ROOM = ("e", "n", "i", "z", "q")
-"""Fields of a room's hash, as `codec.decode_room` takes them."""
 ABOVE_ALL = 2**53
 """More than the number of any event."""
 
@@ -66,23 +66,21 @@ class RedisStore(Store):
         clock: Callable[[], float] | None = None,
         run_id: str | None = None,
     ) -> None:
-        self._link = RedisLink(
-            url,
-            scripts=(*SCRIPTS, RedisLists.script),
-            run_id=run_id,
-        )
+        self._link = RedisLink(url, scripts=(*SCRIPTS, RedisLists.script), run_id=run_id)
         self.server_url = url
         self._clock = clock
         self._publish = "SPUBLISH" if self._link.is_cluster else "PUBLISH"
         self._bounds = Bounds()
         self._calls = RoomCalls(self._link, "", self._bounds, clock)
         self._lists = RedisLists(self._link, "")
+        self._many = Many(self._link, self._calls)
         self._eraser = Eraser(self._link, "", 0.0)
 
     async def start(self, instance: str, bounds: Bounds) -> None:
         """See `Store.start`. Raises `ConfigError` where the server does not let us in, `Unavailable` where there is none."""
         self._calls = RoomCalls(self._link, instance, bounds, self._clock)
         self._lists = RedisLists(self._link, instance)
+        self._many = Many(self._link, self._calls)
         self._bounds = bounds
         await self._link.start(bounds.timeout)
         self._eraser = Eraser(self._link, instance, bounds.erase_within)
@@ -118,7 +116,7 @@ class RedisStore(Store):
             epoch = new_epoch()
             calls = [self._append_call(room, epoch, [drafts[n] for n in numbers]) for room, numbers in left]
             for (_, numbers), reply in zip(left, await self._link.run(calls), strict=True):
-                for n, result in zip(numbers, _results(reply, len(numbers)), strict=True):
+                for n, result in zip(numbers, codec.results(reply, len(numbers)), strict=True):
                     results[n] = (
                         result
                         if reply is None
@@ -132,7 +130,7 @@ class RedisStore(Store):
 
     async def _enlist(self, drafts: Sequence[Draft]) -> list[tuple[int, str, int]]:
         """Put rooms on the list of the visibility that a draft gives them: -> the draft's place, visibility and stamp, of each."""
-        given = [(n, _visibility(draft.facts)) for n, draft in enumerate(drafts) if draft.facts]
+        given = [(n, visibility_in(draft.facts)) for n, draft in enumerate(drafts) if draft.facts]
         return [
             (n, visibility, await self._lists.enlist(drafts[n].room, visibility))
             for n, visibility in given
@@ -143,8 +141,8 @@ class RedisStore(Store):
         arguments: list[Any] = list(self._publishing(room))
         use = APPEND
         for draft in drafts:
-            given = codec.arguments(draft)
-            if given[-1][0] in codec.WITH_EFFECTS:
+            given = codec.arguments(draft, self._bounds.counted)
+            if given[3][0] in codec.WITH_EFFECTS:
                 use = EFFECTS
             arguments += given
         return self._calls.scripted(use, room, "append", *arguments, epoch=epoch)
@@ -180,7 +178,7 @@ class RedisStore(Store):
         way, number = ("before", before) if after is None else ("after", after)
         view = "log" if not timeline else "line" if replies else "main"
         reply = await self._calls.ask(
-            PAST, room, "history", way, number, limit, view if parent is None else parent, _given(reader)
+            PAST, room, "history", way, number, limit, view if parent is None else parent, codec.given(reader)
         )
         epoch, seq, floor, more, related, *texts = reply
         events = [codec.decode_event(text) for text in texts]
@@ -200,7 +198,7 @@ class RedisStore(Store):
         self, room: str, seqs: Collection[int], *, reader: str | None = None
     ) -> dict[int, Related]:
         """See `Store.related`."""
-        return codec.decode_related(await self._calls.ask(PAST, room, "related", _given(reader), *seqs))
+        return codec.decode_related(await self._calls.ask(PAST, room, "related", codec.given(reader), *seqs))
 
     async def toggles(
         self,
@@ -216,7 +214,7 @@ class RedisStore(Store):
             raise ValueError("toggles: give a key, a target, or both")
         below = ABOVE_ALL if cursor is None else decode_number("toggles", cursor)
         number = "" if target is None else target
-        total, *found = await self._calls.ask(PAST, room, "toggles", _given(key), number, below, limit)
+        total, *found = await self._calls.ask(PAST, room, "toggles", codec.given(key), number, below, limit)
         rows = codec.decode_holdings(found)
         more = len(rows) > limit
         return TogglePage(
@@ -257,7 +255,7 @@ class RedisStore(Store):
 
     async def room(self, room: str) -> Room | None:
         """See `Store.room`."""
-        found = await self._link.call(self._calls.plain("HMGET", room, "h", *_ROOM))
+        found = await self._link.call(self._calls.plain("HMGET", room, "h", *codec.ROOM))
         return None if found[0] is None else codec.decode_room(found)
 
     async def rooms(
@@ -279,7 +277,7 @@ class RedisStore(Store):
         return RoomPage(shown, encode_cursor(name, shown[-1].id) if len(found) > limit else None)
 
     async def _there(self, rooms: Sequence[str]) -> list[Room | None]:
-        calls = [self._calls.plain("HMGET", room, "h", *_ROOM) for room in rooms]
+        calls = [self._calls.plain("HMGET", room, "h", *codec.ROOM) for room in rooms]
         found = await self._link.run(calls)
         return [None if one[0] is None else codec.decode_room(one) for one in found]
 
@@ -293,7 +291,7 @@ class RedisStore(Store):
         stamp = await self._lists.enlist(room.id, room.visibility) if listed else 0
         state, found = 0, []
         while not state:  # somebody else may change it at the same time
-            was = await self._link.call(self._calls.plain("HMGET", room.id, "h", *_ROOM))
+            was = await self._link.call(self._calls.plain("HMGET", room.id, "h", *codec.ROOM))
             fact = room_fact(room, codec.decode_room(was))
             what = (room.epoch, was[4] or b"", fact.value, room.visibility)
             state, *found = await self._calls.ask(ROOMS, room.id, "update", *what, epoch=new_epoch())
@@ -353,13 +351,18 @@ class RedisStore(Store):
         ]
 
     async def first_facts(self, rooms: Collection[str], kind: str, limit: int) -> dict[str, list[Known]]:
-        """See `Store.first_facts`. One round trip for up to 500 rooms."""
-        asked = list(rooms)
-        replies = await self._link.run(
-            [self._calls.scripted(ROOMS, room, "facts", kind, "", limit) for room in asked]
-        )
-        found = {room: reply for room, reply in zip(asked, replies, strict=True) if reply is not None}
-        return {room: codec.decode_facts(room, kind, flat)[:limit] for room, (_, *flat) in found.items()}
+        """See `Store.first_facts`."""
+        return await self._many.first_facts(list(rooms), kind, limit)
+
+    async def about_each(self, room: str, keys: Collection[str]) -> dict[str, dict[str, Known]]:
+        """See `Store.about_each`."""
+        found = await self._many.about_each(room, list(keys))
+        return await super().about_each(room, keys) if found is None else found
+
+    async def rooms_about(self, rooms: Collection[str], key: str) -> dict[str, RoomAbout]:
+        """See `Store.rooms_about`."""
+        found = await self._many.rooms_about(list(rooms), key)
+        return await super().rooms_about(rooms, key) if found is None else found
 
     async def set_fact(self, room: str, fact: Fact) -> bool:
         """See `Store.set_fact`."""
@@ -372,6 +375,14 @@ class RedisStore(Store):
         listed = [(room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)]
         await self._lists.add(listed)
 
+    # ---- unread ----
+
+    async def unread(
+        self, user: str, rooms: Collection[str], cap: int = 100, *, seen: Mapping[str, Ranges] = {}
+    ) -> dict[str, Unread]:
+        """See `Store.unread`."""
+        return await self._many.unread(user, rooms, cap, seen)
+
     # ---- token buckets and secrets ----
 
     async def take(self, key: str, rate: float, burst: int) -> float:
@@ -381,17 +392,3 @@ class RedisStore(Store):
     async def secret(self, name: str) -> str:
         """See `Store.secret`."""
         return await self._lists.secret(name)
-
-
-def _given(text: str | None) -> str:
-    """An optional argument of a script: "" for None."""
-    return "" if text is None else "=" + text
-
-
-def _visibility(facts: Iterable[Fact]) -> str | None:
-    """The visibility that these facts give a room, if one does."""
-    return next((visibility_of(fact) for fact in facts if is_room(fact)), None)
-
-
-def _results(reply: Any, count: int) -> list[Any]:
-    return [RoomNotFound() for _ in range(count)] if reply is None else reply[1:]

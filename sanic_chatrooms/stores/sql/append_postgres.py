@@ -7,11 +7,13 @@ COMMITTED), so a repeated key is found that the room's previous holder has just 
 """
 
 from ..changes import SWEPT
+from ..members import MEMBER
+from ..unread import OWN
 from .schema import Schema
 
 __all__ = ["ARGUMENTS", "append_call", "append_function"]
 
-VERSION = 7
+VERSION = 8
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -25,6 +27,8 @@ ARGUMENTS = {
     "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "facts_end": "int[]",
     "fact_kind": "text[]", "fact_key": "text[]", "fact_value": "bytea[]", "fact_max": "boolean[]",
     "fact_until": "float8[]", "fact_was": "bytea[]", "now": "float8", "spaced": "float8[]",
+    # Draft i mentions those up to mentions_end[i].
+    "mentions_end": "int[]", "mention": "text[]",
 }  # fmt: skip
 
 _RESULTS = {
@@ -57,6 +61,7 @@ DECLARE
   found_payload bytea;
   found_deleted boolean;
   found_parent bigint;
+  found_sender text;
   there boolean;
   held_since bigint;
   holders bigint;
@@ -170,7 +175,7 @@ BEGIN
     parent_seq := NULL;
     body := p_payload[i];
     IF p_fold[i] IS NOT NULL THEN
-      SELECT e.seq, e.deleted, e.parent INTO found_seq, found_deleted, found_parent FROM {event} e
+      SELECT e.seq, e.deleted, e.parent, e.sender_id INTO found_seq, found_deleted, found_parent, found_sender FROM {event} e
        WHERE e.room_id = ids[r] AND e.msg_id = p_target[i] AND e.type = 'message' AND e.seq > room_floor
        ORDER BY e.seq DESC LIMIT 1;
       there := FOUND;
@@ -206,9 +211,11 @@ BEGIN
       WHEN 'replace' THEN
         UPDATE {event} e SET payload = p_value[i], edited = p_stamp[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
+        DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
       WHEN 'close' THEN
         UPDATE {event} e SET payload = p_value[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
+        DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
         IF p_mark[i] <> '' THEN
           INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name)
           VALUES (ids[r], found_seq, p_mark[i], '', heads[r] + 1, p_stamp[i], p_sender_id[i], p_sender_name[i])
@@ -220,6 +227,7 @@ BEGIN
         UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true
          WHERE e.room_id = ids[r] AND e.target = p_target[i];
         DELETE FROM {relation} q WHERE q.room_id = ids[r] AND q.target = found_seq;
+        DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
       END CASE;
       IF parent_seq IS NOT NULL OR p_turn_on[i] OR (p_fold[i] = 'close' AND p_mark[i] <> '') THEN
         UPDATE {event} e SET related = true WHERE e.room_id = ids[r] AND e.seq = found_seq AND e.related IS NULL;
@@ -243,6 +251,9 @@ BEGIN
     FOR j IN coalesce(p_facts_end[i - 1], 0) + 1 .. coalesce(p_facts_end[i], 0) LOOP
       IF p_fact_value[j] IS NULL THEN
         DELETE FROM {fact} f WHERE f.room_id = ids[r] AND f.kind = p_fact_kind[j] AND f.key = p_fact_key[j];
+        IF p_fact_kind[j] = '{member}' THEN
+          DELETE FROM {fact} f WHERE f.room_id = ids[r] AND f.key = p_fact_key[j] AND f.kind LIKE '{own}%';
+        END IF;
       ELSE
         INSERT INTO {fact} AS f (room_id, kind, key, value, seq, since, until)
         VALUES (ids[r], p_fact_kind[j], p_fact_key[j], p_fact_value[j], heads[r] + 1, heads[r] + 1, p_fact_until[j])
@@ -260,6 +271,13 @@ BEGIN
       END IF;
     END LOOP;
 
+    IF p_mentions_end[i] > coalesce(p_mentions_end[i - 1], 0) AND coalesce(p_fold[i], 'collect') IN ('collect', 'replace', 'close') THEN
+      INSERT INTO {mention} (room_id, name, seq, sender_id)
+      SELECT ids[r], m.name, CASE WHEN p_fold[i] IN ('replace', 'close') THEN found_seq ELSE heads[r] + 1 END,
+             CASE WHEN p_fold[i] IN ('replace', 'close') THEN found_sender ELSE p_sender_id[i] END
+        FROM unnest(p_mention[coalesce(p_mentions_end[i - 1], 0) + 1 : p_mentions_end[i]]) AS m(name)
+          ON CONFLICT DO NOTHING;
+    END IF;
     heads[r] := heads[r] + 1;
     IF p_restricts[i] THEN
       restricteds[r] := heads[r];
@@ -281,8 +299,9 @@ END
 def append_function(schema: Schema, reserved_history_max: int) -> tuple[str, str, str]:
     """-> (its name, its body, the statement that makes it)."""
     name = schema.name(f"append_{VERSION}")
-    tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "event", "fact", "relation")}
-    body = _BODY.format(reserved=reserved_history_max, changes=_CHANGES, swept=SWEPT, **tables)
+    tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "event", "fact", "relation", "mention")}
+    rules = {"changes": _CHANGES, "swept": SWEPT, "member": MEMBER, "own": OWN}
+    body = _BODY.format(reserved=reserved_history_max, **rules, **tables)
     arguments = ", ".join(f"p_{argument} {type}" for argument, type in ARGUMENTS.items())
     results = ", ".join(f"OUT {result} {type}" for result, type in _RESULTS.items())
     head = f'CREATE OR REPLACE FUNCTION "{name}"({arguments}, {results}) LANGUAGE plpgsql'

@@ -58,7 +58,7 @@ class Batch:
             "judged_in": None if all(one is None for one in judged_in) else judged_in,
         }
         if given["singly"]:
-            given |= _relations(drafts) | _facts(drafts) | {"now": now}
+            given |= _relations(drafts) | _facts(drafts) | _mentions(drafts) | {"now": now}
         return [given.get(name) for name in ARGUMENTS]
 
     def results(self, row: Any) -> list[Appended | ChatError]:
@@ -145,4 +145,15 @@ def _facts(drafts: Sequence[Draft]) -> dict[str, Any]:
         "fact_until": [fact.until for fact in facts],
         "fact_was": [fact.was for fact in facts],
         "spaced": [draft.spaced if draft.sender is not None else 0.0 for draft in drafts],
+    }
+
+
+def _mentions(drafts: Sequence[Draft]) -> dict[str, Any]:
+    """The columns about mentions."""
+    by_draft = [draft.mentions for draft in drafts]
+    if not any(by_draft):
+        return {}
+    return {
+        "mentions_end": list(accumulate(map(len, by_draft))),
+        "mention": list(chain.from_iterable(by_draft)),
     }

@@ -26,9 +26,9 @@ from ...errors import Conflict, RoomLimit, RoomNotFound
 from ...models import DIRECT, PRIVATE, PUBLIC, RESERVED, Fact, Head, Room
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor
-from ..base import LISTED, Bounds, RoomPage
+from ..base import LISTED, Bounds, RoomAbout, RoomPage
 from ..properties import ROOM, first_facts, numbered, room_fact, with_properties
-from .facts import ROOMS_AT_ONCE, cursor_after, put_fact
+from .facts import ROOMS_AT_ONCE, cursor_after, known_of, put_fact
 from .schema import DELETED, Schema
 
 __all__ = ["Directory", "renew_epochs"]
@@ -124,6 +124,18 @@ class Directory:
             # Counting takes longer the more there are. So many may be made by each process before it counts again.
             self._places[kinds] = max(1, left // 100)
         self._places[kinds] -= 1
+
+    def rooms_about(self, connection: Connection, rooms: Collection[str], key: str) -> dict[str, RoomAbout]:
+        """See `Store.rooms_about`."""
+        room, fact = self._schema.room.c, self._schema.fact
+        found: dict[str, RoomAbout] = {}
+        for some in in_steps(rooms, ROOMS_AT_ONCE):
+            rows = connection.execute(self._rooms().where(room.name.in_(some)))
+            found |= {row.name: (_room(row), {}) for row in rows}
+            about = (fact.c.room_id == room.id) & (fact.c.key == key) & room.name.in_(some)
+            for row in connection.execute(select(room.name.label("room"), fact).where(about)):
+                found[row.room][1][row.kind] = known_of(row)
+        return found
 
     def rooms(
         self,

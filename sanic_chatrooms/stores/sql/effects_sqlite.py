@@ -14,7 +14,9 @@ from sqlalchemy import Table
 from ...errors import ChatError, Conflict, MessageNotFound
 from ...models import Draft, Fact, Fold, Relation
 from ..changes import SWEPT, changes, completed, contradicts, facts_of, no_parent, spaced_out
+from ..members import MEMBER
 from ..properties import is_room, visibility_of
+from ..unread import OWN
 from .schema import Schema
 
 __all__ = ["EffectStatements", "Effects", "RoomState", "Unchanged", "as_json", "quoted"]
@@ -24,11 +26,11 @@ class EffectStatements:
     """The statements as text: SQLAlchemy's constructs would take half of the time."""
 
     def __init__(self, schema: Schema) -> None:
-        tables = (schema.room, schema.event, schema.fact, schema.relation)
-        room, event, fact, relation = map(quoted, tables)
+        tables = (schema.room, schema.event, schema.fact, schema.relation, schema.mention)
+        room, event, fact, relation, mention = map(quoted, tables)
         # CROSS JOIN keeps the order: for each key one search of the index.
         self.messages = (
-            "SELECT e.room_id, e.msg_id, e.seq, e.deleted, e.parent IS NOT NULL FROM json_each(?) AS d "
+            "SELECT e.room_id, e.msg_id, e.seq, e.deleted, e.parent IS NOT NULL, e.sender_id FROM json_each(?) AS d "
             f"CROSS JOIN {event} AS e ON e.room_id = json_extract(d.value, '$[0]') "
             "AND e.msg_id = json_extract(d.value, '$[1]') WHERE e.type = 'message'"
         )
@@ -76,6 +78,9 @@ class EffectStatements:
             f"(SELECT room_id, kind, key FROM {fact} WHERE until < ? ORDER BY until LIMIT {SWEPT})"
         )
         self.forget_fact = f"DELETE FROM {fact} WHERE room_id = ? AND kind = ? AND key = ?"
+        self.forget_own = f"DELETE FROM {fact} WHERE room_id = ? AND key = ? AND kind LIKE '{OWN}%'"
+        self.mention = f"INSERT OR IGNORE INTO {mention} (room_id, name, seq, sender_id) SELECT ?, value, ?, ? FROM json_each(?)"
+        self.unmention = f"DELETE FROM {mention} WHERE room_id = ? AND seq = ?"
 
 
 class RoomState:
@@ -108,6 +113,7 @@ class _Message(NamedTuple):
     seq: int
     deleted: bool
     is_reply: bool
+    sender: str | None
 
 
 _Stated: TypeAlias = tuple[int, str, str]
@@ -139,8 +145,10 @@ class Effects:
     ) -> dict[tuple[int, str], _Message]:
         targets = as_json({(room, about.target) for room, about in abouts})
         return {
-            (room, msg_id): _Message(seq, bool(deleted), bool(is_reply))
-            for room, msg_id, seq, deleted, is_reply in driver.execute(self._statements.messages, (targets,))
+            (room, msg_id): _Message(seq, bool(deleted), bool(is_reply), sender)
+            for room, msg_id, seq, deleted, is_reply, sender in driver.execute(
+                self._statements.messages, (targets,)
+            )
         }
 
     def _read_toggles(
@@ -191,8 +199,14 @@ class Effects:
             self._put(room.id, seq, fact)
         if draft.type == "message":
             is_reply = about is not None and about.fold is Fold.COLLECT
-            self._messages[room.id, draft.msg_id] = _Message(seq, False, is_reply)
+            self._messages[room.id, draft.msg_id] = _Message(seq, False, is_reply, _sender_of(draft))
+        if draft.mentions and (about is None or about.fold is Fold.COLLECT):
+            self._mention(room.id, seq, _sender_of(draft), draft.mentions)
         return payload
+
+    def _mention(self, room: int, seq: int, sender: str | None, names: Sequence[str]) -> None:
+        if names:
+            self._write(self._statements.mention, room, seq, sender, as_json(names))
 
     def _relate(self, room: RoomState, draft: Draft, about: Relation) -> bytes | Unchanged | ChatError:
         message = self._messages.get((room.id, about.target))
@@ -208,13 +222,18 @@ class Effects:
         if about.fold is Fold.REPLACE:
             self._write(do.edit, about.value, draft.timestamp, seq, *place)
             self._write(do.name_target, about.target, room.id, seq)
+            self._write(do.unmention, *place)
+            self._mention(*place, message.sender, draft.mentions)
         elif about.fold is Fold.CLOSE:
             self._close(room, draft, about, message.seq)
+            self._write(do.unmention, *place)
+            self._mention(*place, message.sender, draft.mentions)
         else:
             self._messages[room.id, about.target] = message._replace(deleted=True)
             self._write(do.erase, seq, *place)
             self._write(do.empty_edits, room.id, about.target)
             self._write(do.turn_off_all, *place)
+            self._write(do.unmention, *place)
         return completed(draft.payload, message.seq)
 
     def _close(self, room: RoomState, draft: Draft, about: Relation, target: int) -> None:
@@ -267,6 +286,8 @@ class Effects:
         if fact.value is None:
             del self._facts[stated]
             self._write(self._statements.forget_fact, *stated)
+            if fact.kind == MEMBER:
+                self._write(self._statements.forget_own, room, fact.key)
         else:
             self._facts[stated] = (fact.value, seq)
             self._write(self._statements.put_fact, *stated, fact.value, seq, seq, fact.until)
@@ -284,6 +305,10 @@ class Effects:
         """Write what the drafts do; their events are written."""
         for statement, values in self._writes:
             driver.execute(statement, values)
+
+
+def _sender_of(draft: Draft) -> str | None:
+    return None if draft.sender is None else draft.sender.id
 
 
 def quoted(table: Table) -> str:

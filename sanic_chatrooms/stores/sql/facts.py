@@ -13,9 +13,11 @@ from ...support.paging import decode_cursor, encode_cursor
 from ..base import FactPage
 from ..buckets import taken
 from ..changes import SWEPT
+from ..members import MEMBER
+from ..unread import OWN, is_own
 from .schema import Schema
 
-__all__ = ["Facts", "cursor_after", "kept_room_id", "put_fact", "room_id", "sweep"]
+__all__ = ["Facts", "cursor_after", "kept_room_id", "known_of", "put_fact", "room_id", "sweep"]
 
 ROOMS_AT_ONCE = 1_000
 """Rooms a statement: databases bound how many parameters one may have."""
@@ -33,12 +35,12 @@ class Facts:
         fact = self._schema.fact.c
         found = connection.execute(self._with_rooms().where(fact.kind == kind, *self._about(room, key)))
         row = found.first()
-        return None if row is None else _known(row)
+        return None if row is None else known_of(row)
 
     def facts_about(self, connection: Connection, room: str, key: str) -> dict[str, Known]:
         """See `Store.facts_about`."""
         found = connection.execute(self._with_rooms().where(*self._about(room, key)))
-        return {row.kind: _known(row) for row in found}
+        return {row.kind: known_of(row) for row in found}
 
     def facts(
         self, connection: Connection, room: str, kind: str, *, cursor: str | None = None, limit: int = 50
@@ -49,7 +51,7 @@ class Facts:
         wanted = self._with_rooms().where(these).order_by(fact.key)
         if cursor is not None:
             wanted = wanted.where(fact.key > decode_cursor("facts", cursor))
-        found = [_known(row) for row in connection.execute(wanted.limit(limit + 1))]
+        found = [known_of(row) for row in connection.execute(wanted.limit(limit + 1))]
         following = cursor_after("facts", [known.key for known in found], limit)
         total = connection.scalar(select(func.count()).select_from(self._schema.fact).where(these))
         return FactPage(found[:limit], total or 0, following)
@@ -63,7 +65,7 @@ class Facts:
         wanted = self._with_rooms().where(these).order_by(room.name)
         if cursor is not None:
             wanted = wanted.where(room.name > decode_cursor("facts of", cursor))
-        found = [_known(row) for row in connection.execute(wanted.limit(limit + 1))]
+        found = [known_of(row) for row in connection.execute(wanted.limit(limit + 1))]
         following = cursor_after("facts of", [known.room for known in found], limit)
         total = connection.scalar(self._with_rooms().where(these).with_only_columns(func.count()))
         return FactPage(found[:limit], total or 0, following)
@@ -88,7 +90,18 @@ class Facts:
             for row in connection.execute(asked):
                 known = found.setdefault(row.room, [])
                 if row.key is not None:
-                    known.append(_known(row))
+                    known.append(known_of(row))
+        return found
+
+    def about_each(
+        self, connection: Connection, room: str, keys: Collection[str]
+    ) -> dict[str, dict[str, Known]]:
+        """See `Store.about_each`."""
+        found: dict[str, dict[str, Known]] = {key: {} for key in keys}
+        fact = self._schema.fact.c
+        wanted = self._with_rooms().where(self._schema.room.c.name == room, fact.key.in_(found))
+        for row in connection.execute(wanted):
+            found[row.key][row.kind] = known_of(row)
         return found
 
     def set_fact(self, connection: Connection, room: str, fact: Fact) -> bool:
@@ -119,11 +132,19 @@ class Facts:
 def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> bool:
     """Set or forget a fact without an event; True if that changed anything."""
     table = schema.fact
-    same = (table.c.room_id == room) & (table.c.kind == fact.kind) & (table.c.key == fact.key)
+    about = (table.c.room_id == room) & (table.c.key == fact.key)
+    same = about & (table.c.kind == fact.kind)
     if fact.was is not None:
         same &= table.c.value == fact.was
     if fact.value is None:
-        return connection.execute(table.delete().where(same)).rowcount > 0
+        gone = connection.execute(table.delete().where(same)).rowcount > 0
+        if gone and fact.kind == MEMBER:
+            connection.execute(table.delete().where(about, table.c.kind.startswith(OWN)))
+        return gone
+    if is_own(fact):  # the membership is kept until the transaction ends
+        member = select(table.c.since).where(about, table.c.kind == MEMBER)
+        if connection.scalar(member.with_for_update(read=True, key_share=True)) is None:
+            return False
     if fact.was:
         same &= table.c.value != fact.value
         exchange = table.update().where(same).values(value=fact.value, seq=0, until=fact.until)
@@ -189,5 +210,6 @@ def cursor_after(kind: str, ids: list[str], limit: int) -> str | None:
     return encode_cursor(kind, ids[limit - 1]) if len(ids) > limit else None
 
 
-def _known(row: Row[Any]) -> Known:
+def known_of(row: Row[Any]) -> Known:
+    """The fact of a row, with its room's name."""
     return Known(row.kind, row.key, row.value, row.seq, row.since, row.room)

@@ -28,7 +28,7 @@ from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds, Holding, TogglePag
 from .related import related_columns, related_of
 from .schema import Schema
 
-__all__ = ["Past"]
+__all__ = ["Past", "greatest"]
 
 
 class _View(enum.Enum):
@@ -74,7 +74,7 @@ class Past:
         Takes the parameter `oldest` where there is a retention.
         """
         room = self._schema.room.c
-        floor = _greatest(room.floor, room.head - self._kept(room.visibility))
+        floor = greatest(room.floor, room.head - self._kept(room.visibility))
         columns = (room.id, room.visibility, room.epoch, room.head, room.floor.label("noted"))
         stand = select(*columns, floor.label("floor")).where(which)
         return stand.cte("stand") if self._retention is None else self._unexpired(stand.cte("kept"))
@@ -108,7 +108,7 @@ class Past:
         )
         if forwards:
             # One bound, so that an index search begins where the page does.
-            events = events.where(event.seq > select(_greatest(stand.c.floor, at)).scalar_subquery())
+            events = events.where(event.seq > select(greatest(stand.c.floor, at)).scalar_subquery())
         else:
             events = events.where(event.seq > floor, event.seq < at)
         if view in (_View.TIMELINE, _View.WITHOUT_REPLIES):
@@ -256,8 +256,8 @@ class Past:
         return {row.id: (row.floor, row.keep) for row in rows}
 
 
-def _greatest(one: ColumnElement[int], other: ColumnElement[Any]) -> ColumnElement[int]:
-    # Written out: SQLite calls it max, PostgreSQL greatest.
+def greatest(one: ColumnElement[int], other: ColumnElement[Any]) -> ColumnElement[int]:
+    """The higher one. Written out: SQLite calls it max, PostgreSQL greatest."""
     return case((one > other, one), else_=other)
 
 

@@ -6,13 +6,28 @@ A migration is one transaction: one that is killed has changed nothing.
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Column, Connection, column, inspect, select, table, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Text,
+    cast,
+    column,
+    func,
+    inspect,
+    literal,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy.schema import CreateColumn
 
 from ...drivers.sql.tables import lock_tables
 from ...errors import ConfigError
 from ...models import Member
-from ..members import member_fact
+from ..members import MEMBER, member_fact
+from ..unread import READ
 from .schema import Schema, schema_of
 
 __all__ = ["is_due", "migrate", "require_tables", "upgrade"]
@@ -141,6 +156,29 @@ def _ends_and_buckets(connection: Connection, schema: Schema) -> None:
             connection.exec_driver_sql(f'DROP FUNCTION IF EXISTS "{schema.name(f"append_{old}")}"')
 
 
+def _unread(connection: Connection, schema: Schema) -> None:
+    """Events count as unread, and messages mention users. Members have read what is there."""
+    schema.mention.create(connection, checkfirst=True)
+    schema.line.drop(connection, checkfirst=True)
+    schema.line.create(connection)
+    fact, room = schema.fact, schema.room
+    head = select(room.c.head).where(room.c.id == fact.c.room_id).scalar_subquery()
+    columns = ("room_id", "kind", "key", "value", "seq", "since")
+    read = select(fact.c.room_id, literal(READ), fact.c.key, _as_value(connection, head), literal(0), head)
+    of_members = read.where(fact.c.kind == MEMBER, fact.c.room_id.in_(select(room.c.id)))
+    connection.execute(fact.insert().from_select(columns, of_members))
+    if connection.dialect.name == "postgresql":  # of workers that know no mentions
+        for old in (6, 7):
+            connection.exec_driver_sql(f'DROP FUNCTION IF EXISTS "{schema.name(f"append_{old}")}"')
+
+
+def _as_value(connection: Connection, number: ColumnElement[int]) -> ColumnElement[Any]:
+    text = cast(number, Text)
+    return (
+        func.convert_to(text, "UTF8") if connection.dialect.name == "postgresql" else cast(text, LargeBinary)
+    )
+
+
 def _move_members(connection: Connection, schema: Schema) -> None:
     columns: list[Any] = [column(name) for name in ("room_id", "user_id", "name", "role", "joined_at")]
     member = table(schema.name("member"), *columns)
@@ -173,4 +211,4 @@ def _add_column(connection: Connection, added: Column[Any]) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{added.table.name}" ADD COLUMN {definition}')
 
 
-STEPS: tuple[Callable[[Connection, Schema], None], ...] = (_members_to_facts, _ends_and_buckets)
+STEPS: tuple[Callable[[Connection, Schema], None], ...] = (_members_to_facts, _ends_and_buckets, _unread)

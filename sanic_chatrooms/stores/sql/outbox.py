@@ -158,6 +158,7 @@ class _Besides(msgspec.Struct, frozen=True, omit_defaults=True):
     only_if_changed: bool = False
     judged_in: str | None = None
     spaced: float = 0
+    mentions: tuple[str, ...] = ()
 
 
 _unpack = msgspec.msgpack.Decoder(_Besides).decode

@@ -26,10 +26,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from ...models import Collected, Related, Sender, Toggle
 from .schema import Schema
 
-__all__ = ["related_columns", "related_of"]
+__all__ = ["Record", "related_columns", "related_of"]
 
 
-class _Record(FunctionElement[str]):
+class Record(FunctionElement[str]):
     """`["👍",3,…]`"""
 
     inherit_cache = True
@@ -43,8 +43,8 @@ class _Records(FunctionElement[str]):
     type = Text()
 
 
-@compiles(_Record)
-def _record(element: _Record, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(Record)
+def _record(element: Record, compiler: SQLCompiler, **kw: Any) -> str:
     name = "json_build_array" if compiler.dialect.name == "postgresql" else "json_array"
     return f"{name}({compiler.process(element.clauses, **kw)})"
 
@@ -84,7 +84,7 @@ def _toggles(schema: Schema, room: CTE, message: Subquery) -> ColumnElement[Any]
         .subquery("counted")
     )
     of = counted.c
-    record = _Record(of.key, of.count, of.mine, of.seq, newest.timestamp, *_sender_of(newest))
+    record = Record(of.key, of.count, of.mine, of.seq, newest.timestamp, *_sender_of(newest))
     those = (newest.room_id == room.c.id) & (newest.key == of.key) & (newest.seq == of.seq)
     return select(cast(_Records(record), Text)).where(those).correlate(room, message).scalar_subquery()
 
@@ -98,7 +98,7 @@ def _collected(schema: Schema, room: CTE, message: Subquery) -> ColumnElement[An
         .correlate(room, message)
         .subquery("counted")
     )
-    record = _Record(counted.c.count, newest.seq, newest.timestamp, *_sender_of(newest))
+    record = Record(counted.c.count, newest.seq, newest.timestamp, *_sender_of(newest))
     those = (newest.room_id == room.c.id) & (newest.seq == counted.c.seq)
     return select(cast(record, Text)).where(those).correlate(room, message).scalar_subquery()
 

@@ -54,6 +54,7 @@ class Schema:
         self.event = self._event()
         self.fact = self._fact()
         self.relation = self._relation()
+        self.mention = self._mention()
         self.secret = self._names("secret")
         self.meta = self._names("meta")
         self.outbox = self._outbox()
@@ -124,9 +125,17 @@ class Schema:
         Index(self.name("event_key"), c.room_id, c.key_user, c.key_id, unique=True)
         Index(self.name("event_msg_id"), c.room_id, c.msg_id)
         lines, targets, replies = c.folded == false(), c.target.is_not(None), c.parent.is_not(None)
-        Index(
-            self.name("event_line"), c.room_id, c.seq, sqlite_where=lines, postgresql_where=lines
-        )  # the timeline
+        # The timeline, and all that decides whether a line of it counts as unread.
+        self.line = Index(
+            self.name("event_line"),
+            c.room_id,
+            c.seq,
+            c.sender_id,
+            c.type,
+            c.deleted,
+            sqlite_where=lines,
+            postgresql_where=lines,
+        )
         Index(self.name("event_target"), c.room_id, c.target, sqlite_where=targets, postgresql_where=targets)
         # With the number last: a page of a thread is a search.
         self.replies = Index(
@@ -172,6 +181,18 @@ class Schema:
         )
         Index(self.name("relation_key"), relation.c.room_id, relation.c.key, relation.c.seq)
         return relation
+
+    def _mention(self) -> Table:
+        mention = self._table(
+            "mention",
+            Column("room_id", BigInteger, nullable=False),
+            Column("name", Name, nullable=False),  # a user's id, "@room", or "@" and a role
+            Column("seq", BigInteger, nullable=False),  # the number of the message
+            Column("sender_id", Text),
+            PrimaryKeyConstraint("room_id", "name", "seq", name=self.name("mention_pkey")),
+        )
+        Index(self.name("mention_seq"), mention.c.room_id, mention.c.seq)
+        return mention
 
     def _outbox(self) -> Table:
         return self._table(

@@ -24,6 +24,7 @@ from .migrations import is_due, migrate, require_tables
 from .outbox import Outgoing
 from .schema import Schema
 from .trim import Upkeep
+from .unread import Unreads
 
 __all__ = ["SQLStore"]
 
@@ -110,6 +111,7 @@ class SQLStore(Store, Outbox):
             Past: past,
             Directory: Directory(self._schema, bounds),
             Facts: Facts(self._schema, self._clock),
+            Unreads: Unreads(self._schema, past, bounds.counted),
         }
         self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
@@ -178,7 +180,10 @@ class SQLStore(Store, Outbox):
     facts = _reads(Facts, Facts.facts)
     facts_of = _reads(Facts, Facts.facts_of)
     first_facts = _reads(Facts, Facts.first_facts)
+    about_each = _reads(Facts, Facts.about_each)
+    rooms_about = _reads(Directory, Directory.rooms_about)
     set_fact = _writes(Facts, Facts.set_fact)
+    unread = _reads(Unreads, Unreads.unread)
     take = _writes(Facts, Facts.take)
     secret = _writes(Directory, Directory.secret)
 

@@ -151,7 +151,7 @@ class Upkeep:
             .where(event.room_id == id, event.seq <= floor)
             .order_by(event.seq)
         )
-        if self._delete_relations(connection, id, floor):
+        if self._delete_relations(connection, id, floor) or self._delete_mentions(connection, id, floor):
             return True
         gone = [
             row.seq for row in connection.execute(oldest.limit(ROWS)) if row.timestamp < now - self._window
@@ -163,7 +163,7 @@ class Upkeep:
         some = select(event.seq).where(event.room_id == id).order_by(event.seq).limit(ROWS)
         if self._delete(connection, id, list(connection.scalars(some))):
             return True
-        if self._delete_relations(connection, id, None):
+        if self._delete_relations(connection, id, None) or self._delete_mentions(connection, id, None):
             return True
         connection.execute(room.delete().where(room.c.id == id))
         return False
@@ -180,6 +180,18 @@ class Upkeep:
         if gone:
             these = row.in_([tuple(one) for one in gone])
             connection.execute(relation.delete().where(c.room_id == id, these))
+        return len(gone) == ROWS
+
+    def _delete_mentions(self, connection: Connection, id: int, floor: int | None) -> bool:
+        """Remove some mentions of messages up to `floor`, or all; True if there are more."""
+        mention = self._schema.mention
+        some = select(mention.c.seq).where(mention.c.room_id == id)
+        if floor is not None:
+            some = some.where(mention.c.seq <= floor)
+        gone = list(connection.scalars(some.order_by(mention.c.seq).limit(ROWS)))
+        if gone:
+            these = mention.c.seq.in_(set(gone))
+            connection.execute(mention.delete().where(mention.c.room_id == id, these))
         return len(gone) == ROWS
 
     def _delete(self, connection: Connection, id: int, seqs: list[int]) -> bool:

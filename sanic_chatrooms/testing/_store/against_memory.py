@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from ...errors import ChatError
 from ...models import PRIVATE, Appended, Draft, Fact, Fold, Relation, Sender
 from ...stores.base import Bounds, Store
+from ...stores.members import MEMBER
 from ...stores.memory.store import MemoryStore
+from ...stores.unread import PREFS, READ
 from .hooks import StoreHooks, fresh
 
 __all__ = ["AgainstMemoryTests"]
@@ -17,6 +19,8 @@ __all__ = ["AgainstMemoryTests"]
 USERS = ("u1", "u2", "u3")
 KEYS = ("👍", "🎉", "pin")
 KINDS = ("member", "ban", "read")
+OWN = (READ, PREFS)
+NAMES = (*USERS, "@room", "@admin", "@member")
 ROOMS = ("r", "s")
 STEPS = 60
 
@@ -47,7 +51,7 @@ class AgainstMemoryTests(StoreHooks):
                     ]
                     assert answers[0] == answers[1], (seed, step)
                     if random.random() < 0.3:
-                        room, fact = random.choice(ROOMS), _fact(random)
+                        room, fact = random.choice(ROOMS), _fact(random, own=random.random() < 0.5)
                         assert await store.set_fact(room, fact) == await memory.set_fact(room, fact)
                     if step % 10:
                         continue
@@ -63,15 +67,17 @@ class AgainstMemoryTests(StoreHooks):
         relates = about is not None and about.fold is not Fold.COLLECT
         type = "message.changed" if relates else random.choice(("message", "message", "message", "poll.vote"))
         key = f"k{random.randrange(200)}" if random.random() < 0.5 else None
+        if_changed = random.random() < 0.5
         return replace(
             self.draft(room, str(random.randrange(2**16)), user=user, type=type, key=key),
             sender=Sender(user, user.upper()),
             about=about,
-            facts=tuple(_fact(random) for _ in range(random.choice((0, 0, 0, 1, 2)))),
+            facts=_facts(random),
             judged=random.choice((None, None, random.randrange(300))),
             restricts=random.random() < 0.03,
-            only_if_changed=random.random() < 0.5,
-            spaced=random.choice((0, 0, 0, 0.002)),
+            only_if_changed=if_changed,
+            spaced=0 if if_changed else random.choice((0, 0, 0.002)),  # nothing is both
+            mentions=tuple(random.sample(NAMES, random.choice((0, 0, 0, 1, 2)))),
         )
 
 
@@ -92,10 +98,19 @@ def _relation(random: Random, room: str, drafted: list[Draft]) -> Relation | Non
     return Relation(target, fold)
 
 
-def _fact(random: Random) -> Fact:
-    kind, key = random.choice(KINDS), random.choice(USERS)
+def _facts(random: Random) -> tuple[Fact, ...]:
+    facts = [_fact(random) for _ in range(random.choice((0, 0, 0, 1, 2)))]
+    return tuple({(fact.kind, fact.key): fact for fact in facts}.values())
+
+
+def _fact(random: Random, *, own: bool = False) -> Fact:
+    kind, key = random.choice(OWN if own else KINDS), random.choice(USERS)
     if random.random() < 0.2:
         return Fact(kind, key, None, was=random.choice((None, None, b"1")))
+    if kind == MEMBER:
+        return Fact(kind, key, b'{"name":"","role":"%s"}' % random.choice((b"member", b"admin")))
+    if kind == READ:
+        return Fact(kind, key, b"%d" % random.randrange(400), random.choice(("max", "set")))
     value = b"%d" % random.randrange(3)
     was = random.choice((None, None, None, b"", b"1"))
     return Fact(kind, key, value, "max" if kind == "read" and random.random() < 0.7 else "set", was=was)
@@ -128,6 +143,9 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
     shown += [(await store.facts(room, kind)).facts for kind in KINDS]
     shown += [(await store.facts_of(kind, user)).facts for kind in KINDS for user in USERS]
     shown += [await store.facts_about(room, user) for user in USERS]
+    shown += [await store.unread(user, ROOMS, limit) for user in USERS]
+    ranges = {room: [(1, head // 3), (head // 3 + 5, head // 2), (head - 3, head + 9)]}
+    shown += [await store.unread(user, ROOMS, seen=ranges) for user in USERS]
     found = await store.room(room)
     assert found is not None
     return [*shown, found.restricted, found.seq]

@@ -34,6 +34,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "facts": lambda store: store.facts("r", "member"),
     "facts_of": lambda store: store.facts_of("member", "u1"),
     "set_fact": lambda store: store.set_fact("r", Fact("ban", "u1", None)),
+    "unread": lambda store: store.unread("u1", ["r"]),
     "take": lambda store: store.take("k", 1.0, 1),
     "secret": lambda store: store.secret("guests"),
 }

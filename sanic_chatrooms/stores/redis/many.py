@@ -1,0 +1,74 @@
+"""Questions about several rooms, or about several keys of a room: one round trip each."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from redis.exceptions import ResponseError
+
+from ...drivers.redis.cluster import RedisLink
+from ...models import Known
+from ..pages import RoomAbout, Unread
+from ..unread import LOOKED_AT, MOST_MENTIONS, NONE, WHOLE, Ranges, joined, name_of
+from . import codec
+from .scripts import ROOMS, UNREAD, RoomCalls
+
+__all__ = ["Many"]
+
+
+class Many:
+    """Asks them of one instance."""
+
+    def __init__(self, link: RedisLink, calls: RoomCalls) -> None:
+        self._link = link
+        self._calls = calls
+
+    async def unread(
+        self, user: str, rooms: Collection[str], cap: int, seen: Mapping[str, Ranges]
+    ) -> dict[str, Unread]:
+        """See `Store.unread`. One call of a script for each room and range."""
+        asked = [(room, one) for room in rooms for one in (seen.get(room, WHOLE) or NONE)]
+        who, limits = (user, name_of(user), cap), (LOOKED_AT, MOST_MENTIONS)
+        calls = [self._calls.scripted(UNREAD, room, "unread", *who, *one, *limits) for room, one in asked]
+        parts: dict[str, list[Unread]] = {}
+        for (room, _), reply in zip(asked, await self._link.run(calls), strict=True):
+            if reply is not None:
+                parts.setdefault(room, []).append(codec.decode_unread(room, user, reply))
+        return {room: joined(found, cap) for room, found in parts.items()}
+
+    async def first_facts(self, rooms: Sequence[str], kind: str, limit: int) -> dict[str, list[Known]]:
+        """See `Store.first_facts`."""
+        calls = [self._calls.scripted(ROOMS, room, "facts", kind, "", limit) for room in rooms]
+        replies = zip(rooms, await self._link.run(calls), strict=True)
+        found = {room: reply for room, reply in replies if reply is not None}
+        return {room: codec.decode_facts(room, kind, flat)[:limit] for room, (_, *flat) in found.items()}
+
+    async def about_each(self, room: str, keys: Sequence[str]) -> dict[str, dict[str, Known]] | None:
+        """See `Store.about_each`; None for a room of the first layout."""
+        if not keys:
+            return {}
+        try:
+            found = await self._link.call(self._calls.plain("HMGET", room, "o", *keys))
+        except ResponseError as error:
+            _require_first_layout(error)
+            return None
+        return {key: codec.decode_known(room, key, packed) for key, packed in zip(keys, found, strict=True)}
+
+    async def rooms_about(self, rooms: Sequence[str], key: str) -> dict[str, RoomAbout] | None:
+        """See `Store.rooms_about`; None if there is a room of the first layout."""
+        there = [self._calls.plain("HMGET", room, "h", *codec.ROOM) for room in rooms]
+        about = [self._calls.plain("HGET", room, "o", key) for room in rooms]
+        try:
+            found = await self._link.run([*there, *about])  # the room first: see `Access.find`
+        except ResponseError as error:
+            _require_first_layout(error)
+            return None
+        pairs = zip(rooms, found[: len(there)], found[len(there) :], strict=True)
+        return {
+            room: (codec.decode_room(one), codec.decode_known(room, key, packed))
+            for room, one, packed in pairs
+            if one[0] is not None
+        }
+
+
+def _require_first_layout(error: ResponseError) -> None:
+    if not str(error).startswith("WRONGTYPE"):
+        raise error

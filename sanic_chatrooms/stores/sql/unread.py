@@ -1,0 +1,238 @@
+"""What is unread in SQL: one statement for a page of rooms, whose cost does not depend on how long they are."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from ...drivers.sql.tables import in_steps
+from ...models import Known
+from ..members import MEMBER
+from ..pages import Unread
+from ..unread import (
+    EVERYONE,
+    GROUP,
+    LAST,
+    LOOKED_AT,
+    MOST_MENTIONS,
+    NONE,
+    PREFS,
+    READ,
+    Ranges,
+    joined,
+    name_of,
+)
+from .facts import ROOMS_AT_ONCE
+from .history import Past, greatest
+from .related import Record
+from .schema import Schema
+
+__all__ = ["Unreads"]
+
+NAMES = 3
+"""Names by which a user is mentioned: that many rows of one message at most."""
+
+
+class _Number(FunctionElement[int]):
+    """The integer that a fact has as its value."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+class _Role(FunctionElement[str]):
+    """The role in the value of a fact about a member."""
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_Number)
+def _number(element: _Number, compiler: SQLCompiler, **kw: Any) -> str:
+    value = compiler.process(element.clauses, **kw)
+    if compiler.dialect.name == "postgresql":
+        return f"convert_from({value}, 'UTF8')::bigint"
+    return f"CAST({value} AS INTEGER)"
+
+
+@compiles(_Role)
+def _role(element: _Role, compiler: SQLCompiler, **kw: Any) -> str:
+    value = compiler.process(element.clauses, **kw)
+    if compiler.dialect.name == "postgresql":
+        return f"(convert_from({value}, 'UTF8')::json ->> 'role')"
+    return f"json_extract(CAST({value} AS TEXT), '$.role')"
+
+
+class Unreads:
+    """What users have not read. Every method is one step of a transaction that somebody else began."""
+
+    def __init__(self, schema: Schema, past: Past, counted: tuple[str, ...]) -> None:
+        self._schema = schema
+        self._past = past
+        self._counted = counted
+        self._statement = self._make(past.stand(schema.room.c.name.in_(bindparam("names", expanding=True))))
+
+    def unread(
+        self,
+        connection: Connection,
+        user: str,
+        rooms: Collection[str],
+        cap: int = 100,
+        *,
+        seen: Mapping[str, Ranges] = {},
+    ) -> dict[str, Unread]:
+        """See `Store.unread`. One statement, and one more for each range of numbers in `seen`."""
+        found: dict[str, Unread] = {}
+        for some in in_steps([room for room in rooms if room not in seen], ROOMS_AT_ONCE):
+            found |= self._count(connection, user, some, cap, 1, LAST)
+        for room in rooms:
+            if room in seen:
+                ranges = seen[room] or NONE
+                parts = [self._count(connection, user, [room], cap, *one).get(room) for one in ranges]
+                if there := [part for part in parts if part is not None]:
+                    found[room] = joined(there, cap)
+        return found
+
+    def _count(
+        self, connection: Connection, user: str, rooms: list[str], cap: int, low: int, high: int
+    ) -> dict[str, Unread]:
+        given = {
+            "names": rooms,
+            "user": user,
+            "self": name_of(user),
+            "most": cap + 1,
+            "low": low - 1,
+            "high": high,
+            **self._past.parameters(),
+        }
+        return {row.name: _unread(row, user, cap, high) for row in connection.execute(self._statement, given)}
+
+    def _make(self, stand: CTE) -> Select[Any]:
+        mine = self._mine(stand)
+        columns = [mine.c[name] for name in _KNOWN]
+        asked = [
+            case((mine.c.since.is_not(None), self._unread(mine))).label("unread"),
+            case((mine.c.since.is_not(None), self._mentions(mine))).label("mentions"),
+            self._last(mine).label("last"),
+        ]
+        return select(*columns, *asked)
+
+    def _mine(self, stand: CTE) -> CTE:
+        """Of each room: what is known of the user, and the numbers from `start` + 1 to `end`."""
+        room = self._schema.room.c
+        member, read, prefs = (self._schema.fact.alias(name) for name in ("member", "read", "prefs"))
+        tables = stand.join(self._schema.room, room.id == stand.c.id)
+        user = bindparam("user", type_=Text())
+        for kind, fact in ((MEMBER, member), (READ, read), (PREFS, prefs)):
+            about = (fact.c.room_id == stand.c.id) & (fact.c.kind == kind) & (fact.c.key == user)
+            tables = tables.outerjoin(fact, about)
+        marker = func.coalesce(_Number(read.c.value), member.c.since)
+        low: ColumnElement[int] = bindparam("low", type_=BigInteger())
+        start = greatest(greatest(marker, stand.c.floor), low)
+        known = select(
+            room.name,
+            stand.c.id,
+            stand.c.head,
+            stand.c.floor,
+            member.c.value.label("member"),
+            member.c.seq.label("member_seq"),
+            member.c.since,
+            marker.label("marker"),
+            prefs.c.value.label("prefs"),
+            start.label("start"),
+        )
+        mine = known.select_from(tables).cte("mine")
+        high: ColumnElement[int] = bindparam("high", type_=BigInteger())
+        end = _least(high, mine.c.start + LOOKED_AT)
+        return select(*mine.c, end.label("end")).cte("asked")
+
+    def _unread(self, mine: CTE) -> ColumnElement[Any]:
+        event = self._schema.event.c
+        found = (
+            select(event.seq)
+            .where(event.room_id == mine.c.id, event.seq > mine.c.start, event.seq <= mine.c.end)
+            .where(*self._counts(), event.sender_id.is_distinct_from(bindparam("user", type_=Text())))
+            .order_by(event.seq)
+            .limit(bindparam("most"))
+            .correlate(mine)
+            .subquery("found")
+        )
+        return select(Record(func.count(), func.min(found.c.seq))).select_from(found).scalar_subquery()
+
+    def _mentions(self, mine: CTE) -> ColumnElement[Any]:
+        mention = self._schema.mention.c
+        role = literal(GROUP) + _Role(mine.c.member)
+        named = or_(
+            mention.name == bindparam("self", type_=Text()),
+            mention.name == EVERYONE,
+            and_(mention.name == role, mention.seq > mine.c.member_seq),
+        )
+        names = (bindparam("self", type_=Text()), literal(EVERYONE), role)
+        found = (
+            select(mention.seq)
+            .where(mention.room_id == mine.c.id, mention.name.in_(names))
+            .where(mention.seq > mine.c.start, mention.seq <= mine.c.end, named)
+            .where(mention.sender_id.is_distinct_from(bindparam("user", type_=Text())))
+            .limit(NAMES * MOST_MENTIONS)
+            .correlate(mine)
+            .subquery("named")
+        )
+        return select(func.count(found.c.seq.distinct())).scalar_subquery()
+
+    def _last(self, mine: CTE) -> ColumnElement[Any]:
+        event = self._schema.event.c
+        oldest = greatest(mine.c.floor, mine.c.head - LOOKED_AT)
+        found = (
+            select(Record(event.seq, event.timestamp))
+            .where(event.room_id == mine.c.id, event.seq > oldest, *self._counts())
+            .order_by(event.seq.desc())
+            .limit(1)
+        )
+        return found.correlate(mine).scalar_subquery()
+
+    def _counts(self) -> tuple[ColumnElement[bool], ...]:
+        event = self._schema.event.c
+        return event.folded == false(), event.type.in_(self._counted), event.deleted == false()
+
+
+def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    return case((one < other, one), else_=other)
+
+
+_KNOWN = ("name", "head", "member", "member_seq", "since", "marker", "prefs", "end")
+
+
+def _unread(row: Row[Any], user: str, cap: int, high: int) -> Unread:
+    last = None if row.last is None else _pair(row.last)
+    if row.since is None:
+        return Unread(last=last)
+    member = Known(MEMBER, user, row.member, row.member_seq, row.since, row.name)
+    count, first = _pair(row.unread)
+    more = count > cap or min(high, row.head) > row.end
+    mentions = min(row.mentions, MOST_MENTIONS)
+    return Unread(member, row.marker, min(count, cap), more, first, mentions, row.prefs, last)
+
+
+def _pair(record: Any) -> tuple[Any, Any]:
+    one, other = msgspec.json.decode(record) if isinstance(record, str | bytes) else record
+    return one, other
