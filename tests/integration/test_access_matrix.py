@@ -103,6 +103,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.asyncio(loop_factories=["uvloop"])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("state", PROPERTIES)
 @pytest.mark.parametrize("kind", [PUBLIC, PRIVATE, DIRECT])

@@ -17,7 +17,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.server_api.base import acting_as
 from sanic_chatrooms.stores import members
-from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.table import commands
 from sanic_chatrooms.wire.encode import encode
@@ -33,8 +33,10 @@ from tests.support.access_oracle import (
     is_joined,
     verdict,
 )
+from tests.support.joined import joined
 
 TOP, LOW, NEW = User("top", "Top"), User("low", "Low"), User("new", "New")
+WITNESS, OUTSIDER = User("wit", "Wit"), User("out", "Out")
 numbers = itertools.count()
 
 
@@ -46,6 +48,8 @@ class Scene(NamedTuple):
     room: str
     me: User
     ids: dict[str, str]
+    witness: MemoryClient
+    """A member who is in the room, and only looks."""
 
     def payload(self, deed: Deed) -> dict[str, Any]:
         known: dict[str, Any] = {
@@ -61,6 +65,14 @@ class Scene(NamedTuple):
     async def head(self) -> int:
         room = await self.chat.store.room(self.room)
         return -1 if room is None else room.seq
+
+    async def seen(self) -> list[dict[str, Any]]:
+        """What the witness got since it was asked last, without who comes and goes."""
+        await self.witness.settle()
+        seen = [frame for frame in self.witness.unread() if frame["type"] not in ("pong", "ack")]
+        self.witness.frames.clear()
+        self.witness._taken.clear()
+        return [frame for frame in seen if not frame["type"].startswith("presence")]
 
 
 @pytest.fixture
@@ -84,7 +96,10 @@ async def scene(rig: tuple[Chat, ChatRooms], person: Person, place: Place) -> Sc
     ids["epoch"] = found.epoch
     if place.archived:
         await app.update_room(room, archived=True)
-    return Scene(chat, app, room, me, ids)
+    witness = await joined(chat, User(f"b-{me.id}", "Bob") if place.kind == "direct" else WITNESS, room)
+    made = Scene(chat, app, room, me, ids, witness)
+    await made.seen()
+    return made
 
 
 async def add_report(scene: Scene, place: Place) -> None:
@@ -114,7 +129,7 @@ async def _room(chat: Chat, app: ChatRooms, room: str, me: User, person: Person,
         for action, need in place.permissions.items()
     }
     await app.create_room(room, visibility=place.kind, permissions=needs or None)
-    for user, role in ((TOP, "owner"), (LOW, "reader")):
+    for user, role in ((TOP, "owner"), (LOW, "reader"), (WITNESS, "reader")):
         await members.put(chat.store, room, Member(user.id, user.name, role))
     if person.role is not None:
         await members.put(chat.store, room, Member(me.id, me.name, person.role, creator=person.creator))
@@ -182,9 +197,23 @@ async def differences(scene: Scene, person: Person, place: Place, deed: Deed, wa
         found.append(f"{cell}: explain was refused")
     elif rules and (why["rule"] not in rules or why["allowed"] != (why["rule"] == "allowed")):
         found.append(f"{cell}: explained by {why['rule']}, not {sorted(rules)}")
-    if said != "ack" and await scene.head() != head and not _joins(person, place, scene, way):
+    after = await scene.head()
+    if said != "ack" and after != head and not _joins(person, place, scene, way):
         found.append(f"{cell}: refused, and stored")
-    return found
+    return [*found, *(f"{cell}: {wrong}" for wrong in await not_as_stored(scene, head, after, said))]
+
+
+async def not_as_stored(scene: Scene, head: int, after: int, said: str) -> list[str]:
+    """What others got live is what was stored, and nothing of what was refused."""
+    seen, wrong = await scene.seen(), []
+    numbers = [frame["seq"] for frame in seen if "seq" in frame]
+    if after >= 0 and numbers != list(range(head + 1, after + 1)):
+        wrong.append(f"{head} to {after} were stored, and {numbers} seen")
+    if after < 0 and [frame["type"] for frame in seen] != ["room.removed"]:
+        wrong.append(f"the room is gone, and {seen} seen")
+    if said != "ack" and (live := [frame["type"] for frame in seen if "seq" not in frame]):
+        wrong.append(f"refused, and {live} seen")
+    return wrong
 
 
 def _joins(person: Person, place: Place, scene: Scene, way: str) -> bool:
@@ -195,7 +224,7 @@ def _joins(person: Person, place: Place, scene: Scene, way: str) -> bool:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 async def test_the_product_answers_as_the_oracle_says(rig: tuple[Chat, ChatRooms], place: Place) -> None:
     found: list[str] = []
-    cells = 0
+    cells, outsider = 0, await chat_client(rig[0], OUTSIDER)
     for person in EVERYBODY:
         unchanged: Scene | None = None
         for deed in DEEDS:
@@ -207,7 +236,12 @@ async def test_the_product_answers_as_the_oracle_says(rig: tuple[Chat, ChatRooms
                 if "ack" in answer(deed, person, place, unchanged.room, way=way) or not answer(
                     deed, person, place, unchanged.room, way=way
                 ):
+                    unchanged.witness.disconnect()
                     unchanged = None
+    await outsider.settle()
+    assert {frame["type"] for frame in outsider.unread()} <= {"welcome", "pong"}, (
+        "who is in no room gets nothing"
+    )
     assert cells > 1_000
     assert not found, "\n".join([f"{len(found)} of {cells} cells differ", *found])
 
