@@ -44,7 +44,7 @@ async def ship_for_ever(chat: ChatRooms) -> None:
 async def answer(chat: ChatRooms) -> None:
     """A bot in a room: present, typing, and answering."""
     async with chat.appear(BOT, rooms=["support"]):
-        async for event in chat.follow("support", types=("message",)):
+        async for event in chat.follow("support", types=("message",), once="order-bot"):
             if event.payload.get("text") == "/orders":
                 await chat.typing("support", BOT)
                 await chat.publish("support", "message", {"text": "Three today."}, sender=BOT)

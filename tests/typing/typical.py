@@ -134,7 +134,7 @@ async def verbs(ada: User) -> None:
     assert_type(await chat.edit("general", "id", {"text": "new"}), Appended)
     assert_type(await chat.delete("general", "id", as_user=ada), Appended)
     assert_type(await chat.history("general", before=7, limit=20), History)
-    async for heard in chat.follow(rooms=["general"], since=("e1", 7), types=("message",)):
+    async for heard in chat.follow(rooms=["general"], since=("e1", 7), types=("message",), once="bot"):
         assert_type(heard, RoomEvent)
         assert_type(chat.position(heard), str)
     async with chat.appear(ada, rooms=["general"]):

@@ -62,6 +62,13 @@ async def chat(processes: Processes) -> AsyncIterator[ChatRooms]:
         yield rooms
 
 
+@pytest.fixture
+async def in_memory() -> AsyncIterator[ChatRooms]:
+    async with Processes(None).start() as rooms:
+        await rooms.create_room("a")
+        yield rooms
+
+
 async def say(chat: ChatRooms, *texts: str, room: str = "a") -> None:
     await asyncio.gather(*(chat.publish(room, "message", {"text": text}, sender=ADA) for text in texts))
 
@@ -239,9 +246,9 @@ async def test_a_room_that_is_made_again_while_one_waits_is_another_past(chat: C
             await first
 
 
-async def test_a_missing_room_is_not_found(chat: ChatRooms) -> None:
+async def test_a_missing_room_is_not_found(in_memory: ChatRooms) -> None:
     with pytest.raises(RoomNotFound):
-        await take(chat.follow("nowhere"), 1)
+        await take(in_memory.follow("nowhere"), 1)
 
 
 @pytest.mark.parametrize(
@@ -259,22 +266,22 @@ async def test_a_missing_room_is_not_found(chat: ChatRooms) -> None:
     ],
 )
 async def test_wrong_arguments_are_refused_at_the_call(
-    chat: ChatRooms, wrong: dict[str, Any], field: str
+    in_memory: ChatRooms, wrong: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidField) as refused:
-        chat.follow(**wrong)
+        in_memory.follow(**wrong)
 
     assert refused.value.fields["field"] == field
 
 
-async def test_internal_rooms_cannot_be_followed(chat: ChatRooms) -> None:
+async def test_internal_rooms_cannot_be_followed(in_memory: ChatRooms) -> None:
     with pytest.raises(RoomNotFound):
-        chat.follow("~all")
+        in_memory.follow("~all")
 
 
-async def test_a_position_of_something_else_is_refused(chat: ChatRooms) -> None:
+async def test_a_position_of_something_else_is_refused(in_memory: ChatRooms) -> None:
     with pytest.raises(InvalidField, match=r"must be an event of follow\(\)"):
-        chat.position({"seq": 7})  # type: ignore[arg-type]
+        in_memory.position({"seq": 7})  # type: ignore[arg-type]
 
 
 # ---- faults ----
