@@ -80,10 +80,12 @@ class App {
     const { book, chat } = this;
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
+    const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
     const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
     this.talk = new TalkPane(chat, {
       onCreate,
       onPerson,
+      onInvite,
       onBack: () => this.#go(""),
       onPeople: () => this.#togglePeople(),
       onOlder: (room) => book.older(room),
@@ -93,14 +95,21 @@ class App {
       onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
       onSave: (room, item, text) => book.edits.edit(room, item, text),
       onDelete: (room, item) => this.#delete(room, item),
+      onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
       onEnd: () => this.#seen(),
     }, topic, appMenu);
-    this.people = new PeoplePane(onPerson, () => this.#togglePeople(true));
+    this.people = new PeoplePane({
+      onPerson,
+      onInvite,
+      onClose: () => this.#togglePeople(true),
+      onModerate: (person) => this.#moderate(({ moderate }) => moderate(chat, this.room, person)),
+      roomMenu: () => this.#roomMenu(),
+    });
     const rename = ["Change your name", () => this.#rename(), "rename"];
     const signOut = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), signOut];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter() });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
   }
 
@@ -114,6 +123,9 @@ class App {
   #changed(what, room, item) {
     const here = room === this.room;
     if (what === "moved") this.#moved(room);
+    else if (what === "invited") this.notices.add({ title: `${room.by?.name ?? "Somebody"} invites you to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
+    else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: item.reason });
+    else if (what === "added") this.notices.add({ title: `${item?.name ?? "Somebody"} added you to ${room.name}`, content: "It is in your list of rooms." });
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came" && here) this.#came(room, item);
     else if (what !== "room" || here) this.#soon();
@@ -145,11 +157,13 @@ class App {
   }
 
   #list() {
-    const rooms = this.book.listed();
-    const { room, options, chat } = this;
-    this.rooms.update(rooms, room?.id);
+    const { room, options, chat, book } = this;
+    const rooms = book.listed();
+    const invitations = [...book.invitations.values()];
+    this.rooms.update(rooms, room?.id, invitations);
     if (chat.user) this.me.update(chat.user);
-    const unread = rooms.reduce((sum, { unread }) => sum + unread, 0);
+    const unread = rooms.reduce((sum, { unread }) => sum + unread, invitations.length);
+    this.talk.elsewhere(unread - (room?.unread ?? 0));
     document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.name} · ` : ""}${options.title}`;
     // The rooms are known only now: open the first one if none is open.
     if (!room && !narrow.matches && placeAt(location.hash) && this.#first()) this.#route();
@@ -268,6 +282,52 @@ class App {
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     this.talk.conversation.focus(item);
     if (yes) this.book.edits.remove(room, item);
+  }
+
+  // Parts that few people need are loaded when somebody asks for them.
+  async #load(part, act) {
+    try {
+      await act(await part().catch(() => Promise.reject(new Error("This part of the page could not be loaded. Try again."))));
+    } catch (error) {
+      this.notices.add({ title: "That did not work", content: sentence(error) });
+    }
+  }
+
+  #moderate(act) {
+    return this.#load(() => import("./moderating.js"), act);
+  }
+
+  #roomMenu() {
+    const { chat, room } = this;
+    const has = (action) => room?.may.has(action);
+    return [
+      has("reports") && ["Reports", () => this.#moderate(({ reports }) => reports(chat, room, this.book)), "reports"],
+      has("restrictions") && ["Banned and muted", () => this.#moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
+      has("leave") && room.role !== "guest" && ["Leave this room", () => this.#leave(room), "leave"],
+    ].filter(Boolean);
+  }
+
+  async #answer({ id, title }, answer) {
+    if (answer === "decline" && !(await ask(`Decline the invitation to ${title || id}?`, ["You can come in later only if somebody invites you again."], "Decline", "Keep it", "decline-dialog"))) return;
+    try {
+      await this.book.answer(id, answer);
+      if (answer === "accept") this.#go(id);
+    } catch (error) {
+      this.notices.add({ title: "That did not work", content: sentence(error) });
+      this.book.refresh();
+    }
+  }
+
+  async #leave(room) {
+    const back = room.visibility === "private" ? "You can come back only if somebody invites you." : "You can come back at any time.";
+    if (!(await ask(`Leave ${room.name}?`, [back], "Leave", "Stay", "leave-dialog", "danger"))) return;
+    try {
+      await this.book.leave(room);
+      this.room = null;
+      this.#go("");
+    } catch (error) {
+      this.notices.add({ title: "You are still in the room", content: sentence(error) });
+    }
   }
 
   async #switch() {

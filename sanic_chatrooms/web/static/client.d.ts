@@ -183,7 +183,8 @@ export interface ServerEvents {
   presence: Envelope<{ joined?: Sender[]; left?: Sender[]; renamed?: Sender[]; online: number }>;
   read: Envelope;
   /** The server added this connection to a room (a direct message arrived). `history` or `join` loads messages up to `seq`. */
-  "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender }>;
+  "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender; by?: Sender }>;
+  "room.invited": Envelope<{ room: string; title: string; by?: Sender }>;
   "room.removed": Envelope<{ room: string; reason: string }>;
   closing: Envelope<{ reason: string; reconnectIn: number }>;
   reset: Envelope<{ room: string; epoch: string; seq: number; reason: string; rejoinIn: number }>;

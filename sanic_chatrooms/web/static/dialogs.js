@@ -52,12 +52,12 @@ export function submitting(submit, problem) {
   };
 }
 
-/** A form in a dialog. Resolves with the result of `submit`. */
-export function openForm(heading, fields, yes, submit, testid) {
+/** A form in a dialog. Resolves with the result of `submit`. `look`: as for `ask`. */
+export function openForm(heading, fields, yes, submit, testid, look = "primary") {
   const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
   return openDialog(heading, (close) => el("form", { onsubmit: submitting(() => submit().then(close), problem) },
     el("h2", {}, heading), fields, problem,
-    el("div", { class: "actions" }, button("Cancel", () => close()), button(yes, null, { type: "submit", class: "primary" }))), { testid });
+    el("div", { class: "actions" }, button("Cancel", () => close()), button(yes, null, { type: "submit", class: look }))), { testid });
 }
 
 /** A labelled text field that must not be empty. */

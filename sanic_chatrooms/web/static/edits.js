@@ -2,11 +2,11 @@
 
 const MODERATORS = ["owner", "admin", "moderator"];
 
-/** What this user may do to a message: {edit, remove}. */
+/** What this user may do to a message: {edit, remove, report}. */
 export function rightsOver(item, me, role) {
   const there = item.type === "message" && item.status === "sent" && item.id && !item.deleted && !item.change;
   const mine = Boolean(there && item.sender && item.sender.id === me?.id);
-  return { edit: mine, remove: mine || Boolean(there && MODERATORS.includes(role)) };
+  return { edit: mine, remove: mine || Boolean(there && MODERATORS.includes(role)), report: Boolean(there && !mine && item.sender) };
 }
 
 export class Edits {

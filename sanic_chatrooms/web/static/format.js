@@ -13,6 +13,11 @@ export function timeOf(seconds) {
   return clock.format(seconds * 1000);
 }
 
+/** "14:05" today, "Tuesday, 4 March, 14:05" on other days. */
+export function momentOf(seconds, now = Date.now() / 1000) {
+  return dayOf(seconds) === dayOf(now) ? timeOf(seconds) : fullTimeOf(seconds);
+}
+
 /** "2:05", for narrow places. */
 export function digitsOf(seconds) {
   return clock.formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();

@@ -39,9 +39,12 @@ export class KeyedList {
     if (known?.sign === row.sign) return known.node;
     const node = this.build(row);
     this.#nodes.set(row.key, { node, sign: row.sign });
-    const hadFocus = known?.node === document.activeElement;
+    const { activeElement } = document;
+    const inside = known?.node !== activeElement && known?.node.contains(activeElement) && activeElement.dataset.testid;
+    const hadFocus = known?.node === activeElement;
     known?.node.replaceWith(node);
     if (hadFocus) node.focus({ preventScroll: true });
+    else if (inside) node.querySelector(`[data-testid="${inside}"]`)?.focus({ preventScroll: true });
     return node;
   }
 }

@@ -12,7 +12,7 @@ import { textOf } from "./timeline.js";
 
 const LONG = 20; // lines
 
-/** `context`: `me()`, `role()`, `onPerson(person)`, `onRetry(item)`, `onDiscard(item)`, `onEdit(item)`, `onDelete(item)`, and what `rewriting` needs. */
+/** `context`: `me()`, `role()`, `onPerson(person)`, `onRetry(item)`, `onDiscard(item)`, `onEdit(item)`, `onDelete(item)`, `onReport(item)`, and what `rewriting` needs. */
 export function rowElement(row, context) {
   try {
     return drawn(row, context);
@@ -66,11 +66,12 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, onEdit, onDelete }) {
-  const { edit, remove } = rightsOver(item, me(), role());
-  return remove && el("div", { class: "msg-tools", testid: "message-tools" },
+function tools(item, { me, role, onEdit, onDelete, onReport }) {
+  const { edit, remove, report } = rightsOver(item, me(), role());
+  return (remove || report) && el("div", { class: "msg-tools", testid: "message-tools" },
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
-    iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));
+    report && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
+    remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));
 }
 
 function author(sender, { me, onPerson }) {

@@ -24,6 +24,11 @@ export class Names {
     return this.#known.get(id)?.[0];
   }
 
+  /** Everybody whom this page has seen, the latest first: {id, name}. */
+  all() {
+    return [...this.#known].reverse().map(([id, [name]]) => ({ id, name }));
+  }
+
   /** Learn a name from this source. Returns whether the person's name changed. */
   hear({ id, name } = {}, source) {
     // For somebody it never met, a server uses the id as the name.

@@ -1,21 +1,31 @@
 // The people in the room, at the right.
 
 import { avatar } from "./avatar.js";
-import { el, iconButton } from "./dom.js";
+import { el, icon, iconButton } from "./dom.js";
 import { byName, counted, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
+import { menuButton } from "./popover.js";
+
+const RANKS = ["moderator", "admin", "owner"];
+const ON_PEOPLE = ["member.kick", "member.mute", "member.ban"];
 
 export class PeoplePane {
-  /** `onPerson(person)`: a direct message. */
-  constructor(onPerson, onClose) {
+  /**
+   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onModerate(person)`: what a moderator may do about them;
+   * `roomMenu()`: entries of the menu of the room.
+   */
+  constructor({ onPerson, onClose, onInvite, onModerate, roomMenu }) {
     const list = el("div");
     this.more = el("p", { class: "section" });
+    this.invite = el("button", { type: "button", class: "line", hidden: true, testid: "invite", onclick: onInvite }, el("span", { class: "sigil" }, icon("plus")), "Invite people");
+    this.menu = menuButton(iconButton("more", "This room", { testid: "room-menu" }), roomMenu);
+    this.roomMenu = roomMenu;
     this.count = el("h2", { class: "grow" });
     this.back = iconButton("back", "Back to the conversation", { class: "back", onclick: onClose });
     this.element = el("aside", { class: "people-pane", "aria-label": "People in this room", onkeydown: (event) => event.key === "Escape" && onClose() },
-      el("div", { class: "pane-head" }, this.back, this.count), el("div", { class: "scroll", testid: "people" }, list, this.more));
+      el("div", { class: "pane-head" }, this.back, this.count, this.menu), el("div", { class: "scroll", testid: "people" }, list, this.more, this.invite));
     walkable(list, "button");
-    this.list = new KeyedList(list, (row) => personLine(row, onPerson));
+    this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onModerate }));
   }
 
   /** No room is shown. */
@@ -23,26 +33,45 @@ export class PeoplePane {
     this.list.set([]);
     this.count.textContent = "People";
     this.more.textContent = "";
+    this.invite.hidden = this.menu.hidden = true;
   }
 
-  update({ people, online, isDraft, status }, me) {
+  update({ people, online, isDraft, isDirect, status, may, role }, me) {
     if (status === "removed" || status === "failed") return this.clear();
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
-    this.list.set(sorted.map((person) => ({ key: person.id, sign: `${person.name}|${person.here}|${marks.get(person.id)}`, person, mark: marks.get(person.id), isMe: person.id === me?.id })));
+    const moderates = !isDirect && ON_PEOPLE.some((action) => may.has(action));
+    this.list.set(sorted.map((person) => {
+      const [mark, isMe] = [marks.get(person.id), person.id === me?.id];
+      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${moderates}|${person.role}`, person, mark, isMe, moderates: moderates && !isMe && isBelow(person.role, role) };
+    }));
+    this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
+    this.menu.hidden = isDirect || !this.roomMenu().length;
     const others = online - sorted.filter(({ here }) => here).length;
     this.count.textContent = isDraft ? "People" : `Here now: ${online}`;
     this.more.textContent = others > 0 ? `and ${counted(others, "other")}` : "";
   }
 }
 
+// Roles of the app have levels that are not known here: then the server decides.
+function isBelow(theirs, mine) {
+  return !RANKS.includes(theirs) || !RANKS.includes(mine) || RANKS.indexOf(theirs) < RANKS.indexOf(mine);
+}
+
+function personRow(row, { onPerson, onModerate }) {
+  const line = personLine(row, onPerson);
+  const { moderates, person } = row;
+  return moderates ? el("div", { class: "person-row" }, line, iconButton("more", `Moderate ${person.name}`, { testid: "moderate", onclick: () => onModerate(person) })) : line;
+}
+
 function personLine({ person, mark, isMe }, onPerson) {
-  const { id, name, here } = person;
+  const { id, name, here, role } = person;
   const action = isMe ? {} : { type: "button", title: `Write to ${name}`, onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
     el("span", { class: "grow cut" }, el("bdi", {}, name)),
     mark && el("span", { class: "mark", testid: "mark" }, mark),
+    RANKS.includes(role) && el("span", { class: "count", testid: "role" }, role),
     isMe && el("span", { class: "count" }, "you"),
     el("span", { class: "sr-only" }, here ? ", online" : ", offline"));
 }

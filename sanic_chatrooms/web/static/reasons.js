@@ -1,6 +1,6 @@
 // Reasons for people. Texts of the server are for developers and are replaced; texts of the app are shown unchanged.
 
-import { timeOf } from "./format.js";
+import { momentOf } from "./format.js";
 
 const MISFIT = "this page and the server do not understand each other. Reload the page.";
 const SIGNED_OUT = "you are not signed in any more. Reload the page.";
@@ -12,10 +12,20 @@ const TOO_OFTEN = {
   new_people: "you have written to many new people",
   create: "you make many rooms",
   auth: "too many attempts to sign in have failed",
+  reports: "the moderators have much to look at from you",
+  restrictions: "as many are banned or muted here as there may be",
+  invitations: "as many are invited here as there may be",
 };
 const pause = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`);
 
+/** "until 14:05 (reason: spam)", for what was decided about somebody; empty if it is for good and without a reason. */
+function terms({ until, reason: why }, before = " ") {
+  return `${until ? `${before}until ${momentOf(until)}` : ""}${why ? ` (reason: ${why})` : ""}`;
+}
+
 const FIELDS = {
+  user: (message) => (/member|invited/.test(message) ? "this person is not in the room any more." : "nobody can have this id."),
+  until: () => "that time has passed already.",
   name: (message) => `your name ${message.replace(/^name: /, "")}.`,
   to: (message) => (message.endsWith("yourself") ? "you cannot write to yourself." : "nobody can have this id."),
   room: () => "a room cannot have this name here. Choose another one.",
@@ -30,7 +40,9 @@ const WORDS = {
   too_large: () => "it is too long. Shorten it.",
   unauthenticated: () => SIGNED_OUT,
   token_expired: () => SIGNED_OUT,
-  muted: ({ until }) => until && `you are muted until ${timeOf(until)}.`,
+  banned: (details) => `you are banned${terms(details)}.`,
+  muted: (details) => `you are muted${terms(details)}. You can read on.`,
+  forbidden: ({ needs }, message) => (needs === "unarchived" ? ARCHIVED : /below your own/.test(message) ? "you can do this only to people with fewer rights than yours." : needs === undefined ? "" : "you may not do this here."),
   room_not_found: () => "this room is not there any more, or you may not see it.",
   message_not_found: () => "this message is not there any more.",
   not_a_member: () => "you are not in this room any more. Open it again.",
@@ -43,6 +55,8 @@ const WORDS = {
   lost: () => "the connection broke. Try again.",
   closed: () => "the connection has ended. Reload the page.",
 };
+
+const ARCHIVED = "this room is archived. You can read it, and not write.";
 
 // By close code: the server's own text, and what we show instead. Any other text comes from the app.
 const ENDS = {
@@ -76,6 +90,18 @@ export function reason(error) {
 /** The reason as a whole sentence. */
 export function sentence(error) {
   return capital(reason(error));
+}
+
+/** Why nothing can be written in a room, as a sentence. */
+export function shutBecause(error) {
+  const known = error.code === "muted" || error.details.needs === "unarchived";
+  return known ? sentence(error) : "You can read here, and not write.";
+}
+
+/** What was done to this user: `what` is "kicked" or "banned". */
+export function sentenceOf(what, { by, ...details } = {}) {
+  const who = by?.name ?? "Somebody";
+  return what === "banned" ? `${who} banned you from this room${terms(details)}.` : `${who} removed you from this room${terms(details)}.`;
 }
 
 /** Why the connection is closed for good. */

@@ -10,13 +10,16 @@ const PAGE = 200;
 const FOLLOWED = 20;
 const EVERY = 20_000;
 const AGAIN = 10_000;
+const LONGEST_WAIT = 2 ** 31 - 1; // ms; a longer timer runs at once
 
 export class RoomBook {
   rooms = new Map();
   shown = null;
+  /** Rooms that the user is invited to: id → {id, title, by}. */
+  invitations = new Map();
   #writing = new Map();
 
-  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved. */
+  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report). */
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
@@ -36,6 +39,8 @@ export class RoomBook {
     });
     chat.on("presence", (event) => this.#presence(event));
     chat.on("room.added", ({ payload }) => this.#added(payload));
+    chat.on("report", ({ payload }) => changed("reported", this.get(payload.room), payload));
+    chat.on("room.invited", ({ payload }) => this.#invited(payload));
     chat.on("*", (event) => event.seq && event.room && this.#happened(event));
     setInterval(() => document.visibilityState === "visible" && this.refresh(), EVERY);
   }
@@ -72,8 +77,9 @@ export class RoomBook {
     if (chat.state !== "online") return;
     if (this.marks.user !== chat.user.id) Object.assign(this, { marks: this.#marksOf(chat.user.id), names: new Names(chat.user.id) });
     try {
-      const pages = await Promise.all([chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
+      const [invited, ...pages] = await Promise.all([chat.rooms({ invited: true, limit: PAGE }), chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
+      this.invitations = new Map(invited.rooms.map(({ room: id, title }) => [id, { id, title, by: this.invitations.get(id)?.by }]));
     } catch {
       return; // the next round follows soon
     }
@@ -93,6 +99,32 @@ export class RoomBook {
     if (this.known) return;
     this.known = true;
     for (const id of this.marks.rooms().slice(-FOLLOWED)) if (this.rooms.get(id)?.listed) this.enter(this.get(id));
+  }
+
+  // ---- invitations ----
+
+  #invited({ room: id, title, by }) {
+    if (by) this.#hear([by]);
+    const invitation = { id, title, by };
+    this.invitations.set(id, invitation);
+    this.changed("invited", invitation);
+    this.changed("list");
+  }
+
+  /** Accept an invitation or decline it; `answer` is "accept" or "decline". Resolves when the room can be opened. */
+  async answer(id, answer) {
+    await this.chat.request(`member.${answer}`, { room: id });
+    this.invitations.delete(id);
+    await this.refresh();
+    this.changed("list");
+  }
+
+  /** End the membership. */
+  async leave(room) {
+    await this.chat.leave(room.id);
+    room.timeline.loaded = false;
+    this.#set(room.id, { status: "idle", listed: false, unread: 0, role: "" });
+    await this.refresh();
   }
 
   // ---- names of people ----
@@ -174,7 +206,7 @@ export class RoomBook {
   #joined({ room: id, epoch, seq, recovered, messages, more, title, online, role }) {
     const room = this.get(id);
     const first = !room.timeline.loaded;
-    Object.assign(room, { title, online, role, epoch, status: "ready" });
+    Object.assign(room, { title, online, role, epoch, status: "ready", verdict: null });
     this.marks.check(id, epoch);
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
@@ -186,6 +218,7 @@ export class RoomBook {
     this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
     this.look(room);
+    this.#rights(room);
     // The list says whether it is private.
     if (this.known && !room.listed && !room.isDirect) this.refresh();
   }
@@ -199,9 +232,23 @@ export class RoomBook {
     const [{ users, total }, { members }] = await Promise.all(asked).catch(() => [{ users: [], total: 0 }, { members: [] }]);
     this.#hear(members, SOURCES.past);
     this.#hear(users);
-    const people = [...members.map((one) => ({ ...one, here: one.online })), ...users.map((one) => ({ ...one, here: true }))].map((one) => this.#named(one));
-    this.#set(id, { people: new Map(people.map((one) => [one.id, one])), online: total });
+    const people = new Map(members.map((one) => [one.id, this.#named({ ...one, here: one.online })]));
+    for (const one of users) people.set(one.id, this.#named({ ...people.get(one.id), ...one, here: true }));
+    this.#set(id, { people, online: total });
     this.#lookAgain(room, members.some(({ id, online }) => online && !users.some((one) => one.id === id)));
+  }
+
+  // Load what the user may do. Whoever may not write is told why before they try.
+  async #rights(room) {
+    const { id } = room;
+    const may = await this.chat.request("room", { room: id }).then(({ may }) => new Set(may), () => room.may);
+    const refused = may.size && !may.has("message");
+    const shut = refused ? await this.chat.request("typing", { room: id, payload: { active: false } }).then(() => null, (error) => (error.temporary ? null : error)) : null;
+    this.#set(id, { may, shut });
+    clearTimeout(room.opens);
+    // The server's clock may be behind ours.
+    const left = Math.max(1000, (shut?.details.until ?? Infinity) * 1000 - Date.now() + 250);
+    if (left < LONGEST_WAIT) room.opens = setTimeout(() => this.#rights(room), left);
   }
 
   // No event says when people who are elsewhere leave, so ask again while the room is shown.
@@ -214,10 +261,10 @@ export class RoomBook {
   #presence({ room: id, payload: { joined = [], left = [], renamed = [], online } }) {
     const { people, visibility } = this.get(id);
     this.#hear([...joined, ...renamed]);
-    for (const one of joined) people.set(one.id, { ...one, here: true });
+    for (const one of joined) people.set(one.id, { ...people.get(one.id), ...one, here: true });
     for (const one of left) {
       if (visibility === "public") people.delete(one.id);
-      else people.set(one.id, { ...one, here: false });
+      else if (people.has(one.id)) people.set(one.id, { ...people.get(one.id), ...one, here: false });
     }
     this.#set(id, { online });
   }
@@ -236,10 +283,25 @@ export class RoomBook {
     // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
+    this.#membership(room, event);
     const news = item && event.type === "message" && !mine && !event.deleted;
     if (news) room.unread++;
     this.changed("lines", room);
     if (news) this.changed("came", room, item);
+  }
+
+  /** Who is a member now, and what has become of us. */
+  #membership(room, { type, payload }) {
+    const { id } = payload?.user ?? {};
+    if (id && id === this.chat.user?.id) {
+      room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
+      if (type === "member.role") room.role = payload.role;
+      if (!room.verdict) this.#rights(room);
+    } else if (/^room\./.test(type)) this.#rights(room);
+    if (!id || room.visibility === "public") return;
+    const known = room.people.get(id);
+    if (/^member\.(left|kicked|banned)$/.test(type)) room.people.delete(id);
+    else if (/^member\.(joined|role)$/.test(type)) room.people.set(id, { here: false, ...known, ...this.#named(payload.user), role: payload.role });
   }
 
   /** Mark everything in the room as seen. */
@@ -278,13 +340,23 @@ export class RoomBook {
     return known ?? Object.assign(this.get(`@${person.id}`), { visibility: "direct", partner: this.#named(person), status: "ready" });
   }
 
-  #added({ room: id, epoch, with: partner }) {
+  #added({ room: id, epoch, with: partner, by }) {
     const draft = this.rooms.get(`@${partner?.id}`);
     if (draft) this.#move(draft, id);
     const room = this.get(id);
-    Object.assign(room, { epoch, visibility: "direct" });
+    room.epoch = epoch;
+    if (!partner) return this.#addedBy(room, by);
+    room.visibility = "direct";
     this.#introduce(room, partner);
     this.changed("list");
+  }
+
+  // Only the list knows what the room is called.
+  async #addedBy(room, by) {
+    if (by) this.#hear([by]);
+    this.invitations.delete(room.id);
+    await this.refresh();
+    this.changed("added", room, by);
   }
 
   /** Turn the draft into the room. */

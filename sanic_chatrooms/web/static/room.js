@@ -15,6 +15,12 @@ export class Room {
   people = new Map();
   typing = [];
   draft = "";
+  /** What the user may do here, by the server: names of actions. */
+  may = new Set();
+  /** Why nothing can be written here: an error of the server, or null. */
+  shut = null;
+  /** The ban or the removal that ended the user's stay: {by, until, reason}. */
+  verdict = null;
   /** idle · loading · ready · failed (`error` says why) · removed (`reason`) */
   status = "idle";
 

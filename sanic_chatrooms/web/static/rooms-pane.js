@@ -2,15 +2,20 @@
 
 import { addressOf } from "./address.js";
 import { avatar } from "./avatar.js";
-import { el, fill, icon, iconButton } from "./dom.js";
+import { button, el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 
 export class RoomsPane {
-  /** `bell` is in the head, `footer` below the list. `onAgain`: the open room was chosen again, which does not change the address. */
-  constructor({ title, bell, footer, onCreate, onSwitch, onAgain }) {
-    const [rooms, directs] = [el("div"), el("div")];
+  /**
+   * `bell` is in the head, `footer` below the list. `onAgain`: the open room was chosen again, which does not change the address.
+   * `onAnswer(invitation, "accept" | "decline")`.
+   */
+  constructor({ title, bell, footer, onCreate, onSwitch, onAgain, onAnswer }) {
+    const [rooms, directs, invited] = [el("div"), el("div"), el("div")];
+    this.invitedHead = el("h2", { class: "section" }, "Invitations");
     this.directsHead = el("h2", { class: "section" }, "Direct messages");
     const scroll = el("div", { class: "scroll", testid: "room-list" },
+      this.invitedHead, invited,
       el("h2", { class: "section" }, "Rooms"), rooms,
       el("button", { type: "button", class: "line", testid: "create-room", onclick: onCreate }, el("span", { class: "sigil" }, icon("plus")), "Create a room"),
       this.directsHead, directs);
@@ -18,12 +23,15 @@ export class RoomsPane {
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
     const search = iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" });
     this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" }, el("div", { class: "pane-head" }, el("p", { class: "pane-title grow cut" }, title), search, bell), scroll, footer);
+    this.invited = new KeyedList(invited, (row) => invitationCard(row.invitation, onAnswer));
     this.rooms = new KeyedList(rooms, roomLine);
     this.directs = new KeyedList(directs, roomLine);
   }
 
   /** Show these rooms; `current`: the open one's id. */
-  update(rooms, current) {
+  update(rooms, current, invitations) {
+    this.invited.set(invitations.map((invitation) => ({ key: invitation.id, sign: `${invitation.title}|${invitation.by?.name}`, invitation })));
+    this.invitedHead.hidden = !invitations.length;
     const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.unread}|${room.id === current}`, room, current }));
     this.rooms.set(rows.filter(({ room }) => !room.isDirect));
     this.directs.set(rows.filter(({ room }) => room.isDirect));
@@ -45,6 +53,17 @@ function roomLine({ room, current }) {
     mark && el("span", { class: "mark", testid: "mark" }, mark),
     isPrivate && el("span", { class: "sr-only" }, " (private)"),
     unread > 0 && el("span", { class: "badge", testid: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "sr-only" }, " unread")));
+}
+
+function invitationCard(invitation, onAnswer) {
+  const { id, title, by } = invitation;
+  const name = title || id;
+  const answer = (what) => onAnswer(invitation, what);
+  return el("div", { class: "invitation", role: "group", "aria-label": `Invitation to ${name}`, testid: "invitation", "data-invited": id },
+    el("p", { class: "cut" }, icon("mail"), el("bdi", { class: "author" }, name)),
+    el("p", { class: "note cut" }, by ? ["by ", el("bdi", {}, by.name)] : "You are invited."),
+    el("div", { class: "invitation-actions" },
+      button("Accept", () => answer("accept"), { class: "primary", testid: "accept" }), button("Decline", () => answer("decline"), { testid: "decline" })));
 }
 
 /** The user's name, with a menu. */

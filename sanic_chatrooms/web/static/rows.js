@@ -1,6 +1,6 @@
 // Turns items into rows: days, groups by author, "new since you were here", system lines.
 
-import { dayName, dayOf } from "./format.js";
+import { dayName, dayOf, momentOf } from "./format.js";
 
 const GROUP_SECONDS = 300;
 const PER_LINE = 80;
@@ -44,12 +44,19 @@ function isGroup(before, item) {
   return before?.type === "message" && before.sender?.id === item.sender?.id && before.sender?.name === item.sender?.name && dayOf(before.at) === dayOf(item.at) && item.at - before.at <= GROUP_SECONDS;
 }
 
-const WORDS = { joined: "joined", left: "left", invited: "was invited", kicked: "was removed", banned: "was banned", unbanned: "may come back", muted: "was muted", unmuted: "may speak again", role: "has a new role" };
+const WORDS = { joined: "joined", left: "left", invited: "was invited", declined: "declined the invitation", kicked: "was removed", banned: "was banned", unbanned: "may come back", muted: "was muted", unmuted: "may speak again", role: "has a new role" };
+
+function membership(words, { user, by, until, reason, role }, sender) {
+  const name = user?.name ?? sender?.name ?? "Somebody";
+  if (words === WORDS.role && role) return `${name} is now ${role}${by ? `, by ${by.name}` : ""}`;
+  const said = words === WORDS.joined && by ? "was added" : words;
+  return `${name} ${said}${until ? ` until ${momentOf(until)}` : ""}${by ? ` by ${by.name}` : ""}${reason ? `: ${reason}` : ""}`;
+}
 
 /** The text of a system line. */
 export function happening({ type, payload = {}, sender }) {
   const [kind, what] = type.split(".");
-  if (kind === "member" && Object.hasOwn(WORDS, what)) return `${payload.user?.name ?? sender?.name ?? "Somebody"} ${WORDS[what]}`;
+  if (kind === "member" && Object.hasOwn(WORDS, what)) return membership(WORDS[what], payload, sender);
   if (type === "room.updated") return payload.title ? `The room is now called ${payload.title}` : "The room was changed";
   if (type === "room.archived") return "The room was archived";
   // Events of the app have no fixed shape; most have one of these fields.

@@ -3,8 +3,8 @@
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { composing, el, icon, iconButton } from "./dom.js";
-import { sentence } from "./reasons.js";
+import { button, composing, el, icon, iconButton } from "./dom.js";
+import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { skeleton, statePanel } from "./states.js";
 
 export class TalkPane {
@@ -15,6 +15,12 @@ export class TalkPane {
     this.name = el("h2", { class: "cut", dir: "auto", tabindex: -1, testid: "room-name" });
     this.mark = el("span", { class: "mark", testid: "room-mark" });
     this.here = el("span");
+    this.menu = menu;
+    this.topic = topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic);
+    this.back = iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack });
+    this.news = el("span", { class: "badge", hidden: true, testid: "elsewhere" });
+    this.back.append(this.news);
+    this.shut = el("p", { class: "shut", role: "status", testid: "shut", hidden: true });
     this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
       ...acts,
@@ -27,6 +33,7 @@ export class TalkPane {
       onDiscard: (item) => acts.onDiscard(this.room, item),
       onSave: (item, text) => acts.onSave(this.room, item, text),
       onDelete: (item) => acts.onDelete(this.room, item),
+      onReport: (item) => acts.onReport(this.room, item),
     });
     this.composer = new Composer({
       onSend: (text) => acts.onSend(this.room, text),
@@ -36,10 +43,10 @@ export class TalkPane {
     });
     this.element = el("section", { class: "talk-pane", "aria-label": "Conversation" },
       el("div", { class: "pane-head" },
-        iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack }),
-        el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic)),
+        this.back,
+        el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), this.topic),
         menu, this.people),
-      new Banner(chat).element, this.conversation.element, this.composer.element);
+      new Banner(chat).element, this.conversation.element, this.shut, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
     this.composer.element.hidden = true;
@@ -62,12 +69,25 @@ export class TalkPane {
     this.kind = "nowhere";
     this.name.textContent = "Nothing is open";
     this.mark.textContent = "";
-    this.people.hidden = this.composer.element.hidden = true;
+    this.people.hidden = this.composer.element.hidden = this.shut.hidden = true;
+    this.#appsOwn(true);
     this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
   }
 
   #keepDraft() {
     if (this.room) this.room.draft = this.composer.text;
+  }
+
+  /** How much is new in other rooms: on a phone their list is not beside the conversation. */
+  elsewhere(count) {
+    this.news.hidden = !count;
+    this.news.textContent = count > 99 ? "99+" : count;
+    this.back.setAttribute("aria-label", count ? `Back to the rooms, ${count} new` : "Back to the rooms");
+  }
+
+  // What the app has in the head is about rooms that are open.
+  #appsOwn(hidden) {
+    for (const node of [this.topic, this.menu]) if (node) node.hidden = hidden;
   }
 
   /** Draw changes. */
@@ -93,9 +113,13 @@ export class TalkPane {
     if (kind !== this.kind) this.conversation.showInstead(panel && panel());
     this.kind = kind;
     const shut = room.status === "failed" || room.status === "removed";
-    const lost = shut && this.composer.element.contains(document.activeElement);
-    this.composer.element.hidden = shut;
-    if (lost) this.conversation.instead.querySelector("button").focus();
+    const lost = (shut || room.shut) && this.composer.element.contains(document.activeElement);
+    const quiet = !shut && room.shut ? shutBecause(room.shut) : "";
+    if (this.shut.textContent !== quiet) this.shut.textContent = quiet;
+    this.shut.hidden = !quiet;
+    this.composer.element.hidden = shut || Boolean(quiet);
+    this.#appsOwn(shut);
+    if (lost) (this.conversation.instead?.querySelector("button") ?? this.conversation.log).focus();
   }
 
   #panel(room) {
@@ -110,14 +134,17 @@ export class TalkPane {
     if (timeline.more) return el("div", { class: "older" }, "Loading older messages…");
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
+    const invite = room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
     const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nobody has written here yet. Write the first message." : "This is the beginning of the room.";
-    return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p", { class: "hint" }, words));
+    return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p", { class: "hint" }, words),
+      invite && button("Invite people", this.acts.onInvite, { testid: "invite-first" }));
   }
 }
 
-const DEPARTURES = { kicked: "Somebody removed you from this room.", left: "You left it, here or in another window.", deleted: "This room was deleted." };
+const DEPARTURES = { left: "You left it, here or in another window.", deleted: "This room was deleted.", forbidden: "You may not be in this room any more." };
 
-function departure(reason, error) {
+function departure({ reason, error, verdict }) {
+  if (reason === "kicked" || reason === "banned") return sentenceOf(reason, verdict);
   return Object.hasOwn(DEPARTURES, reason) ? DEPARTURES[reason] : error ? sentence(error) : `The reason: ${reason}.`;
 }
 
@@ -125,7 +152,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const { name, status, reason, error } = room;
   const choose = ["Choose another room", onBack];
   const again = ["Try again", () => onReload(room)];
-  if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(reason, error), [choose, again], "removed");
+  if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(room), reason === "banned" ? [choose] : [choose, again], "removed");
   // An invalid id names no room.
   if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, sentence(error), [choose, again], "failed-room");
   return statePanel(`There is no room “${name}”`, "It may have been deleted, or it is private and you are not a member.", [choose, ["Create a room", onCreate]], "unknown-room");

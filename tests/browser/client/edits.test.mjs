@@ -81,18 +81,18 @@ test("a row that is being edited stays until its message is deleted", () => {
   assert.notEqual(sign(), before);
 });
 
-test("users may edit and delete their own messages, and moderators may delete all", () => {
+test("users may edit and delete their own messages, moderators may delete all, and everybody may report those of others", () => {
   const [own] = timelineOf(said(1)).items;
   const [other] = timelineOf(said(1, "x", { sender: { id: "u1", name: "Ada" } })).items;
   const [gone] = timelineOf(said(1), deleted(1, 2)).items;
   const [poll] = timelineOf(said(1, "x", { type: "poll.vote" })).items;
 
-  assert.deepEqual(rightsOver(own, ME, "guest"), { edit: true, remove: true });
-  assert.deepEqual(rightsOver(other, ME, "member"), { edit: false, remove: false });
-  for (const role of ["owner", "admin", "moderator"]) assert.deepEqual(rightsOver(other, ME, role), { edit: false, remove: true });
+  assert.deepEqual(rightsOver(own, ME, "guest"), { edit: true, remove: true, report: false });
+  assert.deepEqual(rightsOver(other, ME, "member"), { edit: false, remove: false, report: true });
+  for (const role of ["owner", "admin", "moderator"]) assert.deepEqual(rightsOver(other, ME, role), { edit: false, remove: true, report: true });
   for (const item of [gone, poll, { ...own, status: "pending" }, { ...own, change: {} }])
-    assert.deepEqual(rightsOver(item, ME, "owner"), { edit: false, remove: false });
-  assert.deepEqual(rightsOver({ ...own, sender: undefined }, null, ""), { edit: false, remove: false });
+    assert.deepEqual(rightsOver(item, ME, "owner"), { edit: false, remove: false, report: false });
+  assert.deepEqual(rightsOver({ ...own, sender: undefined }, null, ""), { edit: false, remove: false, report: false });
 });
 
 /** A room of one message, and what we do to it. */

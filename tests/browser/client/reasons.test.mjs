@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { ending, reason, sentence } from "../../../sanic_chatrooms/web/static/reasons.js";
+import { ending, reason, sentence, sentenceOf, shutBecause } from "../../../sanic_chatrooms/web/static/reasons.js";
 
 const read = (path) => readFileSync(new URL(`../../../sanic_chatrooms/${path}`, import.meta.url), "utf8");
 // What only a developer understands.
@@ -36,6 +36,29 @@ test("what comes too often says what it is, and for how long to wait", () => {
   assert.equal(told({ retryAfter: 1.2, limit: "message" }), "you write too fast. Wait 2 s.");
   assert.equal(told({ retryAfter: 170, limit: "new_people" }), "you have written to many new people. Wait 3 min.");
   assert.equal(told({ retryAfter: 0.05, limit: "change" }), "you do this too often. Wait 1 s.");
+});
+
+test("who is muted or banned reads until when, and why", () => {
+  const until = Date.now() / 1000 + 60;
+  const told = (code, details) => sentence({ code, message: "", details });
+  assert.match(told("muted", { until, reason: "spam" }), /^You are muted until .+ \(reason: spam\)\. You can read on\.$/);
+  assert.equal(told("muted", {}), "You are muted. You can read on.");
+  assert.match(told("banned", { until: until + 30 * 86400 }), /^You are banned until \w+, .+\.$/);
+  assert.equal(told("banned", { reason: "spam" }), "You are banned (reason: spam).");
+  assert.equal(sentenceOf("kicked", { by: { name: "Mod" }, reason: "wrong room" }), "Mod removed you from this room (reason: wrong room).");
+  assert.equal(sentenceOf("banned", { by: null }), "Somebody banned you from this room.");
+});
+
+test("where nothing can be written, the reason is a sentence", () => {
+  assert.equal(shutBecause({ code: "forbidden", details: { needs: "unarchived" }, message: "" }), "This room is archived. You can read it, and not write.");
+  assert.equal(shutBecause({ code: "forbidden", details: { needs: 10 }, message: "typing needs level 10" }), "You can read here, and not write.");
+  assert.equal(shutBecause({ code: "muted", details: {}, message: "" }), "You are muted. You can read on.");
+});
+
+test("a refusal by rights does not speak of levels", () => {
+  const told = (message, details = {}) => sentence({ code: "forbidden", message, details });
+  assert.equal(told("you reach only users below your own level"), "You can do this only to people with fewer rights than yours.");
+  assert.equal(told("message.pin needs level 50 here, and you are member (10)", { needs: 50 }), "You may not do this here.");
 });
 
 test("texts of the app are shown unchanged", () => {

@@ -1,0 +1,163 @@
+"""Private rooms: inviting people, accepting and declining, adding, removing, leaving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.acts import composer, enter, lines, say
+from tests.browser.conftest import Pages
+from tests.browser.served import ServedApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+async def create_private(page: Page, title: str = "Secret") -> None:
+    await page.get_by_test_id("create-room").click()
+    await page.get_by_test_id("room-title").fill(title)
+    await page.get_by_label("Only members").check()
+    await page.get_by_role("button", name="Create", exact=True).click()
+    await expect(page.get_by_test_id("room-name")).to_have_text(title)
+
+
+async def invite(page: Page, name: str, *, add: bool = False) -> None:
+    await page.get_by_test_id("invite").click()
+    dialog = page.get_by_test_id("invite-dialog")
+    if add:
+        await dialog.get_by_label("Add: they are members at once").check()
+    await dialog.get_by_test_id("invite-field").fill(name)
+    await dialog.get_by_test_id("candidate").filter(has_text=name).get_by_role("button").click()
+    await expect(dialog.get_by_test_id("done")).to_have_text("Added" if add else "Invited")
+    await dialog.get_by_test_id("invite-done").click()
+
+
+def person(page: Page, name: str) -> Locator:
+    return page.get_by_test_id("person").filter(has_text=name)
+
+
+async def ada_and_bob(served: ServedApp, new_page: Pages, **options: Any) -> tuple[Page, Page]:
+    """Both in General, so that they have seen each other. `options`: of Bob's page."""
+    await served.open()
+    ada, bob = await new_page(), await new_page(**options)
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await expect(person(ada, "Bob")).to_be_visible()
+    return ada, bob
+
+
+async def test_somebody_is_invited_to_a_private_room_and_accepts(served: ServedApp, new_page: Pages) -> None:
+    ada, bob = await ada_and_bob(served, new_page)
+    await create_private(ada)
+    await expect(ada.get_by_test_id("invite-first")).to_be_visible()
+    await invite(ada, "Bob")
+
+    invitation = bob.get_by_test_id("invitation")
+    await expect(invitation).to_contain_text("Secret")
+    await expect(invitation).to_contain_text("by Ada")
+    await expect(bob.get_by_test_id("toast")).to_contain_text("Ada invites you to Secret")
+    await invitation.get_by_test_id("accept").click()
+
+    await expect(bob.get_by_test_id("room-name")).to_have_text("Secret")
+    await expect(invitation).to_have_count(0)
+    await say(bob, "Here I am")
+    await expect(lines(ada)).to_have_text(["Here I am"])
+    await expect(person(ada, "Bob")).to_contain_text("online")
+    # A member invites too, and cannot add.
+    await bob.get_by_test_id("invite").click()
+    await expect(bob.get_by_test_id("invite-dialog").get_by_role("radio")).to_have_count(0)
+
+
+async def test_an_invitation_is_there_after_a_reload_and_may_be_declined(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, bob = await ada_and_bob(served, new_page)
+    await create_private(ada)
+    await invite(ada, "Bob")
+    await expect(bob.get_by_test_id("invitation")).to_be_visible()
+    await bob.reload()
+
+    await bob.get_by_test_id("invitation").get_by_test_id("decline").click()
+    await expect(bob.get_by_test_id("decline-dialog")).to_contain_text("Decline the invitation to Secret?")
+    await bob.get_by_test_id("answer-yes").click()
+
+    await expect(bob.get_by_test_id("invitation")).to_have_count(0)
+    await expect(ada.get_by_test_id("system-line").last).to_have_text("Bob declined the invitation")
+    await expect(bob.locator("[data-room]")).to_have_count(1)
+
+
+async def test_a_moderator_adds_somebody_at_once_and_removes_them_with_a_reason(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, bob = await ada_and_bob(served, new_page)
+    await create_private(ada)
+    await invite(ada, "Bob", add=True)
+    await expect(bob.get_by_test_id("toast")).to_contain_text("Ada added you to Secret")
+    await bob.get_by_test_id("room").filter(has_text="Secret").click()
+    await expect(composer(bob)).to_have_attribute("placeholder", "Message Secret")
+
+    await ada.get_by_role("button", name="Moderate Bob").click()
+    await ada.get_by_test_id("member.kick").click()
+    await ada.get_by_test_id("reason").fill("wrong room")
+    await ada.get_by_role("button", name="Remove", exact=True).click()
+
+    await expect(bob.get_by_test_id("removed")).to_contain_text(
+        "Ada removed you from this room (reason: wrong room)."
+    )
+    await expect(person(ada, "Bob")).to_have_count(0)
+
+
+async def test_somebody_whom_the_page_has_not_seen_is_invited_by_id(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await create_private(page)
+    await page.get_by_test_id("invite-first").click()
+    dialog = page.get_by_test_id("invite-dialog")
+    await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("has seen nobody else yet")
+    await dialog.get_by_test_id("invite-field").fill("u7")
+    await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("you can use it")
+    await dialog.get_by_test_id("invite-one").click()
+
+    await expect(dialog.get_by_test_id("done")).to_have_text("Invited")
+    await expect(dialog.get_by_test_id("invite-field")).to_be_focused()
+
+
+async def test_who_leaves_a_room_has_it_in_the_list_no_more(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await create_private(page)
+
+    await page.get_by_test_id("room-menu").click()
+    await page.get_by_test_id("leave").click()
+    await expect(page.get_by_test_id("leave-dialog")).to_contain_text("only if somebody invites you")
+    await page.get_by_test_id("answer-yes").click()
+
+    await expect(page.get_by_test_id("room-name")).to_have_text("General")
+    await expect(page.get_by_test_id("room").filter(has_text="Secret")).to_have_count(0)
+
+
+async def test_on_a_phone_the_way_back_says_that_there_is_news(served: ServedApp, new_page: Pages) -> None:
+    ada, bob = await ada_and_bob(served, new_page, **PHONE)
+    badge, back = bob.get_by_test_id("elsewhere"), bob.get_by_test_id("back")
+    await expect(badge).to_be_hidden()
+
+    await person(ada, "Bob").click()
+    await say(ada, "psst")
+    await expect(badge).to_have_text("1")
+    await expect(back).to_have_accessible_name("Back to the rooms, 1 new")
+    await create_private(ada)
+    await invite(ada, "Bob")
+    await expect(badge).to_have_text("2")
+    await new_page.screenshot(bob, "badge")
+
+    await back.tap()
+    await bob.get_by_test_id("invitation").get_by_test_id("accept").tap()
+    await expect(bob.get_by_test_id("room-name")).to_have_text("Secret")
+    await expect(badge).to_have_text("1")

@@ -1,0 +1,156 @@
+"""Keeping a room in order: reports, mutes, bans; and what those are told whom it concerns."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.conftest import Pages
+from tests.browser.served import ServedApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def moderator_and_user(served: ServedApp, new_page: Pages) -> tuple[Page, Page]:
+    """Mod, who moderates General, and Ada; both are there."""
+    await served.open()
+    mod, ada = await new_page(), await new_page()
+    await enter(mod, "Mod")
+    await served.chat.add_member("general", served.user("Mod"), "moderator")
+    await mod.reload()
+    await enter(ada, "Ada")
+    await expect(mod.get_by_role("button", name="Moderate Ada")).to_be_visible()
+    return mod, ada
+
+
+async def act(mod: Page, what: str, *, time: str = "", reason: str = "", yes: str) -> None:
+    await mod.get_by_role("button", name="Moderate Ada").click()
+    await mod.get_by_test_id(what).click()
+    dialog = mod.get_by_test_id("act-dialog")
+    if time:
+        await dialog.get_by_label(time).check()
+    await dialog.get_by_test_id("reason").fill(reason)
+    await dialog.get_by_role("button", name=yes, exact=True).click()
+    await expect(dialog).to_have_count(0)
+
+
+def shut(page: Page) -> Locator:
+    return page.get_by_test_id("shut")
+
+
+async def test_who_is_muted_reads_why_and_until_when_and_writes_again_when_it_ends(
+    served: ServedApp, new_page: Pages
+) -> None:
+    mod, ada = await moderator_and_user(served, new_page)
+    await act(mod, "member.mute", time="1 day", reason="calm down", yes="Mute")
+
+    await expect(shut(ada)).to_contain_text("You are muted until ")
+    await expect(shut(ada)).to_contain_text("(reason: calm down). You can read on.")
+    await expect(composer(ada)).to_be_hidden()
+    await expect(mod.get_by_test_id("system-line").last).to_contain_text("Ada was muted until ")
+    await ada.reload()
+    await expect(shut(ada)).to_contain_text("(reason: calm down)")
+    await say(mod, "you hear me")
+    await expect(lines(ada)).to_have_text(["you hear me"])
+
+    await mod.get_by_test_id("room-menu").click()
+    await mod.get_by_test_id("restrictions").click()
+    line = mod.get_by_test_id("restriction")
+    await expect(line).to_contain_text("Ada")
+    await expect(line).to_contain_text("by Mod: calm down")
+    await line.get_by_role("button", name="Unmute Ada").click()
+    await expect(mod.get_by_test_id("none")).to_have_text("Nobody is banned or muted here.")
+    await expect(mod.get_by_test_id("list-done")).to_be_focused()
+    await mod.keyboard.press("Enter")
+    await expect(shut(ada)).to_be_hidden()
+    await say(ada, "sorry")
+
+
+async def test_a_mute_that_ends_by_itself_opens_the_field_again(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await served.chat.mute("general", served.user("Ada"), until=time.time() + 1.5)
+
+    await expect(shut(page)).to_contain_text("You are muted until ")
+    await expect(shut(page)).to_be_hidden()
+    await say(page, "again")
+
+
+async def test_who_is_banned_reads_by_whom_and_why_and_comes_back_when_the_ban_has_ended(
+    served: ServedApp, new_page: Pages
+) -> None:
+    mod, ada = await moderator_and_user(served, new_page)
+    await act(mod, "member.ban", time="Until somebody ends it", reason="spam", yes="Ban")
+
+    panel = ada.get_by_test_id("removed")
+    await expect(panel).to_contain_text("Mod banned you from this room (reason: spam).")
+    await ada.reload()
+    await expect(ada.get_by_test_id("failed-room")).to_contain_text("You are banned (reason: spam).")
+
+    await mod.get_by_test_id("room-menu").click()
+    await mod.get_by_test_id("restrictions").click()
+    await mod.get_by_role("button", name="Unban Ada").click()
+    await expect(mod.get_by_test_id("restriction")).to_have_count(0)
+    await ada.get_by_role("button", name="Try again").click()
+    await say(ada, "thank you")
+
+
+async def test_a_message_is_reported_and_a_moderator_deletes_it(served: ServedApp, new_page: Pages) -> None:
+    mod, ada = await moderator_and_user(served, new_page)
+    eve = await new_page()
+    await enter(eve, "Eve")
+    await say(eve, "buy my pills")
+
+    await messages(ada).first.hover()
+    await messages(ada).first.get_by_role("button", name="Report message").click()
+    dialog = ada.get_by_test_id("report-dialog")
+    await expect(dialog).to_contain_text("buy my pills")
+    await dialog.get_by_test_id("reason").fill("an advertisement")
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_test_id("toast")).to_contain_text("The moderators of this room will look at it.")
+
+    await expect(mod.get_by_test_id("toast")).to_contain_text("an advertisement")
+    await mod.get_by_test_id("room-menu").click()
+    await mod.get_by_test_id("reports").click()
+    line = mod.get_by_test_id("report-line")
+    await expect(line).to_contain_text("an advertisement")
+    await expect(line).to_contain_text("buy my pills")
+    await line.get_by_role("button", name="Delete message").click()
+    await expect(mod.get_by_test_id("none")).to_have_text("There are no open reports.")
+    await expect(messages(eve).first.get_by_test_id("deleted")).to_be_visible()
+    await expect(eve.get_by_test_id("toast")).to_have_count(0)
+
+
+async def test_in_an_archived_room_and_for_readers_there_is_no_field_and_a_reason(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open("news")
+    page = await new_page()
+    await enter(page, "Ada")
+    await served.chat.update_room("general", archived=True)
+    await expect(shut(page)).to_have_text("This room is archived. You can read it, and not write.")
+    await served.chat.update_room("general", archived=False)
+    await expect(shut(page)).to_be_hidden()
+
+    await served.chat.update_room("news", permissions={"message": 50, "typing": 50})
+    await page.locator("[data-room=news]").click()
+    await expect(shut(page)).to_have_text("You can read here, and not write.")
+
+
+async def test_a_message_above_the_limit_says_so_and_goes_later_by_itself(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.chat.update_room("general", slow_mode=1.5)
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "one")
+    await write(page, "two")
+
+    row = messages(page).last
+    await expect(row).to_contain_text("Not sent yet: messages in this room have to lie apart. Wait ")
+    await expect(row).to_have_attribute("data-status", "sent")
