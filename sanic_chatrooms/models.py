@@ -42,8 +42,7 @@ class Scope(enum.Enum):
 
     PROCESS = "process"
     MACHINE = "machine"
-    HOST = MACHINE
-    """Another name of `MACHINE`."""
+    HOST = MACHINE  # another name of it
     CLUSTER = "cluster"
 
 
@@ -184,6 +183,7 @@ class Relation(msgspec.Struct, frozen=True, gc=False):
     """TOGGLE: the id of the user who holds it; "": it belongs to the room, like a pin."""
     value: bytes | bool = b""
     """REPLACE and CLOSE: the new payload, a JSON object. TOGGLE: True for on, False for off."""
+    most: int = 0  # TOGGLE: how many different keys with an owner may be on at the message; 0: any number
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):

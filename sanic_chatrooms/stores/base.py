@@ -87,12 +87,16 @@ class Store(ABC):
     Relations
     20. The store completes the payload of an event with a REPLACE, ERASE or TOGGLE in the same step: it inserts
         `"seq":<the target's number>` at the front, and for a TOGGLE with an owner then `"count":<how many owners hold
-        that key on that target afterwards>`. `Appended.payload` and `history` show the completed payload; a repetition
+        that key on that target afterwards>`, and for an ERASE of a reply whose target is still there
+        `"parent":<the id of that target>,"thread":<what is left of its replies: how many, and the newest>`.
+        `Appended.payload` and `history` show the completed payload; a repetition
         returns it as `history` shows it now, or None where it was trimmed.
     21. A TOGGLE is on or off once per (target, key, owner), and tells the number, time and sender of the event that
         turned it on. It changes neither the message's payload nor its `changed`.
     22. A TOGGLE that would change nothing stores no event and applies no fact: the result is `unchanged`, with the
         number of the event that turned it on, or 0 if it is off. Its key is not remembered.
+    43. A TOGGLE that would turn on another key than those at its target, where `most` keys with an owner are on, is
+        `InvalidField` (`emoji`, `limit`) in the draft's place and stores nothing.
     23. A COLLECT makes its event a reply to the target. The target may be deleted. A target that is not in the room,
         was trimmed, is not of type `message`, or is a reply itself, is `InvalidField` (`parent`) in the draft's place.
     24. `history` and `related` show, for each message that is still there, which keys are on (how many owners, and the

@@ -1,7 +1,11 @@
 """Rules of relations and facts that are the same in every store."""
 
+from typing import Any
+
+import msgspec
+
 from ..errors import ChatError, InvalidField, RateLimited
-from ..models import Draft, Fact
+from ..models import Collected, Draft, Fact
 
 __all__ = [
     "SPOKE",
@@ -12,9 +16,12 @@ __all__ = [
     "contradicts",
     "facts_of",
     "has_effects",
+    "left_of_thread",
     "no_parent",
     "spaced_out",
+    "thread_of",
     "too_early",
+    "too_many",
 ]
 
 SPOKE = "spoke"
@@ -58,13 +65,28 @@ def too_early(seconds: float) -> RateLimited:
     return RateLimited(retry_after=seconds, limit="slowMode")
 
 
-def completed(payload: bytes, seq: int, count: int | None = None) -> bytes:
-    """The payload of an event about the message with number `seq`: `{"seq":3,"count":2,…}`.
+def completed(payload: bytes, seq: int, count: int | None = None, besides: bytes = b"") -> bytes:
+    """The payload of an event about the message with number `seq`: `{"seq":3,"count":2,…}`. `besides`: members of it, as text.
 
     Textual, so that the rest stays byte for byte. `payload` is `{}` or begins with `{"`.
     """
     added = b'{"seq":%d' % seq if count is None else b'{"seq":%d,"count":%d' % (seq, count)
+    if besides:
+        added += b"," + besides
     return added + (b"}" if payload == b"{}" else b"," + payload[1:])
+
+
+def thread_of(collected: Collected | None) -> dict[str, Any] | None:
+    """The replies of a message, as the protocol tells of them; None: there is none that is not deleted."""
+    if collected is None:
+        return None
+    last = {"seq": collected.seq, "timestamp": collected.timestamp, "sender": collected.sender}
+    return {"count": collected.count, "last": last}
+
+
+def left_of_thread(parent: str, left: Collected | None) -> bytes:
+    """What the deletion of a reply tells besides: the id of the message that it replied to, and the replies that are left."""
+    return msgspec.json.encode({"parent": parent, "thread": thread_of(left)})[1:-1]
 
 
 def changes(present: bytes | None, fact: Fact) -> bool:
@@ -79,6 +101,11 @@ def changes(present: bytes | None, fact: Fact) -> bool:
 def contradicts(present: bytes | None, fact: Fact) -> bool:
     """Does this fact replace another value than the present one? `present` as for `changes`."""
     return fact.was is not None and fact.was != (present or b"")
+
+
+def too_many(limit: int) -> InvalidField:
+    """The error for a key that would be one more than a message may have."""
+    return InvalidField(f"there are {limit} different ones at this message", field="emoji", limit=limit)
 
 
 def no_parent(*, is_reply: bool = False) -> InvalidField:

@@ -16,7 +16,17 @@ from ...models import (
     Relation,
 )
 from ..base import Holding
-from ..changes import SPOKE, changes, completed, contradicts, facts_of, no_parent, spaced_out
+from ..changes import (
+    SPOKE,
+    changes,
+    completed,
+    contradicts,
+    facts_of,
+    left_of_thread,
+    no_parent,
+    spaced_out,
+    too_many,
+)
 from . import facts
 from .room import First, MemoryRoom
 
@@ -71,12 +81,13 @@ class Effects:
             assert isinstance(about.value, bytes)
             room.edit(message, about.value, draft.timestamp)
             room.mention(message.seq, draft.mentions)
-        elif about.fold is Fold.CLOSE:
+            return completed(draft.payload, message.seq)
+        if about.fold is Fold.CLOSE:
             _close(room, draft, about, message)
             room.mention(message.seq, draft.mentions)
-        else:
-            self._forget_hashes(room, room.delete(message))
-        return completed(draft.payload, message.seq)
+            return completed(draft.payload, message.seq)
+        self._forget_hashes(room, room.delete(message))
+        return completed(draft.payload, message.seq, besides=_left_of_thread(room, message.seq))
 
     def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
         for event in gone:
@@ -120,11 +131,20 @@ def _close(room: MemoryRoom, draft: Draft, about: Relation, message: Event) -> N
         room.relations.turn_on(held)
 
 
-def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> bytes | Appended:
+def _left_of_thread(room: MemoryRoom, reply: int) -> bytes:
+    parent = room.event(room.relations.parents.get(reply, 0))
+    if parent is None or parent.seq is None:
+        return b""
+    return left_of_thread(parent.msg_id, room.collected(parent.seq))
+
+
+def _toggle(room: MemoryRoom, draft: Draft, about: Relation, target: int) -> bytes | Appended | ChatError:
     relations, key, owner = room.relations, about.key, about.owner
     there = relations.holding(target, key, owner)
     if bool(about.value) is (there is not None):
         return _unchanged(room, draft, 0 if there is None else there.seq)
+    if about.value and about.most and relations.is_full(target, key, about.most):
+        return too_many(about.most)
     if there is None:
         count = relations.turn_on(Holding(target, key, owner, room.seq + 1, draft.timestamp, draft.sender))
     else:

@@ -25,6 +25,11 @@ class Relations:
         """The owner's holding; None if it is off."""
         return self.toggles.get(target, {}).get(key, {}).get(owner)
 
+    def is_full(self, target: int, key: str, most: int) -> bool:
+        """Would this key be one more than `most` with an owner at the message?"""
+        keys = self.toggles.get(target, {})
+        return key not in keys and sum("" not in owners for owners in keys.values()) >= most
+
     def turn_on(self, holding: Holding) -> int:
         """Turn a key on for its owner; -> how many hold it then."""
         owners = self.toggles.setdefault(holding.target, {}).setdefault(holding.key, {})

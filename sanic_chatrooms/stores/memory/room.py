@@ -10,7 +10,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from ...errors import ChatError, Conflict
-from ...models import APP, Appended, Draft, Event, Fold, Head, Known, Page, Related, Room
+from ...models import APP, Appended, Collected, Draft, Event, Fold, Head, Known, Page, Related, Room
 from ...support.ids import new_epoch
 from ...support.paging import Paged
 from ..base import FOLDED
@@ -160,11 +160,15 @@ class MemoryRoom:
         for seq in seqs:
             if self.event(seq) is None:
                 continue
-            toggles, replies = relations.toggled(seq, reader), relations.replies_to(seq, self.floor)
-            collected = relations.collected([self.events[number - self.base - 1] for number in replies])
+            toggles, collected = relations.toggled(seq, reader), self.collected(seq)
             if toggles or collected is not None:
                 found[seq] = Related(toggles, collected)
         return found
+
+    def collected(self, seq: int) -> Collected | None:
+        """The replies to a message that are not deleted: how many, and the newest."""
+        replies = self.relations.replies_to(seq, self.floor)
+        return self.relations.collected([self.events[number - self.base - 1] for number in replies])
 
     def find(self, msg_id: str) -> Event | None:
         """The event with this id, if it is not trimmed. Walks from the newest: what is changed is seldom old."""

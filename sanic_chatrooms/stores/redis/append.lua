@@ -1,8 +1,8 @@
 -- A channel to publish on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its signature (see support/signature.py). Then five arguments per
 -- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not)
 -- and '@' with the epoch then, and ';' with what it does besides (see effects.lua) behind them; '=' and its sender's id if it counts as unread. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
--- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none); "number timestamp id" of the first, for one
--- about a message with its payload on the next line; "=number" unchanged; "!seconds" too early by so many; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply
+-- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none), on the next line what else its payload tells; "number timestamp id" of the first, for one
+-- about a message with its payload on the next line; "=number" unchanged; "!seconds" too early by so many; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply, -6 one key too many
 if op == 'append' then
   local room = load()
   if not room then return false end
@@ -53,11 +53,11 @@ if op == 'append' then
         flush() -- it sees what stands before it in the batch
         besides = besides or effects(room)
         what = besides.unpacked(change)
-        local target, count
-        outcome, target, count = besides.apply(what)
+        local target, count, extra
+        outcome, target, count, extra = besides.apply(what)
         if target then
-          text = besides.completed(text, target, count)
-          results[d] = '+' .. n .. ' ' .. target .. ' ' .. (count or '')
+          text = besides.completed(text, target, count, extra)
+          results[d] = '+' .. n .. ' ' .. target .. ' ' .. (count or '') .. (extra and '\n' .. extra or '')
         end
       end
       if outcome then

@@ -20,7 +20,7 @@ from ...models import (
     Toggle,
 )
 from ..base import FOLDED, Holding, Stale
-from ..changes import completed, facts_of, has_effects, no_parent, too_early
+from ..changes import completed, facts_of, has_effects, no_parent, too_early, too_many
 from ..members import MEMBER
 from ..pages import Unread
 from ..properties import with_properties
@@ -74,6 +74,7 @@ class _Effects(msgspec.Struct):
     timeline: bool
     spaced: float
     mentions: tuple[str, ...]
+    most: int
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -161,6 +162,7 @@ def _effects(draft: Draft, at: str) -> _Effects:
         packed_facts(facts_of(draft)) or None, draft.restricts, draft.only_if_changed,
         not draft.type.startswith(FOLDED), float(draft.spaced if draft.sender is not None else 0),
         draft.mentions,
+        0 if about is None else about.most,
     )  # fmt: skip
 
 
@@ -187,7 +189,9 @@ def packed_facts(facts: Iterable[Fact]) -> list[Any]:
 def decode_appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatError:
     """What became of a draft; see append.lua."""
     if isinstance(result, int):
-        return Appended(draft.msg_id, result, draft.timestamp, epoch) if result >= 0 else _refusal(result)
+        return (
+            Appended(draft.msg_id, result, draft.timestamp, epoch) if result >= 0 else _refusal(draft, result)
+        )
     if result.startswith(b"!"):
         return too_early(float(result[1:]))
     found, _, payload = result.partition(b"\n")
@@ -196,13 +200,13 @@ def decode_appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatErr
         return Appended(draft.msg_id, int(seq), draft.timestamp, epoch, unchanged=True)
     if found.startswith(b"+"):
         target, count = rest
-        whole = completed(draft.payload, int(target), int(count) if count else None)
+        whole = completed(draft.payload, int(target), int(count) if count else None, payload)
         return Appended(draft.msg_id, int(seq), draft.timestamp, epoch, payload=whole)
     at, msg_id = rest
     return Appended(msg_id, int(seq), float(at), epoch, duplicate=True, payload=payload or None)
 
 
-def _refusal(code: int) -> ChatError:
+def _refusal(draft: Draft, code: int) -> ChatError:
     match code:
         case -1:
             return Conflict()
@@ -212,6 +216,9 @@ def _refusal(code: int) -> ChatError:
             return Stale()
         case -4:
             return no_parent()
+        case -6:
+            assert draft.about is not None
+            return too_many(draft.about.most)
     return no_parent(is_reply=True)
 
 

@@ -1,4 +1,4 @@
--- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline, spaced, mentions}
+-- What drafts do besides their events. One is packed: {fold, target, key, owner, value, at, sender, facts, restricts, only_if_changed, timeline, spaced, mentions, most}
 local function effects(room)
   local self, folds, rows, known = {}, {}, relations(), nil
   local pad = rows.pad
@@ -76,6 +76,24 @@ local function effects(room)
     return nil, number
   end
 
+  -- What the deletion of a reply tells besides: the message that it replied to, and the replies that are left. Nothing where that message is gone.
+  local function left_of_thread(parent)
+    local floor = floor_of(room)
+    if parent <= floor then return nil end
+    local id = string.match(redis.call('HGET', M, parent), '^{"seq":%d+,"msgId":"([^"]*)"')
+    local replies, thread = 'p' .. pad(parent), 'null'
+    local count = redis.call('ZLEXCOUNT', Z, '(' .. replies .. pad(floor), '(' .. replies .. ':')
+    if count > 0 then
+      local newest = redis.call('ZREVRANGEBYLEX', Z, '(' .. replies .. ':', '[' .. replies, 'LIMIT', 0, 1)[1]
+      local line = string.match(redis.call('HGET', M, tonumber(string.sub(newest, 18))), '^[^\n]*')
+      local by = cjson.decode(line .. '}').sender
+      local sender = by and '{"id":' .. cjson.encode(by.id) .. ',"name":' .. cjson.encode(by.name) .. '}' or 'null'
+      thread = '{"count":' .. count .. ',"last":{"seq":' .. tonumber(string.sub(newest, 18)) .. ',"timestamp":' .. string.match(line, '"timestamp":([^,]+)')
+        .. ',"sender":' .. sender .. '}}'
+    end
+    return '"parent":"' .. id .. '","thread":' .. thread
+  end
+
   function folds.erase(what)
     local number, line = changeable(room, what.target)
     if not number then return -2 end
@@ -95,12 +113,26 @@ local function effects(room)
     redis.call('ZREM', C, 'c' .. pad(number) .. sender)
     mention(number, {}, sender)
     local parent = redis.call('HGET', R, 'p' .. number)
-    if parent then
-      local pair = pad(parent) .. pad(number)
-      redis.call('ZREM', Z, 'p' .. pair)
-      redis.call('ZADD', Z, 0, 'd' .. pair)
+    if not parent then return nil, number end
+    local pair = pad(parent) .. pad(number)
+    redis.call('ZREM', Z, 'p' .. pair)
+    redis.call('ZADD', Z, 0, 'd' .. pair)
+    return nil, number, nil, left_of_thread(tonumber(parent))
+  end
+
+  -- Is this key one more than so many at a message?
+  local function is_full(target, key, most)
+    local all = 't' .. target .. key
+    if most == 0 or redis.call('ZLEXCOUNT', Z, '[' .. all, '(' .. all .. '\255') > 0 then return false end
+    local from, count = '[t' .. target, 0
+    while count < most do
+      local row = redis.call('ZRANGEBYLEX', Z, from, '(t' .. target .. '\255', 'LIMIT', 0, 1)[1]
+      if not row then return false end
+      local _, each, _, owner = rows.parts_of(row)
+      if owner ~= '' then count = count + 1 end
+      from = '(t' .. target .. each .. '\255'
     end
-    return nil, number
+    return true
   end
 
   function folds.toggle(what)
@@ -111,6 +143,7 @@ local function effects(room)
     local there = redis.call('HGET', R, field)
     local since = there and string.match(there, '^%d+') or 0
     if what.value == (there ~= false) then return '=' .. since end
+    if what.value and is_full(target, key, what.most) then return -6 end
     if there then
       rows.turn_off(target, key, pad(since), what.owner)
     else
@@ -144,9 +177,9 @@ local function effects(room)
     return highest
   end
 
-  -- -> what becomes of the draft, or nil, the number of the message that it is about, and how many hold what it toggled
+  -- -> what becomes of the draft, or nil, the number of the message that it is about, how many hold what it toggled, and what else its payload tells
   function self.apply(what)
-    local outcome, target, count
+    local outcome, target, count, extra
     if what.spaced > 0 then -- the last fact says when its sender speaks
       known = known or facts()
       local fact = what.facts[#what.facts]
@@ -160,7 +193,7 @@ local function effects(room)
         if known.contradicts(known.about(fact[2])[fact[1]], fact) then return -1 end
       end
     end
-    if what.fold then outcome, target, count = folds[what.fold](what) end
+    if what.fold then outcome, target, count, extra = folds[what.fold](what) end
     if outcome then return outcome end
     if what.facts then
       known = known or facts()
@@ -172,14 +205,14 @@ local function effects(room)
     if #what.mentions > 0 and (not what.fold or what.fold == 'collect') then
       mention(room.head + 1, what.mentions, cjson.decode('[' .. what.sender .. ']')[1].id or '')
     end
-    return nil, target, count
+    return nil, target, count, extra
   end
 
   -- The text of an event about a message, with what its payload does not say yet.
-  function self.completed(text, target, count)
+  function self.completed(text, target, count, extra)
     local _, start = string.find(text, '\n,"payload":{', 1, true)
     local rest = string.sub(text, start + 1)
-    return string.sub(text, 1, start) .. '"seq":' .. target .. (count and ',"count":' .. count or '') .. (rest == '}}' and '' or ',') .. rest
+    return string.sub(text, 1, start) .. '"seq":' .. target .. (count and ',"count":' .. count or '') .. (extra and ',' .. extra or '') .. (rest == '}}' and '' or ',') .. rest
   end
 
   -- The payload of an event about a message, on a line of its own, as it is now; nothing where it was trimmed.

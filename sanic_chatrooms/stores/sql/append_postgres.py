@@ -13,7 +13,7 @@ from .schema import Schema
 
 __all__ = ["ARGUMENTS", "append_call", "append_function"]
 
-VERSION = 8
+VERSION = 9
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -24,7 +24,7 @@ ARGUMENTS = {
     "folded": "boolean[]", "judged": "bigint[]", "judged_in": "text[]",
     # What they do besides, NULL where none does: relations, then facts, of which draft i has those up to facts_end[i].
     "restricts": "boolean[]", "if_changed": "boolean[]", "fold": "text[]", "target": "text[]", "mark": "text[]",
-    "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "facts_end": "int[]",
+    "owner": "text[]", "value": "bytea[]", "turn_on": "boolean[]", "most": "int[]", "facts_end": "int[]",
     "fact_kind": "text[]", "fact_key": "text[]", "fact_value": "bytea[]", "fact_max": "boolean[]",
     "fact_until": "float8[]", "fact_was": "bytea[]", "now": "float8", "spaced": "float8[]",
     # Draft i mentions those up to mentions_end[i].
@@ -65,6 +65,7 @@ DECLARE
   there boolean;
   held_since bigint;
   holders bigint;
+  besides text;
   body bytea;
   parent_seq bigint;
   wait_for float8;
@@ -187,6 +188,7 @@ BEGIN
         CONTINUE;
       END IF;
       holders := NULL;
+      besides := NULL;
       CASE p_fold[i]
       WHEN 'toggle' THEN
         SELECT q.seq INTO held_since FROM {relation} q
@@ -194,6 +196,12 @@ BEGIN
         IF FOUND = p_turn_on[i] THEN
           outcomes[i] := 'unchanged';
           seqs[i] := coalesce(held_since, 0);
+          CONTINUE;
+        ELSIF p_turn_on[i] AND p_most[i] > 0
+          AND NOT EXISTS (SELECT FROM {relation} q WHERE q.room_id = ids[r] AND q.target = found_seq AND q.key = p_mark[i])
+          AND (SELECT count(DISTINCT q.key) FROM {relation} q
+                WHERE q.room_id = ids[r] AND q.target = found_seq AND q.owner <> '') >= p_most[i] THEN
+          outcomes[i] := 'too many';
           CONTINUE;
         ELSIF p_turn_on[i] THEN
           INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name)
@@ -228,12 +236,20 @@ BEGIN
          WHERE e.room_id = ids[r] AND e.target = p_target[i];
         DELETE FROM {relation} q WHERE q.room_id = ids[r] AND q.target = found_seq;
         DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
+        -- A reply: what is left of the thread of the message that it replied to. NULL where that is gone.
+        SELECT '"parent":' || to_json(p.msg_id) || ',"thread":' || coalesce((
+                 SELECT '{{"count":' || n.count || ',"last":{{"seq":' || e.seq || ',"timestamp":' || e.timestamp || ',"sender":' || coalesce(
+                          '{{"id":' || to_json(e.sender_id) || ',"name":' || to_json(e.sender_name) || '}}', 'null') || '}}}}'
+                   FROM (SELECT count(*) AS count, max(q.seq) AS seq FROM {event} q
+                          WHERE q.room_id = ids[r] AND q.parent = p.seq AND q.seq > room_floor AND NOT q.deleted) n
+                   JOIN {event} e ON e.room_id = ids[r] AND e.seq = n.seq), 'null')
+          INTO besides FROM {event} p WHERE p.room_id = ids[r] AND p.seq = found_parent AND p.seq > room_floor;
       END CASE;
       IF parent_seq IS NOT NULL OR p_turn_on[i] OR (p_fold[i] = 'close' AND p_mark[i] <> '') THEN
         UPDATE {event} e SET related = true WHERE e.room_id = ids[r] AND e.seq = found_seq AND e.related IS NULL;
       END IF;
       IF p_fold[i] <> 'collect' THEN
-        body := convert_to('{{"seq":' || found_seq || coalesce(',"count":' || holders, ''), 'UTF8')
+        body := convert_to('{{"seq":' || found_seq || coalesce(',"count":' || holders, '') || coalesce(',' || besides, ''), 'UTF8')
              || CASE WHEN body = '{{}}' THEN '}}'::bytea ELSE ','::bytea || substring(body FROM 2) END;
         payloads[i] := body;
       END IF;

@@ -16,9 +16,10 @@ from ..base import FOLDED, Bounds, Stale
 from ..changes import has_effects
 from .appender import Appender
 from .boot_sqlite import use_boot_id
-from .effects_sqlite import Effects, EffectStatements, RoomState, Unchanged, as_json, quoted
+from .effects_sqlite import Effects, RoomState, Unchanged, as_json
 from .history import Past
 from .schema import Schema
+from .statements_sqlite import EffectStatements, quoted
 
 __all__ = ["SQLiteAppender", "Statements"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
 from ...models import Appended, Draft, Fact, Fold
 from ..base import FOLDED, Stale
-from ..changes import facts_of, has_effects, no_parent, too_early
+from ..changes import facts_of, has_effects, no_parent, too_early, too_many
 from .append_postgres import ARGUMENTS
 
 __all__ = ["Batch"]
@@ -97,6 +97,9 @@ def _result(
             return Appended(draft.msg_id, seq, draft.timestamp, epoch, payload=payload)
         case "repeated":
             return Appended(msg_id, seq, timestamp, epoch, duplicate=True, payload=payload)
+        case "too many":
+            assert draft.about is not None
+            return too_many(draft.about.most)
         case "unchanged":
             return Appended(draft.msg_id, seq, draft.timestamp, epoch, unchanged=True)
     return _REFUSALS[outcome]()
@@ -127,6 +130,7 @@ def _relations(drafts: Sequence[Draft]) -> dict[str, Any]:
         "owner": [about and about.owner for about in abouts],
         "value": [about.value if about and isinstance(about.value, bytes) else None for about in abouts],
         "turn_on": [about and about.fold is Fold.TOGGLE and bool(about.value) for about in abouts],
+        "most": [about and about.most for about in abouts],
     }
 
 

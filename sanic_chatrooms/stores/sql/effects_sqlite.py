@@ -9,78 +9,25 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from sqlalchemy import Table
+from msgspec.structs import replace
 
 from ...errors import ChatError, Conflict, MessageNotFound
-from ...models import Draft, Fact, Fold, Relation
-from ..changes import SWEPT, changes, completed, contradicts, facts_of, no_parent, spaced_out
+from ...models import Collected, Draft, Fact, Fold, Relation, Sender
+from ..changes import (
+    changes,
+    completed,
+    contradicts,
+    facts_of,
+    left_of_thread,
+    no_parent,
+    spaced_out,
+    too_many,
+)
 from ..members import MEMBER
 from ..properties import is_room, visibility_of
-from ..unread import OWN
-from .schema import Schema
+from .statements_sqlite import EffectStatements
 
-__all__ = ["EffectStatements", "Effects", "RoomState", "Unchanged", "as_json", "quoted"]
-
-
-class EffectStatements:
-    """The statements as text: SQLAlchemy's constructs would take half of the time."""
-
-    def __init__(self, schema: Schema) -> None:
-        tables = (schema.room, schema.event, schema.fact, schema.relation, schema.mention)
-        room, event, fact, relation, mention = map(quoted, tables)
-        # CROSS JOIN keeps the order: for each key one search of the index.
-        self.messages = (
-            "SELECT e.room_id, e.msg_id, e.seq, e.deleted, e.parent IS NOT NULL, e.sender_id FROM json_each(?) AS d "
-            f"CROSS JOIN {event} AS e ON e.room_id = json_extract(d.value, '$[0]') "
-            "AND e.msg_id = json_extract(d.value, '$[1]') WHERE e.type = 'message'"
-        )
-        self.facts = (
-            "SELECT f.room_id, f.kind, f.key, f.value, f.seq FROM json_each(?) AS d "
-            f"CROSS JOIN {fact} AS f ON f.room_id = json_extract(d.value, '$[0]') "
-            "AND f.kind = json_extract(d.value, '$[1]') AND f.key = json_extract(d.value, '$[2]')"
-        )
-        at_key = (
-            f"CROSS JOIN {relation} AS r ON r.room_id = json_extract(d.value, '$[0]') "
-            "AND r.target = json_extract(d.value, '$[1]') AND r.key = json_extract(d.value, '$[2]')"
-        )
-        self.held = (
-            f"SELECT r.room_id, r.target, r.key, r.owner, r.seq FROM json_each(?) AS d {at_key} "
-            "AND r.owner = json_extract(d.value, '$[3]')"
-        )
-        self.counts = (
-            f"SELECT r.room_id, r.target, r.key, count(*) FROM json_each(?) AS d {at_key} GROUP BY 1, 2, 3"
-        )
-        self.edit = f"UPDATE {event} SET payload = ?, edited = ?, changed = ? WHERE room_id = ? AND seq = ?"
-        self.name_target = f"UPDATE {event} SET target = ? WHERE room_id = ? AND seq = ?"
-        self.erase = (
-            f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1, edited = NULL, changed = ? "
-            "WHERE room_id = ? AND seq = ?"
-        )
-        self.empty_edits = (
-            f"UPDATE {event} SET payload = x'7b7d', hash = x'', deleted = 1 WHERE room_id = ? AND target = ?"
-        )
-        self.name_parent = f"UPDATE {event} SET parent = ? WHERE room_id = ? AND seq = ?"
-        self.mark = f"UPDATE {event} SET related = 1 WHERE room_id = ? AND seq = ? AND related IS NULL"
-        self.turn_on = (
-            f"INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        self.leave_on = f"{self.turn_on} ON CONFLICT DO NOTHING"
-        self.turn_off = f"DELETE FROM {relation} WHERE room_id = ? AND target = ? AND key = ? AND owner = ?"
-        self.turn_off_all = f"DELETE FROM {relation} WHERE room_id = ? AND target = ?"
-        self.put_fact = (
-            f"INSERT INTO {fact} (room_id, kind, key, value, seq, since, until) VALUES (?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (room_id, kind, key) DO UPDATE SET value = excluded.value, seq = excluded.seq, until = excluded.until"
-        )
-        self.list_room = f"UPDATE {room} SET visibility = ? WHERE id = ?"
-        self.sweep = (
-            f"DELETE FROM {fact} WHERE (room_id, kind, key) IN "
-            f"(SELECT room_id, kind, key FROM {fact} WHERE until < ? ORDER BY until LIMIT {SWEPT})"
-        )
-        self.forget_fact = f"DELETE FROM {fact} WHERE room_id = ? AND kind = ? AND key = ?"
-        self.forget_own = f"DELETE FROM {fact} WHERE room_id = ? AND key = ? AND kind LIKE '{OWN}%'"
-        self.mention = f"INSERT OR IGNORE INTO {mention} (room_id, name, seq, sender_id) SELECT ?, value, ?, ? FROM json_each(?)"
-        self.unmention = f"DELETE FROM {mention} WHERE room_id = ? AND seq = ?"
+__all__ = ["Effects", "RoomState", "Unchanged", "as_json"]
 
 
 class RoomState:
@@ -112,12 +59,15 @@ class Unchanged(NamedTuple):
 class _Message(NamedTuple):
     seq: int
     deleted: bool
-    is_reply: bool
+    parent: int | None
+    """The number of the message that it replies to."""
     sender: str | None
 
 
 _Stated: TypeAlias = tuple[int, str, str]
 """A room, and kind and key of a fact."""
+_Place: TypeAlias = tuple[int, int]
+"""A room, and the number of a message."""
 _Marked: TypeAlias = tuple[int, int, str]
 """A room, the number of a message, and a key that is on or off there."""
 
@@ -132,12 +82,17 @@ class Effects:
         drafts: Sequence[tuple[int, Draft]],
         now: float,
     ) -> None:
+        self._driver = driver
         self._statements = statements
         self._now = now
         self._writes: list[tuple[str, tuple[Any, ...]]] = []
+        self._replies: dict[_Place, list[Collected]] = {}
+        """The batch's own replies to a message, one by one."""
+        self._deleted: list[_Place] = []
         abouts = [(room, about) for room, draft in drafts if (about := draft.about) is not None]
         self._messages = self._read_messages(driver, abouts)
         self._held, self._counts = self._read_toggles(driver, abouts)
+        self._keys = self._read_keys(driver, abouts)
         self._facts = self._read_facts(driver, drafts)
 
     def _read_messages(
@@ -145,8 +100,8 @@ class Effects:
     ) -> dict[tuple[int, str], _Message]:
         targets = as_json({(room, about.target) for room, about in abouts})
         return {
-            (room, msg_id): _Message(seq, bool(deleted), bool(is_reply), sender)
-            for room, msg_id, seq, deleted, is_reply, sender in driver.execute(
+            (room, msg_id): _Message(seq, bool(deleted), parent, sender)
+            for room, msg_id, seq, deleted, parent, sender in driver.execute(
                 self._statements.messages, (targets,)
             )
         }
@@ -166,6 +121,21 @@ class Effects:
         owners = {((room, target, key), owner): seq for room, target, key, owner, seq in held}
         counted = driver.execute(self._statements.counts, (as_json({marked[:3] for marked in asked}),))
         return owners, {(room, target, key): count for room, target, key, count in counted}
+
+    def _read_keys(
+        self, driver: sqlite3.Connection, abouts: list[tuple[int, Relation]]
+    ) -> dict[_Place, set[str]]:
+        """The keys with an owner that are on, at the messages where there is a limit."""
+        limited = {
+            (room, message.seq)
+            for room, about in abouts
+            if about.most and (message := self._messages.get((room, about.target)))
+        }
+        keys: dict[_Place, set[str]] = {place: set() for place in limited}
+        if limited:
+            for room, target, key in driver.execute(self._statements.keys, (as_json(limited),)):
+                keys[room, target].add(key)
+        return keys
 
     def _read_facts(
         self, driver: sqlite3.Connection, drafts: Sequence[tuple[int, Draft]]
@@ -199,7 +169,8 @@ class Effects:
             self._put(room.id, seq, fact)
         if draft.type == "message":
             is_reply = about is not None and about.fold is Fold.COLLECT
-            self._messages[room.id, draft.msg_id] = _Message(seq, False, is_reply, _sender_of(draft))
+            parent = self._messages[room.id, about.target].seq if about is not None and is_reply else None
+            self._messages[room.id, draft.msg_id] = _Message(seq, False, parent, _sender_of(draft))
         if draft.mentions and (about is None or about.fold is Fold.COLLECT):
             self._mention(room.id, seq, _sender_of(draft), draft.mentions)
         return payload
@@ -234,6 +205,10 @@ class Effects:
             self._write(do.empty_edits, room.id, about.target)
             self._write(do.turn_off_all, *place)
             self._write(do.unmention, *place)
+            self._deleted.append(place)
+            if message.parent is not None:
+                left = self._left_of_thread(room, message.parent)
+                return completed(draft.payload, message.seq, besides=left)
         return completed(draft.payload, message.seq)
 
     def _close(self, room: RoomState, draft: Draft, about: Relation, target: int) -> None:
@@ -246,19 +221,46 @@ class Effects:
             self._write(do.leave_on, *place, about.key, "", seq, draft.timestamp, *by)
             self._write(do.mark, *place)
 
+    def _left_of_thread(self, room: RoomState, parent: int) -> bytes:
+        """What the deletion of a reply tells of the message that it replied to, and of the other replies."""
+        if parent <= room.floor:
+            return b""
+        names = (id for (at, id), message in self._messages.items() if (at, message.seq) == (room.id, parent))
+        name = next(names, None)
+        if name is None:
+            (name,) = self._driver.execute(self._statements.name, (room.id, parent)).fetchone()
+        gone = [seq for at, seq in self._deleted if at == room.id]
+        asked = (room.id, parent, room.floor, as_json(gone))
+        count, *newest = self._driver.execute(self._statements.thread, asked).fetchone()
+        left = [] if not count else [_collected(count, *newest)]
+        left += [one for one in self._replies.get((room.id, parent), ()) if one.seq not in gone]
+        whole = replace(left[-1], count=sum(one.count for one in left)) if left else None
+        return left_of_thread(name, whole)
+
     def _collect(self, room: RoomState, draft: Draft, parent: _Message | None) -> bytes | ChatError:
-        if parent is None or parent.is_reply:
+        if parent is None or parent.parent is not None:
             return no_parent(is_reply=parent is not None)
+        reply = Collected(1, room.head + 1, draft.timestamp, draft.sender)
+        self._replies.setdefault((room.id, parent.seq), []).append(reply)
         self._write(self._statements.name_parent, parent.seq, room.id, room.head + 1)
         self._write(self._statements.mark, room.id, parent.seq)
         return draft.payload
 
-    def _toggle(self, room: RoomState, draft: Draft, about: Relation, target: int) -> bytes | Unchanged:
+    def _toggle(
+        self, room: RoomState, draft: Draft, about: Relation, target: int
+    ) -> bytes | Unchanged | ChatError:
         marked, owner, seq = (room.id, target, about.key), about.owner, room.head + 1
         since = self._held.get((marked, owner))
         if bool(about.value) is (since is not None):
             return Unchanged(since or 0)
+        keys = self._keys.setdefault((room.id, target), set())
+        if about.value and about.most and about.key not in keys and len(keys) >= about.most:
+            return too_many(about.most)
         count = self._counts[marked] = self._counts.get(marked, 0) + (1 if about.value else -1)
+        if owner and count:
+            keys.add(about.key)
+        elif owner:
+            keys.discard(about.key)
         if about.value:
             self._held[marked, owner] = seq
             sender = draft.sender
@@ -311,10 +313,11 @@ def _sender_of(draft: Draft) -> str | None:
     return None if draft.sender is None else draft.sender.id
 
 
-def quoted(table: Table) -> str:
-    """The name of a table, as a statement has it."""
-    name = table.name.replace('"', '""')
-    return f'"{name}"'
+def _collected(
+    count: int, seq: int, timestamp: float, sender_id: str | None, sender_name: str | None
+) -> Collected:
+    sender = None if sender_id is None else Sender(sender_id, sender_name or "")
+    return Collected(count, seq, timestamp, sender)
 
 
 def as_json(values: Collection[Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from random import Random
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from ...errors import ChatError
@@ -90,7 +91,7 @@ def _relation(random: Random, room: str, drafted: list[Draft]) -> Relation | Non
     if fold is Fold.TOGGLE:
         key = random.choice(KEYS)
         owner = "" if key == "pin" else random.choice(USERS)
-        return Relation(target, fold, key, owner, random.random() < 0.7)
+        return Relation(target, fold, key, owner, random.random() < 0.7, most=random.choice((0, 1, 2)))
     if fold is Fold.CLOSE:
         return Relation(target, fold, random.choice(("", "ended")), value=b'{"text":"closed"}')
     if fold is Fold.REPLACE:
@@ -119,7 +120,8 @@ def _fact(random: Random, *, own: bool = False) -> Fact:
 def _told(answer: Appended | ChatError) -> Any:
     if isinstance(answer, ChatError):
         return type(answer).__name__, answer.fields
-    return replace(answer, epoch="")
+    payload = None if answer.payload is None else msgspec.json.decode(answer.payload)
+    return replace(answer, epoch="", payload=None), payload
 
 
 async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any]:

@@ -1,13 +1,15 @@
 """The store suite: replies to a message (sentences 23, 24, 26 and 27)."""
 
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
-from ...errors import InvalidField
-from ...models import Appended, Collected, Event, Fold, Related, Relation
+from ...errors import ChatError, InvalidField
+from ...models import Appended, Collected, Draft, Event, Fold, Related, Relation, Sender
 from ...stores.base import Bounds
 from .hooks import result, seqs
-from .relation_hooks import RelationHooks
+from .relation_hooks import RelationHooks, completed
 
 
 class ReplyTests(RelationHooks):
@@ -85,6 +87,59 @@ class ReplyTests(RelationHooks):
 
             assert counts == [(1, 2), None]
 
+    async def test_20_the_deletion_of_a_reply_tells_what_is_left_of_the_thread(self) -> None:
+        async with self.two_processes() as (one, other):
+            message = await self.said(one)
+            drafts = [self.reply(message) for _ in range(3)]
+            drafts[1] = replace(drafts[1], sender=None)
+            awkward = Sender("ü/1", 'Ada "/" \\ \n é 👍')
+            drafts[0] = replace(drafts[0], sender=awkward)
+            await one.append(drafts)
+            replies = await one.events("r", [2, 3, 4])
+
+            answers = [await result(other, self.delete(replies[seq])) for seq in (4, 3, 2)]
+
+            told = [_told(answer) for answer in answers]
+            assert told == [
+                (message.msg_id, 4, _thread(2, 3, drafts[1], None)),
+                (message.msg_id, 3, _thread(1, 2, drafts[0], {"id": awkward.id, "name": awkward.name})),
+                (message.msg_id, 2, None),
+            ]
+            shown = (await one.history("r", after=4, limit=3)).events
+            payloads = [msgspec.json.decode(answer.payload or b"") for answer in answers]
+            assert [msgspec.json.decode(event.payload) for event in shown] == payloads
+
+    async def test_20_the_rest_of_a_thread_is_that_of_its_place_in_the_batch(self) -> None:
+        async with self.room() as store:
+            said = self.draft()
+            message = Event(said.msg_id, said.timestamp, "message", msgspec.Raw(said.payload), "r", 1)
+            await result(store, said)
+            first = self.reply(message)
+            await result(store, first)
+            drafts = [self.reply(message), self.reply(message)]
+            events = [
+                Event(draft.msg_id, draft.timestamp, "message", msgspec.Raw(draft.payload), "r")
+                for draft in (first, *drafts)
+            ]
+
+            answers = await store.append([*drafts, *map(self.delete, events)])
+
+            assert [_told(answer)[2] for answer in answers[2:]] == [
+                _thread(2, 4, drafts[1]),
+                _thread(1, 4, drafts[1]),
+                None,
+            ]
+
+    async def test_20_the_deletion_of_a_reply_to_a_trimmed_message_tells_of_no_thread(self) -> None:
+        async with self.room(Bounds(history_max=5)) as store:
+            message = await self.said(store)
+            reply = await result(store, self.reply(message))
+            await self.say(store, 4)
+            event = (await store.events("r", [reply.seq]))[reply.seq]
+            draft = self.delete(event)
+
+            assert (await result(store, draft)).payload == completed(draft, 2)
+
     async def test_26_the_replies_to_a_message_are_paged_in_both_directions(self) -> None:
         async with self.two_processes() as (one, other):
             message, second = await self.said(one), await self.said(one)
@@ -152,3 +207,16 @@ class ReplyTests(RelationHooks):
             page = await store.history("r", after=0, limit=9, timeline=True, replies=False)
             assert seqs(page) == [3, 4, 5, 6]
             assert await store.related("r", [1, 2]) == {}
+
+
+def _told(answer: Appended | ChatError) -> tuple[str, int, Any]:
+    """Of a deletion: the id of the message that was replied to, the number of the reply, and the thread."""
+    assert isinstance(answer, Appended), repr(answer)
+    assert answer.payload is not None
+    told = msgspec.json.decode(answer.payload)
+    return told["parent"], told["seq"], told["thread"]
+
+
+def _thread(count: int, seq: int, last: Draft, sender: object = ...) -> dict[str, Any]:
+    by = {"id": last.sender.id, "name": last.sender.name} if sender is ... and last.sender else sender
+    return {"count": count, "last": {"seq": seq, "timestamp": last.timestamp, "sender": by}}

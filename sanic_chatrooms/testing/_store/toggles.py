@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 from msgspec.structs import replace
 
-from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound
-from ...models import Appended, Event, Fact, Fold, Relation, Toggle
+from ...errors import ChatError, Conflict, InvalidField, MessageNotFound, RoomNotFound
+from ...models import Appended, Draft, Event, Fact, Fold, Relation, Toggle
 from ...stores.base import Bounds, Store
 from .hooks import result
-from .relation_hooks import RelationHooks, completed
+from .relation_hooks import RelationHooks, completed, number_of
 
 KEYS = ("👍", "👍🏽", "pin", "Pin", ":+1:", "%", "*", "'", '"', "a\nb", " ", "x" * 32)
 """Keys that are one and the same to a backend that globs, folds or cuts them."""
@@ -102,6 +102,28 @@ class ToggleTests(RelationHooks):
             assert [answer.payload for answer in answers] == [
                 b'{"seq":1}', b'{"seq":1,"count":1}', b'{"seq":1}'
             ]  # fmt: skip
+
+    async def test_43_a_message_has_at_most_so_many_different_keys(self) -> None:
+        async with self.two_processes() as (one, other):
+            message, second = await self.said(one), await self.said(one)
+
+            def turn(what: str, owner: str = "u1", on: bool = True, at: Event = message) -> Draft:
+                draft = self.turn(at, on, what, owner)
+                assert draft.about is not None
+                return replace(draft, about=replace(draft.about, most=2))
+
+            await one.append([turn("👍"), self.pin(message), turn("🎉")])
+            refused = await other.append([turn("👎"), turn("👎", "u2")])
+            others = await other.append([turn("👍", "u2"), turn("👍"), turn("👎", at=second)])
+            freed = await one.append([turn("🎉", on=False), turn("👎"), turn("🎉"), turn("👎", "u2")])
+
+            for answer in (*refused, freed[2]):
+                assert isinstance(answer, InvalidField), repr(answer)
+                assert (answer.fields["field"], answer.fields["limit"]) == ("emoji", 2)
+            assert [number_of(answer) for answer in others] == [6, 3, 7]
+            assert [number_of(freed[at]) for at in (0, 1, 3)] == [8, 9, 10]
+            toggles = (await one.related("r", [1]))[1].toggles
+            assert {key: toggle.count for key, toggle in toggles.items()} == {"👍": 2, "👎": 2, "pin": 1}
 
     async def test_20_the_rest_of_a_completed_payload_stays_byte_for_byte(self) -> None:
         async with self.room() as store:
