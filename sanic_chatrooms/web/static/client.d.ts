@@ -15,7 +15,7 @@
  * - `joined` with `recovered: true`: keep the messages on screen. Missed events follow at once, as ordinary events.
  * - `gap`: follows a `joined` with `recovered: false` if messages may be missing. Offer to reload the history.
  * - Every durable event arrives exactly once and in the order of `seq`. A page that you load with `history` may already
- *   contain later changes: skip a change if its `seq` is not above the message's `changed`.
+ *   contain later changes. `fold(message, event, me)` is the message after an event, and right in that case too.
  * - Show your own message when you call `send`. It is confirmed by an `outbox` event with status "sent" and by the
  *   event whose `clientMsgId` is its `msgId`. Both arrive, in either order.
  */
@@ -42,11 +42,15 @@ export interface Envelope<P = any> {
   deleted?: boolean;
   /** The `seq` of the newest change that it contains. */
   changed?: number;
-  reactions?: Record<string, { count: number; me: boolean }>;
+  /** By emoji: how many users react with it, and whether you do. */
+  reactions?: Record<string, { count: number; me?: boolean }>;
   /** Who pinned the message, and when; `by` is null if the app did. */
   pinned?: { by: Sender | null; at: number };
-  thread?: { count: number; last: number };
+  /** Replies that are not deleted: how many, and the newest. */
+  thread?: Thread;
 }
+
+export interface Thread { count: number; last: { seq: number; timestamp: number; sender: Sender | null } }
 
 export interface Body { text: string; parent?: string; mentions?: string[]; [key: string]: Json | undefined }
 
@@ -70,6 +74,11 @@ export interface JoinAck {
 }
 export interface SendAck { msgId: string; seq: number; timestamp: number; duplicate: boolean; room?: string }
 export interface ChangeAck { seq: number; duplicate: boolean }
+export interface PinAck { seq?: number; duplicate: boolean }
+export interface ReactAck { seq?: number; duplicate: boolean; count: number }
+export interface ReactionsAck { reactions: { emoji: string; user: Sender; at: number }[]; cursor?: string }
+export interface PinsAck { messages: Envelope[]; total: number; cursor?: string }
+export interface ThreadAck { message: Envelope; messages: Envelope[]; more: boolean }
 export interface HistoryAck { messages: Envelope[]; more: boolean; epoch: string; seq: number }
 export interface MembersAck {
   members: { id: string; name: string; role: string; online: boolean; lastSeen?: number; bot?: true }[]; total: number; cursor?: string;
@@ -96,6 +105,12 @@ export class ChatError extends Error {
   /** Seconds to wait before trying again, if the server named them. */
   readonly retryAfter?: number;
 }
+
+/**
+ * The message as it is after an event of its room: a new object, or the same one if the event does not concern it. `me` is the
+ * id of the user who reads. Give it every event of the room in order; then the message is what a page of the server shows.
+ */
+export function fold(message: Envelope, event: Envelope, me?: string): Envelope;
 
 /** Whether a client may reconnect after this close code (protocol, Close codes). */
 export function reconnects(code: number): boolean;
@@ -167,15 +182,19 @@ export interface ClientEvents {
   welcome: Envelope<Welcome>;
 }
 
+/** `count`: how many users react with this emoji after the change. */
+export interface Reaction { msgId: string; seq: number; emoji: string; user: Sender; count: number }
+
 /** Events of the server that a UI usually needs. `on` takes any other name, too. */
 export interface ServerEvents {
   message: Envelope<Body>;
   /** The current state of the message. Without `msgId`: an edit whose message was deleted later; ignore it. */
   "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number }>;
-  "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true }>;
+  /** Of a reply: `parent`, and what is left of its thread. */
+  "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true; reason?: string; parent?: string; thread?: Thread | null }>;
   "message.pinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
   "message.unpinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
-  "reaction.added": Envelope; "reaction.removed": Envelope;
+  "reaction.added": Envelope<Reaction>; "reaction.removed": Envelope<Reaction>;
   "member.joined": Envelope; "member.left": Envelope; "member.kicked": Envelope; "member.banned": Envelope;
   "member.muted": Envelope; "member.unmuted": Envelope; "member.role": Envelope; "room.updated": Envelope;
   /** Everyone who is typing now. */
@@ -292,15 +311,23 @@ export class ChatRooms {
   edit(room: string, msgId: string, body: string | Body): Promise<ChangeAck>;
   delete(room: string, msgId: string): Promise<ChangeAck>;
   /**
-   * `on: false` removes the reaction. `react`, `read` and `search` need `reactions`, `unread` and `search` in
-   * `welcome.features`; without it they are rejected at once with `unknown_command`.
+   * `on: false` removes the reaction. `react`, `pin`, `thread`, `read` and `search` need `reactions`, `pins`, `threads`, `unread`
+   * and `search` in `welcome.features`; without it they are rejected at once with `unknown_command`.
    */
-  react(room: string, msgId: string, emoji: string, on?: boolean): Promise<ChangeAck>;
+  react(room: string, msgId: string, emoji: string, on?: boolean): Promise<ReactAck>;
+  /** Who reacted to a message, the newest first. */
+  reactions(room: string, msgId: string, page?: { emoji?: string; cursor?: string; limit?: number }): Promise<ReactionsAck>;
+  /** `on: false` takes the pin off. */
+  pin(room: string, msgId: string, on?: boolean): Promise<PinAck>;
+  pins(room: string, page?: { cursor?: string; limit?: number }): Promise<PinsAck>;
+  /** The message as it is now, and a page of its replies: the newest, or those `before` or `after` a number. */
+  thread(room: string, msgId: string, page?: { before?: number; after?: number; limit?: number }): Promise<ThreadAck>;
   /** Call this for every key: it sends at most once every 3 s. Does nothing while offline. */
   typing(room: string, active?: boolean): void;
   /** Mark messages up to `seq` as read. */
   read(room: string, seq: number): Promise<{ unread: number }>;
-  history(room: string, page?: { before?: number; after?: number; limit?: number }): Promise<HistoryAck>;
+  /** `around`: half below that number, half from there on. `replies: false` leaves replies out. */
+  history(room: string, page?: { before?: number; after?: number; around?: number; replies?: boolean; limit?: number }): Promise<HistoryAck>;
   search(room: string, query: string, page?: { before?: number; limit?: number }): Promise<{ messages: Envelope[]; more: boolean }>;
 
   /**

@@ -15,6 +15,7 @@ import { now } from "./client/timers.js";
 
 export { reconnects } from "./client/close-codes.js";
 export { ChatError } from "./client/errors.js";
+export { fold } from "./client/fold.js";
 
 const TYPING = 3; // seconds between repeats; the server forgets after 6
 const OWN_EVENTS = ["state", "joined", "gap", "removed", "outbox", "user", "problem"];
@@ -260,6 +261,22 @@ export class ChatRooms {
 
   react(room, msgId, emoji, on = true) {
     return this.#lacks("reactions") ?? this.#its.outbox.add(on ? "reaction.add" : "reaction.remove", { room, payload: { msgId, emoji } }).done;
+  }
+
+  reactions(room, msgId, page) {
+    return this.#lacks("reactions") ?? this.request("reactions", { room, payload: { msgId, ...page } });
+  }
+
+  pin(room, msgId, on = true) {
+    return this.#lacks("pins") ?? this.#its.outbox.add(on ? "message.pin" : "message.unpin", { room, payload: { msgId } }).done;
+  }
+
+  pins(room, page) {
+    return this.#lacks("pins") ?? this.request("pins", { room, payload: page });
+  }
+
+  thread(room, msgId, page) {
+    return this.#lacks("threads") ?? this.request("thread", { room, payload: { msgId, ...page } });
   }
 
   typing(room, active = true) {
