@@ -35,6 +35,11 @@ class Seen:
         """Nothing is left out."""
         return self.covers(1, LAST)
 
+    @property
+    def last(self) -> int:
+        """The highest number that may be read; 0: none."""
+        return self._lasts[-1] if self._lasts else 0
+
     def covers(self, first: int, last: int) -> bool:
         """May all events from one number to another be read?"""
         place = bisect_right(self._firsts, first) - 1

@@ -7,6 +7,7 @@ from .appearing import Appearing
 from .auditing import Auditing
 from .connections import ConnectionInfo, Connections
 from .following import Following
+from .marking import Marking
 from .moderating import Moderating
 from .reading import History, Reading
 from .rooms import Rooms
@@ -17,6 +18,6 @@ __all__ = ["ConnectionInfo", "History", "ServerAPI"]
 
 
 class ServerAPI(
-    Auditing, Saying, Reading, Rooms, Moderating, Connections, Reconfiguring, Following, Appearing
+    Auditing, Saying, Marking, Reading, Rooms, Moderating, Connections, Reconfiguring, Following, Appearing
 ):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""

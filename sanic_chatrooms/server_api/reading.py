@@ -38,15 +38,18 @@ class Reading(Verbs):
         *,
         before: int | None = None,
         after: int | None = None,
+        around: int | None = None,
+        replies: bool = True,
         limit: int = 50,
         as_user: User | None = None,
     ) -> History:
-        """A page of a room's events, 200 at most: the newest, or those before or after a number (exclusive).
+        """A page of a room's events, 200 at most: the newest, or those before or after a number (exclusive), or half below
+        `around` and half from there on. `replies=False` leaves out replies to messages.
 
         With `as_user`, what that user's client would get. Raises `RoomNotFound`, `Forbidden`, `Unavailable`.
         """
         chat = self.running()
-        asked = HistoryAsked(before, after, limit)
+        asked = HistoryAsked(before, after, limit, replies, around)
         if as_user is None:
             page = await chat.commands.give("history", asked, room=room)
         else:

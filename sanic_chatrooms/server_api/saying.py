@@ -10,9 +10,19 @@ import msgspec
 from ..chat import Chat
 from ..errors import Forbidden, InvalidField, RoomNotFound, TooLarge
 from ..hooks.declaring import PUSHES
-from ..models import APP, Appended, Draft, Envelope, Sender, User, is_reserved
+from ..models import (
+    APP,
+    Appended,
+    Draft,
+    Envelope,
+    Fold,
+    Relation,
+    Sender,
+    User,
+    is_reserved,
+)
 from ..verbs.acting import Keep
-from ..verbs.drafts import command_hash, draft
+from ..verbs.drafts import command_hash, draft, parent_in
 from ..verbs.edits import Delete, Edit
 from ..wire.decode import Command
 from ..wire.encode import encode, encode_object, live
@@ -64,7 +74,8 @@ class Saying(Verbs):
 
         `type` is `message`, `notice`, `update`, `redirect`, or a type of your own with a dot or in upper case. With `key`
         (16 to 64 visible ASCII characters) a repetition stores nothing and returns the first result. With `as_user` the
-        event is a command of that user's client, with its limits, middleware and policy.
+        event is a command of that user's client, with its limits, middleware and policy. A `message` with a `parent` (the
+        server's id of a message) is a reply to it.
 
         `within` is an open transaction of yours on the chat's database (SQLAlchemy's Session, AsyncSession, Connection or
         AsyncConnection). The event is stored and numbered after the commit, or never. The result is then None, because
@@ -86,7 +97,10 @@ class Saying(Verbs):
             within is not None
         ):  # else the store says whether it is there: asking before would be a read for each event
             await chat.access.find(None, room)
-        draft = _draft(room, Command(type, key, room, data), sender)
+        about = None
+        if type == "message" and (parent := parent_in(data)) is not None:
+            about = Relation(parent, Fold.COLLECT)
+        draft = _draft(room, Command(type, key, room, data), sender, about)
         if draft.sender is not None:
             chat.typists.stopped(room, draft.sender)
         return await keep(draft)
@@ -172,10 +186,10 @@ class Saying(Verbs):
         chat.journal.publish(envelope)
 
 
-def _draft(room: str, command: Command, sender: User | Sender | None) -> Draft:
+def _draft(room: str, command: Command, sender: User | Sender | None, about: Relation | None) -> Draft:
     who = sender_of(sender, "sender") if sender is not None else None
     key = (who.id if who is not None else APP, command.msg_id) if command.msg_id is not None else None
-    return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command))
+    return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command), about=about)
 
 
 def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:

@@ -17,7 +17,7 @@ from ..access.visibility import EVERYTHING, Seen, seen_by
 from ..config.settings import Settings
 from ..errors import Conflict, InvalidField, NotAMember, RoomNotFound, Unavailable
 from ..hooks.middleware import Context
-from ..models import APP, Appended, Draft, Sender, User
+from ..models import APP, Appended, Draft, Fold, Relation, Sender, User
 from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..stores.base import Stale
@@ -28,7 +28,7 @@ from .acting import Acting
 from .core import Core
 from .deletions import DONE, deleted_before
 from .drafts import Effects, command_hash, draft
-from .table import Judged, Row, Settled
+from .table import COUNT, Judged, Row, Settled
 
 __all__ = ["NO_EPOCH", "Change", "Ctx", "may_look"]
 
@@ -42,6 +42,10 @@ class Change(NamedTuple):
 
 NO_EPOCH = "-"
 """No room has this epoch. So a draft that was judged in it is either a repetition, or `Stale` and not stored."""
+
+
+ABOUT_A_MESSAGE = Relation("", Fold.TOGGLE)
+"""For a draft that is stored already: the store then returns the payload as it has completed it."""
 
 
 def may_look(limits: Allowance) -> bool:
@@ -324,6 +328,7 @@ class Ctx(Context):
             sender,
             key=self.key,
             hash=self.hash,
+            about=ABOUT_A_MESSAGE if COUNT in self.row.ack.__struct_fields__ else None,
             judged_in=NO_EPOCH,
         )
         try:

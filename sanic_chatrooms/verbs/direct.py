@@ -15,9 +15,11 @@ from ..support.clock import now
 from ..support.user_ids import check_user_id
 from .context import Ctx
 from .core import Core
+from .drafts import parent_in
 from .messages import Said
 from .reach import check_reach
 from .table import Judged, Needs, command
+from .threads import reply_to
 
 __all__ = ["SaidDirectly", "open_direct"]
 
@@ -80,7 +82,8 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
     try:
         await open_direct(core, user, ask.to, made=room is not None)
         core.typists.stopped(id, Sender(user.id, user.name))
-        said = await ctx.append(bytes(ask.body), room=id, allowed=allowed)
+        about = await reply_to(ctx, parent_in(bytes(ask.body)))
+        said = await ctx.append(bytes(ask.body), room=id, allowed=allowed, about=about)
     except RoomNotFound:
         raise Unavailable from None  # it was empty, and has just been forgotten
     assert said is not None  # no transaction contains a direct message

@@ -39,7 +39,7 @@ from .acting import Acting
 from .context import Ctx
 from .core import Core
 from .drafts import check_body
-from .table import Done, Judged, Needs, Row, commands
+from .table import Done, Judged, Needs, Row, acked, commands
 from .words import spoken
 
 __all__ = ["AppCommand", "Commands"]
@@ -341,14 +341,6 @@ async def _judged(ctx: Ctx, ask: Any) -> Any:
         if repeated is None:
             raise
         return repeated
-
-
-def acked(shape: Any, stored: Appended) -> Any:
-    """The ack of the row. A command that changed nothing is a `duplicate`, without `seq` if no event made it so."""
-    if stored.unchanged:
-        values = {"seq": stored.seq or msgspec.UNSET, "duplicate": True}
-        return shape(*(values.get(field, getattr(stored, field)) for field in shape.__struct_fields__))
-    return shape(*(getattr(stored, field) for field in shape.__struct_fields__))
 
 
 # ---- commands of the app's own ----

@@ -11,7 +11,7 @@ from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import Command, decode_payload
 
-__all__ = ["Body", "Effects", "check_body", "command_hash", "draft"]
+__all__ = ["Body", "Effects", "check_body", "command_hash", "draft", "parent_in"]
 
 
 class Effects(TypedDict, total=False):
@@ -83,8 +83,22 @@ class Body(msgspec.Struct):
 _body = msgspec.json.Decoder(Body)
 
 
-def check_body(payload: bytes, max_text: int, *, within: str = "") -> None:
+def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
     """Check a message's body: {"text": …, "parent"?: …, "mentions"?: […], …}. Raises `InvalidField`, `TooLarge` (in characters)."""
-    text = decode_payload(payload, _body, within).text
-    if len(text) > max_text:
-        raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=len(text))
+    body = decode_payload(payload, _body, within)
+    size = len(body.text)
+    if size > max_text:
+        raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=size)
+    return body
+
+
+class _Reply(msgspec.Struct):
+    parent: str | None = None
+
+
+_reply = msgspec.json.Decoder(_Reply)
+
+
+def parent_in(payload: bytes) -> str | None:
+    """The server's id of the message that the one with this body replies to; None: it replies to none. Raises `InvalidField`."""
+    return decode_payload(payload, _reply).parent

@@ -14,6 +14,7 @@ from ..wire.events import Deleted, Edited
 from .context import Ctx
 from .moderation import check_words
 from .table import Changed, Judged, also_action, command
+from .threads import keep_parent
 
 __all__ = ["Delete", "Edit"]
 
@@ -53,9 +54,9 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
         return await ctx.append(EMPTY, about=UNKNOWN)
     if not _wrote(ctx, message):
         raise Forbidden("only the author of a message may edit it")
-    edited = Edited(message.msg_id, ask.body, ctx.now)
-    about = Relation(message.msg_id, Fold.REPLACE, value=bytes(ask.body))
-    return await ctx.append(encode(edited), about=about)
+    body = keep_parent(bytes(message.payload), bytes(ask.body))
+    edited = Edited(message.msg_id, msgspec.Raw(body), ctx.now)
+    return await ctx.append(encode(edited), about=Relation(message.msg_id, Fold.REPLACE, value=body))
 
 
 DELETE_ANY = also_action("message.delete.any", MODERATION, archive_stops=False)

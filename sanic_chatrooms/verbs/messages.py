@@ -16,8 +16,9 @@ from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT
 from ..access.limits.limits import refusal as too_fast
 from ..access.needs import MODERATION, SPEAKING
+from ..access.visibility import seen_by
 from ..errors import ChatError, InvalidField, InvalidText, NotAMember, TooLarge
-from ..models import Appended, Draft, Sender
+from ..models import Appended, Draft, Fold, Relation, Sender
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.seats import Seat
 from ..sessions.session import Session
@@ -30,6 +31,7 @@ from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
 from .drafts import Body, check_body, command_hash
 from .table import Judged, Nothing, also_action, command, commands
+from .threads import reply_to
 
 __all__ = ["IN_A_USERS_NAME", "Said", "say"]
 
@@ -70,6 +72,8 @@ def say(core: Core, session: Session, command: Command) -> bool:
             _refuse_unless_repeated(core, session, seat, command, too_fast(MESSAGE, wait))
             return True
         item = _draft(core, session, seat, command)
+        if item.about is not None and not _sees_all(seat):
+            return False  # the store has to be asked if this is a reply to something that the user may read
         answer = session.policy.require(session.user, "message", seat.room, seat.standing)
     except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - a policy may raise anything
         error = refusal("message", problem)
@@ -141,7 +145,7 @@ def _no_seat(command: Command) -> ChatError:
 
 
 def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
-    check_body(command.payload, session.settings.max_text)
+    parent = check_body(command.payload, session.settings.max_text).parent
     user = session.user
     sender = Sender(user.id, user.name)
     room = seat.room
@@ -159,7 +163,7 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
         sender,
         key,
         hash,
-        None,
+        None if parent is None else Relation(parent, Fold.COLLECT),
         (),
         room.seq,
         False,
@@ -167,6 +171,10 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
         room.epoch,
         pace(session, seat) if room.slow_mode else 0,
     )
+
+
+def _sees_all(seat: Seat) -> bool:
+    return seen_by(seat.room, seat.standing).covers(1, max(seat.room.seq, 1))
 
 
 def pace(actor: Actor, seat: Seat) -> float:
@@ -191,12 +199,13 @@ def pace(actor: Actor, seat: Seat) -> float:
     overlaps=True,
     rate=Kind.MESSAGE,
 )
-async def message(ctx: Ctx, _: Body | Nothing) -> Appended | None:
+async def message(ctx: Ctx, said: Body | Nothing) -> Appended | None:
     """The same with middleware, with a policy that waits, and without a connection."""
     if ctx.sender is not None:
         ctx.core.typists.stopped(ctx.seat.room.id, ctx.sender)
     spaced = 0 if ctx.actor is None else pace(ctx.actor, ctx.seat)
-    return await ctx.append(ctx.command.payload, type=ctx.command.type, spaced=spaced)
+    about = await reply_to(ctx, said.parent) if isinstance(said, Body) else None
+    return await ctx.append(ctx.command.payload, type=ctx.command.type, about=about, spaced=spaced)
 
 
 IN_A_USERS_NAME = replace(

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from ..access.visibility import EVERYTHING, LAST, Seen
 from ..config.settings import Settings
 from ..errors import InvalidField
-from ..models import Page
+from ..models import Collected, Page, Related
 from ..stores.base import Store
 from ..support.paging import PAGE_LIMIT
 from .beside import encode_as_now
@@ -24,6 +25,9 @@ STEP = 50
 """Events that are read at first: 500 of the largest would be 32 MB, most of it for nothing."""
 HEAVY_ROOMS = 1000
 """Rooms with large events that are remembered."""
+COUNTED = 5
+"""Pages of replies that are read to count those that somebody may see."""
+_Read: TypeAlias = Callable[..., Awaitable[Page]]
 _BESIDE = 250
 """Approximate bytes of an event without its payload."""
 
@@ -53,14 +57,14 @@ class Messages(msgspec.Struct):
     seq: int
 
 
-def cut(page: Page, *, newest: bool) -> Messages:
+def cut(page: Page, *, newest: bool, most: int = PAGE_BYTES) -> Messages:
     """The page as it is sent. Events that do not fit are dropped at the far end: the oldest ones with `newest`."""
     encoded: list[msgspec.Raw] = []
     size = 0
     for event in reversed(page.events) if newest else page.events:
         one = encode_as_now(event, page.related.get(event.seq or 0))
         size += len(one)
-        if size > PAGE_BYTES and encoded:
+        if size > most and encoded:
             break
         encoded.append(msgspec.Raw(one))
     if newest:
@@ -87,34 +91,73 @@ class Past:
         limit: int,
         most: int = PAGE_BYTES,
         timeline: bool = False,
+        replies: bool = True,
+        parent: int | None = None,
         reader: str | None = None,
         seen: Seen = EVERYTHING,
     ) -> Page:
         """Like `Store.history`, but stops after about `most` bytes. What is not `seen` is left out."""
-        read = partial(self._read_paced, room, most=most, timeline=timeline, reader=reader)
+        history = partial(
+            self._store.history, room, timeline=timeline, replies=replies, parent=parent, reader=reader
+        )
+        read = partial(self._read_paced, room, history, most=most)
         if seen.everything:
             return await read(after=after, before=before, limit=limit)
-        return await _read_seen(read, seen, after, before, limit)
+        page = await _read_seen(read, seen, after, before, limit)
+        return replace(page, related=await self._seen_of(room, page.related, seen))
+
+    async def related(
+        self, room: str, seqs: Collection[int], *, reader: str | None = None, seen: Seen = EVERYTHING
+    ) -> Mapping[int, Related]:
+        """Like `Store.related`. Replies that are not `seen` are not counted."""
+        return await self._seen_of(room, await self._store.related(room, seqs, reader=reader), seen)
+
+    async def _seen_of(self, room: str, related: Mapping[int, Related], seen: Seen) -> Mapping[int, Related]:
+        # Replies come after their message. So they are seen too, unless something between it and the end is not.
+        doubtful = [
+            seq
+            for seq, its in related.items()
+            if its.collected is not None and not seen.covers(seq, seen.last)
+        ]
+        counted = {
+            seq: replace(related[seq], collected=await self._count(room, seq, seen)) for seq in doubtful
+        }
+        return {**related, **counted} if counted else related
+
+    async def _count(self, room: str, parent: int, seen: Seen) -> Collected | None:
+        """The replies to a message that are seen and not deleted: of the newest 1,000."""
+        count, before, newest = 0, LAST, None
+        for _ in range(COUNTED):
+            page = await self._store.history(room, before=before, limit=PAGE_LIMIT, parent=parent)
+            there = [event for event in page.events if not event.deleted and event.seq in seen]
+            count += len(there)
+            if newest is None and there:
+                newest = there[-1]
+            if not page.more:
+                break
+            before = page.events[0].seq or 0
+        if newest is None or newest.seq is None:
+            return None
+        return Collected(count, newest.seq, newest.timestamp, newest.sender)
 
     async def _read_paced(
         self,
         room: str,
+        history: _Read,
         *,
         after: int | None,
         before: int | None,
         limit: int,
         most: int,
-        timeline: bool,
-        reader: str | None,
     ) -> Page:
         step = self._heavy.get(room)
         if step is None:
-            page = await _read(self._store, room, after, before, limit, STEP, most, timeline, reader)
+            page = await _read(history, after, before, limit, STEP, most)
         else:
             await self._lane.acquire()
             began = time.monotonic()
             try:
-                page = await _read(self._store, room, after, before, limit, step, most, timeline, reader)
+                page = await _read(history, after, before, limit, step, most)
             finally:
                 asyncio.get_running_loop().call_later(time.monotonic() - began, self._lane.release)
         self._note(room, page)
@@ -131,9 +174,7 @@ class Past:
                 del self._heavy[next(iter(self._heavy))]
 
 
-async def _read_seen(
-    read: Callable[..., Awaitable[Page]], seen: Seen, after: int | None, before: int | None, limit: int
-) -> Page:
+async def _read_seen(read: _Read, seen: Seen, after: int | None, before: int | None, limit: int) -> Page:
     """A page of what is seen: of one range after the other, until it is full. A room has a few ranges at most."""
     ranges = seen.below(LAST if before is None else before) if after is None else seen.above(after)
     if not ranges:
@@ -173,17 +214,8 @@ def _joined(one: Page | None, other: Page, *, newest: bool) -> Page:
 
 
 async def _read(
-    store: Store,
-    room: str,
-    after: int | None,
-    before: int | None,
-    limit: int,
-    step: int,
-    most: int,
-    timeline: bool,
-    reader: str | None,
+    history: _Read, after: int | None, before: int | None, limit: int, step: int, most: int
 ) -> Page:
-    history = partial(store.history, room, timeline=timeline, reader=reader)
     page = await history(after=after, before=before, limit=min(limit, step))
     while (step := _step(page, limit, most)) > 0:
         if after is not None:

@@ -14,6 +14,7 @@ from .beside import beside, encode_as_now
 from .context import Ctx
 from .pages import PAGE_BYTES, Listed, page_limit
 from .table import Settled, command
+from .targets import target_of
 
 __all__ = ["Pin", "PinList"]
 
@@ -82,16 +83,8 @@ async def unpin(ctx: Ctx, ask: Pin) -> Appended | None:
 
 async def _set(ctx: Ctx, msg_id: str, *, on: bool) -> Appended | None:
     payload = encode(PinChanged(msg_id, ctx.sender))
-    target = msg_id if await _is_seen(ctx, msg_id) else ""
-    return await ctx.append(payload, about=Relation(target, Fold.TOGGLE, PIN, value=on))
-
-
-async def _is_seen(ctx: Ctx, msg_id: str) -> bool:
-    """May the actor read this message, or is it none?"""
-    if ctx.seen.everything:
-        return True
-    found = await ctx.core.store.message(ctx.seat.room.id, msg_id)
-    return found is None or found.seq in ctx.seen
+    about = Relation(await target_of(ctx, msg_id), Fold.TOGGLE, PIN, value=on)
+    return await ctx.append(payload, about=about)
 
 
 @command("pins", Listed, ack=PinList, feature="pins", needs=LOOKING, looks=True, as_user=True)
@@ -125,7 +118,7 @@ async def _messages(ctx: Ctx, seqs: list[int]) -> tuple[list[msgspec.Raw], int]:
     store, room, size = ctx.core.store, ctx.seat.room.id, 0
     seen = ctx.seen
     events = await store.events(room, [seq for seq in seqs if seq in seen])
-    related = await store.related(room, events)
+    related = await ctx.core.past.related(room, events, reader=ctx.reader, seen=seen)
     encoded: list[msgspec.Raw] = []
     for at, seq in enumerate(seqs):
         if seq not in events:

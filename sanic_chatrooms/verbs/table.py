@@ -29,6 +29,7 @@ __all__ = [
     "Row",
     "Settled",
     "Verb",
+    "acked",
     "also_action",
     "also_event",
     "command",
@@ -42,6 +43,10 @@ Verb = Callable[[Any, Any], Awaitable[Any]]
 V = TypeVar("V", bound=Verb)
 Shape = type[Any]
 """A msgspec struct, or any type that msgspec decodes."""
+
+
+COUNT = "count"
+"""A field of an ack that the payload of the event tells."""
 
 
 class Nothing(msgspec.Struct):
@@ -147,7 +152,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a repetition in the same room has the result of the first."""
         fields = set(self.ack.__struct_fields__)
         told = "duplicate" in fields or (not fields and self.event is not None)
-        return self.room is Needs.ROOM and told and fields <= set(Appended.__struct_fields__)
+        return self.room is Needs.ROOM and told and fields <= {*Appended.__struct_fields__, COUNT}
 
     action: Action | None = None
     """What is judged, made from the fields above. None: everybody may do it."""
@@ -158,6 +163,27 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         if self.free:
             return None
         return self.rate if self.rate is not None else Kind.READ if self.looks else Kind.CHANGE
+
+
+class _Told(msgspec.Struct):
+    count: int = 0
+
+
+_told = msgspec.json.Decoder(_Told)
+
+
+def acked(shape: Any, stored: Appended) -> Any:
+    """The ack of a row. A command that changed nothing is a `duplicate`, without `seq` if no event made it so."""
+    values: dict[str, Any] = {}
+    if stored.unchanged:
+        values = {"seq": stored.seq or msgspec.UNSET, "duplicate": True}
+    if (
+        COUNT in shape.__struct_fields__
+    ):  # where the event was trimmed, its message was too, and nothing is left to count
+        values[COUNT] = 0 if stored.payload is None else _told.decode(stored.payload).count
+    return shape(
+        *(values[name] if name in values else getattr(stored, name) for name in shape.__struct_fields__)
+    )
 
 
 _rows: dict[str, Row] = {}

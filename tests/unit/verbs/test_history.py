@@ -44,6 +44,37 @@ async def test_pages_of_the_past(chat: Chat) -> None:
     assert await seqs(limit=10_000) == ([1, 2, 3, 4, 5], False)
 
 
+async def test_a_page_around_a_number_has_half_below_it_and_half_from_there_on(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    for number in range(1, 10):
+        await ada.ack("message", room="general", payload={"text": str(number)})
+
+    async def around(seq: int, limit: int) -> tuple[list[int], bool]:
+        page = await ada.ack("history", room="general", payload={"around": seq, "limit": limit})
+        assert page["seq"] == 9
+        return [message["seq"] for message in page["messages"]], page["more"]
+
+    assert await around(5, 4) == ([3, 4, 5, 6], True)
+    assert await around(5, 5) == ([3, 4, 5, 6, 7], True)
+    assert await around(5, 50) == ([1, 2, 3, 4, 5, 6, 7, 8, 9], False)
+    assert await around(5, 1) == ([5], True)
+    assert await around(1, 4) == ([1, 2], True)
+    assert await around(0, 4) == ([1, 2], True)
+    assert await around(9, 4) == ([7, 8, 9], True)
+    assert await around(2**53 - 1, 4) == ([8, 9], True)
+
+
+async def test_a_page_around_a_number_has_what_fits_on_both_sides(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    for number in range(9):
+        text = {"text": str(number), "more": "x" * 50_000}
+        await ada.ack("message", room="general", payload=text)
+
+    page = await ada.ack("history", room="general", payload={"around": 5})
+
+    assert ([message["seq"] for message in page["messages"]], page["more"]) == ([3, 4, 5, 6], True)
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
@@ -53,6 +84,11 @@ async def test_pages_of_the_past(chat: Chat) -> None:
         ({"before": -1}, "invalid_cursor"),
         ({"after": -1}, "invalid_cursor"),
         ({"after": "1"}, "invalid_field"),
+        ({"around": 1, "after": 1}, "invalid_field"),
+        ({"around": 1, "before": 1}, "invalid_field"),
+        ({"around": -1}, "invalid_cursor"),
+        ({"around": "1"}, "invalid_field"),
+        ({"replies": 1}, "invalid_field"),
     ],
 )
 async def test_positions_that_there_are_not(chat: Chat, payload: Any, code: str) -> None:
