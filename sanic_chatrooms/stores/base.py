@@ -87,10 +87,9 @@ class Store(ABC):
     Relations
     20. The store completes the payload of an event with a REPLACE, ERASE or TOGGLE in the same step: it inserts
         `"seq":<the target's number>` at the front, and for a TOGGLE with an owner then `"count":<how many owners hold
-        that key on that target afterwards>`, and for an ERASE of a reply whose target is still there
-        `"parent":<the id of that target>,"thread":<what is left of its replies: how many, and the newest>`.
-        `Appended.payload` and `history` show the completed payload; a repetition
-        returns it as `history` shows it now, or None where it was trimmed.
+        that key on that target afterwards>`; for an ERASE of a reply to a message that is there `"parent":<its id>,"thread":<its
+        replies that are left>`. `Appended.payload` and `history` show the completed payload; a repetition returns it as `history`
+        shows it now, or None where it was trimmed.
     21. A TOGGLE is on or off once per (target, key, owner), and tells the number, time and sender of the event that
         turned it on. It changes neither the message's payload nor its `changed`.
     22. A TOGGLE that would change nothing stores no event and applies no fact: the result is `unchanged`, with the

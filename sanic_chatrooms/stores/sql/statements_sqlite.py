@@ -3,6 +3,7 @@
 from sqlalchemy import Table
 
 from ..changes import SWEPT
+from ..unread import OWN
 from .schema import Schema
 
 __all__ = ["EffectStatements", "quoted"]
