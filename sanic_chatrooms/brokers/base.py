@@ -38,6 +38,8 @@ class Broker(ABC):
     scope: ClassVar[Scope]
     server_url: str | None = None
     """The URL by which the same server is a presence too: used where the app names none."""
+    alone: bool = False
+    """No other process or broker can get what is published, so that nobody needs to publish."""
     publisher: str = ""
     """The name on its own envelopes, for a store that publishes in its place (`Store.publishes_as`)."""
 

@@ -47,7 +47,7 @@ class MemoryBroker(Broker):
     scope: ClassVar[Scope] = Scope.PROCESS
 
     def __init__(self, bus: MemoryBus | None = None) -> None:
-        self._alone = bus is None
+        self.alone = bus is None
         self._bus = MemoryBus() if bus is None else bus
         self._instance = ""
         self._deliver: Deliver | None = None
@@ -84,7 +84,7 @@ class MemoryBroker(Broker):
         """See `Broker.publish`."""
         if self._deliver is None:
             raise Unavailable
-        if self._alone:
+        if self.alone:
             return
         for envelope in envelopes:
             self._bus.publish(self._instance, envelope, self)

@@ -94,7 +94,11 @@ class Hub:
             return
         out, missing = room.sequence.offer(envelope)
         for one in out:
-            self.send(room, one)
+            # As `send` does, written out for messages.
+            if room.watcher is None and one.type == "message":
+                self.emit(room, one)
+            else:
+                self.send(room, one)
         if missing is not NOTHING:
             self.repair.see_to(room, missing)
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ..brokers.base import Broker
 from ..errors import ChatError, InternalError, Unavailable
-from ..models import Appended, Draft, Envelope, Event, Fold, Scope
+from ..models import Appended, Draft, Envelope, Event, Fold, Relation, Scope
 from ..observe.instruments import (
     APPEND_BATCH,
     APPEND_SECONDS,
@@ -46,6 +46,8 @@ LEAST_SHARE = 1 / 4
 
 _NOTHING = (None, b"{}")
 """What the store gives instead of the completed payload of an event that is gone."""
+
+UNANSWERED = "an answer could not be given"
 
 Done = Callable[[Appended | ChatError], None]
 
@@ -95,6 +97,7 @@ class Journal:
         """The store did not take the last batch."""
         self._publisher = Publisher(broker, timeout, meter)
         self.publish = self._publisher.publish
+        self._alone = broker.alone
         meter.watch(DRAFTS_WAITING, lambda: len(self._pending))
 
     def start(self) -> None:
@@ -290,6 +293,7 @@ class Journal:
                 raise TypeError(f"the store gave {len(results)} results for {len(drafts)} drafts")
             return results
 
+    # A failing answer must not end the task that gives all answers. A call less for each: this runs for every message.
     def _answer(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
         unsure: set[tuple[int, str]] = set()
         for entry, result in zip(batch, results, strict=True):
@@ -297,11 +301,22 @@ class Journal:
                 if result.duplicate and result.msg_id == entry.draft.msg_id:
                     # An earlier attempt of ours stored it, and its outcome was unknown: nobody has been told yet.
                     result = replace(result, duplicate=False)
-                if not (result.duplicate or result.unchanged or _is_gone(entry.draft, result)):
-                    self._call(self.tell, entry.draft, result)
+                draft = entry.draft
+                if not (
+                    result.duplicate
+                    or result.unchanged
+                    or (draft.about is not None and _is_gone(draft.about, result))
+                ):
+                    try:
+                        self.tell(draft, result)
+                    except Exception:
+                        logger.exception(UNANSWERED)
             elif isinstance(result, Unavailable) and entry.source is not None:
                 unsure.add(_place(entry))
-            self._call(entry.done, result)
+            try:
+                entry.done(result)
+            except Exception:
+                logger.exception(UNANSWERED)
         if unsure:
             self._fail_later(unsure)
 
@@ -310,7 +325,10 @@ class Journal:
         if later:
             self._pending = [entry for entry in self._pending if _place(entry) not in unsure]
             for entry in later:
-                self._call(entry.done, Unavailable())
+                try:
+                    entry.done(Unavailable())
+                except Exception:
+                    logger.exception(UNANSWERED)
 
     def tell(self, draft: Draft, result: Appended) -> None:
         """Deliver a new event here, publish it to other workers, and tell the listeners."""
@@ -326,18 +344,10 @@ class Journal:
         )
         envelope = Envelope(draft.room, result.epoch, result.seq, draft.type, encode_event(event))
         self._deliver(envelope)
-        if self._store.publishes_as is None:
+        if not self._alone and self._store.publishes_as is None:
             self.publish(envelope)
         if self._listener is not None:
             self._listener.stored(event)
-
-    @staticmethod
-    def _call(function: Callable[..., None], *arguments: object) -> None:
-        # A failing answer must not end the task that gives all answers.
-        try:
-            function(*arguments)
-        except Exception:
-            logger.exception("an answer could not be given")
 
 
 def _refused(draft: Draft, problem: Exception) -> ChatError:
@@ -345,10 +355,10 @@ def _refused(draft: Draft, problem: Exception) -> ChatError:
     return problem if isinstance(problem, ChatError) else InternalError()
 
 
-def _is_gone(draft: Draft, result: Appended) -> bool:
+def _is_gone(about: Relation, result: Appended) -> bool:
     """It was trimmed, or its text deleted, before its outcome was known. Later events are there, so rooms see a gap and read
     from the store what is left of it."""
-    return draft.about is not None and draft.about.fold is not Fold.COLLECT and result.payload in _NOTHING
+    return about.fold is not Fold.COLLECT and result.payload in _NOTHING
 
 
 def _due(entry: _Entry) -> float:

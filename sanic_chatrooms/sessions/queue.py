@@ -100,7 +100,14 @@ class CommandQueue:
 
     def do(self, work: Work) -> None:
         """Run a command, or work of the server, in its turn."""
-        if self._task is None and isinstance(work, Command) and self._start(work):
+        # The steps are written out: every message comes by here.
+        if (
+            self._task is None
+            and isinstance(work, Command)
+            and not self._session.held_up()
+            and not (self.under_way and self._must_wait(work))
+            and self._carrier.at_once(self._session, work)
+        ):
             return
         self._waiting.append(work)
         if self._task is None:
@@ -129,11 +136,6 @@ class CommandQueue:
         if len(self._waiting) >= QUEUE_LIMIT:
             return True
         return _size(last) > SMALL and sum(map(_size, self._waiting)) > QUEUE_BYTES
-
-    def _start(self, command: Command) -> bool:
-        if self._session.held_up():
-            return False
-        return not self._must_wait(command) and self._carrier.at_once(self._session, command)
 
     # ---- messages under way ----
 

@@ -254,7 +254,9 @@ class Session:
 
     def answer(self, text: bytes) -> None:
         """Send a reply or a live event to this connection alone, with this turn's write."""
-        self.answer_raw(self.codec.reply(text))
+        if self.state is not State.CLOSED:
+            self.answered += 1
+            self.reply_soon(self, self.codec.reply(text))
 
     def answer_raw(self, data: bytes) -> None:
         """Like `answer`, with bytes that are encoded already, or with a pong."""

@@ -1,6 +1,7 @@
 """What a room is besides its past, as a fact: the fact "room" about "" is {"visibility": …, "history": …, "title": …, …}."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -45,7 +46,9 @@ class _Value(msgspec.Struct, frozen=True, rename="camel"):
 
 _value = msgspec.json.Decoder(_Value)
 _OWN = tuple(name for name in _Value.__struct_fields__ if name != "history")
-_ONLY_HERE = ("topic", "permissions", "history_visibility", "slow_mode", "archived")
+_only_here = attrgetter("topic", "permissions", "history_visibility", "slow_mode", "archived")
+_NONE = _only_here(_Value(PUBLIC))
+"""Those of most rooms, and of every user's own reserved room."""
 
 
 def room_fact(room: Room, was: Room | None = None) -> Fact:
@@ -84,9 +87,7 @@ def _continued(was: Room, now: str) -> Sequence[tuple[int, str]]:
 
 def first_facts(room: Room, facts: Sequence[Fact]) -> Sequence[Fact]:
     """The facts with which a room is made: its properties too, if it has some that stores know as facts only."""
-    plain = _Value(room.visibility)
-    own = any(getattr(room, name) != getattr(plain, name) for name in _ONLY_HERE)
-    return (*facts, room_fact(room)) if own else facts
+    return facts if _only_here(room) == _NONE else (*facts, room_fact(room))
 
 
 def numbered(fact: Fact, seq: int) -> Fact:

@@ -89,8 +89,10 @@ def say(core: Core, session: Session, command: Command) -> bool:
 
     def done(result: Appended | ChatError) -> None:
         session.queue.ended()
-        if isinstance(result, Appended):
-            _answer(core, session, command, result)
+        if isinstance(result, Appended):  # as `_answer`, written out
+            core.meter.add(COMMANDS, 1, "message", OK)
+            said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
+            session.answer(ack(command.msg_id, said, result.timestamp))
         elif isinstance(result, Stale):
             # Somebody lost rights in this room: judge the message again, before those that were sent later.
             seat.fresh = False

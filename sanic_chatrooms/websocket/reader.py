@@ -104,7 +104,9 @@ class Reader:
         if self.paused:
             self._keep(data, start)
             return
-        self._keep(data, self._read(data, start))
+        start = self._read(data, start)
+        if data is self._buffer or start < len(data):
+            self._keep(data, start)
 
     def _keep(self, data: bytes | bytearray, start: int) -> None:
         """Buffer what has not been read, from `start` on."""

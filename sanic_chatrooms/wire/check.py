@@ -92,7 +92,7 @@ def check_values(raw: bytes, *, max_depth: int) -> None:
     classes = raw.translate(_CLASSES, _SIGNS)
     deep = classes.count(b"]") > max_depth
     bare = classes.startswith(b"0")
-    long = bare or _has(classes, _ROW)
+    long = bare or classes.rfind(_ROW) >= 0  # as `_has` does
     exponent = _EXPONENT in classes if len(classes) <= _SHORT else _has_exponent(classes)
     odd = bare or exponent or (long and _has(classes, _LONG))
     if deep:

@@ -11,7 +11,7 @@ import msgspec
 from ..errors import BadFrame, ChatError, InvalidField
 from .check import check_json, check_values, without_surrogates
 from .encode import EMPTY
-from .names import MSG_ID, MSG_ID_RULE, ROOM_RULE, is_room_id
+from .names import MSG_ID, MSG_ID_RULE, ROOM_ID, ROOM_RULE
 
 __all__ = ["Command", "decode_command", "decode_payload"]
 
@@ -56,7 +56,7 @@ def decode_command(data: bytes, max_depth: int) -> Command:
         payload = EMPTY
     if received.msg_id is not None and not MSG_ID.fullmatch(received.msg_id):
         raise _reply_to(InvalidField(MSG_ID_RULE, field="msgId"), received.msg_id)
-    if received.room is not None and not is_room_id(received.room):
+    if received.room is not None and not ROOM_ID.fullmatch(received.room):
         raise _reply_to(InvalidField(ROOM_RULE, field="room"), received.msg_id)
     return Command(received.type, received.msg_id, received.room, payload)
 

@@ -20,7 +20,7 @@ __all__ = [
 PROTOCOL = 1
 SUBPROTOCOL = "chatrooms.v1"
 
-ROOM_ID = re.compile(r"[A-Za-z0-9_.:~-]{1,128}")
+ROOM_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:~-]{1,128}")
 MSG_ID = re.compile(r"[!-~]{16,64}")
 APP_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+|[A-Z][A-Z0-9_]*")
 OURS = re.compile(r"(message|reaction|member|room|presence|auth|user|report)\..*|[a-z]+")
@@ -34,7 +34,7 @@ ROOM_RULE = "must be 1 to 128 of A-Z a-z 0-9 _ . : ~ -, and not . or .."
 
 def is_room_id(room: str) -> bool:
     """Whether a room can have this id."""
-    return ROOM_ID.fullmatch(room) is not None and room != "." and room != ".."
+    return ROOM_ID.fullmatch(room) is not None
 
 
 def check_room_id(room: object) -> str:

@@ -10,12 +10,16 @@ from itertools import islice
 
 from .kinds import KINDS
 
-__all__ = ["IDLE_LIMIT", "Account", "Accounts"]
+__all__ = ["FULL", "IDLE_LIMIT", "Account", "Accounts"]
 
 IDLE_LIMIT = 50_000
 """Accounts without a connection. Above it, the one that was used least recently is forgotten: somebody gets a full bucket early."""
 SWEPT = 2_000
 """Accounts that one sweep looks at."""
+
+
+FULL = [0.0] * KINDS
+"""Buckets that are all full. Every account that is unused for a while has this list, and never writes into it."""
 
 
 class Account:
@@ -25,12 +29,18 @@ class Account:
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.full_at = [0.0] * KINDS
-        """By kind: when the bucket is full again (monotonic seconds). A number for each, and nothing else."""
+        self.full_at = FULL
+        """By kind: when the bucket is full again (monotonic seconds). A number for each, and nothing else. Write to `own()`."""
         self.holders = 0
         """Connections that hold it."""
         self.used: list[float] | None = None
         """By kind: what was used since the other workers were told; None: nothing."""
+
+    def own(self) -> list[float]:
+        """`full_at`, to write to."""
+        if self.full_at is FULL:
+            self.full_at = FULL.copy()
+        return self.full_at
 
 
 class Accounts:
@@ -83,8 +93,13 @@ class Accounts:
             del self._idle[next(iter(self._idle))]
 
     def sweep(self) -> None:
-        """Forget accounts without a connection that are full again. Call it once a second."""
+        """Forget accounts without a connection that are full again, and the buckets of the others. Call it once a second."""
         now = self._clock()
+        for account in list(islice(self._held.values(), SWEPT)):
+            del self._held[account.key]
+            self._held[account.key] = account
+            if account.full_at is not FULL and max(account.full_at) <= now:
+                account.full_at = FULL
         for account in list(islice(self._idle.values(), SWEPT)):
             del self._idle[account.key]
             if max(account.full_at) > now:

@@ -12,7 +12,7 @@ from typing import Protocol
 from ...errors import RateLimited, Unavailable
 from ...observe.instruments import RATE_ACCOUNTS, RATE_REFUSALS
 from ...observe.meter import SILENT, Meter
-from .accounts import Account, Accounts
+from .accounts import FULL, Account, Accounts
 from .addresses import network_of
 from .kinds import KINDS, Kind
 from .rate import Rate
@@ -97,6 +97,10 @@ class Allowance:
         its_full_at = (its_full_at if its_full_at > now else now) + its_interval * cost  # noqa: FURB136
         if its_full_at - now > its_depth:
             return limits.refuse(self, kind, "address", its_full_at - now - its_depth)
+        if mine is FULL:
+            mine = self.user.own()
+        if its is FULL:
+            its = self.address.own()
         mine[kind] = full_at
         its[kind] = its_full_at
         self.refused = 0
@@ -193,7 +197,7 @@ class Limits:
         if not wait:
             return 0.0
         # Until then this worker refuses without asking.
-        user.full_at[kind] = self.clock() + rate.burst * rate.interval + wait - rate.interval
+        user.own()[kind] = self.clock() + rate.burst * rate.interval + wait - rate.interval
         return self.refuse(allowance, kind, "user", wait)
 
     def refuse(self, allowance: Allowance, kind: int, whose: str, wait: float) -> float:
@@ -219,7 +223,7 @@ class Limits:
                 return self.refuse(allowance, Kind.BYTES, whose, debt)
         allowance.unpaid = 0
         for account, each in ((allowance.user, interval), (allowance.address, its_interval)):
-            account.full_at[Kind.BYTES] = max(account.full_at[Kind.BYTES], now) + each * size
+            account.own()[Kind.BYTES] = max(account.full_at[Kind.BYTES], now) + each * size
             if self.sharing is not None:
                 self.sharing.note(account, Kind.BYTES, size)
         return 0.0
@@ -248,7 +252,7 @@ class Limits:
         if rule is None:
             return
         account, now = self.accounts.use(f"{ADDRESS}{network_of(address)}"), self.clock()
-        account.full_at[Kind.AUTH] = max(account.full_at[Kind.AUTH], now) + rule[0]
+        account.own()[Kind.AUTH] = max(account.full_at[Kind.AUTH], now) + rule[0]
         if self.sharing is not None:
             self.sharing.note(account, Kind.AUTH, 1.0)
 
@@ -260,7 +264,7 @@ class Limits:
         if rule is not None:
             account, now = self.accounts.use(key), self.clock()
             interval = rule[0] if key.startswith(USER) or kind == Kind.AUTH else rule[2]
-            account.full_at[kind] = max(account.full_at[kind], now) + interval * cost
+            account.own()[kind] = max(account.full_at[kind], now) + interval * cost
 
 
 def _rule(rate: Rate) -> Rule:

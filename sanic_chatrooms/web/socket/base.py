@@ -112,7 +112,10 @@ class SanicConnection(ABC):
             session.liveness.heard_at = time.monotonic()
         answered = session.answered
         try:
-            self._read_for_a_turn(session, data)
+            if len(data) <= SLICE or self._closing:
+                self._read(session, data)
+            else:
+                self._read_for_a_turn(session, data)
         except Exception:
             logger.exception("a connection of user %s failed", session.user.id)
             session.close(CloseCode.SERVER_ERROR)
@@ -122,13 +125,12 @@ class SanicConnection(ABC):
                 self._loop.call_later(REST, self._read_on)
             else:
                 self._loop.call_soon(self._read_on)
-        if self._throttle is None and not self._closing and session.held_up():
+        # Nearly always nothing waits, and every chunk asks.
+        waits = self._transport.get_write_buffer_size()
+        if waits and self._throttle is None and not self._closing and session.held_up():
             self._throttle = asyncio.ensure_future(self._wait_and_read_on())
 
     def _read_for_a_turn(self, session: Session, data: bytes) -> None:
-        if len(data) <= SLICE or self._closing:
-            self._read(session, data)
-            return
         at, ends, most = 0, time.monotonic() + TURN, session.answered + ANSWERS
         while at < len(data):
             # The rest of a large frame is a copy, and no work.

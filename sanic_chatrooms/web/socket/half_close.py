@@ -6,13 +6,17 @@ each peer that hangs up.
 
 from typing import Any
 
+from sanic import __version__
+
 __all__ = ["keep_from_closing_twice"]
+
+SANIC_COMPLAINS = tuple(map(int, __version__.split(".")[:2])) < (25, 12)
 
 
 def keep_from_closing_twice(ws: Any) -> None:
     """Call it once for a WebSocket, when Sanic has made the connection."""
     connection = getattr(ws, "io_proto", None)
-    if connection is not None:
+    if SANIC_COMPLAINS and connection is not None:
         ws.io_proto = _Connection(connection)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sanic_chatrooms.access.limits.accounts import Accounts
+from sanic_chatrooms.access.limits.accounts import FULL, Accounts
 from sanic_chatrooms.testing.clock import Clock
 
 
@@ -29,7 +29,7 @@ def test_an_account_that_is_not_full_outlives_its_connection_until_it_is() -> No
     clock = Clock()
     accounts = Accounts(clock)
     account = accounts.hold("user:u1")
-    account.full_at[0] = clock() + 3
+    account.own()[0] = clock() + 3
 
     accounts.release(account)
     accounts.sweep()
@@ -47,7 +47,7 @@ def test_above_the_limit_the_account_that_was_used_least_recently_is_forgotten()
     clock = Clock()
     accounts = Accounts(clock, limit=2)
     for key in ("a", "b"):
-        accounts.use(key).full_at[0] = clock() + 9
+        accounts.use(key).own()[0] = clock() + 9
     held = accounts.hold("held")
     accounts.use("a")
 
@@ -57,3 +57,20 @@ def test_above_the_limit_the_account_that_was_used_least_recently_is_forgotten()
     assert accounts.known("a") is not None
     assert accounts.known("c") is not None
     assert accounts.known("held") is held
+
+
+def test_an_account_of_a_connection_that_is_full_again_keeps_no_buckets() -> None:
+    clock = Clock()
+    accounts = Accounts(clock)
+    account, busy = accounts.hold("user:u1"), accounts.hold("user:u2")
+    account.own()[0] = clock() + 3
+    busy.own()[0] = clock() + 9
+
+    clock.advance(3)
+    accounts.sweep()
+
+    assert account.full_at is FULL
+    assert busy.full_at[0] == clock() + 6
+    assert accounts.hold("user:u1") is account
+    account.own()[0] = clock() + 1
+    assert max(FULL) == 0
