@@ -241,7 +241,8 @@ class RateLimited(ChatError):
 
 
 class RoomLimit(ChatError):
-    """A limit of rooms is reached: those that a connection may be in, or those that the server keeps. `limit` is the number."""
+    """A limit of rooms is reached: those that a connection may be in, those that the server keeps, or the members of one, `room`.
+    `limit` is the number."""
 
     code = "room_limit"
     http_status = 409

@@ -51,6 +51,7 @@ class InstanceSettings(TypedDict, total=False):
     reserved_ids: Collection[str] | None
     max_rooms: int | None
     max_direct_rooms: int | None
+    max_members: int | None
     history_max: int | None
     retention: float | None
     erase_within: float | None
@@ -119,6 +120,7 @@ class RunTimeSettings(TypedDict, total=False):
     client_room_ids: bool | None
     direct: str | None
     reserved_ids: Collection[str] | None
+    max_members: int | None
     history_page: int | None
     recovery_limit: int | None
     max_text: int | None

@@ -54,5 +54,7 @@ class Core(msgspec.Struct, kw_only=True):
     chain: Chain
     past: Past
     meter: Meter
+    places: dict[str, int] = msgspec.field(default_factory=dict)
+    """By room: how many more members it takes before they are counted again (`capacity`)."""
     settling: Locks = msgspec.field(default_factory=Locks)
     """By room: changes of rights wait for each other here, or each would make the others' judgement out of date."""

@@ -14,6 +14,7 @@ from ..sessions.inbox import Enter
 from ..stores import members
 from ..wire.encode import encode, live_event
 from ..wire.events import Invited, Joined, MemberChanged, RoomInvited
+from .capacity import check_place
 from .context import Change, Ctx
 from .moderation import check_kept, check_words, target_of
 from .reach import check_reach
@@ -148,7 +149,7 @@ def _tell(ctx: Ctx, user: str) -> None:
     as_user=True,
 )
 async def accept(ctx: Ctx, _: Nothing) -> Accepted:
-    """Become a member by an invitation. Raises `Forbidden` without one, `RoomNotFound`."""
+    """Become a member by an invitation. Raises `Forbidden` without one, `RoomLimit`, `RoomNotFound`."""
     role = "member"
 
     async def make() -> Change | int:
@@ -211,13 +212,15 @@ async def accepted(ctx: Ctx) -> tuple[str, Change]:
         raise Forbidden("you are not invited to this room")
     role = await _role_now(ctx, _invitation.decode(known.value))
     member = Member(user.id, user.name, role, ctx.now, invited_seq=known.since)
-    return role, _joins(member, Joined(Sender(user.id, user.name), role))
+    return role, await _joins(ctx, member, Joined(Sender(user.id, user.name), role))
 
 
-def _joins(member: Member, event: Joined) -> Change:
-    """Of several workers that make a user a member at once, one stores the event."""
+async def _joins(ctx: Ctx, member: Member, event: Joined) -> Change:
+    """Of several workers that make a user a member at once, one stores the event. Raises `RoomLimit`."""
+    nearly_full = await check_place(ctx.core, ctx.seat.room.id)
     facts = (replace(members.member_fact(member), was=b""), invite_ended(member.user))
-    return Change(encode(event), {"facts": facts})
+    # It restricts where others who become members at the same time have to be counted.
+    return Change(encode(event), {"facts": facts, "restricts": nearly_full})
 
 
 async def _role_now(ctx: Ctx, invitation: Invitation) -> str:
@@ -263,7 +266,8 @@ async def decline(ctx: Ctx, _: Nothing) -> Done:
     as_user=True,
 )
 async def add(ctx: Ctx, ask: Add) -> Settled:
-    """Make a user a member. Their connections are put into the room. Raises `Forbidden`, `InvalidField`, `RateLimited`."""
+    """Make a user a member. Their connections are put into the room. Raises `Forbidden`, `InvalidField`, `RateLimited`,
+    `RoomLimit`."""
     await ctx.see()
     spent = False
 
@@ -279,7 +283,7 @@ async def add(ctx: Ctx, ask: Add) -> Settled:
             spent = True
         await check_reach(ctx, user.id)
         member = Member(user.id, user.name, ask.role, ctx.now)
-        return _joins(member, Joined(user, ask.role, ctx.sender))
+        return await _joins(ctx, member, Joined(user, ask.role, ctx.sender))
 
     settled = await ctx.settle(make)
     if ctx.stored is None:  # a member already: who has left the room with a connection stays outside

@@ -15,6 +15,7 @@ from ..stores.base import Stale
 from ..support.clock import now
 from ..wire.encode import encode
 from ..wire.events import Joined, MemberChanged, Moderated, RoleChanged
+from .capacity import check_place, is_over, room_full
 from .context import Ctx
 from .core import Core
 from .drafts import draft
@@ -27,7 +28,8 @@ __all__ = ["add_member", "become", "remove_member"]
 async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
     """Make a signed-in user a member of the room that they joined, public or by an invitation; -> their standing.
 
-    Raises `RoomNotFound` if the room has become private meanwhile, and `Banned` if the user was banned: then the membership is taken back.
+    Raises `RoomLimit`, `RoomNotFound` if the room has become private meanwhile, and `Banned` if the user was banned: then the membership is
+    taken back.
     """
     core, user = ctx.core, ctx.user
     if standing.member or user.guest:
@@ -38,13 +40,17 @@ async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
     if room.visibility != PUBLIC:
         return standing
     member = Member(user.id, user.name, "member", now())
+    nearly_full = await check_place(core, room.id)
     if room.announce:
         try:
-            await _joined(core, room.id, user, member, judged=room)
+            await _joined(core, room.id, user, member, judged=room, restricts=nearly_full)
         except Stale:  # somebody lost rights since the room was looked up: perhaps this user
             return await become(ctx, *await core.access.look(ctx.session, "join", room.id))
     else:
         await members.put(core.store, room.id, member)
+        if nearly_full and await is_over(core, room.id):  # others took the last places at the same time
+            await members.remove(core.store, room.id, user.id)
+            raise room_full(core, room.id)
     now_there, standing = await core.access.find(user, room.id)
     if standing.banned is not None and standing.banned.holds(now()):
         await members.remove(core.store, room.id, user.id)
@@ -153,11 +159,20 @@ async def _end_membership(
     return False
 
 
-async def _joined(core: Core, room: str, user: User, member: Member, *, judged: Room | None = None) -> None:
+async def _joined(
+    core: Core,
+    room: str,
+    user: User,
+    member: Member,
+    *,
+    judged: Room | None = None,
+    restricts: bool = False,
+) -> None:
     """`judged`: the room by which the join was judged. Raises `Stale` if somebody lost rights in it since."""
     who = Sender(user.id, user.name)
     facts = (members.member_fact(member), invite_ended(user.id))
-    await _member_event(core, room, "member.joined", encode(Joined(who, member.role)), who, facts, judged)
+    event = encode(Joined(who, member.role))
+    await _member_event(core, room, "member.joined", event, who, facts, judged, restricts=restricts)
 
 
 async def _member_event(
@@ -169,9 +184,10 @@ async def _member_event(
     facts: tuple[Fact, ...],
     judged: Room | None = None,
     command: Ctx | None = None,
+    restricts: bool = False,
 ) -> None:
     """When it returns, this worker has passed the event on. `command`: whose repetition is known by it."""
-    item = draft(room, type, payload, sender, facts=facts, restricts=facts[0].value is None)
+    item = draft(room, type, payload, sender, facts=facts, restricts=restricts or facts[0].value is None)
     if command is not None and command.key is not None:
         item = replace(item, key=command.key, hash=command.hash)
     if judged is not None:

@@ -46,7 +46,7 @@ const WORDS = {
   room_not_found: () => "this room is not there any more, or you may not see it.",
   message_not_found: () => "this message is not there any more.",
   not_a_member: () => "you are not in this room any more. Open it again.",
-  room_limit: () => "there are as many rooms as there may be. Leave one first.",
+  room_limit: ({ room }) => room ? "this room is full." : "there are as many rooms as there may be. Leave one first.",
   conflict: () => "it was sent already, with another text. Discard it and write it again.",
   rate_limited: ({ retryAfter, limit = "message" }) => `${Object.hasOwn(TOO_OFTEN, limit) ? TOO_OFTEN[limit] : "you do this too often"}. Wait ${pause(retryAfter ?? 1)}.`,
   unavailable: () => "the server is busy. Try again.",
