@@ -156,8 +156,8 @@ class Commands:
         elif type == "ping" and self._ping_at_once:
             self.count(type, OK)
             session.answer(pong(command.msg_id, command.payload))
-        elif type in self._rows:
-            return False
+        elif (row := self._rows.get(type)) is not None:
+            return _refused_at_once(row, session, command)
         else:
             session.fail(command, UnknownCommand.of(type))
         return True
@@ -317,6 +317,20 @@ async def _perform(ctx: Ctx, ask: Any) -> Any:
     if isinstance(result, Appended):
         return acked(row.ack, result)
     return result
+
+
+def _refused_at_once(row: Row, session: Session, command: Command) -> bool:
+    """Refuse a command above its rate without a task, because floods consist of these. One that may be a repetition is left to
+    `carry_out`."""
+    kind = row.limited
+    if kind is None or (command.msg_id is not None and row.repeats) or _is_exempt(row, session, command):
+        return False
+    if not (wait := session.limits.refuses(int(kind))):
+        return False
+    if command.type != "auth":
+        session.who.acted()
+    session.fail(command, refusal(kind, wait))
+    return True
 
 
 def _is_exempt(row: Row, session: Session, command: Command) -> bool:

@@ -213,7 +213,8 @@ async def auth(ctx: Ctx, ask: AuthRequest) -> Identified:
     session = ctx.session
     # A guest who has done nothing yet signs in, as another client does before `welcome`.
     if session.authenticated and not (session.who.anonymous and ask.token is not None):
-        await ctx.spend(Kind.READ)
+        renames = ask.token is None and ask.name is not None and session.user.guest
+        await ctx.spend(Kind.CHANGE if renames else Kind.READ)  # every room that the guest is in is told
     return await spoken(ctx, ask, ("name",) if _names_guest(session, ask) else (), partial(_identify, ctx))
 
 
@@ -227,7 +228,6 @@ async def _identify(ctx: Ctx, ask: AuthRequest) -> Identified:
     if not session.authenticated or ask.token is not None:
         await _prove(ctx, ask)
     elif ask.name is not None and session.user.guest:
-        await ctx.spend(Kind.CHANGE)
         await _call(core, session, await core.guests.rename(session.user, ask.name))
     if ask.heartbeat is not None:
         _set_heartbeat(session, ask.heartbeat)

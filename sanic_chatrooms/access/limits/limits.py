@@ -108,6 +108,22 @@ class Allowance:
             limits.sharing.note_both(self.user, self.address, kind, cost)
         return 0.0
 
+    def refuses(self, kind: int) -> float:
+        """The seconds to wait if one of both buckets is empty; then this counts as a refusal. 0.0: `take` may succeed; nothing is taken."""
+        rule = self._rules[kind]
+        if rule is None:
+            return 0.0
+        interval, depth, its_interval, its_depth = rule
+        limits, now = self._limits, self._limits.clock()
+        for account, each, most, whose in (
+            (self.user, interval, depth, "user"),
+            (self.address, its_interval, its_depth, "address"),
+        ):
+            wait = max(account.full_at[kind], now) + each - now - most
+            if wait > 0:
+                return limits.refuse(self, kind, whose, wait)
+        return 0.0
+
     def pay(self, size: int) -> float:
         """Count the bytes in `unpaid`, which are a `LOT` or more; -> 0.0, or the seconds until a debt is paid: then the last
         frame, of so many bytes, must not be carried out, and does not count."""

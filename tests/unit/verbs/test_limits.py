@@ -60,6 +60,20 @@ async def test_above_the_rate_a_message_is_refused_with_when_to_come_back(chat: 
     assert 0 < refused["retryAfter"] <= 1200
 
 
+async def test_what_is_above_its_rate_is_refused_without_a_task_and_counted_once(
+    chat: Chat, meter: RecordingMeter
+) -> None:
+    ada = await joined(chat, ADA, "general")
+    for _ in range(3):
+        await ada.ack("history", room="general")
+
+    ada.send("history", room="general")
+
+    assert ada.session.queue._task is None
+    assert ada.session.limits.refused == 1
+    assert meter.value(RATE_REFUSALS, "read", "user") == 1
+
+
 async def test_all_connections_of_a_user_count_together(chat: Chat) -> None:
     ada, phone, bob = [await joined(chat, user, "general") for user in (ADA, ADA, BOB)]
 
