@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT, refusal
@@ -40,7 +39,7 @@ from .context import Ctx
 from .core import Core
 from .drafts import check_body
 from .table import Done, Judged, Needs, Row, acked, commands
-from .words import spoken
+from .words import said, spoken
 
 __all__ = ["AppCommand", "Commands"]
 
@@ -267,31 +266,20 @@ class Commands:
         """The innermost handler: what the middleware of the command wraps."""
         if row.own:
             return _own_handler(row)
-        if row.body is not None and self._chain.concerns_words_of(row.type):
-            return self._through_the_gate
-        if row.words and self._chain.concerns_words_of(row.type, row.words[0]):
-            return _with_words
-        return _to_verb
-
-    async def _through_the_gate(self, context: Context) -> Any:
-        """Run the middleware for `message` around another command that says something. It gets the body as the payload of a
-        `message`."""
-        ctx = _own(context)
-        ask, said = _decode(ctx), ctx.command
-        field = ctx.row.body or ""
-        body = bytes(getattr(ask, field))
-
-        async def go_on(inner: Context) -> Any:
-            return await _perform(ctx, replace(ask, **{field: msgspec.Raw(inner.command.payload)}))
-
-        message = Command("message", said.msg_id, said.room, body)
-        words = Context(ctx.session, message, self._chat, self._app)
-        return await self._chain.around_words_of(ctx.row.type, go_on)(words)
+        words = self._chain.concerns_words_of
+        if row.body is not None and words(row.type):
+            return _with_body
+        return _with_words if row.words and words(row.type, row.words[0]) else _to_verb
 
 
 async def _to_verb(context: Context) -> Any:
     ctx = _own(context)
     return await _perform(ctx, _decode(ctx))
+
+
+async def _with_body(context: Context) -> Any:
+    ctx = _own(context)
+    return await said(ctx, _decode(ctx), ctx.row.body or "", partial(_perform, ctx))
 
 
 async def _with_words(context: Context) -> Any:

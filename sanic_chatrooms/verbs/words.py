@@ -1,4 +1,7 @@
-"""Words in other fields than the body of a message: titles, reasons, names. They pass the middleware for `speak`."""
+"""The words of commands, on their way through middleware that is not about the command itself.
+
+Bodies of messages (edits, direct messages) pass the middleware for `message` and `speak`, other words (titles, reasons, names) that for `speak`.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -12,7 +15,7 @@ from ..wire.decode import Command, decode_payload
 from ..wire.encode import encode
 from .context import Ctx
 
-__all__ = ["spoken"]
+__all__ = ["said", "spoken"]
 
 
 T = TypeVar("T")
@@ -27,14 +30,28 @@ _words = msgspec.json.Decoder(_Words)
 _any = msgspec.json.Decoder(float_hook=float)
 
 
+async def said(ctx: Ctx, ask: Any, field: str, go_on: Callable[[Any], Awaitable[T]]) -> T:
+    """Carry out a command through the middleware for `message`, which gets the body in this field of its payload as the payload of
+    a `message`: -> what `go_on` returns."""
+    command = ctx.command
+
+    async def with_body(inner: Context) -> T:
+        return await go_on(replace(ask, **{field: msgspec.Raw(inner.command.payload)}))
+
+    message = Command("message", command.msg_id, command.room, bytes(getattr(ask, field)))
+    words = Context(ctx.session, message, ctx.chat, ctx.app)
+    answer: T = await ctx.core.chain.around_words_of(ctx.row.type, with_body)(words)
+    return answer
+
+
 async def spoken(ctx: Ctx, ask: Any, fields: Sequence[str], go_on: Callable[[Any], Awaitable[T]]) -> T:
     """Carry out a command through the middleware for `speak`, once for each of these fields of its payload: -> what `go_on` returns.
 
     `go_on` gets the payload with the words as middleware has left them. Fields without words are passed over.
     """
     for at, field in enumerate(fields):
-        if said := _said(getattr(ask, field)):
-            return await _spoken(ctx, ask, field, said, fields[at + 1 :], go_on)
+        if text := _words_of(getattr(ask, field)):
+            return await _spoken(ctx, ask, field, text, fields[at + 1 :], go_on)
     return await go_on(ask)
 
 
@@ -42,18 +59,18 @@ async def _spoken(
     ctx: Ctx,
     ask: Any,
     field: str,
-    said: str,
+    text: str,
     others: Sequence[str],
     go_on: Callable[[Any], Awaitable[T]],
 ) -> T:
     async def with_words(inner: Context) -> T:
-        text = decode_payload(inner.command.payload, _words, field).text
-        return await spoken(ctx, _with(ask, field, text, said), others, go_on)
+        now = decode_payload(inner.command.payload, _words, field).text
+        return await spoken(ctx, _with(ask, field, now, text), others, go_on)
 
     command = ctx.command
     words = Context(
         ctx.session,
-        Command(command.type, command.msg_id, command.room, encode(_Words(said))),
+        Command(command.type, command.msg_id, command.room, encode(_Words(text))),
         ctx.chat,
         ctx.app,
     )
@@ -62,8 +79,8 @@ async def _spoken(
     return answer
 
 
-def _with(ask: Any, field: str, text: str, said: str) -> Any:
-    if text == said:
+def _with(ask: Any, field: str, text: str, before: str) -> Any:
+    if text == before:
         return ask
     if isinstance(getattr(ask, field), msgspec.Raw):
         # Nobody knows which of its texts this should be.
@@ -71,7 +88,7 @@ def _with(ask: Any, field: str, text: str, said: str) -> Any:
     return replace(ask, **{field: text})
 
 
-def _said(value: Any) -> str:
+def _words_of(value: Any) -> str:
     """The words of a field; of JSON, all texts in it, one a line."""
     if isinstance(value, msgspec.Raw):
         return "\n".join(filter(None, _texts(_any.decode(value))))
