@@ -58,7 +58,7 @@ class Scene(NamedTuple):
             **{name: id for name, id in self.ids.items() if name != "epoch"},
         }
         return {
-            key: known.get(value, value) if key in ("msgId", "id", "user", "since") else value
+            key: known.get(value, value) if key in ("msgId", "parent", "id", "user", "since") else value
             for key, value in deed.payload.items()
         }
 

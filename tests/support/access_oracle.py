@@ -23,8 +23,13 @@ STRANGERS_TOO = {"level": 10, "roles": ["guest"]}
 KINDS = ("public", "private", "direct")
 
 NEEDS: dict[str, tuple[Need, Need, Need]] = {
-    **dict.fromkeys(("join", "history", "pins", "members", "presence", "room", "explain"), (0, 5, 10)),
-    **dict.fromkeys(("message", "typing", "message.edit", "message.delete"), (STRANGERS_TOO, 10, 10)),
+    **dict.fromkeys(
+        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain"), (0, 5, 10)
+    ),
+    **dict.fromkeys(
+        ("message", "typing", "message.edit", "message.delete", "reaction.add", "reaction.remove"),
+        (STRANGERS_TOO, 10, 10),
+    ),
     "report": (1, 5, 10),
     "message.delete.any": (50, 50, NEVER),
     **dict.fromkeys(("message.pin", "message.unpin"), (50, 50, 10)),
@@ -54,7 +59,7 @@ NO_CELLS = {
 }
 """Commands that have no cell in the matrix of rooms, and why."""
 
-LOOKS = {"history", "pins", "members", "presence", "room", "explain"}
+LOOKS = {"history", "thread", "pins", "reactions", "members", "presence", "room", "explain"}
 LOOKS_OF_MODERATORS = {"restrictions", "reports"}
 READS = LOOKS | {"join", "leave"}
 MODERATION = {
@@ -62,8 +67,8 @@ MODERATION = {
     "report.close", "message.delete.any",
 }  # fmt: skip
 STILL_IN_THE_ARCHIVE = LOOKS | MODERATION | {"join", "leave", "report", "message.delete", "room.delete"}
-MUTED = {"message", "typing", "message.edit", "message.pin", "message.unpin", "member.invite"}
-SPEAKING = {"message", "message.edit", "member.invite"}
+MUTED = {"message", "typing", "message.edit", "message.pin", "message.unpin", "member.invite", "reaction.add"}
+SPEAKING = {"message", "message.edit", "member.invite", "reaction.add"}
 OF_THE_INVITED = {"room", "join", "member.accept", "member.decline"}
 ON_A_SEAT = {"message", "typing"}
 
@@ -120,6 +125,8 @@ ROOM_PERMISSIONS: dict[str, Need] = {
     "message": {"level": 60},
     "typing": 5,
     "message.pin": {"level": 75, "users": ["me"]},
+    "reaction.remove": {"level": 30},
+    "thread": 10,
     "members": {"roles": ["editor", "owner"]},
     "history": 50,
     "member.invite": 5,
@@ -175,6 +182,11 @@ DEEDS = (
     Deed("message.delete", {"msgId": "low's"}, extra=("message.delete.any",), target=LOW, name="delete a reader's"),
     Deed("message.delete", {"msgId": "theirs"}, extra=("message.delete.any",), target=TOP, name="delete an owner's"),
     Deed("message.delete", {"msgId": "mine", "reason": "typo"}, words=True, name="delete with words"),
+    Deed("reaction.add", {"msgId": "theirs", "emoji": "👍"}),
+    Deed("reaction.remove", {"msgId": "theirs", "emoji": "👍"}),
+    Deed("reactions", {"msgId": "theirs"}),
+    Deed("thread", {"msgId": "theirs"}),
+    Deed("message", {"text": "hi", "parent": "theirs"}, name="reply"),
     Deed("message.pin", {"msgId": "theirs"}),
     Deed("message.unpin", {"msgId": "theirs"}),
     Deed("report", {"msgId": "theirs", "reason": "rude"}),
