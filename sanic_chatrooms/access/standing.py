@@ -10,12 +10,23 @@ from ..models import DIRECT, PRIVATE, Known, Room, Sender
 from ..stores.members import MEMBER, as_member
 from .roles import CREATOR, LEVELS, level_of
 
-__all__ = ["BAN", "HIDDEN", "INVITE", "LEVELS", "MUTE", "Restriction", "Standing", "level_of", "standing_of"]
+__all__ = [
+    "BAN",
+    "BLOCKED",
+    "HIDDEN",
+    "INVITE",
+    "LEVELS",
+    "MUTE",
+    "Restriction",
+    "Standing",
+    "level_of",
+    "standing_of",
+]
 
 HIDDEN = frozenset((PRIVATE, DIRECT))
 """Visibilities of rooms that only their members can see."""
-BAN, MUTE, INVITE = "ban", "mute", "invite"
-"""Kinds of the facts about a user in a room, beside `stores.members.MEMBER`."""
+BAN, MUTE, INVITE, BLOCKED = "ban", "mute", "invite", "blocked"
+"""Kinds of the facts about a user in a room, beside `stores.members.MEMBER`. Blocked: by the other one, in a direct room."""
 
 
 class Restriction(msgspec.Struct, frozen=True):
@@ -103,6 +114,8 @@ def standing_of(
     if facts.keys() <= {MEMBER}:
         return base
     banned, muted = _restricted(facts.get(BAN)), _restricted(facts.get(MUTE))
+    if muted is None and BLOCKED in facts:
+        muted = Restriction()
     if (invite := facts.get(INVITE)) is not None:
         base = replace(base, invited=True, invited_seq=invite.since)
     return replace(base, banned=banned, muted=muted)

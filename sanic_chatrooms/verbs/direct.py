@@ -5,14 +5,15 @@ from msgspec.structs import replace
 
 from ..access.limits.kinds import Kind
 from ..access.needs import ANYONE
-from ..access.standing import LEVELS, Standing
+from ..access.standing import BLOCKED, LEVELS, Standing
 from ..errors import Forbidden, InvalidField, RoomNotFound, Unavailable
-from ..models import DIRECT, Member, Room, Sender, User, direct_room
+from ..models import DIRECT, Fact, Member, Room, Sender, User, direct_room
 from ..sessions.inbox import Enter
 from ..sessions.seats import Seat
 from ..stores import members
 from ..support.clock import now
 from ..support.user_ids import check_user_id
+from .blocks import blocks
 from .context import Ctx
 from .core import Core
 from .drafts import parent_in
@@ -109,6 +110,8 @@ async def open_direct(core: Core, user: User, to: str, *, made: bool) -> None:
     if not made:
         await core.store.create_room(_room(id, user), facts=(members.member_fact(_member(user)),))
     partner = await _ensure_members(core, id, user, to)
+    if not made and await blocks(core, user.id, to):
+        await core.store.set_fact(id, Fact(BLOCKED, to, b"true"))
     head = (await core.store.heads((id,))).get(id)
     if head is None:
         raise RoomNotFound

@@ -17,7 +17,7 @@ from ..wire.events import Invited, Joined, MemberChanged, RoomInvited
 from .capacity import check_place
 from .context import Change, Ctx
 from .moderation import check_kept, check_words, target_of
-from .reach import check_reach
+from .reach import check_not_blocked, check_reach
 from .roles import check_role, may_grant
 from .table import Done, Judged, Nothing, Settled, command
 
@@ -92,6 +92,7 @@ async def invite(ctx: Ctx, ask: Invite) -> Settled:
         if known is not None and _stands(ctx, _invitation.decode(known.value), ask.role):
             return known.seq
         refuse_banned(standing, ctx.now)
+        await check_not_blocked(ctx, user.id)
         if known is None:
             await check_kept(ctx, INVITE, "invitations")
         if not spent:

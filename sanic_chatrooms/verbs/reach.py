@@ -3,10 +3,13 @@
 from ..config.settings import EVERYONE_REACHED, MEMBERS_REACHED
 from ..errors import Forbidden
 from ..stores.members import MEMBER
+from .blocks import blocks
 from .context import Ctx
 from .core import Core
 
-__all__ = ["check_reach"]
+__all__ = ["check_not_blocked", "check_reach"]
+
+UNREACHED = "you cannot reach this user here"
 
 PAGES, PAGE = 10, 200
 """Rooms of each user that are looked at for one that they share."""
@@ -15,10 +18,18 @@ PAGES, PAGE = 10, 200
 async def check_reach(ctx: Ctx, other: str) -> None:
     """Check that the actor may reach this user, who may be unknown. Raises `Forbidden`, always the same."""
     how = ctx.settings.direct
-    if ctx.actor is None or how == EVERYONE_REACHED:
+    if ctx.actor is None:
         return
-    if how != MEMBERS_REACHED or not await _share_a_room(ctx.core, ctx.actor.user.id, other):
-        raise Forbidden("you cannot reach this user here")
+    mine = ctx.actor.user.id
+    if how != EVERYONE_REACHED and (how != MEMBERS_REACHED or not await _share_a_room(ctx.core, mine, other)):
+        raise Forbidden(UNREACHED)
+    await check_not_blocked(ctx, other)
+
+
+async def check_not_blocked(ctx: Ctx, other: str) -> None:
+    """Check that this user has not blocked the actor. Raises `Forbidden`, as for users who cannot be reached."""
+    if ctx.actor is not None and await blocks(ctx.core, other, ctx.actor.user.id):
+        raise Forbidden(UNREACHED)
 
 
 async def _share_a_room(core: Core, one: str, other: str) -> bool:

@@ -56,6 +56,7 @@ NO_CELLS = {
     "rooms": "it is about no room that is there, and not tried here",
     "room.create": "it is about no room that is there, and not tried here",
     "direct": "it is about no room that is there, and not tried here",
+    **dict.fromkeys(("user.block", "user.unblock", "user.blocked"), "it is about no room"),
 }
 """Commands that have no cell in the matrix of rooms, and why."""
 

@@ -322,6 +322,10 @@ export class ChatRooms {
   pins(room: string, page?: { cursor?: string; limit?: number }): Promise<PinsAck>;
   /** The message as it is now, and a page of its replies: the newest, or those `before` or `after` a number. */
   thread(room: string, msgId: string, page?: { before?: number; after?: number; limit?: number }): Promise<ThreadAck>;
+  /** Hear nothing more from a user: no direct messages, invitations or mentions. `on: false` ends it. Nobody else learns of it. */
+  block(user: string, on?: boolean): Promise<{}>;
+  /** Whom you have blocked, in the order of their ids. */
+  blocked(page?: { cursor?: string; limit?: number }): Promise<{ users: Sender[]; cursor?: string }>;
   /** Call this for every key: it sends at most once every 3 s. Does nothing while offline. */
   typing(room: string, active?: boolean): void;
   /** Mark messages up to `seq` as read. */

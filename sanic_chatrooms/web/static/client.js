@@ -279,6 +279,14 @@ export class ChatRooms {
     return this.#lacks("threads") ?? this.request("thread", { room, payload: { msgId, ...page } });
   }
 
+  block(user, on = true) {
+    return this.request(on ? "user.block" : "user.unblock", { payload: { user } });
+  }
+
+  blocked(page) {
+    return this.request("user.blocked", { payload: page });
+  }
+
   typing(room, active = true) {
     const since = now() - (this.#typingAt.get(room) ?? -Infinity);
     if (!this.isJoined(room) || (active ? since < TYPING : since === Infinity)) return;
