@@ -21,6 +21,7 @@ __all__ = [
     "MODERATION",
     "NEVER",
     "PINNING",
+    "PREFERRING",
     "REPORTING",
     "SPEAKING",
     "Need",
@@ -110,7 +111,8 @@ def needs(public: Need | int, private: Need | int, direct: Need | int) -> RoomNe
 LOOKING = needs(0, 5, 10)
 COMING_IN = LOOKING
 MARKING = LOOKING
-"""Markers and preferences; others than members have none, so there is nothing to refuse."""
+"""Markers: others than members have none, so there is nothing to refuse."""
+PREFERRING = needs(5, 5, 10)
 SPEAKING = needs(Need(10, roles=("guest",)), 10, 10)
 REPORTING = needs(1, 5, 10)
 PINNING = needs(50, 50, 10)

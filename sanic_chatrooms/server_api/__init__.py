@@ -13,11 +13,22 @@ from .reading import History, Reading
 from .rooms import Rooms
 from .saying import Saying
 from .settings import Reconfiguring
+from .unreads import Receipts, Unreads
 
-__all__ = ["ConnectionInfo", "History", "ServerAPI"]
+__all__ = ["ConnectionInfo", "History", "Receipts", "ServerAPI"]
 
 
 class ServerAPI(
-    Auditing, Saying, Marking, Reading, Rooms, Moderating, Connections, Reconfiguring, Following, Appearing
+    Auditing,
+    Saying,
+    Marking,
+    Reading,
+    Rooms,
+    Unreads,
+    Moderating,
+    Connections,
+    Reconfiguring,
+    Following,
+    Appearing,
 ):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""

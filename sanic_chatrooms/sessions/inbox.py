@@ -96,10 +96,11 @@ InboxMessage = Reconfigured | Enter | Remove | Close | StandingChanged | Refuse 
 
 
 class Push(msgspec.Struct, omit_defaults=True):
-    """A live event for all connections of the user, or only for the one with this session id."""
+    """A live event for all connections of the user, or only for the one with this session id, or for all but the one `unless`."""
 
     event: msgspec.Raw
     session: str | None = None
+    unless: str | None = None
 
 
 class PushToAdmins(msgspec.Struct, omit_defaults=True):
@@ -189,9 +190,12 @@ class Inbox:
         """Tell every other worker that a room was deleted or has another epoch. Each asks the store at once."""
         self._journal.publish(Envelope(room, "", 0, LOOK, b"{}"))
 
-    def notify(self, user_id: str, event: bytes, session: str | None) -> Envelope:
+    def notify(
+        self, user_id: str, event: bytes, session: str | None, *, unless: str | None = None
+    ) -> Envelope:
         """A live push to one user, as an envelope."""
-        return Envelope(user_room(user_id), "", 0, "push", encode(Push(msgspec.Raw(event), session)))
+        push = Push(msgspec.Raw(event), session, unless)
+        return Envelope(user_room(user_id), "", 0, "push", encode(push))
 
     def to_admins(self, event: bytes, unless: str | None) -> Envelope:
         """A live push to everybody whose token has the scope `chat:admin`, except one user, as an envelope."""

@@ -256,7 +256,8 @@ class Sessions:
         for session in list(here.values()):
             # A confined connection may be a public screen, so it does not get pushes to its user.
             private = here is not self._all and session.route.confined
-            if session.who.greeted and (push.session == session.id or (push.session is None and not private)):
+            meant = push.session == session.id or (push.session is None and push.unless != session.id)
+            if session.who.greeted and meant and (push.session is not None or not private):
                 if session.codec not in encoded:
                     encoded[session.codec] = session.codec.reply(event)
                 session.answer_raw(encoded[session.codec])

@@ -305,6 +305,11 @@ class Ctx(Context):
         """The connection; None: there is none."""
         return self.actor if isinstance(self.actor, Session) else None
 
+    @property
+    def source_id(self) -> str | None:
+        """The id of the connection's session; None: there is none."""
+        return self.actor.id if isinstance(self.actor, Session) else None
+
     async def repeated(self, room: str | None = None) -> Appended | None:
         """The result of this very command, if it was carried out before; else None. Whatever refuses it now.
 

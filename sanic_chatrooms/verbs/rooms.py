@@ -15,7 +15,7 @@ from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, Unavailabl
 from ..models import DIRECT, Head, Member, Room, Sender, User, is_reserved
 from ..stores import members
 from ..stores.base import Stale
-from ..stores.pages import RoomPage
+from ..stores.pages import RoomPage, Unread
 from ..stores.properties import room_fact
 from ..support.clock import now
 from ..support.ids import new_id
@@ -28,6 +28,7 @@ from .drafts import command_hash, draft
 from .pages import page_limit
 from .properties import WORDS, Changes, applied, as_changes, updated
 from .table import Judged, Needs, Nothing, command
+from .unread import count, last_seen, preferences
 
 __all__ = ["RoomLine", "RoomList", "create", "delete", "ensure", "forget_if_unused"]
 
@@ -64,6 +65,13 @@ class List(msgspec.Struct):
     invited: bool = False
 
 
+class Last(msgspec.Struct):
+    """The newest message of a room: its number and time (Unix seconds)."""
+
+    seq: int
+    timestamp: float
+
+
 class RoomLine(msgspec.Struct, omit_defaults=False):
     """One room in the answer to `rooms`."""
 
@@ -72,7 +80,12 @@ class RoomLine(msgspec.Struct, omit_defaults=False):
     visibility: str
     seq: int
     unread: int
+    more: bool
+    mentions: int
     online: int
+    last: Last | msgspec.UnsetType = msgspec.UNSET
+    notify: str | msgspec.UnsetType = msgspec.UNSET
+    favourite: bool | msgspec.UnsetType = msgspec.UNSET
     archived: bool | msgspec.UnsetType = msgspec.UNSET
     partner: Sender | None | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="with")
 
@@ -279,7 +292,11 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     pairs = await members.first(core.store, direct, 2) if direct else {}
     scopes = None if ctx.actor is None else ctx.actor.scopes
     shown = [room for room in page.rooms if scopes is None or scopes.allow(Right.READ, room.id)]
+    left = await count(core, user, {room.id: room for room in shown}) if user and shown else {}
     lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in shown]
+    for room, line in zip(shown, lines, strict=True):
+        if (unread := left.get(room.id)) is not None:
+            _add_unread(core, room, unread, line)
     return RoomList(lines, page.cursor)
 
 
@@ -306,12 +323,21 @@ async def _counts(core: Core, rooms: list[str]) -> dict[str, int]:
 
 
 def _line(room: Room, online: int, user: str | None, pair: list[Member]) -> RoomLine:
-    line = RoomLine(room.id, room.title, room.visibility, room.seq, 0, online)
+    line = RoomLine(room.id, room.title, room.visibility, room.seq, 0, False, 0, online)
     if room.archived:
         line.archived = True
     if room.visibility == DIRECT:
         line.partner = next((Sender(m.user, m.name) for m in pair if m.user != user), None)
     return line
+
+
+def _add_unread(core: Core, room: Room, unread: Unread, line: RoomLine) -> None:
+    line.unread, line.more, line.mentions = unread.count, unread.more, unread.mentions
+    if (last := last_seen(core, room, unread)) is not None:
+        line.last = Last(*last)
+    if unread.member is not None:
+        own = preferences(unread.prefs)
+        line.notify, line.favourite = own.notify, own.favourite or msgspec.UNSET
 
 
 def _derived_id(user: str, msg_id: str) -> str:

@@ -19,9 +19,12 @@ __all__ = [
     "Limits",
     "LiveEvent",
     "MemberChanged",
+    "Mentioned",
     "Moderated",
     "Myself",
+    "PrefsChanged",
     "Presence",
+    "Read",
     "Reported",
     "Reset",
     "RoleChanged",
@@ -129,6 +132,33 @@ class RoomAdded(LiveEvent, frozen=True):
     partner: Sender | None = msgspec.field(default=None, name="with")
     by: Sender | None = None
     """Who added the user to it."""
+
+
+class Read(LiveEvent, frozen=True):
+    """A member has read the room up to this number."""
+
+    type: ClassVar[str] = "read"
+    user: Sender
+    seq: int
+
+
+class PrefsChanged(LiveEvent, frozen=True):
+    """What the user prefers in the room, set by another of their connections."""
+
+    type: ClassVar[str] = "prefs"
+    notify: str
+    favourite: bool
+
+
+class Mentioned(LiveEvent, frozen=True):
+    """A message mentions the user by their id. `text`: its first 140 characters."""
+
+    type: ClassVar[str] = "mention"
+    room: str
+    msg_id: str
+    seq: int
+    sender: Sender | None
+    text: str
 
 
 class RoomInvited(LiveEvent, frozen=True):

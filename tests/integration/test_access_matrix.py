@@ -25,7 +25,7 @@ ROLES = ("owner", "admin", "moderator", "editor", "member", "reader")
 WHO = ("creator", *ROLES, "stranger", "guest", "invited", "banned", "muted", "muted moderator", "reads only")
 PAYLOADS: dict[str, Any] = {
     "user": "nobody", "role": "member", "msgId": "x", "body": {"text": "hi"}, "action": "join", "kind": "ban",
-    "reason": "x", "text": "hi", "id": "0.r", "outcome": "x", "emoji": "👍",
+    "reason": "x", "text": "hi", "id": "0.r", "outcome": "x", "emoji": "👍", "seq": 1, "rooms": [],
 }  # fmt: skip
 NOT_COMPARED = {"member.role", "member.kick", "member.accept", "member.decline", "report.close"}
 """Whether they are allowed depends on more than the room: the target, or an invitation."""

@@ -35,6 +35,8 @@ PAYLOADS: dict[str, Any] = {
     "action": "join",
     "kind": "ban",
     "reason": "x",
+    "seq": 1,
+    "emoji": "👍",
 }
 
 

@@ -24,12 +24,13 @@ KINDS = ("public", "private", "direct")
 
 NEEDS: dict[str, tuple[Need, Need, Need]] = {
     **dict.fromkeys(
-        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain"), (0, 5, 10)
+        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "read"), (0, 5, 10)
     ),
     **dict.fromkeys(
         ("message", "typing", "message.edit", "message.delete", "reaction.add", "reaction.remove"),
         (STRANGERS_TOO, 10, 10),
     ),
+    "prefs": (5, 5, 10),
     "report": (1, 5, 10),
     "message.delete.any": (50, 50, NEVER),
     **dict.fromkeys(("message.pin", "message.unpin"), (50, 50, 10)),
@@ -53,7 +54,7 @@ NO_CELLS = {
     "auth": "it is about the connection",
     "ping": "it is about the connection",
     "exit": "it is about the connection: one may always go out of a room",
-    "rooms": "it is about no room that is there, and not tried here",
+    **dict.fromkeys(("rooms", "unread", "badge"), "it is about no room that is there, and not tried here"),
     "room.create": "it is about no room that is there, and not tried here",
     "direct": "it is about no room that is there, and not tried here",
     **dict.fromkeys(("user.block", "user.unblock", "user.blocked"), "it is about no room"),
@@ -62,12 +63,14 @@ NO_CELLS = {
 
 LOOKS = {"history", "thread", "pins", "reactions", "members", "presence", "room", "explain"}
 LOOKS_OF_MODERATORS = {"restrictions", "reports"}
-READS = LOOKS | {"join", "leave"}
+READS = LOOKS | {"join", "leave", "read", "prefs"}
 MODERATION = {
     "member.kick", "member.ban", "member.unban", "member.mute", "member.unmute", "restrictions", "reports",
     "report.close", "message.delete.any",
 }  # fmt: skip
-STILL_IN_THE_ARCHIVE = LOOKS | MODERATION | {"join", "leave", "report", "message.delete", "room.delete"}
+STILL_IN_THE_ARCHIVE = LOOKS | MODERATION | {
+    "join", "leave", "read", "prefs", "report", "message.delete", "room.delete",
+}  # fmt: skip
 MUTED = {"message", "typing", "message.edit", "message.pin", "message.unpin", "member.invite", "reaction.add"}
 SPEAKING = {"message", "message.edit", "member.invite", "reaction.add"}
 OF_THE_INVITED = {"room", "join", "member.accept", "member.decline"}
@@ -173,7 +176,8 @@ EVERYBODY = (
 
 LOW, TOP = LEVELS["reader"], LEVELS["owner"]
 DEEDS = (
-    *(Deed(look) for look in ("join", "history", "pins", "members", "presence", "room", "leave", "typing")),
+    *(Deed(look) for look in ("join", "history", "pins", "members", "presence", "room", "leave", "typing", "prefs")),
+    Deed("read", {"seq": 1}),
     Deed("join", {"since": "epoch"}, name="recovery"),
     Deed("explain", {"action": "message"}),
     Deed("message", {"text": "hi"}),

@@ -106,7 +106,9 @@ async def test_requests_that_do_not_fit(chat: Chat) -> None:
 
 def test_a_room_is_called_id_and_a_member_user_and_the_wire_keeps_its_words() -> None:
     member = MemberLine(user="u1", name="Ada", role="owner", online=True, last_seen=None)
-    room = RoomLine(id="general", title="", visibility="public", seq=0, unread=0, online=0)
+    room = RoomLine("general", "", "public", 0, unread=0, more=False, mentions=0, online=0)
 
     assert set(msgspec.to_builtins(member)) == {"id", "name", "role", "online", "lastSeen"}
-    assert set(msgspec.to_builtins(room)) == {"room", "title", "visibility", "seq", "unread", "online"}
+    assert set(msgspec.to_builtins(room)) == {
+        "room", "title", "visibility", "seq", "unread", "more", "mentions", "online"
+    }  # fmt: skip

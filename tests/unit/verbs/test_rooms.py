@@ -245,7 +245,7 @@ async def test_a_line_of_the_list(chat: Chat) -> None:
     await create(chat.core, None, "general", title="General")
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="general")
-    await ada.ack("message", room="general", payload={"text": "x"})
+    said = await ada.ack("message", room="general", payload={"text": "x"})
 
     assert await ada.ack("rooms") == {
         "rooms": [
@@ -256,6 +256,10 @@ async def test_a_line_of_the_list(chat: Chat) -> None:
                 "seq": 1,
                 "unread": 0,
                 "online": 1,
+                "more": False,
+                "mentions": 0,
+                "last": {"seq": 1, "timestamp": said["timestamp"]},
+                "notify": "all",
             }
         ]
     }
@@ -272,7 +276,7 @@ async def test_a_list_asks_the_store_as_often_for_many_direct_rooms_as_for_one()
         rooms = (await ada.ack("rooms", payload={"mine": True, "limit": 100}))["rooms"]
 
         assert sorted(room["with"]["id"] for room in rooms) == sorted(f"friend{n}" for n in range(40))
-        assert store.calls == ["rooms", "first_facts"]
+        assert store.calls == ["rooms", "first_facts", "unread"]
 
 
 async def test_lists_are_read_a_page_at_a_time(chat: Chat) -> None:
