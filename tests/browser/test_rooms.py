@@ -199,7 +199,7 @@ async def test_a_removed_user_is_told_and_leaves_the_room_by_keyboard(
     await served.chat.kick("secret", served.user("Ada"))
     panel = page.get_by_test_id("removed")
     await expect(panel).to_contain_text("You are no longer in Secret")
-    await expect(panel).to_contain_text("Somebody removed you")
+    await expect(panel).to_contain_text("You were removed from this room.")
     await expect(page.get_by_test_id("message")).to_be_hidden()
     await expect(page.get_by_test_id("person")).to_have_count(0)
     await expect(panel.get_by_role("button", name="Choose another room")).to_be_focused()

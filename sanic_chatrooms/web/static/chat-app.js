@@ -234,7 +234,9 @@ class App {
     this.#current();
   }
 
+  // Now the bell and the invitations can be seen, which notices would cover.
   #leaveRoom() {
+    this.notices.clear();
     const id = this.room?.id;
     this.room = null;
     this.#list();

@@ -28,6 +28,11 @@ export class Notices {
     this.#toast(notice);
   }
 
+  /** Take away what covers the screen. The list keeps it. */
+  clear() {
+    this.toasts.replaceChildren();
+  }
+
   #toast(notice) {
     let timer = 0;
     const hold = () => clearTimeout(timer);

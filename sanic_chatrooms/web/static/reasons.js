@@ -100,8 +100,8 @@ export function shutBecause(error) {
 
 /** What was done to this user: `what` is "kicked" or "banned". */
 export function sentenceOf(what, { by, ...details } = {}) {
-  const who = by?.name ?? "Somebody";
-  return what === "banned" ? `${who} banned you from this room${terms(details)}.` : `${who} removed you from this room${terms(details)}.`;
+  const did = what === "banned" ? "banned" : "removed";
+  return `${by ? `${by.name} ${did} you` : `You were ${did}`} from this room${terms(details)}.`;
 }
 
 /** Why the connection is closed for good. */

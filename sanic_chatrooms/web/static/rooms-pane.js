@@ -60,7 +60,7 @@ function invitationCard(invitation, onAnswer) {
   const name = title || id;
   const answer = (what) => onAnswer(invitation, what);
   return el("div", { class: "invitation", role: "group", "aria-label": `Invitation to ${name}`, testid: "invitation", "data-invited": id },
-    el("p", { class: "cut" }, icon("mail"), el("bdi", { class: "author" }, name)),
+    el("p", {}, icon("mail"), el("bdi", { class: "author cut" }, name)),
     el("p", { class: "note cut" }, by ? ["by ", el("bdi", {}, by.name)] : "You are invited."),
     el("div", { class: "invitation-actions" },
       button("Accept", () => answer("accept"), { class: "primary", testid: "accept" }), button("Decline", () => answer("decline"), { testid: "decline" })));

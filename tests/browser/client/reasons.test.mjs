@@ -46,7 +46,7 @@ test("who is muted or banned reads until when, and why", () => {
   assert.match(told("banned", { until: until + 30 * 86400 }), /^You are banned until \w+, .+\.$/);
   assert.equal(told("banned", { reason: "spam" }), "You are banned (reason: spam).");
   assert.equal(sentenceOf("kicked", { by: { name: "Mod" }, reason: "wrong room" }), "Mod removed you from this room (reason: wrong room).");
-  assert.equal(sentenceOf("banned", { by: null }), "Somebody banned you from this room.");
+  assert.equal(sentenceOf("banned", { by: null }), "You were banned from this room.");
 });
 
 test("where nothing can be written, the reason is a sentence", () => {
