@@ -36,7 +36,7 @@ class TimedStore(WrappedStore):
         self._timeout = timeout
         self._meter = meter
         self._reads = asyncio.Semaphore(READS)
-        self._at_once = not inner.waits and meter is SILENT
+        self.direct = not inner.waits and meter is SILENT  # nothing to wait for, and nobody to tell
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`; without a limit."""
@@ -44,8 +44,6 @@ class TimedStore(WrappedStore):
 
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask in time; history together with a few other readers only."""
-        if self._at_once:  # joining asks six times: time limits would be a twentieth of its cost
-            return await ask()
         since = time.monotonic()
         try:
             answer = await self._in_time(verb, ask)

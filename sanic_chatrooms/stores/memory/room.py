@@ -2,8 +2,8 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import deque
 from collections.abc import Collection, Iterable
+from operator import itemgetter
 from typing import TypeAlias
 
 from msgspec import Raw
@@ -54,7 +54,8 @@ class MemoryRoom:
         self.full = history_max + history_max // 4 + 16
         self.line: list[int] = []  # the numbers of the timeline …
         self.lined = 0  # … as far as it was looked at
-        self.edits: deque[tuple[int, str]] = deque()  # number of the change, id of the message
+        # Number of the change, id of the message. A list: every user has a room, and an empty deque takes 0.6 KB.
+        self.edits: list[tuple[int, str]] = []
         self.firsts: dict[Key, First] = {}
         key = made_by[0]
         if key is not None:
@@ -181,8 +182,7 @@ class MemoryRoom:
         """Give a message another payload, by the event that comes next. `at`: None where that is no edit, but its first whole one."""
         number = self.seq + 1
         self._put(replace(message, payload=Raw(payload), edited=at, changed=number))
-        while self.edits and self.edits[0][0] <= self.base:
-            self.edits.popleft()
+        del self.edits[: bisect_right(self.edits, self.base, key=itemgetter(0))]
         self.edits.append((number, message.msg_id))
 
     def delete(self, message: Event) -> list[Event]:
