@@ -330,10 +330,21 @@ class Play:
                 ids[len(ids) - 1 - len(self.messages) % 30 % len(ids)] if ids else id
             )  # the same for a while
             some = liked if self.dice.random() < 0.6 else self.dice.choice(ids[-3:] or [id])
-            return reader, type, {"msgId": some, "emoji": self._emoji()}
+            held = self._held(reader.user.id) if act == "unreact" and self.dice.random() < 0.8 else []
+            message, emoji = self.dice.choice(held or [(some, self._emoji())])
+            return reader, type, {"msgId": message, "emoji": emoji}
         if act in ("pin", "unpin"):
             return reader, f"message.{act}", {"msgId": id}
         return reader, "message", text
+
+    def _held(self, user: str) -> list[tuple[str, str]]:
+        recent = list(self.messages.items())[-60:]
+        return [
+            (id, emoji)
+            for id, message in recent
+            for emoji, users in message.reactions.items()
+            if user in users
+        ]
 
     def _emoji(self) -> str:
         return self.dice.choice(EMOJI) if self.dice.random() < 0.6 else chr(0x1F600 + self.dice.randrange(25))
