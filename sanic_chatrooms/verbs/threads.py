@@ -68,8 +68,11 @@ async def reply_to(ctx: Ctx, parent: str | None) -> Relation | None:
     return None if parent is None else Relation(await target_of(ctx, parent), Fold.COLLECT)
 
 
+_NONE = msgspec.Raw(b"null")
+
+
 class _Names(msgspec.Struct):
-    parent: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    parent: msgspec.Raw = _NONE
 
 
 _names = msgspec.json.Decoder(_Names).decode
@@ -82,7 +85,7 @@ def keep_parent(said: bytes, body: bytes) -> bytes:
     if first == _names(body).parent:
         return body
     fields = _fields(body)
-    if first is msgspec.UNSET:
+    if first == _NONE:
         del fields["parent"]
     else:
         fields["parent"] = first

@@ -381,10 +381,14 @@ test("without network the state is offline", async (t) => {
 
 for (const [feature, ask] of [
   ["reactions", (chat) => chat.react("a", "server-message-1", "👍")],
+  ["reactions", (chat) => chat.reactions("a", "server-message-1", { limit: 5 })],
+  ["pins", (chat) => chat.pin("a", "server-message-1")],
+  ["pins", (chat) => chat.pins("a")],
+  ["threads", (chat) => chat.thread("a", "server-message-1")],
   ["unread", (chat) => chat.read("a", 1)],
   ["search", (chat) => chat.search("a", "hello")],
 ]) {
-  test(`without ${feature} in welcome.features, a request is rejected at once`, async (t) => {
+  test(`without ${feature} in welcome.features, a request is rejected at once: ${ask}`, async (t) => {
     const it = world(t);
     it.chat.connect();
     await it.welcome({ features: ["typing"] });
@@ -394,7 +398,7 @@ for (const [feature, ask] of [
     assert.equal(it.socket.sent.length, sent);
   });
 
-  test(`with ${feature} in welcome.features, a request is sent`, async (t) => {
+  test(`with ${feature} in welcome.features, a request is sent: ${ask}`, async (t) => {
     const it = world(t);
     it.chat.connect();
     await it.welcome({ features: [feature] });
@@ -405,3 +409,26 @@ for (const [feature, ask] of [
     assert.equal(it.socket.sent.length, sent + 1);
   });
 }
+
+test("reactions, pins and threads are asked for as the server knows them", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await it.welcome({ features: ["reactions", "pins", "threads"] });
+  for (const ask of [
+    (chat) => chat.react("a", "m1", "👍"),
+    (chat) => chat.react("b", "m1", "👍", false),
+    (chat) => chat.reactions("a", "m1", { emoji: "👍", limit: 5 }),
+    (chat) => chat.pin("c", "m1"),
+    (chat) => chat.pin("d", "m1", false),
+    (chat) => chat.pins("a", { cursor: "x" }),
+    (chat) => chat.thread("a", "m1", { before: 7 }),
+  ]) {
+    ask(it.chat).catch(() => {});
+    await settled();
+  }
+
+  assert.deepEqual(
+    ["reaction.add", "reaction.remove", "reactions", "message.pin", "message.unpin", "pins", "thread"].map((type) => it.socket.last(type)?.payload),
+    [{ msgId: "m1", emoji: "👍" }, { msgId: "m1", emoji: "👍" }, { msgId: "m1", emoji: "👍", limit: 5 }, { msgId: "m1" }, { msgId: "m1" }, { cursor: "x" }, { msgId: "m1", before: 7 }],
+  );
+});

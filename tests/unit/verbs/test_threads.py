@@ -224,6 +224,8 @@ async def test_an_edit_neither_changes_nor_drops_the_parent(scene: Scene) -> Non
             b'{"parent":"p","text":"b"}',
         ),
         (b'{"text":"a"}', b'{"text":"b","p\\u0061rent":"q"}', b'{"text":"b"}'),
+        (b'{"text":"a"}', b'{"text":"b", "parent":null}', b'{"text":"b", "parent":null}'),
+        (b'{"text":"a","parent":null}', b'{"parent":"q","text":"b"}', b'{"text":"b"}'),
     ],
 )
 def test_an_edited_body_has_the_first_parent(said: bytes, body: bytes, kept: bytes) -> None:
