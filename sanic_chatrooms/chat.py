@@ -55,11 +55,12 @@ from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
 from .support.tasks import end, keep_on
-from .upkeep import Forgetting, PositionCheck, ask, measure_lag, sweep
+from .upkeep import Forgetting, PositionCheck, ask, each_minute, measure_lag, sweep
 from .verbs.core import Core
 from .verbs.dispatch import Commands
 from .verbs.entering import put_in
 from .verbs.pages import Past
+from .verbs.retention import drop_old
 from .verbs.rooms import forget_if_unused
 from .verbs.table import commands
 
@@ -206,6 +207,7 @@ class Chat:
             keep_on(lambda: ask(self.occupancy.refresh), "telling the presence backend who is here"),
             keep_on(lambda: ask(self.hub.release), "letting go of rooms"),
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
+            keep_on(lambda: each_minute(partial(drop_old, self.store)), "dropping old events of rooms"),
             keep_on(lambda: ask(self.revocations.sweep), "forgetting bans and revocations that have passed"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
             keep_on(self.overload.go_on, "looking whether the event loop is late"),

@@ -139,6 +139,8 @@ class Room(msgspec.Struct, frozen=True):
     """Seconds between two messages of one user; 0: none."""
     archived: bool = False
     """Nobody says anything in it any more."""
+    retention: float = 0
+    """Seconds for which its events are kept; 0: as long as the settings say."""
     history: tuple[tuple[int, str], ...] = ()
     """Who may read events from a number on, ascending: [(1, "world"), (12, "members")]; empty: it never changed."""
 

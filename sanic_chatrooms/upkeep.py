@@ -15,10 +15,11 @@ from .observe.meter import Meter
 from .stores.base import Store
 from .support.backoff import jittered
 
-__all__ = ["Forgetting", "PositionCheck", "ask", "measure_lag", "sweep"]
+__all__ = ["Forgetting", "PositionCheck", "ask", "each_minute", "measure_lag", "sweep"]
 
 logger = logging.getLogger("sanic_chatrooms.chat")
 
+MINUTE = 60.0
 SWEEP = 1.0
 """Seconds from one round to the next."""
 REPEAT_WHILE_DOWN = 1.0
@@ -48,6 +49,13 @@ async def measure_lag(meter: Meter, clock: Callable[[], float] = time.monotonic)
 async def ask(part: Callable[[], Awaitable[None]]) -> None:
     """One round of what asks a backend. A backend that is down is asked again in the next round."""
     await asyncio.sleep(SWEEP)
+    with contextlib.suppress(Unavailable):
+        await part()
+
+
+async def each_minute(part: Callable[[], Awaitable[None]]) -> None:
+    """One round of what asks a backend, and is in no hurry. A backend that is down is asked again in the next round."""
+    await asyncio.sleep(jittered(MINUTE, 0.5, 1.0))
     with contextlib.suppress(Unavailable):
         await part()
 

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from ..auth.names import shown_name
-from ..errors import RoomNotFound
+from ..errors import InvalidField, RoomNotFound
 from ..models import PUBLIC, Room, Sender, User
 from ..stores import members
 from ..verbs.invitations import Invite
 from ..verbs.membership import add_member, remove_member
 from ..verbs.moderation import Ban, Unban
-from ..verbs.properties import Changes, as_changes
+from ..verbs.properties import AppChanges, Changes, as_changes
 from ..verbs.roles import NewRole
 from ..verbs.rooms import create, delete, ensure
 from ..wire.decode import checked
@@ -36,6 +38,7 @@ class Rooms(Verbs):
         history_visibility: str | None = None,
         slow_mode: float | None = None,
         archived: bool | None = None,
+        retention: float | None = None,
         as_user: User | None = None,
     ) -> Room:
         """Create a room. With `as_user`, that user owns it. `announce`: joining and leaving are events even if it is public.
@@ -53,9 +56,10 @@ class Rooms(Verbs):
             "history_visibility": history_visibility,
             "slow_mode": slow_mode,
             "archived": archived,
+            "retention": retention,
         }
         if as_user is not None:
-            return await self._create_as(as_user, room, as_changes(given))
+            return await self._create_as(as_user, room, _of_user(as_changes(given)))
         made, _ = await create(self.running().core, None, room, as_changes(given))
         return made
 
@@ -82,6 +86,7 @@ class Rooms(Verbs):
         history_visibility: str | None = None,
         slow_mode: float | None = None,
         archived: bool | None = None,
+        retention: float | None = None,
     ) -> Room:
         """Create a room of the app, or give it these properties if it exists. Properties that are not given stay.
 
@@ -100,6 +105,7 @@ class Rooms(Verbs):
             history_visibility=history_visibility,
             slow_mode=slow_mode,
             archived=archived,
+            retention=retention,
         )
 
     async def update_room(
@@ -115,12 +121,14 @@ class Rooms(Verbs):
         slow_mode: float | None = None,
         announce: bool | None = None,
         archived: bool | None = None,
+        retention: float | None = None,
         as_user: User | None = None,
     ) -> bool:
         """Change properties of any room, and tell the room by `room.updated`. Properties that are not given stay. True if anything changed.
 
         `permissions` are needs by action ([permissions](../permissions.md)), merged into those that are there; None for an action is
-        its default again. `slow_mode`: seconds between two messages of a user. Raises `RoomNotFound`, `InvalidField`, `TooLarge`,
+        its default again. `slow_mode`: seconds between two messages of a user. `retention`: seconds after which events of the room
+        are dropped, a minute later at most; 0: as the settings say. It is for the app only. Raises `RoomNotFound`, `InvalidField`, `TooLarge`,
         `Unavailable`, and with `as_user` the refusals of that user's command.
         """
         changes = as_changes(
@@ -134,9 +142,12 @@ class Rooms(Verbs):
                 "slow_mode": slow_mode,
                 "announce": announce,
                 "archived": archived,
+                "retention": retention,
             }
         )
-        return await self._settle("room.update", changes, room, as_user)
+        return await self._settle(
+            "room.update", changes if as_user is None else _of_user(changes), room, as_user
+        )
 
     async def invite(
         self, room: str, user: User | Sender | str, role: str = "member", *, as_user: User | None = None
@@ -222,3 +233,10 @@ class Rooms(Verbs):
             return user_of(user)
         member = await members.find(self.running().store, room, id_of(user))
         return User(user, member.name if member is not None else shown_name(None, user))
+
+
+def _of_user(changes: AppChanges) -> AppChanges:
+    """Check that a user may give these. Raises `InvalidField`."""
+    if changes.retention is not UNSET:
+        raise InvalidField("is for the app only; leave out as_user", field="retention")
+    return changes

@@ -9,19 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from ..errors import ChatError, RoomNotFound
-from ..models import (
-    PUBLIC,
-    Appended,
-    Draft,
-    Event,
-    Fact,
-    Head,
-    Known,
-    Page,
-    Related,
-    Room,
-    Scope,
-)
+from ..models import PUBLIC, Appended, Draft, Event, Fact, Head, Known, Page, Related, Room, Scope
 from .bounds import FOLDED, HISTORY_MAX, LISTED, RESERVED_HISTORY_MAX, Bounds
 from .changes import Stale
 from .pages import FactPage, Holding, RoomAbout, RoomPage, TogglePage, Unread
@@ -246,6 +234,10 @@ class Store(ABC):
         Give at least one of the two. `target` alone leaves out toggles without an owner. Raises `RoomNotFound`,
         `InvalidCursor`.
         """
+
+    @abstractmethod
+    async def trim(self, room: str, seq: int) -> None:
+        """Everything up to and including this number is gone, as if it were below `history_max`. Raises `RoomNotFound`."""
 
     @abstractmethod
     async def renew_epoch(self, room: str, old: str) -> Head:

@@ -42,11 +42,12 @@ class _Value(msgspec.Struct, frozen=True, rename="camel"):
     history_visibility: str | None = None
     slow_mode: float = 0
     archived: bool = False
+    retention: float = 0
 
 
 _value = msgspec.json.Decoder(_Value)
 _OWN = tuple(name for name in _Value.__struct_fields__ if name != "history")
-_only_here = attrgetter("topic", "permissions", "history_visibility", "slow_mode", "archived")
+_only_here = attrgetter("topic", "permissions", "history_visibility", "slow_mode", "archived", "retention")
 _NONE = _only_here(_Value(PUBLIC))
 """Those of most rooms, and of every user's own reserved room."""
 

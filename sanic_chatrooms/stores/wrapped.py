@@ -37,6 +37,7 @@ class WrappedStore(Store):
     events = _passed_on(Store.events)
     related = _passed_on(Store.related)
     toggles = _passed_on(Store.toggles)
+    trim = _passed_on(Store.trim)
     renew_epoch = _passed_on(Store.renew_epoch)
     create_room = _passed_on(Store.create_room)
     room = _passed_on(Store.room)

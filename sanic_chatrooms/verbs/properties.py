@@ -17,10 +17,12 @@ from ..models import DIRECT, PRIVATE, PUBLIC, Room, Sender
 from ..stores.properties import shown
 from ..wire.decode import checked, decode_payload
 from ..wire.encode import encode_object
+from .retention import check_retention
 
 __all__ = [
     "ATTRIBUTES_LIMIT",
     "WORDS",
+    "AppChanges",
     "Changes",
     "RoomUpdated",
     "applied",
@@ -75,12 +77,18 @@ class Changes(msgspec.Struct, rename="camel"):
         return any(getattr(self, name) is not UNSET for name in WORDS)
 
 
-def as_changes(properties: Mapping[str, Any]) -> Changes:
+class AppChanges(Changes):
+    """Properties that only the app may change, too."""
+
+    retention: float | UnsetType = UNSET
+
+
+def as_changes(properties: Mapping[str, Any]) -> AppChanges:
     """What the app gives by name, None for what it leaves out. Raises `InvalidField`, `InvalidText`."""
     given = {name: value for name, value in properties.items() if value is not None}
     if "attributes" in given:
         given["attributes"] = msgspec.Raw(encode_object(given["attributes"], "attributes"))
-    return checked(Changes(**given))
+    return checked(AppChanges(**given))
 
 
 class RoomUpdated(msgspec.Struct, frozen=True, rename="camel"):
@@ -158,6 +166,7 @@ def _check(room: Room, was: Room) -> None:
         raise InvalidField("of a direct room stays", field="visibility")
     if room.history_visibility is not None and room.history_visibility not in PASTS:
         raise InvalidField(f"must be one of {', '.join(PASTS)}", field="historyVisibility")
+    check_retention(room)
     if not 0 <= room.slow_mode <= SLOWEST:
         raise InvalidField(f"must be from 0 to {SLOWEST} seconds", field="slowMode", limit=SLOWEST)
     for field, text, limit in (("title", room.title, TITLE_LIMIT), ("topic", room.topic, TOPIC_LIMIT)):

@@ -8,6 +8,7 @@ from ..stores.properties import ROOM, room_fact
 from ..wire.encode import encode
 from .context import Change, Ctx
 from .properties import WORDS, Changes, applied, check_levels, updated
+from .retention import retention_fact
 from .table import Judged, Settled, also_action, command
 
 __all__ = ["GOVERN"]
@@ -37,7 +38,8 @@ async def update_room(ctx: Ctx, ask: Changes) -> Settled:
             known = await ctx.core.store.fact(was.id, ROOM, "")
             return known.seq if known is not None else 0
         # It restricts, so that another change in between is seen: then the room is read again.
-        return Change(encode(updated(now, ctx.sender)), {"facts": (room_fact(now, was),), "restricts": True})
+        facts = (room_fact(now, was), retention_fact(now))
+        return Change(encode(updated(now, ctx.sender)), {"facts": facts, "restricts": True})
 
     return await ctx.settle(make)
 

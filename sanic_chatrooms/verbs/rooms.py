@@ -27,6 +27,7 @@ from .deletions import deleted_before, note_deletion
 from .drafts import command_hash, draft
 from .pages import page_limit
 from .properties import WORDS, Changes, applied, as_changes, updated
+from .retention import retention_fact
 from .table import Judged, Needs, Nothing, command
 from .unread import count, last_seen, preferences
 
@@ -56,7 +57,7 @@ class Deleted(msgspec.Struct, omit_defaults=False):
 
 class List(msgspec.Struct):
     """The payload of `rooms`. `mine`: rooms that the user is a member of. `invited`: those that the user is invited to. `query`:
-    a part of the title."""
+    a part of the title or the topic."""
 
     mine: bool = False
     cursor: str | None = None
@@ -151,7 +152,8 @@ async def create(
     wanted = replace(wanted, id=room_id)
     owner = (members.member_fact(Member(user.id, user.name, "owner", now(), creator=True)),) if user else ()
     key = (user.id, msg_id) if user and msg_id else None
-    room, made = await core.store.create_room(wanted, facts=owner, key=key, hash=hash)
+    facts = (*owner, retention_fact(wanted)) if wanted.retention else owner
+    room, made = await core.store.create_room(wanted, facts=facts, key=key, hash=hash)
     if not made and key is None:
         raise Conflict(f"there is already a room {room_id}; choose another id")
     return room, not made
@@ -169,7 +171,8 @@ async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
     ask = as_changes(properties)
     wanted = applied(Room(room_id, "", 0, created_at=now()), ask, trusted=True)
     for _ in range(ATTEMPTS):
-        room, made = await core.store.create_room(wanted)
+        facts = (retention_fact(wanted),) if wanted.retention else ()
+        room, made = await core.store.create_room(wanted, facts=facts)
         if made:
             return room
         if room.created_by is not None or room.auto:
@@ -184,6 +187,8 @@ async def ensure(core: Core, room_id: str, **properties: Any) -> Room:
 async def _bring(core: Core, room: Room, wanted: Room) -> Room:
     if wanted == room:
         return room
+    if wanted.retention != room.retention:
+        await core.store.set_fact(room.id, retention_fact(wanted))
     if any(getattr(wanted, name) != getattr(room, name) for name in JUDGED_BY):
         return await _bring_by_event(core, room, wanted)
     changed = await core.store.update_room(wanted)
@@ -301,14 +306,14 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
 
 
 async def _page(core: Core, fact: tuple[str, str] | None, ask: List, limit: int) -> RoomPage:
-    """A page of rooms whose titles contain the query. Looks at a bounded number of rooms, so it may be short."""
+    """A page of rooms whose titles or topics contain the query. Looks at a bounded number of rooms, so it may be short."""
     words = ask.query.casefold()
     if not words:
         return await core.store.rooms(fact=fact, cursor=ask.cursor, limit=limit)
     found, cursor = list[Room](), ask.cursor
     for _ in range(LOOKED_AT):
         page = await core.store.rooms(fact=fact, cursor=cursor, limit=limit - len(found))
-        found += [room for room in page.rooms if words in room.title.casefold()]
+        found += [room for room in page.rooms if words in f"{room.title}\n{room.topic}".casefold()]
         cursor = page.cursor
         if cursor is None or len(found) >= limit:
             break

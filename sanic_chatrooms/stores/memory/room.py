@@ -102,6 +102,11 @@ class MemoryRoom:
             left = {name: seqs[bisect_right(seqs, floor) :] for name, seqs in self.mentions.items()}
             self.mentions = {name: seqs for name, seqs in left.items() if seqs}
 
+    def trim(self, seq: int) -> None:
+        """Drop everything up to and including this number."""
+        self.expired = max(self.expired, min(seq, self.seq))
+        self.compact()
+
     def expire(self, oldest: float) -> None:
         """Count what is older than `oldest` (Unix seconds) as gone."""
         # From the front only: what is left has no hole, even where clocks of several senders disagree.

@@ -11,13 +11,7 @@ from typing import ClassVar
 from msgspec import Raw
 from msgspec.structs import replace
 
-from ...errors import (
-    ChatError,
-    ConfigError,
-    Conflict,
-    RoomLimit,
-    RoomNotFound,
-)
+from ...errors import ChatError, ConfigError, Conflict, RoomLimit, RoomNotFound
 from ...models import (
     DIRECT,
     PUBLIC,
@@ -247,6 +241,10 @@ class MemoryStore(Store):
         return TogglePage(
             left[:limit], len(rows), encode_cursor("toggles", str(left[limit - 1].seq)) if more else None
         )
+
+    async def trim(self, room: str, seq: int) -> None:
+        """See `Store.trim`."""
+        self._found(room).trim(seq)
 
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""

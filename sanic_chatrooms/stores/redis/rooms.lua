@@ -11,6 +11,15 @@ if op == 'renew' then
   return {room.epoch, room.head}
 end
 
+-- the last number that goes -> up to which number all is gone
+if op == 'trim' then
+  local room = load()
+  if not room then return false end
+  local last = math.min(tonumber(ARGV[own]), room.head)
+  if last > room.erased then erase(room, last) end
+  return room.erased
+end
+
 -- 'look' or 'make', its own key and hash, that key ('' none), the room as JSON, visibility, '1' if its first join makes it, its first facts, packed ('' none)
 -- -> 2 there is none, 1 made, 0 there already, -1 there already by another key; epoch, head, the room as JSON, restricted, what the fact "room" says
 if op == 'create' then

@@ -221,6 +221,10 @@ class RedisStore(Store):
             rows[:limit], total, encode_cursor("toggles", str(rows[limit - 1].seq)) if more else None
         )
 
+    async def trim(self, room: str, seq: int) -> None:
+        """See `Store.trim`."""
+        await self._calls.ask(ROOMS, room, "trim", seq)
+
     async def renew_epoch(self, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
         epoch, seq = await self._calls.ask(ROOMS, room, "renew", old, epoch=new_epoch())

@@ -189,6 +189,14 @@ class Directory:
         connection.execute(fact.delete().where(fact.c.room_id == id))
         return True
 
+    def trim(self, connection: Connection, room: str, seq: int) -> None:
+        """See `Store.trim`. The rows go later, in pieces."""
+        table = self._schema.room
+        here, last = table.c.name == room, case((table.c.head < seq, table.c.head), else_=seq)
+        if connection.scalar(select(table.c.id).where(here)) is None:
+            raise RoomNotFound
+        connection.execute(table.update().where(here, table.c.floor < last).values(floor=last))
+
     def renew_epoch(self, connection: Connection, room: str, old: str) -> Head:
         """See `Store.renew_epoch`."""
         table = self._schema.room

@@ -162,6 +162,7 @@ class SQLStore(Store, Outbox):
     events = _reads(Past, Past.events)
     related = _reads(Past, Past.related)
     toggles = _reads(Past, Past.toggles)
+    trim = _writes(Directory, Directory.trim)
     renew_epoch = _writes(Directory, Directory.renew_epoch)
 
     async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:

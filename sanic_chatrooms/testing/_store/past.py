@@ -1,6 +1,7 @@
 """The store suite: reading the past (sentences 12, 13 and 18), and retention."""
 
 from ...errors import RoomNotFound
+from ...models import Fold, Relation
 from ...stores.base import Bounds, Store
 from .hooks import StoreHooks, raises, result, seqs
 from .relation_hooks import RelationHooks, text_of
@@ -139,6 +140,32 @@ class PastTests(StoreHooks):
 
             assert seqs(page) == [296, 297, 298, 299, 300]
             assert (page.floor, page.more) == (295, False)
+
+    async def test_what_was_trimmed_is_gone_and_its_keys_are_known(self) -> None:
+        async with self.two_processes() as (one, other):
+            first = await self.said(one, key="k")
+            await self.say(one, 6)
+            on = await result(
+                one,
+                self.draft(about=Relation(first.msg_id, Fold.TOGGLE, "x", "u2", True), type="reaction.added"),
+            )
+            for seq in (3, 2, 0):
+                await one.trim("r", seq)
+
+            page = await other.history("r", after=0, limit=50)
+            again = await result(other, self.draft(key="k"))
+            await other.trim("r", 1_000)
+            everything = await one.history("r", after=0, limit=50)
+            said = await self.said(one)
+
+            assert (seqs(page), page.floor, page.seq) == ([4, 5, 6, 7, 8], 3, on.seq)
+            assert await other.message("r", first.msg_id) is None
+            assert (await other.toggles("r", key="x")).rows == []
+            assert (again.seq, again.duplicate) == (1, True)
+            assert (seqs(everything), everything.floor) == ([], on.seq)
+            assert said.seq == on.seq + 1
+            with raises(RoomNotFound):
+                await one.trim("nowhere", 1)
 
     async def test_13_a_timeline_is_trimmed_with_the_log(self) -> None:
         async with self.room(Bounds(history_max=5)) as store:

@@ -22,6 +22,7 @@ VERBS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "heads": lambda store: store.heads(["r"]),
     "history": lambda store: store.history("r", after=0, limit=1),
     "message": lambda store: store.message("r", "m"),
+    "trim": lambda store: store.trim("r", 1),
     "renew_epoch": lambda store: store.renew_epoch("r", "old"),
     "create_room": lambda store: store.create_room(Room("r", "", 0)),
     "room": lambda store: store.room("r"),
