@@ -676,6 +676,27 @@ async def test_follow_orders(
     assert "support /orders" in told
 
 
+async def test_python_client(run: Run, load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    _, server = await run("five_lines")
+    example = load("python_client")
+    example.URL = f"{server.ws_url}/chat/ws"
+
+    await example.talk()
+
+    async with example.ChatClient(example.URL, name="Bob") as client:
+        await client.join("general")
+        await client.send("general", "goodbye")
+        room = await client.history("general")
+        since = await example.forward_for_ever(client, f"{room['epoch']}:0")
+        assert "3 goodbye" in capsys.readouterr().out
+        again = asyncio.ensure_future(example.forward_for_ever(client, "another:7"))
+        await until(lambda: "not there any more" in capsys.readouterr().err)
+        await client.send("general", "goodbye")
+        assert await again == f"{room['epoch']}:4"
+
+    assert since == f"{room['epoch']}:3"
+
+
 async def until(what: Callable[[], Any]) -> None:
     async with asyncio.timeout(20):
         while not what():  # noqa: ASYNC110 - nobody tells a test

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 import sanic_chatrooms
-from sanic_chatrooms import testing
+from sanic_chatrooms import client, testing
 from sanic_chatrooms.web.assets import FOLDER
 from tests.docs.test_snippets import DOCS
 
@@ -20,8 +20,9 @@ PLACED = Counter(
     for name in re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)
 )
 PUBLIC = [
-    *(f"sanic_chatrooms.{name}" for name in [*sanic_chatrooms.__all__, *sanic_chatrooms._LAZY]),
+    *(f"sanic_chatrooms.{name}" for name in {*sanic_chatrooms.__all__, *sanic_chatrooms._MODULES}),
     *(f"sanic_chatrooms.testing.{name}" for name in testing.__all__),
+    *(f"sanic_chatrooms.client.{name}" for name in client.__all__),
 ]
 DESCRIBED = sorted(set(PUBLIC) - {"sanic_chatrooms.__version__"})
 

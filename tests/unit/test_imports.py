@@ -23,7 +23,7 @@ FLOORS = (
     ("errors",),
     ("models", "observe", "support"),
     ("websocket", "wire"),
-    ("auth", "drivers"),
+    ("auth", "client", "drivers"),
     ("brokers", "presence", "stores"),
     ("access", "hub"),
     ("config", "hooks", "live"),
@@ -189,7 +189,14 @@ def test_sanic_is_imported_below_web_only(name: str) -> None:
 
 
 # What Sanic and websockets document. Their other names stand in one module, which looks for them when an app starts.
-PUBLIC = ("sanic", "sanic.exceptions", "sanic.response", "websockets.exceptions")
+PUBLIC = (
+    "sanic",
+    "sanic.exceptions",
+    "sanic.response",
+    "websockets.asyncio.client",
+    "websockets.exceptions",
+    "websockets.typing",
+)
 
 
 @pytest.mark.parametrize("name", package_modules())
@@ -288,6 +295,31 @@ def test_code_lines_leave_the_docstring_out() -> None:
     assert isinstance(function, ast.FunctionDef)
 
     assert code_lines(function) == 2
+
+
+def seen_by_type_checkers() -> set[str]:
+    tree = package_modules()[PACKAGE].tree
+    block = next(node for node in tree.body if isinstance(node, ast.If) and _is_type_checking(node.test))
+    imported = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assigned = {
+        target.id
+        for node in block.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return imported | assigned
+
+
+def test_names_that_are_imported_on_first_use_are_those_that_type_checkers_see() -> None:
+    assert set(sanic_chatrooms._MODULES) == seen_by_type_checkers()
+    assert set(sanic_chatrooms.__all__) - {"__version__"} <= set(sanic_chatrooms._MODULES)
+    assert set(dir(sanic_chatrooms)) > set(sanic_chatrooms.__all__)
+
+
+@pytest.mark.parametrize("name", sanic_chatrooms._MODULES)
+def test_every_name_of_the_package_is_there(name: str) -> None:
+    assert getattr(sanic_chatrooms, name) is not None
 
 
 def test_a_name_that_the_package_does_not_have_is_an_error_for_type_checkers_too() -> None:

@@ -1,0 +1,7 @@
+"""A client for asyncio: `ChatClient`. It needs `websockets` and no Sanic: `pip install "sanic-chatrooms[client]"`."""
+
+from .client import ChatClient
+from .errors import ClientClosed, ConnectionLost, NoAnswer, OutboxFull
+from .events import Event
+
+__all__ = ["ChatClient", "ClientClosed", "ConnectionLost", "Event", "NoAnswer", "OutboxFull"]
