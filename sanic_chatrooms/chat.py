@@ -63,6 +63,7 @@ from .verbs.pages import Past
 from .verbs.retention import drop_old
 from .verbs.rooms import forget_if_unused
 from .verbs.table import commands
+from .verbs.unattached import Unattached
 
 __all__ = ["Chat"]
 
@@ -209,6 +210,7 @@ class Chat:
             keep_on(lambda: ask(self.signed.renew), "renewing the key of the broker"),
             keep_on(lambda: each_minute(partial(drop_old, self.store)), "dropping old events of rooms"),
             keep_on(lambda: ask(self.revocations.sweep), "forgetting bans and revocations that have passed"),
+            keep_on(lambda: ask(self.core.unattached.go_on), "telling of files that no message has"),
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
             keep_on(self.overload.go_on, "looking whether the event loop is late"),
             keep_on(lambda: measure_lag(self.meter), "measuring how late the event loop is"),
@@ -247,6 +249,7 @@ class Chat:
             typists=self.typists,
             listeners=self.listeners,
             chain=self._chain(),
+            unattached=Unattached(self.store, self.listeners, serves=self._app is not None),
             past=Past(self.store),
             meter=self.meter,
         )

@@ -32,7 +32,9 @@ __all__ = [
     "same_place",
 ]
 
-HAPPENINGS = frozenset(("room.entered", "room.exited", "connect", "connected", "disconnect"))
+HAPPENINGS = frozenset(
+    ("room.entered", "room.exited", "connect", "connected", "disconnect", "message.unattached")
+)
 """Types for listeners that are not events."""
 PUSHES = frozenset(("notice", "update", "redirect"))
 """Types of the protocol that an app publishes or pushes."""

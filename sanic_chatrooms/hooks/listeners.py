@@ -65,6 +65,10 @@ class Listeners:
         """Calls that were not made because too many waited for the listener."""
         return sum(queue.dropped for queue in self._queues.values())
 
+    def hears(self, type: str) -> bool:
+        """Whether there is a listener of `type`."""
+        return bool(self._table.get(type))
+
     def stored(self, event: Event) -> None:
         """A durable event was stored by this process."""
         if self._table and event.type in self._table:

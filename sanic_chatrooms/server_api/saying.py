@@ -1,6 +1,6 @@
 """Verbs that say something: to rooms, to users, and to all connections."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, overload
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from ..models import (
     is_reserved,
 )
 from ..verbs.acting import Keep
+from ..verbs.attachments import Attachment, files_in
 from ..verbs.drafts import command_hash, draft, parent_in
 from ..verbs.edits import Delete, Edit
 from ..wire.decode import Command
@@ -97,10 +98,10 @@ class Saying(Verbs):
             within is not None
         ):  # else the store says whether it is there: asking before would be a read for each event
             await chat.access.find(None, room)
-        about = None
+        about, files = None, files_in(data) if type == "message" else []
         if type == "message" and (parent := parent_in(data)) is not None:
             about = Relation(parent, Fold.COLLECT)
-        draft = _draft(room, Command(type, key, room, data), sender, about)
+        draft = _draft(room, Command(type, key, room, data), sender, about, files)
         if draft.sender is not None:
             chat.typists.stopped(room, draft.sender)
         return await keep(draft)
@@ -186,10 +187,25 @@ class Saying(Verbs):
         chat.journal.publish(envelope)
 
 
-def _draft(room: str, command: Command, sender: User | Sender | None, about: Relation | None) -> Draft:
+def _draft(
+    room: str,
+    command: Command,
+    sender: User | Sender | None,
+    about: Relation | None,
+    files: Sequence[Attachment],
+) -> Draft:
     who = sender_of(sender, "sender") if sender is not None else None
     key = (who.id if who is not None else APP, command.msg_id) if command.msg_id is not None else None
-    return draft(room, command.type, command.payload, who, key=key, hash=command_hash(command), about=about)
+    return draft(
+        room,
+        command.type,
+        command.payload,
+        who,
+        key=key,
+        hash=command_hash(command),
+        about=about,
+        files=files,
+    )
 
 
 def _payload(chat: Chat, type: str, payload: Mapping[str, Any], *, message: bool = False) -> bytes:

@@ -25,6 +25,7 @@ from ..sessions.revocations import Revocations
 from ..stores.base import Store
 from ..support.locks import Locks
 from .pages import Past
+from .unattached import Unattached
 
 __all__ = ["Core"]
 
@@ -52,6 +53,7 @@ class Core(msgspec.Struct, kw_only=True):
     typists: Typists
     listeners: Listeners
     chain: Chain
+    unattached: Unattached
     past: Past
     meter: Meter
     places: dict[str, int] = msgspec.field(default_factory=dict)

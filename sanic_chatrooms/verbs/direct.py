@@ -13,6 +13,7 @@ from ..sessions.seats import Seat
 from ..stores import members
 from ..support.clock import now
 from ..support.user_ids import check_user_id
+from .attachments import files_in
 from .blocks import blocks
 from .context import Ctx
 from .core import Core
@@ -84,7 +85,8 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
         await open_direct(core, user, ask.to, made=room is not None)
         core.typists.stopped(id, Sender(user.id, user.name))
         about = await reply_to(ctx, parent_in(bytes(ask.body)))
-        said = await ctx.append(bytes(ask.body), room=id, allowed=allowed, about=about)
+        body = bytes(ask.body)
+        said = await ctx.append(body, room=id, allowed=allowed, about=about, files=files_in(body))
     except RoomNotFound:
         raise Unavailable from None  # it was empty, and has just been forgotten
     assert said is not None  # no transaction contains a direct message

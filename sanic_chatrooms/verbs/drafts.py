@@ -1,6 +1,7 @@
 """Makes drafts for the journal: their hashes, and the check of a message's body."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import TypedDict
 
 import msgspec
@@ -10,6 +11,7 @@ from ..models import Draft, Fact, Relation, Sender
 from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import Command, decode_payload
+from .attachments import Attachment, attached, check_attachments
 
 __all__ = ["Body", "Effects", "check_body", "command_hash", "draft", "parent_in"]
 
@@ -22,6 +24,8 @@ class Effects(TypedDict, total=False):
     restricts: bool
     only_if_changed: bool
     spaced: float
+    files: Sequence[Attachment]
+    """What a new message has attached."""
 
 
 def draft(
@@ -40,9 +44,12 @@ def draft(
     only_if_changed: bool = False,
     judged_in: str | None = None,
     spaced: float = 0,
+    files: Sequence[Attachment] = (),
 ) -> Draft:
     """A draft with an id, a time and a key. The key makes it safe to append the draft again after an unknown outcome."""
     msg_id = new_id()
+    if files:
+        facts = (*facts, *attached(msg_id, files))
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
     return Draft(
         room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash,
@@ -78,6 +85,7 @@ class Body(msgspec.Struct):
     text: str
     parent: str | None = None
     mentions: list[str] | None = None
+    attachments: list[Attachment] | None = None
 
 
 _body = msgspec.json.Decoder(Body)
@@ -89,6 +97,8 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
     size = len(body.text)
     if size > max_text:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=size)
+    if body.attachments:
+        check_attachments(body.attachments, within)
     return body
 
 

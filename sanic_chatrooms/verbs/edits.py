@@ -7,10 +7,11 @@ import msgspec
 
 from ..access.decide import may_reach
 from ..access.needs import MODERATION, SPEAKING
-from ..errors import Forbidden
+from ..errors import Conflict, Forbidden
 from ..models import Appended, Event, Fold, Relation
 from ..wire.encode import EMPTY, encode
 from ..wire.events import Deleted, Edited
+from .attachments import FILES, Attachment, files_in, with_others
 from .context import Ctx
 from .moderation import check_words
 from .table import Changed, Judged, also_action, command
@@ -56,7 +57,33 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
         raise Forbidden("only the author of a message may edit it")
     body = keep_parent(bytes(message.payload), bytes(ask.body))
     edited = Edited(message.msg_id, msgspec.Raw(body), ctx.now)
-    return await ctx.append(encode(edited), about=Relation(message.msg_id, Fold.REPLACE, value=body))
+    about, files = Relation(message.msg_id, Fold.REPLACE, value=body), files_in(body)
+    if files:
+        stored = await _with_files(ctx, encode(edited), about, files)
+    else:
+        stored = await ctx.append(encode(edited), about=about)
+    _look(ctx, message)
+    return stored
+
+
+async def _with_files(ctx: Ctx, payload: bytes, about: Relation, files: list[Attachment]) -> Appended | None:
+    """Store an edit to a body with attachments. What the message had attached so far stays noted, until the app has heard of it."""
+    room = ctx.seat.room.id
+    known = await ctx.core.store.fact(room, FILES, about.target)
+    while True:
+        before = None if known is None else known.value
+        try:
+            return await ctx.append(payload, about=about, facts=with_others(about.target, files, before))
+        except Conflict:  # of the msgId, or the note has changed meanwhile
+            known = await ctx.core.store.fact(room, FILES, about.target)
+            if before == (None if known is None else known.value):
+                raise
+
+
+def _look(ctx: Ctx, message: Event) -> None:
+    """Tell the app soon what the message has attached no longer."""
+    if files_in(bytes(message.payload)):
+        ctx.core.unattached.look(ctx.seat.room.id, message.msg_id)
 
 
 DELETE_ANY = also_action("message.delete.any", MODERATION, archive_stops=False)
@@ -89,7 +116,9 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     if message is None:
         return await ctx.append(EMPTY, about=UNKNOWN, allowed=allowed)
     deleted = encode(Deleted(message.msg_id, reason=ask.reason or msgspec.UNSET))
-    return await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE), allowed=allowed)
+    stored = await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE), allowed=allowed)
+    _look(ctx, message)
+    return stored
 
 
 async def _require_any(ctx: Ctx, message: Event) -> None:

@@ -27,6 +27,7 @@ from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import Command
 from ..wire.encode import ack
+from .attachments import attached
 from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
 from .drafts import Body, check_body, command_hash
@@ -147,7 +148,8 @@ def _no_seat(command: Command) -> ChatError:
 
 
 def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
-    parent = check_body(command.payload, session.settings.max_text).parent
+    body = check_body(command.payload, session.settings.max_text)
+    parent = body.parent
     user = session.user
     sender = Sender(user.id, user.name)
     room = seat.room
@@ -166,7 +168,7 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
         key,
         hash,
         None if parent is None else Relation(parent, Fold.COLLECT),
-        (),
+        attached(id, body.attachments) if body.attachments else (),
         room.seq,
         False,
         False,
@@ -207,7 +209,10 @@ async def message(ctx: Ctx, said: Body | Nothing) -> Appended | None:
         ctx.core.typists.stopped(ctx.seat.room.id, ctx.sender)
     spaced = 0 if ctx.actor is None else pace(ctx.actor, ctx.seat)
     about = await reply_to(ctx, said.parent) if isinstance(said, Body) else None
-    return await ctx.append(ctx.command.payload, type=ctx.command.type, about=about, spaced=spaced)
+    files = said.attachments or () if isinstance(said, Body) else ()
+    return await ctx.append(
+        ctx.command.payload, type=ctx.command.type, about=about, spaced=spaced, files=files
+    )
 
 
 IN_A_USERS_NAME = replace(

@@ -12,7 +12,7 @@ from ..access.limits.kinds import Kind
 from ..access.needs import ANYONE, GOVERNING
 from ..access.standing import INVITE
 from ..errors import Conflict, Forbidden, InvalidField, RoomNotFound, Unavailable
-from ..models import DIRECT, Head, Member, Room, Sender, User, is_reserved
+from ..models import DIRECT, EVERYONE, Head, Member, Room, Sender, User, is_reserved
 from ..stores import members
 from ..stores.base import Stale
 from ..stores.pages import RoomPage, Unread
@@ -256,10 +256,13 @@ async def delete_room(ctx: Ctx, _: Nothing) -> Deleted:
 
 async def delete(core: Core, room_id: str) -> bool:
     """Delete a room and everything in it; True if it was there. Its connections get `room.removed`."""
+    noted = await core.unattached.note(room_id)
     try:
         deleted = await core.store.delete_room(room_id)
     finally:
         core.inbox.look(room_id)  # also if it is unknown whether it was deleted
+    if noted:
+        core.unattached.look(EVERYONE)
     core.hub.deleted(room_id)
     return deleted
 

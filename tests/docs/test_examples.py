@@ -447,6 +447,28 @@ async def test_why_refused(run: Run, connect: Connect) -> None:
     assert (await server.get("/support/why?room=team&user=u1&action=dance")).status == 400
 
 
+async def test_attachments(run: Run, connect: Connect, tmp_path: Path) -> None:
+    module, server = await run("attachments")
+    module.app.config.FILES = str(tmp_path / "files")
+    kept = json.loads((await server.request("PUT", "/files", body=b"<script>")).body)
+    given = await server.request("GET", kept["url"])
+    assert (given.body, given.headers["content-disposition"]) == (b"<script>", "attachment")
+    ada = await welcomed(connect, "/chat/ws", "general")
+    attachment = {**kept, "name": "a.html", "type": "text/html"}
+    said = {"text": "look", "attachments": [attachment]}
+    sent = await ada.ack("message", room="general", payload=said)
+    assert (await ada.expect("message"))["payload"] == said
+    wrong = {"text": "x", "attachments": [{**attachment, "url": "http://files.example/a"}]}
+    refused = await ada.error("message", room="general", payload=wrong)
+    assert (refused["code"], refused["field"]) == ("invalid_field", "attachments[0].url")
+
+    await ada.ack("message.delete", room="general", payload={"msgId": sent["msgId"]})
+
+    async with asyncio.timeout(30):
+        while (await server.request("GET", kept["url"])).status != 404:
+            pass  # the request waits
+
+
 async def test_moderation(run: Run, connect: Connect) -> None:
     _, server = await run("moderation")
     ada, eve = [await welcomed(connect, "/chat/ws", "general") for _ in range(2)]

@@ -52,7 +52,9 @@ export interface Envelope<P = any> {
 
 export interface Thread { count: number; last: { seq: number; timestamp: number; sender: Sender | null } }
 
-export interface Body { text: string; parent?: string; mentions?: string[]; [key: string]: Json | undefined }
+/** `url`: https, or a path of the server; `size` in bytes, `sha256` in hexadecimal, `width` and `height` in pixels. */
+export interface Attachment { url: string; name: string; type: string; size: number; sha256: string; width?: number; height?: number }
+export interface Body { text: string; parent?: string; mentions?: string[]; attachments?: Attachment[]; [key: string]: Json | Attachment[] | undefined }
 
 export interface User { id: string; name: string; scopes: string[] }
 
