@@ -231,8 +231,10 @@ class Occupancy:
 
     async def _round(self) -> None:
         """Additions before removals: nobody counts as gone before the backend knows who came."""
-        await self._touch()
-        await self._drop()
+        if self._untold or self._stale:
+            await self._touch()
+        if self._going:
+            await self._drop()
         if self._look:
             self._look = False
             await self._take_leave(await self._ended())
@@ -321,7 +323,11 @@ class Occupancy:
     def receive(self, envelope: Envelope) -> None:
         """Merge a change of any worker, this one included, until the room is told."""
         new = _decoder.decode(envelope.data)
-        diff = self._changes.setdefault(envelope.room, _Diff())
+        diff = self._changes.get(envelope.room)
+        if diff is None:
+            self._changes[envelope.room] = new
+            self._throttle.note(envelope.room)
+            return
         joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
         left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
         renamed = {u.id: u for u in diff.renamed}
