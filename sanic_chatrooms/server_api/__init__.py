@@ -6,6 +6,7 @@ The app is trusted: no policy judges its calls. A call with `as_user=` is treate
 from .appearing import Appearing
 from .auditing import Auditing
 from .connections import ConnectionInfo, Connections
+from .exporting import Exporting
 from .following import Following
 from .marking import Marking
 from .moderating import Moderating
@@ -26,6 +27,7 @@ class ServerAPI(
     Rooms,
     Unreads,
     Moderating,
+    Exporting,
     Connections,
     Reconfiguring,
     Following,

@@ -4,6 +4,7 @@ In their direct room the blocked user is muted. Elsewhere, a block stops invitat
 A user's blocks are facts in the room that all workers hold, of a kind of their own, so that they can be counted and listed.
 """
 
+from collections.abc import AsyncIterator
 from hashlib import sha256
 
 import msgspec
@@ -13,6 +14,8 @@ from ..access.standing import BLOCKED
 from ..errors import InvalidField, RateLimited, RoomNotFound, Unavailable
 from ..models import EVERYONE, Fact, Sender, direct_room
 from ..sessions.inbox import StandingChanged
+from ..support.clock import now
+from ..support.paging import PAGE_LIMIT
 from ..support.user_ids import check_user_id
 from ..wire.encode import encode
 from .context import Ctx
@@ -20,10 +23,12 @@ from .core import Core
 from .pages import Listed, page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Block", "blocks"]
+__all__ = ["Block", "all_blocked", "blocks"]
 
 KEPT = 1_000
 """Users whom one user can block."""
+GUESTS_KEEP = 30 * 86_400.0
+"""Seconds after which a block by a guest ends."""
 
 
 class Block(msgspec.Struct):
@@ -54,7 +59,9 @@ async def block(ctx: Ctx, ask: Block) -> Done:
         await _check_kept(core, mine)
         here = core.sessions.of(user)
         named = Sender(user, here[0].user.name if here else user)
-        await _set(core, Fact(_kind(mine), _key(mine, user), encode(named)))
+        # Guests come and go, and their blocks with them.
+        until = now() + GUESTS_KEEP if ctx.user.guest else None
+        await _set(core, Fact(_kind(mine), _key(mine, user), encode(named), until=until))
     # Repeated too: an earlier attempt may have ended before it.
     await _mute(core, mine, user, on=True)
     return Done()
@@ -90,6 +97,20 @@ async def blocked(ctx: Ctx, ask: Listed) -> BlockedList:
     except RoomNotFound:
         raise Unavailable from None
     return BlockedList([_sender.decode(known.value) for known in page.facts], page.cursor)
+
+
+async def all_blocked(core: Core, user: str) -> AsyncIterator[Sender]:
+    """Everybody whom this user has blocked."""
+    cursor = None
+    while True:
+        try:
+            page = await core.store.facts(EVERYONE, _kind(user), cursor=cursor, limit=PAGE_LIMIT)
+        except RoomNotFound:
+            raise Unavailable from None
+        for known in page.facts:
+            yield _sender.decode(known.value)
+        if (cursor := page.cursor) is None:
+            return
 
 
 async def blocks(core: Core, user: str, other: str) -> bool:

@@ -32,7 +32,7 @@ from .core import Core
 from .pages import page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Asked", "Close", "Report", "ReportLine", "ReportList", "hold"]
+__all__ = ["Asked", "Close", "Report", "ReportLine", "ReportList", "hold", "reports_by"]
 
 REPORT = "report"
 REPORTED = "reported"
@@ -211,6 +211,14 @@ async def _all(core: Core, room: str, kind: str, most: int) -> AsyncIterator[Kno
         cursor = page.cursor
         if cursor is None:
             return
+
+
+async def reports_by(core: Core, room: str, user: str) -> AsyncIterator[ReportLine]:
+    """The reports of a room that this user has made."""
+    async for known in _all(core, room, REPORT, KEPT):
+        line = _kept.decode(known.value).line
+        if line.by is not None and line.by.id == user:
+            yield line
 
 
 async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) -> None:
