@@ -107,7 +107,7 @@ export class Account {
 // ---- forms ----
 
 const nameField = () => textField("Name", { maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
-const passwordField = (autocomplete, props) => textField("Password", { type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
+const passwordField = (autocomplete, props, label = "Password") => textField(label, { type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
 const codeField = (label) => textField(label, { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 32, testid: "account-code" });
 // Without it, password managers do not know whose password is asked for.
 const nameOf = (account) => el("input", { autocomplete: "username", value: account.user.name, hidden: true });
@@ -162,7 +162,7 @@ function secondStep(logIn) {
 }
 
 async function changePassword(account) {
-  const old = passwordField("current-password", { autofocus: true });
+  const old = passwordField("current-password", { autofocus: true }, "Password now");
   const fresh = textField("New password", { type: "password", maxlength: 200, minlength: 10, autocomplete: "new-password", autofocus: false, testid: "new-password" });
   const change = () => account.ask("password", { password: old.field.value, newPassword: fresh.field.value }).then(() => true);
   const fields = [nameOf(account), old.row, fresh.row, hint(LENGTH), hint("Everywhere else you will be signed out.")];

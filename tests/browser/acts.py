@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import Locator, Page, expect
 
-__all__ = ["composer", "enter", "go_to", "lines", "messages", "say", "write"]
+__all__ = ["composer", "enter", "entered", "go_to", "lines", "messages", "say", "write"]
 
 
 async def enter(page: Page, name: str, room: str = "general", *, path: str = "/") -> None:
@@ -12,8 +12,13 @@ async def enter(page: Page, name: str, room: str = "general", *, path: str = "/"
     await page.goto(f"{path}#/{room}")
     await page.get_by_test_id("name").fill(name)
     await page.keyboard.press("Enter")
-    await expect(composer(page)).to_be_visible()
+    await entered(page)
+
+
+async def entered(page: Page) -> None:
+    """Wait until the server has let the page into the room. The field to write in is there before."""
     await expect(page.get_by_test_id("toggle-people")).to_be_visible()
+    await expect(composer(page)).to_be_visible()
 
 
 async def write(page: Page, *texts: str) -> None:

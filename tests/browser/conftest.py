@@ -7,6 +7,7 @@ Without a browser these tests are skipped with the reason in pytest's summary; w
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -48,6 +49,7 @@ class Pages:
     def __init__(self, browser: Browser, name: str, base_url: Callable[[], str]) -> None:
         self.errors: list[str] = []  # uncaught exceptions; a test that provokes one clears this list
         self.console: list[str] = []  # what pages wrote to their consoles
+        self._written = asyncio.Event()
         self._browser = browser
         self._name = name
         self._base_url = base_url
@@ -62,6 +64,13 @@ class Pages:
         page.on("console", self._note_console)
         self._pages.append(page)
         return page
+
+    async def until_written(self, text: str, times: int = 1) -> None:
+        """Wait until the consoles have so many lines with this text: a browser tells of them later than of what it shows."""
+        async with asyncio.timeout(10):
+            while sum(text in line for line in self.console) < times:
+                self._written.clear()
+                await self._written.wait()
 
     async def screenshot(self, page: Page, label: str) -> Path:
         """Keep what the page shows now as artifacts/<test>-<label>.png."""
@@ -80,6 +89,7 @@ class Pages:
 
     def _note_console(self, message: ConsoleMessage) -> None:
         self.console.append(f"{message.type}: {message.text}")
+        self._written.set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

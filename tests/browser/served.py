@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sanic import Sanic
 
 from example_app.server import STATIC, add_headers, index
-from sanic_chatrooms import ChatRooms, User
+from sanic_chatrooms import ChatRooms, Happening, User
 from tests.support.fixtures import Live
 from tests.support.server import LiveServer
 
@@ -23,6 +24,8 @@ class ServedApp:
         self.chat = ChatRooms(**{**usual, **settings})
         self._live = live
         self._server: LiveServer | None = None
+        self._left = asyncio.Event()
+        self.chat.on("disconnect")(self._note_left)
         app.blueprint(self.chat.bp)
         app.static("/static", STATIC)
         app.add_route(index, "/")
@@ -48,6 +51,16 @@ class ServedApp:
         """Messages of the app's."""
         for text in texts:
             await self.chat.publish(room, "message", {"text": text})
+
+    async def alone(self) -> None:
+        """Wait until nobody is connected: the server learns that later than who leaves."""
+        async with asyncio.timeout(10):
+            while self.chat.connections():
+                self._left.clear()
+                await self._left.wait()
+
+    async def _note_left(self, _: Happening) -> None:
+        self._left.set()
 
     def user(self, name: str) -> User:
         """Who is connected under this name."""

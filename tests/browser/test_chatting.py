@@ -11,7 +11,7 @@ from sanic import Sanic
 
 from sanic_chatrooms import Context
 from sanic_chatrooms.hooks.middleware import Handler
-from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.acts import composer, enter, entered, lines, messages, say, write
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
@@ -189,7 +189,7 @@ async def test_a_disconnected_user_reads_the_reason(served: ServedApp, new_page:
     await served.chat.disconnect(served.user("Ada"))
     await expect(page.get_by_test_id("ended")).to_contain_text("You were disconnected from this chat.")
     await page.get_by_role("button", name="Connect again").click()
-    await expect(composer(page)).to_be_visible()
+    await entered(page)
     await served.chat.disconnect(served.user("Ada"), reason="the shop closes now")
     await expect(page.get_by_test_id("ended")).to_contain_text("The shop closes now")
 

@@ -67,7 +67,7 @@ async def test_older_messages_come_without_the_text_jumping(
     page = await new_page()
     await enter(page, "Ada")
     await expect(lines(page).last).to_contain_text("300")
-    assert await page.evaluate(IS_AT_END)
+    await page.wait_for_function(IS_AT_END)
     await expect(page.locator("[data-seq='1']")).to_have_count(0)
     if not anchoring:
         await page.evaluate(NO_ANCHORING)
@@ -184,7 +184,7 @@ async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, ne
     await asyncio.gather(*(served.say("general", f"message {number}") for number in range(1, 2501)))
     await served.say("general", "the last")
     await expect(lines(page).last).to_have_text("the last", timeout=20_000)
-    assert await page.evaluate(IS_AT_END)
+    await page.wait_for_function(IS_AT_END)
     assert 0 < await page.evaluate("window.drawn") < 1250
     few = await messages(page).count()
     assert few <= 240

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.acts import composer, enter, entered, lines, messages, say, write
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.support.process import ServerProcess
@@ -135,4 +135,4 @@ async def test_a_user_who_is_disconnected_for_good_is_told_why(served: ServedApp
     await expect(ended).to_contain_text("See you tomorrow")
     await expect(ended.get_by_role("button", name="Connect again")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(composer(page)).to_be_visible()
+    await entered(page)
