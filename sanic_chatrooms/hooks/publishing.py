@@ -42,7 +42,8 @@ class Held(Forbidden):
 
 def check_budget(budget: float, on_failure: str) -> None:
     """Check the arguments of the decorator. Raises `ConfigError`."""
-    if not 0 < budget <= LONGEST:
+    known: object = budget  # an app without a type checker may give anything
+    if isinstance(known, bool) or not isinstance(known, int | float) or not 0 < known <= LONGEST:
         raise ConfigError(
             f"before_publish(budget={budget!r}): must be above 0 and at most {LONGEST:.0f} seconds"
         )

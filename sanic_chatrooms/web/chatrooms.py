@@ -108,6 +108,9 @@ class ChatRooms(ServerAPI):
         other. `auth` and `policy` replace those of the instance; a route with `auth` lets no guests in. Other keywords
         are settings of a connection (`max_frame=4096`). Raises `ConfigError`.
         """
+        given: object = path
+        if not isinstance(given, str) or not re.fullmatch(r"/\S*", given):
+            raise ConfigError(f'add_route({path!r}): the path must begin with / and have no spaces: "/desk"')
         in_path = re.search(r"<room(:str)?>", path) is not None
         if room is not None and in_path:
             raise ConfigError(

@@ -63,6 +63,12 @@ def test_an_authenticators_class_is_to_be_called(chat: ChatRooms) -> None:
         chat.add_route("/desk", auth=kind)
 
 
+@pytest.mark.parametrize("path", ["", " ", "desk", "/my desk", None])
+def test_a_route_begins_with_a_slash(chat: ChatRooms, path: Any) -> None:
+    with pytest.raises(ConfigError, match="must begin with /"):
+        chat.add_route(path)
+
+
 # ---- types ----
 
 

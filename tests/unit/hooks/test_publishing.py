@@ -59,7 +59,9 @@ async def test_if_it_fails_or_is_too_slow_the_app_has_said_what_then(text: str) 
         assert (await ada.expect("message"))["payload"] == {"text": text}
 
 
-@pytest.mark.parametrize("wrong", [{"budget": 0}, {"budget": 60}, {"on_failure": "hope"}])
+@pytest.mark.parametrize(
+    "wrong", [{"budget": 0}, {"budget": 60}, {"budget": "0.2"}, {"budget": None}, {"on_failure": "hope"}]
+)
 def test_wrong_arguments_are_refused_where_they_stand(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         ChatRooms("test", guests=True).before_publish(**wrong)
