@@ -227,15 +227,15 @@ class Past:
             raise ValueError("toggles: give a key, a target, or both")
         relation = self._schema.relation
         id, floor = self._place(connection, room)
+        if target is not None and target <= floor:
+            return TogglePage([], 0)
         these = relation.c.room_id == id
         these &= relation.c.owner != "" if key is None else relation.c.key == key
         # A sum, so that no index is searched for what is above the floor: nearly all is.
-        these &= (
-            relation.c.target + 0 > floor
-            if target is None
-            else (relation.c.target == target) & (relation.c.target > floor)
-        )
-        wanted = select(relation).where(these).order_by(relation.c.seq.desc()).limit(limit + 1)
+        these &= relation.c.target + 0 > floor if target is None else relation.c.target == target
+        # The same, so that those at one message are sorted, not searched for among all in their order.
+        order = relation.c.seq if target is None else relation.c.seq + 0
+        wanted = select(relation).where(these).order_by(order.desc()).limit(limit + 1)
         if cursor is not None:
             wanted = wanted.where(relation.c.seq < decode_number("toggles", cursor))
         rows = [_holding(row) for row in connection.execute(wanted)]

@@ -157,10 +157,11 @@ def _ends_and_buckets(connection: Connection, schema: Schema) -> None:
 
 
 def _unread(connection: Connection, schema: Schema) -> None:
-    """Events count as unread, and messages mention users. Members have read what is there."""
+    """Events count as unread, and messages mention users. Members have read what is there. Replies are counted by their index."""
     schema.mention.create(connection, checkfirst=True)
-    schema.line.drop(connection, checkfirst=True)
-    schema.line.create(connection)
+    for index in (schema.line, schema.replies):
+        index.drop(connection, checkfirst=True)
+        index.create(connection)
     fact, room = schema.fact, schema.room
     head = select(room.c.head).where(room.c.id == fact.c.room_id).scalar_subquery()
     columns = ("room_id", "kind", "key", "value", "seq", "since")

@@ -137,12 +137,13 @@ class Schema:
             postgresql_where=lines,
         )
         Index(self.name("event_target"), c.room_id, c.target, sqlite_where=targets, postgresql_where=targets)
-        # With the number last: a page of a thread is a search.
+        # Ascending by number: a page of a thread is a search. With `deleted`, counting replies reads nothing else.
         self.replies = Index(
             self.name("event_parent"),
             c.room_id,
             c.parent,
             c.seq,
+            c.deleted,
             sqlite_where=replies,
             postgresql_where=replies,
         )
