@@ -23,6 +23,7 @@ from sanic_chatrooms.models import Appended, Draft, Fold, Known, Relation, Sende
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import migrations
+from sanic_chatrooms.stores.sql.append_postgres import VERSION
 from sanic_chatrooms.stores.sql.migrations import upgrade
 from sanic_chatrooms.stores.sql.schema import Schema
 from sanic_chatrooms.stores.sql.store import SQLStore
@@ -365,7 +366,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
     )
     await connection.close()
 
-    assert [row["proname"] for row in found] == ["chatrooms_default_append_8"]
+    assert [row["proname"] for row in found] == [f"chatrooms_default_append_{VERSION}"]
 
 
 # Apps that make the tables themselves
