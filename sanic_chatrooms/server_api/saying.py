@@ -6,6 +6,7 @@ from typing import Any, overload
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from ..chat import Chat
 from ..errors import Forbidden, InvalidField, RoomNotFound, TooLarge
@@ -25,6 +26,7 @@ from ..verbs.acting import Keep
 from ..verbs.attachments import Attachment, files_in
 from ..verbs.drafts import command_hash, draft, parent_in
 from ..verbs.edits import Delete, Edit
+from ..verbs.mentions import of_app, tell
 from ..wire.decode import Command
 from ..wire.encode import encode, encode_object, live
 from ..wire.names import MSG_ID, check_type
@@ -104,7 +106,12 @@ class Saying(Verbs):
         draft = _draft(room, Command(type, key, room, data), sender, about, files)
         if draft.sender is not None:
             chat.typists.stopped(room, draft.sender)
-        return await keep(draft)
+        if type != "message" or b'"mentions"' not in data:
+            return await keep(draft)
+        mentions, text = await of_app(chat.core, room, draft.sender, data)
+        stored = await keep(replace(draft, mentions=mentions.names))
+        tell(chat.core, room, mentions, stored, draft.sender, text)
+        return stored
 
     async def _act(
         self, user: User, keep: Keep, type: str, data: bytes, *, room: str | None, key: str | None = None

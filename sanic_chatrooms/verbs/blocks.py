@@ -4,7 +4,7 @@ In their direct room the blocked user is muted. Elsewhere, a block stops invitat
 A user's blocks are facts in the room that all workers hold, of a kind of their own, so that they can be counted and listed.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -23,7 +23,7 @@ from .core import Core
 from .pages import Listed, page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Block", "all_blocked", "blocks"]
+__all__ = ["Block", "all_blocked", "blocking", "blocks"]
 
 KEPT = 1_000
 """Users whom one user can block."""
@@ -116,6 +116,13 @@ async def all_blocked(core: Core, user: str) -> AsyncIterator[Sender]:
 async def blocks(core: Core, user: str, other: str) -> bool:
     """Whether `user` has blocked `other`."""
     return await core.store.fact(EVERYONE, _kind(user), _key(user, other)) is not None
+
+
+async def blocking(core: Core, users: Sequence[str], other: str) -> list[str]:
+    """Those of these users who have blocked `other`."""
+    keys = {_key(user, other): user for user in users}
+    about = await core.store.about_each(EVERYONE, keys)
+    return [keys[key] for key, facts in about.items() if facts]
 
 
 async def _check_kept(core: Core, user: str) -> None:

@@ -18,6 +18,7 @@ from .blocks import blocks
 from .context import Ctx
 from .core import Core
 from .drafts import parent_in
+from .mentions import mentioned, names_in, tell
 from .messages import Said
 from .reach import check_reach
 from .table import Judged, Needs, command
@@ -84,9 +85,13 @@ async def direct(ctx: Ctx, ask: Direct) -> SaidDirectly:
     try:
         await open_direct(core, user, ask.to, made=room is not None)
         core.typists.stopped(id, Sender(user.id, user.name))
-        about = await reply_to(ctx, parent_in(bytes(ask.body)))
         body = bytes(ask.body)
-        said = await ctx.append(body, room=id, allowed=allowed, about=about, files=files_in(body))
+        about, (text, names) = await reply_to(ctx, parent_in(body)), names_in(body)
+        mentions = await mentioned(ctx, ctx.seat.room, ctx.sender, names)
+        said = await ctx.append(
+            body, room=id, allowed=allowed, about=about, files=files_in(body), mentions=mentions.names
+        )
+        tell(core, id, mentions, said, ctx.sender, text)
     except RoomNotFound:
         raise Unavailable from None  # it was empty, and has just been forgotten
     assert said is not None  # no transaction contains a direct message

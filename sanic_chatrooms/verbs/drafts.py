@@ -6,7 +6,7 @@ from typing import TypedDict
 
 import msgspec
 
-from ..errors import TooLarge
+from ..errors import InvalidField, TooLarge
 from ..models import Draft, Fact, Relation, Sender
 from ..support.clock import now
 from ..support.ids import new_id
@@ -26,6 +26,7 @@ class Effects(TypedDict, total=False):
     spaced: float
     files: Sequence[Attachment]
     """What a new message has attached."""
+    mentions: tuple[str, ...]
 
 
 def draft(
@@ -45,6 +46,7 @@ def draft(
     judged_in: str | None = None,
     spaced: float = 0,
     files: Sequence[Attachment] = (),
+    mentions: tuple[str, ...] = (),
 ) -> Draft:
     """A draft with an id, a time and a key. The key makes it safe to append the draft again after an unknown outcome."""
     msg_id = new_id()
@@ -53,7 +55,7 @@ def draft(
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.
     return Draft(
         room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash,
-        about, facts, judged, restricts, only_if_changed, judged_in, spaced,
+        about, facts, judged, restricts, only_if_changed, judged_in, spaced, mentions,
     )  # fmt: skip
 
 
@@ -89,6 +91,8 @@ class Body(msgspec.Struct):
 
 
 _body = msgspec.json.Decoder(Body)
+MENTIONS = 50
+"""Users and roles that a message may mention."""
 
 
 def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
@@ -99,6 +103,9 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=size)
     if body.attachments:
         check_attachments(body.attachments, within)
+    if body.mentions and len(body.mentions) > MENTIONS:
+        field = f"{within}.mentions" if within else "mentions"
+        raise InvalidField(f"names more than {MENTIONS} users and roles", field=field, limit=MENTIONS)
     return body
 
 

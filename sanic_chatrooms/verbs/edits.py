@@ -13,6 +13,7 @@ from ..wire.encode import EMPTY, encode
 from ..wire.events import Deleted, Edited
 from .attachments import FILES, Attachment, files_in, with_others
 from .context import Ctx
+from .mentions import Mentions, mentioned, names_in, tell_of
 from .moderation import check_words
 from .table import Changed, Judged, also_action, command
 from .threads import keep_parent
@@ -57,23 +58,31 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
         raise Forbidden("only the author of a message may edit it")
     body = keep_parent(bytes(message.payload), bytes(ask.body))
     edited = Edited(message.msg_id, msgspec.Raw(body), ctx.now)
+    room, (text, names), (_, before) = ctx.seat.room, names_in(body), names_in(bytes(message.payload))
+    mentions = await mentioned(ctx, room, message.sender, names)
     about, files = Relation(message.msg_id, Fold.REPLACE, value=body), files_in(body)
     if files:
-        stored = await _with_files(ctx, encode(edited), about, files)
+        stored = await _with_files(ctx, encode(edited), about, files, mentions)
     else:
-        stored = await ctx.append(encode(edited), about=about)
+        stored = await ctx.append(encode(edited), about=about, mentions=mentions.names)
     _look(ctx, message)
+    if stored is not None and not stored.duplicate and message.seq is not None:
+        added = [user for user in mentions.told if user not in before]
+        tell_of(ctx.core, room.id, added, message.msg_id, message.seq, message.sender, text)
     return stored
 
 
-async def _with_files(ctx: Ctx, payload: bytes, about: Relation, files: list[Attachment]) -> Appended | None:
+async def _with_files(
+    ctx: Ctx, payload: bytes, about: Relation, files: list[Attachment], mentions: Mentions
+) -> Appended | None:
     """Store an edit to a body with attachments. What the message had attached so far stays noted, until the app has heard of it."""
     room = ctx.seat.room.id
     known = await ctx.core.store.fact(room, FILES, about.target)
     while True:
         before = None if known is None else known.value
         try:
-            return await ctx.append(payload, about=about, facts=with_others(about.target, files, before))
+            facts = with_others(about.target, files, before)
+            return await ctx.append(payload, about=about, facts=facts, mentions=mentions.names)
         except Conflict:  # of the msgId, or the note has changed meanwhile
             known = await ctx.core.store.fact(room, FILES, about.target)
             if before == (None if known is None else known.value):

@@ -30,7 +30,8 @@ from ..wire.encode import ack
 from .attachments import attached
 from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
-from .drafts import Body, check_body, command_hash
+from .drafts import Body, Effects, check_body, command_hash
+from .mentions import mentioned, tell
 from .table import Judged, Nothing, also_action, command, commands
 from .threads import reply_to
 
@@ -62,7 +63,7 @@ def say(core: Core, session: Session, command: Command) -> bool:
     try:
         if seat is None:
             raise _no_seat(command)
-        if not seat.fresh:
+        if not seat.fresh or b'"mentions"' in command.payload:  # whom it mentions has to be looked up
             return False
         if seat.says is not True and (denied := _denied(session, seat)) is not None:
             if denied.rule in WIDENED:
@@ -208,11 +209,20 @@ async def message(ctx: Ctx, said: Body | Nothing) -> Appended | None:
     if ctx.sender is not None:
         ctx.core.typists.stopped(ctx.seat.room.id, ctx.sender)
     spaced = 0 if ctx.actor is None else pace(ctx.actor, ctx.seat)
-    about = await reply_to(ctx, said.parent) if isinstance(said, Body) else None
-    files = said.attachments or () if isinstance(said, Body) else ()
-    return await ctx.append(
-        ctx.command.payload, type=ctx.command.type, about=about, spaced=spaced, files=files
-    )
+    type, payload = ctx.command.type, ctx.command.payload
+    if not isinstance(said, Body):
+        return await ctx.append(payload, type=type, spaced=spaced)
+    about = await reply_to(ctx, said.parent)
+    mentions = await mentioned(ctx, ctx.seat.room, ctx.sender, said.mentions)
+    besides: Effects = {
+        "about": about,
+        "spaced": spaced,
+        "files": said.attachments or (),
+        "mentions": mentions.names,
+    }
+    stored = await ctx.append(payload, type=type, **besides)
+    tell(ctx.core, ctx.seat.room.id, mentions, stored, ctx.sender, said.text)
+    return stored
 
 
 IN_A_USERS_NAME = replace(

@@ -32,6 +32,7 @@ __all__ = [
     "acked",
     "also_action",
     "also_event",
+    "also_feature",
     "command",
     "commands",
     "events",
@@ -187,6 +188,7 @@ def acked(shape: Any, stored: Appended) -> Any:
 
 
 _rows: dict[str, Row] = {}
+_features: set[str] = set()
 _events: set[str] = set()
 
 
@@ -229,6 +231,11 @@ def also_event(type: str) -> None:
     _events.add(type)
 
 
+def also_feature(name: str) -> None:
+    """Declare a feature that has no command of its own."""
+    _features.add(name)
+
+
 def commands() -> Mapping[str, Row]:
     """All rows, by type."""
     return _rows
@@ -242,4 +249,4 @@ def events() -> frozenset[str]:
 @functools.cache
 def features() -> tuple[str, ...]:
     """The features that `welcome` names."""
-    return tuple(sorted({row.feature for row in _rows.values() if row.feature is not None}))
+    return tuple(sorted({row.feature for row in _rows.values() if row.feature is not None} | _features))
