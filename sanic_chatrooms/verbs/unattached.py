@@ -37,6 +37,9 @@ WITHIN = 60.0
 """Seconds that the listeners may take."""
 LOOKED_AT = 1_000
 """Messages that wait to be looked at. Above it, the sweep finds them."""
+FEW, ROOMS = 200, 10_000
+"""Messages with attachments after which a room is looked at between two sweeps, at least: by then so many may have been trimmed; and rooms
+for which they are counted."""
 TOGETHER = 20
 """Messages of a deleted room in one note."""
 DOUBTED = 600.0
@@ -78,13 +81,24 @@ class Unattached:
         self._serves = serves or listeners.hears(UNATTACHED)
         self._clock = clock
         self._soon: set[tuple[str, str]] = set()
+        self._counted: dict[str, int] = {}
+        """By room: messages with attachments that may still come before it is looked at."""
         self._fence = 0
         self._due = clock() + random.uniform(0, SWEEP_EVERY)  # noqa: S311 - workers take turns
 
     def look(self, room: str, msg_id: str = "") -> None:
-        """Look at this message soon: it may have less attached. `EVERYONE`: a room was deleted."""
+        """Look at this message soon: it may have less attached. Without it: at all of the room. `EVERYONE`: a room was deleted."""
         if self._serves and len(self._soon) < LOOKED_AT:
             self._soon.add((room, msg_id))
+
+    def stored(self, room: str) -> None:
+        """A message with attachments is about to be stored in the room."""
+        left = self._counted.get(room, FEW) - 1
+        if not left:
+            self.look(room)
+        if len(self._counted) >= ROOMS:
+            self._counted.clear()
+        self._counted[room] = left or FEW
 
     async def note(self, room_id: str) -> bool:
         """Note what the messages of a room have attached, before it is deleted; whether there was anything. Raises `Unavailable`."""
@@ -124,6 +138,9 @@ class Unattached:
             await self._deleted_rooms()
             return
         with suppress(RoomNotFound):
+            if not msg_id:
+                await self._sweep_room(room)
+                return
             known = await self._store.fact(room, FILES, msg_id)
             if known is not None:
                 await self._compare(known)
@@ -150,6 +167,8 @@ class Unattached:
                 if not _has_all(events.get(known.seq), known):
                     await self._compare(known)
             if (cursor := page.cursor) is None:
+                # Looking at many costs as much as they are, so it waits for as many more.
+                self._counted[room] = max(FEW, page.total)
                 return
 
     async def _compare(self, known: Known) -> None:

@@ -15,7 +15,7 @@ from sanic_chatrooms.models import EVERYONE
 from sanic_chatrooms.testing import MemoryClient
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.attachments import FILED, FILES, LONGEST_NAME, MOST
-from sanic_chatrooms.verbs.unattached import UNATTACHED
+from sanic_chatrooms.verbs.unattached import FEW, UNATTACHED
 from tests.support.joined import joined
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
@@ -227,6 +227,18 @@ async def test_the_app_hears_of_what_was_trimmed(chat: Chat, ada: MemoryClient, 
 
     assert told == [("general", msg_id, ["/1"])]
     assert (await chat.store.facts("general", FILES)).facts == []
+
+
+@pytest.mark.parametrize("store", ["memory:"])
+async def test_a_room_that_gets_many_files_is_looked_at_between_two_sweeps(
+    chat: Chat, ada: MemoryClient, told: Told
+) -> None:
+    for n in range(FEW):
+        await say(ada, f"/{n}")
+
+    await until(chat, told, FEW - 4)  # what the room still has
+
+    assert (await chat.store.facts("general", FILES)).total == 4
 
 
 async def test_the_app_hears_of_the_files_of_a_deleted_room(
