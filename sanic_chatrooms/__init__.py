@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from .presence.memory import MemoryPresence
     from .presence.redis import RedisPresence as RedisPresence
     from .presence.sql import SQLPresence as SQLPresence
-    from .server_api import ConnectionInfo, History
+    from .server_api import ConnectionInfo, History, MessageStream
     from .stores.base import Store
     from .stores.memory.store import MemoryStore
     from .stores.redis.store import RedisStore as RedisStore
@@ -112,6 +112,7 @@ __all__ = [
     "MemoryPresence",
     "MemoryStore",
     "MessageNotFound",
+    "MessageStream",
     "Muted",
     "NotAMember",
     "Policy",
@@ -163,7 +164,7 @@ _HOMES = {
     "models": "Appended Credentials Event Handshake Member Room Sender User",
     "presence.base": "Presence",
     "presence.memory": "MemoryPresence",
-    "server_api": "ConnectionInfo History",
+    "server_api": "ConnectionInfo History MessageStream",
     "stores.base": "Store",
     "stores.memory.store": "MemoryStore",
     "web.chatrooms": "ChatRooms connect",

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,9 +34,11 @@ from .hooks.listeners import Listener, Listeners
 from .hooks.middleware import Chain
 from .hub.hub import Hub
 from .hub.journal import Journal
+from .hub.room import Receiver
 from .hub.transactions import Transactions
 from .live.overload import Overload
 from .live.presence import Occupancy
+from .live.streams import Streams
 from .live.typing import Typists
 from .models import Scope
 from .observe.instruments import CONNECTIONS, CUT, HAPPENINGS_DROPPED, UNREAD_BYTES
@@ -51,11 +53,13 @@ from .sessions.overrides import Overrides
 from .sessions.registry import Sessions
 from .sessions.revocations import Revocations
 from .sessions.route import Route
+from .sessions.session import Session
 from .sessions.signed import SignedBroker
 from .stores.base import Bounds, Store
 from .stores.deadline import TimedStore
 from .support.tasks import end, keep_on
 from .upkeep import Forgetting, PositionCheck, ask, each_minute, measure_lag, sweep
+from .verbs.closing import Closing
 from .verbs.core import Core
 from .verbs.dispatch import Commands
 from .verbs.entering import put_in
@@ -129,6 +133,7 @@ class Chat:
         self.inbox = Inbox(self.journal, self.hub, store, presence)
         self.overload = Overload(settings.overload_lag, self.meter)
         self.typists = Typists(self.hub, self.journal.publish, overload=self.overload)
+        self.streams = Streams(self.hub, store, self.journal.publish, _is_slow, meter=self.meter)
         self.occupancy = Occupancy(
             presence,
             self.hub,
@@ -183,6 +188,7 @@ class Chat:
             also_reserved=self.declaration.reserved,
         )
         self.core = self._core()
+        self.closing = Closing(self.core, self._chatrooms or self, self._app)
         self.commands = Commands(
             self.core,
             own=self.declaration.commands,
@@ -198,7 +204,10 @@ class Chat:
         await self.overrides.load()
         # A task each, so that a backend that hangs does not keep the hub from asking another one.
         self.positions.start()
-        rounds = (
+        self._tasks = [asyncio.ensure_future(round) for round in self._rounds()]
+
+    def _rounds(self) -> tuple[Coroutine[Any, Any, Any], ...]:
+        return (
             keep_on(lambda: sweep(self.heartbeat), "looking after connections"),
             keep_on(lambda: sweep(self.typists), "telling who types"),
             keep_on(lambda: sweep(self.limits), "forgetting limits that are not used"),
@@ -214,9 +223,10 @@ class Chat:
             keep_on(lambda: self.positions.compare(self.hub.check), "comparing positions"),
             keep_on(self.overload.go_on, "looking whether the event loop is late"),
             keep_on(lambda: measure_lag(self.meter), "measuring how late the event loop is"),
+            keep_on(lambda: ask(self.closing.sweep), "keeping messages that are being written"),
+            keep_on(self.closing.go_on, "closing messages that nobody writes any more"),
             self.transactions.run(),
         )
-        self._tasks = [asyncio.ensure_future(round) for round in rounds]
 
     async def _begin(self, backend: str, starting: Awaitable[None]) -> None:
         try:
@@ -247,10 +257,11 @@ class Chat:
             backlog=self.backlog,
             occupancy=self.occupancy,
             typists=self.typists,
+            streams=self.streams,
             listeners=self.listeners,
             chain=self._chain(),
             unattached=Unattached(self.store, self.listeners, serves=self._app is not None),
-            past=Past(self.store),
+            past=Past(self.store, self.streams.show),
             meter=self.meter,
         )
 
@@ -354,6 +365,7 @@ class Chat:
         tasks, self._tasks = [*self._tasks, *self._listening], []
         await end(*tasks, *self.forgetting.stop())
         await self.occupancy.stop()
+        await self.streams.stop()
         await self.sessions.stop()
         await self.listeners.stop()
         await self.journal.stop()
@@ -362,6 +374,11 @@ class Chat:
             await _stop(authenticator.stop)
         for backend in (self.backends.presence, self.backends.broker, self.backends.store):
             await _stop(backend.stop)
+
+
+def _is_slow(receiver: Receiver) -> bool:
+    """Whether a connection reads too slowly for pieces of messages that are being written."""
+    return isinstance(receiver, Session) and receiver.connection.owing()
 
 
 async def _stop(stop: Callable[[], Awaitable[None]]) -> None:

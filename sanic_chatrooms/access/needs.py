@@ -10,6 +10,7 @@ from .standing import Standing
 
 __all__ = [
     "ANYONE",
+    "CANCELLING",
     "COMING_IN",
     "GOVERNING",
     "INVITED",
@@ -117,6 +118,7 @@ SPEAKING = needs(Need(10, roles=("guest",)), 10, 10)
 REPORTING = needs(1, 5, 10)
 PINNING = needs(50, 50, 10)
 INVITING = needs(10, 10, NEVER)
+CANCELLING = needs(50, 50, 10)
 MODERATION = needs(50, 50, NEVER)
 MANAGING = needs(75, 75, NEVER)
 GOVERNING = needs(100, 100, NEVER)

@@ -63,6 +63,7 @@ class InstanceSettings(TypedDict, total=False):
     heartbeat_timeout: float | None
     max_frame: int | None
     max_text: int | None
+    max_stream: int | None
     max_publish: int | None
     max_json_depth: int | None
     max_bad_frames: int | None
@@ -103,6 +104,7 @@ class RouteSettings(TypedDict, total=False):
     heartbeat_timeout: float
     max_frame: int
     max_text: int
+    max_stream: int
     max_json_depth: int
     max_bad_frames: int
     outbox_limit: int
@@ -124,6 +126,7 @@ class RunTimeSettings(TypedDict, total=False):
     history_page: int | None
     recovery_limit: int | None
     max_text: int | None
+    max_stream: int | None
     max_publish: int | None
     max_json_depth: int | None
     max_bad_frames: int | None

@@ -225,6 +225,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_text: Annotated[int, Setting(
         "The longest text of a message. If you set only `MAX_FRAME`, and set it below this, this shrinks to it.",
         "characters", 1, 16 * MIB, at_most="max_frame", per_route=True, at_run_time=True)] = 16_000
+    max_stream: Annotated[int, Setting(
+        "The longest text of a message that is written piece by piece, as UTF-8.", "bytes", 1, MIB,
+        per_route=True, at_run_time=True)] = 128 * KIB
     max_publish: Annotated[int, Setting(
         "The largest payload that the app may `publish` or push, as JSON, and the largest answer of its own commands. "
         "Many WebSocket libraries close a connection at a frame above 1 MiB.",

@@ -40,6 +40,38 @@ class Fanout:
             for buffer in lane.waiting.values():
                 buffer.append(data)
 
+    def emit_to_quick(
+        self, room: LocalRoom, envelope: Envelope, slow: Callable[[Receiver], bool]
+    ) -> list[Receiver]:
+        """Like `emit`, but not to sessions that are `slow`; -> these."""
+        left_out: list[Receiver] = []
+        for lane in room.lanes:
+            late = [receiver for receiver in lane.sessions if slow(receiver)]
+            if late:
+                self._emit_around(lane, envelope, set(late))
+                left_out += late
+            else:
+                self._emit_to(lane, envelope)
+        return left_out
+
+    def _emit_to(self, lane: Lane, envelope: Envelope) -> None:
+        data = lane.codec.event(envelope)
+        if not lane.pending:
+            self._dirty.append(lane)
+            self._schedule()
+        lane.pending.append(data)
+        for buffer in lane.waiting.values():
+            buffer.append(data)
+
+    def _emit_around(self, lane: Lane, envelope: Envelope, late: set[Receiver]) -> None:
+        self.flush()  # what came before goes first
+        data = lane.codec.event(envelope)
+        for receiver in list(lane.sessions):
+            if receiver not in late:
+                receiver.push(data)
+        for buffer in lane.waiting.values():
+            buffer.append(data)
+
     def reply(self, receiver: Receiver, data: bytes) -> None:
         """Append bytes for one connection. They go first in its write of this turn."""
         replies = self._replies.get(receiver)

@@ -25,6 +25,7 @@ from ..observe.instruments import (
 )
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
+from ..stores.streams import streaming_of
 from ..support.tasks import end, is_ending
 from ..wire.encode import encode_event
 from .publisher import Publisher
@@ -342,6 +343,8 @@ class Journal:
             draft.sender,
             draft.key[1] if draft.key is not None and draft.key[0] else None,
         )
+        if draft.facts and draft.type == "message":
+            event = replace(event, streaming=streaming_of(event.msg_id, draft.payload))
         envelope = Envelope(draft.room, result.epoch, result.seq, draft.type, encode_event(event))
         self._deliver(envelope)
         if not self._alone and self._store.publishes_as is None:

@@ -14,9 +14,10 @@ from .reading import History, Reading
 from .rooms import Rooms
 from .saying import Saying
 from .settings import Reconfiguring
+from .streaming import MessageStream, Streaming
 from .unreads import Receipts, Unreads
 
-__all__ = ["ConnectionInfo", "History", "Receipts", "ServerAPI"]
+__all__ = ["ConnectionInfo", "History", "MessageStream", "Receipts", "ServerAPI"]
 
 
 class ServerAPI(
@@ -32,5 +33,6 @@ class ServerAPI(
     Reconfiguring,
     Following,
     Appearing,
+    Streaming,
 ):
     """The verbs of an app. Each raises `ConfigError` before the chat has started."""

@@ -50,6 +50,7 @@ class _Kept(msgspec.Struct, omit_defaults=True):
     heard_at: float
     body: msgspec.Raw
     by: Sender | None = None
+    app: bool = False
 
 
 class OpenStream(msgspec.Struct, frozen=True):
@@ -61,6 +62,8 @@ class OpenStream(msgspec.Struct, frozen=True):
     """The number of its `message`."""
     writer: Sender | None
     """None: the app."""
+    app: bool
+    """Code of the app writes it."""
     fence: int
     """Goes up when another process takes it over."""
     heard_at: float
@@ -113,11 +116,11 @@ def streaming_of(msg_id: str, payload: bytes) -> Streaming | None:
 # ---- the fact ----
 
 
-def opening(msg_id: str, writer: Sender | None, body: bytes) -> tuple[Fact, ...]:
-    """The facts of an event that opens a message."""
-    value = _encode(_Kept(1, now(), msgspec.Raw(body), writer))
+def opening(msg_id: str, writer: Sender | None, body: bytes, *, app: bool = False) -> tuple[Fact, ...]:
+    """The facts of an event that opens a message. `app`: code of the app does."""
+    value = _encode(_Kept(1, now(), msgspec.Raw(body), writer, app))
     mark = _encode(msg_id)
-    of_user = () if writer is None else (Fact(STREAMS, writer.id, mark),)
+    of_user = () if writer is None or app else (Fact(STREAMS, writer.id, mark),)
     return (Fact(STREAM, msg_id, value), Fact(STREAMS, "", mark), *of_user)
 
 
@@ -130,7 +133,7 @@ def _open(known: Known) -> OpenStream:
     kept = _kept(known.value)
     body = bytes(kept.body)
     return OpenStream(
-        known.room, known.key, known.since, kept.by, kept.fence, kept.heard_at, body, known.value
+        known.room, known.key, known.since, kept.by, kept.app, kept.fence, kept.heard_at, body, known.value
     )
 
 
@@ -159,13 +162,13 @@ async def checkpoint(store: "Store", room: str, msg_id: str, text: str, fence: i
     if known is None or known.fence != fence:
         return False
     body = msgspec.Raw(with_text(known.body, text))
-    return await _exchange(store, known, _Kept(fence, now(), body, known.writer))
+    return await _exchange(store, known, _Kept(fence, now(), body, known.writer, known.app))
 
 
 async def take_over(store: "Store", room: str, msg_id: str) -> OpenStream | None:
     """Write the message in this process from now on; -> the message as it was kept last, or None if it is not being written."""
     while (known := await stream(store, room, msg_id)) is not None:
-        kept = _Kept(known.fence + 1, now(), msgspec.Raw(known.body), known.writer)
+        kept = _Kept(known.fence + 1, now(), msgspec.Raw(known.body), known.writer, known.app)
         if await _exchange(store, known, kept):
             return replace(known, fence=kept.fence, heard_at=kept.heard_at, value=_encode(kept))
     return None

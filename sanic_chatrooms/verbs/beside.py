@@ -39,4 +39,6 @@ def encode_as_now(event: Event, related: Related | None) -> bytes:
     if related is None:
         return encoded
     shown = {name: value for name, show in _shows.items() if (value := show(related)) is not None}
+    if event.edited is not None:
+        shown.pop("ended", None)  # how its stream ended matters no more
     return encoded[:-1] + b"," + encode(shown)[1:] if shown else encoded

@@ -13,6 +13,7 @@ from ..hooks.middleware import Chain
 from ..hub.hub import Hub
 from ..hub.journal import Journal
 from ..live.presence import Occupancy
+from ..live.streams import Streams
 from ..live.typing import Typists
 from ..observe.meter import Meter
 from ..presence.base import Presence
@@ -51,6 +52,7 @@ class Core(msgspec.Struct, kw_only=True):
     backlog: Backlog
     occupancy: Occupancy
     typists: Typists
+    streams: Streams
     listeners: Listeners
     chain: Chain
     unattached: Unattached

@@ -125,6 +125,7 @@ class Commands:
             entering.take_out(core, session, room, at_once=for_good)
         core.heartbeat.remove(session)
         core.limits.closed(session.limits)
+        core.streams.gone(session, for_good)
         core.sessions.gone(session)
         if session.authenticated:
             core.occupancy.exited(ANYWHERE, session.user.id, at_once=for_good)

@@ -17,7 +17,7 @@ __all__ = ["Body", "Effects", "check_body", "command_hash", "draft", "parent_in"
 
 
 class Effects(TypedDict, total=False):
-    """The effects of an event: fields of `Draft`."""
+    """The effects of an event: fields of `Draft`. `msg_id`: the message's own id; None: a new one."""
 
     about: Relation | None
     facts: tuple[Fact, ...]
@@ -27,6 +27,7 @@ class Effects(TypedDict, total=False):
     files: Sequence[Attachment]
     """What a new message has attached."""
     mentions: tuple[str, ...]
+    msg_id: str | None
 
 
 def draft(
@@ -47,9 +48,11 @@ def draft(
     spaced: float = 0,
     files: Sequence[Attachment] = (),
     mentions: tuple[str, ...] = (),
+    msg_id: str | None = None,
 ) -> Draft:
     """A draft with an id, a time and a key. The key makes it safe to append the draft again after an unknown outcome."""
-    msg_id = new_id()
+    if msg_id is None:
+        msg_id = new_id()
     if files:
         facts = (*facts, *attached(msg_id, files))
     # Positional: one is made for every message, and keywords would cost three times as much as the struct.

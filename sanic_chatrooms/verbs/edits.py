@@ -8,7 +8,9 @@ import msgspec
 from ..access.decide import may_reach
 from ..access.needs import MODERATION, SPEAKING
 from ..errors import Conflict, Forbidden
+from ..live.writing import may_be_open
 from ..models import Appended, Event, Fold, Relation
+from ..stores.streams import ending, stream
 from ..wire.encode import EMPTY, encode
 from ..wire.events import Deleted, Edited
 from .attachments import FILES, Attachment, files_in, with_others
@@ -56,6 +58,8 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
         return await ctx.append(EMPTY, about=UNKNOWN)
     if not _wrote(ctx, message):
         raise Forbidden("only the author of a message may edit it")
+    if may_be_open(message) and await stream(ctx.core.store, ctx.seat.room.id, message.msg_id) is not None:
+        raise Conflict("this message is still being written; close it first")
     body = keep_parent(bytes(message.payload), bytes(ask.body))
     edited = Edited(message.msg_id, msgspec.Raw(body), ctx.now)
     room, (text, names), (_, before) = ctx.seat.room, names_in(body), names_in(bytes(message.payload))
@@ -125,7 +129,9 @@ async def delete(ctx: Ctx, ask: Delete) -> Appended | None:
     if message is None:
         return await ctx.append(EMPTY, about=UNKNOWN, allowed=allowed)
     deleted = encode(Deleted(message.msg_id, reason=ask.reason or msgspec.UNSET))
-    stored = await ctx.append(deleted, about=Relation(message.msg_id, Fold.ERASE), allowed=allowed)
+    facts = (ending(message.msg_id),) if may_be_open(message) else ()
+    about = Relation(message.msg_id, Fold.ERASE)
+    stored = await ctx.append(deleted, about=about, facts=facts, allowed=allowed)
     _look(ctx, message)
     return stored
 

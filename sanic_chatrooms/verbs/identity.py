@@ -19,10 +19,11 @@ from ..sessions.registry import TooManyConnections
 from ..sessions.route import Route
 from ..sessions.session import Session
 from ..wire.codes import CloseCode
-from ..wire.events import Heartbeat, Limits, Myself, Welcome
+from ..wire.events import Heartbeat, Limits, Myself, StreamLimits, Welcome
 from ..wire.names import PROTOCOL
 from .context import Ctx
 from .core import Core
+from .streams import PER_ROOM, PER_USER
 from .table import Judged, Needs, command, features
 from .words import spoken
 
@@ -194,7 +195,11 @@ def greet(core: Core, session: Session) -> None:
         protocol=PROTOCOL,
         heartbeat=_heartbeat(session),
         limits=Limits(
-            settings.max_frame, settings.max_text, settings.max_rooms_per_connection, settings.history_page
+            settings.max_frame,
+            settings.max_text,
+            settings.max_rooms_per_connection,
+            settings.history_page,
+            StreamLimits(PER_ROOM, PER_USER),
         ),
         features=_features(session.route),
         guest_token=core.guests.token(user) if user.guest else None,

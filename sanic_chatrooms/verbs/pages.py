@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from ..access.visibility import EVERYTHING, LAST, Seen
 from ..config.settings import Settings
 from ..errors import InvalidField
-from ..models import Collected, Page, Related
+from ..live.writing import may_be_open
+from ..models import Collected, Event, Page, Related
 from ..stores.base import Store
 from ..support.paging import PAGE_LIMIT
 from .beside import encode_as_now
@@ -30,6 +31,9 @@ COUNTED = 5
 _Read: TypeAlias = Callable[..., Awaitable[Page]]
 _BESIDE = 250
 """Approximate bytes of an event without its payload."""
+
+
+Show = Callable[[str, Sequence[Event]], Awaitable[dict[int, Event]]]
 
 
 class Listed(msgspec.Struct):
@@ -74,10 +78,14 @@ def cut(page: Page, *, newest: bool, most: int = PAGE_BYTES) -> Messages:
 
 class Past:
     """Reads pages from a store. Pages of rooms with large events are read one at a time, and at most half of the time, so that
-    many readers of such rooms do not delay everybody else."""
+    many readers of such rooms do not delay everybody else.
 
-    def __init__(self, store: Store) -> None:
+    `show` has the messages of a page that are being written, as they are now.
+    """
+
+    def __init__(self, store: Store, show: Show | None = None) -> None:
         self._store = store
+        self._show = show
         self._heavy: dict[str, int] = {}
         """Rooms whose events are large, with how many of them make a page."""
         self._lane = asyncio.Semaphore()
@@ -102,9 +110,23 @@ class Past:
         )
         read = partial(self._read_paced, room, history, most=most)
         if seen.everything:
-            return await read(after=after, before=before, limit=limit)
-        page = await _read_seen(read, seen, after, before, limit)
-        return replace(page, related=await self._seen_of(room, page.related, seen))
+            page = await read(after=after, before=before, limit=limit)
+        else:
+            page = await _read_seen(read, seen, after, before, limit)
+            page = replace(page, related=await self._seen_of(room, page.related, seen))
+        return await self._with_streams(room, page)
+
+    async def _with_streams(self, room: str, page: Page) -> Page:
+        events = await self.present(room, page.events)
+        return page if events is page.events else replace(page, events=events)
+
+    async def present(self, room: str, events: list[Event]) -> list[Event]:
+        """Events of the room with what there is of those that are being written."""
+        for event in events:
+            if may_be_open(event) and self._show is not None:
+                shown = await self._show(room, events)
+                return [shown.get(event.seq or 0, event) for event in events]
+        return events
 
     async def related(
         self, room: str, seqs: Collection[int], *, reader: str | None = None, seen: Seen = EVERYTHING

@@ -117,8 +117,9 @@ async def _messages(ctx: Ctx, seqs: list[int]) -> tuple[list[msgspec.Raw], int]:
     """The messages with these numbers; -> those that fit into one answer, and how many numbers that took."""
     store, room, size = ctx.core.store, ctx.seat.room.id, 0
     seen = ctx.seen
-    events = await store.events(room, [seq for seq in seqs if seq in seen])
-    related = await ctx.core.past.related(room, events, reader=ctx.reader, seen=seen)
+    found = await store.events(room, [seq for seq in seqs if seq in seen])
+    events = {event.seq: event for event in await ctx.core.past.present(room, list(found.values()))}
+    related = await ctx.core.past.related(room, found, reader=ctx.reader, seen=seen)
     encoded: list[msgspec.Raw] = []
     for at, seq in enumerate(seqs):
         if seq not in events:

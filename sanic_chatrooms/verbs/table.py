@@ -151,8 +151,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def repeats(self) -> bool:
         """Whether a repetition in the same room has the result of the first."""
-        fields = set(self.ack.__struct_fields__)
-        told = "duplicate" in fields or (not fields and self.event is not None)
+        fields = {field.name for field in msgspec.structs.fields(self.ack) if field.required}
+        told = "duplicate" in fields or (not self.ack.__struct_fields__ and self.event is not None)
         return self.room is Needs.ROOM and told and fields <= {*Appended.__struct_fields__, COUNT}
 
     action: Action | None = None
@@ -183,7 +183,11 @@ def acked(shape: Any, stored: Appended) -> Any:
     ):  # where the event was trimmed, its message was too, and nothing is left to count
         values[COUNT] = 0 if stored.payload is None else _told.decode(stored.payload).count
     return shape(
-        *(values[name] if name in values else getattr(stored, name) for name in shape.__struct_fields__)
+        *(
+            values[name] if name in values else getattr(stored, name)
+            for name in shape.__struct_fields__
+            if name in values or name in Appended.__struct_fields__
+        )
     )
 
 

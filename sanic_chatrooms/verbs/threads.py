@@ -44,7 +44,7 @@ async def thread(ctx: Ctx, ask: Thread) -> Replies:
     """A page of the replies to a message, which may be deleted. Raises `MessageNotFound`, `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
     place, limit = place_of(ask.before, ask.after), page_limit(ctx.settings, ask.limit)
     past, room, seen = ctx.core.past, ctx.seat.room.id, ctx.seen
-    parent = await message_of(ctx, ask.msg_id, deleted=True)
+    (parent,) = await past.present(room, [await message_of(ctx, ask.msg_id, deleted=True)])
     assert parent.seq is not None
     page = await past.read(room, limit=limit, parent=parent.seq, reader=ctx.reader, seen=seen, **place)
     related = await past.related(room, [parent.seq], reader=ctx.reader, seen=seen)

@@ -32,13 +32,17 @@ _any = msgspec.json.Decoder(float_hook=float)
 
 async def said(ctx: Ctx, ask: Any, field: str, go_on: Callable[[Any], Awaitable[T]]) -> T:
     """Carry out a command through the middleware for `message`, which gets the body in this field of its payload as the payload of
-    a `message`: -> what `go_on` returns."""
+    a `message`: -> what `go_on` returns. `field`: "" where the payload is the body."""
     command = ctx.command
 
     async def with_body(inner: Context) -> T:
-        return await go_on(replace(ask, **{field: msgspec.Raw(inner.command.payload)}))
+        if field:
+            return await go_on(replace(ask, **{field: msgspec.Raw(inner.command.payload)}))
+        command.payload = inner.command.payload
+        return await go_on(decode_payload(command.payload, ctx.row.decoder))
 
-    message = Command("message", command.msg_id, command.room, bytes(getattr(ask, field)))
+    body = bytes(getattr(ask, field)) if field else command.payload
+    message = Command("message", command.msg_id, command.room, body)
     words = Context(ctx.session, message, ctx.chat, ctx.app)
     answer: T = await ctx.core.chain.around_words_of(ctx.row.type, with_body)(words)
     return answer

@@ -10,8 +10,11 @@ from ..models import Sender
 
 __all__ = [
     "AuthExpiring",
+    "Cancelled",
+    "Closed",
     "Closing",
     "Deleted",
+    "Delta",
     "Edited",
     "Heartbeat",
     "Invited",
@@ -31,6 +34,7 @@ __all__ = [
     "RoomAdded",
     "RoomInvited",
     "RoomRemoved",
+    "StreamLimits",
     "Typing",
     "Welcome",
 ]
@@ -62,6 +66,13 @@ class Heartbeat(msgspec.Struct, frozen=True):
     timeout: float
 
 
+class StreamLimits(msgspec.Struct, frozen=True):
+    """How many messages may be in the writing at a time: in a room, and of a user in all rooms together."""
+
+    room: int
+    user: int
+
+
 class Limits(msgspec.Struct, frozen=True, rename="camel"):
     """What the server takes at most."""
 
@@ -69,6 +80,7 @@ class Limits(msgspec.Struct, frozen=True, rename="camel"):
     max_text: int
     max_rooms: int
     history_page: int
+    streams: StreamLimits
 
 
 class Welcome(LiveEvent, frozen=True):
@@ -120,6 +132,23 @@ class Presence(LiveEvent, frozen=True):
     joined: list[Sender] | None = None
     left: list[Sender] | None = None
     renamed: list[Sender] | None = None
+
+
+class Delta(LiveEvent, frozen=True, omit_defaults=False):
+    """A piece of a message that is being written: `text` stands at `at` (code points)."""
+
+    type: ClassVar[str] = "message.delta"
+    msg_id: str
+    at: int
+    text: str
+
+
+class Cancelled(LiveEvent, frozen=True):
+    """To the writer of a message: stop. `by`: who wants so; null: the app, or nobody."""
+
+    type: ClassVar[str] = "message.cancelled"
+    msg_id: str
+    by: Sender | None = None
 
 
 class RoomAdded(LiveEvent, frozen=True):
@@ -209,6 +238,15 @@ class Edited(msgspec.Struct, frozen=True, rename="camel"):
     msg_id: str
     body: msgspec.Raw
     edited: float
+
+
+class Closed(msgspec.Struct, frozen=True, rename="camel"):
+    """`message.edited` of a message that was being written: its whole body, and how it ended if not well. The store adds `seq`."""
+
+    msg_id: str
+    body: msgspec.Raw
+    closed: bool
+    ended: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Deleted(msgspec.Struct, frozen=True, rename="camel"):

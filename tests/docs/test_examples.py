@@ -727,7 +727,14 @@ async def until(what: Callable[[], Any]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["test_orders.py", "test_recovery.py", "test_shop.py", "test_tiny_broker.py", "test_counted_store.py"],
+    [
+        "test_orders.py",
+        "test_recovery.py",
+        "test_shop.py",
+        "test_tiny_broker.py",
+        "test_counted_store.py",
+        "test_answers.py",
+    ],
 )
 def test_the_tests_that_pages_show(name: str, tmp_path: Path) -> None:
     settings = tmp_path / "pytest.ini"  # an app's own, not this repository's
@@ -845,3 +852,19 @@ async def test_sign_in(run: Run, browser: Browser) -> None:
     await page.get_by_text("Ada: hi").wait_for()
     assert await page.locator("li").all_inner_texts() == ["Shop: closed at six", "Ada: hi"]
     await page.context.close()
+
+
+async def test_answers_to_questions_write_themselves(run: Run, connect: Connect) -> None:
+    await run("answers")
+    ada = await welcomed(connect, "/chat/ws", "support")
+    await ada.ack("message", room="support", payload={"text": "/ask Why?"})
+
+    first, closed = await ada.expect("message.delta"), await ada.expect("message.edited")
+
+    assert first["payload"]["at"] == 0
+    assert closed["payload"]["body"]["text"] == "You asked: Why? Let me think about it. "
+
+
+def test_the_adaptors_of_models_are_two_functions(load: Load) -> None:
+    """`test_answers.py` runs them."""
+    assert callable(load("adaptors").write_completion)

@@ -39,7 +39,13 @@ async def test_a_guest_is_welcomed_at_once(app: App, connect: Connect) -> None:
     assert ada.frames[0] == welcome
     assert payload["protocol"] == 1
     assert payload["heartbeat"] == {"interval": 30, "timeout": 90}
-    assert payload["limits"] == {"maxFrame": 65536, "maxText": 16000, "maxRooms": 128, "historyPage": 50}
+    assert payload["limits"] == {
+        "maxFrame": 65536,
+        "maxText": 16000,
+        "maxRooms": 128,
+        "historyPage": 50,
+        "streams": {"room": 16, "user": 4},
+    }
     assert payload["user"].keys() == {"id", "name", "scopes"}
     assert payload["user"]["scopes"] == []
     assert payload["sessionId"]

@@ -24,6 +24,7 @@ from ..changes import completed, facts_of, has_effects, no_parent, too_early, to
 from ..members import MEMBER
 from ..pages import Unread
 from ..properties import with_properties
+from ..streams import streaming_of
 from ..unread import PREFS
 
 __all__ = [
@@ -107,8 +108,6 @@ _event = msgspec.json.Decoder(Event)
 _room = msgspec.json.Decoder(Room)
 _sender = msgspec.json.Decoder(Sender | None)
 
-decode_event = _event.decode
-
 ROOM = ("e", "n", "i", "z", "q")
 """Fields of a room's hash, as `decode_room` takes them."""
 WITH_EFFECTS = b"+*"
@@ -146,10 +145,17 @@ def arguments(draft: Draft, counted: tuple[str, ...]) -> tuple[Any, ...]:
     return (
         named(key),
         f"{at} {draft.msg_id} ".encode() + draft.hash,
-        b'%b\n,"payload":%b}' % (encode(text)[1:-1], draft.payload),
+        b'%b\n%b,"payload":%b}'
+        % (encode(text)[1:-1], _streaming(draft) if draft.facts else b"", draft.payload),
         besides,
         ("=" if draft.sender is None else "=" + draft.sender.id) if draft.type in counted else "",
     )
+
+
+def _streaming(draft: Draft) -> bytes:
+    """What other workers are told of a message that is going to be written. It goes when the message is closed."""
+    shown = streaming_of(draft.msg_id, draft.payload) if draft.type == "message" else None
+    return b"" if shown is None else b',"streaming":' + encode(shown)
 
 
 def _effects(draft: Draft, at: str) -> _Effects:
@@ -233,6 +239,12 @@ def given(text: str | None) -> str:
 def results(reply: Any, count: int) -> list[Any]:
     """What becomes of so many drafts of a room, as the script says it."""
     return [RoomNotFound() for _ in range(count)] if reply is None else reply[1:]
+
+
+def decode_event(text: bytes) -> Event:
+    """An event, as a store shows it."""
+    event = _event.decode(text)
+    return event if event.streaming is None else msgspec.structs.replace(event, streaming=None)
 
 
 def decode_room(found: Sequence[Any]) -> Room:

@@ -88,7 +88,13 @@ async def test_a_token_in_the_handshake_is_welcomed_at_once(chat: Chat) -> None:
     assert greeting["sessionId"] == ada.session.id
     assert greeting["protocol"] == 1
     assert greeting["heartbeat"] == {"interval": 30.0, "timeout": 90.0}
-    assert greeting["limits"] == {"maxFrame": 65536, "maxText": 16000, "maxRooms": 128, "historyPage": 50}
+    assert greeting["limits"] == {
+        "maxFrame": 65536,
+        "maxText": 16000,
+        "maxRooms": 128,
+        "historyPage": 50,
+        "streams": {"room": 16, "user": 4},
+    }
     assert abs(greeting["expiresAt"] - time.time() - 600) < 5
     assert "guestToken" not in greeting
 

@@ -110,8 +110,11 @@ async def test_what_no_rate_is_for_is_never_refused(chat: Chat) -> None:
     assert {(await ada.request("ping"))["type"] for _ in range(20)} == {"pong"}
 
 
-def test_only_ping_and_auth_count_for_no_rate() -> None:
-    assert {row.type for row in commands().values() if row.limited is None} == {"ping", "auth"}
+def test_only_these_count_for_no_rate() -> None:
+    """Pieces count as bytes; there is one close for each open."""
+    free = {row.type for row in commands().values() if row.limited is None}
+
+    assert free == {"ping", "auth", "message.append", "message.close"}
 
 
 async def test_a_guest_takes_other_names_at_the_rate_of_changes(chat: Chat) -> None:

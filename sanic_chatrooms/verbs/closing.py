@@ -1,0 +1,254 @@
+"""The ends of messages that are being written: by their writers, and by the server where a writer is gone or may write no more."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import msgspec
+
+from ..access.actions import action
+from ..access.decide import first_refusal
+from ..access.policy import RoomPolicy
+from ..errors import ChatError, Conflict, Forbidden, MessageNotFound, RoomNotFound, Unavailable
+from ..hooks.middleware import Context
+from ..live.streams import LEASE
+from ..live.writing import Writing
+from ..models import Envelope, Fold, Relation, Sender, User
+from ..stores import streams as kept
+from ..stores.base import OpenStream
+from ..support.backoff import jittered
+from ..support.clock import now
+from ..wire.decode import Command
+from ..wire.encode import encode, live_event
+from ..wire.events import Cancelled, Closed
+from .acting import Acting
+from .core import Core
+from .drafts import draft
+
+__all__ = ["CLOSE", "ENDED", "INTERRUPTED", "TRIES", "Closing", "closing", "finish", "review", "tell_writer"]
+
+logger = logging.getLogger("sanic_chatrooms.verbs.closing")
+
+CLOSE = "message.close"
+ENDED = "ended:"
+"""How the key begins that is on at a message whose stream ended other than well."""
+INTERRUPTED = "interrupted"
+LOOKED_FOR = 10.0
+"""Seconds between two looks for messages that nobody writes any more, at most."""
+TRIES = 8
+"""How often a close is tried while somebody else changes what the store has of the message."""
+
+
+class _Message(msgspec.Struct, rename="camel"):
+    msg_id: str
+
+
+class _About(msgspec.Struct):
+    payload: _Message
+    sender: Sender | None = None
+
+
+class _User(msgspec.Struct):
+    id: str
+
+
+class _Whom(msgspec.Struct):
+    user: _User
+
+
+class _AboutUser(msgspec.Struct):
+    payload: _Whom
+
+
+_about = msgspec.json.Decoder(_About).decode
+_about_user = msgspec.json.Decoder(_AboutUser).decode
+
+DELETED = "message.deleted"
+GONE = frozenset((DELETED, "message.edited"))
+STOPPED = frozenset(("member.banned", "member.muted", "member.kicked", "member.left"))
+JUDGED = frozenset(("member.role", "room.updated"))
+
+
+def closing(msg_id: str, body: bytes, ended: str | None) -> tuple[bytes, Relation]:
+    """The payload of the event that closes a message, and what it does."""
+    closed = Closed(msg_id, msgspec.Raw(body), True, msgspec.UNSET if ended is None else ended)
+    key = "" if ended is None else ENDED + ended
+    return encode(closed), Relation(msg_id, Fold.CLOSE, key, value=body)
+
+
+def tell_writer(core: Core, room: str, msg_id: str, writer: Sender | None, by: Sender | None) -> None:
+    """Tell the writer of a message to stop: on all connections, and the code of the app that writes it."""
+    core.streams.tell_stop(room, msg_id, by)
+    if writer is not None:
+        event = live_event(Cancelled(msg_id, by), room=room)
+        envelope = core.inbox.notify(writer.id, event, None)
+        core.hub.deliver(envelope)
+        core.journal.publish(envelope)
+
+
+async def review(
+    core: Core, chat: Any, app: Any, actor: Any, msg_id: str | None, room: str, body: bytes
+) -> bytes:
+    """The body as middleware for words leaves it. Raises its refusal."""
+    if not core.chain.concerns_words_of(CLOSE):
+        return body
+    words = Context(actor, Command("message", msg_id, room, body), chat, app)
+    left = await core.chain.around_words_of(CLOSE, _payload)(words)
+    if not isinstance(left, bytes):
+        raise Forbidden("a middleware answered by itself, and nothing was stored")
+    return left
+
+
+async def finish(core: Core, known: OpenStream, body: bytes, ended: str | None) -> bool:
+    """Close a message with this body, as its writer; False if somebody else has. Raises `Unavailable`."""
+    room, msg_id = known.room, known.msg_id
+    current: OpenStream | None = known
+    payload, about = closing(msg_id, body, ended)
+    for _ in range(TRIES):
+        if current is None or current.fence != known.fence:
+            return False  # it is closed, or its writer goes on elsewhere
+        facts = (kept.ending(msg_id, current),)
+        item = draft(room, "message.edited", payload, known.writer, about=about, facts=facts)
+        try:
+            await core.journal.append(item)
+        except Conflict:
+            current = await kept.stream(core.store, room, msg_id)
+        except (MessageNotFound, RoomNotFound):
+            await _forget(core, current)
+            return False
+        else:
+            core.streams.tell_ended(room, msg_id)
+            return True
+    raise Unavailable
+
+
+async def _forget(core: Core, known: OpenStream) -> None:
+    with contextlib.suppress(RoomNotFound):
+        await core.store.set_fact(known.room, kept.ending(known.msg_id, known))
+
+
+class Closing:
+    """Closes messages for the server. `chat` and `app` are what middleware gets."""
+
+    def __init__(self, core: Core, chat: Any, app: Any) -> None:
+        self._core = core
+        self._chat = chat
+        self._app = app
+        self._policy = RoomPolicy()
+        core.streams.happened = self._happened
+        core.streams.lost = self._lost
+        core.streams.gone = self._gone
+
+    # ---- closing ----
+
+    async def finish(self, known: OpenStream, text: str, ended: str | None) -> bool:
+        """Close a message with this text, as its writer; False if somebody else has. Raises `Unavailable`."""
+        body = kept.with_text(known.body, text)
+        if not known.app:
+            body, ended = await self._reviewed(known, body, ended)
+        return await finish(self._core, known, body, ended)
+
+    async def _reviewed(self, known: OpenStream, body: bytes, ended: str | None) -> tuple[bytes, str | None]:
+        """What users wrote passes the app's check, also where they do not close it: without it, only the beginning stays."""
+        assert known.writer is not None
+        user = User(known.writer.id, known.writer.name)
+        core = self._core
+        limits = core.limits.without_connection(user.id)
+        acting = Acting(user, self._policy, core.settings, limits, core.journal.append)
+        event = await core.store.message(known.room, known.msg_id)
+        first = known.body if event is None else bytes(event.payload)
+        try:
+            return await review(core, self._chat, self._app, acting, None, known.room, body), ended
+        except ChatError:
+            return first, ended or "error"
+
+    async def interrupt(self, writing: Writing, ended: str = INTERRUPTED) -> None:
+        """Close a message that is written here, with what there is. Whatever goes wrong, a worker closes it when its time is over."""
+        core, room, msg_id = self._core, writing.room, writing.msg_id
+        writing.closing = True
+        try:
+            known = await kept.stream(core.store, room, msg_id)
+            if known is not None and known.fence == writing.fence:
+                await self.finish(known, writing.text, ended)
+        except Unavailable:
+            pass
+        except Exception:
+            logger.exception("message %s of room %s could not be closed", msg_id, room)
+        core.streams.close(writing)
+
+    # ---- looking after them ----
+
+    async def sweep(self) -> None:
+        """Keep what is written here, and close what nobody writes any more. Raises `Unavailable`."""
+        streams = self._core.streams
+        streams.pieces.sweep()
+        await streams.keep()
+        for writing in streams.silent():
+            await self.interrupt(writing)
+
+    async def go_on(self) -> None:
+        """One look for messages whose writers are gone with their workers; repeat it."""
+        with contextlib.suppress(Unavailable):
+            await self.look_for_silent()
+        await asyncio.sleep(jittered(LOOKED_FOR, 0.5, 1.0))
+
+    async def look_for_silent(self) -> None:
+        """Close the messages whose writers are gone with their workers. Raises `Unavailable`."""
+        for known in await self._core.store.open_streams(now() - LEASE):
+            if self._core.streams.of(known.room, known.msg_id) is None:
+                await self.finish(known, known.text, INTERRUPTED)
+
+    def _gone(self, session: object, for_good: bool) -> None:
+        """A connection has ended. If its user may not be here any more, close what they write."""
+        if for_good:
+            for writing in list(self._core.streams.own.values()):
+                if writing.session is session:
+                    self._interrupt_soon(writing)
+
+    def _interrupt_soon(self, writing: Writing) -> None:
+        if not writing.closing:
+            writing.closing = True
+            self._core.streams.in_background(self.interrupt(writing))
+
+    def _lost(self, writing: Writing) -> None:
+        tell_writer(self._core, writing.room, writing.msg_id, writing.writer, None)
+
+    def _happened(self, envelope: Envelope) -> None:
+        """An event of a room in which something is written here."""
+        if envelope.type in GONE:
+            about = _about(envelope.data)
+            writing = self._core.streams.of(envelope.room, about.payload.msg_id)
+            if writing is not None and not writing.closing:
+                end = (
+                    self._core.streams.drop
+                    if envelope.type == DELETED
+                    else self._core.streams.closed_elsewhere
+                )
+                end(writing)
+        elif envelope.type in STOPPED:
+            user = _about_user(envelope.data).payload.user.id
+            for writing in self._users(envelope.room):
+                if writing.writer is not None and writing.writer.id == user:
+                    self._interrupt_soon(writing)
+        elif envelope.type in JUDGED:
+            for writing in self._users(envelope.room):
+                self._core.streams.in_background(self._judge(writing))
+
+    def _users(self, room: str) -> list[Writing]:
+        return [w for w in self._core.streams.own.values() if w.room == room and not w.app and not w.closing]
+
+    async def _judge(self, writing: Writing) -> None:
+        if writing.writer is None:
+            return
+        user = User(writing.writer.id, writing.writer.name)
+        try:
+            room, standing = await self._core.access.find(user, writing.room)
+        except ChatError:
+            return  # the room is gone, which is heard in another way; or it is judged when it is closed
+        if first_refusal(action("message.open"), user, None, room, standing, now()) is not None:
+            self._interrupt_soon(writing)
+
+
+async def _payload(words: Context) -> bytes:
+    return words.command.payload

@@ -1,0 +1,384 @@
+"""Streams: messages that are written piece by piece, while everybody watches.
+
+Two durable events make one: `message` when it is opened, and `message.edited` when it is closed. Between them, the text grows
+on one worker (`live.streams`), and its pieces are live.
+"""
+
+from functools import partial
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
+
+from ..access.actions import action
+from ..access.limits.kinds import Kind
+from ..access.needs import CANCELLING, LOOKING, REPORTING, SPEAKING
+from ..errors import ChatError, Conflict, Forbidden, InvalidField, MessageNotFound, RateLimited, TooLarge
+from ..live.streams import LEASE
+from ..live.writing import Writing, may_be_open
+from ..models import Appended, Related, Sender
+from ..stores import streams as kept
+from ..stores.base import OpenStream
+from ..support.ids import new_stream_id
+from ..wire.decode import decode_payload
+from .attachments import FILES, check_attachments, files_in, with_others
+from .beside import beside
+from .closing import CLOSE, ENDED, TRIES, closing, finish, review, tell_writer
+from .context import Ctx
+from .drafts import Body
+from .messages import pace
+from .table import Changed, Done, Judged, also_action, command
+from .targets import message_of
+from .threads import keep_parent, reply_to
+
+__all__ = ["PER_ROOM", "PER_USER"]
+
+PER_ROOM, PER_USER = 16, 4
+"""Messages that may be in the writing at a time. Those of the app do not count."""
+AGAIN = 1.0
+"""Seconds after which somebody above that may try again."""
+
+
+class Opened(msgspec.Struct, omit_defaults=False):
+    """The ack of `message.open`. `lease`: seconds without a piece after which the server closes it."""
+
+    msg_id: str = msgspec.field(name="msgId")
+    seq: int
+    timestamp: float
+    duplicate: bool
+    lease: float = LEASE
+
+
+class Append(msgspec.Struct, rename="camel"):
+    """The payload of `message.append`: the message, how many characters it has before this piece, and the piece."""
+
+    msg_id: str
+    at: int
+    text: str
+
+
+class Reached(msgspec.Struct):
+    """The ack of `message.append`: how many characters (code points) there are now."""
+
+    at: int
+
+
+class Close(msgspec.Struct, rename="camel"):
+    """The payload of `message.close`. A body without `text` keeps what was written."""
+
+    msg_id: str
+    body: msgspec.Raw | msgspec.UnsetType = UNSET
+    reason: Literal["complete", "cancelled", "error"] = "complete"
+
+
+class Cancel(msgspec.Struct, rename="camel"):
+    """The payload of `message.cancel`."""
+
+    msg_id: str
+
+
+class Asked(msgspec.Struct, rename="camel"):
+    """The payload of `message.text`: the message, and from which character on."""
+
+    msg_id: str
+    from_: int = msgspec.field(default=0, name="from")
+
+
+class Written(msgspec.Struct):
+    """The ack of `message.text`: the text from `at` on, and whether it is still being written."""
+
+    at: int
+    text: str
+    streaming: bool
+
+
+class _Body(Body):
+    text: str | None = None  # type: ignore[assignment]
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+# ---- writing ----
+
+
+@command(
+    "message.open",
+    Body,
+    ack=Opened,
+    event="message",
+    feature="streams",
+    judged=Judged.SEAT,
+    needs=SPEAKING,
+    speaks=True,
+    body="",
+    rate=Kind.MESSAGE,
+)
+async def open_message(ctx: Ctx, ask: Body) -> Opened | None:
+    """Begin a message that is going to be written. Raises `RateLimited`, and what `message` raises."""
+    streams, room, body = ctx.core.streams, ctx.seat.room.id, ctx.command.payload
+    assert ctx.actor is not None
+    if ctx.sender is not None:
+        ctx.core.typists.stopped(room, ctx.sender)
+    await _check_count(ctx, room, ctx.actor.user.id)
+    await streams.prepare(room)
+    try:
+        msg_id = new_stream_id()
+        stored = await ctx.append(
+            body,
+            type="message",
+            msg_id=msg_id,
+            spaced=pace(ctx.actor, ctx.seat),
+            facts=kept.opening(msg_id, ctx.sender, body),
+            about=await reply_to(ctx, ask.parent),
+            files=ask.attachments or (),
+        )
+        if stored is None:
+            return None
+        if not stored.duplicate:
+            writing = streams.begin(room, stored.msg_id, stored.seq, ctx.sender, body)
+            writing.session = ctx.source
+    finally:
+        streams.release(room)
+    return Opened(stored.msg_id, stored.seq, stored.timestamp, stored.duplicate)
+
+
+async def _check_count(ctx: Ctx, room: str, user: str) -> None:
+    store = ctx.core.store
+    here = [known for known in await kept.streams_in(store, room) if not known.app]
+    if len(here) >= PER_ROOM:
+        raise RateLimited(
+            "too many messages are being written in this room", retry_after=AGAIN, limit="streams"
+        )
+    mine = _count(here, user)
+    for known in (await store.facts_of(kept.STREAMS, user)).facts:
+        if known.room != room and mine < PER_USER:
+            mine += _count(await kept.streams_in(store, known.room), user)
+    if mine >= PER_USER:
+        raise RateLimited("you are writing too many messages at a time", retry_after=AGAIN, limit="streams")
+
+
+def _count(streams: list[OpenStream], user: str) -> int:
+    return sum(known.writer is not None and known.writer.id == user and not known.app for known in streams)
+
+
+@command("message.append", Append, ack=Reached, feature="streams", judged=Judged.ITSELF, free=True)
+async def append(ctx: Ctx, ask: Append) -> Reached:
+    """Add a piece. Raises `Conflict`, `Forbidden`, `MessageNotFound`, `TooLarge`."""
+    if ask.at < 0:
+        raise InvalidField("must be 0 or more", field="at")
+    writing = await _mine(ctx, ask.msg_id)
+    writing.session = ctx.source
+    return Reached(ctx.core.streams.write(writing, ask.at, ask.text, ctx.settings.max_stream))
+
+
+async def _mine(ctx: Ctx, msg_id: str) -> Writing:
+    """The actor's message, which is written here from now on. Raises `Conflict` where it is closed, `Forbidden`, `MessageNotFound`."""
+    streams, room = ctx.core.streams, ctx.room_id
+    writing = streams.of(room, msg_id)
+    if writing is None:
+        await _require_own(ctx, (await _known(ctx, msg_id)).writer)
+        writing = await streams.take_over(room, msg_id)
+        if writing is None:
+            raise _closed()
+    await _require_own(ctx, writing.writer)
+    return writing
+
+
+async def _require_own(ctx: Ctx, writer: Sender | None) -> None:
+    if writer is None or ctx.actor is None or writer.id != ctx.actor.user.id:
+        await ctx.find(ctx.room_id)
+        await ctx.require(action("history"))  # who may not know of the room learns nothing of its messages
+        raise Forbidden("only who opened a message writes it")
+
+
+def _closed() -> Conflict:
+    return Conflict("this message is closed; open another one")
+
+
+async def _known(ctx: Ctx, msg_id: str) -> OpenStream:
+    """A message that is being written, and that the actor may see. Raises `Conflict` where it is not, `MessageNotFound`."""
+    store = ctx.core.store
+    await ctx.find(ctx.room_id)
+    await ctx.require(action("history"))
+    known = await kept.stream(store, ctx.room_id, msg_id)
+    if known is not None and known.seq in ctx.seen:
+        return known
+    await message_of(ctx, msg_id)
+    raise _closed()
+
+
+# ---- the end ----
+
+
+@command(
+    CLOSE, Close, ack=Changed, event="message.edited", feature="streams", judged=Judged.ITSELF, free=True
+)
+async def close(ctx: Ctx, ask: Close) -> Appended | None:
+    """Close a message, with the text that was written or with another body. Raises `Conflict`, `Forbidden`, `MessageNotFound`, `TooLarge`."""
+    try:
+        return await _close(ctx, ask)
+    except (Conflict, MessageNotFound):
+        repeated = await ctx.repeated()
+        if repeated is None:
+            raise
+        return repeated
+
+
+async def _close(ctx: Ctx, ask: Close) -> Appended | None:
+    streams, room = ctx.core.streams, ctx.room_id
+    given = _given(ctx, ask)
+    await ctx.find(room)
+    writing = streams.of(room, ask.msg_id)
+    if writing is not None:
+        await _require_own(ctx, writing.writer)
+        if writing.closing:
+            raise _closed()
+        writing.closing = True
+    try:
+        stored = await _closed_with(ctx, ask, given, writing)
+    except BaseException:
+        if writing is not None:
+            writing.closing = False
+        raise
+    streams.tell_ended(room, ask.msg_id)
+    if writing is not None:
+        streams.close(writing)
+    return stored
+
+
+def _given(ctx: Ctx, ask: Close) -> "_Body | None":
+    """The fields of the body that came with it, checked."""
+    if ask.body is UNSET:
+        return None
+    body = decode_payload(bytes(ask.body), _body, "body")
+    if body.attachments:
+        check_attachments(body.attachments, "body")
+    size = len((body.text or "").encode())
+    if size > ctx.settings.max_stream:
+        raise TooLarge("bytes of the text of a message", limit=ctx.settings.max_stream, size=size)
+    return body
+
+
+async def _closed_with(
+    ctx: Ctx, ask: Close, given: "_Body | None", writing: Writing | None
+) -> Appended | None:
+    known = await _known(ctx, ask.msg_id)
+    await _require_own(ctx, known.writer)
+    if writing is not None and known.fence != writing.fence:
+        ctx.core.streams.close(writing)  # another worker writes it now
+        writing = None
+    text = await _whole_text(ctx, ask, given, writing)
+    body = known.body if ask.body is UNSET else bytes(ask.body)
+    return await _append_close(ctx, ask, known, keep_parent(known.body, kept.with_text(body, text)))
+
+
+async def _whole_text(ctx: Ctx, ask: Close, given: "_Body | None", writing: Writing | None) -> str:
+    streams, room = ctx.core.streams, ctx.room_id
+    if given is not None and given.text is not None:
+        return given.text
+    if writing is not None:
+        return writing.text
+    text = await streams.asked(room, ask.msg_id)
+    if text is not None:
+        return text
+    taken = await streams.take_over(room, ask.msg_id)
+    if taken is None:
+        raise _closed()
+    length = len(taken.text)
+    raise Conflict(f"the text has only {length} characters here; send again from there", at=length)
+
+
+async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) -> Appended | None:
+    core, current = ctx.core, known
+    ended = None if ask.reason == "complete" else ask.reason
+    try:
+        body = await review(core, ctx.chat, ctx.app, ctx.session, ctx.command.msg_id, ctx.room_id, body)
+    except ChatError as problem:
+        if not problem.temporary:  # what others have seen growing must not stay: only the beginning does
+            event = await message_of(ctx, ask.msg_id)
+            await finish(core, current, bytes(event.payload), "error")
+        raise
+    (payload, about), files = closing(ask.msg_id, body, ended), files_in(body)
+    for _ in range(TRIES):
+        try:
+            noted = await core.store.fact(ctx.room_id, FILES, ask.msg_id) if files else None
+            before = None if noted is None else noted.value
+            return await ctx.append(
+                payload,
+                about=about,
+                facts=(
+                    kept.ending(ask.msg_id, current),
+                    *(with_others(ask.msg_id, files, before) if files else ()),
+                ),
+                allowed=partial(_may_write, ctx),
+            )
+        except Conflict:
+            again = await _known(ctx, ask.msg_id)
+            if again.value == current.value:
+                raise
+            current = again
+    raise _closed()
+
+
+async def _may_write(ctx: Ctx) -> None:
+    await ctx.require(action("message.open"))
+    await ctx.may_speak()
+
+
+# ---- others ----
+
+
+ANSWERED = also_action("message.cancel.answer", REPORTING)
+"""To cancel what answers one's own message."""
+
+
+@command(
+    "message.cancel",
+    Cancel,
+    ack=Done,
+    feature="streams",
+    judged=Judged.ITSELF,
+    needs=CANCELLING,
+    as_user=True,
+)
+async def cancel(ctx: Ctx, ask: Cancel) -> Done:
+    """Ask the writer of a message to stop. Raises `Conflict` where it is closed, `Forbidden`, `MessageNotFound`."""
+    known = await _known(ctx, ask.msg_id)
+    mine = ctx.actor is not None and known.writer is not None and known.writer.id == ctx.actor.user.id
+    if not mine:
+        await ctx.require(ANSWERED if await _answers_me(ctx, known) else ctx.row.action)
+    tell_writer(ctx.core, ctx.room_id, ask.msg_id, known.writer, ctx.sender)
+    return Done()
+
+
+async def _answers_me(ctx: Ctx, known: OpenStream) -> bool:
+    parent = decode_payload(known.body, _body).parent
+    if parent is None or ctx.actor is None:
+        return False
+    answered = await ctx.core.store.message(ctx.room_id, parent)
+    return answered is not None and answered.sender is not None and answered.sender.id == ctx.actor.user.id
+
+
+@command("message.text", Asked, ack=Written, feature="streams", needs=LOOKING, looks=True, as_user=True)
+async def text(ctx: Ctx, ask: Asked) -> Written:
+    """The text of a message as it is now, from a character on. Raises `MessageNotFound`."""
+    if ask.from_ < 0:
+        raise InvalidField("must be 0 or more", field="from")
+    message = await message_of(ctx, ask.msg_id)
+    if may_be_open(message) and message.seq is not None:
+        shown = await ctx.core.streams.show(ctx.room_id, (message,))
+        message = shown.get(message.seq, message)
+    await ctx.check_read()
+    whole = kept.text_of(bytes(message.payload))
+    at = min(ask.from_, len(whole))
+    return Written(at, whole[at:], message.streaming is not None)
+
+
+@beside("ended")
+def ended(related: Related) -> str | None:
+    """How a stream ended that did not end well."""
+    for key in related.toggles:
+        if key.startswith(ENDED):
+            return key[len(ENDED) :]
+    return None
