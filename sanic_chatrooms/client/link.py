@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
-from websockets.typing import Subprotocol
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from ..errors import Banned, ChatError, TokenExpired, Unauthenticated, Unavailable
+from ..errors import Banned, ChatError, TokenExpired, Unauthenticated
 from ..support.backoff import Backoff
 from ..support.tasks import end
-from .errors import ClientClosed, error_of, seconds
+from .dial import Refused, dial
+from .errors import ClientClosed, seconds
 from .events import Frame
 from .identity import Identity
 
@@ -30,8 +30,6 @@ PONG = 10.0
 """Seconds without any frame after a ping; then the connection counts as dead."""
 STABLE = 5.0
 """Seconds; an overloaded server that kept a connection for so long has recovered."""
-LARGEST = 16 * 1024 * 1024
-"""Bytes of a frame that the client takes."""
 UNSENT = 4 * 1024 * 1024
 """Bytes that wait for a server that does not read; then the connection counts as dead."""
 SHORTEST_BEAT, LONGEST_BEAT = 1.0, 600.0
@@ -71,16 +69,6 @@ class Listens(Protocol):
 
     def closed(self, error: ChatError | None) -> None:
         """There will be no other connection. None: the app has closed the client."""
-
-
-class _Refused(Exception):
-    """The handshake was answered with this status."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status = status
-        self.wait = _number(headers.get("Retry-After"))
-        self.error = _problem(status, body)
 
 
 class Link:
@@ -172,7 +160,7 @@ class Link:
         try:
             async with asyncio.timeout(WELCOME):
                 ws = await self._dial()
-        except _Refused as refused:
+        except Refused as refused:
             return self._refused(refused)
         except (OSError, TimeoutError, WebSocketException) as problem:
             return self._failed(problem)
@@ -201,28 +189,9 @@ class Link:
         except Exception as problem:
             logger.exception("the function for the token failed")
             raise OSError(f"no token: {problem}") from problem
-        headers = dict(self._options.get("additional_headers") or {})
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        options: dict[str, Any] = {
-            "compression": None,
-            "max_size": LARGEST,
-            "ping_interval": None,  # a ping of the protocol is answered by the chat and not by its machine
-            "open_timeout": None,
-            "close_timeout": 5.0,
-            **self._options,
-            "additional_headers": headers,
-            "subprotocols": [Subprotocol("chatrooms.v1")],
-        }
-        try:
-            return await connect(self._url, **options)
-        except InvalidStatus as refused:
-            answer = refused.response
-            raise _Refused(answer.status_code, answer.headers, bytes(answer.body or b"")) from None
-        except InvalidHandshake as problem:
-            raise OSError(str(problem)) from problem
+        return await dial(self._url, token, self._options)
 
-    def _refused(self, refused: _Refused) -> tuple[int, float | None, ChatError | None]:
+    def _refused(self, refused: Refused) -> tuple[int, float | None, ChatError | None]:
         status, error = refused.status, refused.error
         if status == 401:
             code = 4001 if error.code == "token_expired" else 4500
@@ -357,31 +326,6 @@ def _decoded(text: str | bytes) -> Frame | None:
 def _interval(value: object) -> float:
     known = seconds(value)
     return 30.0 if known is None else min(max(known, SHORTEST_BEAT), LONGEST_BEAT)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return seconds(float(text)) if text is not None else None
-    except ValueError:
-        return None
-
-
-def _problem(status: int, body: bytes) -> ChatError:
-    """The problem document of an answer, or what its status says."""
-    try:
-        problem = json.loads(body)
-    except (ValueError, RecursionError):
-        problem = None
-    if isinstance(problem, dict) and isinstance(problem.get("code"), str):
-        extra = {
-            key: value for key, value in problem.items() if key not in ("type", "title", "status", "detail")
-        }
-        return error_of({**extra, "message": problem.get("detail")})
-    if status == 401:
-        return Unauthenticated(f"the server answered with HTTP {status}")
-    if status in (429, 503):
-        return Unavailable(f"the server answered with HTTP {status}")
-    return ClientClosed(f"the server answered with HTTP {status}; is this the address of a chat's socket?")
 
 
 def _final(code: int, reason: str) -> ChatError:

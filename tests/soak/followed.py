@@ -74,8 +74,15 @@ def postgres_alone(store: str) -> Iterator[Killed]:
         yield killed
 
 
+@contextlib.contextmanager
+def valkey_alone(_: str) -> Iterator[Killed]:
+    with running_valkey(persistence="always") as server:
+        yield Killed(server.kill, server.start, lambda: RedisBroker(server.url), server.url)
+
+
 SYSTEMS = {
     "Valkey": valkey,
+    "Valkey, also the store": valkey_alone,
     "NATS": nats,
     "PostgreSQL": postgres,
     "PostgreSQL, also the store": postgres_alone,
@@ -140,6 +147,7 @@ class Run:
         heard: list[int] = []
         self.named = [Loop(heard), Loop(heard)]
         self._talking: asyncio.Task[None] | None = None
+        self._enough = False
 
     async def begin(self) -> None:
         room = await self.chats[0].create_room(ROOM)
@@ -152,7 +160,7 @@ class Run:
         self._talking = asyncio.ensure_future(self._talk())
 
     async def _talk(self) -> None:
-        while True:
+        while not self._enough:
             key = new_id()
             while not await self._stored(key):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -186,9 +194,8 @@ class Run:
 
     async def end(self, kills: int) -> None:
         assert self._talking is not None
-        self._talking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._talking
+        self._enough = True
+        await self._talking
         head = await self.chats[0].room(ROOM)
         assert head is not None
         lists = {"stays": self.stays.heard, "returns": self.returns.heard, "once": self.named[0].heard}

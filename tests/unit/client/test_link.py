@@ -17,6 +17,7 @@ import pytest
 
 from sanic_chatrooms.client import ChatClient, ClientClosed, ConnectionLost, Event, NoAnswer, OutboxFull
 from sanic_chatrooms.client import calls as calls_module
+from sanic_chatrooms.client import dial as dial_module
 from sanic_chatrooms.client import link as link_module
 from sanic_chatrooms.client.link import reconnects
 from sanic_chatrooms.errors import Banned, ChatError, RoomNotFound, TokenExpired, TooLarge, Unauthenticated
@@ -190,10 +191,12 @@ async def test_an_address_that_is_gone_for_a_while_is_tried_again_once_it_worked
         await until(lambda: client.state == "online")
 
 
-async def test_redirects_that_lead_nowhere_are_refused(chat: FakeChat) -> None:
-    chat.refuse(302)
+async def test_a_redirect_is_not_followed_because_the_token_is_for_this_address(chat: FakeChat) -> None:
+    async with fake_chat() as other:
+        chat.refuse(302, Location=other.url)
 
-    assert "HTTP 302" in str(await refused(new_client(chat)))
+        assert "HTTP 302" in str(await refused(new_client(chat, token="secret")))
+        assert other.tokens == []
 
 
 # ---- tokens ----
@@ -496,7 +499,7 @@ async def test_an_answer_to_join_that_makes_no_sense_is_an_error(chat: FakeChat,
 async def test_a_frame_that_is_too_large_costs_the_connection_only(
     chat: FakeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_module, "LARGEST", 10_000)
+    monkeypatch.setattr(dial_module, "LARGEST", 10_000)
     async with connected(chat) as (client, peer):
         with suppress(Exception):
             await peer.raw("x" * 20_000)
