@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sanic import __version__ as sanic_version
 
 from sanic_chatrooms import ChatRooms, ConfigError
 from sanic_chatrooms import connect as connect_to
+from sanic_chatrooms.client import ChatClient
 from tests.support.embedded import embedded_directory, server_of
 from tests.support.fixtures import Connect, Live
 from tests.support.process import ServerProcess, free_port, start_command
@@ -62,24 +64,24 @@ def mount(app: Sanic[Any, Any], directory: Path, *names: str) -> None:
 
 
 async def test_a_single_process_brings_its_server_along_and_takes_it_with_it(
-    app: Sanic[Any, Any], directory: Path, live: Live, connect: Connect
+    app: Sanic[Any, Any], directory: Path, live: Live
 ) -> None:
     mount(app, directory, "default")
     server = await live()
-    ada = await connect()
-    joined = await ada.ack("join", room="general")
-    await ada.ack("message", room="general", payload={"text": "hi"})
-    valkey = server_of(directory)
-    assert runs(valkey)
+    async with ChatClient(f"{server.ws_url}/chat/ws", proxy=None, backoff=(0.05, 0.5)) as ada:
+        joined = await ada.join("general")
+        await ada.send("general", "hi")
+        valkey = server_of(directory)
+        assert runs(valkey)
 
-    await server.stop()
-    assert not runs(valkey)
-    await live(port=server.port)
+        await server.stop()
+        assert not runs(valkey)
+        await live(port=server.port)
 
-    bob = await connect(server=live.servers[-1])
-    again = await bob.ack("join", room="general", payload={"since": {"epoch": joined["epoch"], "seq": 0}})
-    assert again["recovered"]
-    assert [event["payload"] for event in again["messages"]] == [{"text": "hi"}]
+        await ada.send("general", "again")
+        async with aclosing(ada.follow("general", since=(joined["epoch"], 0))) as events:
+            heard = [await anext(events), await anext(events)]
+    assert [event["payload"] for event in heard] == [{"text": "hi"}, {"text": "again"}]
 
 
 async def test_instances_of_an_app_share_a_server_that_stays_for_the_last(
