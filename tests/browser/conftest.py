@@ -26,7 +26,8 @@ from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
 
-expect.set_options(timeout=10_000)  # generous: a busy machine is no defect
+PATIENCE = 20_000  # ms; generous: a busy machine is no defect
+expect.set_options(timeout=PATIENCE)
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = (  # macOS has its browsers outside PATH
@@ -58,7 +59,7 @@ class Pages:
     async def __call__(self, *, base_url: str | None = None, **options: Any) -> Page:
         """Open an empty page; `options` go to Playwright's `new_context`: viewport, color_scheme …"""
         context = await self._browser.new_context(base_url=base_url or self._base_url(), **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         page = await context.new_page()
         page.on("pageerror", self._note_error)
         page.on("console", self._note_console)

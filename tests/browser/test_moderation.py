@@ -145,12 +145,15 @@ async def test_a_message_above_the_limit_says_so_and_goes_later_by_itself(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
-    await served.chat.update_room("general", slow_mode=1.5)
+    await served.chat.update_room("general", slow_mode=30)
     page = await new_page()
+    await page.clock.install()
     await enter(page, "Ada")
     await say(page, "one")
     await write(page, "two")
 
     row = messages(page).last
     await expect(row).to_contain_text("Not sent yet: messages in this room have to lie apart. Wait ")
+    await served.chat.update_room("general", slow_mode=0)
+    await page.clock.run_for(31_000)
     await expect(row).to_have_attribute("data-status", "sent")

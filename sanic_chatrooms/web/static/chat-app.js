@@ -32,7 +32,7 @@ const touch = matchMedia("(pointer: coarse)");
  */
 export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: kept, ...client });
-  chat.on("state", ({ state, code, reason }) => state === "closed" && code !== null && showEnd(element, ending(code, reason), options));
+  chat.on("state", ({ state, code, reason, error }) => state === "closed" && code !== null && showEnd(element, ending(code, reason, error), options));
   // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
   if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options);

@@ -137,6 +137,8 @@ export interface StateEvent {
   /** The close code of the last connection: 1012 the server restarts, 4008 too slow, 4013 too fast … */
   code: number | null;
   reason: string;
+  /** closed: the error of the server that ended it, if it told one: `until` and `reason` of a ban … Otherwise null. */
+  error: ChatError | null;
 }
 
 /** A message on its way. It stays in `chat.outbox` until it is sent or discarded. */

@@ -9,7 +9,7 @@ const TOO_OFTEN = {
   message: "you write too fast",
   slowMode: "messages in this room have to lie apart",
   bytes: "you send too much at a time",
-  new_people: "you have written to many new people",
+  new_people: "you have written to many new people, or invited them",
   create: "you make many rooms",
   auth: "too many attempts to sign in have failed",
   reports: "the moderators have much to look at from you",
@@ -74,9 +74,10 @@ const ENDS = {
   4509: ["replaced by another connection", "you opened this chat in another window."],
 };
 
-// Reasons of the client itself, and the server's for a token that was good before.
+// Reasons of the client itself, and the server's where it has more than one for a code.
 const OURS = {
   "sign in first": "you are not signed in. Sign in first.",
+  "you are banned from this chat": "you are banned from this chat.",
   "this token was revoked; sign in again": "you are not signed in any more. Sign in again.",
 };
 
@@ -104,8 +105,9 @@ export function sentenceOf(what, { by, ...details } = {}) {
   return `${by ? `${by.name} ${did} you` : `You were ${did}`} from this room${terms(details)}.`;
 }
 
-/** Why the connection is closed for good. */
-export function ending(code, said) {
+/** Why the connection is closed for good. `error`: of the server, if it told one. */
+export function ending(code, said, error) {
+  if (error?.code === "banned") return sentence(error);
   const [usual, words] = ENDS[code] ?? [];
   if (Object.hasOwn(OURS, said)) return capital(OURS[said]);
   return capital((said === usual || !said ? words : said) ?? "the server ended this connection.");

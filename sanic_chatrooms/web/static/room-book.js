@@ -207,6 +207,7 @@ export class RoomBook {
     const room = this.get(id);
     const first = !room.timeline.loaded;
     Object.assign(room, { title, online, role, epoch, status: "ready", verdict: null });
+    this.invitations.delete(id); // whoever joins accepts
     this.marks.check(id, epoch);
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {

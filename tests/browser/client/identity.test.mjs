@@ -95,6 +95,19 @@ test("a refused user's token ends the connection, even if guests are allowed", a
   assert.equal(it.socket.closedWith, 1000);
 });
 
+test("who is banned from the server is told until when, and does not reconnect", async (t) => {
+  const it = world(t, { token: "good" });
+  it.chat.connect();
+  await settled();
+  it.socket.shut(1006);
+  await it.clock.advance(1);
+  it.socket.accept();
+  it.socket.refuse(it.socket.last("auth"), "banned", { until: 1.8e9, reason: "spam" });
+
+  const { state, code, error } = it.chat.status;
+  assert.deepEqual([state, code, error.code, error.details.until, error.details.reason], ["closed", 4507, "banned", 1.8e9, "spam"]);
+});
+
 test("4001 makes the client get a fresh token first", async (t) => {
   const tokens = ["one", "two"];
   const it = world(t, { token: async () => tokens.shift() });

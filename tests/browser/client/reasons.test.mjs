@@ -34,7 +34,7 @@ test("every final close code has a text for people", () => {
 test("what comes too often says what it is, and for how long to wait", () => {
   const told = (details) => reason({ code: "rate_limited", message: "too fast", details });
   assert.equal(told({ retryAfter: 1.2, limit: "message" }), "you write too fast. Wait 2 s.");
-  assert.equal(told({ retryAfter: 170, limit: "new_people" }), "you have written to many new people. Wait 3 min.");
+  assert.equal(told({ retryAfter: 170, limit: "new_people" }), "you have written to many new people, or invited them. Wait 3 min.");
   assert.equal(told({ retryAfter: 0.05, limit: "change" }), "you do this too often. Wait 1 s.");
 });
 
@@ -46,6 +46,7 @@ test("who is muted or banned reads until when, and why", () => {
   assert.match(told("banned", { until: until + 30 * 86400 }), /^You are banned until \w+, .+\.$/);
   assert.equal(told("banned", { reason: "spam" }), "You are banned (reason: spam).");
   assert.equal(sentenceOf("kicked", { by: { name: "Mod" }, reason: "wrong room" }), "Mod removed you from this room (reason: wrong room).");
+  assert.equal(ending(4507, "you are banned from this chat", { code: "banned", message: "", details: { reason: "spam" } }), "You are banned (reason: spam).");
   assert.equal(sentenceOf("banned", { by: null }), "You were banned from this room.");
 });
 

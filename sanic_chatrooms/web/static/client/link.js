@@ -1,4 +1,5 @@
 import { CROWDED, reconnects } from "./close-codes.js";
+import { ChatError } from "./errors.js";
 import { newId } from "./ids.js";
 import { jitter, now, Timers, wall } from "./timers.js";
 
@@ -7,6 +8,7 @@ const GREETING = 1; // seconds; then a visitor without token and welcome asks th
 const PONG = 10; // seconds without an answer to a ping; then the connection counts as dead
 const HINT_PONG = 5; // the same after a hint by the browser, which is usually right
 const STABLE = 5; // seconds; an overloaded server that kept a connection for so long has recovered
+const CLOSES = { token_expired: 4001, banned: 4507 }; // by the code of a refused `auth`; else 4500
 const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token; browsers throw at other characters
 
 const noNetwork = () => globalThis.navigator?.onLine === false; // only false is reliable
@@ -15,7 +17,7 @@ const noNetwork = () => globalThis.navigator?.onLine === false; // only false is
 export class Link {
   online = false;
   interval = 30;
-  status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, code: null, reason: "" };
+  status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, code: null, reason: "", error: null };
   #chat; // options, identity, and callbacks: changed, introduce, welcomed, heard, lost, problem
   #timers = new Timers();
   #socket = null;
@@ -37,7 +39,7 @@ export class Link {
   open() {
     this.#watchBrowser(true);
     this.#attempt = 0;
-    this.#become("connecting", { code: null, reason: "" });
+    this.#become("connecting", { code: null, reason: "", error: null });
     this.#dial();
   }
 
@@ -154,12 +156,13 @@ export class Link {
     this.#chat.welcomed(envelope);
   }
 
-  #proven({ type, payload: { code, message, temporary } }) {
+  #proven({ type, payload }) {
+    const { code, message, temporary } = payload;
     this.#proof.msgId = null;
     if (type === "ack") return;
     const refused = !temporary || code === "token_expired";
     if (!refused) this.#drop(1006, message);
-    else if (!this.#proof.guest) this.#drop(code === "token_expired" ? 4001 : 4500, message);
+    else if (!this.#proof.guest) this.#drop(CLOSES[code] ?? 4500, message, new ChatError(code, message, payload));
     else {
       this.#chat.identity.forgetGuest();
       if (this.#greeting) this.#welcome(this.#greeting);
@@ -184,9 +187,9 @@ export class Link {
   // ---- the connection is gone ----
 
   /** End this connection without waiting for `onclose`, which takes minutes on a dead socket. */
-  #drop(code, reason) {
+  #drop(code, reason, error) {
     this.#detach();
-    this.#lost(code, reason);
+    this.#lost(code, reason, error);
   }
 
   #detach() {
@@ -197,7 +200,7 @@ export class Link {
     socket.close(1000);
   }
 
-  #lost(code, reason) {
+  #lost(code, reason, error) {
     this.#run += 1;
     this.#socket = this.#greeting = null;
     this.#timers.clearAll();
@@ -207,7 +210,7 @@ export class Link {
     this.#late = !this.#opened;
     this.#chat.lost(code);
     if (this.#mayReturn(code)) this.#wait(code, reason, good);
-    else this.close(code, reason);
+    else this.close(code, reason, error);
     if (!this.#opened && this.#proof && !this.#proof.token) this.#askWhy();
   }
 
@@ -253,7 +256,7 @@ export class Link {
   }
 
   /** Stay closed until `open`. */
-  close(code = 1000, reason = "closed by this page") {
+  close(code = 1000, reason = "closed by this page", error = null) {
     this.#run += 1;
     this.#timers.clearAll();
     this.#watchBrowser(false);
@@ -261,7 +264,7 @@ export class Link {
     this.online = false;
     this.#detach();
     if (was) this.#chat.lost(code);
-    this.#become("closed", { code, reason });
+    this.#become("closed", { code, reason, error });
   }
 
   // ---- what the browser knows ----
