@@ -44,6 +44,10 @@ export interface Envelope<P = any> {
   changed?: number;
   /** By emoji: how many users react with it, and whether you do. */
   reactions?: Record<string, { count: number; me?: boolean }>;
+  /** The message is being written: so many characters (Unicode code points) are there. */
+  streaming?: { at: number };
+  /** How a stream ended that did not end well. */
+  ended?: "cancelled" | "error" | "interrupted";
   /** Who pinned the message, and when; `by` is null if the app did. */
   pinned?: { by: Sender | null; at: number };
   /** Replies that are not deleted: how many, and the newest. */
@@ -63,7 +67,7 @@ export interface Welcome {
   user: User;
   protocol: 1;
   heartbeat: { interval: number; timeout: number };
-  limits: { maxFrame: number; maxText: number; maxRooms: number; historyPage: number };
+  limits: { maxFrame: number; maxText: number; maxRooms: number; historyPage: number; streams?: { room: number; user: number } };
   /** Features of this server: "direct", "history", "presence", "search", "typing" … */
   features: string[];
   expiresAt?: number;
@@ -193,7 +197,11 @@ export interface Reaction { msgId: string; seq: number; emoji: string; user: Sen
 export interface ServerEvents {
   message: Envelope<Body>;
   /** The current state of the message. Without `msgId`: an edit whose message was deleted later; ignore it. */
-  "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number }>;
+  "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number; closed?: true; ended?: string }>;
+  /** A piece of a message that is being written. The client passes on all pieces of the messages on your pages, in order and without overlap. */
+  "message.delta": Envelope<{ msgId: string; at: number; text: string }>;
+  /** Somebody wants you to stop writing this message. */
+  "message.cancelled": Envelope<{ msgId: string; by?: Sender }>;
   /** Of a reply: `parent`, and what is left of its thread. */
   "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true; reason?: string; parent?: string; thread?: Thread | null }>;
   "message.pinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
@@ -245,6 +253,23 @@ export interface Options {
   fetch?: typeof fetch;
   /** 0 … 1, for tests. */
   random?: () => number;
+}
+
+/** A message that this client writes. Pieces that are written while one is on its way go together with the next. */
+export interface Stream {
+  /** The server's id of the message, when it is open. Rejects if it cannot be opened. */
+  readonly opened: Promise<string>;
+  readonly msgId: string | null;
+  /** What was written so far. */
+  readonly text: string;
+  /** Who wants it to stop; null: nobody, or the app. */
+  readonly cancelledBy: Sender | null;
+  /** Called when somebody wants it to stop. Then close it: `close({ reason: "cancelled" })`. */
+  oncancel: ((by: Sender | null) => void) | null;
+  /** Add a piece. Throws if the message is closed. */
+  write(text: string): void;
+  /** Close it, when everything is sent. A `body` without `text` keeps what was written. Rejects if the message was lost meanwhile. */
+  close(options?: { reason?: "complete" | "cancelled" | "error"; body?: Partial<Body> }): Promise<ChangeAck>;
 }
 
 export class ChatRooms {
@@ -330,6 +355,10 @@ export class ChatRooms {
   block(user: string, on?: boolean): Promise<{}>;
   /** Whom you have blocked, in the order of their ids. */
   blocked(page?: { cursor?: string; limit?: number }): Promise<{ users: Sender[]; cursor?: string }>;
+  /** Write a message piece by piece: `const out = chat.stream("support"); out.write("…"); await out.close()`. It needs "streams" in `welcome.features`. */
+  stream(room: string, body?: string | Body): Stream;
+  /** Ask the writer of a message to stop. */
+  cancel(room: string, msgId: string): Promise<{}>;
   /** Call this for every key: it sends at most once every 3 s. Does nothing while offline. */
   typing(room: string, active?: boolean): void;
   /** Mark messages up to `seq` as read. */

@@ -9,8 +9,10 @@ import { ChatError, closed } from "./client/errors.js";
 import { Identity } from "./client/identity.js";
 import { Link } from "./client/link.js";
 import { Outbox } from "./client/outbox.js";
+import { Pieces } from "./client/pieces.js";
 import { Rooms } from "./client/rooms.js";
 import { socketUrl } from "./client/socket-url.js";
+import { Stream } from "./client/stream.js";
 import { now } from "./client/timers.js";
 
 export { reconnects } from "./client/close-codes.js";
@@ -49,6 +51,7 @@ export class ChatRooms {
       problem: (during, error) => this.#emit("problem", { during, error }),
       confirm: (event) => event.sender?.id === this.#user.id && its.outbox.confirm(event),
     });
+    Object.assign(its, { streams: new Map(), pieces: new Pieces(its) });
     Object.assign(its, { link: new Link(its), calls: new Calls(its), rooms: new Rooms(its), outbox: new Outbox(its) });
   }
 
@@ -177,6 +180,7 @@ export class ChatRooms {
     if (type === "ack" && envelope.replyTo === "join") this.#its.rooms.joinedByPath(payload);
     else if (type === "ack" || type === "error" || type === "pong") this.#its.calls.answer(envelope);
     else if (envelope.seq !== undefined && envelope.room !== undefined) this.#its.rooms.take(envelope);
+    else if (type === "message.delta") this.#its.pieces.take(envelope);
     else {
       this.#obey(type, payload);
       this.#emitWire(envelope);
@@ -188,6 +192,7 @@ export class ChatRooms {
     if (type === "reset") rooms.reset(payload);
     else if (type === "room.added") rooms.added(payload);
     else if (type === "room.removed") this.#removed(payload);
+    else if (type === "message.cancelled") this.#its.streams.get(payload.msgId)?.cancelled(payload.by);
     else if (type === "closing") link.comeBackIn(payload.reconnectIn);
     else if (type === "auth.expiring" && identity.renewable)
       this.#refresh().catch((error) => this.#its.problem("refresh", error));
@@ -287,6 +292,14 @@ export class ChatRooms {
     return this.request("user.blocked", { payload: page });
   }
 
+  stream(room, body = "") {
+    return new Stream(this.#its, room, bodyOf(body));
+  }
+
+  cancel(room, msgId) {
+    return this.#lacks("streams") ?? this.request("message.cancel", { room, payload: { msgId } });
+  }
+
   typing(room, active = true) {
     const since = now() - (this.#typingAt.get(room) ?? -Infinity);
     if (!this.isJoined(room) || (active ? since < TYPING : since === Infinity)) return;
@@ -299,8 +312,10 @@ export class ChatRooms {
     return this.#lacks("unread") ?? this.request("read", { room, payload: { seq } });
   }
 
-  history(room, payload) {
-    return this.request("history", { room, payload });
+  async history(room, payload) {
+    const page = await this.request("history", { room, payload });
+    page.messages.forEach((message) => this.#its.pieces.show(message));
+    return page;
   }
 
   search(room, query, page) {

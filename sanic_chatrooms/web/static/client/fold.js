@@ -6,6 +6,8 @@ export function fold(message, event, me) {
   switch (type) {
     case "message.edited":
       return edited(message, event);
+    case "message.delta":
+      return grown(message, payload);
     case "message.deleted":
       return { ...without(message, "edited", "reactions", "pinned", "streaming", "ended"), payload: {}, deleted: true, changed: event.seq };
     case "reaction.added":
@@ -31,6 +33,11 @@ function edited(message, { seq, payload }) {
   if (!payload.closed) return { ...after, edited: payload.edited };
   delete after.streaming; // the end of a stream is no edit
   return payload.ended ? { ...after, ended: payload.ended } : after;
+}
+
+function grown(message, { at, text }) {
+  if (at !== message.streaming?.at) return message; // closed, or shown with this piece already
+  return { ...message, payload: { ...message.payload, text: message.payload.text + text }, streaming: { at: at + [...text].length } };
 }
 
 function reacted(message, type, { emoji, user, count }, me) {

@@ -60,6 +60,7 @@ export class Rooms {
     if (!room) return;
     this.#timers.clear(id);
     this.#rooms.delete(id);
+    this.#chat.pieces.forget(id);
     this.#tell(room, error);
   }
 
@@ -102,10 +103,13 @@ export class Rooms {
     if (!recovered) {
       Object.assign(room, { epoch, seq });
       messages.forEach((message) => this.#chat.confirm(message));
+      this.#chat.pieces.forget(room.id);
+      messages.forEach((message) => this.#chat.pieces.show(message));
     }
     this.#chat.emit("joined", { ...ack, rejoin: Boolean(since) });
     if (gap) this.#chat.emit("gap", { room: room.id, epoch, seq, messages, more });
     if (recovered) messages.forEach((message) => this.take(message));
+    if (recovered) this.#chat.pieces.catchUp(room.id);
     this.#tell(room, null, ack);
     this.#chat.outbox.pumpAll();
   }
@@ -121,6 +125,7 @@ export class Rooms {
     room.seq = envelope.seq;
     room.holes = 0;
     this.#chat.confirm(envelope);
+    this.#chat.pieces.hear(envelope);
     this.#chat.emitWire(envelope);
   }
 
