@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sanic_chatrooms as chatrooms
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import ChatRooms, User
 from tests.support.client import Client
 from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.nats import running as running_nats
@@ -137,3 +137,45 @@ async def test_two_workers_limit_a_user_together(
     assert sum(pins) == 5  # the store decides
     assert 20 <= sum(said) < 30  # a worker hears from the other: a tenth of a burst, and what is under way
     assert not any([await passes(client, "message", {"text": "x"}) for client in both])
+
+
+async def test_what_is_written_on_one_worker_is_watched_and_taken_over_on_the_other(
+    deployment: Deployment, server: ServerProcess, connect: Connect
+) -> None:
+    clients, _ = await on_both(connect, server, "ada", "ada'")
+    here, there = clients["ada"], clients["ada'"]
+    for client in (here, there):
+        await client.ack("join", room="general")
+
+    id = (await here.ack("message.open", room="general", payload={"text": ""}))["msgId"]
+    opened = await there.expect("message")
+    await here.ack("message.append", room="general", payload={"msgId": id, "at": 0, "text": "é😀" * 3_000})
+    piece = await there.expect("message.delta")
+    (shown,) = (await there.ack("history", room="general"))["messages"]
+    assert (opened["streaming"], piece["payload"]["at"], len(piece["payload"]["text"])) == (
+        {"at": 0},
+        0,
+        6_000,
+    )
+    assert (shown["streaming"], len(shown["payload"]["text"])) == ({"at": 6_000}, 6_000)
+
+    late = {"msgId": id, "at": 6_000, "text": "!"}
+    refused = await there.error("message.append", room="general", payload=late)
+    whole = {"msgId": id, "at": refused["at"], "text": ("é😀" * 3_000 + "!")[refused["at"] :]}
+    assert (refused["code"], await there.ack("message.append", room="general", payload=whole)) == (
+        "conflict", {"at": 6_001},
+    )  # fmt: skip
+    await here.ack("message.close", room="general", payload={"msgId": id})
+    for client in (here, there):
+        closed = (await client.expect("message.edited"))["payload"]
+        assert (closed["closed"], closed["body"]["text"]) == (True, "é😀" * 3_000 + "!")
+
+    async with deployment.connect() as chat:
+        async with chat.stream("general", sender=User("bot", "Bot"), parent=id) as out:
+            out.write("Let me th")
+            await here.expect("message.delta", room="general")
+            await there.ack("message.cancel", room="general", payload={"msgId": out.msg_id})
+            await asyncio.sleep(20)
+        assert out.cancelled_by is not None
+        assert out.cancelled_by.id == "ada"
+        assert (await here.expect("message.edited"))["payload"]["ended"] == "cancelled"
