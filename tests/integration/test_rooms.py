@@ -396,6 +396,9 @@ async def test_the_first_join_makes_a_room_where_that_is_on(chat: ChatRooms, con
         "visibility": "public",
         "seq": 0,
         "unread": 0,
+        "more": False,
+        "mentions": 0,
+        "notify": "all",
         "online": 1,
     }
 

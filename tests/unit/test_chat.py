@@ -77,9 +77,9 @@ async def test_if_a_server_is_away_at_the_start_the_last_word_says_which_and_whe
 
     told = str(caught.value)
     shown = url.replace("u:hunter2", "***").replace(":hunter2", "***")
-    assert told.startswith(
-        f"CHATROOMS_TEST_{setting.upper()} = {shown!r} cannot be used: connection refused; "
-    )
+    start = f"CHATROOMS_TEST_{setting.upper()} = {shown!r} cannot be used: "
+    # On a busy machine the answer may come too late.
+    assert told.startswith((f"{start}connection refused; ", f"{start}it did not answer in time; "))
     assert "hunter2" not in told
 
 

@@ -276,6 +276,18 @@ def test_the_setting_that_says_where_a_backend_is_is_named(
     assert unusable(settings, backend, named) is named
 
 
+def test_the_cause_is_what_the_system_said_first() -> None:
+    refused = Unavailable()
+    refused.__cause__ = RuntimeError("the driver's own words\nand more")
+    refused.__cause__.__context__ = ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")
+    said = Unavailable()
+    said.__cause__ = RuntimeError("the driver's own words\nand more")
+    settings = Settings(instance="default", store="redis://a")
+
+    assert "cannot be used: connection refused; start" in str(unusable(settings, "store", refused))
+    assert "cannot be used: the driver's own words; start" in str(unusable(settings, "store", said))
+
+
 @pytest.mark.parametrize(
     ("setting", "url"),
     [("STORE", "redis://h:99999"), ("BROKER", "redis://h?nonsense=1"), ("STORE", "sqlite:///")],
