@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from .presence.memory import MemoryPresence
     from .presence.redis import RedisPresence as RedisPresence
     from .presence.sql import SQLPresence as SQLPresence
-    from .server_api import ConnectionInfo, History, MessageStream
+    from .server_api import ConnectionInfo, History, MessageStream, SearchPage
     from .stores.base import Store
     from .stores.memory.store import MemoryStore
     from .stores.redis.store import RedisStore as RedisStore
@@ -125,6 +125,7 @@ __all__ = [
     "RoomLimit",
     "RoomNotFound",
     "RoomPolicy",
+    "SearchPage",
     "Sender",
     "Standing",
     "Store",
@@ -164,7 +165,7 @@ _HOMES = {
     "models": "Appended Credentials Event Handshake Member Room Sender User",
     "presence.base": "Presence",
     "presence.memory": "MemoryPresence",
-    "server_api": "ConnectionInfo History MessageStream",
+    "server_api": "ConnectionInfo History MessageStream SearchPage",
     "stores.base": "Store",
     "stores.memory.store": "MemoryStore",
     "web.chatrooms": "ChatRooms connect",

@@ -20,6 +20,7 @@ from .brokers.base import Broker
 from .config.backends import (
     Backends,
     check_logout,
+    index_of,
     make_authenticator,
     unusable,
 )
@@ -170,6 +171,7 @@ class Chat:
             retention=settings.retention,
             dedup_window=settings.dedup_window,
             erase_within=settings.erase_within,
+            search_language=settings.search_language,
             max_rooms=settings.max_rooms,
             max_direct_rooms=settings.max_direct_rooms,
             timeout=settings.store_timeout,
@@ -263,6 +265,7 @@ class Chat:
             unattached=Unattached(self.store, self.listeners, serves=self._app is not None),
             past=Past(self.store, self.streams.show),
             meter=self.meter,
+            index=index_of(self.settings, self.backends.store),
         )
 
     def _chain(self) -> Chain:

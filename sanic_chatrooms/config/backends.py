@@ -21,6 +21,7 @@ from ..presence.base import Presence
 from ..presence.memory import MemoryPresence
 from ..stores.base import Store
 from ..stores.memory.store import MemoryStore
+from ..stores.search import SearchIndex, searching
 from .field import shown
 from .settings import FIELDS, Settings
 from .values import EMBEDDED
@@ -28,6 +29,7 @@ from .values import EMBEDDED
 __all__ = [
     "Backends",
     "check_logout",
+    "index_of",
     "make_authenticator",
     "make_broker",
     "make_presence",
@@ -245,6 +247,16 @@ def resolve(key: str, name: str, group: str) -> Any:
     raise ConfigError(
         f"CHATROOMS_{key}: {name!r} is neither memory, nor package.module:Class, nor an entry point of {group}"
     )
+
+
+def index_of(settings: Settings, store: Store) -> SearchIndex | None:
+    """The index of a store that was started; None: it has none. Raises `ConfigError` if there is a `SEARCH_LANGUAGE` then."""
+    index = searching(store)
+    if settings.search_language is not None and index is None:
+        raise ConfigError(
+            f"CHATROOMS_SEARCH_LANGUAGE: {type(store).__name__} does not search; leave it out, or use PostgreSQL"
+        )
+    return index
 
 
 def check_logout(settings: Settings, authenticator: Authenticator | None) -> None:

@@ -55,6 +55,7 @@ class InstanceSettings(TypedDict, total=False):
     history_max: int | None
     retention: float | None
     erase_within: float | None
+    search_language: str | None
     history_page: int | None
     recovery_limit: int | None
     dedup_window: float | None

@@ -202,6 +202,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     erase_within: Annotated[float, Setting(
         "How long deleted content may stay in the append-only file of `embedded:` and Redis before the file is "
         "rewritten. It is rewritten sooner where that is quick.", "seconds", 60, 31_536_000)] = 86_400.0
+    search_language: Annotated[str | None, Setting(
+        "The language in which `search` finds words in all their forms. Only on PostgreSQL.", "bytes", 1, 63,
+        takes="a text search configuration of the database, such as `english`",
+        none="words are found as they are written, by their beginning")] = None
     history_page: Annotated[int, Setting(
         "Events in a page of history unless the client asks for a number.", "events", 1, PAGE_LIMIT, per_route=True, at_run_time=True)] = 50
     recovery_limit: Annotated[int, Setting(

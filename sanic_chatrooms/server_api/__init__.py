@@ -10,14 +10,14 @@ from .exporting import Exporting
 from .following import Following
 from .marking import Marking
 from .moderating import Moderating
-from .reading import History, Reading
+from .reading import History, Reading, SearchPage
 from .rooms import Rooms
 from .saying import Saying
 from .settings import Reconfiguring
 from .streaming import MessageStream, Streaming
 from .unreads import Receipts, Unreads
 
-__all__ = ["ConnectionInfo", "History", "MessageStream", "Receipts", "ServerAPI"]
+__all__ = ["ConnectionInfo", "History", "MessageStream", "Receipts", "SearchPage", "ServerAPI"]
 
 
 class ServerAPI(

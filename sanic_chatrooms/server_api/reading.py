@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ..access.decide import Verdict
-from ..errors import InvalidField
+from ..errors import InvalidField, UnknownCommand
 from ..models import RESERVED, Room, User
 from ..stores.base import LISTED
 from ..stores.pages import RoomPage
@@ -14,10 +14,11 @@ from ..verbs.history import History as HistoryAsked
 from ..verbs.members import Asked, MemberList, PresentList
 from ..verbs.pages import Listed, page_limit
 from ..verbs.rooms import List, RoomList
+from ..verbs.search import Search
 from ..wire.encode import encode
 from .base import Verbs, acting_as
 
-__all__ = ["History", "Reading"]
+__all__ = ["History", "Reading", "SearchPage"]
 
 
 class History(msgspec.Struct):
@@ -27,6 +28,15 @@ class History(msgspec.Struct):
     more: bool
     epoch: str
     seq: int
+
+
+class SearchPage(msgspec.Struct):
+    """Messages that match, newest first: dicts as on the wire, each with `highlights`. `cursor` asks for the next page; None:
+    this was the last. A page may be short and still have a cursor."""
+
+    messages: list[dict[str, Any]]
+    more: bool
+    cursor: str | None = None
 
 
 class Reading(Verbs):
@@ -57,6 +67,37 @@ class Reading(Verbs):
             command = acting.command("history", encode(asked), room=room)
             page = (await chat.commands.act(acting, command)).result
         return msgspec.json.decode(encode(page), type=History)
+
+    async def search(
+        self,
+        query: str,
+        *,
+        room: str | None = None,
+        before: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        as_user: User | None = None,
+    ) -> SearchPage:
+        """A page of the messages with these words, newest first: in a room, or in all rooms. In a room, `before` is a number
+        (exclusive). `cursor` is that of the page before.
+
+        With `as_user`, what that user's client would get, so without a room only from their own rooms. Raises
+        `RoomNotFound`, `Forbidden`, `InvalidField`, `InvalidCursor`, `Unavailable`, and `UnknownCommand` if the store does
+        not search.
+        """
+        chat = self.running()
+        if chat.core.index is None:
+            store = type(chat.backends.store).__name__
+            raise UnknownCommand(f"{store} does not search; SQLStore does, with SQLite or PostgreSQL")
+        asked = Search(query, before, cursor, limit)
+        if as_user is None:
+            page = await chat.commands.give("search", asked, room=room)
+        else:
+            acting = acting_as(chat, as_user)
+            page = (
+                await chat.commands.act(acting, acting.command("search", encode(asked), room=room))
+            ).result
+        return msgspec.json.decode(encode(page), type=SearchPage)
 
     async def rooms(
         self, *, user: User | None = None, cursor: str | None = None, limit: int = 50

@@ -34,6 +34,8 @@ class Bounds(msgspec.Struct, frozen=True):
     max_direct_rooms: int = 1_000_000
     counted: tuple[str, ...] = ("message",)
     """Types of events that count as unread; none begins with one of `FOLDED`."""
+    search_language: str | None = None
+    """The language whose words are found in all their forms, by a store that knows languages. None: words as they are."""
     timeout: float = 5.0
     """Seconds after which a store that waits for a server raises `Unavailable`."""
 

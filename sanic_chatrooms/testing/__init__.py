@@ -1,7 +1,7 @@
 """What this package is tested with, for those who write backends and apps: suites, faults, a clock, a chat in memory.
 
 `StoreSuite`, `BrokerSuite` and `PresenceSuite` hold a backend to its contract, `PolicySuite` and `AuthenticatorSuite` what an
-app decides itself, `RecoverySuite` a store to whole recoveries. `FaultyStore` and `FaultyBroker` make one fail on demand, `FaultProxy` any connection. `Checker` proves that
+app decides itself, `RecoverySuite` a store to whole recoveries, and `SearchSuite` one that finds messages by their words. `FaultyStore` and `FaultyBroker` make one fail on demand, `FaultProxy` any connection. `Checker` proves that
 nothing was lost, doubled or reordered. `running_chat` and `chat_client` run an app's chat without sockets. No test runner
 is needed to import any of it.
 """
@@ -18,6 +18,7 @@ from .presence import PresenceSuite
 from .proxy import FaultProxy
 from .recorder import Recorder
 from .recovery import RecoverySuite
+from .search import SearchSuite
 from .stores import StoreSuite
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Recorder",
     "RecordingMeter",
     "RecoverySuite",
+    "SearchSuite",
     "StoreSuite",
     "Witness",
     "chat_client",

@@ -1,5 +1,8 @@
 """The parts of a running chat that verbs use."""
 
+import asyncio
+from functools import partial
+
 import msgspec
 
 from ..access.access import Access
@@ -24,11 +27,15 @@ from ..sessions.inbox import Inbox
 from ..sessions.registry import Sessions
 from ..sessions.revocations import Revocations
 from ..stores.base import Store
+from ..stores.search import SearchIndex
 from ..support.locks import Locks
 from .pages import Past
 from .unattached import Unattached
 
 __all__ = ["Core"]
+
+SEARCHES = 1
+"""Searches of a worker that ask the store at once."""
 
 
 class Core(msgspec.Struct, kw_only=True):
@@ -60,5 +67,14 @@ class Core(msgspec.Struct, kw_only=True):
     meter: Meter
     places: dict[str, int] = msgspec.field(default_factory=dict)
     """By room: how many more members it takes before they are counted again (`capacity`)."""
+    index: SearchIndex | None = None
+    """Finds messages by their words; None: the store cannot."""
+    searching: asyncio.Semaphore = msgspec.field(default_factory=partial(asyncio.Semaphore, SEARCHES))
+    """Limits how many searches ask the store at once, so that other readers have their turn."""
     settling: Locks = msgspec.field(default_factory=Locks)
     """By room: changes of rights wait for each other here, or each would make the others' judgement out of date."""
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Features that the store cannot have. Their commands are unknown."""
+        return frozenset() if self.index is not None else frozenset(("search",))

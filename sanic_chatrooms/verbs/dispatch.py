@@ -66,7 +66,7 @@ class Commands:
         self._chat = chat
         self._app = app
         self._rows: dict[str, Row] = {
-            **commands(),
+            **{type: row for type, row in commands().items() if row.feature not in core.missing},
             **{type: _own_row(type, its) for type, its in own.items()},
         }
         self._handlers = {type: chain.around(type, self._handler(row)) for type, row in self._rows.items()}

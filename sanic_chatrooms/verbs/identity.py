@@ -201,7 +201,7 @@ def greet(core: Core, session: Session) -> None:
             settings.history_page,
             StreamLimits(PER_ROOM, PER_USER),
         ),
-        features=_features(session.route),
+        features=_features(core, session.route),
         guest_token=core.guests.token(user) if user.guest else None,
         expires_at=None if user.guest else user.expires_at,
     )
@@ -328,8 +328,9 @@ def _close_code(problem: ChatError, token: str | None) -> int | None:
     return problem.close_code if ends else None
 
 
-def _features(route: Route) -> tuple[str, ...]:
-    return features() if route.tickets is None else tuple(sorted((*features(), "tickets")))
+def _features(core: Core, route: Route) -> tuple[str, ...]:
+    there = {*features(), *(() if route.tickets is None else ("tickets",))}
+    return tuple(sorted(there - core.missing))
 
 
 def _shown(user: User) -> Myself:

@@ -374,7 +374,7 @@ async def test_appending_as_version_1_did_is_an_error_afterwards(postgres: Postg
 
 async def test_an_app_that_makes_the_tables_itself_is_told_what_to_do(url: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"are of version 1, and this .* needs 4: call .*migrations\.upgrade"
+        ConfigError, match=r"are of version 1, and this .* needs 5: call .*migrations\.upgrade"
     ):
         async with Started(url, create=False):
             pass
@@ -395,7 +395,7 @@ async def test_upgrade_does_it_in_a_migration_of_the_apps(url: str, noted: bool)
     async with Started(url, create=False) as started:
         assert (await started.facts("lobby", "member")).total == 41
         version = select(started._schema.meta.c.value).where(started._schema.meta.c.name == "version")
-        assert await look(started, lambda c: c.scalar(version)) == "4"
+        assert await look(started, lambda c: c.scalar(version)) == "5"
 
 
 async def test_upgrade_also_moves_the_members_where_autogenerate_has_added_the_tables(tmp_path: Path) -> None:

@@ -6,14 +6,15 @@ late number, no deadlock. Each statement of the function sees what was committed
 COMMITTED), so a repeated key is found that the room's previous holder has just stored.
 """
 
+from ...drivers.sql.tables import lock_key
 from ..changes import SWEPT
 from ..members import MEMBER
 from ..unread import OWN
 from .schema import Schema
 
-__all__ = ["ARGUMENTS", "append_call", "append_function"]
+__all__ = ["ARGUMENTS", "append_call", "append_function", "words_key"]
 
-VERSION = 9
+VERSION = 10
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -189,6 +190,10 @@ BEGIN
       END IF;
       holders := NULL;
       besides := NULL;
+      IF p_fold[i] IN ('replace', 'close', 'erase') THEN
+        -- Whoever indexes this room now, from what was said before, must be done.
+        PERFORM pg_advisory_xact_lock_shared(({words})::int, (ids[r] % 2147483647)::int);
+      END IF;
       CASE p_fold[i]
       WHEN 'toggle' THEN
         SELECT q.seq INTO held_since FROM {relation} q
@@ -220,10 +225,12 @@ BEGIN
         UPDATE {event} e SET payload = p_value[i], edited = p_stamp[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
         DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
+        UPDATE {word} w SET terms = '', due = true WHERE w.room_id = ids[r] AND w.seq = found_seq;
       WHEN 'close' THEN
         UPDATE {event} e SET payload = p_value[i], changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
         DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
+        UPDATE {word} w SET terms = '', due = true WHERE w.room_id = ids[r] AND w.seq = found_seq;
         IF p_mark[i] <> '' THEN
           INSERT INTO {relation} (room_id, target, key, owner, seq, timestamp, sender_id, sender_name)
           VALUES (ids[r], found_seq, p_mark[i], '', heads[r] + 1, p_stamp[i], p_sender_id[i], p_sender_name[i])
@@ -235,6 +242,7 @@ BEGIN
         UPDATE {event} e SET payload = '{{}}', hash = '', deleted = true
          WHERE e.room_id = ids[r] AND e.target = p_target[i];
         DELETE FROM {relation} q WHERE q.room_id = ids[r] AND q.target = found_seq;
+        DELETE FROM {word} w WHERE w.room_id = ids[r] AND w.seq = found_seq;
         DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
         -- A reply: what is left of the thread of the message that it replied to. NULL where that is gone.
         SELECT '"parent":' || to_json(p.msg_id) || ',"thread":' || coalesce((
@@ -312,11 +320,23 @@ END
 """
 
 
+def words_key(prefix: str) -> int:
+    """The first half of the advisory locks of those who index messages; the second is the room's number."""
+    return lock_key(f"{prefix}words") - 2**31
+
+
 def append_function(schema: Schema, reserved_history_max: int) -> tuple[str, str, str]:
     """-> (its name, its body, the statement that makes it)."""
     name = schema.name(f"append_{VERSION}")
-    tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "event", "fact", "relation", "mention")}
-    rules = {"changes": _CHANGES, "swept": SWEPT, "member": MEMBER, "own": OWN}
+    nouns = ("room", "event", "fact", "relation", "mention", "word")
+    tables = {noun: f'"{schema.name(noun)}"' for noun in nouns}
+    rules = {
+        "changes": _CHANGES,
+        "swept": SWEPT,
+        "member": MEMBER,
+        "own": OWN,
+        "words": words_key(schema.prefix),
+    }
     body = _BODY.format(reserved=reserved_history_max, **rules, **tables)
     arguments = ", ".join(f"p_{argument} {type}" for argument, type in ARGUMENTS.items())
     results = ", ".join(f"OUT {result} {type}" for result, type in _RESULTS.items())

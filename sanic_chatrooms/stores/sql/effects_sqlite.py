@@ -193,10 +193,12 @@ class Effects:
         if about.fold is Fold.REPLACE:
             self._write(do.edit, about.value, draft.timestamp, seq, *place)
             self._write(do.name_target, about.target, room.id, seq)
+            self._write(do.reindex, *place)
             self._write(do.unmention, *place)
             self._mention(*place, message.sender, draft.mentions)
         elif about.fold is Fold.CLOSE:
             self._close(room, draft, about, message.seq)
+            self._write(do.reindex, *place)
             self._write(do.unmention, *place)
             self._mention(*place, message.sender, draft.mentions)
         else:
@@ -204,6 +206,7 @@ class Effects:
             self._write(do.erase, seq, *place)
             self._write(do.empty_edits, room.id, about.target)
             self._write(do.turn_off_all, *place)
+            self._write(do.unindex, *place)
             self._write(do.unmention, *place)
             self._deleted.append(place)
             if message.parent is not None:

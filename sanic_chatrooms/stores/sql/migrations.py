@@ -180,6 +180,15 @@ def _as_value(connection: Connection, number: ColumnElement[int]) -> ColumnEleme
     )
 
 
+def _words(connection: Connection, schema: Schema) -> None:
+    """Messages are found by their words. The index is filled while the chat runs."""
+    schema.word.create(connection, checkfirst=True)
+    schema.indexed.create(connection, checkfirst=True)
+    if connection.dialect.name == "postgresql":  # of workers that would leave deleted words in the index
+        for old in (8, 9):
+            connection.exec_driver_sql(f'DROP FUNCTION IF EXISTS "{schema.name(f"append_{old}")}"')
+
+
 def _move_members(connection: Connection, schema: Schema) -> None:
     columns: list[Any] = [column(name) for name in ("room_id", "user_id", "name", "role", "joined_at")]
     member = table(schema.name("member"), *columns)
@@ -212,4 +221,9 @@ def _add_column(connection: Connection, added: Column[Any]) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{added.table.name}" ADD COLUMN {definition}')
 
 
-STEPS: tuple[Callable[[Connection, Schema], None], ...] = (_members_to_facts, _ends_and_buckets, _unread)
+STEPS: tuple[Callable[[Connection, Schema], None], ...] = (
+    _members_to_facts,
+    _ends_and_buckets,
+    _unread,
+    _words,
+)

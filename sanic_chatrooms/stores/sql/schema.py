@@ -23,7 +23,9 @@ from sqlalchemy import (
     event,
     false,
     text,
+    true,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
@@ -59,6 +61,8 @@ class Schema:
         self.meta = self._names("meta")
         self.outbox = self._outbox()
         self.bucket = self._bucket()
+        self.word = self._word()
+        self.indexed = self._indexed()
 
     def name(self, noun: str) -> str:
         """What something of this instance is called in the database: a table, an index, a function."""
@@ -219,6 +223,29 @@ class Schema:
         Index(self.name("bucket_full"), bucket.c.full_at)
         return bucket
 
+    def _word(self) -> Table:
+        word = self._table(
+            "word",
+            # By time and then by whoever was indexed first: the order of search results, and on SQLite the rows of `find`.
+            Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+            Column("room_id", BigInteger, nullable=False),
+            Column("seq", BigInteger, nullable=False),
+            Column("terms", Text().with_variant(TSVECTOR(), "postgresql"), nullable=False),
+            Column("due", Boolean, nullable=False),  # the message was edited: `terms` are to be made again
+        )
+        Index(self.name("word_seq"), word.c.room_id, word.c.seq, unique=True)
+        due = word.c.due == true()
+        Index(self.name("word_due"), word.c.room_id, word.c.seq, sqlite_where=due, postgresql_where=due)
+        return word
+
+    def _indexed(self) -> Table:
+        return self._table(
+            "indexed",
+            Column("room_id", BigInteger, primary_key=True, autoincrement=False),
+            Column("seq", BigInteger, nullable=False),  # messages up to here have their row in `word`
+            Column("last", BigInteger, nullable=False),  # the highest id there of this room
+        )
+
     def _names(self, noun: str) -> Table:
         return self._table(
             noun, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
@@ -238,8 +265,11 @@ def schema_of(instance: str, prefix: str, namespace: str) -> Schema:
     return Schema(f"{namespace}{SPACE}{instance}" if namespace else instance, prefix)
 
 
-_BESIDE = frozenset(("boot", "here", "seen", "member"))
-"""Tables of an instance that are not of `Schema`: PostgreSQL's `boot`, those of `SQLPresence`, and what only version 1 has."""
+_BESIDE = frozenset(("boot", "here", "seen", "member", "find"))
+"""Tables of an instance that are not of `Schema`: PostgreSQL's `boot`, those of `SQLPresence`, what only version 1 has, and
+SQLite's index of words."""
+_PARTS = ("_find_config", "_find_data", "_find_idx")
+"""How the names end of the tables that SQLite makes for the latter."""
 
 
 def include_object(
@@ -256,10 +286,13 @@ def include_object(
     Tables of the chat's that the app's `target_metadata` lacks are none of its business: it would drop them. Those that
     it has are compared like all others. `prefix`: that of the store, where it is another one (`functools.partial`).
     """
-    stray = type_ == "table" and reflected and compare_to is None
-    return not (stray and name is not None and _is_ours(name, prefix))
+    if not reflected or compare_to is not None or name is None or not name.startswith(prefix):
+        return True
+    return not (
+        _is_ours(name, prefix) if type_ == "table" else type_ == "index" and name.endswith("_word_terms")
+    )
 
 
 def _is_ours(table: str, prefix: str) -> bool:
     nouns = {name.rpartition("_")[2] for name in Schema(prefix=prefix).metadata.tables} | _BESIDE
-    return table.startswith(prefix) and table.removeprefix(prefix).rpartition("_")[2] in nouns
+    return table.endswith(_PARTS) or table.removeprefix(prefix).rpartition("_")[2] in nouns

@@ -15,6 +15,10 @@ class EffectStatements:
     def __init__(self, schema: Schema) -> None:
         tables = (schema.room, schema.event, schema.fact, schema.relation, schema.mention)
         room, event, fact, relation, mention = map(quoted, tables)
+        word = quoted(schema.word)
+        # Where the message is not in the index yet, these change nothing.
+        self.reindex = f"UPDATE {word} SET terms = '', due = 1 WHERE room_id = ? AND seq = ?"
+        self.unindex = f"DELETE FROM {word} WHERE room_id = ? AND seq = ?"
         self._ask(event, fact, relation)
         self._change(room, event, fact, relation, mention)
 

@@ -1,7 +1,7 @@
 """A store in a SQL database: SQLite for one machine, PostgreSQL for many."""
 
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import wraps
 from itertools import compress
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
@@ -14,12 +14,15 @@ from ...drivers.sql.tables import lock_tables
 from ...errors import ChatError, ConfigError, Unavailable
 from ...models import Appended, Draft
 from ...support.clock import Clock, Steady
+from ...support.words import Query
 from ..base import Bounds, Stale, Store
 from ..outbox import Outbox
+from ..search import Hits, SearchIndex
 from .appender import make_appender
 from .directory import Directory, renew_epochs
 from .facts import Facts
 from .history import Past
+from .indexing import Indexing
 from .migrations import is_due, migrate, require_tables
 from .outbox import Outgoing
 from .schema import Schema
@@ -61,7 +64,7 @@ def _writes(part: type[Part], step: _Step[Part, P, T]) -> _Verb[P, T]:
     return verb
 
 
-class SQLStore(Store, Outbox):
+class SQLStore(Store, Outbox, SearchIndex):
     """Keeps everything in the database that a URL names: `sqlite:///chat.db`, `postgresql://user@host/name`.
 
     Table names begin with `prefix` (or `?prefix=` of the URL; default `chatrooms_`) and the name of the instance, so that
@@ -106,10 +109,10 @@ class SQLStore(Store, Outbox):
     async def _open(self, instance: str, bounds: Bounds) -> None:
         self._instance = instance
         self._schema = Schema(instance, self._prefix)
-        past = Past(self._schema, bounds, self._clock)
+        past, directory = Past(self._schema, bounds, self._clock), Directory(self._schema, bounds)
         self._parts: dict[type, Any] = {
             Past: past,
-            Directory: Directory(self._schema, bounds),
+            Directory: directory,
             Facts: Facts(self._schema, self._clock),
             Unreads: Unreads(self._schema, past, bounds.counted),
         }
@@ -117,6 +120,7 @@ class SQLStore(Store, Outbox):
         await self._database.start(bounds.timeout)
         self._appender = make_appender(self._database, self._schema, past, bounds)
         self._upkeep = Upkeep(self._database, self._schema, past, bounds, self._clock)
+        self._indexing = Indexing(self._database, self._schema, past, directory, bounds, self._clock)
         try:
             if not await self._database.write(self._make_tables):
                 logger.warning("the tables %s… are of an older version: migrating them", self._schema.prefix)
@@ -125,12 +129,14 @@ class SQLStore(Store, Outbox):
             await self._database.stop()
             raise
         self._upkeep.start()
+        self._indexing.start()
+        self.searches = self._indexing.possible
 
     def _make_tables(self, connection: Connection) -> bool:
         """Bring the tables to this version. False where that may take longer than a store may."""
         if not self._create:
             require_tables(connection, self._schema)
-            self._appender.prepare(connection)
+            self._prepare(connection)
         elif is_due(connection, self._schema):
             return False
         else:
@@ -140,12 +146,17 @@ class SQLStore(Store, Outbox):
     def _migrate(self, connection: Connection) -> None:
         lock_tables(connection, self._schema.prefix)  # of several workers that start, one does it
         migrate(connection, self._schema)
+        self._prepare(connection)
+
+    def _prepare(self, connection: Connection) -> None:
         self._appender.prepare(connection)
+        self._indexing.prepare(connection)
 
     async def stop(self) -> None:
         """End one start; the last one closes the database."""
         if self._starts == 1:
             await self._upkeep.stop()
+            await self._indexing.stop()
             await self._appender.stop()
             await self._database.stop()
         self._starts = max(self._starts - 1, 0)
@@ -154,6 +165,7 @@ class SQLStore(Store, Outbox):
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`."""
+        self._indexing.appended(len(drafts))
         return await self._appender.append(drafts) if drafts else []
 
     heads = _reads(Directory, Directory.heads)
@@ -187,6 +199,26 @@ class SQLStore(Store, Outbox):
     unread = _reads(Unreads, Unreads.unread)
     take = _writes(Facts, Facts.take)
     secret = _writes(Directory, Directory.secret)
+
+    # ---- search ----
+
+    async def find_in(
+        self, room: str, query: Query, *, before: int, after: int = 0, limit: int = 200
+    ) -> Hits:
+        """See `SearchIndex.find_in`."""
+        return await self._indexing.find_in(room, query, before, after, limit)
+
+    async def find_of(self, user: str | None, query: Query, *, before: int, limit: int = 200) -> Hits:
+        """See `SearchIndex.find_of`."""
+        return await self._indexing.find_of(user, query, before, limit)
+
+    async def index(self, rooms: Collection[str] | None = None, *, most: int = 500) -> int:
+        """See `SearchIndex.index`."""
+        return await self._indexing.index(rooms, most)
+
+    async def stems(self, words: Collection[str]) -> Mapping[str, str] | None:
+        """See `SearchIndex.stems`."""
+        return await self._indexing.stems(words)
 
     # ---- the app's own transactions ----
 

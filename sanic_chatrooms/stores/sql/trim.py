@@ -125,11 +125,14 @@ class Upkeep:
         ids = list(connection.scalars(select(room.id).where(room.id > after).order_by(room.id).limit(ROOMS)))
         stand = self._past.stand(room.id.in_(ids))
         oldest = select(event.timestamp).where(event.room_id == stand.c.id, event.seq <= stand.c.floor)
+        word = self._schema.word.c
+        left = select(word.seq).where(word.room_id == stand.c.id, word.seq <= stand.c.noted).exists()
         due = select(stand.c.id).where(
             or_(
                 stand.c.visibility == DELETED,
                 stand.c.floor >= stand.c.noted + ROWS,  # readers walk over what is between the two
                 oldest.order_by(event.seq).limit(1).scalar_subquery() < now - self._window,
+                left,  # somebody indexed it while it was trimmed
             )
         )
         return ids, list(connection.scalars(due, self._past.parameters()))
@@ -151,7 +154,7 @@ class Upkeep:
             .where(event.room_id == id, event.seq <= floor)
             .order_by(event.seq)
         )
-        if self._delete_relations(connection, id, floor) or self._delete_mentions(connection, id, floor):
+        if self._delete_beside(connection, id, floor):
             return True
         gone = [
             row.seq for row in connection.execute(oldest.limit(ROWS)) if row.timestamp < now - self._window
@@ -163,10 +166,17 @@ class Upkeep:
         some = select(event.seq).where(event.room_id == id).order_by(event.seq).limit(ROWS)
         if self._delete(connection, id, list(connection.scalars(some))):
             return True
-        if self._delete_relations(connection, id, None) or self._delete_mentions(connection, id, None):
+        if self._delete_beside(connection, id, None):
             return True
+        indexed = self._schema.indexed
+        connection.execute(indexed.delete().where(indexed.c.room_id == id))
         connection.execute(room.delete().where(room.c.id == id))
         return False
+
+    def _delete_beside(self, connection: Connection, id: int, floor: int | None) -> bool:
+        """Remove some of what is known of messages up to `floor`, or of all; True if there is more."""
+        steps = (self._delete_relations, self._delete_mentions, self._delete_words)
+        return any(step(connection, id, floor) for step in steps)
 
     def _delete_relations(self, connection: Connection, id: int, floor: int | None) -> bool:
         """Remove some of what is on at messages up to `floor`, or at all; True if there is more."""
@@ -192,6 +202,17 @@ class Upkeep:
         if gone:
             these = mention.c.seq.in_(set(gone))
             connection.execute(mention.delete().where(mention.c.room_id == id, these))
+        return len(gone) == ROWS
+
+    def _delete_words(self, connection: Connection, id: int, floor: int | None) -> bool:
+        """Remove some messages up to `floor`, or all, from the index of words; True if there are more."""
+        word = self._schema.word
+        some = select(word.c.id).where(word.c.room_id == id)
+        if floor is not None:
+            some = some.where(word.c.seq <= floor)
+        gone = list(connection.scalars(some.order_by(word.c.seq).limit(ROWS)))
+        if gone:
+            connection.execute(word.delete().where(word.c.id.in_(gone)))
         return len(gone) == ROWS
 
     def _delete(self, connection: Connection, id: int, seqs: list[int]) -> bool:

@@ -86,6 +86,9 @@ export interface ReactionsAck { reactions: { emoji: string; user: Sender; at: nu
 export interface PinsAck { messages: Envelope[]; total: number; cursor?: string }
 export interface ThreadAck { message: Envelope; messages: Envelope[]; more: boolean }
 export interface HistoryAck { messages: Envelope[]; more: boolean; epoch: string; seq: number }
+export interface SearchAck {
+  messages: (Envelope & { highlights: [number, number][] })[]; more: boolean; cursor?: string;
+}
 export interface MembersAck {
   members: { id: string; name: string; role: string; online: boolean; lastSeen?: number; bot?: true }[]; total: number; cursor?: string;
 }
@@ -365,7 +368,10 @@ export class ChatRooms {
   read(room: string, seq: number): Promise<{ unread: number }>;
   /** `around`: half below that number, half from there on. `replies: false` leaves replies out. */
   history(room: string, page?: { before?: number; after?: number; around?: number; replies?: boolean; limit?: number }): Promise<HistoryAck>;
-  search(room: string, query: string, page?: { before?: number; limit?: number }): Promise<{ messages: Envelope[]; more: boolean }>;
+  /** One page of the messages with all these words, newest first; `room: null`: in all of one's own rooms. `highlights` are ranges of
+   * code points of `payload.text`: split it with `Array.from`. `before` needs a room. A page with `more` may be short or empty: ask on
+   * with its `cursor`. */
+  search(room: string | null, query: string, page?: { before?: number; cursor?: string; limit?: number }): Promise<SearchAck>;
 
   /**
    * Send any command, also one of your app. Resolves with the payload of the ack. Waits for the connection, for at most

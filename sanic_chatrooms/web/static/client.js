@@ -319,7 +319,7 @@ export class ChatRooms {
   }
 
   search(room, query, page) {
-    return this.#lacks("search") ?? this.request("search", { room, payload: { query, ...page } });
+    return this.#lacks("search") ?? this.request("search", { room: room ?? undefined, payload: { query, ...page } });
   }
 
   /** A rejected promise if this server lacks a feature. Null before the first welcome: then the server answers. */

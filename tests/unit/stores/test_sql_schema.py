@@ -69,7 +69,19 @@ def test_an_app_can_take_the_tables_of_an_instance_into_its_own_metadata() -> No
 
     assert set(tables) == {
         f"shop_support_{noun}"
-        for noun in ("room", "event", "fact", "relation", "mention", "secret", "meta", "outbox", "bucket")
+        for noun in (
+            "room",
+            "event",
+            "fact",
+            "relation",
+            "mention",
+            "secret",
+            "meta",
+            "outbox",
+            "bucket",
+            "word",
+            "indexed",
+        )
     }
 
 
@@ -139,7 +151,7 @@ def test_each_step_is_taken_once_and_in_order(tmp_path: Path, monkeypatch: pytes
         migrate(connection, schema)
 
         assert taken == [4, 5, 6]
-        assert version(connection, schema) == "7"
+        assert version(connection, schema) == "8"
 
 
 def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
@@ -161,7 +173,7 @@ def test_the_version_of_tables_that_an_app_has_made_is_noted(tmp_path: Path) -> 
 
         require_tables(connection, schema)
 
-        assert version(connection, schema) == "4"
+        assert version(connection, schema) == "5"
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:

@@ -1,0 +1,198 @@
+"""Indexing behind the log: now and then, and slowly while messages come in."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Mapping
+from secrets import token_hex
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from ...drivers.sql.database import Database
+from ...errors import ConfigError, Unavailable
+from ...support.backoff import jittered
+from ...support.clock import Clock
+from ...support.tasks import end, keep_on
+from ...support.words import Query
+from ..base import Bounds
+from ..search import Hits
+from .directory import Directory
+from .find_postgres import PostgresFinder, check_language
+from .find_sqlite import SQLiteFinder
+from .finder import Asked, Finder
+from .history import Past
+from .keys import Keys
+from .schema import Schema
+from .words import Batch, Words
+
+__all__ = ["Indexing"]
+
+INTERVAL = 1.0
+"""Seconds between two turns, about."""
+STEP = 100
+"""Messages of one transaction: a few milliseconds of the thread that writes."""
+BEFORE_SEARCH = 300
+"""Messages that a search in all of one's rooms indexes first."""
+BUSY, QUIET = 40.0, 2.0
+"""How much longer a pause is than the step before it: while this process appends, and while it does not. So 2 % or 30 % of
+the time go into the index."""
+VERSION = 1
+"""Goes up when the keys of a text change (`support.words`). Then the index is made anew."""
+
+
+class Indexing:
+    """The index of words of one `SQLStore`, and the task that fills it."""
+
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        past: Past,
+        directory: Directory,
+        bounds: Bounds,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._schema = schema
+        self._directory = directory
+        self._language = bounds.search_language
+        self._words = Words(schema, past, clock, token_hex(8))
+        self._finder: Finder = (SQLiteFinder if database.dialect == "sqlite" else PostgresFinder)(schema)
+        self._after = 0
+        self._appended = 0
+        self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self.possible = False
+        """Can this database have an index?"""
+
+    def prepare(self, connection: Connection) -> None:
+        """Within the first transaction after each start, when the tables are there. Raises `ConfigError`."""
+        if self._language is not None:
+            if connection.dialect.name != "postgresql":
+                raise ConfigError("CHATROOMS_SEARCH_LANGUAGE: only PostgreSQL knows languages; leave it out")
+            check_language(connection, self._language)
+        self.possible = self._finder.prepare(connection)
+        self._words.keys = Keys(self._directory.secret(connection, "search"), self._language)
+        if self.possible:
+            self._start_anew(connection)
+
+    def _start_anew(self, connection: Connection) -> None:
+        """Empty the index if its keys were made in another way."""
+        schema, meta = self._schema, self._schema.meta
+        now = f"{VERSION} {self._language or ''}"
+        made = connection.scalar(meta.select().with_only_columns(meta.c.value).where(meta.c.name == "words"))
+        if made == now:
+            return
+        if made is not None:
+            connection.execute(schema.word.delete())
+            connection.execute(schema.indexed.delete())
+        connection.execute(meta.delete().where(meta.c.name == "words"))
+        connection.execute(meta.insert().values(name="words", value=now))
+
+    def start(self) -> None:
+        """Begin to index."""
+        if self.possible:
+            self._task = asyncio.ensure_future(keep_on(self._look_in_time, "indexing messages for search"))
+
+    async def stop(self) -> None:
+        """End. What was begun is indexed by the next process."""
+        task, self._task = self._task, None
+        if task is not None:
+            await end(task)
+
+    def appended(self, drafts: int) -> None:
+        """So many drafts were appended: there is other work to do."""
+        self._appended += drafts
+
+    # ---- indexing ----
+
+    async def _look_in_time(self) -> None:
+        await asyncio.sleep(jittered(INTERVAL))
+        with contextlib.suppress(Unavailable):  # other callers have told it already
+            await self.look(slowly=True)
+
+    async def look(self, *, slowly: bool = False) -> int:
+        """Index what waits in the next rooms, until they are done or another process is at it; -> how many messages."""
+        after = self._after
+        rooms, self._after = await self._database.read(lambda c: self._words.behind(c, after))
+        done = 0
+        for room in rooms:
+            while size := await self._step(room, slowly):
+                done += size
+        return done
+
+    async def _step(self, room: int, slowly: bool) -> int:
+        since = time.monotonic()
+        size = await self._index(room, STEP)
+        if size and slowly:
+            busy, self._appended = self._appended > 0, 0
+            await asyncio.sleep((time.monotonic() - since) * (BUSY if busy else QUIET))
+        return size
+
+    async def index(self, rooms: Collection[str] | None, most: int) -> int:
+        """See `SearchIndex.index`."""
+        if not self.possible:
+            return 0
+        if rooms is None:
+            return await self.look()
+        return await self._index_some(await self._database.read(lambda c: self._words.ids(c, rooms)), most)
+
+    async def _index_some(self, rooms: Collection[int], most: int) -> int:
+        done = 0
+        for room in rooms:
+            while done < most and (size := await self._index(room, min(STEP, most - done))):
+                done += size
+        return done
+
+    async def _index(self, room: int, most: int) -> int:
+        async with self._turn:
+            batch = await self._database.read(lambda c: self._words.read(c, room, most))
+            if batch is None:
+                return 0
+            # In a thread: on PostgreSQL what a connection does would be done in the event loop.
+            stems = await self._stems(batch) if self._language is not None else None
+            terms = await asyncio.to_thread(self._words.terms, batch, stems)
+            stored = await self._database.write(lambda c: self._words.write(c, batch, terms))
+            return max(batch.size, 1) if stored else 0
+
+    async def _stems(self, batch: Batch) -> dict[str, str] | None:
+        words = await asyncio.to_thread(batch.words)
+        return await self._database.read(lambda c: self._words.keys.stems(c, words))
+
+    # ---- finding ----
+
+    async def find_in(self, room: str, query: Query, before: int, after: int, limit: int) -> Hits:
+        """See `SearchIndex.find_in`."""
+        return await self._find(
+            query, lambda c, keys: self._finder.in_room(c, room, Asked(keys, before, after, limit))
+        )
+
+    async def find_of(self, user: str | None, query: Query, before: int, limit: int) -> Hits:
+        """See `SearchIndex.find_of`."""
+        behind = await self._database.read(lambda c: self._words.behind_of(c, user, BEFORE_SEARCH))
+        await self._index_some(behind, BEFORE_SEARCH)
+        return await self._find(
+            query, lambda c, keys: self._finder.in_rooms(c, user, Asked(keys, before, 0, limit))
+        )
+
+    async def _find(self, query: Query, find: Any) -> Hits:
+        def look(connection: Connection) -> Hits:
+            keys = self._words.keys
+            found: Hits = find(connection, keys.of_query(query, keys.stems(connection, query.words)))
+            return found
+
+        if self._database.dialect != "postgresql":
+            return await self._database.read(look)
+
+        def with_bitmaps(connection: Connection) -> Hits:
+            # GIN can be read by a bitmap only.
+            connection.execute(text("SET LOCAL enable_bitmapscan = on"))
+            return look(connection)
+
+        return await self._database.write(with_bitmaps)
+
+    async def stems(self, words: Collection[str]) -> Mapping[str, str] | None:
+        """See `SearchIndex.stems`."""
+        keys = self._words.keys
+        return None if keys.language is None else await self._database.read(lambda c: keys.stems(c, words))
