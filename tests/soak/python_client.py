@@ -27,7 +27,7 @@ WITHIN = 120.0
 
 async def soak(scale: float, progress: Progress) -> Verdict:
     clients, messages = (
-        (CLIENTS, round(MESSAGES * scale)) if scale >= 0.2 else (5, max(20, round(MESSAGES * scale)))
+        (CLIENTS, round(MESSAGES * scale)) if scale >= 0.2 else (5, max(60, round(MESSAGES * scale)))
     )
     async with served() as server, FaultProxy("127.0.0.1", server.port) as proxy, AsyncExitStack() as stack:
         talkers = [
@@ -35,19 +35,25 @@ async def soak(scale: float, progress: Progress) -> Verdict:
             for n in range(clients)
         ]
         striking = asyncio.ensure_future(
-            strike(proxy, random.Random(13), EVERY if scale >= 0.2 else EVERY / 10)
+            strike(proxy, random.Random(13), EVERY if scale >= 0.2 else EVERY / 3)
         )
         talking = [asyncio.ensure_future(talker.talk(messages)) for talker in talkers]
         wanted = clients * messages
 
-        def over() -> bool:
-            heard = sum(len(talker.heard) for talker in talkers)
-            progress(min(1.0, heard / (wanted * clients)), f"{heard:,} heard, {proxy.accepted:,} connections")
-            return all(len(talker.heard) >= wanted for talker in talkers)
+        def said() -> bool:
+            acked = sum(len(talker.acked) for talker in talkers)
+            progress(0.9 * acked / wanted, f"{acked:,} stored, {proxy.accepted:,} connections")
+            return all(task.done() for task in talking)
 
-        done = await until(over, WITHIN + 0.2 * messages)
+        await until(said, WITHIN + 0.5 * messages)
         striking.cancel()
-        await asyncio.gather(striking, *(talking if done else ()), return_exceptions=True)
+        await asyncio.gather(striking, return_exceptions=True)
+        proxy.down.delay = 0.0
+        await until(lambda: all(len(talker.heard) >= wanted for talker in talkers), WITHIN)
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking, return_exceptions=True)
+        progress(1.0, "everybody asked")
         verdict = Verdict(wrong=[*flaws(talkers, messages)])
         verdict.figures = {
             "clients": clients,
@@ -69,9 +75,9 @@ async def strike(proxy: FaultProxy, dice: random.Random, every: float) -> None:
             case 2:
                 proxy.half_open(keep="server")
             case 3:
-                proxy.down.cut_next(dice.randrange(200), count=dice.randrange(1, 5))
+                proxy.down.cut_next(dice.randrange(200))
             case 4:
-                proxy.up.cut_next(dice.randrange(200), count=dice.randrange(1, 5))
+                proxy.up.cut_next(dice.randrange(200))
             case 5:
                 proxy.down.delay = dice.choice((0.0, 0.0, 0.02))
 
