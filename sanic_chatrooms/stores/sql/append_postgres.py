@@ -179,7 +179,7 @@ BEGIN
     IF p_fold[i] IS NOT NULL THEN
       SELECT e.seq, e.deleted, e.parent, e.sender_id INTO found_seq, found_deleted, found_parent, found_sender FROM {event} e
        WHERE e.room_id = ids[r] AND e.msg_id = p_target[i] AND e.type = 'message' AND e.seq > room_floor
-       ORDER BY e.seq DESC LIMIT 1;
+       ORDER BY e.seq + 0 DESC LIMIT 1;  -- a sum, so that no plan walks from the newest event down to it
       there := FOUND;
       IF p_fold[i] = 'collect' AND (NOT there OR found_parent IS NOT NULL) THEN
         outcomes[i] := CASE WHEN there THEN 'is a reply' ELSE 'no parent' END;

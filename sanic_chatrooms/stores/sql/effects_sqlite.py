@@ -231,14 +231,20 @@ class Effects:
         names = (id for (at, id), message in self._messages.items() if (at, message.seq) == (room.id, parent))
         name = next(names, None)
         if name is None:
-            (name,) = self._driver.execute(self._statements.name, (room.id, parent)).fetchone()
+            name, *_ = self._event(room.id, parent)
         gone = [seq for at, seq in self._deleted if at == room.id]
         asked = (room.id, parent, room.floor, as_json(gone))
-        count, *newest = self._driver.execute(self._statements.thread, asked).fetchone()
-        left = [] if not count else [_collected(count, *newest)]
+        count, newest = self._driver.execute(self._statements.thread, asked).fetchone()
+        left = [] if not count else [_collected(count, newest, *self._event(room.id, newest)[1:])]
         left += [one for one in self._replies.get((room.id, parent), ()) if one.seq not in gone]
         whole = replace(left[-1], count=sum(one.count for one in left)) if left else None
         return left_of_thread(name, whole)
+
+    def _event(self, room: int, seq: int) -> tuple[str, float, str | None, str | None]:
+        """Id, time and sender of an event that was there before the batch."""
+        found: tuple[str, float, str | None, str | None]
+        found = self._driver.execute(self._statements.event, (room, seq)).fetchone()
+        return found
 
     def _collect(self, room: RoomState, draft: Draft, parent: _Message | None) -> bytes | ChatError:
         if parent is None or parent.parent is not None:

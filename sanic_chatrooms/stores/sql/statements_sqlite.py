@@ -50,12 +50,14 @@ class EffectStatements:
             f"CROSS JOIN {relation} AS r ON r.room_id = json_extract(d.value, '$[0]') "
             "AND r.target = json_extract(d.value, '$[1]') WHERE r.owner <> ''"
         )
-        # The columns that are not aggregated are those of the row with the highest number.
+        # By the index alone.
         self.thread = (
-            f"SELECT count(*), max(seq), timestamp, sender_id, sender_name FROM {event} WHERE room_id = ? AND parent = ? "
+            f"SELECT count(*), max(seq) FROM {event} WHERE room_id = ? AND parent = ? "
             "AND seq > ? AND NOT deleted AND seq NOT IN (SELECT value FROM json_each(?))"
         )
-        self.name = f"SELECT msg_id FROM {event} WHERE room_id = ? AND seq = ?"
+        self.event = (
+            f"SELECT msg_id, timestamp, sender_id, sender_name FROM {event} WHERE room_id = ? AND seq = ?"
+        )
 
     def _change(self, room: str, event: str, fact: str, relation: str, mention: str) -> None:
         self.edit = f"UPDATE {event} SET payload = ?, edited = ?, changed = ? WHERE room_id = ? AND seq = ?"
