@@ -137,6 +137,7 @@ class Schema:
             c.sender_id,
             c.type,
             c.deleted,
+            c.folded,  # without it, SQLite reads the row
             sqlite_where=lines,
             postgresql_where=lines,
         )

@@ -92,9 +92,17 @@ export interface SearchAck {
 export interface MembersAck {
   members: { id: string; name: string; role: string; online: boolean; lastSeen?: number; bot?: true }[]; total: number; cursor?: string;
 }
+/** `unread`: at most 100; with `more` there are, or may be, more. `read`: you have read up to this number. */
+export interface ReadAck { unread: number; more: boolean; mentions: number; read: number }
+/** `first`: the number of the first unread message. */
+export interface UnreadAck { rooms: Record<string, ReadAck & { first?: number }> }
+export interface BadgeAck { rooms: number; mentions: number; more: boolean }
+export interface Prefs { notify: "all" | "mentions" | "none"; favourite: boolean }
 export interface PresenceAck { users: Sender[]; total: number; cursor?: string }
 export interface RoomsAck {
   rooms: { room: string; title: string; visibility: "public" | "private" | "direct"; seq: number; unread: number;
+    more: boolean; mentions: number; /** The newest message that you may see. */ last?: { seq: number; timestamp: number };
+    /** What you prefer there, if you are a member. */ notify?: Prefs["notify"]; favourite?: true; archived?: true;
     online: number; /** The other user of a direct room. */ with?: Sender | null }[];
   cursor?: string;
 }
@@ -215,7 +223,12 @@ export interface ServerEvents {
   /** Everyone who is typing now. */
   typing: Envelope<{ users: Sender[] }>;
   presence: Envelope<{ joined?: Sender[]; left?: Sender[]; renamed?: Sender[]; online: number }>;
-  read: Envelope;
+  /** You have read the room up to there on another connection; or another member has, where the server says so. */
+  read: Envelope<{ user: Sender; seq: number }>;
+  /** You prefer this in the room, set on another connection. */
+  prefs: Envelope<Prefs>;
+  /** A message mentions you by your id, in any of your rooms. */
+  mention: Envelope<{ room: string; msgId: string; seq: number; sender: Sender | null; text: string }>;
   /** The server added this connection to a room (a direct message arrived). `history` or `join` loads messages up to `seq`. */
   "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender; by?: Sender }>;
   "room.invited": Envelope<{ room: string; title: string; by?: Sender }>;
@@ -364,8 +377,14 @@ export class ChatRooms {
   cancel(room: string, msgId: string): Promise<{}>;
   /** Call this for every key: it sends at most once every 3 s. Does nothing while offline. */
   typing(room: string, active?: boolean): void;
-  /** Mark messages up to `seq` as read. */
-  read(room: string, seq: number): Promise<{ unread: number }>;
+  /** Mark messages up to `seq` as read; with `unread`, that one and all that follow as unread. */
+  read(room: string, seq: number, options?: { unread?: boolean }): Promise<ReadAck>;
+  /** What you have not read in up to 100 rooms. Rooms that you may not see are left out. */
+  unread(rooms: string[]): Promise<UnreadAck>;
+  /** In how many of your rooms something is unread. */
+  badge(): Promise<BadgeAck>;
+  /** What you prefer in a room: change it, or without `change` read it. */
+  prefs(room: string, change?: Partial<Prefs>): Promise<Prefs>;
   /** `around`: half below that number, half from there on. `replies: false` leaves replies out. */
   history(room: string, page?: { before?: number; after?: number; around?: number; replies?: boolean; limit?: number }): Promise<HistoryAck>;
   /** One page of the messages with all these words, newest first; `room: null`: in all of one's own rooms. `highlights` are ranges of

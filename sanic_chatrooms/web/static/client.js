@@ -308,8 +308,20 @@ export class ChatRooms {
     this.#its.link.send(JSON.stringify({ type: "typing", room, payload: { active } })); // without msgId: its answer is not needed
   }
 
-  read(room, seq) {
-    return this.#lacks("unread") ?? this.request("read", { room, payload: { seq } });
+  read(room, seq, { unread } = {}) {
+    return this.#lacks("unread") ?? this.request("read", { room, payload: { seq, unread } });
+  }
+
+  unread(rooms) {
+    return this.#lacks("unread") ?? this.request("unread", { payload: { rooms } });
+  }
+
+  badge() {
+    return this.#lacks("unread") ?? this.request("badge");
+  }
+
+  prefs(room, change) {
+    return this.#lacks("unread") ?? this.request("prefs", { room, payload: change });
   }
 
   async history(room, payload) {

@@ -386,6 +386,9 @@ for (const [feature, ask] of [
   ["pins", (chat) => chat.pins("a")],
   ["threads", (chat) => chat.thread("a", "server-message-1")],
   ["unread", (chat) => chat.read("a", 1)],
+  ["unread", (chat) => chat.unread(["a"])],
+  ["unread", (chat) => chat.badge()],
+  ["unread", (chat) => chat.prefs("a")],
   ["search", (chat) => chat.search("a", "hello")],
 ]) {
   test(`without ${feature} in welcome.features, a request is rejected at once: ${ask}`, async (t) => {
@@ -431,4 +434,27 @@ test("reactions, pins and threads are asked for as the server knows them", async
     ["reaction.add", "reaction.remove", "reactions", "message.pin", "message.unpin", "pins", "thread"].map((type) => it.socket.last(type)?.payload),
     [{ msgId: "m1", emoji: "👍" }, { msgId: "m1", emoji: "👍" }, { msgId: "m1", emoji: "👍", limit: 5 }, { msgId: "m1" }, { msgId: "m1" }, { cursor: "x" }, { msgId: "m1", before: 7 }],
   );
+});
+
+test("markers and preferences are asked for as the server knows them", async (t) => {
+  const it = world(t);
+  it.chat.connect();
+  await it.welcome({ features: ["unread"] });
+  const asked = [];
+  for (const [type, ask] of [
+    ["read", (chat) => chat.read("a", 7)],
+    ["read", (chat) => chat.read("a", 7, { unread: true })],
+    ["unread", (chat) => chat.unread(["a", "b"])],
+    ["badge", (chat) => chat.badge()],
+    ["prefs", (chat) => chat.prefs("a", { notify: "none" })],
+  ]) {
+    ask(it.chat).catch(() => {});
+    await settled();
+    const { room, payload } = it.socket.last(type);
+    asked.push([room, payload]);
+  }
+
+  assert.deepEqual(asked, [
+    ["a", { seq: 7 }], ["a", { seq: 7, unread: true }], [undefined, { rooms: ["a", "b"] }], [undefined, undefined], ["a", { notify: "none" }],
+  ]);
 });

@@ -1,0 +1,79 @@
+"""What a page of unread counts costs the server: not more in longer rooms. SQLite's plans are in `tests/unit/stores/test_sql_schema.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import redis
+from msgspec.structs import replace
+
+from sanic_chatrooms.models import Draft, Member, Room, Sender
+from sanic_chatrooms.stores import members
+from sanic_chatrooms.stores.base import Bounds, Store
+from sanic_chatrooms.stores.redis.store import RedisStore
+from sanic_chatrooms.stores.sql.store import SQLStore
+from tests.support.plans import statements
+from tests.support.valkey import running
+
+ADA = Sender("u1", "Ada")
+
+
+async def fill(store: Store, room: str, count: int) -> None:
+    await store.create_room(Room(room, "", 0), facts=[members.member_fact(Member("u2", "Bob"))])
+    draft = Draft(room, "message", b'{"text":"hi"}', "", 1.0, ADA)
+    drafts = [replace(draft, msg_id=f"{room}-{n}") for n in range(count)]
+    drafts[::50] = [replace(one, mentions=("u2",)) for one in drafts[::50]]
+    for low in range(0, count, 1_000):
+        await store.append(drafts[low : low + 1_000])
+
+
+async def test_valkey_executes_as_many_commands_for_a_long_room_as_for_a_short_one() -> None:
+    with running() as server, redis.Redis(port=server.port) as client:
+        store = RedisStore(server.url)
+        await store.start("cost", Bounds(history_max=100_000))
+        await fill(store, "short", 200)
+        await fill(store, "long", 5_000)
+        counted = []
+        for room in ("short", "long"):
+            await store.unread("u2", [room])  # the script is loaded
+            client.config_resetstat()
+            found = (await store.unread("u2", [room]))[room]
+            stats: dict[str, Any] = client.info("commandstats")
+            asked = {name: one["calls"] for name, one in stats.items() if name != "cmdstat_info"}
+            counted.append({name: calls for name, calls in asked.items() if "config" not in name})
+            assert (found.count, found.more) == (100, True)
+        await store.stop()
+
+    assert counted[0] == counted[1]
+    assert sum(counted[0].values()) < 20
+
+
+async def test_postgresql_reads_no_table_as_a_whole(postgres_url: str) -> None:
+    store = SQLStore(postgres_url)
+    await store.start("default", Bounds())
+    rooms = [f"r{n:02}" for n in range(20)]
+    for n, room in enumerate(rooms):
+        await fill(store, room, 100 + 150 * n)
+    side = await asyncpg.connect(postgres_url)
+    await side.execute("VACUUM ANALYZE")
+    with statements() as seen:
+        found = await store.unread("u2", rooms[:10])
+    (asked,) = [one for one in seen if "event" in one[0]]
+    explained = await side.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked[0]}", *asked[1])
+    await side.close()
+    await store.stop()
+
+    nodes = list(_nodes(json.loads(explained)[0]["Plan"]))
+    events = [node for node in nodes if str(node.get("Relation Name")).endswith("_event")]
+    assert {node["Node Type"] for node in events} <= {"Index Only Scan", "Index Scan"}
+    assert max(node["Actual Rows"] for node in events) <= 101
+    assert all(one.count == 100 for one in found.values())
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
