@@ -51,6 +51,7 @@ from .sessions.evictions import Evictions
 from .sessions.heartbeat import Heartbeat
 from .sessions.inbox import Inbox
 from .sessions.overrides import Overrides
+from .sessions.receipts import ReadEvents
 from .sessions.registry import Sessions
 from .sessions.revocations import Revocations
 from .sessions.route import Route
@@ -133,6 +134,7 @@ class Chat:
         )
         self.inbox = Inbox(self.journal, self.hub, store, presence)
         self.overload = Overload(settings.overload_lag, self.meter)
+        self.receipts = ReadEvents(self.hub, self.journal.publish)
         self.typists = Typists(self.hub, self.journal.publish, overload=self.overload)
         self.streams = Streams(self.hub, store, self.journal.publish, _is_slow, meter=self.meter)
         self.occupancy = Occupancy(
@@ -212,6 +214,7 @@ class Chat:
         return (
             keep_on(lambda: sweep(self.heartbeat), "looking after connections"),
             keep_on(lambda: sweep(self.typists), "telling who types"),
+            keep_on(lambda: sweep(self.receipts), "telling who has read"),
             keep_on(lambda: sweep(self.limits), "forgetting limits that are not used"),
             keep_on(self.overrides.go_on, "using settings that were changed"),
             keep_on(self.shared.go_on, "telling other workers what was used"),
@@ -260,6 +263,7 @@ class Chat:
             occupancy=self.occupancy,
             typists=self.typists,
             streams=self.streams,
+            receipts=self.receipts,
             listeners=self.listeners,
             chain=self._chain(),
             unattached=Unattached(self.store, self.listeners, serves=self._app is not None),

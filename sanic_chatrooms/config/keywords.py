@@ -51,6 +51,7 @@ class InstanceSettings(TypedDict, total=False):
     reserved_ids: Collection[str] | None
     max_rooms: int | None
     max_direct_rooms: int | None
+    receipts: bool | None
     max_members: int | None
     history_max: int | None
     retention: float | None
@@ -123,6 +124,7 @@ class RunTimeSettings(TypedDict, total=False):
     client_room_ids: bool | None
     direct: str | None
     reserved_ids: Collection[str] | None
+    receipts: bool | None
     max_members: int | None
     history_page: int | None
     recovery_limit: int | None

@@ -191,6 +191,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Public and private rooms that the store keeps at most.", "rooms", 1, 100_000_000)] = 100_000
     max_direct_rooms: Annotated[int, Setting(
         "Direct rooms that the store keeps at most. They do not count among the others.", "rooms", 1, 100_000_000)] = 1_000_000
+    receipts: Annotated[bool, Setting(
+        "Members hear how far others have read: a live `read`, at most once a second and user, in rooms with at most 200 members.",
+        at_run_time=True)] = False
     max_members: Annotated[int, Setting(
         "Members that a room takes. Users who would be more get `room_limit`; the app may add them.", "members", 2, 100_000_000,
         at_run_time=True)] = 100_000

@@ -24,6 +24,7 @@ from ..sessions.backlog import Backlog
 from ..sessions.evictions import Evictions
 from ..sessions.heartbeat import Heartbeat
 from ..sessions.inbox import Inbox
+from ..sessions.receipts import ReadEvents
 from ..sessions.registry import Sessions
 from ..sessions.revocations import Revocations
 from ..stores.base import Store
@@ -60,6 +61,7 @@ class Core(msgspec.Struct, kw_only=True):
     occupancy: Occupancy
     typists: Typists
     streams: Streams
+    receipts: ReadEvents
     listeners: Listeners
     chain: Chain
     unattached: Unattached

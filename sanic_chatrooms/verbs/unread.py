@@ -16,6 +16,7 @@ from ..access.standing import Standing, standing_of
 from ..access.visibility import Seen, seen_by
 from ..errors import ChatError, InvalidField
 from ..models import RESERVED, Fact, Known, Room, Sender
+from ..sessions.receipts import MOST_MEMBERS
 from ..stores.members import MEMBER
 from ..stores.pages import Unread
 from ..stores.unread import READ
@@ -192,7 +193,15 @@ async def mark(
     if changed:
         event = live_event(ReadByUser(user, left.marker), room=room.id)
         tell_others(core, user.id, event, source)
+        if core.settings.receipts and not unread:
+            await _tell_members(core, room.id, user, left.marker)
     return Marked(left.count, left.more, left.mentions, left.marker)
+
+
+async def _tell_members(core: Core, room: str, user: Sender, seq: int) -> None:
+    members = (await core.store.first_facts((room,), MEMBER, MOST_MEMBERS + 1)).get(room, ())
+    if len(members) <= MOST_MEMBERS:
+        core.receipts.note(room, user, seq)
 
 
 def tell_others(core: Core, user: str, event: bytes, source: str | None) -> None:
