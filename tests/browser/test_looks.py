@@ -258,3 +258,45 @@ async def test_the_switcher_marks_the_choice_and_says_when_nothing_is_found(
     )
     await expect(page.get_by_role("listbox")).to_be_hidden()
     await new_page.screenshot(page, "nothing-found")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{**PHONE, "color_scheme": "dark"}, {**DESKTOP, "color_scheme": "light"}],
+    ids=["phone", "desktop"],
+)
+async def test_what_is_about_members_and_moderation_is_readable(
+    served: ServedApp, new_page: Pages, options: dict[str, Any]
+) -> None:
+    await served.open()
+    page, bob = await new_page(**options), await new_page()
+    viewer = Viewer(new_page, page, options["color_scheme"], touch="has_touch" in options)
+    await enter(bob, "Bob")
+    await enter(page, "Ada")
+    ada, guest = served.user("Ada"), served.user("Bob")
+    await served.chat.create_room("secret", title="Secret", visibility="private")
+    await served.chat.add_member("secret", ada, "moderator")
+    await served.chat.add_member("secret", guest)
+    await served.chat.create_room(
+        "other", title="A room with a title that is longer than its place", visibility="private"
+    )
+    await served.chat.invite("other", ada)
+    await page.goto("/#/")
+    await expect(page.get_by_test_id("invitation")).to_be_visible()
+    await viewer.look("invitation")
+
+    await page.goto("/#/secret/people" if viewer.touch else "/#/secret")
+    await page.get_by_role("button", name="Moderate Bob").click()
+    await viewer.look("moderate")
+    await page.get_by_test_id("member.ban").click()
+    await viewer.look("ban")
+    await page.keyboard.press("Escape")
+    await page.get_by_test_id("invite").click()
+    await expect(page.get_by_test_id("invite-dialog")).to_be_visible()
+    await viewer.look("invite")
+    await page.keyboard.press("Escape")
+    await page.goto("/#/secret")
+    await served.chat.mute("secret", ada, reason="A reason that is long enough to be broken into lines")
+    await expect(page.get_by_test_id("shut")).to_be_visible()
+    await viewer.look("muted")
+    assert viewer.found == []

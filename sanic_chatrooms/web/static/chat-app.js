@@ -124,7 +124,7 @@ class App {
     const here = room === this.room;
     if (what === "moved") this.#moved(room);
     else if (what === "invited") this.notices.add({ title: `${room.by?.name ?? "Somebody"} invites you to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
-    else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: item.reason });
+    else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: calm(excerpt(item.reason)) });
     else if (what === "added") this.notices.add({ title: `${item?.name ?? "Somebody"} added you to ${room.name}`, content: "It is in your list of rooms." });
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came" && here) this.#came(room, item);
@@ -305,7 +305,8 @@ class App {
     return [
       has("reports") && ["Reports", () => this.#moderate(({ reports }) => reports(chat, room, this.book)), "reports"],
       has("restrictions") && ["Banned and muted", () => this.#moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
-      has("leave") && room.role !== "guest" && ["Leave this room", () => this.#leave(room), "leave"],
+      // The page would join a public room again as soon as somebody opens it.
+      has("leave") && room.visibility === "private" && ["Leave this room", () => this.#leave(room), "leave"],
     ].filter(Boolean);
   }
 
@@ -321,8 +322,7 @@ class App {
   }
 
   async #leave(room) {
-    const back = room.visibility === "private" ? "You can come back only if somebody invites you." : "You can come back at any time.";
-    if (!(await ask(`Leave ${room.name}?`, [back], "Leave", "Stay", "leave-dialog", "danger"))) return;
+    if (!(await ask(`Leave ${room.name}?`, ["You can come back only if somebody invites you."], "Leave", "Stay", "leave-dialog", "danger"))) return;
     try {
       await this.book.leave(room);
       this.room = null;

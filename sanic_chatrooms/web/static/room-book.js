@@ -10,7 +10,11 @@ const PAGE = 200;
 const FOLLOWED = 20;
 const EVERY = 20_000;
 const AGAIN = 10_000;
+const SPREAD = 2000; // ms, in which all who see a change ask what they may do now
 const LONGEST_WAIT = 2 ** 31 - 1; // ms; a longer timer runs at once
+
+// On what it depends who may do what; the server tells it with every change of a room.
+const rulesOf = ({ visibility, permissions, archived }) => JSON.stringify([visibility, permissions, archived]);
 
 export class RoomBook {
   rooms = new Map();
@@ -228,6 +232,7 @@ export class RoomBook {
   async look(room) {
     const { id, visibility } = room;
     if (!this.chat.isJoined(id)) return;
+    if (room.stale) this.#rights(room);
     const page = { limit: 100 };
     const asked = [this.chat.presence(id, page), visibility === "public" ? { members: [] } : this.chat.members(id, page)];
     const [{ users, total }, { members }] = await Promise.all(asked).catch(() => [{ users: [], total: 0 }, { members: [] }]);
@@ -242,7 +247,13 @@ export class RoomBook {
   // Load what the user may do. Whoever may not write is told why before they try.
   async #rights(room) {
     const { id } = room;
-    const may = await this.chat.request("room", { room: id }).then(({ may }) => new Set(may), () => room.may);
+    const about = await this.chat.request("room", { room: id }).catch(() => null);
+    const may = about ? new Set(about.may) : room.may;
+    Object.assign(room, { stale: !about, rules: about ? rulesOf(about) : room.rules });
+    if (about && about.visibility !== room.visibility) {
+      room.visibility = about.visibility; // it was opened before the list was here
+      this.look(room);
+    }
     const refused = may.size && !may.has("message");
     const shut = refused ? await this.chat.request("typing", { room: id, payload: { active: false } }).then(() => null, (error) => (error.temporary ? null : error)) : null;
     this.#set(id, { may, shut });
@@ -298,7 +309,10 @@ export class RoomBook {
       room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
       if (type === "member.role") room.role = payload.role;
       if (!room.verdict) this.#rights(room);
-    } else if (/^room\./.test(type)) this.#rights(room);
+    } else if (type === "room.updated" && rulesOf(payload) !== room.rules) {
+      room.stale = true;
+      setTimeout(() => this.shown === room && room.stale && this.#rights(room), Math.random() * SPREAD);
+    }
     if (!id || room.visibility === "public") return;
     const known = room.people.get(id);
     if (/^member\.(left|kicked|banned)$/.test(type)) room.people.delete(id);

@@ -17,6 +17,8 @@ export class Room {
   draft = "";
   /** What the user may do here, by the server: names of actions. */
   may = new Set();
+  /** `may` has to be asked for again. */
+  stale = false;
   /** Why nothing can be written here: an error of the server, or null. */
   shut = null;
   /** The ban or the removal that ended the user's stay: {by, until, reason}. */
