@@ -9,11 +9,14 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, Envelope, Event, Head
 from ..observe.instruments import GAPS, REPAIRED
 from ..observe.meter import Meter
 from ..stores.base import Store
+from ..stores.streams import streaming_of
 from ..support.backoff import Backoff
 from ..support.paging import PAGE_LIMIT
 from ..support.tasks import end
@@ -220,4 +223,6 @@ class Repair:
 
 
 def _envelope(room: LocalRoom, event: Event) -> Envelope:
+    if event.changed is None and event.type == "message":
+        event = replace(event, streaming=streaming_of(event.msg_id, bytes(event.payload)))
     return Envelope(room.id, room.sequence.epoch, event.seq or 0, event.type, encode_event(event))

@@ -654,6 +654,20 @@ async def test_a_worker_that_missed_the_beginning_asks_the_one_that_writes(
     assert (shown["payload"], shown["streaming"]) == ({"text": "abc"}, {"at": 3})
 
 
+async def test_a_worker_that_missed_the_opening_reads_it_as_one_that_is_being_written(
+    workers: tuple[Scene, Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = workers
+    with monkeypatch.context() as patch:
+        patch.setattr(here.chat.journal, "publish", lambda envelope: None)
+        id = await here.open("é😀")
+    await here.ada.ack("message", room="general", payload={"text": "hi"})
+
+    heard = await there.bob.expect("message", seq=1)
+
+    assert (heard["msgId"], heard["streaming"]) == (id, {"at": 2})
+
+
 async def test_where_nobody_answers_the_last_checkpoint_is_shown(
     workers: tuple[Scene, Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
