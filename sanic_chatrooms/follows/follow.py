@@ -89,7 +89,7 @@ class Follow:
         self._woken = asyncio.Event()
         self._stopped = asyncio.Event()
         self._turn = None if once is None else Turn(store, once, self._woken.set)
-        self._tails = [Tail(hub, store, room, self._wake) for room in rooms]
+        self._tails = [Tail(hub, store, room, self._wake, len(rooms)) for room in rooms]
         self._unkept: str | None = None
         """The room whose last event is done, and not kept yet."""
         self._backoff = Backoff(RETRY_FIRST, RETRY_LONGEST)

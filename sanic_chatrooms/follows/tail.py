@@ -17,7 +17,9 @@ from ..support.positions import Position
 __all__ = ["BUFFER", "Hearing", "Tail"]
 
 BUFFER = 1024 * 1024
-"""Bytes of events that wait for code which follows a room."""
+"""Bytes of events that wait for the code of one loop; its rooms share them …"""
+LEAST = 64 * 1024
+"""… but each has at least so many."""
 UNBOUNDED = 2**62
 SEPARATOR = b"\x00"
 """Stands before each event; JSON has none."""
@@ -46,8 +48,11 @@ class Tail:
     codec = HEARING
     check_every = UNBOUNDED
 
-    def __init__(self, hub: Hub, store: Store, room: str, woken: Callable[["Tail"], None]) -> None:
+    def __init__(
+        self, hub: Hub, store: Store, room: str, woken: Callable[["Tail"], None], rooms: int = 1
+    ) -> None:
         self.room = room
+        self._most = max(LEAST, BUFFER // rooms)
         self.position = Position("", 0)
         """Everything up to it was read."""
         self._hub = hub
@@ -66,7 +71,7 @@ class Tail:
         if not data:
             return
         self._size += len(data)
-        if self._size > BUFFER:
+        if self._size > self._most:
             self._behind = True
             self._heard.clear()
         else:
@@ -131,7 +136,7 @@ class Tail:
         page = await self._store.history(self.room, after=seq, limit=PAGE_LIMIT)
         if page.epoch != epoch or page.floor > seq or page.seq < seq:
             raise PositionLost(room=self.room, epoch=page.epoch, seq=page.seq)
-        self._behind = page.more or not self._entered or self._size > BUFFER
+        self._behind = page.more or not self._entered or self._size > self._most
         self._woken(self)
         return page.events
 

@@ -43,6 +43,7 @@ from sanic_chatrooms import (
     Unauthenticated,
     User,
 )
+from sanic_chatrooms.client import ChatClient
 from sanic_chatrooms.testing import Checker, Clock, FaultyStore, MemoryClient, chat_client, running_chat
 
 # ---- declaring ----
@@ -137,6 +138,10 @@ async def verbs(ada: User) -> None:
     async for heard in chat.follow(rooms=["general"], since=("e1", 7), types=("message",), once="bot"):
         assert_type(heard, RoomEvent)
         assert_type(chat.position(heard), str)
+    async with ChatClient("wss://chat.example/chat/ws", token=lambda: "t", ssl=None) as client:
+        assert_type(await client.send("general", {"text": "hi"}, msg_id="0" * 16), dict[str, Any])
+        async for got in client.follow("general", since=("e1", 7), types=("message",)):
+            assert_type(client.position(got), str)
     async with chat.appear(ada, rooms=["general"]):
         await chat.typing("general", ada, active=False)
     assert_type(await chat.room("general"), Room | None)

@@ -23,6 +23,7 @@ from sanic_chatrooms import (
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.follows import tail
+from sanic_chatrooms.follows.follow import Follow
 from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import FaultyStore
@@ -187,6 +188,7 @@ async def test_slow_code_misses_nothing_and_little_waits_for_it(
     chat: ChatRooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "BUFFER", 2_000)
+    monkeypatch.setattr(tail, "LEAST", 0)
     async with aclosing(chat.follow("a", since=await start_of(chat))) as events:
         await say(chat, "0")
         heard = await take(events, 1)
@@ -202,6 +204,7 @@ async def test_code_that_is_so_slow_that_events_are_trimmed_is_told(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "BUFFER", 500)
+    monkeypatch.setattr(tail, "LEAST", 0)
     async with processes.start(history_max=100) as chat:
         await chat.create_room("a")
         async with aclosing(chat.follow("a", since=await start_of(chat))) as events:
@@ -213,6 +216,16 @@ async def test_code_that_is_so_slow_that_events_are_trimmed_is_told(
                 await take(events, 200)
 
     assert (lost.value.fields["room"], lost.value.fields["seq"]) == ("a", 201)
+
+
+async def test_the_rooms_of_one_loop_share_its_buffer(in_memory: ChatRooms) -> None:
+    core = in_memory.running()
+
+    few = Follow(core.hub, core.store, ["a", "b"], None, None)
+    many = Follow(core.hub, core.store, [f"r{n}" for n in range(1_000)], None, None)
+
+    assert {one._most for one in few._tails} == {tail.BUFFER // 2}
+    assert {one._most for one in many._tails} == {tail.LEAST}
 
 
 # ---- what cannot be told ----
