@@ -133,11 +133,17 @@ async def test_what_may_succeed_later_is_repeated_and_later_ones_wait(
 async def test_a_command_without_an_answer_is_repeated(chat: FakeChat) -> None:
     async with connected(chat, timeout=0.05) as (client, peer):
         (task,) = sending(client, "1")
-        first, again = await peer.expect("message"), await peer.expect("message")
-        await peer.ack(again, seq=1)
+        commands = [await peer.expect("message")]  # not answered
 
+        async def answer() -> None:
+            while True:
+                commands.append(await peer.expect("message"))
+                await peer.ack(commands[-1], seq=1)
+
+        answering = asyncio.ensure_future(answer())
         assert (await task)["seq"] == 1
-    assert first == again
+        answering.cancel()
+    assert all(command == commands[0] for command in commands)
 
 
 async def test_another_error_is_raised_and_the_next_one_is_sent(chat: FakeChat) -> None:
@@ -227,13 +233,15 @@ async def test_edits_deletions_reactions_and_direct_messages(chat: FakeChat) -> 
 
 async def test_an_edit_is_given_up_after_a_while(chat: FakeChat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "REPEAT", 0.05)
-    async with connected(chat, timeout=0.02) as (client, peer):
+    async with connected(chat, timeout=0.02) as (client, _):
         with pytest.raises(NoAnswer):
             await client.edit("a", "m1", "new")
+
+
+async def test_an_edit_that_would_have_to_wait_for_longer_fails_at_once(chat: FakeChat) -> None:
+    async with connected(chat) as (client, peer):
         task = asyncio.ensure_future(client.delete("a", "m1"))
-        while (command := await peer.next())["type"] != "message.delete":
-            pass
-        await peer.error(command, "rate_limited", retryAfter=60)
+        await peer.error(await peer.expect("message.delete"), "rate_limited", retryAfter=60)
         with pytest.raises(RateLimited):
             await task
 
