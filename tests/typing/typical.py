@@ -134,7 +134,12 @@ async def verbs(ada: User) -> None:
     assert_type(await chat.publish("general", "notice", {"title": "News"}, as_user=ada), Appended)
     assert_type(await chat.edit("general", "id", {"text": "new"}), Appended)
     assert_type(await chat.delete("general", "id", as_user=ada), Appended)
+    reacted = await chat.react("general", "id", "👍", sender=ada)
+    assert_type(reacted.count, int)
+    assert_type(await chat.pin("general", "id", as_user=ada), bool)
+    assert_type(await chat.unpin("general", "id"), bool)
     assert_type(await chat.history("general", before=7, limit=20), History)
+    assert_type(await chat.history("general", around=7, replies=False), History)
     async for heard in chat.follow(rooms=["general"], since=("e1", 7), types=("message",), once="bot"):
         assert_type(heard, RoomEvent)
         assert_type(chat.position(heard), str)

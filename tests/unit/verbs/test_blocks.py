@@ -54,8 +54,9 @@ async def test_in_a_direct_room_the_blocked_is_muted(ada: MemoryClient, bob: Mem
         await bob.error("message.edit", room=room, payload=edit),
         await bob.error("typing", room=room, payload={"active": True}),
         await bob.error("message.pin", room=room, payload={"msgId": first["msgId"]}),
+        await bob.error("reaction.add", room=room, payload={"msgId": first["msgId"], "emoji": "👍"}),
     ]
-    assert [error["code"] for error in refused] == ["muted"] * 4
+    assert [error["code"] for error in refused] == ["muted"] * 5
     assert (await bob.error("direct", payload=said(ADA)))["code"] == "forbidden"
     assert (await bob.ack("history", room=room))["messages"]
     await ada.ack("message", room=room, payload={"text": "the other way"})
