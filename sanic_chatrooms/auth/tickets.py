@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ..errors import ConfigError, InvalidField, Unauthenticated
 from ..models import Credentials, Handshake, User
+from ..wire.encode import has_odd_float
 from .base import Authenticator
 from .once import FactStore, Once
 from .tokens import Refused
@@ -55,6 +56,8 @@ class Tickets(Authenticator):
             data = msgspec.json.encode(carried)
         except (TypeError, ValueError):
             raise InvalidField("has claims that are no JSON values", field="user") from None
+        if b"null" in data and has_odd_float(user.claims):
+            raise InvalidField("has claims that are no JSON values: nan or inf", field="user")
         ticket = secrets.token_urlsafe(24)
         await self._kept.put(ticket, data, now + self.ttl)
         return ticket

@@ -112,6 +112,8 @@ class Connections(Verbs):
         if not isinstance(user, User):
             raise InvalidField(f"must be a User, and not {type(user).__name__}", field="user")
         id_of(user)
+        if user.expires_at is not None:
+            _time(user.expires_at, "expires_at")
         return await chat.tickets.issue(user)
 
     async def ban_user(

@@ -13,7 +13,18 @@ from ..support.ids import new_id
 from .check import check_json
 from .events import LiveEvent
 
-__all__ = ["EMPTY", "ack", "encode", "encode_event", "encode_object", "error", "live", "live_event", "pong"]
+__all__ = [
+    "EMPTY",
+    "ack",
+    "encode",
+    "encode_event",
+    "encode_object",
+    "error",
+    "has_odd_float",
+    "live",
+    "live_event",
+    "pong",
+]
 
 EMPTY = b"{}"
 MAX_DEPTH = 128
@@ -83,7 +94,7 @@ def encode_object(value: Mapping[str, Any], field: str) -> bytes:
         data = encode(dict(value))
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidField(f"cannot be written as JSON: {exc}", field=field) from exc
-    if b"null" in data and _has_odd_float(value):  # the encoder writes null for those
+    if b"null" in data and has_odd_float(value):  # the encoder writes null for those
         raise InvalidField("has a number that JSON cannot say (nan or inf)", field=field)
     try:
         check_json(data, max_depth=MAX_DEPTH)
@@ -94,7 +105,8 @@ def encode_object(value: Mapping[str, Any], field: str) -> bytes:
     return data
 
 
-def _has_odd_float(value: Any) -> bool:
+def has_odd_float(value: Any) -> bool:
+    """Whether a value that can be encoded holds a number for which the encoder writes null: nan or inf."""
     left = [msgspec.to_builtins(value, str_keys=True)]
     while left:
         one = left.pop()

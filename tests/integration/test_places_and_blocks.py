@@ -87,11 +87,10 @@ async def test_a_room_never_has_more_members_than_places(workers: list[Chat], ki
     total = (await members.page(workers[1].store, "hall")).total
     assert set(codes) <= {"ack", "room_limit", "unavailable"}
     assert total <= PLACES
-    assert codes["ack"] == total
-    if (
-        kind != "silent"
-    ):  # of those that take the last places together without an event, none may have got one
-        assert total == PLACES
+    # What is unavailable may be stored, or not.
+    assert codes["ack"] <= total <= codes["ack"] + codes["unavailable"]
+    # Without an event, several that take the last place together may all be refused.
+    assert kind == "silent" or total == PLACES or codes["unavailable"]
 
 
 @pytest.fixture

@@ -150,6 +150,11 @@ async def verbs(ada: User) -> None:
     async with chat.appear(ada, rooms=["general"]):
         await chat.typing("general", ada, active=False)
     assert_type(await chat.room("general"), Room | None)
+    assert_type((await chat.all_rooms(visibility="private")).rooms, list[Room])
+    assert_type((await chat.audit(actor=ada)).cursor, str | None)
+    assert_type(await chat.update_room("general", retention=86_400), bool)
+    async for line in chat.export_user(ada):
+        assert_type(line, bytes)
     assert_type(await chat.create_room("general", title="General", attributes={"topic": 1}), Room)
     assert_type(await chat.ensure_room("general"), Room)
     assert_type(await chat.delete_room("general"), bool)

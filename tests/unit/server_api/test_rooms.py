@@ -116,3 +116,19 @@ async def test_a_payload_that_json_cannot_say_is_refused(verb: str, payload: Any
             await call(*arguments, payload)
 
     assert refused.value.fields["field"] == "payload"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"expires_at": NAN}, "expires_at"),
+        ({"expires_at": INFINITE}, "expires_at"),
+        ({"claims": {"a": NAN}}, "user"),
+    ],
+)
+async def test_no_ticket_says_what_json_cannot(wrong: dict[str, Any], field: str) -> None:
+    async with running_chat(ChatRooms("test", guests=True), tickets=True) as chat:
+        with pytest.raises(InvalidField) as refused:
+            await chat.ticket(User("u1", "Ada", **wrong))
+
+    assert refused.value.fields["field"] == field
