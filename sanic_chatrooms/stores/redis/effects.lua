@@ -203,7 +203,7 @@ local function effects(room)
     end
     if what.restricts then room.restricted = room.head + 1 end
     if #what.mentions > 0 and (not what.fold or what.fold == 'collect') then
-      mention(room.head + 1, what.mentions, cjson.decode('[' .. what.sender .. ']')[1].id or '')
+      mention(room.head + 1, what.mentions, what.sender ~= 'null' and cjson.decode(what.sender).id or '')
     end
     return nil, target, count, extra
   end

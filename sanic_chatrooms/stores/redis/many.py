@@ -9,7 +9,7 @@ from ...models import Known
 from ..pages import RoomAbout, Unread
 from ..unread import LOOKED_AT, MOST_MENTIONS, NONE, WHOLE, Ranges, joined, name_of
 from . import codec
-from .scripts import ROOMS, UNREAD, RoomCalls
+from .scripts import ROOMS, UNREAD, UNREAD_IN_TIME, RoomCalls
 
 __all__ = ["Many"]
 
@@ -27,7 +27,8 @@ class Many:
         """See `Store.unread`. One call of a script for each room and range."""
         asked = [(room, one) for room in rooms for one in (seen.get(room, WHOLE) or NONE)]
         who, limits = (user, name_of(user), cap), (LOOKED_AT, MOST_MENTIONS)
-        calls = [self._calls.scripted(UNREAD, room, "unread", *who, *one, *limits) for room, one in asked]
+        use = UNREAD_IN_TIME if self._calls.retains else UNREAD
+        calls = [self._calls.scripted(use, room, "unread", *who, *one, *limits) for room, one in asked]
         parts: dict[str, list[Unread]] = {}
         for (room, _), reply in zip(asked, await self._link.run(calls), strict=True):
             if reply is not None:

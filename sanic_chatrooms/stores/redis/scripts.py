@@ -7,7 +7,7 @@ from ...drivers.redis.cluster import Call, RedisLink, Script
 from ...errors import RoomNotFound
 from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
 
-__all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "UNREAD", "RoomCalls", "Use"]
+__all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "UNREAD", "UNREAD_IN_TIME", "RoomCalls", "Use"]
 
 _PARTS = ("h", "m", "t", "i", "x", "r", "z", "c", "k0", "k1", "u", "o", "e")
 """What the names of a room's keys end with; see head.lua."""
@@ -25,8 +25,10 @@ APPEND = Use(Script(__package__, "head.lua", "append.lua"), _PARTS[:10])
 EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), _PARTS)
 PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:8])
 ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), _PARTS)
-UNREAD = Use(Script(__package__, "head.lua", "unread.lua"), _PARTS[:12])
-SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS, UNREAD))
+UNREAD = Use(Script(__package__, "unread_head.lua", "unread.lua"), ("h", "m", "c", "o"))
+UNREAD_IN_TIME = Use(Script(__package__, "head.lua", "unread.lua"), _PARTS[:12])
+"""The same where events may be too old: that is seen in other keys."""
+SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS, UNREAD, UNREAD_IN_TIME))
 
 
 class RoomCalls:
@@ -38,6 +40,8 @@ class RoomCalls:
         self._link = link
         self._base = f"{link.prefix}{instance}:"
         self._clock = clock
+        self.retains = bounds.retention is not None
+        """Are events dropped that are too old?"""
         self._limits = (
             HISTORY_MAX if bounds.history_max is None else bounds.history_max,
             RESERVED_HISTORY_MAX,

@@ -1,16 +1,16 @@
--- What a user has not read in a room.
+-- What a user has not read in a room. It is asked for many rooms at once, so it makes few calls.
 -- a user, the name by which they are mentioned ('' none), how many are counted at most, from which number to which, how many numbers are looked at, how many mentions
 -- are counted at most -> number and text of the newest event that counts or '', facts about the user, packed; and of a member: their marker, how many, the first
 -- one's number or 0, are there more?, mentions
-local user, named, cap, low, high, looked, most = ARGV[own], ARGV[own + 1], tonumber(ARGV[own + 2]), tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4]), tonumber(ARGV[own + 5]), tonumber(ARGV[own + 6])
 local room = load()
 if not room then return false end
-expire(room)
-local floor, silent = floor_of(room), room.silent or room.head
-local function pad(number) return string.format('%016d', number) end
+if ARGV[6] ~= '' then expire(room) end
+local user, named, cap, low, high = ARGV[own], ARGV[own + 1], tonumber(ARGV[own + 2]), tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4])
+local looked, most = tonumber(ARGV[own + 5]), tonumber(ARGV[own + 6])
+local floor, silent = math.max(room.erased, room.head - room.max), room.silent or room.head
 
 local number, text = 0, ''
-local newest = redis.call('ZREVRANGEBYLEX', C, '(d', '[c' .. pad(math.max(floor, room.head - looked, 0) + 1), 'LIMIT', 0, 1)[1]
+local newest = redis.call('ZREVRANGEBYLEX', C, '(d', string.format('[c%016d', math.max(floor, room.head - looked, 0) + 1), 'LIMIT', 0, 1)[1]
 if newest then
   number = tonumber(string.sub(newest, 2, 17))
   text = redis.call('HGET', M, number)
@@ -19,42 +19,48 @@ local packed = redis.call('HGET', O, user) or ''
 local known = packed ~= '' and cmsgpack.unpack(packed)
 if not known or not known.member then return {number, text, packed} end
 
-local marker = math.max(known['my.read'] and tonumber(known['my.read'][1]) or known.member[3], known['my.read'] and 0 or silent)
+local read = known['my.read']
+local marker = read and tonumber(read[1]) or math.max(known.member[3], silent)
 local start = math.max(marker, silent, floor, low - 1)
 local stop = math.min(high, start + looked)
+local more = math.min(high, room.head) > stop
 
--- Calls `take` with each row of c that begins so, and is not the user's own, until it says that it has enough.
-local function each(prefix, above, take)
-  local from, upto, place = '[' .. prefix .. pad(above + 1), '(' .. prefix .. pad(stop + 1), #prefix + 1
-  if above >= stop then return end
-  repeat
-    local rows = redis.call('ZRANGEBYLEX', C, from, upto, 'LIMIT', 0, cap + 1)
-    for _, row in ipairs(rows) do
-      if string.sub(row, place + 16) ~= user and take(string.sub(row, place, place + 15)) then return end
+-- Up to `limit` of the numbers behind one that stand in rows of c between a prefix and a sender other than the user.
+local function find(prefix, above, limit)
+  local found, size, behind = {}, #prefix + 16, #prefix + 17
+  local mine, from, upto = size + #user, string.format('[%s%016d', prefix, above + 1), string.format('(%s%016d', prefix, stop + 1)
+  while above < stop do
+    local rows = redis.call('ZRANGEBYLEX', C, from, upto, 'LIMIT', 0, limit)
+    for k = 1, #rows do
+      local row = rows[k]
+      if #row ~= mine or string.sub(row, behind) ~= user then
+        found[#found + 1] = row
+        if #found == limit then return found, size end
+      end
     end
-    from = '(' .. (rows[#rows] or '')
-  until #rows <= cap
+    if #rows < limit then break end
+    from = '(' .. rows[#rows]
+  end
+  return found, size
 end
 
-local count, first = 0, 0
-each('c', start, function(seq)
-  if count == 0 then first = tonumber(seq) end
-  count = count + 1
-  return count > cap
-end)
-local more = count > cap or math.min(high, room.head) > stop
-
-local mentioned, mentions = {}, 0
-local function mention(name, above)
-  each('@' .. #name .. ':' .. name, above, function(seq)
-    if not mentioned[seq] then
-      mentioned[seq] = true
-      mentions = mentions + 1
+local rows = (number > start or start < room.head - looked) and find('c', start, cap + 1) or {}
+local first = rows[1] and tonumber(string.sub(rows[1], 2, 17)) or 0
+local mentions = 0
+if redis.call('ZRANGEBYLEX', C, string.format('[#%016d', start + 1), string.format('(#%016d', stop + 1), 'LIMIT', 0, 1)[1] then
+  local seen = {}
+  local function add(name, above)
+    local named, size = find('@' .. #name .. ':' .. name, above, most)
+    for k = 1, #named do
+      local seq = string.sub(named[k], size - 15, size)
+      if not seen[seq] then
+        seen[seq] = true
+        mentions = mentions + 1
+      end
     end
-    return mentions >= most
-  end)
+  end
+  if named ~= '' then add(named, start) end
+  add('@room', start)
+  add('@' .. (cjson.decode(known.member[1]).role or 'member'), math.max(start, known.member[2]))
 end
-if named ~= '' then mention(named, start) end
-mention('@room', start)
-mention('@' .. (cjson.decode(known.member[1]).role or 'member'), math.max(start, known.member[2]))
-return {number, text, packed, marker, math.min(count, cap), first, more and 1 or 0, mentions}
+return {number, text, packed, marker, math.min(#rows, cap), first, (more or #rows > cap) and 1 or 0, math.min(mentions, most)}

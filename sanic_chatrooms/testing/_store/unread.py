@@ -225,6 +225,17 @@ class UnreadTests(StoreHooks):
 
             assert (await self._unread(store)).mentions == 0
 
+    async def test_44_the_app_mentions_too(self) -> None:
+        async with self.two_processes() as (one, other):
+            await self._join(one)
+            said = replace(self._mentioning("u2"), sender=None)
+            about = Relation(said.msg_id, Fold.REPLACE, value=b'{"text":"second"}')
+            await result(one, said)
+            first = (await self._unread(other)).mentions
+            await result(one, replace(self._mentioning(about=about), sender=None))
+
+            assert (first, (await self._unread(other)).mentions) == (1, 0)
+
     async def test_44_a_role_mentions_those_who_had_it_before(self) -> None:
         async with self.room() as store:
             await self._join(store)
