@@ -13,7 +13,7 @@ from ..support.ids import new_id
 from ..wire.decode import Command, decode_payload
 from .attachments import Attachment, attached, check_attachments
 
-__all__ = ["Body", "Effects", "check_body", "command_hash", "draft", "parent_in"]
+__all__ = ["Body", "Effects", "check_body", "check_mentions", "command_hash", "draft", "parent_in"]
 
 
 class Effects(TypedDict, total=False):
@@ -106,10 +106,15 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=size)
     if body.attachments:
         check_attachments(body.attachments, within)
-    if body.mentions and len(body.mentions) > MENTIONS:
+    check_mentions(body.mentions, within)
+    return body
+
+
+def check_mentions(names: list[str] | None, within: str = "") -> None:
+    """Check how many a message mentions. Raises `InvalidField`."""
+    if names and len(names) > MENTIONS:
         field = f"{within}.mentions" if within else "mentions"
         raise InvalidField(f"names more than {MENTIONS} users and roles", field=field, limit=MENTIONS)
-    return body
 
 
 class _Reply(msgspec.Struct):

@@ -25,7 +25,8 @@ from .attachments import FILES, check_attachments, files_in, with_others
 from .beside import beside
 from .closing import CLOSE, ENDED, TRIES, closing, finish, review, tell_writer
 from .context import Ctx
-from .drafts import Body
+from .drafts import Body, check_mentions
+from .mentions import mentioned, names_in, tell_of
 from .messages import pace
 from .table import Changed, Done, Judged, also_action, command
 from .targets import message_of
@@ -252,6 +253,7 @@ def _given(ctx: Ctx, ask: Close) -> "_Body | None":
     if ask.body is UNSET:
         return None
     body = decode_payload(bytes(ask.body), _body, "body")
+    check_mentions(body.mentions, "body")
     if body.attachments:
         check_attachments(body.attachments, "body")
     size = len((body.text or "").encode())
@@ -300,19 +302,26 @@ async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) ->
             await finish(core, current, bytes(event.payload), "error")
         raise
     (payload, about), files = closing(ask.msg_id, body, ended), files_in(body)
+    text, names = names_in(body)
+    mentions = await mentioned(ctx, ctx.seat.room, known.writer, names)
     for _ in range(TRIES):
         try:
             noted = await core.store.fact(ctx.room_id, FILES, ask.msg_id) if files else None
             before = None if noted is None else noted.value
-            return await ctx.append(
+            stored = await ctx.append(
                 payload,
                 about=about,
+                mentions=mentions.names,
                 facts=(
                     kept.ending(ask.msg_id, current),
                     *(with_others(ask.msg_id, files, before) if files else ()),
                 ),
                 allowed=partial(_may_write, ctx),
             )
+            if stored is not None and not stored.duplicate:
+                room, told = ctx.room_id, mentions.told
+                tell_of(core, room, told, known.msg_id, known.seq, known.writer, text)
+            return stored
         except Conflict:
             again = await _known(ctx, ask.msg_id)
             if again.value == current.value:

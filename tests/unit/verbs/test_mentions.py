@@ -249,3 +249,22 @@ async def test_messages_that_mention_keep_their_place_among_others(scene: Scene)
     heard = [await scene.eve.expect("message") for _ in range(30)]
 
     assert [frame["payload"]["text"] for frame in heard] == [f"{n}" for n in range(30)]
+
+
+async def test_a_message_that_is_written_in_pieces_mentions_when_it_is_closed(scene: Scene) -> None:
+    body = {"text": "", "mentions": ["u2"]}
+    opened = await scene.ada.ack("message.open", room="general", payload=body)
+    piece = {"msgId": opened["msgId"], "at": 0, "text": "hello"}
+    await scene.ada.ack("message.append", room="general", payload=piece)
+    before = await scene.counts()
+    many = {"mentions": [f"n{n}" for n in range(51)]}
+
+    refused = await scene.ada.error(
+        "message.close", room="general", payload={"msgId": opened["msgId"], "body": many}
+    )
+    await scene.ada.ack("message.close", room="general", payload={"msgId": opened["msgId"]})
+
+    assert (refused["code"], refused["field"]) == ("invalid_field", "body.mentions")
+    heard = await scene.bob.expect("mention")
+    assert (heard["payload"]["seq"], heard["payload"]["text"]) == (opened["seq"], "hello")
+    assert (before, await scene.counts()) == ([0, 0, 0], [0, 1, 0])
