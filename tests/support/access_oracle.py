@@ -24,10 +24,11 @@ KINDS = ("public", "private", "direct")
 
 NEEDS: dict[str, tuple[Need, Need, Need]] = {
     **dict.fromkeys(
-        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "read"), (0, 5, 10)
+        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "read", "message.text"),
+        (0, 5, 10),
     ),
     **dict.fromkeys(
-        ("message", "typing", "message.edit", "message.delete", "reaction.add", "reaction.remove"),
+        ("message", "message.open", "typing", "message.edit", "message.delete", "reaction.add", "reaction.remove"),
         (STRANGERS_TOO, 10, 10),
     ),
     "prefs": (5, 5, 10),
@@ -55,13 +56,18 @@ NO_CELLS = {
     "ping": "it is about the connection",
     "exit": "it is about the connection: one may always go out of a room",
     **dict.fromkeys(("rooms", "unread", "badge"), "it is about no room that is there, and not tried here"),
+    "search": "a store in memory has none; the suite of searching looks at who finds what",
     "room.create": "it is about no room that is there, and not tried here",
     "direct": "it is about no room that is there, and not tried here",
+    **dict.fromkeys(
+        ("message.append", "message.close", "message.cancel"),
+        "it needs an open message, and asks who writes it",
+    ),
     **dict.fromkeys(("user.block", "user.unblock", "user.blocked"), "it is about no room"),
 }
 """Commands that have no cell in the matrix of rooms, and why."""
 
-LOOKS = {"history", "thread", "pins", "reactions", "members", "presence", "room", "explain"}
+LOOKS = {"history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "message.text"}
 LOOKS_OF_MODERATORS = {"restrictions", "reports"}
 READS = LOOKS | {"join", "leave", "read", "prefs"}
 MODERATION = {
@@ -71,10 +77,19 @@ MODERATION = {
 STILL_IN_THE_ARCHIVE = LOOKS | MODERATION | {
     "join", "leave", "read", "prefs", "report", "message.delete", "room.delete",
 }  # fmt: skip
-MUTED = {"message", "typing", "message.edit", "message.pin", "message.unpin", "member.invite", "reaction.add"}
-SPEAKING = {"message", "message.edit", "member.invite", "reaction.add"}
+MUTED = {
+    "message",
+    "message.open",
+    "typing",
+    "message.edit",
+    "message.pin",
+    "message.unpin",
+    "member.invite",
+    "reaction.add",
+}
+SPEAKING = {"message", "message.open", "message.edit", "member.invite", "reaction.add"}
 OF_THE_INVITED = {"room", "join", "member.accept", "member.decline"}
-ON_A_SEAT = {"message", "typing"}
+ON_A_SEAT = {"message", "message.open", "typing"}
 
 
 @dataclass(frozen=True)
@@ -192,6 +207,8 @@ DEEDS = (
     Deed("reactions", {"msgId": "theirs"}),
     Deed("thread", {"msgId": "theirs"}),
     Deed("message", {"text": "hi", "parent": "theirs"}, name="reply"),
+    Deed("message.open", {"text": "hi"}),
+    Deed("message.text", {"msgId": "theirs"}),
     Deed("message.pin", {"msgId": "theirs"}),
     Deed("message.unpin", {"msgId": "theirs"}),
     Deed("report", {"msgId": "theirs", "reason": "rude"}),
