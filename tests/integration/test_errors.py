@@ -431,7 +431,7 @@ async def test_an_unknown_command_is_answered_so(chat: ChatRooms, connect: Conne
         "Join",
         "x" * 1000,
         "ünï",
-        "reaction.add",
+        "reaction.toggle",
     ]:
         error = await ada.request(type, room="general", payload={"x": 1})
 

@@ -1,4 +1,4 @@
-"""The store suite: replies to a message (sentences 23, 24, 26 and 27)."""
+"""The store suite: replies to a message (sentences 20, 23, 24, 26 and 27)."""
 
 from typing import Any
 
