@@ -119,7 +119,7 @@ async def test_somebody_whom_the_page_has_not_seen_is_invited_by_id(
     await create_private(page)
     await page.get_by_test_id("invite-first").click()
     dialog = page.get_by_test_id("invite-dialog")
-    await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("has seen nobody else yet")
+    await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("Nobody else has been seen")
     await dialog.get_by_test_id("invite-field").fill("u7")
     await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("you can use it")
     await dialog.get_by_test_id("invite-one").click()

@@ -123,9 +123,9 @@ class App {
   #changed(what, room, item) {
     const here = room === this.room;
     if (what === "moved") this.#moved(room);
-    else if (what === "invited") this.notices.add({ title: `${room.by?.name ?? "Somebody"} invites you to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
+    else if (what === "invited") this.notices.add({ title: `${room.by ? `${room.by.name} invites you` : "You are invited"} to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
     else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: calm(excerpt(item.reason)) });
-    else if (what === "added") this.notices.add({ title: `${item?.name ?? "Somebody"} added you to ${room.name}`, content: "It is in your list of rooms." });
+    else if (what === "added") this.notices.add({ title: `${item ? `${item.name} added you` : "You were added"} to ${room.name}`, content: "It is in your list of rooms." });
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came" && here) this.#came(room, item);
     else if (what !== "room" || here) this.#soon();

@@ -42,7 +42,7 @@ function content(chat, room, names, heading, close) {
     }));
     if (inside) nothing.textContent = `${inside.name} is in the room already.`;
     else if (typed) nothing.textContent = "This page has seen nobody of this name. If it is somebody’s id, you can use it:";
-    else nothing.textContent = people.length ? "" : letters ? "This page has seen nobody of this name." : "This page has seen nobody else yet. If you know somebody’s id, write it above.";
+    else nothing.textContent = people.length ? "" : letters ? "This page has seen nobody of this name." : "Nobody else has been seen on this page. If you know somebody’s id, write it above.";
   }
 
   async function act({ id, way: chosen }) {
