@@ -82,7 +82,7 @@ class Store(ABC):
         turned it on. It changes neither the message's payload nor its `changed`.
     22. A TOGGLE that would change nothing stores no event and applies no fact: the result is `unchanged`, with the
         number of the event that turned it on, or 0 if it is off. Its key is not remembered.
-    43. A TOGGLE that would turn on another key than those at its target, where `most` keys with an owner are on, is
+    45. A TOGGLE that would turn on another key than those at its target, where `most` keys with an owner are on, is
         `InvalidField` (`emoji`, `limit`) in the draft's place and stores nothing.
     23. A COLLECT makes its event a reply to the target. The target may be deleted. A target that is not in the room,
         was trimmed, is not of type `message`, or is a reply itself, is `InvalidField` (`parent`) in the draft's place.
@@ -120,9 +120,9 @@ class Store(ABC):
     38. `Room.history` has the numbers from which other users may read what is stored: that of the event that changed it, or
         the next one's after `update_room`. The last 16 are kept; what is older is read by as few as before or fewer.
     Unread
-    41. A fact whose kind begins with "my." belongs to the membership of its key: `set_fact` sets it only where the fact "member"
+    46. A fact whose kind begins with "my." belongs to the membership of its key: `set_fact` sets it only where the fact "member"
         about that key holds, and whatever forgets that, forgets it in the same step. Drafts have none.
-    42. `unread` counts the events above the marker that are there, not deleted, of a type of `Bounds.counted`, and not the user's
+    47. `unread` counts the events above the marker that are there, not deleted, of a type of `Bounds.counted`, and not the user's
         own. The marker is the fact "my.read", and without it the `since` of the membership. Others than members have 0.
     43. It counts up to `cap`, and looks at the first 20,000 numbers above the marker. `more` says that there are, or may be, more.
     44. The `mentions` of a draft are those of its message, or with a REPLACE or CLOSE those of the target from then on. An ERASE and

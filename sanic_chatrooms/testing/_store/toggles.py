@@ -103,7 +103,7 @@ class ToggleTests(RelationHooks):
                 b'{"seq":1}', b'{"seq":1,"count":1}', b'{"seq":1}'
             ]  # fmt: skip
 
-    async def test_43_a_message_has_at_most_so_many_different_keys(self) -> None:
+    async def test_45_a_message_has_at_most_so_many_different_keys(self) -> None:
         async with self.two_processes() as (one, other):
             message, second = await self.said(one), await self.said(one)
 

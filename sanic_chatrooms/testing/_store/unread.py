@@ -1,4 +1,4 @@
-"""The store suite: what is unread, and who is mentioned (sentences 41 to 44)."""
+"""The store suite: what is unread, and who is mentioned (sentences 43, 44, 46 and 47)."""
 
 from msgspec.structs import replace
 
@@ -29,7 +29,7 @@ class UnreadTests(StoreHooks):
 
     # ---- what belongs to a membership ----
 
-    async def test_41_only_members_have_facts_of_their_own(self) -> None:
+    async def test_46_only_members_have_facts_of_their_own(self) -> None:
         async with self.two_processes() as (one, other):
             before = await self._read(one, 1)
             await self._join(one)
@@ -38,7 +38,7 @@ class UnreadTests(StoreHooks):
             assert (before, after) == (False, True)
             assert (await other.facts_about("r", "u2"))[READ].value == b"1"
 
-    async def test_41_the_end_of_a_membership_ends_them_and_nothing_else(self) -> None:
+    async def test_46_the_end_of_a_membership_ends_them_and_nothing_else(self) -> None:
         async with self.two_processes() as (one, other):
             for user in ("u2", "u3"):
                 await self._join(one, user)
@@ -55,7 +55,7 @@ class UnreadTests(StoreHooks):
             assert (await other.facts_of(READ, "u2")).facts == []
             assert (await other.facts("r", PREFS)).facts == []
 
-    async def test_41_another_role_changes_nothing_of_them(self) -> None:
+    async def test_46_another_role_changes_nothing_of_them(self) -> None:
         async with self.room() as store:
             await self._join(store)
             await self._read(store, 3)
@@ -66,7 +66,7 @@ class UnreadTests(StoreHooks):
 
     # ---- what counts ----
 
-    async def test_42_messages_of_others_since_the_membership_began_are_unread(self) -> None:
+    async def test_47_messages_of_others_since_the_membership_began_are_unread(self) -> None:
         async with self.two_processes() as (one, other):
             await self.say(one, 2)
             await self._join(one)
@@ -83,7 +83,7 @@ class UnreadTests(StoreHooks):
             assert found.last is not None
             assert found.last[0] == 8
 
-    async def test_42_a_marker_is_where_counting_begins(self) -> None:
+    async def test_47_a_marker_is_where_counting_begins(self) -> None:
         async with self.two_processes() as (one, other):
             await self._join(one)
             await self.say(one, 5)
@@ -97,7 +97,7 @@ class UnreadTests(StoreHooks):
             assert counts == [(2, 3, 3), (4, 1, 5), (5, 0, None)]
             assert (await self._unread(other)).count == 5
 
-    async def test_42_deleted_messages_do_not_count_and_edited_ones_do(self) -> None:
+    async def test_47_deleted_messages_do_not_count_and_edited_ones_do(self) -> None:
         async with self.two_processes() as (one, other):
             await self._join(one)
             gone, kept = await self.said(one), await self.said(one)
@@ -110,7 +110,7 @@ class UnreadTests(StoreHooks):
             assert (found.count, found.first) == (1, 2)
             assert found.last == (2, kept.timestamp)
 
-    async def test_42_trimmed_messages_do_not_count(self) -> None:
+    async def test_47_trimmed_messages_do_not_count(self) -> None:
         async with self.room(Bounds(history_max=5)) as store:
             await self._join(store)
             await self.say(store, 12)
@@ -119,7 +119,7 @@ class UnreadTests(StoreHooks):
 
             assert (found.count, found.first) == (5, 8)
 
-    async def test_42_messages_that_are_too_old_do_not_count(self) -> None:
+    async def test_47_messages_that_are_too_old_do_not_count(self) -> None:
         async with self.room(Bounds(history_max=1_000, retention=2.0)) as store:
             await self._join(store)
             await self.say(store, 3)
@@ -131,7 +131,7 @@ class UnreadTests(StoreHooks):
 
             assert (found.count, found.first) == (2, 4)
 
-    async def test_42_others_than_members_have_read_everything(self) -> None:
+    async def test_47_others_than_members_have_read_everything(self) -> None:
         async with self.room() as store:
             await self.create(store, "empty")
             await self.say(store, 3)
@@ -143,7 +143,7 @@ class UnreadTests(StoreHooks):
             assert found["r"].last is not None
             assert replace(found["r"], last=None) == Unread()
 
-    async def test_42_many_rooms_are_counted_at_once(self) -> None:
+    async def test_47_many_rooms_are_counted_at_once(self) -> None:
         async with self.started() as store:
             rooms = [f"r{n:02}" for n in range(40)]
             await self.create(store, *rooms)
@@ -158,7 +158,7 @@ class UnreadTests(StoreHooks):
                 room: max(n % 7 - n % 3, 0) for n, room in enumerate(rooms)
             }
 
-    async def test_42_other_types_count_where_the_bounds_say_so(self) -> None:
+    async def test_47_other_types_count_where_the_bounds_say_so(self) -> None:
         async with self.room(Bounds(counted=("message", "poll.opened"))) as store:
             await self._join(store)
             for type in ("message", "poll.opened", "poll.vote"):
@@ -166,7 +166,7 @@ class UnreadTests(StoreHooks):
 
             assert (await self._unread(store)).count == 4
 
-    async def test_42_preferences_come_with_the_count(self) -> None:
+    async def test_47_preferences_come_with_the_count(self) -> None:
         async with self.room() as store:
             await self._join(store)
             before = (await self._unread(store)).prefs
@@ -185,7 +185,7 @@ class UnreadTests(StoreHooks):
             ]  # fmt: skip
             assert {one.first for one in counts} == {1}
 
-    async def test_42_what_may_not_be_seen_does_not_count(self) -> None:
+    async def test_47_what_may_not_be_seen_does_not_count(self) -> None:
         async with self.room() as store:
             await self._join(store)
             await self.say(store, 9)
