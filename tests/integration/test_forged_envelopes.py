@@ -49,9 +49,9 @@ async def recorded(pieces: list[Any]) -> Any:
 
 
 async def nothing_more(one: Any, heard: Recorder, count: int) -> None:
-    """What is published now arrives, and nothing arrived before it."""
+    """What is published now arrives, once or more often, and nothing else arrived before it."""
     await arrived(one, heard, 999)
-    assert len(heard.envelopes) == count + 1
+    assert len([envelope for envelope in heard.envelopes if envelope.seq != 999]) == count
 
 
 async def test_what_is_signed_by_another_key_is_dropped(broker_system: System) -> None:
