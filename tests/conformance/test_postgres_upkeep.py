@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Relation, Room, user_room
 from sanic_chatrooms.stores.base import Bounds
@@ -82,19 +83,35 @@ async def test_what_was_on_at_a_trimmed_message_goes_too(
         assert (await store.toggles("r", key="👍")).total == 3
 
 
+async def test_mentions_in_trimmed_messages_go_too(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_upkeep, "ROWS", 10)
+    clock = Clock()
+    async with started(postgres_url, Bounds(history_max=5), clock) as store:
+        named = [replace(draft, mentions=("u1", "u2")) for draft in drafts(clock, 20)]
+        await store.append(named)
+        clock.advance(301)
+
+        await store._upkeep.look()
+
+        assert await rows(store, "mention") == 10
+
+
 async def test_a_deleted_room_goes_with_all_its_rows(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql_upkeep, "ROWS", 10)
     clock = Clock()
     async with started(postgres_url, Bounds(), clock) as store:
-        await store.append([*drafts(clock, 1), *reactions(clock, "id-0", 25)])
+        named = [replace(draft, mentions=("u1",)) for draft in drafts(clock, 1)]
+        await store.append([*named, *reactions(clock, "id-0", 25)])
         await store.set_fact("r", Fact("member", "u1", b"{}"))
         await store.delete_room("r")
 
         await store._upkeep.look()
 
-        for noun in ("event", "relation", "fact", "room"):
+        for noun in ("event", "relation", "mention", "fact", "room"):
             assert await rows(store, noun) == 0
 
 

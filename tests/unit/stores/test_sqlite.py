@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from sanic_chatrooms import Appended, ConfigError, Member, Room, Unavailable
 from sanic_chatrooms.drivers.sql import boot_id as boot_ids
@@ -536,7 +537,7 @@ async def test_what_was_on_at_messages_goes_with_them(
     monkeypatch.setattr(sql_upkeep, "ROWS", 10)
     clock = Clock()
     async with started(file, Bounds(history_max=40), clock=clock) as store:
-        said = draft()
+        said = replace(draft(), mentions=("u1", "@room"))
         abouts = [Relation(said.msg_id, Fold.TOGGLE, "👍", f"u{n}", True) for n in range(25)]
         await say(store, said, *[draft(type="reaction.added", about=about) for about in abouts])
         await say(store, *[draft() for _ in range(40)])
@@ -546,8 +547,9 @@ async def test_what_was_on_at_messages_goes_with_them(
 
         await store._upkeep.look()
 
-        relation = store._schema.relation
-        assert await store._database.read(lambda c: c.execute(relation.select()).all()) == []
+        for table in (store._schema.relation, store._schema.mention):
+            select = table.select()
+            assert await store._database.read(lambda c, select=select: c.execute(select).all()) == []  # type: ignore[misc]
 
 
 async def test_every_room_has_its_turn(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
