@@ -222,8 +222,8 @@ export class RoomBook {
     }
     this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
+    room.stale = true;
     this.look(room);
-    this.#rights(room);
     // The list says whether it is private.
     if (this.known && !room.listed && !room.isDirect) this.refresh();
   }
@@ -232,7 +232,7 @@ export class RoomBook {
   async look(room) {
     const { id, visibility } = room;
     if (!this.chat.isJoined(id)) return;
-    if (room.stale) this.#rights(room);
+    if (room.stale && this.shown === room) this.#rights(room); // the others when they are shown
     const page = { limit: 100 };
     const asked = [this.chat.presence(id, page), visibility === "public" ? { members: [] } : this.chat.members(id, page)];
     const [{ users, total }, { members }] = await Promise.all(asked).catch(() => [{ users: [], total: 0 }, { members: [] }]);
