@@ -125,20 +125,6 @@ class SearchSuite(StoreHooks):
             everywhere = await every_page(lambda at: index(store).find_of(None, Query("lamp"), before=at))
             assert [(hit.room, hit.seq) for hit in everywhere] == expected
 
-    async def test_2_a_user_with_many_rooms_finds_in_all_of_them(self) -> None:
-        async with self.started() as store:
-            rooms = [f"r{n:03}" for n in range(201)]
-            await self.create(store, *rooms)
-            await asyncio.gather(*(members.put(store, room, Member("u1", "Ada")) for room in rooms))
-            await store.append([self.draft(room, "lamp") for room in rooms])
-            await caught_up(store)
-
-            pages = await every_page(
-                lambda at: index(store).find_of("u1", Query("lamp"), before=at, limit=50)
-            )
-
-            assert sorted(hit.room for hit in pages) == rooms
-
     async def test_2_reserved_rooms_are_found_by_nobody(self) -> None:
         async with self.started() as store:
             await self.create(store, "~user.1", visibility=RESERVED)

@@ -27,6 +27,7 @@ from sanic_chatrooms.stores.sql.append_postgres import VERSION
 from sanic_chatrooms.stores.sql.migrations import upgrade
 from sanic_chatrooms.stores.sql.schema import Schema
 from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.support.words import Query
 from tests.support.postgres import PostgresServer, new_database
 
 DATA = Path(__file__).parents[1] / "data"
@@ -148,6 +149,17 @@ async def test_events_are_as_they_were(url: str) -> None:
     assert (page.related, page.seq) == ({}, 6)
     assert room is not None
     assert (room.attributes, room.announce, room.seq, room.restricted) == ({"color": "red"}, True, 4, 0)
+
+
+async def test_messages_are_found_by_their_words_once_they_are_indexed(url: str) -> None:
+    async with Started(url) as store:
+        while await store.index(["lobby", "club"]):
+            pass
+        edited = await store.find_in("lobby", Query("first edited"), before=99)
+        deleted = await store._database.read(lambda c: c.execute(store._schema.word.select()).all())
+
+    assert ([hit.seq for hit in edited.hits], edited.indexed) == ([1], 6)
+    assert 2 not in [row.seq for row in deleted if row.room_id == 1], "what was deleted is not indexed"
 
 
 async def test_of_deleted_texts_no_hash_is_left_and_their_keys_are_still_known(url: str) -> None:

@@ -17,6 +17,8 @@ __all__ = ["SQLiteFinder"]
 
 LOOKED_AT = 5_000
 """Messages with the keys that are looked at in one call, where most may be in other rooms."""
+NEEDED = "ENABLE_FTS5"
+"""How SQLite has to be built."""
 SECURE = (3, 42, 0)
 """From this version of SQLite on, what is deleted leaves the files of the index at once."""
 
@@ -40,7 +42,7 @@ class SQLiteFinder(Finder):
     def prepare(self, connection: Connection) -> bool:
         """See `Finder.prepare`."""
         driver = raw(connection)
-        (has_fts5,) = driver.execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone()
+        (has_fts5,) = driver.execute("SELECT sqlite_compileoption_used(?)", (NEEDED,)).fetchone()
         if has_fts5 and not self._is_there(driver):
             self._make(driver)
         return bool(has_fts5)

@@ -34,9 +34,11 @@ STEP = 100
 """Messages of one transaction: a few milliseconds of the thread that writes."""
 BEFORE_SEARCH = 300
 """Messages that a search in all of one's rooms indexes first."""
-BUSY, QUIET = 40.0, 2.0
-"""How much longer a pause is than the step before it: while this process appends, and while it does not. So 2 % or 30 % of
-the time go into the index."""
+BUSY, QUIET = 40.0, 4.0
+"""How much longer a pause is than the step before it: while this process appends many messages, and while it does not. So 2 %
+or 20 % of the time go into the index."""
+MANY = 200
+"""Messages a second."""
 VERSION = 1
 """Goes up when the keys of a text change (`support.words`). Then the index is made anew."""
 
@@ -60,7 +62,7 @@ class Indexing:
         self._words = Words(schema, past, clock, token_hex(8))
         self._finder: Finder = (SQLiteFinder if database.dialect == "sqlite" else PostgresFinder)(schema)
         self._after = 0
-        self._appended = 0
+        self._appended, self._since = 0, time.monotonic()
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self.possible = False
@@ -126,8 +128,10 @@ class Indexing:
         since = time.monotonic()
         size = await self._index(room, STEP)
         if size and slowly:
-            busy, self._appended = self._appended > 0, 0
-            await asyncio.sleep((time.monotonic() - since) * (BUSY if busy else QUIET))
+            now = time.monotonic()
+            busy = self._appended > MANY * (now - self._since)
+            self._appended, self._since = 0, now
+            await asyncio.sleep((now - since) * (BUSY if busy else QUIET))
         return size
 
     async def index(self, rooms: Collection[str] | None, most: int) -> int:
