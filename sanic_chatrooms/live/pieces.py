@@ -19,12 +19,16 @@ from ..observe.meter import SILENT, Meter
 from ..wire.encode import live_event
 from ..wire.events import Delta
 
-__all__ = ["Pieces"]
+__all__ = ["TURN", "Pieces"]
 
+TURN, GATHERED = 0.04, 0.01
+"""Workers write pieces at multiples of so many seconds. What all of them write then gathers here for so many seconds more, so that
+each connection gets it with one write. The first piece of a message does not wait."""
 AGAIN = 0.04
 """Seconds until it is looked again whether a slow connection has caught up."""
 REST = 60.0
 """Seconds after which a text is forgotten of which nothing more came."""
+REMEMBERED = 10_000
 MOST = 64 * 1024 * 1024
 """Characters that are kept of all texts. Above it, those are forgotten of which nothing came for longest."""
 
@@ -77,9 +81,13 @@ class Pieces:
         self._meter = meter
         self._texts: dict[str, _Text] = {}
         self._size = 0
+        self._told: dict[str, None] = {}
+        """Messages of which a piece has gone out: the newest."""
         self._behind: dict[Receiver, dict[str, tuple[str, int]]] = {}
         """Slow connections: for each message its room, and from where on the piece is missing."""
         self._timer: asyncio.TimerHandle | None = None
+        self._gathered: list[tuple[Envelope, str, int]] = []
+        self._gathering: asyncio.TimerHandle | None = None
         hub.handle(Delta.type, self.receive)
 
     # ---- texts ----
@@ -139,7 +147,27 @@ class Pieces:
         self._pass_on(envelope, piece.msg_id, piece.at, piece.text)
 
     def _pass_on(self, envelope: Envelope, msg_id: str, at: int, text: str) -> None:
+        first = msg_id not in self._told
         self.put(envelope.room, msg_id, at, text)
+        if first:
+            self._told[msg_id] = None
+            if len(self._told) > REMEMBERED:
+                del self._told[next(iter(self._told))]
+            self._emit(envelope, msg_id, at)
+            return
+        self._gathered.append((envelope, msg_id, at))
+        if self._gathering is None:
+            loop = asyncio.get_running_loop()
+            due = (loop.time() - GATHERED) // TURN * TURN + TURN + GATHERED
+            self._gathering = loop.call_at(due, self._emit_gathered)
+
+    def _emit_gathered(self) -> None:
+        self._gathering = None
+        gathered, self._gathered = self._gathered, []
+        for envelope, msg_id, at in gathered:
+            self._emit(envelope, msg_id, at)
+
+    def _emit(self, envelope: Envelope, msg_id: str, at: int) -> None:
         room = self._hub.room(envelope.room)
         if room is None:
             return
@@ -177,5 +205,6 @@ class Pieces:
 
     def stop(self) -> None:
         """Look at no more connections."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._gathering):
+            if timer is not None:
+                timer.cancel()

@@ -24,7 +24,7 @@ from ..stores.base import Store
 from ..support.locks import Locks
 from ..support.tasks import end
 from ..wire.encode import encode
-from .pieces import Pieces
+from .pieces import TURN, Pieces
 from .writing import Observer, Writing, may_be_open
 
 __all__ = ["LEASE", "MERGED", "Streams"]
@@ -34,9 +34,8 @@ logger = logging.getLogger("sanic_chatrooms.live.streams")
 LEASE = 30.0
 """Seconds without a word of the writer after which the server closes the message."""
 MERGED = 0.04
-"""Seconds between two pieces of one message, at least; the writer's own pieces are merged."""
-TURN = 0.02
-"""Pieces of several messages go out together, at multiples of so many seconds."""
+"""Seconds between two pieces of one message, at least; the writer's own pieces are merged. After the first piece they go out at
+multiples of `TURN`, on all workers of a machine in the same moment."""
 KEPT_EVERY, KEPT_BYTES = 5.0, 4096
 """A text that has grown is kept after so many seconds, or bytes."""
 ALIVE_EVERY = 10.0

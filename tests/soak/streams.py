@@ -62,17 +62,46 @@ class Stage:
             self.first.append(time.monotonic() - began)
 
 
+CLOSED = b'"closed":true'
+STARTS = (b'{"msgId":', b'{"seq":')
+EVENT = json.JSONDecoder()
+
+
 class Viewer(Socket):
-    """Notes the texts that ended. A `close` one also lets them grow by their pieces."""
+    """Notes the texts that ended. A `close` one also lets them grow by their pieces; others look for the ends only, which costs little:
+    five hundred that read everything would leave nothing of the machine to the server."""
 
     stage: Stage
     texts: dict[str, str]
     growing: dict[str, str] | None = None
     wrong: list[str]
 
+    def data_received(self, data: bytes) -> None:
+        if self.growing is not None or not self.listens:
+            super().data_received(data)
+            return
+        data = self._data + data
+        while (at := data.find(CLOSED)) >= 0:
+            named = data.rfind(b'"message.edited"', 0, at)
+            if named < 0:  # in an answer, which is read elsewhere
+                data = data[at + len(CLOSED) :]
+                continue
+            start = _start(data, named)
+            text = data[start:].decode(errors="replace")
+            try:
+                event, _ = EVENT.raw_decode(text)
+            except ValueError:
+                self._data = data[start:]  # the rest is still to come
+                return
+            self.highest = max(self.highest, event["seq"])
+            self.take(event)
+            data = data[at + len(CLOSED) :]
+        named = data.rfind(b'"message.edited"')
+        self._data = data[_start(data, named) :] if named >= 0 else data[-200:]
+
     def _frame(self, opcode: int, payload: bytes) -> None:
         if opcode == 1 and b'"message.delta"' in payload:
-            if b'"at":0,' in payload or self.growing is not None:
+            if self.growing is not None:
                 self._piece(**json.loads(payload)["payload"])
             return
         super()._frame(opcode, payload)
@@ -105,6 +134,11 @@ class Viewer(Socket):
             self.wrong.append(f"two texts of {msg_id}")
 
 
+def _start(data: bytes, named: int) -> int:
+    """Where the event begins whose type stands at `named`."""
+    return max(data.rfind(start, 0, named) for start in STARTS)
+
+
 class Seat:
     """A viewer over all connections."""
 
@@ -129,6 +163,7 @@ class Seat:
                 ack = await socket.ask("join", room=ROOM, payload={"since": since, "history": 200})
                 if ack is not None and ack["type"] == "ack":
                     self.epoch, self.socket = ack["payload"]["epoch"], socket
+                    socket.listens = socket.growing is None
                     for event in ack["payload"]["messages"]:
                         socket.take(event)
                     return
@@ -276,6 +311,15 @@ async def kill_some(stage: Stage, count: int, dice: random.Random, progress: Pro
     await asyncio.sleep(6.0)
 
 
+async def keep_alive(seats: list[Seat]) -> None:
+    """A sign of life of those who only listen, in place of answers to pings."""
+    while True:
+        await asyncio.sleep(20)
+        for seat in seats:
+            if seat.socket is not None:
+                seat.socket.transport.write(command("ping"))
+
+
 async def cut_some(seats: list[Seat], dice: random.Random) -> None:
     while True:
         await asyncio.sleep(0.3)
@@ -337,6 +381,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
         beside = [
             asyncio.ensure_future(cancel_some(stage, asker, cancels)),
             asyncio.ensure_future(cut_some(seats, dice)),
+            asyncio.ensure_future(keep_alive(seats)),
         ]
         await kill_some(stage, kills, dice, progress)
         stage.stopping = True
