@@ -24,7 +24,8 @@ from ..wire.encode import encode, live_event
 from ..wire.events import Cancelled, Closed
 from .acting import Acting
 from .core import Core
-from .drafts import draft
+from .drafts import MENTIONS, draft
+from .mentions import NOBODY, Mentions, names_in, resolved, tell_of
 
 __all__ = ["CLOSE", "ENDED", "INTERRUPTED", "TRIES", "Closing", "closing", "finish", "review", "tell_writer"]
 
@@ -105,11 +106,14 @@ async def finish(core: Core, known: OpenStream, body: bytes, ended: str | None) 
     room, msg_id = known.room, known.msg_id
     current: OpenStream | None = known
     payload, about = closing(msg_id, body, ended)
+    mentions, text = await _mentioned(core, known, body)
     for _ in range(TRIES):
         if current is None or current.fence != known.fence:
             return False  # it is closed, or its writer goes on elsewhere
         facts = (kept.ending(msg_id, current),)
-        item = draft(room, "message.edited", payload, known.writer, about=about, facts=facts)
+        item = draft(
+            room, "message.edited", payload, known.writer, about=about, facts=facts, mentions=mentions.names
+        )
         try:
             await core.journal.append(item)
         except Conflict:
@@ -119,8 +123,21 @@ async def finish(core: Core, known: OpenStream, body: bytes, ended: str | None) 
             return False
         else:
             core.streams.tell_ended(room, msg_id)
+            tell_of(core, room, mentions.told, msg_id, known.seq, known.writer, text)
             return True
     raise Unavailable
+
+
+async def _mentioned(core: Core, known: OpenStream, body: bytes) -> tuple[Mentions, str]:
+    """Whom the message mentions, and its text. Only the app may mention all: what a user may, is judged where the user closes it."""
+    text, names = names_in(body)
+    if not names:
+        return NOBODY, text
+    try:
+        room, _ = await core.access.find(None, known.room)
+    except RoomNotFound:
+        return NOBODY, text
+    return await resolved(core, room, known.writer, names[:MENTIONS], groups=known.app), text
 
 
 async def _forget(core: Core, known: OpenStream) -> None:

@@ -456,6 +456,35 @@ async def test_what_a_writer_leaves_behind_passes_the_check_too(rooms: ChatRooms
     assert (shown["payload"]["text"], shown["ended"]) == ("beginning", "interrupted")
 
 
+@on_every_store
+async def test_who_is_mentioned_is_told_when_it_is_closed(scene: Scene) -> None:
+    ids = [await scene.open(mentions=["u2"]) for _ in range(2)]
+    await scene.bob.settle()
+    before = scene.bob.unread("mention")
+
+    await scene.ask("close", ids[0], body={"text": "see here", "mentions": ["u2"]})
+    await scene.chat.closing.interrupt(scene.chat.streams.own[ids[1]])
+    told = [(await scene.bob.expect("mention"))["payload"] for _ in range(2)]
+    unread = (await scene.bob.ack("unread", payload={"rooms": ["general"]}))["rooms"]["general"]
+
+    assert before == []
+    assert [(mention["msgId"], mention["seq"], mention["text"]) for mention in told] == [
+        (ids[0], 1, "see here"), (ids[1], 2, ""),
+    ]  # fmt: skip
+    assert (unread["unread"], unread["mentions"]) == (2, 2)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_message_is_found_by_what_was_written(scene: Scene) -> None:
+    id = await scene.open("at first")
+    await scene.append(id, 8, " there were words")
+    await scene.ask("close", id)
+
+    found = (await scene.bob.ack("search", room="general", payload={"query": "words"}))["messages"]
+
+    assert [message["msgId"] for message in found] == [id]
+
+
 # ---- the server closes ----
 
 
