@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -352,3 +353,17 @@ async def test_the_app_is_told_what_it_mistakes(scene: Scene) -> None:
         await api.mark_read("u2", "general", "1")  # type: ignore[arg-type]
     with pytest.raises(InvalidField):
         await api.unread("u2", [f"r{n}" for n in range(101)])
+
+
+async def test_changes_of_preferences_from_several_connections_at_once_are_all_kept(scene: Scene) -> None:
+    other = await chat_client(scene.chat, BOB)
+    asked = [
+        scene.bob.request("prefs", room="general", payload={"notify": "none"}),
+        other.request("prefs", room="general", payload={"favourite": True}),
+        other.request("prefs", room="general", payload={"notify": "none"}),
+    ]
+
+    replies = await asyncio.gather(*asked)
+
+    assert {reply["type"] for reply in replies} == {"ack"}
+    assert await scene.bob.ack("prefs", room="general") == {"notify": "none", "favourite": True}
