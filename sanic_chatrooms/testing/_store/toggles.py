@@ -1,4 +1,4 @@
-"""The store suite: what is on or off at a message (sentences 11, 17, 20 to 22 and 43)."""
+"""The store suite: what is on or off at a message (sentences 11, 17, 20 to 22 and 45)."""
 
 import asyncio
 
