@@ -174,6 +174,10 @@ async def verbs(ada: User) -> None:
     [report] = (await chat.reports("general", open=False)).reports
     assert_type(report.outcome, str | None)
     await chat.close_report(report.id, "warned")
+    assert_type((await chat.mark_read("u1", "general", 7, unread=True)).read, int)
+    assert_type((await chat.unread(ada, ["general"]))["general"].unread, int)
+    assert_type((await chat.badge("u1")).rooms, int)
+    assert_type((await chat.receipts("general", "server-message-1")).at, float)
     assert_type(await chat.ticket(User("u1", "Ada")), str)
 
     assert_type(await chat.reconfigure(rate_message="5/s burst 20", max_text=None), dict[str, Any])
