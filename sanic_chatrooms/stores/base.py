@@ -127,7 +127,7 @@ class Store(ABC):
     43. It counts up to `cap`, and looks at the first 20,000 numbers above the marker. `more` says that there are, or may be, more.
     44. The `mentions` of a draft are those of its message, or with a REPLACE or CLOSE those of the target from then on. An ERASE and
         trimming remove them. `unread` counts the messages above the marker, and not the user's own, that mention them: by id, by
-        "@room", or by "@" and the role that they have had since before the message. It counts 100 at most.
+        "@room", or by "@" and their role, if they have been a member, and had the role, since before the message. It counts 100 at most.
     """
 
     scope: ClassVar[Scope]

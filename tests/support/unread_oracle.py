@@ -70,7 +70,7 @@ class Place:
 
     def _mentions(self, seq: int, message: Message, user: str, member: Membership) -> bool:
         role = f"@{member.role}" in message.names and seq > member.role_since
-        return user in message.names or "@room" in message.names or role
+        return user in message.names or ("@room" in message.names and seq > member.since) or role
 
 
 class UnreadOracle:

@@ -47,9 +47,9 @@ def _within(
 
 
 def _mentions(room: MemoryRoom, member: Known, start: int, end: int) -> int:
-    as_role = f"{GROUP}{as_member(member).role}", max(start, member.seq)
+    as_role = f"{GROUP}{as_member(member).role}", max(start, member.since, member.seq)
     seqs = set[int]()
-    for name, above in ((name_of(member.key), start), (EVERYONE, start), as_role):
+    for name, above in ((name_of(member.key), start), (EVERYONE, max(start, member.since)), as_role):
         listed = room.mentions.get(name, [])
         seqs.update(listed[bisect_right(listed, above) : bisect_right(listed, end)])
     senders = [room.events[seq - room.base - 1].sender for seq in seqs]

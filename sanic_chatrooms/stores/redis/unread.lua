@@ -60,7 +60,8 @@ if redis.call('ZRANGEBYLEX', C, string.format('[#%016d', start + 1), string.form
     end
   end
   if named ~= '' then add(named, start) end
-  add('@room', start)
-  add('@' .. (cjson.decode(known.member[1]).role or 'member'), math.max(start, known.member[2]))
+  local since = math.max(start, known.member[3]) -- groups mention those who belonged to them then
+  add('@room', since)
+  add('@' .. (cjson.decode(known.member[1]).role or 'member'), math.max(since, known.member[2]))
 end
 return {number, text, packed, marker, math.min(#rows, cap), first, (more or #rows > cap) and 1 or 0, math.min(mentions, most)}

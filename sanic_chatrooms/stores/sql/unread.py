@@ -184,8 +184,11 @@ class Unreads:
         role = literal(GROUP) + _Role(mine.c.member)
         named = or_(
             mention.name == bindparam("self", type_=Text()),
-            mention.name == EVERYONE,
-            and_(mention.name == role, mention.seq > mine.c.member_seq),
+            and_(
+                mention.name.in_((literal(EVERYONE), role)),  # groups: those who belonged to them then
+                mention.seq > mine.c.since,
+                or_(mention.name == EVERYONE, mention.seq > mine.c.member_seq),
+            ),
         )
         names = (bindparam("self", type_=Text()), literal(EVERYONE), role)
         found = (

@@ -246,6 +246,15 @@ class UnreadTests(StoreHooks):
 
             assert (before, (await self._unread(store)).mentions) == (0, 1)
 
+    async def test_44_groups_mention_nobody_who_became_a_member_later(self) -> None:
+        async with self.two_processes() as (one, other):
+            for names in (("@room",), ("@admin",), ("u2",)):
+                await result(one, self._mentioning(*names))
+            await self._join(one, role="admin")
+            await one.set_fact("r", Fact(READ, "u2", b"0"))
+
+            assert (await self._unread(other)).mentions == 1
+
     async def test_44_an_edit_changes_whom_a_message_mentions(self) -> None:
         async with self.two_processes() as (one, other):
             await self._join(one)
