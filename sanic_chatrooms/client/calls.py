@@ -8,13 +8,19 @@ from typing import Any, Protocol
 from ..errors import ChatError, TooLarge
 from .errors import NoAnswer, OutboxFull, error_of
 
-__all__ = ["Calls", "Done"]
+__all__ = ["Calls", "Done", "seen"]
 
 LIMIT = 1_000
 """Commands that wait for their answers at a time."""
 
 Done = Callable[[ChatError | None, dict[str, Any]], None]
 """Takes an error, or the payload of the ack."""
+
+
+def seen(answer: "asyncio.Future[Any]") -> None:
+    """Take note of the error of an answer whose caller was cancelled in the same moment, or asyncio would log that nobody did."""
+    if answer.done() and not answer.cancelled():
+        answer.exception()
 
 
 class Sender(Protocol):

@@ -9,6 +9,7 @@ from ..errors import InvalidField
 from ..support.ids import new_id
 from ..support.positions import Since, read_since, write
 from ..support.tasks import end
+from .calls import seen
 from .engine import Engine
 from .errors import ClientClosed
 from .events import Event, Waiting
@@ -176,7 +177,11 @@ class ChatClient:
         After `NoAnswer` or another temporary error, the client goes on trying. Raises the server's error.
         """
         self._engine.require_open()
-        return await self._engine.rooms.join(room, history)
+        ack = self._engine.rooms.join(room, history)
+        try:
+            return await ack
+        finally:
+            seen(ack)
 
     async def exit(self, room: str) -> None:
         """Stop receiving the room on this connection."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ChatError, InvalidField
 from ..support.ids import new_id
-from .calls import Calls
+from .calls import Calls, seen
 from .checks import is_durable
 from .errors import ClientClosed, ConnectionLost
 from .events import Event, Frame, Waiting
@@ -107,6 +107,7 @@ class Engine:
         try:
             return await answer
         finally:
+            seen(answer)
             self.calls.forget(msg_id)
 
     async def refresh(self) -> None:

@@ -116,7 +116,8 @@ class Link:
         """Close the connection, and make no other. Calling it again does nothing."""
         running, self._running = self._running, None
         if running is not None:
-            await end(running)
+            running.cancel()  # once: a second time would break the closing handshake off
+            await asyncio.wait([running])
         await asyncio.gather(*self._closing)
 
     def send(self, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from ..errors import ChatError, TooLarge
 from ..support.backoff import Backoff
+from .calls import seen
 from .errors import UNKNOWN_OUTCOME, ClientClosed, NoAnswer, OutboxFull, retry_after
 from .events import Frame
 
@@ -97,8 +98,7 @@ class Outbox:
         try:
             return await entry.answer
         finally:
-            if entry.answer.done() and not entry.answer.cancelled():
-                entry.answer.exception()  # seen, also if the call was cancelled in the same moment
+            seen(entry.answer)
             self._done(entry)
 
     # ---- for the client ----

@@ -11,7 +11,7 @@ from sanic_chatrooms import ChatRooms
 from sanic_chatrooms.follows import turn
 from tests.support.workers_app import create_app as create_workers_app
 
-turn.LEASE = 3.0  # a test waits for it
+turn.LEASE = 4.0  # a test waits for it
 
 
 def create_app() -> Sanic[Any, Any]:
