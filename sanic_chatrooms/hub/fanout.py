@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..models import Envelope
 from .room import Codec, Lane, LocalRoom, Receiver
@@ -41,31 +41,31 @@ class Fanout:
                 buffer.append(data)
 
     def emit_to_quick(
-        self, room: LocalRoom, envelope: Envelope, slow: Callable[[Receiver], bool]
+        self, room: LocalRoom, envelopes: Sequence[Envelope], slow: Callable[[Receiver], bool]
     ) -> list[Receiver]:
-        """Like `emit`, but not to sessions that are `slow`; -> these."""
+        """Like `emit` for each, but not to sessions that are `slow`; -> these."""
         left_out: list[Receiver] = []
         for lane in room.lanes:
             late = [receiver for receiver in lane.sessions if slow(receiver)]
             if late:
-                self._emit_around(lane, envelope, set(late))
+                self._emit_around(lane, envelopes, set(late))
                 left_out += late
             else:
-                self._emit_to(lane, envelope)
+                self._emit_to(lane, envelopes)
         return left_out
 
-    def _emit_to(self, lane: Lane, envelope: Envelope) -> None:
-        data = lane.codec.event(envelope)
+    def _emit_to(self, lane: Lane, envelopes: Sequence[Envelope]) -> None:
+        data = list(map(lane.codec.event, envelopes))
         if not lane.pending:
             self._dirty.append(lane)
             self._schedule()
-        lane.pending.append(data)
+        lane.pending += data
         for buffer in lane.waiting.values():
-            buffer.append(data)
+            buffer += data
 
-    def _emit_around(self, lane: Lane, envelope: Envelope, late: set[Receiver]) -> None:
+    def _emit_around(self, lane: Lane, envelopes: Sequence[Envelope], late: set[Receiver]) -> None:
         self.flush()  # what came before goes first
-        data = lane.codec.event(envelope)
+        data = b"".join(map(lane.codec.event, envelopes))
         for receiver in list(lane.sessions):
             if receiver not in late:
                 receiver.push(data)

@@ -153,7 +153,7 @@ class Pieces:
             self._told[msg_id] = None
             if len(self._told) > REMEMBERED:
                 del self._told[next(iter(self._told))]
-            self._emit(envelope, msg_id, at)
+            self._emit([(envelope, msg_id, at)])
             return
         self._gathered.append((envelope, msg_id, at))
         if self._gathering is None:
@@ -164,18 +164,25 @@ class Pieces:
     def _emit_gathered(self) -> None:
         self._gathering = None
         gathered, self._gathered = self._gathered, []
-        for envelope, msg_id, at in gathered:
-            self._emit(envelope, msg_id, at)
+        rooms: dict[str, list[tuple[Envelope, str, int]]] = {}
+        for piece in gathered:
+            rooms.setdefault(piece[0].room, []).append(piece)
+        for pieces in rooms.values():
+            self._emit(pieces)
 
-    def _emit(self, envelope: Envelope, msg_id: str, at: int) -> None:
-        room = self._hub.room(envelope.room)
+    def _emit(self, pieces: list[tuple[Envelope, str, int]]) -> None:
+        room = self._hub.room(pieces[0][0].room)
         if room is None:
             return
-        left_out = self._hub.fanout.emit_to_quick(room, envelope, self._is_behind)
+        left_out = self._hub.fanout.emit_to_quick(
+            room, [envelope for envelope, _, _ in pieces], self._is_behind
+        )
         for receiver in left_out:
-            self._behind.setdefault(receiver, {}).setdefault(msg_id, (room.id, at))
+            missed = self._behind.setdefault(receiver, {})
+            for _, msg_id, at in pieces:
+                missed.setdefault(msg_id, (room.id, at))
         if left_out:
-            self._meter.add(SHED, len(left_out), Delta.type)
+            self._meter.add(SHED, len(left_out) * len(pieces), Delta.type)
             self._look_again_soon()
 
     def _is_behind(self, receiver: Receiver) -> bool:

@@ -47,7 +47,7 @@ class Opened(msgspec.Struct, omit_defaults=False):
     seq: int
     timestamp: float
     duplicate: bool
-    lease: float = LEASE
+    lease: float
 
 
 class Append(msgspec.Struct, rename="camel"):
@@ -141,7 +141,7 @@ async def open_message(ctx: Ctx, ask: Body) -> Opened | None:
             writing.session = ctx.source
     finally:
         streams.release(room)
-    return Opened(stored.msg_id, stored.seq, stored.timestamp, stored.duplicate)
+    return Opened(stored.msg_id, stored.seq, stored.timestamp, stored.duplicate, LEASE)
 
 
 async def _check_count(ctx: Ctx, room: str, user: str) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from ..access.actions import Action, Right, add_action
 from ..access.limits.kinds import Kind
 from ..access.needs import ANYONE, RoomNeeds
+from ..live.streams import LEASE
 from ..models import Appended
 
 __all__ = [
@@ -48,6 +49,8 @@ Shape = type[Any]
 
 COUNT = "count"
 """A field of an ack that the payload of the event tells."""
+HELD = "lease"
+"""A field of an ack: seconds without a piece after which a message that is being written is closed."""
 
 
 class Nothing(msgspec.Struct):
@@ -151,9 +154,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def repeats(self) -> bool:
         """Whether a repetition in the same room has the result of the first."""
-        fields = {field.name for field in msgspec.structs.fields(self.ack) if field.required}
-        told = "duplicate" in fields or (not self.ack.__struct_fields__ and self.event is not None)
-        return self.room is Needs.ROOM and told and fields <= {*Appended.__struct_fields__, COUNT}
+        fields = set(self.ack.__struct_fields__)
+        told = "duplicate" in fields or (not fields and self.event is not None)
+        return self.room is Needs.ROOM and told and fields <= {*Appended.__struct_fields__, COUNT, HELD}
 
     action: Action | None = None
     """What is judged, made from the fields above. None: everybody may do it."""
@@ -182,12 +185,10 @@ def acked(shape: Any, stored: Appended) -> Any:
         COUNT in shape.__struct_fields__
     ):  # where the event was trimmed, its message was too, and nothing is left to count
         values[COUNT] = 0 if stored.payload is None else _told.decode(stored.payload).count
+    if HELD in shape.__struct_fields__:
+        values[HELD] = LEASE
     return shape(
-        *(
-            values[name] if name in values else getattr(stored, name)
-            for name in shape.__struct_fields__
-            if name in values or name in Appended.__struct_fields__
-        )
+        *(values[name] if name in values else getattr(stored, name) for name in shape.__struct_fields__)
     )
 
 
