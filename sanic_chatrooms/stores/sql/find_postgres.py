@@ -24,6 +24,8 @@ RARE = 2_000
 
 
 _INDEX = text("SELECT to_regclass(:name)")
+_BY_BITMAP = text("SELECT set_config('enable_bitmapscan', :on, true)")
+"""GIN can be read by a bitmap only. Walks must not be: they would collect and sort a whole room."""
 
 
 class PostgresFinder(Finder):
@@ -38,7 +40,7 @@ class PostgresFinder(Finder):
         )
         self._in_room = _Statements(word, "seq", "w.room_id = :room", "true")
         self._of_user = _Statements(word, "id", "true", theirs)
-        self._of_rooms = _Statements(word, "id", "true", "w.room_id = ANY(CAST(:rooms AS bigint[]))")
+        self._of_rooms = _Statements(word, "id", "true", "w.room_id + 0 = ANY(CAST(:rooms AS bigint[]))")
 
     def prepare(self, connection: Connection) -> bool:
         """See `Finder.prepare`."""
@@ -71,14 +73,17 @@ class _Statements:
         """`walked`: which messages a walk meets; `wanted`: which of those count."""
         between = f"w.{order} > :after AND w.{order} < :before"
         having = "w.terms @@ CAST(:keys AS tsquery)"
+        walk = f"FROM {word} w WHERE {walked} AND {between} ORDER BY w.{order} DESC LIMIT :steps"
+        # It stops when it has found enough, maybe long before its end.
         self._walk = text(
-            f"WITH w AS MATERIALIZED (SELECT * FROM {word} w WHERE {walked} AND {between} ORDER BY w.{order} DESC LIMIT :steps), "
-            f"edge AS (SELECT min(w.{order}) AS low, count(*) AS met FROM w) "
-            f"SELECT h.id, h.room_id, h.seq, edge.low, edge.met FROM edge LEFT JOIN LATERAL (SELECT w.id, w.room_id, w.seq FROM w "
-            f"WHERE {having} AND {wanted} ORDER BY w.{order} DESC LIMIT :limit) AS h ON true"
+            f"SELECT w.id, w.room_id, w.seq FROM (SELECT * {walk}) AS w WHERE {having} AND {wanted} "
+            f"ORDER BY w.{order} DESC LIMIT :limit"
         )
+        self._end = text(f"SELECT min(w.at), count(*) FROM (SELECT w.{order} AS at {walk}) AS w")
+        # Sums, so that no index but GIN is of use.
+        apart = between.replace(f"w.{order}", f"w.{order} + 0")
         self._rare = text(
-            f"SELECT w.id, w.room_id, w.seq FROM {word} w WHERE {having} AND {between} AND {wanted} LIMIT {RARE + 1}"
+            f"SELECT w.id, w.room_id, w.seq FROM {word} w WHERE {having} AND {apart} AND {wanted} LIMIT :rare"
         )
 
     def run(
@@ -93,7 +98,9 @@ class _Statements:
         found = self._walked(connection, asked, given, SHORT_WALK, by)
         if found.resume is None or len(found.rows) == asked.limit:
             return found
-        rows = [tuple(row) for row in connection.execute(self._rare, given)]
+        connection.execute(_BY_BITMAP, {"on": "on"})
+        rows = [tuple(row) for row in connection.execute(self._rare, given | {"rare": RARE + 1})]
+        connection.execute(_BY_BITMAP, {"on": "off"})
         if len(rows) > RARE:
             return self._walked(connection, asked, given, LONG_WALK, by)
         rows.sort(reverse=True)
@@ -104,11 +111,11 @@ class _Statements:
         self, connection: Connection, asked: Asked, given: dict[str, Any], steps: int, by: int
     ) -> Found:
         asked_for = given | {"steps": steps, "limit": asked.limit}
-        met = connection.execute(self._walk, asked_for).all()
-        rows = [(row.id, row.room_id, row.seq) for row in met if row.id is not None]
+        rows = [tuple(row) for row in connection.execute(self._walk, asked_for)]
         if len(rows) == asked.limit:
             return Found(rows, rows[-1][by])
-        return Found(rows, met[0].low if met[0].met == steps else None)
+        low, met = connection.execute(self._end, asked_for).one()
+        return Found(rows, low if met == steps else None)
 
 
 def _query(keys: Collection[str], rooms: Collection[int]) -> str:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, true
 
 from ...errors import RoomNotFound
 from ...models import RESERVED
@@ -70,11 +70,12 @@ class Finder(ABC):
             return Hits([], None, stand.seq or 0)
         found = self.of_room(connection, stand.id, asked)
         low = max(asked.after, 0 if found.resume is None else found.resume - 1)
-        seqs = {seq: id for id, _, seq in found.rows}
-        seqs |= self._edited_in(connection, stand.id, low, asked.before)
+        edited = self._edited_in(connection, stand.id, low, asked.before)
+        resume = _reached(found, edited)
+        seqs = {seq: id for id, _, seq in found.rows if resume is None or seq >= resume} | edited
         return _cut(
             [Hit(room, seq, seqs[seq]) for seq in sorted(seqs, reverse=True)],
-            found.resume,
+            resume,
             asked,
             "seq",
             stand.seq,
@@ -90,15 +91,16 @@ class Finder(ABC):
         else:
             found = self.of_user(connection, user, asked)
         low = max(asked.after, 0 if found.resume is None else found.resume - 1)
-        places = {id: (room, seq) for id, room, seq in found.rows}
-        places |= self._edited_of(connection, rooms, low, asked.before)
+        edited = self._edited_of(connection, rooms, low, asked.before)
+        resume = _reached(found, edited)
+        places = {id: (room, seq) for id, room, seq in found.rows if resume is None or id >= resume} | edited
         names = self._names(connection, {room for room, _ in places.values()})
         hits = [
             Hit(names[room], seq, id)
             for id, (room, seq) in sorted(places.items(), reverse=True)
             if room in names
         ]
-        return _cut(hits, found.resume, asked, "place", 0)
+        return _cut(hits, resume, asked, "place", 0)
 
     def _rooms_of(self, connection: Connection, user: str) -> list[int]:
         fact = self._schema.fact.c
@@ -113,21 +115,30 @@ class Finder(ABC):
 
     def _edited_in(self, connection: Connection, room: int, after: int, before: int) -> dict[int, int]:
         word = self._schema.word.c
+        seq = word.seq + 0  # sums: the index of edited messages must be walked, and no other
         edited = select(word.seq, word.id).where(
-            word.due, word.room_id == room, word.seq > after, word.seq < before
+            word.due == true(), word.room_id + 0 == room, seq > after, seq < before
         )
-        found = connection.execute(edited.order_by(word.seq.desc()).limit(EDITED))
+        found = connection.execute(edited.order_by(seq.desc()).limit(EDITED))
         return {row.seq: row.id for row in found}
 
     def _edited_of(
         self, connection: Connection, rooms: Collection[int] | None, after: int, before: int
     ) -> dict[int, tuple[int, int]]:
         word = self._schema.word.c
-        edited = select(word.id, word.room_id, word.seq).where(word.due, word.id > after, word.id < before)
+        id = word.id + 0
+        edited = select(word.id, word.room_id, word.seq).where(word.due == true(), id > after, id < before)
         if rooms is not None and len(rooms) <= NAMED:
-            edited = edited.where(word.room_id.in_(rooms))
-        found = connection.execute(edited.order_by(word.room_id, word.seq.desc()).limit(EDITED))
-        return {id: (room, seq) for id, room, seq in found}
+            edited = edited.where((word.room_id + 0).in_(rooms))
+        found = connection.execute(edited.order_by(id.desc()).limit(EDITED))
+        return {row.id: (row.room_id, row.seq) for row in found}
+
+
+def _reached(found: Found, edited: Collection[int]) -> int | None:
+    """Where to look on, if there are edited messages at these places: below the last of them, where there may be more."""
+    if len(edited) < EDITED:
+        return found.resume
+    return max(min(edited), 0 if found.resume is None else found.resume)
 
 
 def _cut(hits: list[Hit], resume: int | None, asked: Asked, by: str, indexed: int) -> Hits:

@@ -189,12 +189,11 @@ class Indexing:
         if self._database.dialect != "postgresql":
             return await self._database.read(look)
 
-        def with_bitmaps(connection: Connection) -> Hits:
-            # GIN can be read by a bitmap only.
-            connection.execute(text("SET LOCAL enable_bitmapscan = on"))
+        def look_at_one_moment(connection: Connection) -> Hits:
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
             return look(connection)
 
-        return await self._database.write(with_bitmaps)
+        return await self._database.write(look_at_one_moment)
 
     async def stems(self, words: Collection[str]) -> Mapping[str, str] | None:
         """See `SearchIndex.stems`."""
