@@ -262,3 +262,29 @@ async def test_each_event_counts_for_each_connection_that_got_it(fanout: Fanout)
 
     assert fanout.deliveries == 4 + 3
     assert fanout.delivered_bytes == 5 * fanout.deliveries
+
+
+async def test_what_only_quick_sessions_get_comes_after_what_gathered(fanout: Fanout) -> None:
+    quick, slow = FakeSession(), FakeSession()
+    room = room_of(quick, slow)
+
+    fanout.emit(room, event(b"first"))
+    left_out = fanout.emit_to_quick(room, [event(b"a"), event(b"b")], lambda session: session is slow)
+    fanout.emit(room, event(b"last"))
+    fanout.flush()
+
+    assert left_out == [slow]
+    assert quick.written == [b"first", b"ab", b"last"]
+    assert slow.written == [b"first", b"last"]
+
+
+async def test_where_all_are_quick_they_share_the_write_of_the_turn(fanout: Fanout) -> None:
+    session = FakeSession()
+    room = room_of(session)
+
+    fanout.emit(room, event(b"first"))
+    left_out = fanout.emit_to_quick(room, [event(b"a"), event(b"b")], lambda session: False)
+    fanout.flush()
+
+    assert left_out == []
+    assert session.written == [b"firstab"]
