@@ -22,7 +22,7 @@ from sanic_chatrooms.models import Draft, Fold, Member, Relation, Room, Sender
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.search import Hits
-from sanic_chatrooms.stores.sql import find_postgres, find_sqlite, finder
+from sanic_chatrooms.stores.sql import find_postgres, find_sqlite, finder, indexing
 from sanic_chatrooms.stores.sql.keys import Keys
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.ids import new_id
@@ -279,6 +279,44 @@ async def test_a_restart_goes_on_where_the_index_stands(url: str) -> None:
             pass
         assert 10 <= before < 20
         assert await found(store, "lamp") == list(range(21, 0, -1))
+
+
+async def test_rooms_are_indexed_in_turns(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "STEP", 10)
+    async with started(url) as store:
+        await store.create_room(Room("s", "", 0))
+        await say(store, *["lamp"] * 50)
+        await store.append([msgspec.structs.replace(draft("lamp"), room="s")])
+        order: list[int] = []
+        write = store._indexing._words.write
+
+        def noting(connection: Any, batch: Any, terms: Any) -> bool:
+            order.append(batch.room)
+            return write(connection, batch, terms)
+
+        monkeypatch.setattr(store._indexing._words, "write", noting)
+        assert await store.index() == 51
+
+    assert len(set(order[:2])) == 2
+
+
+async def test_workers_that_start_at_once_make_the_index_once(url: str) -> None:
+    async with started(url):
+        pass
+    stores = [SQLStore(url, create=False) for _ in range(4)]
+    drop = stores[0]
+    await drop._database.start()
+    try:
+        await drop._database.write(
+            lambda c: c.exec_driver_sql("DELETE FROM chatrooms_default_meta WHERE name = 'words'")
+        )
+    finally:
+        await drop._database.stop()
+
+    await asyncio.gather(*(store.start("default", Bounds()) for store in stores))
+
+    assert all(store.searches for store in stores)
+    await asyncio.gather(*(store.stop() for store in stores))
 
 
 async def test_one_process_indexes_by_itself_and_another_goes_on_when_it_is_gone(url: str) -> None:

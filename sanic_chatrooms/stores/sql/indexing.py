@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from ...drivers.sql.database import Database
+from ...drivers.sql.tables import lock_tables
 from ...errors import ConfigError, Unavailable
 from ...support.backoff import jittered
 from ...support.clock import Clock
@@ -30,6 +31,8 @@ __all__ = ["Indexing"]
 
 INTERVAL = 1.0
 """Seconds between two turns, about."""
+LOOK = 10.0
+"""Seconds after which other rooms have their turn, about."""
 STEP = 100
 """Messages of one transaction: a few milliseconds of the thread that writes."""
 BEFORE_SEARCH = 300
@@ -70,6 +73,9 @@ class Indexing:
 
     def prepare(self, connection: Connection) -> None:
         """Within the first transaction after each start, when the tables are there. Raises `ConfigError`."""
+        lock_tables(
+            connection, self._schema.prefix
+        )  # of several workers that start, one makes what is missing
         if self._language is not None:
             if connection.dialect.name != "postgresql":
                 raise ConfigError("CHATROOMS_SEARCH_LANGUAGE: only PostgreSQL knows languages; leave it out")
@@ -118,10 +124,12 @@ class Indexing:
         """Index what waits in the next rooms, until they are done or another process is at it; -> how many messages."""
         after = self._after
         rooms, self._after = await self._database.read(lambda c: self._words.behind(c, after))
-        done = 0
-        for room in rooms:
-            while size := await self._step(room, slowly):
-                done += size
+        done, until = 0, time.monotonic() + LOOK
+        while rooms and (not slowly or time.monotonic() < until):
+            # In turns, so that a room in which much is said keeps no other one waiting.
+            sizes = [(room, await self._step(room, slowly)) for room in rooms]
+            done += sum(size for _, size in sizes)
+            rooms = [room for room, size in sizes if size]
         return done
 
     async def _step(self, room: int, slowly: bool) -> int:
