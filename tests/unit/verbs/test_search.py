@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 
-from sanic_chatrooms import ChatRooms, Forbidden, InvalidField, MemoryStore, Policy, User
+from sanic_chatrooms import (
+    ChatError,
+    ChatRooms,
+    Forbidden,
+    InvalidField,
+    MemoryStore,
+    MessageNotFound,
+    Policy,
+    User,
+)
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.errors import ConfigError, UnknownCommand
@@ -259,6 +268,74 @@ async def test_a_token_for_some_rooms_finds_in_those_only(rooms: ChatRooms, chat
     assert [message["room"] for message in await everything(ada, "lamp", None)] == ["own"]
 
 
+async def in_history(rooms: ChatRooms, user: User) -> list[int] | str:
+    """The numbers of the messages in the user's history that have the word lamp, newest first; or what refuses it."""
+    found, before = list[int](), None
+    while True:
+        try:
+            page = await rooms.history("club", before=before, limit=20, as_user=user)
+        except ChatError as refused:
+            return refused.code
+        messages = [
+            m
+            for m in page.messages
+            if m["type"] == "message" and "lamp" in m["payload"].get("text", "").lower()
+        ]
+        found += [message["seq"] for message in reversed(messages)]
+        if not page.more:
+            return found
+        before = page.messages[0]["seq"]
+
+
+async def by_search(rooms: ChatRooms, user: User, room: str | None) -> list[int] | str:
+    """The same by searching for it."""
+    found, cursor = list[int](), None
+    while True:
+        try:
+            page = await rooms.search("lamp", room=room, cursor=cursor, limit=7, as_user=user)
+        except ChatError as refused:
+            return refused.code
+        found += [message["seq"] for message in page.messages]
+        if not page.more:
+            return found
+        cursor = page.cursor
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_everybody_finds_what_their_history_shows_whatever_happens(
+    rooms: ChatRooms, chat: Chat, seed: int
+) -> None:
+    await chat.store.create_room(Room("club", "", 0, visibility=PRIVATE))
+    chance, said, people = Random(seed), list[str](), (ADA, BOB, EVE)
+    for _ in range(60):
+        user, act = chance.choice(people), chance.randrange(12)
+        if act < 5:
+            said += await say(rooms, chance.choice(("lamp", "a Lamp", "no")), room="club")
+        elif act == 5 and said:
+            with suppress(MessageNotFound):
+                await rooms.edit("club", chance.choice(said), {"text": chance.choice(("lamp", "chair"))})
+        elif act == 6 and said:
+            with suppress(MessageNotFound):
+                await rooms.delete("club", chance.choice(said))
+        elif act == 7:
+            await rooms.update_room(
+                "club", history_visibility=chance.choice(("members", "joined", "invited"))
+            )
+        elif act == 8:
+            await rooms.remove_member("club", user)
+        elif act == 9:
+            await (rooms.ban if chance.random() < 0.3 else rooms.unban)("club", user)
+        elif act == 10:
+            await index(chat, "club")
+        else:
+            with suppress(Forbidden):
+                await rooms.add_member("club", user)
+    for user in people:
+        expected = await in_history(rooms, user)
+        assert await by_search(rooms, user, "club") == expected
+        assert await by_search(rooms, user, None) == ([] if isinstance(expected, str) else expected)
+
+
 async def test_many_rooms_are_searched_in_several_pages(
     rooms: ChatRooms, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,7 +423,7 @@ async def test_a_hostile_query_is_a_query(rooms: ChatRooms, chat: Chat, query: s
 
 
 async def test_random_histories_are_found_as_by_a_naive_search(rooms: ChatRooms, chat: Chat) -> None:
-    chance = random.Random(7)
+    chance = Random(7)
     vocabulary = ("lamp", "Lampe", "été", "ETE", "日本語", "本", "🎉", "שלום", "a", "ﬁn")
     ada, said = await chat_client(chat, ADA), list[str]()
     for n in range(60):
