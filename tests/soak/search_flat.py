@@ -129,6 +129,7 @@ async def _compare(name: str, store: SQLStore, scale: float, verdict: Verdict) -
     for turn in range(TURNS if scale >= 1 else 2):
         for kind in (*kinds[turn % 3 :], *kinds[: turn % 3]):
             if kind == "with":
+                store._indexing._wait = 0.0
                 store._indexing.start()
             rates[kind].append(await _append(store, SECONDS if scale >= 1 else 0.2))
             await store._indexing.stop()

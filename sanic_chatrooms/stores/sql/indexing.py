@@ -29,8 +29,8 @@ from .words import Batch, Words
 
 __all__ = ["Indexing"]
 
-INTERVAL = 1.0
-"""Seconds between two turns, about."""
+FIRST, INTERVAL = 5.0, 2.0
+"""Seconds from the start to the first turn, and between two, about. A search does not wait for them."""
 LOOK = 10.0
 """Seconds after which other rooms have their turn, about."""
 STEP = 100
@@ -68,6 +68,7 @@ class Indexing:
         self._appended, self._since = 0, time.monotonic()
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        self._wait = FIRST
         self.possible = False
         """Can this database have an index?"""
 
@@ -116,7 +117,8 @@ class Indexing:
     # ---- indexing ----
 
     async def _look_in_time(self) -> None:
-        await asyncio.sleep(jittered(INTERVAL))
+        wait, self._wait = self._wait, INTERVAL
+        await asyncio.sleep(jittered(wait))
         with contextlib.suppress(Unavailable):  # other callers have told it already
             await self.look(slowly=True)
 

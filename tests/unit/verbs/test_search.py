@@ -353,6 +353,19 @@ async def test_many_rooms_are_searched_in_several_pages(
     assert sorted(message["room"] for message in await everything(ada, "lamp", None)) == names
 
 
+async def test_a_connection_for_one_room_searches_in_that(rooms: ChatRooms) -> None:
+    rooms.add_route("/one", room="general")
+    async with running(rooms) as chat:
+        await chat.store.create_room(Room("own", "", 0))
+        for room in ("own", "general"):
+            await be(chat, ADA, room)
+            await say(rooms, f"lamp in {room}", room=room)
+        ada = await chat_client(chat, ADA, route="/one")
+
+        assert texts(await everything(ada, "lamp", None)) == ["lamp in general"]
+        assert (await ada.error("search", room="own", payload={"query": "lamp"}))["code"] == "forbidden"
+
+
 # What is no query
 
 
