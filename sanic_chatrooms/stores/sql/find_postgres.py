@@ -98,6 +98,8 @@ class _Statements:
         found = self._walked(connection, asked, given, SHORT_WALK, by)
         if found.resume is None or len(found.rows) == asked.limit:
             return found
+        if len(found.rows) * LONG_WALK >= asked.limit * SHORT_WALK:  # a longer one should find enough
+            return self._walked(connection, asked, given, LONG_WALK, by)
         connection.execute(_BY_BITMAP, {"on": "on"})
         rows = [tuple(row) for row in connection.execute(self._rare, given | {"rare": RARE + 1})]
         connection.execute(_BY_BITMAP, {"on": "off"})
