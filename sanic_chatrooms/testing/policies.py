@@ -27,7 +27,7 @@ from ..access.policy import Policy, RoomPolicy
 from ..access.standing import LEVELS, Standing
 from ..errors import ChatError, Forbidden, RoomNotFound
 from ..models import DIRECT, PRIVATE, PUBLIC, Room, User
-from ..verbs.table import Judged, commands
+from ..verbs.table import commands
 
 __all__ = ["PolicySuite"]
 
@@ -170,7 +170,7 @@ class _Actor(NamedTuple):
 
 
 def _actions() -> list[str]:
-    return sorted(type for type, row in commands().items() if row.judged is not Judged.FREE)
+    return sorted(type for type, row in commands().items() if row.action is not None)
 
 
 def _standings(room: Room) -> Iterator[Standing]:

@@ -229,7 +229,6 @@ async def close(ctx: Ctx, ask: Close) -> Appended | None:
 async def _close(ctx: Ctx, ask: Close) -> Appended | None:
     streams, room = ctx.core.streams, ctx.room_id
     given = _given(ctx, ask)
-    await ctx.find(room)
     writing = streams.of(room, ask.msg_id)
     if writing is not None:
         await _require_own(ctx, writing.writer)

@@ -15,7 +15,7 @@ from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds, Store
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.stores.sql.store import SQLStore
-from tests.support.plans import statements
+from tests.support.plans import statements, stop_indexing
 from tests.support.valkey import running
 
 ADA = Sender("u1", "Ada")
@@ -54,6 +54,7 @@ async def test_valkey_executes_as_many_commands_for_a_long_room_as_for_a_short_o
 async def test_postgresql_reads_no_table_as_a_whole(postgres_url: str) -> None:
     store = SQLStore(postgres_url)
     await store.start("default", Bounds())
+    await stop_indexing(store)
     rooms = [f"r{n:02}" for n in range(20)]
     for n, room in enumerate(rooms):
         await fill(store, room, 100 + 150 * n)

@@ -26,6 +26,7 @@ IN_A_ROOM = sorted(
     and row.type != "room.create"
     and row.judged not in (Judged.FREE, Judged.SEAT)
     and not row.own
+    and type != "search"  # which a store in memory does not have: test_search asks it about hidden rooms
 )
 PAYLOADS: dict[str, Any] = {
     "user": "u1",
@@ -37,6 +38,8 @@ PAYLOADS: dict[str, Any] = {
     "reason": "x",
     "seq": 1,
     "emoji": "👍",
+    "at": 0,
+    "text": "hi",
 }
 
 

@@ -17,7 +17,7 @@ from sanic_chatrooms.models import Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak.runs import Progress, Verdict, main
-from tests.support.plans import statements
+from tests.support.plans import statements, stop_indexing
 from tests.support.postgres import PostgresServer
 
 SHORT = 0.01
@@ -73,6 +73,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
 async def _soak(server: PostgresServer, many: int, progress: Progress) -> Verdict:
     store, verdict = SQLStore(server.url()), Verdict()
     await store.start("soak", Bounds(history_max=10 * MANY, retention=1e10))
+    await stop_indexing(store)
     side = await server.connect()
     await store.create_room(Room("r", "", 0))
     await side.execute(OTHERS, OTHER_ROOMS)

@@ -21,7 +21,7 @@ from sanic_chatrooms.models import Room
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.soak.runs import Progress, Verdict, main
-from tests.support.plans import statements
+from tests.support.plans import statements, stop_indexing
 from tests.support.postgres import PostgresServer
 
 SHORT = 0.01
@@ -147,6 +147,7 @@ class OnPostgres:
 async def _measure(on: OnSQLite | OnPostgres, many: int, verdict: Verdict, progress: Progress) -> None:
     store = SQLStore(on.url)
     await store.start("soak", Bounds(history_max=10 * MANY))
+    await stop_indexing(store)
     try:
         await store.create_room(Room("r", "", 0))
         await on.fill(1, FEW)

@@ -10,7 +10,14 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-__all__ = ["plan", "statements"]
+from sanic_chatrooms.stores.sql.store import SQLStore
+
+__all__ = ["plan", "statements", "stop_indexing"]
+
+
+async def stop_indexing(store: SQLStore) -> None:
+    """Let a store do nothing by itself from now on, so that all its statements are those that a test has asked for."""
+    await store._indexing.stop()
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from sanic_chatrooms.stores.sql.append_sqlite import Statements
 from sanic_chatrooms.stores.sql.migrations import STEPS, migrate, require_tables
 from sanic_chatrooms.stores.sql.schema import Schema, include_object, metadata
 from sanic_chatrooms.stores.sql.store import SQLStore
-from tests.support.plans import plan, statements
+from tests.support.plans import plan, statements, stop_indexing
 
 
 def described(connection: Connection) -> dict[str, Any]:
@@ -221,6 +221,7 @@ async def test_alembic_is_to_leave_the_chats_tables_alone_and_no_others(tmp_path
 
 
 async def asked(store: SQLStore, ask: Callable[[SQLStore], Awaitable[Any]]) -> list[tuple[str, Any]]:
+    await stop_indexing(store)
     with statements() as seen:
         await ask(store)
     return [one for one in seen if not one[0].startswith("PRAGMA")]
