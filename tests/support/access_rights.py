@@ -115,7 +115,7 @@ class Rights(Stage):
         code = self._refusal(seat, room, "member.invite") or self._refusal(seat, room, "message")
         code = self._grant(seat, room, role, code)  # it puts words before others
         known = room.invites.get(target.id)
-        same = target.id in room.members or (known is not None and known.role == role)
+        same = target.id in room.members or (known is not None and self._stays(seat, room, known, role))
         if code is None and not same and room.is_banned(target.id, now()):
             code = "forbidden"
         payload = {"user": target.id, "role": role}
@@ -123,6 +123,12 @@ class Rights(Stage):
             began = known.seq if known else room.head
             room.invites[target.id] = Invitation(role, seat.name if seat else None, began)
             self._happened(room)
+
+    def _stays(self, seat: Seated | None, room: ModelledRoom, known: Invitation, role: str) -> bool:
+        """It has this role, or a higher one that somebody else gave and that the actor may not grant."""
+        if LEVELS[known.role] <= LEVELS[role] or known.by == (None if seat is None else seat.name):
+            return known.role == role
+        return self._grant(seat, room, known.role, None) is not None
 
     async def accept(self) -> None:
         room = self._room()
