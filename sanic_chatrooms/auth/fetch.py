@@ -68,6 +68,8 @@ class Fetcher:
         def run() -> None:
             try:
                 settle, outcome = _accept, request.run()
+            except TimeoutError:  # of the socket, which has as much time as the whole
+                settle, outcome = _fail, self._too_late()  # type: ignore[assignment]
             except Exception as exc:  # noqa: BLE001 - it is raised where the answer is awaited
                 settle, outcome = _fail, exc  # type: ignore[assignment]
             request.ended = True
@@ -80,9 +82,12 @@ class Fetcher:
             async with asyncio.timeout(self._seconds):
                 return await done
         except TimeoutError:
-            raise OSError(f"no answer within {self._seconds:g} seconds") from None
+            raise self._too_late() from None
         finally:
             request.abort()
+
+    def _too_late(self) -> OSError:
+        return OSError(f"no answer within {self._seconds:g} seconds")
 
 
 def _accept(done: "asyncio.Future[Fetched]", fetched: Fetched) -> None:
@@ -97,7 +102,10 @@ def _fail(done: "asyncio.Future[Fetched]", problem: Exception) -> None:
 
 
 def _words(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {problem}"[:200]
+    said = (
+        str(problem) if type(problem) is OSError else f"{type(problem).__name__}: {problem}"
+    )  # that one is ours
+    return said[:200]
 
 
 class _Request:
