@@ -157,3 +157,6 @@ async def test_a_connection_that_cannot_be_closed_holds_nobody_up(monkeypatch: p
 
     async with asyncio.timeout(10):
         await threads.stop(30)
+    for thread in threading.enumerate():
+        if thread.name == "test-0":  # it tells what has failed after `stop` was answered
+            await asyncio.to_thread(thread.join, 10)
