@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..errors import ChatError, Unauthenticated
 from ..models import Credentials, Handshake, User
-from ..support.user_ids import GUEST, check_user_id, is_text
+from ..support.user_ids import GUEST, check_user_id, is_text, is_unicode
 from .base import Authenticator
 from .claims import MAX_PROOF_ID
 from .names import shown_name
@@ -170,7 +170,7 @@ def _fault_of_id(user: User) -> str | None:
 def _fault_of_name(name: Any) -> str | None:
     if not isinstance(name, str):
         return f"a User whose name is {type(name).__name__} and not a string"
-    return None if _is_unicode(name) else "a User whose name holds a lone surrogate"
+    return None if is_unicode(name) else "a User whose name holds a lone surrogate"
 
 
 def _fault_of_words(words: Any, field: str) -> str | None:
@@ -195,14 +195,6 @@ def _fault_of_time(at: Any, field: str) -> str | None:
 
 def _fault_of_claims(claims: Any) -> str | None:
     return None if isinstance(claims, Mapping) else "a User whose claims are no mapping"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _story(exc: Exception, credentials: Credentials, handshake: Handshake) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import PositionLost, RoomNotFound
 from ..hub.hub import Hub
+from ..hub.room import UNBOUNDED
 from ..models import Envelope, Event
 from ..stores.base import Store
 from ..support.paging import PAGE_LIMIT
@@ -20,7 +21,6 @@ BUFFER = 1024 * 1024
 """Bytes of events that wait for the code of one loop; its rooms share them …"""
 LEAST = 64 * 1024
 """… but each has at least so many."""
-UNBOUNDED = 2**62
 SEPARATOR = b"\x00"
 """Stands before each event; JSON has none."""
 

@@ -8,9 +8,10 @@ import msgspec
 from ..access.standing import BLOCKED
 from ..access.visibility import LAST
 from ..errors import RoomNotFound
-from ..models import Event, Room, Sender, User
+from ..models import Event, Sender, User
 from ..stores.base import Store
 from ..support.paging import PAGE_LIMIT
+from ..verbs.across import all_rooms
 from ..verbs.blocks import all_blocked
 from ..verbs.reports import reports_by
 from ..wire.encode import encode
@@ -45,7 +46,7 @@ class Exporting(Verbs):
         core, id = self.running().core, id_of(user)
         async for other in all_blocked(core, id):
             yield encode({"blocked": other})
-        async for room in _rooms(core.store):
+        async for room in all_rooms(core.store, visibility=None):
             for kind, known in (await core.store.facts_about(room.id, id)).items():
                 if kind != BLOCKED:  # that the other one wants to hear nothing is theirs
                     yield encode({"room": room.id, "fact": kind, "value": msgspec.Raw(known.value)})
@@ -54,16 +55,6 @@ class Exporting(Verbs):
             async for event in _events(core.store, room.id):
                 if _is_of(event, id):
                     yield encode({"room": room.id, "event": event})
-
-
-async def _rooms(store: Store) -> AsyncIterator[Room]:
-    cursor = None
-    while True:
-        page = await store.rooms(visibility=None, cursor=cursor, limit=PAGE_LIMIT)
-        for room in page.rooms:
-            yield room
-        if (cursor := page.cursor) is None:
-            return
 
 
 async def _events(store: Store, room: str) -> AsyncIterator[Event]:

@@ -137,7 +137,7 @@ class Saying(Verbs):
         who = sender_of(sender, "sender") if sender is not None else None
         await chat.access.find(None, room)
         text = live(type, msgspec.Raw(data), room=room, sender=who)
-        self._pass_on(chat, Envelope(room, "", 0, type, text))
+        chat.inbox.push(Envelope(room, "", 0, type, text))
 
     async def edit(
         self, room: str, msg_id: str, body: Mapping[str, Any], *, as_user: User | None = None
@@ -180,18 +180,13 @@ class Saying(Verbs):
         chat = self.running()
         data = _payload(chat, type, payload)
         event = live(type, msgspec.Raw(data))
-        self._pass_on(chat, chat.inbox.notify(id_of(user), event, session))
+        chat.inbox.push(chat.inbox.notify(id_of(user), event, session))
 
     async def broadcast(self, type: str, payload: Mapping[str, Any]) -> None:
         """Push a live event to all connected users, on every worker."""
         chat = self.running()
         event = live(type, msgspec.Raw(_payload(chat, type, payload)))
-        self._pass_on(chat, chat.inbox.broadcast(event))
-
-    @staticmethod
-    def _pass_on(chat: Chat, envelope: Envelope) -> None:
-        chat.hub.deliver(envelope)
-        chat.journal.publish(envelope)
+        chat.inbox.push(chat.inbox.broadcast(event))
 
 
 def _draft(

@@ -12,6 +12,7 @@ from ..live.writing import Writing
 from ..models import Fold, Relation, Sender, User, is_reserved
 from ..stores import streams as kept
 from ..support.ids import new_stream_id
+from ..support.user_ids import is_unicode
 from ..verbs.attachments import files_in
 from ..verbs.closing import INTERRUPTED
 from ..verbs.drafts import draft
@@ -65,7 +66,7 @@ class MessageStream:
         chat, writing = self._running(), self._open
         if not isinstance(text, str):
             raise InvalidField(f"must be text, and not {type(text).__name__}", field="text")
-        if "\0" in text or (not text.isascii() and _has_surrogate(text)):
+        if "\0" in text or (not text.isascii() and not is_unicode(text)):
             raise InvalidText
         chat.streams.write(writing, len(writing.text), text, chat.settings.max_stream)
 
@@ -175,11 +176,3 @@ class Streaming(Verbs):
             raise TooLarge("body in bytes of JSON", limit=limit, size=len(data))
         who = None if sender is None else sender_of(sender, "sender")
         return MessageStream(self.running, room, who, data, parent)
-
-
-def _has_surrogate(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False

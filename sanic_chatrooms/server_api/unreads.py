@@ -4,12 +4,23 @@ from collections.abc import Collection
 
 import msgspec
 
-from ..errors import InvalidField, MessageNotFound
+from ..errors import MessageNotFound
 from ..models import RESERVED, Sender, User
 from ..stores.members import MEMBER, as_member
 from ..stores.unread import READ
 from ..verbs.pages import page_limit
-from ..verbs.unread import MOST_ROOMS, Badge, Marked, UnreadLine, badge_of, count, mark, shown
+from ..verbs.unread import (
+    Badge,
+    Mark,
+    Marked,
+    UnreadLine,
+    badge_of,
+    check_rooms,
+    count,
+    mark,
+    shown,
+)
+from ..wire.decode import checked
 from .base import Verbs, id_of
 
 __all__ = ["Receipts", "Unreads"]
@@ -36,19 +47,17 @@ class Unreads(Verbs):
         `InvalidField`, `Unavailable`.
         """
         core, id = self.running().core, id_of(user)
-        if not isinstance(seq, int):
-            raise InvalidField(f"must be the number of a message, and not {type(seq).__name__}", field="seq")
+        ask = checked(Mark(seq, unread))
         found, _ = await core.access.find(None, room)
         standing = await core.access.standing(found, room, id)
-        return await mark(core, found, standing, Sender(id, standing.name or id), seq, unread=unread)
+        return await mark(core, found, standing, Sender(id, standing.name or id), ask.seq, unread=ask.unread)
 
     async def unread(self, user: User | Sender | str, rooms: Collection[str]) -> dict[str, UnreadLine]:
         """What a user has not read in up to 100 rooms, by room. Rooms that do not exist are left out; others than members have read
         everything. Raises `InvalidField`, `Unavailable`.
         """
         core, id = self.running().core, id_of(user)
-        if len(rooms) > MOST_ROOMS:
-            raise InvalidField(f"names more than {MOST_ROOMS} rooms", field="rooms", limit=MOST_ROOMS)
+        check_rooms(rooms)
         about = await core.store.rooms_about(rooms, id)
         there = {room: found for room, (found, _) in about.items() if found.visibility != RESERVED}
         return {room: shown(one) for room, one in (await count(core, id, there)).items()}

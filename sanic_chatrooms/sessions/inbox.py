@@ -190,6 +190,11 @@ class Inbox:
         """Tell every other worker that a room was deleted or has another epoch. Each asks the store at once."""
         self._journal.publish(Envelope(room, "", 0, LOOK, b"{}"))
 
+    def push(self, envelope: Envelope) -> None:
+        """Send a live event, here and on the other workers. It is lost where the broker is away."""
+        self._hub.deliver(envelope)
+        self._journal.publish(envelope)
+
     def notify(
         self, user_id: str, event: bytes, session: str | None, *, unless: str | None = None
     ) -> Envelope:

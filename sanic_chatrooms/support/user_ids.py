@@ -8,7 +8,7 @@ from typing import Final
 
 from ..errors import InvalidField
 
-__all__ = ["GUEST", "MAX_USER_ID", "check_user_id", "is_text"]
+__all__ = ["GUEST", "MAX_USER_ID", "check_user_id", "is_text", "is_unicode"]
 
 MAX_USER_ID: Final = 128
 """Characters in a user's id."""
@@ -36,3 +36,12 @@ def check_user_id(value: object, field: str = "user") -> str:
 def is_text(value: str) -> bool:
     """Can this be written as UTF-8, stored by every backend, and shown in one line?"""
     return value.isprintable() or all(unicodedata.category(char) not in ("Cc", "Cs") for char in value)
+
+
+def is_unicode(value: str) -> bool:
+    """Can this be written as UTF-8? Lone surrogates cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,16 +1,16 @@
 """Lists that go through several rooms, a page at a time."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..errors import InvalidCursor, RoomNotFound
-from ..models import Known
+from ..models import Known, Room
 from ..stores.base import Store
-from ..support.paging import decode_cursor, encode_cursor
+from ..support.paging import PAGE_LIMIT, decode_cursor, encode_cursor
 
-__all__ = ["List", "across", "marked", "only"]
+__all__ = ["List", "across", "all_rooms", "marked", "only"]
 
 L = TypeVar("L")
 List = Callable[[str | None], Awaitable[tuple[str | None, str | None]]]
@@ -29,6 +29,17 @@ class _Place(msgspec.Struct, array_like=True):
 
 
 _place = msgspec.json.Decoder(_Place)
+
+
+async def all_rooms(store: Store, **which: Any) -> AsyncIterator[Room]:
+    """All rooms that `Store.rooms` lists so. Raises `Unavailable`."""
+    cursor = None
+    while True:
+        page = await store.rooms(**which, cursor=cursor, limit=PAGE_LIMIT)
+        for room in page.rooms:
+            yield room
+        if (cursor := page.cursor) is None:
+            return
 
 
 async def across(

@@ -83,9 +83,7 @@ def tell_writer(core: Core, room: str, msg_id: str, writer: Sender | None, by: S
     core.streams.tell_stop(room, msg_id, by)
     if writer is not None:
         event = live_event(Cancelled(msg_id, by), room=room)
-        envelope = core.inbox.notify(writer.id, event, None)
-        core.hub.deliver(envelope)
-        core.journal.publish(envelope)
+        core.inbox.push(core.inbox.notify(writer.id, event, None))
 
 
 async def review(

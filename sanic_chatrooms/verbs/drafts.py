@@ -1,7 +1,7 @@
 """Makes drafts for the journal: their hashes, and the check of a message's body."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypedDict
 
 import msgspec
@@ -55,7 +55,7 @@ def draft(
         msg_id = new_id()
     if files:
         facts = (*facts, *attached(msg_id, files))
-    # Positional: one is made for every message, and keywords would cost three times as much as the struct.
+    # Positional: keywords cost three times as much as the struct.
     return Draft(
         room, type, payload, msg_id, timestamp or now(), sender, key or ("", msg_id), hash,
         about, facts, judged, restricts, only_if_changed, judged_in, spaced, mentions,
@@ -110,7 +110,7 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
     return body
 
 
-def check_mentions(names: list[str] | None, within: str = "") -> None:
+def check_mentions(names: Collection[str] | None, within: str = "") -> None:
     """Check how many a message mentions. Raises `InvalidField`."""
     if names and len(names) > MENTIONS:
         field = f"{within}.mentions" if within else "mentions"

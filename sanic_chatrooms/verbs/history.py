@@ -7,6 +7,7 @@ from typing import TypedDict
 import msgspec
 
 from ..access.needs import LOOKING
+from ..access.visibility import LAST
 from ..errors import InvalidCursor, InvalidField
 from ..models import Page
 from . import pages
@@ -15,8 +16,6 @@ from .pages import PAGE_BYTES, Messages, page_limit
 from .table import command
 
 __all__ = ["History", "place_of"]
-
-MAX_SEQ = 2**53 - 1
 
 
 class History(msgspec.Struct):
@@ -46,11 +45,11 @@ def place_of(before: int | None, after: int | None) -> Place:
         raise InvalidField("give before or after, not both", field="before")
     if after is not None:
         return {"after": _number(after)}
-    return {"before": MAX_SEQ if before is None else _number(before)}
+    return {"before": LAST if before is None else _number(before)}
 
 
 def _number(seq: int) -> int:
-    if not 0 <= seq <= MAX_SEQ:
+    if not 0 <= seq <= LAST:
         raise InvalidCursor
     return seq
 

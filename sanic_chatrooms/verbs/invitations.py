@@ -135,9 +135,7 @@ def refuse_banned(standing: Standing, now: float) -> None:
 def _tell(ctx: Ctx, user: str) -> None:
     room = ctx.seat.room
     event = live_event(RoomInvited(room.id, room.title, ctx.sender), room=room.id)
-    envelope = ctx.core.inbox.notify(user, event, None)
-    ctx.core.hub.deliver(envelope)
-    ctx.core.journal.publish(envelope)
+    ctx.core.inbox.push(ctx.core.inbox.notify(user, event, None))
 
 
 @command(

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from ..access.needs import PINNING
-from ..errors import ChatError, InvalidField, Unavailable
-from ..models import PUBLIC, Appended, Room, Sender
+from ..errors import ChatError, Unavailable
+from ..models import PUBLIC, Appended, Known, Room, Sender
 from ..stores.members import MEMBER
 from ..stores.unread import GROUP, PREFS
 from ..support.user_ids import MAX_USER_ID, is_text
@@ -19,7 +19,7 @@ from ..wire.events import Mentioned
 from .blocks import blocking
 from .context import Ctx
 from .core import Core
-from .drafts import MENTIONS
+from .drafts import check_mentions
 from .table import also_action, also_feature
 from .unread import preferences
 
@@ -97,9 +97,8 @@ async def resolved(
     return Mentions(tuple(kept), tuple(told))
 
 
-def _is_silent(prefs: object) -> bool:
-    value = getattr(prefs, "value", None)
-    return preferences(value).notify == "none"
+def _is_silent(prefs: Known | None) -> bool:
+    return preferences(None if prefs is None else prefs.value).notify == "none"
 
 
 async def _present(core: Core, room: Room, ids: Collection[str]) -> list[str]:
@@ -118,8 +117,7 @@ async def of_app(core: Core, room: str, sender: Sender | None, body: bytes) -> t
     text, names = names_in(body)
     if not names:
         return NOBODY, text
-    if len(names) > MENTIONS:
-        raise InvalidField(f"names more than {MENTIONS} users and roles", field="mentions", limit=MENTIONS)
+    check_mentions(names)
     found, _ = await core.access.find(None, room)
     return await resolved(core, found, sender, names), text
 
@@ -140,6 +138,4 @@ def tell_of(
         return
     event = live_event(Mentioned(room, msg_id, seq, sender, text[:SHOWN]), room=room)
     for user in users:
-        envelope = core.inbox.notify(user, event, None)
-        core.hub.deliver(envelope)
-        core.journal.publish(envelope)
+        core.inbox.push(core.inbox.notify(user, event, None))

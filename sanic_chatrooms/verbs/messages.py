@@ -18,7 +18,7 @@ from ..access.limits.limits import refusal as too_fast
 from ..access.needs import MODERATION, SPEAKING
 from ..access.visibility import seen_by
 from ..errors import ChatError, InvalidField, InvalidText, NotAMember, TooLarge
-from ..models import Appended, Draft, Fact, Fold, Relation, Sender
+from ..models import Appended, Draft, Fold, Relation, Sender
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.seats import Seat
 from ..sessions.session import Session
@@ -27,7 +27,7 @@ from ..support.clock import now
 from ..support.ids import new_id
 from ..wire.decode import Command
 from ..wire.encode import ack
-from .attachments import Attachment, attached
+from .attachments import attached
 from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
 from .drafts import Body, Effects, check_body, command_hash
@@ -102,6 +102,8 @@ def say(core: Core, session: Session, command: Command) -> bool:
         else:
             session.fail(command, result)
 
+    if item.facts:
+        core.unattached.stored(item.room)
     core.journal.submit(item, done, session)
     return True
 
@@ -169,18 +171,13 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
         key,
         hash,
         None if parent is None else Relation(parent, Fold.COLLECT),
-        _attached(core, room.id, id, body.attachments) if body.attachments else (),
+        attached(id, body.attachments) if body.attachments else (),
         room.seq,
         False,
         False,
         room.epoch,
         pace(session, seat) if room.slow_mode else 0,
     )
-
-
-def _attached(core: Core, room: str, id: str, files: list[Attachment]) -> tuple[Fact, ...]:
-    core.unattached.stored(room)
-    return attached(id, files)
 
 
 def _sees_all(seat: Seat) -> bool:

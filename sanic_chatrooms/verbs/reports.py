@@ -19,7 +19,7 @@ from ..access.needs import MODERATION, REPORTING
 from ..access.standing import standing_of
 from ..errors import Forbidden, InvalidField, MessageNotFound, NotAMember, RateLimited, RoomNotFound, TooLarge
 from ..hooks.middleware import Context
-from ..models import DIRECT, Envelope, Fact, Known, Room, Sender
+from ..models import DIRECT, Fact, Known, Room, Sender
 from ..sessions.session import Session
 from ..stores import members
 from ..support.clock import now
@@ -227,18 +227,13 @@ async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) 
         Reported(line.id, room.id, line.msg_id, line.reason, line.held is not None), room=room.id
     )
     if room.visibility == DIRECT:
-        _send(core, core.inbox.to_admins(event, reported))
+        core.inbox.push(core.inbox.to_admins(event, reported))
         return
     need = need_in(action("reports"), room)
     async for known in _all(core, room.id, members.MEMBER, MODERATORS):
         standing = standing_of(room, {known.kind: known}, core.access.levels)
         if known.key != reported and need.met(known.key, standing):
-            _send(core, core.inbox.notify(known.key, event, None))
-
-
-def _send(core: Core, envelope: Envelope) -> None:
-    core.hub.deliver(envelope)
-    core.journal.publish(envelope)
+            core.inbox.push(core.inbox.notify(known.key, event, None))
 
 
 # ---- for moderators ----

@@ -1,12 +1,11 @@
 """How long the events of a room are kept, where that is shorter than for others. The app decides."""
 
-from collections.abc import AsyncIterator
-
 from ..errors import InvalidField, RoomNotFound
 from ..models import Fact, Room
 from ..stores.base import Store
 from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
+from .across import all_rooms
 
 __all__ = ["LONGEST", "check_retention", "drop_old", "retention_fact"]
 
@@ -29,21 +28,11 @@ def retention_fact(room: Room) -> Fact:
 
 async def drop_old(store: Store) -> None:
     """Drop what is too old in all rooms with a retention of their own. Raises `Unavailable`."""
-    async for room in _rooms(store):
+    async for room in all_rooms(store, fact=(RETENTION, "")):
         try:
             await _drop(store, room.id, now() - room.retention)
         except RoomNotFound:
             continue
-
-
-async def _rooms(store: Store) -> AsyncIterator[Room]:
-    cursor = None
-    while True:
-        page = await store.rooms(fact=(RETENTION, ""), cursor=cursor, limit=PAGE_LIMIT)
-        for room in page.rooms:
-            yield room
-        if (cursor := page.cursor) is None:
-            return
 
 
 async def _drop(store: Store, room: str, before: float) -> None:

@@ -14,7 +14,7 @@ from ..access.access import judge
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT
 from ..access.needs import LOOKING
-from ..access.visibility import EVERYTHING, Seen, seen_by
+from ..access.visibility import EVERYTHING, LAST, Seen, seen_by
 from ..errors import ChatError, InvalidCursor, InvalidField, RoomNotFound, Unavailable
 from ..models import Event, Related
 from ..stores.search import Hit, SearchIndex
@@ -44,7 +44,6 @@ HIGHLIGHTS = 100
 """Places that are shown in one message."""
 COST = 4
 """A search counts as so many questions."""
-LATEST = 2**53 - 1
 R = TypeVar("R", bound=int | None)
 
 
@@ -137,8 +136,8 @@ def _begin(ask: Search, *, in_room: bool) -> int:
         return decode_number(_kind(in_room), ask.cursor)
     before: object = ask.before  # the app may give anything
     if before is None:
-        return LATEST
-    if not isinstance(before, int) or not 0 <= before <= LATEST:
+        return LAST
+    if not isinstance(before, int) or not 0 <= before <= LAST:
         raise InvalidCursor
     return before
 

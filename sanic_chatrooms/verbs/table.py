@@ -32,7 +32,6 @@ __all__ = [
     "Verb",
     "acked",
     "also_action",
-    "also_event",
     "also_feature",
     "command",
     "commands",
@@ -194,7 +193,6 @@ def acked(shape: Any, stored: Appended) -> Any:
 
 _rows: dict[str, Row] = {}
 _features: set[str] = set()
-_events: set[str] = set()
 
 
 def command(type: str, payload: Shape = Nothing, **about: Any) -> Callable[[V], V]:
@@ -231,11 +229,6 @@ def also_action(name: str, needs: RoomNeeds, **about: Any) -> Action:
     return add_action(Action(name=name, needs=needs, **about))
 
 
-def also_event(type: str) -> None:
-    """Declare a durable event of the protocol that no command causes."""
-    _events.add(type)
-
-
 def also_feature(name: str) -> None:
     """Declare a feature that has no command of its own."""
     _features.add(name)
@@ -248,7 +241,7 @@ def commands() -> Mapping[str, Row]:
 
 def events() -> frozenset[str]:
     """The types of the protocol's durable events."""
-    return frozenset(row.event for row in _rows.values() if row.event is not None) | _events
+    return frozenset(row.event for row in _rows.values() if row.event is not None)
 
 
 @functools.cache

@@ -206,9 +206,13 @@ async def _tell_members(core: Core, room: str, user: Sender, seq: int) -> None:
 
 def tell_others(core: Core, user: str, event: bytes, source: str | None) -> None:
     """Send a live event to the user's connections on every worker, except the one with the session id `source`."""
-    envelope = core.inbox.notify(user, event, None, unless=source)
-    core.hub.deliver(envelope)
-    core.journal.publish(envelope)
+    core.inbox.push(core.inbox.notify(user, event, None, unless=source))
+
+
+def check_rooms(rooms: Collection[str]) -> None:
+    """Check of how many rooms somebody asks. Raises `InvalidField`."""
+    if len(rooms) > MOST_ROOMS:
+        raise InvalidField(f"names more than {MOST_ROOMS} rooms", field="rooms", limit=MOST_ROOMS)
 
 
 @command(
@@ -225,8 +229,7 @@ def tell_others(core: Core, user: str, event: bytes, source: str | None) -> None
 )
 async def unread(ctx: Ctx, ask: Asked) -> UnreadList:
     """What the user has not read in these rooms. Raises `InvalidField`."""
-    if len(ask.rooms) > MOST_ROOMS:
-        raise InvalidField(f"names more than {MOST_ROOMS} rooms", field="rooms", limit=MOST_ROOMS)
+    check_rooms(ask.rooms)
     rooms = await _may_see(ctx, dict.fromkeys(id for id in ask.rooms if is_room_id(id)))
     found = await count(ctx.core, ctx.actor.user.id, rooms) if ctx.actor is not None else {}
     return UnreadList({id: shown(found[id]) for id in rooms if id in found})
