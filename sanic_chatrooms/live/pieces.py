@@ -50,13 +50,15 @@ _decode = msgspec.json.Decoder(_Event).decode
 class _Text:
     """A text from `start` on."""
 
-    __slots__ = ("heard_at", "room", "start", "text")
+    __slots__ = ("fence", "heard_at", "room", "start", "text")
 
     def __init__(self, room: str, start: int, text: str, heard_at: float) -> None:
         self.room = room
         self.start = start
         self.text = text
         self.heard_at = heard_at
+        self.fence = 0
+        """That of the worker that told the whole text, if one did."""
 
     @property
     def end(self) -> int:
@@ -114,6 +116,15 @@ class Pieces:
         self._texts[msg_id] = known
         while self._size > MOST:
             self.forget(next(iter(self._texts)))
+
+    def replace(self, room: str, msg_id: str, text: str, fence: int) -> None:
+        """A worker told the whole text. If it has taken the message over, what was there may be ahead of it, and goes."""
+        known = self._texts.get(msg_id)
+        if known is not None and known.fence < fence:
+            self.forget(msg_id)
+        self.put(room, msg_id, 0, text)
+        if (known := self._texts.get(msg_id)) is not None:
+            known.fence = max(known.fence, fence)
 
     def forget(self, msg_id: str) -> None:
         """The message is closed."""

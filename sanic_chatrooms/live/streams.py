@@ -21,11 +21,11 @@ from ..models import Envelope, Event, Sender, Streaming
 from ..observe.meter import SILENT, Meter
 from ..stores import streams as kept
 from ..stores.base import Store
-from ..support.locks import Locks
 from ..support.tasks import end
 from ..wire.encode import encode
+from .observing import Observing
 from .pieces import TURN, Pieces
-from .writing import Observer, Writing, may_be_open
+from .writing import Writing, may_be_open
 
 __all__ = ["LEASE", "MERGED", "Streams"]
 
@@ -79,10 +79,9 @@ class Streams:
         self._clock = clock
         self.pieces = Pieces(hub, publish, behind, clock, meter)
         self.own: dict[str, Writing] = {}
-        self._observers: dict[str, Observer] = {}
+        self._observing = Observing(hub, self._hear, self._evicted, self._writes_in)
         self._due: list[Writing] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._locks = Locks()
         self._asked: dict[str, asyncio.Future[None]] = {}
         self._unanswered: dict[str, float] = {}
         """When nobody answered for a message."""
@@ -104,21 +103,12 @@ class Streams:
     # ---- writing here ----
 
     async def prepare(self, room: str) -> None:
-        """Hear what happens in a room, before a message is written there. Raises `RoomNotFound`, `Unavailable`."""
-        async with self._locks.of(room):
-            if room not in self._observers:
-                await self._observe(room)
+        """Hear what happens in a room, before a message is written there; then call `release`. Raises `RoomNotFound`, `Unavailable`."""
+        await self._observing.begin(room)
 
-    async def _observe(self, room: str) -> None:
-        observer = self._observers[room] = Observer(self.happened, self._evicted)
-        try:
-            held = await self._hub.enter(observer, room)
-            if not self._hub.admit(observer, held):
-                raise Unavailable
-        except BaseException:
-            if self._observers.get(room) is observer:
-                del self._observers[room]
-            raise
+    def release(self, room: str) -> None:
+        """The message for which `prepare` was called is written here now, or it is not."""
+        self._observing.begun(room)
 
     def begin(
         self, room: str, msg_id: str, seq: int, writer: Sender | None, body: bytes, *, app: bool = False
@@ -136,14 +126,16 @@ class Streams:
     async def take_over(self, room: str, msg_id: str) -> Writing | None:
         """Write this message here from now on, from its last checkpoint; None if it is not being written. Raises `Unavailable`."""
         await self.prepare(room)
-        known = await kept.take_over(self._store, room, msg_id)
-        if known is None:
+        try:
+            known = await kept.take_over(self._store, room, msg_id)
+            if known is None:
+                return None
+            writing = Writing(room, msg_id, known.seq, known.writer, known.body, known.fence, self._clock())
+            writing.app = known.app
+            self.pieces.forget(msg_id)  # it may be ahead of what is written from now on
+            self._own(writing)
+        finally:
             self.release(room)
-            return None
-        writing = Writing(room, msg_id, known.seq, known.writer, known.body, known.fence, self._clock())
-        writing.app = known.app
-        self.pieces.forget(msg_id)  # it may be ahead of what is written from now on
-        self._own(writing)
         self._say(KNOWN, room, _Note(msg_id, writing.text, writing.fence))
         return writing
 
@@ -173,23 +165,28 @@ class Streams:
         if self.own.get(writing.msg_id) is writing:
             del self.own[writing.msg_id]
         writing.closing = True
-        self.release(writing.room)
+        self._observing.leave_unused(writing.room)
 
-    def release(self, room: str) -> None:
-        """Hear no more of a room in which nothing is written here."""
-        if room in self._observers and not any(writing.room == room for writing in self.own.values()):
-            self._hub.exit(self._observers.pop(room), room)
+    def _hear(self, envelope: Envelope) -> None:
+        self.happened(envelope)
+
+    def _writes_in(self, room: str) -> bool:
+        return any(writing.room == room for writing in self.own.values())
 
     def _evicted(self, room: str) -> None:
         # The room was deleted, or has another past.
-        self._observers.pop(room, None)
-        if any(writing.room == room for writing in self.own.values()):
+        if self._writes_in(room):
             self.in_background(self._come_back(room))
 
     async def _come_back(self, room: str) -> None:
         while mine := [writing for writing in self.own.values() if writing.room == room]:
             try:
                 await self.prepare(room)
+                self.release(room)
+                for writing in mine:  # the room may be another one with the same id
+                    known = await kept.stream(self._store, room, writing.msg_id)
+                    if known is None or known.fence != writing.fence:
+                        self.drop(writing)
                 return
             except RoomNotFound:
                 for writing in mine:
@@ -367,7 +364,7 @@ class Streams:
             if note.fence > writing.fence:  # another worker has taken it over
                 self.close(writing)
             return
-        self.pieces.put(envelope.room, note.msg_id, 0, note.text)
+        self.pieces.replace(envelope.room, note.msg_id, note.text, note.fence)
         answer = self._asked.pop(note.msg_id, None)
         if answer is not None and not answer.done():
             answer.set_result(None)

@@ -128,21 +128,11 @@ class MessageStream:
             else None
         )
         try:
-            await self._close(writing, ended)
+            await self._running().closing.end(writing, ended)
         except Unavailable:
             if kind is None:
-                raise  # else what happened before matters more; the server closes it when its time is over
+                raise  # else what happened before matters more; the server closes it when the store is back
         return cancelled and self._stopped and not left
-
-    async def _close(self, writing: Writing, ended: str | None) -> None:
-        chat = self._running()
-        writing.closing = True
-        try:
-            known = await kept.stream(chat.store, writing.room, writing.msg_id)
-            if known is not None and known.fence == writing.fence:
-                await chat.closing.finish(known, writing.text, ended)
-        finally:
-            chat.streams.close(writing)
 
 
 class Streaming(Verbs):

@@ -35,6 +35,9 @@ CLOSE = "message.close"
 ENDED = "ended:"
 """How the key begins that is on at a message whose stream ended other than well."""
 INTERRUPTED = "interrupted"
+NOT_CLOSED = "message %s of room %s could not be closed"
+AGAIN = 1.0
+"""Seconds, about, until the store is asked again to close a message, after it was away."""
 LOOKED_FOR = 10.0
 """Seconds between two looks for messages that nobody writes any more, at most."""
 TRIES = 8
@@ -178,19 +181,34 @@ class Closing:
         except ChatError:
             return first, ended or "error"
 
-    async def interrupt(self, writing: Writing, ended: str = INTERRUPTED) -> None:
-        """Close a message that is written here, with what there is. Whatever goes wrong, a worker closes it when its time is over."""
-        core, room, msg_id = self._core, writing.room, writing.msg_id
+    async def end(self, writing: Writing, ended: str | None) -> None:
+        """Close a message that is written here, with what there is. Raises `Unavailable`: then it is closed when the store is back."""
+        streams = self._core.streams
         writing.closing = True
         try:
-            known = await kept.stream(core.store, room, msg_id)
+            known = await kept.stream(self._core.store, writing.room, writing.msg_id)
             if known is not None and known.fence == writing.fence:
                 await self.finish(known, writing.text, ended)
         except Unavailable:
+            streams.in_background(self._end_later(writing, ended))
+            raise
+        except BaseException:
+            streams.close(writing)
+            raise
+        streams.close(writing)
+
+    async def interrupt(self, writing: Writing, ended: str | None = INTERRUPTED) -> None:
+        """The same. Whatever goes wrong, a worker closes it when its time is over."""
+        try:
+            await self.end(writing, ended)
+        except Unavailable:
             pass
         except Exception:
-            logger.exception("message %s of room %s could not be closed", msg_id, room)
-        core.streams.close(writing)
+            logger.exception(NOT_CLOSED, writing.msg_id, writing.room)
+
+    async def _end_later(self, writing: Writing, ended: str | None) -> None:
+        await asyncio.sleep(jittered(AGAIN))
+        await self.interrupt(writing, ended)
 
     # ---- looking after them ----
 
@@ -212,7 +230,12 @@ class Closing:
         """Close the messages whose writers are gone with their workers. Raises `Unavailable`."""
         for known in await self._core.store.open_streams(now() - LEASE):
             if self._core.streams.of(known.room, known.msg_id) is None:
-                await self.finish(known, known.text, INTERRUPTED)
+                try:
+                    await self.finish(known, known.text, INTERRUPTED)
+                except Unavailable:
+                    raise
+                except Exception:  # it must not keep the others open
+                    logger.exception(NOT_CLOSED, known.msg_id, known.room)
 
     def _gone(self, session: object, for_good: bool) -> None:
         """A connection has ended. If its user may not be here any more, close what they write."""

@@ -299,6 +299,8 @@ async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) ->
         if not problem.temporary:  # what others have seen growing must not stay: only the beginning does
             event = await message_of(ctx, ask.msg_id)
             await finish(core, current, bytes(event.payload), "error")
+            if (writing := core.streams.of(ctx.room_id, ask.msg_id)) is not None:
+                core.streams.close(writing)
         raise
     (payload, about), files = closing(ask.msg_id, body, ended), files_in(body)
     text, names = names_in(body)

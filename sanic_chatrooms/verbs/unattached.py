@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
-from ..errors import RoomNotFound, Unavailable
+from ..errors import RoomNotFound
 from ..hooks.listeners import Listeners
 from ..models import EVERYONE, Event, Fact, Known
 from ..stores.base import Store
@@ -208,8 +208,6 @@ class Unattached:
                 await self._listeners.ask(
                     UNATTACHED, room=room, event=Event(new_id(), now(), UNATTACHED, payload, room)
                 )
-        except Unavailable:
-            raise
         except (Exception, asyncio.CancelledError) as exc:
             if is_ending():
                 raise

@@ -1,0 +1,184 @@
+"""How messages that are being written end when something is in the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sanic_chatrooms import ChatRooms, Forbidden, MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
+from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.models import Draft, Member
+from sanic_chatrooms.stores import members
+from sanic_chatrooms.stores import streams as kept
+from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
+from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs import closing
+
+ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
+NO_MESSAGE = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a12"
+WITHIN = 20.0
+
+
+@pytest.fixture
+def rooms() -> ChatRooms:
+    return ChatRooms("test", guests=True)
+
+
+@pytest.fixture
+def store() -> FaultyStore:
+    return FaultyStore(MemoryStore())
+
+
+@pytest.fixture
+async def chat(rooms: ChatRooms, store: FaultyStore) -> AsyncIterator[Chat]:
+    backends = Backends(store, MemoryBroker(), MemoryPresence())
+    async with running_core(rooms, backends=backends) as chat:
+        yield chat
+
+
+async def enter(chat: Chat, user: User, room: str = "general") -> MemoryClient:
+    client = await chat_client(chat, user)
+    await client.ack("join", room=room)
+    return client
+
+
+async def open_message(client: MemoryClient, text: str = "") -> str:
+    id: str = (await client.ack("message.open", room="general", payload={"text": text}))["msgId"]
+    return id
+
+
+async def ask(client: MemoryClient, type: str, id: str, **payload: Any) -> Any:
+    return (await client.request(type, room="general", payload={"msgId": id, **payload}))["payload"]
+
+
+async def ended(client: MemoryClient, count: int = 1) -> list[Any]:
+    """The payloads of the first `count` messages that were closed."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            seen = [frame["payload"] for frame in client.frames if frame["type"] == "message.edited"]
+            if len(seen) >= count:
+                return seen
+            await asyncio.sleep(0.01)  # nothing tells when a frame has come
+
+
+async def test_a_refused_open_leaves_others_in_the_room_observed(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob, eve = [await enter(chat, user) for user in (ADA, BOB, EVE)]
+    await members.put(chat.store, "general", Member(BOB.id, BOB.name, "moderator"))
+    append, going_on, reached = chat.journal.append, asyncio.Event(), asyncio.Event()
+
+    async def slowly(item: Draft, source: object = None) -> Any:
+        stored = await append(item, source)
+        if item.type == "message" and item.sender is not None and item.sender.id == ADA.id:
+            reached.set()
+            await going_on.wait()
+        return stored
+
+    monkeypatch.setattr(chat.journal, "append", slowly)
+    opening = asyncio.ensure_future(open_message(ada))
+    await reached.wait()
+    body = {"text": "", "parent": NO_MESSAGE}
+    refused = await eve.request("message.open", room="general", payload=body)
+    going_on.set()
+    id = await opening
+
+    await bob.ack("member.ban", room="general", payload={"user": ADA.id})
+
+    assert refused["payload"]["code"] == "invalid_field"
+    assert [payload["ended"] for payload in await ended(bob)] == ["interrupted"]
+    assert "code" in await ask(ada, "message.append", id, at=0, text="I am banned")
+
+
+async def test_a_message_whose_close_was_refused_takes_no_more_pieces(rooms: ChatRooms, chat: Chat) -> None:
+    ada, bob = await enter(chat, ADA), await enter(chat, BOB)
+    id = await open_message(ada)
+    await ask(ada, "message.append", id, at=0, text="a bad word")
+
+    refused = await ask(ada, "message.close", id)
+    more = await ask(ada, "message.append", id, at=10, text=" and another")
+
+    assert refused["code"] == "forbidden"
+    assert more["code"] in ("conflict", "message_not_found")
+    assert [payload.get("ended") for payload in await ended(bob)] == ["error"]
+    assert chat.streams.own == {}
+
+
+@pytest.fixture(autouse=True)
+def _check(rooms: ChatRooms) -> None:
+    @rooms.before_publish(budget=5.0)
+    async def check(ctx: Any) -> None:
+        if "bad" in ctx.payload["text"]:
+            raise Forbidden("a bad word")
+        if "strange" in ctx.payload["text"]:
+            raise ValueError("nobody thought of this")
+
+
+async def test_one_message_that_cannot_be_closed_keeps_no_other_open(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada, bob = await enter(chat, ADA), await enter(chat, BOB)
+    for text in ("one", "two"):
+        id = await open_message(ada)
+        await ask(ada, "message.append", id, at=0, text=text)
+        await chat.streams._keep(chat.streams.own[id])
+    chat.streams.own.clear()  # as if the worker were another one
+    finish, failed = closing.finish, list[str]()
+
+    async def once(core: Any, known: Any, *rest: Any) -> bool:
+        if not failed:
+            failed.append(known.msg_id)
+            raise ValueError("nobody thought of this")
+        return await finish(core, known, *rest)
+
+    monkeypatch.setattr(closing, "finish", once)
+    monkeypatch.setattr(closing, "LEASE", -60.0)
+
+    await chat.closing.look_for_silent()
+
+    assert len(await ended(bob)) == 1
+    assert failed
+    assert failed[0] in caplog.text
+
+
+async def test_a_text_is_closed_whole_when_the_store_is_back(
+    chat: Chat, store: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "AGAIN", 0.01)
+    ada, bob = await enter(chat, ADA), await enter(chat, BOB)
+    id = await open_message(ada)
+    await ask(ada, "message.append", id, at=0, text="the whole answer")
+    there, asked = kept.stream, list[str]()
+
+    async def away_at_first(*args: Any) -> Any:
+        asked.append(id)
+        if len(asked) < 3:
+            raise Unavailable
+        return await there(*args)
+
+    monkeypatch.setattr(kept, "stream", away_at_first)
+    await chat.closing.interrupt(chat.streams.own[id])
+
+    [payload] = await ended(bob)
+    assert (payload["body"]["text"], payload["ended"]) == ("the whole answer", "interrupted")
+    assert chat.streams.own == {}
+
+
+async def test_a_take_over_that_fails_observes_nothing(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await enter(chat, ADA)
+    id = await open_message(ada)
+    writing = chat.streams.own.pop(id)
+    chat.streams.close(writing)
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable
+
+    monkeypatch.setattr(kept, "take_over", away)
+    with pytest.raises(Unavailable):
+        await chat.streams.take_over("general", id)
+
+    assert chat.streams._observing.observers == {}
