@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, Happening, User
+from sanic_chatrooms import ChatRooms, Happening, Unavailable, User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import EVERYONE
 from sanic_chatrooms.testing import MemoryClient
@@ -300,6 +300,29 @@ async def test_a_listener_that_fails_is_called_again() -> None:
         await chat.core.unattached.sweep()
 
     assert heard == [msg_id, msg_id]
+
+
+async def test_a_listener_that_fails_for_one_message_hears_of_the_others() -> None:
+    rooms, heard = ChatRooms("test", guests=True), set[str]()
+    first: list[str] = []
+
+    @rooms.on("message.unattached")
+    async def forget(event: Happening) -> None:
+        heard.add(event.payload["msgId"])
+        if event.payload["msgId"] in first:
+            raise Unavailable  # as a verb that it calls may
+
+    async with running_core(rooms) as chat:
+        await rooms.create_room("general", as_user=ADA)
+        ada = await joined(chat, ADA, "general")
+        ids = [await say(ada, f"/{number}") for number in range(3)]
+        first.append(ids[0])
+        for msg_id in ids:
+            await rooms.delete("general", msg_id)
+
+        await chat.core.unattached.sweep()
+
+    assert heard == set(ids)
 
 
 async def test_a_process_without_the_app_leaves_it_to_those_with_it(tmp_path: Path, told: Told) -> None:
