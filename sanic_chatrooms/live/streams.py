@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..models import Envelope, Event, Sender, Streaming
 from ..observe.meter import SILENT, Meter
 from ..stores import streams as kept
 from ..stores.base import Store
+from ..support.locks import Locks
 from ..support.tasks import end
 from ..wire.encode import encode
 from .observing import Observing
@@ -80,6 +82,8 @@ class Streams:
         self.pieces = Pieces(hub, publish, behind, clock, meter)
         self.own: dict[str, Writing] = {}
         self._observing = Observing(hub, self._hear, self._evicted, self._writes_in)
+        self.turns, self.opening = Locks(), Counter[str]()
+        """In which each user opens messages, and how many are being opened in each room."""
         self._due: list[Writing] = []
         self._timer: asyncio.TimerHandle | None = None
         self._asked: dict[str, asyncio.Future[None]] = {}

@@ -68,6 +68,8 @@ class Sessions:
         self._enter: EnterRoom | None = None
         self.reconfigured: Callable[[], None] = lambda: None
         """Called when settings have changed, or may have."""
+        self.standing_changed: Callable[[str], None] = lambda room: None
+        """Called with a room in which the standing of a user who is connected here may have changed without an event."""
         hub.handle(ADMINS, self.tell_admins)
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms, with their epochs, that it waits to be put into."""
@@ -280,6 +282,7 @@ class Sessions:
             self._remove(here, message)
         elif isinstance(message, StandingChanged):
             _judge_again(here, message.room)
+            self.standing_changed(message.room)
         elif isinstance(message, Enter):
             self._put(here, message)
         elif isinstance(message, Refuse):

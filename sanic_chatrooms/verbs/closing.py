@@ -157,6 +157,7 @@ class Closing:
         core.streams.happened = self._happened
         core.streams.lost = self._lost
         core.streams.gone = self._gone
+        core.sessions.standing_changed = self._judge_all
 
     # ---- closing ----
 
@@ -270,8 +271,11 @@ class Closing:
                 if writing.writer is not None and writing.writer.id == user:
                     self._interrupt_soon(writing)
         elif envelope.type in JUDGED:
-            for writing in self._users(envelope.room):
-                self._core.streams.in_background(self._judge(writing))
+            self._judge_all(envelope.room)
+
+    def _judge_all(self, room: str) -> None:
+        for writing in self._users(room):
+            self._core.streams.in_background(self._judge(writing))
 
     def _users(self, room: str) -> list[Writing]:
         return [w for w in self._core.streams.own.values() if w.room == room and not w.app and not w.closing]

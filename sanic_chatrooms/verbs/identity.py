@@ -23,7 +23,7 @@ from ..wire.events import Heartbeat, Limits, Myself, StreamLimits, Welcome
 from ..wire.names import PROTOCOL
 from .context import Ctx
 from .core import Core
-from .streams import PER_ROOM, PER_USER
+from .stream_limits import PER_ROOM, PER_USER
 from .table import Judged, Needs, command, features
 from .words import spoken
 

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from ..access.actions import action
 from ..access.limits.kinds import Kind
 from ..access.needs import CANCELLING, LOOKING, REPORTING, SPEAKING
-from ..errors import ChatError, Conflict, Forbidden, InvalidField, MessageNotFound, RateLimited, TooLarge
+from ..errors import ChatError, Conflict, Forbidden, InvalidField, MessageNotFound, TooLarge
 from ..live.streams import LEASE
 from ..live.writing import Writing, may_be_open
 from ..models import Appended, Related, Sender
@@ -28,16 +28,12 @@ from .context import Ctx
 from .drafts import Body, check_mentions
 from .mentions import mentioned, names_in, tell_of
 from .messages import pace
+from .stream_limits import check_count
 from .table import Changed, Done, Judged, also_action, command
 from .targets import message_of
 from .threads import keep_parent, reply_to
 
-__all__ = ["PER_ROOM", "PER_USER"]
-
-PER_ROOM, PER_USER = 16, 4
-"""Messages that may be in the writing at a time. Those of the app do not count."""
-AGAIN = 1.0
-"""Seconds after which somebody above that may try again."""
+__all__: list[str] = []
 
 
 class Opened(msgspec.Struct, omit_defaults=False):
@@ -117,11 +113,26 @@ _body = msgspec.json.Decoder(_Body)
 )
 async def open_message(ctx: Ctx, ask: Body) -> Opened | None:
     """Begin a message that is going to be written. Raises `RateLimited`, and what `message` raises."""
-    streams, room, body = ctx.core.streams, ctx.seat.room.id, ctx.command.payload
+    room, turns, opening = ctx.seat.room.id, ctx.core.streams.turns, ctx.core.streams.opening
     assert ctx.actor is not None
+    user = ctx.actor.user.id
     if ctx.sender is not None:
         ctx.core.typists.stopped(room, ctx.sender)
-    await _check_count(ctx, room, ctx.actor.user.id)
+    # Messages that are being opened count, too. A user opens one after the other; a room waits for nobody.
+    opening[room] += 1
+    try:
+        async with turns.of(user):
+            await check_count(ctx, room, user)
+            return await _open(ctx, ask, room)
+    finally:
+        opening[room] -= 1
+        if not opening[room]:
+            del opening[room]
+
+
+async def _open(ctx: Ctx, ask: Body, room: str) -> Opened | None:
+    streams, body = ctx.core.streams, ctx.command.payload
+    assert ctx.actor is not None
     await streams.prepare(room)
     try:
         msg_id = new_stream_id()
@@ -142,25 +153,6 @@ async def open_message(ctx: Ctx, ask: Body) -> Opened | None:
     finally:
         streams.release(room)
     return Opened(stored.msg_id, stored.seq, stored.timestamp, stored.duplicate, LEASE)
-
-
-async def _check_count(ctx: Ctx, room: str, user: str) -> None:
-    store = ctx.core.store
-    here = [known for known in await kept.streams_in(store, room) if not known.app]
-    if len(here) >= PER_ROOM:
-        raise RateLimited(
-            "too many messages are being written in this room", retry_after=AGAIN, limit="streams"
-        )
-    mine = _count(here, user)
-    for known in (await store.facts_of(kept.STREAMS, user)).facts:
-        if known.room != room and mine < PER_USER:
-            mine += _count(await kept.streams_in(store, known.room), user)
-    if mine >= PER_USER:
-        raise RateLimited("you are writing too many messages at a time", retry_after=AGAIN, limit="streams")
-
-
-def _count(streams: list[OpenStream], user: str) -> int:
-    return sum(known.writer is not None and known.writer.id == user and not known.app for known in streams)
 
 
 @command("message.append", Append, ack=Reached, feature="streams", judged=Judged.ITSELF, free=True)

@@ -182,3 +182,28 @@ async def test_a_take_over_that_fails_observes_nothing(chat: Chat, monkeypatch: 
         await chat.streams.take_over("general", id)
 
     assert chat.streams._observing.observers == {}
+
+
+async def test_a_message_to_somebody_who_blocks_its_writer_ends(chat: Chat) -> None:
+    ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+    said = await ada.ack("direct", payload={"to": BOB.id, "body": {"text": "hi"}})
+    await ada.ack("join", room=said["room"])
+    await bob.ack("join", room=said["room"])
+    id = (await ada.ack("message.open", room=said["room"], payload={"text": ""}))["msgId"]
+
+    await bob.ack("user.block", payload={"user": ADA.id})
+
+    assert [payload["ended"] for payload in await ended(bob)] == ["interrupted"]
+    more = await ada.request("message.append", room=said["room"], payload={"msgId": id, "at": 0, "text": "x"})
+    assert "code" in more["payload"]
+
+
+async def test_messages_that_a_user_opens_at_once_are_counted_too(chat: Chat) -> None:
+    clients = [await enter(chat, ADA) for _ in range(8)]
+
+    answers = await asyncio.gather(
+        *(client.request("message.open", room="general", payload={"text": ""}) for client in clients)
+    )
+
+    codes = [answer["payload"].get("code", answer["type"]) for answer in answers]
+    assert sorted(codes) == ["ack"] * 4 + ["rate_limited"] * 4

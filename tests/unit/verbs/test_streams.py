@@ -254,7 +254,7 @@ async def test_opening_the_same_again_opens_nothing(scene: Scene) -> None:
 async def test_a_room_and_a_user_have_so_many_at_a_time(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sanic_chatrooms.verbs.streams.PER_ROOM", 5)
+    monkeypatch.setattr("sanic_chatrooms.verbs.stream_limits.PER_ROOM", 5)
     await scene.ada.ack("join", room="other")
     ids = [await scene.open() for _ in range(3)]
     await scene.ada.ack("message.open", room="other", payload={"text": ""}, msg_id=ID)
