@@ -12,6 +12,7 @@ from ..errors import ChatError, RoomNotFound
 from ..models import PUBLIC, Appended, Draft, Event, Fact, Head, Known, Page, Related, Room, Scope
 from .bounds import FOLDED, HISTORY_MAX, LISTED, RESERVED_HISTORY_MAX, Bounds
 from .changes import Stale
+from .erasing import Erasing
 from .pages import FactPage, Holding, RoomAbout, RoomPage, TogglePage, Unread
 from .streams import OpenStream, checkpoint, lease, open_streams
 
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 
-class Store(ABC):
+class Store(Erasing, ABC):
     """Keeps rooms, numbered events, relations and facts of one instance.
 
     Numbering
@@ -128,6 +129,13 @@ class Store(ABC):
     44. The `mentions` of a draft are those of its message, or with a REPLACE or CLOSE those of the target from then on. An ERASE and
         trimming remove them. `unread` counts the messages above the marker, and not the user's own, that mention them: by id, by
         "@room", or by "@" and their role, if they have been a member, and had the role, since before the message. It counts 100 at most.
+    Erasing
+    48. `erase` of an event without a payload does what an ERASE does, without an event: `changed` stays, the sender and the key
+        are gone too, and any type may be emptied. The same draft is then a new one.
+    49. With a payload, the event has it if it still has the one that was named. In both cases the user's toggles on it are
+        turned off, those of others do not tell of the user, and it does not mention the user.
+    50. Afterwards the room does not tell that this user made it, and 19 does not hold for the user's key.
+    51. `all_facts` lists every fact of the room once, in the order of kinds and keys.
     """
 
     scope: ClassVar[Scope]
@@ -160,7 +168,7 @@ class Store(ABC):
         `InvalidField`, and `Unavailable` if only its room cannot be reached. Raises `Unavailable` for the whole batch.
         """
 
-    def require_free(self) -> None:  # noqa: B027 - most stores share no transaction with the app
+    def require_free(self) -> None:
         """Call this in a task that is going to wait for an append of another task.
 
         Raises `InvalidField` if the store can tell that a transaction of this task keeps it from writing: the task would

@@ -58,6 +58,9 @@ class WrappedStore(Store):
     rooms_about = _passed_on(Store.rooms_about)
     take = _passed_on(Store.take)
     secret = _passed_on(Store.secret)
+    erase = _passed_on(Store.erase)
+    all_facts = _passed_on(Store.all_facts)
+    forget_user = _passed_on(Store.forget_user)
 
     def __init__(self, inner: Store) -> None:
         self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps

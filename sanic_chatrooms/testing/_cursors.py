@@ -13,7 +13,7 @@ FORGED = (
 )  # fmt: skip
 """Cursors that no store can have given."""
 
-_KINDS = ("rooms", "mine", "members", "present", "seen", "")
+_KINDS = ("rooms", "mine", "members", "present", "seen", "all facts", "")
 _LAST = (
     b"", b"\x00", b"\x00\x00", b"a\x00", b"a\x00b", b"\n", b"a\nb", b"rooms\na", b"\xed\xa0\x80", b"\xed\xbf\xbf",
     b"\xff", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xf0\x9f\x98\x80", b"\xef\xbf\xbf", b"\xe2\x80\xae", b"\x7f", b"\x1b[2J",

@@ -21,6 +21,7 @@ from ._store.against_memory import AgainstMemoryTests
 from ._store.buckets import BucketTests
 from ._store.deletions import DeletionTests
 from ._store.edits import EditTests
+from ._store.erasing import ErasingTests
 from ._store.fact_lists import FactListTests
 from ._store.facts import FactTests
 from ._store.idempotency import IdempotencyTests
@@ -61,6 +62,7 @@ class StoreSuite(
     UnreadTests,
     BucketTests,
     StreamTests,
+    ErasingTests,
     SeparationTests,
     AgainstMemoryTests,
 ):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from ...models import Collected, Event, Toggle
 from ..base import Holding
 
@@ -46,6 +48,15 @@ class Relations:
         if not keys:
             self.toggles.pop(target, None)
         return len(owners)
+
+    def forget_user(self, target: int, user: str) -> None:
+        """Turn off what a user holds at a message, and forget that they turned on what others hold."""
+        for key, owners in list(self.toggles.get(target, {}).items()):
+            for owner, holding in list(owners.items()):
+                if holding.by is not None and holding.by.id == user:
+                    owners[owner] = replace(holding, by=None)
+            if user in owners:
+                self.turn_off(target, key, user)
 
     def collect(self, parent: int, reply: int) -> None:
         """Add a reply, which comes after all others."""

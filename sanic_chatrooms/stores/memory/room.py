@@ -15,6 +15,7 @@ from ...support.ids import new_epoch
 from ...support.paging import Paged
 from ..base import FOLDED
 from ..properties import with_properties
+from ..unread import name_of
 from .relations import Relations
 
 __all__ = ["First", "Key", "MemoryRoom"]
@@ -193,6 +194,27 @@ class MemoryRoom:
     def delete(self, message: Event) -> list[Event]:
         """Empty a message, and the edits of it, by the event that comes next. -> what lost its text."""
         self._put(replace(message, payload=_NOTHING, deleted=True, edited=None, changed=self.seq + 1))
+        return [message, *self._empty_beside(message)]
+
+    def empty(self, event: Event) -> None:
+        """Leave of an event only its number, id, type and time, without an event that says so."""
+        left = replace(
+            event,
+            payload=_NOTHING,
+            deleted=True,
+            edited=None,
+            sender=None,
+            client_msg_id=None,
+            streaming=None,
+        )
+        self._put(left)
+        for gone in (event, *self._empty_beside(event)):
+            first = self.firsts.get(_key_of(gone))
+            if first is not None and first[1].seq == gone.seq:
+                del self.firsts[_key_of(gone)]
+
+    def _empty_beside(self, message: Event) -> list[Event]:
+        """Empty the edits of a message, and forget what is on at it, and whom it mentions. -> the edits as they were."""
         numbers = [number for number, edited in self.edits if edited == message.msg_id and number > self.base]
         edits = [self.events[number - self.base - 1] for number in numbers]
         for edit in edits:
@@ -200,7 +222,30 @@ class MemoryRoom:
         assert message.seq is not None
         self.relations.turn_off(message.seq)
         self.mention(message.seq, ())
-        return [message, *edits]
+        return edits
+
+    def say_otherwise(self, event: Event, was: bytes, payload: bytes) -> None:
+        """Give an event another payload, if it still has the one that it had, without an event that says so."""
+        if bytes(event.payload) == was:
+            self._put(replace(event, payload=Raw(payload)))
+
+    def forget_user_at(self, seq: int, user: str) -> None:
+        """Nothing of the user is on at this message any more, and it does not mention the user."""
+        self.relations.forget_user(seq, user)
+        mentioned = self.mentions.get(name_of(user), [])
+        if seq in mentioned:
+            mentioned.remove(seq)
+            if not mentioned:
+                del self.mentions[user]
+
+    def forget_maker(self, user: str) -> None:
+        """The room does not tell that this user made it."""
+        if self.room.created_by == user:
+            self.room = replace(self.room, created_by=None)
+        key = self.made_by[0]
+        if key is not None and key[0] == user:
+            self.firsts.pop(key, None)
+            self.made_by = (None, b"")
 
     def mention(self, seq: int, names: Collection[str]) -> None:
         """Let the message with this number mention these, and nobody else."""

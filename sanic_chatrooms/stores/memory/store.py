@@ -36,6 +36,7 @@ from ..properties import first_facts, numbered, room_fact
 from ..unread import WHOLE, Ranges
 from . import facts
 from .effects import Effects
+from .erasing import MemoryErasing
 from .room import First, MemoryRoom
 from .unread import unread_in
 
@@ -47,7 +48,7 @@ HISTORY_MAX = 1_000
 """Events kept per room unless `Bounds.history_max` says otherwise."""
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryErasing, Store):
     """Keeps everything in the memory of this process. Each start begins empty, with new epochs and secrets.
 
     An object belongs to one instance. Several chats of one process with the same instance name may share it.

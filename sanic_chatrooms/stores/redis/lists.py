@@ -8,7 +8,7 @@ them from the list if they are older than any change that may still be running.
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from ...drivers.redis.cluster import Call, RedisLink, Script
 from ...models import DIRECT, PRIVATE, PUBLIC, Fact, Room
@@ -162,6 +162,19 @@ class RedisLists:
                 [self._scripted(list_key, arguments=("forget", id, stamps[id])) for id in gone]
             )
         return shown[:count]
+
+    async def clear(self, kind: str, key: str, look: LookFor[Any]) -> None:
+        """Take rooms in which a fact does not hold off its list at once, however short ago they came there."""
+        list_key = self._key(kind, key)
+        reply = await self._link.call(Call(list_key, ("HGETALL", list_key)))
+        stamps = {room.decode(): stamp for room, stamp in zip(reply[::2], reply[1::2], strict=True)}
+        rooms = list(stamps)
+        for low in range(0, len(rooms), AT_ONCE):
+            some = rooms[low : low + AT_ONCE]
+            found = await look(some, kind, key)
+            gone = [room for room, one in zip(some, found, strict=True) if one is None]
+            calls = [self._scripted(list_key, arguments=("forget", room, stamps[room])) for room in gone]
+            await self._link.run(calls)
 
     # ---- token buckets and secrets ----
 

@@ -7,7 +7,18 @@ from ...drivers.redis.cluster import Call, RedisLink, Script
 from ...errors import RoomNotFound
 from ..base import HISTORY_MAX, RESERVED_HISTORY_MAX, Bounds
 
-__all__ = ["APPEND", "EFFECTS", "PAST", "ROOMS", "SCRIPTS", "UNREAD", "UNREAD_IN_TIME", "RoomCalls", "Use"]
+__all__ = [
+    "APPEND",
+    "EFFECTS",
+    "ERASING",
+    "PAST",
+    "ROOMS",
+    "SCRIPTS",
+    "UNREAD",
+    "UNREAD_IN_TIME",
+    "RoomCalls",
+    "Use",
+]
 
 _PARTS = ("h", "m", "t", "i", "x", "r", "z", "c", "k0", "k1", "u", "o", "e")
 """What the names of a room's keys end with; see head.lua."""
@@ -25,10 +36,11 @@ APPEND = Use(Script(__package__, "head.lua", "append.lua"), _PARTS[:10])
 EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), _PARTS)
 PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:8])
 ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), _PARTS)
+ERASING = Use(Script(__package__, "head.lua", "facts.lua", "erasing.lua"), _PARTS)
 UNREAD = Use(Script(__package__, "unread_head.lua", "unread.lua"), ("h", "m", "c", "o"))
 UNREAD_IN_TIME = Use(Script(__package__, "head.lua", "unread.lua"), _PARTS[:12])
 """The same where events may be too old: that is seen in other keys."""
-SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS, UNREAD, UNREAD_IN_TIME))
+SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS, ERASING, UNREAD, UNREAD_IN_TIME))
 
 
 class RoomCalls:

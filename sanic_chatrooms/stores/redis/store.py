@@ -37,6 +37,7 @@ from ..properties import first_facts, room_fact, visibility_in
 from ..unread import Ranges
 from . import codec
 from .eraser import Eraser
+from .erasing import RedisErasing
 from .lists import RedisLists
 from .many import Many
 from .scripts import APPEND, EFFECTS, PAST, ROOMS, SCRIPTS, RoomCalls
@@ -50,7 +51,7 @@ ABOVE_ALL = 2**53
 """More than the number of any event."""
 
 
-class RedisStore(Store):
+class RedisStore(RedisErasing, Store):
     """Stores everything in one Redis or Valkey (7 or newer), or in a cluster, with all data of a room in one slot.
 
     `url`: see `sanic_chatrooms.drivers.redis.address`. `clock` returns Unix seconds and measures the age of events and of

@@ -20,6 +20,7 @@ from ..outbox import Outbox
 from ..search import Hits, SearchIndex
 from .appender import make_appender
 from .directory import Directory, renew_epochs
+from .erasing import Erasure
 from .facts import Facts
 from .history import Past
 from .indexing import Indexing
@@ -115,6 +116,7 @@ class SQLStore(Store, Outbox, SearchIndex):
             Directory: directory,
             Facts: Facts(self._schema, self._clock),
             Unreads: Unreads(self._schema, past, bounds.counted),
+            Erasure: Erasure(self._schema),
         }
         self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
@@ -199,6 +201,17 @@ class SQLStore(Store, Outbox, SearchIndex):
     unread = _reads(Unreads, Unreads.unread)
     take = _writes(Facts, Facts.take)
     secret = _writes(Directory, Directory.secret)
+
+    # ---- erasing ----
+
+    erase = _writes(Erasure, Erasure.erase)
+    all_facts = _reads(Erasure, Erasure.all_facts)
+
+    async def forget_user(self, user: str, kinds: Collection[str]) -> None:
+        """See `Store.forget_user`."""
+        erasure: Erasure = self._parts[Erasure]
+        await self._database.write(lambda connection: erasure.forget_user(connection, user))
+        await self._database.tidy(removed=True)
 
     # ---- search ----
 

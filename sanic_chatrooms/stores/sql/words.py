@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, func, select, text
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
 
 from ...drivers.sql.tables import insert
 from ...models import RESERVED
@@ -235,13 +235,15 @@ class Words:
             connection.execute(word.update().where(there).values(terms=bindparam("with"), due=False), again)
 
     def _changed(self, connection: Connection, batch: Batch) -> set[int]:
-        """Which of these messages have changed since they were read."""
+        """Which of these messages have changed, or are gone, since they were read."""
         event, seqs = (
             self._schema.event.c,
             [row.seq for row in batch.rows] + [row.seq for row in batch.again],
         )
         changed = select(event.seq).where(
-            event.room_id == batch.room, event.seq.in_(seqs), event.changed > batch.head
+            event.room_id == batch.room,
+            event.seq.in_(seqs),
+            or_(event.changed > batch.head, event.deleted),  # who was erased leaves no event
         )
         return set(connection.scalars(changed))
 

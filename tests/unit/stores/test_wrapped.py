@@ -13,7 +13,7 @@ from sanic_chatrooms.stores.wrapped import WrappedStore
 
 T = TypeVar("T")
 VERBS = sorted(
-    name for name, verb in vars(Store).items() if inspect.iscoroutinefunction(verb) and name[0] != "_"
+    name for name, verb in inspect.getmembers(Store, inspect.iscoroutinefunction) if name[0] != "_"
 )
 
 
