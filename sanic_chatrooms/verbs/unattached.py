@@ -8,14 +8,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import msgspec
 
 from ..errors import RoomNotFound
 from ..hooks.listeners import Listeners
-from ..models import EVERYONE, Event, Fact, Known
+from ..models import EVERYONE, Event, Fact, Known, Room
 from ..stores.base import Store
 from ..support.clock import now
 from ..support.ids import new_id
@@ -42,6 +42,8 @@ FEW, ROOMS = 200, 10_000
 for which they are counted."""
 TOGETHER = 20
 """Messages of a deleted room in one note."""
+AT_ONCE = 8
+"""Notes that are stored at the same time."""
 DOUBTED = 600.0
 """Seconds after which a room that is still there was not deleted after all."""
 
@@ -106,16 +108,25 @@ class Unattached:
             room = await self._store.room(room_id)
             if room is None or await self._store.fact(room_id, FILED, "") is None:
                 return False
-            cursor, pages = None, 0
-            while True:
-                page = await self._store.facts(room_id, FILES, cursor=cursor, limit=TOGETHER)
-                messages = {known.key: filed.decode(known.value).files for known in page.facts}
-                note = encode(_Note(room_id, room.created_at, now(), messages))
-                await self._store.set_fact(EVERYONE, Fact(FILES, f"{new_id()}.{pages}", note))
-                cursor, pages = page.cursor, pages + 1
-                if cursor is None:
-                    return True
+            async for notes in self._notes(room):
+                await asyncio.gather(*(self._store.set_fact(EVERYONE, note) for note in notes))
+            return True
         return False
+
+    async def _notes(self, room: Room) -> AsyncIterator[list[Fact]]:
+        """What is noted of a room, some facts at a time."""
+        cursor, notes = None, list[Fact]()
+        while True:
+            page = await self._store.facts(room.id, FILES, cursor=cursor, limit=TOGETHER)
+            messages = {known.key: filed.decode(known.value).files for known in page.facts}
+            note = encode(_Note(room.id, room.created_at, now(), messages))
+            notes.append(Fact(FILES, f"{new_id()}.{len(notes)}", note))
+            cursor = page.cursor
+            if cursor is None or len(notes) == AT_ONCE:
+                yield notes
+                notes = []
+            if cursor is None:
+                return
 
     # ---- rounds ----
 

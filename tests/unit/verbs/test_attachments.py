@@ -14,6 +14,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import EVERYONE
 from sanic_chatrooms.testing import MemoryClient
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs import unattached
 from sanic_chatrooms.verbs.attachments import FILED, FILES, LONGEST_NAME, MOST
 from sanic_chatrooms.verbs.unattached import FEW, UNATTACHED
 from tests.support.joined import joined
@@ -251,6 +252,33 @@ async def test_the_app_hears_of_the_files_of_a_deleted_room(
 
     assert sorted(told) == sorted([("general", ids[0], ["/1"]), ("general", ids[1], ["/2", "/3"])])
     assert (await chat.store.facts(EVERYONE, FILES)).facts == []
+
+
+async def test_what_a_room_has_attached_is_noted_with_several_writes_at_a_time(
+    chat: Chat, ada: MemoryClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unattached, "TOGETHER", 2)
+    monkeypatch.setattr(unattached, "AT_ONCE", 3)
+    for n in range(9):
+        await say(ada, f"/{n}")
+    store, writing, most = chat.core.unattached._store, 0, 0
+    set_fact = store.set_fact
+
+    async def counted(*args: Any) -> bool:
+        nonlocal writing, most
+        writing += 1
+        most = max(most, writing)
+        await asyncio.sleep(0)
+        try:
+            return await set_fact(*args)
+        finally:
+            writing -= 1
+
+    monkeypatch.setattr(store, "set_fact", counted)
+    await chat.core.unattached.note("general")
+
+    assert most == 3
+    assert (await store.facts(EVERYONE, FILES)).total == 5
 
 
 async def test_a_room_that_is_there_after_all_loses_nothing(
