@@ -38,6 +38,7 @@ from .hub.journal import Journal
 from .hub.room import Receiver
 from .hub.transactions import Transactions
 from .live.overload import Overload
+from .live.pieces import Pieces
 from .live.presence import Occupancy
 from .live.streams import Streams
 from .live.typing import Typists
@@ -136,7 +137,8 @@ class Chat:
         self.overload = Overload(settings.overload_lag, self.meter)
         self.receipts = ReadEvents(self.hub, self.journal.publish)
         self.typists = Typists(self.hub, self.journal.publish, overload=self.overload)
-        self.streams = Streams(self.hub, store, self.journal.publish, _is_slow, meter=self.meter)
+        pieces = Pieces(self.hub, self.journal.publish, _is_slow, meter=self.meter)
+        self.streams = Streams(self.hub, store, self.journal.publish, pieces)
         self.occupancy = Occupancy(
             presence,
             self.hub,

@@ -8,18 +8,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import ChatError, Conflict, RoomNotFound, TooLarge, Unavailable
+from ..errors import ChatError, RoomNotFound, Unavailable
 from ..hub.hub import Hub
-from ..hub.room import Receiver
 from ..models import Envelope, Event, Sender, Streaming
-from ..observe.meter import SILENT, Meter
 from ..stores import streams as kept
 from ..stores.base import Store
 from ..support.locks import Locks
@@ -27,7 +24,8 @@ from ..support.tasks import end
 from ..wire.encode import encode
 from .observing import Observing
 from .pieces import TURN, Pieces
-from .writing import Writing, may_be_open
+from .questions import Questions
+from .writing import Writing, check_size, is_closed, lacks, may_be_open
 
 __all__ = ["LEASE", "MERGED", "Streams"]
 
@@ -42,12 +40,8 @@ KEPT_EVERY, KEPT_BYTES = 5.0, 4096
 """A text that has grown is kept after so many seconds, or bytes."""
 ALIVE_EVERY = 10.0
 """A text that has not grown is kept after so many seconds, to show that its writer is there."""
-ANSWERED = 0.5
-"""Seconds to wait for the worker that writes a message, when asked for its text."""
-
-ASK_AGAIN = 5.0
-"""Seconds for which nobody is asked after nobody answered: the worker that wrote it is gone."""
-REMEMBERED = 1_000
+COME_BACK = 0.5
+"""Seconds until it is tried again to hear a room in which something is written here."""
 
 ASK, KNOWN, ENDED, STOP = "message.ask", "message.known", "message.ended", "message.stop"
 """Live envelopes for workers: who has the text? Here it is. The message is closed. Its writer shall stop."""
@@ -71,25 +65,23 @@ class Streams:
         hub: Hub,
         store: Store,
         publish: Callable[[Envelope], None],
-        behind: Callable[[Receiver], bool],
+        pieces: Pieces,
         clock: Callable[[], float] = time.monotonic,
-        meter: Meter = SILENT,
     ) -> None:
         self._hub = hub
         self._store = store
         self._publish = publish
         self._clock = clock
-        self.pieces = Pieces(hub, publish, behind, clock, meter)
+        self.pieces = pieces
         self.own: dict[str, Writing] = {}
         self._observing = Observing(hub, self._hear, self._evicted, self._writes_in)
-        self.turns, self.opening = Locks(), Counter[str]()
-        """In which each user opens messages, and how many are being opened in each room."""
+        self.turns = Locks()
+        """In which each user opens messages."""
         self._due: list[Writing] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._asked: dict[str, asyncio.Future[None]] = {}
-        self._unanswered: dict[str, float] = {}
-        """When nobody answered for a message."""
+        self._questions = Questions(lambda room, msg_id: self._say(ASK, room, _Note(msg_id)), clock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
         self.happened: Callable[[Envelope], None] = lambda envelope: None
         """Is given each event of the rooms in which something is written here."""
         self.lost: Callable[[Writing], None] = lambda writing: None
@@ -150,15 +142,14 @@ class Streams:
         """
         length = len(writing.text)
         if writing.closing or self.own.get(writing.msg_id) is not writing:
-            raise Conflict("this message is closed; open another one")
+            raise is_closed()
         if at > length:
-            raise Conflict(f"the text has only {length} characters here; send again from there", at=length)
+            raise lacks(length)
         writing.heard_at = self._clock()
         more = text[length - at :]
         if more:
             size = writing.size + len(more.encode())
-            if size > limit:
-                raise TooLarge("bytes of the text of a message", limit=limit, size=size)
+            check_size(size, limit)
             writing.text += more
             writing.size = size
             self._tell_soon(writing)
@@ -196,7 +187,7 @@ class Streams:
                 for writing in mine:
                     self.drop(writing)
             except Unavailable:
-                await asyncio.sleep(ANSWERED)
+                await asyncio.sleep(COME_BACK)
 
     def closed_elsewhere(self, writing: Writing) -> None:
         """Another worker has closed the message."""
@@ -210,8 +201,23 @@ class Streams:
         self.closed_elsewhere(writing)
         self.lost(writing)
 
+    async def settle(self, writing: Writing) -> None:
+        """It is not known whether the message was closed: it is written on only if it was not."""
+        try:
+            known = await kept.stream(self._store, writing.room, writing.msg_id)
+        except Unavailable:
+            writing.closing = False  # `keep` finds out
+            return
+        if known is None or known.fence != writing.fence:
+            self.closed_elsewhere(writing)
+        else:
+            writing.closing = False
+
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this in a task."""
+        """Do this in a task, until `stop`."""
+        if self._stopped:
+            work.close()
+            return
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -265,12 +271,11 @@ class Streams:
         for writing in list(self.own.values()):
             age, grown = now - writing.kept_at, writing.size - writing.kept
             alive = writing.stop is not None or writing.heard_at > writing.kept_at
-            if grown >= KEPT_BYTES or (grown and age >= KEPT_EVERY) or (alive and age >= ALIVE_EVERY):
+            due = grown >= KEPT_BYTES or (grown and age >= KEPT_EVERY) or (alive and age >= ALIVE_EVERY)
+            if due and not writing.closing:
                 await self._keep(writing)
 
     async def _keep(self, writing: Writing) -> None:
-        if writing.closing:
-            return
         size, now = writing.size, self._clock()
         try:
             there = await self._store.checkpoint(writing.room, writing.msg_id, writing.text, writing.fence)
@@ -304,20 +309,7 @@ class Streams:
     async def asked(self, room: str, msg_id: str) -> str | None:
         """The text as the worker has it that writes the message; None if none answers."""
         held = self._hub.room(room)
-        if held is None or not held.up or self._clock() < self._unanswered.get(msg_id, 0.0):
-            return None
-        answer = self._asked.get(msg_id)
-        if answer is None:
-            answer = self._asked[msg_id] = asyncio.get_running_loop().create_future()
-            self._say(ASK, room, _Note(msg_id))
-        try:
-            async with asyncio.timeout(ANSWERED):
-                await asyncio.shield(answer)
-        except TimeoutError:
-            self._asked.pop(msg_id, None)
-            self._unanswered[msg_id] = self._clock() + ASK_AGAIN
-            if len(self._unanswered) > REMEMBERED:
-                del self._unanswered[next(iter(self._unanswered))]
+        if held is None or not held.up or not await self._questions.ask(room, msg_id):
             return None
         return self.pieces.text(room, msg_id)
 
@@ -369,9 +361,7 @@ class Streams:
                 self.close(writing)
             return
         self.pieces.replace(envelope.room, note.msg_id, note.text, note.fence)
-        answer = self._asked.pop(note.msg_id, None)
-        if answer is not None and not answer.done():
-            answer.set_result(None)
+        self._questions.answered(note.msg_id)
 
     def _be_ended(self, envelope: Envelope) -> None:
         note = _note(envelope.data)
@@ -388,6 +378,7 @@ class Streams:
 
     async def stop(self) -> None:
         """Keep all texts, so that another worker goes on where this one stops."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
         self.pieces.stop()

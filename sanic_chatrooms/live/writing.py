@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable
 
+from ..errors import Conflict, TooLarge
 from ..hub.room import UNBOUNDED
 from ..models import Envelope, Event, Sender
 from ..stores.streams import text_of
 from ..support.ids import is_stream_id
 
-__all__ = ["Observer", "Writing", "may_be_open"]
+__all__ = ["Observer", "Writing", "check_size", "is_closed", "lacks", "may_be_open"]
 
 logger = logging.getLogger("sanic_chatrooms.live.writing")
 
@@ -17,8 +18,8 @@ class Writing:
     """A message that this worker writes."""
 
     __slots__ = (
-        "app", "body", "closing", "due", "fence", "heard_at", "kept", "kept_at", "msg_id", "room", "seq", "session", "size", "stop",
-        "text", "told", "told_at", "writer",
+        "app", "body", "changed_at", "closing", "due", "fence", "heard_at", "judged_at", "kept", "kept_at", "msg_id", "room", "seq",
+        "session", "size", "stop", "text", "told", "told_at", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -36,7 +37,9 @@ class Writing:
         self.text = text_of(body)
         self.size = self.kept = len(self.text.encode())
         """Bytes of the text, and of what the store has of it."""
-        self.kept_at = self.heard_at = now
+        self.kept_at = self.heard_at = self.judged_at = now
+        self.changed_at = float("-inf")
+        """When the rights of its writer may have changed. It is judged again unless it was judged since, at `judged_at`."""
         self.told = len(self.text)
         """Code points that went out."""
         self.told_at = float("-inf")
@@ -48,6 +51,22 @@ class Writing:
         """The connection that sent the last piece."""
         self.stop: Callable[[Sender | None], None] | None = None
         """For code of the app that writes it: called when somebody wants it to stop."""
+
+
+def is_closed() -> Conflict:
+    """What is said to the writer of a message that is closed."""
+    return Conflict("this message is closed; open another one")
+
+
+def lacks(length: int) -> Conflict:
+    """What is said to a writer who is further on than the text, of which there are `length` characters."""
+    return Conflict(f"the text has only {length} characters here; send again from there", at=length)
+
+
+def check_size(size: int, limit: int) -> None:
+    """Check how many bytes a text has. Raises `TooLarge`."""
+    if size > limit:
+        raise TooLarge("bytes of the text of a message", limit=limit, size=size)
 
 
 def may_be_open(event: Event) -> bool:

@@ -345,9 +345,9 @@ class Store(Erasing, ABC):
         """
         return await lease(self, name, seconds, fence)
 
-    async def open_streams(self, before: float) -> list[OpenStream]:
-        """The messages that are being written, of which nothing was kept since `before` (Unix seconds)."""
-        return await open_streams(self, before)
+    async def open_streams(self, before: float, limit: int = 100) -> list[OpenStream]:
+        """The messages that are being written, of which nothing was kept since `before` (Unix seconds); `limit` of them at most."""
+        return await open_streams(self, before, limit)
 
     async def checkpoint(self, room: str, msg_id: str, text: str, fence: int) -> bool:
         """Keep what there is of a message that is being written; False if it is closed, or if another process writes it now.

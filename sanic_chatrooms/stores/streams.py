@@ -5,6 +5,7 @@ kept last, by whom it is written, and when something was heard of it. The fact g
 Everything that changes the fact names the value that it replaces, so of two processes only one succeeds.
 """
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,8 +18,10 @@ from ..support.ids import is_stream_id
 
 if TYPE_CHECKING:  # the contract itself has these as methods
     from .base import Store
+    from .pages import FactPage
 
 __all__ = [
+    "PLACE",
     "STREAM",
     "STREAMS",
     "OpenStream",
@@ -38,9 +41,12 @@ __all__ = [
 STREAM = "stream"
 """The fact about a message that is being written; its key is the message's id."""
 STREAMS = "streams"
-"""The fact that a room has, or had lately, such messages: at all (key ""), and of a user (key: their id)."""
+"""The fact about "" that a room has, or had lately, such messages."""
+PLACE = "place"
+"""The fact about a number that this message takes, or took, one of the places of its room (`verbs.stream_limits`)."""
 LEASE = "lease"
-PAGE = 200
+PAGE, BODIES = 200, 20
+"""Facts that are read at a time, and messages, whose texts may be long."""
 
 
 class _Kept(msgspec.Struct, omit_defaults=True):
@@ -119,9 +125,7 @@ def streaming_of(msg_id: str, payload: bytes) -> Streaming | None:
 def opening(msg_id: str, writer: Sender | None, body: bytes, *, app: bool = False) -> tuple[Fact, ...]:
     """The facts of an event that opens a message. `app`: code of the app does."""
     value = _encode(_Kept(1, now(), msgspec.Raw(body), writer, app))
-    mark = _encode(msg_id)
-    of_user = () if writer is None or app else (Fact(STREAMS, writer.id, mark),)
-    return (Fact(STREAM, msg_id, value), Fact(STREAMS, "", mark), *of_user)
+    return Fact(STREAM, msg_id, value), Fact(STREAMS, "", _encode(msg_id))
 
 
 def ending(msg_id: str, known: OpenStream | None = None) -> Fact:
@@ -143,10 +147,15 @@ async def stream(store: "Store", room: str, msg_id: str) -> OpenStream | None:
     return None if known is None else _open(known)
 
 
-async def streams_in(store: "Store", room: str) -> list[OpenStream]:
+async def streams_in(store: "Store", room: str) -> AsyncIterator[OpenStream]:
     """All messages that are being written in a room. Raises `RoomNotFound`."""
-    page = await store.facts(room, STREAM, limit=PAGE)
-    return [_open(known) for known in page.facts]
+    cursor: str | None = None
+    while True:
+        page = await store.facts(room, STREAM, cursor=cursor, limit=BODIES)
+        for known in page.facts:
+            yield _open(known)
+        if (cursor := page.cursor) is None:
+            return
 
 
 async def _exchange(store: "Store", was: OpenStream, kept: _Kept) -> bool:
@@ -174,29 +183,44 @@ async def take_over(store: "Store", room: str, msg_id: str) -> OpenStream | None
     return None
 
 
-async def open_streams(store: "Store", before: float) -> list[OpenStream]:
+async def open_streams(store: "Store", before: float, limit: int) -> list[OpenStream]:
     """See `Store.open_streams`."""
     found: list[OpenStream] = []
     cursor: str | None = None
     while True:
         page = await store.facts_of(STREAMS, "", cursor=cursor, limit=PAGE)
         for known in page.facts:
-            found += await _silent_in(store, known.room, before)
-        cursor = page.cursor
-        if cursor is None:
+            found += await _silent_in(store, known.room, before, limit - len(found))
+            if len(found) >= limit:
+                return found
+        if (cursor := page.cursor) is None:
             return found
 
 
-async def _silent_in(store: "Store", room: str, before: float) -> list[OpenStream]:
+async def _silent_in(store: "Store", room: str, before: float, limit: int) -> list[OpenStream]:
+    found: list[OpenStream] = []
+    there = False
     try:
-        marks = (await store.facts(room, STREAMS, limit=PAGE)).facts
-        there = await streams_in(store, room)
-        if not there:  # a mark that another message has renewed meanwhile stays
-            for mark in marks:
-                await store.set_fact(room, Fact(STREAMS, mark.key, None, was=mark.value))
+        marks = await store.facts(room, STREAMS, limit=PAGE)
+        async for known in streams_in(store, room):
+            there = True
+            if known.heard_at < before:
+                found.append(known)
+                if len(found) >= limit:
+                    break
+        if not there:
+            await _forget(store, room, marks)
     except RoomNotFound:
         return []
-    return [known for known in there if known.heard_at < before]
+    return found
+
+
+async def _forget(store: "Store", room: str, marks: "FactPage") -> None:
+    """Forget the marks of a room. One that another message has renewed meanwhile stays. The room is found by that about "": it
+    goes when there are no others, which earlier versions made."""
+    for mark in reversed(marks.facts):
+        if mark.key or marks.cursor is None:
+            await store.set_fact(room, Fact(STREAMS, mark.key, None, was=mark.value))
 
 
 # ---- leases ----

@@ -104,10 +104,15 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
     size = len(body.text)
     if size > max_text:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=size)
+    check_named(body, within)
+    return body
+
+
+def check_named(body: Body, within: str = "") -> None:
+    """Check the files, users and roles that a message names. Raises `InvalidField`."""
     if body.attachments:
         check_attachments(body.attachments, within)
     check_mentions(body.mentions, within)
-    return body
 
 
 def check_mentions(names: Collection[str] | None, within: str = "") -> None:

@@ -4,6 +4,7 @@ Two durable events make one: `message` when it is opened, and `message.edited` w
 on one worker (`live.streams`), and its pieces are live.
 """
 
+import time
 from functools import partial
 from typing import Literal
 
@@ -13,22 +14,22 @@ from msgspec import UNSET
 from ..access.actions import action
 from ..access.limits.kinds import Kind
 from ..access.needs import CANCELLING, LOOKING, REPORTING, SPEAKING
-from ..errors import ChatError, Conflict, Forbidden, InvalidField, MessageNotFound, TooLarge
+from ..errors import ChatError, Conflict, Forbidden, InvalidField, MessageNotFound, Unavailable
 from ..live.streams import LEASE
-from ..live.writing import Writing, may_be_open
+from ..live.writing import Writing, check_size, is_closed, lacks, may_be_open
 from ..models import Appended, Related, Sender
 from ..stores import streams as kept
 from ..stores.base import OpenStream
 from ..support.ids import new_stream_id
 from ..wire.decode import decode_payload
-from .attachments import FILES, check_attachments, files_in, with_others
+from .attachments import FILES, files_in, with_others
 from .beside import beside
 from .closing import CLOSE, ENDED, TRIES, closing, finish, review, tell_writer
 from .context import Ctx
-from .drafts import Body, check_mentions
+from .drafts import Body, check_named, parent_in
 from .mentions import mentioned, names_in, tell_of
 from .messages import pace
-from .stream_limits import check_count
+from .stream_limits import give_back, in_a_place, register
 from .table import Changed, Done, Judged, also_action, command
 from .targets import message_of
 from .threads import keep_parent, reply_to
@@ -113,38 +114,41 @@ _body = msgspec.json.Decoder(_Body)
 )
 async def open_message(ctx: Ctx, ask: Body) -> Opened | None:
     """Begin a message that is going to be written. Raises `RateLimited`, and what `message` raises."""
-    room, turns, opening = ctx.seat.room.id, ctx.core.streams.turns, ctx.core.streams.opening
+    core, room, msg_id = ctx.core, ctx.seat.room.id, new_stream_id()
     assert ctx.actor is not None
     user = ctx.actor.user.id
     if ctx.sender is not None:
-        ctx.core.typists.stopped(room, ctx.sender)
-    # Messages that are being opened count, too. A user opens one after the other; a room waits for nobody.
-    opening[room] += 1
-    try:
-        async with turns.of(user):
-            await check_count(ctx, room, user)
-            return await _open(ctx, ask, room)
-    finally:
-        opening[room] -= 1
-        if not opening[room]:
-            del opening[room]
+        core.typists.stopped(room, ctx.sender)
+    async with core.streams.turns.of(user):
+        await register(core.store, user, room, msg_id, ctx.settings.store_timeout)
+        try:
+            opened = await _open(ctx, ask, room, msg_id)
+        except Unavailable:
+            raise  # it may be stored
+        except ChatError:
+            await give_back(core.store, user, msg_id)
+            raise
+        if opened is None or opened.duplicate:
+            await give_back(core.store, user, msg_id)
+    return opened
 
 
-async def _open(ctx: Ctx, ask: Body, room: str) -> Opened | None:
+async def _open(ctx: Ctx, ask: Body, room: str, msg_id: str) -> Opened | None:
     streams, body = ctx.core.streams, ctx.command.payload
     assert ctx.actor is not None
     await streams.prepare(room)
     try:
-        msg_id = new_stream_id()
-        stored = await ctx.append(
+        append = partial(
+            ctx.append,
             body,
             type="message",
             msg_id=msg_id,
             spaced=pace(ctx.actor, ctx.seat),
-            facts=kept.opening(msg_id, ctx.sender, body),
             about=await reply_to(ctx, ask.parent),
             files=ask.attachments or (),
         )
+        facts = kept.opening(msg_id, ctx.sender, body)
+        stored = await in_a_place(ctx.core.store, room, msg_id, lambda place: append(facts=(*facts, place)))
         if stored is None:
             return None
         if not stored.duplicate:
@@ -173,7 +177,7 @@ async def _mine(ctx: Ctx, msg_id: str) -> Writing:
         await _require_own(ctx, (await _known(ctx, msg_id)).writer)
         writing = await streams.take_over(room, msg_id)
         if writing is None:
-            raise _closed()
+            raise is_closed()
     await _require_own(ctx, writing.writer)
     return writing
 
@@ -185,10 +189,6 @@ async def _require_own(ctx: Ctx, writer: Sender | None) -> None:
         raise Forbidden("only who opened a message writes it")
 
 
-def _closed() -> Conflict:
-    return Conflict("this message is closed; open another one")
-
-
 async def _known(ctx: Ctx, msg_id: str) -> OpenStream:
     """A message that is being written, and that the actor may see. Raises `Conflict` where it is not, `MessageNotFound`."""
     store = ctx.core.store
@@ -198,7 +198,7 @@ async def _known(ctx: Ctx, msg_id: str) -> OpenStream:
     if known is not None and known.seq in ctx.seen:
         return known
     await message_of(ctx, msg_id)
-    raise _closed()
+    raise is_closed()
 
 
 # ---- the end ----
@@ -225,13 +225,13 @@ async def _close(ctx: Ctx, ask: Close) -> Appended | None:
     if writing is not None:
         await _require_own(ctx, writing.writer)
         if writing.closing:
-            raise _closed()
+            raise is_closed()
         writing.closing = True
     try:
         stored = await _closed_with(ctx, ask, given, writing)
-    except BaseException:
+    except BaseException as problem:
         if writing is not None:
-            writing.closing = False
+            _go_on(ctx, writing, problem)
         raise
     streams.tell_ended(room, ask.msg_id)
     if writing is not None:
@@ -239,17 +239,23 @@ async def _close(ctx: Ctx, ask: Close) -> Appended | None:
     return stored
 
 
+def _go_on(ctx: Ctx, writing: Writing, problem: BaseException) -> None:
+    """A close has failed, if it is sure that it has."""
+    if not isinstance(problem, ChatError) or isinstance(problem, Unavailable):
+        ctx.core.streams.in_background(ctx.core.streams.settle(writing))
+        return
+    writing.closing = False
+    if isinstance(problem, Forbidden):
+        writing.changed_at = time.monotonic()  # may they go on at all?
+
+
 def _given(ctx: Ctx, ask: Close) -> "_Body | None":
     """The fields of the body that came with it, checked."""
     if ask.body is UNSET:
         return None
     body = decode_payload(bytes(ask.body), _body, "body")
-    check_mentions(body.mentions, "body")
-    if body.attachments:
-        check_attachments(body.attachments, "body")
-    size = len((body.text or "").encode())
-    if size > ctx.settings.max_stream:
-        raise TooLarge("bytes of the text of a message", limit=ctx.settings.max_stream, size=size)
+    check_named(body, "body")
+    check_size(len((body.text or "").encode()), ctx.settings.max_stream)
     return body
 
 
@@ -277,9 +283,8 @@ async def _whole_text(ctx: Ctx, ask: Close, given: "_Body | None", writing: Writ
         return text
     taken = await streams.take_over(room, ask.msg_id)
     if taken is None:
-        raise _closed()
-    length = len(taken.text)
-    raise Conflict(f"the text has only {length} characters here; send again from there", at=length)
+        raise is_closed()
+    raise lacks(len(taken.text))
 
 
 async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) -> Appended | None:
@@ -320,7 +325,7 @@ async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) ->
             if again.value == current.value:
                 raise
             current = again
-    raise _closed()
+    raise is_closed()
 
 
 async def _may_write(ctx: Ctx) -> None:
@@ -355,7 +360,7 @@ async def cancel(ctx: Ctx, ask: Cancel) -> Done:
 
 
 async def _answers_me(ctx: Ctx, known: OpenStream) -> bool:
-    parent = decode_payload(known.body, _body).parent
+    parent = parent_in(known.body)
     if parent is None or ctx.actor is None:
         return False
     answered = await ctx.core.store.message(ctx.room_id, parent)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ...errors import Conflict
 from ...models import Appended, Draft, Event, Fact, Fold, Relation
 from ...stores.base import Store
-from ...stores.streams import ending, opening, stream, take_over
+from ...stores.streams import STREAMS, ending, opening, stream, take_over
 from ...support.ids import new_stream_id
 from .hooks import ADA, result
 from .relation_hooks import RelationHooks, text_of, views
@@ -163,6 +163,29 @@ class StreamTests(RelationHooks):
             assert await other.open_streams(0) == []
             await one.delete_room("s")
             assert [known.msg_id for known in await other.open_streams(2**40)] == [first.msg_id]
+
+    async def test_of_open_messages_so_many_are_found_at_a_time_and_all_in_the_end(self) -> None:
+        async with self.two_processes() as (one, other):
+            await self.create(one, "s")
+            made = [replace(self.opened(), room="rs"[n % 9 == 0]) for n in range(50)]
+            await one.append(made)
+
+            some, found = await other.open_streams(2**40, 30), await other.open_streams(2**40)
+
+            assert len(some) == 30
+            assert {known.msg_id for known in found} == {draft.msg_id for draft in made}
+            assert {known.msg_id for known in some} < {known.msg_id for known in found}
+
+    async def test_a_room_in_which_nothing_is_written_any_more_is_looked_at_no_more(self) -> None:
+        async with self.two_processes() as (one, other):
+            message = await self.being_written(one)
+            await one.set_fact("r", Fact(STREAMS, "u1", b'"of an earlier version"'))
+            known = await stream(one, "r", message.msg_id)
+            await result(one, replace(self.close(message, "a"), facts=(ending(message.msg_id, known),)))
+
+            assert (await one.facts_of(STREAMS, "")).total == 1
+            assert await other.open_streams(2**40) == []
+            assert (await one.facts("r", STREAMS)).total == 0
 
     # ---- leases ----
 

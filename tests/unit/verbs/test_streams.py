@@ -13,6 +13,7 @@ from sanic_chatrooms import ChatRooms, Forbidden, MemoryStore, User
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
+from sanic_chatrooms.live import questions
 from sanic_chatrooms.live import streams as live
 from sanic_chatrooms.models import Member, Sender
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
@@ -701,7 +702,7 @@ async def test_where_nobody_answers_the_last_checkpoint_is_shown(
     workers: tuple[Scene, Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = workers
-    monkeypatch.setattr(live, "ANSWERED", 0.01)
+    monkeypatch.setattr(questions, "ANSWERED", 0.01)
     id = await here.open("kept")
     await here.append(id, 4, " and not kept")
     here.chat.streams.own.clear()
@@ -755,7 +756,7 @@ async def test_a_close_on_another_worker_is_a_conflict_where_nobody_answers_unle
     workers: tuple[Scene, Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = workers
-    monkeypatch.setattr(live, "ANSWERED", 0.01)
+    monkeypatch.setattr(questions, "ANSWERED", 0.01)
     id = await here.open("kept")
     await here.append(id, 4, " and lost")
     here.chat.streams.own.clear()
