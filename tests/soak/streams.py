@@ -30,6 +30,7 @@ VIEWERS, CLIENT_WRITERS, APP_WRITERS, WORKERS, KILLS = 500, 12, 8, 4, 10
 SHORT = 0.05
 RATE, ANSWER = 150.0, 6.0
 """Pieces a second, and seconds that an answer takes."""
+WHOLE = "".join(f"{n:04} " for n in range(int(ANSWER * RATE) + 1))
 ROOM = "hall"
 FIRST, CANCELLED = 0.05, 0.1
 """Seconds, p99: to the first piece, and from a cancel to the writer."""
@@ -263,7 +264,7 @@ def pieces(seconds: float) -> int:
 
 
 def text_of(seconds: float) -> str:
-    return "".join(f"{n:04} " for n in range(int(seconds * RATE)))
+    return WHOLE[: pieces(seconds)]
 
 
 async def answer_on(stage: Stage, n: int, asked: str, cancels: asyncio.Queue[tuple[str, float]]) -> None:
