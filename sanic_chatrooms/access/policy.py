@@ -15,6 +15,8 @@ class Policy(ABC):
 
     1. An action is the type of its command, such as `join` or `message.edit`. Recovery asks for the same actions. For other
        commands that say something (direct, message.edit), the policy is asked about that action and then about `message`.
+       About a message that is being written, it is asked for `message.open` and then `message`: when it is opened, when rights
+       in its room change, every 10 seconds and when it is closed, but not for each piece.
        The policy is not asked about the app's own commands: their handlers check permissions themselves.
     2. `require` returns (or its awaitable does) to allow the action, and raises a `ChatError` to refuse it:
        `RoomNotFound` if the user must not learn that the room exists, `Forbidden` otherwise.

@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 import logging
+import time
 from typing import Any
 
 import msgspec
 
+from ..access.access import judge
 from ..access.actions import action
-from ..access.decide import first_refusal
 from ..access.policy import RoomPolicy
 from ..errors import ChatError, Conflict, Forbidden, MessageNotFound, RoomNotFound, Unavailable
 from ..hooks.middleware import Context
 from ..live.streams import LEASE
 from ..live.writing import Writing
 from ..models import Envelope, Fold, Relation, Sender, User
+from ..sessions.session import Session
 from ..stores import streams as kept
 from ..stores.base import OpenStream
 from ..support.backoff import jittered
@@ -40,6 +42,10 @@ AGAIN = 1.0
 """Seconds, about, until the store is asked again to close a message, after it was away."""
 LOOKED_FOR = 10.0
 """Seconds between two looks for messages that nobody writes any more, at most."""
+TOGETHER = 100
+"""Messages that nobody writes any more, which are read at a time."""
+JUDGED_EVERY = 10.0
+"""Seconds after which a policy of the app is asked again whether somebody may go on writing."""
 TRIES = 8
 """How often a close is tried while somebody else changes what the store has of the message."""
 
@@ -171,16 +177,18 @@ class Closing:
     async def _reviewed(self, known: OpenStream, body: bytes, ended: str | None) -> tuple[bytes, str | None]:
         """What users wrote passes the app's check, also where they do not close it: without it, only the beginning stays."""
         assert known.writer is not None
-        user = User(known.writer.id, known.writer.name)
-        core = self._core
-        limits = core.limits.without_connection(user.id)
-        acting = Acting(user, self._policy, core.settings, limits, core.journal.append)
+        core, acting = self._core, self._acting(known.writer)
         event = await core.store.message(known.room, known.msg_id)
         first = known.body if event is None else bytes(event.payload)
         try:
             return await review(core, self._chat, self._app, acting, None, known.room, body), ended
         except ChatError:
             return first, ended or "error"
+
+    def _acting(self, writer: Sender) -> Acting:
+        core = self._core
+        limits = core.limits.without_connection(writer.id)
+        return Acting(User(writer.id, writer.name), self._policy, core.settings, limits, core.journal.append)
 
     async def end(self, writing: Writing, ended: str | None) -> None:
         """Close a message that is written here, with what there is. Raises `Unavailable`: then it is closed when the store is back."""
@@ -192,6 +200,9 @@ class Closing:
                 await self.finish(known, writing.text, ended)
         except Unavailable:
             streams.in_background(self._end_later(writing, ended))
+            raise
+        except asyncio.CancelledError:  # it may be stored
+            streams.in_background(self.interrupt(writing, ended))
             raise
         except BaseException:
             streams.close(writing)
@@ -220,6 +231,9 @@ class Closing:
         await streams.keep()
         for writing in streams.silent():
             await self.interrupt(writing)
+        for writing in list(streams.own.values()):
+            if not (writing.app or writing.closing) and self._may_have_changed(writing):
+                await self._judge(writing)
 
     async def go_on(self) -> None:
         """One look for messages whose writers are gone with their workers; repeat it."""
@@ -229,14 +243,22 @@ class Closing:
 
     async def look_for_silent(self) -> None:
         """Close the messages whose writers are gone with their workers. Raises `Unavailable`."""
-        for known in await self._core.store.open_streams(now() - LEASE):
-            if self._core.streams.of(known.room, known.msg_id) is None:
-                try:
-                    await self.finish(known, known.text, INTERRUPTED)
-                except Unavailable:
-                    raise
-                except Exception:  # it must not keep the others open
-                    logger.exception(NOT_CLOSED, known.msg_id, known.room)
+        while True:
+            found = await self._core.store.open_streams(now() - LEASE, TOGETHER)
+            closed = [await self._close_silent(known) for known in found]
+            if len(found) < TOGETHER or not any(closed):
+                return
+
+    async def _close_silent(self, known: OpenStream) -> bool:
+        if self._core.streams.of(known.room, known.msg_id) is not None:
+            return False
+        try:
+            return await self.finish(known, known.text, INTERRUPTED)
+        except Unavailable:
+            raise
+        except Exception:  # it must not keep the others open
+            logger.exception(NOT_CLOSED, known.msg_id, known.room)
+            return False
 
     def _gone(self, session: object, for_good: bool) -> None:
         """A connection has ended. If its user may not be here any more, close what they write."""
@@ -273,23 +295,40 @@ class Closing:
         elif envelope.type in JUDGED:
             self._judge_all(envelope.room)
 
+    # ---- rights that change ----
+
     def _judge_all(self, room: str) -> None:
         for writing in self._users(room):
+            writing.changed_at = time.monotonic()
             self._core.streams.in_background(self._judge(writing))
 
     def _users(self, room: str) -> list[Writing]:
         return [w for w in self._core.streams.own.values() if w.room == room and not w.app and not w.closing]
 
+    def _may_have_changed(self, writing: Writing) -> bool:
+        """Whether the writer is to be judged: their rights have changed since, or a policy of the app may think otherwise by now."""
+        if writing.judged_at < writing.changed_at:
+            return True
+        own_policy = isinstance(writing.session, Session) and type(writing.session.policy) is not RoomPolicy
+        return own_policy and writing.judged_at < time.monotonic() - JUDGED_EVERY
+
     async def _judge(self, writing: Writing) -> None:
-        if writing.writer is None:
-            return
-        user = User(writing.writer.id, writing.writer.name)
+        """End the message if its writer may not write it any more. If that cannot be said now, `sweep` comes back to it."""
+        assert writing.writer is not None
+        began = time.monotonic()
+        actor = writing.session if isinstance(writing.session, Session) else self._acting(writing.writer)
         try:
-            room, standing = await self._core.access.find(user, writing.room)
-        except ChatError:
-            return  # the room is gone, which is heard in another way; or it is judged when it is closed
-        if first_refusal(action("message.open"), user, None, room, standing, now()) is not None:
+            room, standing = await self._core.access.find(actor.user, writing.room)
+        except (RoomNotFound, Unavailable):
+            return  # that the room is gone is heard in another way
+        try:
+            for name in ("message.open", "message"):
+                await judge(actor, action(name), room, standing)
+        except ChatError as refused:
+            if refused.temporary:
+                return
             self._interrupt_soon(writing)
+        writing.judged_at = max(writing.judged_at, began)
 
 
 async def _payload(words: Context) -> bytes:

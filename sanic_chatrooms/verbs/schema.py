@@ -11,7 +11,7 @@ from ..access.limits.kinds import Kind
 from ..access.needs import NEVER, Need
 from ..config.settings import FIELDS
 from ..models import DIRECT, PRIVATE, PUBLIC
-from .table import Judged, Row, commands, features
+from .table import Row, commands, features
 
 __all__ = ["TABLES", "shape"]
 
@@ -102,7 +102,7 @@ def _in_a_cell(need: Need) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands,
     "needs": _needs,
-    "actions": lambda: _types(lambda row: row.judged is not Judged.FREE),
+    "actions": lambda: _types(lambda row: row.action is not None),
     "speaking": lambda: _types(lambda row: row.speaks and row.type != "message"),
     "looking": lambda: _types(lambda row: row.looks),
     "roaming": lambda: _types(lambda row: row.roams),

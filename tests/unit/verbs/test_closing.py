@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, Forbidden, MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
+from sanic_chatrooms import (
+    ChatError,
+    ChatRooms,
+    Forbidden,
+    MemoryBroker,
+    MemoryPresence,
+    MemoryStore,
+    Room,
+    RoomPolicy,
+    Standing,
+    Unavailable,
+    User,
+)
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Draft, Member
@@ -207,3 +219,236 @@ async def test_messages_that_a_user_opens_at_once_are_counted_too(chat: Chat) ->
 
     codes = [answer["payload"].get("code", answer["type"]) for answer in answers]
     assert sorted(codes) == ["ack"] * 4 + ["rate_limited"] * 4
+
+
+# ---- closes that are cancelled ----
+
+
+async def test_a_close_that_is_cancelled_after_it_was_stored_ends_the_writing(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = await enter(chat, ADA), await enter(chat, BOB)
+    id = await open_message(ada)
+    append = chat.journal.append
+
+    async def never_answers(item: Draft, source: object = None) -> Any:
+        await append(item, source)
+        if item.type == "message.edited":
+            raise asyncio.CancelledError
+
+    async def nothing() -> None:
+        """Only what is under test ends it."""
+
+    monkeypatch.setattr(chat.journal, "append", never_answers)
+    monkeypatch.setattr(chat.streams, "keep", nothing)
+    await ada.request("message.close", room="general", payload={"msgId": id})
+    await ended(bob)
+
+    await background(chat)
+    assert chat.streams.own == {}
+    assert chat.streams._observing.observers == {}
+
+
+async def test_a_close_that_is_cancelled_before_it_is_stored_lets_the_writer_go_on(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await enter(chat, ADA)
+    id = await open_message(ada)
+
+    async def cancelled(item: Draft, source: object = None) -> Any:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chat.journal, "append", cancelled)
+        await ada.request("message.close", room="general", payload={"msgId": id})
+    async with asyncio.timeout(WITHIN):
+        while (answer := await ask(ada, "message.append", id, at=0, text="x")) != {"at": 1}:
+            assert answer["code"] == "conflict"
+
+    assert (await ada.request("message.close", room="general", payload={"msgId": id}))["type"] == "ack"
+
+
+async def test_the_app_cancelled_while_it_closes_loses_nothing_of_the_text(
+    rooms: ChatRooms, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await enter(chat, BOB)
+    there, reached = kept.stream, asyncio.Event()
+
+    async def slow_at_first(*args: Any) -> Any:
+        if not reached.is_set():
+            reached.set()
+            await asyncio.Event().wait()
+        return await there(*args)
+
+    async def write() -> None:
+        async with rooms.stream("general") as out:
+            out.write("the whole answer")
+
+    monkeypatch.setattr(kept, "stream", slow_at_first)
+    writing = asyncio.ensure_future(write())
+    await reached.wait()
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    [payload] = await ended(bob)
+    assert payload["body"]["text"] == "the whole answer"
+    assert chat.streams.own == {}
+
+
+async def test_a_worker_that_stops_while_it_closes_a_message_keeps_its_text(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await enter(chat, ADA)
+    id = await open_message(ada)
+    await ask(ada, "message.append", id, at=0, text="the whole answer")
+    reached = asyncio.Event()
+
+    async def hangs(*args: Any) -> bool:
+        reached.set()
+        await asyncio.Event().wait()
+        return False
+
+    monkeypatch.setattr(closing, "finish", hangs)
+    chat.streams.in_background(chat.closing.interrupt(chat.streams.own[id]))
+    await reached.wait()
+    await chat.streams.stop()
+
+    known = await kept.stream(chat.store, "general", id)
+    assert known is not None
+    assert known.text == "the whole answer"
+
+
+# ---- who may go on ----
+
+
+class Strict(RoomPolicy):
+    """Refuses an action once it is named, and lifts the needs of others."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.refuses = self.widens = ""
+
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+        self.asked.append(action)
+        if action == self.refuses:
+            raise Forbidden("not now")
+
+    def widen(self, user: User, action: str, room: Room, standing: Standing, refused: ChatError) -> bool:
+        return action.startswith(self.widens) and bool(self.widens)
+
+
+@pytest.fixture
+def policy() -> Strict:
+    return Strict()
+
+
+@pytest.fixture
+async def strict(policy: Strict) -> AsyncIterator[Chat]:
+    async with running_core(ChatRooms("test", guests=True, policy=policy)) as chat:
+        yield chat
+
+
+async def background(chat: Chat) -> None:
+    """What was begun in the background is done."""
+    while chat.streams._tasks:
+        await asyncio.wait(set(chat.streams._tasks), timeout=WITHIN)
+
+
+async def test_the_policy_is_asked_when_a_message_is_opened_and_closed_and_for_no_piece(
+    strict: Chat, policy: Strict
+) -> None:
+    ada = await enter(strict, ADA)
+    policy.asked.clear()
+    id = await open_message(ada)
+    opened = policy.asked.copy()
+    for at in range(3):
+        await ask(ada, "message.append", id, at=at, text="x")
+    written = policy.asked.copy()
+    await ada.ack("message.close", room="general", payload={"msgId": id})
+
+    assert opened == written == ["message.open", "message"]
+    assert policy.asked[-2:] == ["message.open", "message"]
+    assert not {"message.append", "message.close"} & set(policy.asked)
+
+
+async def test_a_policy_of_the_app_is_asked_from_time_to_time_whether_a_writer_may_go_on(
+    strict: Chat, policy: Strict
+) -> None:
+    ada, bob = await enter(strict, ADA), await enter(strict, BOB)
+    id = await open_message(ada, "so far")
+    policy.refuses = "message"
+    strict.streams.own[id].judged_at -= closing.JUDGED_EVERY
+
+    await strict.closing.sweep()
+
+    [payload] = await ended(bob)
+    assert (payload["body"]["text"], payload["ended"]) == ("so far", "interrupted")
+
+
+async def test_a_writer_whose_close_the_policy_refuses_does_not_go_on(strict: Chat, policy: Strict) -> None:
+    ada, bob = await enter(strict, ADA), await enter(strict, BOB)
+    id = await open_message(ada, "so far")
+    policy.refuses = "message.open"
+
+    refused = await ask(ada, "message.close", id, body={"text": "something else"})
+    await strict.closing.sweep()
+
+    assert refused["code"] == "forbidden"
+    [payload] = await ended(bob)
+    assert (payload["body"]["text"], payload["ended"]) == ("so far", "interrupted")
+
+
+async def test_a_writer_whom_the_policy_lets_write_goes_on_when_rights_change(
+    strict: Chat, policy: Strict
+) -> None:
+    policy.widens = "message"
+    ada, bob = await enter(strict, ADA), await enter(strict, BOB)
+    await members.put(strict.store, "general", Member(ADA.id, ADA.name, "reader"))
+    await members.put(strict.store, "general", Member(BOB.id, BOB.name, "owner"))
+    id = await open_message(ada)
+
+    await bob.ack("room.update", room="general", payload={"title": "Another"})
+    await background(strict)
+
+    assert await ask(ada, "message.append", id, at=0, text="x") == {"at": 1}
+
+
+async def test_a_writer_who_could_not_be_judged_is_judged_when_the_store_is_back(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = await enter(chat, ADA), await enter(chat, BOB)
+    await members.put(chat.store, "general", Member(BOB.id, BOB.name, "owner"))
+    id = await open_message(ada)
+    there, asked = chat.access.find, list[str]()
+
+    async def away_for_a_writer(user: User | None, room: str) -> Any:
+        if user is not None and user.id == ADA.id:
+            asked.append(room)
+            raise Unavailable
+        return await there(user, room)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chat.access, "find", away_for_a_writer)
+        await bob.ack("room.update", room="general", payload={"permissions": {"message.open": 50}})
+        await background(chat)
+        assert asked
+        assert not chat.streams.own[id].closing
+    await chat.closing.sweep()
+
+    assert [payload["ended"] for payload in await ended(bob)] == ["interrupted"]
+
+
+async def test_many_messages_that_nobody_writes_any_more_are_closed_some_at_a_time(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "TOGETHER", 2)
+    monkeypatch.setattr(closing, "LEASE", -60.0)
+    bob, clients = await enter(chat, BOB), [await enter(chat, ADA), await enter(chat, EVE)]
+    for client in clients:
+        for _ in range(3):
+            await open_message(client)
+    chat.streams.own.clear()  # as if the worker were another one
+
+    await chat.closing.look_for_silent()
+
+    assert len(await ended(bob, 6)) == 6
