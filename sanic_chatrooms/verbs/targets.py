@@ -1,5 +1,6 @@
 """The messages that commands are about: those that the actor may read. All others are `MessageNotFound`."""
 
+from ..access.visibility import seen_by
 from ..errors import MessageNotFound
 from ..models import Event
 from .context import Ctx
@@ -13,6 +14,9 @@ async def target_of(ctx: Ctx, msg_id: str) -> str:
     if seen.covers(1, max(room.seq, 1)):
         return msg_id
     found = await ctx.core.store.message(room.id, msg_id)
+    if found is not None and (found.seq or 0) > room.seq and ctx.actor is not None:
+        # It came since the connection's seat was looked up: what others than members see ends there.
+        seen = seen_by(*await ctx.core.access.find(ctx.actor.user, room.id))
     return msg_id if found is None or found.seq in seen else ""
 
 

@@ -295,6 +295,19 @@ async def test_guests_reply_to_what_came_before_and_after_them(scene: Scene) -> 
 # ---- pages ----
 
 
+async def test_guests_reply_to_what_came_after_them_in_a_room_that_was_private_once(
+    rooms: ChatRooms, scene: Scene
+) -> None:
+    for visibility in ("private", "public"):
+        await rooms.update_room("general", visibility=visibility)
+        await scene.ada.ack("join", room="general")
+    guest = await chat_client(scene.chat, User("guest-1", "Guest", guest=True))
+    await guest.ack("join", room="general")
+    later = await scene.say("later")
+
+    assert isinstance(await scene.say("reply", later, guest), str)
+
+
 async def test_a_thread_is_paged_in_both_directions(scene: Scene) -> None:
     parent = await scene.say("parent")
     ids = []
