@@ -19,6 +19,7 @@ from .auth.tickets import Tickets
 from .brokers.base import Broker
 from .config.backends import (
     Backends,
+    bounds_of,
     check_logout,
     index_of,
     make_authenticator,
@@ -58,7 +59,7 @@ from .sessions.revocations import Revocations
 from .sessions.route import Route
 from .sessions.session import Session
 from .sessions.signed import SignedBroker
-from .stores.base import Bounds, Store
+from .stores.base import Store
 from .stores.deadline import TimedStore
 from .support.tasks import end, keep_on
 from .upkeep import Forgetting, PositionCheck, ask, each_minute, measure_lag, sweep
@@ -66,6 +67,7 @@ from .verbs.closing import Closing
 from .verbs.core import Core
 from .verbs.dispatch import Commands
 from .verbs.entering import put_in
+from .verbs.mentions import tell_later
 from .verbs.pages import Past
 from .verbs.retention import drop_old
 from .verbs.rooms import forget_if_unused
@@ -131,7 +133,12 @@ class Chat:
             self.limits.sharing = self.shared
         self.hub.handle(sharing.TYPE, self.shared.receive)
         self.transactions = Transactions(
-            self.backends.store, self.journal, self.positions.soon, self.access.again, meter=self.meter
+            self.backends.store,
+            self.journal,
+            self.positions.soon,
+            self.access.again,
+            lambda draft, stored: tell_later(self.core, draft, stored),
+            meter=self.meter,
         )
         self.inbox = Inbox(self.journal, self.hub, store, presence)
         self.overload = Overload(settings.overload_lag, self.meter)
@@ -170,18 +177,8 @@ class Chat:
     async def start(self) -> None:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""
         settings, backends = self.settings, self.backends
-        bounds = Bounds(
-            history_max=settings.history_max,
-            retention=settings.retention,
-            dedup_window=settings.dedup_window,
-            erase_within=settings.erase_within,
-            search_language=settings.search_language,
-            max_rooms=settings.max_rooms,
-            max_direct_rooms=settings.max_direct_rooms,
-            timeout=settings.store_timeout,
-        )
         spaces = backends.spaces(settings)
-        await self._begin("store", backends.store.start(spaces["store"], bounds))
+        await self._begin("store", backends.store.start(spaces["store"], bounds_of(settings)))
         await self._begin("broker", self.signed.start(spaces["broker"]))
         presence = backends.presence.start(spaces["presence"], self.node, settings.presence_ttl)
         await self._begin("presence", presence)

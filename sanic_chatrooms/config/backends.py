@@ -19,7 +19,7 @@ from ..errors import ChatroomsError, ConfigError, Unavailable
 from ..models import Scope
 from ..presence.base import Presence
 from ..presence.memory import MemoryPresence
-from ..stores.base import Store
+from ..stores.base import Bounds, Store
 from ..stores.memory.store import MemoryStore
 from ..stores.search import SearchIndex, searching
 from .field import shown
@@ -28,6 +28,7 @@ from .values import EMBEDDED
 
 __all__ = [
     "Backends",
+    "bounds_of",
     "check_logout",
     "index_of",
     "make_authenticator",
@@ -106,6 +107,21 @@ class Backends(msgspec.Struct):
         named = {"store": settings.store, "broker": at_broker, "presence": at_presence}
         apart = frozenset(name for name, value in named.items() if is_embedded(value, directory))
         return cls(store, broker, presence, apart)
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """How much the store keeps, and what it counts, by the settings."""
+    return Bounds(
+        history_max=settings.history_max,
+        retention=settings.retention,
+        dedup_window=settings.dedup_window,
+        erase_within=settings.erase_within,
+        search_language=settings.search_language,
+        max_rooms=settings.max_rooms,
+        max_direct_rooms=settings.max_direct_rooms,
+        counted=("message", *settings.unread_types),
+        timeout=settings.store_timeout,
+    )
 
 
 def make_store(value: Any, directory: str | None = None) -> Store:

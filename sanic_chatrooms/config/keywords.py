@@ -52,6 +52,7 @@ class InstanceSettings(TypedDict, total=False):
     max_rooms: int | None
     max_direct_rooms: int | None
     receipts: bool | None
+    unread_types: Collection[str] | None
     max_members: int | None
     history_max: int | None
     retention: float | None

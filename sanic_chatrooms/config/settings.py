@@ -25,6 +25,7 @@ from .values import (
     named,
     names,
     origins,
+    own_types,
     prefixes,
     public_key,
     query_name,
@@ -194,6 +195,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     receipts: Annotated[bool, Setting(
         "Members hear how far others have read: a live `read`, at most once a second and user, in rooms with at most 200 members.",
         at_run_time=True)] = False
+    unread_types: Annotated[tuple[str, ...], Setting(
+        "Types of your own events that count as unread, besides `message`.",
+        takes="types with a dot or in upper case, such as poll.opened", check=own_types)] = ()
     max_members: Annotated[int, Setting(
         "Members that a room takes. Users who would be more get `room_limit`; the app may add them.", "members", 2, 100_000_000,
         at_run_time=True)] = 100_000

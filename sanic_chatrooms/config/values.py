@@ -5,8 +5,9 @@ from typing import Any
 
 from ..auth.fetch import checked_url
 from ..auth.keys import ALGORITHMS
-from ..errors import ConfigError
+from ..errors import ConfigError, InvalidField
 from ..support.origin import normal_origin
+from ..wire.names import check_type
 from .field import shown
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "names",
     "namespace",
     "origins",
+    "own_types",
     "prefixes",
     "presence",
     "public_key",
@@ -118,6 +120,16 @@ def prefixes(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", value):
             raise ValueError(f"no id of a room begins with {shown(value)}")
+    return tuple(dict.fromkeys(values))
+
+
+def own_types(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Types of an app's own events. Raises `ValueError`."""
+    for value in values:
+        try:
+            check_type(value)
+        except InvalidField as problem:
+            raise ValueError(str(problem)) from None
     return tuple(dict.fromkeys(values))
 
 

@@ -38,16 +38,19 @@ class Transactions:
         journal: Journal,
         doubt: Callable[[], None],
         judge: Callable[[Draft], Awaitable[Draft]],
+        tell: Callable[[Draft, Appended], Awaitable[None]],
         *,
         interval: float = INTERVAL,
         meter: Meter = SILENT,
     ) -> None:
-        """`judge` returns a draft as it is judged now, or raises why its sender may not say it any more."""
+        """`judge` returns a draft as it is judged now, or raises why its sender may not say it any more. `tell` tells users of an
+        event that is stored and delivered now."""
         self._store = store
         self._outbox = store if isinstance(store, Outbox) else None
         self._journal = journal
         self._doubt = doubt
         self._judge = judge
+        self._tell_users = tell
         self._meter = meter
         self._interval = interval
         self._committed = asyncio.Event()
@@ -96,6 +99,9 @@ class Transactions:
                         await self._judge_again(outbox, draft)
                     else:
                         self._tell(draft, result)
+                for draft, result in numbered:
+                    if isinstance(result, Appended) and not result.duplicate:
+                        await self._tell_users(draft, result)
         except Unavailable:
             self._doubt()  # an event may be stored that was not delivered here
             await asyncio.sleep(self._interval)

@@ -96,11 +96,15 @@ InboxMessage = Reconfigured | Enter | Remove | Close | StandingChanged | Refuse 
 
 
 class Push(msgspec.Struct, omit_defaults=True):
-    """A live event for all connections of the user, or only for the one with this session id, or for all but the one `unless`."""
+    """A live event for all connections of the user, or only for the one with this session id, or for all but the one `unless`.
+
+    `room`: the room that it tells of. Connections whose token does not reach that room do not get it.
+    """
 
     event: msgspec.Raw
     session: str | None = None
     unless: str | None = None
+    room: str | None = None
 
 
 class PushToAdmins(msgspec.Struct, omit_defaults=True):
@@ -196,10 +200,16 @@ class Inbox:
         self._journal.publish(envelope)
 
     def notify(
-        self, user_id: str, event: bytes, session: str | None, *, unless: str | None = None
+        self,
+        user_id: str,
+        event: bytes,
+        session: str | None,
+        *,
+        unless: str | None = None,
+        room: str | None = None,
     ) -> Envelope:
-        """A live push to one user, as an envelope."""
-        push = Push(msgspec.Raw(event), session, unless)
+        """A live push to one user, as an envelope. `room`: the room that it tells of."""
+        push = Push(msgspec.Raw(event), session, unless, room)
         return Envelope(user_room(user_id), "", 0, "push", encode(push))
 
     def to_admins(self, event: bytes, unless: str | None) -> Envelope:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
+from ..access.actions import Right
 from ..errors import ChatError, RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
 from ..hub.room import Codec
@@ -259,7 +260,12 @@ class Sessions:
             # A confined connection may be a public screen, so it does not get pushes to its user.
             private = here is not self._all and session.route.confined
             meant = push.session == session.id or (push.session is None and push.unless != session.id)
-            if session.who.greeted and meant and (push.session is not None or not private):
+            if (
+                session.who.greeted
+                and meant
+                and _reaches(session, push.room)
+                and (push.session is not None or not private)
+            ):
                 if session.codec not in encoded:
                     encoded[session.codec] = session.codec.reply(event)
                 session.answer_raw(encoded[session.codec])
@@ -343,6 +349,11 @@ class Sessions:
             return
         for session in list(self._by_room.get(room, {}).values()):
             session.close(CloseCode.POSITION_LOST)
+
+
+def _reaches(session: Session, room: str | None) -> bool:
+    """Whether the connection's token lets it read this room; None: it is about no room."""
+    return room is None or session.scopes is None or session.scopes.allow(Right.READ, room)
 
 
 def _judge_again(sessions: list[Session], room: str) -> None:

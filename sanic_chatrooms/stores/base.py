@@ -128,7 +128,8 @@ class Store(Erasing, ABC):
     43. It counts up to `cap`, and looks at the first 20,000 numbers above the marker. `more` says that there are, or may be, more.
     44. The `mentions` of a draft are those of its message, or with a REPLACE or CLOSE those of the target from then on. An ERASE and
         trimming remove them. `unread` counts the messages above the marker, and not the user's own, that mention them: by id, by
-        "@room", or by "@" and their role, if they have been a member, and had the role, since before the message. It counts 100 at most.
+        "@room", or by "@" and their role, if they have been a member, and had the role, since before the message. It counts 100 at most,
+        and none of `blocked` users.
     Erasing
     48. `erase` of an event without a payload does what an ERASE does, without an event: `changed` stays, the sender and the key
         are gone too, and any type may be emptied. The same draft is then a new one.
@@ -364,10 +365,12 @@ class Store(Erasing, ABC):
         cap: int = 100,
         *,
         seen: Mapping[str, Sequence[tuple[int, int]]] = {},
+        blocked: Collection[str] = (),
     ) -> dict[str, Unread]:
         """What the user has not read in each of these rooms. Rooms that do not exist are left out.
 
         `seen`: the numbers that the user may see in a room, as ascending ranges (first, last); all, for rooms that are not there.
+        `blocked`: ids of users whose messages are not counted as mentions.
         The cost does not depend on the length of a room.
         """
 

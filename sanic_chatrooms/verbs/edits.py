@@ -63,7 +63,7 @@ async def edit(ctx: Ctx, ask: Edit) -> Appended | None:
     body = keep_parent(bytes(message.payload), bytes(ask.body))
     edited = Edited(message.msg_id, msgspec.Raw(body), ctx.now)
     room, (text, names), (_, before) = ctx.seat.room, names_in(body), names_in(bytes(message.payload))
-    mentions = await mentioned(ctx, room, message.sender, names)
+    mentions = await mentioned(ctx, room, message.sender, names, seq=message.seq)
     about, files = Relation(message.msg_id, Fold.REPLACE, value=body), files_in(body)
     if files:
         stored = await _with_files(ctx, encode(edited), about, files, mentions)

@@ -55,7 +55,7 @@ async def prefs(ctx: Ctx, ask: Prefer) -> Preferences:
         was = b"" if known is None else known.value
         if await store.set_fact(room.id, Fact(PREFS, user, encode(after), was=was)):
             event = live_event(PrefsChanged(after.notify, after.favourite), room=room.id)
-            tell_others(ctx.core, user, event, ctx.source_id)
+            tell_others(ctx.core, user, event, ctx.source_id, room.id)
             return after
         if await store.fact(room.id, MEMBER, user) is None:
             raise Forbidden(NO_MEMBER)

@@ -29,7 +29,7 @@ from .pages import page_limit
 from .properties import WORDS, Changes, applied, as_changes, updated
 from .retention import retention_fact
 from .table import Judged, Needs, Nothing, command
-from .unread import count, last_seen, preferences
+from .unread import allowed, count, is_some, last_seen, preferences
 
 __all__ = ["RoomLine", "RoomList", "create", "delete", "ensure", "forget_if_unused"]
 
@@ -300,12 +300,20 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     pairs = await members.first(core.store, direct, 2) if direct else {}
     scopes = None if ctx.actor is None else ctx.actor.scopes
     shown = [room for room in page.rooms if scopes is None or scopes.allow(Right.READ, room.id)]
-    left = await count(core, user, {room.id: room for room in shown}) if user and shown else {}
+    left = await _unread(core, ctx.actor, {room.id: room for room in shown}) if ctx.actor and shown else {}
     lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in shown]
     for room, line in zip(shown, lines, strict=True):
         if (unread := left.get(room.id)) is not None:
             _add_unread(core, room, unread, line)
     return RoomList(lines, page.cursor)
+
+
+async def _unread(core: Core, actor: Actor, rooms: dict[str, Room]) -> dict[str, Unread]:
+    """What the actor has not read in these rooms; nothing where they may not ask for it."""
+    left = await count(core, actor.user.id, rooms)
+    some = [id for id, one in left.items() if is_some(one)]
+    refused = set(some).difference(await allowed(core, actor, some))
+    return left | {id: replace(left[id], count=0, more=False, mentions=0) for id in refused}
 
 
 async def _page(core: Core, fact: tuple[str, str] | None, ask: List, limit: int) -> RoomPage:

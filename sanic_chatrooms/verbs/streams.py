@@ -301,7 +301,7 @@ async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) ->
         raise
     (payload, about), files = closing(ask.msg_id, body, ended), files_in(body)
     text, names = names_in(body)
-    mentions = await mentioned(ctx, ctx.seat.room, known.writer, names)
+    mentions = await mentioned(ctx, ctx.seat.room, known.writer, names, seq=known.seq)
     for _ in range(TRIES):
         try:
             noted = await core.store.fact(ctx.room_id, FILES, ask.msg_id) if files else None

@@ -4,11 +4,10 @@ Markers are stored, and counts are derived from them when somebody asks.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import msgspec
 
-from ..access.access import judge
+from ..access.access import Actor, judge
 from ..access.actions import Right, action
 from ..access.limits.kinds import Kind
 from ..access.needs import ANYONE, MARKING
@@ -23,6 +22,7 @@ from ..stores.unread import READ
 from ..wire.encode import live_event
 from ..wire.events import Read as ReadByUser
 from ..wire.names import is_room_id
+from .blocks import all_blocked
 from .context import Ctx
 from .core import Core
 from .table import Judged, Needs, Nothing, command
@@ -33,8 +33,10 @@ __all__ = [
     "Preferences",
     "UnreadLine",
     "UnreadList",
+    "allowed",
     "badge_of",
     "count",
+    "is_some",
     "last_seen",
     "mark",
     "preferences",
@@ -115,15 +117,24 @@ def preferences(value: bytes | None) -> Preferences:
 
 
 async def count(core: Core, user: str, rooms: Mapping[str, Room], cap: int = CAP) -> dict[str, Unread]:
-    """What the user has not read in these rooms, of what they may see."""
-    found = await core.store.unread(user, rooms, cap)
+    """What the user has not read in these rooms, of what they may see. Mentions by users whom they have blocked do not count."""
+    found = await _count(core, user, rooms, cap)
+    named = {id: rooms[id] for id, one in found.items() if one.mentions}
+    if named and (blocked := [other.id async for other in all_blocked(core, user)]):
+        found |= await _count(core, user, named, cap, blocked)
+    return found
+
+
+async def _count(
+    core: Core, user: str, rooms: Mapping[str, Room], cap: int, blocked: Collection[str] = ()
+) -> dict[str, Unread]:
+    found = await core.store.unread(user, rooms, cap, blocked=blocked)
     # Of what comes after the beginning of a membership, its member sees everything.
     early = {id: one for id, one in found.items() if one.member is not None and one.marker < one.member.since}
     ranges = {id: seen for id, one in early.items() if not (seen := _seen(core, rooms[id], one)).everything}
     if ranges:
-        found |= await core.store.unread(
-            user, ranges, cap, seen={id: list(seen) for id, seen in ranges.items()}
-        )
+        visible = {id: list(seen) for id, seen in ranges.items()}
+        found |= await core.store.unread(user, ranges, cap, seen=visible, blocked=blocked)
     return found
 
 
@@ -138,6 +149,11 @@ def last_seen(core: Core, room: Room, unread: Unread) -> tuple[int, float] | Non
         return None
     member, seq = unread.member, unread.last[0]
     return unread.last if (member and seq > member.since) or seq in _seen(core, room, unread) else None
+
+
+def is_some(unread: Unread) -> bool:
+    """Whether there is, or may be, something that the user has not read."""
+    return unread.count > 0 or unread.more or unread.mentions > 0
 
 
 def shown(unread: Unread) -> UnreadLine:
@@ -192,7 +208,7 @@ async def mark(
     left = (await count(core, user.id, {room.id: room})).get(room.id, Unread())
     if changed:
         event = live_event(ReadByUser(user, left.marker), room=room.id)
-        tell_others(core, user.id, event, source)
+        tell_others(core, user.id, event, source, room.id)
         if core.settings.receipts and not unread:
             await _tell_members(core, room.id, user, left.marker)
     return Marked(left.count, left.more, left.mentions, left.marker)
@@ -204,9 +220,9 @@ async def _tell_members(core: Core, room: str, user: Sender, seq: int) -> None:
         core.receipts.note(room, user, seq)
 
 
-def tell_others(core: Core, user: str, event: bytes, source: str | None) -> None:
-    """Send a live event to the user's connections on every worker, except the one with the session id `source`."""
-    core.inbox.push(core.inbox.notify(user, event, None, unless=source))
+def tell_others(core: Core, user: str, event: bytes, source: str | None, room: str) -> None:
+    """Send a live event that tells of a room to the user's connections on every worker, except the one with the session id `source`."""
+    core.inbox.push(core.inbox.notify(user, event, None, unless=source, room=room))
 
 
 def check_rooms(rooms: Collection[str]) -> None:
@@ -229,18 +245,17 @@ def check_rooms(rooms: Collection[str]) -> None:
 )
 async def unread(ctx: Ctx, ask: Asked) -> UnreadList:
     """What the user has not read in these rooms. Raises `InvalidField`."""
+    assert ctx.actor is not None  # the app calls `count`
     check_rooms(ask.rooms)
-    rooms = await _may_see(ctx, dict.fromkeys(id for id in ask.rooms if is_room_id(id)))
-    found = await count(ctx.core, ctx.actor.user.id, rooms) if ctx.actor is not None else {}
+    rooms = await allowed(ctx.core, ctx.actor, dict.fromkeys(id for id in ask.rooms if is_room_id(id)))
+    found = await count(ctx.core, ctx.actor.user.id, rooms)
     return UnreadList({id: shown(found[id]) for id in rooms if id in found})
 
 
-async def _may_see(ctx: Ctx, ids: Collection[str]) -> dict[str, Room]:
-    """Those of these rooms that the actor may ask about."""
-    actor, core = ctx.actor, ctx.core
-    assert actor is not None  # the app calls `count`
+async def allowed(core: Core, actor: Actor, ids: Collection[str]) -> dict[str, Room]:
+    """Those of these rooms in which the actor may ask what is unread. `rooms` and `badge` count nothing in others, either."""
     rooms, asked = dict[str, Room](), action("unread")
-    for id, (room, facts) in (await core.store.rooms_about(ids, actor.user.id)).items():
+    for id, (room, facts) in (await core.store.rooms_about(ids, actor.user.id)).items() if ids else ():
         if room.visibility == RESERVED:
             continue
         try:
@@ -267,17 +282,16 @@ async def _may_see(ctx: Ctx, ids: Collection[str]) -> dict[str, Room]:
 async def badge(ctx: Ctx, _: Nothing) -> Badge:
     """In how many of the user's rooms something is unread. Looks at the first 1,000."""
     assert ctx.actor is not None  # the app calls `badge_of`
-    scopes = ctx.actor.scopes
-    return await badge_of(
-        ctx.core, ctx.actor.user.id, lambda room: scopes is None or scopes.allow(Right.READ, room)
-    )
+    return await badge_of(ctx.core, ctx.actor.user.id, ctx.actor)
 
 
-async def badge_of(core: Core, user: str, allowed: Any = lambda _: True) -> Badge:
-    """In how many rooms of a user something is unread, of those that are `allowed`."""
+async def badge_of(core: Core, user: str, actor: Actor | None = None) -> Badge:
+    """In how many rooms of a user something is unread: of those where the `actor` may ask for it, or of all for the app."""
     page = await core.store.rooms(fact=(MEMBER, user), limit=BADGE_ROOMS)
-    rooms = {room.id: room for room in page.rooms if allowed(room.id)}
-    found = (await count(core, user, rooms, 1)).values() if rooms else ()
-    loud = [one for one in found if preferences(one.prefs).notify != "none"]
-    with_some = sum(one.count > 0 for one in loud)
-    return Badge(with_some, sum(one.mentions for one in loud), page.cursor is not None)
+    rooms = {room.id: room for room in page.rooms}
+    found = await count(core, user, rooms, 1) if rooms else {}
+    loud = {id: one for id, one in found.items() if is_some(one) and preferences(one.prefs).notify != "none"}
+    if actor is not None:  # the few of the rooms that may add something
+        loud = {id: loud[id] for id in await allowed(core, actor, loud)}
+    with_some = sum(one.count > 0 for one in loud.values())
+    return Badge(with_some, sum(one.mentions for one in loud.values()), page.cursor is not None)

@@ -362,14 +362,15 @@ class MemoryStore(MemoryErasing, Store):
         return self._facts.put(self._found(room), fact, 0)
 
     async def unread(
-        self, user: str, rooms: Collection[str], cap: int = 100, *, seen: Mapping[str, Ranges] = {}
-    ) -> dict[str, Unread]:
+        self, user: str, rooms: Collection[str], cap: int = 100, *,
+        seen: Mapping[str, Ranges] = {}, blocked: Collection[str] = (),
+    ) -> dict[str, Unread]:  # fmt: skip
         """See `Store.unread`."""
-        found = {}
+        found, silent = {}, frozenset((user, *blocked))
         for id in rooms:
             if (room := self._rooms.get(id)) is not None:
                 self._expire(room)
-                found[id] = unread_in(room, user, cap, seen.get(id, WHOLE), self._bounds.counted)
+                found[id] = unread_in(room, user, cap, seen.get(id, WHOLE), self._bounds.counted, silent)
         return found
 
     async def take(self, key: str, rate: float, burst: int) -> float:

@@ -12,8 +12,10 @@ from .room import MemoryRoom
 __all__ = ["unread_in"]
 
 
-def unread_in(room: MemoryRoom, user: str, cap: int, ranges: Ranges, counted: tuple[str, ...]) -> Unread:
-    """See `Store.unread`."""
+def unread_in(
+    room: MemoryRoom, user: str, cap: int, ranges: Ranges, counted: tuple[str, ...], silent: frozenset[str]
+) -> Unread:
+    """See `Store.unread`. `silent`: those whose messages mention nobody: the user, and users whom they have blocked."""
     last = _last(room, counted)
     member = facts.get(room, MEMBER, user)
     if member is None:
@@ -21,12 +23,18 @@ def unread_in(room: MemoryRoom, user: str, cap: int, ranges: Ranges, counted: tu
     read, prefs = facts.get(room, READ, user), facts.get(room, PREFS, user)
     marker = member.since if read is None else int(read.value)
     blank = Unread(member, marker, prefs=None if prefs is None else prefs.value, last=last)
-    parts = [_within(room, blank, first, last, cap, counted) for first, last in ranges]
+    parts = [_within(room, blank, first, last, cap, counted, silent) for first, last in ranges]
     return joined(parts, cap) if parts else blank
 
 
 def _within(
-    room: MemoryRoom, blank: Unread, first: int, last: int, cap: int, counted: tuple[str, ...]
+    room: MemoryRoom,
+    blank: Unread,
+    first: int,
+    last: int,
+    cap: int,
+    counted: tuple[str, ...],
+    silent: frozenset[str],
 ) -> Unread:
     member = blank.member
     assert member is not None
@@ -40,20 +48,20 @@ def _within(
         if event.type in counted and not event.deleted and not mine:
             found.append(number)
     more = len(found) > cap or min(last, room.seq) > end
-    mentions = _mentions(room, member, start, end)
+    mentions = _mentions(room, member, start, end, silent)
     return Unread(
         member, blank.marker, min(len(found), cap), more, found[0] if found else None, mentions, blank.prefs, blank.last
     )  # fmt: skip
 
 
-def _mentions(room: MemoryRoom, member: Known, start: int, end: int) -> int:
+def _mentions(room: MemoryRoom, member: Known, start: int, end: int, silent: frozenset[str]) -> int:
     as_role = f"{GROUP}{as_member(member).role}", max(start, member.since, member.seq)
     seqs = set[int]()
     for name, above in ((name_of(member.key), start), (EVERYONE, max(start, member.since)), as_role):
         listed = room.mentions.get(name, [])
         seqs.update(listed[bisect_right(listed, above) : bisect_right(listed, end)])
     senders = [room.events[seq - room.base - 1].sender for seq in seqs]
-    return min(sum(sender is None or sender.id != member.key for sender in senders), MOST_MENTIONS)
+    return min(sum(sender is None or sender.id not in silent for sender in senders), MOST_MENTIONS)
 
 
 def _last(room: MemoryRoom, counted: tuple[str, ...]) -> tuple[int, float] | None:

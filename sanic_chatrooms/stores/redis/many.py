@@ -22,13 +22,20 @@ class Many:
         self._calls = calls
 
     async def unread(
-        self, user: str, rooms: Collection[str], cap: int, seen: Mapping[str, Ranges]
+        self,
+        user: str,
+        rooms: Collection[str],
+        cap: int,
+        seen: Mapping[str, Ranges],
+        blocked: Collection[str],
     ) -> dict[str, Unread]:
         """See `Store.unread`. One call of a script for each room and range."""
         asked = [(room, one) for room in rooms for one in (seen.get(room, WHOLE) or NONE)]
         who, limits = (user, name_of(user), cap), (LOOKED_AT, MOST_MENTIONS)
         use = UNREAD_IN_TIME if self._calls.retains else UNREAD
-        calls = [self._calls.scripted(use, room, "unread", *who, *one, *limits) for room, one in asked]
+        calls = [
+            self._calls.scripted(use, room, "unread", *who, *one, *limits, *blocked) for room, one in asked
+        ]
         parts: dict[str, list[Unread]] = {}
         for (room, _), reply in zip(asked, await self._link.run(calls), strict=True):
             if reply is not None:

@@ -383,10 +383,11 @@ class RedisStore(RedisErasing, Store):
     # ---- unread ----
 
     async def unread(
-        self, user: str, rooms: Collection[str], cap: int = 100, *, seen: Mapping[str, Ranges] = {}
-    ) -> dict[str, Unread]:
+        self, user: str, rooms: Collection[str], cap: int = 100, *,
+        seen: Mapping[str, Ranges] = {}, blocked: Collection[str] = (),
+    ) -> dict[str, Unread]:  # fmt: skip
         """See `Store.unread`."""
-        return await self._many.unread(user, rooms, cap, seen)
+        return await self._many.unread(user, rooms, cap, seen, blocked)
 
     # ---- token buckets and secrets ----
 

@@ -1,6 +1,6 @@
 -- What a user has not read in a room. It is asked for many rooms at once, so it makes few calls.
 -- a user, the name by which they are mentioned ('' none), how many are counted at most, from which number to which, how many numbers are looked at, how many mentions
--- are counted at most -> number and text of the newest event that counts or '', facts about the user, packed; and of a member: their marker, how many, the first
+-- are counted at most, users whose messages mention nobody -> number and text of the newest event that counts or '', facts about the user, packed; and of a member: their marker, how many, the first
 -- one's number or 0, are there more?, mentions
 local room = load()
 if not room then return false end
@@ -25,15 +25,15 @@ local start = math.max(marker, silent, floor, low - 1)
 local stop = math.min(high, start + looked)
 local more = math.min(high, room.head) > stop
 
--- Up to `limit` of the numbers behind one that stand in rows of c between a prefix and a sender other than the user.
-local function find(prefix, above, limit)
+-- Up to `limit` of the numbers behind one that stand in rows of c between a prefix and a sender other than the user, and than the `silent` ones.
+local function find(prefix, above, limit, silent)
   local found, size, behind = {}, #prefix + 16, #prefix + 17
   local mine, from, upto = size + #user, string.format('[%s%016d', prefix, above + 1), string.format('(%s%016d', prefix, stop + 1)
   while above < stop do
     local rows = redis.call('ZRANGEBYLEX', C, from, upto, 'LIMIT', 0, limit)
     for k = 1, #rows do
       local row = rows[k]
-      if #row ~= mine or string.sub(row, behind) ~= user then
+      if (#row ~= mine or string.sub(row, behind) ~= user) and not (silent and silent[string.sub(row, behind)]) then
         found[#found + 1] = row
         if #found == limit then return found, size end
       end
@@ -48,9 +48,10 @@ local rows = (number > start or start < room.head - looked) and find('c', start,
 local first = rows[1] and tonumber(string.sub(rows[1], 2, 17)) or 0
 local mentions = 0
 if redis.call('ZRANGEBYLEX', C, string.format('[#%016d', start + 1), string.format('(#%016d', stop + 1), 'LIMIT', 0, 1)[1] then
-  local seen = {}
+  local seen, silent = {}, {}
+  for k = own + 7, #ARGV do silent[ARGV[k]] = true end
   local function add(name, above)
-    local named, size = find('@' .. #name .. ':' .. name, above, most)
+    local named, size = find('@' .. #name .. ':' .. name, above, most, silent)
     for k = 1, #named do
       local seq = string.sub(named[k], size - 15, size)
       if not seen[seq] then

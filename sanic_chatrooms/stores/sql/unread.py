@@ -1,12 +1,14 @@
 """What is unread in SQL: one statement for a page of rooms, whose cost does not depend on how long they are."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
     CTE,
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -90,7 +93,8 @@ class Unreads:
         self._schema = schema
         self._past = past
         self._counted = counted
-        self._statement = self._make(past.stand(schema.room.c.name.in_(bindparam("names", expanding=True))))
+        self._statement = self._make(blocks=False)
+        self._with_blocks = self._make(blocks=True)
 
     def unread(
         self,
@@ -100,23 +104,23 @@ class Unreads:
         cap: int = 100,
         *,
         seen: Mapping[str, Ranges] = {},
+        blocked: Collection[str] = (),
     ) -> dict[str, Unread]:
         """See `Store.unread`. One statement, and one more for each range of numbers in `seen`."""
-        found: dict[str, Unread] = {}
+        found, count = dict[str, Unread](), partial(self._count, connection, user, blocked)
         for some in in_steps([room for room in rooms if room not in seen], ROOMS_AT_ONCE):
-            found |= self._count(connection, user, some, cap, 1, LAST)
+            found |= count(some, cap, 1, LAST)
         for room in rooms:
             if room in seen:
-                ranges = seen[room] or NONE
-                parts = [self._count(connection, user, [room], cap, *one).get(room) for one in ranges]
+                parts = [count([room], cap, *one).get(room) for one in seen[room] or NONE]
                 if there := [part for part in parts if part is not None]:
                     found[room] = joined(there, cap)
         return found
 
     def _count(
-        self, connection: Connection, user: str, rooms: list[str], cap: int, low: int, high: int
-    ) -> dict[str, Unread]:
-        given = {
+        self, connection: Connection, user: str, blocked: Collection[str], rooms: list[str], cap: int, low: int, high: int
+    ) -> dict[str, Unread]:  # fmt: skip
+        given: dict[str, Any] = {
             "names": rooms,
             "user": user,
             "self": name_of(user),
@@ -125,14 +129,19 @@ class Unreads:
             "high": high,
             **self._past.parameters(),
         }
-        return {row.name: _unread(row, user, cap, high) for row in connection.execute(self._statement, given)}
+        statement = self._statement
+        if blocked:
+            statement, given["blocked"] = self._with_blocks, list(blocked)
+        return {row.name: _unread(row, user, cap, high) for row in connection.execute(statement, given)}
 
-    def _make(self, stand: CTE) -> Select[Any]:
-        mine = self._mine(stand)
+    def _make(self, *, blocks: bool) -> Select[Any]:
+        """The statement; with `blocks` it passes over mentions by some users."""
+        names: BindParameter[str] = bindparam("names", expanding=True)
+        mine = self._mine(self._past.stand(self._schema.room.c.name.in_(names)))
         columns = [mine.c[name] for name in _KNOWN]
         asked = [
             case((mine.c.since.is_not(None), self._unread(mine))).label("unread"),
-            case((mine.c.since.is_not(None), self._mentions(mine))).label("mentions"),
+            case((mine.c.since.is_not(None), self._mentions(mine, blocks))).label("mentions"),
             self._last(mine).label("last"),
         ]
         return select(*columns, *asked)
@@ -179,7 +188,7 @@ class Unreads:
         )
         return select(Record(func.count(), func.min(found.c.seq))).select_from(found).scalar_subquery()
 
-    def _mentions(self, mine: CTE) -> ColumnElement[Any]:
+    def _mentions(self, mine: CTE, blocks: bool) -> ColumnElement[Any]:
         mention = self._schema.mention.c
         role = literal(GROUP) + _Role(mine.c.member)
         named = or_(
@@ -196,11 +205,16 @@ class Unreads:
             .where(mention.room_id == mine.c.id, mention.name.in_(names))
             .where(mention.seq > mine.c.start, mention.seq <= mine.c.end, named)
             .where(mention.sender_id.is_distinct_from(bindparam("user", type_=Text())))
+            .where(self._by_others() if blocks else true())
             .limit(NAMES * MOST_MENTIONS)
             .correlate(mine)
             .subquery("named")
         )
         return select(func.count(found.c.seq.distinct())).scalar_subquery()
+
+    def _by_others(self) -> ColumnElement[bool]:
+        sender = self._schema.mention.c.sender_id
+        return or_(sender.is_(None), sender.not_in(bindparam("blocked", expanding=True)))
 
     def _last(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c

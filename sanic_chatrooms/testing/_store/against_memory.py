@@ -148,6 +148,7 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
     shown += [await store.unread(user, ROOMS, limit) for user in USERS]
     ranges = {room: [(1, head // 3), (head // 3 + 5, head // 2), (head - 3, head + 9)]}
     shown += [await store.unread(user, ROOMS, seen=ranges) for user in USERS]
+    shown += [await store.unread(user, ROOMS, blocked=random.sample(USERS, 2)) for user in USERS]
     found = await store.room(room)
     assert found is not None
     return [*shown, found.restricted, found.seq]

@@ -225,6 +225,31 @@ class UnreadTests(StoreHooks):
 
             assert (await self._unread(store)).mentions == 0
 
+    async def test_44_blocked_users_mention_nobody(self) -> None:
+        async with self.two_processes() as (one, other):
+            await self._join(one)
+            for sender in (None, "u1", "u1", "u3", "u4"):
+                said = self._mentioning("u2", "@room") if sender != "u3" else self._mentioning("@member")
+                await result(one, replace(said, sender=sender and Sender(sender, sender.upper())))
+            seen = {"r": [(1, 2), (5, 9)]}
+
+            found = [
+                (await other.unread("u2", ["r"], blocked=blocked, seen=ranges))["r"]
+                for blocked in ((), ("u1",), ("u1", "u3", "u9"))
+                for ranges in ({}, seen)
+            ]
+
+            assert [one.mentions for one in found] == [5, 3, 3, 2, 2, 2]
+            assert [one.count for one in found] == [5, 3] * 3
+
+    async def test_44_blocked_users_take_no_place_among_those_that_are_counted(self) -> None:
+        async with self.room() as store:
+            await self._join(store)
+            await store.append([self._mentioning("u2", "@room") for _ in range(150)])
+            await result(store, replace(self._mentioning("u2"), sender=Sender("u3", "U3")))
+
+            assert (await store.unread("u2", ["r"], blocked=["u1"]))["r"].mentions == 1
+
     async def test_44_the_app_mentions_too(self) -> None:
         async with self.two_processes() as (one, other):
             await self._join(one)

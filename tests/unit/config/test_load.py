@@ -539,3 +539,12 @@ def test_what_a_route_cannot_have(values: dict[str, Any], said: str) -> None:
 
     assert str(caught.value).startswith('support.add_route("/desk"): ')
     assert said in str(caught.value)
+
+
+def test_types_that_count_as_unread_are_the_apps_own() -> None:
+    assert settings_of(code={"unread_types": ["poll.opened", "ORDER"]}).unread_types == (
+        "poll.opened",
+        "ORDER",
+    )
+    for type in ("message.edited", "hello"):
+        assert "not an app's type" in refusal(code={"unread_types": [type]})

@@ -75,11 +75,16 @@ class Told:
 
     def __init__(self) -> None:
         self.types: list[str] = []
+        self.users: list[str] = []
+        """Types of the events of which users were told."""
         self.heard = asyncio.Event()
 
     def tell(self, draft: Draft, result: Appended) -> None:
         self.types.append(draft.type)
         self.heard.set()
+
+    async def tell_users(self, draft: Draft, result: Appended) -> None:
+        self.users.append(draft.type)
 
 
 @asynccontextmanager
@@ -97,6 +102,7 @@ async def numbering(
         told,  # type: ignore[arg-type]
         lambda: doubts.append("doubt"),
         judge or Access(store).again,
+        told.tell_users,
         interval=0.02,
         meter=meter,
     )
@@ -242,7 +248,7 @@ async def test_what_cannot_be_stored_is_logged_and_the_rest_is_told(
             async with asyncio.timeout(10):
                 await told.heard.wait()
 
-    assert told.types == ["KEPT"]
+    assert told.types == told.users == ["KEPT"]
     assert "nowhere" in caplog.text
 
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from sanic_chatrooms import ChatRooms, InvalidField, MemoryStore, User
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Member, direct_room
+from sanic_chatrooms.models import EVERYONE, Member, direct_room
 from sanic_chatrooms.server_api import ServerAPI
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Store
@@ -161,6 +162,97 @@ async def test_who_blocked_the_sender_is_passed_over(scene: Scene) -> None:
 
     assert (await scene.told(scene.bob), await scene.told(scene.eve)) == ([], [1])
     assert await scene.counts() == [0, 0, 1]
+
+
+async def test_who_blocked_the_sender_is_mentioned_with_no_group_either(scene: Scene) -> None:
+    await scene.say("@room", "u2")
+    await scene.bob.ack("user.block", payload={"user": "u1"})
+    await scene.say("@member")
+    await scene.api.publish("general", "message", {"text": "hi", "mentions": ["@room"]})
+
+    (line,) = (await scene.bob.ack("rooms", payload={"mine": True}))["rooms"]
+    counts = await scene.counts()
+    badge = await scene.bob.ack("badge")
+    marked = await scene.bob.ack("read", room="general", payload={"seq": 1})
+    assert (counts, line["mentions"], badge["mentions"], marked["mentions"]) == ([1, 1, 3], 1, 1, 1)
+    assert (line["unread"], (await scene.api.unread("u2", ["general"]))["general"].mentions) == (3, 1)
+    await scene.bob.ack("user.unblock", payload={"user": "u1"})
+    assert await scene.counts() == [1, 2, 3]
+
+
+async def test_users_are_mentioned_while_nobody_can_have_blocked_anybody(scene: Scene) -> None:
+    await scene.chat.store.delete_room(EVERYONE)
+
+    await scene.say("u2")
+
+    assert (await scene.bob.expect("mention"))["payload"]["seq"] == 1
+
+
+@pytest.mark.parametrize("action", ["unread", "history"])
+async def test_who_may_not_read_the_message_is_not_told(scene: Scene, action: str) -> None:
+    await scene.api.update_room("general", permissions={action: 50})
+
+    await scene.say("u2", "u1", client=scene.eve)
+    await scene.say("u1", client=scene.bob)
+
+    assert (await scene.told(scene.bob), await scene.told(scene.ada)) == ([], [2, 3])
+
+
+async def test_who_may_not_read_so_far_back_is_not_told_of_an_edit(scene: Scene) -> None:
+    await scene.api.create_room("club", visibility="private", history_visibility="joined")
+    await scene.api.add_member("club", ADA)
+    said = await scene.api.publish("club", "message", {"text": "secret"}, as_user=ADA)
+    await scene.api.add_member("club", BOB)
+    later = await scene.api.publish("club", "message", {"text": "hi"}, as_user=ADA)
+
+    for message in (said, later):
+        body = {"text": "more", "mentions": ["u2"]}
+        await scene.api.edit("club", message.msg_id, body, as_user=ADA)
+
+    assert await scene.told(scene.bob) == [later.seq]
+
+
+async def test_a_connection_whose_token_does_not_reach_the_room_hears_nothing_of_it(scene: Scene) -> None:
+    narrow = await chat_client(scene.chat, User("u2", "Bob", scopes=("room:other:read",)))
+    wide = await chat_client(scene.chat, User("u2", "Bob", scopes=("room:gen*:read",)))
+
+    await scene.say("u2")
+    await scene.bob.ack("read", room="general", payload={"seq": 1})
+    await scene.bob.ack("prefs", room="general", payload={"notify": "none"})
+
+    for client in (narrow, wide):
+        await client.settle()
+    about = ("mention", "read", "prefs")
+    heard = [[f["type"] for f in one.unread() if f["type"] in about] for one in (narrow, wide)]
+    assert heard == [[], list(about)]
+
+
+async def test_mentions_within_a_transaction_are_told_and_counted_after_its_commit(tmp_path: Any) -> None:
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    rooms, engine = ChatRooms("test", guests=True, store=SQLStore(url)), create_engine(url)
+    async with running_core(rooms) as chat:
+        ada, bob = [await chat_client(chat, user) for user in (ADA, BOB)]
+        for client in (ada, bob):
+            await client.ack("join", room="general")
+        with engine.connect() as connection:
+            for sender, as_user in ((User("bot", "Bot"), None), (None, ADA)):
+                body = {"text": "hi", "mentions": ["u2", "u9"]}
+                await rooms.publish(
+                    "general", "message", body, sender=sender, as_user=as_user, within=connection
+                )
+            await ada.settle()
+            before = await rooms.unread("u2", ["general"])
+            connection.commit()
+
+        heard = [(await bob.expect("mention"))["payload"] for _ in range(2)]
+        after = await rooms.unread("u2", ["general"])
+
+    engine.dispose()
+    assert before["general"].mentions == 0
+    assert [(one["seq"], one["sender"]["id"], one["text"]) for one in heard] == [
+        (1, "bot", "hi"), (2, "u1", "hi")
+    ]  # fmt: skip
+    assert after["general"].mentions == 2
 
 
 async def test_an_edit_mentions_those_whom_it_adds_and_no_longer_those_whom_it_removes(scene: Scene) -> None:

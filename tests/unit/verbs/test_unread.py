@@ -8,7 +8,20 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, InvalidField, MemoryStore, MessageNotFound, RoomNotFound, User
+from sanic_chatrooms import (
+    ChatError,
+    ChatRooms,
+    Forbidden,
+    InvalidField,
+    MemoryStore,
+    MessageNotFound,
+    Policy,
+    Room,
+    RoomNotFound,
+    Standing,
+    Unavailable,
+    User,
+)
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import direct_room
 from sanic_chatrooms.server_api import ServerAPI
@@ -267,6 +280,88 @@ async def test_a_badge_counts_rooms_with_something_unread(scene: Scene) -> None:
     assert await scene.bob.ack("badge") == {"rooms": 2, "mentions": 0, "more": False}
     await scene.bob.ack("prefs", room="two", payload={"notify": "none"})
     assert (await scene.bob.ack("badge"))["rooms"] == 1
+
+
+# ---- what unread leaves out counts nowhere ----
+
+
+class NoCounts(Policy):
+    """Nobody asks what is unread in the room `other`, or nobody can know now."""
+
+    refusal: ChatError = Forbidden("not here")
+
+    def require(self, user: User, action: str, room: Room | None, standing: Standing) -> None:
+        if action == "unread" and room is not None and room.id == "other":
+            raise self.refusal
+
+
+async def _counts(scene: Scene) -> list[Any]:
+    """Of Bob's rooms: those in `unread`, the badge's, and what the list tells."""
+    lines = (await scene.bob.ack("rooms", payload={"mine": True}))["rooms"]
+    told = {line["room"]: (line["unread"], line["more"], line["mentions"]) for line in lines}
+    badge = await scene.bob.ack("badge")
+    return [set(await scene.left(scene.bob, "general", "other")), (badge["rooms"], badge["mentions"]), told]
+
+
+async def _say_in_both(scene: Scene) -> None:
+    await scene.bob.ack("join", room="other")
+    for room in ("general", "other"):
+        await scene.api.publish(room, "message", {"text": "hi", "mentions": ["u2"]})
+
+
+HERE_ONLY = [{"general"}, (1, 1), {"general": (1, False, 1), "other": (0, False, 0)}]
+
+
+async def test_badge_and_list_count_nothing_where_a_room_does_not_allow_it(scene: Scene) -> None:
+    await _say_in_both(scene)
+    before = await _counts(scene)
+    await scene.api.update_room("other", permissions={"unread": 50})
+
+    assert before == [{"general", "other"}, (2, 2), {"general": (1, False, 1), "other": (1, False, 1)}]
+    assert await _counts(scene) == HERE_ONLY
+    assert (await scene.api.badge("u2")).rooms == 2
+
+
+async def test_badge_and_list_count_nothing_where_the_policy_does_not_allow_it(store: Store) -> None:
+    policy = NoCounts()
+    rooms = ChatRooms("test", guests=True, store=store, policy=policy)
+    async with running_core(rooms) as chat:
+        ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+        for client in (ada, bob):
+            await client.ack("join", room="general")
+        scene = Scene(chat, rooms, ada, bob)
+        await _say_in_both(scene)
+
+        assert await _counts(scene) == HERE_ONLY
+        policy.refusal = Unavailable()
+        refused = [await bob.error(type, payload={}) for type in ("badge", "rooms")]
+        assert {one["code"] for one in refused} == {"unavailable"}
+
+
+async def test_badge_and_list_count_nothing_out_of_the_tokens_reach(scene: Scene) -> None:
+    await _say_in_both(scene)
+    narrow = User("u2", "Bob", scopes=("room:general:read",))
+    scene.bob = await chat_client(scene.chat, narrow)
+
+    left, badge, told = await _counts(scene)
+
+    assert (left, badge, told) == ({"general"}, (1, 1), {"general": (1, False, 1)})
+
+
+# ---- types of the app ----
+
+
+async def test_types_of_the_app_count_where_the_settings_say_so(store: Store) -> None:
+    rooms = ChatRooms("test", guests=True, store=store, unread_types=["poll.opened"])
+    async with running_core(rooms) as chat:
+        bob = await chat_client(chat, BOB)
+        await bob.ack("join", room="general")
+        for type in ("poll.opened", "poll.vote", "poll.opened"):
+            await rooms.publish("general", type, {})
+
+        (line,) = (await bob.ack("rooms", payload={"mine": True}))["rooms"]
+
+    assert (line["unread"], line["last"]["seq"]) == (2, 3)
 
 
 async def test_a_badge_looks_at_a_thousand_rooms(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
