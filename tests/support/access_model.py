@@ -21,10 +21,12 @@ NEEDS: dict[str, tuple[Any, Any]] = {
     "message.delete": (SPEAKING, 10), "message.delete.any": (50, 50), "member.invite": (10, 10), "member.add": (50, 50),
     "member.kick": (50, 50), "member.ban": (50, 50), "member.unban": (50, 50), "member.mute": (50, 50),
     "member.unmute": (50, 50), "member.role": (75, 75), "room.update": (75, 75), "room.govern": (100, 100),
-    "leave": (0, 0), "member.accept": (0, 0), "member.decline": (0, 0),
+    "leave": (0, 0), "member.accept": (0, 0), "member.decline": (0, 0), "read": (0, 5), "unread": (0, 5),
+    "mention.room": (50, 50), "reaction.add": (SPEAKING, 10), "reaction.remove": (SPEAKING, 10), "message.pin": (50, 50),
+    "message.unpin": (50, 50),
 }  # fmt: skip
 """What an action needs by default in a public and in a private room."""
-MUTE_STOPS = ("message", "message.edit", "member.invite")
+MUTE_STOPS = ("message", "message.edit", "member.invite", "reaction.add", "message.pin", "message.unpin")
 FOR_INVITED = ("join", "member.accept", "member.decline")
 FOLDED = ("message.", "member.", "room.")
 

@@ -59,6 +59,9 @@ class Seated:
 class Stage:
     """What the acts of a play stand on. A play is chosen by `dice`; `move` sets the time of day on."""
 
+    worker: type[Worker] = Worker
+    room: type[ModelledRoom] = ModelledRoom
+
     def __init__(self, dice: random.Random, make: Callable[[], Store], move: Callable[[float], None]) -> None:
         self.dice, self._make, self._move = dice, make, move
         self.trace: list[str] = []
@@ -73,12 +76,12 @@ class Stage:
         bus, board = MemoryBus(), MemoryBoard()
         self.workers: list[Worker] = []
         for _ in range(2):
-            worker = Worker(instance, self._make(), bus, board)
+            worker = self.worker(instance, self._make(), bus, board)
             await worker.start()
             self.workers.append(worker)
         self.store = self.workers[0].store
         core = self.workers[0].chat.core
-        for room in (ModelledRoom("hall", "public"), ModelledRoom("den", "private")):
+        for room in (self.room("hall", "public"), self.room("den", "private")):
             room.announce = self.dice.random() < 0.5
             await create(core, None, room.id, visibility=room.visibility, announce=room.announce)
             self.rooms[room.id] = room
@@ -95,7 +98,7 @@ class Stage:
         maker = self.seats[0]
         assert maker.client is not None
         answer = await maker.client.ack("room.create", payload={"visibility": "private"})
-        lair = ModelledRoom(answer["room"], "private")
+        lair = self.room(answer["room"], "private")
         lair.begin("u0", "owner", event=False, creator=True)
         self.rooms[lair.id] = lair
         self.epochs[lair.id] = (await self.store.heads([lair.id]))[lair.id].epoch

@@ -30,7 +30,7 @@ from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.rooms import create
 from tests.support.model_cast import Frame, Worker
 
-__all__ = ["Cases", "folded", "play"]
+__all__ = ["Cases", "Message", "folded", "play", "told_of"]
 
 ROOM = "general"
 KEPT = 150
@@ -173,7 +173,7 @@ class Modelled:
         }
 
 
-def _told(message: Message) -> Any:
+def told_of(message: Message) -> Any:
     """The same of a message of the server."""
     thread, pinned = message.get("thread"), message.get("pinned")
     return {
@@ -425,7 +425,7 @@ class Play:
                 shown = reader.shown.get(id)
                 assert shown is None or shown == message, f"{me} shows {shown}, and a join {message}"
                 told = self.messages[id].told(self.messages, id, me, self._floor())
-                assert _told(message) == told, f"{me} sees {_told(message)} of {id}, not {told}"
+                assert told_of(message) == told, f"{me} sees {told_of(message)} of {id}, not {told}"
             everything = {id for id, message in self.messages.items() if message.seq > self._floor()}
             assert set(wanted) == everything
 
