@@ -359,14 +359,9 @@ class Store(Erasing, ABC):
 
     @abstractmethod
     async def unread(
-        self,
-        user: str,
-        rooms: Collection[str],
-        cap: int = 100,
-        *,
-        seen: Mapping[str, Sequence[tuple[int, int]]] = {},
-        blocked: Collection[str] = (),
-    ) -> dict[str, Unread]:
+        self, user: str, rooms: Collection[str], cap: int = 100, *,
+        seen: Mapping[str, Sequence[tuple[int, int]]] = {}, blocked: Collection[str] = (),
+    ) -> dict[str, Unread]:  # fmt: skip
         """What the user has not read in each of these rooms. Rooms that do not exist are left out.
 
         `seen`: the numbers that the user may see in a room, as ascending ranges (first, last); all, for rooms that are not there.
