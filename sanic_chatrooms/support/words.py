@@ -6,15 +6,20 @@ begin with it. Scripts without such spaces (Chinese, Japanese, Korean, Thai …)
 """
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby, pairwise
+from heapq import merge
+from itertools import chain, groupby, islice, pairwise
 from typing import NamedTuple
 
-__all__ = ["LONGEST_TEXT", "Query", "Text", "spans"]
+__all__ = ["LONGEST_TEXT", "WIDEST", "Query", "Text"]
 
 LONGEST_TEXT = 65_536
-"""Code points of a text that are looked at."""
+"""Code points of a text that are looked at, and about as many characters of it when it is folded."""
+WIDEST = 18
+"""Characters that one code point can be when it is folded (U+FDFA)."""
+MOST_MARKS = 30
+"""Marks on one character that belong to it (UAX #15). To put a longer row in order takes quadratic time."""
 PREFIX = 3
 """Characters that a word of the query needs to find longer words, too."""
 LENGTHS = (3, 4, 6, 8, 12)
@@ -116,34 +121,49 @@ class Query:
         keys.discard("=")
         return set(sorted(keys, key=len, reverse=True)[:MOST_KEYS])
 
-    def find(self, text: Text, stems: Mapping[str, str] | None = None) -> list[tuple[int, int]] | None:
-        """Where the text has what is looked for: code points, end exclusive, ascending, apart. None: it does not match."""
-        found: list[tuple[int, int]] = []
-        for gram in self.grams:
-            places = list(_occurrences(gram, text))
-            if not places:
-                return None
-            found += places
+    def find(
+        self, text: Text, stems: Mapping[str, str] | None = None, most: int | None = None
+    ) -> list[tuple[int, int]] | None:
+        """Where the text has what is looked for: code points, end exclusive, ascending, apart. None: it does not match.
+
+        `most`: so many of these places, the first ones; the others are not looked for.
+        """
         looked_for = [word for word in self.words if stems is None or stems.get(word, word)]
-        if not looked_for and not self.grams:
-            return None
-        for word in looked_for:
-            places = [text.span(*place) for piece in text.pieces if (place := _match(word, piece, stems))]
-            if not places:
+        places = [
+            *(_occurrences(gram, text) for gram in self.grams),
+            *(_matches(word, text, stems) for word in looked_for),
+        ]
+        found: list[Iterator[tuple[int, int]]] = []
+        for each in places:
+            first = next(each, None)
+            if first is None:
                 return None
-            found += places
-        return spans(found)
+            found.append(chain([first], each))
+        return list(islice(_joined(merge(*found)), most)) if found else None
 
 
-def spans(found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """These ranges, ascending; those that overlap are one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+def _joined(ascending: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """These ranges; those that overlap are one."""
+    before: tuple[int, int] | None = None
+    for start, end in ascending:
+        if before is None:
+            before = (start, end)
+        elif start < before[1]:
+            before = (before[0], max(end, before[1]))
         else:
-            merged.append((start, end))
-    return merged
+            yield before
+            before = (start, end)
+    if before is not None:
+        yield before
+
+
+def _matches(word: str, text: Text, stems: Mapping[str, str] | None) -> Iterator[tuple[int, int]]:
+    if stems is None and word not in text.folded:
+        return  # the quick answer for most texts
+    for piece in text.pieces:
+        place = _match(word, piece, stems)
+        if place is not None:
+            yield text.span(*place)
 
 
 def _match(word: str, piece: Piece, stems: Mapping[str, str] | None) -> tuple[int, int] | None:
@@ -157,7 +177,9 @@ def _match(word: str, piece: Piece, stems: Mapping[str, str] | None) -> tuple[in
     return (piece.start, piece.start + len(word)) if begins or piece.text == word else None
 
 
-def _occurrences(gram: str, text: Text) -> Iterable[tuple[int, int]]:
+def _occurrences(gram: str, text: Text) -> Iterator[tuple[int, int]]:
+    if gram not in text.folded:
+        return
     for piece in text.pieces:
         if piece.is_word:
             continue
@@ -182,9 +204,10 @@ def _folded(text: str) -> tuple[str, list[int], list[int]]:
     starts: list[int] = []
     ends: list[int] = []
     begin, length = 0, len(text)
-    while begin < length:
+    while begin < length and len(starts) < LONGEST_TEXT:
         end = begin + 1
-        while end < length and _joins(text[end]):
+        last = min(length, end + MOST_MARKS)
+        while end < last and _joins(text[end]):
             end += 1
         folded = _fold(text[begin:end])
         parts.append(folded)

@@ -4,9 +4,8 @@ The store's index names candidates. Each is read as it is now and compared with 
 found by what it says now. Messages that are not indexed yet are compared one by one.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -19,9 +18,10 @@ from ..errors import ChatError, InvalidCursor, InvalidField, RoomNotFound, Unava
 from ..models import Event, Related
 from ..stores.search import Hit, SearchIndex
 from ..support.paging import decode_number, encode_cursor
-from ..support.words import Query, Text
+from ..support.words import Query
 from ..wire.encode import encode
 from .beside import encode_as_now
+from .comparing import matching, portions, texts_of
 from .context import Ctx
 from .pages import PAGE_BYTES, page_limit
 from .table import Judged, Needs, command
@@ -40,8 +40,6 @@ WALK = 400
 """What a step counts in which the store found little, and walked past many messages."""
 ROOMS = 50
 """Rooms that one call finds something in."""
-HIGHLIGHTS = 100
-"""Places that are shown in one message."""
 COST = 4
 """A search counts as so many questions."""
 R = TypeVar("R", bound=int | None)
@@ -203,17 +201,14 @@ class _Searching:
 
     async def compare(self, events: Collection[Event], places: dict[tuple[str, int], int]) -> None:
         """Keep those that match. `places` are by room and number."""
-        said = [(event, text) for event in events if (text := _said(event)) is not None]
-        length = sum(len(text) for _, text in said)
-        self.left -= length // LARGE
-        texts = _texts(said) if length < LARGE * READ else await asyncio.to_thread(_texts, said)
-        words = set(self.query.words).union(*(text.words for _, text in texts))
-        stems = await self.index.stems(words) if texts else None
-        for event, folded in texts:
-            highlights = self.query.find(folded, stems)
-            if highlights is not None:
+        said, core = texts_of(events), self.ctx.core
+        self.left -= sum(len(text) for _, text in said) // LARGE
+        for some in portions(said):
+            for event, highlights in await matching(self.query, some, self.index, core.searching):
                 place = places[event.room or "", event.seq or 0]
-                self.found.append(_Match(event, place, highlights[:HIGHLIGHTS]))
+                self.found.append(_Match(event, place, highlights))
+            if len(self.found) > self.limit:  # the next page begins before the others
+                return
 
     async def _shown(self, found: list[_Match], following: int | None) -> Found:
         related = await self._related(found)
@@ -343,28 +338,9 @@ class _OwnRooms(_Searching):
         return [match for match in found if match.event.seq in seen[match.event.room or ""]]
 
 
-class _Body(msgspec.Struct):
-    text: Any = None
-
-
-_body = msgspec.json.Decoder(_Body)
-
-
-def _said(event: Event) -> str | None:
-    """The text of a message; None: it has none, or is none."""
-    if event.type != "message" or event.deleted:
-        return None
-    text = _body.decode(event.payload).text
-    return text if isinstance(text, str) else None
-
-
 def _encoded(match: _Match, related: Related | None) -> bytes:
     event = encode_as_now(match.event, related)
     return event[:-1] + b',"highlights":' + encode(match.highlights) + b"}"
-
-
-def _texts(said: list[tuple[Event, str]]) -> list[tuple[Event, Text]]:
-    return [(event, Text(text)) for event, text in said]
 
 
 def _by_room(messages: Iterable[tuple[str, int]]) -> dict[str, list[int]]:

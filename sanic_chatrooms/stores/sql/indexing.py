@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Collection, Mapping
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -42,6 +43,8 @@ BUSY, QUIET = 40.0, 4.0
 or 20 % of the time go into the index."""
 MANY = 200
 """Messages a second."""
+WORDS = 2_000
+"""Words whose stems are asked for at a time."""
 VERSION = 1
 """Goes up when the keys of a text change (`support.words`). Then the index is made anew."""
 
@@ -171,8 +174,16 @@ class Indexing:
             return max(batch.size, 1) if stored else 0
 
     async def _stems(self, batch: Batch) -> dict[str, str] | None:
-        words = await asyncio.to_thread(batch.words)
-        return await self._database.read(lambda c: self._words.keys.stems(c, words))
+        return await self._stems_of(await asyncio.to_thread(batch.words))
+
+    async def _stems_of(self, words: Collection[str]) -> dict[str, str]:
+        """Some words at a time, because PostgreSQL's driver writes and reads them in the event loop."""
+        stems, asked = dict[str, str](), list(words)
+        for at in range(0, len(asked), WORDS):
+            some = asked[at : at + WORDS]
+            told = await self._database.read(partial(self._words.keys.stems, words=some))
+            stems |= told or {}
+        return stems
 
     # ---- finding ----
 
@@ -207,5 +218,4 @@ class Indexing:
 
     async def stems(self, words: Collection[str]) -> Mapping[str, str] | None:
         """See `SearchIndex.stems`."""
-        keys = self._words.keys
-        return None if keys.language is None else await self._database.read(lambda c: keys.stems(c, words))
+        return None if self._language is None else await self._stems_of(words)

@@ -44,14 +44,17 @@ class Keys:
         """See `SearchIndex.stems`."""
         if self.language is None:
             return None
-        unknown = [word for word in words if word not in self._stems]
+        # What is known is taken first: while the database is asked, others may forget it.
+        stems = {word: self._stems[word] for word in words if word in self._stems}
+        unknown = [word for word in words if word not in stems]
         if unknown:
+            asked = {"language": self.language, "words": unknown}
+            told = {row[0]: row[1] for row in connection.execute(_STEMS, asked)}
             if len(self._stems) > REMEMBERED:
                 self._stems.clear()
-                unknown = list(words)
-            asked = {"language": self.language, "words": unknown}
-            self._stems.update((word, stem) for word, stem in connection.execute(_STEMS, asked))
-        return {word: self._stems[word] for word in words}
+            self._stems |= told
+            stems |= told
+        return stems
 
     def _hashed(self, keys: Iterable[str]) -> set[str]:
         known = self._hashes

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sanic_chatrooms.support.words import LONGEST_TEXT, Query, Text, spans
+from sanic_chatrooms.support import words
+from sanic_chatrooms.support.words import LONGEST_TEXT, WIDEST, Query, Text
 
 LETTERS = "abéÉßﬁİıΣςσйё日本語ねがか\u3099서울한\u1112\u1161\u11abשלום\u05b8مرحبا\u064bไทยनमस्ते🎉👩\u200d💻👍🏽️1٣_ '\"*-.\u0301\u0327\u200f\ufe0f\u00ad½㍿ﾊﾟ"
 # Each of these is one character when it is folded, or an accent on the one before it.
@@ -144,6 +148,69 @@ def test_only_the_beginning_of_a_very_long_text_is_looked_at() -> None:
     text = Text("x " * LONGEST_TEXT + "lamp")
     assert len(text.folded) == LONGEST_TEXT
     assert Query("lamp").find(text) is None
+
+
+def test_a_text_that_grows_when_it_is_folded_is_looked_at_no_further_than_any_other() -> None:
+    text = Text("\ufdfa" * LONGEST_TEXT + "lamp")
+    assert LONGEST_TEXT <= len(text.folded) < LONGEST_TEXT + WIDEST
+    assert Query("lamp").find(text) is None
+    first, *_, last = Query("\ufdfa").find(text) or []
+    assert (first, last) == ((0, 1), (len(text.folded) // WIDEST - 1, len(text.folded) // WIDEST))
+
+
+def test_no_character_is_wider_than_the_widest() -> None:
+    every = map(chr, range(sys.maxunicode + 1))
+    wide = [one for one in every if len(unicodedata.normalize("NFKD", one)) > WIDEST // 3]
+    assert max(len(Text(one).folded) for one in wide) == WIDEST
+
+
+def test_a_long_row_of_marks_is_not_put_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+
+    def normalize(form: Any, text: str) -> str:
+        lengths.append(len(text))
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(
+        words, "unicodedata", SimpleNamespace(**{**vars(unicodedata), "normalize": normalize})
+    )
+    words._fold.cache_clear()
+    text = Text("a" + "\u0301\u0327\u05b8" * 300 + " lamp")
+    words._fold.cache_clear()
+    assert max(lengths) <= 2 * (1 + words.MOST_MARKS)
+    assert Query("lamp").find(text) == [(902, 906)]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"), [("a b", "a b " * 1_000), ("本日", "日本" * 1_000), ("lam lamp", "lamp, " * 1_000)]
+)
+def test_no_more_places_are_looked_for_than_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, query: str, text: str
+) -> None:
+    asked, said = Query(query), Text(text)
+    everything = asked.find(said)
+    looked_at = list[tuple[int, int]]()
+
+    def span(self: Text, start: int, end: int) -> tuple[int, int]:
+        looked_at.append((start, end))
+        return unwatched(self, start, end)
+
+    unwatched = Text.span
+    monkeypatch.setattr(Text, "span", span)
+    assert everything is not None
+    assert asked.find(said, most=10) == everything[:10]
+    assert len(looked_at) <= 30
+
+
+def spans(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """These ranges, ascending; those that overlap are one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 # ---- the naive search: is this part of the text, folded as a whole, what is looked for? ----

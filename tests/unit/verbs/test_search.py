@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.words import Query, Text
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs import comparing
 from sanic_chatrooms.verbs import search as search_verb
 from sanic_chatrooms.verbs.pins import Pin
 from sanic_chatrooms.verbs.search import LONGEST, MOST_WORDS
@@ -186,6 +188,51 @@ async def test_a_large_answer_is_cut_into_pages(chat: Chat, rooms: ChatRooms) ->
 
 
 # Who finds what
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("text", ["\ufdfa" * 700, "lamp " * 2_600, "か\u3099" * 700])
+async def test_texts_that_take_long_are_compared_in_a_thread(
+    rooms: ChatRooms, chat: Chat, monkeypatch: pytest.MonkeyPatch, text: str, indexed: bool
+) -> None:
+    threads = set[int]()
+
+    class Watched(Query):
+        def find(self, *given: Any) -> list[tuple[int, int]] | None:
+            threads.add(threading.get_ident())
+            return super().find(*given)
+
+    monkeypatch.setattr(search_verb, "Query", Watched)
+    await say(rooms, text, "no")
+    if indexed:
+        await index(chat)
+    ada = await chat_client(chat, ADA)
+
+    page = await ask(ada, text[:4])
+
+    assert texts(page["messages"]) == [text]
+    assert len(page["messages"][0]["highlights"]) == (100 if "lamp" in text else 1)
+    assert threading.get_ident() not in threads
+
+
+async def test_what_takes_long_is_compared_a_portion_at_a_time(
+    rooms: ChatRooms, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "PORTION", 1_000)
+    compared = list[int]()
+    find = comparing._find
+
+    def watched(query: Query, texts: list[Any], stems: Any) -> Any:
+        compared.append(len(texts))
+        return find(query, texts, stems)
+
+    monkeypatch.setattr(comparing, "_find", watched)
+    await say(rooms, *(f"{n} " + "lamp " * 120 for n in range(9)))
+    ada = await chat_client(chat, ADA)
+
+    assert len(texts(await everything(ada, "lamp", limit=4))) == 9
+    assert set(compared) <= {1, 2}
+    assert len(compared) <= 8, "a page that is full ends there"
 
 
 async def test_a_member_finds_only_what_they_may_read(rooms: ChatRooms, chat: Chat) -> None:
