@@ -1,4 +1,4 @@
-"""What ten users may do and see in rooms that change is what the oracle says, over every store. Search, which there is not yet, is not asked."""
+"""What ten users may do and see in rooms that change is what the oracle says, over every store; where there is search, what they find, too."""
 
 from __future__ import annotations
 

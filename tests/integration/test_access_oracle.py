@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,6 +18,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.server_api.base import acting_as
 from sanic_chatrooms.stores import members
+from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.table import commands
@@ -26,6 +28,7 @@ from tests.support.access_oracle import (
     EVERYBODY,
     NO_CELLS,
     PLACES,
+    SEARCH,
     Deed,
     Person,
     Place,
@@ -244,6 +247,21 @@ async def test_the_product_answers_as_the_oracle_says(rig: tuple[Chat, ChatRooms
     )
     assert cells > 1_000
     assert not found, "\n".join([f"{len(found)} of {cells} cells differ", *found])
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_who_may_search_is_as_the_oracle_says(tmp_path: Path, place: Place) -> None:
+    app = ChatRooms(
+        "test", guests=True, roles={"editor": 30}, store=SQLStore(f"sqlite:///{tmp_path}/chat.db")
+    )
+    found: list[str] = []
+    async with running_core(app, auto_create=False) as chat:
+        for person in EVERYBODY:
+            here = await scene((chat, app), person, place)
+            for way in ("socket", "app"):
+                found += await differences(here, person, place, SEARCH, way)
+            here.witness.disconnect()
+    assert not found, "\n".join(found)
 
 
 def test_every_command_has_a_cell() -> None:

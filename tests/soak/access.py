@@ -1,5 +1,5 @@
 """Ten users whose roles, bans and rooms change (tests/support/access_play.py), driven long over each store: what each may do, and sees
-live, in history and by recovery, is what the oracle says.
+live, in history, by recovery and by searching, is what the oracle says.
 """
 
 from __future__ import annotations

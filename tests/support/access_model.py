@@ -17,7 +17,7 @@ MEMBER_ROLES = ("owner", "admin", "moderator", "member", "reader")
 CREATOR = 101
 SPEAKING = {"level": 10, "roles": ["guest"]}
 NEEDS: dict[str, tuple[Any, Any]] = {
-    "join": (0, 5), "history": (0, 5), "message": (SPEAKING, 10), "message.edit": (SPEAKING, 10),
+    "join": (0, 5), "history": (0, 5), "search": (0, 5), "message": (SPEAKING, 10), "message.edit": (SPEAKING, 10),
     "message.delete": (SPEAKING, 10), "message.delete.any": (50, 50), "member.invite": (10, 10), "member.add": (50, 50),
     "member.kick": (50, 50), "member.ban": (50, 50), "member.unban": (50, 50), "member.mute": (50, 50),
     "member.unmute": (50, 50), "member.role": (75, 75), "room.update": (75, 75), "room.govern": (100, 100),

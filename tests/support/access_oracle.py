@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = [
-    "DEEDS", "EVERYBODY", "NEEDS", "NO_CELLS", "PLACES", "Deed", "Person", "Place", "answer", "is_joined", "verdict",
+    "DEEDS", "EVERYBODY", "NEEDS", "NO_CELLS", "PLACES", "SEARCH", "Deed", "Person", "Place", "answer", "is_joined", "verdict",
 ]  # fmt: skip
 
 NEVER = None
@@ -24,7 +24,8 @@ KINDS = ("public", "private", "direct")
 
 NEEDS: dict[str, tuple[Need, Need, Need]] = {
     **dict.fromkeys(
-        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "read", "message.text"),
+        ("join", "history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "read", "message.text",
+         "search"),
         (0, 5, 10),
     ),
     **dict.fromkeys(
@@ -56,7 +57,7 @@ NO_CELLS = {
     "ping": "it is about the connection",
     "exit": "it is about the connection: one may always go out of a room",
     **dict.fromkeys(("rooms", "unread", "badge"), "it is about no room that is there, and not tried here"),
-    "search": "a store in memory has none; the suite of searching looks at who finds what",
+    "search": "a store in memory has none; it has cells of its own",
     "room.create": "it is about no room that is there, and not tried here",
     "direct": "it is about no room that is there, and not tried here",
     **dict.fromkeys(
@@ -67,7 +68,18 @@ NO_CELLS = {
 }
 """Commands that have no cell in the matrix of rooms, and why."""
 
-LOOKS = {"history", "thread", "pins", "reactions", "members", "presence", "room", "explain", "message.text"}
+LOOKS = {
+    "history",
+    "thread",
+    "pins",
+    "reactions",
+    "members",
+    "presence",
+    "room",
+    "explain",
+    "message.text",
+    "search",
+}
 LOOKS_OF_MODERATORS = {"restrictions", "reports"}
 READS = LOOKS | {"join", "leave", "read", "prefs"}
 MODERATION = {
@@ -148,6 +160,7 @@ ROOM_PERMISSIONS: dict[str, Need] = {
     "thread": 10,
     "members": {"roles": ["editor", "owner"]},
     "history": 50,
+    "search": 30,
     "member.invite": 5,
     "member.kick": 10,
     "message.delete.any": {"roles": ["editor"]},
@@ -246,6 +259,9 @@ DEEDS = (
     Deed("room.update", {"archived": False}, extra=("room.govern",), name="unarchive"),
     Deed("room.delete"),
 )  # fmt: skip
+
+SEARCH = Deed("search", {"query": "mine"})
+"""Of stores that have an index."""
 
 
 def level(person: Person, place: Place) -> int:

@@ -1,5 +1,5 @@
-"""Ten users in a public and a private room, on two workers: what each does is allowed, and what each sees live, in history and by
-recovery is exactly what the oracle (`access_model`) says.
+"""Ten users in a public and a private room, on two workers: what each does is allowed, and what each sees live, in history, by
+recovery and by searching is exactly what the oracle (`access_model`) says.
 
 One step follows the other, all chosen by one number: a failure tells it, and with ACCESS_SEED it happens again.
 """
@@ -28,12 +28,17 @@ __all__ = ["SharedMemory", "play"]
 WEIGHTS = {
     "say": 12, "edit": 2, "delete": 2, "join": 9, "exit": 1, "leave": 2, "kick": 2, "ban": 2, "unban": 3, "mute": 2,
     "unmute": 2, "give_role": 3, "invite": 3, "accept": 2, "decline": 1, "add": 3, "update": 5, "cut": 2, "come": 4,
-    "look": 6, "app_adds": 2, "app_removes": 1, "time_passes": 1,
+    "look": 6, "search": 5, "search_everywhere": 3, "index": 2, "app_adds": 2, "app_removes": 1, "time_passes": 1,
 }  # fmt: skip
 
 
 class Play(Rights):
     """All acts: these, and those of `Rights`."""
+
+    def __init__(self, dice: random.Random, make: Callable[[], Store], move: Callable[[float], None]) -> None:
+        super().__init__(dice, make, move)
+        self.said: list[str] = []
+        """All texts that there ever were."""
 
     # ---- steps ----
 
@@ -49,6 +54,8 @@ class Play(Rights):
             for room in self.rooms.values():
                 await self._join(seat, room)
                 await self._read(seat, room)
+                await self._search(seat, room)
+            await self._search(seat, None)
         await self._settle()
         self._compare_live()
 
@@ -61,6 +68,7 @@ class Play(Rights):
         code = room.refusal(seat.name, "message", now()) if room.id in seat.rooms else "not_a_member"
         answer = await self._ask(seat, "message", room, {"text": text}, code)
         if code is None:
+            self.said.append(text)
             room.store("message", seat.name, text, answer["msgId"])
             assert answer["seq"] == room.head, answer
             self._happened(room)
@@ -85,6 +93,7 @@ class Play(Rights):
         text = f"edited {self.dice.randrange(10**9)}"
         payload = {"msgId": message.id, "body": {"text": text}}
         if await self._change(seat, "message.edit", room, payload, code, "message.edited"):
+            self.said.append(text)
             message.text = text
             self._happened(room)
 
@@ -234,6 +243,65 @@ class Play(Rights):
         got = _shown(answer)
         assert got == [e.shown for e in page], f"{seat.name} reads {got} of {room.id}, not {page}"
         assert answer["more"] is (len(fit) > limit), f"more: {answer}"
+
+    # ---- searching ----
+
+    async def search(self) -> None:
+        room = self._room()
+        await self._search(self._seat(room, able="search"), room)
+
+    async def search_everywhere(self) -> None:
+        await self._search(self._seat(), None)
+
+    async def index(self) -> None:
+        """Some of what was said is in the index, and the rest is not."""
+        index, most = self.dice.choice(self.workers).chat.core.index, self.dice.choice((1, 5, 500))
+        if index is not None:
+            self.trace.append(f"{most} are indexed")
+            await index.index(list(self.rooms), most=most)
+
+    async def _search(self, seat: Seated, room: ModelledRoom | None) -> None:
+        """None: in all of one's own rooms."""
+        if self.workers[0].chat.core.index is None:
+            return
+        user, text = seat.name, self.dice.choice(self.said or ["text"])
+        query = self.dice.choice(("text", "edited", text, text.split()[-1]))
+        code = None if room is None else room.refusal(user, "search", now())
+        found = await self._pages(seat, room, query, code)
+        if code is not None:
+            return
+        for each in self.rooms.values():
+            mine = user in each.members and each.refusal(user, "search", now()) is None
+            searched = mine if room is None else each is room
+            got = [(m["seq"], m["payload"]["text"]) for m in found if m["room"] == each.id]
+            wanted = [
+                (e.seq, e.text)
+                for e in reversed(each.timeline(user))
+                if searched and e.type == "message" and e.text is not None and _has(e.text, query)
+            ]
+            assert got == wanted, f"{user} finds {got} of {each.id} by {query!r}, not {wanted}"
+
+    async def _pages(
+        self, seat: Seated, room: ModelledRoom | None, query: str, code: str | None
+    ) -> list[Frame]:
+        found, payload = list[Frame](), {"query": query, "limit": self.dice.choice((3, 10, 200))}
+        while True:
+            answer = await self._ask(seat, "search", room, payload, code)
+            if code is not None:
+                return []
+            found += answer["messages"]
+            if not answer["more"]:
+                return found
+            payload = {**payload, "cursor": answer["cursor"]}
+
+
+def _has(text: str, query: str) -> bool:
+    """Whether a text has all words of a query, or words that begin with them."""
+    words = text.split()
+    return all(
+        asked in words or (len(asked) >= 3 and any(word.startswith(asked) for word in words))
+        for asked in query.split()
+    )
 
 
 def _may_join_as(room: ModelledRoom, user: str, invite: Invitation) -> bool:

@@ -14,7 +14,7 @@ __all__ = ["Rights", "granted"]
 CHANGES_KEPT = 15
 """A room remembers so many changes of who may read; what it does beyond is not modelled."""
 NEEDS = (None, 0, 5, 10, 50, {"roles": ["moderator"]}, {"level": 50, "users": ["u3", "g0"]})
-CHANGEABLE = ("join", "history", "message", "message.delete.any", "member.kick", "member.invite")
+CHANGEABLE = ("join", "history", "search", "message", "message.delete.any", "member.kick", "member.invite")
 
 
 class Rights(Stage):

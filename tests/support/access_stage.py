@@ -76,7 +76,7 @@ class Stage:
         bus, board = MemoryBus(), MemoryBoard()
         self.workers: list[Worker] = []
         for _ in range(2):
-            worker = self.worker(instance, self._make(), bus, board)
+            worker = self.worker(instance, self._make(), bus, board, rate_limits=False)
             await worker.start()
             self.workers.append(worker)
         self.store = self.workers[0].store
@@ -167,28 +167,28 @@ class Stage:
     # ---- doing ----
 
     async def _ask(
-        self, seat: Seated | None, type: str, room: ModelledRoom, payload: Any, code: str | None
+        self, seat: Seated | None, type: str, room: ModelledRoom | None, payload: Any, code: str | None
     ) -> Any:
         """Do it, by a connection or for the app; the answer has to be this error, or the ack that is returned."""
-        who = "app" if seat is None else seat.name
-        self.trace.append(f"{who}: {type} {room.id} {json.dumps(payload)} -> {code or 'ack'}")
+        who, where = "app" if seat is None else seat.name, None if room is None else room.id
+        self.trace.append(f"{who}: {type} {where} {json.dumps(payload)} -> {code or 'ack'}")
         if seat is None:
-            said, answer = await self._by_app(type, room, payload)
+            said, answer = await self._by_app(type, where, payload)
         else:
             if seat.client is None:
                 await self._connect(seat)
             assert seat.client is not None
-            frame = await seat.client.request(type, room=room.id, payload=payload)
+            frame = await seat.client.request(type, room=where, payload=payload)
             answer = frame["payload"]
             said = answer["code"] if frame["type"] == "error" else None
-        assert said == code, f"{type} of {who} in {room.id}: {said or 'ack'}, not {code or 'ack'}"
+        assert said == code, f"{type} of {who} in {where}: {said or 'ack'}, not {code or 'ack'}"
         return answer
 
-    async def _by_app(self, type: str, room: ModelledRoom, payload: Any) -> tuple[str | None, Any]:
+    async def _by_app(self, type: str, room: str | None, payload: Any) -> tuple[str | None, Any]:
         chat = self.dice.choice(self.workers).chat
         try:
             asked = commands()[type].decoder.decode(json.dumps(payload))
-            settled = await chat.commands.give(type, asked, room=room.id)
+            settled = await chat.commands.give(type, asked, room=room)
         except ChatError as refused:
             return refused.code, None
         return None, {"duplicate": settled.duplicate, **({"seq": settled.seq} if settled.seq else {})}

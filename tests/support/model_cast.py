@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
+from unittest.mock import patch
 
-from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, User
+from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, User, chat
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.presence.memory import MemoryBoard
 from sanic_chatrooms.stores.base import FOLDED, Store
+from sanic_chatrooms.stores.search import searching
 from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing import (
     FaultyBroker,
@@ -69,7 +71,11 @@ class ModelRoom:
 class Worker:
     """One chat over the common store, behind faults."""
 
-    def __init__(self, instance: str, store: Store, bus: MemoryBus, board: MemoryBoard) -> None:
+    def __init__(
+        self, instance: str, store: Store, bus: MemoryBus, board: MemoryBoard, **settings: Any
+    ) -> None:
+        self._inner = store
+        self._settings = settings
         # Every call of the store lets others run, as one over a network does.
         self.store = FaultyStore(store, latency=lambda: asyncio.sleep(0))
         self.broker = FaultyBroker(MemoryBroker(bus))
@@ -80,9 +86,17 @@ class Worker:
 
     async def start(self) -> None:
         backends = Backends(self.store, self.broker, self._presence)
-        settings: dict[str, Any] = {"guests": True, "auto_create": False, "position_check": 300}
+        settings: dict[str, Any] = {
+            "guests": True,
+            "auto_create": False,
+            "position_check": 300,
+            **self._settings,
+        }
         running = running_core(ChatRooms(self._instance), backends=backends, **settings)
-        self.chat = await self._running.enter_async_context(running)
+        with patch.object(
+            chat, "index_of", lambda _settings, _store: searching(self._inner)
+        ):  # behind the faults
+            self.chat = await self._running.enter_async_context(running)
 
     async def stop(self) -> None:
         await self._running.aclose()
