@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ..errors import ChatError, TooLarge
 from .errors import NoAnswer, OutboxFull, error_of
 
-__all__ = ["Calls", "Done", "seen"]
+__all__ = ["Call", "Calls", "Done", "seen"]
 
 LIMIT = 1_000
 """Commands that wait for their answers at a time."""
@@ -34,74 +34,86 @@ class Sender(Protocol):
         """Send a frame."""
 
 
-class _Call:
-    __slots__ = ("done", "sent", "text", "timer")
+class Call:
+    """A command that waits for its answer."""
 
-    def __init__(self, text: str, timer: asyncio.TimerHandle, done: Done) -> None:
+    __slots__ = ("done", "msg_id", "sent", "text", "timer")
+
+    timer: asyncio.TimerHandle
+
+    def __init__(self, msg_id: str, text: str, done: Done) -> None:
+        self.msg_id = msg_id
         self.text = text
-        self.timer = timer
         self.done = done
         self.sent = False
 
 
 class Calls:
-    """While offline, commands wait, for as long as their time lasts."""
+    """While offline, commands wait, for as long as their time lasts. Several may have one `msgId`: the first gets the first answer."""
 
     def __init__(self, link: Sender) -> None:
         self.max_frame: int | None = None
         """Bytes of a frame that the server accepts."""
         self._link = link
-        self._pending: dict[str, _Call] = {}
+        self._pending: dict[Call, None] = {}
+        self._by_id: dict[str, list[Call]] = {}
 
     def start(
         self, type: str, msg_id: str, room: str | None, payload: object, timeout: float, done: Done
-    ) -> None:
+    ) -> Call:
         """Send a command; `done` is called once. Raises `OutboxFull`, and `TypeError` or `ValueError` for what is no JSON."""
         frame = {"type": type, "msgId": msg_id, "room": room, "payload": payload}
         frame = {key: value for key, value in frame.items() if value is not None}
         text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        self.forget(msg_id)
         if len(self._pending) >= LIMIT:
             raise OutboxFull
-        timer = asyncio.get_running_loop().call_later(timeout, self._settle, msg_id, NoAnswer(), {})
-        self._pending[msg_id] = _Call(text, timer, done)
+        call = Call(msg_id, text, done)
+        call.timer = asyncio.get_running_loop().call_later(timeout, self._settle, call, NoAnswer(), {})
+        self._pending[call] = None
+        self._by_id.setdefault(msg_id, []).append(call)
         if self._link.online:
-            self._send(msg_id)
+            self._send(call)
+        return call
 
-    def _send(self, msg_id: str) -> None:
-        call = self._pending[msg_id]
+    def _send(self, call: Call) -> None:
         limit = self.max_frame
         size = len(call.text.encode(errors="surrogatepass")) if limit is not None else 0
         if limit is not None and size > limit:
-            self._settle(msg_id, TooLarge("the command in bytes", limit=limit, size=size), {})
+            self._settle(call, TooLarge("the command in bytes", limit=limit, size=size), {})
             return
         call.sent = True
         self._link.send(call.text)
 
-    def _settle(self, msg_id: str, error: ChatError | None, payload: dict[str, Any]) -> None:
-        call = self._pending.pop(msg_id, None)
-        if call is not None:
-            call.timer.cancel()
+    def _settle(self, call: Call, error: ChatError | None, payload: dict[str, Any]) -> None:
+        if call in self._pending:
+            self.forget(call)
             call.done(error, payload)
 
-    def forget(self, msg_id: str) -> None:
+    def forget(self, call: Call) -> None:
         """Nobody waits for this answer any more."""
-        call = self._pending.pop(msg_id, None)
-        if call is not None:
-            call.timer.cancel()
+        if call not in self._pending:
+            return
+        call.timer.cancel()
+        del self._pending[call]
+        others = self._by_id[call.msg_id]
+        others.remove(call)
+        if not others:
+            del self._by_id[call.msg_id]
 
     def answer(self, type: str, reply_to: str, payload: dict[str, Any]) -> None:
         """A frame that answers a command."""
-        self._settle(reply_to, error_of(payload) if type == "error" else None, payload)
+        calls = self._by_id.get(reply_to)
+        if calls:
+            self._settle(calls[0], error_of(payload) if type == "error" else None, payload)
 
     def flush(self) -> None:
         """Send what has waited for the connection."""
-        for msg_id, call in list(self._pending.items()):
-            if not call.sent and msg_id in self._pending:
-                self._send(msg_id)
+        for call in list(self._pending):
+            if not call.sent and call in self._pending:
+                self._send(call)
 
     def abort(self, error: Callable[[], ChatError], *, all: bool = False) -> None:
         """End the commands that were sent, since no answer will come; with `all`, also those that wait."""
-        for msg_id, call in list(self._pending.items()):
+        for call in list(self._pending):
             if call.sent or all:
-                self._settle(msg_id, error(), {})
+                self._settle(call, error(), {})

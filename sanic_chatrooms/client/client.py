@@ -84,19 +84,23 @@ class ChatClient:
     async def connect(self) -> dict[str, Any]:
         """Connect; -> the payload of the welcome. It tries for ever, unless the server says that there is no use.
 
-        Then it raises what the server has said, such as `Unauthenticated`, `Banned`, or `ClientClosed` with `close_code`.
+        Then it raises what the server has said, such as `Unauthenticated`, `Banned`, or `ClientClosed` with `closeCode` in its `fields`.
         """
         engine = self._engine
         opening = engine.opening
         if opening is None:
             opening = engine.opening = asyncio.get_running_loop().create_future()
+            engine.openers = 0
             engine.link.open()
+        engine.openers += 1
         try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            if not opening.done():
-                await self.close()
-            raise
+            await asyncio.wait([opening])  # unlike `await`, this leaves it alone if the caller is cancelled
+            return opening.result()
+        finally:
+            if engine.opening is opening:
+                engine.openers -= 1
+                if not opening.done() and not engine.openers:
+                    await self.close()
 
     async def close(self) -> None:
         """Close the connection. Loops over events end, and commands that wait raise `ClientClosed`. Calling it again does nothing."""

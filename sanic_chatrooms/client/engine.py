@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ChatError, InvalidField
 from ..support.ids import new_id
-from .calls import Calls, seen
+from .calls import Call, Calls, seen
 from .checks import is_durable
 from .errors import ClientClosed, ConnectionLost
 from .events import Event, Frame, Waiting
@@ -66,6 +66,8 @@ class Engine:
         self.outbox = Outbox(self)
         self.streams: set[Stream] = set()
         self.opening: asyncio.Future[dict[str, Any]] | None = None
+        self.openers = 0
+        """Calls of `connect` that wait for it."""
         self.refreshing: asyncio.Task[None] | None = None
         self._name = name
         self._server_clock = time.time() - time.monotonic()
@@ -103,12 +105,12 @@ class Engine:
         self.require_open()
         msg_id = msg_id or new_id()
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self.calls.start(type, msg_id, room, payload, self.timeout, _settles(answer))
+        call = self.calls.start(type, msg_id, room, payload, self.timeout, _settles(answer))
         try:
             return await answer
         finally:
             seen(answer)
-            self.calls.forget(msg_id)
+            self.calls.forget(call)
 
     async def refresh(self) -> None:
         """Show a fresh token."""
@@ -232,13 +234,13 @@ class Engine:
 
     def submit(
         self, type: str, msg_id: str, room: str | None, payload: object, done: Callable[..., None]
-    ) -> None:
+    ) -> Call:
         """Send a command of the outbox."""
-        self.calls.start(type, msg_id, room, payload, self.timeout, done)
+        return self.calls.start(type, msg_id, room, payload, self.timeout, done)
 
-    def withdraw(self, msg_id: str) -> None:
+    def withdraw(self, call: Call) -> None:
         """Nobody waits for this answer any more."""
-        self.calls.forget(msg_id)
+        self.calls.forget(call)
 
     def is_out(self, room: str | None) -> bool:
         """A room that we want to be in, and are not in now."""

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..errors import ChatError, TooLarge
+from ..errors import ChatError, Conflict, TooLarge
 from ..support.backoff import Backoff
-from .calls import seen
+from .calls import Call, seen
 from .errors import UNKNOWN_OUTCOME, ClientClosed, NoAnswer, OutboxFull, retry_after
 from .events import Frame
 
@@ -38,15 +38,17 @@ class Chat(Protocol):
 
     def submit(
         self, type: str, msg_id: str, room: str | None, payload: object, done: Callable[..., None]
-    ) -> None:
+    ) -> Call:
         """Send a command under this id."""
 
-    def withdraw(self, msg_id: str) -> None:
+    def withdraw(self, call: Call) -> None:
         """Nobody waits for the answer any more."""
 
 
 class _Entry:
-    __slots__ = ("answer", "backoff", "end", "lane", "msg_id", "payload", "room", "sending", "timer", "type")
+    __slots__ = (
+        "answer", "backoff", "call", "callers", "end", "lane", "msg_id", "payload", "room", "sending", "timer", "type",
+    )  # fmt: skip
 
     def __init__(
         self, type: str, msg_id: str, lane: Lane, room: str | None, payload: Any, backoff: Backoff
@@ -58,7 +60,11 @@ class _Entry:
         self.payload = payload
         self.backoff = backoff
         self.answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.callers = 0
+        """Who waits for the answer. It is given up when there is nobody."""
         self.sending = False
+        self.call: Call | None = None
+        """What was sent last."""
         self.timer: asyncio.TimerHandle | None = None
         """Until it is sent again."""
         self.end: asyncio.TimerHandle | None = None
@@ -81,13 +87,30 @@ class Outbox:
     ) -> dict[str, Any]:
         """Send a command in its turn; -> the payload of its ack. `keep`: for as long as it takes.
 
-        Raises the server's error, `OutboxFull`, and `ClientClosed`. If the call is cancelled, the command is not sent any more.
+        Raises the server's error, `OutboxFull`, `ClientClosed`, and `Conflict` if another command waits under this id; the same
+        command is sent once for all of its callers. If all of these calls are cancelled, it is not sent any more.
         """
+        lane = ("user", to) if to is not None else ("room", room or "")
+        entry = self._entries.get(msg_id)
+        if entry is None:
+            entry = self._add(type, msg_id, lane, room, payload, keep)
+        elif (entry.type, entry.lane, entry.payload) != (type, lane, payload):
+            raise Conflict
+        entry.callers += 1
+        try:
+            await asyncio.wait(
+                [entry.answer]
+            )  # unlike `await`, this leaves it alone if the caller is cancelled
+            return entry.answer.result()
+        finally:
+            entry.callers -= 1
+            seen(entry.answer)
+            if entry.answer.done() or not entry.callers:
+                self._done(entry)
+
+    def _add(self, type: str, msg_id: str, lane: Lane, room: str | None, payload: Any, keep: bool) -> _Entry:
         if len(self._entries) >= LIMIT:
             raise OutboxFull
-        if msg_id in self._entries:
-            return await asyncio.shield(self._entries[msg_id].answer)
-        lane = ("user", to) if to is not None else ("room", room or "")
         entry = _Entry(type, msg_id, lane, room, payload, Backoff(*self._chat.backoff, least=0.0))
         self._entries[msg_id] = entry
         self._lanes.setdefault(lane, {})[msg_id] = entry
@@ -95,11 +118,7 @@ class Outbox:
             loop = asyncio.get_running_loop()
             entry.end = loop.call_later(REPEAT, self._fail, entry, NoAnswer())
         self._pump(lane)
-        try:
-            return await entry.answer
-        finally:
-            seen(entry.answer)
-            self._done(entry)
+        return entry
 
     # ---- for the client ----
 
@@ -138,7 +157,7 @@ class Outbox:
             return
         entry.sending = True
         try:
-            self._chat.submit(
+            entry.call = self._chat.submit(
                 entry.type,
                 entry.msg_id,
                 entry.room,
@@ -180,10 +199,13 @@ class Outbox:
             entry.answer.set_exception(error)
 
     def _done(self, entry: _Entry) -> None:
+        if self._entries.get(entry.msg_id) is not entry:
+            return  # the caller before has done it
         for timer in (entry.timer, entry.end):
             if timer is not None:
                 timer.cancel()
-        self._chat.withdraw(entry.msg_id)
+        if entry.call is not None:
+            self._chat.withdraw(entry.call)
         self._entries.pop(entry.msg_id, None)
         lane = self._lanes.get(entry.lane, {})
         lane.pop(entry.msg_id, None)

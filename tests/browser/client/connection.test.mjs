@@ -267,6 +267,18 @@ test("a request made offline waits for the connection, within its time", async (
   assert.deepEqual(await rooms, { rooms: [] });
 });
 
+test("requests with one msgId get an answer each", async (t) => {
+  const it = world(t, { timeout: 5 });
+  await it.start();
+  const [one, two, late] = [1, 2, 3].map((n) => it.chat.request("poll.vote", { msgId: "m1", payload: { n } }));
+  for (const command of it.socket.all("poll.vote").slice(0, 2)) it.socket.ack(command, command.payload);
+  const refused = assert.rejects(late, { code: "timeout" });
+  await it.clock.advance(5);
+
+  assert.deepEqual([await one, await two], [{ n: 1 }, { n: 2 }]);
+  await refused;
+});
+
 test("errors have the payload of the server", async (t) => {
   const it = world(t);
   await it.start();

@@ -11,7 +11,7 @@ import pytest
 
 from sanic_chatrooms.client import ChatClient, ClientClosed, NoAnswer, OutboxFull
 from sanic_chatrooms.client import outbox as outbox_module
-from sanic_chatrooms.errors import Forbidden, NotAMember, RateLimited, TooLarge
+from sanic_chatrooms.errors import Conflict, Forbidden, NotAMember, RateLimited, TooLarge
 from sanic_chatrooms.support.ids import new_id
 from tests.support.fake_chat import FakeChat, Peer, fake_chat
 
@@ -215,6 +215,61 @@ async def test_a_message_with_an_id_of_the_app_is_one_message(chat: FakeChat) ->
     assert command["msgId"] == msg_id
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+async def test_a_caller_who_gives_up_takes_the_message_from_nobody_else(chat: FakeChat, gone: int) -> None:
+    msg_id = new_id()
+    async with connected(chat) as (client, peer):
+        tasks = [asyncio.ensure_future(client.send("a", "hi", msg_id=msg_id)) for _ in range(3)]
+        command = await peer.expect("message")
+        tasks[gone].cancel()
+        await asyncio.wait([tasks.pop(gone)])
+        await peer.ack(command, seq=1)
+
+        assert [(await task)["seq"] for task in tasks] == [1, 1]
+        assert len(client._engine.outbox) == 0
+
+
+async def test_a_message_is_given_up_with_the_last_of_its_callers(chat: FakeChat) -> None:
+    msg_id = new_id()
+    async with connected(chat) as (client, peer):
+        tasks = [asyncio.ensure_future(client.send("a", "hi", msg_id=msg_id)) for _ in range(2)]
+        await peer.expect("message")
+        (later,) = sending(client, "later")
+        for task in tasks:
+            task.cancel()
+        await peer.ack(await peer.expect("message"), seq=1)
+
+        assert (await later)["seq"] == 1
+        assert all(task.cancelled() for task in tasks)
+
+
+async def test_an_error_reaches_all_callers_of_a_message(chat: FakeChat) -> None:
+    msg_id = new_id()
+    async with connected(chat) as (client, peer):
+        tasks = [asyncio.ensure_future(client.send("a", "hi", msg_id=msg_id)) for _ in range(2)]
+        await peer.error(await peer.expect("message"), "forbidden")
+        for task in tasks:
+            with pytest.raises(Forbidden):
+                await task
+
+
+async def test_another_message_under_the_id_of_one_that_waits_is_a_conflict(chat: FakeChat) -> None:
+    msg_id = new_id()
+    async with connected(chat) as (client, peer):
+        task = asyncio.ensure_future(client.send("a", "hi", msg_id=msg_id))
+        command = await peer.expect("message")
+        for other in (
+            client.send("a", "ho", msg_id=msg_id),
+            client.send("b", "hi", msg_id=msg_id),
+            client.direct("a", "hi", msg_id=msg_id),
+        ):
+            with pytest.raises(Conflict):
+                await other
+        await peer.ack(command, seq=1)
+
+        assert (await task)["seq"] == 1
+
+
 async def test_edits_deletions_reactions_and_direct_messages(chat: FakeChat) -> None:
     async with connected(chat) as (client, peer):
         expected = [
@@ -263,8 +318,10 @@ async def test_1009_fails_the_largest_and_sends_the_others_again(chat: FakeChat)
 
 async def test_the_outbox_has_a_bound(chat: FakeChat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "LIMIT", 3)
+    msg_id = new_id()
     async with connected(chat) as (client, _):
-        waiting = sending(client, "1", "2", "3")
+        waiting = sending(client, "1", "2")
+        waiting += [asyncio.ensure_future(client.send("a", "3", msg_id=msg_id)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(OutboxFull):
             await client.send("a", "4")
