@@ -37,7 +37,7 @@ class NoAnswer(ChatError):
 
 
 class ClientClosed(ChatError):
-    """The client is closed. `close_code` in `fields`: the code with which the server ended the connection for good, if it did."""
+    """The client is closed. `closeCode` in `fields`: the code with which the server ended the connection for good, if it did."""
 
     code = "closed"
     default = "the client is closed; connect() opens it"

@@ -16,7 +16,7 @@ from ..errors import Banned, ChatError, TokenExpired, Unauthenticated
 from ..support.backoff import Backoff
 from ..support.tasks import end
 from .dial import Refused, dial
-from .errors import ClientClosed, seconds
+from .errors import ClientClosed, error_of, seconds
 from .events import Frame
 from .identity import Identity
 
@@ -102,6 +102,8 @@ class Link:
         self._was_online = False
         self._come_back_in: float | None = None
         self._dropped = ""
+        self._told: ChatError | None = None
+        """An error that answers no command: why the server is about to close this connection."""
 
     # ---- for the client ----
 
@@ -157,7 +159,7 @@ class Link:
     async def _connection(self) -> tuple[int, float | None, ChatError | None]:
         """One attempt, and its connection until the end; -> close code, seconds to wait if they are known, and why there must
         be no other attempt."""
-        self._dropped = ""
+        self._dropped, self._told = "", None
         try:
             async with asyncio.timeout(WELCOME):
                 ws = await self._dial()
@@ -209,7 +211,7 @@ class Link:
         self._chat.lost(code)
         wait, self._come_back_in = self._come_back_in, None
         if not self._may_return(code):
-            return code, None, _final(code, reason)
+            return code, None, _final(code, reason, self._told)
         logger.info("the connection has ended with %d (%s)", code, reason)
         return code, wait, None
 
@@ -271,6 +273,8 @@ class Link:
         frame = _decoded(text)
         if frame is None:
             return
+        if frame["type"] == "error" and "replyTo" not in frame:
+            self._told = error_of(frame["payload"])
         if self.online:
             self._chat.heard(frame, len(text))
         elif frame["type"] == "welcome":
@@ -329,9 +333,12 @@ def _interval(value: object) -> float:
     return 30.0 if known is None else min(max(known, SHORTEST_BEAT), LONGEST_BEAT)
 
 
-def _final(code: int, reason: str) -> ChatError:
+def _final(code: int, reason: str, told: ChatError | None) -> ChatError:
     kind = FINAL_ERRORS.get(code, ClientClosed)
-    return kind(f"the server closed the connection for good: {code} {reason}".rstrip(), close_code=code)
+    error = kind(f"the server closed the connection for good: {code} {reason}".rstrip(), close_code=code)
+    if isinstance(told, kind):  # until when, and why
+        error.fields = {**told.fields, **error.fields}
+    return error
 
 
 def _without_query(url: str) -> str:

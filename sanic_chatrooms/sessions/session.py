@@ -311,7 +311,9 @@ class Session:
         self.connection.close(code, reason or codes.reason(code))
 
     def refuse(self, problem: ChatError) -> None:
-        """Close the connection of a user who may not come back like this: they are gone at once for the others, too."""
+        """Close the connection of a user who may not come back like this: they are gone at once for the others, too. A close frame
+        has no place for `until` and `reason` of a ban, so an error goes before it."""
+        self.answer(error(problem, None))
         self.who.refused = problem.close_code
         self.close(problem.close_code, problem.default)
 

@@ -84,14 +84,16 @@ def _refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
 
 async def _unknown(request: Request, chat: Chat, route: Route) -> HTTPResponse | None:
     """The answer to a plain request at the address of a WebSocket. A browser does not tell a page why its WebSocket was
-    refused, but the page can ask here: 401 if these credentials let nobody in."""
+    refused, but the page can ask here: 401 if these credentials let nobody in, 403 if their user is banned."""
     handshake = handshake_of(request, route)
     if handshake.credentials.token is not None or handshake.credentials.ticket is not None:
         return None
     try:
         async with asyncio.timeout(route.settings.auth_timeout):
-            await by_request(chat.core, route, handshake)
-    except Unauthenticated as problem:
+            user = await by_request(chat.core, route, handshake)
+            if user is not None:
+                await chat.revocations.check(user)
+    except (Unauthenticated, Banned) as problem:
         return refusal(problem)
     except (ChatError, TimeoutError):
         return None  # not known now

@@ -443,6 +443,17 @@ async def test_who_is_signed_out_of_a_chat_by_cookie_is_401_at_once(
     await (await connect(headers={"Cookie": "sid=ada"})).expect("welcome")
 
 
+async def test_who_is_banned_from_a_chat_by_cookie_may_ask_why(app: App, live: Live) -> None:
+    chat = mount(app, guests=False, auth=ByCookie())
+    server = await live()
+    await chat.ban_user("ada", until=4e9, reason="spam")
+
+    answer = await server.get("/chat/ws", cookie="sid=ada")
+
+    told = json.loads(answer.body)
+    assert (answer.status, told["code"], told["until"], told["reason"]) == (403, "banned", 4e9, "spam")
+
+
 CARELESS: dict[str | None, Any] = {
     "7": User(7, "x"),  # type: ignore[arg-type]
     "name": User("u", 7),  # type: ignore[arg-type]

@@ -495,6 +495,9 @@ async def test_a_handshake_of_a_banned_user_is_a_403_that_says_why(app: App, con
 
     await chat.ban_user("ada", until=until, reason="spam")
 
+    said = await ada.expect("error")
+    assert said["payload"].pop("until") == pytest.approx(until)
+    assert {key: said["payload"][key] for key in ("code", "reason")} == {"code": "banned", "reason": "spam"}
     assert (await ada.closed())[0] == 4507
     refusal = await connect.refused(token=token("ada"))
     assert refusal.status == 403

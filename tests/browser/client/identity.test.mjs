@@ -108,6 +108,27 @@ test("who is banned from the server is told until when, and does not reconnect",
   assert.deepEqual([state, code, error.code, error.details.until, error.details.reason], ["closed", 4507, "banned", 1.8e9, "spam"]);
 });
 
+test("who is banned while connected is told until when", async (t) => {
+  const it = world(t, { token: "good" });
+  it.chat.connect();
+  await it.welcome();
+  it.socket.says({ type: "error", payload: { code: "banned", message: "you are banned from this chat", until: 1.8e9, reason: "spam" } });
+  it.socket.shut(4507, "you are banned from this chat");
+
+  const { state, code, error } = it.chat.status;
+  assert.deepEqual([state, code, error.code, error.details.until, error.details.reason], ["closed", 4507, "banned", 1.8e9, "spam"]);
+});
+
+test("an earlier error is no reason for a close", async (t) => {
+  const it = world(t, { token: "good" });
+  it.chat.connect();
+  await it.welcome();
+  it.socket.says({ type: "error", payload: { code: "bad_frame", message: "no" } });
+  it.socket.shut(4507, "you are banned from this chat");
+
+  assert.deepEqual([it.chat.status.code, it.chat.status.error], [4507, null]);
+});
+
 test("4001 makes the client get a fresh token first", async (t) => {
   const tokens = ["one", "two"];
   const it = world(t, { token: async () => tokens.shift() });
@@ -260,7 +281,18 @@ test("a visitor who has to sign in is told so, and the client does not reconnect
   assert.equal(it.sockets.length, 1);
 });
 
+test("a visitor who is banned is told until when, and the client does not reconnect", async (t) => {
+  const told = { code: "banned", message: "you are banned from this chat", until: 1.8e9, reason: "spam" };
+  const { it } = await refusedVisitor(t, () => ({ status: 403, json: async () => told }));
+  await it.clock.advance(600);
+
+  const { state, code, error } = it.chat.status;
+  assert.deepEqual([state, code, error.code, error.details.until, error.details.reason], ["closed", 4507, "banned", 1.8e9, "spam"]);
+  assert.equal(it.sockets.length, 1);
+});
+
 for (const [what, answer] of [
+  ["a foreign origin", () => ({ status: 403, json: async () => ({ code: "forbidden", message: "no" }) })],
   ["a server that is well", () => ({ status: 426, json: async () => ({}) })],
   ["one that is about to restart", () => ({ status: 503, json: async () => ({}) })],
   ["one that is away", () => Promise.reject(new TypeError("no answer"))],

@@ -21,6 +21,7 @@ from sanic_chatrooms.client import dial as dial_module
 from sanic_chatrooms.client import link as link_module
 from sanic_chatrooms.client.link import reconnects
 from sanic_chatrooms.errors import Banned, ChatError, RoomNotFound, TokenExpired, TooLarge, Unauthenticated
+from sanic_chatrooms.support.ids import new_id
 from tests.support.fake_chat import FakeChat, Peer, fake_chat
 
 WITHIN = 20.0
@@ -89,6 +90,28 @@ async def test_connect_returns_the_welcome_and_close_says_goodbye(chat: FakeChat
     assert peer.ws.close_code == 1000
 
 
+async def test_a_caller_of_connect_who_gives_up_takes_the_connection_from_nobody_else(chat: FakeChat) -> None:
+    client = new_client(chat)
+    gone, kept = (asyncio.ensure_future(client.connect()) for _ in range(2))
+    peer = await chat.silent_peer()
+    gone.cancel()
+    await asyncio.wait([gone])
+    await peer.welcome()
+    assert (await kept)["sessionId"] == "s1"
+    assert client.state == "online"
+    await client.close()
+
+
+async def test_a_connection_is_given_up_with_the_last_caller_of_connect(chat: FakeChat) -> None:
+    client = new_client(chat)
+    calls = [asyncio.ensure_future(client.connect()) for _ in range(2)]
+    await chat.silent_peer()
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert client.state == "closed"
+
+
 async def test_a_closed_client_can_be_opened_again(chat: FakeChat) -> None:
     async with connected(chat) as (client, _):
         await client.close()
@@ -128,6 +151,38 @@ async def test_a_final_close_ends_everything_with_its_reason(
                 == code
             )
         assert client.state == "closed"
+
+
+async def ended_by(chat: FakeChat, *errors: dict[str, Any]) -> ChatError:
+    """What a loop over events ends with if the server says these errors and closes with 4507."""
+    client = new_client(chat)
+
+    async def listen() -> None:
+        async for _ in client.events():
+            pass
+
+    opening = asyncio.ensure_future(client.connect())
+    peer = await chat.peer()
+    await opening
+    listening = asyncio.ensure_future(listen())
+    await asyncio.sleep(0)
+    await peer.say(*({"type": "error", "payload": payload} for payload in errors))
+    await peer.close(4507, "you are banned")
+    with pytest.raises(Banned) as problem:
+        async with asyncio.timeout(WITHIN):
+            await listening
+    return problem.value
+
+
+async def test_who_is_banned_learns_until_when_and_why(chat: FakeChat) -> None:
+    banned = {"code": "banned", "message": "you are banned", "until": 1.8e9, "reason": "spam"}
+    problem = await ended_by(chat, {"code": "bad_frame", "message": "earlier"}, banned)
+    assert problem.fields == {"until": 1.8e9, "reason": "spam", "closeCode": 4507}
+
+
+async def test_an_earlier_error_is_no_reason_for_a_close(chat: FakeChat) -> None:
+    problem = await ended_by(chat, {"code": "bad_frame", "message": "no", "reason": "spam"})
+    assert problem.fields == {"closeCode": 4507}
 
 
 @pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4008, 4010, 4012, 4013])
@@ -321,6 +376,19 @@ async def test_a_request_gets_its_answer_or_the_servers_error(chat: FakeChat) ->
             await three
     assert (own.value.code, own.value.temporary, own.value.fields) == ("out_of_stock", True, {"item": 7})
     assert (history["payload"], history["room"]) == ({"before": 7, "limit": 3}, "b")
+
+
+async def test_requests_under_one_id_get_an_answer_each(chat: FakeChat) -> None:
+    msg_id = new_id()
+    async with connected(chat) as (client, peer):
+        tasks = [asyncio.ensure_future(client.request("poll.vote", msg_id=msg_id)) for _ in range(3)]
+        commands = [await peer.expect("poll.vote") for _ in tasks]
+        tasks[1].cancel()
+        await asyncio.wait([tasks[1]])
+        for n, command in enumerate(commands):
+            await peer.ack(command, n=n)
+
+        assert [await tasks[0], await tasks[2]] == [{"n": 0}, {"n": 1}]
 
 
 async def test_a_request_without_an_answer_times_out_and_a_cut_one_is_lost(chat: FakeChat) -> None:

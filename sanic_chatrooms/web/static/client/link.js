@@ -26,6 +26,7 @@ export class Link {
   #opened = false;
   #late = false; // send the token with `auth` instead of in the handshake
   #proof = null; // {token, guest, msgId?} of this connection; msgId until `auth` is answered
+  #told = null; // an error that answers no command: why the server is about to close this connection
   #greeting = null; // the welcome of a fresh guest, which arrived while our `auth` is under way
   #onlineAt = 0;
   #serverClock = 0; // add it to ours
@@ -90,6 +91,7 @@ export class Link {
     const { WebSocket, url } = this.#chat.options;
     const inHandshake = proof.token && !this.#late && SUBPROTOCOL.test(proof.token);
     this.#proof = proof;
+    this.#told = null;
     let socket;
     try {
       socket = new WebSocket(url, ["chatrooms.v1", ...(inHandshake ? [`bearer.${proof.token}`] : [])]);
@@ -100,7 +102,7 @@ export class Link {
     this.#socket = socket;
     socket.onopen = () => this.#begin(proof.token && !inHandshake);
     socket.onmessage = (event) => this.#hear(event.data);
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
+    socket.onclose = ({ code, reason }) => this.#lost(code, reason, CLOSES[this.#told?.code] === code ? this.#told : undefined);
     socket.onerror = () => {}; // `onclose` follows and says more
   }
 
@@ -133,7 +135,8 @@ export class Link {
       return;
     }
     if (typeof envelope?.type !== "string") return;
-    envelope.payload ??= {};
+    const payload = (envelope.payload ??= {});
+    if (envelope.type === "error" && !envelope.replyTo) this.#told = new ChatError(payload.code, payload.message, payload);
     this.#serverClock = envelope.timestamp - now();
     if (!this.online && envelope.type === "welcome") this.#welcome(envelope);
     else if (!this.online && envelope.replyTo && envelope.replyTo === this.#proof.msgId) this.#proven(envelope);
@@ -215,14 +218,16 @@ export class Link {
   }
 
   // Without a token there is nothing to send with `auth`. A plain request gets the status that a refused handshake hides:
-  // 401 means that this visitor has to sign in.
+  // 401 means that this visitor has to sign in, 403 with `banned` that they are banned.
   async #askWhy() {
     const run = this.#run;
     const { fetch, url } = this.#chat.options;
     try {
       const answer = await fetch(url.replace(/^ws/, "http"), { credentials: "include", cache: "no-store" });
-      const { message } = answer.status === 401 ? await answer.json() : {};
-      if (message && run === this.#run) this.close(4500, message);
+      const told = [401, 403].includes(answer.status) ? await answer.json() : {};
+      if (run !== this.#run) return;
+      if (answer.status === 401 && told.message) this.close(4500, told.message);
+      else if (told.code === "banned") this.close(CLOSES.banned, told.message, new ChatError(told.code, told.message, told));
     } catch {
       // the server is away, or CORS forbids the request: keep reconnecting
     }
