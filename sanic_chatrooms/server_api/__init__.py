@@ -6,6 +6,7 @@ The app is trusted: no policy judges its calls. A call with `as_user=` is treate
 from .appearing import Appearing
 from .auditing import Auditing
 from .connections import ConnectionInfo, Connections
+from .erasing import Erasing
 from .exporting import Exporting
 from .following import Following
 from .marking import Marking
@@ -29,6 +30,7 @@ class ServerAPI(
     Unreads,
     Moderating,
     Exporting,
+    Erasing,
     Connections,
     Reconfiguring,
     Following,

@@ -12,7 +12,7 @@ import msgspec
 from ..access.needs import ANYONE
 from ..access.standing import BLOCKED
 from ..errors import InvalidField, RateLimited, RoomNotFound, Unavailable
-from ..models import EVERYONE, Fact, Sender, direct_room
+from ..models import EVERYONE, Fact, Known, Sender, direct_room
 from ..sessions.inbox import StandingChanged
 from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
@@ -23,8 +23,10 @@ from .core import Core
 from .pages import Listed, page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Block", "all_blocked", "blocking", "blocks"]
+__all__ = ["Block", "all_blocked", "blocking", "blocks", "is_block"]
 
+KIND = "block."
+"""How the kinds of the facts begin; a hash of the id of the user who blocks follows."""
 KEPT = 1_000
 """Users whom one user can block."""
 GUESTS_KEEP = 30 * 86_400.0
@@ -152,8 +154,15 @@ async def _mute(core: Core, user: str, other: str, *, on: bool) -> None:
         await core.inbox.send(other, StandingChanged(room))
 
 
+def is_block(known: Known, user: str) -> bool:
+    """Is this fact in the room of all a block by this user, or of this user?"""
+    if not known.kind.startswith(KIND):
+        return False
+    return known.kind == _kind(user) or _sender.decode(known.value).id == user
+
+
 def _kind(user: str) -> str:
-    return "block." + _digest(user)
+    return KIND + _digest(user)
 
 
 def _key(user: str, other: str) -> str:

@@ -32,7 +32,7 @@ from .core import Core
 from .pages import page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["Asked", "Close", "Report", "ReportLine", "ReportList", "hold", "reports_by"]
+__all__ = ["REPORT", "Asked", "Close", "Report", "ReportLine", "ReportList", "concerns", "hold", "reports_by"]
 
 REPORT = "report"
 REPORTED = "reported"
@@ -219,6 +219,12 @@ async def reports_by(core: Core, room: str, user: str) -> AsyncIterator[ReportLi
         line = _kept.decode(known.value).line
         if line.by is not None and line.by.id == user:
             yield line
+
+
+def concerns(known: Known, user: str) -> bool:
+    """Is this report, which is such a fact, by this user, or about what they said?"""
+    kept = _kept.decode(known.value)
+    return kept.reported == user or (kept.line.by is not None and kept.line.by.id == user)
 
 
 async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) -> None:

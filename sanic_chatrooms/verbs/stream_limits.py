@@ -22,7 +22,7 @@ from ..support.clock import now
 from ..support.paging import PAGE_LIMIT
 from ..wire.encode import encode
 
-__all__ = ["PER_ROOM", "PER_USER", "give_back", "in_a_place", "register"]
+__all__ = ["PER_ROOM", "PER_USER", "WRITES", "give_back", "in_a_place", "register"]
 
 T = TypeVar("T")
 

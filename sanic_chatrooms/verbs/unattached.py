@@ -93,6 +93,12 @@ class Unattached:
         if self._serves and len(self._soon) < LOOKED_AT:
             self._soon.add((room, msg_id))
 
+    async def look_now(self, room: str) -> None:
+        """Look at all messages of the room, and return when the app has heard of what they have no longer. In a process that does not
+        serve the app, the next sweep does it. Raises `RoomNotFound`, `Unavailable`."""
+        if self._serves:
+            await self._sweep_room(room)
+
     def stored(self, room: str) -> None:
         """A message with attachments is about to be stored in the room."""
         left = self._counted.get(room, FEW) - 1

@@ -662,6 +662,22 @@ async def test_without_sockets(load: Load) -> None:
     assert await load("without_sockets").main() == 1
 
 
+async def test_erase_a_user(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = load("erase_a_user")
+    monkeypatch.setattr(example, "STORE", f"sqlite:///{tmp_path}/chat.db")
+    settings = {"store": example.STORE, "namespace": "Shop", "guests": True}
+    async with sanic_chatrooms.connect("default", **settings) as chat:
+        await chat.create_room("orders")
+        await chat.publish("orders", "message", {"text": "Rumpelstilzchen"}, sender=User("u1", "Ada"))
+
+    await example.erase("u1")
+
+    async with sanic_chatrooms.connect("default", **settings) as chat:
+        (event,) = (await chat.history("orders")).messages
+        assert (event["deleted"], event.get("sender"), event["payload"]) == (True, None, {})
+        assert b"Rumpelstilzchen" not in (tmp_path / "chat.db").read_bytes()
+
+
 async def test_follow_orders(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

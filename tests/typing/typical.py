@@ -155,6 +155,7 @@ async def verbs(ada: User) -> None:
     assert_type(await chat.update_room("general", retention=86_400), bool)
     async for line in chat.export_user(ada):
         assert_type(line, bytes)
+    await chat.erase_user(ada)
     assert_type(await chat.create_room("general", title="General", attributes={"topic": 1}), Room)
     assert_type(await chat.ensure_room("general"), Room)
     assert_type(await chat.delete_room("general"), bool)

@@ -1,0 +1,359 @@
+"""Erases a user: what they said, did and were called, in every room; and what others did to them.
+
+It goes through all rooms, since only their events know who is named in them: a list of a user's rooms would cost something with each
+message, and could miss one. Everything that it finds is marked first, so another call goes on where one was interrupted.
+"""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ..access.standing import BAN, BLOCKED, INVITE, MUTE
+from ..access.visibility import LAST
+from ..errors import RoomNotFound, Unavailable
+from ..models import (
+    DIRECT,
+    EVERYONE,
+    LOOK,
+    Envelope,
+    Event,
+    Fact,
+    Known,
+    Page,
+    Related,
+    Room,
+    direct_room,
+    user_room,
+)  # fmt: skip
+from ..stores import streams as kept
+from ..stores.base import Store
+from ..stores.changes import SPOKE
+from ..stores.erasing import Erased
+from ..stores.members import MEMBER
+from ..stores.unread import PREFS, READ
+from ..wire.encode import encode
+from .across import all_rooms
+from .attachments import FILES
+from .blocks import is_block
+from .closing import INTERRUPTED, TRIES, finish
+from .core import Core
+from .members import BOT
+from .reports import REPORT, concerns
+from .rooms import delete
+from .stream_limits import WRITES
+
+__all__ = ["erase_user"]
+
+logger = logging.getLogger("sanic_chatrooms.verbs.erasing")
+
+PAGE = 200
+"""Events or facts that are read at a time."""
+ABOUT_USERS = (MEMBER, BAN, MUTE, INVITE, BLOCKED, READ, PREFS, kept.STREAMS, SPOKE, BOT)
+"""Kinds of facts whose keys are ids of users."""
+ERASING = "erasing"
+"""The kind of the fact that a room has to get a new epoch, since a user is being erased; its key is a hash of their id."""
+TICKET = "ticket"
+NOTHING_SAID = b'{"text":""}'
+
+
+async def erase_user(core: Core, user: str) -> None:
+    """Erase a user who is here no more. Raises `Unavailable`; then call it again."""
+    found = dict[str, int]()
+    async for room in all_rooms(core.store, visibility=None):
+        with contextlib.suppress(RoomNotFound):
+            head = await _Erasing(core, room, user).everything()
+            if head is not None:
+                found[room.id] = head
+    for id, head in found.items():  # what was under way when the user was disconnected
+        with contextlib.suppress(RoomNotFound):
+            known = await core.store.room(id)
+            if known is not None:
+                await _Erasing(core, known, user).everything(above=head)
+    await delete(core, user_room(user))
+    await _in_the_room_of_all(core, user)
+    await core.store.forget_user(user, ABOUT_USERS)
+    await core.store.forget_user(_digest(user), (ERASING,))
+
+
+class _Erasing:
+    """Erases a user in one room."""
+
+    def __init__(self, core: Core, room: Room, user: str) -> None:
+        self._core = core
+        self._store = core.store
+        self._room = room
+        self._id = room.id
+        self._user = user
+        self._mark = Fact(ERASING, _digest(user), b"true")
+        self._marked = False
+
+    async def everything(self, above: int = 0) -> int | None:
+        """Erase everything above this number, and what has no number. -> the room's number then; None: nothing was found."""
+        self._marked = await self._store.fact(self._id, ERASING, self._mark.key) is not None
+        await self._end_streams()
+        if self._room.visibility == DIRECT:
+            await self._tell_partner_nothing()
+        head = await self._events(above)
+        has_files = await self._facts()
+        if self._room.created_by == self._user:
+            await self._begin()
+        if not self._marked:
+            return None
+        await self._store.erase(self._id, self._user, ())
+        if has_files:
+            await self._core.unattached.look_now(self._id)
+        await self._renew()
+        return head
+
+    async def _begin(self) -> None:
+        if not self._marked:
+            await self._store.set_fact(self._id, self._mark)
+            self._marked = True
+
+    async def _renew(self) -> None:
+        """Let everybody join anew."""
+        head = (await self._store.heads((self._id,))).get(self._id)
+        if head is None:
+            return
+        await self._store.renew_epoch(self._id, head.epoch)
+        await self._store.set_fact(self._id, Fact(ERASING, self._mark.key, None))
+        self._core.inbox.push(Envelope(self._id, "", 0, LOOK, b"{}"))
+
+    # ---- what is being written ----
+
+    async def _end_streams(self) -> None:
+        for _ in range(TRIES):
+            mine = [
+                one
+                async for one in kept.streams_in(self._store, self._id)
+                if one.writer is not None and one.writer.id == self._user
+            ]
+            if not mine:
+                return
+            await self._begin()
+            for one in mine:
+                await finish(self._core, one, NOTHING_SAID, INTERRUPTED)
+        raise Unavailable("the user is still writing here; keep them out, and call it again")
+
+    # ---- events ----
+
+    async def _events(self, above: int) -> int:
+        """Erase in the events above this number, the newest first; -> up to which number it has looked."""
+        before, head = LAST, None
+        while True:
+            page = await self._page(before)
+            if head is None:
+                head = page.seq
+                if page.floor:  # what is below may still be there
+                    await self._store.trim(self._id, page.floor)
+            if not page.more or before <= above + 1 or not page.events:
+                return head
+            before = page.events[0].seq or 0
+
+    async def _page(self, before: int) -> Page:
+        """Read a page and erase in it, until it has nothing of the user."""
+        for _ in range(TRIES):
+            page = await self._store.history(self._id, before=before, limit=PAGE, reader=self._user)
+            gone = await self._gone(page)
+            if not gone:
+                return page
+            await self._begin()
+            await self._store.erase(self._id, self._user, gone)
+        raise Unavailable("what the user said changes all the time; keep them out, and call it again")
+
+    async def _gone(self, page: Page) -> list[Erased]:
+        deleted = await self._deletions_of_theirs(page.events)
+        gone = []
+        for event in page.events:
+            if event.sender is not None and event.sender.id == self._user:
+                await self._forget_added(event)
+                gone.append(Erased(event.seq or 0))
+            elif event.seq in deleted or _is_about(event, self._user):
+                gone.append(Erased(event.seq or 0))
+            elif (left := _changed(event, page.related, self._user)) is not None:
+                gone.append(Erased(event.seq or 0, bytes(event.payload), left))
+        return gone
+
+    async def _deletions_of_theirs(self, events: Sequence[Event]) -> set[int]:
+        """The numbers of the events by which messages of the user were deleted: these may say why."""
+        about = {
+            event.seq or 0: _target.decode(event.payload).seq
+            for event in events
+            if event.type == "message.deleted" and not event.deleted
+        }
+        if not about:
+            return set()
+        there = await self._store.events(self._id, set(about.values()))
+        return {
+            number
+            for number, seq in about.items()
+            if seq in there and (by := there[seq].sender) is not None and by.id == self._user
+        }
+
+    async def _forget_added(self, event: Event) -> None:
+        """A user whom they added has that in their inbox."""
+        if event.type == "member.joined" and not event.deleted:
+            about = _about.decode(event.payload).user
+            if about is not None and about.id != self._user:
+                await _in_inbox(self._core, about.id, self._user)
+
+    async def _tell_partner_nothing(self) -> None:
+        for known in (await self._store.facts(self._id, MEMBER, limit=2)).facts:
+            if known.key != self._user and direct_room(known.key, self._user) == self._id:
+                await _in_inbox(self._core, known.key, self._user)
+
+    # ---- facts ----
+
+    async def _facts(self) -> bool:
+        """Erase in the facts; whether messages in the room have, or had, attachments."""
+        has_files = False
+        async for known in _all_facts(self._store, self._id):
+            has_files = has_files or known.kind == FILES
+            if self._forgets(known):
+                await self._begin()
+                await self._store.set_fact(self._id, Fact(known.kind, known.key, None))
+            elif known.kind in (BAN, MUTE, INVITE):
+                await self._forget_who_decided(known)
+        return has_files
+
+    def _forgets(self, known: Known) -> bool:
+        if known.kind in ABOUT_USERS and known.key == self._user:
+            return True
+        if known.kind == BLOCKED:  # by the user, in their direct room
+            return direct_room(known.key, self._user) == self._id
+        return known.kind == REPORT and concerns(known, self._user)
+
+    async def _forget_who_decided(self, known: Known) -> None:
+        there: Known | None = known
+        for _ in range(TRIES):
+            if there is None:
+                return
+            value: dict[str, Any] = _any.decode(there.value)
+            if not _is(value.get("by"), self._user):
+                return
+            await self._begin()
+            left = encode({name: each for name, each in value.items() if name != "reason"} | {"by": None})
+            fact = Fact(known.kind, known.key, left, until=value.get("until"), was=there.value)
+            if await self._store.set_fact(self._id, fact):
+                return
+            there = await self._store.fact(self._id, known.kind, known.key)
+        raise Unavailable
+
+
+# ---- what is in events ----
+
+
+class _User(msgspec.Struct):
+    id: str = ""
+
+
+class _About(msgspec.Struct):
+    user: _User | None = None
+
+
+class _Target(msgspec.Struct):
+    seq: int = 0
+
+
+_about = msgspec.json.Decoder(_About)
+_target = msgspec.json.Decoder(_Target)
+_any = msgspec.json.Decoder(float_hook=float)
+
+
+def _is_about(event: Event, user: str) -> bool:
+    """Is this what somebody did to the user?"""
+    if not event.type.startswith(("member.", "reaction.")) or event.deleted:
+        return False
+    about = _about.decode(event.payload).user
+    return about is not None and about.id == user
+
+
+def _changed(event: Event, related: Mapping[int, Related], user: str) -> bytes | None:
+    """The payload without the user, of an event of somebody else; None: nothing of the user is in it, or on at it."""
+    payload = bytes(event.payload)
+    left = _without(payload, event.type, user)
+    if left is not None:
+        return left
+    there = related.get(event.seq or 0)
+    toggles = () if there is None else there.toggles.values()
+    theirs = any(toggle.mine or (toggle.by is not None and toggle.by.id == user) for toggle in toggles)
+    return payload if theirs else None
+
+
+def _without(payload: bytes, type: str, user: str) -> bytes | None:
+    if encode(user)[1:-1] not in payload and b"\\" not in payload:
+        return None  # most are not even decoded
+    value: dict[str, Any] = _any.decode(payload)
+    left = _without_mentions(value, user)
+    if isinstance(body := left.get("body"), dict):
+        left = {**left, "body": without} if (without := _without_mentions(body, user)) is not body else left
+    if type == "inbox" or type.startswith(("message.", "member.", "room.")):
+        left_out = [name for name in ("by", "partner") if _is(left.get(name), user)]
+        left = {name: each for name, each in left.items() if name not in left_out} if left_out else left
+    return None if left is value else encode(left)
+
+
+def _without_mentions(body: dict[str, Any], user: str) -> dict[str, Any]:
+    mentions = body.get("mentions")
+    if not isinstance(mentions, list) or user not in mentions:
+        return body
+    left = [name for name in mentions if name != user]
+    return {**body, "mentions": left} if left else {k: v for k, v in body.items() if k != "mentions"}
+
+
+def _is(value: Any, user: str) -> bool:
+    return isinstance(value, dict) and value.get("id") == user
+
+
+# ---- other places ----
+
+
+async def _in_inbox(core: Core, other: str, user: str) -> None:
+    """Erase the user in what was sent to the connections of another one."""
+    room = user_room(other)
+    with contextlib.suppress(RoomNotFound):
+        page = await core.store.history(room, before=LAST, limit=PAGE)
+        gone = [
+            Erased(event.seq or 0, bytes(event.payload), left)
+            for event in page.events
+            if (left := _changed(event, {}, user)) is not None
+        ]
+        if gone:
+            await core.store.erase(room, user, gone)
+
+
+async def _in_the_room_of_all(core: Core, user: str) -> None:
+    """Blocks, tickets, and what they were writing. A ban from the server and what was revoked stay: they keep the user out."""
+    try:
+        async for known in _all_facts(core.store, EVERYONE):
+            if (
+                (known.kind == WRITES and known.key == user)
+                or is_block(known, user)
+                or (known.kind == TICKET and _is_ticket_of(known, user))
+            ):
+                await core.store.set_fact(EVERYONE, Fact(known.kind, known.key, None))
+    except RoomNotFound:
+        raise Unavailable from None
+
+
+def _is_ticket_of(known: Known, user: str) -> bool:
+    _, holder = _any.decode(known.value)
+    return _is(holder, user)
+
+
+async def _all_facts(store: Store, room: str) -> AsyncIterator[Known]:
+    cursor = None
+    while True:
+        page = await store.all_facts(room, cursor=cursor, limit=PAGE)
+        for known in page.facts:
+            yield known
+        if (cursor := page.cursor) is None:
+            return
+
+
+def _digest(user: str) -> str:
+    return sha256(user.encode()).hexdigest()[:24]
