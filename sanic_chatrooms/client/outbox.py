@@ -132,7 +132,11 @@ class Outbox:
         entry = self._entries.get(str(frame.get("clientMsgId")))
         if entry is not None and not entry.answer.done():
             known = ("room", "msgId", "seq", "timestamp")
-            entry.answer.set_result({key: frame.get(key) for key in known} | {"duplicate": False})
+            ack = {key: frame.get(key) for key in known} | {"duplicate": False}
+            payload = frame.get("payload")
+            if entry.type.startswith("reaction.") and isinstance(payload, dict):
+                ack["count"] = payload.get("count")
+            entry.answer.set_result(ack)
 
     def lost(self, code: int) -> None:
         """After 1009 a frame was too big for the server or a proxy: the biggest one is not sent again."""

@@ -340,3 +340,15 @@ test("ids are created without randomUUID", async (t) => {
 
   assert.match(it.chat.send("a", "x").msgId, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });
+
+test("our own event tells how many react, as the ack does", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  const reacted = it.chat.react("a", "m1", "👍");
+  await settled();
+  const { msgId } = it.socket.last("reaction.add");
+  const payload = { msgId: "m1", seq: 1, emoji: "👍", user: it.chat.user, count: 3 };
+  it.socket.says({ type: "reaction.added", room: "a", seq: 1, msgId: "server-1", clientMsgId: msgId, sender: it.chat.user, payload });
+
+  assert.equal((await reacted).count, 3);
+});

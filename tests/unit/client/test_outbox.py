@@ -111,6 +111,22 @@ async def test_our_own_event_is_as_good_as_the_ack(chat: FakeChat) -> None:
         assert (await task)["seq"] == 2
 
 
+async def test_our_own_event_tells_how_many_react_like_the_ack(chat: FakeChat) -> None:
+    async with connected(chat) as (client, peer):
+        joining = asyncio.ensure_future(client.join("a"))
+        await peer.joins("a")
+        await joining
+        task = asyncio.ensure_future(client.react("a", "m1", "👍"))
+        command = await peer.expect("reaction.add")
+        event = {
+            "type": "reaction.added", "room": "a", "seq": 1, "msgId": "server-1", "clientMsgId": command["msgId"],
+            "sender": {"id": "u1", "name": "Ada"}, "payload": {"msgId": "m1", "seq": 1, "emoji": "👍", "count": 3},
+        }  # fmt: skip
+        await peer.say(event)
+
+        assert (await task)["count"] == 3
+
+
 @pytest.mark.parametrize(
     ("code", "more"),
     [("unavailable", {"temporary": True}), ("rate_limited", {"temporary": True, "retryAfter": 0.01})],

@@ -57,9 +57,10 @@ export class Outbox {
   }
 
   /** Our own event proves the same as its ack. After a reconnect it may come first, or instead. */
-  confirm({ clientMsgId, room, msgId, seq, timestamp }) {
+  confirm({ clientMsgId, room, msgId, seq, timestamp, payload }) {
     const entry = this.#entries.get(clientMsgId);
-    if (entry) this.#sent(entry, { room, msgId, seq, timestamp, duplicate: false });
+    const more = entry?.type.startsWith("reaction.") ? { count: payload.count } : {};
+    if (entry) this.#sent(entry, { room, msgId, seq, timestamp, duplicate: false, ...more });
   }
 
   /** 1009: a frame was too big for the server or a proxy. The biggest is not sent again. */
