@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Iterable
 import sys
 
 from sanic_chatrooms.client import ChatClient
@@ -16,6 +17,19 @@ async def talk() -> None:
         stored = await client.send("general", "hello")  # returns when the server has stored it
         print(f"stored as number {stored['seq']}")
         await client.edit("general", stored["msgId"], "hello, everybody")
+
+
+# endregion
+
+
+# region stream
+async def recite(client: ChatClient, words: Iterable[str]) -> None:
+    async with client.stream("general") as out:
+        for word in words:
+            out.write(word)
+            await out.flush()  # not faster than the server takes it
+    if out.cancelled_by is not None:
+        print(f"{out.cancelled_by['name']} has heard enough")
 
 
 # endregion

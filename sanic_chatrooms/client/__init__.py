@@ -3,5 +3,8 @@
 from .client import ChatClient
 from .errors import ClientClosed, ConnectionLost, NoAnswer, OutboxFull
 from .events import Event
+from .stream import MessageStream
 
-__all__ = ["ChatClient", "ClientClosed", "ConnectionLost", "Event", "NoAnswer", "OutboxFull"]
+__all__ = [
+    "ChatClient", "ClientClosed", "ConnectionLost", "Event", "MessageStream", "NoAnswer", "OutboxFull",
+]  # fmt: skip

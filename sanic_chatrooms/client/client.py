@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import InvalidField
-from ..support.ids import new_id
 from ..support.positions import Since, read_since, write
 from ..support.tasks import end
 from .calls import seen
@@ -14,15 +13,15 @@ from .engine import Engine
 from .errors import ClientClosed
 from .events import Event, Waiting
 from .identity import TokenSource
+from .reading import Reading
 from .room import Follower
+from .saying import Saying
+from .verbs import given
 
 __all__ = ["ChatClient"]
 
-Body = str | Mapping[str, Any]
-Page = dict[str, Any]
 
-
-class ChatClient:
+class ChatClient(Saying, Reading):
     """A client of a chat, for asyncio. It reconnects, recovers what it missed, and sends everything once.
 
         async with ChatClient("wss://example.com/chat/ws", token=token) as client:
@@ -81,6 +80,11 @@ class ChatClient:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
+    def is_joined(self, room: str) -> bool:
+        """Whether this connection is in the room now."""
+        known = self._engine.rooms.get(room)
+        return known is not None and known.status == "in"
+
     async def connect(self) -> dict[str, Any]:
         """Connect; -> the payload of the welcome. It tries for ever, unless the server says that there is no use.
 
@@ -113,6 +117,11 @@ class ChatClient:
         self._engine.identity.use(token)
         if self._engine.online:
             await self._engine.refresh()
+
+    async def rename(self, name: str) -> dict[str, Any]:
+        """Change a guest's name, and keep it after a reconnect; -> the user. Raises the server's error if it is refused."""
+        await self._engine.rename(name)
+        return self._engine.user or {}
 
     # ---- events ----
 
@@ -198,95 +207,19 @@ class ChatClient:
         await self.request("leave", room=room)
         self._engine.rooms.forget(room, ClientClosed("the room was left"))
 
-    async def rooms(
-        self, *, mine: bool | None = None, cursor: str | None = None, limit: int | None = None, **more: Any
-    ) -> Page:
-        """A page of the public rooms, or of one's own: {"rooms", "cursor"?}."""
-        return await self.request("rooms", payload=_given(mine=mine, cursor=cursor, limit=limit, **more))
-
-    async def members(
-        self, room: str, *, cursor: str | None = None, limit: int | None = None, **more: Any
-    ) -> Page:
-        """A page of a room's members: {"members", "total", "cursor"?}."""
-        return await self.request("members", room=room, payload=_given(cursor=cursor, limit=limit, **more))
-
-    async def history(
+    async def create_room(
         self,
-        room: str,
+        room: str | None = None,
         *,
-        before: int | None = None,
-        after: int | None = None,
-        limit: int | None = None,
+        title: str | None = None,
+        visibility: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
         **more: Any,
-    ) -> Page:
-        """A page of a room's messages: {"messages", "more", "epoch", "seq"}."""
-        payload = _given(before=before, after=after, limit=limit, **more)
-        return await self.request("history", room=room, payload=payload)
-
-    async def read(self, room: str, seq: int, **more: Any) -> dict[str, Any]:
-        """Mark messages up to `seq` as read."""
-        return await self.request("read", room=room, payload={"seq": seq, **more})
-
-    # ---- messages ----
-
-    async def send(self, room: str, body: Body, *, msg_id: str | None = None) -> dict[str, Any]:
-        """Send a message; -> the ack, when it is stored. Text stands for {"text": …}.
-
-        It waits while the client is offline, repeats the message under one `msgId` until its outcome is known, and keeps the order of
-        calls in each room. If you keep `msg_id` (a UUID), you can send the message again after a restart, and it is stored once. A
-        call that is cancelled gives the message up. Raises the server's error, `OutboxFull`, `ClientClosed`.
-        """
-        return await self._put("message", room=room, payload=_body(body), msg_id=msg_id, keep=True)
-
-    async def direct(self, to: str, body: Body, *, msg_id: str | None = None) -> dict[str, Any]:
-        """Send a message to one user, likewise; `room` of the ack is your direct room."""
-        return await self._put(
-            "direct", to=to, payload={"to": to, "body": _body(body)}, msg_id=msg_id, keep=True
-        )
-
-    async def edit(self, room: str, msg_id: str, body: Body) -> dict[str, Any]:
-        """Replace a message. `msg_id` is the server's. It is repeated for up to 30 seconds while its outcome is not known."""
-        return await self._put("message.edit", room=room, payload={"msgId": msg_id, "body": _body(body)})
-
-    async def delete(self, room: str, msg_id: str, **more: Any) -> dict[str, Any]:
-        """Delete a message, likewise."""
-        return await self._put("message.delete", room=room, payload={"msgId": msg_id, **more})
-
-    async def react(self, room: str, msg_id: str, emoji: str, on: bool = True) -> dict[str, Any]:
-        """Add a reaction to a message, or with `on=False` remove it."""
-        type = "reaction.add" if on else "reaction.remove"
-        return await self._put(type, room=room, payload={"msgId": msg_id, "emoji": emoji})
-
-    async def _put(
-        self,
-        type: str,
-        *,
-        payload: dict[str, Any],
-        room: str | None = None,
-        to: str | None = None,
-        msg_id: str | None = None,
-        keep: bool = False,
     ) -> dict[str, Any]:
-        self._engine.require_open()
-        return await self._engine.outbox.put(
-            type, msg_id or new_id(), room=room, to=to, payload=payload, keep=keep
-        )
-
-    # ---- any command ----
-
-    async def request(
-        self,
-        type: str,
-        *,
-        room: str | None = None,
-        payload: Mapping[str, Any] | None = None,
-        msg_id: str | None = None,
-    ) -> dict[str, Any]:
-        """Send any command, also one of the app; -> the payload of its ack. It is sent once.
-
-        It waits for the connection within its time. Raises the server's error, `NoAnswer`, `ConnectionLost`, `ClientClosed`.
-        """
-        return await self._engine.request(type, room, payload, msg_id)
+        """Create a room; -> {"room", "duplicate"}. Without an id the server chooses one. It is repeated for up to 30 seconds while its
+        outcome is not known, and one room is created."""
+        payload = given(title=title, visibility=visibility, attributes=attributes, **more)
+        return await self._put("room.create", room=room, payload=payload)
 
 
 def _address(url: str) -> str:
@@ -296,11 +229,3 @@ def _address(url: str) -> str:
     if scheme not in ("ws", "wss") or not parts.hostname:
         raise ValueError(f"{url!r} is no address of a socket, such as wss://example.com/chat/ws")
     return parts._replace(scheme=scheme, fragment="").geturl()
-
-
-def _body(body: Body) -> dict[str, Any]:
-    return {"text": body} if isinstance(body, str) else dict(body)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}

@@ -23,6 +23,8 @@ logger = logging.getLogger("sanic_chatrooms.client")
 
 MAX_LOOPS = 1_000
 """Loops over all events that a client has at a time."""
+TYPING = 3.0
+"""Seconds between two times that a client says that somebody types; the server forgets it after 6."""
 
 
 class Stream(Waiting):
@@ -65,6 +67,10 @@ class Engine:
         self.rooms = Rooms(self)
         self.outbox = Outbox(self)
         self.streams: set[Stream] = set()
+        self.writers: dict[str, Callable[[object], None]] = {}
+        """By message that this client writes: what tells its writer to stop, and who wants that."""
+        self.typing_at: dict[str, float] = {}
+        """By room: when it was last said that the user types there."""
         self.opening: asyncio.Future[dict[str, Any]] | None = None
         self.openers = 0
         """Calls of `connect` that wait for it."""
@@ -112,6 +118,35 @@ class Engine:
             seen(answer)
             self.calls.forget(call)
 
+    async def put(
+        self,
+        type: str,
+        room: str | None,
+        payload: dict[str, Any],
+        *,
+        msg_id: str,
+        to: str | None = None,
+        keep: bool = False,
+    ) -> dict[str, Any]:
+        """Send a command in its turn, and again until its outcome is known; -> the payload of its ack. See `Outbox.put`."""
+        self.require_open()
+        return await self.outbox.put(type, msg_id, room=room, to=to, payload=payload, keep=keep)
+
+    async def rename(self, name: str) -> None:
+        """Change the name of a guest, also after a reconnect."""
+        self.identified(await self.request("auth", None, {"name": name}))
+        self._name = name
+
+    def may_tell_typing(self, room: str, active: bool) -> bool:
+        """Whether it is to be said now that the user types, or has stopped."""
+        known, now = self.rooms.get(room), time.monotonic()
+        told = self.typing_at.pop(room, None)
+        if not self.online or known is None or known.status != "in" or not active:
+            return self.online and told is not None and not active
+        recent = told is not None and now - told < TYPING
+        self.typing_at[room] = told if recent and told is not None else now
+        return not recent
+
     async def refresh(self) -> None:
         """Show a fresh token."""
         token = await self.identity.renew()
@@ -156,10 +191,17 @@ class Engine:
             self.rooms.added(payload)
         elif type == "room.removed":
             self.rooms.removed(payload)
+        elif type == "message.cancelled":
+            self._cancelled(payload)
         elif type == "closing":
             self.link.comes_back_in(payload.get("reconnectIn"))
         elif type == "auth.expiring" and self.identity.renewable and self.refreshing is None:
             self.refreshing = asyncio.ensure_future(self._refresh_or_say())
+
+    def _cancelled(self, payload: dict[str, Any]) -> None:
+        stop = self.writers.get(str(payload.get("msgId")))
+        if stop is not None:
+            stop(payload.get("by"))
 
     async def _refresh_or_say(self) -> None:
         try:

@@ -732,6 +732,9 @@ async def test_python_client(run: Run, load: Load, capsys: pytest.CaptureFixture
         await client.send("general", "goodbye")
         assert await again == f"{room['epoch']}:4"
 
+        await example.recite(client, ["good", "night"])
+        assert (await client.history("general"))["messages"][-1]["payload"]["text"] == "goodnight"
+
     assert since == f"{room['epoch']}:3"
 
 

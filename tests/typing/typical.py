@@ -147,6 +147,10 @@ async def verbs(ada: User) -> None:
         assert_type(await client.send("general", {"text": "hi"}, msg_id="0" * 16), dict[str, Any])
         async for got in client.follow("general", since=("e1", 7), types=("message",)):
             assert_type(client.position(got), str)
+        assert_type(await client.search("lamp", room="general", limit=5), dict[str, Any])
+        async with client.stream("general", {"parent": "m1"}) as reply:
+            reply.write("hi")
+            assert_type(reply.cancelled_by, dict[str, Any] | None)
     async with chat.appear(ada, rooms=["general"]):
         await chat.typing("general", ada, active=False)
     assert_type(await chat.room("general"), Room | None)
