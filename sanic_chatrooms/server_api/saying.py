@@ -158,15 +158,18 @@ class Saying(Verbs):
         stored: Appended = await self.running().commands.give(type, ask, room=room)
         return stored
 
-    async def delete(self, room: str, msg_id: str, *, as_user: User | None = None) -> Appended:
-        """Delete a message. Its number stays, its content does not.
+    async def delete(
+        self, room: str, msg_id: str, *, reason: str = "", as_user: User | None = None
+    ) -> Appended:
+        """Delete a message. Its number stays, its content does not. Who is there learns the `reason`, of at most 500 characters.
 
         With `as_user`, that user has to be the author or a moderator. Raises `RoomNotFound`,
-        `MessageNotFound`, `Forbidden`, `Unavailable`.
+        `MessageNotFound`, `Forbidden`, `TooLarge`, `Unavailable`.
         """
         if as_user is None:
-            return await self._give("message.delete", Delete(msg_id), room)
-        return await self._change(as_user, "message.delete", encode({"msgId": msg_id}), room)
+            return await self._give("message.delete", Delete(msg_id, reason or None), room)
+        asked = {"msgId": msg_id, **({"reason": reason} if reason else {})}
+        return await self._change(as_user, "message.delete", encode(asked), room)
 
     async def _change(self, user: User, type: str, data: bytes, room: str) -> Appended:
         stored = await self._act(user, self.running().journal.append, type, data, room=room)

@@ -125,6 +125,19 @@ async def test_a_message_is_reported_and_a_moderator_deletes_it(served: ServedAp
     await expect(eve.get_by_test_id("toast")).to_have_count(0)
 
 
+async def test_the_reason_of_a_deletion_is_shown(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "buy my pills")
+    (message,) = (await served.chat.history("general")).messages
+
+    await served.chat.delete("general", message["msgId"], reason="an <b>advertisement</b>")
+
+    deleted = messages(page).first.get_by_test_id("deleted")
+    await expect(deleted).to_have_text("This message was deleted: an <b>advertisement</b>")
+
+
 async def test_in_an_archived_room_and_for_readers_there_is_no_field_and_a_reason(
     served: ServedApp, new_page: Pages
 ) -> None:

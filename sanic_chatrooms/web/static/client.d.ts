@@ -354,7 +354,8 @@ export class ChatRooms {
   discard(msgId: string): boolean;
   /** `msgId` is the server's, in the message's envelope. Repeated for up to 30 s while the outcome is unknown. */
   edit(room: string, msgId: string, body: string | Body): Promise<ChangeAck>;
-  delete(room: string, msgId: string): Promise<ChangeAck>;
+  /** `reason`: why a moderator does it; all who are there learn it. */
+  delete(room: string, msgId: string, options?: { reason?: string }): Promise<ChangeAck>;
   /**
    * `on: false` removes the reaction. `react`, `pin`, `thread`, `read` and `search` need `reactions`, `pins`, `threads`, `unread`
    * and `search` in `welcome.features`; without it they are rejected at once with `unknown_command`.

@@ -260,8 +260,8 @@ export class ChatRooms {
     return this.#its.outbox.add("message.edit", { room, payload: { msgId, body: bodyOf(body) } }).done;
   }
 
-  delete(room, msgId) {
-    return this.#its.outbox.add("message.delete", { room, payload: { msgId } }).done;
+  delete(room, msgId, { reason } = {}) {
+    return this.#its.outbox.add("message.delete", { room, payload: { msgId, reason } }).done;
   }
 
   react(room, msgId, emoji, on = true) {

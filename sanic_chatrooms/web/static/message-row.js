@@ -85,7 +85,7 @@ function time({ at }, written, style, what = "") {
 }
 
 function text(item) {
-  if (item.deleted) return el("div", { class: "note", testid: "deleted" }, "This message was deleted");
+  if (item.deleted) return el("div", { class: "note", testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
   const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
   return el("div", { class: "text", dir: "auto", testid: "message-text" }, richText(item.change?.text ?? item.text), edited);
 }

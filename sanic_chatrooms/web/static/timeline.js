@@ -100,7 +100,7 @@ export class Timeline {
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
     if (!item) return null;
     if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);
-    if (type === "message.deleted") this.deleted(item, seq);
+    if (type === "message.deleted") this.deleted(item, seq, textOf({ text: payload.reason }));
     return null;
   }
 
@@ -109,9 +109,9 @@ export class Timeline {
     this.#fold(item, seq, { payload: body, text: textOf(body), edited });
   }
 
-  /** Remove its content. */
-  deleted(item, seq) {
-    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, change: null });
+  /** Remove its content. The reason, if there is one, is known until the page is loaded again. */
+  deleted(item, seq, because = "") {
+    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, because, change: null });
   }
 
   // A page that was loaded after the change contains it already.

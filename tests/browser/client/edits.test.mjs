@@ -10,7 +10,7 @@ const ME = { id: "u2", name: "Bob" };
 const said = (seq, text, more) => message("a", seq, text, { timestamp: 1000 + seq, ...more });
 const of = (seq, type, payload, at) => ({ type, room: "a", seq, msgId: `change-${at}`, timestamp: 1000 + at, payload: { msgId: `server-message-${seq}`, ...payload } });
 const edited = (seq, at, text) => ({ ...of(seq, "message.edited", { seq, body: { text }, edited: 1000 + at }, at), seq: at });
-const deleted = (seq, at) => ({ ...of(seq, "message.deleted", { seq, deleted: true }, at), seq: at });
+const deleted = (seq, at, more) => ({ ...of(seq, "message.deleted", { seq, deleted: true, ...more }, at), seq: at });
 const emptied = (at) => ({ type: "message.edited", room: "a", seq: at, msgId: `change-${at}`, timestamp: 1000 + at, payload: {}, deleted: true });
 
 function timelineOf(...events) {
@@ -79,6 +79,25 @@ test("a row that is being edited stays until its message is deleted", () => {
 
   timeline.apply(deleted(1, 3), false);
   assert.notEqual(sign(), before);
+});
+
+test("a deletion may have a reason", () => {
+  const timeline = timelineOf(said(1), said(2), said(3), deleted(1, 4, { reason: "spam" }), deleted(2, 5), deleted(3, 6, { reason: 7 }));
+
+  assert.deepEqual(timeline.items.map(({ because }) => because), ["spam", "", "7"]);
+});
+
+test("a moderator may give a reason for a deletion", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  for (const options of [undefined, { reason: "spam" }]) {
+    const done = it.chat.delete("a", "m1", options);
+    await settled();
+    it.socket.ack(it.socket.last("message.delete"), { seq: 2, duplicate: false });
+    await done;
+  }
+
+  assert.deepEqual(it.socket.all("message.delete").map(({ payload }) => payload), [{ msgId: "m1" }, { msgId: "m1", reason: "spam" }]);
 });
 
 test("users may edit and delete their own messages, moderators may delete all, and everybody may report those of others", () => {

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, Forbidden, Happening, MessageNotFound, Policy, RoomNotFound, User
+from sanic_chatrooms import (
+    ChatRooms,
+    Forbidden,
+    Happening,
+    MessageNotFound,
+    Policy,
+    RoomNotFound,
+    TooLarge,
+    User,
+)
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.brokers.memory import MemoryBroker
 from sanic_chatrooms.chat import Chat
@@ -146,6 +155,20 @@ async def test_who_moderates_deletes_what_others_said(scene: Scene, role: str) -
 
     assert reply["type"] == "ack"
     assert (await scene.message())["sender"] == {"id": "u1", "name": "Ada"}, "it is still known whose it was"
+
+
+@pytest.mark.parametrize("as_user", [None, BOB])
+async def test_the_app_says_why_a_message_is_deleted(
+    rooms: ChatRooms, scene: Scene, as_user: User | None
+) -> None:
+    await members.put(scene.chat.backends.store, "general", Member(BOB.id, BOB.name, "moderator"))
+
+    await rooms.delete("general", scene.id, reason="spam", as_user=as_user)
+
+    heard = await scene.ada.expect("message.deleted")
+    assert heard["payload"] == {"msgId": scene.id, "seq": 1, "deleted": True, "reason": "spam"}
+    with pytest.raises(TooLarge):
+        await rooms.delete("general", scene.id, reason="x" * 501, as_user=as_user)
 
 
 @pytest.mark.parametrize("role", ["member", "guest", "a role of the app's"])
