@@ -4,8 +4,8 @@ It goes through all rooms, since only their events know who is named in them: a 
 message, and could miss one. Everything that it finds is marked first, so another call goes on where one was interrupted.
 """
 
+import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -15,6 +15,7 @@ import msgspec
 from ..access.standing import BAN, BLOCKED, INVITE, MUTE
 from ..access.visibility import LAST
 from ..errors import RoomNotFound, Unavailable
+from ..live.presence import ANYWHERE
 from ..models import (
     DIRECT,
     EVERYONE,
@@ -48,10 +49,10 @@ from .stream_limits import WRITES
 
 __all__ = ["erase_user"]
 
-logger = logging.getLogger("sanic_chatrooms.verbs.erasing")
-
 PAGE = 200
 """Events or facts that are read at a time."""
+LOOKS, LOOK_AGAIN = 200, 0.05
+"""How often it looks, at most, whether the user is connected to a worker, and the seconds between two looks."""
 ABOUT_USERS = (MEMBER, BAN, MUTE, INVITE, BLOCKED, READ, PREFS, kept.STREAMS, SPOKE, BOT)
 """Kinds of facts whose keys are ids of users."""
 ERASING = "erasing"
@@ -61,7 +62,8 @@ NOTHING_SAID = b'{"text":""}'
 
 
 async def erase_user(core: Core, user: str) -> None:
-    """Erase a user who is here no more. Raises `Unavailable`; then call it again."""
+    """Erase a user who was disconnected. Raises `Unavailable`; then call it again."""
+    await _until_gone(core, user)
     found = dict[str, int]()
     async for room in all_rooms(core.store, visibility=None):
         with contextlib.suppress(RoomNotFound):
@@ -159,6 +161,7 @@ class _Erasing:
         for _ in range(TRIES):
             page = await self._store.history(self._id, before=before, limit=PAGE, reader=self._user)
             gone = await self._gone(page)
+            await asyncio.sleep(0)  # others have their turn, also where the store waits for nothing
             if not gone:
                 return page
             await self._begin()
@@ -312,6 +315,15 @@ def _is(value: Any, user: str) -> bool:
 # ---- other places ----
 
 
+async def _until_gone(core: Core, user: str) -> None:
+    """Wait until other workers have closed the user's connections. Those of a worker that was killed are not waited for."""
+    with contextlib.suppress(Unavailable):
+        for _ in range(LOOKS):
+            if not await core.presence.online([user], room=ANYWHERE):
+                return
+            await asyncio.sleep(LOOK_AGAIN)
+
+
 async def _in_inbox(core: Core, other: str, user: str) -> None:
     """Erase the user in what was sent to the connections of another one."""
     room = user_room(other)
@@ -349,6 +361,7 @@ async def _all_facts(store: Store, room: str) -> AsyncIterator[Known]:
     cursor = None
     while True:
         page = await store.all_facts(room, cursor=cursor, limit=PAGE)
+        await asyncio.sleep(0)
         for known in page.facts:
             yield known
         if (cursor := page.cursor) is None:

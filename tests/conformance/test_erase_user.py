@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import redis
 
 from sanic_chatrooms import ChatRooms, Happening, User
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import EVERYONE, Draft, Room, Sender, direct_room, user_room
+from sanic_chatrooms.models import EVERYONE, Draft, Fold, Relation, Room, Sender, direct_room, user_room
 from sanic_chatrooms.stores.base import Bounds
+from sanic_chatrooms.stores.erasing import Erased
 from sanic_chatrooms.stores.redis import eraser as redis_eraser
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.stores.sql import outbox
@@ -187,6 +191,69 @@ async def test_no_file_of_sqlite_holds_anything_of_a_user_who_was_erased(
                 await store._upkeep.look()
 
 
+async def moved_about(store: SQLStore) -> None:
+    """Fill a room with what two users say, and edit it, so that SQLite moves rows from page to page. Then erase one of them."""
+    await store.create_room(Room("r", "", 0))
+    dice, theirs = random.Random(1), list[tuple[str, str]]()
+    for n in range(60):
+        drafts = []
+        for _ in range(10):
+            user, word = dice.choice((("u-erased", "needle "), ("u2", KEPT)))
+            text = word * dice.randrange(1, 40)
+            drafts.append(draft(user, text))
+            theirs.append((drafts[-1].msg_id, user))
+        msg_id, user = dice.choice(theirs)
+        body = b'{"text":"%s"}' % (("needle " if user == "u-erased" else KEPT) * dice.randrange(60)).encode()
+        about = Relation(msg_id, Fold.REPLACE, value=body)
+        await store.append(
+            [*drafts, msgspec.structs.replace(draft(user, str(n), "message.edited"), about=about)]
+        )
+    head = (await store.heads(["r"]))["r"].seq
+    for low in range(1, head + 1, 200):
+        events = (await store.history("r", after=low - 1, limit=200)).events
+        gone = [Erased(e.seq or 0) for e in events if e.sender is not None and e.sender.id == "u-erased"]
+        await store.erase("r", "u-erased", gone)
+    await store._upkeep.look()
+
+
+def draft(user: str, text: str, type: str = "message") -> Draft:
+    payload = b'{"text":"%s"}' % text.encode()
+    return Draft("r", type, payload, new_id(), 1_750_000_000.0, Sender(user, user), (user, new_id()), b"#")
+
+
+async def test_copies_that_sqlite_has_left_in_its_pages_go_too(tmp_path: Path) -> None:
+    store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
+    await store.start("default", Bounds())
+    try:
+        await moved_about(store)
+        assert needles(files(tmp_path)) != [], "a copy is left: without one this shows nothing"
+
+        await store.forget_user("u-erased", ())
+
+        assert needles(files(tmp_path)) == []
+    finally:
+        await store.stop()
+
+
+async def test_a_file_with_tables_of_the_app_is_not_written_anew_and_that_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "chat.db")) as app:
+        app.execute("CREATE TABLE orders (name TEXT)")
+        app.executemany("INSERT INTO orders (name) VALUES (?)", [("one",), ("two",)])
+        app.execute("DELETE FROM orders WHERE name = 'one'")
+        app.commit()
+        store = SQLStore(f"sqlite:///{tmp_path}/chat.db")
+        await store.start("default", Bounds())
+        try:
+            await store.forget_user("u-erased", ())
+        finally:
+            await store.stop()
+
+        assert app.execute("SELECT rowid FROM orders").fetchall() == [(2,)]
+    assert "run VACUUM" in caplog.text
+
+
 async def test_no_row_of_postgresql_holds_anything_of_a_user_who_was_erased(
     postgres: PostgresServer, postgres_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -283,9 +350,11 @@ async def test_what_waits_in_the_outbox_is_forgotten(url: str) -> None:
         await store.create_room(Room("r", "", 0))
         for user in (ADA, BOB):
             sender = Sender(user.id, user.name)
-            draft = Draft("r", "message", b'{"text":"hi"}', new_id(), 1_750_000_000.0, sender, (user.id, "k"))
+            waiting = Draft(
+                "r", "message", b'{"text":"hi"}', new_id(), 1_750_000_000.0, sender, (user.id, "k")
+            )
             await store._database.write(
-                lambda c, draft=draft: c.execute(store._schema.outbox.insert(), outbox._values(draft))  # type: ignore[misc]
+                lambda c, draft=waiting: c.execute(store._schema.outbox.insert(), outbox._values(draft))  # type: ignore[misc]
             )
 
         await store.forget_user(ADA.id, ())

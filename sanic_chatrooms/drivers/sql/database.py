@@ -61,3 +61,8 @@ class Database(ABC):
     @abstractmethod
     async def tidy(self, *, removed: bool) -> None:
         """Now and then: see that what was erased is in no file of the database. `removed`: rows were, just now."""
+
+    @abstractmethod
+    async def scrub(self, prefix: str) -> None:
+        """After much was erased: see that it is in no file of the database, copies included, if that takes a moment only. `prefix`: how
+        the names of all tables of ours begin."""

@@ -99,6 +99,9 @@ class Postgres(Database):
     async def tidy(self, *, removed: bool) -> None:
         """Nothing: PostgreSQL's own vacuum takes what was erased out of its files."""
 
+    async def scrub(self, prefix: str) -> None:
+        """Nothing either."""
+
     # ---- work ----
 
     async def read(self, work: Callable[[Connection], T]) -> T:

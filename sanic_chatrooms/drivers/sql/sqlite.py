@@ -4,6 +4,7 @@ SQLite takes one writer at a time and lets those who wait try again at random, s
 for seconds. A lock of the system, on a file beside the database, makes them queue.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,11 @@ from .sqlite_threads import Threads
 
 __all__ = ["SQLite"]
 
+logger = logging.getLogger("sanic_chatrooms.drivers.sql.sqlite")
+
 READERS = 2
+LARGEST = 64 * 2**20
+"""Bytes of a file that is written anew by itself. It takes less than a second."""
 
 T = TypeVar("T")
 
@@ -109,6 +114,16 @@ class SQLite(Database):
         finally:
             self._erased |= not emptied  # by this, or by what was deleted meanwhile
 
+    async def scrub(self, prefix: str) -> None:
+        """Write the file anew: where rows were moved between pages, copies may be left. Not if it is larger than `LARGEST`, since nobody
+        writes meanwhile; and not if it has tables of the app, whose rows would get other numbers."""
+        done = await self._writer.run(lambda connection: _rewrite(connection, prefix), self._timeout)
+        if not done:
+            logger.warning(
+                "%s may have copies of what was erased in unused parts of pages: run VACUUM", self._path
+            )
+        await self.tidy(removed=True)
+
 
 def _file(url: URL) -> Path:
     if url.database in (None, "", ":memory:"):
@@ -154,3 +169,16 @@ def _empty_log(connection: Connection) -> bool:
     finally:
         driver.execute(f"PRAGMA busy_timeout = {patience}")
     return not busy
+
+
+def _rewrite(connection: Connection, prefix: str) -> bool:
+    driver = raw(connection)
+    (pages,), (size,) = (driver.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    others = (
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' "
+        "AND substr(name, 1, length(?)) <> ?"
+    )
+    if pages * size > LARGEST or driver.execute(others, (prefix, prefix)).fetchone() is not None:
+        return False
+    driver.execute("VACUUM")
+    return True

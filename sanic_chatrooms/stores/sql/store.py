@@ -211,7 +211,7 @@ class SQLStore(Store, Outbox, SearchIndex):
         """See `Store.forget_user`."""
         erasure: Erasure = self._parts[Erasure]
         await self._database.write(lambda connection: erasure.forget_user(connection, user))
-        await self._database.tidy(removed=True)
+        await self._database.scrub(self._prefix)
 
     # ---- search ----
 
