@@ -27,6 +27,8 @@ from tests.support.wire import token
 
 VIEWERS, CLIENT_WRITERS, APP_WRITERS, WORKERS, KILLS = 500, 12, 8, 4, 10
 """A room has at most 16 messages of its users in the writing; those of the app do not count."""
+CANCELLERS = 3
+"""Of the app's writers, those whose messages are cancelled."""
 SHORT = 0.05
 RATE, ANSWER = 150.0, 6.0
 """Pieces a second, and seconds that an answer takes."""
@@ -35,6 +37,7 @@ ROOM = "hall"
 FIRST, CANCELLED = 0.05, 0.1
 """Seconds, p99: to the first piece, and from a cancel to the writer."""
 AROUND = 4.0
+TICK = 0.005
 WITHIN = 60.0
 APP = Path(__file__).with_name("_app.py")
 
@@ -56,14 +59,16 @@ class Stage:
         """The same, of those that did not begin around a kill: a worker that starts takes a core for itself."""
         self.kills: list[float] = []
         self.cancelled: list[float] = []
+        self.lags: list[float] = []
         self.answers = self.app_answers = self.conflicts = self.interrupted = 0
         self.seconds = 0.0
         """That the answers of the app took."""
         self.stopping = False
 
-    def first_piece(self, msg_id: str) -> None:
+    def first_piece(self, msg_id: str, since: float) -> None:
+        """Somebody who is in the room since then got it."""
         began = self.began.get(msg_id)
-        if began is not None:
+        if began is not None and began > since:
             self.first.append(time.monotonic() - began)
             if not any(at - 1 < began < at + AROUND for at in self.kills):
                 self.calm.append(self.first[-1])
@@ -81,6 +86,9 @@ class Viewer(Socket):
     stage: Stage
     texts: dict[str, str]
     growing: dict[str, str] | None = None
+    begun: set[str]
+    since = float("inf")
+    """When it was in the room. What began before came late, or before it was in."""
     wrong: list[str]
 
     def data_received(self, data: bytes) -> None:
@@ -116,8 +124,9 @@ class Viewer(Socket):
             self.take(json.loads(payload))
 
     def _piece(self, msgId: str, at: int, text: str) -> None:  # noqa: N803 - as on the wire
-        if at == 0:
-            self.stage.first_piece(msgId)
+        if at == 0 and msgId not in self.begun:  # after a kill, a text may begin again
+            self.begun.add(msgId)
+            self.stage.first_piece(msgId, self.since)
         if self.growing is None:
             return
         known = self.growing.get(msgId, "" if at == 0 else None)
@@ -152,6 +161,8 @@ class Seat:
     def __init__(self, stage: Stage, name: str, *, close: bool) -> None:
         self.stage, self.name, self.close = stage, name, close
         self.texts: dict[str, str] = {}
+        self.begun: set[str] = set()
+        """Messages whose first pieces it got, over all connections."""
         self.wrong: list[str] = []
         self.ends: Counter[int] = Counter()
         self.epoch = ""
@@ -165,10 +176,12 @@ class Seat:
                 socket = await Viewer.open(self.stage.server.port, token(self.name))
                 assert isinstance(socket, Viewer)
                 socket.stage, socket.texts, socket.wrong = self.stage, self.texts, self.wrong
+                socket.begun = self.begun
                 socket.growing = {} if self.close else None
                 since = {"epoch": self.epoch, "seq": self.seq} if self.epoch else None
                 ack = await socket.ask("join", room=ROOM, payload={"since": since, "history": 200})
                 if ack is not None and ack["type"] == "ack":
+                    socket.since = time.monotonic()
                     self.epoch, self.socket = ack["payload"]["epoch"], socket
                     socket.listens = socket.growing is None
                     for event in ack["payload"]["messages"]:
@@ -203,17 +216,21 @@ class Author:
         msg_id = secrets.token_hex(16)
         while True:
             if self.socket is None:
-                with contextlib.suppress(OSError):
-                    socket = await Socket.open(self.stage.server.port, token(self.name))
-                    if await socket.ask("join", room=ROOM, payload={"history": 0}) is not None:
-                        self.socket = socket
-            elif (answer := await self._once(self.socket, type, payload, msg_id)) is not None:
-                if answer["payload"].get("code") != "unavailable":
-                    return answer
-            else:
+                self.socket = await self._connected()
+            if self.socket is None:
+                await asyncio.sleep(0.1)
+            elif (answer := await self._once(self.socket, type, payload, msg_id)) is None:
                 self.socket.cut()
                 self.socket = None
-            await asyncio.sleep(0 if self.socket is not None else 0.1)
+            elif answer["payload"].get("code") != "unavailable":
+                return answer
+
+    async def _connected(self) -> Socket | None:
+        with contextlib.suppress(OSError):
+            socket = await Socket.open(self.stage.server.port, token(self.name))
+            if await socket.ask("join", room=ROOM, payload={"history": 0}) is not None:
+                return socket
+        return None
 
     async def _once(
         self, socket: Socket, type: str, payload: dict[str, Any], msg_id: str
@@ -275,7 +292,7 @@ async def answer_on(stage: Stage, n: int, asked: str, cancels: asyncio.Queue[tup
         async with stage.chat.stream(ROOM, sender=sender, parent=asked) as out:
             stage.began[out.msg_id] = time.monotonic()
             sent = 0
-            if n == 0:
+            if n < CANCELLERS:
                 cancels.put_nowait((out.msg_id, began + 2.0))
             try:
                 while time.monotonic() - began < ANSWER:
@@ -326,6 +343,14 @@ async def keep_alive(seats: list[Seat]) -> None:
         for seat in seats:
             if seat.socket is not None:
                 seat.socket.transport.write(command("ping"))
+
+
+async def measure_lag(stage: Stage) -> None:
+    """How late this process itself is: that much of the figures is not the server's."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(TICK)
+        stage.lags.append(time.monotonic() - before - TICK)
 
 
 async def cut_some(seats: list[Seat], dice: random.Random) -> None:
@@ -390,6 +415,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
             asyncio.ensure_future(cancel_some(stage, asker, cancels)),
             asyncio.ensure_future(cut_some(seats, dice)),
             asyncio.ensure_future(keep_alive(seats)),
+            asyncio.ensure_future(measure_lag(stage)),
         ]
         await kill_some(stage, kills, dice, progress)
         stage.stopping = True
@@ -450,6 +476,7 @@ def measure(
         "first piece, p50 and p99 (ms)": f"{1000 * percentile(stage.first, 0.5):.1f}, {1000 * first:.1f}",
         "the same, not around a kill": f"{1000 * percentile(stage.calm, 0.5):.1f}, {1000 * percentile(stage.calm):.1f}",
         "cancel to writer, p99 (ms)": f"{1000 * cancelled:.1f} of {len(stage.cancelled)}",
+        "this process itself was late, p99 and most (ms)": f"{1000 * percentile(stage.lags):.1f}, {1000 * max(stage.lags):.1f}",
         "writes of the store": f"{counted.writes}, of {allowed:.0f} allowed for {stage.app_answers} answers",
     }
     if 4008 in ends:

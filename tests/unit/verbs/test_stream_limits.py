@@ -126,11 +126,14 @@ async def test_what_may_still_be_stored_counts_until_it_cannot_be_any_more(
     assert (acked([before]), len(acked([after]))) == ([], 1)
 
 
-async def test_what_a_user_has_opened_is_forgotten_some_day(workers: list[Chat]) -> None:
-    ada = await come(workers[0], ADA, "one")
-    await open_in(ada, "one")
+async def test_what_a_user_has_opened_is_forgotten_some_time_after_a_day(
+    workers: list[Chat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = [await come(workers[0], user, "one") for user in (ADA, User("u2", "Bob"))]
+    acked([await open_in(ada, "one")])
+    assert await workers[0].store.fact(EVERYONE, limits.WRITES, ADA.id) is not None
 
-    known = await workers[0].store.fact(EVERYONE, limits.WRITES, ADA.id)
+    monkeypatch.setattr(limits, "DAY", -1.0)
+    acked([await open_in(ada, "one"), await open_in(bob, "one")])
 
-    assert known is not None
-    assert limits.DAY == 86_400
+    assert await workers[0].store.fact(EVERYONE, limits.WRITES, ADA.id) is None
