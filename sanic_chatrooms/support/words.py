@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from heapq import merge
 from itertools import chain, groupby, islice, pairwise
-from typing import NamedTuple
+
+import msgspec
 
 __all__ = ["LONGEST_TEXT", "WIDEST", "Query", "Text"]
 
@@ -38,8 +39,9 @@ _JAMO = range(0x1160, 0x1200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
-class Piece(NamedTuple):
-    """A word, or a run of characters of a script without spaces, folded."""
+class Piece(msgspec.Struct, frozen=True, gc=False):
+    """A word, or a run of characters of a script without spaces, folded. A long text has many: the garbage collector, which holds
+    the event loop up, does not look at them."""
 
     text: str
     start: int
