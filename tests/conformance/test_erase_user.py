@@ -332,7 +332,7 @@ def everything(valkey: ValkeyServer) -> list[bytes]:
     return kept
 
 
-# ---- the outbox ----
+# ---- what was trimmed, and the outbox ----
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -360,5 +360,26 @@ async def test_what_waits_in_the_outbox_is_forgotten(url: str) -> None:
         await store.forget_user(ADA.id, ())
 
         assert [draft.sender for draft, _ in await store.number(9)] == [Sender(BOB.id, BOB.name)]
+    finally:
+        await store.stop()
+
+
+async def test_nothing_is_left_of_what_was_trimmed_a_moment_ago(url: str) -> None:
+    store = SQLStore(url)
+    await store.start("default", Bounds(history_max=2))
+    try:
+        await store.create_room(Room("r", "", 0))
+        await store.append([draft(user, f"needle {user}") for user in ("u-erased", "u2", "u-erased", "u2")])
+
+        await store.erase("r", "u-erased", [Erased(3)])
+        await store.erase("r", "u-erased", ())
+
+        rows = await store._database.read(
+            lambda c: c.execute(store._schema.event.select().order_by(store._schema.event.c.seq)).all()
+        )
+        assert [(row.sender_id, b"needle" in row.payload, row.key_user) for row in rows] == [
+            (None, False, None),
+            ("u2", True, "u2"),
+        ] * 2
     finally:
         await store.stop()

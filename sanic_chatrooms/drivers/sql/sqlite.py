@@ -4,6 +4,7 @@ SQLite takes one writer at a time and lets those who wait try again at random, s
 for seconds. A lock of the system, on a file beside the database, makes them queue.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import ClassVar, TypeVar
 
 from sqlalchemy import URL, Connection
 
-from ...errors import ConfigError, InvalidField
+from ...errors import ConfigError, InvalidField, Unavailable
 from ...models import Scope
 from .app_transactions import holds_up, watch
 from .boot_id import require_boot_id
@@ -117,12 +118,15 @@ class SQLite(Database):
     async def scrub(self, prefix: str) -> None:
         """Write the file anew: where rows were moved between pages, copies may be left. Not if it is larger than `LARGEST`, since nobody
         writes meanwhile; and not if it has tables of the app, whose rows would get other numbers."""
-        done = await self._writer.run(lambda connection: _rewrite(connection, prefix), self._timeout)
+        self._erased = True
+        done = False
+        with contextlib.suppress(Unavailable):  # callers have as long for all of it
+            done = await self._writer.run(lambda c: _rewrite(c, prefix), self._timeout / 2)
+            await self.tidy(removed=True)
         if not done:
             logger.warning(
                 "%s may have copies of what was erased in unused parts of pages: run VACUUM", self._path
             )
-        await self.tidy(removed=True)
 
 
 def _file(url: URL) -> Path:

@@ -10,6 +10,7 @@ from ..pages import FactPage
 from ..unread import name_of
 from .append_postgres import words_key
 from .facts import known_of, room_id
+from .history import Past
 from .schema import Schema
 
 __all__ = ["Erasure"]
@@ -22,8 +23,9 @@ _NO_KEY = {"key_user": None, "key_id": None}
 class Erasure:
     """Takes a user out of the rooms of one instance. Every method is one step of a transaction that somebody else began."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, past: Past) -> None:
         self._schema = schema
+        self._past = past
 
     def erase(self, connection: Connection, room: str, user: str, events: Sequence[Erased]) -> None:
         """See `Store.erase`."""
@@ -36,6 +38,7 @@ class Erasure:
         connection.execute(maker.where(table.c.created_by == user).values(created_by=None))
         connection.execute(maker.where(table.c.key_user == user).values(**_NO_KEY, hash=b""))
         if not events:
+            self._empty_trimmed(connection, id, user)
             return
         if connection.dialect.name == "postgresql":  # whoever indexes this room now must be done
             held = func.pg_advisory_xact_lock_shared(words_key(self._schema.prefix), id % 2147483647)
@@ -59,6 +62,13 @@ class Erasure:
             (schema.mention, schema.mention.c.seq),
         ):
             connection.execute(table.delete().where(table.c.room_id == id, number.in_(seqs)))
+
+    def _empty_trimmed(self, connection: Connection, id: int, user: str) -> None:
+        """Rows of trimmed events stay for some minutes, for the sake of their keys."""
+        floor, _ = self._past.floors(connection, [id])[id]
+        event = self._schema.event
+        theirs = (event.c.room_id == id) & (event.c.seq <= floor) & (event.c.sender_id == user)
+        connection.execute(event.update().where(theirs).values(**_EMPTY, **_NOBODY, **_NO_KEY))
 
     def _say_otherwise(self, connection: Connection, id: int, events: Collection[Erased]) -> None:
         c = self._schema.event.c

@@ -116,7 +116,7 @@ class SQLStore(Store, Outbox, SearchIndex):
             Directory: directory,
             Facts: Facts(self._schema, self._clock),
             Unreads: Unreads(self._schema, past, bounds.counted),
-            Erasure: Erasure(self._schema),
+            Erasure: Erasure(self._schema, past),
         }
         self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
