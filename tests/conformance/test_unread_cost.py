@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import redis
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from sanic_chatrooms.models import Draft, Member, Room, Sender
 from sanic_chatrooms.stores import members
@@ -72,6 +73,25 @@ async def test_postgresql_reads_no_table_as_a_whole(postgres_url: str) -> None:
     assert {node["Node Type"] for node in events} <= {"Index Only Scan", "Index Scan"}
     assert max(node["Actual Rows"] for node in events) <= 101
     assert all(one.count == 100 for one in found.values())
+
+
+async def test_postgresql_does_not_plan_every_page_anew(postgres_url: str) -> None:
+    store = SQLStore(postgres_url)
+    await store.start("default", Bounds())
+    await stop_indexing(store)
+    rooms = [f"r{n:02}" for n in range(50)]
+    for room in rooms:
+        await fill(store, room, 20)
+    for n in range(20):
+        await store.unread("u2", rooms[: 30 + n])
+    asked = text(
+        "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH stand%mention%'"
+    )
+    rows = await store._database.read(lambda connection: connection.execute(asked).all())
+    await store.stop()
+
+    (plans,) = rows  # however many rooms are asked for, it is one statement
+    assert plans.generic_plans > plans.custom_plans
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -115,7 +115,9 @@ class SQLStore(Store, Outbox, SearchIndex):
             Past: past,
             Directory: directory,
             Facts: Facts(self._schema, self._clock),
-            Unreads: Unreads(self._schema, past, bounds.counted),
+            Unreads: Unreads(
+                self._schema, past, bounds.counted, arrays=self._database.dialect == "postgresql"
+            ),
             Erasure: Erasure(self._schema, past),
         }
         self._outgoing = Outgoing(self._schema, self._database)

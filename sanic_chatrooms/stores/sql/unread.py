@@ -6,20 +6,23 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     CTE,
     BigInteger,
-    BindParameter,
     ColumnElement,
     Connection,
     Row,
     Select,
     Text,
     and_,
+    any_,
     bindparam,
     case,
+    cast,
     false,
     func,
     literal,
+    not_,
     or_,
     select,
     true,
@@ -89,10 +92,12 @@ def _role(element: _Role, compiler: SQLCompiler, **kw: Any) -> str:
 class Unreads:
     """What users have not read. Every method is one step of a transaction that somebody else began."""
 
-    def __init__(self, schema: Schema, past: Past, counted: tuple[str, ...]) -> None:
+    def __init__(self, schema: Schema, past: Past, counted: tuple[str, ...], *, arrays: bool) -> None:
+        """`arrays`: the database takes several values as one parameter."""
         self._schema = schema
         self._past = past
         self._counted = counted
+        self._arrays = arrays
         self._statement = self._make(blocks=False)
         self._with_blocks = self._make(blocks=True)
 
@@ -136,8 +141,7 @@ class Unreads:
 
     def _make(self, *, blocks: bool) -> Select[Any]:
         """The statement; with `blocks` it passes over mentions by some users."""
-        names: BindParameter[str] = bindparam("names", expanding=True)
-        mine = self._mine(self._past.stand(self._schema.room.c.name.in_(names)))
+        mine = self._mine(self._past.stand(self._is_in(self._schema.room.c.name, "names")))
         columns = [mine.c[name] for name in _KNOWN]
         asked = [
             case((mine.c.since.is_not(None), self._unread(mine))).label("unread"),
@@ -170,10 +174,10 @@ class Unreads:
             prefs.c.value.label("prefs"),
             start.label("start"),
         )
-        mine = known.select_from(tables).cte("mine")
+        mine = _computed(known.select_from(tables).cte("mine"))
         high: ColumnElement[int] = bindparam("high", type_=BigInteger())
         end = _least(high, mine.c.start + LOOKED_AT)
-        return select(*mine.c, end.label("end")).cte("asked")
+        return _computed(select(*mine.c, end.label("end")).cte("asked"))
 
     def _unread(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c
@@ -186,7 +190,7 @@ class Unreads:
             .correlate(mine)
             .subquery("found")
         )
-        return select(Record(func.count(), func.min(found.c.seq))).select_from(found).scalar_subquery()
+        return select(_pair(func.count(), func.min(found.c.seq))).select_from(found).scalar_subquery()
 
     def _mentions(self, mine: CTE, blocks: bool) -> ColumnElement[Any]:
         mention = self._schema.mention.c
@@ -214,13 +218,20 @@ class Unreads:
 
     def _by_others(self) -> ColumnElement[bool]:
         sender = self._schema.mention.c.sender_id
-        return or_(sender.is_(None), sender.not_in(bindparam("blocked", expanding=True)))
+        return or_(sender.is_(None), not_(self._is_in(sender, "blocked")))
+
+    def _is_in(self, column: ColumnElement[str], names: str) -> ColumnElement[bool]:
+        """Whether a column is one of several. With a parameter for each of them, PostgreSQL would plan the statement anew every time,
+        which takes longer than to carry it out; SQLite would walk through its table to compare each row with a list."""
+        if self._arrays:
+            return column == any_(bindparam(names, type_=ARRAY(Text())))
+        return column.in_(bindparam(names, expanding=True))
 
     def _last(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c
         oldest = greatest(mine.c.floor, mine.c.head - LOOKED_AT)
         found = (
-            select(Record(event.seq, event.timestamp))
+            select(_pair(event.seq, event.timestamp))
             .where(event.room_id == mine.c.id, event.seq > oldest, *self._counts())
             .order_by(event.seq.desc())
             .limit(1)
@@ -232,6 +243,16 @@ class Unreads:
         return event.folded == false(), event.type.in_(self._counted), event.deleted == false()
 
 
+def _pair(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[str]:
+    """As text, which nobody decodes on the way."""
+    return cast(Record(one, other), Text)
+
+
+def _computed(of: CTE) -> CTE:
+    """The same, computed once: PostgreSQL would else write its columns out wherever they are used, and compute them for each event."""
+    return of.prefix_with("MATERIALIZED", dialect="postgresql")
+
+
 def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
     return case((one < other, one), else_=other)
 
@@ -240,16 +261,14 @@ _KNOWN = ("name", "head", "member", "member_seq", "since", "marker", "prefs", "e
 
 
 def _unread(row: Row[Any], user: str, cap: int, high: int) -> Unread:
-    last = None if row.last is None else _pair(row.last)
+    last = None if row.last is None else _read_pair(row.last)
     if row.since is None:
         return Unread(last=last)
     member = Known(MEMBER, user, row.member, row.member_seq, row.since, row.name)
-    count, first = _pair(row.unread)
+    count, first = _read_pair(row.unread)
     more = count > cap or min(high, row.head) > row.end
     mentions = min(row.mentions, MOST_MENTIONS)
     return Unread(member, row.marker, min(count, cap), more, first, mentions, row.prefs, last)
 
 
-def _pair(record: Any) -> tuple[Any, Any]:
-    one, other = msgspec.json.decode(record) if isinstance(record, str | bytes) else record
-    return one, other
+_read_pair = msgspec.json.Decoder(tuple[Any, Any]).decode
