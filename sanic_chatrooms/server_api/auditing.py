@@ -132,7 +132,11 @@ def _number(cursor: str) -> int:
 
 async def _authors(store: Store, room: str, events: list[Event]) -> dict[int, str]:
     """Who wrote the messages that these events delete: ids by the numbers of the messages. Of trimmed ones nobody can tell."""
-    deleted = {_deleted.decode(event.payload).seq for event in events if event.type == "message.deleted"}
+    deleted = {
+        _deleted.decode(event.payload).seq
+        for event in events
+        if event.type == "message.deleted" and not event.deleted
+    }
     if not deleted:
         return {}
     found = await store.events(room, deleted)
@@ -141,6 +145,8 @@ async def _authors(store: Store, room: str, events: list[Event]) -> dict[int, st
 
 def _line(room: str, event: Event, authors: Mapping[int, str]) -> AuditLine | None:
     if event.type not in AUDITED and event.type not in OTHERS:
+        return None
+    if event.deleted:  # whoever did it, or to whom it was done, was erased
         return None
     details: dict[str, Any] = msgspec.json.decode(event.payload)
     actor, user = event.sender, (details.get("user") or {}).get("id")

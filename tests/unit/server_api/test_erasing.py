@@ -171,6 +171,23 @@ async def test_what_a_moderator_did_holds_but_does_not_tell_who_it_was_or_why(
         await rooms.publish("general", "message", {"text": "x"}, as_user=BOB)
 
 
+async def test_the_audit_tells_the_decisions_of_others_only(chat: Chat, rooms: ChatRooms) -> None:
+    await rooms.create_room("general", as_user=EVE)
+    await rooms.add_member("general", ADA, "moderator")
+    theirs = [await rooms.publish("general", "message", {"text": "x"}, sender=user) for user in (BOB, ADA)]
+    for said, by in ((theirs[0], ADA), (theirs[1], EVE)):
+        await rooms.delete("general", said.msg_id, as_user=by)
+    await rooms.mute("general", BOB, as_user=EVE)
+    assert len((await rooms.audit("general")).lines) >= 3
+
+    await rooms.erase_user(ADA)
+
+    lines = [line for line in (await rooms.audit("general")).lines if line.actor is not None]
+    assert [(line.type, line.actor and line.actor.id, line.user) for line in lines] == [
+        ("member.muted", EVE.id, BOB.id)
+    ]
+
+
 async def test_it_goes_on_where_it_was_interrupted(rooms: ChatRooms) -> None:
     for verb in CHANGES:
         for times in range(1, 40):
