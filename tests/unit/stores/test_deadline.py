@@ -38,6 +38,8 @@ VERBS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "unread": lambda store: store.unread("u1", ["r"]),
     "take": lambda store: store.take("k", 1.0, 1),
     "secret": lambda store: store.secret("guests"),
+    "erase": lambda store: store.erase("r", "u1", []),
+    "all_facts": lambda store: store.all_facts("r"),
 }
 
 
