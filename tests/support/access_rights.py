@@ -9,7 +9,7 @@ from tests.support.access_model import Invite as Invitation
 from tests.support.access_stage import SIGNED_IN, USERS, Seated, Stage
 from tests.support.model_cast import Frame
 
-__all__ = ["Rights", "granted"]
+__all__ = ["CHANGES_KEPT", "Rights", "granted"]
 
 CHANGES_KEPT = 15
 """A room remembers so many changes of who may read; what it does beyond is not modelled."""

@@ -24,6 +24,7 @@ from sanic_chatrooms.verbs.unread import count
 from tests.support.access_model import ModelledRoom
 from tests.support.access_play import WEIGHTS as OF_ACCESS
 from tests.support.access_play import Play
+from tests.support.access_rights import CHANGES_KEPT
 from tests.support.access_stage import SIGNED_IN, USERS, Seated
 from tests.support.fold_play import told_of
 from tests.support.model_cast import Frame
@@ -33,7 +34,8 @@ from tests.support.together_stage import Keeping, View
 __all__ = ["play"]
 
 WEIGHTS = OF_ACCESS | {
-    "say": 24, "edit": 5, "delete": 5, "react": 8, "pin": 3, "read": 8, "block": 2, "trim": 1, "lose": 2, "cut": 4, "come": 6, "look": 2,
+    "say": 50, "edit": 8, "delete": 6, "react": 16, "pin": 8, "read": 12, "block": 6, "trim": 1, "lose": 2, "cut": 5, "come": 8,
+    "look": 2, "invite": 1, "add": 1, "app_adds": 6, "update": 6, "show": 4,
 }  # fmt: skip
 EMOJI = ("👍", ":tada:", "🎉")
 GROUPS = ("@room", "@member", "@moderator", "@owner")
@@ -74,7 +76,7 @@ class Together(Play):
 
     def _names(self) -> list[str]:
         names = [user.id for user in SIGNED_IN]
-        return self.dice.sample((*names, *GROUPS, "nobody"), self.dice.choice((0, 0, 1, 2, 3)))
+        return self.dice.sample((*names, *GROUPS, *GROUPS, "nobody"), self.dice.choice((0, 0, 1, 2, 3)))
 
     def _meant(self, room: TogetherRoom, sender: str | None, names: list[str]) -> set[str]:
         """Whom a message mentions for good."""
@@ -146,7 +148,12 @@ class Together(Play):
     async def react(self) -> None:
         room = self.rooms[self._room().id]
         seat = self._seat(room, able="reaction.add")
-        message, on = self._message(room, seat), self.dice.random() < 0.7
+        message, on = self._message(room, seat), self.dice.random() < 0.6
+        reacted = [
+            one for one in room.about.values() if any(seat.name in held for held in one.reactions.values())
+        ]
+        if not on and reacted:
+            message = self.dice.choice(reacted[-10:]).entry
         if message is None:
             return
         type = "reaction.add" if on else "reaction.remove"
@@ -165,7 +172,10 @@ class Together(Play):
     async def pin(self) -> None:
         room = self.rooms[self._room().id]
         seat = self._seat(room, able="message.pin")
-        message, on = self._message(room, seat), self.dice.random() < 0.7
+        message, on = self._message(room, seat), self.dice.random() < 0.6
+        pinned = [about for about in room.about.values() if about.pinned is not None]
+        if not on and pinned:
+            message = self.dice.choice(pinned[-10:]).entry
         if message is None:
             return
         type, about = "message.pin" if on else "message.unpin", room.about[message.id]
@@ -183,8 +193,8 @@ class Together(Play):
 
     async def read(self) -> None:
         room = self.rooms[self._room().id]
-        seat, unread = self._seat(room, able="read"), self.dice.random() < 0.3
-        seq = self.dice.randint(max(room.head - 15, 0), room.head + 2)
+        seat, unread = self._seat(room, able="read"), self.dice.random() < 0.5
+        seq = self.dice.randint(max(room.head - self.dice.choice((5, 15, 60)), 0), room.head + 2)
         code = room.refusal(seat.name, "read", now())
         answer = await self._ask(seat, "read", room, {"seq": seq, "unread": unread}, code)
         if code is None:
@@ -209,7 +219,7 @@ class Together(Play):
         """Mostly of somebody who may mention all."""
         seat = self.dice.choice([seat for seat in self.seats if seat.user in SIGNED_IN])
         other = self.dice.choice([user.id for user in SIGNED_IN[:4] if user.id != seat.name])
-        on = other not in self.blocks.get(seat.name, ())
+        on = other not in self.blocks.get(seat.name, ()) or self.dice.random() < 0.7
         await self._set_block(seat, other, on=on)
 
     async def _set_block(self, seat: Seated, other: str, *, on: bool) -> None:
@@ -234,6 +244,17 @@ class Together(Play):
         for seat in self.seats:
             for other in sorted(self.blocks.get(seat.name, ())):
                 await self._set_block(seat, other, on=False)
+
+    async def show(self) -> None:
+        """Another part of the past of a private room is shown."""
+        room = self.dice.choice(
+            [room for room in self.rooms.values() if not room.public] or list(self.rooms.values())
+        )
+        past = self.dice.choice(("members", "joined", "joined", "invited"))
+        if len(room.changes) < CHANGES_KEPT and await self._update(
+            room, None, {"historyVisibility": past}, None
+        ):
+            self._happened(room)
 
     # ---- what gets lost ----
 
