@@ -15,7 +15,7 @@ STORES = ("memory", "SQLite", "PostgreSQL", "Valkey")
 OPERATIONS = 10_000
 """Over each store."""
 PORTION = 250
-LEAST = 40
+LEAST = 30
 SHORT = 0.001
 FOUND = 3
 
