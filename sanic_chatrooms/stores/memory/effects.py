@@ -86,10 +86,11 @@ class Effects:
             _close(room, draft, about, message)
             room.mention(message.seq, draft.mentions)
             return completed(draft.payload, message.seq)
-        self._forget_hashes(room, room.delete(message))
+        self.forget_hashes(room, room.delete(message))
         return completed(draft.payload, message.seq, besides=_left_of_thread(room, message.seq))
 
-    def _forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
+    def forget_hashes(self, room: MemoryRoom, gone: list[Event]) -> None:
+        """Forget the hashes of what these events said."""
         for event in gone:
             found = room.forget_hash(event)
             if found is not None:

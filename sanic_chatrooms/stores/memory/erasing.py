@@ -7,6 +7,7 @@ from ...models import Known
 from ...support.paging import encode_cursor
 from ..erasing import Erased, Erasing, facts_behind, facts_page
 from ..pages import FactPage
+from .effects import Effects
 from .room import MemoryRoom
 
 __all__ = ["MemoryErasing"]
@@ -14,6 +15,8 @@ __all__ = ["MemoryErasing"]
 
 class MemoryErasing(Erasing):
     """The part of `MemoryStore` that erases."""
+
+    _effects: Effects
 
     @abstractmethod
     def _found(self, room: str) -> MemoryRoom: ...
@@ -31,7 +34,7 @@ class MemoryErasing(Erasing):
             if event is None:
                 continue
             if one.payload is None:
-                found.empty(event)
+                self._effects.forget_hashes(found, found.empty(event))
             else:
                 found.say_otherwise(event, one.was, one.payload)
             found.forget_user_at(one.seq, user)

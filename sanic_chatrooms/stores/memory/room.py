@@ -196,22 +196,14 @@ class MemoryRoom:
         self._put(replace(message, payload=_NOTHING, deleted=True, edited=None, changed=self.seq + 1))
         return [message, *self._empty_beside(message)]
 
-    def empty(self, event: Event) -> None:
-        """Leave of an event only its number, id, type and time, without an event that says so."""
-        left = replace(
-            event,
-            payload=_NOTHING,
-            deleted=True,
-            edited=None,
-            sender=None,
-            client_msg_id=None,
-            streaming=None,
-        )
+    def empty(self, event: Event) -> list[Event]:
+        """Leave of an event only its number, id, type and time, without an event that says so. -> the edits of it, as they were."""
+        left = replace(event, payload=_NOTHING, deleted=True, edited=None, sender=None, client_msg_id=None)
         self._put(left)
-        for gone in (event, *self._empty_beside(event)):
-            first = self.firsts.get(_key_of(gone))
-            if first is not None and first[1].seq == gone.seq:
-                del self.firsts[_key_of(gone)]
+        first = self.firsts.get(_key_of(event))
+        if first is not None and first[1].seq == event.seq:
+            del self.firsts[_key_of(event)]
+        return self._empty_beside(event)
 
     def _empty_beside(self, message: Event) -> list[Event]:
         """Empty the edits of a message, and forget what is on at it, and whom it mentions. -> the edits as they were."""

@@ -14,13 +14,16 @@ if op == 'erase' then
   if from then redis.call('HSET', H, 'i', string.sub(h[1], 1, from - 1) .. unmade .. string.sub(h[1], to + 1)) end
   if h[2] and string.sub(h[2], 1, #mine) == mine then redis.call('HSET', H, 'k', '', 'c', '') end
 
-  local function forget_key(number, event)
+  -- Forget the key of an event; or without `wholly` only the hash: then '=' and the type are in its place.
+  local function forget_key(number, event, wholly)
     local user = event.clientMsgId and (event.sender and event.sender.id or '~host') or ''
     local _, characters = string.gsub(user, '[^\128-\191]', '')
     local key = characters .. ':' .. user .. (event.clientMsgId or event.msgId)
     for _, keys in ipairs({K0, K1}) do
-      local first = redis.call('HGET', keys, key)
-      if first and tonumber(string.match(first, '^%d+')) == number then redis.call('HDEL', keys, key) end
+      local known = string.match(redis.call('HGET', keys, key) or '', '^%S+ %S+ %S+ ')
+      if known and tonumber(string.match(known, '^%d+')) == number then
+        if wholly then redis.call('HDEL', keys, key) else redis.call('HSET', keys, key, known .. '=' .. event.type) end
+      end
     end
   end
 
@@ -35,7 +38,7 @@ if op == 'erase' then
       local text = redis.call('HGET', M, edit)
       if text then
         local line = lines_of(text)
-        forget_key(tonumber(edit), cjson.decode(line .. '}'))
+        forget_key(tonumber(edit), cjson.decode(line .. '}'), false)
         redis.call('HSET', M, edit, line .. ',"deleted":true,"payload":{}}')
       end
     end
@@ -45,7 +48,7 @@ if op == 'erase' then
   local function empty(number, text)
     local line, rest = lines_of(text)
     local event = cjson.decode(line .. '}')
-    forget_key(number, event)
+    forget_key(number, event, true)
     empty_edits(event.msgId)
     local start = string.find(line, ',"sender":', 1, true) or string.find(line, ',"clientMsgId":', 1, true) or #line
     local changed = string.match(rest, '^,[^{]-"changed":(%d+),"payload":')

@@ -16,7 +16,7 @@
 --       "y<reply>", the replies in the timeline
 --   c   sorted set: "c<number><sender>", the events that count as unread; "@<name><number><sender>" and "#<number><name>", whom a message mentions
 -- In r, z and c, numbers are padded to 16 digits, and <key> and <name> are "length:key".
--- An event is the JSON text of the protocol. Its first line never changes; what may change begins with the second:
+-- An event is the JSON text of the protocol. What may change begins with the second line. (The first one changes where its sender is erased.)
 --   {"seq":7,"msgId":"…","timestamp":1750000000.125,"type":"message","room":"…","sender":{…}
 --   ,"payload":{…}}
 -- The first layout had members only: u was a hash (user -> member as JSON), and o a sorted set of the users. `upgrade` brings such a room to this one. A worker

@@ -54,7 +54,7 @@ class Erasure:
         if not names:
             return
         edits = (event.c.room_id == id) & event.c.target.in_(names)
-        connection.execute(event.update().where(edits).values(**_EMPTY, **_NO_KEY))
+        connection.execute(event.update().where(edits).values(**_EMPTY))
         connection.execute(event.update().where(these).values(**_EMPTY, **_NOBODY, **_NO_KEY, edited=None))
         for table, number in (
             (schema.relation, schema.relation.c.target),

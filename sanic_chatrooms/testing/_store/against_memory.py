@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from random import Random
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from ...errors import ChatError
 from ...models import PRIVATE, Appended, Draft, Fact, Fold, Relation, Sender
 from ...stores.base import Bounds, Store
+from ...stores.erasing import Erased
 from ...stores.members import MEMBER
 from ...stores.memory.store import MemoryStore
 from ...stores.unread import PREFS, READ
@@ -54,6 +56,8 @@ class AgainstMemoryTests(StoreHooks):
                     if random.random() < 0.3:
                         room, fact = random.choice(ROOMS), _fact(random, own=random.random() < 0.5)
                         assert await store.set_fact(room, fact) == await memory.set_fact(room, fact)
+                    if random.random() < 0.3:
+                        await _erase(random, store, memory)
                     if step % 10:
                         continue
                     shown = [await _shown(each, Random(step), drafted) for each in (store, memory)]  # noqa: S311
@@ -62,7 +66,7 @@ class AgainstMemoryTests(StoreHooks):
     def _any(self, random: Random, drafted: list[Draft]) -> Draft:
         keyed = [draft for draft in drafted if draft.key is not None]
         if keyed and random.random() < 0.1:
-            return random.choice(keyed)
+            return replace(random.choice(keyed), msg_id=token_hex(16))
         room, user = random.choice(ROOMS), random.choice(USERS)
         about = _relation(random, room, drafted)
         relates = about is not None and about.fold is not Fold.COLLECT
@@ -80,6 +84,19 @@ class AgainstMemoryTests(StoreHooks):
             spaced=0 if if_changed else random.choice((0, 0, 0.002)),  # nothing is both
             mentions=tuple(random.sample(NAMES, random.choice((0, 0, 0, 1, 2)))),
         )
+
+
+async def _erase(random: Random, *stores: Store) -> None:
+    """Empty some of the last events of a room, and change others, in all stores."""
+    room, user = random.choice(ROOMS), random.choice(USERS)
+    page = await stores[0].history(room, before=2**50, limit=random.randrange(1, 50))
+    erased = []
+    for event in random.sample(page.events, min(len(page.events), random.randrange(1, 4))):
+        was = bytes(event.payload) if random.random() < 0.8 else b'{"text":"never"}'
+        now = random.choice((None, was, b'{"text":"erased"}'))
+        erased.append(Erased(event.seq or 0, was, now))
+    for store in stores if erased else ():  # without events it is the end of an erasure
+        await store.erase(room, user, erased)
 
 
 def _relation(random: Random, room: str, drafted: list[Draft]) -> Relation | None:
@@ -143,6 +160,7 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
     shown += [await _toggles(store, room, limit, **which) for which in ({"key": "pin"}, {"key": "👍"})]
     shown.append(await _toggles(store, room, limit, target=max(head - random.randrange(30), 1)))
     shown += [(await store.facts(room, kind)).facts for kind in KINDS]
+    shown.append((await store.all_facts(room, limit=limit)).facts)
     shown += [(await store.facts_of(kind, user)).facts for kind in KINDS for user in USERS]
     shown += [await store.facts_about(room, user) for user in USERS]
     shown += [await store.unread(user, ROOMS, limit) for user in USERS]

@@ -50,13 +50,16 @@ class ErasingTests(RelationHooks):
     async def test_48_the_edits_of_an_emptied_message_say_nothing_either_whoever_made_them(self) -> None:
         async with self.room() as store:
             message = await self.said(store, "first")
-            await store.append([replace(self.edit(message, WORD, key="k"), sender=BOB)])
+            edit = replace(self.edit(message, WORD), sender=BOB, key=("u2", "k"), hash=b"#")
+            await store.append([edit])
 
             await store.erase("r", "u1", [Erased(1)])
 
             log = (await store.history("r", after=0, limit=9)).events
             assert WORD.encode() not in msgspec.json.encode(log)
             assert [event.sender for event in log] == [None, BOB]
+            again = await result(store, replace(edit, hash=b"a guess"))
+            assert (again.seq, again.duplicate) == (2, True)
             assert isinstance((await store.append([self.edit(message, "late")]))[0], MessageNotFound)
 
     async def test_48_the_same_draft_is_a_new_one_afterwards(self) -> None:
