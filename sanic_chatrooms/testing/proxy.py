@@ -150,7 +150,9 @@ class _Link:
     def lost(self, side: "_Side", problem: Exception | None) -> None:
         """One side is gone: the other one hears of it, unless it is kept in the dark."""
         other = side.other
-        if other.closed or other.transport is None:
+        if other.transport is not None and other.closed and not other.gone:
+            return  # it writes what is left, and is the last to go
+        if other.gone or other.transport is None:
             self.client.closed = self.server.closed = True
             if self._dialling is not None:
                 self._dialling.cancel()
@@ -178,6 +180,9 @@ class _Side(asyncio.Protocol):
         self.way = way
         self.transport: asyncio.Transport | None = None
         self.closed = False
+        """Nothing more is read from it. It may have to write what it was given before."""
+        self.gone = False
+        """The connection has ended."""
         self.alone = False
         """The other side is gone, and this one is not told: what it says is swallowed."""
         self._link = link
@@ -191,10 +196,10 @@ class _Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        if self is self._link.client:
-            self._link.opened()
-        elif self.closed:
+        if self.closed:
             self.transport.abort()
+        elif self is self._link.client:
+            self._link.opened()
         else:
             self.transport.writelines(self._early)
             self._early.clear()
@@ -217,7 +222,7 @@ class _Side(asyncio.Protocol):
         return True  # the other way may go on
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
+        self.closed = self.gone = True
         if self._timer is not None:
             self._timer.cancel()
         self._link.lost(self, exc)
@@ -256,7 +261,10 @@ class _Side(asyncio.Protocol):
     def abort(self) -> None:
         """Reset the connection."""
         self.closed = True
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.gone:
+            return
+        if self.transport.is_closing():
+            self.transport.abort()  # what it still had to write is dropped
             return
         # A duplicate, since uvloop hands out no socket that takes options; they belong to what both stand for.
         with socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno())) as twin:
