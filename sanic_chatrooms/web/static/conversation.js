@@ -74,8 +74,12 @@ export class Conversation {
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
     const kept = anchor && this.list.get(anchor.key);
-    // Anchor at its end: the name at its top disappears when an older message of its author arrives.
-    if (kept) this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
+    if (kept) {
+      // Anchor at its end: the name at its top disappears when an older message of its author arrives. It is a new element
+      // then, which has a guessed height until it is painted.
+      kept.style.contentVisibility = "visible";
+      this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
+    }
     this.#stick();
     if (lost || left) this.context.onLost();
   }
