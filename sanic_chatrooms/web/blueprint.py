@@ -35,6 +35,7 @@ from .upgrade import Handler, Negotiate, is_upgraded, prepare_handshake, refuse_
 from .workers.embedded import start_embedded, stop_embedded
 from .workers.ending import (
     await_workers,
+    end_between_questions,
     end_early,
     end_on_hangup,
     end_surely,
@@ -261,6 +262,8 @@ class ChatBlueprint(Blueprint):
         log_start(capabilities)
         if capabilities.has("early_end"):
             end_early(app.manager)
+        if capabilities.has("calm_signals"):
+            end_between_questions(app.manager)
         end_on_hangup(app, app.manager)
         if capabilities.has("watchdog"):
             start_watchdog(app, _all_settings(app))

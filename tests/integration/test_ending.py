@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from tests.support.embedded import embedded_directory
-from tests.support.fixtures import Connect
-from tests.support.process import ROOT, ServerProcess, free_port
+from tests.support.fixtures import Connect, SubprocessServer
+from tests.support.process import ROOT, ServerProcess, free_port, with_root_on_path
 
 WITHIN = 20.0
 APP = """
@@ -32,6 +32,33 @@ async def slow(*_):
         await asyncio.sleep(0.5)
         print("the second one is starting", flush=True)
         {how}
+"""
+APP_THAT_IS_TOLD = """
+import signal, sys, threading
+from multiprocessing.connection import Connection
+from sanic import Sanic
+from sanic_chatrooms import ChatRooms
+
+app = Sanic("told")
+app.blueprint(ChatRooms(guests=True).bp)
+
+def callers():
+    frame = sys._getframe()
+    while frame := frame.f_back:
+        yield frame.f_code.co_name
+
+@app.main_process_ready
+async def tell_in_the_middle(*_):
+    receive = Connection.recv
+
+    def receive_when_told(connection):
+        if {"_callmethod", "_sync_states"} <= set(callers()):
+            Connection.recv = receive
+            print("told", flush=True)
+            signal.raise_signal(signal.SIGTERM)
+        return receive(connection)
+
+    Connection.recv = receive_when_told
 """
 PLAIN = "pass"
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -73,7 +100,7 @@ def started(
     port = free_port()
     command = [sys.executable, str(ROOT / "tests/support/run_app.py"), str(file), str(port), "2"]
     with embedded_directory() as directory:
-        env = {"PYTHONPATH": str(ROOT), "SANIC_CHATROOMS_EMBEDDED_DIR": str(directory / "data")}
+        env = with_root_on_path({"SANIC_CHATROOMS_EMBEDDED_DIR": str(directory / "data")})
         family = Family(ServerProcess(command, port, env=env, cwd=ROOT))
         try:
             yield family
@@ -121,6 +148,17 @@ async def test_a_main_process_that_is_told_to_end_before_all_workers_are_ready_e
         family.server.terminate()
 
         await assert_gone(everybody)
+
+
+async def test_a_main_process_that_is_told_to_end_while_it_waits_for_an_answer_ends_well(
+    tmp_path: Path, subprocess_server: SubprocessServer
+) -> None:
+    (tmp_path / "app.py").write_text(APP_THAT_IS_TOLD)
+
+    server = await subprocess_server(tmp_path / "app.py")  # it tells itself as soon as it serves
+
+    code = await asyncio.to_thread(server.process.wait, WITHIN)
+    assert (code, "told" in server.output, "Traceback" in server.output) == (0, True, False), server.output
 
 
 @pytest.mark.parametrize("watchdog", [True, False], ids=["watched", "unwatched"])

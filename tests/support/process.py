@@ -124,7 +124,7 @@ def start_app(
     """Serve the `app`, or what `create_app()` returns, of a Python file; return when all workers are ready."""
     port = port or free_port()
     command = [sys.executable, str(_RUNNER), str(app_file), str(port), str(workers)]
-    server = ServerProcess(command, port, env=_with_root_on_path(env), cwd=ROOT)
+    server = ServerProcess(command, port, env=with_root_on_path(env), cwd=ROOT)
     return _ready_or_killed(
         server,
         lambda: server.wait_for(lambda output: _all_ready(output, workers), "start", within=within),
@@ -140,7 +140,7 @@ def start_command(
     within: float = _START_WITHIN,
 ) -> ServerProcess:
     """Start any server by its command; return when `path` is answered on `port`."""
-    server = ServerProcess(command, port, env=_with_root_on_path(env), cwd=ROOT)
+    server = ServerProcess(command, port, env=with_root_on_path(env), cwd=ROOT)
     return _ready_or_killed(server, lambda: server.wait_until_answering(path, within=within))
 
 
@@ -170,7 +170,7 @@ def _ready_or_killed(server: ServerProcess, wait: Callable[[], None]) -> ServerP
     return server
 
 
-def _with_root_on_path(env: Mapping[str, str] | None) -> dict[str, str]:
+def with_root_on_path(env: Mapping[str, str] | None) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     # Tests and long runs say more at once than anybody could, on machines with other work.
     off = {"SANIC_CHATROOMS_RATE_LIMITS": "off", "SANIC_CHATROOMS_OVERLOAD_LAG": "none"}

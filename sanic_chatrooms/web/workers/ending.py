@@ -1,13 +1,16 @@
-"""Ends the processes of an app in three cases that Sanic leaves open.
+"""Ends the processes of an app in four cases that Sanic leaves open.
 
 1. A SIGTERM while workers start: Sanic's manager ends its workers, and then waits for them to become ready (25.12).
-2. SIGHUP, which a closed terminal sends: Sanic does not handle it.
-3. SIGKILL to the main process: whatever it has started stays, Sanic's process for shared state included.
+2. A SIGTERM while Sanic's manager asks its process for shared state, ten times a second: its handler asks on the same
+   connection, each gets the other's answer, and the main process fails.
+3. SIGHUP, which a closed terminal sends: Sanic does not handle it.
+4. SIGKILL to the main process: whatever it has started stays, Sanic's process for shared state included.
 """
 
 import asyncio
 import contextlib
 import multiprocessing
+import multiprocessing.managers
 import os
 import signal
 import threading
@@ -21,6 +24,7 @@ from ...support.survivor import Survivor, entrust_myself
 
 __all__ = [
     "await_workers",
+    "end_between_questions",
     "end_early",
     "end_on_hangup",
     "end_surely",
@@ -34,6 +38,8 @@ __all__ = [
 _SURVIVOR, _WRITER = "_chatrooms_survivor", "chatrooms_survivor"
 _STATE_SERVER, _SERVERS = "SyncManager-", "Sanic-Server-"
 _ENDING = "_chatrooms_ending"
+HEAR_AGAIN = 0.05
+"""Seconds after which a main process that is told to end in the middle of a question is told again."""
 TELL_AGAIN = 0.3
 """Seconds after which a worker that was told to end, and does not end, tells itself again."""
 MARGIN = 5.0
@@ -151,6 +157,33 @@ def end_early(manager: Any) -> None:
         return True
 
     manager._all_workers_ack = all_ready_or_ending
+
+
+# ---- told in the middle of a question ----
+
+
+def end_between_questions(manager: Any) -> None:
+    """Let Sanic's manager hear a signal only while it does not wait for an answer of the process for shared state."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if _is_asking(frame):
+            again = threading.Timer(HEAR_AGAIN, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+        else:
+            manager.shutdown_signal(number, frame)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) == manager.shutdown_signal:
+            signal.signal(number, hear)
+
+
+def _is_asking(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__") == multiprocessing.managers.__name__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 # ---- a closed terminal ----
