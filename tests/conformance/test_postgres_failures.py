@@ -109,7 +109,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_within_the_time_limi
                 await store.heads(["r"])
             with pytest.raises(Unavailable):
                 await store.create_room(Room("other", "", 0))
-            assert time.monotonic() - began < 3 * SOON.timeout + 1.0
+            assert time.monotonic() - began < 3 * SOON.timeout + 10.0
         finally:
             mortal_postgres.thaw()
 

@@ -118,7 +118,7 @@ async def test_who_does_not_authenticate_in_time_is_closed_4502(app: App, connec
     code, reason = await ada.closed()
 
     assert (code, bool(reason)) == (4502, True)
-    assert time.monotonic() - opened < 3
+    assert time.monotonic() - opened < 9  # the default is ten seconds
     await bob.settle()
 
 

@@ -107,7 +107,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_in_time(valkey: Valk
         valkey.thaw()
         (answer,) = await said(store, "one")
 
-        assert took < 3.0
+        assert took < 10.0
         assert getattr(answer, "seq", None) == 1
 
 

