@@ -17,6 +17,7 @@ from ..models import Credentials, Handshake, User
 from ..support.user_ids import GUEST, check_user_id, is_text, is_unicode
 from .base import Authenticator
 from .claims import MAX_PROOF_ID
+from .guests import Guests
 from .names import shown_name
 from .tokens import MAX_TOKEN, Refused
 
@@ -70,6 +71,8 @@ class Asking:
             token = None if isinstance(credentials, Unseen) else credentials.token
             _check_token(token)
             user: object = await authenticator.authenticate(credentials, handshake)
+            if type(authenticator) is Guests and isinstance(user, User):
+                return user  # it has made this user itself, from what it has checked
         except Refused as refused:
             raise self._refusal(refused.message, credentials) from None
         except ChatError:

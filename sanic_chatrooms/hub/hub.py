@@ -154,7 +154,7 @@ class Hub:
             raise Unavailable("the room changed while you joined; join again")
         # Sessions that wait longer have the events since their own position; this one begins here.
         lane.sessions.pop(receiver, None)
-        self._wait(room, receiver)
+        lane.waiting[receiver] = []
         return room
 
     def admit(self, receiver: Receiver, room: LocalRoom, *opening: bytes) -> bool:
@@ -254,13 +254,13 @@ class Hub:
 
     async def _bring_up(self, room: LocalRoom) -> None:
         # If another call brought it up meanwhile, its head may have been read before our call: read it again.
-        if room.up or not await self._first_to_bring_up(room):
+        if room.sequence.up or not await self._first_to_bring_up(room):
             await self._catch_up_with_the_store(room)
 
     async def _first_to_bring_up(self, room: LocalRoom) -> bool:
         # The lock keeps subscribing and `release` apart. State changes only after both awaits succeeded.
         async with self._locks.of(room.id):
-            if room.up:
+            if room.sequence.up:
                 return False
             await self._broker.subscribe(room.id)
             head = await self._head(room.id)
@@ -291,7 +291,8 @@ class Hub:
     def _stand_at(self, room: LocalRoom, head: Head) -> None:
         step = room.sequence.stand_at(head)
         everyone = self._rooms.get(EVERYONE)
-        room.store_epoch = everyone.head.epoch if everyone is not None and everyone.up else None
+        known = everyone is not None and everyone.sequence.up
+        room.store_epoch = everyone.sequence.epoch if everyone is not None and known else None
         self.repair.follow(room, step)
 
     async def release(self) -> None:

@@ -255,6 +255,9 @@ class Occupancy:
             self._stale += stale
             raise
         joined = [entry for entry, new in zip(entries, came, strict=True) if new]
+        if not renamed:
+            await self._announce(joined=joined)
+            return
         # Users who have just come are announced with their new name.
         renamed -= {(entry.room, entry.user.id) for entry in joined}
         others = [entry for key, entry in zip(keys, entries, strict=True) if key in renamed]
@@ -300,8 +303,9 @@ class Occupancy:
         diffs: dict[str, _Diff] = {}
         for change, entries in changes.items():
             for entry in entries:
-                getattr(diffs.setdefault(entry.room, _Diff()), change).append(entry.user)
-        counts = await self._counts([room for room in diffs if room not in _NO_ROOMS])
+                if entry.room not in _NO_ROOMS:
+                    getattr(diffs.setdefault(entry.room, _Diff()), change).append(entry.user)
+        counts = await self._counts(diffs) if diffs else {}
         for room, online in counts.items():
             self._pass_on(room, diffs[room], online)
         return counts

@@ -122,7 +122,7 @@ class Sessions:
             raise TooManyConnections(retry_after=60.0)
         mine[session.id] = session
         try:
-            await self._watch(room)
+            await self._watch(room, new=user.guest and session.handshake.credentials.token is None)
             if heard != self._revocations.heard:
                 await self._revocations.check(user)
             if session.closed:
@@ -160,12 +160,15 @@ class Sessions:
         if room not in self._by_room and await self._hub.release_room(room) and room not in self._by_room:
             await self._store.delete_room(room)
 
-    async def _watch(self, room: str) -> Head:
+    async def _watch(self, room: str, *, new: bool = False) -> Head:
+        """`new`: the room is probably not there yet."""
         for _ in range(WATCH_TRIES):
+            if new:
+                await self._store.create_room(reserved_room(room))
             try:
                 return await self._hub.watch(room, self)
             except RoomNotFound:
-                await self._store.create_room(reserved_room(room))
+                new = True
         raise Unavailable
 
     def on_deleted(self, room: str) -> None:

@@ -183,13 +183,12 @@ def _normal(origin: str) -> str | None:
 
 def handshake_of(request: Request, route: Route) -> Handshake:
     """The request as a value without a framework. The address is what a proxy says only where Sanic was told to trust it."""
-    query = {key: values[-1] for key, values in request.args.items()} if request.args else _NONE
+    given = request.args
+    query = {key: values[-1] for key, values in given.items()} if given else _NONE
     settings = route.settings
     return Handshake(
         path=request.path,
-        headers={
-            _USUAL.get(key) or key.lower(): ", ".join(request.headers.getall(key)) for key in request.headers
-        },
+        headers=_headers(request),
         query={key: value for key, value in query.items() if key not in (settings.token_query, "ticket")}
         or _NONE,
         cookies={key: request.cookies.get(key) or "" for key in request.cookies} or _NONE,
@@ -198,6 +197,14 @@ def handshake_of(request: Request, route: Route) -> Handshake:
         credentials=Credentials(_token(request, route, query), ticket=query.get("ticket")),
         request=request,
     )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for key, value in request.headers.items():
+        name = _USUAL.get(key) or key.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _token(request: Request, route: Route, query: Mapping[str, str]) -> str | None:

@@ -152,17 +152,18 @@ def _values(request: Request, name: str) -> list[str]:
 
 def _listed(request: Request, name: str) -> list[str]:
     """The members of a list (RFC 9110 §5.6.1): over several lines, and some of them empty."""
-    return [
-        one.strip() for value in request.headers.getall(name, []) for one in value.split(",") if one.strip()
-    ]
+    values = request.headers.getall(name, [])
+    if len(values) == 1 and "," not in values[0]:  # as nearly always
+        return [one] if (one := values[0].strip()) else []
+    return [one.strip() for value in values for one in value.split(",") if one.strip()]
 
 
 def _asks_for_websocket(request: Request) -> bool:
     # RFC 9110 §7.8: an Upgrade counts where Connection names it, and never in HTTP/1.0.
     return (
         request.version != "1.0"
-        and "websocket" in (name.lower() for name in _listed(request, "upgrade"))
-        and "upgrade" in (name.lower() for name in _listed(request, "connection"))
+        and "websocket" in map(str.lower, _listed(request, "upgrade"))
+        and "upgrade" in map(str.lower, _listed(request, "connection"))
     )
 
 
