@@ -38,6 +38,8 @@ FIRST, CANCELLED = 0.05, 0.1
 """Seconds, p99: to the first piece, and from a cancel to the writer."""
 AROUND = 4.0
 TICK = 0.005
+BACK = 1.0
+"""Seconds in which those come back who lost their connection."""
 WITHIN = 60.0
 APP = Path(__file__).with_name("_app.py")
 
@@ -198,6 +200,7 @@ class Seat:
             code = await self.socket.ended
             self.seq = max(self.seq, self.socket.highest)
             self.ends[code] += 1
+            await asyncio.sleep(random.uniform(0.0, BACK))  # as clients do: full jitter
 
     def cut(self) -> None:
         if self.socket is not None:
