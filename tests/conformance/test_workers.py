@@ -139,6 +139,23 @@ async def test_two_workers_limit_a_user_together(
     assert not any([await passes(client, "message", {"text": "x"}) for client in both])
 
 
+async def test_two_workers_count_together_what_a_user_writes_at_a_time(
+    server: ServerProcess, connect: Connect
+) -> None:
+    clients, pids = await on_both(connect, server, "ada", "ada'")
+    assert len(set(pids)) == 2
+    opening = []
+    for client in clients.values():
+        for room in ("general", "other"):
+            await client.ack("join", room=room)
+            opening += [client.request("message.open", room=room, payload={"text": ""}) for _ in range(2)]
+
+    answers = await asyncio.gather(*opening)
+    refused = [answer["payload"] for answer in answers if answer["type"] == "error"]
+
+    assert [(payload["code"], payload["limit"]) for payload in refused] == [("rate_limited", "streams")] * 4
+
+
 async def test_what_is_written_on_one_worker_is_watched_and_taken_over_on_the_other(
     deployment: Deployment, server: ServerProcess, connect: Connect
 ) -> None:
