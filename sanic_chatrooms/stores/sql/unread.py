@@ -1,6 +1,6 @@
 """What is unread in SQL: one statement for a page of rooms, whose cost does not depend on how long they are."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Row,
     Select,
     Text,
     and_,
@@ -137,7 +136,7 @@ class Unreads:
         statement = self._statement
         if blocked:
             statement, given["blocked"] = self._with_blocks, list(blocked)
-        return {row.name: _unread(row, user, cap, high) for row in connection.execute(statement, given)}
+        return {row[0]: _unread(row, user, cap, high) for row in connection.execute(statement, given)}
 
     def _make(self, *, blocks: bool) -> Select[Any]:
         """The statement; with `blocks` it passes over mentions by some users."""
@@ -260,15 +259,15 @@ def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[
 _KNOWN = ("name", "head", "member", "member_seq", "since", "marker", "prefs", "end")
 
 
-def _unread(row: Row[Any], user: str, cap: int, high: int) -> Unread:
-    last = None if row.last is None else _read_pair(row.last)
-    if row.since is None:
+def _unread(row: Sequence[Any], user: str, cap: int, high: int) -> Unread:
+    name, head, value, seq, since, marker, prefs, end, unread, mentions, newest = row
+    last = None if newest is None else _read_pair(newest)
+    if since is None:
         return Unread(last=last)
-    member = Known(MEMBER, user, row.member, row.member_seq, row.since, row.name)
-    count, first = _read_pair(row.unread)
-    more = count > cap or min(high, row.head) > row.end
-    mentions = min(row.mentions, MOST_MENTIONS)
-    return Unread(member, row.marker, min(count, cap), more, first, mentions, row.prefs, last)
+    count, first = _read_pair(unread)
+    more = count > cap or min(high, head) > end
+    member = Known(MEMBER, user, value, seq, since, name)
+    return Unread(member, marker, min(count, cap), more, first, min(mentions, MOST_MENTIONS), prefs, last)
 
 
 _read_pair = msgspec.json.Decoder(tuple[Any, Any]).decode
