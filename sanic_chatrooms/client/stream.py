@@ -118,8 +118,17 @@ class MessageStream:
             await self._leave()
 
     async def _close(self, reason: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        payload = {"msgId": self.msg_id, "reason": reason}
-        return await self._put("message.close", payload if body is None else {**payload, "body": dict(body)})
+        payload = {"msgId": self.msg_id, "reason": reason, **({} if body is None else {"body": dict(body)})}
+        while True:
+            try:
+                return await self._put("message.close", payload)
+            except Conflict as problem:  # another worker goes on from there, unless the message is closed
+                if "at" not in problem.fields or self._problem is not None:
+                    raise
+                self._go_on(problem.fields)
+            self._all.clear()
+            self._news.set()
+            await self.flush()
 
     async def _give_up(self, reason: str) -> None:
         """What has happened matters more than a close that fails. Then the server closes the message after a while."""

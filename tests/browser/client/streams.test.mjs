@@ -141,6 +141,38 @@ test("a close waits for the last piece", async (t) => {
   assert.throws(() => out.write("c"), { code: "closed" });
 });
 
+test("a close that another worker refuses sends what that lacks, and closes again", async (t) => {
+  const its = world(t);
+  const out = await writing(its);
+  out.write("abcdef");
+  its.socket.ack(its.socket.last("message.append"), { at: 6 });
+  const done = out.close();
+  await settled();
+  its.socket.refuse(its.socket.last("message.close"), "conflict", { at: 4 });
+  await settled();
+
+  const again = its.socket.last("message.append");
+  assert.deepEqual(again.payload, { msgId: "m1", at: 4, text: "ef" });
+  assert.equal(its.socket.all("message.close").length, 1);
+  its.socket.ack(again, { at: 6 });
+  await settled();
+  const closes = its.socket.all("message.close");
+  its.socket.ack(closes[1], { seq: 2, duplicate: false });
+
+  assert.deepEqual(await done, { seq: 2, duplicate: false });
+  assert.notEqual(closes[0].msgId, closes[1].msgId);
+});
+
+test("a close of a message that is closed is refused", async (t) => {
+  const its = world(t);
+  const out = await writing(its);
+  const done = out.close();
+  await settled();
+  its.socket.refuse(its.socket.last("message.close"), "conflict");
+
+  await assert.rejects(done, { code: "conflict" });
+});
+
 test("a writer goes on after a reconnect, and a silent one shows that it is there", async (t) => {
   const its = world(t);
   const out = await writing(its);

@@ -117,6 +117,34 @@ async def test_another_worker_says_from_where_to_go_on(chat: FakeChat) -> None:
         await writing
 
 
+async def test_a_close_that_another_worker_refuses_sends_what_that_lacks_and_closes_again(
+    chat: FakeChat,
+) -> None:
+    async with connected(chat) as (client, peer):
+        writing = asyncio.ensure_future(written(client.stream("a"), "abcdef"))
+        await opens(peer)
+        assert await appends(peer) == (0, "abcdef")
+        refused = await peer.expect("message.close")
+        await peer.error(refused, "conflict", at=4)
+        assert await appends(peer) == (4, "ef")
+        closed = await peer.expect("message.close")
+        await peer.ack(closed, seq=2, duplicate=False)
+        await writing
+
+    assert closed["payload"] == refused["payload"]
+    assert closed["msgId"] != refused["msgId"]
+
+
+async def test_a_close_of_a_message_that_is_closed_is_refused(chat: FakeChat) -> None:
+    async with connected(chat) as (client, peer):
+        writing = asyncio.ensure_future(written(client.stream("a"), "abc"))
+        await opens(peer)
+        await appends(peer)
+        await peer.error(await peer.expect("message.close"), "conflict")
+        with pytest.raises(Conflict):
+            await writing
+
+
 @pytest.mark.parametrize("code", ["unavailable", "rate_limited"])
 async def test_a_piece_that_may_arrive_later_is_sent_again(chat: FakeChat, code: str) -> None:
     async with connected(chat) as (client, peer):

@@ -6,6 +6,13 @@ const PIECE = 4000; // characters of a piece at most
 const ALIVE = 10; // seconds after which a silent writer shows that it is there
 const AGAIN = 1; // seconds until a piece is sent again that was not answered
 
+/** Everything is told, or it is lost, which `close` reports. */
+function told() {
+  const all = deferred();
+  all.promise.catch(() => {});
+  return all;
+}
+
 /** See client.d.ts: a message that this client writes. */
 export class Stream {
   #chat;
@@ -15,7 +22,7 @@ export class Stream {
   #opened;
   #sending = false;
   #ended = false;
-  #all = deferred(); // everything is told, or it is lost
+  #all = told();
   #timers = new Timers();
   msgId = null;
   cancelledBy = null;
@@ -26,7 +33,6 @@ export class Stream {
     this.#room = room;
     this.#text = [...body.text];
     this.#told = this.#text.length;
-    this.#all.promise.catch(() => {}); // `close` reports it
     this.#opened = chat.outbox.add("message.open", { room, payload: body }).done.then(({ msgId }) => this.#open(msgId));
     this.#opened.catch((error) => this.#lose(error));
   }
@@ -61,14 +67,29 @@ export class Stream {
   async close({ reason, body } = {}) {
     this.#ended = true;
     await this.#opened;
-    this.#pump();
-    if (body?.text === undefined) await this.#all.promise;
     const payload = { msgId: this.msgId, reason, body };
     try {
-      return await this.#chat.outbox.add("message.close", { room: this.#room, payload }).done;
+      for (;;) {
+        this.#pump();
+        if (body?.text === undefined) await this.#all.promise;
+        try {
+          return await this.#chat.outbox.add("message.close", { room: this.#room, payload }).done;
+        } catch (error) {
+          if (!this.#goOn(error)) throw error;
+          this.#all = told();
+        }
+      }
     } finally {
       this.#stop();
     }
+  }
+
+  /** Whether this was the refusal of another worker, which goes on from where it is. */
+  #goOn(error) {
+    const from = error.details?.at;
+    if (error.code !== "conflict" || !(from <= this.#text.length)) return false;
+    this.#told = from;
+    return true;
   }
 
   #stop() {
@@ -102,16 +123,10 @@ export class Stream {
   }
 
   #answered(error, ack) {
-    const from = error?.details?.at;
     if (!error) this.#told = ack.at;
-    else if (error.code === "conflict" && from <= this.#text.length) this.#told = from; // another worker goes on from there
-    else if (["lost", "timeout", "unavailable", "rate_limited"].includes(error.code)) {
+    if (!error || this.#goOn(error)) this.#pump();
+    else if (["lost", "timeout", "unavailable", "rate_limited"].includes(error.code))
       this.#timers.after("again", error.retryAfter ?? AGAIN, () => this.#pump());
-      return;
-    } else {
-      this.#lose(error);
-      return;
-    }
-    this.#pump();
+    else this.#lose(error);
   }
 }
