@@ -258,24 +258,26 @@ class Author:
             await asyncio.sleep(1)
             return
         id, began, told = opened["payload"]["msgId"], time.monotonic(), 0
-        while (elapsed := time.monotonic() - began) < ANSWER or told < pieces(ANSWER):
+        while True:
+            elapsed = time.monotonic() - began
             more = text_of(min(elapsed, ANSWER))[told:]
-            if not more:
+            if not more and elapsed < ANSWER:
                 await asyncio.sleep(1 / RATE)
                 continue
             if told == 0:
                 stage.began.setdefault(id, time.monotonic())
-            answer = await self.ask("message.append", {"msgId": id, "at": told, "text": more})
-            if answer["type"] == "ack":
-                told = answer["payload"]["at"]
-            elif "at" in answer["payload"]:
-                stage.conflicts += 1
-                told = answer["payload"]["at"]
+            if more:
+                answer = await self.ask("message.append", {"msgId": id, "at": told, "text": more})
             else:
+                answer = await self.ask("message.close", {"msgId": id})
+            if answer["type"] == "ack" and not more:
+                stage.answers += 1
+                return
+            if "at" not in answer["payload"]:
                 stage.interrupted += 1
                 return
-        closed = await self.ask("message.close", {"msgId": id})
-        stage.answers += closed["type"] == "ack"
+            told = answer["payload"]["at"]
+            stage.conflicts += answer["type"] != "ack"
 
 
 def pieces(seconds: float) -> int:
