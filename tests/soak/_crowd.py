@@ -254,6 +254,7 @@ class Person:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(Cut())
+                answer.exception()  # whoever asked may have failed to send the question
 
     def _take(self, frame: Frame) -> None:
         self.witness.received(frame)
