@@ -15,7 +15,7 @@ HURRY = 1.1
 
 def now() -> float:
     """Unix seconds to the millisecond, as events and rooms carry them."""
-    return round(time.time(), 3)
+    return int(time.time() * 1000) / 1000  # `round` takes three times as long, for every message
 
 
 class Steady:

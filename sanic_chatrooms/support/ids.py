@@ -6,6 +6,7 @@ __all__ = ["is_stream_id", "new_epoch", "new_id", "new_stream_id"]
 
 # Ids are made in blocks, because a system call for each would hand the GIL to the store's thread, and wait to get it back.
 _BLOCK = 256
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _ready: list[str] = []
 """Ids that are not used yet. `list.pop` is safe in threads. A forked process begins without those of its parent."""
 if hasattr(os, "register_at_fork"):
@@ -18,12 +19,11 @@ def new_id() -> str:
         try:
             return _ready.pop()
         except IndexError:
-            dice = os.urandom(16 * _BLOCK).hex()
-            _ready.extend(_uuid(dice[at : at + 32]) for at in range(0, len(dice), 32))
-
-
-def _uuid(h: str) -> str:
-    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
+            h = os.urandom(16 * _BLOCK).hex()
+            _ready.extend(
+                f"{h[n : n + 8]}-{h[n + 8 : n + 12]}-4{h[n + 13 : n + 16]}-{_VARIANT[h[n + 16]]}{h[n + 17 : n + 20]}-{h[n + 20 : n + 32]}"
+                for n in range(0, len(h), 32)
+            )
 
 
 _VERSION = 14

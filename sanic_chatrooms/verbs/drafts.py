@@ -1,7 +1,7 @@
 """Makes drafts for the journal: their hashes, and the check of a message's body."""
 
-import hashlib
 from collections.abc import Collection, Sequence
+from hashlib import blake2b
 from typing import TypedDict
 
 import msgspec
@@ -66,6 +66,7 @@ def draft(
 _decode = msgspec.json.Decoder(float_hook=float).decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _PLAIN = b'{"text":"'
+_LONGEST_TYPE = blake2b.PERSON_SIZE
 WRITTEN_ANEW = 4096
 """Payloads up to so many bytes are compared by content, larger ones by their text."""
 
@@ -75,13 +76,14 @@ def command_hash(command: Command) -> bytes:
     payload = command.payload
     # Most messages are {"text":"…"} without escapes, which has only one form and needs no decoding. Large payloads are not
     # decoded either, because that can take long.
-    plain = payload.startswith(_PLAIN) and payload.find(b'"', 9) == len(payload) - 2
-    if len(payload) <= WRITTEN_ANEW and (not plain or b"\\" in payload):
+    size = len(payload)
+    plain = payload.startswith(_PLAIN) and payload.find(b'"', 9) == size - 2 and b"\\" not in payload
+    if not plain and size <= WRITTEN_ANEW:
         payload = _encode_sorted(_decode(payload))
     type = command.type.encode()
-    if len(type) > hashlib.blake2b.PERSON_SIZE:
-        payload, type = type + payload, type[: hashlib.blake2b.PERSON_SIZE]
-    return hashlib.blake2b(payload, digest_size=16, person=type).digest()
+    if len(type) > _LONGEST_TYPE:
+        payload, type = type + payload, type[:_LONGEST_TYPE]
+    return blake2b(payload, digest_size=16, person=type).digest()
 
 
 class Body(msgspec.Struct):
@@ -104,7 +106,8 @@ def check_body(payload: bytes, max_text: int, *, within: str = "") -> Body:
     size = len(body.text)
     if size > max_text:
         raise TooLarge(f"{within or 'payload'}.text has too many characters", limit=max_text, size=size)
-    check_named(body, within)
+    if body.attachments or body.mentions:
+        check_named(body, within)
     return body
 
 

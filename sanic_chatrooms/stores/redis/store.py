@@ -115,7 +115,10 @@ class RedisStore(RedisErasing, Store):
             if len(numbers) > start
         ]:
             epoch = new_epoch()
-            calls = [self._append_call(room, epoch, [drafts[n] for n in numbers]) for room, numbers in left]
+            calls = [
+                self._append_call(room, epoch, [drafts[n] for n in numbers], plain=not effects)
+                for room, numbers in left
+            ]
             for (_, numbers), reply in zip(left, await self._link.run(calls), strict=True):
                 for n, result in zip(numbers, codec.results(reply, len(numbers)), strict=True):
                     results[n] = (
@@ -138,12 +141,12 @@ class RedisStore(RedisErasing, Store):
             if visibility in (PUBLIC, PRIVATE)
         ]
 
-    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
+    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft], *, plain: bool = False) -> Call:
         arguments: list[Any] = list(self._publishing(room))
-        use = APPEND
+        use, counted = APPEND, self._bounds.counted
         for draft in drafts:
-            given = codec.arguments(draft, self._bounds.counted)
-            if given[3][0] in codec.WITH_EFFECTS:
+            given = codec.arguments(draft, counted, plain=plain)
+            if not plain and given[3][0] in codec.WITH_EFFECTS:
                 use = EFFECTS
             arguments += given
         return self._calls.scripted(use, room, "append", *arguments, epoch=epoch)
