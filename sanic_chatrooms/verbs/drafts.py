@@ -86,7 +86,7 @@ def command_hash(command: Command) -> bytes:
     return blake2b(payload, digest_size=16, person=type).digest()
 
 
-class Body(msgspec.Struct):
+class Body(msgspec.Struct, gc=False):
     """The fields of a message's body that are checked. The body is stored as it was written."""
 
     text: str

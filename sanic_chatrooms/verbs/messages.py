@@ -44,7 +44,7 @@ MESSAGE = int(Kind.MESSAGE)  # a list takes an int faster than a member of an en
 BYPASS = also_action("slowmode.bypass", MODERATION)
 
 
-class Said(msgspec.Struct, omit_defaults=False):
+class Said(msgspec.Struct, omit_defaults=False, gc=False):
     """The ack of `message`."""
 
     msg_id: str = msgspec.field(name="msgId")

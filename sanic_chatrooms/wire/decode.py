@@ -16,7 +16,7 @@ from .names import MSG_ID, MSG_ID_RULE, ROOM_ID, ROOM_RULE
 __all__ = ["Command", "decode_command", "decode_payload"]
 
 
-class Command(msgspec.Struct):
+class Command(msgspec.Struct, gc=False):
     """A command of a client. `payload` is the JSON object as it was received, or b"{}" if there was none."""
 
     type: str
@@ -25,7 +25,7 @@ class Command(msgspec.Struct):
     payload: bytes = EMPTY
 
 
-class _Frame(msgspec.Struct):
+class _Frame(msgspec.Struct, gc=False):
     type: str
     msg_id: str | None = msgspec.field(default=None, name="msgId")
     room: str | None = None
@@ -61,7 +61,7 @@ def decode_command(data: bytes, max_depth: int) -> Command:
     return Command(received.type, received.msg_id, received.room, payload)
 
 
-class _Parts(msgspec.Struct):
+class _Parts(msgspec.Struct, gc=False):
     """The parts of a frame that may be wrong in any way. Only what is needed of them is decoded."""
 
     type: msgspec.Raw = msgspec.Raw()

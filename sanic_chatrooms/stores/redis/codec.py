@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-class _Text(msgspec.Struct, rename="camel", omit_defaults=True):
+class _Text(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """What of an event never changes, as it stands in its text."""
 
     msg_id: str

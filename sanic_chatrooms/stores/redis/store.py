@@ -116,16 +116,12 @@ class RedisStore(RedisErasing, Store):
         ]:
             epoch = new_epoch()
             calls = [
-                self._append_call(room, epoch, [drafts[n] for n in numbers], plain=not effects)
-                for room, numbers in left
+                self._append_call(r, epoch, [drafts[n] for n in ns], plain=not effects) for r, ns in left
             ]
             for (_, numbers), reply in zip(left, await self._link.run(calls), strict=True):
-                for n, result in zip(numbers, codec.results(reply, len(numbers)), strict=True):
-                    results[n] = (
-                        result
-                        if reply is None
-                        else codec.decode_appended(drafts[n], reply[0].decode(), result)
-                    )
+                for n, it in zip(numbers, codec.results(reply, len(numbers)), strict=True):
+                    found = reply is not None
+                    results[n] = codec.decode_appended(drafts[n], reply[0].decode(), it) if found else it
             start += CALL_LIMIT
         for n, visibility, stamp in listed:
             if isinstance(results[n], Appended) and not results[n].duplicate:
