@@ -144,7 +144,7 @@ async def _mentioned(core: Core, known: OpenStream, body: bytes) -> tuple[Mentio
         room, _ = await core.access.find(None, known.room)
     except RoomNotFound:
         return NOBODY, text
-    return await resolved(core, room, known.writer, names[:MENTIONS], groups=known.app), text
+    return await resolved(core, room, known.writer, names[:MENTIONS], groups=known.app, seq=known.seq), text
 
 
 async def _forget(core: Core, known: OpenStream) -> None:

@@ -212,6 +212,24 @@ async def test_who_may_not_read_so_far_back_is_not_told_of_an_edit(scene: Scene)
     assert await scene.told(scene.bob) == [later.seq]
 
 
+async def test_who_may_not_read_so_far_back_is_not_told_of_a_message_that_the_server_closes(
+    scene: Scene,
+) -> None:
+    await scene.api.create_room("club", visibility="private", history_visibility="joined")
+    for user in (ADA, EVE):
+        await scene.api.add_member("club", user)
+    for client in (scene.ada, scene.eve):
+        await client.ack("join", room="club")
+    body = {"text": "secret", "mentions": ["u2", "u3"]}
+    await scene.ada.ack("message.open", room="club", payload=body)
+    await scene.api.add_member("club", BOB)
+
+    await scene.api.kick("club", ADA)
+
+    assert (await scene.eve.expect("mention"))["payload"]["text"] == "secret"
+    assert await scene.told(scene.bob) == []
+
+
 async def test_a_connection_whose_token_does_not_reach_the_room_hears_nothing_of_it(scene: Scene) -> None:
     narrow = await chat_client(scene.chat, User("u2", "Bob", scopes=("room:other:read",)))
     wide = await chat_client(scene.chat, User("u2", "Bob", scopes=("room:gen*:read",)))
