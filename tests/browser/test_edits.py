@@ -55,9 +55,11 @@ async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:
     await expect(ada.get_by_test_id("answer-no")).to_be_focused()
     await ada.keyboard.press("Enter")
     await expect(row).to_be_focused()
-    await ada.keyboard.press("Tab")
-    await ada.keyboard.press("Tab")
-    await expect(row.get_by_role("button", name="Delete message")).to_be_focused()
+    delete = row.get_by_role("button", name="Delete message")
+    for _ in range(6):  # past what else can be done
+        if not await delete.evaluate("(button) => button === document.activeElement"):
+            await ada.keyboard.press("Tab")
+    await expect(delete).to_be_focused()
     await ada.keyboard.press("Enter")
     yes = ada.get_by_test_id("answer-yes")
     danger = await yes.evaluate(

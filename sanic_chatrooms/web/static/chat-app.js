@@ -10,6 +10,7 @@ import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
+import { pickEmoji, Reactions } from "./reactions.js";
 import { ending, sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { RoomBook } from "./room-book.js";
@@ -65,6 +66,7 @@ class App {
   constructor(chat, options) {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
+    this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.add({ title, content: sentence(error) }));
     this.#panes(options);
     this.#fit();
     listenToPushes(chat, this.notices);
@@ -77,7 +79,7 @@ class App {
 
   #panes(options) {
     const { title, topic, menu } = options;
-    const { book, chat } = this;
+    const { book, chat, reactions } = this;
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
     const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
@@ -96,6 +98,9 @@ class App {
       onSave: (room, item, text) => book.edits.edit(room, item, text),
       onDelete: (room, item) => this.#delete(room, item),
       onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
+      onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
+      onPick: (room, item, near) => this.#pick(room, item, near),
+      reactors: (room, item, emoji) => reactions.who(room, item, emoji),
       onEnd: () => this.#seen(),
     }, topic, appMenu);
     this.people = new PeoplePane({
@@ -284,6 +289,13 @@ class App {
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     this.talk.conversation.focus(item);
     if (yes) this.book.edits.remove(room, item);
+  }
+
+  async #pick(room, item, near) {
+    const emoji = await pickEmoji(near);
+    // The button is hidden while the focus is elsewhere.
+    this.talk.conversation.focus(item);
+    if (emoji) this.reactions.set(room, item, emoji, true);
   }
 
   // Parts that few people need are loaded when somebody asks for them.

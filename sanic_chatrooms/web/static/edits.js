@@ -2,11 +2,11 @@
 
 const MODERATORS = ["owner", "admin", "moderator"];
 
-/** What this user may do to a message: {edit, remove, report}. */
+/** What this user may do to a message: {edit, remove, report, answer}; `answer`: react, reply, point at it. */
 export function rightsOver(item, me, role) {
   const there = item.type === "message" && item.status === "sent" && item.id && !item.deleted && !item.change;
   const mine = Boolean(there && item.sender && item.sender.id === me?.id);
-  return { edit: mine, remove: mine || Boolean(there && MODERATORS.includes(role)), report: Boolean(there && !mine && item.sender) };
+  return { edit: mine, remove: mine || Boolean(there && MODERATORS.includes(role)), report: Boolean(there && !mine && item.sender), answer: Boolean(there) };
 }
 
 export class Edits {

@@ -4,6 +4,7 @@ import { avatar } from "./avatar.js";
 import { button, el, iconButton } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
+import { reactionRow } from "./reactions.js";
 import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
 import { calm, richText } from "./richtext.js";
@@ -12,7 +13,7 @@ import { textOf } from "./timeline.js";
 
 const LONG = 20; // lines
 
-/** `context`: `me()`, `role()`, `onPerson(person)`, `onRetry(item)`, `onDiscard(item)`, `onEdit(item)`, `onDelete(item)`, `onReport(item)`, and what `rewriting` needs. */
+/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. */
 export function rowElement(row, context) {
   try {
     return drawn(row, context);
@@ -45,6 +46,7 @@ function messageElement({ item, first, editing }, context) {
       editing ? rewriting(item, context) : text(item),
       status === "failed" && !editing && el("div", { class: "msg-actions", testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div", { class: "note" }, `Not sent yet: ${reason(item.error)}`),
+      !editing && reactionRow(item, context),
       !editing && tools(item, context))));
 }
 
@@ -66,9 +68,10 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, onEdit, onDelete, onReport }) {
-  const { edit, remove, report } = rightsOver(item, me(), role());
-  return (remove || report) && el("div", { class: "msg-tools", testid: "message-tools" },
+function tools(item, { me, role, has, onPick, onEdit, onDelete, onReport }) {
+  const { edit, remove, report, answer } = rightsOver(item, me(), role());
+  return answer && el("div", { class: "msg-tools", testid: "message-tools" },
+    has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
     report && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));

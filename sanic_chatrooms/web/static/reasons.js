@@ -28,6 +28,7 @@ const FIELDS = {
   until: () => "that time has passed already.",
   name: (message) => `your name ${message.replace(/^name: /, "")}.`,
   to: (message) => (message.endsWith("yourself") ? "you cannot write to yourself." : "nobody can have this id."),
+  emoji: () => "there are as many different reactions to this message as there may be.",
   room: () => "a room cannot have this name here. Choose another one.",
 };
 

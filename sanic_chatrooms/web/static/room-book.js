@@ -4,6 +4,7 @@ import { Edits } from "./edits.js";
 import { byName, toldApart } from "./format.js";
 import { Names, SOURCES } from "./names.js";
 import { ReadMarks } from "./read-marks.js";
+import { relate } from "./related.js";
 import { Room } from "./room.js";
 
 const PAGE = 200;
@@ -291,6 +292,7 @@ export class RoomBook {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
+    relate(room.timeline.items, event, this.chat.user?.id);
     if (event.sender) this.#hear([event.sender]);
     // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);

@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { button, composing, el, icon, iconButton } from "./dom.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
+import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
 
 export class TalkPane {
@@ -23,17 +24,10 @@ export class TalkPane {
     this.shut = el("p", { class: "shut", role: "status", testid: "shut", hidden: true });
     this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
-      ...acts,
-      me: () => chat.user,
-      role: () => this.room.role,
-      maxText: () => chat.welcome?.limits.maxText,
+      ...rowActs(chat, acts, () => this.room),
+      onEnd: acts.onEnd,
       onOlder: () => acts.onOlder(this.room),
       onLost: () => this.composer.focus(),
-      onRetry: (item) => acts.onRetry(this.room, item),
-      onDiscard: (item) => acts.onDiscard(this.room, item),
-      onSave: (item, text) => acts.onSave(this.room, item, text),
-      onDelete: (item) => acts.onDelete(this.room, item),
-      onReport: (item) => acts.onReport(this.room, item),
     });
     this.composer = new Composer({
       onSend: (text) => acts.onSend(this.room, text),

@@ -13,8 +13,8 @@ function itemOf(event) {
   return { key: event.msgId ?? `${event.seq}`, version: 0, status: "sent", error: null, ...fieldsOf(event) };
 }
 
-function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed }) {
-  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq };
+function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed, reactions, thread }) {
+  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq, reactions, thread };
 }
 
 // Every stored event is a line, except changes of another line.
@@ -111,7 +111,7 @@ export class Timeline {
 
   /** Remove its content. The reason, if there is one, is known until the page is loaded again. */
   deleted(item, seq, because = "") {
-    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, because, change: null });
+    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, because, change: null, reactions: undefined });
   }
 
   // A page that was loaded after the change contains it already.

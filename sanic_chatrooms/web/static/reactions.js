@@ -1,0 +1,161 @@
+// Reactions to messages: a row of counted chips, the names behind a chip, and a small set to choose from.
+
+import { openDialog } from "./dialogs.js";
+import { el, fill, icon } from "./dom.js";
+import { counted } from "./format.js";
+import { sentence } from "./reasons.js";
+import { calm } from "./richtext.js";
+
+const NAMED = 10;
+const REST = 150; // ms of hovering before somebody wants to know who it was
+const COLUMNS = 6;
+const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "🎉": "party", "😮": "surprised", "😢": "sad", "🙏": "thank you", "👀": "looking", "✅": "done", "🔥": "fire", "🚀": "rocket", "👎": "thumbs down" };
+
+/** Our own reactions, shown at once, dimmed until the server has stored them. */
+export class Reactions {
+  /** `changed()`: draw. `refused(title, error)`: say why it did not work. */
+  constructor(chat, changed, refused) {
+    Object.assign(this, { chat, changed, refused });
+  }
+
+  toggle(room, item, emoji) {
+    return this.set(room, item, emoji, !chipsOf(item).find((chip) => chip.emoji === emoji)?.me);
+  }
+
+  async set(room, item, emoji, on) {
+    const wish = { on };
+    this.#put(item, { reacting: { ...item.reacting, [emoji]: wish } });
+    try {
+      const { count } = await this.chat.react(room.id, item.id, emoji, on);
+      if (!item.deleted) item.reactions = { ...item.reactions, [emoji]: { count, me: on } };
+    } catch (error) {
+      if (!item.deleted) this.refused(on ? "Your reaction was not added" : "Your reaction was not removed", error);
+    }
+    // A later click may have changed the wish.
+    if (item.reacting[emoji] === wish) this.#put(item, { reacting: without(item.reacting, emoji) });
+  }
+
+  #put(item, fields) {
+    Object.assign(item, fields, { version: item.version + 1 });
+    this.changed();
+  }
+
+  /** Who reacted with this emoji: {names, others}, ourselves first. */
+  async who(room, item, emoji) {
+    const me = this.chat.user?.id;
+    const { count = 0 } = item.reactions?.[emoji] ?? {};
+    const { reactions } = await this.chat.reactions(room.id, item.id, { emoji, limit: NAMED });
+    const users = reactions.map(({ user }) => user).sort((a, b) => (b.id === me) - (a.id === me));
+    return { names: users.map(({ id, name }) => (id === me ? "You" : name)), others: Math.max(0, count - users.length) };
+  }
+}
+
+function without(all, key) {
+  const left = { ...all };
+  delete left[key];
+  return left;
+}
+
+/** What to show: {emoji, count, me, pending}, always in the same order, so that no chip moves away from a finger. */
+export function chipsOf({ reactions = {}, reacting = {} }) {
+  const chips = new Map(Object.entries(reactions).map(([emoji, { count, me = false }]) => [emoji, { emoji, count, me, pending: false }]));
+  for (const [emoji, { on }] of Object.entries(reacting)) {
+    const { count, me } = chips.get(emoji) ?? { count: 0, me: false };
+    chips.set(emoji, { emoji, count: count + on - me, me: on, pending: true });
+  }
+  return [...chips.values()].filter(({ count }) => count > 0).sort((a, b) => (a.emoji < b.emoji ? -1 : 1));
+}
+
+/** The chips under a message, or null. `context`: see row-acts.js. */
+export function reactionRow(item, context) {
+  if (!item.reactions && !item.reacting) return null; // nothing is made for most messages
+  const chips = chipsOf(item);
+  if (!chips.length || item.deleted) return null;
+  const add = el("button", { type: "button", class: "chip add", "aria-label": "Add a reaction", title: "Add a reaction", testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
+  return el("div", { class: "reactions", role: "group", "aria-label": "Reactions", testid: "reactions" }, chips.map((chip) => chipElement(chip, item, context)), add);
+}
+
+function chipElement({ emoji, count, me, pending }, item, { onReact, reactors }) {
+  const said = calm(emoji);
+  const chip = el("button", { type: "button", class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": `${said} ${counted(count, "reaction")}`, testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
+    el("span", { class: "emoji" }, said), el("span", { class: "number" }, `${count}`));
+  return explained(chip, () => reactors(item, emoji));
+}
+
+// ---- who it was ----
+
+let shown = null; // at most one tip
+
+// On hover and on focus, which a tap gives, too.
+function explained(chip, ask) {
+  let timer = 0;
+  const hide = () => {
+    clearTimeout(timer);
+    if (shown?.chip === chip) hideTip();
+  };
+  const show = () => {
+    clearTimeout(timer);
+    showTip(chip, ask);
+  };
+  const rest = () => {
+    timer = setTimeout(show, REST);
+  };
+  return el("span", { class: "chip-place", onpointerenter: rest, onpointerleave: hide, onfocusin: show, onfocusout: hide, onkeydown: ({ key }) => key === "Escape" && hide() }, chip);
+}
+
+function hideTip() {
+  shown.chip.removeAttribute("aria-describedby");
+  shown.tip.remove();
+  shown = null;
+}
+
+async function showTip(chip, ask) {
+  if (shown?.chip === chip || !chip.isConnected) return;
+  if (shown) hideTip();
+  const tip = el("span", { class: "tip", role: "tooltip", id: "reaction-tip", testid: "reaction-names" }, "…");
+  shown = { chip, tip };
+  chip.parentElement.append(tip);
+  chip.setAttribute("aria-describedby", "reaction-tip");
+  try {
+    fill(tip, ...named(await ask()));
+  } catch (error) {
+    fill(tip, sentence(error));
+  }
+}
+
+/** "You, Ada and 3 others", each name isolated, as it may run from right to left. */
+function named({ names, others }) {
+  const parts = [...names.map((name) => el("bdi", {}, calm(name))), ...(others ? [counted(others, "other")] : [])];
+  return parts.flatMap((part, at) => [at === 0 ? "" : at === parts.length - 1 ? " and " : ", ", part]);
+}
+
+// ---- the set ----
+
+/** Choose one near this button; resolves with undefined for none. */
+export function pickEmoji(near) {
+  const place = near.getBoundingClientRect();
+  let box;
+  const answer = openDialog("Add a reaction", (close) => {
+    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { type: "button", class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
+    box = el("div", { class: "emoji-grid", role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
+    return box;
+  }, { class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
+  beside(box.parentElement, place);
+  return answer;
+}
+
+function walk(choice, event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+  const next = step && choice[choice.indexOf(document.activeElement) + step];
+  if (!step) return;
+  event.preventDefault();
+  next?.focus();
+}
+
+// Above the button, below it where there is no room, and never over an edge.
+function beside(dialog, { top, bottom, right }) {
+  const { width, height } = dialog.getBoundingClientRect();
+  const above = top - height - 8;
+  const within = (wanted, size, all) => `${Math.max(8, Math.min(wanted, all - size - 8))}px`;
+  Object.assign(dialog.style, { margin: "0", left: within(right - width, width, innerWidth), top: within(above < 8 ? bottom + 8 : above, height, innerHeight) });
+}

@@ -1,0 +1,17 @@
+// What can be done with a message of a conversation: the acts of the app, in the room that is shown.
+
+const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onReact", "onPick", "reactors"];
+
+/** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. */
+export function rowActs(chat, acts, room) {
+  const inRoom = IN_ROOM.map((name) => [name, (...given) => acts[name](room(), ...given)]);
+  return {
+    me: () => chat.user,
+    role: () => room().role,
+    maxText: () => chat.welcome?.limits.maxText,
+    /** Whether the server has this feature. */
+    has: (feature) => chat.welcome?.features.includes(feature) ?? true,
+    onPerson: acts.onPerson,
+    ...Object.fromEntries(inRoom),
+  };
+}
