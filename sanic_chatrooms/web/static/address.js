@@ -1,17 +1,18 @@
-// The place in the app, as the part of the address after "#": "#/general", "#/@ada", "#/general/people".
+// The place in the app, as the part of the address after "#": "#/general", "#/@ada", "#/general/people", "#/general/thread/<message>".
 
-const PLACE = /^#?\/?([^/]*)(?:\/(people))?$/;
+const PLACE = /^#?\/?([^/]*)(?:\/(?:(people)|(thread)\/([^/]+)))?$/;
 
-/** The address of a room or, by an id that begins with "@", of a person. `placeAt` gives back exactly the same id. */
-export function addressOf(id, pane) {
-  return `#/${encoded(id)}${pane ? `/${pane}` : ""}`;
+/** The address of a room or, by an id that begins with "@", of a person. `of`: the message that the pane is about. `placeAt` gives back exactly the same ids. */
+export function addressOf(id, pane, of) {
+  return `#/${encoded(id)}${pane ? `/${pane}` : ""}${of ? `/${encoded(of)}` : ""}`;
 }
 
-/** The place of an address: {id, pane}, with an empty `id` for none. Null for an address that is invalid. */
+/** The place of an address: {id, pane, of}, with an empty `id` for none. Null for an address that is invalid. */
 export function placeAt(hash) {
-  const [, id, pane] = PLACE.exec(hash) ?? [];
+  const [, id, people, other, of] = PLACE.exec(hash) ?? [];
+  const pane = people ?? other;
   try {
-    return id === undefined || id === "@" || (pane && !id) ? null : { id: decoded(id), pane };
+    return id === undefined || id === "@" || (pane && !id) ? null : { id: decoded(id), pane, ...(of && { of: decoded(of) }) };
   } catch {
     return null; // a "%" that begins no character
   }

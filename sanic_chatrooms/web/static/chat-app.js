@@ -18,6 +18,7 @@ import { Me, RoomsPane } from "./rooms-pane.js";
 import { ended, signIn } from "./sign-in.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
+import { ThreadColumn } from "./thread-column.js";
 
 const SIGNED_OUT = "chatrooms signed out";
 const narrow = matchMedia("(max-width: 719.98px)");
@@ -84,7 +85,7 @@ class App {
     const onPerson = (person) => this.#go(book.with(person).id);
     const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
     const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
-    this.talk = new TalkPane(chat, {
+    const acts = {
       onCreate,
       onPerson,
       onInvite,
@@ -101,8 +102,18 @@ class App {
       onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, near),
       reactors: (room, item, emoji) => reactions.who(room, item, emoji),
+      onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
-    }, topic, appMenu);
+    };
+    this.talk = new TalkPane(chat, acts, topic, appMenu);
+    this.column = new ThreadColumn(chat, book.threads, acts, {
+      onClose: () => this.#go(this.room.id),
+      onReply: (thread, text) => book.send(thread.room, text, { parent: thread.id }),
+      onShown: (shown) => this.#besideThread(shown),
+      onLeft: ({ message }) => (message && this.talk.conversation.focus(message)) || this.#enter(),
+      load: (part, act) => this.#load(part, act),
+      mayFocus: () => !touch.matches && !narrow.matches,
+    });
     this.people = new PeoplePane({
       onPerson,
       onInvite,
@@ -115,7 +126,7 @@ class App {
     const own = () => [...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), signOut];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
-    this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.people.element, this.notices.toasts);
+    this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
   }
 
   begin() {
@@ -130,6 +141,7 @@ class App {
     if (what === "moved") this.#moved(room);
     else if (what === "invited") this.notices.add({ title: `${room.by ? `${room.by.name} invites you` : "You are invited"} to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
     else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: calm(excerpt(item.reason)) });
+    else if (what === "unsent" && !item.isOpen) this.notices.add({ title: `Your reply in ${room.name} was not sent`, content: "Open the thread to try again, or to discard it." });
     else if (what === "added") this.notices.add({ title: `${item ? `${item.name} added you` : "You were added"} to ${room.name}`, content: "It is in your list of rooms." });
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came" && here) this.#came(room, item);
@@ -158,6 +170,7 @@ class App {
     if (this.talk.conversation.stuck) room.timeline.trim();
     this.talk.update();
     this.people.update(room, this.chat.user);
+    this.column.update();
     this.#seen();
   }
 
@@ -189,8 +202,8 @@ class App {
 
   // ---- address ----
 
-  #go(id, pane) {
-    const hash = id ? addressOf(id, pane) : "#/";
+  #go(id, pane, of) {
+    const hash = id ? addressOf(id, pane, of) : "#/";
     if (location.hash === hash) this.#route();
     else location.hash = hash;
   }
@@ -202,6 +215,7 @@ class App {
     if (!place) this.#nowhere();
     else if (!wanted) this.#leaveRoom();
     else if (this.room?.id !== wanted) this.#open(wanted);
+    this.column.show(this.room, place?.pane === "thread" ? place.of : undefined);
   }
 
   // Never open a similar room instead: a message written there would reach somebody else.
@@ -251,13 +265,20 @@ class App {
   #moved(room) {
     const place = placeAt(location.hash);
     // The user may already have chosen another room: the address changes before its event.
-    if (place?.id === `@${room.partner.id}`) history.replaceState(null, "", addressOf(room.id, place.pane));
+    if (place?.id === `@${room.partner.id}`) history.replaceState(null, "", addressOf(room.id, place.pane, place.of));
     this.#list();
   }
 
   // The people pane is beside the conversation if there is room, else over it on request.
   #fit() {
-    this.#hidePeople(this.options.people === false || tight.matches);
+    this.#hidePeople(this.options.people === false || tight.matches || Boolean(this.column.thread));
+  }
+
+  // A thread takes the column of the people.
+  #besideThread(shown) {
+    this.element.classList.toggle("threaded", shown);
+    if (shown) this.hadPeople = !this.element.classList.contains("no-people");
+    if (shown || (this.hadPeople && !tight.matches)) this.#hidePeople(shown);
   }
 
   #hidePeople(hide) {
@@ -270,6 +291,7 @@ class App {
     const { people, talk, room } = this;
     if (narrow.matches) this.#go(room.id, hide ? undefined : "people");
     const hidden = this.#hidePeople(hide);
+    if (this.column.thread && !hidden && !narrow.matches) this.#go(room.id); // there is one column for the two
     if (!tight.matches) return;
     // On a phone, the pane appears after the address has changed.
     setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
@@ -285,16 +307,23 @@ class App {
 
   async #delete(room, item) {
     const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
+    const here = this.#here();
     const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger");
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
-    this.talk.conversation.focus(item);
+    here.focus(item);
     if (yes) this.book.edits.remove(room, item);
   }
 
+  // What shows the message that somebody does something with.
+  #here(node = document.activeElement) {
+    const { column, talk } = this;
+    return column.pane?.element.contains(node) ? column.pane : talk.conversation;
+  }
+
   async #pick(room, item, near) {
+    const here = this.#here(near);
     const emoji = await pickEmoji(near);
-    // The button is hidden while the focus is elsewhere.
-    this.talk.conversation.focus(item);
+    here.focus(item);
     if (emoji) this.reactions.set(room, item, emoji, true);
   }
 

@@ -7,26 +7,31 @@ import { Writing } from "./writing.js";
 const HELP = { keys: "Enter sends, Shift and Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
-  /** `onSend(text)`, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. */
-  constructor(acts) {
+  /** `onSend(text)`, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
+  constructor(acts, name = "") {
     this.acts = acts;
     const keys = { onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
-    this.writing = new Writing({ testid: "composer", "aria-describedby": "composer-help", oninput: () => this.#changed(), onblur: () => acts.onTyping(false) }, keys);
+    this.writing = new Writing({ testid: `${name}composer`, "aria-describedby": `${name}composer-help`, oninput: () => this.#changed(), onblur: () => acts.onTyping(false) }, keys);
     this.field = this.writing.field;
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
-    this.button = iconButton("send", "Send message", { class: "send", testid: "send", disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
-    this.typing = el("span", { class: "cut", testid: "typing" });
+    this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
+    this.typing = el("span", { class: "cut", testid: `${name}typing` });
     this.element = el("div", { class: "composer" },
       el("div", { class: "composer-box" }, this.field, this.button),
       el("div", { class: "under" }, this.typing, this.writing.limit),
-      el("p", { class: "sr-only", id: "composer-help" }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
+      el("p", { class: "sr-only", id: `${name}composer-help` }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
   }
 
   /** The receiver, and the longest text. */
-  address(name, maxText = this.writing.maxText) {
+  address(name, maxText) {
+    this.invite(`Message ${name}`, maxText);
+  }
+
+  /** What it is for, and the longest text. */
+  invite(words, maxText = this.writing.maxText) {
     this.writing.maxText = maxText;
-    this.field.placeholder = `Message ${name}`;
-    this.field.setAttribute("aria-label", `Message ${name}`);
+    this.field.placeholder = words;
+    this.field.setAttribute("aria-label", words);
   }
 
   open(text) {

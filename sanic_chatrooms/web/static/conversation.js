@@ -17,17 +17,17 @@ const HEARD = 5;
 export class Conversation {
   editing = null; // the key of the message that is being rewritten
 
-  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onLost()` (the focused row was removed). */
-  constructor(given) {
+  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onLost()` (the focused row was removed). `name`: begins the test ids of a second one. */
+  constructor(given, name = "") {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
     const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item) };
     this.context = context;
     this.rows = el("div");
     this.top = el("div");
     this.inner = el("div", { class: "log-rows" }, this.top, this.rows);
-    this.log = el("div", { class: "log", role: "log", "aria-live": "off", tabindex: 0, testid: "log" }, this.inner);
-    this.toEnd = el("button", { type: "button", class: "button to-end", testid: "to-end", hidden: true, onclick: () => this.goToEnd() });
-    this.heard = el("div", { class: "sr-only", "aria-live": "polite", testid: "announcer" });
+    this.log = el("div", { class: "log", role: "log", "aria-live": "off", tabindex: 0, testid: `${name}log` }, this.inner);
+    this.toEnd = el("button", { type: "button", class: "button to-end", testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
+    this.heard = el("div", { class: "sr-only", "aria-live": "polite", testid: `${name}announcer` });
     this.element = el("div", { class: "log-frame" }, this.log, this.toEnd, this.heard);
     this.list = new KeyedList(this.rows, (row) => rowElement(row, context));
     this.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -124,8 +124,11 @@ export class Conversation {
     if (last) this.edit(last);
   }
 
+  /** Give a message the focus. Returns whether it has it. */
   focus({ key }) {
-    this.list.get(key)?.focus({ preventScroll: true });
+    const node = this.list.get(key);
+    node?.focus({ preventScroll: true });
+    return Boolean(node) && document.activeElement === node;
   }
 
   // Return to the previous position.

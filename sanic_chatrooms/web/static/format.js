@@ -84,6 +84,11 @@ export function counted(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** "1 reply", "3 replies" */
+export function replies(count) {
+  return count === 1 ? "1 reply" : `${count} replies`;
+}
+
 /** The beginning of a long text. */
 export function excerpt(text, most = 200) {
   return text.length > most ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…` : text;

@@ -44,7 +44,7 @@ export class KeyedList {
     const hadFocus = known?.node === activeElement;
     known?.node.replaceWith(node);
     if (hadFocus) node.focus({ preventScroll: true });
-    else if (inside) node.querySelector(`[data-testid="${CSS.escape(inside)}"]`)?.focus({ preventScroll: true });
+    else if (inside) (node.querySelector(`[data-testid="${CSS.escape(inside)}"]`) ?? node).focus({ preventScroll: true });
     return node;
   }
 }

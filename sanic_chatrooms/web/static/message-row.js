@@ -9,9 +9,11 @@ import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
 import { calm, richText } from "./richtext.js";
 import { happening, linesOf } from "./rows.js";
+import { threadLine } from "./thread-line.js";
 import { textOf } from "./timeline.js";
 
 const LONG = 20; // lines
+const noHover = matchMedia("(hover: none)");
 
 /** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. */
 export function rowElement(row, context) {
@@ -38,7 +40,7 @@ function plain({ kind, item }) {
 function messageElement({ item, first, editing }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
-  const props = { class: `msg ${first ? "first" : ""} ${status}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq };
+  const props = { class: `msg ${first ? "first" : ""} ${status}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
@@ -47,7 +49,13 @@ function messageElement({ item, first, editing }, context) {
       status === "failed" && !editing && el("div", { class: "msg-actions", testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div", { class: "note" }, `Not sent yet: ${reason(item.error)}`),
       !editing && reactionRow(item, context),
+      item.thread && threadLine(item, context),
       !editing && tools(item, context))));
+}
+
+// On a touch screen the focus shows the actions of a message, which move it. What a finger is on must not move away.
+function stay(event) {
+  if (noHover.matches && event.target.closest("button")) event.preventDefault();
 }
 
 // Estimates the height of a long message. An estimate that is too low would make the browser lay out too many rows.
@@ -68,10 +76,12 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, has, onPick, onEdit, onDelete, onReport }) {
+function tools(item, { me, role, has, onPick, onThread, onEdit, onDelete, onReport, quiet }) {
+  if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   return answer && el("div", { class: "msg-tools", testid: "message-tools" },
     has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
+    onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
     report && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));

@@ -86,7 +86,7 @@ function chipElement({ emoji, count, me, pending }, item, { onReact, reactors })
 
 let shown = null; // at most one tip
 
-// On hover and on focus, which a tap gives, too.
+// On hover, on focus, and as long as a finger rests on it.
 function explained(chip, ask) {
   let timer = 0;
   const hide = () => {

@@ -6,6 +6,8 @@ import { Names, SOURCES } from "./names.js";
 import { ReadMarks } from "./read-marks.js";
 import { relate } from "./related.js";
 import { Room } from "./room.js";
+import { Threads } from "./threads.js";
+import { isReply } from "./timeline.js";
 
 const PAGE = 200;
 const FOLLOWED = 20;
@@ -24,12 +26,13 @@ export class RoomBook {
   invitations = new Map();
   #writing = new Map();
 
-  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report). */
+  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report), unsent (a thread with a reply that was refused). */
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
     this.marks = this.#marksOf(chat.user?.id);
     this.names = new Names(chat.user?.id);
+    this.threads = new Threads(chat, (room) => changed("lines", room));
     this.edits = new Edits(chat, (room) => changed("lines", room));
     chat.on("user", (user) => this.#hear([user]) || changed("list"));
     chat.on("welcome", () => this.refresh());
@@ -198,7 +201,7 @@ export class RoomBook {
     if (!timeline.more || room.asking || room.status !== "ready") return;
     room.asking = true;
     try {
-      const page = await this.chat.history(room.id, { before: timeline.items[0]?.seq });
+      const page = await this.chat.history(room.id, { before: timeline.items[0]?.seq, replies: room.mixed });
       timeline.prepend(page.messages, page.more);
     } catch {
       return; // scrolling further asks again
@@ -217,10 +220,12 @@ export class RoomBook {
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
       room.gap = false;
+      room.mixed = !this.chat.welcome.features.includes("threads");
       room.timeline.replace(messages, more);
       const read = this.#readTo(room, seq);
       room.unread = messages.filter((event) => event.type === "message" && event.seq > read && !this.#isMine(event)).length;
     }
+    if (!recovered) this.threads.reload(room);
     this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
     room.stale = true;
@@ -293,15 +298,16 @@ export class RoomBook {
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
     relate(room.timeline.items, event, this.chat.user?.id);
+    for (const thread of room.threads.values()) thread.hear(event, mine, this.chat.user?.id);
     if (event.sender) this.#hear([event.sender]);
     // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
     this.#membership(room, event);
-    const news = item && event.type === "message" && !mine && !event.deleted;
-    if (news) room.unread++;
+    const news = event.type === "message" && !mine && !event.deleted;
+    if (news && (item || isReply(event))) room.unread++;
     this.changed("lines", room);
-    if (news) this.changed("came", room, item);
+    if (news && item) this.changed("came", room, item);
   }
 
   /** Who is a member now, and what has become of us. */
@@ -332,20 +338,26 @@ export class RoomBook {
 
   // ---- writing ----
 
-  send(room, text) {
+  /** `more`: what stands in the message beside its text, such as the `parent` of a reply. */
+  send(room, text, more = {}) {
+    const body = { text, ...more };
     this.chat.typing(room.id, false);
     // `direct` instead of `message`: it also adds the other person to the room, who may have left it.
-    const { msgId } = room.isDirect ? this.chat.direct(room.partner.id, text) : this.chat.send(room.id, text);
+    const { msgId } = room.isDirect ? this.chat.direct(room.partner.id, body) : this.chat.send(room.id, body);
     this.#writing.set(msgId, room);
-    this.#written({ msgId, status: "queued", body: { text }, createdAt: Date.now() / 1000 });
+    this.#written({ msgId, status: "queued", body, createdAt: Date.now() / 1000 });
   }
 
   #written(entry) {
     const room = this.#writing.get(entry.msgId);
     if (!room) return;
     if (entry.ack?.room && room.isDraft) this.#move(room, entry.ack.room);
-    room.timeline.written(entry, this.chat.user);
+    const thread = room.threads.get(entry.body.parent);
+    (thread ?? room).timeline.written(entry, this.chat.user);
+    if (thread) this.threads.tidy(thread);
+    if (thread && entry.status === "failed") this.changed("unsent", room, thread);
     if (entry.status === "sent" || entry.status === "discarded") this.#writing.delete(entry.msgId);
+    if (thread && entry.status === "failed") this.changed("unsent", room, thread);
     this.changed("lines", room);
   }
 

@@ -1,6 +1,6 @@
 // The state of one room.
 
-import { Timeline } from "./timeline.js";
+import { isReply, Timeline } from "./timeline.js";
 
 export class Room {
   title = "";
@@ -11,7 +11,11 @@ export class Room {
   unread = 0;
   /** The number of its last event, by the list of rooms. */
   end = 0;
-  timeline = new Timeline();
+  timeline = new Timeline((event) => this.mixed || !isReply(event));
+  /** Replies are shown in the conversation, because the server has no threads. */
+  mixed = false;
+  /** Threads that are open, or hold something that is not sent: id of the message → Thread. */
+  threads = new Map();
   people = new Map();
   typing = [];
   draft = "";

@@ -22,27 +22,39 @@ function isShown({ type }) {
   return !/^(message|reaction)\./.test(type);
 }
 
+/** Whether a message answers another one. */
+export function isReply({ type, payload }) {
+  return type === "message" && typeof payload?.parent === "string";
+}
+
 /** An item's `version` grows with every change, so that a view redraws only changed items. */
 export class Timeline {
   items = [];
   pending = [];
   more = false;
   loaded = false;
+  #heard = 0;
+
+  /** `shows(event)`: whether a line belongs here. */
+  constructor(shows = () => true) {
+    this.shows = (event) => isShown(event) && shows(event);
+  }
 
   all() {
     return [...this.items, ...this.pending];
   }
 
-  /** The highest number in it. */
+  /** The highest number that came here, also of what is shown elsewhere. */
   get end() {
-    return this.items.at(-1)?.seq ?? 0;
+    return Math.max(this.#heard, this.items.at(-1)?.seq ?? 0);
   }
 
   /** Replace everything by this page. */
   replace(messages, more) {
     // The same key keeps its element, so that a reload does not flicker.
     const keys = new Map(this.items.map(({ id, key }) => [id, key]));
-    this.items = messages.filter(isShown).map(itemOf);
+    this.items = messages.filter(this.shows).map(itemOf);
+    this.#heard = messages.at(-1)?.seq ?? 0;
     for (const item of this.items) item.key = keys.get(item.id) ?? item.key;
     this.more = more;
     this.loaded = true;
@@ -51,7 +63,7 @@ export class Timeline {
   /** Add an older page in front. */
   prepend(messages, more) {
     const first = this.items[0]?.seq ?? Infinity;
-    this.items = [...messages.filter((event) => event.seq < first && isShown(event)).map(itemOf), ...this.items];
+    this.items = [...messages.filter((event) => event.seq < first && this.shows(event)).map(itemOf), ...this.items];
     this.more = more;
   }
 
@@ -64,7 +76,8 @@ export class Timeline {
 
   /** Apply a durable event. `mine`: it may confirm a pending message. Returns its item if it is a new line. */
   apply(event, mine) {
-    if (!isShown(event)) return this.#change(event);
+    if (isShown(event)) this.#heard = Math.max(this.#heard, event.seq);
+    if (!this.shows(event)) return this.#change(event);
     if (mine && this.#confirm(event.clientMsgId, fieldsOf(event))) return null;
     const known = this.items.find(({ seq }) => seq === event.seq);
     if (known) Object.assign(known, fieldsOf(event));

@@ -106,12 +106,12 @@ test("users may edit and delete their own messages, moderators may delete all, a
   const [gone] = timelineOf(said(1), deleted(1, 2)).items;
   const [poll] = timelineOf(said(1, "x", { type: "poll.vote" })).items;
 
-  assert.deepEqual(rightsOver(own, ME, "guest"), { edit: true, remove: true, report: false });
-  assert.deepEqual(rightsOver(other, ME, "member"), { edit: false, remove: false, report: true });
-  for (const role of ["owner", "admin", "moderator"]) assert.deepEqual(rightsOver(other, ME, role), { edit: false, remove: true, report: true });
+  assert.deepEqual(rightsOver(own, ME, "guest"), { edit: true, remove: true, report: false, answer: true });
+  assert.deepEqual(rightsOver(other, ME, "member"), { edit: false, remove: false, report: true, answer: true });
+  for (const role of ["owner", "admin", "moderator"]) assert.deepEqual(rightsOver(other, ME, role), { edit: false, remove: true, report: true, answer: true });
   for (const item of [gone, poll, { ...own, status: "pending" }, { ...own, change: {} }])
-    assert.deepEqual(rightsOver(item, ME, "owner"), { edit: false, remove: false, report: false });
-  assert.deepEqual(rightsOver({ ...own, sender: undefined }, null, ""), { edit: false, remove: false, report: false });
+    assert.deepEqual(rightsOver(item, ME, "owner"), { edit: false, remove: false, report: false, answer: false });
+  assert.deepEqual(rightsOver({ ...own, sender: undefined }, null, ""), { edit: false, remove: false, report: false, answer: true });
 });
 
 /** A room of one message, and what we do to it. */

@@ -1,0 +1,106 @@
+// A thread beside the conversation: the message, the replies to it, and a field for another one. On a phone it has the whole screen.
+
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { composing, el, iconButton } from "./dom.js";
+import { replies } from "./format.js";
+import { KeyedList } from "./keyed.js";
+import { rowElement } from "./message-row.js";
+import { sentence, shutBecause } from "./reasons.js";
+import { rowActs } from "./row-acts.js";
+import { rowsOf } from "./rows.js";
+import { skeleton, statePanel } from "./states.js";
+
+export class ThreadPane {
+  thread = null;
+
+  /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text)`, `onOlderReplies(thread)`, `onReload(thread)`. */
+  constructor(chat, acts) {
+    Object.assign(this, { chat, acts });
+    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
+    this.conversation = new Conversation(rows, "thread-");
+    this.conversation.log.setAttribute("aria-label", "Replies");
+    const parent = el("div", { class: "thread-parent", testid: "thread-parent" });
+    this.parent = new KeyedList(parent, (row) => rowElement(row, { ...rows, quiet: true }));
+    this.name = el("h2", { tabindex: -1, testid: "thread-name" }, "Thread");
+    this.place = el("span", { class: "note cut", dir: "auto" });
+    this.shut = el("p", { class: "shut", role: "status", testid: "thread-shut", hidden: true });
+    this.composer = new Composer({
+      onSend: (text) => this.#send(text),
+      onTyping: (active) => this.thread && chat.typing(this.thread.room.id, active),
+      onEscape: () => {}, // the pane closes
+      onUp: () => this.conversation.editLast(),
+    }, "thread-");
+    this.element = el("div", { class: "thread-pane", testid: "thread", hidden: true, onkeydown: (event) => event.key === "Escape" && !composing(event) && acts.onClose() },
+      el("div", { class: "pane-head" },
+        iconButton("back", "Back to the conversation", { class: "back", testid: "thread-back", onclick: acts.onClose }),
+        el("div", { class: "grow title" }, this.name, this.place),
+        iconButton("close", "Close the thread", { class: "leave", testid: "thread-close", onclick: acts.onClose })),
+      parent, this.conversation.element, this.shut, this.composer.element);
+  }
+
+  open(thread) {
+    this.thread = thread;
+    thread.came = (item) => this.conversation.came(item);
+    this.kind = undefined;
+    this.conversation.open(thread.timeline, null);
+    this.composer.open(thread.draft);
+    this.element.hidden = false;
+    this.update();
+    this.conversation.needOlder();
+  }
+
+  #send(text) {
+    this.acts.onReply(this.thread, text);
+    this.conversation.goToEnd();
+  }
+
+  /** Keeps what was written and not sent. */
+  close() {
+    this.thread.draft = this.composer.text;
+    this.thread.came = null;
+    this.thread = null;
+    this.element.hidden = true;
+  }
+
+  focus(item) {
+    if (!this.conversation.focus(item)) this.parent.get(item.key)?.focus({ preventScroll: true });
+  }
+
+  /** Draw changes. */
+  update() {
+    const { thread, conversation, composer } = this;
+    if (!thread) return;
+    const { message, room } = thread;
+    this.place.textContent = room.name;
+    this.parent.set(message ? rowsOf([message], null, null).slice(-1) : []);
+    composer.invite("Reply in thread", this.chat.welcome?.limits.maxText);
+    this.#instead();
+    conversation.update(this.#top());
+    if (!conversation.stuck) conversation.needOlder();
+  }
+
+  #instead() {
+    const { thread, composer, conversation, shut } = this;
+    const { status, timeline, room, error } = thread;
+    const kind = status === "failed" ? "failed" : status === "loading" && !timeline.pending.length ? "loading" : "";
+    const again = ["Try again", () => this.acts.onReload(thread)];
+    const panel = { failed: () => statePanel("This thread cannot be opened", sentence(error), [again, ["Close the thread", this.acts.onClose]], "thread-failed"), loading: skeleton };
+    if (kind !== this.kind) conversation.showInstead(panel[kind]?.() ?? null);
+    this.kind = kind;
+    const quiet = room.shut ? shutBecause(room.shut) : "";
+    if (shut.textContent !== quiet) shut.textContent = quiet;
+    shut.hidden = !quiet;
+    const lost = (quiet || kind === "failed") && composer.element.contains(document.activeElement);
+    composer.element.hidden = Boolean(quiet) || kind === "failed";
+    if (lost) this.name.focus();
+  }
+
+  #top() {
+    const { timeline, status } = this.thread;
+    if (timeline.more) return el("div", { class: "older" }, "Loading older replies…");
+    const count = timeline.all().filter(({ deleted }) => !deleted).length;
+    const words = count ? replies(count) : status === "ready" ? "Nobody has replied yet." : "";
+    return el("p", { class: "thread-count", testid: "thread-count" }, words);
+  }
+}
