@@ -2,9 +2,10 @@
 
 import { ChatRooms } from "../client.js";
 import { addressOf, placeAt } from "./address.js";
-import { ask, openForm, textField } from "./dialogs.js";
+import { answerInvitation, changeName, createRoom, leaveRoom, mayEnd } from "./belonging.js";
+import { ask } from "./dialogs.js";
 import { composing, el, fill, iconButton } from "./dom.js";
-import { counted, excerpt, isVisible, slug } from "./format.js";
+import { excerpt } from "./format.js";
 import { kept } from "./kept.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
@@ -13,9 +14,10 @@ import { listenToPushes } from "./pushes.js";
 import { pickEmoji, Reactions } from "./reactions.js";
 import { ending, sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
+import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
-import { ended, signIn } from "./sign-in.js";
+import { chooseName, showEnd } from "./sign-in.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 import { ThreadColumn } from "./thread-column.js";
@@ -43,21 +45,6 @@ export async function startChat(element, { client, ...options }) {
   fill(element, app.element);
   app.begin();
   return chat;
-}
-
-function chooseName(chat, element, { title, entry }) {
-  return new Promise((resolve) => {
-    const enter = (name) => chat.connect().then(() => chat.rename(name)).then(resolve);
-    fill(element, signIn(title, enter, entry));
-    element.querySelector("input").focus();
-  });
-}
-
-// Where the page has a way in, loading it again leads there.
-function showEnd(element, why, { entry, guests }) {
-  const signsIn = /\bsign(ed)? (in|out)\b/i.test(why) && (entry || guests !== false);
-  fill(element, ended(signsIn ? "You are signed out" : "You are disconnected", why, signsIn ? "Sign in" : "Connect again", () => location.reload()));
-  element.querySelector("button").focus();
 }
 
 class App {
@@ -121,7 +108,7 @@ class App {
       onModerate: (person) => this.#moderate(({ moderate }) => moderate(chat, this.room, person)),
       roomMenu: () => this.#roomMenu(),
     });
-    const rename = ["Change your name", () => this.#rename(), "rename"];
+    const rename = ["Change your name", () => changeName(chat), "rename"];
     const signOut = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), signOut];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
@@ -351,28 +338,6 @@ class App {
     ].filter(Boolean);
   }
 
-  async #answer({ id, title }, answer) {
-    if (answer === "decline" && !(await ask(`Decline the invitation to ${title || id}?`, ["You can come in later only if somebody invites you again."], "Decline", "Keep it", "decline-dialog"))) return;
-    try {
-      await this.book.answer(id, answer);
-      if (answer === "accept") this.#go(id);
-    } catch (error) {
-      this.notices.add({ title: "That did not work", content: sentence(error) });
-      this.book.refresh();
-    }
-  }
-
-  async #leave(room) {
-    if (!(await ask(`Leave ${room.name}?`, ["You can come back only if somebody invites you."], "Leave", "Stay", "leave-dialog", "danger"))) return;
-    try {
-      await this.book.leave(room);
-      this.room = null;
-      this.#go("");
-    } catch (error) {
-      this.notices.add({ title: "You are still in the room", content: sentence(error) });
-    }
-  }
-
   async #switch() {
     if (document.querySelector("dialog[open]")) return;
     const id = await openSwitcher(this.book.listed());
@@ -382,7 +347,7 @@ class App {
   #key(event) {
     if (composing(event)) return;
     const step = event.altKey && { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    const next = step && this.book.nextUnread(this.room?.id, step);
+    const next = step && nextUnread(this.book.listed(), this.room?.id, step);
     if (next) this.#go(next.id);
     else if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") this.#switch();
     else return;
@@ -390,51 +355,34 @@ class App {
   }
 
   async #create() {
-    const { field, row } = textField("Name", { maxlength: 100, testid: "room-title" });
-    const choice = (value, label) => el("label", { class: "choice" }, el("input", { type: "radio", name: "visibility", value, checked: value === "public" }), label);
-    const choices = el("fieldset", {}, el("legend", { class: "label" }, "Who can enter"), choice("public", "Everybody"), choice("private", "Only members"));
-    const submit = () => this.#createRoom(field.value.trim(), choices.querySelector(":checked").value);
-    const made = await openForm("Create a room", [row, choices], "Create", submit, "create-dialog");
+    const made = await createRoom(this.chat);
     if (!made) return;
     await this.book.refresh();
     this.#go(made.room);
   }
 
-  #createRoom(title, visibility) {
-    // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
-    if (!isVisible(title)) return Promise.reject(new Error("Give the room a name that can be seen."));
-    const room = visibility === "public" ? slug(title) : undefined;
-    return this.chat.createRoom({ room, title, visibility }).catch((error) => {
-      throw error.code === "conflict" ? new Error("There is a room of this name already. Choose another one.") : error;
-    });
+  async #answer(invitation, answer) {
+    const done = await answerInvitation(this.book, invitation, answer, this.notices);
+    if (done && answer === "accept") this.#go(invitation.id);
   }
 
-  #rename() {
-    const { field, row } = textField("Your name", { maxlength: 64, value: this.chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
-    return openForm("Change your name", [row], "Change", () => this.chat.rename(field.value.trim()), "rename-dialog");
+  async #leave(room) {
+    if (!(await leaveRoom(this.book, room, this.notices))) return;
+    this.room = null;
+    this.#go("");
+  }
+
+  async #signOut(end) {
+    if (!(await mayEnd(this.chat, end, this.notices))) return;
+    this.over = true;
+    this.chat.disconnect();
+    kept.removeAll("chatrooms ");
+    kept.set(SIGNED_OUT, String(Date.now()));
+    location.assign(location.pathname);
   }
 
   /** The browser asks before messages that were not sent are lost. */
   #leaving(event) {
     if (this.chat.outbox.length && !this.over) event.preventDefault();
-  }
-
-  async #signOut(end) {
-    const { chat } = this;
-    const unsent = chat.outbox.length;
-    const lines = [];
-    if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Once you sign out, you cannot come back as ${chat.user.name}, or change what you wrote.`);
-    if (unsent) lines.push(`${counted(unsent, "message")} ${unsent === 1 ? "is" : "are"} not sent yet, and will be lost.`);
-    if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog", "danger"))) return;
-    try {
-      await end?.();
-    } catch (error) {
-      return this.notices.add({ title: "You are still signed in", content: sentence(error) });
-    }
-    this.over = true;
-    chat.disconnect();
-    kept.removeAll("chatrooms ");
-    kept.set(SIGNED_OUT, String(Date.now()));
-    location.assign(location.pathname);
   }
 }

@@ -71,13 +71,6 @@ export class RoomBook {
     for (const room of rooms) room.mark = marks.get(idOf(room));
   }
 
-  /** The next room after that one (`step` -1: before it) with something new. */
-  nextUnread(id, step) {
-    const rooms = step < 0 ? this.listed().reverse() : this.listed();
-    const at = rooms.findIndex((room) => room.id === id) + 1;
-    return [...rooms.slice(at), ...rooms.slice(0, at)].find((room) => room.unread && room.id !== id);
-  }
-
   // ---- which rooms there are ----
 
   async refresh() {

@@ -62,3 +62,10 @@ export class Room {
     if (this.people.has(id)) this.people.set(id, { ...this.people.get(id), name });
   }
 }
+
+/** The next of these rooms after that one (`step` -1: before it) with something new. */
+export function nextUnread(listed, id, step) {
+  const rooms = step < 0 ? listed.reverse() : listed;
+  const at = rooms.findIndex((room) => room.id === id) + 1;
+  return [...rooms.slice(at), ...rooms.slice(0, at)].find((room) => room.unread && room.id !== id);
+}
