@@ -36,8 +36,7 @@ class TimedStore(WrappedStore):
         self._timeout = timeout
         self._meter = meter
         self._reads = asyncio.Semaphore(READS)
-        if not inner.waits and meter is SILENT:
-            self.step_aside()  # there is nothing to wait for, and nobody to tell
+        self.direct = not inner.waits and meter is SILENT  # nothing to wait for, and nobody to tell
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`; without a limit."""

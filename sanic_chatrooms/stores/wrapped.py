@@ -16,8 +16,11 @@ T = TypeVar("T")
 def _passed_on(verb: F) -> F:
     name = verb.__name__
 
-    # No coroutine of its own: joining asks a store nine times.
+    # No coroutine and no closure of its own: joining asks a store nine times.
     def ask(self: "WrappedStore", *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        if self.direct:
+            answer: Awaitable[Any] = getattr(self.inner, name)(*args, **kwargs)
+            return answer
         return self.around(name, functools.partial(getattr(self.inner, name), *args, **kwargs))
 
     functools.update_wrapper(ask, verb, updated=())  # not that it is abstract
@@ -63,12 +66,8 @@ class WrappedStore(Store):
         self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps
         self.publishes_as = inner.publishes_as
         self.inner = inner
-
-    def step_aside(self) -> None:
-        """Calls do not go through `around` from now on, but to `inner` itself."""
-        for name, verb in vars(WrappedStore).items():
-            if hasattr(verb, "__wrapped__") and getattr(type(self), name) is verb:
-                setattr(self, name, getattr(self.inner, name))
+        self.direct = False
+        """True: calls do not go through `around`."""
 
     @abstractmethod
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -328,10 +328,10 @@ async def test_who_is_banned_from_the_server_reads_until_when_and_why(
     await site.chat.ban_user(site.user("Ada"), until=time.time() + 86400, reason="spam")
 
     ended = page.get_by_test_id("ended")
-    await expect(ended).to_contain_text("You are banned from this chat.")
-    await page.get_by_role("button", name="Connect again").click()
-    await expect(ended).to_contain_text("You are banned until ")
-    await expect(ended).to_contain_text("(reason: spam).")
+    for _ in range(2):
+        await expect(ended).to_contain_text("You are banned until ")
+        await expect(ended).to_contain_text("(reason: spam).")
+        await page.get_by_role("button", name="Connect again").click()
 
 
 async def test_who_cannot_reach_the_server_is_told_that_they_are_still_signed_in(

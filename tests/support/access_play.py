@@ -6,6 +6,7 @@ One step follows the other, all chosen by one number: a failure tells it, and wi
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
@@ -15,7 +16,9 @@ from unittest.mock import patch
 
 from sanic_chatrooms.hub import journal, repair
 from sanic_chatrooms.stores.base import Store
+from sanic_chatrooms.stores.unread import LAST
 from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.support.words import Query
 from sanic_chatrooms.testing.clock import time_of_day
 from tests.support.access_model import LEVELS, ModelledRoom
 from tests.support.access_model import Invite as Invitation
@@ -251,7 +254,18 @@ class Play(Rights):
         await self._search(self._seat(room, able="search"), room)
 
     async def search_everywhere(self) -> None:
+        await self._be_indexed()
         await self._search(self._seat(), None)
+
+    async def _be_indexed(self) -> None:
+        """In all rooms, what is in the index is found, and workers put it there behind what is said."""
+        index = self.workers[0].chat.core.index
+        if index is None:
+            return
+        async with asyncio.timeout(30):
+            for room in self.rooms.values():
+                while (await index.find_in(room.id, Query("text"), before=LAST, limit=1)).indexed < room.head:
+                    await index.index([room.id])
 
     async def index(self) -> None:
         """Some of what was said is in the index, and the rest is not."""
