@@ -1,8 +1,11 @@
-// The place in the app, as the part of the address after "#": "#/general", "#/@ada", "#/general/people", "#/general/thread/<message>".
+// The place in the app, as the part of the address after "#": "#/general", "#/@ada", "#/general/people", "#/general/thread/<message>",
+// "#/general/at/<number>".
 
-const PLACE = /^#?\/?([^/]*)(?:\/(?:(people)|(thread)\/([^/]+)))?$/;
+const PLACE = /^#?\/?([^/]*)(?:\/(?:(people)|(thread|at)\/([^/]+)))?$/;
 
-/** The address of a room or, by an id that begins with "@", of a person. `of`: the message that the pane is about. `placeAt` gives back exactly the same ids. */
+const NUMBER = /^[1-9]\d{0,14}$/;
+
+/** The address of a room or, by an id that begins with "@", of a person. `of`: the id of the message whose thread it is, or the number to jump to. `placeAt` gives back exactly the same ids. */
 export function addressOf(id, pane, of) {
   return `#/${encoded(id)}${pane ? `/${pane}` : ""}${of ? `/${encoded(of)}` : ""}`;
 }
@@ -11,6 +14,7 @@ export function addressOf(id, pane, of) {
 export function placeAt(hash) {
   const [, id, people, other, of] = PLACE.exec(hash) ?? [];
   const pane = people ?? other;
+  if (pane === "at" && !NUMBER.test(of)) return null;
   try {
     return id === undefined || id === "@" || (pane && !id) ? null : { id: decoded(id), pane, ...(of && { of: decoded(of) }) };
   } catch {

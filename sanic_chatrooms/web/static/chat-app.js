@@ -2,11 +2,15 @@
 
 import { ChatRooms } from "../client.js";
 import { addressOf, placeAt } from "./address.js";
+import { Addressees } from "./addressees.js";
 import { answerInvitation, changeName, createRoom, leaveRoom, mayEnd } from "./belonging.js";
+import { Columns, narrow, touch } from "./columns.js";
 import { ask } from "./dialogs.js";
 import { composing, el, fill, iconButton } from "./dom.js";
 import { excerpt } from "./format.js";
+import { jump } from "./jumping.js";
 import { kept } from "./kept.js";
+import { tellOfMentions } from "./mention-notices.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
@@ -23,9 +27,6 @@ import { TalkPane } from "./talk-pane.js";
 import { ThreadColumn } from "./thread-column.js";
 
 const SIGNED_OUT = "chatrooms signed out";
-const narrow = matchMedia("(max-width: 719.98px)");
-const tight = matchMedia("(max-width: 979.98px)");
-const touch = matchMedia("(pointer: coarse)");
 
 /**
  * Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
@@ -56,9 +57,9 @@ class App {
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.add({ title, content: sentence(error) }));
     this.#panes(options);
-    this.#fit();
+    this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
     listenToPushes(chat, this.notices);
-    tight.addEventListener("change", () => this.#fit());
+    tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
     window.addEventListener("hashchange", () => this.#route());
     document.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("visibilitychange", () => this.#looking());
@@ -68,6 +69,7 @@ class App {
   #panes(options) {
     const { title, topic, menu } = options;
     const { book, chat, reactions } = this;
+    const addressees = new Addressees(chat, book);
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
     const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
@@ -77,13 +79,21 @@ class App {
       onPerson,
       onInvite,
       onBack: () => this.#go(""),
-      onPeople: () => this.#togglePeople(),
-      onOlder: (room) => book.older(room),
+      onPeople: () => this.columns.toggle(),
+      onOlder: (room) => book.paging.older(room),
+      onNewer: (room) => book.paging.newer(room),
+      onNewest: (room) => {
+        book.paging.newest(room);
+        this.#show(room);
+      },
+      onLink: (room, item) => this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(addressOf(room.id, "at", `${item.seq}`), this.notices)),
       onReload: (room) => book.reload(room),
-      onSend: (room, text) => this.#send(room, text),
+      onSend: (room, text, mentions) => this.#send(room, text, mentions),
+      people: (room) => addressees.of(room),
+      nameOf: (room, id) => addressees.nameOf(room, id),
       onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
       onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
-      onSave: (room, item, text) => book.edits.edit(room, item, text),
+      onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
       onDelete: (room, item) => this.#delete(room, item),
       onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
       onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
@@ -95,8 +105,9 @@ class App {
     this.talk = new TalkPane(chat, acts, topic, appMenu);
     this.column = new ThreadColumn(chat, book.threads, acts, {
       onClose: () => this.#go(this.room.id),
-      onReply: (thread, text) => book.send(thread.room, text, { parent: thread.id }),
-      onShown: (shown) => this.#besideThread(shown),
+      onJump: (room, seq) => seq && this.#go(room.id, "at", `${seq}`),
+      onReply: (thread, text, mentions) => book.send(thread.room, text, { parent: thread.id, ...(mentions.length && { mentions }) }),
+      onShown: (shown) => this.columns.besideThread(shown),
       onLeft: ({ message }) => (message && this.talk.conversation.focus(message)) || this.#enter(),
       load: (part, act) => this.#load(part, act),
       mayFocus: () => !touch.matches && !narrow.matches,
@@ -104,7 +115,7 @@ class App {
     this.people = new PeoplePane({
       onPerson,
       onInvite,
-      onClose: () => this.#togglePeople(true),
+      onClose: () => this.columns.toggle(true),
       onModerate: (person) => this.#moderate(({ moderate }) => moderate(chat, this.room, person)),
       roomMenu: () => this.#roomMenu(),
     });
@@ -181,9 +192,21 @@ class App {
     this.#seen();
   }
 
+  // Whether a pane is on the screen of a phone; elsewhere they stand side by side.
+  #shows(pane) {
+    return !document.hidden && (!narrow.matches || this.element.dataset.pane === pane);
+  }
+
+  #sees({ room, seq }) {
+    const has = ({ items }) => items.some((item) => item.seq === seq);
+    const { thread } = this.column;
+    if (thread?.room.id === room && has(thread.timeline)) return this.#shows("thread");
+    return this.room?.id === room && this.#shows("talk") && this.talk.conversation.stuck && has(this.room.timeline);
+  }
+
   /** Mark what is on the screen as read. */
   #seen() {
-    const onScreen = !document.hidden && this.talk.conversation.stuck && (!narrow.matches || this.element.dataset.pane === "talk");
+    const onScreen = this.#shows("talk") && this.talk.conversation.stuck;
     if (this.room && onScreen) this.book.read(this.room);
   }
 
@@ -198,11 +221,20 @@ class App {
   #route() {
     const place = placeAt(location.hash);
     const wanted = place?.id || (narrow.matches ? "" : this.#first());
-    this.element.dataset.pane = !place ? "talk" : !wanted ? "rooms" : (place.pane ?? "talk");
+    this.element.dataset.pane = !place ? "talk" : !wanted ? "rooms" : (place.pane === "at" ? "talk" : (place.pane ?? "talk"));
     if (!place) this.#nowhere();
     else if (!wanted) this.#leaveRoom();
     else if (this.room?.id !== wanted) this.#open(wanted);
     this.column.show(this.room, place?.pane === "thread" ? place.of : undefined);
+    if (place?.pane === "at" && this.room) this.#jump(this.room, Number(place.of));
+  }
+
+  /** Show one message, wherever it is. The address is the room's again: the same link can be followed once more. */
+  #jump(room, seq) {
+    const { book, talk, notices } = this;
+    history.replaceState(null, "", addressOf(room.id));
+    const isHere = () => this.room === room;
+    jump(room, seq, { book, talk, notices, isHere, onThread: (parent) => this.#go(room.id, "thread", parent) });
   }
 
   // Never open a similar room instead: a message written there would reach somebody else.
@@ -256,39 +288,11 @@ class App {
     this.#list();
   }
 
-  // The people pane is beside the conversation if there is room, else over it on request.
-  #fit() {
-    this.#hidePeople(this.options.people === false || tight.matches || Boolean(this.column.thread));
-  }
-
-  // A thread takes the column of the people.
-  #besideThread(shown) {
-    this.element.classList.toggle("threaded", shown);
-    if (shown) this.hadPeople = !this.element.classList.contains("no-people");
-    if (shown || (this.hadPeople && !tight.matches)) this.#hidePeople(shown);
-  }
-
-  #hidePeople(hide) {
-    const hidden = this.element.classList.toggle("no-people", hide);
-    this.talk.people.setAttribute("aria-expanded", String(!hidden));
-    return hidden;
-  }
-
-  #togglePeople(hide) {
-    const { people, talk, room } = this;
-    if (narrow.matches) this.#go(room.id, hide ? undefined : "people");
-    const hidden = this.#hidePeople(hide);
-    if (this.column.thread && !hidden && !narrow.matches) this.#go(room.id); // there is one column for the two
-    if (!tight.matches) return;
-    // On a phone, the pane appears after the address has changed.
-    setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
-  }
-
   // ---- what people do ----
 
-  #send(room, text) {
+  #send(room, text, mentions) {
     this.talk.conversation.newAfter = null;
-    this.book.send(room, text);
+    this.book.send(room, text, mentions.length ? { mentions } : {});
     this.talk.conversation.goToEnd();
   }
 

@@ -1,5 +1,6 @@
 // The field for a new message. Enter sends and Shift+Enter begins a line; on a touch screen the button sends. It grows to six lines.
 
+import { Completion } from "./completion.js";
 import { el, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
 import { Writing } from "./writing.js";
@@ -7,17 +8,18 @@ import { Writing } from "./writing.js";
 const HELP = { keys: "Enter sends, Shift and Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
-  /** `onSend(text)`, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
+  /** `onSend(text, mentions)`, `people()`: who can be mentioned, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
   constructor(acts, name = "") {
     this.acts = acts;
-    const keys = { onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
+    const keys = { onKey: (event) => this.completion.key(event), onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
     this.writing = new Writing({ testid: `${name}composer`, "aria-describedby": `${name}composer-help`, oninput: () => this.#changed(), onblur: () => acts.onTyping(false) }, keys);
     this.field = this.writing.field;
+    this.completion = new Completion(this.field, acts.people, `${name}mentions`);
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
     this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span", { class: "cut", testid: `${name}typing` });
     this.element = el("div", { class: "composer" },
-      el("div", { class: "composer-box" }, this.field, this.button),
+      el("div", { class: "composer-box" }, this.completion.element, this.field, this.button),
       el("div", { class: "under" }, this.typing, this.writing.limit),
       el("p", { class: "sr-only", id: `${name}composer-help` }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
   }
@@ -36,6 +38,7 @@ export class Composer {
 
   open(text) {
     if (text !== this.text) this.writing.text = text;
+    this.completion.clear();
     this.#fit();
   }
 
@@ -57,9 +60,11 @@ export class Composer {
   #send() {
     const text = this.text.trimEnd();
     if (this.button.disabled) return;
+    const mentions = this.completion.mentions(text);
     this.writing.text = "";
+    this.completion.clear();
     this.#fit();
-    this.acts.onSend(text);
+    this.acts.onSend(text, mentions);
   }
 
   #changed() {

@@ -17,7 +17,7 @@ const HEARD = 5;
 export class Conversation {
   editing = null; // the key of the message that is being rewritten
 
-  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onLost()` (the focused row was removed). `name`: begins the test ids of a second one. */
+  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed). `name`: begins the test ids of a second one. */
   constructor(given, name = "") {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
     const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item) };
@@ -37,21 +37,39 @@ export class Conversation {
     sizes.observe(this.log);
   }
 
-  /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new). */
-  open(timeline, newAfter) {
-    Object.assign(this, { timeline, newAfter, stuck: true, lastTop: 0, unseen: 0, from: 0, editing: null });
+  /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new), or the item `target`. */
+  open(timeline, newAfter, target = null) {
+    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key });
     const left = this.inner.contains(document.activeElement);
-    this.from = this.#firstOf(newAfter);
+    this.from = target ? this.#before(target) : this.#firstOf(newAfter);
     this.drawn = [];
     this.list.set([]);
     fill(this.heard);
     fill(this.top);
     this.update();
+    if (target) return this.#reach(target);
     if (left) this.context.onLost();
     const line = this.list.get("new");
     if (!line || line.offsetTop >= this.log.scrollTop) return;
     this.stuck = false;
     this.log.scrollTop = line.offsetTop - 8;
+  }
+
+  // A few screens above it, so that it can stand in the middle.
+  #before(target) {
+    const { items } = this.timeline;
+    return items[this.#pieceBefore(items.indexOf(target))]?.seq ?? 0;
+  }
+
+  #reach({ key }) {
+    const node = this.list.get(key);
+    if (!node) return;
+    node.style.contentVisibility = "visible";
+    node.focus({ preventScroll: true });
+    node.scrollIntoView({ block: "center" });
+    this.lastTop = this.log.scrollTop;
+    if (!this.timeline.later && this.#below <= NEAR) this.#atEnd();
+    else this.#button();
   }
 
   /** Show something else instead of the messages; null shows the messages. */
@@ -73,6 +91,7 @@ export class Conversation {
     this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing);
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
+    this.list.get(this.marked)?.classList.add("marked");
     const kept = anchor && this.list.get(anchor.key);
     if (kept) {
       // Anchor at its end: the name at its top disappears when an older message of its author arrives. It is a new element
@@ -149,7 +168,9 @@ export class Conversation {
 
   goToEnd() {
     if (document.activeElement === this.toEnd) this.log.focus({ preventScroll: true });
-    this.stuck = true;
+    if (this.timeline.later) return this.context.onNewest();
+    if (this.marked) this.list.get(this.marked)?.classList.remove("marked");
+    Object.assign(this, { stuck: true, marked: undefined });
     this.update();
     this.#atEnd();
   }
@@ -177,7 +198,8 @@ export class Conversation {
   #scrolled() {
     const { scrollTop } = this.log;
     // Only scrolling up leaves the end. Rows that turn out taller than estimated move the end, too.
-    if (this.#below <= NEAR) this.#atEnd();
+    if (this.timeline.later) this.needNewer();
+    else if (this.#below <= NEAR) this.#atEnd();
     else if (scrollTop < this.lastTop) this.stuck = false;
     this.lastTop = scrollTop;
     this.#button();
@@ -201,8 +223,14 @@ export class Conversation {
     if (this.hidden < hidden) this.needOlder();
   }
 
+  /** Near the last row of a window: load newer messages. */
+  needNewer() {
+    if (this.timeline.later && !this.inner.hidden && this.#below <= EARLY) this.context.onNewer();
+  }
+
   #button() {
-    this.toEnd.hidden = this.inner.hidden || this.stuck || !(this.unseen || this.#below > this.log.clientHeight);
+    const away = this.timeline?.later || this.unseen || this.#below > this.log.clientHeight;
+    this.toEnd.hidden = this.inner.hidden || this.stuck || !away;
     const label = this.unseen ? counted(this.unseen, "new message") : "To the newest";
     if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
   }

@@ -16,9 +16,11 @@ export class Edits {
     this.changed = changed;
   }
 
-  edit(room, item, text) {
-    const saved = (seq) => room.timeline.edited(item, { ...item.payload, text }, seq);
-    this.#begin(room, item, { text, act: () => this.chat.edit(room.id, item.id, { ...item.payload, text }), done: saved });
+  /** `more`: what else is in the body now. */
+  edit(room, item, text, more) {
+    const body = () => ({ ...item.payload, text, ...more });
+    const saved = (seq) => room.timeline.edited(item, body(), seq);
+    this.#begin(room, item, { text, act: () => this.chat.edit(room.id, item.id, body()), done: saved });
   }
 
   remove(room, item) {

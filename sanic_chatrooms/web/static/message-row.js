@@ -4,6 +4,7 @@ import { avatar } from "./avatar.js";
 import { button, el, iconButton } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
+import { isTo, marked, mentionsOf } from "./mentions.js";
 import { reactionRow } from "./reactions.js";
 import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
@@ -40,12 +41,12 @@ function plain({ kind, item }) {
 function messageElement({ item, first, editing }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
-  const props = { class: `msg ${first ? "first" : ""} ${status}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
+  const props = { class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div", { class: "msg-head" }, author(sender, context), time(item, timeOf(item.at))) : el("span", { class: "sr-only" }, `${sender.name}: `),
-      editing ? rewriting(item, context) : text(item),
+      editing ? rewriting(item, context) : text(item, context),
       status === "failed" && !editing && el("div", { class: "msg-actions", testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div", { class: "note" }, `Not sent yet: ${reason(item.error)}`),
       !editing && reactionRow(item, context),
@@ -76,12 +77,13 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, has, onPick, onThread, onEdit, onDelete, onReport, quiet }) {
+function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete, onReport, quiet }) {
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   return answer && el("div", { class: "msg-tools", testid: "message-tools" },
     has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
+    iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
     report && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));
@@ -97,8 +99,13 @@ function time({ at }, written, style, what = "") {
   return el("time", { class: style, datetime: new Date(at * 1000).toISOString(), title: what + fullTimeOf(at) }, written);
 }
 
-function text(item) {
+function mentioned({ payload }, { me, nameOf }) {
+  const isMe = (id) => id === me()?.id || id === "@room";
+  return mentionsOf(payload).map((id) => ({ name: id[0] === "@" ? id.slice(1) : nameOf(id), isMe: isMe(id) })).filter(({ name }) => name);
+}
+
+function text(item, context) {
   if (item.deleted) return el("div", { class: "note", testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
   const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
-  return el("div", { class: "text", dir: "auto", testid: "message-text" }, richText(item.change?.text ?? item.text), edited);
+  return el("div", { class: "text", dir: "auto", testid: "message-text" }, marked(richText(item.change?.text ?? item.text), mentioned(item, context)), edited);
 }

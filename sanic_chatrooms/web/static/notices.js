@@ -20,9 +20,9 @@ export class Notices {
     this.bell = popover(this.#button, () => this.#list(), "dialog");
   }
 
-  /** Show a notice: {title, content}. */
-  add({ title = "Notice", content = "" }) {
-    const notice = [el("h3", {}, String(title)), el("p", {}, String(content))];
+  /** Show a notice: {title, content}. `href`: the place in this page that it is about. */
+  add({ title = "Notice", content = "", href }) {
+    const notice = [el("h3", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, "Show")] : [])];
     this.#kept = [el("li", { class: "notice-line" }, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
     this.#count(this.#unread + 1);
     this.#toast(notice);
@@ -44,7 +44,7 @@ export class Notices {
       toast.remove();
       (this.toasts.querySelector("button") ?? this.#button).focus();
     };
-    const toast = el("div", { class: "toast", testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave }, el("div", { class: "grow" }, notice), iconButton("close", "Dismiss notice", { onclick: dismiss }));
+    const toast = el("div", { class: "toast", testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div", { class: "grow" }, notice), iconButton("close", "Dismiss notice", { onclick: dismiss }));
     this.toasts.append(toast);
     if (this.toasts.childElementCount > STACKED) this.toasts.firstChild.remove();
     leave();

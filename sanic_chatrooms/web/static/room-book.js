@@ -3,6 +3,7 @@
 import { Edits } from "./edits.js";
 import { byName, toldApart } from "./format.js";
 import { Names, SOURCES } from "./names.js";
+import { Paging } from "./paging.js";
 import { ReadMarks } from "./read-marks.js";
 import { relate } from "./related.js";
 import { Room } from "./room.js";
@@ -32,6 +33,7 @@ export class RoomBook {
     this.changed = changed;
     this.marks = this.#marksOf(chat.user?.id);
     this.names = new Names(chat.user?.id);
+    this.paging = new Paging(chat, (room) => changed("lines", room));
     this.threads = new Threads(chat, (room) => changed("lines", room));
     this.edits = new Edits(chat, (room) => changed("lines", room));
     chat.on("user", (user) => this.#hear([user]) || changed("list"));
@@ -183,36 +185,28 @@ export class RoomBook {
     }
   }
 
+  /** Resolves when the newest page of the room is there. */
+  async entered(room) {
+    if (!room.timeline.loaded) await this.chat.join(room.id);
+  }
+
   /** Load the newest page again. */
   reload(room) {
     room.timeline.loaded = false;
     this.enter(room);
   }
 
-  async older(room) {
-    const { timeline } = room;
-    if (!timeline.more || room.asking || room.status !== "ready") return;
-    room.asking = true;
-    try {
-      const page = await this.chat.history(room.id, { before: timeline.items[0]?.seq, replies: room.mixed });
-      timeline.prepend(page.messages, page.more);
-    } catch {
-      return; // scrolling further asks again
-    } finally {
-      room.asking = false;
-    }
-    this.changed("lines", room);
-  }
-
   #joined({ room: id, epoch, seq, recovered, messages, more, title, online, role }) {
     const room = this.get(id);
-    const first = !room.timeline.loaded;
+    // What was missed in a window far up cannot be recovered either.
+    const first = !room.timeline.loaded || Boolean(room.past && !recovered);
     Object.assign(room, { title, online, role, epoch, status: "ready", verdict: null });
     this.invitations.delete(id); // whoever joins accepts
     this.marks.check(id, epoch);
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
       room.gap = false;
+      room.past = null;
       room.mixed = !this.chat.welcome.features.includes("threads");
       room.timeline.replace(messages, more);
       const read = this.#readTo(room, seq);
@@ -290,8 +284,9 @@ export class RoomBook {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
-    relate(room.timeline.items, event, this.chat.user?.id);
-    for (const thread of room.threads.values()) thread.hear(event, mine, this.chat.user?.id);
+    room.past?.change(event);
+    for (const thread of room.threads.values()) thread.hear(event, mine);
+    for (const { items } of room.timelines()) relate(items, event, this.chat.user?.id);
     if (event.sender) this.#hear([event.sender]);
     // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);

@@ -16,6 +16,8 @@ export class Room {
   mixed = false;
   /** Threads that are open, or hold something that is not sent: id of the message → Thread. */
   threads = new Map();
+  /** The window far up in which somebody reads, or null. */
+  past = null;
   people = new Map();
   typing = [];
   draft = "";
@@ -32,6 +34,17 @@ export class Room {
 
   constructor(id) {
     this.id = id;
+  }
+
+  /** What the conversation shows. */
+  get shown() {
+    return this.past ?? this.timeline;
+  }
+
+  /** All that holds messages of the room. One message may be in several. */
+  timelines() {
+    const threads = [...this.threads.values()].flatMap(({ parent, timeline }) => [parent, timeline]);
+    return [this.timeline, ...(this.past ? [this.past] : []), ...threads];
   }
 
   get isDirect() {

@@ -27,10 +27,13 @@ export class TalkPane {
       ...rowActs(chat, acts, () => this.room),
       onEnd: acts.onEnd,
       onOlder: () => acts.onOlder(this.room),
+      onNewer: () => acts.onNewer(this.room),
+      onNewest: () => acts.onNewest(this.room),
       onLost: () => this.composer.focus(),
     });
     this.composer = new Composer({
-      onSend: (text) => acts.onSend(this.room, text),
+      onSend: (text, mentions) => acts.onSend(this.room, text, mentions),
+      people: () => acts.people(this.room),
       onTyping: (active) => this.room && chat.typing(this.room.id, active),
       onEscape: () => this.conversation.goToEnd(),
       onUp: () => this.conversation.editLast(),
@@ -46,11 +49,11 @@ export class TalkPane {
     this.composer.element.hidden = true;
   }
 
-  /** Show another room; `newAfter`: see Conversation. */
-  open(room, newAfter) {
+  /** Show another room, or another place in it; `newAfter`, `target`: see Conversation. */
+  open(room, newAfter, target) {
     this.#keepDraft();
     this.room = room;
-    this.conversation.open(room.timeline, newAfter);
+    this.conversation.open(room.shown, newAfter, target);
     this.composer.open(room.draft);
     this.update();
     this.conversation.needOlder();
@@ -96,6 +99,7 @@ export class TalkPane {
     composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
     composer.showTyping(room.typing.filter(({ id }) => id !== chat.user?.id));
     this.#instead(room);
+    conversation.timeline = room.shown; // a window far up may have become a part of it
     conversation.update(this.#top(room));
     // A page of older messages may have failed, or the connection was lost: whoever is at the top cannot scroll to ask again.
     if (!conversation.stuck) conversation.needOlder();
@@ -123,7 +127,7 @@ export class TalkPane {
   }
 
   #top(room) {
-    const { timeline, gap, isDirect, name } = room;
+    const { shown: timeline, gap, isDirect, name } = room;
     if (gap) return el("div", { class: "gap-line", testid: "gap" }, "Some messages could not be recovered. ", el("button", { type: "button", class: "button plain", onclick: () => this.acts.onReload(room) }, "Reload history"));
     if (timeline.more) return el("div", { class: "older" }, "Loading older messages…");
     if (!timeline.loaded && !room.isDraft) return el("div");

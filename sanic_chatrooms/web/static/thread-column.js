@@ -7,7 +7,7 @@ export class ThreadColumn {
   pane = null;
 
   /**
-   * `rows`: the acts of the app on messages. `acts`: `onClose()`, `onReply(thread, text)`; `onShown(shown)`: the column has come or gone; `onLeft(thread)`:
+   * `rows`: the acts of the app on messages. `acts`: `onClose()`, `onReply(thread, text, mentions)`; `onShown(shown)`: the column has come or gone; `onLeft(thread)`:
    * it went with the focus; `load(part, act)`: load a part of the page; `mayFocus()`: whether a field may have the focus by itself.
    */
   constructor(chat, threads, rows, acts) {
@@ -34,6 +34,7 @@ export class ThreadColumn {
       if (this.thread !== thread) return; // somebody went on meanwhile
       this.pane ??= this.#made(ThreadPane);
       this.pane.open(thread);
+      if (this.pane.conversation.marked) return; // it has the focus
       if (!this.acts.mayFocus() || !this.pane.composer.focus()) this.pane.name.focus();
     });
   }

@@ -14,7 +14,7 @@ import { skeleton, statePanel } from "./states.js";
 export class ThreadPane {
   thread = null;
 
-  /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text)`, `onOlderReplies(thread)`, `onReload(thread)`. */
+  /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, mentions)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
     const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
@@ -23,10 +23,11 @@ export class ThreadPane {
     const parent = el("div", { class: "thread-parent", testid: "thread-parent" });
     this.parent = new KeyedList(parent, (row) => rowElement(row, { ...rows, quiet: true }));
     this.name = el("h2", { tabindex: -1, testid: "thread-name" }, "Thread");
-    this.place = el("span", { class: "note cut", dir: "auto" });
+    this.place = el("button", { type: "button", class: "place note cut", dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
     this.shut = el("p", { class: "shut", role: "status", testid: "thread-shut", hidden: true });
     this.composer = new Composer({
-      onSend: (text) => this.#send(text),
+      onSend: (text, mentions) => this.#send(text, mentions),
+      people: () => acts.people(this.thread.room),
       onTyping: (active) => this.thread && chat.typing(this.thread.room.id, active),
       onEscape: () => {}, // the pane closes
       onUp: () => this.conversation.editLast(),
@@ -50,8 +51,8 @@ export class ThreadPane {
     this.conversation.needOlder();
   }
 
-  #send(text) {
-    this.acts.onReply(this.thread, text);
+  #send(text, mentions) {
+    this.acts.onReply(this.thread, text, mentions);
     this.conversation.goToEnd();
   }
 
@@ -77,7 +78,16 @@ export class ThreadPane {
     composer.invite("Reply in thread", this.chat.welcome?.limits.maxText);
     this.#instead();
     conversation.update(this.#top());
+    this.#aim(thread);
     if (!conversation.stuck) conversation.needOlder();
+  }
+
+  #aim(thread) {
+    const target = thread.target && thread.timeline.items.find(({ seq }) => seq === thread.target);
+    if (!target) return;
+    thread.target = null;
+    this.conversation.open(thread.timeline, null, target);
+    this.conversation.update(this.#top());
   }
 
   #instead() {

@@ -1,7 +1,8 @@
 // Threads: messages with the replies to them.
 
-import { relate } from "./related.js";
 import { Timeline } from "./timeline.js";
+
+const MOST_PAGES = 20; // that are loaded to find a reply
 
 class Thread {
   /** loading · ready · failed (`error` says why) */
@@ -9,6 +10,10 @@ class Thread {
   draft = "";
   /** It is on the screen. */
   isOpen = false;
+  /** The number of the reply to show, until it is shown. */
+  target = null;
+  /** Replies that came while a page was on its way, which may not have them. */
+  fresh = [];
 
   /** `known`: the message as the conversation has it; else it comes with the first page. */
   constructor(room, id, known) {
@@ -31,14 +36,14 @@ class Thread {
   replace({ message, messages, more }) {
     this.parent.replace([message], false);
     this.timeline.replace(messages, more);
+    for (const item of this.fresh) if (!this.timeline.items.some(({ seq }) => seq >= item.seq)) this.timeline.items.push(item);
   }
 
-  /** A durable event of the room. `mine`: it may confirm a reply that is on its way. `me`: the id of the user. */
-  hear(event, mine, me) {
+  /** A durable event of the room. `mine`: it may confirm a reply that is on its way. */
+  hear(event, mine) {
     this.parent.apply(event, false);
     const item = this.timeline.apply(event, mine);
-    relate(this.parent.items, event, me);
-    relate(this.timeline.items, event, me);
+    if (this.asking && this.timeline.shows(event)) this.fresh.push(this.timeline.items.find(({ seq }) => seq === event.seq));
     if (item && !mine) this.came?.(item);
   }
 }
@@ -56,7 +61,7 @@ export class Threads {
     const thread = known ?? new Thread(room, id, room.timeline.items.find((item) => item.id === id));
     room.threads.set(id, thread);
     thread.isOpen = true;
-    if (thread.status !== "ready") this.load(thread);
+    if (thread.status !== "ready" && !thread.asking) thread.loading = this.load(thread);
     return thread;
   }
 
@@ -76,6 +81,7 @@ export class Threads {
   }
 
   load(thread) {
+    thread.fresh = [];
     return this.#page(thread, {}, (page) => thread.replace(page));
   }
 
@@ -83,6 +89,14 @@ export class Threads {
     const { asking, status, timeline } = thread;
     if (asking || !timeline.more || status !== "ready") return;
     return this.#page(thread, { before: timeline.items[0]?.seq }, ({ messages, more }) => timeline.prepend(messages, more));
+  }
+
+  /** Show this reply, once it is loaded. */
+  async aim(thread, seq) {
+    const isThere = () => thread.timeline.items.some((item) => item.seq === seq);
+    thread.target = seq;
+    for (let pages = 0; thread.isOpen && !isThere() && pages < MOST_PAGES && (pages === 0 || thread.timeline.more); pages++) await (pages ? this.older(thread) : thread.loading);
+    this.changed(thread.room);
   }
 
   async #page(thread, page, take) {
@@ -94,7 +108,7 @@ export class Threads {
       // What is shown stays; scrolling further asks again.
       if (thread.status !== "ready") Object.assign(thread, { status: "failed", error });
     } finally {
-      thread.asking = false;
+      Object.assign(thread, { asking: false, fresh: [] });
     }
     this.changed(thread.room);
   }

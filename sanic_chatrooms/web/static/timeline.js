@@ -33,6 +33,8 @@ export class Timeline {
   pending = [];
   more = false;
   loaded = false;
+  /** There are newer ones that are not in it. */
+  later = false;
   #heard = 0;
 
   /** `shows(event)`: whether a line belongs here. */
@@ -67,6 +69,13 @@ export class Timeline {
     this.more = more;
   }
 
+  /** Add a newer page at the end. */
+  append(messages) {
+    const last = this.items.at(-1)?.seq ?? 0;
+    this.items = [...this.items, ...messages.filter((event) => event.seq > last && this.shows(event)).map(itemOf)];
+    this.#heard = Math.max(this.#heard, messages.at(-1)?.seq ?? 0);
+  }
+
   /** Drop the oldest if there are very many; `history` loads them again. */
   trim() {
     if (this.items.length <= KEPT * 1.5) return;
@@ -77,7 +86,7 @@ export class Timeline {
   /** Apply a durable event. `mine`: it may confirm a pending message. Returns its item if it is a new line. */
   apply(event, mine) {
     if (isShown(event)) this.#heard = Math.max(this.#heard, event.seq);
-    if (!this.shows(event)) return this.#change(event);
+    if (!this.shows(event)) return this.change(event);
     if (mine && this.#confirm(event.clientMsgId, fieldsOf(event))) return null;
     const known = this.items.find(({ seq }) => seq === event.seq);
     if (known) Object.assign(known, fieldsOf(event));
@@ -108,8 +117,8 @@ export class Timeline {
     return item;
   }
 
-  // An edit of a message that was deleted later is empty and changes nothing.
-  #change({ type, seq, timestamp, payload }) {
+  /** Apply an event that is no line of its own. An edit of a message that was deleted later is empty and changes nothing. */
+  change({ type, seq, timestamp, payload }) {
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
     if (!item) return null;
     if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);

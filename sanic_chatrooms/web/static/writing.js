@@ -12,7 +12,7 @@ const touch = matchMedia("(pointer: coarse)");
 export class Writing {
   maxText = 16000;
 
-  /** `acts`: `onEnter()`, `onEscape(event)`, and optionally `onUp()` for ArrowUp in an empty field. */
+  /** `acts`: `onEnter()`, `onEscape(event)`, and optionally `onUp()` for ArrowUp in an empty field, and `onKey(event)`: whether something else took the key. */
   constructor(props, acts) {
     this.acts = acts;
     const { enterkeyhint = "send" } = props;
@@ -31,7 +31,7 @@ export class Writing {
   #key(event) {
     const { onEnter, onEscape, onUp } = this.acts;
     const { key, shiftKey, altKey, ctrlKey, metaKey } = event;
-    if (composing(event)) return;
+    if (composing(event) || this.acts.onKey?.(event)) return;
     if (key === "Escape") onEscape(event);
     const up = key === "ArrowUp" && onUp && !this.text && !(shiftKey || altKey || ctrlKey || metaKey);
     const ends = key === "Enter" && (ctrlKey || metaKey || !(shiftKey || touch.matches));

@@ -5,6 +5,7 @@ import test from "node:test";
 
 import { addressOf, placeAt } from "../../../sanic_chatrooms/web/static/address.js";
 import { Room } from "../../../sanic_chatrooms/web/static/room.js";
+import { Threads } from "../../../sanic_chatrooms/web/static/threads.js";
 
 const said = (seq, payload) => ({ type: "message", seq, msgId: `m${seq}`, timestamp: seq, sender: { id: "u1", name: "Ada" }, payload });
 const reply = (seq) => said(seq, { text: "x", parent: "m1" });
@@ -32,4 +33,31 @@ test("a thread has an address", () => {
   assert.equal(address, "#/general/thread/m%2F1");
   assert.deepEqual(placeAt(address), { id: "general", pane: "thread", of: "m/1" });
   for (const wrong of ["#/general/thread", "#/general/thread/", "#/general/thread/a/b", "#//thread/a", "#/general/thread/%"]) assert.equal(placeAt(wrong), null, wrong);
+});
+
+test("a reply that comes while the first page is on its way stays, and a draft keeps its thread", async () => {
+  const room = Object.assign(new Room("a"), { status: "ready" });
+  let answer;
+  const chat = { thread: () => new Promise((resolve) => (answer = resolve)) };
+  const threads = new Threads(chat, () => {});
+  const thread = threads.open(room, "m1");
+  thread.hear(reply(3), false);
+  answer({ message: said(1, { text: "x" }), messages: [reply(2)], more: false });
+  await thread.loading;
+  assert.deepEqual([numbers(thread.timeline), thread.status, thread.message.id], [[2, 3], "ready", "m1"]);
+
+  thread.draft = "to be continued";
+  threads.close(thread);
+  assert.equal(threads.open(room, "m1"), thread);
+  thread.draft = "";
+  threads.close(thread);
+  assert.equal(room.threads.size, 0);
+});
+
+test("a thread that cannot be loaded says why, and can be tried again", async () => {
+  const room = Object.assign(new Room("a"), { status: "ready" });
+  const threads = new Threads({ thread: () => Promise.reject(new Error("no")) }, () => {});
+  const thread = threads.open(room, "m1");
+  await thread.loading;
+  assert.deepEqual([thread.status, thread.error.message, thread.asking], ["failed", "no", false]);
 });

@@ -1,0 +1,45 @@
+// What stands beside the conversation: the people or a thread. On a phone there is one pane at a time.
+
+export const narrow = matchMedia("(max-width: 719.98px)");
+export const touch = matchMedia("(pointer: coarse)");
+const tight = matchMedia("(max-width: 979.98px)");
+
+export class Columns {
+  #hadPeople = false;
+
+  /** `shown`: whether the people are shown where there is room. `go(pane)`: to another pane of the room. */
+  constructor(element, talk, people, column, shown, go) {
+    Object.assign(this, { element, talk, people, column, shown, go });
+    this.#fit();
+    tight.addEventListener("change", () => this.#fit());
+  }
+
+  // The people are beside the conversation if there is room, else over it on request.
+  #fit() {
+    this.#hide(!this.shown || tight.matches || Boolean(this.column.thread));
+  }
+
+  #hide(hide) {
+    const hidden = this.element.classList.toggle("no-people", hide);
+    this.talk.people.setAttribute("aria-expanded", String(!hidden));
+    return hidden;
+  }
+
+  /** A thread takes the column of the people, and gives it back. */
+  besideThread(shown) {
+    this.element.classList.toggle("threaded", shown);
+    if (shown) this.#hadPeople = !this.element.classList.contains("no-people");
+    if (shown || (this.#hadPeople && !tight.matches)) this.#hide(shown);
+  }
+
+  /** Show the people, or hide them. */
+  toggle(hide) {
+    const { people, talk, column } = this;
+    if (narrow.matches) this.go(hide ? undefined : "people");
+    const hidden = this.#hide(hide);
+    if (column.thread && !hidden && !narrow.matches) this.go(); // there is one column for the two
+    if (!tight.matches) return;
+    // On a phone, the pane appears after the address has changed.
+    setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
+  }
+}

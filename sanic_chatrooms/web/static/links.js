@@ -1,0 +1,23 @@
+// The address of a message, for another place.
+
+import { openDialog } from "./dialogs.js";
+import { button, el } from "./dom.js";
+
+/** Put the whole address of this place on the clipboard; where the browser does not let us, show it to be copied. */
+export async function copyLink(place, notices) {
+  const link = new URL(place, location.href).href;
+  try {
+    await navigator.clipboard.writeText(link);
+  } catch {
+    return showLink(link);
+  }
+  notices.add({ title: "Link copied", content: "Whoever may be in this room can follow it." });
+}
+
+function showLink(link) {
+  return openDialog("Link to this message", (close) => [
+    el("h2", {}, "Link to this message"),
+    el("input", { class: "field", readonly: true, value: link, autofocus: true, "aria-label": "Link", testid: "link-field", onfocus: ({ target }) => target.select() }),
+    el("div", { class: "actions" }, button("Done", () => close(), { class: "primary" })),
+  ], { testid: "link-dialog" });
+}

@@ -1,0 +1,79 @@
+// The past of a room: older messages in front of what is shown, and a window around one message far up.
+
+import { isReply, Timeline } from "./timeline.js";
+
+const AROUND = 60;
+
+export class Paging {
+  /** `changed(room)`: draw. */
+  constructor(chat, changed) {
+    Object.assign(this, { chat, changed });
+  }
+
+  /** Load the page before what is shown. */
+  older(room) {
+    const timeline = room.shown;
+    if (timeline.more) return this.#ask(room, { before: timeline.items[0]?.seq }, ({ messages, more }) => timeline.prepend(messages, more));
+  }
+
+  /** Load the page after the window, until it meets what the room has. */
+  newer(room) {
+    const { past } = room;
+    if (past) return this.#ask(room, { after: past.end }, ({ messages, more }) => {
+      past.append(messages);
+      if (room.past === past) this.#join(room, !more);
+    });
+  }
+
+  async #ask(room, place, take) {
+    if (room.asking || room.status !== "ready") return;
+    room.asking = true;
+    try {
+      take(await this.chat.history(room.id, { ...place, replies: room.mixed }));
+    } catch {
+      return; // scrolling further asks again
+    } finally {
+      room.asking = false;
+    }
+    this.changed(room);
+  }
+
+  /**
+   * The message with this number: {item}, which is then in `room.shown`, or {parent} for a reply, which is in the thread of that message.
+   * Null: it is not there any more.
+   */
+  async find(room, seq) {
+    const known = [room.timeline, room.past].find((timeline) => timeline?.items.some((item) => item.seq === seq));
+    if (!known) {
+      const { messages } = await this.chat.history(room.id, { around: seq, limit: AROUND });
+      const event = messages.find((one) => one.seq === seq);
+      if (event && isReply(event) && !room.mixed) return { parent: event.payload.parent };
+      if (!event || !room.timeline.shows(event)) return null;
+      this.#window(room, messages);
+    } else if (known === room.timeline) this.newest(room);
+    return { item: room.shown.items.find((item) => item.seq === seq) };
+  }
+
+  #window(room, messages) {
+    room.past = new Timeline(room.timeline.shows);
+    // Whether there are older ones is known when somebody asks.
+    room.past.replace(messages, true);
+    room.past.later = true;
+    this.#join(room, false);
+  }
+
+  // The window becomes a part of what the room has. `all`: nothing was left out behind it.
+  #join(room, all) {
+    const { past, timeline } = room;
+    const first = timeline.items[0]?.seq ?? Infinity;
+    if (!all && past.end < first) return;
+    timeline.items = [...past.items.filter(({ seq }) => seq < first), ...timeline.items];
+    timeline.more = past.more;
+    room.past = null;
+  }
+
+  /** Leave the window. */
+  newest(room) {
+    room.past = null;
+  }
+}

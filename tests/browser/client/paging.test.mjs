@@ -1,0 +1,67 @@
+// Older messages, and windows far up that grow until they meet the newest.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Paging } from "../../../sanic_chatrooms/web/static/paging.js";
+import { addressOf, placeAt } from "../../../sanic_chatrooms/web/static/address.js";
+import { Room } from "../../../sanic_chatrooms/web/static/room.js";
+
+const event = (seq) => ({ type: "message", seq, msgId: `m${seq}`, timestamp: seq, payload: { text: "x", ...(seq === 20 && { parent: "m1" }) } });
+const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => event(from + at));
+const numbers = ({ items }) => items.map(({ seq }) => seq);
+
+/** A room of 100 messages, of which the last ten are there; pages of ten. */
+function world() {
+  const room = Object.assign(new Room("a"), { status: "ready" });
+  room.timeline.replace(range(91, 100), true);
+  const history = async (_, { before, after, around }) => {
+    if (around) return { messages: range(Math.max(1, around - 5), Math.min(100, around + 4)), more: true };
+    if (after !== undefined) return { messages: range(after + 1, Math.min(100, after + 10)), more: after + 10 < 100 };
+    return { messages: range(Math.max(1, before - 10), before - 1), more: before > 11 };
+  };
+  return { room, paging: new Paging({ history }, () => {}) };
+}
+
+test("what the room has already is found without a window", async () => {
+  const { room, paging } = world();
+  const { item } = await paging.find(room, 95);
+  assert.deepEqual([item.seq, room.past], [95, null]);
+});
+
+test("a window grows in both directions, until it is a part of the room", async () => {
+  const { room, paging } = world();
+  const { item } = await paging.find(room, 60);
+  assert.equal(item, room.shown.items.find(({ seq }) => seq === 60));
+  assert.deepEqual(numbers(room.shown), [55, 56, 57, 58, 59, 60, 61, 62, 63, 64]);
+  assert.equal(room.shown.later, true);
+  await paging.older(room);
+  assert.equal(numbers(room.shown)[0], 45);
+  for (let pages = 0; room.past && pages < 5; pages++) await paging.newer(room);
+  assert.deepEqual(numbers(room.shown), Array.from({ length: 56 }, (_, at) => at + 45));
+  assert.deepEqual([room.shown === room.timeline, room.timeline.later], [true, false]);
+});
+
+test("new messages are not shown in a window, and edits are", async () => {
+  const { room, paging } = world();
+  await paging.find(room, 60);
+  const { past } = room;
+  past.change({ type: "message.edited", seq: 102, timestamp: 1, payload: { msgId: "m60", body: { text: "edited" } } });
+  assert.equal(past.items.find(({ seq }) => seq === 60).text, "edited");
+  room.timeline.apply(event(103), false);
+  assert.equal(past.end, 64);
+  paging.newest(room);
+  assert.equal(room.shown.end, 103);
+});
+
+test("a reply leads to its thread, and what is gone to nothing", async () => {
+  const { room, paging } = world();
+  assert.deepEqual(await paging.find(room, 20), { parent: "m1" });
+  assert.equal(await paging.find(room, 200), null);
+  assert.equal(room.past, null);
+});
+
+test("a message has an address", () => {
+  assert.deepEqual(placeAt(addressOf("general", "at", "17")), { id: "general", pane: "at", of: "17" });
+  for (const wrong of ["#/general/at", "#/general/at/", "#/general/at/0", "#/general/at/x", "#/general/at/-1", `#/general/at/${"9".repeat(16)}`]) assert.equal(placeAt(wrong), null, wrong);
+});
