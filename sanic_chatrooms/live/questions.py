@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
+
+from ..support.ids import new_id
 
 __all__ = ["Questions"]
 
@@ -12,13 +15,18 @@ ASK_AGAIN = 5.0
 REMEMBERED = 1_000
 
 
-class Questions:
-    """Those that are open, by message. `ask` tells the other workers of one."""
+class _Question(NamedTuple):
+    id: str
+    answer: "asyncio.Future[None]"
 
-    def __init__(self, ask: Callable[[str, str], None], clock: Callable[[], float]) -> None:
+
+class Questions:
+    """Those that are open, by message. `ask(room, msg_id, id)` tells the other workers of one; an answer has its id."""
+
+    def __init__(self, ask: Callable[[str, str, str], None], clock: Callable[[], float]) -> None:
         self._ask = ask
         self._clock = clock
-        self._open: dict[str, asyncio.Future[None]] = {}
+        self._open: dict[str, _Question] = {}
         self._unanswered: dict[str, float] = {}
         """Until when nobody is asked about a message."""
 
@@ -26,13 +34,14 @@ class Questions:
         """Ask about a message; whether somebody answered. At once False if nobody did lately."""
         if self._clock() < self._unanswered.get(msg_id, 0.0):
             return False
-        answer = self._open.get(msg_id)
-        if answer is None:
-            answer = self._open[msg_id] = asyncio.get_running_loop().create_future()
-            self._ask(room, msg_id)
+        question = self._open.get(msg_id)
+        if question is None:
+            question = _Question(new_id(), asyncio.get_running_loop().create_future())
+            self._open[msg_id] = question
+            self._ask(room, msg_id, question.id)
         try:
             async with asyncio.timeout(ANSWERED):
-                await asyncio.shield(answer)
+                await asyncio.shield(question.answer)
         except TimeoutError:
             self._open.pop(msg_id, None)
             self._unanswered[msg_id] = self._clock() + ASK_AGAIN
@@ -41,8 +50,10 @@ class Questions:
             return False
         return True
 
-    def answered(self, msg_id: str) -> None:
-        """Somebody has answered."""
-        answer = self._open.pop(msg_id, None)
-        if answer is not None and not answer.done():
-            answer.set_result(None)
+    def answered(self, msg_id: str, id: str) -> None:
+        """Somebody has answered the question with this id. What was told before it was asked is no answer, however late it comes."""
+        question = self._open.get(msg_id)
+        if question is not None and question.id == id:
+            del self._open[msg_id]
+            if not question.answer.done():
+                question.answer.set_result(None)

@@ -52,6 +52,7 @@ class _Note(msgspec.Struct, omit_defaults=True):
     text: str = ""
     fence: int = 0
     by: Sender | None = None
+    question: str = ""
 
 
 _note = msgspec.json.Decoder(_Note).decode
@@ -79,7 +80,7 @@ class Streams:
         """In which each user opens messages."""
         self._due: list[Writing] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._questions = Questions(lambda room, msg_id: self._say(ASK, room, _Note(msg_id)), clock)
+        self._questions = Questions(self._ask, clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self.happened: Callable[[Envelope], None] = lambda envelope: None
@@ -348,10 +349,15 @@ class Streams:
     def _say(self, type: str, room: str, note: _Note) -> None:
         self._publish(Envelope(room, "", 0, type, encode(note)))
 
+    def _ask(self, room: str, msg_id: str, question: str) -> None:
+        self._say(ASK, room, _Note(msg_id, question=question))
+
     def _be_asked(self, envelope: Envelope) -> None:
-        writing = self.of(envelope.room, _note(envelope.data).msg_id)
+        note = _note(envelope.data)
+        writing = self.of(envelope.room, note.msg_id)
         if writing is not None:
-            self._say(KNOWN, writing.room, _Note(writing.msg_id, writing.text, writing.fence))
+            answer = _Note(writing.msg_id, writing.text, writing.fence, question=note.question)
+            self._say(KNOWN, writing.room, answer)
 
     def _be_told(self, envelope: Envelope) -> None:
         note = _note(envelope.data)
@@ -361,7 +367,7 @@ class Streams:
                 self.close(writing)
             return
         self.pieces.replace(envelope.room, note.msg_id, note.text, note.fence)
-        self._questions.answered(note.msg_id)
+        self._questions.answered(note.msg_id, note.question)
 
     def _be_ended(self, envelope: Envelope) -> None:
         note = _note(envelope.data)
