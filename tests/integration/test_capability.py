@@ -299,6 +299,7 @@ app.blueprint(ChatRooms(guests=True, store="embedded:", drain_seconds=1.0).bp)
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.usefixtures("hangups_end")
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP])
 async def test_an_app_of_several_processes_works_and_ends_without_all_of_their_names(
     subprocess_server: SubprocessServer, connect: Connect, tmp_path: Path, told: signal.Signals

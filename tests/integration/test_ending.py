@@ -184,6 +184,7 @@ async def test_of_a_main_process_that_is_killed_while_workers_start_nothing_stay
         await assert_gone(everybody)
 
 
+@pytest.mark.usefixtures("hangups_end")
 async def test_a_closed_terminal_sends_everybody_away_and_leaves_nothing(
     tmp_path: Path, connect: Connect
 ) -> None:

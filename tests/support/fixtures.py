@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -153,6 +154,14 @@ async def open_raw(live: Live) -> AsyncIterator[OpenRaw]:
     open_raw = OpenRaw(live)
     yield open_raw
     await open_raw.close()
+
+
+@pytest.fixture
+def hangups_end() -> Iterator[None]:
+    """A closed terminal ends what this test starts, also where the tests themselves run under nohup, which would be inherited."""
+    known = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, known)
 
 
 @pytest.fixture
