@@ -54,7 +54,7 @@ def test_the_client_asks_for_the_subprotocol_of_the_server() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "file"), [("Your name", "sign-in.js"), ("Your name", "chat-app.js")], ids=["first", "later"]
+    ("name", "file"), [("Your name", "sign-in.js"), ("Your name", "belonging.js")], ids=["first", "later"]
 )
 def test_names_may_be_as_long_as_the_server_takes_them(name: str, file: str) -> None:
     assert int(found(file, rf'"{name}", {{ maxlength: (\d+)')) == MAX_NAME
