@@ -51,6 +51,8 @@ async def test_two_people_talk_in_a_thread_beside_the_conversation(
     await expect(replies(bob)).to_have_text(["At the corner"])
     line = ada.get_by_test_id("thread-line")
     await expect(line).to_contain_text("1 reply")
+    await expect(ada.get_by_test_id("toast")).to_contain_text("Bob replied in a thread of yours in General")
+    await expect(ada.get_by_test_id("notice-show")).to_be_visible()
     await expect(in_log(ada)).to_have_text(["Where do we eat?", "And when?"])
 
     await line.focus()

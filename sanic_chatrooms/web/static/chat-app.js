@@ -7,15 +7,15 @@ import { answerInvitation, changeName, createRoom, leaveRoom, mayEnd } from "./b
 import { Columns, narrow, touch } from "./columns.js";
 import { ask } from "./dialogs.js";
 import { composing, el, fill, iconButton } from "./dom.js";
+import { noticeOfReply, tellOfMentions } from "./for-you.js";
 import { excerpt } from "./format.js";
 import { jump } from "./jumping.js";
 import { kept } from "./kept.js";
-import { tellOfMentions } from "./mention-notices.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
-import { pickEmoji, Reactions } from "./reactions.js";
+import { Reactions } from "./reactions.js";
 import { ending, sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { nextUnread } from "./room.js";
@@ -140,6 +140,7 @@ class App {
     else if (what === "invited") this.notices.add({ title: `${room.by ? `${room.by.name} invites you` : "You are invited"} to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
     else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: calm(excerpt(item.reason)) });
     else if (what === "unsent" && !item.isOpen) this.notices.add({ title: `Your reply in ${room.name} was not sent`, content: "Open the thread to try again, or to discard it." });
+    else if (what === "replied") this.notices.add(noticeOfReply(room, item));
     else if (what === "added") this.notices.add({ title: `${item ? `${item.name} added you` : "You were added"} to ${room.name}`, content: "It is in your list of rooms." });
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came" && here) this.#came(room, item);
@@ -311,11 +312,14 @@ class App {
     return column.pane?.element.contains(node) ? column.pane : talk.conversation;
   }
 
-  async #pick(room, item, near) {
+  #pick(room, item, near) {
     const here = this.#here(near);
-    const emoji = await pickEmoji(near);
-    here.focus(item);
-    if (emoji) this.reactions.set(room, item, emoji, true);
+    const place = near.getBoundingClientRect(); // it is gone when the focus has left the message
+    return this.#load(() => import("./emoji-picker.js"), async ({ pickEmoji }) => {
+      const emoji = await pickEmoji(place);
+      here.focus(item);
+      if (emoji) this.reactions.set(room, item, emoji, true);
+    });
   }
 
   // Parts that few people need are loaded when somebody asks for them.

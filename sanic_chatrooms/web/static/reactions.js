@@ -1,6 +1,5 @@
-// Reactions to messages: a row of counted chips, the names behind a chip, and a small set to choose from.
+// Reactions to messages: a row of counted chips, and the names behind a chip.
 
-import { openDialog } from "./dialogs.js";
 import { el, fill, icon } from "./dom.js";
 import { counted } from "./format.js";
 import { sentence } from "./reasons.js";
@@ -8,8 +7,6 @@ import { calm } from "./richtext.js";
 
 const NAMED = 10;
 const REST = 150; // ms of hovering before somebody wants to know who it was
-const COLUMNS = 6;
-const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "🎉": "party", "😮": "surprised", "😢": "sad", "🙏": "thank you", "👀": "looking", "✅": "done", "🔥": "fire", "🚀": "rocket", "👎": "thumbs down" };
 
 /** Our own reactions, shown at once, dimmed until the server has stored them. */
 export class Reactions {
@@ -127,35 +124,4 @@ async function showTip(chip, ask) {
 function named({ names, others }) {
   const parts = [...names.map((name) => el("bdi", {}, calm(name))), ...(others ? [counted(others, "other")] : [])];
   return parts.flatMap((part, at) => [at === 0 ? "" : at === parts.length - 1 ? " and " : ", ", part]);
-}
-
-// ---- the set ----
-
-/** Choose one near this button; resolves with undefined for none. */
-export function pickEmoji(near) {
-  const place = near.getBoundingClientRect();
-  let box;
-  const answer = openDialog("Add a reaction", (close) => {
-    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { type: "button", class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
-    box = el("div", { class: "emoji-grid", role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
-    return box;
-  }, { class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
-  beside(box.parentElement, place);
-  return answer;
-}
-
-function walk(choice, event) {
-  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
-  const next = step && choice[choice.indexOf(document.activeElement) + step];
-  if (!step) return;
-  event.preventDefault();
-  next?.focus();
-}
-
-// Above the button, below it where there is no room, and never over an edge.
-function beside(dialog, { top, bottom, right }) {
-  const { width, height } = dialog.getBoundingClientRect();
-  const above = top - height - 8;
-  const within = (wanted, size, all) => `${Math.max(8, Math.min(wanted, all - size - 8))}px`;
-  Object.assign(dialog.style, { margin: "0", left: within(right - width, width, innerWidth), top: within(above < 8 ? bottom + 8 : above, height, innerHeight) });
 }

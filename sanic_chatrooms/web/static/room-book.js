@@ -27,7 +27,7 @@ export class RoomBook {
   invitations = new Map();
   #writing = new Map();
 
-  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report), unsent (a thread with a reply that was refused). */
+  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report), unsent (a thread with a reply that was refused), replied (a reply that is for the user). */
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
@@ -296,6 +296,7 @@ export class RoomBook {
     if (news && (item || isReply(event))) room.unread++;
     this.changed("lines", room);
     if (news && item) this.changed("came", room, item);
+    if (isReply(event) && this.threads.concerns(room, event, mine)) this.changed("replied", room, event);
   }
 
   /** Who is a member now, and what has become of us. */

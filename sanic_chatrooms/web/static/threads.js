@@ -75,6 +75,15 @@ export class Threads {
     if (!thread.isOpen && !thread.isKept) thread.room.threads.delete(thread.id);
   }
 
+  /** Whether a reply is for the user: to a message of theirs, or in a thread where they have replied. Not if they see it anyway. */
+  concerns(room, { payload, deleted }, mine) {
+    const parent = room.timeline.items.findLast(({ id }) => id === payload.parent);
+    if (!parent || deleted) return false;
+    if (mine) parent.isFollowed = true;
+    const isTheirs = parent.isFollowed || (parent.sender && parent.sender.id === this.chat.user?.id);
+    return !mine && isTheirs && !room.threads.get(payload.parent)?.isOpen;
+  }
+
   /** Events were missed: load all threads of the room again. */
   reload(room) {
     for (const thread of room.threads.values()) this.load(thread);

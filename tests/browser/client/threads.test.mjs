@@ -61,3 +61,17 @@ test("a thread that cannot be loaded says why, and can be tried again", async ()
   await thread.loading;
   assert.deepEqual([thread.status, thread.error.message, thread.asking], ["failed", "no", false]);
 });
+
+test("replies to us, and where we replied, are told unless their thread is open", () => {
+  const room = new Room("a");
+  room.timeline.replace([said(1, { text: "x" }), said(2, { text: "y" })], false);
+  room.timeline.items[0].sender = { id: "me", name: "Me" };
+  const threads = new Threads({ user: { id: "me" }, thread: () => new Promise(() => {}) }, () => {});
+  const to = (parent) => ({ payload: { text: "x", parent } });
+  assert.equal(Boolean(threads.concerns(room, to("m1"), false)), true);
+  assert.equal(Boolean(threads.concerns(room, to("m2"), false)), false);
+  assert.equal(threads.concerns(room, to("m2"), true), false);
+  assert.equal(threads.concerns(room, to("m2"), false), true);
+  threads.open(room, "m2");
+  assert.equal(threads.concerns(room, to("m2"), false), false);
+});

@@ -1,7 +1,9 @@
-// Tells of messages that mention the user and are not on the screen, with a way to them.
+// Tells of messages that are meant for the user and are not on the screen, with a way to them: mentions, and replies.
 
 import { addressOf } from "./address.js";
+import { excerpt } from "./format.js";
 import { calm } from "./richtext.js";
+import { textOf } from "./timeline.js";
 
 const LATER = 500; // ms; the message itself may come after the event that tells of it
 
@@ -12,4 +14,9 @@ export function tellOfMentions(chat, book, notices, isSeen) {
 
 function notice(room, { seq, sender, text }) {
   return { title: `${sender?.name ?? "Somebody"} mentioned you in ${room.name}`, content: calm(text), href: addressOf(room.id, "at", `${seq}`) };
+}
+
+/** Of a reply in a thread of the user's. */
+export function noticeOfReply(room, { seq, sender, payload }) {
+  return { title: `${sender?.name ?? "Somebody"} replied in a thread of yours in ${room.name}`, content: calm(excerpt(textOf(payload))), href: addressOf(room.id, "at", `${seq}`) };
 }

@@ -1,0 +1,35 @@
+// A small set of emoji to choose from, by mouse and with the arrow keys. Loaded for the first reaction.
+
+import { openDialog } from "./dialogs.js";
+import { el } from "./dom.js";
+
+const COLUMNS = 6;
+const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "🎉": "party", "😮": "surprised", "😢": "sad", "🙏": "thank you", "👀": "looking", "✅": "done", "🔥": "fire", "🚀": "rocket", "👎": "thumbs down" };
+
+/** Choose one beside this place, a rectangle on the screen; resolves with undefined for none. */
+export function pickEmoji(place) {
+  let box;
+  const answer = openDialog("Add a reaction", (close) => {
+    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { type: "button", class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
+    box = el("div", { class: "emoji-grid", role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
+    return box;
+  }, { class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
+  beside(box.parentElement, place);
+  return answer;
+}
+
+function walk(choice, event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+  const next = step && choice[choice.indexOf(document.activeElement) + step];
+  if (!step) return;
+  event.preventDefault();
+  next?.focus();
+}
+
+// Above the button, below it where there is no room, and never over an edge.
+function beside(dialog, { top, bottom, right }) {
+  const { width, height } = dialog.getBoundingClientRect();
+  const above = top - height - 8;
+  const within = (wanted, size, all) => `${Math.max(8, Math.min(wanted, all - size - 8))}px`;
+  Object.assign(dialog.style, { margin: "0", left: within(right - width, width, innerWidth), top: within(above < 8 ? bottom + 8 : above, height, innerHeight) });
+}
