@@ -3,6 +3,7 @@
 import { ask, openForm, textField } from "./dialogs.js";
 import { el } from "./dom.js";
 import { counted, isVisible, slug } from "./format.js";
+import { kept } from "./kept.js";
 import { sentence } from "./reasons.js";
 
 /** Ask for a new room and make it. Resolves with the server's answer, or undefined. */
@@ -48,8 +49,11 @@ export async function leaveRoom(book, room, notices) {
   }
 }
 
-/** Before the user signs out: ask if something would be lost, and end the app's own session with `end`. Returns whether to go on. */
-export async function mayEnd(chat, end, notices) {
+/** What the other tabs of this browser watch: it changes when the user signs out. */
+export const SIGNED_OUT = "chatrooms signed out";
+
+/** Sign out: ask if something would be lost, and end the app's own session with `end`. Returns whether it is done. */
+export async function signOut(chat, end, notices) {
   const unsent = chat.outbox.length;
   const lines = [];
   if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Once you sign out, you cannot come back as ${chat.user.name}, or change what you wrote.`);
@@ -57,11 +61,14 @@ export async function mayEnd(chat, end, notices) {
   if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog", "danger"))) return false;
   try {
     await end?.();
-    return true;
   } catch (error) {
     notices.add({ title: "You are still signed in", content: sentence(error) });
     return false;
   }
+  chat.disconnect();
+  kept.removeAll("chatrooms ");
+  kept.set(SIGNED_OUT, String(Date.now()));
+  return true;
 }
 
 /** Ask a guest for another name. */

@@ -3,14 +3,16 @@
 import { ChatRooms } from "../client.js";
 import { addressOf, placeAt } from "./address.js";
 import { Addressees } from "./addressees.js";
-import { answerInvitation, changeName, createRoom, leaveRoom, mayEnd } from "./belonging.js";
+import { Attention } from "./attention.js";
+import { answerInvitation, changeName, createRoom, leaveRoom, SIGNED_OUT, signOut } from "./belonging.js";
 import { Columns, narrow, touch } from "./columns.js";
 import { ask } from "./dialogs.js";
-import { composing, el, fill, iconButton } from "./dom.js";
-import { noticeOfReply, tellOfMentions } from "./for-you.js";
+import { el, fill, iconButton } from "./dom.js";
+import { tellOfMentions } from "./for-you.js";
 import { excerpt } from "./format.js";
 import { jump } from "./jumping.js";
 import { kept } from "./kept.js";
+import { listenToKeys } from "./keys.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
@@ -20,13 +22,14 @@ import { ending, sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
+import { roomMenu } from "./room-menu.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
 import { chooseName, showEnd } from "./sign-in.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
+import { noticeOf } from "./telling.js";
 import { ThreadColumn } from "./thread-column.js";
-
-const SIGNED_OUT = "chatrooms signed out";
+import { offers } from "./unread.js";
 
 /**
  * Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
@@ -56,19 +59,20 @@ class App {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.add({ title, content: sentence(error) }));
+    this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
     this.#panes(options);
     this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
     window.addEventListener("hashchange", () => this.#route());
-    document.addEventListener("keydown", (event) => this.#key(event));
+    listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.#search() });
     document.addEventListener("visibilitychange", () => this.#looking());
     window.addEventListener("beforeunload", (event) => this.#leaving(event));
   }
 
   #panes(options) {
     const { title, topic, menu } = options;
-    const { book, chat, reactions } = this;
+    const { book, chat, reactions, attention } = this;
     const addressees = new Addressees(chat, book);
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
@@ -96,6 +100,9 @@ class App {
       onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
       onDelete: (room, item) => this.#delete(room, item),
       onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
+      onUnread: (room, item) => this.#keepUnread(room, item),
+      onSearch: () => this.#search(),
+      isBlocked: (person) => attention.isBlocked(person),
       onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, near),
       reactors: (room, item, emoji) => reactions.who(room, item, emoji),
@@ -116,12 +123,12 @@ class App {
       onPerson,
       onInvite,
       onClose: () => this.columns.toggle(true),
-      onModerate: (person) => this.#moderate(({ moderate }) => moderate(chat, this.room, person)),
-      roomMenu: () => this.#roomMenu(),
+      onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
+      roomMenu: () => roomMenu(this.room, { chat, book, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act) }),
     });
     const rename = ["Change your name", () => changeName(chat), "rename"];
-    const signOut = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
-    const own = () => [...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), signOut];
+    const leave = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
+    const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
@@ -136,14 +143,11 @@ class App {
 
   #changed(what, room, item) {
     const here = room === this.room;
+    const notice = noticeOf(what, room, item);
+    if (notice && !this.attention.isBlocked(item?.sender)) this.notices.add(notice);
     if (what === "moved") this.#moved(room);
-    else if (what === "invited") this.notices.add({ title: `${room.by ? `${room.by.name} invites you` : "You are invited"} to ${room.title || room.id}`, content: "Accept or decline it above the list of rooms." });
-    else if (what === "reported") this.notices.add({ title: `A message in ${room.name} was reported`, content: calm(excerpt(item.reason)) });
-    else if (what === "unsent" && !item.isOpen) this.notices.add({ title: `Your reply in ${room.name} was not sent`, content: "Open the thread to try again, or to discard it." });
-    else if (what === "replied") this.notices.add(noticeOfReply(room, item));
-    else if (what === "added") this.notices.add({ title: `${item ? `${item.name} added you` : "You were added"} to ${room.name}`, content: "It is in your list of rooms." });
     else if (what === "loaded" && here) this.#show(room);
-    else if (what === "came" && here) this.#came(room, item);
+    else if (what === "came") this.#came(room, item, here);
     else if (what !== "room" || here) this.#soon();
   }
 
@@ -156,19 +160,21 @@ class App {
     });
   }
 
-  #came(room, item) {
+  #came(room, item, here) {
     const { conversation } = this.talk;
-    // What arrives while the page is hidden is new; the line marks its beginning.
-    if (document.hidden) conversation.newAfter ??= this.book.marks.of(room.id) ?? null;
-    conversation.came(item);
+    this.attention.came(room, item);
     this.#soon();
+    if (!here) return;
+    // What arrives while the page is hidden is new; the line marks its beginning.
+    if (document.hidden) conversation.newAfter ??= this.book.unread.upTo(room) ?? null;
+    conversation.came(item);
   }
 
   #current() {
     const { room } = this;
     if (this.talk.conversation.stuck) room.timeline.trim();
     this.talk.update();
-    this.people.update(room, this.chat.user);
+    this.people.update(room, this.chat.user, this.attention.blocks);
     this.column.update();
     this.#seen();
   }
@@ -179,9 +185,7 @@ class App {
     const invitations = [...book.invitations.values()];
     this.rooms.update(rooms, room?.id, invitations);
     if (chat.user) this.me.update(chat.user);
-    const unread = rooms.reduce((sum, { unread }) => sum + unread, invitations.length);
-    this.talk.elsewhere(unread - (room?.unread ?? 0));
-    document.title = `${unread ? `(${unread}) ` : ""}${room ? `${room.name} · ` : ""}${options.title}`;
+    this.talk.elsewhere(this.attention.count(rooms, invitations.length, room, options.title));
     // The rooms are known only now: open the first one if none is open.
     if (!room && !narrow.matches && placeAt(location.hash) && this.#first()) this.#route();
   }
@@ -208,7 +212,7 @@ class App {
   /** Mark what is on the screen as read. */
   #seen() {
     const onScreen = this.#shows("talk") && this.talk.conversation.stuck;
-    if (this.room && onScreen) this.book.read(this.room);
+    if (this.room && onScreen) this.book.unread.read(this.room);
   }
 
   // ---- address ----
@@ -255,6 +259,7 @@ class App {
   #open(id) {
     const room = id.startsWith("@") ? this.book.with({ id: id.slice(1), name: id.slice(1) }) : this.book.get(id);
     this.room = room;
+    room.kept = false;
     this.#show(room);
     this.book.enter(room);
     this.book.shown = room;
@@ -269,7 +274,7 @@ class App {
   }
 
   #show(room) {
-    this.talk.open(room, room.unread ? (this.book.marks.of(room.id) ?? 0) : null);
+    this.talk.open(room, room.unread ? (this.book.unread.upTo(room) ?? 0) : null);
     this.#current();
   }
 
@@ -293,6 +298,7 @@ class App {
 
   #send(room, text, mentions) {
     this.talk.conversation.newAfter = null;
+    room.kept = false;
     this.book.send(room, text, mentions.length ? { mentions } : {});
     this.talk.conversation.goToEnd();
   }
@@ -323,9 +329,13 @@ class App {
   }
 
   // Parts that few people need are loaded when somebody asks for them.
-  async #load(part, act) {
+  #load(part, act) {
+    return this.#try(async () => act(await part().catch(() => Promise.reject(new Error("This part of the page could not be loaded. Try again.")))));
+  }
+
+  async #try(act) {
     try {
-      await act(await part().catch(() => Promise.reject(new Error("This part of the page could not be loaded. Try again."))));
+      await act();
     } catch (error) {
       this.notices.add({ title: "That did not work", content: sentence(error) });
     }
@@ -335,31 +345,25 @@ class App {
     return this.#load(() => import("./moderating.js"), act);
   }
 
-  #roomMenu() {
-    const { chat, room } = this;
-    const has = (action) => room?.may.has(action);
-    return [
-      has("reports") && ["Reports", () => this.#moderate(({ reports }) => reports(chat, room, this.book)), "reports"],
-      has("restrictions") && ["Banned and muted", () => this.#moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
-      // The page would join a public room again as soon as somebody opens it.
-      has("leave") && room.visibility === "private" && ["Leave this room", () => this.#leave(room), "leave"],
-    ].filter(Boolean);
+  #keepUnread(room, item) {
+    this.talk.conversation.newAfter = item.seq - 1;
+    return this.#try(() => this.book.unread.keep(room, item));
+  }
+
+  #search(query) {
+    return this.#load(() => import("./finding.js"), ({ find }) => find(this, (id, seq) => this.#go(id, "at", `${seq}`), query));
   }
 
   async #switch() {
-    if (document.querySelector("dialog[open]")) return;
-    const id = await openSwitcher(this.book.listed());
-    if (id) this.#go(id);
+    const chosen = await openSwitcher(this.book.listed(), offers(this.chat, "search"));
+    if (typeof chosen === "string") this.#go(chosen);
+    else if (chosen) this.#search(chosen.search);
   }
 
-  #key(event) {
-    if (composing(event)) return;
-    const step = event.altKey && { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    const next = step && nextUnread(this.book.listed(), this.room?.id, step);
+  #next(step) {
+    const next = nextUnread(this.book.listed(), this.room?.id, step);
     if (next) this.#go(next.id);
-    else if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") this.#switch();
-    else return;
-    event.preventDefault();
+    return Boolean(next);
   }
 
   async #create() {
@@ -381,12 +385,8 @@ class App {
   }
 
   async #signOut(end) {
-    if (!(await mayEnd(this.chat, end, this.notices))) return;
-    this.over = true;
-    this.chat.disconnect();
-    kept.removeAll("chatrooms ");
-    kept.set(SIGNED_OUT, String(Date.now()));
-    location.assign(location.pathname);
+    this.over = await signOut(this.chat, end, this.notices);
+    if (this.over) location.assign(location.pathname);
   }
 
   /** The browser asks before messages that were not sent are lost. */

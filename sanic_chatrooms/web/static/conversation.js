@@ -20,7 +20,7 @@ export class Conversation {
   /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed). `name`: begins the test ids of a second one. */
   constructor(given, name = "") {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
-    const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item) };
+    const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items) };
     this.context = context;
     this.rows = el("div");
     this.top = el("div");
@@ -39,7 +39,7 @@ export class Conversation {
 
   /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new), or the item `target`. */
   open(timeline, newAfter, target = null) {
-    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key });
+    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key, unfolded: new Set([target?.key]) });
     const left = this.inner.contains(document.activeElement);
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
     this.drawn = [];
@@ -88,7 +88,7 @@ export class Conversation {
     const other = top && !top.isEqualNode(this.top.firstChild);
     const left = other && this.top.contains(document.activeElement);
     if (other) fill(this.top, top);
-    this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing);
+    this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing, (item) => this.#isFolded(item));
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
     this.list.get(this.marked)?.classList.add("marked");
@@ -101,6 +101,16 @@ export class Conversation {
     }
     this.#stick();
     if (lost || left) this.context.onLost();
+  }
+
+  #isFolded({ key, sender }) {
+    return this.context.isBlocked(sender) && !this.unfolded.has(key);
+  }
+
+  #unfold(items) {
+    for (const { key } of items) this.unfolded.add(key);
+    this.update();
+    this.focus(items[0]);
   }
 
   // A few screens, and everything new. Long messages further up are drawn when somebody scrolls there.
@@ -160,6 +170,7 @@ export class Conversation {
 
   /** A message of somebody else arrived. */
   came(item) {
+    if (this.context.isBlocked(item.sender)) return;
     if (!this.stuck) this.unseen++;
     this.#button();
     this.heard.append(Object.assign(el("p", {}, calm(`${item.sender?.name ?? "Server"}: ${excerpt(item.text)}`)), { item }));

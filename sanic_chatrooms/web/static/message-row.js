@@ -30,12 +30,18 @@ export function rowElement(row, context) {
 function drawn(row, context) {
   if (row.kind === "system") return el("div", { class: "system", testid: "system-line" }, calm(happening(row.item)));
   if (row.kind === "message") return messageElement(row, context);
+  if (row.kind === "folded") return foldedElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);
 }
 
 function plain({ kind, item }) {
   const said = kind === "message" ? el("div", { class: "text", dir: "auto", testid: "message-text" }, calm(textOf(item?.payload))) : null;
   return el("article", { class: "msg", tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span", { class: "author" }, calm(`${item?.sender?.name ?? "Server"}`)), el("div", { class: "note" }, "This cannot be shown as it was meant."), said));
+}
+
+function foldedElement({ items }, { onUnfold }) {
+  const words = items.length === 1 ? "A message of somebody whom you have blocked." : `${items.length} messages of people whom you have blocked.`;
+  return el("div", { class: "system folded", testid: "folded" }, words, " ", el("button", { type: "button", class: "button plain", testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
 }
 
 function messageElement({ item, first, editing }, context) {
@@ -77,7 +83,7 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete, onReport, quiet }) {
+function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   return answer && el("div", { class: "msg-tools", testid: "message-tools" },
@@ -85,6 +91,7 @@ function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
     iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
+    answer && !edit && onThread && iconButton("mail", "Mark as unread from here", { testid: "mark-unread", onclick: () => onUnread(item) }),
     report && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));
 }

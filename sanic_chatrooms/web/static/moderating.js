@@ -20,19 +20,15 @@ const reasonField = (label, props) => textField(label, { maxlength: 500, require
 
 // ---- people ----
 
-/** Choose what to do about a person, and do it. */
-export async function moderate(chat, room, person) {
+/** What the user may do about others in the room: [act, words] pairs. */
+export function actsOver(room) {
   // Only members can be removed. In a public room, who is a member is not known here.
   const acts = Object.keys(ACTS).filter((act) => room.may.has(act) && (act !== "member.kick" || room.visibility !== "public"));
-  const act = await openDialog(person.name, (close) => [
-    el("h2", {}, el("bdi", {}, person.name)),
-    el("div", { class: "choices" }, acts.map((one) => button(ACTS[one].label, () => close(one), { testid: one }))),
-    el("div", { class: "actions" }, button("Cancel", () => close())),
-  ], { testid: "moderate-dialog" });
-  if (act) await carryOut(chat, room, person, act);
+  return acts.map((act) => [act, ACTS[act].label]);
 }
 
-function carryOut(chat, room, person, act) {
+/** Ask for how long and why, and do it. */
+export function carryOut(chat, room, person, act) {
   const { label, yes, timed, explains } = ACTS[act];
   const { field, row } = reasonField("Reason (everybody in the room reads it)", { autofocus: !timed });
   const choice = ([seconds, words], at) => el("label", { class: "choice" }, el("input", { type: "radio", name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }), words);

@@ -1,6 +1,6 @@
 // Notices of the app: a toast that stays while it is read, and a bell with all of them.
 
-import { el, iconButton } from "./dom.js";
+import { button, el, iconButton } from "./dom.js";
 import { timeOf } from "./format.js";
 import { popover } from "./popover.js";
 
@@ -28,6 +28,16 @@ export class Notices {
     this.#toast(notice);
   }
 
+  /** A question that stays until it is answered: `acts` are [label, function, testid] triples. */
+  ask({ title, content, acts }) {
+    const buttons = acts.map(([label, act, testid]) => button(label, () => {
+      toast.remove();
+      act();
+    }, { testid }));
+    const toast = el("div", { class: "toast question", testid: "question" }, el("div", { class: "grow" }, el("h3", {}, title), el("p", {}, content), el("div", { class: "toast-acts" }, buttons)));
+    this.toasts.append(toast);
+  }
+
   /** Take away what covers the screen. The list keeps it. */
   clear() {
     this.toasts.replaceChildren();
@@ -46,7 +56,7 @@ export class Notices {
     };
     const toast = el("div", { class: "toast", testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div", { class: "grow" }, notice), iconButton("close", "Dismiss notice", { onclick: dismiss }));
     this.toasts.append(toast);
-    if (this.toasts.childElementCount > STACKED) this.toasts.firstChild.remove();
+    if (this.toasts.childElementCount > STACKED) this.toasts.querySelector(".toast:not(.question)").remove();
     leave();
   }
 

@@ -11,10 +11,10 @@ const ON_PEOPLE = ["member.kick", "member.mute", "member.ban"];
 
 export class PeoplePane {
   /**
-   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onModerate(person)`: what a moderator may do about them;
+   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, {mark, below})`: what one may do about them;
    * `roomMenu()`: entries of the menu of the room.
    */
-  constructor({ onPerson, onClose, onInvite, onModerate, roomMenu }) {
+  constructor({ onPerson, onClose, onInvite, onCard, roomMenu }) {
     const list = el("div");
     this.more = el("p", { class: "section" });
     this.invite = el("button", { type: "button", class: "line", hidden: true, testid: "invite", onclick: onInvite }, el("span", { class: "sigil" }, icon("plus")), "Invite people");
@@ -25,7 +25,7 @@ export class PeoplePane {
     this.element = el("aside", { class: "people-pane", "aria-label": "People in this room", onkeydown: (event) => event.key === "Escape" && onClose() },
       el("div", { class: "pane-head" }, this.back, this.count, this.menu), el("div", { class: "scroll", testid: "people" }, list, this.more, this.invite));
     walkable(list, "button");
-    this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onModerate }));
+    this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onCard }));
   }
 
   /** No room is shown. */
@@ -36,17 +36,17 @@ export class PeoplePane {
     this.invite.hidden = this.menu.hidden = true;
   }
 
-  update({ people, online, isDraft, isDirect, status, may, role }, me) {
+  update({ people, online, isDraft, isDirect, status, may, role }, me, blocks) {
     if (status === "removed" || status === "failed") return this.clear();
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
     const moderates = !isDirect && ON_PEOPLE.some((action) => may.has(action));
     this.list.set(sorted.map((person) => {
-      const [mark, isMe] = [marks.get(person.id), person.id === me?.id];
-      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${moderates}|${person.role}`, person, mark, isMe, moderates: moderates && !isMe && isBelow(person.role, role) };
+      const [mark, isMe, blocked] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id)];
+      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${moderates}|${person.role}|${blocked}`, person, mark, isMe, blocked, below: moderates && !isMe && isBelow(person.role, role) };
     }));
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
-    this.menu.hidden = isDirect || !this.roomMenu().length;
+    this.menu.hidden = !may.size || !this.roomMenu().length; // not before it is whole
     const others = online - sorted.filter(({ here }) => here).length;
     this.count.textContent = isDraft ? "People" : `Here now: ${online}`;
     this.more.textContent = others > 0 ? `and ${counted(others, "other")}` : "";
@@ -58,13 +58,14 @@ function isBelow(theirs, mine) {
   return !RANKS.includes(theirs) || !RANKS.includes(mine) || RANKS.indexOf(theirs) < RANKS.indexOf(mine);
 }
 
-function personRow(row, { onPerson, onModerate }) {
+function personRow(row, { onPerson, onCard }) {
   const line = personLine(row, onPerson);
-  const { moderates, person } = row;
-  return moderates ? el("div", { class: "person-row" }, line, iconButton("more", `Moderate ${person.name}`, { testid: "moderate", onclick: () => onModerate(person) })) : line;
+  const { below, isMe, person } = row;
+  if (isMe) return line;
+  return el("div", { class: "person-row" }, line, iconButton("more", `${below ? "Moderate" : "About"} ${person.name}`, { testid: "card", onclick: () => onCard(person, row) }));
 }
 
-function personLine({ person, mark, isMe }, onPerson) {
+function personLine({ person, mark, isMe, blocked }, onPerson) {
   const { id, name, here, role } = person;
   const action = isMe ? {} : { type: "button", title: `Write to ${name}`, onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
@@ -73,5 +74,6 @@ function personLine({ person, mark, isMe }, onPerson) {
     mark && el("span", { class: "mark", testid: "mark" }, mark),
     RANKS.includes(role) && el("span", { class: "count", testid: "role" }, role),
     isMe && el("span", { class: "count" }, "you"),
+    blocked && el("span", { class: "count", testid: "blocked" }, "blocked"),
     el("span", { class: "sr-only" }, here ? ", online" : ", offline"));
 }

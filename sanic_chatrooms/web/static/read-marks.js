@@ -57,6 +57,17 @@ export class ReadMarks {
     if (this.of(room) === seq) return;
     this.#put(room, epoch, seq);
     this.#take(kept.get(this.#key)); // another tab may have read on in other rooms
+    this.#write();
+  }
+
+  /** Messages above this number are unread again. */
+  lower(room, epoch, seq) {
+    this.#take(kept.get(this.#key));
+    this.#put(room, epoch, seq);
+    this.#write();
+  }
+
+  #write() {
     kept.set(this.#key, JSON.stringify(this.#marks));
   }
 }

@@ -25,6 +25,7 @@ function terms({ until, reason: why }, before = " ") {
 
 const FIELDS = {
   user: (message) => (/member|invited/.test(message) ? "this person is not in the room any more." : "nobody can have this id."),
+  query: () => "this is too much to search for. Use fewer words.",
   until: () => "that time has passed already.",
   name: (message) => `your name ${message.replace(/^name: /, "")}.`,
   to: (message) => (message.endsWith("yourself") ? "you cannot write to yourself." : "nobody can have this id."),

@@ -4,11 +4,11 @@ import { Edits } from "./edits.js";
 import { byName, toldApart } from "./format.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
-import { ReadMarks } from "./read-marks.js";
 import { relate } from "./related.js";
 import { Room } from "./room.js";
 import { Threads } from "./threads.js";
 import { isReply } from "./timeline.js";
+import { Unread } from "./unread.js";
 
 const PAGE = 200;
 const FOLLOWED = 20;
@@ -31,7 +31,7 @@ export class RoomBook {
   constructor(chat, changed) {
     this.chat = chat;
     this.changed = changed;
-    this.marks = this.#marksOf(chat.user?.id);
+    this.unread = new Unread(chat, this);
     this.names = new Names(chat.user?.id);
     this.paging = new Paging(chat, (room) => changed("lines", room));
     this.threads = new Threads(chat, (room) => changed("lines", room));
@@ -41,7 +41,7 @@ export class RoomBook {
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
     // The next round lists a public room again. Asking now would make everyone who was in it ask at once.
-    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", listed: false, reason, error, unread: 0 }));
+    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", listed: false, reason, error, unread: 0, mentions: 0, counted: false }));
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => {
       this.#hear(payload.users);
@@ -50,6 +50,7 @@ export class RoomBook {
     chat.on("presence", (event) => this.#presence(event));
     chat.on("room.added", ({ payload }) => this.#added(payload));
     chat.on("report", ({ payload }) => changed("reported", this.get(payload.room), payload));
+    chat.on("prefs", ({ room, payload }) => this.prefer(room, payload.notify));
     chat.on("room.invited", ({ payload }) => this.#invited(payload));
     chat.on("*", (event) => event.seq && event.room && this.#happened(event));
     setInterval(() => document.visibilityState === "visible" && this.refresh(), EVERY);
@@ -73,12 +74,19 @@ export class RoomBook {
     for (const room of rooms) room.mark = marks.get(idOf(room));
   }
 
+  /** What the user wants to hear of in a room: all, mentions or none. */
+  prefer(id, notify) {
+    if (this.rooms.has(id)) this.get(id).notify = notify;
+    this.changed("list");
+  }
+
   // ---- which rooms there are ----
 
   async refresh() {
     const { chat } = this;
     if (chat.state !== "online") return;
-    if (this.marks.user !== chat.user.id) Object.assign(this, { marks: this.#marksOf(chat.user.id), names: new Names(chat.user.id) });
+    if (this.names.user !== chat.user.id) this.names = new Names(chat.user.id);
+    this.unread.know(chat.user.id);
     try {
       const [invited, ...pages] = await Promise.all([chat.rooms({ invited: true, limit: PAGE }), chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
@@ -95,13 +103,13 @@ export class RoomBook {
       const room = this.get(line.room);
       room.describe(line);
       this.#introduce(room, line.with);
-      room.end = line.seq;
-      const read = this.#readTo(room, line.seq);
-      if (!this.chat.isJoined(room.id) && room.status !== "removed") room.unread = Math.max(0, line.seq - read);
+      this.unread.listed(room, line);
     }
     if (this.known) return;
     this.known = true;
-    for (const id of this.marks.rooms().slice(-FOLLOWED)) if (this.rooms.get(id)?.listed) this.enter(this.get(id));
+    const followed = this.unread.marks.rooms().slice(-FOLLOWED).filter((id) => this.rooms.get(id)?.listed);
+    this.unread.ask(followed.filter((id) => this.get(id).counted));
+    for (const id of followed) this.enter(this.get(id), true);
   }
 
   // ---- invitations ----
@@ -126,7 +134,7 @@ export class RoomBook {
   async leave(room) {
     await this.chat.leave(room.id);
     room.timeline.loaded = false;
-    this.#set(room.id, { status: "idle", listed: false, unread: 0, role: "" });
+    this.#set(room.id, { status: "idle", listed: false, unread: 0, mentions: 0, counted: false, role: "" });
     await this.refresh();
   }
 
@@ -150,33 +158,15 @@ export class RoomBook {
     return { ...person, name: this.names.of(person.id) ?? person.name };
   }
 
-  #marksOf(user) {
-    return new ReadMarks(user, (ids) => {
-      for (const id of ids) if (this.rooms.has(id)) this.#count(this.rooms.get(id));
-      this.changed("list");
-    });
-  }
-
-  // Never more than before: for a room that is not open here, only the number of its last event is known.
-  #count(room) {
-    const read = this.marks.of(room.id);
-    const news = ({ type, seq, sender }) => type === "message" && seq > read && !this.#isMine({ sender });
-    const left = room.timeline.loaded ? room.timeline.items.filter(news).length : Math.max(0, room.end - read);
-    room.unread = Math.min(room.unread, left);
-  }
-
-  // In a room that was never open here only direct messages count as new.
-  #readTo(room, end) {
-    return this.marks.of(room.id) ?? (room.isDirect ? 0 : end);
-  }
-
   // ---- joining, and older messages ----
 
   /** Join the room and load its newest messages. */
-  async enter(room) {
+  async enter(room, asked = false) {
     const { loaded } = room.timeline;
     if (room.isDraft || (loaded && this.chat.joinedRooms.includes(room.id))) return;
     this.#set(room.id, { status: loaded ? "ready" : "loading" });
+    // Before the messages come, so that the line of what is new is right.
+    if (!asked && (room.counted || !room.listed)) this.unread.ask([room.id]);
     try {
       await this.chat.join(room.id);
     } catch (error) {
@@ -196,21 +186,21 @@ export class RoomBook {
     this.enter(room);
   }
 
-  #joined({ room: id, epoch, seq, recovered, messages, more, title, online, role }) {
+  #joined(ack) {
+    const { room: id, epoch, recovered, messages, more, title, online, role } = ack;
     const room = this.get(id);
     // What was missed in a window far up cannot be recovered either.
     const first = !room.timeline.loaded || Boolean(room.past && !recovered);
     Object.assign(room, { title, online, role, epoch, status: "ready", verdict: null });
     this.invitations.delete(id); // whoever joins accepts
-    this.marks.check(id, epoch);
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
       room.gap = false;
       room.past = null;
       room.mixed = !this.chat.welcome.features.includes("threads");
       room.timeline.replace(messages, more);
-      const read = this.#readTo(room, seq);
-      room.unread = messages.filter((event) => event.type === "message" && event.seq > read && !this.#isMine(event)).length;
+      this.unread.opened(room, ack);
+      room.heard = ack.seq;
     }
     if (!recovered) this.threads.reload(room);
     this.changed(first ? "loaded" : "lines", room);
@@ -293,7 +283,8 @@ export class RoomBook {
     if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
     this.#membership(room, event);
     const news = event.type === "message" && !mine && !event.deleted;
-    if (news && (item || isReply(event))) room.unread++;
+    if (news && (item || isReply(event))) this.unread.came(room, event.payload);
+    room.heard = event.seq;
     this.changed("lines", room);
     if (news && item) this.changed("came", room, item);
     if (isReply(event) && this.threads.concerns(room, event, mine)) this.changed("replied", room, event);
@@ -314,15 +305,6 @@ export class RoomBook {
     const known = room.people.get(id);
     if (/^member\.(left|kicked|banned)$/.test(type)) room.people.delete(id);
     else if (/^member\.(joined|role)$/.test(type)) room.people.set(id, { here: false, ...known, ...this.#named(payload.user), role: payload.role });
-  }
-
-  /** Mark everything in the room as seen. */
-  read(room) {
-    const { end } = room.timeline;
-    if (end && room.epoch) this.marks.set(room.id, room.epoch, end);
-    if (!room.unread) return;
-    room.unread = 0;
-    this.changed("list");
   }
 
   // ---- writing ----

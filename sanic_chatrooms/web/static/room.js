@@ -1,6 +1,7 @@
 // The state of one room.
 
 import { isReply, Timeline } from "./timeline.js";
+import { loud } from "./unread.js";
 
 export class Room {
   title = "";
@@ -9,6 +10,21 @@ export class Room {
   role = "";
   online = 0;
   unread = 0;
+  /** There are more unread messages than were counted. */
+  more = false;
+  /** Unread messages that mention the user. */
+  mentions = 0;
+  /** The server counts here, because the user is a member. Up to what the user has read is `readTo` then. */
+  counted = false;
+  readTo = undefined;
+  /** The number of the newest event that came, also of a reply in a thread. */
+  heard = 0;
+  /** Reports of reading that are on their way. */
+  reports = 0;
+  /** The user has marked messages as unread. */
+  kept = false;
+  /** What the user wants to hear of: all, mentions or none. */
+  notify = "all";
   /** The number of its last event, by the list of rooms. */
   end = 0;
   timeline = new Timeline((event) => this.mixed || !isReply(event));
@@ -80,5 +96,5 @@ export class Room {
 export function nextUnread(listed, id, step) {
   const rooms = step < 0 ? listed.reverse() : listed;
   const at = rooms.findIndex((room) => room.id === id) + 1;
-  return [...rooms.slice(at), ...rooms.slice(0, at)].find((room) => room.unread && room.id !== id);
+  return [...rooms.slice(at), ...rooms.slice(0, at)].find((room) => loud(room) && room.id !== id);
 }

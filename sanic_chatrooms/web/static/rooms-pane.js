@@ -4,6 +4,7 @@ import { addressOf } from "./address.js";
 import { avatar } from "./avatar.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
+import { loud, named, written } from "./unread.js";
 
 export class RoomsPane {
   /**
@@ -32,7 +33,7 @@ export class RoomsPane {
   update(rooms, current, invitations) {
     this.invited.set(invitations.map((invitation) => ({ key: invitation.id, sign: `${invitation.title}|${invitation.by?.name}`, invitation })));
     this.invitedHead.hidden = !invitations.length;
-    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.unread}|${room.id === current}`, room, current }));
+    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${countsIn(room)}|${room.id === current}`, room, current }));
     this.rooms.set(rows.filter(({ room }) => !room.isDirect));
     this.directs.set(rows.filter(({ room }) => room.isDirect));
     this.directsHead.hidden = !rows.some(({ room }) => room.isDirect);
@@ -43,16 +44,29 @@ export class RoomsPane {
   }
 }
 
+const countsIn = ({ unread, more, mentions, notify }) => `${unread} ${more} ${mentions} ${notify}`;
+
+/** How much is unread, and how often the user is mentioned. Quiet where they want to hear of less. */
+function counts(room) {
+  const { unread, more, mentions, notify } = room;
+  const count = (number, words, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span", { class: "sr-only" }, words));
+  return [
+    count(named(room), mentions === 1 ? " mention" : " mentions", "badge mentions", "mentions", "@"),
+    count(unread, " unread", notify === "all" ? "badge" : "count", "unread"),
+    notify === "none" && el("span", { class: "sr-only" }, " muted"),
+  ];
+}
+
 function roomLine({ room, current }) {
-  const { id, name, mark, unread, visibility, isDirect, partner } = room;
-  const props = { class: `line ${unread ? "unread" : ""}`, href: addressOf(id), title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
+  const { id, name, mark, visibility, isDirect, partner } = room;
+  const props = { class: `line ${loud(room) ? "unread" : ""} ${room.notify === "none" ? "muted" : ""}`, href: addressOf(id), title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
   const isPrivate = visibility === "private";
   return el("a", props,
     isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
     el("span", { class: "grow cut" }, el("bdi", {}, name)),
     mark && el("span", { class: "mark", testid: "mark" }, mark),
     isPrivate && el("span", { class: "sr-only" }, " (private)"),
-    unread > 0 && el("span", { class: "badge", testid: "unread" }, unread > 99 ? "99+" : unread, el("span", { class: "sr-only" }, " unread")));
+    counts(room));
 }
 
 function invitationCard(invitation, onAnswer) {

@@ -6,8 +6,11 @@ const GROUP_SECONDS = 300;
 const PER_LINE = 80;
 const MOST_LINES = 400;
 
-/** The rows of a conversation: kind "day", "new-line", "message" or "system". `newAfter`, `editing`: see Conversation. */
-export function rowsOf(items, newAfter, editing) {
+/**
+ * The rows of a conversation: kind "day", "new-line", "message", "system", or "folded" for messages in a row that are not shown.
+ * `newAfter`, `editing`: see Conversation; `isFolded(item)`.
+ */
+export function rowsOf(items, newAfter, editing, isFolded = () => false) {
   const rows = [];
   let before = null;
   let drawn = newAfter === null;
@@ -20,6 +23,11 @@ export function rowsOf(items, newAfter, editing) {
       if (before) rows.push({ key: "new", kind: "new-line", sign: "New since you were here" });
       before = null;
     }
+    if (isFolded(item)) {
+      fold(rows, item);
+      before = { at: item.at };
+      continue;
+    }
     const first = !isGroup(before, item);
     const kind = item.type === "message" ? "message" : "system";
     // A text that is being edited in a row must survive every update.
@@ -28,6 +36,13 @@ export function rowsOf(items, newAfter, editing) {
     before = item;
   }
   return rows;
+}
+
+function fold(rows, item) {
+  const folded = rows.at(-1)?.kind === "folded" ? rows.at(-1) : { key: `folded-${item.key}`, kind: "folded", items: [] };
+  if (!folded.items.length) rows.push(folded);
+  folded.items.push(item);
+  folded.sign = `${folded.items.length}`;
 }
 
 /** Estimates the lines of an item's text. Limited, because browsers cannot handle huge heights. */

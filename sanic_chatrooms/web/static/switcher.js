@@ -8,22 +8,23 @@ const SHOWN = 50;
 const SIGILS = { public: "# ", direct: "@ " };
 const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
 
-/** Ask for one of `rooms`; resolves with its id, a typed id, or undefined. */
-export function openSwitcher(rooms) {
-  return openDialog("Switch room", (close) => content(rooms, close), { class: "dialog switcher", testid: "switcher" });
+/** Ask for one of `rooms`; resolves with its id, a typed id, or undefined. `searches`: messages can be searched; then also with {search: text}. */
+export function openSwitcher(rooms, searches = false) {
+  return openDialog("Switch room", (close) => content(rooms, searches, close), { class: "dialog switcher", testid: "switcher" });
 }
 
-function content(rooms, close) {
+function content(rooms, searches, close) {
   let chosen = 0;
   let rows = [];
   const label = "Go to a room or a person";
   const field = el("input", { class: "field", role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": "Rooms" });
   const nothing = el("p", { class: "hint", role: "status", testid: "switcher-nothing" });
-  const list = new KeyedList(box, (row) => el("li", { class: "menu-item", role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isPrivate && [icon("lock"), el("span", { class: "sr-only" }, "private: ")], row.label));
+  const list = new KeyedList(box, (row) => el("li", { class: "menu-item", role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isSearch && icon("find"), row.isPrivate && [icon("lock"), el("span", { class: "sr-only" }, "private: ")], row.label));
 
   function show(index) {
     rows = matching(rooms, field.value.trim().replace(/^#/, ""));
+    if (searches && field.value.trim()) rows.push({ key: "option-search", id: { search: field.value.trim() }, isSearch: true, label: `Search messages for “${field.value.trim()}”` });
     chosen = (index + rows.length) % (rows.length || 1);
     list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.label}|${at === chosen}` })));
     box.hidden = !rows.length;

@@ -4,9 +4,11 @@ import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { button, composing, el, icon, iconButton } from "./dom.js";
+import { counted } from "./format.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
+import { offers, written } from "./unread.js";
 
 export class TalkPane {
   /** `acts`: handlers for buttons and keys. `topic`, `menu`: the app's, in the head. */
@@ -22,6 +24,7 @@ export class TalkPane {
     this.news = el("span", { class: "badge", hidden: true, testid: "elsewhere" });
     this.back.append(this.news);
     this.shut = el("p", { class: "shut", role: "status", testid: "shut", hidden: true });
+    this.search = iconButton("find", "Search messages (Ctrl+Shift+F)", { testid: "open-search", onclick: () => acts.onSearch() });
     this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
@@ -42,7 +45,7 @@ export class TalkPane {
       el("div", { class: "pane-head" },
         this.back,
         el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), this.topic),
-        menu, this.people),
+        menu, this.search, this.people),
       new Banner(chat).element, this.conversation.element, this.shut, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
@@ -66,7 +69,7 @@ export class TalkPane {
     this.kind = "nowhere";
     this.name.textContent = "Nothing is open";
     this.mark.textContent = "";
-    this.people.hidden = this.composer.element.hidden = this.shut.hidden = true;
+    this.people.hidden = this.search.hidden = this.composer.element.hidden = this.shut.hidden = true;
     this.#appsOwn(true);
     this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
   }
@@ -76,10 +79,10 @@ export class TalkPane {
   }
 
   /** How much is new in other rooms: on a phone their list is not beside the conversation. */
-  elsewhere(count) {
+  elsewhere({ unread: count, mentions }) {
     this.news.hidden = !count;
-    this.news.textContent = count > 99 ? "99+" : count;
-    this.back.setAttribute("aria-label", count ? `Back to the rooms, ${count} new` : "Back to the rooms");
+    this.news.textContent = mentions ? `@${written(mentions)}` : written(count);
+    this.back.setAttribute("aria-label", `Back to the rooms${count ? `, ${count} new` : ""}${mentions ? `, ${counted(mentions, "mention")}` : ""}`);
   }
 
   // What the app has in the head is about rooms that are open.
@@ -93,11 +96,12 @@ export class TalkPane {
     this.name.textContent = room.name;
     this.mark.textContent = room.mark;
     this.here.textContent = room.online;
+    this.search.hidden = !offers(chat, "search");
     this.people.hidden = room.isDraft || room.status !== "ready";
     this.people.setAttribute("aria-label", `People: ${room.online} here`);
     conversation.log.setAttribute("aria-label", `Messages in ${room.name}`);
     composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
-    composer.showTyping(room.typing.filter(({ id }) => id !== chat.user?.id));
+    composer.showTyping(room.typing.filter((one) => one.id !== chat.user?.id && !this.acts.isBlocked(one)));
     this.#instead(room);
     conversation.timeline = room.shown; // a window far up may have become a part of it
     conversation.update(this.#top(room));

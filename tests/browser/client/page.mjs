@@ -26,4 +26,5 @@ class Node {
 /** What these nodes say. */
 export const textOf = (nodes) => nodes.map((node) => (typeof node === "string" ? node : node.text)).join("");
 
+globalThis.window ??= { addEventListener() {} };
 globalThis.document = { createElement: (tag) => new Node(tag) };

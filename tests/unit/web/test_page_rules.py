@@ -12,6 +12,7 @@ from sanic_chatrooms.access.standing import LEVELS
 from sanic_chatrooms.auth.names import MAX_NAME
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.live import typing
+from sanic_chatrooms.verbs import search
 from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.names import SUBPROTOCOL, is_room_id
 
@@ -33,6 +34,10 @@ def test_the_switcher_offers_the_rooms_that_may_exist_and_are_not_reserved(room:
     rule = re.compile(found("switcher.js", r"ROOM_ID = /(.+)/;"), re.ASCII)
 
     assert bool(rule.search(room)) == (is_room_id(room) and not room.startswith("~"))
+
+
+def test_what_is_searched_for_may_be_as_long_as_the_server_takes_it() -> None:
+    assert int(found("searching.js", r"LONGEST = (\d+);")) == search.LONGEST
 
 
 def test_the_page_offers_deletion_to_the_roles_that_moderate() -> None:

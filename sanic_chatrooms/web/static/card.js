@@ -1,0 +1,30 @@
+// What is known of a person, and what one may do about them. Loaded when somebody opens it.
+
+import { avatar } from "./avatar.js";
+import { openDialog } from "./dialogs.js";
+import { button, el } from "./dom.js";
+import { actsOver, carryOut } from "./moderating.js";
+
+const BLOCKING = "You get no direct messages, invitations and mentions of them, and their messages are folded away. They are not told.";
+
+/**
+ * Show the card of a person. `mark` tells them apart from others of their name. `below`: whether they may be moderated. `write`: opens a direct
+ * conversation. `blocks`: see blocks.js.
+ */
+export async function card(chat, room, person, { mark, below, blocks, write }) {
+  const isBlocked = blocks.has(person.id);
+  const acts = [["write", "Write a message"], isBlocked ? ["unblock", "Unblock"] : ["block", "Block"], ...(below ? actsOver(room) : [])];
+  const chosen = await openDialog(person.name, (close) => [
+    el("div", { class: "card-head" }, avatar(person), el("div", { class: "grow" }, el("h2", {}, el("bdi", {}, person.name)), el("p", { class: "note" }, about(person, mark, isBlocked)))),
+    el("div", { class: "choices" }, acts.map(([act, label]) => button(label, () => close(act), { testid: act }))),
+    !isBlocked && el("p", { class: "note card-note" }, `Block: ${BLOCKING}`),
+    el("div", { class: "actions" }, button("Cancel", () => close())),
+  ], { testid: "person-card" });
+  if (chosen === "write") write(person);
+  else if (chosen === "block" || chosen === "unblock") await blocks.set(person, chosen === "block");
+  else if (chosen) await carryOut(chat, room, person, chosen);
+}
+
+function about({ here, role }, mark, isBlocked) {
+  return [mark, role && role !== "guest" && role, here ? "here now" : "not here now", isBlocked && "blocked by you"].filter(Boolean).join(" · ");
+}

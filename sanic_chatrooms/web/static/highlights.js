@@ -1,0 +1,28 @@
+// The part of a found message that is worth showing, with the places that match.
+
+const MOST = 240; // code points
+const BEFORE = 60;
+
+/**
+ * The pieces of the text around its first match, as [text, whether it matches]. `highlights`: ranges of code points, in order, the
+ * ends exclusive.
+ */
+export function piecesOf(text, highlights, most = MOST) {
+  const points = Array.from(text);
+  const first = highlights[0]?.[0] ?? 0;
+  const from = points.length <= most ? 0 : Math.max(0, Math.min(first - BEFORE, points.length - most));
+  const to = Math.min(points.length, from + most);
+  const pieces = [];
+  const add = (start, end, matches) => start < end && pieces.push([points.slice(start, end).join(""), matches]);
+  let at = from;
+  for (const [start, end] of highlights) {
+    if (start >= to) break;
+    add(at, Math.min(start, to), false);
+    add(Math.max(at, start), Math.min(end, to), true);
+    at = Math.max(at, Math.min(end, to));
+  }
+  add(at, to, false);
+  if (from > 0) pieces.unshift(["…", false]);
+  if (to < points.length) pieces.push(["…", false]);
+  return pieces;
+}

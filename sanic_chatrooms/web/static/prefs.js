@@ -1,0 +1,66 @@
+// What the user wants to hear of: in a room, and in this browser. Loaded when somebody opens it.
+
+import { openDialog } from "./dialogs.js";
+import { button, el, fill } from "./dom.js";
+import { sentence } from "./reasons.js";
+
+const CHOICES = {
+  all: ["All messages", "New messages are counted in the list and in the title."],
+  mentions: ["Only mentions", "Only messages that mention you, or everybody, are counted."],
+  none: ["Nothing", "The room is quiet. What is new is shown in grey."],
+};
+
+const STATES = {
+  unsupported: ["This browser has no notifications."],
+  denied: ["This browser does not let this page show notifications. Its settings for this page can change that."],
+  on: ["This browser shows a notification for what comes while you look elsewhere.", "Turn off", "turnOff"],
+  off: ["This browser shows no notifications.", "Turn on", "turnOn"],
+  unasked: ["This browser shows no notifications.", "Turn on", "turnOn"],
+};
+
+/** Choose for a room, and for this browser. `room`: null for the browser only. `desktop`: see desktop.js. `changed(notify)`. */
+export async function prefs(chat, room, desktop, changed) {
+  const before = room && (await chat.prefs(room.id));
+  const heading = room ? `Notifications of ${room.name}` : "Notifications";
+  return openDialog(heading, (close) => [
+    el("h2", {}, heading), room && choices(chat, room, before.notify, changed), browser(desktop),
+    el("div", { class: "actions" }, button("Done", () => close(), { class: "primary", testid: "prefs-done" })),
+  ], { testid: "prefs-dialog" });
+}
+
+function choices(chat, room, before, changed) {
+  const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
+  let kept = before;
+  const choose = async ({ target }) => {
+    fill(problem);
+    try {
+      kept = (await chat.prefs(room.id, { notify: target.value })).notify;
+      changed(kept);
+    } catch (error) {
+      problem.textContent = sentence(error);
+    }
+    box.querySelector(`[value=${kept}]`).checked = true;
+  };
+  const choice = ([value, [label, explains]]) => el("label", { class: "choice explained" },
+    el("input", { type: "radio", name: "notify", value, checked: value === before, autofocus: value === before, onchange: choose, testid: `notify-${value}` }),
+    el("span", {}, label, el("span", { class: "note" }, explains)));
+  const box = el("fieldset", { class: "row" }, el("legend", { class: "label" }, "Tell me about"), Object.entries(CHOICES).map(choice));
+  return [box, problem];
+}
+
+function browser(desktop) {
+  const words = el("p", { class: "hint", role: "status", testid: "desktop-state" });
+  const turn = button("", () => act(), { testid: "desktop-turn" });
+  const draw = () => {
+    const [said, label] = STATES[desktop.state];
+    words.textContent = said;
+    turn.hidden = !label;
+    turn.textContent = label ?? "";
+  };
+  const act = async () => {
+    await desktop[STATES[desktop.state][2]]();
+    draw();
+  };
+  draw();
+  return el("div", { class: "browser-choice" }, el("h3", { class: "label" }, "In this browser"), words, turn);
+}

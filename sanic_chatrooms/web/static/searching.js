@@ -1,0 +1,141 @@
+// The search for messages, in this room or in all rooms of the user. Loaded when somebody opens it.
+
+import { openDialog } from "./dialogs.js";
+import { button, composing, el, fill, iconButton } from "./dom.js";
+import { momentOf } from "./format.js";
+import { piecesOf } from "./highlights.js";
+import { walkable } from "./keyed.js";
+import { sentence } from "./reasons.js";
+import { calm } from "./richtext.js";
+import { textOf } from "./timeline.js";
+
+const PAUSE = 300; // ms after the last key
+const LONGEST = 256;
+const PAGE = 20;
+const LOOKS = 5; // empty pages in a row that are gone through by themselves
+
+const WORDS = {
+  begin: "Write the words that the message has. Case and accents do not count.",
+  searching: "Searching…",
+  lacking: "Messages cannot be searched on this server.",
+  offline: "You are offline. Search again when you are back.",
+  none: "No message has all of these words.",
+  own: "Only rooms of which you are a member are searched.",
+  further: "Nothing found yet. Older messages were not looked at.",
+};
+
+let last = { query: "", everywhere: false }; // so that one can come back to what was found
+
+/**
+ * Search. `room`: the one that is open, or null; `nameOf(id)`: of a room. `query`: what to look for; without it, what was looked
+ * for before. Resolves with the message that was chosen, or undefined.
+ */
+export function search(chat, { room, nameOf, query }) {
+  if (query !== undefined) last = { query, everywhere: true };
+  return openDialog("Search messages", (close) => new Panel(chat, room, nameOf, close).parts, { class: "dialog search", testid: "search" });
+}
+
+class Panel {
+  #turn = 0; // of the newest question: answers to older ones come too late
+  #timer = null;
+
+  constructor(chat, room, nameOf, close) {
+    Object.assign(this, { chat, room, nameOf, close });
+    this.everywhere = last.everywhere || !room;
+    this.field = el("input", { class: "field", type: "search", maxlength: LONGEST, enterkeyhint: "search", autocomplete: "off", autofocus: true, value: last.query, placeholder: "Search messages", "aria-label": "Search messages", testid: "search-field", oninput: () => this.#soon(), onkeydown: (event) => this.#key(event), onfocus: ({ target }) => target.select() });
+    this.state = el("p", { class: "hint", role: "status", testid: "search-state" });
+    this.again = button("Try again", () => this.#start(), { hidden: true, testid: "search-again" });
+    this.hits = el("ul", { class: "hits", "aria-label": "Found messages" });
+    this.more = button("Older messages", () => this.#next(), { hidden: true, testid: "search-more" });
+    const box = el("div", { class: "hits-box" }, this.hits, this.state, this.again, this.more);
+    walkable(box, "button:not([hidden])");
+    this.parts = [
+      el("div", { class: "search-head" }, this.field, iconButton("close", "Close the search", { onclick: () => close(), testid: "search-close" })),
+      room && el("fieldset", { class: "scopes" }, el("legend", { class: "sr-only" }, "Where"), this.#scope(false, `In ${room.name}`), this.#scope(true, "In all my rooms")),
+      box,
+    ];
+    this.#start();
+  }
+
+  #scope(everywhere, label) {
+    const choose = () => {
+      this.everywhere = everywhere;
+      this.#start();
+    };
+    return el("label", { class: "choice" }, el("input", { type: "radio", name: "scope", checked: this.everywhere === everywhere, onchange: choose, testid: everywhere ? "search-everywhere" : "search-here" }), el("bdi", { class: "cut" }, label));
+  }
+
+  #key(event) {
+    if (composing(event)) return;
+    if (event.key === "Enter") this.#start();
+    else if (event.key === "ArrowDown") this.hits.querySelector("button")?.focus();
+    else return;
+    event.preventDefault();
+  }
+
+  #soon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#start(), PAUSE);
+  }
+
+  #start() {
+    clearTimeout(this.#timer);
+    const query = this.field.value.trim();
+    last = { query, everywhere: this.everywhere };
+    this.cursor = undefined;
+    this.#turn++;
+    fill(this.hits);
+    this.more.hidden = true;
+    if (query) this.#next();
+    else this.#say(WORDS.begin);
+  }
+
+  #say(words, again = false) {
+    this.state.textContent = words;
+    this.state.hidden = !words;
+    this.again.hidden = !again;
+  }
+
+  async #next() {
+    const turn = this.#turn;
+    const hadFocus = document.activeElement === this.more;
+    const before = this.hits.childElementCount;
+    this.more.hidden = true;
+    this.#say(WORDS.searching);
+    try {
+      for (let looks = 0, found = false; !found && looks < LOOKS && (looks === 0 || this.cursor); looks++) {
+        const page = await this.chat.search(this.everywhere ? null : this.room.id, last.query, { limit: PAGE, cursor: this.cursor });
+        if (turn !== this.#turn) return;
+        this.cursor = page.cursor;
+        found = page.messages.length > 0;
+        this.hits.append(...page.messages.map((message) => this.#hit(message)));
+      }
+      this.#found(before, hadFocus);
+    } catch (error) {
+      if (turn === this.#turn) this.#refused(error);
+    }
+  }
+
+  #found(before, hadFocus) {
+    const none = !this.hits.childElementCount;
+    this.more.hidden = !this.cursor;
+    const nothing = this.cursor ? WORDS.further : this.everywhere ? `${WORDS.none} ${WORDS.own}` : WORDS.none;
+    this.#say(none ? nothing : "");
+    if (hadFocus) (this.hits.children[before]?.querySelector("button") ?? (this.more.hidden ? this.field : this.more)).focus();
+  }
+
+  #refused(error) {
+    const isOffline = this.chat.state !== "online" || error.code === "lost" || error.code === "timeout";
+    this.#say(error.code === "unknown_command" ? WORDS.lacking : isOffline ? WORDS.offline : sentence(error), error.code !== "unknown_command");
+  }
+
+  #hit({ room, seq, sender, timestamp, payload, highlights }) {
+    const text = piecesOf(textOf(payload), highlights ?? []).map(([part, matches]) => (matches ? el("mark", {}, calm(part)) : calm(part)));
+    const choose = () => this.close({ room, seq });
+    return el("li", {}, el("button", { type: "button", class: "hit", testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
+      el("span", { class: "hit-head" }, el("bdi", { class: "author cut" }, sender?.name ?? "Server"),
+        this.everywhere && el("span", { class: "note cut" }, "in ", el("bdi", {}, this.nameOf(room))),
+        el("time", {}, momentOf(timestamp))),
+      el("span", { class: "hit-text", dir: "auto" }, text)));
+  }
+}
