@@ -302,7 +302,7 @@ async def test_what_is_about_members_and_moderation_is_readable(
     await page.keyboard.press("Escape")
     await page.goto("/#/" if viewer.touch else "/#/general")
     await served.chat.publish("secret", "message", {"text": "for you", "mentions": [ada.id]}, sender=guest)
-    await expect(page.get_by_test_id("mentions")).to_be_visible()
+    await expect(page.get_by_test_id("mention-count")).to_be_visible()
     await expect(page.get_by_test_id("question")).to_be_visible()
     await viewer.look("mentioned")
     await page.get_by_test_id("offer-off").click()

@@ -39,7 +39,7 @@ async def test_what_is_unread_is_counted_by_the_server_and_read_on_all_devices(
     # Nobody has opened the room here: the page learns of it from the server.
     await served.say("news", "one")
     await served.chat.publish("news", "message", {"text": "for you", "mentions": [served.user("Ada").id]})
-    await expect(news.get_by_test_id("mentions")).to_have_text("@1 mention")
+    await expect(news.get_by_test_id("mention-count")).to_have_text("@1 mention")
     await ada.reload()
     await entered(ada)
     await expect(news.get_by_test_id("unread")).to_have_text("2 unread")
@@ -58,7 +58,9 @@ async def test_what_is_unread_is_counted_by_the_server_and_read_on_all_devices(
     await expect(ada.get_by_test_id("new-line")).to_be_visible()
     for page in (ada, other):
         await expect(page.locator("[data-room=news]").get_by_test_id("unread")).to_have_text("1 unread")
-        await expect(page.locator("[data-room=news]").get_by_test_id("mentions")).to_have_text("@1 mention")
+        await expect(page.locator("[data-room=news]").get_by_test_id("mention-count")).to_have_text(
+            "@1 mention"
+        )
     await new_page.screenshot(ada, "marked")
     await other.get_by_test_id("me-menu").click()
     await other.get_by_test_id("read-all").click()

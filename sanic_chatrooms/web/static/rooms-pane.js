@@ -51,7 +51,7 @@ function counts(room) {
   const { unread, more, mentions, notify } = room;
   const count = (number, words, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span", { class: "sr-only" }, words));
   return [
-    count(named(room), mentions === 1 ? " mention" : " mentions", "badge mentions", "mentions", "@"),
+    count(named(room), mentions === 1 ? " mention" : " mentions", "badge mentions", "mention-count", "@"),
     count(unread, " unread", notify === "all" ? "badge" : "count", "unread"),
     notify === "none" && el("span", { class: "sr-only" }, " muted"),
   ];
