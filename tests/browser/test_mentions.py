@@ -59,6 +59,11 @@ async def test_a_name_is_completed_by_keyboard_and_the_mentioned_are_told_and_le
     await new_page.screenshot(bob, "marked")
 
     await composer(ada).press("ArrowUp")
+    await ada.get_by_test_id("edit-field").fill("")
+    await ada.get_by_test_id("edit-field").press_sequentially("Or @by")
+    await expect(options(ada)).to_have_count(1)
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_test_id("edit-field")).to_have_value("Or @Bob Byron ")
     await ada.get_by_test_id("edit-field").fill("Look here")
     await ada.keyboard.press("Enter")
     await expect(lines(bob).last).to_have_text("Look here (edited)")

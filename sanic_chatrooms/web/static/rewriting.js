@@ -1,10 +1,11 @@
 // A message that is being edited, in its own place: Enter saves, Esc cancels.
 
+import { Completion } from "./completion.js";
 import { button, el } from "./dom.js";
 import { Writing } from "./writing.js";
 
-/** `context`: `maxText()`, `onSave(item, text)`, `onLeave(item)`. */
-export function rewriting(item, { maxText, onSave, onLeave }) {
+/** `context`: `maxText()`, `people()`: who can be mentioned, `onSave(item, text)`, `onLeave(item)`. */
+export function rewriting(item, { maxText, people, onSave, onLeave }) {
   const was = item.change?.text ?? item.text;
   const save = () => {
     const text = writing.text.trimEnd();
@@ -20,12 +21,13 @@ export function rewriting(item, { maxText, onSave, onLeave }) {
   const fit = () => {
     yes.disabled = !writing.fit();
   };
-  const writing = new Writing({ "aria-label": "Edit message", enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onEnter: save, onEscape: leave });
+  const writing = new Writing({ "aria-label": "Edit message", enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event), onEnter: save, onEscape: leave });
+  const completion = new Completion(writing.field, people, `mentions-${item.key}`);
   const yes = button("Save", save, { class: "primary", testid: "edit-save" });
   const no = button("Cancel", () => onLeave(item), { testid: "edit-cancel" });
   writing.maxText = maxText() ?? writing.maxText;
   writing.text = was;
   return el("div", { class: "rewriting" },
-    el("div", { class: "composer-box" }, writing.field),
+    el("div", { class: "composer-box" }, completion.element, writing.field),
     el("div", { class: "rewriting-actions" }, yes, no, writing.limit, el("span", { class: "note" }, "Enter saves, Esc cancels")));
 }

@@ -1,6 +1,6 @@
 // What can be done with a message of a conversation: the acts of the app, in the room that is shown.
 
-const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onLink", "reactors", "nameOf"];
+const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onLink", "people", "reactors", "nameOf"];
 
 /** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. */
 export function rowActs(chat, acts, room) {
