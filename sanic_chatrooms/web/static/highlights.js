@@ -10,7 +10,10 @@ const BEFORE = 60;
 export function piecesOf(text, highlights, most = MOST) {
   const points = Array.from(text);
   const first = highlights[0]?.[0] ?? 0;
-  const from = points.length <= most ? 0 : Math.max(0, Math.min(first - BEFORE, points.length - most));
+  // At the beginning of a word, if there is one near.
+  const near = points.length <= most ? 0 : Math.max(0, first - Math.min(BEFORE, Math.floor(most / 2)));
+  const word = points.slice(near, first).indexOf(" ");
+  const from = near && word >= 0 ? near + word + 1 : near;
   const to = Math.min(points.length, from + most);
   const pieces = [];
   const add = (start, end, matches) => start < end && pieces.push([points.slice(start, end).join(""), matches]);
