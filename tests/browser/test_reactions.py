@@ -50,6 +50,9 @@ async def test_two_people_react_by_mouse_and_by_keyboard_and_see_who_it_was(
     await ada.keyboard.press("Enter")
     await expect(ada.get_by_role("button", name="thumbs up", exact=True)).to_be_focused()
     await new_page.screenshot(ada, "picker")
+    box = await ada.get_by_test_id("reaction-picker").bounding_box()
+    assert box is not None
+    assert box["width"] < 300  # beside the message, not across the screen
     assert await problems(ada) == []
     await ada.keyboard.press("ArrowRight")
     await ada.keyboard.press("ArrowDown")
