@@ -10,6 +10,7 @@ import { ask } from "./dialogs.js";
 import { el, fill, iconButton } from "./dom.js";
 import { tellOfMentions } from "./for-you.js";
 import { excerpt } from "./format.js";
+import { followGrowth } from "./growing.js";
 import { jump } from "./jumping.js";
 import { kept } from "./kept.js";
 import { listenToKeys } from "./keys.js";
@@ -36,7 +37,8 @@ import { offers } from "./unread.js";
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
  * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`; `rename`: false if people cannot change their names;
  * `entry`: an element below the form for a guest's name; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
- * function that ends the app's own session before "Sign out" leaves. `own` gets a function that leaves alike, after another such function.
+ * function that ends the app's own session before "Sign out" leaves; `files`: {ready, tray(room, changed), listen(pane, tray)}, for
+ * files with messages, as in the example. `own` gets a function that leaves alike, after another such function.
  */
 export async function startChat(element, { client, ...options }) {
   const chat = new ChatRooms({ storage: kept, ...client });
@@ -58,6 +60,7 @@ class App {
   constructor(chat, options) {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
+    followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.add({ title, content: sentence(error) }));
     this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
     this.#panes(options);
@@ -92,7 +95,7 @@ class App {
       },
       onLink: (room, item) => this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(addressOf(room.id, "at", `${item.seq}`), this.notices)),
       onReload: (room) => book.reload(room),
-      onSend: (room, text, mentions) => this.#send(room, text, mentions),
+      onSend: (room, text, more) => this.#send(room, text, more),
       people: (room) => addressees.of(room),
       nameOf: (room, id) => addressees.nameOf(room, id),
       onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
@@ -108,12 +111,13 @@ class App {
       reactors: (room, item, emoji) => reactions.who(room, item, emoji),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
+      files: options.files,
     };
     this.talk = new TalkPane(chat, acts, topic, appMenu);
     this.column = new ThreadColumn(chat, book.threads, acts, {
       onClose: () => this.#go(this.room.id),
       onJump: (room, seq) => seq && this.#go(room.id, "at", `${seq}`),
-      onReply: (thread, text, mentions) => book.send(thread.room, text, { parent: thread.id, ...(mentions.length && { mentions }) }),
+      onReply: (thread, text, more) => book.send(thread.room, text, { ...more, parent: thread.id }),
       onShown: (shown) => this.columns.besideThread(shown),
       onLeft: ({ message }) => (message && this.talk.conversation.focus(message)) || this.#enter(),
       load: (part, act) => this.#load(part, act),
@@ -296,10 +300,10 @@ class App {
 
   // ---- what people do ----
 
-  #send(room, text, mentions) {
+  #send(room, text, more) {
     this.talk.conversation.newAfter = null;
     room.kept = false;
-    this.book.send(room, text, mentions.length ? { mentions } : {});
+    this.book.send(room, text, more);
     this.talk.conversation.goToEnd();
   }
 

@@ -1,14 +1,14 @@
 // The field for a new message. Enter sends and Shift+Enter begins a line; on a touch screen the button sends. It grows to six lines.
 
 import { Completion } from "./completion.js";
-import { el, iconButton } from "./dom.js";
+import { el, fill, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
 import { Writing } from "./writing.js";
 
 const HELP = { keys: "Enter sends, Shift and Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
-  /** `onSend(text, mentions)`, `people()`: who can be mentioned, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
+  /** `onSend(text, more)`: more of its body, such as `mentions`, `people()`: who can be mentioned, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
   constructor(acts, name = "") {
     this.acts = acts;
     const keys = { onKey: (event) => this.completion.key(event), onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
@@ -18,8 +18,10 @@ export class Composer {
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
     this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span", { class: "cut", testid: `${name}typing` });
-    this.element = el("div", { class: "composer" },
-      el("div", { class: "composer-box" }, this.completion.element, this.field, this.button),
+    this.above = el("div");
+    this.before = el("div");
+    this.element = el("div", { class: "composer" }, this.above,
+      el("div", { class: "composer-box" }, this.completion.element, this.before, this.field, this.button),
       el("div", { class: "under" }, this.typing, this.writing.limit),
       el("p", { class: "sr-only", id: `${name}composer-help` }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
   }
@@ -42,6 +44,20 @@ export class Composer {
     this.#fit();
   }
 
+  /** Files for the message, as the app keeps them: {element, button, busy, ready, take()}; null if there can be none. */
+  attach(tray) {
+    if (tray === this.tray) return;
+    this.tray = tray;
+    fill(this.above, tray?.element);
+    fill(this.before, tray?.button);
+    this.#fit();
+  }
+
+  /** The files have changed. */
+  attached() {
+    this.#fit();
+  }
+
   get text() {
     return this.writing.text;
   }
@@ -59,12 +75,14 @@ export class Composer {
 
   #send() {
     const text = this.text.trimEnd();
+    if (this.tray?.busy) this.writing.limit.textContent = "Files are still on their way";
     if (this.button.disabled) return;
     const mentions = this.completion.mentions(text);
     this.writing.text = "";
     this.completion.clear();
+    const attachments = this.tray?.take() ?? [];
     this.#fit();
-    this.acts.onSend(text, mentions);
+    this.acts.onSend(text, { ...(mentions.length && { mentions }), ...(attachments.length && { attachments }) });
   }
 
   #changed() {
@@ -73,6 +91,9 @@ export class Composer {
   }
 
   #fit() {
-    this.button.disabled = !this.writing.fit();
+    const { tray, writing, button } = this;
+    const said = writing.fit();
+    button.disabled = Boolean(tray?.busy || writing.tooLong || !(said || tray?.ready));
+    button.title = tray?.busy ? "Files are still on their way" : "Send message";
   }
 }

@@ -1,8 +1,10 @@
 // The conversation. New rows never move the text that somebody is reading.
 
+import { namesOf } from "./attachments.js";
 import { el, fill, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { counted, excerpt } from "./format.js";
+import { endOf, grow } from "./growing.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { rowElement } from "./message-row.js";
 import { calm } from "./richtext.js";
@@ -92,15 +94,35 @@ export class Conversation {
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
     this.list.get(this.marked)?.classList.add("marked");
+    this.#grow(this.context);
+    this.#keep(anchor);
+    if (lost || left) this.context.onLost();
+  }
+
+  // Leave what is read where it was, or follow the end.
+  #keep(anchor) {
     const kept = anchor && this.list.get(anchor.key);
     if (kept) {
-      // Anchor at its end: the name at its top disappears when an older message of its author arrives. It is a new element
-      // then, which has a guessed height until it is painted.
+      // It may be a new element, which has a guessed height until it is painted.
       kept.style.contentVisibility = "visible";
-      this.log.scrollTop += kept.getBoundingClientRect().bottom - anchor.bottom;
+      this.log.scrollTop += kept.getBoundingClientRect()[anchor.edge] - anchor.at;
     }
     this.#stick();
-    if (lost || left) this.context.onLost();
+  }
+
+  /** Messages that are being written have grown. However many pieces came, they are drawn once a frame. */
+  grown() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      const anchor = !this.stuck && this.#anchor();
+      this.#grow();
+      this.#keep(anchor);
+      this.#button();
+    });
+  }
+
+  #grow(context) {
+    for (const { key, item } of this.drawn) if (item?.streaming) grow(this.list.get(key), item, context);
   }
 
   #isFolded({ key, sender }) {
@@ -173,7 +195,19 @@ export class Conversation {
     if (this.context.isBlocked(item.sender)) return;
     if (!this.stuck) this.unseen++;
     this.#button();
-    this.heard.append(Object.assign(el("p", {}, calm(`${item.sender?.name ?? "Server"}: ${excerpt(item.text)}`)), { item }));
+    this.#say(item);
+  }
+
+  /** A message of somebody else is done. */
+  written(item) {
+    if (!this.context.isBlocked(item.sender)) this.#say(item);
+  }
+
+  // To screen readers. Of a message that is being written they hear the beginning and the end.
+  #say(item) {
+    const name = item.sender?.name ?? "Server";
+    const said = item.streaming ? `${name} is writing…` : `${name}: ${[excerpt(item.text), namesOf(item), endOf(item)].filter(Boolean).join(" ")}`;
+    this.heard.append(Object.assign(el("p", {}, calm(said)), { item }));
     if (this.heard.childElementCount > HEARD) this.heard.firstChild.remove();
   }
 
@@ -196,8 +230,12 @@ export class Conversation {
     const edge = this.log.getBoundingClientRect().top;
     // Not a separator: the one of the day stays above messages that are added before.
     for (const { key, item } of this.drawn) {
-      const { bottom } = item ? this.list.get(key).getBoundingClientRect() : {};
-      if (bottom > edge) return { key, bottom };
+      const node = item && this.list.get(key);
+      const { top, bottom } = node?.getBoundingClientRect() ?? {};
+      if (!(bottom > edge)) continue;
+      // At its end: the name at its top disappears when an older message of its author arrives. But one that is being
+      // written changes at its end.
+      return node.classList.contains("streaming") ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
     }
     return null;
   }

@@ -2,11 +2,12 @@
 
 const MODERATORS = ["owner", "admin", "moderator"];
 
-/** What this user may do to a message: {edit, remove, report, answer}; `answer`: react, reply, point at it. */
+/** What this user may do to a message: {edit, remove, report, answer}; `answer`: react, reply, point at it. One that is being
+ * written is edited when it is done. */
 export function rightsOver(item, me, role) {
   const there = item.type === "message" && item.status === "sent" && item.id && !item.deleted && !item.change;
   const mine = Boolean(there && item.sender && item.sender.id === me?.id);
-  return { edit: mine, remove: mine || Boolean(there && MODERATORS.includes(role)), report: Boolean(there && !mine && item.sender), answer: Boolean(there) };
+  return { edit: mine && !item.streaming, remove: mine || Boolean(there && MODERATORS.includes(role)), report: Boolean(there && !mine && item.sender), answer: Boolean(there) };
 }
 
 export class Edits {

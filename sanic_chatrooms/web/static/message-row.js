@@ -1,9 +1,11 @@
 // One row of the conversation as an element.
 
+import { attachments } from "./attachments.js";
 import { avatar } from "./avatar.js";
 import { button, el, iconButton } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
+import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
 import { isTo, marked, mentionsOf } from "./mentions.js";
 import { reactionRow } from "./reactions.js";
 import { reason } from "./reasons.js";
@@ -47,12 +49,14 @@ function foldedElement({ items }, { onUnfold }) {
 function messageElement({ item, first, editing }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
-  const props = { class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
+  const props = { class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div", { class: "msg-head" }, author(sender, context), time(item, timeOf(item.at))) : el("span", { class: "sr-only" }, `${sender.name}: `),
       editing ? rewriting(item, context) : text(item, context),
+      item.payload?.attachments && attachments(item, context.files?.ready),
+      item.streaming ? writingSign(item, context) : endOf(item) && el("div", { class: "note", testid: "stream-end" }, endOf(item)),
       status === "failed" && !editing && el("div", { class: "msg-actions", testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div", { class: "note" }, `Not sent yet: ${reason(item.error)}`),
       !editing && reactionRow(item, context),
@@ -113,6 +117,7 @@ function mentioned({ payload }, { me, nameOf }) {
 
 function text(item, context) {
   if (item.deleted) return el("div", { class: "note", testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
+  if (item.streaming) return growingText(item);
   const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
-  return el("div", { class: "text", dir: "auto", testid: "message-text" }, marked(richText(item.change?.text ?? item.text), mentioned(item, context)), edited);
+  return el("div", { class: "text", dir: "auto", testid: "message-text" }, marked(richText(item.change?.text ?? textThatEnded(item)), mentioned(item, context)), edited);
 }

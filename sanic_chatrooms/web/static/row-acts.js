@@ -1,5 +1,7 @@
 // What can be done with a message of a conversation: the acts of the app, in the room that is shown.
 
+import { mayStop } from "./growing.js";
+
 const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onLink", "people", "reactors", "nameOf"];
 
 /** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. */
@@ -13,6 +15,9 @@ export function rowActs(chat, acts, room) {
     has: (feature) => chat.welcome?.features.includes(feature) ?? true,
     onPerson: acts.onPerson,
     isBlocked: acts.isBlocked,
+    onStop: (item) => chat.cancel(room().id, item.id),
+    files: acts.files,
+    mayStop: (item) => mayStop(item, chat.user, room()),
     ...Object.fromEntries(inRoom),
   };
 }

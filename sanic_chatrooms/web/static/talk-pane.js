@@ -35,7 +35,7 @@ export class TalkPane {
       onLost: () => this.composer.focus(),
     });
     this.composer = new Composer({
-      onSend: (text, mentions) => acts.onSend(this.room, text, mentions),
+      onSend: (text, more) => acts.onSend(this.room, text, more),
       people: () => acts.people(this.room),
       onTyping: (active) => this.room && chat.typing(this.room.id, active),
       onEscape: () => this.conversation.goToEnd(),
@@ -50,6 +50,18 @@ export class TalkPane {
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
     this.composer.element.hidden = true;
+    acts.files?.ready.then(() => this.#takeFiles());
+  }
+
+  #takeFiles() {
+    const { acts, composer } = this;
+    this.takesFiles = true;
+    acts.files.listen(this.element, () => (composer.element.hidden ? null : composer.tray));
+    if (this.room) this.update();
+  }
+
+  #trayOf(room) {
+    return this.takesFiles && !room.isDraft ? (room.tray ??= this.acts.files.tray(room.id, () => this.composer.attached())) : null;
   }
 
   /** Show another room, or another place in it; `newAfter`, `target`: see Conversation. */
@@ -102,6 +114,7 @@ export class TalkPane {
     conversation.log.setAttribute("aria-label", `Messages in ${room.name}`);
     composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
     composer.showTyping(room.typing.filter((one) => one.id !== chat.user?.id && !this.acts.isBlocked(one)));
+    composer.attach(this.#trayOf(room));
     this.#instead(room);
     conversation.timeline = room.shown; // a window far up may have become a part of it
     conversation.update(this.#top(room));

@@ -14,7 +14,7 @@ import { skeleton, statePanel } from "./states.js";
 export class ThreadPane {
   thread = null;
 
-  /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, mentions)`, `onOlderReplies(thread)`, `onReload(thread)`. */
+  /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, more)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
     const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
@@ -26,7 +26,7 @@ export class ThreadPane {
     this.place = el("button", { type: "button", class: "place note cut", dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
     this.shut = el("p", { class: "shut", role: "status", testid: "thread-shut", hidden: true });
     this.composer = new Composer({
-      onSend: (text, mentions) => this.#send(text, mentions),
+      onSend: (text, more) => this.#send(text, more),
       people: () => acts.people(this.thread.room),
       onTyping: (active) => this.thread && chat.typing(this.thread.room.id, active),
       onEscape: () => {}, // the pane closes
@@ -42,7 +42,7 @@ export class ThreadPane {
 
   open(thread) {
     this.thread = thread;
-    thread.came = (item) => this.conversation.came(item);
+    for (const what of ["came", "grown", "written"]) thread[what] = (item) => this.conversation[what](item);
     this.kind = undefined;
     this.conversation.open(thread.timeline, null);
     this.composer.open(thread.draft);
@@ -51,15 +51,15 @@ export class ThreadPane {
     this.conversation.needOlder();
   }
 
-  #send(text, mentions) {
-    this.acts.onReply(this.thread, text, mentions);
+  #send(text, more) {
+    this.acts.onReply(this.thread, text, more);
     this.conversation.goToEnd();
   }
 
   /** Keeps what was written and not sent. */
   close() {
     this.thread.draft = this.composer.text;
-    this.thread.came = null;
+    Object.assign(this.thread, { came: null, grown: null, written: null });
     this.thread = null;
     this.element.hidden = true;
   }

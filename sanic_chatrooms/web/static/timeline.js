@@ -13,8 +13,8 @@ function itemOf(event) {
   return { key: event.msgId ?? `${event.seq}`, version: 0, status: "sent", error: null, ...fieldsOf(event) };
 }
 
-function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed, reactions, thread }) {
-  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq, reactions, thread };
+function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed, reactions, thread, streaming, ended }) {
+  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq, reactions, thread, streaming, ended };
 }
 
 // Every stored event is a line, except changes of another line.
@@ -121,19 +121,34 @@ export class Timeline {
   change({ type, seq, timestamp, payload }) {
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
     if (!item) return null;
-    if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);
+    if (type === "message.edited" && payload.closed) this.#closed(item, payload, seq);
+    else if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);
     if (type === "message.deleted") this.deleted(item, seq, textOf({ text: payload.reason }));
     return null;
   }
 
   /** Replace the message's content, by the event with this number. */
   edited(item, body, seq, edited = Date.now() / 1000) {
-    this.#fold(item, seq, { payload: body, text: textOf(body), edited });
+    this.#fold(item, seq, { payload: body, text: textOf(body), edited, ended: undefined });
   }
 
   /** Remove its content. The reason, if there is one, is known until the page is loaded again. */
   deleted(item, seq, because = "") {
-    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, deleted: true, because, change: null, reactions: undefined });
+    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, streaming: undefined, ended: undefined, deleted: true, because, change: null, reactions: undefined });
+  }
+
+  // The end of a message that was being written is no edit of it.
+  #closed(item, { body, ended }, seq) {
+    this.#fold(item, seq, { payload: body, text: textOf(body), streaming: undefined, ended });
+  }
+
+  /** Add a piece to a message that is being written. Returns its item, or null if it does not continue the text. */
+  grow({ msgId, at, text }) {
+    const item = this.items.findLast(({ id }) => id === msgId);
+    if (item?.streaming?.at !== at) return null;
+    item.text += text;
+    item.streaming = { at: at + [...text].length };
+    return item;
   }
 
   // A page that was loaded after the change contains it already.

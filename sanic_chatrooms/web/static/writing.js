@@ -51,6 +51,7 @@ export class Writing {
     const most = 18 + LINES * parseFloat(getComputedStyle(this.field).lineHeight);
     style.height = `${Math.max(40, Math.min(this.field.scrollHeight, most))}px`;
     style.overflowY = this.field.scrollHeight > most ? "auto" : "hidden";
-    return isVisible(this.text) && left >= 0;
+    this.tooLong = left < 0;
+    return isVisible(this.text) && !this.tooLong;
   }
 }

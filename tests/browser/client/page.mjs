@@ -14,8 +14,18 @@ class Node {
 
   addEventListener() {}
 
+  get childNodes() {
+    return this.children;
+  }
+
   replaceChildren(...children) {
     this.children = children;
+    for (const child of children) if (child instanceof Node) child.parent = this;
+  }
+
+  before(...nodes) {
+    const { children } = this.parent;
+    children.splice(children.indexOf(this), 0, ...nodes);
   }
 
   get text() {

@@ -1,0 +1,133 @@
+// A message that is being written: its text grows in its place, with a sign below it, and "Stop" for those who may.
+
+import { button, el, fill } from "./dom.js";
+import { reason } from "./reasons.js";
+import { calm, richText } from "./richtext.js";
+
+const FENCE = "```";
+const MOST = 400; // nodes of one text; what follows is drawn as plain text until the message is closed
+
+const ENDS = {
+  cancelled: "Stopped before the end.",
+  error: "This ended with an error. The rest is missing.",
+  interrupted: "Interrupted: the writer is gone. The rest is missing.",
+};
+
+/** Let the timelines of the book grow, and tell what shows them: `changed("grown", room)`, `changed("written", room, item)` when one of others is done. */
+export function followGrowth(chat, book, changed) {
+  chat.on("message.delta", ({ room: id, payload }) => {
+    const room = book.rooms.get(id);
+    if (!room) return;
+    for (const timeline of room.timelines()) timeline.grow(payload);
+    for (const thread of room.threads.values()) thread.grown?.();
+    changed("grown", room);
+  });
+  // After the book, whose timelines have the end then.
+  chat.on("*", ({ type, room: id, payload, sender }) => {
+    if (type !== "message.edited" || !payload.closed || sender?.id === chat.user?.id) return;
+    const room = book.get(id);
+    const itemIn = ({ items }) => items.findLast((one) => one.id === payload.msgId);
+    const item = itemIn(room.timeline);
+    if (item) changed("written", room, item);
+    for (const thread of room.threads.values()) if (itemIn(thread.timeline)) thread.written?.(itemIn(thread.timeline));
+  });
+}
+
+/** How a message ended that did not end well, in words; else "". */
+export function endOf({ ended }) {
+  return Object.hasOwn(ENDS, ended ?? "") ? ENDS[ended] : "";
+}
+
+/** The text of a message. If it ended in the middle of a block of code, the block has an end. */
+export function textThatEnded({ text, ended }) {
+  const block = ended ? finished(text, 0).block : -1;
+  return block < 0 ? text : text.slice(0, block) + whole(text.slice(block));
+}
+
+/** Whether this user may stop a message in this room: its writer, who asked for it, and moderators. */
+export function mayStop({ sender, payload }, me, { may, timeline }) {
+  if (may.has("message.cancel") || (sender && sender.id === me?.id)) return true;
+  const asked = may.has("message.cancel.answer") && payload.parent && timeline.items.findLast(({ id }) => id === payload.parent);
+  return Boolean(asked?.sender) && asked.sender.id === me?.id;
+}
+
+// ---- the text ----
+
+const drawn = new WeakMap(); // element → how much of the text is drawn for good, how much in all, and the element of the rest
+
+/** The element of a text that grows. */
+export function growingText({ text }) {
+  const tail = el("span");
+  const node = el("div", { class: "text", dir: "auto", testid: "message-text" }, tail);
+  drawn.set(node, { final: 0, length: 0, tail });
+  extend(node, text);
+  return node;
+}
+
+/** Draw what has been added to a text. Only its last line, or the block of code at its end, is drawn again. */
+export function extend(node, text) {
+  const state = drawn.get(node);
+  if (!state || state.length === text.length) return;
+  const { final, tail } = state;
+  const { end, block } = finished(text, final);
+  const rich = node.childNodes.length > MOST ? calm : richText;
+  if (end > final) tail.before(...[rich(text.slice(final, end))].flat());
+  fill(tail, rich(text.slice(end, block < 0 ? undefined : block)), block < 0 ? [] : rich(whole(text.slice(block))));
+  Object.assign(state, { final: end, length: text.length });
+}
+
+// `end`: up to there everything is whole lines and whole blocks of code. `block`: where one begins that has no end yet, or -1.
+function finished(text, from) {
+  const fences = /`{3,}/g;
+  fences.lastIndex = from;
+  let end = from;
+  let after = from; // the last block
+  const lines = (to) => {
+    const last = text.lastIndexOf("\n", to - 1);
+    if (last >= after) end = last + 1;
+  };
+  for (let found; (found = fences.exec(text)); ) {
+    if (found[0].length > FENCE.length) continue;
+    lines(found.index);
+    const close = text.indexOf(FENCE, found.index + FENCE.length + 1);
+    if (close < 0) return { end, block: found.index };
+    fences.lastIndex = after = close + FENCE.length;
+  }
+  lines(text.length);
+  return { end, block: -1 };
+}
+
+// A block of code that has no end yet, with one. Nothing while there is no code in it.
+function whole(block) {
+  const code = block.indexOf("\n");
+  return code < 0 || !block.slice(code).trim() ? "" : `${block}\n${FENCE}`;
+}
+
+// ---- the sign ----
+
+/** Shown below the text. `context`: `onStop(item)` → promise, `mayStop(item)`. */
+export function writingSign(item, { onStop, mayStop: may }) {
+  const trouble = el("span", { class: "problem", role: "status" });
+  const stop = button("Stop", press, { testid: "stop", hidden: !may(item) });
+  // While it is asked, the button keeps the focus.
+  async function press() {
+    if (stop.getAttribute("aria-disabled")) return;
+    stop.setAttribute("aria-disabled", "true");
+    fill(stop, "Stopping…");
+    fill(trouble);
+    const error = await onStop(item).then(() => null, (problem) => problem);
+    // What is closed or deleted is drawn anew.
+    if (!error || error.code === "conflict" || error.code === "message_not_found") return;
+    stop.removeAttribute("aria-disabled");
+    fill(stop, "Stop");
+    fill(trouble, `Not stopped: ${reason(error)}`);
+  }
+  return el("div", { class: "writing-sign", testid: "streaming" }, el("i", { "aria-hidden": "true" }), el("span", {}, "Writing…"), stop, trouble);
+}
+
+/** Draw the row of a message that is being written: its text, and whether this user may stop it. */
+export function grow(row, item, context) {
+  extend(row.querySelector(".text"), item.text);
+  const stop = context && row.querySelector("[data-testid=stop]");
+  if (stop) stop.hidden = !context.mayStop(item);
+}
