@@ -1,4 +1,4 @@
-"""The app: mounts the chat, creates a few rooms, serves the page, has accounts for who wants one, and pushes on request."""
+"""The app: mounts the chat, creates a few rooms, serves the page, has accounts for who wants one and an assistant, and pushes on request."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import sanic_chatrooms as chatrooms
 from example_app.accounts.accounts import Accounts
 from example_app.accounts.pages import Pages
 from example_app.accounts.tokens import AUDIENCE, ISSUER
+from example_app.assistant import Assistant, add_assistant
+from example_app.uploads.pages import Uploads, add_uploads
 
 STATIC = Path(__file__).parent / "static"
 ROOMS = {"general": "General", "engineering": "Engineering", "random": "Random"}
@@ -44,10 +46,12 @@ def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -
         app.config.CHATROOMS_EMBEDDED_DIR = str(directory)
     app.blueprint(chatrooms.bp)
     add_accounts(app, chat, Accounts(directory / "accounts.sqlite3"))
+    add_uploads(app, chat, Uploads(chat, directory))
     app.static("/static", STATIC)
     app.add_route(index, "/")
     app.add_route(push, "/push/<kind:str>", methods=["POST"])
     app.register_listener(make_rooms, "before_server_start")  # before users can create them
+    add_assistant(app, chat, Assistant(chat))
     app.register_middleware(add_headers, "response")
     return app
 

@@ -18,7 +18,7 @@ from .tokens import Tokens, kept_secret
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}")
 # One letter for all that look like it: "Ada.1" and "adal" would be taken for each other.
 ALIKE = str.maketrans({"0": "o", "1": "i", "l": "i", ".": "", "_": "", "-": ""})
-RESERVED = ("admin", "administrator", "moderator", "server", "support", "system", "guest")
+RESERVED = ("admin", "administrator", "moderator", "server", "support", "system", "guest", "assistant")
 LOG_IN_BY_ADDRESS = Limit(interval=6, burst=20)
 LOG_IN_BY_NAME = Limit(interval=36, burst=100)
 # Few from one place, so that nobody far away can keep the owner out.

@@ -1,21 +1,25 @@
-// The example's own part: the shared interface, accounts beside guests, and a menu that asks the server for a push to this window.
+// The example's own part: the shared interface, accounts beside guests, files with messages, and a menu that asks the server for a push to this window.
 
 import { startChat } from "/chat/static/chat-app.js";
 import { Account, entries, otherWays } from "./accounts.js";
+import { Uploads } from "./uploads.js";
 
 const PUSHES = { notice: "Send me a notice", update: "Change the topic above", redirect: "Send me to another site" };
 
 const account = new Account();
 await account.start();
+const files = new Uploads();
 const started = startChat(document.getElementById("chat"), {
   title: "Example chat",
   topic: "Topic: whatever you like",
   firstRoom: "general",
   menu: { label: "Try app pushes", entries: pushes },
   entry: otherWays(account),
+  files,
   own: (signOut) => entries(account, signOut),
   ...(account.user && { rename: false, signOut: () => account.logOut(), client: { token: () => account.token(over) } }),
 });
+started.then((chat) => files.begin(chat));
 
 async function over(why) {
   (await started).disconnect(why);
