@@ -89,6 +89,7 @@ async def test_on_a_phone_the_chips_and_the_set_have_room_for_fingers(
 
     await row.tap()
     await row.get_by_test_id("react").tap()
+    await expect(page.get_by_test_id("reaction-picker")).to_be_visible()
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "picker")
     await page.get_by_role("button", name="party").tap()
