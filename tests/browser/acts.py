@@ -23,6 +23,7 @@ async def entered(page: Page) -> None:
 
 async def write(page: Page, *texts: str) -> None:
     """Type and send, whatever becomes of it."""
+    await expect(composer(page)).to_be_visible()  # before, another page may be about to come
     by_finger = await page.evaluate("matchMedia('(pointer: coarse)').matches")
     for text in texts:
         await composer(page).fill(text)
