@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from sanic_chatrooms import Unavailable, skeletons
 T = TypeVar("T")
 
 MAX_ACCOUNTS = 100_000
+PATIENCE = 10.0
+"""Seconds to wait for another worker that writes."""
 SPENT = 2**62
 """Above the number of every refresh token: of a login that has it, none is good any more."""
 MAX_LOGINS = 20
@@ -249,14 +252,27 @@ class Limit:
 
 def connect(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600)
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    _use_wal(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.executescript(SCHEMA)
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         _add_columns(connection)
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two workers open a new file at once, and SQLite refuses one of them without waiting: neither could go on."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _add_columns(connection: sqlite3.Connection) -> None:

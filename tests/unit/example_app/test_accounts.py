@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pyotp
@@ -26,7 +28,7 @@ from example_app.accounts.accounts import (
     network,
 )
 from example_app.accounts.passwords import Passwords
-from example_app.accounts.store import MAX_LOGINS
+from example_app.accounts.store import MAX_LOGINS, connect
 from example_app.accounts.tokens import AUDIENCE, ISSUER, Tokens, kept_secret
 from sanic_chatrooms import Conflict, InvalidField, JWTAuth, RateLimited, Unauthenticated, Unavailable
 from sanic_chatrooms.models import Credentials, Handshake
@@ -601,6 +603,24 @@ def test_the_accounts_of_two_workers_are_the_same(tmp_path: Path) -> None:
 
     asyncio.run(both())
     assert stat.S_IMODE((tmp_path / "a.sqlite3").stat().st_mode) == 0o600
+
+
+def open_all(folder: Path, together: Any) -> None:
+    for n in range(60):
+        together.wait(30)
+        connect(folder / f"{n}.db").close()
+
+
+def test_two_workers_open_a_new_file_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(2)
+    workers = [context.Process(target=open_all, args=(tmp_path, together)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+
+    assert [worker.exitcode for worker in workers] == [0, 0]
 
 
 def test_a_refresh_token_names_nobody() -> None:
