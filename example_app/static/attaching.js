@@ -73,7 +73,7 @@ export class Tray {
     const { signal } = entry.control;
     this.#show(entry, { error: null });
     try {
-      if (file.size > this.largest) throw new Error(`It has ${sizeOf(file.size)}. A file can have ${sizeOf(this.largest)} at most.`);
+      if (file.size > this.largest) throw new Error(`It is too large: a file can have ${sizeOf(this.largest)} at most.`);
       const onProgress = (share) => {
         entry.bar.value = share;
       };

@@ -138,6 +138,7 @@ async def test_somebody_signs_up_by_keyboard_and_is_the_same_after_a_reload_and_
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
+    await entered(page)  # the page loads itself again
     await say(page, "hello")
 
     ada = site.user("Ada")

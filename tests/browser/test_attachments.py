@@ -153,7 +153,7 @@ async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(
     )
     await expect(tray.filter(has_text="setup.exe")).to_contain_text("Files of this kind cannot be sent here")
     await expect(tray.filter(has_text="film.txt")).to_contain_text(
-        "It has 10 MB. A file can have 10 MB at most."
+        "It is too large: a file can have 10 MB at most."
     )
     await expect(tray.and_(page.locator("[data-state=done]"))).to_have_count(2)
     await new_page.screenshot(page, "refused")
