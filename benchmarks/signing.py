@@ -153,8 +153,8 @@ class _SwitchedStore(RedisStore):
         self._unsigned = _UnsignedScript()
         self._link._opener.scripts = (*self._link._opener.scripts, self._unsigned)
 
-    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft], *, plain: bool = False) -> Call:
-        call = super()._append_call(room, epoch, drafts, plain=plain)
+    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
+        call = super()._append_call(room, epoch, drafts)
         return call if self.signed else call._replace(script=self._unsigned)
 
 

@@ -98,7 +98,7 @@ class _Erasing:
         self._marked = await self._store.fact(self._id, ERASING, self._mark.key) is not None
         await self._end_streams()
         if self._room.visibility == DIRECT:
-            await self._tell_partner_nothing()
+            await self._forget_in_inbox_of_partner()
         head = await self._events(above)
         has_files = await self._facts()
         if self._room.created_by == self._user:
@@ -204,7 +204,7 @@ class _Erasing:
             if about is not None and about.id != self._user:
                 await _in_inbox(self._core, about.id, self._user)
 
-    async def _tell_partner_nothing(self) -> None:
+    async def _forget_in_inbox_of_partner(self) -> None:
         for known in (await self._store.facts(self._id, MEMBER, limit=2)).facts:
             if known.key != self._user and direct_room(known.key, self._user) == self._id:
                 await _in_inbox(self._core, known.key, self._user)

@@ -336,24 +336,31 @@ def _shown(answer: Frame) -> list[tuple[int, str, str | None]]:
     ]
 
 
-async def play(make: Callable[[], Store], *, steps: int, number: int | None = None) -> None:
+async def play(
+    make: Callable[[], Store],
+    *,
+    steps: int,
+    number: int | None = None,
+    kind: type[Play] = Play,
+    variable: str = "ACCESS_SEED",
+) -> None:
     """One run. `make`: stores that were not started; those of one run are over the same data.
 
-    All that is chosen follows from `number`, else the variable ACCESS_SEED, else any.
+    All that is chosen follows from `number`, else the environment's `variable`, else any.
     """
-    number = number or int(os.environ.get("ACCESS_SEED") or secrets.randbelow(2**32) or 1)
+    number = number or int(os.environ.get(variable) or secrets.randbelow(2**32) or 1)
     with (
         patch.object(repair, "GAP_WAIT", 0.001),
         patch.object(repair, "RETRY_LONGEST", 0.001),
         patch.object(journal, "RETRY_WAIT", 0.001),
         time_of_day() as move,
     ):
-        run = Play(random.Random(number), make, move)
+        run = kind(random.Random(number), make, move)
         try:
             await run.begin()
             await run.steps(steps)
         except BaseException as failure:
-            failure.add_note("\n".join([*run.trace[-60:], f"the same again: ACCESS_SEED={number}"]))
+            failure.add_note("\n".join([*run.trace[-60:], f"the same again: {variable}={number}"]))
             raise
         finally:
             await run.end()

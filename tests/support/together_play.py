@@ -7,20 +7,16 @@ same messages; and what is unread and mentioned is, for every user and room, wha
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 from sanic_chatrooms import User
-from sanic_chatrooms.hub import journal, repair
 from sanic_chatrooms.stores.base import Store
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import chat_client
-from sanic_chatrooms.testing.clock import time_of_day
 from sanic_chatrooms.verbs.unread import count
+from tests.support import access_play
 from tests.support.access_model import ModelledRoom
 from tests.support.access_play import WEIGHTS as OF_ACCESS
 from tests.support.access_play import Play
@@ -379,23 +375,5 @@ class Together(Play):
 
 
 async def play(make: Callable[[], Store], *, steps: int, number: int | None = None) -> None:
-    """One run. `make`: stores that were not started; those of one run are over the same data.
-
-    All that is chosen follows from `number`, else the variable TOGETHER_SEED, else any.
-    """
-    number = number or int(os.environ.get("TOGETHER_SEED") or secrets.randbelow(2**32) or 1)
-    with (
-        patch.object(repair, "GAP_WAIT", 0.001),
-        patch.object(repair, "RETRY_LONGEST", 0.001),
-        patch.object(journal, "RETRY_WAIT", 0.001),
-        time_of_day() as move,
-    ):
-        run = Together(random.Random(number), make, move)
-        try:
-            await run.begin()
-            await run.steps(steps)
-        except BaseException as failure:
-            failure.add_note("\n".join([*run.trace[-60:], f"the same again: TOGETHER_SEED={number}"]))
-            raise
-        finally:
-            await run.end()
+    """One run, as in `access_play`; the variable is TOGETHER_SEED."""
+    await access_play.play(make, steps=steps, number=number, kind=Together, variable="TOGETHER_SEED")

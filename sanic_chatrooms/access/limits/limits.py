@@ -105,17 +105,6 @@ class Allowance:
         its[kind] = its_full_at
         self.refused = 0
         if limits.sharing is not None:
-            used, its_used = self.user.used, self.address.used
-            # As `note_both`, written out for what is not much yet.
-            if (
-                used
-                and its_used
-                and used[kind] + cost < limits.tenths[kind]
-                and its_used[kind] + cost < limits.its_tenths[kind]
-            ):
-                used[kind] += cost
-                its_used[kind] += cost
-                return 0.0
             limits.sharing.note_both(self.user, self.address, kind, cost)
         return 0.0
 

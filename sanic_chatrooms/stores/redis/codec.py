@@ -122,9 +122,9 @@ def named(key: tuple[str, str] | None) -> str:
     return "" if key is None else f"{len(key[0])}:{key[0]}{key[1]}"
 
 
-def arguments(draft: Draft, counted: tuple[str, ...], *, plain: bool = False) -> tuple[Any, ...]:
+def arguments(draft: Draft, counted: tuple[str, ...]) -> tuple[Any, ...]:
     """What the script gets of a draft: its key, what is remembered of it, its text, what it does besides, and who is its sender if it
-    is of a type that counts as unread. `plain`: it is known to have no effects."""
+    is of a type that counts as unread."""
     key = draft.key
     text = _Text(
         draft.msg_id,
@@ -140,7 +140,7 @@ def arguments(draft: Draft, counted: tuple[str, ...], *, plain: bool = False) ->
         besides += b"%d" % draft.judged
     if draft.judged_in is not None:
         besides += b"@" + draft.judged_in.encode()
-    if not plain and has_effects(draft):
+    if has_effects(draft):
         besides = _FLAGS[besides[:1]] + besides[1:] + b";" + pack(_effects(draft, at))
     return (
         ""

@@ -115,9 +115,7 @@ class RedisStore(RedisErasing, Store):
             if len(numbers) > start
         ]:
             epoch = new_epoch()
-            calls = [
-                self._append_call(r, epoch, [drafts[n] for n in ns], plain=not effects) for r, ns in left
-            ]
+            calls = [self._append_call(room, epoch, [drafts[n] for n in numbers]) for room, numbers in left]
             for (_, numbers), reply in zip(left, await self._link.run(calls), strict=True):
                 for n, it in zip(numbers, codec.results(reply, len(numbers)), strict=True):
                     found = reply is not None
@@ -137,12 +135,12 @@ class RedisStore(RedisErasing, Store):
             if visibility in (PUBLIC, PRIVATE)
         ]
 
-    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft], *, plain: bool = False) -> Call:
+    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
         arguments: list[Any] = list(self._publishing(room))
         use, counted = APPEND, self._bounds.counted
         for draft in drafts:
-            given = codec.arguments(draft, counted, plain=plain)
-            if not plain and given[3][0] in codec.WITH_EFFECTS:
+            given = codec.arguments(draft, counted)
+            if given[3][0] in codec.WITH_EFFECTS:
                 use = EFFECTS
             arguments += given
         return self._calls.scripted(use, room, "append", *arguments, epoch=epoch)
