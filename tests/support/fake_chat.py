@@ -13,7 +13,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-__all__ = ["FakeChat", "Peer", "fake_chat"]
+from sanic_chatrooms.client import ChatClient
+
+__all__ = ["FakeChat", "Peer", "connected", "fake_chat", "new_client"]
 
 WITHIN = 20.0
 Frame = dict[str, Any]
@@ -142,3 +144,21 @@ async def fake_chat(**options: Any) -> AsyncIterator[FakeChat]:
     async with server:
         chat.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/chat/ws"
         yield chat
+
+
+def new_client(chat: FakeChat, **options: Any) -> ChatClient:
+    """A client of this chat, which comes back at once."""
+    return ChatClient(chat.url, **{"backoff": (0.01, 0.05), **options})
+
+
+@contextlib.asynccontextmanager
+async def connected(chat: FakeChat, **options: Any) -> AsyncIterator[tuple[ChatClient, Peer]]:
+    """A client that is online, and the server's end of its connection."""
+    client = new_client(chat, **options)
+    opening = asyncio.ensure_future(client.connect())
+    peer = await chat.peer()
+    await opening
+    try:
+        yield client, peer
+    finally:
+        await client.close()

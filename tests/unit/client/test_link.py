@@ -9,8 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,31 +21,9 @@ from sanic_chatrooms.client import link as link_module
 from sanic_chatrooms.client.link import reconnects
 from sanic_chatrooms.errors import Banned, ChatError, RoomNotFound, TokenExpired, TooLarge, Unauthenticated
 from sanic_chatrooms.support.ids import new_id
-from tests.support.fake_chat import FakeChat, Peer, fake_chat
+from tests.support.fake_chat import FakeChat, connected, fake_chat, new_client
 
 WITHIN = 20.0
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with fake_chat() as chat:
-        yield chat
-
-
-def new_client(chat: FakeChat, **options: Any) -> ChatClient:
-    return ChatClient(chat.url, **{"backoff": (0.01, 0.05), **options})
-
-
-@asynccontextmanager
-async def connected(chat: FakeChat, **options: Any) -> AsyncIterator[tuple[ChatClient, Peer]]:
-    client = new_client(chat, **options)
-    opening = asyncio.ensure_future(client.connect())
-    peer = await chat.peer()
-    await opening
-    try:
-        yield client, peer
-    finally:
-        await client.close()
 
 
 async def refused(client: ChatClient) -> ChatError:

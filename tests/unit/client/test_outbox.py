@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from sanic_chatrooms.client import ChatClient, ClientClosed, NoAnswer, OutboxFul
 from sanic_chatrooms.client import outbox as outbox_module
 from sanic_chatrooms.errors import Conflict, Forbidden, NotAMember, RateLimited, TooLarge
 from sanic_chatrooms.support.ids import new_id
-from tests.support.fake_chat import FakeChat, Peer, fake_chat
+from tests.support.fake_chat import FakeChat, connected
 
 WITHIN = 20.0
 
@@ -21,24 +19,6 @@ WITHIN = 20.0
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "AGAIN", 0.0)
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with fake_chat() as chat:
-        yield chat
-
-
-@asynccontextmanager
-async def connected(chat: FakeChat, **options: Any) -> AsyncIterator[tuple[ChatClient, Peer]]:
-    client = ChatClient(chat.url, **{"backoff": (0.01, 0.05), **options})
-    opening = asyncio.ensure_future(client.connect())
-    peer = await chat.peer()
-    await opening
-    try:
-        yield client, peer
-    finally:
-        await client.close()
 
 
 def sending(client: ChatClient, *texts: str, room: str = "a") -> list[asyncio.Task[dict[str, Any]]]:

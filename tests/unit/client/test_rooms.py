@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from sanic_chatrooms.client import ChatClient, ClientClosed, Event, NoAnswer
 from sanic_chatrooms.client import events as queues
 from sanic_chatrooms.errors import InvalidField, NotAMember, PositionLost, RoomNotFound
-from tests.support.fake_chat import FakeChat, Peer, fake_chat
+from tests.support.fake_chat import FakeChat, Peer, connected
 
 WITHIN = 20.0
 
@@ -27,24 +27,6 @@ def message(seq: int, room: str = "a", **more: Any) -> dict[str, Any]:
         "payload": {"text": str(seq)},
         **more,
     }
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with fake_chat() as chat:
-        yield chat
-
-
-@asynccontextmanager
-async def connected(chat: FakeChat, **options: Any) -> AsyncIterator[tuple[ChatClient, Peer]]:
-    client = ChatClient(chat.url, backoff=(0.01, 0.05), **options)
-    opening = asyncio.ensure_future(client.connect())
-    peer = await chat.peer()
-    await opening
-    try:
-        yield client, peer
-    finally:
-        await client.close()
 
 
 async def joined(client: ChatClient, peer: Peer, room: str = "a", **ack: Any) -> None:

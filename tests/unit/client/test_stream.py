@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from sanic_chatrooms.client import ChatClient, MessageStream
 from sanic_chatrooms.client import stream as stream_module
 from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, MessageNotFound, TooLarge
-from tests.support.fake_chat import FakeChat, Peer, fake_chat
+from tests.support.fake_chat import FakeChat, Peer, connected
 
 BOB = {"id": "u2", "name": "Bob"}
 
@@ -20,24 +18,6 @@ BOB = {"id": "u2", "name": "Bob"}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_module, "AGAIN", 0.0)
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with fake_chat() as chat:
-        yield chat
-
-
-@asynccontextmanager
-async def connected(chat: FakeChat, **options: Any) -> AsyncIterator[tuple[ChatClient, Peer]]:
-    client = ChatClient(chat.url, **{"backoff": (0.01, 0.05), **options})
-    opening = asyncio.ensure_future(client.connect())
-    peer = await chat.peer()
-    await opening
-    try:
-        yield client, peer
-    finally:
-        await client.close()
 
 
 async def opens(peer: Peer, lease: float = 30.0) -> dict[str, Any]:
