@@ -104,6 +104,8 @@ export class Conversation {
     const kept = anchor && this.list.get(anchor.key);
     if (kept) {
       // It may be a new element, which has a guessed height until it is painted.
+      this.painted?.style.removeProperty("content-visibility"); // its height is known since
+      this.painted = kept;
       kept.style.contentVisibility = "visible";
       this.log.scrollTop += kept.getBoundingClientRect()[anchor.edge] - anchor.at;
     }
