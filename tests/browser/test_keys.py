@@ -193,3 +193,16 @@ async def test_a_click_on_the_open_room_leads_to_its_field(served: ServedApp, ne
     await page.locator("[data-room=general]").click()
     await page.keyboard.type("here")
     await expect(composer(page)).to_have_value("here")
+
+
+async def test_a_menu_stays_open_when_a_room_opens_by_itself(served: ServedApp, new_page: Pages) -> None:
+    """As the first room does once the list of rooms is there."""
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await page.get_by_test_id("me-menu").click()
+    await expect(page.get_by_test_id("rename")).to_be_visible()
+    await page.evaluate("location.hash = '#/other'")
+    await expect(composer(page)).to_have_attribute("placeholder", "Message #other")
+    await page.get_by_test_id("rename").click()
+    await expect(page.get_by_test_id("new-name")).to_be_focused()

@@ -274,7 +274,7 @@ class App {
 
   // On a phone the keyboard should not jump up with every room.
   #enter() {
-    if (touch.matches || narrow.matches || !this.talk.composer.focus()) this.talk.name.focus({ preventScroll: true });
+    this.talk.enter(!touch.matches && !narrow.matches);
   }
 
   #show(room) {

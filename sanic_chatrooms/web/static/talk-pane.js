@@ -86,6 +86,12 @@ export class TalkPane {
     this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
   }
 
+  /** Move the focus to the room: to where one writes, or to its name. A menu or dialog that is open keeps it: rooms also open by themselves. */
+  enter(writing) {
+    if (document.activeElement?.closest(".menu, dialog")) return;
+    if (!writing || !this.composer.focus()) this.name.focus({ preventScroll: true });
+  }
+
   #keepDraft() {
     if (this.room) this.room.draft = this.composer.text;
   }
