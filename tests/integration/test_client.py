@@ -80,13 +80,14 @@ async def test_a_storm_of_cuts_costs_nothing(app: Sanic[Any, Any], live: Live) -
         async with connected(url, name="Ada") as ada, connected(url, name="Bob") as bob:
             page = await bob.join("general")
             await ada.join("general")
-            sending = [asyncio.ensure_future(ada.send("general", str(n))) for n in range(count)]
-            heard = list[Event]()
+            sending, heard = list[asyncio.Future[Any]](), list[Event]()
             async with aclosing(bob.follow("general", since=(page["epoch"], page["seq"]))) as events:
-                while len(heard) < count:
-                    heard += await take(events, 1)
-                    if len(heard) % 5 == 0:
-                        strike(proxy, len(heard) // 5, dice)
+                while len(heard) < count:  # each strike is followed by something that it hits
+                    sending += [
+                        asyncio.ensure_future(ada.send("general", str(len(heard) + n))) for n in range(5)
+                    ]
+                    heard += await take(events, 5)
+                    strike(proxy, len(heard) // 5, dice)
             acks = await asyncio.gather(*sending)
         assert proxy.accepted >= 12
 
