@@ -6,7 +6,7 @@ message, and could miss one. Everything that it finds is marked first, so anothe
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -25,7 +25,6 @@ from ..models import (
     Fact,
     Known,
     Page,
-    Related,
     Room,
     direct_room,
     user_room,
@@ -36,7 +35,6 @@ from ..stores.changes import SPOKE
 from ..stores.erasing import Erased
 from ..stores.members import MEMBER
 from ..stores.unread import PREFS, READ
-from ..wire.encode import encode
 from .across import all_rooms
 from .attachments import FILES
 from .blocks import is_block
@@ -46,6 +44,7 @@ from .members import BOT
 from .reports import REPORT, concerns
 from .rooms import delete
 from .stream_limits import WRITES
+from .traces import NAMING, changed, is_about, is_user, target_of, user_in, without_name
 
 __all__ = ["erase_user"]
 
@@ -59,6 +58,7 @@ ERASING = "erasing"
 """The kind of the fact that a room has to get a new epoch, since a user is being erased; its key is a hash of their id."""
 TICKET = "ticket"
 NOTHING_SAID = b'{"text":""}'
+_ticket = msgspec.json.Decoder(tuple[Any, Any])
 
 
 async def erase_user(core: Core, user: str) -> None:
@@ -175,16 +175,16 @@ class _Erasing:
             if event.sender is not None and event.sender.id == self._user:
                 await self._forget_added(event)
                 gone.append(Erased(event.seq or 0))
-            elif event.seq in deleted or _is_about(event, self._user):
+            elif event.seq in deleted or is_about(event, self._user):
                 gone.append(Erased(event.seq or 0))
-            elif (left := _changed(event, page.related, self._user)) is not None:
+            elif (left := changed(event, page.related, self._user)) is not None:
                 gone.append(Erased(event.seq or 0, bytes(event.payload), left))
         return gone
 
     async def _deletions_of_theirs(self, events: Sequence[Event]) -> set[int]:
         """The numbers of the events by which messages of the user were deleted: these may say why."""
         about = {
-            event.seq or 0: _target.decode(event.payload).seq
+            event.seq or 0: target_of(event)
             for event in events
             if event.type == "message.deleted" and not event.deleted
         }
@@ -200,9 +200,9 @@ class _Erasing:
     async def _forget_added(self, event: Event) -> None:
         """A user whom they added has that in their inbox."""
         if event.type == "member.joined" and not event.deleted:
-            about = _about.decode(event.payload).user
-            if about is not None and about.id != self._user:
-                await _in_inbox(self._core, about.id, self._user)
+            about = user_in(event)
+            if about is not None and about != self._user:
+                await _in_inbox(self._core, about, self._user)
 
     async def _forget_in_inbox_of_partner(self) -> None:
         for known in (await self._store.facts(self._id, MEMBER, limit=2)).facts:
@@ -219,8 +219,8 @@ class _Erasing:
             if self._forgets(known):
                 await self._begin()
                 await self._store.set_fact(self._id, Fact(known.kind, known.key, None))
-            elif known.kind in (BAN, MUTE, INVITE):
-                await self._forget_who_decided(known)
+            elif known.kind in NAMING:
+                await self._forget_name(known)
         return has_files
 
     def _forgets(self, known: Known) -> bool:
@@ -230,86 +230,17 @@ class _Erasing:
             return direct_room(known.key, self._user) == self._id
         return known.kind == REPORT and concerns(known, self._user)
 
-    async def _forget_who_decided(self, known: Known) -> None:
+    async def _forget_name(self, known: Known) -> None:
+        """Take the user out of a fact about somebody else."""
         there: Known | None = known
         for _ in range(TRIES):
-            if there is None:
-                return
-            value: dict[str, Any] = _any.decode(there.value)
-            if not _is(value.get("by"), self._user):
+            if there is None or (left := without_name(there, self._user)) is None:
                 return
             await self._begin()
-            left = encode({name: each for name, each in value.items() if name != "reason"} | {"by": None})
-            fact = Fact(known.kind, known.key, left, until=value.get("until"), was=there.value)
-            if await self._store.set_fact(self._id, fact):
+            if await self._store.set_fact(self._id, left):
                 return
             there = await self._store.fact(self._id, known.kind, known.key)
         raise Unavailable
-
-
-# ---- what is in events ----
-
-
-class _User(msgspec.Struct):
-    id: str = ""
-
-
-class _About(msgspec.Struct):
-    user: _User | None = None
-
-
-class _Target(msgspec.Struct):
-    seq: int = 0
-
-
-_about = msgspec.json.Decoder(_About)
-_target = msgspec.json.Decoder(_Target)
-_any = msgspec.json.Decoder(float_hook=float)
-
-
-def _is_about(event: Event, user: str) -> bool:
-    """Is this what somebody did to the user?"""
-    if not event.type.startswith(("member.", "reaction.")) or event.deleted:
-        return False
-    about = _about.decode(event.payload).user
-    return about is not None and about.id == user
-
-
-def _changed(event: Event, related: Mapping[int, Related], user: str) -> bytes | None:
-    """The payload without the user, of an event of somebody else; None: nothing of the user is in it, or on at it."""
-    payload = bytes(event.payload)
-    left = _without(payload, event.type, user)
-    if left is not None:
-        return left
-    there = related.get(event.seq or 0)
-    toggles = () if there is None else there.toggles.values()
-    theirs = any(toggle.mine or (toggle.by is not None and toggle.by.id == user) for toggle in toggles)
-    return payload if theirs else None
-
-
-def _without(payload: bytes, type: str, user: str) -> bytes | None:
-    if encode(user)[1:-1] not in payload and b"\\" not in payload:
-        return None  # most are not even decoded
-    value: dict[str, Any] = _any.decode(payload)
-    left = _without_mentions(value, user)
-    if isinstance(body := left.get("body"), dict):
-        left = {**left, "body": without} if (without := _without_mentions(body, user)) is not body else left
-    if type == "inbox" or type.startswith(("message.", "member.", "room.")):
-        left_out = [name for name in ("by", "partner") if _is(left.get(name), user)]
-        left = {name: each for name, each in left.items() if name not in left_out} if left_out else left
-    return None if left is value else encode(left)
-
-
-def _without_mentions(body: dict[str, Any], user: str) -> dict[str, Any]:
-    mentions = body.get("mentions")
-    if not isinstance(mentions, list) or user not in mentions:
-        return body
-    left = [name for name in mentions if name != user]
-    return {**body, "mentions": left} if left else {k: v for k, v in body.items() if k != "mentions"}
-
-
-def _is(value: Any, user: str) -> bool:
-    return isinstance(value, dict) and value.get("id") == user
 
 
 # ---- other places ----
@@ -332,7 +263,7 @@ async def _in_inbox(core: Core, other: str, user: str) -> None:
         gone = [
             Erased(event.seq or 0, bytes(event.payload), left)
             for event in page.events
-            if (left := _changed(event, {}, user)) is not None
+            if (left := changed(event, {}, user)) is not None
         ]
         if gone:
             await core.store.erase(room, user, gone)
@@ -353,8 +284,8 @@ async def _in_the_room_of_all(core: Core, user: str) -> None:
 
 
 def _is_ticket_of(known: Known, user: str) -> bool:
-    _, holder = _any.decode(known.value)
-    return _is(holder, user)
+    _, holder = _ticket.decode(known.value)
+    return is_user(holder, user)
 
 
 async def _all_facts(store: Store, room: str) -> AsyncIterator[Known]:

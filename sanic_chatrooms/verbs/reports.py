@@ -32,7 +32,18 @@ from .core import Core
 from .pages import page_limit
 from .table import Done, Judged, Needs, command
 
-__all__ = ["REPORT", "Asked", "Close", "Report", "ReportLine", "ReportList", "concerns", "hold", "reports_by"]
+__all__ = [
+    "REPORT",
+    "Asked",
+    "Close",
+    "Report",
+    "ReportLine",
+    "ReportList",
+    "concerns",
+    "hold",
+    "kept_until",
+    "reports_by",
+]
 
 REPORT = "report"
 REPORTED = "reported"
@@ -187,7 +198,8 @@ async def _keep(core: Core, kept: _Kept) -> bool:
     store, room = core.store, kept.line.room
     if (await store.facts(room, REPORT, limit=1)).total >= KEPT and not await _forget_closed(core, room):
         raise RateLimited("there are too many open reports in this room", retry_after=3_600, limit="reports")
-    fact = Fact(REPORT, kept.line.id, encode(kept), until=kept.line.at + OPEN_FOR, was=b"")
+    until = kept_until(kept.line.at, None)
+    fact = Fact(REPORT, kept.line.id, encode(kept), until=until, was=b"")
     await store.set_fact(room, Fact(REPORTED, "", b"true"))
     return await store.set_fact(room, fact)
 
@@ -225,6 +237,11 @@ def concerns(known: Known, user: str) -> bool:
     """Is this report, which is such a fact, by this user, or about what they said?"""
     kept = _kept.decode(known.value)
     return kept.reported == user or (kept.line.by is not None and kept.line.by.id == user)
+
+
+def kept_until(at: float, outcome: str | None) -> float:
+    """When a report is forgotten that was made at this time (Unix seconds), and is open or was closed now with this outcome."""
+    return at + OPEN_FOR if outcome is None else now() + CLOSED_FOR
 
 
 async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) -> None:
@@ -341,5 +358,6 @@ async def close(ctx: Ctx, ask: Close) -> Done:
         raise InvalidField("is no report", field="id")
     kept = _kept.decode(known.value)
     closed = replace(kept, line=replace(kept.line, outcome=ask.outcome))
-    await ctx.core.store.set_fact(room, Fact(REPORT, ask.id, encode(closed), until=now() + CLOSED_FOR))
+    until = kept_until(kept.line.at, ask.outcome)
+    await ctx.core.store.set_fact(room, Fact(REPORT, ask.id, encode(closed), until=until))
     return Done()

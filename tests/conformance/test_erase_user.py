@@ -81,6 +81,10 @@ class Story:
             "message", room="general", payload={"text": "needle-keyed"}, msg_id="needle-key-of-a-message"
         )
         await ada.ack("message", room="general", payload={"text": "needle-reply", "parent": said["msgId"]})
+        reply = await bob.ack("message", room="general", payload={"text": KEPT, "parent": said["msgId"]})
+        await bob.ack(
+            "message.delete", room="general", payload={"msgId": reply["msgId"]}
+        )  # it tells who replied last
         edited = await ada.ack("message", room="general", payload={"text": "needle-first"})
         for text in ("needle-second", "needle-third"):
             await ada.ack(
@@ -104,6 +108,7 @@ class Story:
             payload={"msgId": opened["msgId"], "at": 11, "text": " needle-more"},
         )
         assert await chat.store.checkpoint("general", opened["msgId"], "needle-open needle-more", 1)
+        await bob.ack("message.open", room="general", payload={"text": KEPT, "mentions": [ADA.id]})
 
         theirs = await bob.ack("message", room="team", payload={"text": KEPT})
         await ada.ack("message.pin", room="team", payload={"msgId": theirs["msgId"]})

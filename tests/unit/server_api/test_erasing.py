@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryPresence, MemoryStore, Unavailable, User
+from sanic_chatrooms import (
+    ChatRooms,
+    Context,
+    Held,
+    MemoryBroker,
+    MemoryPresence,
+    MemoryStore,
+    Unavailable,
+    User,
+)
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Muted
@@ -275,3 +284,70 @@ async def test_of_somebody_who_was_never_here_nothing_changes(chat: Chat, rooms:
     await rooms.erase_user("nobody")
 
     assert (await said(chat), await chat.store.heads(["general"])) == before
+
+
+async def test_the_deletion_of_a_reply_does_not_tell_who_replied_last(chat: Chat, rooms: ChatRooms) -> None:
+    await rooms.create_room("general")
+    ada, bob = await joined(chat, ADA, "general"), await joined(chat, BOB, "general")
+    parent = await bob.ack("message", room="general", payload={"text": "1"})
+    await ada.ack("message", room="general", payload={"text": "secret", "parent": parent["msgId"]})
+    reply = await bob.ack("message", room="general", payload={"text": "2", "parent": parent["msgId"]})
+    await bob.ack("message.delete", room="general", payload={"msgId": reply["msgId"]})
+
+    await rooms.erase_user(ADA)
+
+    (deletion,) = [event for event in await said(chat) if event.type == "message.deleted"]
+    told = json.loads(bytes(deletion.payload))
+    assert (told["msgId"], told["parent"]) == (reply["msgId"], parent["msgId"])
+    assert told["thread"]["last"]["sender"] is None
+
+
+async def test_a_message_that_somebody_else_is_writing_does_not_mention_the_user_when_it_is_closed(
+    chat: Chat, rooms: ChatRooms
+) -> None:
+    await rooms.create_room("general")
+    await rooms.add_member("general", ADA)
+    bob = await joined(chat, BOB, "general")
+    body = {"text": "x", "mentions": [ADA.id, EVE.id], "y": 1.50}
+    opened = await bob.ack("message.open", room="general", payload=body)
+    await bob.ack("message.append", room="general", payload={"msgId": opened["msgId"], "at": 1, "text": "y"})
+
+    await rooms.erase_user(ADA)
+    await bob.ack("join", room="general")
+    await bob.ack("message.append", room="general", payload={"msgId": opened["msgId"], "at": 2, "text": "z"})
+    await bob.ack("message.close", room="general", payload={"msgId": opened["msgId"]})
+
+    events = await said(chat)
+    left = {"text": "xyz", "mentions": [EVE.id], "y": 1.50}
+    assert shown(events[0])[2] == left
+    assert shown(events[-1])[2]["body"] == left
+    assert not [event for event in events if b'"u1"' in bytes(event.payload)]
+
+
+async def test_an_invitation_by_the_user_makes_a_member_only(chat: Chat, rooms: ChatRooms) -> None:
+    await rooms.create_room("general", visibility="private", as_user=ADA)
+    await rooms.invite("general", EVE, "admin", as_user=ADA)
+    await rooms.invite("general", BOB, "admin")
+
+    await rooms.erase_user(ADA)
+    eve, bob = await joined(chat, EVE), await joined(chat, BOB)
+
+    assert (await eve.ack("member.accept", room="general"))["role"] == "member"
+    assert (await bob.ack("member.accept", room="general"))["role"] == "admin"
+
+
+async def test_what_the_app_held_back_of_others_does_not_mention_the_user(rooms: ChatRooms) -> None:
+    @rooms.before_publish(budget=5)
+    async def check(_: Context) -> None:
+        raise Held("may be fraud")
+
+    async with running_core(rooms) as chat:
+        await rooms.create_room("general", as_user=EVE)
+        bob = await joined(chat, BOB, "general")
+        body = {"text": "x", "mentions": [ADA.id]}
+        assert (await bob.error("message", room="general", payload=body))["code"] == "forbidden"
+
+        await rooms.erase_user(ADA)
+
+        [line] = (await rooms.reports("general")).reports
+        assert (line.held, line.by and line.by.id, line.reason) == ({"text": "x"}, BOB.id, "may be fraud")
