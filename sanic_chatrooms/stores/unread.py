@@ -55,6 +55,8 @@ def name_of(user: str) -> str:
 
 def joined(parts: Sequence[Unread], cap: int) -> Unread:
     """What was counted in several ranges, ascending, as one."""
+    if len(parts) == 1:
+        return parts[0]  # in no more than `cap`, as it was asked
     count = sum(part.count for part in parts)
     first = next((part.first for part in parts if part.first is not None), None)
     mentions = min(sum(part.mentions for part in parts), MOST_MENTIONS)

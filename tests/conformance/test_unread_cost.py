@@ -35,7 +35,7 @@ async def test_valkey_executes_as_many_commands_for_a_long_room_as_for_a_short_o
     with running() as server, redis.Redis(port=server.port) as client:
         store = RedisStore(server.url)
         await store.start("cost", Bounds(history_max=100_000))
-        await fill(store, "short", 200)
+        await fill(store, "short", 600)
         await fill(store, "long", 5_000)
         counted = []
         for room in ("short", "long"):

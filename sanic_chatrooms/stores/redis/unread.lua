@@ -25,10 +25,12 @@ local start = math.max(marker, silent, floor, low - 1)
 local stop = math.min(high, start + looked)
 local more = math.min(high, room.head) > stop
 
+local after, behind_stop = string.format('%016d', start + 1), string.format('%016d', stop + 1)
+
 -- Up to `limit` of the numbers behind one that stand in rows of c between a prefix and a sender other than the user, and than the `silent` ones.
 local function find(prefix, above, limit, silent)
   local found, size, behind = {}, #prefix + 16, #prefix + 17
-  local mine, from, upto = size + #user, string.format('[%s%016d', prefix, above + 1), string.format('(%s%016d', prefix, stop + 1)
+  local mine, from, upto = size + #user, '[' .. prefix .. (above == start and after or string.format('%016d', above + 1)), '(' .. prefix .. behind_stop
   while above < stop do
     local rows = redis.call('ZRANGEBYLEX', C, from, upto, 'LIMIT', 0, limit)
     for k = 1, #rows do
@@ -46,10 +48,12 @@ end
 
 local rows = (number > start or start < room.head - looked) and find('c', start, cap + 1) or {}
 local first = rows[1] and tonumber(string.sub(rows[1], 2, 17)) or 0
-local mentions = 0
-if redis.call('ZRANGEBYLEX', C, string.format('[#%016d', start + 1), string.format('(#%016d', stop + 1), 'LIMIT', 0, 1)[1] then
-  local seen, silent = {}, {}
+local mentions, few = 0, 10
+local mentioned = redis.call('ZRANGEBYLEX', C, '[#' .. after, '(#' .. behind_stop, 'LIMIT', 0, few)
+if mentioned[1] then
+  local seen, silent, groups = {}, {}, #mentioned == few -- fewer are all: most mention no group
   for k = own + 7, #ARGV do silent[ARGV[k]] = true end
+  for k = 1, #mentioned do groups = groups or string.find(mentioned[k], ':@', 18, true) end
   local function add(name, above)
     local named, size = find('@' .. #name .. ':' .. name, above, most, silent)
     for k = 1, #named do
@@ -61,8 +65,10 @@ if redis.call('ZRANGEBYLEX', C, string.format('[#%016d', start + 1), string.form
     end
   end
   if named ~= '' then add(named, start) end
-  local since = math.max(start, known.member[3]) -- groups mention those who belonged to them then
-  add('@room', since)
-  add('@' .. (cjson.decode(known.member[1]).role or 'member'), math.max(since, known.member[2]))
+  if groups then
+    local since = math.max(start, known.member[3]) -- they mention those who belonged to them then
+    add('@room', since)
+    add('@' .. (cjson.decode(known.member[1]).role or 'member'), math.max(since, known.member[2]))
+  end
 end
 return {number, text, packed, marker, math.min(#rows, cap), first, (more or #rows > cap) and 1 or 0, math.min(mentions, most)}
