@@ -169,6 +169,7 @@ class Unreads:
             member.c.value.label("member"),
             member.c.seq.label("member_seq"),
             member.c.since,
+            (literal(GROUP) + _Role(member.c.value)).label("role"),
             marker.label("marker"),
             prefs.c.value.label("prefs"),
             start.label("start"),
@@ -193,19 +194,18 @@ class Unreads:
 
     def _mentions(self, mine: CTE, blocks: bool) -> ColumnElement[Any]:
         mention = self._schema.mention.c
-        role = literal(GROUP) + _Role(mine.c.member)
+        groups = (literal(EVERYONE), mine.c.role)
         named = or_(
             mention.name == bindparam("self", type_=Text()),
             and_(
-                mention.name.in_((literal(EVERYONE), role)),  # groups: those who belonged to them then
+                mention.name.in_(groups),  # they mention those who belonged to them then
                 mention.seq > mine.c.since,
                 or_(mention.name == EVERYONE, mention.seq > mine.c.member_seq),
             ),
         )
-        names = (bindparam("self", type_=Text()), literal(EVERYONE), role)
         found = (
             select(mention.seq)
-            .where(mention.room_id == mine.c.id, mention.name.in_(names))
+            .where(mention.room_id == mine.c.id, mention.name.in_((bindparam("self", type_=Text()), *groups)))
             .where(mention.seq > mine.c.start, mention.seq <= mine.c.end, named)
             .where(mention.sender_id.is_distinct_from(bindparam("user", type_=Text())))
             .where(self._by_others() if blocks else true())
@@ -248,8 +248,8 @@ def _pair(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[s
 
 
 def _computed(of: CTE) -> CTE:
-    """The same, computed once: PostgreSQL would else write its columns out wherever they are used, and compute them for each event."""
-    return of.prefix_with("MATERIALIZED", dialect="postgresql")
+    """The same, computed once: databases would else write its columns out wherever they are used, and compute them for each event."""
+    return of.prefix_with("MATERIALIZED")
 
 
 def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
