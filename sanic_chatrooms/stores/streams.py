@@ -91,7 +91,7 @@ class _Lease(msgspec.Struct):
 
 
 class _Text(msgspec.Struct):
-    text: str = ""
+    text: Any = ""
 
 
 _kept = msgspec.json.Decoder(_Kept).decode
@@ -105,8 +105,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def text_of(body: bytes) -> str:
-    """The text of a message's body."""
-    return _text(body).text
+    """The text of a message's body; "" where the app gave it none."""
+    text = _text(body).text
+    return text if isinstance(text, str) else ""
 
 
 def with_text(body: bytes, text: str) -> bytes:

@@ -29,7 +29,18 @@ from .core import Core
 from .drafts import MENTIONS, draft
 from .mentions import NOBODY, Mentions, names_in, resolved, tell_of
 
-__all__ = ["CLOSE", "ENDED", "INTERRUPTED", "TRIES", "Closing", "closing", "finish", "review", "tell_writer"]
+__all__ = [
+    "CLOSE",
+    "ENDED",
+    "INTERRUPTED",
+    "TRIES",
+    "Closing",
+    "closing",
+    "finish",
+    "review",
+    "tell_left",
+    "tell_writer",
+]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.closing")
 
@@ -46,6 +57,8 @@ TOGETHER = 100
 """Messages that nobody writes any more, which are read at a time."""
 JUDGED_EVERY = 10.0
 """Seconds after which a policy of the app is asked again whether somebody may go on writing."""
+LEFT = "message.left"
+"""A live envelope for workers: this user has left the room, and no event tells of that."""
 TRIES = 8
 """How often a close is tried while somebody else changes what the store has of the message."""
 
@@ -72,6 +85,7 @@ class _AboutUser(msgspec.Struct):
 
 
 _about = msgspec.json.Decoder(_About).decode
+_sender = msgspec.json.Decoder(Sender).decode
 _about_user = msgspec.json.Decoder(_AboutUser).decode
 
 DELETED = "message.deleted"
@@ -93,6 +107,11 @@ def tell_writer(core: Core, room: str, msg_id: str, writer: Sender | None, by: S
     if writer is not None:
         event = live_event(Cancelled(msg_id, by), room=room)
         core.inbox.push(core.inbox.notify(writer.id, event, None))
+
+
+def tell_left(core: Core, room: str, user: Sender) -> None:
+    """Where no event tells that a user has left a room: end what they write there, on whichever worker."""
+    core.inbox.push(Envelope(room, "", 0, LEFT, encode(user)))
 
 
 async def review(
@@ -163,6 +182,7 @@ class Closing:
         core.streams.happened = self._happened
         core.streams.lost = self._lost
         core.streams.gone = self._gone
+        core.hub.handle(LEFT, self._hear_left)
         core.sessions.standing_changed = self._judge_all
 
     # ---- closing ----
@@ -272,6 +292,15 @@ class Closing:
             writing.closing = True
             self._core.streams.in_background(self.interrupt(writing))
 
+    def _left(self, room: str, user: str) -> None:
+        """A user may not write in a room any more, or has left it."""
+        for writing in self._users(room):
+            if writing.writer is not None and writing.writer.id == user:
+                self._interrupt_soon(writing)
+
+    def _hear_left(self, envelope: Envelope) -> None:
+        self._left(envelope.room, _sender(envelope.data).id)
+
     def _lost(self, writing: Writing) -> None:
         tell_writer(self._core, writing.room, writing.msg_id, writing.writer, None)
 
@@ -288,10 +317,7 @@ class Closing:
                 )
                 end(writing)
         elif envelope.type in STOPPED:
-            user = _about_user(envelope.data).payload.user.id
-            for writing in self._users(envelope.room):
-                if writing.writer is not None and writing.writer.id == user:
-                    self._interrupt_soon(writing)
+            self._left(envelope.room, _about_user(envelope.data).payload.user.id)
         elif envelope.type in JUDGED:
             self._judge_all(envelope.room)
 

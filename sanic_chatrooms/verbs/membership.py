@@ -16,6 +16,7 @@ from ..support.clock import now
 from ..wire.encode import encode
 from ..wire.events import Joined, MemberChanged, Moderated, RoleChanged
 from .capacity import check_place, is_over, room_full
+from .closing import tell_left
 from .context import Ctx
 from .core import Core
 from .drafts import draft
@@ -74,7 +75,7 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
     core.hub.exit(session, room.id)
     session.evicted(room.id)
     if not told:
-        await core.inbox.send(ctx.user.id, Remove(room.id, "left", session.id))
+        await _tell(core, ctx.user, Remove(room.id, "left", session.id))
     await core.occupancy.settle()
     return Done()
 
@@ -85,9 +86,15 @@ async def remove_member(core: Core, room_id: str, user: User, *, reason: str = "
     member = await members.find(core.store, room_id, user.id)
     there = member is not None or await _is_in(core, room_id, user)
     if not await _end_membership(core, room, user, member is not None, reason, removed=True):
-        await core.inbox.send(user.id, Remove(room_id, reason))
+        await _tell(core, user, Remove(room_id, reason))
     await core.occupancy.settle()
     return there
+
+
+async def _tell(core: Core, user: User, removed: Remove) -> None:
+    """Where no event tells that a user has left: take their connections out of the room, and end what they write there."""
+    tell_left(core, removed.room, Sender(user.id, user.name))
+    await core.inbox.send(user.id, removed)
 
 
 async def _is_in(core: Core, room_id: str, user: User) -> bool:

@@ -95,6 +95,8 @@ class _Body(Body):
 
 
 _body = msgspec.json.Decoder(_Body)
+ELSEWHERE = Kind.CHANGE
+"""What a piece or a close counts for if its message is not written here: the store, or all workers, get the whole text anew."""
 
 
 # ---- writing ----
@@ -161,7 +163,7 @@ async def _open(ctx: Ctx, ask: Body, room: str, msg_id: str) -> Opened | None:
 
 @command("message.append", Append, ack=Reached, feature="streams", judged=Judged.ITSELF, free=True)
 async def append(ctx: Ctx, ask: Append) -> Reached:
-    """Add a piece. Raises `Conflict`, `Forbidden`, `MessageNotFound`, `TooLarge`."""
+    """Add a piece. Raises `Conflict`, `Forbidden`, `MessageNotFound`, `TooLarge`, `RateLimited`."""
     if ask.at < 0:
         raise InvalidField("must be 0 or more", field="at")
     writing = await _mine(ctx, ask.msg_id)
@@ -170,10 +172,11 @@ async def append(ctx: Ctx, ask: Append) -> Reached:
 
 
 async def _mine(ctx: Ctx, msg_id: str) -> Writing:
-    """The actor's message, which is written here from now on. Raises `Conflict` where it is closed, `Forbidden`, `MessageNotFound`."""
+    """The actor's message, which is written here from now on. Raises `Conflict` where it is closed, and what `append` raises."""
     streams, room = ctx.core.streams, ctx.room_id
     writing = streams.of(room, msg_id)
     if writing is None:
+        await ctx.spend(ELSEWHERE)
         await _require_own(ctx, (await _known(ctx, msg_id)).writer)
         writing = await streams.take_over(room, msg_id)
         if writing is None:
@@ -208,7 +211,7 @@ async def _known(ctx: Ctx, msg_id: str) -> OpenStream:
     CLOSE, Close, ack=Changed, event="message.edited", feature="streams", judged=Judged.ITSELF, free=True
 )
 async def close(ctx: Ctx, ask: Close) -> Appended | None:
-    """Close a message, with the text that was written or with another body. Raises `Conflict`, `Forbidden`, `MessageNotFound`, `TooLarge`."""
+    """Close a message, with the text that was written or with another body. Raises what `append` raises."""
     try:
         return await _close(ctx, ask)
     except (Conflict, MessageNotFound):
@@ -227,6 +230,8 @@ async def _close(ctx: Ctx, ask: Close) -> Appended | None:
         if writing.closing:
             raise is_closed()
         writing.closing = True
+    else:
+        await ctx.spend(ELSEWHERE)
     try:
         stored = await _closed_with(ctx, ask, given, writing)
     except BaseException as problem:
@@ -319,6 +324,8 @@ async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) ->
             if stored is not None and not stored.duplicate:
                 room, told = ctx.room_id, mentions.told
                 tell_of(core, room, told, known.msg_id, known.seq, known.writer, text)
+            if files_in(known.body):
+                core.unattached.look(ctx.room_id, ask.msg_id)  # it may have less attached
             return stored
         except Conflict:
             again = await _known(ctx, ask.msg_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sanic_chatrooms.verbs.unattached import FEW, UNATTACHED
 from tests.support.joined import joined
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
+ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
 SHA = "0123456789abcdef" * 4
 Told = list[tuple[str | None, str, list[str]]]
 
@@ -188,6 +190,39 @@ async def test_the_app_hears_of_what_an_edit_drops_and_of_the_rest_later(
 
     assert told == [("general", msg_id, ["/1"]), ("general", msg_id, ["/2", "/3", "/4"])]
     assert (await chat.store.facts("general", FILES)).facts == []
+
+
+async def test_the_app_hears_soon_of_what_a_close_drops(chat: Chat, ada: MemoryClient, told: Told) -> None:
+    opened = await ada.ack("message.open", room="general", payload=body("/a", "/b"))
+    left = {"msgId": opened["msgId"], "body": body("/b")}
+    await ada.ack("message.close", room="general", payload=left)
+
+    await until(chat, told, 1)
+
+    assert told == [("general", opened["msgId"], ["/a"])]
+
+
+@pytest.mark.parametrize("type", ["message", "message.edit", "direct"])
+async def test_the_app_hears_of_files_that_were_attached_with_escapes(
+    chat: Chat, ada: MemoryClient, told: Told, type: str
+) -> None:
+    escaped = json.dumps(body("/a")).replace('"attachments"', '"attach\\u006dents"')
+    said = await say(ada)
+    payload = {
+        "message": escaped,
+        "message.edit": f'{{"msgId":"{said}","body":{escaped}}}',
+        "direct": f'{{"to":"u2","body":{escaped}}}',
+    }
+    ada.send_raw(f'{{"type":"{type}","msgId":"{ID}","room":"general","payload":{payload[type]}}}')
+    answer = (await ada.reply(ID))["payload"]
+    room, msg_id = answer.get("room", "general"), answer.get("msgId", said)
+    await chat.core.unattached.sweep()
+    assert told == [], "it is still there"
+
+    await ada.ack("message.delete", room=room, payload={"msgId": msg_id})
+    await until(chat, told, 1)
+
+    assert told == [(room, msg_id, ["/a"])]
 
 
 async def test_an_edit_may_be_the_first_to_attach(chat: Chat, ada: MemoryClient, told: Told) -> None:

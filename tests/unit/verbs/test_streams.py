@@ -316,6 +316,17 @@ async def test_the_text_can_be_asked_for_while_it_grows_and_afterwards(scene: Sc
     assert closed["payload"] == {"at": 4, "text": "c", "streaming": False}
 
 
+@pytest.mark.parametrize("text", [5, None, ["a"]])
+async def test_what_the_app_has_published_without_a_text_has_none(
+    scene: Scene, rooms: ChatRooms, text: Any
+) -> None:
+    said = await rooms.publish("general", "message", {"text": text})
+
+    answer = await scene.ask("text", said.msg_id)
+
+    assert answer["payload"] == {"at": 0, "text": "", "streaming": False}
+
+
 async def test_pins_and_threads_show_what_there_is(scene: Scene) -> None:
     await be(scene.chat, BOB, "moderator")
     asked = await scene.bob.ack("message", room="general", payload={"text": "?"})
@@ -540,6 +551,23 @@ async def test_who_loses_the_right_to_speak_is_interrupted_as_of_that_event(scen
     assert late["payload"]["code"] == "conflict" if type == "member.mute" else late["type"] == "error"
 
 
+@pytest.mark.parametrize("by_the_app", [False, True])
+async def test_who_leaves_a_room_that_tells_nobody_of_it_is_interrupted(
+    scene: Scene, rooms: ChatRooms, *, by_the_app: bool
+) -> None:
+    id = await scene.open("a")
+    await scene.append(id, 1, "b")
+
+    if by_the_app:
+        await rooms.remove_member("general", ADA)
+    else:
+        await scene.ada.ack("leave", room="general")
+
+    closed = await scene.bob.expect("message.edited")
+    assert (closed["payload"]["body"], closed["payload"]["ended"]) == ({"text": "ab"}, "interrupted")
+    assert (await scene.append(id, 2, "c"))["code"] == "conflict"
+
+
 async def test_an_archived_room_is_written_in_no_more(scene: Scene) -> None:
     await be(scene.chat, BOB, "owner")
     id = await scene.open("x")
@@ -631,15 +659,17 @@ async def test_a_slow_connection_gets_one_range_when_it_has_caught_up(scene: Sce
 
 
 @pytest.fixture
-async def workers() -> AsyncIterator[tuple[Scene, Scene]]:
+async def workers(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Scene, Scene]]:
     """Two workers in one process, over the same store. Ada is on one and Bob on the other, and each may be on both."""
     store, bus, board = MemoryStore(), MemoryBus(), MemoryBoard()
+    settings: dict[str, Any] = getattr(request, "param", {})
     async with AsyncExitStack() as stack:
         chats = [
             await stack.enter_async_context(
                 running_core(
                     ChatRooms("test", guests=True, store=store),
                     backends=Backends(store, MemoryBroker(bus), MemoryPresence(board)),
+                    **settings,
                 )
             )
             for _ in range(2)
@@ -734,6 +764,47 @@ async def test_a_piece_on_another_worker_takes_over_at_the_last_checkpoint(
     assert back == {"at": 4}
     assert closed["type"] == "ack"
     assert await there.history() == await here.history()
+
+
+few_changes = pytest.mark.parametrize(
+    "workers", [{"rate_limits": True, "rate_change": "3/h", "rate_message": None}], indirect=True
+)
+
+
+@few_changes
+async def test_a_message_is_not_taken_over_again_and_again(workers: tuple[Scene, Scene]) -> None:
+    here, there = workers
+    id = await here.open("a")
+    taken = [await (there, here)[n % 2].append(id, 0, "") for n in range(6)]
+
+    refused = [(await (there, here)[n % 2].append(id, 0, "")) for n in range(8)]
+    pieces = [await here.append(id, at, "b") for at in range(1, 21)]
+
+    assert taken == [{"at": 1}] * 6
+    assert [answer.get("limit") for answer in refused] == ["change", None] * 4
+    assert pieces[-1] == {"at": 21}
+
+
+@few_changes
+async def test_questions_about_messages_that_are_written_nowhere_are_limited(
+    workers: tuple[Scene, Scene],
+) -> None:
+    here, _ = workers
+    gone = "6f1c0b1e-1f0e-8c55-9d6b-0e0c2f6f7a12"
+    codes = [(await here.append(gone, 0, "a"))["code"] for _ in range(4)]
+    codes.append((await here.ask("close", gone))["payload"]["code"])
+
+    assert codes == ["message_not_found"] * 3 + ["rate_limited"] * 2
+
+
+async def test_who_leaves_on_another_worker_is_interrupted(workers: tuple[Scene, Scene]) -> None:
+    here, there = workers
+    id = await here.open("ab")
+
+    await there.ada.ack("leave", room="general")
+
+    closed = await there.bob.expect("message.edited")
+    assert (closed["payload"]["msgId"], closed["payload"]["ended"]) == (id, "interrupted")
 
 
 async def test_a_close_on_another_worker_asks_for_the_text(workers: tuple[Scene, Scene]) -> None:
