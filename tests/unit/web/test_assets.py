@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,11 +15,12 @@ from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
 class Asked:
     """As much of a request as is looked at."""
 
-    def __init__(self, *lines: tuple[str, str], **headers: str) -> None:
+    def __init__(self, *lines: tuple[str, str], debug: bool = False, **headers: str) -> None:
+        self.app = SimpleNamespace(debug=debug)
         self.headers = Header([*lines, *((name.replace("_", "-"), value) for name, value in headers.items())])
 
 
-def answer(assets: Assets, name: str, headers: dict[str, str] | None = None, **asked: str) -> Any:
+def answer(assets: Assets, name: str, headers: dict[str, str] | None = None, **asked: Any) -> Any:
     return assets.answer(cast(Request, Asked(**asked)), name, headers)
 
 
@@ -26,6 +28,8 @@ def answer(assets: Assets, name: str, headers: dict[str, str] | None = None, **a
 def assets(tmp_path: Path) -> Assets:
     (tmp_path / "client.js").write_text("export const a = 'ü';")
     (tmp_path / "client.d.ts").write_text("export const a: string;")
+    (tmp_path / "page.js").write_text("// The page.\nconst a = 'ü';\n")
+    (tmp_path / "page.css").write_text("/* The page. */\na { top: 0; }\n")
     (tmp_path / "page.html").write_text("<!doctype html>")
     (tmp_path / "icon.svg").write_text("<svg/>")
     (tmp_path / "font.woff2").write_bytes(b"\0")
@@ -61,6 +65,24 @@ def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:
     assert (again.status, again.body) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
     assert other.status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "usual", "debug"),
+    [
+        ("page.js", "const a='ü';", "// The page.\nconst a = 'ü';\n"),
+        ("page.css", "a{top:0}", "/* The page. */\na { top: 0; }\n"),
+        ("client.js", "export const a = 'ü';", "export const a = 'ü';"),
+    ],
+)
+def test_the_page_is_served_without_comments_and_spaces_except_in_debug_mode(
+    assets: Assets, name: str, usual: str, debug: str
+) -> None:
+    served = [answer(assets, name), answer(assets, name), answer(assets, name, debug=True)]
+
+    assert [response.body.decode() for response in served] == [usual, usual, debug]
+    assert served[0].headers["etag"] == served[1].headers["etag"]
+    assert answer(assets, name, if_none_match=served[0].headers["etag"]).status == 304
 
 
 @pytest.mark.parametrize(
