@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, Route, expect
 
-from sanic_chatrooms.web.assets import FOLDER
+from sanic_chatrooms.web.assets import COMPACT, FOLDER
 from sanic_chatrooms.web.bundle import bundle
-from tests.browser.acts import enter, lines, say
+from sanic_chatrooms.web.compact import compact_style
+from tests.browser.acts import enter, entered, lines, say
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.support.process import ROOT, free_port, start_command
@@ -23,6 +25,34 @@ MAKERS = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|createContextualFragment|document\.write|DOMParser|\beval\b|new Function|srcdoc"
 )
 INLINE = re.compile(r"<style|style=|\son\w+=|<script>|javascript:|https?://(?!www\.w3\.org/)")
+
+# What loads what. The client is counted apart.
+CLIENT = "client.js"
+LINKED = re.compile(r'<(?:link rel="stylesheet" href|script type="module" src)="static/([\w.-]+)"')
+IMPORTED = re.compile(r'^import .* from "\.{1,2}/([\w-]+\.js)";', re.MULTILINE)
+LATER = re.compile(r'\bimport\("\./([\w-]+\.js)"\)|"([\w-]+\.css)"')
+
+
+def reached(*patterns: re.Pattern[str]) -> set[str]:
+    """The scripts and style sheets that the page needs, by these patterns."""
+    found, left = {"page.html", CLIENT}, LINKED.findall((FOLDER / "page.html").read_text())
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            text = (FOLDER / name).read_text()
+            left += ["".join(groups) for pattern in patterns for groups in pattern.findall(text)]
+    return found - {"page.html", CLIENT}
+
+
+def delivered(name: str) -> int:
+    """The bytes that a browser gets: without comments and needless spaces, before compression."""
+    return len(COMPACT[Path(name).suffix](SOURCES[name]).encode())
+
+
+FIRST = reached(IMPORTED)
+WHOLE = reached(IMPORTED, LATER)
+SOURCES = {name: (FOLDER / name).read_text() for name in WHOLE}
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,30 +69,124 @@ def test_pages_have_nothing_inline_and_nothing_from_elsewhere(path: Path) -> Non
     assert INLINE.findall(path.read_text()) == []
 
 
-def test_the_interface_is_small() -> None:
-    client = len(bundle(FOLDER / "client.js").encode())
-    files = [path for kind in ("*.js", "*.css") for path in FOLDER.glob(kind) if path.name != "client.js"]
-    interface = sum(path.stat().st_size for path in files)
-
-    assert interface <= 272 * KB
-    assert client <= 56 * KB
+def test_what_a_browser_gets_of_the_interface_is_small() -> None:
+    assert {"app.js", "moderating.js", "emoji-picker.js", "messages.css"} < WHOLE
+    assert sum(map(delivered, WHOLE)) <= 183 * KB
+    assert len(bundle(FOLDER / CLIENT).encode()) <= 56 * KB
 
 
 def test_what_the_first_view_needs_is_smaller() -> None:
-    needed, found = set[Path](), [FOLDER / "page.js"]
-    while found:
-        module = found.pop()
-        if module not in needed and module.name != "client.js":
-            needed.add(module)
-            # `import(…)` loads later.
-            found += [
-                FOLDER / name
-                for name in re.findall(r'^import .* from "\./(.+)";', module.read_text(), re.MULTILINE)
-            ]
+    assert {"page.js", "sign-in.js", "controls.css"} < FIRST
+    assert "app.js" not in FIRST
+    assert sum(map(delivered, FIRST)) <= 60 * KB
 
-    assert len(needed) > 20
-    assert not {FOLDER / "moderating.js", FOLDER / "inviting.js"} & needed
-    assert sum(path.stat().st_size for path in [*needed, *FOLDER.glob("*.css")]) <= 232 * KB
+
+@on_one_loop
+async def test_every_module_of_the_page_can_be_loaded(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page = await new_page()
+    await page.goto("/chat/")
+    names = sorted(name for name in WHOLE if name.endswith(".js") and name != "page.js")
+
+    loaded = await page.evaluate(
+        "(names) => Promise.all(names.map((name) => import(`/chat/static/${name}`).then((it) => Object.keys(it).length)))",
+        names,
+    )
+    assert 0 not in loaded
+
+
+@on_one_loop
+@pytest.mark.parametrize("name", sorted(name for name in WHOLE if name.endswith(".css")))
+async def test_a_style_sheet_says_the_same_without_comments_and_spaces(new_page: Pages, name: str) -> None:
+    text = SOURCES[name]
+    page = await new_page(base_url="about:blank")
+    rules = """(text) => {
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(text);
+        return [...sheet.cssRules].map((rule) => rule.cssText.replace(/([,:]) /g, "$1"));
+    }"""
+
+    said = await page.evaluate(rules, text)
+    assert said
+    assert await page.evaluate(rules, compact_style(text)) == said
+
+
+class Rest:
+    """What the first view does not need: held until it is released, or lost."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+        self.lost = False
+
+    async def follow(self, page: Page) -> None:
+        await page.route(re.compile(r"/static/[\w-]+\.(js|css)$"), self._let)
+
+    async def _let(self, route: Route) -> None:
+        if route.request.url.rpartition("/")[2] not in FIRST:
+            await self.released.wait()
+            if self.lost:
+                await route.abort()
+                return
+        await route.continue_()
+
+
+@on_one_loop
+async def test_the_first_view_is_painted_before_the_rest_of_the_page_is_there(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page, rest = await new_page(), Rest()
+    await rest.follow(page)
+    await page.goto("/chat/#/general", wait_until="commit")
+    await expect(page.get_by_test_id("name")).to_be_focused()
+    await page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+    await page.get_by_test_id("name").fill("Ada")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("enter")).to_be_disabled()
+    await new_page.screenshot(page, "first-view")
+
+    rest.released.set()
+    await entered(page)
+    await say(page, "Hello")
+
+
+@on_one_loop
+async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page, rest = await new_page(), Rest()
+    await enter(page, "Ada", path="/chat/")
+    await rest.follow(page)
+    await page.reload(wait_until="commit")
+    await expect(page.get_by_test_id("skeleton")).to_be_visible()
+    await expect(page.get_by_test_id("app")).to_have_count(0)
+
+    rest.released.set()
+    await entered(page)
+    await expect(page.get_by_test_id("me")).to_have_text("AAda")
+
+
+@on_one_loop
+async def test_a_page_that_is_not_complete_says_so(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    newcomer, returning, rest = await new_page(), await new_page(), Rest()
+    await enter(returning, "Bob", path="/chat/")
+    rest.lost = True
+    rest.released.set()
+    for page in (newcomer, returning):
+        await rest.follow(page)
+    await newcomer.goto("/chat/#/general")
+    await newcomer.get_by_test_id("name").fill("Ada")
+    await newcomer.keyboard.press("Enter")
+    await expect(newcomer.get_by_test_id("form-problem")).to_contain_text("could not be loaded completely")
+    await returning.reload()
+    await expect(returning.get_by_test_id("ended")).to_contain_text("The page is not complete")
+    await new_page.screenshot(returning, "not-complete")
+
+    rest.lost = False
+    await returning.get_by_role("button", name="Load again").click()
+    await entered(returning)
+    assert all("could not be loaded completely" in error for error in new_page.errors)
+    new_page.errors.clear()
 
 
 @on_one_loop

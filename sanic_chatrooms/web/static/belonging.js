@@ -3,7 +3,7 @@
 import { ask, openForm, textField } from "./dialogs.js";
 import { el } from "./dom.js";
 import { counted, isVisible, slug } from "./format.js";
-import { kept } from "./kept.js";
+import { kept, SIGNED_OUT } from "./kept.js";
 import { sentence } from "./reasons.js";
 
 /** Ask for a new room and make it. Resolves with the server's answer, or undefined. */
@@ -48,9 +48,6 @@ export async function leaveRoom(book, room, notices) {
     return false;
   }
 }
-
-/** What the other tabs of this browser watch: it changes when the user signs out. */
-export const SIGNED_OUT = "chatrooms signed out";
 
 /** Sign out: ask if something would be lost, and end the app's own session with `end`. Returns whether it is done. */
 export async function signOut(chat, end, notices) {

@@ -1,39 +1,17 @@
-// The whole application: `startChat(element, options)`. Wires the client, the rooms, the panes and the address.
+// The way into the application: `startChat(element, options)`. The first view needs no more than this file imports; the rest is loaded
+// beside it.
 
 import { ChatRooms } from "../client.js";
-import { addressOf, placeAt } from "./address.js";
-import { Addressees } from "./addressees.js";
-import { Attention } from "./attention.js";
-import { answerInvitation, changeName, createRoom, leaveRoom, SIGNED_OUT, signOut } from "./belonging.js";
-import { Columns, narrow, touch } from "./columns.js";
-import { ask } from "./dialogs.js";
-import { el, fill, iconButton } from "./dom.js";
-import { tellOfMentions } from "./for-you.js";
-import { excerpt } from "./format.js";
-import { followGrowth } from "./growing.js";
-import { jump } from "./jumping.js";
-import { kept } from "./kept.js";
-import { listenToKeys } from "./keys.js";
-import { Notices } from "./notices.js";
-import { PeoplePane } from "./people-pane.js";
-import { menuButton } from "./popover.js";
-import { listenToPushes } from "./pushes.js";
-import { Reactions } from "./reactions.js";
-import { ending, sentence } from "./reasons.js";
-import { calm } from "./richtext.js";
-import { nextUnread } from "./room.js";
-import { RoomBook } from "./room-book.js";
-import { roomMenu } from "./room-menu.js";
-import { Me, RoomsPane } from "./rooms-pane.js";
-import { chooseName, showEnd } from "./sign-in.js";
-import { openSwitcher } from "./switcher.js";
-import { TalkPane } from "./talk-pane.js";
-import { noticeOf } from "./telling.js";
-import { ThreadColumn } from "./thread-column.js";
-import { offers } from "./unread.js";
+import { el, fill } from "./dom.js";
+import { kept, SIGNED_OUT } from "./kept.js";
+import { ending } from "./reasons.js";
+import { chooseName, showEnd, showLoading } from "./sign-in.js";
+
+const STYLES = ["tokens.css", "controls.css", "chat.css", "messages.css", "beside.css"];
+const ELSEWHERE = "You signed out in another tab of this browser.";
 
 /**
- * Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
+ * Resolves with the client when the chat is shown. Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
  * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`; `rename`: false if people cannot change their names;
  * `entry`: an element below the form for a guest's name; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
@@ -41,360 +19,55 @@ import { offers } from "./unread.js";
  * files with messages, as in the example. `own` gets a function that leaves alike, after another such function.
  */
 export async function startChat(element, { client, ...options }) {
+  const rest = loadRest();
+  rest.catch(() => {}); // whoever needs it reports it
   const chat = new ChatRooms({ storage: kept, ...client });
+  let isOver = false;
   chat.on("state", ({ state, code, reason, error }) => state === "closed" && code !== null && showEnd(element, ending(code, reason, error), options));
   // The user signed out in another tab: write nothing more in their name.
-  kept.watch(SIGNED_OUT, () => chat.disconnect("You signed out in another tab of this browser."));
-  if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options);
-  else chat.connect().catch(() => {}); // `state` reports it
+  kept.watch(SIGNED_OUT, () => {
+    isOver = true;
+    chat.disconnect(ELSEWHERE);
+  });
+  // The connection begins when there is somebody to hear what it brings.
+  if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options, rest);
+  else {
+    await showLoading(element, rest);
+    if (isOver) {
+      showEnd(element, ELSEWHERE, options);
+      return chat;
+    }
+    chat.connect().catch(() => {}); // `state` reports it
+  }
+  const { App } = await rest;
   const app = new App(chat, options);
   fill(element, app.element);
   app.begin();
   return chat;
 }
 
-class App {
-  room = null;
-  notices = new Notices();
-
-  constructor(chat, options) {
-    Object.assign(this, { chat, options });
-    this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
-    followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
-    this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.add({ title, content: sentence(error) }));
-    this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
-    this.#panes(options);
-    this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
-    listenToPushes(chat, this.notices);
-    tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
-    window.addEventListener("hashchange", () => this.#route());
-    listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.#search() });
-    document.addEventListener("visibilitychange", () => this.#looking());
-    window.addEventListener("beforeunload", (event) => this.#leaving(event));
+async function loadRest() {
+  try {
+    const [app] = await Promise.all([import("./app.js"), ...addStyles()]);
+    return app;
+  } catch {
+    throw new Error("The page could not be loaded completely. Load it again.");
   }
+}
 
-  #panes(options) {
-    const { title, topic, menu } = options;
-    const { book, chat, reactions, attention } = this;
-    const addressees = new Addressees(chat, book);
-    const onCreate = () => this.#create();
-    const onPerson = (person) => this.#go(book.with(person).id);
-    const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
-    const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
-    const acts = {
-      onCreate,
-      onPerson,
-      onInvite,
-      onBack: () => this.#go(""),
-      onPeople: () => this.columns.toggle(),
-      onOlder: (room) => book.paging.older(room),
-      onNewer: (room) => book.paging.newer(room),
-      onNewest: (room) => {
-        book.paging.newest(room);
-        this.#show(room);
-      },
-      onLink: (room, item) => this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(addressOf(room.id, "at", `${item.seq}`), this.notices)),
-      onReload: (room) => book.reload(room),
-      onSend: (room, text, more) => this.#send(room, text, more),
-      people: (room) => addressees.of(room),
-      nameOf: (room, id) => addressees.nameOf(room, id),
-      onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
-      onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
-      onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
-      onDelete: (room, item) => this.#delete(room, item),
-      onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
-      onUnread: (room, item) => this.#keepUnread(room, item),
-      onSearch: () => this.#search(),
-      isBlocked: (person) => attention.isBlocked(person),
-      onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
-      onPick: (room, item, near) => this.#pick(room, item, near),
-      reactors: (room, item, emoji) => reactions.who(room, item, emoji),
-      onThread: (room, item) => this.#go(room.id, "thread", item.id),
-      onEnd: () => this.#seen(),
-      files: options.files,
-    };
-    this.talk = new TalkPane(chat, acts, topic, appMenu);
-    this.column = new ThreadColumn(chat, book.threads, acts, {
-      onClose: () => this.#go(this.room.id),
-      onJump: (room, seq) => seq && this.#go(room.id, "at", `${seq}`),
-      onReply: (thread, text, more) => book.send(thread.room, text, { ...more, parent: thread.id }),
-      onShown: (shown) => this.columns.besideThread(shown),
-      onLeft: ({ message }) => (message && this.talk.conversation.focus(message)) || this.#enter(),
-      load: (part, act) => this.#load(part, act),
-      mayFocus: () => !touch.matches && !narrow.matches,
+// In this order, and before the app's own style sheets, which may change what these say. A page has those of the first view itself.
+function addStyles() {
+  const links = [...document.querySelectorAll("link[rel=stylesheet]")];
+  let last = null;
+  return STYLES.map((name) => {
+    const { href } = new URL(name, import.meta.url);
+    const known = links.find((link) => link.href === href);
+    return new Promise((resolve, reject) => {
+      const link = known ?? el("link", { rel: "stylesheet", href, onload: resolve, onerror: reject });
+      if (known) resolve();
+      else if (last) last.after(link);
+      else document.head.prepend(link);
+      last = link;
     });
-    this.people = new PeoplePane({
-      onPerson,
-      onInvite,
-      onClose: () => this.columns.toggle(true),
-      onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
-      roomMenu: () => roomMenu(this.room, { chat, book, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act) }),
-    });
-    const rename = ["Change your name", () => changeName(chat), "rename"];
-    const leave = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
-    const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
-    this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
-    this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
-  }
-
-  begin() {
-    this.book.refresh();
-    this.#route();
-  }
-
-  // ---- what changed ----
-
-  #changed(what, room, item) {
-    const here = room === this.room;
-    const notice = noticeOf(what, room, item);
-    if (notice && !this.attention.isBlocked(item?.sender)) this.notices.add(notice);
-    if (what === "moved") this.#moved(room);
-    else if (what === "loaded" && here) this.#show(room);
-    else if (what === "came") this.#came(room, item, here);
-    else if (what !== "room" || here) this.#soon();
-  }
-
-  // Draw many changes at once. Not with requestAnimationFrame, which does not run in the background.
-  #soon() {
-    this.timer ??= setTimeout(() => {
-      this.timer = null;
-      if (this.room) this.#current();
-      this.#list();
-    });
-  }
-
-  #came(room, item, here) {
-    const { conversation } = this.talk;
-    this.attention.came(room, item);
-    this.#soon();
-    if (!here) return;
-    // What arrives while the page is hidden is new; the line marks its beginning.
-    if (document.hidden) conversation.newAfter ??= this.book.unread.upTo(room) ?? null;
-    conversation.came(item);
-  }
-
-  #current() {
-    const { room } = this;
-    if (this.talk.conversation.stuck) room.timeline.trim();
-    this.talk.update();
-    this.people.update(room, this.chat.user, this.attention.blocks);
-    this.column.update();
-    this.#seen();
-  }
-
-  #list() {
-    const { room, options, chat, book } = this;
-    const rooms = book.listed();
-    const invitations = [...book.invitations.values()];
-    this.rooms.update(rooms, room?.id, invitations);
-    if (chat.user) this.me.update(chat.user);
-    this.talk.elsewhere(this.attention.count(rooms, invitations.length, room, options.title));
-    // The rooms are known only now: open the first one if none is open.
-    if (!room && !narrow.matches && placeAt(location.hash) && this.#first()) this.#route();
-  }
-
-  #looking() {
-    const { conversation } = this.talk;
-    // All that was new has been seen.
-    if (document.hidden && conversation.stuck) conversation.newAfter = null;
-    this.#seen();
-  }
-
-  // Whether a pane is on the screen of a phone; elsewhere they stand side by side.
-  #shows(pane) {
-    return !document.hidden && (!narrow.matches || this.element.dataset.pane === pane);
-  }
-
-  #sees({ room, seq }) {
-    const has = ({ items }) => items.some((item) => item.seq === seq);
-    const { thread } = this.column;
-    if (thread?.room.id === room && has(thread.timeline)) return this.#shows("thread");
-    return this.room?.id === room && this.#shows("talk") && this.talk.conversation.stuck && has(this.room.timeline);
-  }
-
-  /** Mark what is on the screen as read. */
-  #seen() {
-    const onScreen = this.#shows("talk") && this.talk.conversation.stuck;
-    if (this.room && onScreen) this.book.unread.read(this.room);
-  }
-
-  // ---- address ----
-
-  #go(id, pane, of) {
-    const hash = id ? addressOf(id, pane, of) : "#/";
-    if (location.hash === hash) this.#route();
-    else location.hash = hash;
-  }
-
-  #route() {
-    const place = placeAt(location.hash);
-    const wanted = place?.id || (narrow.matches ? "" : this.#first());
-    this.element.dataset.pane = !place ? "talk" : !wanted ? "rooms" : (place.pane === "at" ? "talk" : (place.pane ?? "talk"));
-    if (!place) this.#nowhere();
-    else if (!wanted) this.#leaveRoom();
-    else if (this.room?.id !== wanted) this.#open(wanted);
-    this.column.show(this.room, place?.pane === "thread" ? place.of : undefined);
-    if (place?.pane === "at" && this.room) this.#jump(this.room, Number(place.of));
-  }
-
-  /** Show one message, wherever it is. The address is the room's again: the same link can be followed once more. */
-  #jump(room, seq) {
-    const { book, talk, notices } = this;
-    history.replaceState(null, "", addressOf(room.id));
-    const isHere = () => this.room === room;
-    jump(room, seq, { book, talk, notices, isHere, onThread: (parent) => this.#go(room.id, "thread", parent) });
-  }
-
-  // Never open a similar room instead: a message written there would reach somebody else.
-  #nowhere() {
-    this.room = null;
-    this.talk.openNothing();
-    this.people.clear();
-    this.#list();
-  }
-
-  #first() {
-    const { firstRoom } = this.options;
-    const rooms = this.book.listed();
-    return rooms.some(({ id }) => id === firstRoom) || (this.book.known && !rooms.length) ? firstRoom : (rooms[0]?.id ?? "");
-  }
-
-  #open(id) {
-    const room = id.startsWith("@") ? this.book.with({ id: id.slice(1), name: id.slice(1) }) : this.book.get(id);
-    this.room = room;
-    room.kept = false;
-    this.#show(room);
-    this.book.enter(room);
-    this.book.shown = room;
-    this.book.look(room);
-    this.#list();
-    this.#enter();
-  }
-
-  // On a phone the keyboard should not jump up with every room.
-  #enter() {
-    this.talk.enter(!touch.matches && !narrow.matches);
-  }
-
-  #show(room) {
-    this.talk.open(room, room.unread ? (this.book.unread.upTo(room) ?? 0) : null);
-    this.#current();
-  }
-
-  // Now the bell and the invitations can be seen, which notices would cover.
-  #leaveRoom() {
-    this.notices.clear();
-    const id = this.room?.id;
-    this.room = null;
-    this.#list();
-    this.rooms.focus(id);
-  }
-
-  #moved(room) {
-    const place = placeAt(location.hash);
-    // The user may already have chosen another room: the address changes before its event.
-    if (place?.id === `@${room.partner.id}`) history.replaceState(null, "", addressOf(room.id, place.pane, place.of));
-    this.#list();
-  }
-
-  // ---- what people do ----
-
-  #send(room, text, more) {
-    this.talk.conversation.newAfter = null;
-    room.kept = false;
-    this.book.send(room, text, more);
-    this.talk.conversation.goToEnd();
-  }
-
-  async #delete(room, item) {
-    const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
-    const here = this.#here();
-    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger");
-    // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
-    here.focus(item);
-    if (yes) this.book.edits.remove(room, item);
-  }
-
-  // What shows the message that somebody does something with.
-  #here(node = document.activeElement) {
-    const { column, talk } = this;
-    return column.pane?.element.contains(node) ? column.pane : talk.conversation;
-  }
-
-  #pick(room, item, near) {
-    const here = this.#here(near);
-    const place = near.getBoundingClientRect(); // it is gone when the focus has left the message
-    return this.#load(() => import("./emoji-picker.js"), async ({ pickEmoji }) => {
-      const emoji = await pickEmoji(place);
-      here.focus(item);
-      if (emoji) this.reactions.set(room, item, emoji, true);
-    });
-  }
-
-  // Parts that few people need are loaded when somebody asks for them.
-  #load(part, act) {
-    return this.#try(async () => act(await part().catch(() => Promise.reject(new Error("This part of the page could not be loaded. Try again.")))));
-  }
-
-  async #try(act) {
-    try {
-      await act();
-    } catch (error) {
-      this.notices.add({ title: "That did not work", content: sentence(error) });
-    }
-  }
-
-  #moderate(act) {
-    return this.#load(() => import("./moderating.js"), act);
-  }
-
-  #keepUnread(room, item) {
-    this.talk.conversation.newAfter = item.seq - 1;
-    return this.#try(() => this.book.unread.keep(room, item));
-  }
-
-  #search(query) {
-    return this.#load(() => import("./finding.js"), ({ find }) => find(this, (id, seq) => this.#go(id, "at", `${seq}`), query));
-  }
-
-  async #switch() {
-    const chosen = await openSwitcher(this.book.listed(), offers(this.chat, "search"));
-    if (typeof chosen === "string") this.#go(chosen);
-    else if (chosen) this.#search(chosen.search);
-  }
-
-  #next(step) {
-    const next = nextUnread(this.book.listed(), this.room?.id, step);
-    if (next) this.#go(next.id);
-    return Boolean(next);
-  }
-
-  async #create() {
-    const made = await createRoom(this.chat);
-    if (!made) return;
-    await this.book.refresh();
-    this.#go(made.room);
-  }
-
-  async #answer(invitation, answer) {
-    const done = await answerInvitation(this.book, invitation, answer, this.notices);
-    if (done && answer === "accept") this.#go(invitation.id);
-  }
-
-  async #leave(room) {
-    if (!(await leaveRoom(this.book, room, this.notices))) return;
-    this.room = null;
-    this.#go("");
-  }
-
-  async #signOut(end) {
-    this.over = await signOut(this.chat, end, this.notices);
-    if (this.over) location.assign(location.pathname);
-  }
-
-  /** The browser asks before messages that were not sent are lost. */
-  #leaving(event) {
-    if (this.chat.outbox.length && !this.over) event.preventDefault();
-  }
+  });
 }

@@ -31,8 +31,23 @@ function takeAway(dialog) {
 export function ask(heading, lines, yes, no, testid, look = "primary") {
   return openDialog(heading, (close) => [
     el("h2", {}, heading), lines.map((line) => el("p", {}, line)),
-    el("div", { class: "actions" }, button(no, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: look, testid: "answer-yes" })),
+    actions(button(no, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: look, testid: "answer-yes" })),
   ], { testid });
+}
+
+/** The buttons at the end of a dialog, the main one last. */
+export function actions(...buttons) {
+  return el("div", { class: "actions" }, buttons);
+}
+
+/** The button of a dialog that only has to be closed. */
+export function doneButton(close, testid) {
+  return button("Done", () => close(), { class: "primary", testid });
+}
+
+/** The line for what did not work. */
+export function problemLine() {
+  return el("p", { class: "problem", role: "alert", testid: "form-problem" });
 }
 
 /** The handler of a form: if `submit()` rejects, `problem` shows the reason. */
@@ -54,10 +69,10 @@ export function submitting(submit, problem) {
 
 /** A form in a dialog. Resolves with the result of `submit`. `look`: as for `ask`. */
 export function openForm(heading, fields, yes, submit, testid, look = "primary") {
-  const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
+  const problem = problemLine();
   return openDialog(heading, (close) => el("form", { onsubmit: submitting(() => submit().then(close), problem) },
     el("h2", {}, heading), fields, problem,
-    el("div", { class: "actions" }, button("Cancel", () => close()), button(yes, null, { type: "submit", class: look }))), { testid });
+    actions(button("Cancel", () => close()), button(yes, null, { type: "submit", class: look }))), { testid });
 }
 
 /** A labelled text field that must not be empty. */

@@ -1,6 +1,9 @@
 // Values that this browser keeps between visits, for all tabs. Every use of the storage may throw (switched off, full, private
 // window); then a value lasts as long as the page.
 
+/** What all tabs of this browser watch: it changes when the user signs out. */
+export const SIGNED_OUT = "chatrooms signed out";
+
 const instead = new Map();
 
 function attempt(use) {
