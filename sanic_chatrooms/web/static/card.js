@@ -1,7 +1,7 @@
 // What is known of a person, and what one may do about them. Loaded when somebody opens it.
 
 import { avatar } from "./avatar.js";
-import { openDialog } from "./dialogs.js";
+import { actions, openDialog } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { actsOver, carryOut } from "./moderating.js";
 
@@ -18,7 +18,7 @@ export async function card(chat, room, person, { mark, below, blocks, write }) {
     el("div", { class: "card-head" }, avatar(person), el("div", { class: "grow" }, el("h2", {}, el("bdi", {}, person.name)), el("p", { class: "note" }, about(person, mark, isBlocked)))),
     el("div", { class: "choices" }, acts.map(([act, label]) => button(label, () => close(act), { testid: act }))),
     !isBlocked && el("p", { class: "note card-note" }, `Block: ${BLOCKING}`),
-    el("div", { class: "actions" }, button("Cancel", () => close())),
+    actions(button("Cancel", () => close())),
   ], { testid: "person-card" });
   if (chosen === "write") write(person);
   else if (chosen === "block" || chosen === "unblock") await blocks.set(person, chosen === "block");

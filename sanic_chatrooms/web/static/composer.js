@@ -1,5 +1,6 @@
 // The field for a new message. Enter sends and Shift+Enter begins a line; on a touch screen the button sends. It grows to six lines.
 
+import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
 import { el, fill, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
@@ -23,7 +24,7 @@ export class Composer {
     this.element = el("div", { class: "composer" }, this.above,
       el("div", { class: "composer-box" }, this.completion.element, this.before, this.field, this.button),
       el("div", { class: "under" }, this.typing, this.writing.limit),
-      el("p", { class: "sr-only", id: `${name}composer-help` }, `${HELP[matchMedia("(pointer: coarse)").matches ? "touch" : "keys"]} Up arrow edits your last message.`));
+      el("p", { class: "sr-only", id: `${name}composer-help` }, `${HELP[touch.matches ? "touch" : "keys"]} Up arrow edits your last message.`));
   }
 
   /** The receiver, and the longest text. */

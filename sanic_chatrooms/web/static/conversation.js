@@ -28,7 +28,7 @@ export class Conversation {
     this.top = el("div");
     this.inner = el("div", { class: "log-rows" }, this.top, this.rows);
     this.log = el("div", { class: "log", role: "log", "aria-live": "off", tabindex: 0, testid: `${name}log` }, this.inner);
-    this.toEnd = el("button", { type: "button", class: "button to-end", testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
+    this.toEnd = el("button", { class: "button to-end", testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
     this.heard = el("div", { class: "sr-only", "aria-live": "polite", testid: `${name}announcer` });
     this.element = el("div", { class: "log-frame" }, this.log, this.toEnd, this.heard);
     this.list = new KeyedList(this.rows, (row) => rowElement(row, context));

@@ -30,6 +30,7 @@ const ICONS = {
 /** An element: `el("p", { class: "hint", onclick: fn }, "text", [children])`. False, null and undefined are skipped. */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
+  if (tag === "button") node.type = "button"; // in a form, a button without a type submits
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
@@ -62,10 +63,10 @@ export function composing({ isComposing, keyCode }) {
 
 /** A square button with an icon and a name. */
 export function iconButton(name, label, props = {}) {
-  return el("button", { ...props, type: "button", class: `icon-button ${props.class ?? ""}`, "aria-label": label, title: label }, icon(name));
+  return el("button", { ...props, class: `icon-button ${props.class ?? ""}`, "aria-label": label, title: label }, icon(name));
 }
 
 /** A button with words. */
 export function button(label, onclick, props = {}) {
-  return el("button", { type: "button", onclick, ...props, class: `button ${props.class ?? ""}` }, label);
+  return el("button", { onclick, ...props, class: `button ${props.class ?? ""}` }, label);
 }

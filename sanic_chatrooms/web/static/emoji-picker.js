@@ -10,7 +10,7 @@ const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "�
 export function pickEmoji(place) {
   let box;
   const answer = openDialog("Add a reaction", (close) => {
-    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { type: "button", class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
+    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
     box = el("div", { class: "emoji-grid", role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
     return box;
   }, { class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });

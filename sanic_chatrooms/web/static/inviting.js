@@ -2,7 +2,7 @@
 
 import { avatar } from "./avatar.js";
 import { button, el } from "./dom.js";
-import { openDialog, textField } from "./dialogs.js";
+import { actions, doneButton, openDialog, problemLine, textField } from "./dialogs.js";
 import { byName, toldApart } from "./format.js";
 import { KeyedList } from "./keyed.js";
 import { sentence } from "./reasons.js";
@@ -27,7 +27,7 @@ function content(chat, room, names, heading, close) {
   const { field, row } = textField("Name", { testid: "invite-field", oninput: () => show(), required: false });
   const box = el("ul", { class: "people-list", "aria-label": "People" });
   const nothing = el("p", { class: "hint", role: "status", testid: "invite-nothing" });
-  const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
+  const problem = problemLine();
   const list = new KeyedList(box, (one) => personLine(one, WAYS[one.way], () => act(one)));
   const choice = (one) => el("label", { class: "choice" }, el("input", { type: "radio", name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }), WAYS[one].choice);
 
@@ -65,7 +65,7 @@ function content(chat, room, names, heading, close) {
     el("h2", {}, heading), row,
     ways.length > 1 && el("fieldset", { class: "row" }, el("legend", { class: "sr-only" }, "How"), ways.map(choice)),
     nothing, box, problem,
-    el("div", { class: "actions" }, button("Done", () => close(), { class: "primary", testid: "invite-done" })),
+    actions(doneButton(close, "invite-done")),
   ];
 }
 

@@ -1,7 +1,7 @@
 // The address of a message, for another place.
 
-import { openDialog } from "./dialogs.js";
-import { button, el } from "./dom.js";
+import { actions, doneButton, openDialog } from "./dialogs.js";
+import { el } from "./dom.js";
 
 /** Put the whole address of this place on the clipboard; where the browser does not let us, show it to be copied. */
 export async function copyLink(place, notices) {
@@ -18,6 +18,6 @@ function showLink(link) {
   return openDialog("Link to this message", (close) => [
     el("h2", {}, "Link to this message"),
     el("input", { class: "field", readonly: true, value: link, autofocus: true, "aria-label": "Link", testid: "link-field", onfocus: ({ target }) => target.select() }),
-    el("div", { class: "actions" }, button("Done", () => close(), { class: "primary" })),
+    actions(doneButton(close)),
   ], { testid: "link-dialog" });
 }

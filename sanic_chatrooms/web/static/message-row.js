@@ -43,7 +43,7 @@ function plain({ kind, item }) {
 
 function foldedElement({ items }, { onUnfold }) {
   const words = items.length === 1 ? "A message of somebody whom you have blocked." : `${items.length} messages of people whom you have blocked.`;
-  return el("div", { class: "system folded", testid: "folded" }, words, " ", el("button", { type: "button", class: "button plain", testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
+  return el("div", { class: "system folded", testid: "folded" }, words, " ", el("button", { class: "button plain", testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
 }
 
 function messageElement({ item, first, editing }, context) {
@@ -103,7 +103,7 @@ function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete
 function author(sender, { me, onPerson }) {
   const props = { class: "author", testid: "author" };
   if (!sender.id || sender.id === me()?.id) return el("span", props, el("bdi", {}, sender.name));
-  return el("button", { ...props, type: "button", title: `Write to ${sender.name}`, onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
+  return el("button", { ...props, title: `Write to ${sender.name}`, onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
 }
 
 function time({ at }, written, style, what = "") {

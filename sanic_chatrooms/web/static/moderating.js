@@ -1,7 +1,7 @@
 // Dialogs for keeping a room in order: reports, removing, muting and banning people. Loaded when somebody opens one.
 
 import { button, el, fill } from "./dom.js";
-import { openDialog, openForm, textField } from "./dialogs.js";
+import { actions, doneButton, openDialog, openForm, problemLine, textField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
@@ -94,7 +94,7 @@ function reportLine(chat, room, book, { id, msgId, reason, by, at, held }, probl
 
 function openList(heading, lines, empty, draw, testid) {
   return openDialog(heading, (close) => {
-    const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
+    const problem = problemLine();
     const none = el("p", { class: "hint", testid: "none" }, empty);
     const box = el("ul", { class: "people-list" }, lines.map((line) => draw(line, problem)));
     none.hidden = lines.length > 0;
@@ -102,8 +102,8 @@ function openList(heading, lines, empty, draw, testid) {
       none.hidden = box.childElementCount > 0;
       (box.querySelector("button") ?? done).focus();
     });
-    const done = button("Done", () => close(), { class: "primary", testid: "list-done" });
-    return [el("h2", {}, heading), none, box, problem, el("div", { class: "actions" }, done)];
+    const done = doneButton(close, "list-done");
+    return [el("h2", {}, heading), none, box, problem, actions(done)];
   }, { testid });
 }
 

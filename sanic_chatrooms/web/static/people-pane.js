@@ -17,7 +17,7 @@ export class PeoplePane {
   constructor({ onPerson, onClose, onInvite, onCard, roomMenu }) {
     const list = el("div");
     this.more = el("p", { class: "section" });
-    this.invite = el("button", { type: "button", class: "line", hidden: true, testid: "invite", onclick: onInvite }, el("span", { class: "sigil" }, icon("plus")), "Invite people");
+    this.invite = el("button", { class: "line", hidden: true, testid: "invite", onclick: onInvite }, el("span", { class: "sigil" }, icon("plus")), "Invite people");
     this.menu = menuButton(iconButton("more", "This room", { testid: "room-menu" }), roomMenu);
     this.roomMenu = roomMenu;
     this.count = el("h2", { class: "grow" });
@@ -67,7 +67,7 @@ function personRow(row, { onPerson, onCard }) {
 
 function personLine({ person, mark, isMe, blocked }, onPerson) {
   const { id, name, here, role } = person;
-  const action = isMe ? {} : { type: "button", title: `Write to ${name}`, onclick: () => onPerson(person) };
+  const action = isMe ? {} : { title: `Write to ${name}`, onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
     el("span", { class: "grow cut" }, el("bdi", {}, name)),

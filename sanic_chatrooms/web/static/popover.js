@@ -38,6 +38,6 @@ export function popover(trigger, build, role = "menu") {
 
 /** A menu of [label, function, testid?] triples. */
 export function menuButton(trigger, entries) {
-  const item = ([label, act, testid], close) => el("button", { type: "button", class: "menu-item", role: "menuitem", testid, onclick: () => (close(), act()) }, label);
+  const item = ([label, act, testid], close) => el("button", { class: "menu-item", role: "menuitem", testid, onclick: () => (close(), act()) }, label);
   return popover(trigger, (close) => entries().map((entry) => item(entry, close)));
 }

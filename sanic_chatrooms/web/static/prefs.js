@@ -1,6 +1,6 @@
 // What the user wants to hear of: in a room, and in this browser. Loaded when somebody opens it.
 
-import { openDialog } from "./dialogs.js";
+import { actions, doneButton, openDialog, problemLine } from "./dialogs.js";
 import { button, el, fill } from "./dom.js";
 import { sentence } from "./reasons.js";
 
@@ -24,12 +24,12 @@ export async function prefs(chat, room, desktop, changed) {
   const heading = room ? `Notifications of ${room.name}` : "Notifications";
   return openDialog(heading, (close) => [
     el("h2", {}, heading), room && choices(chat, room, before.notify, changed), browser(desktop),
-    el("div", { class: "actions" }, button("Done", () => close(), { class: "primary", testid: "prefs-done" })),
+    actions(doneButton(close, "prefs-done")),
   ], { testid: "prefs-dialog" });
 }
 
 function choices(chat, room, before, changed) {
-  const problem = el("p", { class: "problem", role: "alert", testid: "form-problem" });
+  const problem = problemLine();
   let kept = before;
   const choose = async ({ target }) => {
     fill(problem);

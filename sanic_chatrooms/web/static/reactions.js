@@ -68,13 +68,13 @@ export function reactionRow(item, context) {
   if (!item.reactions && !item.reacting) return null; // nothing is made for most messages
   const chips = chipsOf(item);
   if (!chips.length || item.deleted) return null;
-  const add = el("button", { type: "button", class: "chip add", "aria-label": "Add a reaction", title: "Add a reaction", testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
+  const add = el("button", { class: "chip add", "aria-label": "Add a reaction", title: "Add a reaction", testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
   return el("div", { class: "reactions", role: "group", "aria-label": "Reactions", testid: "reactions" }, chips.map((chip) => chipElement(chip, item, context)), add);
 }
 
 function chipElement({ emoji, count, me, pending }, item, { onReact, reactors }) {
   const said = calm(emoji);
-  const chip = el("button", { type: "button", class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": `${said} ${counted(count, "reaction")}`, testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
+  const chip = el("button", { class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": `${said} ${counted(count, "reaction")}`, testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
     el("span", { class: "emoji" }, said), el("span", { class: "number" }, `${count}`));
   return explained(chip, () => reactors(item, emoji));
 }

@@ -18,7 +18,7 @@ export class RoomsPane {
     const scroll = el("div", { class: "scroll", testid: "room-list" },
       this.invitedHead, invited,
       el("h2", { class: "section" }, "Rooms"), rooms,
-      el("button", { type: "button", class: "line", testid: "create-room", onclick: onCreate }, el("span", { class: "sigil" }, icon("plus")), "Create a room"),
+      el("button", { class: "line", testid: "create-room", onclick: onCreate }, el("span", { class: "sigil" }, icon("plus")), "Create a room"),
       this.directsHead, directs);
     walkable(scroll, ".line");
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());

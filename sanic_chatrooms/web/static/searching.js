@@ -132,7 +132,7 @@ class Panel {
   #hit({ room, seq, sender, timestamp, payload, highlights }) {
     const text = piecesOf(textOf(payload), highlights ?? []).map(([part, matches]) => (matches ? el("mark", {}, calm(part)) : calm(part)));
     const choose = () => this.close({ room, seq });
-    return el("li", {}, el("button", { type: "button", class: "hit", testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
+    return el("li", {}, el("button", { class: "hit", testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
       el("span", { class: "hit-head" }, el("bdi", { class: "author cut" }, sender?.name ?? "Server"),
         this.everywhere && el("span", { class: "note cut" }, "in ", el("bdi", {}, this.nameOf(room))),
         el("time", {}, momentOf(timestamp))),

@@ -25,7 +25,7 @@ export class TalkPane {
     this.back.append(this.news);
     this.shut = el("p", { class: "shut", role: "status", testid: "shut", hidden: true });
     this.search = iconButton("find", "Search messages (Ctrl+Shift+F)", { testid: "open-search", onclick: () => acts.onSearch() });
-    this.people = el("button", { type: "button", class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
+    this.people = el("button", { class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
       onEnd: acts.onEnd,
@@ -151,7 +151,7 @@ export class TalkPane {
 
   #top(room) {
     const { shown: timeline, gap, isDirect, name } = room;
-    if (gap) return el("div", { class: "gap-line", testid: "gap" }, "Some messages could not be recovered. ", el("button", { type: "button", class: "button plain", onclick: () => this.acts.onReload(room) }, "Reload history"));
+    if (gap) return el("div", { class: "gap-line", testid: "gap" }, "Some messages could not be recovered. ", el("button", { class: "button plain", onclick: () => this.acts.onReload(room) }, "Reload history"));
     if (timeline.more) return el("div", { class: "older" }, "Loading older messages…");
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;

@@ -23,7 +23,7 @@ export class ThreadPane {
     const parent = el("div", { class: "thread-parent", testid: "thread-parent" });
     this.parent = new KeyedList(parent, (row) => rowElement(row, { ...rows, quiet: true }));
     this.name = el("h2", { tabindex: -1, testid: "thread-name" }, "Thread");
-    this.place = el("button", { type: "button", class: "place note cut", dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
+    this.place = el("button", { class: "place note cut", dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
     this.shut = el("p", { class: "shut", role: "status", testid: "thread-shut", hidden: true });
     this.composer = new Composer({
       onSend: (text, more) => this.#send(text, more),

@@ -1,13 +1,12 @@
 // A text field that grows to six lines and warns when the text becomes too long. Enter submits it. On-screen keyboards have no
 // Shift+Enter, so there Enter begins a line and a button submits.
 
+import { touch } from "./columns.js";
 import { composing, el } from "./dom.js";
 import { counted, isVisible } from "./format.js";
 
 const WARN_BEFORE = 200;
 const LINES = 6;
-
-const touch = matchMedia("(pointer: coarse)");
 
 export class Writing {
   maxText = 16000;
