@@ -4,6 +4,7 @@ The page's scripts and style sheets are served without comments and needless spa
 served as it is, because apps check it with `integrity` and copy it.
 """
 
+import functools
 import hashlib
 import mimetypes
 import re
@@ -16,11 +17,23 @@ from sanic.response import HTTPResponse
 
 from sanic_chatrooms.web.bundle import bundle
 from sanic_chatrooms.web.compact import compact_script, compact_style
+from sanic_chatrooms.web.scoped import scoped_bundle
 
-__all__ = ["PAGE", "PAGE_POLICY", "PAGE_WITHOUT_GUESTS", "Assets", "with_slash"]
+__all__ = [
+    "CLIENT",
+    "COMPONENT",
+    "PAGE",
+    "PAGE_POLICY",
+    "PAGE_WITHOUT_GUESTS",
+    "SHARED",
+    "Assets",
+    "component",
+    "with_slash",
+]
 
 FOLDER = Path(__file__).parent / "static"
 CLIENT = "client.js"
+COMPONENT = "chat-room.js"
 PAGE = "page.html"
 PAGE_WITHOUT_GUESTS = "page.html without guests"
 """The same page, which does not ask for a name that would let nobody in."""
@@ -29,6 +42,8 @@ PAGE_POLICY = (
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The ready page's Content-Security-Policy: nothing inline, nothing from elsewhere."""
+SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""For what pages of other sites may import: code that anybody can read. Whether such a page may connect is another question."""
 _WITHOUT_GUESTS = (b'<div id="chat">', b'<div id="chat" data-guests="no">')
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 COMPACT = {".js": compact_script, ".css": compact_style}
@@ -47,6 +62,8 @@ class Assets:
     def __init__(self, folder: Path = FOLDER) -> None:
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
         files[CLIENT] = bundle(folder / CLIENT).encode()
+        if COMPONENT in files:
+            files[COMPONENT] = component(folder).encode()
         self._files = {name: _asset(name, body) for name, body in files.items()}
         self._files[PAGE_WITHOUT_GUESTS] = _asset(PAGE, files.get(PAGE, b"").replace(*_WITHOUT_GUESTS))
         self._compact: dict[str, _Asset] = {}
@@ -74,6 +91,12 @@ class Assets:
         if name not in self._compact:
             self._compact[name] = _asset(name, compact(self._files[name].body.decode()).encode())
         return self._compact[name]
+
+
+@functools.cache
+def component(folder: Path = FOLDER) -> str:
+    """`<chat-room>` with all that it needs but the client, which it imports from beside itself."""
+    return scoped_bundle(folder / COMPONENT, {folder.parent / CLIENT: f"./{CLIENT}"})
 
 
 def with_slash(request: Request) -> str:

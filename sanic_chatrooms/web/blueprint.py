@@ -23,7 +23,7 @@ from ..declaration import Declaration, RouteDeclaration
 from ..errors import ChatError, ConfigError
 from ..wire.codes import CloseCode
 from ..wire.names import SUBPROTOCOL
-from .assets import PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, Assets, with_slash
+from .assets import CLIENT, COMPONENT, PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, SHARED, Assets, with_slash
 from .handshake import Admission, admit, check_limits
 from .integrations import offer_injection
 from .mounted import App, Mounted, mounted_in
@@ -144,7 +144,8 @@ class ChatBlueprint(Blueprint):
 
     def _add_pages(self) -> None:
         self.add_route(self._page, "/", name="page", strict_slashes=False)
-        self.add_route(self._client, "/client.js", name="client")
+        self.add_route(self._client, f"/{CLIENT}", name="client")
+        self.add_route(self._component, f"/{COMPONENT}", name="component")
         self.add_route(self._static, "/static/<name:str>", name="static")
         self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
@@ -159,7 +160,10 @@ class ChatBlueprint(Blueprint):
         return self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, headers)
 
     async def _client(self, request: Request) -> HTTPResponse:
-        return self._asset(request, "client.js")
+        return self._asset(request, CLIENT, SHARED)
+
+    async def _component(self, request: Request) -> HTTPResponse:
+        return self._asset(request, COMPONENT, SHARED)
 
     async def _static(self, request: Request, name: str) -> HTTPResponse:
         return self._asset(request, name)

@@ -7,11 +7,12 @@ from playwright.async_api import Page
 __all__ = ["problems"]
 
 # Colours are painted and read back: computed ones come in many notations, and some are see-through.
-AUDIT = """(touch) => {
+AUDIT = """([touch, host]) => {
+    const root = host ? document.querySelector(host).shadowRoot : document;
     const found = [];
     const say = (what, node) => found.push(`${what}: ${node.outerHTML.slice(0, 120)}`);
-    const dialog = document.querySelector("dialog[open]");
-    const all = [...(dialog ?? document).querySelectorAll("*")].filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
+    const dialog = root.querySelector("dialog[open]");
+    const all = [...(dialog ?? root).querySelectorAll("*")].filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
     const hiddenText = (node) => node.closest(".sr-only, [aria-hidden=true], [inert]");
 
     const named = (one) => one.ariaLabel || one.labels?.[0]?.textContent || one.textContent.trim();
@@ -19,10 +20,10 @@ AUDIT = """(touch) => {
         if (!named(one)) say("no name", one);
     for (const one of all)
         for (const reference of ["aria-controls", "aria-describedby", "aria-labelledby", "aria-activedescendant"])
-            if (one.getAttribute(reference) && !document.getElementById(one.getAttribute(reference))) say(`dangling ${reference}`, one);
-    const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
+            if (one.getAttribute(reference) && !root.getElementById(one.getAttribute(reference))) say(`dangling ${reference}`, one);
+    const ids = [...root.querySelectorAll("[id]")].map(({ id }) => id);
     if (new Set(ids).size !== ids.length) found.push(`repeated ids: ${ids}`);
-    for (const landmark of dialog ? [] : ["main", "h1"])
+    for (const landmark of dialog || host ? [] : ["main", "h1"])
         if (all.filter((one) => one.matches(landmark)).length !== 1) found.push(`not one ${landmark} on show`);
 
     const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -76,7 +77,7 @@ AUDIT = """(touch) => {
 }"""
 
 
-async def problems(page: Page, *, touch: bool = False) -> list[str]:
-    """What is wrong with what the page shows now, in words; empty where nothing is."""
-    found: list[str] = await page.evaluate(AUDIT, touch)
+async def problems(page: Page, *, touch: bool = False, host: str | None = None) -> list[str]:
+    """What is wrong with what the page shows now, or this element in it, in words; empty where nothing is."""
+    found: list[str] = await page.evaluate(AUDIT, [touch, host])
     return found

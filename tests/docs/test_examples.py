@@ -854,6 +854,31 @@ async def test_chat_page(run: Run, browser: Browser) -> None:
 
 
 @pytest.mark.browser
+async def test_room_in_a_page(run: Run, connect: Connect, browser: Browser) -> None:
+    """room_in_a_page.py serves "room_in_a_page.html" and "room_in_a_page.js"."""
+    _, server = await run("room_in_a_page")
+    bob = await welcomed(connect, "/chat/ws", "support")
+    page = await (await browser.new_context(base_url=server.url)).new_page()
+    page.set_default_timeout(10_000)
+    await page.goto("/")
+    await page.get_by_text("We are here.").wait_for()
+    await page.get_by_text("Nobody has written here yet").wait_for()
+
+    await bob.ack("message", room="support", payload={"text": "How can I help?"})
+    await bob.expect("message")
+    await page.get_by_text("How can I help?").first.wait_for()
+    await page.wait_for_function(f"document.title === '{user_of(bob)['name']}: How can I help?'")
+    await page.get_by_label("Your name").fill("Ada")
+    await page.get_by_role("button", name="Join in").click()
+    await page.get_by_label("Message #support").fill("Is it open?")
+    await page.get_by_role("button", name="Send message").click()
+
+    assert (await bob.expect("message"))["payload"] == {"text": "Is it open?"}
+    assert await page.get_by_test_id("room-name").is_hidden()  # its part is not shown
+    await page.context.close()
+
+
+@pytest.mark.browser
 async def test_sign_in(run: Run, browser: Browser) -> None:
     """The page "sign_in.html" and the script "sign_in.js" of "jwt_user"."""
     _, server = await run("jwt_user")

@@ -1,6 +1,6 @@
 // One line about the connection. It appears when something has been wrong for a moment, and disappears by itself.
 
-import { button, el, fill } from "./dom.js";
+import { button, el, fill, focusBeside } from "./dom.js";
 
 const PATIENCE = 500;
 const GOODBYE = 2500;
@@ -13,12 +13,13 @@ export class Banner {
   #timer = null;
   #ticker = 0;
 
-  constructor(chat) {
+  /** `signal`: ends it, where the page goes on without it. */
+  constructor(chat, signal) {
     this.chat = chat;
     this.element = el("div", { class: "banner", role: "status", hidden: true, testid: "banner" });
     this.tryNow = button("Try now", () => chat.reconnectNow(), { testid: "try-now" });
     chat.on("state", () => this.#follow());
-    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow());
+    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(), { signal });
   }
 
   // The browser knows it seconds before the connection does.
@@ -45,10 +46,10 @@ export class Banner {
     this.#wait(null);
     this.#cause = LOST;
     if (this.element.hidden) return;
-    const hadFocus = this.tryNow === document.activeElement;
+    const hadFocus = this.tryNow === focusBeside(this.element);
     this.element.classList.add("good");
     fill(this.element, "You are back.");
-    if (hadFocus) document.querySelector("[data-testid=composer]").focus();
+    if (hadFocus) this.element.getRootNode().querySelector("[data-testid=composer]").focus();
     this.#wait(setTimeout(() => {
       this.element.hidden = true;
       this.#timer = null;

@@ -2,7 +2,7 @@
 
 import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
-import { el, fill, iconButton } from "./dom.js";
+import { el, fill, focusBeside, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
 import { Writing } from "./writing.js";
 
@@ -66,7 +66,7 @@ export class Composer {
   /** Returns whether it got the focus. */
   focus() {
     this.field.focus({ preventScroll: true });
-    return document.activeElement === this.field;
+    return focusBeside(this.field) === this.field;
   }
 
   showTyping(people) {

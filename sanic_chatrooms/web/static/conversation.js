@@ -1,7 +1,7 @@
 // The conversation. New rows never move the text that somebody is reading.
 
 import { namesOf } from "./attachments.js";
-import { el, fill, icon } from "./dom.js";
+import { el, fill, focusBeside, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { counted, excerpt } from "./format.js";
 import { endOf, grow } from "./growing.js";
@@ -42,7 +42,7 @@ export class Conversation {
   /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new), or the item `target`. */
   open(timeline, newAfter, target = null) {
     Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key, unfolded: new Set([target?.key]) });
-    const left = this.inner.contains(document.activeElement);
+    const left = this.inner.contains(focusBeside(this.inner));
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
     this.drawn = [];
     this.list.set([]);
@@ -88,7 +88,7 @@ export class Conversation {
     const anchor = !this.stuck && this.#anchor();
     // Keep it if it is the same: the focus may be in it.
     const other = top && !top.isEqualNode(this.top.firstChild);
-    const left = other && this.top.contains(document.activeElement);
+    const left = other && this.top.contains(focusBeside(this.top));
     if (other) fill(this.top, top);
     this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing, (item) => this.#isFolded(item));
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
@@ -161,7 +161,7 @@ export class Conversation {
 
   /** Rewrite a message in its place. */
   edit(item) {
-    this.back = this.rows.contains(document.activeElement);
+    this.back = this.rows.contains(focusBeside(this.rows));
     this.editing = item.key;
     if (item.seq < this.from) Object.assign(this, { from: item.seq, stuck: false });
     this.update();
@@ -181,7 +181,7 @@ export class Conversation {
   focus({ key }) {
     const node = this.list.get(key);
     node?.focus({ preventScroll: true });
-    return Boolean(node) && document.activeElement === node;
+    return Boolean(node) && focusBeside(node) === node;
   }
 
   // Return to the previous position.
@@ -214,7 +214,7 @@ export class Conversation {
   }
 
   goToEnd() {
-    if (document.activeElement === this.toEnd) this.log.focus({ preventScroll: true });
+    if (focusBeside(this.toEnd) === this.toEnd) this.log.focus({ preventScroll: true });
     if (this.timeline.later) return this.context.onNewest();
     if (this.marked) this.list.get(this.marked)?.classList.remove("marked");
     Object.assign(this, { stuck: true, marked: undefined });

@@ -1,10 +1,10 @@
 // Modal dialogs. The browser's <dialog> keeps the focus inside and restores it afterwards.
 
-import { button, composing, el } from "./dom.js";
+import { button, composing, el, focusBeside } from "./dom.js";
 import { sentence } from "./reasons.js";
 
-/** Show a modal dialog until it is closed. `content(close)` returns its content. Resolves with the argument of `close`. */
-export function openDialog(heading, content, props) {
+/** Show a modal dialog until it is closed. `content(close)` returns its content. Resolves with the argument of `close`. `into`: what it is a part of. */
+export function openDialog(heading, content, { into = document.body, ...props } = {}) {
   return new Promise((resolve) => {
     let result;
     const dialog = el("dialog", { class: "dialog", "aria-label": heading, ...props, onclose: () => {
@@ -14,25 +14,25 @@ export function openDialog(heading, content, props) {
       result = value;
       dialog.close();
     }));
-    document.body.append(dialog);
+    into.append(dialog);
     dialog.showModal();
   });
 }
 
 // Otherwise Chromium keeps typing into the removed field although the focus is elsewhere.
 function takeAway(dialog) {
-  const { activeElement } = document;
+  const activeElement = focusBeside(dialog);
   activeElement?.blur();
   dialog.remove();
   activeElement?.focus({ preventScroll: true });
 }
 
-/** A question with two answers; true for `yes`. `look`: "danger" if it cannot be undone. */
-export function ask(heading, lines, yes, no, testid, look = "primary") {
+/** A question with two answers; true for `yes`. `look`: "danger" if it cannot be undone. `into`: see openDialog. */
+export function ask(heading, lines, yes, no, testid, look = "primary", into = undefined) {
   return openDialog(heading, (close) => [
     el("h2", {}, heading), lines.map((line) => el("p", {}, line)),
     actions(button(no, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: look, testid: "answer-yes" })),
-  ], { testid });
+  ], { into, testid });
 }
 
 /** The buttons at the end of a dialog, the main one last. */

@@ -56,6 +56,11 @@ export function icon(name) {
   return svg;
 }
 
+/** What has the focus in the same tree as this element: outside of a component, its insides are one element. */
+export function focusBeside(node) {
+  return node.getRootNode().activeElement ?? null;
+}
+
 /** Whether an input method uses this key to choose a word. Safari only sets the old code. */
 export function composing({ isComposing, keyCode }) {
   return isComposing || keyCode === 229;

@@ -6,21 +6,21 @@ import { el } from "./dom.js";
 const COLUMNS = 6;
 const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "🎉": "party", "😮": "surprised", "😢": "sad", "🙏": "thank you", "👀": "looking", "✅": "done", "🔥": "fire", "🚀": "rocket", "👎": "thumbs down" };
 
-/** Choose one beside this place, a rectangle on the screen; resolves with undefined for none. */
-export function pickEmoji(place) {
+/** Choose one beside this place, a rectangle on the screen; resolves with undefined for none. `into`: see openDialog. */
+export function pickEmoji(place, into) {
   let box;
   const answer = openDialog("Add a reaction", (close) => {
     const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
     box = el("div", { class: "emoji-grid", role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
     return box;
-  }, { class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
+  }, { into, class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
   beside(box.parentElement, place);
   return answer;
 }
 
 function walk(choice, event) {
   const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
-  const next = step && choice[choice.indexOf(document.activeElement) + step];
+  const next = step && choice[choice.indexOf(event.target) + step];
   if (!step) return;
   event.preventDefault();
   next?.focus();

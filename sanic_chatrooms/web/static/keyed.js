@@ -1,5 +1,7 @@
 // A list that reuses the elements of its rows, so that focus, hover and selection survive every update.
 
+import { focusBeside } from "./dom.js";
+
 export class KeyedList {
   #nodes = new Map();
 
@@ -11,7 +13,7 @@ export class KeyedList {
 
   /** Show exactly these, in this order. Returns whether the focused element was removed. */
   set(rows) {
-    const focused = this.parent.contains(document.activeElement);
+    const focused = this.parent.contains(focusBeside(this.parent));
     const keys = new Set(rows.map(({ key }) => key));
     for (const [key, { node }] of this.#nodes) if (!keys.has(key)) this.#drop(key, node);
     let next = this.parent.firstChild;
@@ -22,7 +24,7 @@ export class KeyedList {
       if (next && (next === node || next === before)) next = node.nextSibling;
       else this.parent.insertBefore(node, next);
     }
-    return focused && !this.parent.contains(document.activeElement);
+    return focused && !this.parent.contains(focusBeside(this.parent));
   }
 
   get(key) {
@@ -39,7 +41,7 @@ export class KeyedList {
     if (known?.sign === row.sign) return known.node;
     const node = this.build(row);
     this.#nodes.set(row.key, { node, sign: row.sign });
-    const { activeElement } = document;
+    const activeElement = focusBeside(this.parent);
     const inside = known?.node !== activeElement && known?.node.contains(activeElement) && activeElement.dataset.testid;
     const hadFocus = known?.node === activeElement;
     known?.node.replaceWith(node);
@@ -53,7 +55,7 @@ export class KeyedList {
 export function walkable(element, selector) {
   element.addEventListener("keydown", (event) => {
     const stops = [...element.querySelectorAll(selector)];
-    const at = stops.indexOf(document.activeElement);
+    const at = stops.indexOf(focusBeside(element));
     const to = { ArrowDown: at + 1, ArrowUp: at < 0 ? stops.length - 1 : at - 1, Home: 0, End: stops.length - 1 }[event.key];
     // Inside a text they move the cursor.
     if (!stops[to] || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("textarea")) return;

@@ -49,7 +49,7 @@ function foldedElement({ items }, { onUnfold }) {
 function messageElement({ item, first, editing }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
-  const props = { class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
+  const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
@@ -91,18 +91,18 @@ function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   return answer && el("div", { class: "msg-tools", testid: "message-tools" },
-    has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
+    onPick && has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
-    iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
+    onLink && iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
-    answer && !edit && onThread && iconButton("mail", "Mark as unread from here", { testid: "mark-unread", onclick: () => onUnread(item) }),
-    report && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
+    answer && !edit && onThread && onUnread && iconButton("mail", "Mark as unread from here", { testid: "mark-unread", onclick: () => onUnread(item) }),
+    report && onReport && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));
 }
 
 function author(sender, { me, onPerson }) {
   const props = { class: "author", testid: "author" };
-  if (!sender.id || sender.id === me()?.id) return el("span", props, el("bdi", {}, sender.name));
+  if (!onPerson || !sender.id || sender.id === me()?.id) return el("span", props, el("bdi", {}, sender.name));
   return el("button", { ...props, title: `Write to ${sender.name}`, onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
 }
 

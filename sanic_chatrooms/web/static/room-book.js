@@ -5,6 +5,7 @@ import { byName, toldApart } from "./format.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
 import { relate } from "./related.js";
+import { rightsIn } from "./rights.js";
 import { Room } from "./room.js";
 import { Threads } from "./threads.js";
 import { isReply } from "./timeline.js";
@@ -227,18 +228,15 @@ export class RoomBook {
     this.#lookAgain(room, members.some(({ id, online }) => online && !users.some((one) => one.id === id)));
   }
 
-  // Load what the user may do. Whoever may not write is told why before they try.
+  // Load what the user may do.
   async #rights(room) {
     const { id } = room;
-    const about = await this.chat.request("room", { room: id }).catch(() => null);
-    const may = about ? new Set(about.may) : room.may;
+    const { about, may, shut } = await rightsIn(this.chat, id, room.may);
     Object.assign(room, { stale: !about, rules: about ? rulesOf(about) : room.rules });
     if (about && about.visibility !== room.visibility) {
       room.visibility = about.visibility; // it was opened before the list was here
       this.look(room);
     }
-    const refused = may.size && !may.has("message");
-    const shut = refused ? await this.chat.request("typing", { room: id, payload: { active: false } }).then(() => null, (error) => (error.temporary ? null : error)) : null;
     this.#set(id, { may, shut });
     clearTimeout(room.opens);
     // The server's clock may be behind ours.

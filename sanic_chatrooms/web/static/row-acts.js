@@ -4,9 +4,9 @@ import { mayStop } from "./growing.js";
 
 const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onLink", "people", "reactors", "nameOf"];
 
-/** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. */
+/** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. What is not there is not offered. */
 export function rowActs(chat, acts, room) {
-  const inRoom = IN_ROOM.map((name) => [name, (...given) => acts[name](room(), ...given)]);
+  const inRoom = IN_ROOM.filter((name) => acts[name]).map((name) => [name, (...given) => acts[name](room(), ...given)]);
   return {
     me: () => chat.user,
     role: () => room().role,

@@ -2,9 +2,9 @@
 
 import { button, el } from "./dom.js";
 
-/** A heading, a sentence, and actions: [label, function] pairs, the main one first. */
+/** A heading, a sentence, and actions: [label, function] pairs, the main one first; without a function it is not offered. */
 export function statePanel(heading, sentence, actions, testid) {
-  const buttons = actions.map(([label, act], index) => button(label, act, { class: index ? "" : "primary" }));
+  const buttons = actions.filter(([, act]) => act).map(([label, act], index) => button(label, act, { class: index ? "" : "primary" }));
   return el("div", { class: "state", testid }, el("h3", {}, heading), el("p", {}, sentence), el("div", { class: "actions" }, buttons));
 }
 

@@ -3,7 +3,7 @@
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { button, composing, el, icon, iconButton } from "./dom.js";
+import { button, composing, el, focusBeside, icon, iconButton } from "./dom.js";
 import { counted } from "./format.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { rowActs } from "./row-acts.js";
@@ -11,7 +11,7 @@ import { skeleton, statePanel } from "./states.js";
 import { offers, written } from "./unread.js";
 
 export class TalkPane {
-  /** `acts`: handlers for buttons and keys. `topic`, `menu`: the app's, in the head. */
+  /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. */
   constructor(chat, acts, topic, menu) {
     this.chat = chat;
     this.acts = acts;
@@ -43,10 +43,10 @@ export class TalkPane {
     });
     this.element = el("section", { class: "talk-pane", "aria-label": "Conversation" },
       el("div", { class: "pane-head" },
-        this.back,
+        acts.onBack && this.back,
         el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), this.topic),
-        menu, this.search, this.people),
-      new Banner(chat).element, this.conversation.element, this.shut, this.composer.element);
+        menu, acts.onSearch && this.search, acts.onPeople && this.people),
+      new Banner(chat, acts.signal).element, this.conversation.element, this.shut, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
     this.composer.element.hidden = true;
@@ -134,7 +134,7 @@ export class TalkPane {
     if (kind !== this.kind) this.conversation.showInstead(panel && panel());
     this.kind = kind;
     const shut = room.status === "failed" || room.status === "removed";
-    const lost = (shut || room.shut) && this.composer.element.contains(document.activeElement);
+    const lost = (shut || room.shut) && this.composer.element.contains(focusBeside(this.composer.element));
     const quiet = !shut && room.shut ? shutBecause(room.shut) : "";
     if (this.shut.textContent !== quiet) this.shut.textContent = quiet;
     this.shut.hidden = !quiet;
@@ -155,7 +155,7 @@ export class TalkPane {
     if (timeline.more) return el("div", { class: "older" }, "Loading older messages…");
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
-    const invite = room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
+    const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
     const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nobody has written here yet. Write the first message." : "This is the beginning of the room.";
     return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p", { class: "hint" }, words),
       invite && button("Invite people", this.acts.onInvite, { testid: "invite-first" }));

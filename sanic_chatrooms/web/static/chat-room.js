@@ -1,0 +1,322 @@
+// <chat-room room="general">: a room for any page (typed and described in chat-room.d.ts). The server joins this file and what it
+// imports to one, which it serves beside client.js.
+
+import { ChatRooms } from "../client.js";
+import { Addressees } from "./addressees.js";
+import { OneRoom } from "./chat-room/one-room.js";
+import own from "./chat-room/element.css" with { type: "text" };
+import { nameForm } from "./chat-room/name-form.js";
+import { sheetOf } from "./chat-room/sheet.js";
+import { ask } from "./dialogs.js";
+import { el, fill } from "./dom.js";
+import { pickEmoji } from "./emoji-picker.js";
+import { excerpt } from "./format.js";
+import { followGrowth } from "./growing.js";
+import { kept } from "./kept.js";
+import { Reactions } from "./reactions.js";
+import { ending, sentence } from "./reasons.js";
+import { calm } from "./richtext.js";
+import { statePanel } from "./states.js";
+import { TalkPane } from "./talk-pane.js";
+
+const NAME = "chat-room";
+const OWN = ["token"]; // properties without an attribute; a page may have set them before this file came
+const NOTED = 8000; // ms
+
+// On a server that renders pages there are no elements, and importing this does nothing.
+const Base = globalThis.HTMLElement ?? class {};
+
+/** See chat-room.d.ts. */
+export class ChatRoomElement extends Base {
+  static observedAttributes = ["src", "room", "name", "token-url"];
+  #frame = null;
+  #shown = null; // what is there while the element is in a page
+  #token = null;
+  #due = false;
+
+  get src() { return this.getAttribute("src") ?? ""; } // prettier-ignore
+  set src(value) { this.#reflect("src", value); } // prettier-ignore
+  get room() { return this.getAttribute("room") ?? ""; } // prettier-ignore
+  set room(value) { this.#reflect("room", value); } // prettier-ignore
+  get name() { return this.getAttribute("name") ?? ""; } // prettier-ignore
+  set name(value) { this.#reflect("name", value); } // prettier-ignore
+  get tokenUrl() { return this.getAttribute("token-url") ?? ""; } // prettier-ignore
+  set tokenUrl(value) { this.#reflect("token-url", value); } // prettier-ignore
+  get theme() { return this.getAttribute("theme") ?? ""; } // prettier-ignore
+  set theme(value) { this.#reflect("theme", value); } // prettier-ignore
+  get token() { return this.#token; } // prettier-ignore
+  get chat() { return this.#shown?.chat ?? null; } // prettier-ignore
+  get status() { return this.chat?.state ?? "closed"; } // prettier-ignore
+
+  set token(token) {
+    const before = this.#token;
+    this.#token = token ?? null;
+    // A function is asked when a token is needed. Frameworks set a new one whenever they draw.
+    const asked = typeof before === "function" && typeof token === "function";
+    if (!asked && before !== this.#token) this.#again();
+  }
+
+  #reflect(attribute, value) {
+    if (value === null || value === undefined || value === "") this.removeAttribute(attribute);
+    else this.setAttribute(attribute, value);
+  }
+
+  send(text) {
+    if (!this.#shown) throw new Error("<chat-room> is not in a page, or has no room");
+    return this.#shown.send(text);
+  }
+
+  focus() {
+    this.#shown?.focus();
+  }
+
+  connectedCallback() {
+    for (const property of OWN.filter((one) => Object.hasOwn(this, one))) {
+      const value = this[property];
+      delete this[property];
+      this[property] = value;
+    }
+    if (this.#shown) return; // it was only moved
+    this.#frame ??= this.#build();
+    this.#start();
+  }
+
+  // A moved element is taken out and put back in one go.
+  disconnectedCallback() {
+    queueMicrotask(() => this.isConnected || this.#end());
+  }
+
+  attributeChangedCallback(attribute, before, now) {
+    if (before === now) return;
+    if (attribute === "name" && now && this.status === "online") this.#shown.rename(now);
+    else this.#again();
+  }
+
+  #build() {
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [sheetOf(own)];
+    const frame = el("div", { class: "frame", part: "frame" });
+    root.append(frame);
+    return frame;
+  }
+
+  // Several attributes are often set at once. Outside of a page it begins when it comes there.
+  #again() {
+    if (!this.isConnected) this.#end();
+    if (!this.isConnected || !this.#frame || this.#due) return;
+    this.#due = true;
+    queueMicrotask(() => {
+      this.#due = false;
+      this.#end();
+      if (this.isConnected) this.#start();
+    });
+  }
+
+  #start() {
+    if (!this.room) return fill(this.#frame, statePanel("There is no room here", "This element has no room: it needs the attribute “room”.", [], "no-room"));
+    try {
+      this.#shown = new Shown(this, this.#frame, this.#options());
+    } catch (error) {
+      // Without an address, in a bundle.
+      fill(this.#frame, statePanel("This room has no server", error.message, [], "no-server"));
+      this.#tell("error", { during: "start", error });
+      return;
+    }
+    this.#shown.begin((type, detail) => this.#tell(type, detail), () => this.#again());
+  }
+
+  #options() {
+    const { src, name, tokenUrl } = this;
+    const given = typeof this.#token === "function" ? () => this.#token?.() : this.#token;
+    const token = given ?? (tokenUrl ? () => tokenFrom(tokenUrl) : undefined);
+    return { storage: kept, url: src || undefined, name: name || undefined, token };
+  }
+
+  #end() {
+    const shown = this.#shown;
+    this.#shown = null;
+    shown?.end();
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** The app says who its user is; null: nobody is signed in. */
+async function tokenFrom(address) {
+  const answer = await fetch(address, { method: "POST", credentials: "same-origin", headers: { Accept: "application/json" } });
+  if (answer.status === 401 || answer.status === 403) return null;
+  if (!answer.ok) throw new Error(`${address} answered ${answer.status}`);
+  return (await answer.json()).token;
+}
+
+/** The room as it is shown, from the connection to the last button. */
+class Shown {
+  #ended = new AbortController();
+  #timer = null;
+
+  constructor(element, frame, options) {
+    const chat = new ChatRooms(options);
+    Object.assign(this, { frame, chat, options });
+    this.book = new OneRoom(chat, element.room, (what, item) => this.#changed(what, item));
+    this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.#refused(title, error));
+    this.here = el("p", { class: "hint here", part: "people", testid: "here" });
+    this.note = el("p", { class: "problem note-line", role: "alert", testid: "note" });
+    this.talk = new TalkPane(chat, this.#acts(), undefined, this.here);
+    this.talk.element.append(this.note);
+    this.#name();
+  }
+
+  // For ::part() in style sheets of the page.
+  #name() {
+    const { element, name, conversation, composer } = this.talk;
+    const parts = { header: element.querySelector(".pane-head"), title: name, banner: element.querySelector(".banner"), messages: conversation.log, composer: composer.element, field: composer.field, send: composer.button };
+    for (const [part, node] of Object.entries(parts)) node.part = part;
+  }
+
+  #acts() {
+    const { book, chat, frame, reactions } = this;
+    const addressees = new Addressees(chat, { names: { of: (id) => book.names.get(id) } });
+    return {
+      signal: this.#ended.signal,
+      onOlder: (room) => book.paging.older(room),
+      onNewer: (room) => book.paging.newer(room),
+      onNewest: (room) => book.paging.newest(room),
+      onReload: () => book.enter(),
+      onSend: (_, text, more) => this.send(text, more),
+      people: (room) => addressees.of(room),
+      nameOf: (room, id) => addressees.nameOf(room, id),
+      onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
+      onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
+      onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
+      onDelete: (room, item) => this.#delete(room, item),
+      isBlocked: () => false,
+      onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
+      onPick: (room, item, near) => this.#pick(room, item, pickEmoji(near.getBoundingClientRect(), frame)),
+      reactors: (room, item, emoji) => reactions.who(room, item, emoji),
+      onEnd: () => this.#seen(),
+    };
+  }
+
+  /** Connect and show. `tell(type, detail)`: an event of the element. `again()`: start anew. */
+  begin(tell, again) {
+    const { chat, book, talk, frame } = this;
+    Object.assign(this, { tell, again });
+    followGrowth(chat, book, (what, _, item) => talk.conversation[what](item));
+    chat.on("state", (status) => this.#state(status));
+    chat.on("problem", (detail) => tell("error", detail));
+    chat.on("message", (event) => event.room === book.room.id && tell("message", event));
+    chat.on("welcome", ({ payload }) => payload.guestToken && chat.name === null && this.#askName());
+    document.addEventListener("visibilitychange", () => this.#seen(), { signal: this.#ended.signal });
+    fill(frame, talk.element);
+    talk.open(book.room, null);
+    chat.connect().catch(() => {}); // `state` reports it
+    book.enter();
+  }
+
+  /** Take it away. What was not sent is lost, as with a page that is closed. */
+  end() {
+    this.over = true;
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    this.chat.disconnect();
+    fill(this.frame);
+  }
+
+  send(text, more) {
+    const sending = this.book.send(text, more);
+    sending.done.catch(() => {}); // the message says it
+    this.talk.conversation.goToEnd();
+    return sending;
+  }
+
+  focus() {
+    const name = this.form?.querySelector("input");
+    if (name) name.focus();
+    else this.talk.composer.focus();
+  }
+
+  rename(name) {
+    this.chat.rename(name).catch((error) => this.#refused("The name was not changed", error));
+  }
+
+  // ---- what changed ----
+
+  #state(status) {
+    if (this.over) return;
+    this.tell("status", status);
+    const { state, code, reason, error } = status;
+    if (state !== "closed" || code === null) return;
+    this.tell("error", { during: "connection", error: error ?? new Error(reason) });
+    this.over = true;
+    this.#ended.abort();
+    fill(this.frame, statePanel("You are disconnected", ending(code, reason, error), [["Connect again", this.again]], "ended"));
+  }
+
+  #changed(what, item) {
+    if (this.over) return;
+    const { talk, book } = this;
+    if (what === "refused") this.tell("error", { during: "join", error: item });
+    else if (what === "loaded") talk.open(book.room, null);
+    else if (what === "came") talk.conversation.came(item);
+    this.#soon();
+  }
+
+  // Not with requestAnimationFrame, which does not run in the background.
+  #soon() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      if (this.over) return;
+      const { talk, book, here } = this;
+      if (talk.conversation.stuck) book.room.timeline.trim();
+      here.textContent = book.room.status === "ready" ? `${book.room.online} here` : "";
+      talk.update();
+      this.#seen();
+    });
+  }
+
+  #seen() {
+    if (!document.hidden && this.talk.conversation.stuck && this.frame.checkVisibility?.() !== false) this.book.read();
+  }
+
+  #refused(title, error) {
+    const words = `${title}: ${sentence(error)}`;
+    this.note.textContent = words;
+    setTimeout(() => this.note.textContent === words && fill(this.note), NOTED);
+    this.tell("error", { during: "action", error });
+  }
+
+  // ---- what people do ----
+
+  // Others can be read before one has a name.
+  #askName() {
+    if (this.form) return;
+    this.form = nameForm(async (name) => {
+      await this.chat.rename(name);
+      this.form.remove();
+      this.form = null;
+      this.frame.classList.remove("nameless");
+      this.talk.composer.focus();
+    });
+    this.frame.classList.add("nameless");
+    this.talk.element.append(this.form);
+  }
+
+  async #delete(room, item) {
+    const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
+    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger", this.frame);
+    // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
+    this.talk.conversation.focus(item);
+    if (yes) this.book.edits.remove(room, item);
+  }
+
+  async #pick(room, item, answer) {
+    const emoji = await answer;
+    this.talk.conversation.focus(item);
+    if (emoji) this.reactions.set(room, item, emoji, true);
+  }
+}
+
+// Two versions of this file may be in one page.
+if (globalThis.customElements && !customElements.get(NAME)) customElements.define(NAME, ChatRoomElement);

@@ -1,0 +1,10 @@
+// What the user may do in a room, asked for when the room is shown: whoever may not write is told why before they try.
+
+/** {about, may, shut}: the server's description (null: no answer now), names of actions, and why nothing can be written: an error or null. `known`: what it was before. */
+export async function rightsIn(chat, room, known = new Set()) {
+  const about = await chat.request("room", { room }).catch(() => null);
+  const may = about ? new Set(about.may) : known;
+  const refused = may.size && !may.has("message");
+  const shut = refused ? await chat.request("typing", { room, payload: { active: false } }).then(() => null, (error) => (error.temporary ? null : error)) : null;
+  return { about, may, shut };
+}
