@@ -30,6 +30,8 @@ SLICE, TURN = 512, 0.001
 """Bytes of one connection that are processed between two looks at the clock, and seconds after which it is the turn of other
 connections. A socket returns up to 256 KiB at once. Thousands of small commands in it would block the event loop, and would
 be answered before the server can see whether the answers are read."""
+JOINED = 4 * 1024
+"""Bytes of events up to which they are copied behind the replies of a connection."""
 ANSWERS, REST = 16, 0.004
 """Immediate answers (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds it rests.
 A client that sends nothing but such commands gets some thousand answers a second, and the others hardly notice."""
@@ -224,9 +226,13 @@ class SanicConnection(ABC):
             self._closing = True
 
     def _write_both(self, replies: bytes, data: bytes) -> None:
-        # Not joined: where all talk at a time, each would copy what the whole room says. It is one write all the same.
+        # It is one write in any case. A list costs a little more, but where all talk at a time, each connection would copy what the
+        # whole room says.
         try:
-            self._transport.writelines((replies, data))
+            if len(data) <= JOINED:
+                self._transport.write(replies + data)
+            else:
+                self._transport.writelines((replies, data))
         except RuntimeError:
             self._closing = True
 
