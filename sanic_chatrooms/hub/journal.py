@@ -217,7 +217,7 @@ class Journal:
         if not self._overlaps or len(batch) < OVERLAP or any(isinstance(r, Unavailable) for r in results):
             self._answer(batch, results)  # after Unavailable before another batch is taken: `_fail_later`
             return
-        half = 0 if self._pending else len(batch) // 2
+        half = 0 if self._pending else _middle(batch)
         self._rest = (batch[half:], results[half:])
         if half:
             self._answer(batch[:half], results[:half])
@@ -351,6 +351,17 @@ class Journal:
             self.publish(envelope)
         if self._listener is not None:
             self._listener.stored(event)
+
+
+def _middle(batch: list[_Entry]) -> int:
+    """Where to cut a batch in two: near its middle, and not between drafts of one room, which would make two writes for each
+    connection in it instead of one."""
+    half = len(batch) // 2
+    room = batch[half - 1].draft.room
+    for at in range(half, len(batch)):
+        if batch[at].draft.room != room:
+            return at
+    return half
 
 
 def _refused(draft: Draft, problem: Exception) -> ChatError:

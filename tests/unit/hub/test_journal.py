@@ -656,6 +656,24 @@ async def test_while_a_shared_store_works_the_batch_before_is_answered() -> None
     await desk.journal.stop()
 
 
+async def test_a_large_batch_is_answered_in_two_parts_and_each_room_in_one() -> None:
+    desk = await shared_desk(waits=True)
+    told: list[int] = []
+
+    def first(_: Appended | ChatError) -> None:
+        asyncio.get_running_loop().call_soon(lambda: told.append(len(desk.delivered.envelopes)))
+
+    desk.journal.submit(draft("first"), first)
+    for number in range(24):
+        desk.submit(f"r{number}")
+    for number in range(15):
+        desk.submit(f"s{number}", "s")
+    await desk.until(39)
+
+    assert told == [25], "all of the first room, though the middle is at 20, and none of the second"
+    await desk.journal.stop()
+
+
 async def test_stop_answers_what_was_stored_and_not_answered_yet() -> None:
     desk = await shared_desk(waits=True)
     for number in range(100):
