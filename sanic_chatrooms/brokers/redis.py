@@ -106,7 +106,7 @@ class RedisBroker(RemoteBroker[Entry]):
         self._forget(room)
         if subscriber is not None:
             with contextlib.suppress(Unavailable):  # then the server knows nothing of us any more
-                await subscriber.unsubscribe(self._channel(room))
+                await subscriber.unsubscribe(*reversed(self._both(room)))
 
     def _forget(self, room: str) -> None:
         self._rooms.pop(room, None)
@@ -121,7 +121,7 @@ class RedisBroker(RemoteBroker[Entry]):
                     servers.setdefault(await self._link.server(self._channel(room)), []).append(room)
                 for server, some in servers.items():
                     subscriber = await self._subscriber(server)
-                    await subscriber.subscribe([self._channel(room) for room in some])
+                    await subscriber.subscribe([channel for room in some for channel in self._both(room)])
                     for room in some:
                         if room in self._rooms:
                             self._rooms[room] = subscriber
@@ -152,6 +152,12 @@ class RedisBroker(RemoteBroker[Entry]):
 
     def _channel(self, room: str) -> str:
         return f"{self._base}{{{room}}}"
+
+    def _both(self, room: str) -> tuple[str, str]:
+        """The room's channel, and one on which nothing is said: by it a store that publishes itself (append.lua) sees which subscriber of
+        the first is this broker. At the server, whoever has the second has the first too."""
+        channel = self._channel(room)
+        return channel, f"{channel}:{self.publisher}"
 
     # ---- publishing ----
 

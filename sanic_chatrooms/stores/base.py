@@ -148,7 +148,7 @@ class Store(Erasing, ABC):
     """The URL by which the same server is a broker and a presence too: used where the app names none."""
     publishes_as: str | None = None
     """Set before `start` where the broker is on the store's server, to its `publisher`: `append` then publishes in the same
-    step, and the journal does not."""
+    step, and the journal does not. It may leave that where only that broker hears the room."""
     publish_key: bytes = b""
     """The key that it then signs with (`sanic_chatrooms.support.signature`): set before the first `append`, and whenever the
     key has changed."""

@@ -3,6 +3,7 @@ and over TLS."""
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -247,3 +248,47 @@ async def test_a_store_publishes_for_the_broker_on_its_server_in_the_step_in_whi
         }
         await arrived(mine, heard, 9)
         assert own.envelopes == [], "one's own are not echoed"
+
+
+def published(servers: Sequence[ValkeyServer]) -> int:
+    """How often anything was published."""
+    told = "".join(server.ask("INFO", "commandstats") for server in servers)
+    return sum(map(int, re.findall(r"cmdstat_s?publish:calls=(\d+)", told)))
+
+
+@pytest.mark.parametrize("kind", ["one server", "a cluster"])
+async def test_a_store_says_nothing_where_its_own_broker_is_the_only_one_in_the_room(
+    kind: str, valkey: ValkeyServer, cluster: list[ValkeyServer]
+) -> None:
+    servers = [valkey] if kind == "one server" else cluster
+    url = valkey.url if kind == "one server" else f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    async with store_at(url, "alone", "shared") as store, brokers(url, url) as ((mine, _), (other, heard)):
+        store.publishes_as = mine.publisher
+        await mine.subscribe("alone")
+        await other.subscribe("shared")
+        before = published(servers)
+
+        await store.append([draft("one", "alone")])
+
+        assert published(servers) == before
+        await store.append([draft("two", "shared")])
+        assert [e.room for e in await heard.until(1, within=WITHIN)] == ["shared"]
+        assert published(servers) == before + 1
+
+
+@pytest.mark.parametrize("kind", ["one server", "a cluster"])
+async def test_whoever_is_still_in_the_room_hears_what_a_store_publishes_after_its_own_broker_has_left(
+    kind: str, valkey: ValkeyServer, cluster: list[ValkeyServer]
+) -> None:
+    url = valkey.url if kind == "one server" else f"redis+cluster://127.0.0.1:{cluster[0].port}"
+    async with store_at(url, "left") as store, brokers(url, url) as ((mine, _), (other, heard)):
+        store.publishes_as = mine.publisher
+        await mine.subscribe("left")
+        await other.subscribe("left")
+
+        for number in range(20):
+            await mine.unsubscribe("left")
+            await store.append([draft(f"{number}", "left")])
+            await mine.subscribe("left")
+
+        assert [e.seq for e in await heard.until(20, within=WITHIN)] == list(range(1, 21))

@@ -63,9 +63,9 @@ class Subscriber:
             if answer is not None:
                 raise answer
 
-    async def unsubscribe(self, channel: str) -> None:
-        """Ask the server to send no more of this channel. Nothing is waited for."""
-        self._send([("SUNSUBSCRIBE" if self._sharded else "UNSUBSCRIBE", channel)])
+    async def unsubscribe(self, *channels: str) -> None:
+        """Ask the server to send no more of these channels, which are in one slot. Nothing is waited for."""
+        self._send([("SUNSUBSCRIBE" if self._sharded else "UNSUBSCRIBE", *channels)])
 
     async def ping(self) -> None:
         """Make the server say something."""

@@ -19,6 +19,16 @@ if op == 'append' then
     events, ids, line, counted = {}, {}, {}, {}
   end
 
+  -- Were the sender's rights checked too long ago? Most drafts of a batch say the same of that, so it is read once.
+  local judged, is_late = nil, false
+  local function late(change)
+    if change ~= judged or besides then
+      local number, epoch = string.match(change, '^.(%d*)@?([^;]*)')
+      judged, is_late = change, room.restricted > (tonumber(number) or math.huge) or epoch ~= '' and epoch ~= room.epoch
+    end
+    return is_late
+  end
+
   local keys = {}
   for a = own, #ARGV, 5 do keys[#keys + 1] = ARGV[a] end
   local one, other = redis.call('HMGET', K0, unpack(keys)), redis.call('HMGET', K1, unpack(keys))
@@ -42,9 +52,7 @@ if op == 'append' then
         besides = besides or effects(room)
         results[d] = known .. besides.payload_of(tonumber(string.match(known, '^%d+')), change)
       end
-    elseif room.restricted > 0 and room.restricted > tonumber(string.match(change, '^.(%d+)') or math.huge) then
-      results[d] = -3
-    elseif (string.match(change, '^.%d*@([^;]*)') or room.epoch) ~= room.epoch then
+    elseif late(change) then
       results[d] = -3
     else
       local n, outcome, what = room.head + 1, nil, nil
@@ -64,19 +72,21 @@ if op == 'append' then
         results[d] = outcome
       else
         room.head = n
-        events[#events + 1] = n
-        said[#said + 1] = '{"seq":' .. n .. ',' .. text
-        events[#events + 1] = said[#said]
-        ids[#ids + 1] = string.match(memo, '^%S+ (%S+)')
-        ids[#ids + 1] = n
+        local number = string.format('%d', n) -- a text, since each call writes a number anew
+        local event = '{"seq":' .. number .. ',' .. text
+        said[#said + 1] = event
+        events[#events + 1] = number
+        events[#events + 1] = event
+        ids[#ids + 1] = string.sub(text, 10, string.find(text, '"', 10, true) - 1) -- behind "msgId":"
+        ids[#ids + 1] = number
         local sender = ARGV[a + 4]
         if sender ~= '' then
-          counted[#counted + 1] = 0
+          counted[#counted + 1] = '0'
           counted[#counted + 1] = string.format('c%016d', n) .. string.sub(sender, 2)
         end
-        if flag == 45 or (flag == 43 and what.fold ~= 'collect') then line[#line + 1] = n end
+        if flag == 45 or (flag == 43 and what.fold ~= 'collect') then line[#line + 1] = number end
         if key ~= '' then
-          seen[key] = n .. ' ' .. memo
+          seen[key] = number .. ' ' .. memo
           firsts[#firsts + 1] = key
           firsts[#firsts + 1] = seen[key]
         end
@@ -86,8 +96,11 @@ if op == 'append' then
   if room.head == base then return {room.epoch, unpack(results)} end
 
   flush()
-  if run ~= '' and room.run ~= run then room.epoch = ARGV[8] end -- the server may have lost events with these numbers
-  redis.call('HSET', H, 'e', room.epoch, 'n', room.head, 'r', run)
+  if room.run ~= run then
+    if run ~= '' then room.epoch = ARGV[8] end -- the server may have lost events with these numbers
+    redis.call('HSET', H, 'e', room.epoch, 'r', run)
+  end
+  redis.call('HSET', H, 'n', room.head)
   if not room.silent then redis.call('HSET', H, 'y', base) end
   if room.restricted > restricted then redis.call('HSET', H, 'z', room.restricted) end
   if #firsts > 0 then
@@ -116,7 +129,9 @@ if op == 'append' then
   end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- in larger steps, not one by one
-  if channel ~= '' then
+  -- The worker's own broker hears the room by two channels, every other by one (see brokers/redis.py): is there another?
+  local heard = channel ~= '' and redis.pcall('PUBSUB', publish == 'SPUBLISH' and 'SHARDNUMSUB' or 'NUMSUB', channel, channel .. ':' .. publisher)
+  if heard and (heard.err or heard[2] > heard[4]) then
     local body = '["' .. publisher .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]'
     local signature = redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\n' .. body))
     redis.call(publish, channel, '#' .. signature .. body)

@@ -1,6 +1,7 @@
 """What the scripts of the store are given and what they answer, as values of the models."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -29,14 +30,13 @@ from ..unread import PREFS
 
 __all__ = [
     "ROOM",
-    "WITH_EFFECTS",
     "arguments",
-    "decode_appended",
     "decode_event",
     "decode_facts",
     "decode_holdings",
     "decode_known",
     "decode_related",
+    "decode_results",
     "decode_room",
     "decode_unread",
     "encode",
@@ -44,7 +44,6 @@ __all__ = [
     "named",
     "pack",
     "packed_facts",
-    "results",
 ]
 
 
@@ -110,9 +109,6 @@ _sender = msgspec.json.Decoder(Sender | None)
 
 ROOM = ("e", "n", "i", "z", "q")
 """Fields of a room's hash, as `decode_room` takes them."""
-WITH_EFFECTS = b"+*"
-"""How the last of a draft's arguments begins if it has effects."""
-_FLAGS = {b"-": b"+", b"~": b"*"}
 
 # ---- drafts ----
 
@@ -122,10 +118,14 @@ def named(key: tuple[str, str] | None) -> str:
     return "" if key is None else f"{len(key[0])}:{key[0]}{key[1]}"
 
 
-def arguments(draft: Draft, counted: tuple[str, ...]) -> tuple[Any, ...]:
+_written = lru_cache(maxsize=64)(repr)
+"""Writing a float takes longer than all else that is written for a draft, and many drafts have the same millisecond."""
+
+
+def arguments(draft: Draft, counted: tuple[str, ...], *, effects: bool) -> tuple[Any, ...]:
     """What the script gets of a draft: its key, what is remembered of it, its text, what it does besides, and who is its sender if it
-    is of a type that counts as unread."""
-    key = draft.key
+    is of a type that counts as unread. `effects`: it may have some."""
+    key, judged, epoch = draft.key, draft.judged, draft.judged_in
     text = _Text(
         draft.msg_id,
         draft.timestamp,
@@ -134,14 +134,12 @@ def arguments(draft: Draft, counted: tuple[str, ...]) -> tuple[Any, ...]:
         draft.sender,
         key[1] if key is not None and key[0] else None,  # "": the key is ours, not a client's
     )
-    at = repr(draft.timestamp)
-    besides = b"~" if draft.type.startswith(FOLDED) else b"-"
-    if draft.judged is not None:
-        besides += b"%d" % draft.judged
-    if draft.judged_in is not None:
-        besides += b"@" + draft.judged_in.encode()
-    if has_effects(draft):
-        besides = _FLAGS[besides[:1]] + besides[1:] + b";" + pack(_effects(draft, at))
+    at = _written(draft.timestamp)
+    folded = draft.type.startswith(FOLDED)
+    checked = f"{'' if judged is None else judged}{'' if epoch is None else '@' + epoch}"
+    besides: str | bytes = f"{'~' if folded else '-'}{checked}"
+    if effects and has_effects(draft):
+        besides = f"{'*' if folded else '+'}{checked};".encode() + pack(_effects(draft, at))
     return (
         ""
         if key is None
@@ -194,8 +192,15 @@ def packed_facts(facts: Iterable[Fact]) -> list[Any]:
     ]
 
 
-def decode_appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatError:
-    """What became of a draft; see append.lua."""
+def decode_results(drafts: Sequence[Draft], reply: Any) -> list[Appended | ChatError]:
+    """What became of drafts of one room; see append.lua."""
+    if reply is None:
+        return [RoomNotFound() for _ in drafts]
+    epoch = reply[0].decode()
+    return [_appended(draft, epoch, result) for draft, result in zip(drafts, reply[1:], strict=True)]
+
+
+def _appended(draft: Draft, epoch: str, result: Any) -> Appended | ChatError:
     if isinstance(result, int):
         return (
             Appended(draft.msg_id, result, draft.timestamp, epoch) if result >= 0 else _refusal(draft, result)
@@ -236,11 +241,6 @@ def _refusal(draft: Draft, code: int) -> ChatError:
 def given(text: str | None) -> str:
     """An optional argument of a script: "" for None."""
     return "" if text is None else "=" + text
-
-
-def results(reply: Any, count: int) -> list[Any]:
-    """What becomes of so many drafts of a room, as the script says it."""
-    return [RoomNotFound() for _ in range(count)] if reply is None else reply[1:]
 
 
 def decode_event(text: bytes) -> Event:

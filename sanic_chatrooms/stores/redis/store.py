@@ -117,9 +117,9 @@ class RedisStore(RedisErasing, Store):
             epoch = new_epoch()
             calls = [self._append_call(room, epoch, [drafts[n] for n in numbers]) for room, numbers in left]
             for (_, numbers), reply in zip(left, await self._link.run(calls), strict=True):
-                for n, it in zip(numbers, codec.results(reply, len(numbers)), strict=True):
-                    found = reply is not None
-                    results[n] = codec.decode_appended(drafts[n], reply[0].decode(), it) if found else it
+                found = codec.decode_results([drafts[n] for n in numbers], reply)
+                for n, result in zip(numbers, found, strict=True):
+                    results[n] = result
             start += CALL_LIMIT
         for n, visibility, stamp in listed:
             if isinstance(results[n], Appended) and not results[n].duplicate:
@@ -137,13 +137,10 @@ class RedisStore(RedisErasing, Store):
 
     def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
         arguments: list[Any] = list(self._publishing(room))
-        use, counted = APPEND, self._bounds.counted
+        effects, counted = any(map(has_effects, drafts)), self._bounds.counted
         for draft in drafts:
-            given = codec.arguments(draft, counted)
-            if given[3][0] in codec.WITH_EFFECTS:
-                use = EFFECTS
-            arguments += given
-        return self._calls.scripted(use, room, "append", *arguments, epoch=epoch)
+            arguments += codec.arguments(draft, counted, effects=effects)
+        return self._calls.scripted(EFFECTS if effects else APPEND, room, "append", *arguments, epoch=epoch)
 
     def _publishing(self, room: str) -> tuple[str, str, str, str, str]:
         if self.publishes_as is None:
