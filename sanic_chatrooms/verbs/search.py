@@ -156,6 +156,8 @@ class _Searching:
         self.limit = limit
         self.left = LOOKED_AT
         self.found: list[_Match] = []
+        self.seen: dict[str, Seen] = {}
+        """By room: what the actor may read. Without those where that is everything."""
 
     async def page(self, at: int) -> Found:
         """What matches below a place."""
@@ -173,7 +175,7 @@ class _Searching:
         raise NotImplementedError
 
     async def seen_now(self, found: list[_Match]) -> list[_Match]:
-        """Those of them that the actor may still read: rights are looked up after the messages were read."""
+        """Those of them that the actor may still read: rights are looked up after the messages were read, and are `seen` then."""
         raise NotImplementedError
 
     async def look_at(self, hits: list[Hit], low: R) -> R | int:
@@ -211,12 +213,12 @@ class _Searching:
                 return
 
     async def _shown(self, found: list[_Match], following: int | None) -> Found:
-        related = await self._related(found)
+        events, related = await self._present(found)
         messages: list[msgspec.Raw] = []
         size = 0
         for match in found:
-            event = match.event
-            one = _encoded(match, related.get((event.room or "", event.seq or 0)))
+            place = match.event.room or "", match.event.seq or 0
+            one = _encoded(events.get(place, match.event), related.get(place), match.highlights)
             size += len(one)
             if size > PAGE_BYTES and messages:
                 break
@@ -227,13 +229,21 @@ class _Searching:
             return Found(messages, False)
         return Found(messages, True, encode_cursor(_kind(self.in_room), str(following)))
 
-    async def _related(self, found: list[_Match]) -> dict[tuple[str, int], Related]:
-        store, reader, related = self.ctx.core.store, self.ctx.reader, dict[tuple[str, int], Related]()
-        numbers = [(match.event.room or "", match.event.seq or 0) for match in found]
-        for room, seqs in _by_room(numbers).items():
-            of_room = await store.related(room, seqs, reader=reader)
-            related |= {(room, seq): one for seq, one in of_room.items()}
-        return related
+    async def _present(
+        self, found: list[_Match]
+    ) -> tuple[dict[tuple[str, int], Event], dict[tuple[str, int], Related]]:
+        """The messages as they are now, also those that are being written, and what they show beside their payloads."""
+        past, reader = self.ctx.core.past, self.ctx.reader
+        events, related = dict[tuple[str, int], Event](), dict[tuple[str, int], Related]()
+        of_rooms: dict[str, list[Event]] = {}
+        for match in found:
+            of_rooms.setdefault(match.event.room or "", []).append(match.event)
+        for room, some in of_rooms.items():
+            events |= {(room, event.seq or 0): event for event in await past.present(room, some)}
+            seqs, seen = [event.seq or 0 for event in some], self.seen.get(room, EVERYTHING)
+            beside = await past.related(room, seqs, reader=reader, seen=seen)
+            related |= {(room, seq): one for seq, one in beside.items()}
+        return events, related
 
 
 class _OneRoom(_Searching):
@@ -279,7 +289,7 @@ class _OneRoom(_Searching):
         await ctx.require(ctx.row.action)
         if ctx.seat.room.epoch != before.epoch:  # what was read may be of another past
             raise Unavailable
-        seen = ctx.seen
+        seen = self.seen[before.id] = ctx.seen
         return [match for match in found if match.event.seq in seen]
 
 
@@ -290,7 +300,7 @@ class _OwnRooms(_Searching):
 
     def __init__(self, ctx: Ctx, index: SearchIndex, query: Query, limit: int) -> None:
         super().__init__(ctx, index, query, limit)
-        self._seen: dict[str, Seen] = {}
+        self._rooms: dict[str, Seen] = {}
 
     async def step(self, at: int) -> int | None:
         """See `_Searching.step`."""
@@ -303,12 +313,12 @@ class _OwnRooms(_Searching):
         """Those that the actor may read, as far as so many rooms reach; -> and below which place the next call goes on, None: all."""
         kept: list[Hit] = []
         for hit in hits:
-            if hit.room not in self._seen:
-                if len(self._seen) >= ROOMS:
+            if hit.room not in self._rooms:
+                if len(self._rooms) >= ROOMS:
                     self.left = 0
                     return kept, at
-                self._seen[hit.room] = await self._seen_in(hit.room)
-            if hit.seq in self._seen[hit.room]:
+                self._rooms[hit.room] = await self._seen_in(hit.room)
+            if hit.seq in self._rooms[hit.room]:
                 kept.append(hit)
             at = hit.place
         return kept, None
@@ -334,13 +344,12 @@ class _OwnRooms(_Searching):
         if self.ctx.actor is None:
             return found
         rooms = {match.event.room or "" for match in found}
-        seen = {room: await self._seen_in(room) for room in rooms}
+        seen = self.seen = {room: await self._seen_in(room) for room in rooms}
         return [match for match in found if match.event.seq in seen[match.event.room or ""]]
 
 
-def _encoded(match: _Match, related: Related | None) -> bytes:
-    event = encode_as_now(match.event, related)
-    return event[:-1] + b',"highlights":' + encode(match.highlights) + b"}"
+def _encoded(event: Event, related: Related | None, highlights: list[tuple[int, int]]) -> bytes:
+    return encode_as_now(event, related)[:-1] + b',"highlights":' + encode(highlights) + b"}"
 
 
 def _by_room(messages: Iterable[tuple[str, int]]) -> dict[str, list[int]]:

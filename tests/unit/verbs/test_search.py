@@ -36,6 +36,7 @@ from sanic_chatrooms.verbs import comparing
 from sanic_chatrooms.verbs import search as search_verb
 from sanic_chatrooms.verbs.pins import Pin
 from sanic_chatrooms.verbs.search import LONGEST, MOST_WORDS
+from tests.support.joined import joined
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 Page = dict[str, Any]
@@ -135,6 +136,43 @@ async def test_a_message_is_shown_as_in_history(rooms: ChatRooms, chat: Chat) ->
     assert message.pop("highlights") == [[0, 4]]
     assert message == same
     assert message["pinned"]["by"] is None
+
+
+@pytest.mark.parametrize("room", ["general", None])
+@pytest.mark.parametrize("indexed", [False, True])
+async def test_a_message_that_is_being_written_is_shown_as_in_history(
+    rooms: ChatRooms, chat: Chat, room: str | None, *, indexed: bool
+) -> None:
+    await be(chat, ADA)
+    ada = await chat_client(chat, ADA)
+    async with rooms.stream("general", sender=BOB, body={"text": "a lamp"}) as out:
+        out.write(" and more")
+        if indexed:
+            await index(chat)
+        (found,) = await everything(ada, "lamp", room)
+        (shown,) = (await ada.ack("history", room="general"))["messages"]
+
+    assert found == {**shown, "highlights": [[2, 6]]}
+    assert (found["payload"]["text"], found["streaming"]) == ("a lamp and more", {"at": 15})
+
+
+@pytest.mark.parametrize("room", ["general", None])
+async def test_replies_that_one_may_not_read_are_not_counted(
+    rooms: ChatRooms, chat: Chat, room: str | None
+) -> None:
+    (parent,) = await say(rooms, "lamp")
+    await rooms.add_member("general", BOB)
+    await rooms.update_room("general", visibility="private", history_visibility="joined")
+    bob = await joined(chat, BOB, "general")
+    await bob.ack("message", room="general", payload={"text": "secret", "parent": parent})
+    await rooms.add_member("general", ADA)
+    ada = await chat_client(chat, ADA)
+
+    (found,) = await everything(ada, "lamp", room)
+    (shown,) = (await ada.ack("history", room="general"))["messages"]
+
+    assert found == {**shown, "highlights": [[0, 4]]}
+    assert "thread" not in found
 
 
 async def test_before_and_cursor_lead_through_the_pages(rooms: ChatRooms, chat: Chat) -> None:
