@@ -65,6 +65,7 @@ class Calls:
         frame = {"type": type, "msgId": msg_id, "room": room, "payload": payload}
         frame = {key: value for key, value in frame.items() if value is not None}
         text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()  # a lone surrogate is an error of the caller, and not one of the connection
         if len(self._pending) >= LIMIT:
             raise OutboxFull
         call = Call(msg_id, text, done)
@@ -77,7 +78,7 @@ class Calls:
 
     def _send(self, call: Call) -> None:
         limit = self.max_frame
-        size = len(call.text.encode(errors="surrogatepass")) if limit is not None else 0
+        size = len(call.text.encode()) if limit is not None else 0
         if limit is not None and size > limit:
             self._settle(call, TooLarge("the command in bytes", limit=limit, size=size), {})
             return

@@ -1,11 +1,12 @@
 """What a server sends, as far as the client needs it to make sense. Whatever else it sends is passed over."""
 
+from math import isfinite
 from typing import Any
 
 from ..support.positions import Position
 from .events import Frame
 
-__all__ = ["Ack", "checked_ack", "is_durable", "position_in", "text_in"]
+__all__ = ["Ack", "checked_ack", "is_durable", "number_in", "position_in", "text_in", "token_in"]
 
 
 class Ack:
@@ -53,3 +54,19 @@ def _number(value: object) -> int | None:
 def text_in(value: object) -> str | None:
     """A text, or None."""
     return value if isinstance(value, str) else None
+
+
+def number_in(value: object) -> float | None:
+    """A finite number, or None. JSON has integers that no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def token_in(value: object) -> str | None:
+    """A text that fits into a header, or None."""
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else None

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ChatError, InvalidField
 from ..support.ids import new_id
 from .calls import Call, Calls, seen
-from .checks import is_durable
+from .checks import is_durable, number_in, token_in
 from .errors import ClientClosed, ConnectionLost
 from .events import Event, Frame, Waiting
 from .identity import Identity, TokenSource
@@ -240,16 +240,16 @@ class Engine:
 
     def identified(self, known: dict[str, Any], frame: Frame | None = None) -> None:
         """The server has told who we are, and for how long."""
-        user, expires_at, guest = known.get("user"), known.get("expiresAt"), known.get("guestToken")
+        user, guest = known.get("user"), token_in(known.get("guestToken"))
         if isinstance(user, dict):
             self.user = user
-        if isinstance(guest, str):
+        if guest is not None:
             self.identity.guest(guest)
-        now = frame.get("timestamp") if frame is not None else None
-        if isinstance(now, int | float):
+        now, expires_at = number_in((frame or {}).get("timestamp")), number_in(known.get("expiresAt"))
+        if now is not None:
             self._server_clock = now - time.monotonic()
         left = None
-        if isinstance(expires_at, int | float):
+        if expires_at is not None:
             left = max(0.0, expires_at - self._server_clock - time.monotonic())
         self.identity.expires_in(left)
 

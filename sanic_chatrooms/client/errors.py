@@ -95,4 +95,4 @@ def seconds(value: object) -> float | None:
     """A duration that a server has sent; None if it makes no sense."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
-    return min(float(value), LONGEST_RETRY)
+    return float(min(value, LONGEST_RETRY))

@@ -7,9 +7,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from ..errors import ChatError, Conflict, InvalidField, TooLarge
+from ..errors import ChatError, Conflict, InvalidField, InvalidText, TooLarge
 from ..support.ids import new_id
 from ..support.tasks import end
+from ..support.user_ids import is_unicode
 from .engine import Engine
 from .errors import ConnectionLost, retry_after, seconds
 
@@ -83,6 +84,8 @@ class MessageStream:
             raise Conflict("this message is closed; open another one")
         if not isinstance(text, str):
             raise InvalidField(f"must be text, and not {type(text).__name__}", field="text")
+        if "\0" in text or not is_unicode(text):
+            raise InvalidText
         if self._length + len(text) > LARGEST:
             raise TooLarge("characters of a message", limit=LARGEST, size=self._length + len(text))
         if text:

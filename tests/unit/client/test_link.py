@@ -415,13 +415,16 @@ async def test_commands_that_wait_have_a_bound(chat: FakeChat, monkeypatch: pyte
                 await task
 
 
-@pytest.mark.parametrize("payload", [{"x": float("nan")}, {"x": object()}, {"x": b""}])
+@pytest.mark.parametrize("payload", [{"x": float("nan")}, {"x": object()}, {"x": b""}, {"text": "\ud800"}])
 async def test_what_is_no_json_is_an_error_of_the_caller(chat: FakeChat, payload: Any) -> None:
-    async with connected(chat) as (client, _):
+    async with connected(chat) as (client, peer):
         with pytest.raises((TypeError, ValueError)):
             await client.request("x.y", payload=payload)
         with pytest.raises((TypeError, ValueError)):
             await client.send("a", payload)
+        asking = asyncio.ensure_future(client.request("x.y"))
+        await peer.ack(await peer.expect("x.y"))
+        await asking
 
 
 # ---- slow and hostile servers ----
@@ -491,6 +494,11 @@ async def test_a_server_that_does_not_read_is_given_up(
         '{"type":"room.added","payload":{"room":"b","epoch":7,"seq":{}}}', '{"type":"room.removed","payload":{}}',
         '{"type":"closing","payload":{"reconnectIn":"never"}}', '{"type":"closing","payload":{"reconnectIn":-1e999}}',
         '{"type":"welcome","payload":{}}', '{"type":"auth.expiring"}', '{"type":"x","payload":' + "9" * 5_000 + "}",
+        '{"type":"closing","payload":{"reconnectIn":' + "9" * 400 + "}}",
+        '{"type":"reset","payload":{"room":"a","rejoinIn":' + "9" * 400 + "}}",
+        '{"type":"error","payload":{"code":"rate_limited","retryAfter":' + "9" * 400 + "}}",
+        '{"type":"message","room":"\\ud800","seq":1,"payload":{"text":"\\ud800"}}',
+        '{"type":"room.added","payload":{"room":"\\ud800","epoch":"\\ud800","seq":1}}',
     ],
 )  # fmt: skip
 async def test_frames_that_make_no_sense_are_passed_over(
@@ -512,13 +520,16 @@ async def test_frames_that_make_no_sense_are_passed_over(
         {"limits": 7, "heartbeat": [], "user": None, "expiresAt": "soon", "guestToken": 7},
         {"limits": {"maxFrame": -1}, "heartbeat": {"interval": float("inf")}, "expiresAt": -1e300},
         {"limits": {"maxFrame": "x"}, "heartbeat": {"interval": -5}, "user": "Ada", "expiresAt": True},
+        {"limits": {"maxFrame": 10**400}, "heartbeat": {"interval": 10**400}, "expiresAt": 10**400},
+        {"user": {"name": "\ud800"}, "guestToken": "\ud800", "expiresAt": float("nan")},
     ],
 )
 async def test_a_welcome_that_makes_no_sense_is_a_welcome(chat: FakeChat, welcome: dict[str, Any]) -> None:
     client = new_client(chat, name="Ada")
     opening = asyncio.ensure_future(client.connect())
     peer = await chat.silent_peer()
-    await peer.raw(json.dumps({"type": "welcome", "timestamp": "now", "payload": welcome}))
+    timestamp = 10**400 if "limits" in welcome else "now"
+    await peer.raw(json.dumps({"type": "welcome", "timestamp": timestamp, "payload": welcome}))
     await opening
     asking = asyncio.ensure_future(client.request("x.y"))
     command = await peer.next()

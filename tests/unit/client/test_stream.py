@@ -9,7 +9,7 @@ import pytest
 
 from sanic_chatrooms.client import ChatClient, MessageStream
 from sanic_chatrooms.client import stream as stream_module
-from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, MessageNotFound, TooLarge
+from sanic_chatrooms.errors import ChatError, Conflict, InvalidField, InvalidText, MessageNotFound, TooLarge
 from tests.support.fake_chat import FakeChat, Peer, connected
 
 BOB = {"id": "u2", "name": "Bob"}
@@ -293,6 +293,19 @@ async def test_writing_outside_of_the_block_is_a_mistake(chat: FakeChat) -> None
         await opens(peer)
         await closes(peer)
         with pytest.raises(InvalidField):
+            await writing
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0"])
+async def test_what_no_server_takes_is_an_error_at_once_and_what_was_written_stays(
+    chat: FakeChat, text: str
+) -> None:
+    async with connected(chat) as (client, peer):
+        writing = asyncio.ensure_future(written(client.stream("a"), "abc", text))
+        await opens(peer)
+        assert await appends(peer) == (0, "abc")
+        assert (await closes(peer))["reason"] == "error"
+        with pytest.raises(InvalidText):
             await writing
 
 
