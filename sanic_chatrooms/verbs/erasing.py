@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ..access.standing import BAN, BLOCKED, INVITE, MUTE
 from ..access.visibility import LAST
@@ -31,20 +32,24 @@ from ..models import (
 )  # fmt: skip
 from ..stores import streams as kept
 from ..stores.base import Store
-from ..stores.changes import SPOKE
+from ..stores.changes import SPOKE, Stale
 from ..stores.erasing import Erased
 from ..stores.members import MEMBER
+from ..stores.properties import room_fact
 from ..stores.unread import PREFS, READ
+from ..wire.encode import encode
 from .across import all_rooms
 from .attachments import FILES
 from .blocks import is_block
 from .closing import INTERRUPTED, TRIES, finish
 from .core import Core
+from .drafts import draft
 from .members import BOT
+from .properties import updated
 from .reports import REPORT, concerns
 from .rooms import delete
 from .stream_limits import WRITES
-from .traces import NAMING, changed, is_about, is_user, target_of, user_in, without_name
+from .traces import NAMING, changed, is_about, is_user, target_of, user_in, without_name, without_needs
 
 __all__ = ["erase_user"]
 
@@ -97,6 +102,7 @@ class _Erasing:
         """Erase everything above this number, and what has no number. -> the room's number then; None: nothing was found."""
         self._marked = await self._store.fact(self._id, ERASING, self._mark.key) is not None
         await self._end_streams()
+        await self._leave_needs()
         if self._room.visibility == DIRECT:
             await self._forget_in_inbox_of_partner()
         head = await self._events(above)
@@ -140,6 +146,33 @@ class _Erasing:
             for one in mine:
                 await finish(self._core, one, NOTHING_SAID, INTERRUPTED)
         raise Unavailable("the user is still writing here; keep them out, and call it again")
+
+    # ---- what may be done here ----
+
+    async def _leave_needs(self) -> None:
+        """Take the user out of the room's permissions, as an update by the app: whoever may read the past stays as it was."""
+        for _ in range(TRIES):
+            room = await self._store.room(self._id)
+            if room is None:
+                raise RoomNotFound
+            needs = without_needs(room.permissions, self._user)
+            if not needs:
+                return
+            await self._begin()
+            now = replace(room, permissions={**room.permissions, **needs})
+            item = draft(
+                room.id,
+                "room.updated",
+                encode(updated(now, None)),
+                None,
+                facts=(room_fact(now, room),),
+                judged=room.seq,
+                restricts=True,
+                judged_in=room.epoch,
+            )
+            with contextlib.suppress(Stale):
+                await self._core.journal.append(item)
+        raise Unavailable
 
     # ---- events ----
 

@@ -4,14 +4,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from ..access.needs import need_of
 from ..access.standing import BAN, INVITE, MUTE
 from ..models import Event, Fact, Known, Related
 from ..stores.streams import STREAM
 from ..wire.encode import encode
 from .reports import REPORT, kept_until
 
-__all__ = ["NAMING", "changed", "is_about", "is_user", "target_of", "user_in", "without_name"]
+__all__ = [
+    "NAMING",
+    "changed",
+    "is_about",
+    "is_user",
+    "target_of",
+    "user_in",
+    "without_name",
+    "without_needs",
+]
 
 Value = dict[str, Any]
 
@@ -79,6 +90,8 @@ def _without(payload: bytes, type: str, user: str) -> bytes | None:
         left = {name: each for name, each in left.items() if name not in left_out} if left_out else left
     if type == "message.deleted":
         left = _without_last(left, user)
+    elif type == "room.updated" and isinstance(needs := left.get("permissions"), dict):
+        left = {**left, "permissions": {**needs, **found}} if (found := without_needs(needs, user)) else left
     return None if left is value else encode(left)
 
 
@@ -109,6 +122,20 @@ def _without_last(deletion: Value, user: str) -> Value:
     if thread is None or not isinstance(last, dict) or not is_user(last.get("sender"), user):
         return deletion
     return {**deletion, "thread": {**thread, "last": {**last, "sender": None}}}
+
+
+def without_needs(permissions: Mapping[str, Any], user: str) -> Value:
+    """Those of a room's needs that name the user, without them."""
+    named = {
+        action: value
+        for action, value in permissions.items()
+        if isinstance(value, dict) and user in value.get("users", ())
+    }
+    needs = {action: need_of(value, action) for action, value in named.items()}
+    return {
+        action: replace(need, users=tuple(one for one in need.users if one != user)).told()
+        for action, need in needs.items()
+    }
 
 
 # ---- facts ----

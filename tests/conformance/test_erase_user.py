@@ -121,6 +121,7 @@ class Story:
         await bob.ack("user.block", payload={"user": ADA.id})
         await eve.ack("member.mute", room="general", payload={"user": ADA.id, "reason": "needle-muted"})
         await rooms.ticket(ADA)
+        await rooms.update_room("team", permissions={"message.pin": {"users": [ADA.id]}})
         if chat.core.index is not None:
             await chat.core.index.index()
 

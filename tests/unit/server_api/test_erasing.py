@@ -336,6 +336,34 @@ async def test_an_invitation_by_the_user_makes_a_member_only(chat: Chat, rooms: 
     assert (await bob.ack("member.accept", room="general"))["role"] == "admin"
 
 
+async def test_no_room_names_the_user_in_its_permissions_and_who_may_read_its_past_stays(
+    chat: Chat, rooms: ChatRooms
+) -> None:
+    needs = {"message": {"level": 50, "users": [BOB.id, ADA.id]}, "room.update": {"users": [ADA.id]}}
+    await rooms.create_room("general", as_user=EVE)
+    await rooms.publish("general", "message", {"text": "for all"}, sender=BOB)
+    await rooms.update_room("general", visibility="private", history_visibility="joined", as_user=EVE)
+    await rooms.update_room("general", permissions=needs, as_user=EVE)
+    before = await chat.store.room("general")
+    assert before is not None
+
+    await rooms.erase_user(ADA)
+
+    after = await chat.store.room("general")
+    assert after is not None
+    assert after.permissions == {"message": {"level": 50, "users": [BOB.id]}, "room.update": {}}
+    assert (after.history, after.visibility) == (before.history, before.visibility)
+    assert not [event for event in await said(chat) if b'"u1"' in bytes(event.payload)]
+    facts = (await chat.store.all_facts("general", limit=200)).facts
+    assert not [known for known in facts if b'"u1"' in known.value]
+    last = (await said(chat))[-1]
+    assert (last.type, last.sender, shown(last)[2]["permissions"]) == (
+        "room.updated",
+        None,
+        after.permissions,
+    )
+
+
 async def test_what_the_app_held_back_of_others_does_not_mention_the_user(rooms: ChatRooms) -> None:
     @rooms.before_publish(budget=5)
     async def check(_: Context) -> None:
