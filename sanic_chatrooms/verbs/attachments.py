@@ -39,6 +39,8 @@ LARGEST, WIDEST = 2**50, 1_000_000
 """Bytes of a file; pixels."""
 _TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""Control characters, and those that turn the direction of a text: with them, `exe` looks like `jpg`."""
 _PLAIN = re.compile(r"[!-\[\]-~]+")  # printable ASCII without a backslash, which browsers read as a slash
 
 
@@ -81,8 +83,8 @@ def _rules(file: Attachment) -> list[tuple[str, bool, str]]:
         ),
         (
             "name",
-            len(file.name) <= LONGEST_NAME and is_visible(file.name),
-            f"must have 1 to {LONGEST_NAME} characters that can be seen",
+            len(file.name) <= LONGEST_NAME and is_visible(file.name) and not _UNSEEN.search(file.name),
+            f"must have 1 to {LONGEST_NAME} characters that can be seen, and none that turns a text around",
         ),
         (
             "type",

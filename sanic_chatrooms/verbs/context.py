@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ..access.access import ask_policy, judge
 from ..access.actions import Action, action
-from ..access.decide import Denial, first_refusal
+from ..access.decide import Denial, first_refusal, out_of_scope
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import Allowance, refusal
 from ..access.visibility import EVERYTHING, Seen, seen_by
@@ -143,6 +143,12 @@ class Ctx(Context):
         """Check that the actor may do this in the room of `seat`. `rank`: what the ranks of the users say. Raises the refusal."""
         if self.actor is not None and action is not None:
             await judge(self.actor, action, self.seat.room, self.seat.standing, rank=rank)
+
+    def check_token(self, action: Action) -> None:
+        """Check that the actor's token allows this in the room of the command, without looking it up. Raises `Forbidden`."""
+        scopes = None if self.actor is None else self.actor.scopes
+        if scopes is not None and (refused := out_of_scope(action, scopes, None, self.room_id)) is not None:
+            raise refused.error
 
     async def may_speak(self) -> None:
         """Check that the actor may say something in this room, with any command."""

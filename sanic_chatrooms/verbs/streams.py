@@ -166,6 +166,7 @@ async def append(ctx: Ctx, ask: Append) -> Reached:
     """Add a piece. Raises `Conflict`, `Forbidden`, `MessageNotFound`, `TooLarge`, `RateLimited`."""
     if ask.at < 0:
         raise InvalidField("must be 0 or more", field="at")
+    ctx.check_token(action("message.open"))
     writing = await _mine(ctx, ask.msg_id)
     writing.session = ctx.source
     return Reached(ctx.core.streams.write(writing, ask.at, ask.text, ctx.settings.max_stream))
@@ -222,8 +223,7 @@ async def close(ctx: Ctx, ask: Close) -> Appended | None:
 
 
 async def _close(ctx: Ctx, ask: Close) -> Appended | None:
-    streams, room = ctx.core.streams, ctx.room_id
-    given = _given(ctx, ask)
+    streams, room, given = ctx.core.streams, ctx.room_id, _given(ctx, ask)
     writing = streams.of(room, ask.msg_id)
     if writing is not None:
         await _require_own(ctx, writing.writer)
@@ -322,8 +322,7 @@ async def _append_close(ctx: Ctx, ask: Close, known: OpenStream, body: bytes) ->
                 allowed=partial(_may_write, ctx),
             )
             if stored is not None and not stored.duplicate:
-                room, told = ctx.room_id, mentions.told
-                tell_of(core, room, told, known.msg_id, known.seq, known.writer, text)
+                tell_of(core, ctx.room_id, mentions.told, known.msg_id, known.seq, known.writer, text)
             if files_in(known.body):
                 core.unattached.look(ctx.room_id, ask.msg_id)  # it may have less attached
             return stored
@@ -360,7 +359,9 @@ async def cancel(ctx: Ctx, ask: Cancel) -> Done:
     """Ask the writer of a message to stop. Raises `Conflict` where it is closed, `Forbidden`, `MessageNotFound`."""
     known = await _known(ctx, ask.msg_id)
     mine = ctx.actor is not None and known.writer is not None and known.writer.id == ctx.actor.user.id
-    if not mine:
+    if mine:
+        ctx.check_token(action("message.open"))
+    else:
         await ctx.require(ANSWERED if await _answers_me(ctx, known) else ctx.row.action)
     tell_writer(ctx.core, ctx.room_id, ask.msg_id, known.writer, ctx.sender)
     return Done()

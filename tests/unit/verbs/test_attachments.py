@@ -126,6 +126,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a long address": ([file("/" + "a" * 2_048)], "attachments[0].url"),
     "the second": ([file(), file("")], "attachments[1].url"),
     "no name": ([file(name=" \u200b")], "attachments[0].name"),
+    "a name that reads another way": ([file(name="a\u202egpj.exe")], "attachments[0].name"),
+    "a name of two lines": ([file(name="a\nb")], "attachments[0].name"),
     "a long name": ([file(name="a" * (LONGEST_NAME + 1))], "attachments[0].name"),
     "no type": ([file(type="png")], "attachments[0].type"),
     "a type with parameters": ([file(type="text/html; charset=x")], "attachments[0].type"),

@@ -170,6 +170,20 @@ async def test_only_who_opened_a_message_writes_and_closes_it(scene: Scene) -> N
     assert (piece["payload"]["code"], close["payload"]["code"]) == ("forbidden", "forbidden")
 
 
+@pytest.mark.parametrize("scope", ["chat:read", "room:other:write"])
+async def test_a_token_that_may_not_write_here_neither_writes_pieces_nor_ends_the_message(
+    scene: Scene, scope: str
+) -> None:
+    id = await scene.open("a")
+    reading = await chat_client(scene.chat, User(ADA.id, ADA.name, scopes=(scope,)))
+
+    refused = await scene.ask("append", id, reading, at=1, text="b")
+    ends = [await scene.ask(type, id, reading) for type in ("close", "cancel")]
+
+    assert [answer["payload"]["code"] for answer in (refused, *ends)] == ["forbidden"] * 3
+    assert await scene.append(id, 1, "c") == {"at": 2}
+
+
 async def test_a_text_has_at_most_so_many_bytes(rooms: ChatRooms) -> None:
     async with running_core(rooms, max_stream=8) as chat:
         ada = await chat_client(chat, ADA)
