@@ -6,7 +6,12 @@ __all__ = ["is_stream_id", "new_epoch", "new_id", "new_stream_id"]
 
 # Ids are made in blocks, because a system call for each would hand the GIL to the store's thread, and wait to get it back.
 _BLOCK = 256
-_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_FORM = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx"
+_SIZE = len(_FORM)
+_VERSION = _FORM.index("4")
+"""The place of a UUID's version."""
+_DIGITS = [place for place, sign in enumerate(_FORM) if sign != "-"]
+_VARIANT = bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)
 _ready: list[str] = []
 """Ids that are not used yet. `list.pop` is safe in threads. A forked process begins without those of its parent."""
 if hasattr(os, "register_at_fork"):
@@ -14,20 +19,25 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> str:
-    """A UUIDv4 that cannot be guessed from earlier ones. It takes a fifth of the time of `str(uuid.uuid4())`."""
+    """A UUIDv4 that cannot be guessed from earlier ones. It takes a tenth of the time of `str(uuid.uuid4())`."""
     while True:
         try:
             return _ready.pop()
         except IndexError:
-            h = os.urandom(16 * _BLOCK).hex()
-            _ready.extend(
-                f"{h[n : n + 8]}-{h[n + 8 : n + 12]}-4{h[n + 13 : n + 16]}-{_VARIANT[h[n + 16]]}{h[n + 17 : n + 20]}-{h[n + 20 : n + 32]}"
-                for n in range(0, len(h), 32)
-            )
+            _ready.extend(_block())
 
 
-_VERSION = 14
-"""The place of a UUID's version."""
+def _block() -> list[str]:
+    # Written by columns, one for each digit of all ids: that takes a third of the time of one id after the other.
+    random = os.urandom(len(_DIGITS) // 2 * _BLOCK).hex().encode()
+    text = bytearray(b"-" * _SIZE * _BLOCK)
+    for digit, place in enumerate(_DIGITS):
+        text[place::_SIZE] = random[digit :: len(_DIGITS)]
+    text[_VERSION::_SIZE] = b"4" * _BLOCK
+    variant = _FORM.index("y")
+    text[variant::_SIZE] = text[variant::_SIZE].translate(_VARIANT)
+    ids = text.decode()
+    return [ids[begin : begin + _SIZE] for begin in range(0, len(ids), _SIZE)]
 
 
 def new_stream_id() -> str:

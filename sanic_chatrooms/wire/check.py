@@ -93,7 +93,7 @@ def check_values(raw: bytes, *, max_depth: int) -> None:
     deep = classes.count(b"]") > max_depth
     bare = classes.startswith(b"0")
     long = bare or classes.rfind(_ROW) >= 0  # as `_has` does
-    exponent = _EXPONENT in classes if len(classes) <= _SHORT else _has_exponent(classes)
+    exponent = classes.rfind(_EXPONENT) >= 0 if len(classes) <= _SHORT else _has_exponent(classes)
     odd = bare or exponent or (long and _has(classes, _LONG))
     if deep:
         _check_lists(_brackets(raw), max_depth, max(MAX_LISTS, len(raw) // _SPARSE))

@@ -77,6 +77,17 @@ def test_a_command_is_the_same_whichever_way_its_payload_is_written(payload: byt
     assert command_hash(Command("direct", ID, "general", payload)) != command_hash(one)
 
 
+@pytest.mark.parametrize(
+    ("type", "hash"),
+    [
+        ("message", "d52b4843519595bd7ecf82dd08f7544f"),
+        ("ORDER_CREATED_OR_SOLD", "bf0df1e87fa2b2ad2de4af9deba14258"),
+    ],
+)
+def test_a_hash_stays_what_it_is_since_stores_keep_it(type: str, hash: str) -> None:
+    assert command_hash(Command(type, ID, "general", b'{"text":"hi"}')).hex() == hash
+
+
 def test_long_types_that_begin_alike_are_two_commands() -> None:
     one, other = (Command(f"ORDER_CREATED_OR_{end}", ID, "general", b'{"n":1}') for end in ("SOLD", "SENT"))
 
