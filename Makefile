@@ -6,6 +6,7 @@
 #   make coverage    what of the package the tests reach, all of it but web/: less than 97 % fails
 #   make legs    the quick tests with the oldest and the newest dependencies, on every Python at hand
 #   make check   format, lint, types   make format                   repairs the first two
+#   make npm     the npm package in build/npm: the client and <chat-room>, with their types
 #   make docs    the documentation as a site in site/: open site/index.html, no server needed
 #   make bench   our server beside others, ten minutes      make bench ARGS="fanout --rounds 5"   parts of it
 #   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
@@ -22,7 +23,7 @@ ARGS ?=
 # A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
 $(shell [ -x $(PY) ] || rm -f $(READY))
 
-.PHONY: help run test soak coverage legs check format docs bench lock venv clean
+.PHONY: help run test soak coverage legs check format docs npm bench lock venv clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,6 +64,9 @@ format: $(READY)
 docs: $(READY)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build
 
+npm: $(READY)
+	@$(PY) -m scripts.npm_package build/npm
+
 bench: $(READY)
 	@$(PY) -m benchmarks $(ARGS)
 
@@ -82,5 +86,5 @@ lock: $(READY)
 	  --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .cache .hypothesis artifacts build dist site *.egg-info
+	rm -rf $(VENV) .cache .hypothesis artifacts build dist site *.egg-info tests/npm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

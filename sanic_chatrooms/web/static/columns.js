@@ -1,8 +1,10 @@
 // What stands beside the conversation: the people or a thread. On a phone there is one pane at a time.
 
-export const narrow = matchMedia("(max-width: 719.98px)");
-export const touch = matchMedia("(pointer: coarse)");
-const tight = matchMedia("(max-width: 979.98px)");
+import { media } from "./dom.js";
+
+export const narrow = media("(max-width: 719.98px)");
+export const touch = media("(pointer: coarse)");
+const tight = media("(max-width: 979.98px)");
 
 export class Columns {
   #hadPeople = false;

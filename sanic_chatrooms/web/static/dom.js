@@ -56,6 +56,11 @@ export function icon(name) {
   return svg;
 }
 
+/** What the screen is like: `matches` is right whenever it is asked. Where pages are rendered without a screen, nothing matches. */
+export function media(query) {
+  return globalThis.matchMedia?.(query) ?? { matches: false };
+}
+
 /** What has the focus in the same tree as this element: outside of a component, its insides are one element. */
 export function focusBeside(node) {
   return node.getRootNode().activeElement ?? null;

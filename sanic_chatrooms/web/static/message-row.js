@@ -2,7 +2,7 @@
 
 import { attachments } from "./attachments.js";
 import { avatar } from "./avatar.js";
-import { button, el, iconButton } from "./dom.js";
+import { button, el, iconButton, media } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
@@ -16,7 +16,7 @@ import { threadLine } from "./thread-line.js";
 import { textOf } from "./timeline.js";
 
 const LONG = 20; // lines
-const noHover = matchMedia("(hover: none)");
+const noHover = media("(hover: none)");
 
 /** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. */
 export function rowElement(row, context) {
