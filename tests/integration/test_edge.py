@@ -79,6 +79,18 @@ async def peer(request: pytest.FixtureRequest, chat: ChatRooms, live: Live, open
 # ---- in ----
 
 
+async def test_a_frame_does_not_wait_for_the_acknowledgement_of_the_last_one(
+    peer: Peer, chat: ChatRooms
+) -> None:
+    """Nagle's algorithm is off, on every loop: with it, the second of two events may wait for 40 ms."""
+    raw = await peer()
+    await raw.expect("welcome")
+
+    sock = transport_of(the_session(chat)).get_extra_info("socket")
+
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 async def test_what_comes_in_one_segment_with_the_handshake_is_heard(peer: Peer) -> None:
     second = command("ping", payload={"n": 2})
     raw = await peer(early=command("ping", payload={"n": 1}) + second[:9])
