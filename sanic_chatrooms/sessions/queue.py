@@ -94,7 +94,8 @@ class CommandQueue:
         self.under_way = 0
         self._task: asyncio.Task[None] | None = None
         self._settled: asyncio.Future[None] | None = None
-        self._reading = True
+        self._reading: bool | None = True
+        """None: it rests."""
 
     # ---- in ----
 
@@ -117,11 +118,17 @@ class CommandQueue:
             self._session.connection.pause()
 
     def rest(self, seconds: float) -> None:
-        """Read nothing of this connection for so long, unless one of its commands is done before."""
+        """Read nothing of this connection for so long. Does nothing while it rests already, or without a number of seconds."""
+        if self._reading is None or self._session.closed or not seconds:
+            return
         if self._reading:
-            self._reading = False
             self._session.connection.pause()
-            asyncio.get_running_loop().call_later(seconds, self._read_on)
+        self._reading = None
+        asyncio.get_running_loop().call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._reading = False
+        self._read_on()
 
     def redo(self, command: Command) -> None:
         """Run a command once more, before everything that was sent after it."""
@@ -227,7 +234,7 @@ class CommandQueue:
             )
 
     def _read_on(self) -> None:
-        if self._reading or len(self._waiting) >= QUEUE_LIMIT // 2:
+        if self._reading is not False or len(self._waiting) >= QUEUE_LIMIT // 2:
             return
         if sum(map(_size, self._waiting)) <= QUEUE_BYTES // 2:
             self._reading = True

@@ -26,7 +26,7 @@ from ..observe.meter import Meter
 from ..support.ids import new_id
 from ..wire import codes
 from ..wire.codes import CloseCode
-from ..wire.decode import Command, decode_command
+from ..wire.decode import Command, decode_command, decode_names
 from ..wire.encode import error, live_event
 from ..wire.events import LiveEvent
 from .connection import Connection
@@ -47,6 +47,9 @@ AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 
 LONGEST_REST = 1.0
 """Seconds for which a connection above the rate of bytes is not read, at most."""
+HASTE = 16
+"""A connection may use its burst of bytes so many times as fast as the rate. Then large frames come one at a time, and
+others have their turn between them."""
 
 
 class State(enum.Enum):
@@ -198,6 +201,10 @@ class Session:
         """Take one text frame, which is valid UTF-8."""
         if self.state is State.CLOSED:
             return
+        limits = self.limits
+        limits.unpaid += len(data)
+        if limits.unpaid >= LOT and not self._pay(data):
+            return
         try:
             if not self.authenticated and len(data) > AUTH_LIMIT:
                 raise _too_long(data, AUTH_LIMIT)
@@ -210,15 +217,20 @@ class Session:
         self.bad_frames = 0
         if self.state is State.IDLE:
             self.state = State.ACTIVE
-        limits = self.limits
-        limits.unpaid += len(data)
-        if limits.unpaid >= LOT and (wait := limits.pay(len(data))):
-            self.fail(command, refusal(Kind.BYTES, wait))
-            self.queue.rest(min(wait, LONGEST_REST))  # what nobody reads costs nothing
-            return
         if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):
             command.room = self.room
         self.queue.do(command)
+
+    def _pay(self, data: bytes) -> bool:
+        """Count bytes; False: there are too many, and this frame is refused. Whom to answer is all that is read of it: checking the
+        values of a large frame costs several times that."""
+        wait = self.limits.pay(len(data))
+        if wait:
+            self.fail(decode_names(data), refusal(Kind.BYTES, wait))
+            self.queue.rest(min(wait, LONGEST_REST))  # what nobody reads costs nothing
+        elif len(data) >= LOT:
+            self.queue.rest(self.limits.seconds_of(len(data)) / HASTE)
+        return not wait
 
     @property
     def stranger(self) -> bool:

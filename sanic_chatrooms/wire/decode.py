@@ -13,7 +13,7 @@ from .check import check_json, check_values, without_surrogates
 from .encode import EMPTY
 from .names import MSG_ID, MSG_ID_RULE, ROOM_ID, ROOM_RULE
 
-__all__ = ["Command", "decode_command", "decode_payload"]
+__all__ = ["Command", "decode_command", "decode_names", "decode_payload"]
 
 
 class Command(msgspec.Struct, gc=False):
@@ -59,6 +59,21 @@ def decode_command(data: bytes, max_depth: int) -> Command:
     if received.room is not None and not ROOM_ID.fullmatch(received.room):
         raise _reply_to(InvalidField(ROOM_RULE, field="room"), received.msg_id)
     return Command(received.type, received.msg_id, received.room, payload)
+
+
+def decode_names(data: bytes) -> Command:
+    """What an answer to a frame needs: its type, `msgId` and room, as far as they can be read. The frame is not checked, and must
+    not be carried out."""
+    try:
+        received = _frame_decoder.decode(data)
+    except (ValueError, RecursionError):
+        return Command("")
+    msg_id, room = received.msg_id or "", received.room or ""
+    return Command(
+        received.type,
+        msg_id if MSG_ID.fullmatch(msg_id) else None,
+        room if ROOM_ID.fullmatch(room) else None,
+    )
 
 
 class _Parts(msgspec.Struct, gc=False):

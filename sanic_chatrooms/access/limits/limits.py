@@ -124,6 +124,11 @@ class Allowance:
                 return limits.refuse(self, kind, whose, wait)
         return 0.0
 
+    def seconds_of(self, size: int) -> float:
+        """The seconds for which a user has used up the rate of bytes with so many; 0.0 without a rate."""
+        rule = self._rules[Kind.BYTES]
+        return 0.0 if rule is None else rule[0] * size
+
     def pay(self, size: int) -> float:
         """Count the bytes in `unpaid`, which are a `LOT` or more; -> 0.0, or the seconds until a debt is paid: then the last
         frame, of so many bytes, must not be carried out, and does not count."""

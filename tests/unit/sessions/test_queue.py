@@ -208,6 +208,40 @@ async def test_reading_pauses_when_large_commands_wait_and_goes_on_when_half_of_
     await bench.idle()
 
 
+async def test_a_connection_that_rests_is_not_read_although_a_command_is_done(bench: Bench) -> None:
+    bench.session.queue.rest(3_600)
+    bench.carrier.let("1")
+
+    bench.send("slow", "1")
+    await bench.idle()
+
+    assert bench.carrier.log[-1] == "slow 1 done"
+    assert not bench.is_read()
+
+
+async def test_after_its_rest_a_connection_is_read_unless_its_queue_is_full(bench: Bench) -> None:
+    queue = bench.session.queue
+    queue.rest(3_600)
+    for number in range(QUEUE_LIMIT):
+        bench.send("slow", str(number))
+
+    queue._rested()
+    assert not bench.is_read()
+
+    bench.carrier.let(*map(str, range(QUEUE_LIMIT)))
+    await bench.idle()
+    assert bench.is_read()
+
+
+async def test_a_connection_that_is_closed_does_not_rest(bench: Bench) -> None:
+    """Its close frame is awaited."""
+    bench.session.close(4100)
+
+    bench.session.queue.rest(3_600)
+
+    assert bench.is_read()
+
+
 async def test_a_congested_connection_carries_out_nothing_until_it_is_drained(bench: Bench) -> None:
     bench.connection.congest()
     bench.send("fast")

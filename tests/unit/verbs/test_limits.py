@@ -196,6 +196,33 @@ async def test_above_the_rate_of_bytes_a_frame_is_not_carried_out() -> None:
     assert answers[-1]["payload"]["limit"] == "bytes"
 
 
+async def test_of_a_frame_above_the_rate_of_bytes_nothing_is_checked() -> None:
+    async with running_core(guests=True, rate_limits=True, rate_bytes="1 KiB/h burst 1 KiB") as chat:
+        ada = await chat_client(chat, ADA)
+        await ada.ack("auth")
+        bad = f'"room":"general","payload":{{"n":1e999,"x":"{"x" * 20_000}"}}}}'
+        for head in (f'{{"type":"history","msgId":"{ID}00",', f'{{"type":"history","msgId":"{ID}01",', "{"):
+            ada.session.receive((head + bad).encode())
+        await ada.settle()
+        first, *others = [frame for frame in ada.frames if frame["type"] == "error"]
+
+    assert first["payload"]["code"] == "invalid_field"
+    assert [error["payload"]["code"] for error in others] == ["rate_limited"] * 2
+    assert [error.get("replyTo") for error in (first, *others)] == [f"{ID}00", f"{ID}01", None]
+
+
+async def test_a_large_frame_leaves_the_others_time_before_the_next(chat: Chat) -> None:
+    async with running_core(guests=True, rate_limits=True, rate_bytes="1 KiB/h burst 1 MiB") as chat:
+        ada, bob = [await joined(chat, user, "general") for user in (ADA, BOB)]
+
+        await ada.ack("typing", room="general", payload={"more": "x" * 20_000})
+        for _ in range(40):
+            await bob.ack("typing", room="general", payload={"more": "x" * 1_000})
+
+    assert not ada.connection.reading
+    assert bob.connection.reading
+
+
 async def test_limits_can_be_off() -> None:
     async with running_core(guests=True, **{**SLOW, "rate_limits": False}) as chat:
         assert await say(await joined(chat, ADA, "general"), 50) == ["ack"] * 50
