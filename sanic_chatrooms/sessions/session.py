@@ -307,6 +307,7 @@ class Session:
         if isinstance(problem, Unavailable):
             self.queue.share_fate(command)
         elif isinstance(problem, RateLimited) and self.limits.refused > IN_A_ROW:
+            self.limits.flooded()
             self.close(CloseCode.RATE_LIMIT)
 
     # ---- the end ----

@@ -1,5 +1,6 @@
 """Identifies the user of a connection: by the handshake, by `auth`, or as a guest. Sends `welcome`."""
 
+import asyncio
 import logging
 import time
 from functools import partial
@@ -8,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..access.limits.kinds import Kind
+from ..access.limits.limits import PATIENCE
 from ..auth.asking import NOT_ACCEPTED, TICKET_NOT_ACCEPTED, Unseen
 from ..auth.base import Authenticator
 from ..auth.guests import Guests
@@ -66,7 +68,8 @@ class Identified(msgspec.Struct, rename="camel", omit_defaults=True):
 async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User | None:
     """The user whom the request identifies; None: the client has to send `auth`.
 
-    Raises `Unauthenticated`, also if no `auth` could help, `BannedFromServer`, and the refusal of a `connect` listener.
+    Raises `Unauthenticated`, also if no `auth` could help, `RateLimited` if too many come back after floods, `BannedFromServer`,
+    and the refusal of a `connect` listener.
     """
     credentials, user = handshake.credentials, None
     shown = credentials.token is not None or credentials.ticket is not None
@@ -74,10 +77,19 @@ async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User |
         user = await by_request(core, route, handshake)
     if user is None and (shown or route.guests is not None):
         user = await _who(core, route, credentials, handshake)
+    await _wait_to_arrive(core, route, user, handshake.remote_ip)
     if user is not None:
         await core.revocations.check(user)
         await core.listeners.ask("connect", user=user)
     return user
+
+
+async def _wait_to_arrive(core: Core, route: Route, user: User | None, address: str) -> None:
+    """Let those who come back after floods in one after the other. Raises `RateLimited` if too many do."""
+    known = None if user is None or user.guest else user.id
+    wait = core.limits.arrive(address, known, min(PATIENCE, route.settings.auth_timeout / 2))
+    if wait:
+        await asyncio.sleep(wait)
 
 
 async def by_request(core: Core, route: Route, handshake: Handshake) -> User | None:

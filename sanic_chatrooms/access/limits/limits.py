@@ -12,7 +12,7 @@ from typing import Protocol
 from ...errors import RateLimited, Unavailable
 from ...observe.instruments import RATE_ACCOUNTS, RATE_REFUSALS
 from ...observe.meter import SILENT, Meter
-from .accounts import FULL, Account, Accounts
+from .accounts import ARRIVALS, FLOODS, FULL, Account, Accounts
 from .addresses import network_of
 from .kinds import KINDS, Kind
 from .rate import Rate
@@ -21,6 +21,8 @@ __all__ = [
     "EXEMPT",
     "IN_A_ROW",
     "LOT",
+    "OFTEN",
+    "PATIENCE",
     "UNLIMITED",
     "USER",
     "Allowance",
@@ -38,6 +40,15 @@ PER_ADDRESS = 20
 """An address may do as much as so many users."""
 IN_A_ROW = 100
 """Refusals in a row that a connection survives."""
+FORGIVEN = 6.0
+"""Seconds after which it is forgotten that one connection was closed for too many refusals."""
+OFTEN, MOST = 5, 10
+"""Above so many that are not forgotten, connections of this user, or of guests with this address, come back one after the
+other. More than `MOST` are not counted, so this ends half a minute after the last at the latest."""
+NEXT = 0.5
+"""Seconds from one of them to the next: making a connection costs far more than refusing a command."""
+PATIENCE = 2.0
+"""Seconds that one of them waits. If there are more, they are refused."""
 SHARED = 10.0
 """Rates below so many a second are asked of the store each time."""
 _LABELS = tuple(kind.label for kind in Kind)
@@ -128,6 +139,10 @@ class Allowance:
         """The seconds for which a user has used up the rate of bytes with so many; 0.0 without a rate."""
         rule = self._rules[Kind.BYTES]
         return 0.0 if rule is None else rule[0] * size
+
+    def flooded(self) -> None:
+        """The connection is closed for too many refusals in a row."""
+        self._limits.flooded(self)
 
     def pay(self, size: int) -> float:
         """Count the bytes in `unpaid`, which are a `LOT` or more; -> 0.0, or the seconds until a debt is paid: then the last
@@ -248,6 +263,30 @@ class Limits:
             if self.sharing is not None:
                 self.sharing.note(account, Kind.BYTES, size)
         return 0.0
+
+    # ---- who comes back ----
+
+    def flooded(self, allowance: Allowance) -> None:
+        """Note that a connection is closed for too many refusals in a row."""
+        now = self.clock()
+        for account in (allowance.user, allowance.address):
+            full_at = max(account.full_at[FLOODS], now) + FORGIVEN
+            account.own()[FLOODS] = min(full_at, now + MOST * FORGIVEN)
+
+    def arrive(self, address: str, user_id: str | None, patience: float = PATIENCE) -> float:
+        """A connection wants to come in, of this user, or of a guest or of nobody yet: `user_id` is None. -> the seconds to wait
+        before it does; 0.0, unless several of the user, or of the address, were closed for floods lately. Raises `RateLimited`
+        if it would have to wait for more than `patience` seconds.
+        """
+        key = f"{ADDRESS}{network_of(address)}" if user_id is None else f"{USER}{user_id}"
+        account, now = self.accounts.known(key), self.clock()
+        if account is None or account.full_at[FLOODS] - now <= OFTEN * FORGIVEN or not any(self.rules):
+            return 0.0
+        wait = max(account.full_at[ARRIVALS] - now, 0.0)
+        if wait > patience:
+            raise RateLimited(retry_after=wait)
+        account.own()[ARRIVALS] = now + wait + NEXT
+        return wait
 
     # ---- proofs of identity ----
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import User
+from sanic_chatrooms.access.limits import limits
 from sanic_chatrooms.access.limits.kinds import Kind
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.errors import RateLimited
@@ -149,6 +150,28 @@ async def test_after_more_than_a_hundred_refusals_in_a_row_the_connection_is_clo
     ada.send("message", room="general", payload={"text": "hi"})
 
     assert (await ada.closed())[0] == 4013
+
+
+async def flood(chat: Chat, user: User) -> None:
+    """Until the connection is closed."""
+    client = await chat_client(chat, user)
+    while not client.session.closed:
+        client.send("history", room="general")
+        await asyncio.sleep(0)
+
+
+async def test_guests_come_back_one_after_the_other_after_floods_from_their_address(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "NEXT", 3_600.0)
+    for number in range(limits.OFTEN + 1):
+        await flood(chat, User(f"guest-{number}", "Guest", guest=True))
+
+    await chat_client(chat)
+    with pytest.raises(RateLimited) as refused:
+        await chat_client(chat)
+
+    assert 3_000 < refused.value.fields["retryAfter"] <= 3_600
 
 
 async def test_a_repetition_of_a_stored_message_is_answered_although_the_limit_is_reached(chat: Chat) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.access.limits.kinds import Kind
-from sanic_chatrooms.access.limits.limits import LOT, UNLIMITED, Allowance, Limits
+from sanic_chatrooms.access.limits.limits import LOT, OFTEN, UNLIMITED, Allowance, Limits
 from sanic_chatrooms.access.limits.rate import parse_rate
 from sanic_chatrooms.errors import RateLimited, Unavailable
 from sanic_chatrooms.observe.instruments import RATE_REFUSALS
@@ -136,6 +136,62 @@ def test_small_frames_are_counted_in_lots(limits: Limits) -> None:
     passed = sum(not received(ada, 100) for _ in range(30_000))
 
     assert abs(passed * 100 - 2 * 1024 * 1024) <= 2 * LOT
+
+
+# ---- who comes back ----
+
+
+def flood(limits: Limits, user: str, times: int) -> None:
+    for _ in range(times):
+        allowance = of(limits, user)
+        allowance.flooded()
+        limits.closed(allowance)
+
+
+def test_after_several_floods_guests_of_the_address_come_in_one_after_the_other(limits: Limits) -> None:
+    flood(limits, "guest-1", OFTEN)
+    assert [limits.arrive(HOME, None) for _ in range(10)] == [0.0] * 10
+
+    flood(limits, "guest-2", 1)
+
+    assert [limits.arrive(HOME, None) for _ in range(5)] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
+    with pytest.raises(RateLimited) as refused:
+        limits.arrive(HOME, None)
+    assert refused.value.fields["retryAfter"] == pytest.approx(2.5)
+
+
+def test_an_address_does_not_stop_those_who_show_who_they_are(limits: Limits) -> None:
+    flood(limits, "guest-1", 9)
+
+    assert [limits.arrive(HOME, "ada") for _ in range(10)] == [0.0] * 10
+    assert [limits.arrive("192.0.2.2", None) for _ in range(10)] == [0.0] * 10
+
+
+def test_a_user_who_floods_comes_in_slowly_from_every_address(limits: Limits) -> None:
+    flood(limits, "ada", OFTEN + 1)
+
+    assert limits.arrive("192.0.2.2", "ada") == 0.0
+    assert limits.arrive("192.0.2.3", "ada") == pytest.approx(0.5)
+
+
+def test_floods_are_forgotten_however_many_they_were(limits: Limits, clock: Clock) -> None:
+    flood(limits, "guest-1", 1_000)
+
+    clock.advance(29)
+    assert [limits.arrive(HOME, None), limits.arrive(HOME, None)] == pytest.approx([0.0, 0.5])
+    clock.advance(2)
+    assert [limits.arrive(HOME, None) for _ in range(10)] == [0.0] * 10
+    clock.advance(60)
+    limits.sweep()
+    assert len(limits.accounts) == 0
+
+
+def test_without_rates_nobody_waits_for_floods_that_were(limits: Limits) -> None:
+    flood(limits, "guest-1", 9)
+
+    limits.configure({})
+
+    assert [limits.arrive(HOME, None) for _ in range(10)] == [0.0] * 10
 
 
 # ---- off ----
