@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -66,6 +68,21 @@ async def test_what_is_unread_is_counted_by_the_server_and_read_on_all_devices(
     await other.get_by_test_id("read-all").click()
     for page in (ada, other):
         await expect(page.get_by_test_id("unread")).to_have_count(0)
+
+
+async def test_the_first_unread_message_is_reached_however_far_up_it_is(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open("news")
+    page = await new_page()
+    await member(served, page, "Ada", "general", "news")
+    await served.say("news", *(f"line {number}" for number in range(1, 131)))
+    await go_to(page, "news")
+    await expect(lines(page).last).to_have_text("line 130")
+    await new_page.screenshot(page, "offered")
+    await page.get_by_test_id("to-first").click()
+    await expect(lines(page).filter(has_text=re.compile("^line 1$"))).to_be_in_viewport()
+    await expect(page.get_by_test_id("to-first")).to_be_hidden()
 
 
 async def test_what_one_wants_to_hear_of_is_chosen_for_each_room(served: ServedApp, new_page: Pages) -> None:

@@ -17,6 +17,8 @@ export class Room {
   /** The server counts here, because the user is a member. Up to what the user has read is `readTo` then. */
   counted = false;
   readTo = undefined;
+  /** The number of the first unread message, when the server told it. */
+  first = undefined;
   /** The number of the newest event that came, also of a reply in a thread. */
   heard = 0;
   /** Reports of reading that are on their way. */

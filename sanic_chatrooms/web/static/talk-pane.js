@@ -1,5 +1,6 @@
 // The middle pane: head, connection banner, conversation (or its placeholder), composer.
 
+import { addressOf } from "./address.js";
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
@@ -8,7 +9,7 @@ import { counted } from "./format.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
-import { offers, written } from "./unread.js";
+import { firstAbove, offers, written } from "./unread.js";
 
 export class TalkPane {
   /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. */
@@ -25,6 +26,7 @@ export class TalkPane {
     this.back.append(this.news);
     this.shut = el("p", { class: "shut", role: "status", testid: "shut", hidden: true });
     this.search = iconButton("find", "Search messages (Ctrl+Shift+F)", { testid: "open-search", onclick: () => acts.onSearch() });
+    this.toFirst = el("a", { class: "button to-first", testid: "to-first", hidden: true }, icon("send"), "To the first unread message");
     this.people = el("button", { class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
@@ -46,7 +48,7 @@ export class TalkPane {
         acts.onBack && this.back,
         el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), this.topic),
         menu, acts.onSearch && this.search, acts.onPeople && this.people),
-      new Banner(chat, acts.signal).element, this.conversation.element, this.shut, this.composer.element);
+      new Banner(chat, acts.signal).element, acts.onLink && this.toFirst, this.conversation.element, this.shut, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
     this.composer.element.hidden = true;
@@ -68,6 +70,7 @@ export class TalkPane {
   open(room, newAfter, target) {
     this.#keepDraft();
     this.room = room;
+    this.#offerFirst(target ? null : firstAbove(room));
     this.conversation.open(room.shown, newAfter, target);
     this.composer.open(room.draft);
     this.update();
@@ -79,6 +82,7 @@ export class TalkPane {
     this.#keepDraft();
     this.room = null;
     this.kind = "nowhere";
+    this.#offerFirst(null);
     this.name.textContent = "Nothing is open";
     this.mark.textContent = "";
     this.people.hidden = this.search.hidden = this.composer.element.hidden = this.shut.hidden = true;
@@ -94,6 +98,12 @@ export class TalkPane {
 
   #keepDraft() {
     if (this.room) this.room.draft = this.composer.text;
+  }
+
+  // To the first unread message, where it is further up than what is loaded.
+  #offerFirst(seq) {
+    this.toFirst.hidden = !seq;
+    if (seq) this.toFirst.href = addressOf(this.room.id, "at", `${seq}`);
   }
 
   /** How much is new in other rooms: on a phone their list is not beside the conversation. */

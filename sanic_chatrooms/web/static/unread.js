@@ -26,6 +26,11 @@ export function named({ mentions, notify }) {
   return notify === "none" ? 0 : mentions;
 }
 
+/** The number of the first unread message, if it is further up than what is loaded of the room; else null. */
+export function firstAbove({ unread, first, readTo, timeline }) {
+  return unread && first > readTo && first < timeline.items[0]?.seq ? first : null;
+}
+
 /** "3", "99+" */
 export function written(count, more = false) {
   return more || count > 99 ? "99+" : `${count}`;
@@ -104,12 +109,12 @@ export class Unread {
     this.book.changed("list");
   }
 
-  #take(room, { unread, more, mentions, read }) {
+  #take(room, { unread, more, mentions, first, read }) {
     if (read || unread) room.counted = true; // others than members have 0
     if (!room.counted || this.#isReading(room)) return;
     if (read < room.readTo) this.#lower(room, read); // marked as unread on another device
     else if (read > room.readTo) room.kept = false;
-    Object.assign(room, { unread, more, mentions, readTo: read });
+    Object.assign(room, { unread, more, mentions, first, readTo: read });
   }
 
   // What the server says now is older than what is being reported.
@@ -187,7 +192,7 @@ export class Unread {
 
   /** Everything in the room has been seen. What the user has marked as unread stays so until the room is opened again. */
   read(room) {
-    if (!room.kept) this.#readTo(room, Math.max(room.heard, room.timeline.end));
+    if (!room.kept && room.timeline.loaded) this.#readTo(room, Math.max(room.heard, room.timeline.end));
   }
 
   /** Mark everything in these rooms as read, wherever they are open. */

@@ -7,7 +7,7 @@ import { settled, world } from "./support.mjs";
 import "./page.mjs";
 
 const { Room } = await import("../../../sanic_chatrooms/web/static/room.js");
-const { loud, named, titleOf, totals, Unread, written } = await import("../../../sanic_chatrooms/web/static/unread.js");
+const { firstAbove, loud, named, titleOf, totals, Unread, written } = await import("../../../sanic_chatrooms/web/static/unread.js");
 
 const ME = "guest-1";
 const said = (seq, more = {}) => ({ type: "message", room: "a", seq, msgId: `m${seq}`, timestamp: seq, payload: { text: "x" }, sender: { id: "u2", name: "Bob" }, ...more });
@@ -169,6 +169,23 @@ test("where the user is no member the page counts", async (t) => {
   it.unread.flush();
 
   assert.equal(it.socket.last("read"), undefined);
+});
+
+test("the first unread message is offered if it is further up than what is loaded", async (t) => {
+  const it = await member(t);
+  it.unread.ask(["a"]);
+  await settled();
+  it.room.timeline.replace([said(60), said(61)], true);
+  await it.answer({ unread: 50, read: 2, first: 3 });
+  assert.equal(firstAbove(it.room), 3);
+
+  it.room.timeline.replace([said(3), said(61)], true);
+  assert.equal(firstAbove(it.room), null);
+
+  it.room.timeline.replace([said(60), said(61)], true);
+  it.unread.read(it.room);
+  it.unread.came(it.room, {});
+  assert.equal(firstAbove(it.room), null); // that one has been read since
 });
 
 test("how loud a room is, the user chooses", () => {
