@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from sanic_chatrooms import Context
+from sanic_chatrooms.errors import Forbidden
+from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
@@ -93,6 +99,35 @@ async def test_two_people_talk_in_a_thread_beside_the_conversation(
     await bob.reload()
     await expect(replies(bob)).to_have_text(["Great (edited)"])
     await expect(in_log(bob)).to_have_text(["Where do we eat?", "And when?"])
+
+
+async def test_a_reply_that_is_refused_after_its_thread_was_closed_is_told_once(
+    served: ServedApp, new_page: Pages
+) -> None:
+    closed = asyncio.Event()
+
+    @served.chat.middleware("message")
+    async def refuse_replies(ctx: Context, call_next: Handler) -> Any:
+        if "parent" not in ctx.payload:
+            return await call_next(ctx)
+        await closed.wait()
+        raise Forbidden("no replies today")
+
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "Where do we eat?")
+    await messages(page).first.hover()
+    await page.get_by_test_id("reply").click()
+    await field(page).fill("Here")
+    await field(page).press("Enter")
+    await expect(replies(page)).to_have_text(["Here"])
+    await field(page).press("Escape")
+    await expect(thread(page)).to_be_hidden()
+    closed.set()
+    await expect(page.get_by_test_id("toast")).to_contain_text("Your reply in General was not sent")
+    await page.get_by_test_id("bell").click()
+    await expect(page.get_by_test_id("notice-list").get_by_role("listitem")).to_have_count(1)
 
 
 async def test_on_a_phone_a_thread_has_the_whole_screen_and_brings_its_older_replies(

@@ -326,7 +326,6 @@ export class RoomBook {
     if (thread) this.threads.tidy(thread);
     if (thread && entry.status === "failed") this.changed("unsent", room, thread);
     if (entry.status === "sent" || entry.status === "discarded") this.#writing.delete(entry.msgId);
-    if (thread && entry.status === "failed") this.changed("unsent", room, thread);
     this.changed("lines", room);
   }
 
