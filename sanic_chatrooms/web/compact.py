@@ -1,7 +1,7 @@
 """Scripts and style sheets without comments and needless spaces: what browsers get, outside of debug mode.
 
-Names stay, and a line break stays wherever it may end a statement, so an error in a browser still names its function, and needs no
-source map. A test parses every file of the page before and after this and compares the trees.
+Names stay, so an error in a browser still names its function, and needs no source map. A line break stays wherever it may end a
+statement. A test parses every file of the page before and after this and compares the trees.
 """
 
 import re
@@ -11,6 +11,7 @@ __all__ = ["compact_script", "compact_style"]
 
 _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _WORD = re.compile(r"[\w$#]+")
+_WHOLE = re.compile(r"[\w$#]+|=>")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
 _TEMPLATE = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*(?:`|\$\{)", re.DOTALL)
 _REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
@@ -27,25 +28,39 @@ _AROUND = re.compile(r'("[^"\n]*"|\'[^\'\n]*\')| ?([{};,>]) ?|(:) ')
 def compact_script(text: str) -> str:
     """A module that means the same. The text has to be in the style of this package: semicolons, and no regular expression
     after a closing bracket."""
-    parts: list[str] = []
-    before, gap = "", ""
+    parts: list[tuple[str, str]] = []  # the space before each piece, and the piece
+    space = ""
     for piece in _pieces(text):
         if _SPACE.fullmatch(piece):
-            gap = piece
+            space = piece
             continue
-        if piece == "}" and before == ";":
-            parts.pop()  # where it is needed, a browser would refuse the module
-        parts += (_between(before, gap, piece), piece)
-        before, gap = piece, ""
-    return "".join(parts)
+        _drop_needless(parts, piece)
+        parts.append((space, piece))
+        space = ""
+    pieces = [piece for _, piece in parts]
+    spaces = [
+        _between(before, space, piece) for before, (space, piece) in zip(["", *pieces], parts, strict=False)
+    ]
+    return "".join(part for pair in zip(spaces, pieces, strict=True) for part in pair)
 
 
-def _between(before: str, gap: str, after: str) -> str:
-    if not gap or not before:
+def _drop_needless(parts: list[tuple[str, str]], piece: str) -> None:
+    """Where one of these is needed after all, a browser refuses the module: nothing means something else without them."""
+    last = [part for _, part in parts[-3:]]
+    if piece == "}" and last and last[-1] in ";,":
+        parts.pop()
+    elif piece == "=>" and len(last) == 3 and last[0] == "(" and _is_word(last[1]) and last[2] == ")":
+        parts[-3:] = [(parts[-3][0] or " ", last[1])]  # a single parameter needs no brackets
+
+
+def _between(before: str, space: str, after: str) -> str:
+    if not space or not before:
         return ""
-    if "\n" in gap and before[-1] not in _GOES_ON and after[0] not in _CONTINUES:
-        return "\n"
     touches = _is_word(before[-1]) and _is_word(after[0])
+    # A word after a brace begins something, or is an operator, before which no statement ends.
+    goes_on = before[-1] in _GOES_ON or after[0] in _CONTINUES or (before[-1] == "}" and _is_word(after[0]))
+    if "\n" in space and not goes_on:
+        return "\n"
     return " " if touches or before[-1] + after[0] in {"++", "--", "//", "/*"} else ""
 
 
@@ -72,7 +87,7 @@ def _piece(text: str, at: int, before: str, braces: list[int]) -> str:
         return _template(text, at, braces)
     if sign in "{}":
         braces[-1] += 1 if sign == "{" else -1
-    pattern = _REGEX if sign == "/" and _begins_value(before) else _STRING if sign in "\"'" else _WORD
+    pattern = _REGEX if sign == "/" and _begins_value(before) else _STRING if sign in "\"'" else _WHOLE
     found = pattern.match(text, at)
     return found[0] if found else sign
 

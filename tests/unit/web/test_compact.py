@@ -19,13 +19,15 @@ SCRIPTS = {
     "indentation": ("if (a) {\n  b();\n  c();\n}\n", "if(a){b();c()}"),
     "words": ("return typeof a in b;", "return typeof a in b;"),
     "names": ("class A {\n  #a = 1;\n  get b() {\n    return this.#a;\n  }\n}", "class A{#a=1;get b(){return this.#a}}"),
-    "functions": ("function a() {}\nfunction b() {}\n", "function a(){}\nfunction b(){}"),
+    "functions": ("function a() {}\nfunction b() {}\n", "function a(){}function b(){}"),
     "strings": ("a(\"x  // '\", 'y  /* \"');", "a(\"x  // '\",'y  /* \"');"),
     "escapes": (r'a("\" // b", "\\");  b();', r'a("\" // b","\\");b();'),
     "templates": ("a(`x  // ${b ? `  ${ {c: 1}.c }  ` : \"}\"}  y\n  `);", "a(`x  // ${b?`  ${{c:1}.c}  `:\"}\"}  y\n  `);"),
     "expressions": (r"a.replace(/ \/ [/*] /g, b);  c = d / e / f;", r"a.replace(/ \/ [/*] /g,b);c=d/e/f;"),
     "after words": ("return / \" /.test(a) ? b / c : d / e;", "return/ \" /.test(a)?b/c:d/e;"),
     "signs": ("a = b + +c - -d + ++e;", "a=b+ +c- -d+ ++e;"),
+    "functions with one parameter": ("return (a) => b((c) => d(({ e }) => [e, ...c]));", "return a=>b(c=>d(({e})=>[e,...c]));"),
+    "last commas": ("const a = {\n  b,\n  c: [d, , ],\n};", "const a={b,c:[d,,]};"),
     "breaks": ("const a = 1\nconst b = [c]\n[d] = e\n", "const a=1\nconst b=[c]\n[d]=e"),
 }  # fmt: skip
 
