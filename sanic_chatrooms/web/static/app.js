@@ -17,7 +17,6 @@ import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
 import { Reactions } from "./reactions.js";
-import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
@@ -38,7 +37,7 @@ export class App {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
     followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
-    this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.add({ title, content: sentence(error) }));
+    this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.refused(title, error));
     this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
     this.#panes(options);
     this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
@@ -112,7 +111,7 @@ export class App {
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
-    this.element = el("main", { class: "app", testid: "app" }, el("h1", { class: "sr-only" }, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
+    this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
   }
 
   begin() {
@@ -318,7 +317,7 @@ export class App {
     try {
       await act();
     } catch (error) {
-      this.notices.add({ title: "That did not work", content: sentence(error) });
+      this.notices.refused("That did not work", error);
     }
   }
 

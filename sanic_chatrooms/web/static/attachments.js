@@ -50,7 +50,7 @@ export function namesOf(item) {
 /** The element below the text; null without files. `ready`: a promise, until which pictures are not fetched. */
 export function attachments(item, ready) {
   const files = filesOf(item);
-  return files.length ? el("ul", { class: "files", "aria-label": "Files", testid: "attachments" }, files.map((file) => el("li", {}, PICTURES.has(file.type) && file.place.own ? picture(file, ready) : line(file)))) : null;
+  return files.length ? el("ul.files", { "aria-label": "Files", testid: "attachments" }, files.map((file) => el("li", {}, PICTURES.has(file.type) && file.place.own ? picture(file, ready) : line(file)))) : null;
 }
 
 const link = ({ place: { href } }) => ({ href, target: "_blank", rel: "noopener noreferrer nofollow" });
@@ -58,7 +58,7 @@ const link = ({ place: { href } }) => ({ href, target: "_blank", rel: "noopener 
 function line(file) {
   const { name, size, place } = file;
   const about = [size !== null && sizeOf(size), !place.own && place.host].filter(Boolean).join(" · ");
-  return el("a", { ...link(file), class: "file", testid: "file" }, icon("file"), el("span", { class: "grow" }, el("bdi", { class: "cut" }, name), el("span", { class: "note" }, about)));
+  return el("a", { ...link(file), class: "file", testid: "file" }, icon("file"), el("span.grow", {}, el("bdi.cut", {}, name), el("span.note", {}, about)));
 }
 
 // A picture that cannot be shown becomes a line.

@@ -16,7 +16,7 @@ export class Banner {
   /** `signal`: ends it, where the page goes on without it. */
   constructor(chat, signal) {
     this.chat = chat;
-    this.element = el("div", { class: "banner", role: "status", hidden: true, testid: "banner" });
+    this.element = el("div.banner", { role: "status", hidden: true, testid: "banner" });
     this.tryNow = button("Try now", () => chat.reconnectNow(), { testid: "try-now" });
     chat.on("state", () => this.#follow());
     for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(), { signal });

@@ -1,16 +1,15 @@
 // Rooms that begin and end for a user: made, accepted, declined, left; and the end of the whole stay.
 
-import { ask, openForm, textField } from "./dialogs.js";
+import { ask, openForm, radio, textField } from "./dialogs.js";
 import { el } from "./dom.js";
 import { counted, isVisible, slug } from "./format.js";
 import { kept, SIGNED_OUT } from "./kept.js";
-import { sentence } from "./reasons.js";
 
 /** Ask for a new room and make it. Resolves with the server's answer, or undefined. */
 export function createRoom(chat) {
   const { field, row } = textField("Name", { maxlength: 100, testid: "room-title" });
-  const choice = (value, label) => el("label", { class: "choice" }, el("input", { type: "radio", name: "visibility", value, checked: value === "public" }), label);
-  const choices = el("fieldset", {}, el("legend", { class: "label" }, "Who can enter"), choice("public", "Everybody"), choice("private", "Only members"));
+  const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
+  const choices = el("fieldset", {}, el("legend.label", {}, "Who can enter"), choice("public", "Everybody"), choice("private", "Only members"));
   const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value);
   return openForm("Create a room", [row, choices], "Create", submit, "create-dialog");
 }
@@ -31,7 +30,7 @@ export async function answerInvitation(book, { id, title }, answer, notices) {
     await book.answer(id, answer);
     return true;
   } catch (error) {
-    notices.add({ title: "That did not work", content: sentence(error) });
+    notices.refused("That did not work", error);
     book.refresh();
     return false;
   }
@@ -44,7 +43,7 @@ export async function leaveRoom(book, room, notices) {
     await book.leave(room);
     return true;
   } catch (error) {
-    notices.add({ title: "You are still in the room", content: sentence(error) });
+    notices.refused("You are still in the room", error);
     return false;
   }
 }
@@ -59,7 +58,7 @@ export async function signOut(chat, end, notices) {
   try {
     await end?.();
   } catch (error) {
-    notices.add({ title: "You are still signed in", content: sentence(error) });
+    notices.refused("You are still signed in", error);
     return false;
   }
   chat.disconnect();

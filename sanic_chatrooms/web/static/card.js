@@ -15,11 +15,11 @@ export async function card(chat, room, person, { mark, below, blocks, write }) {
   const isBlocked = blocks.has(person.id);
   const acts = [["write", "Write a message"], isBlocked ? ["unblock", "Unblock"] : ["block", "Block"], ...(below ? actsOver(room) : [])];
   const chosen = await openDialog(person.name, (close) => [
-    el("div", { class: "card-head" }, avatar(person), el("div", { class: "grow" }, el("h2", {}, el("bdi", {}, person.name)), el("p", { class: "note" }, about(person, mark, isBlocked)))),
-    el("div", { class: "choices" }, acts.map(([act, label]) => button(label, () => close(act), { testid: act }))),
-    !isBlocked && el("p", { class: "note card-note" }, `Block: ${BLOCKING}`),
+    el("div.card-head", {}, avatar(person), el("div.grow", {}, el("h2", {}, el("bdi", {}, person.name)), el("p.note", {}, about(person, mark, isBlocked)))),
+    el("div.choices", {}, acts.map(([act, label]) => button(label, () => close(act), { testid: act }))),
+    !isBlocked && el("p.note.card-note", {}, `Block: ${BLOCKING}`),
     actions(button("Cancel", () => close())),
-  ], { testid: "person-card" });
+  ]);
   if (chosen === "write") write(person);
   else if (chosen === "block" || chosen === "unblock") await blocks.set(person, chosen === "block");
   else if (chosen) await carryOut(chat, room, person, chosen);

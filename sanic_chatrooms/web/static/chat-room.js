@@ -95,7 +95,7 @@ export class ChatRoomElement extends Base {
   #build() {
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheetOf(own)];
-    const frame = el("div", { class: "frame", part: "frame" });
+    const frame = el("div.frame", { part: "frame" });
     root.append(frame);
     return frame;
   }
@@ -161,8 +161,8 @@ class Shown {
     Object.assign(this, { frame, chat, options });
     this.book = new OneRoom(chat, element.room, (what, item) => this.#changed(what, item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.#refused(title, error));
-    this.here = el("p", { class: "hint here", part: "people", testid: "here" });
-    this.note = el("p", { class: "problem note-line", role: "alert", testid: "note" });
+    this.here = el("p.hint.here", { part: "people", testid: "here" });
+    this.note = el("p.problem.note-line", { role: "alert", testid: "note" });
     this.talk = new TalkPane(chat, this.#acts(), undefined, this.here);
     this.talk.element.append(this.note);
     this.#name();

@@ -1,6 +1,6 @@
 // Completes "@name" in a text field: arrow keys choose, Enter or Tab completes, Esc closes the list.
 
-import { avatar } from "./avatar.js";
+import { avatar, lineName } from "./avatar.js";
 import { el } from "./dom.js";
 import { toldApart } from "./format.js";
 import { KeyedList } from "./keyed.js";
@@ -16,9 +16,9 @@ export class Completion {
   /** `people()`: who can be mentioned: {id, name, here}. */
   constructor(field, people, id) {
     Object.assign(this, { field, people, id });
-    this.box = el("ul", { class: "menu mention-list", role: "listbox", id, "aria-label": "People to mention", testid: id, hidden: true });
-    this.status = el("span", { class: "sr-only", role: "status" });
-    this.element = el("div", { class: "completion" }, this.box, this.status);
+    this.box = el("ul.menu.mention-list", { role: "listbox", id, "aria-label": "People to mention", testid: id, hidden: true });
+    this.status = el("span.sr-only", { role: "status" });
+    this.element = el("div.completion", {}, this.box, this.status);
     this.list = new KeyedList(this.box, (row) => this.#option(row));
     field.setAttribute("aria-autocomplete", "list");
     field.addEventListener("input", () => this.#look());
@@ -28,8 +28,8 @@ export class Completion {
 
   #option({ key, person, mark, chosen }) {
     // Otherwise the press would take the focus, which closes the list.
-    return el("li", { class: "menu-item", role: "option", id: key, "aria-selected": String(chosen), testid: "mention-option", onmousedown: (event) => event.preventDefault(), onclick: () => this.#complete(person) },
-      avatar(person, "small"), el("span", { class: "cut" }, el("bdi", {}, person.name)), mark && el("span", { class: "mark" }, mark), person.hint && el("span", { class: "count" }, person.hint));
+    return el("li.menu-item", { role: "option", id: key, "aria-selected": String(chosen), testid: "mention-option", onmousedown: (event) => event.preventDefault(), onclick: () => this.#complete(person) },
+      avatar(person, "small"), lineName(person.name, mark), person.hint && el("span.count", {}, person.hint));
   }
 
   #look() {

@@ -18,13 +18,24 @@ export class Composer {
     this.completion = new Completion(this.field, acts.people, `${name}mentions`);
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
     this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
-    this.typing = el("span", { class: "cut", testid: `${name}typing` });
+    this.typing = el("span.cut", { testid: `${name}typing` });
     this.above = el("div");
     this.before = el("div");
-    this.element = el("div", { class: "composer" }, this.above,
-      el("div", { class: "composer-box" }, this.completion.element, this.before, this.field, this.button),
-      el("div", { class: "under" }, this.typing, this.writing.limit),
-      el("p", { class: "sr-only", id: `${name}composer-help` }, `${HELP[touch.matches ? "touch" : "keys"]} Up arrow edits your last message.`));
+    this.why = el("p.shut", { role: "status", testid: `${name}shut`, hidden: true });
+    this.element = el("div.composer", {}, this.above,
+      el("div.composer-box", {}, this.completion.element, this.before, this.field, this.button),
+      el("div.under", {}, this.typing, this.writing.limit),
+      el("p.sr-only", { id: `${name}composer-help` }, `${HELP[touch.matches ? "touch" : "keys"]} Up arrow edits your last message.`));
+  }
+
+  /** Say `why` nothing can be written here, or with "" nothing; `hide`: also without a reason there is no field. Returns whether that took the focus. */
+  shut(why, hide) {
+    const isShut = why !== "" || hide;
+    const lost = isShut && this.element.contains(focusBeside(this.element));
+    if (this.why.textContent !== why) this.why.textContent = why;
+    this.why.hidden = !why;
+    this.element.hidden = isShut;
+    return lost;
   }
 
   /** The receiver, and the longest text. */

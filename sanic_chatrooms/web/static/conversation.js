@@ -26,11 +26,11 @@ export class Conversation {
     this.context = context;
     this.rows = el("div");
     this.top = el("div");
-    this.inner = el("div", { class: "log-rows" }, this.top, this.rows);
-    this.log = el("div", { class: "log", role: "log", "aria-live": "off", tabindex: 0, testid: `${name}log` }, this.inner);
-    this.toEnd = el("button", { class: "button to-end", testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
-    this.heard = el("div", { class: "sr-only", "aria-live": "polite", testid: `${name}announcer` });
-    this.element = el("div", { class: "log-frame" }, this.log, this.toEnd, this.heard);
+    this.inner = el("div.log-rows", {}, this.top, this.rows);
+    this.log = el("div.log", { role: "log", "aria-live": "off", tabindex: 0, testid: `${name}log` }, this.inner);
+    this.toEnd = el("button.button.to-end", { testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
+    this.heard = el("div.sr-only", { "aria-live": "polite", testid: `${name}announcer` });
+    this.element = el("div.log-frame", {}, this.log, this.toEnd, this.heard);
     this.list = new KeyedList(this.rows, (row) => rowElement(row, context));
     this.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     walkable(this.log, ".msg");

@@ -7,7 +7,7 @@ import { sentence } from "./reasons.js";
 export function openDialog(heading, content, { into = document.body, ...props } = {}) {
   return new Promise((resolve) => {
     let result;
-    const dialog = el("dialog", { class: "dialog", "aria-label": heading, ...props, onclose: () => {
+    const dialog = el("dialog.dialog", { "aria-label": heading, ...props, onclose: () => {
       takeAway(dialog);
       resolve(result);
     } }, content((value) => {
@@ -37,7 +37,7 @@ export function ask(heading, lines, yes, no, testid, look = "primary", into = un
 
 /** The buttons at the end of a dialog, the main one last. */
 export function actions(...buttons) {
-  return el("div", { class: "actions" }, buttons);
+  return el("div.actions", {}, buttons);
 }
 
 /** The button of a dialog that only has to be closed. */
@@ -45,9 +45,14 @@ export function doneButton(close, testid) {
   return button("Done", () => close(), { class: "primary", testid });
 }
 
+/** One of several choices. */
+export function radio(props, ...words) {
+  return el("label.choice", {}, el("input", { type: "radio", ...props }), words);
+}
+
 /** The line for what did not work. */
 export function problemLine() {
-  return el("p", { class: "problem", role: "alert", testid: "form-problem" });
+  return el("p.problem", { role: "alert", testid: "form-problem" });
 }
 
 /** The handler of a form: if `submit()` rejects, `problem` shows the reason. */
@@ -79,6 +84,6 @@ export function openForm(heading, fields, yes, submit, testid, look = "primary")
 export function textField(label, props) {
   // The Enter that ends a word of an input method must not send the form.
   const onkeydown = (event) => event.key === "Enter" && composing(event) && event.preventDefault();
-  const field = el("input", { class: "field", type: "text", autocomplete: "off", required: true, autofocus: true, onkeydown, ...props });
-  return { field, row: el("label", { class: "row" }, el("span", { class: "label" }, label), field) };
+  const field = el("input.field", { type: "text", autocomplete: "off", required: true, autofocus: true, onkeydown, ...props });
+  return { field, row: el("label.row", {}, el("span.label", {}, label), field) };
 }

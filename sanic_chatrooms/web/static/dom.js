@@ -27,9 +27,11 @@ const ICONS = {
   bolt: "M13 3L5 13.5h6L10 21l9-11h-6.5z",
 };
 
-/** An element: `el("p", { class: "hint", onclick: fn }, "text", [children])`. False, null and undefined are skipped. */
-export function el(tag, props = {}, ...children) {
+/** An element: `el("p.hint", { onclick: fn }, "text", [children])`. Classes that depend on something are the prop `class`. False, null and undefined are skipped. */
+export function el(name, props = {}, ...children) {
+  const [tag, ...classes] = name.split(".");
   const node = document.createElement(tag);
+  if (classes.length) node.setAttribute("class", classes.join(" "));
   if (tag === "button") node.type = "button"; // in a form, a button without a type submits
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;

@@ -10,8 +10,8 @@ const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "�
 export function pickEmoji(place, into) {
   let box;
   const answer = openDialog("Add a reaction", (close) => {
-    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button", { class: "emoji-choice", "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
-    box = el("div", { class: "emoji-grid", role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
+    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button.emoji-choice", { "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
+    box = el("div.emoji-grid", { role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
     return box;
   }, { into, class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
   beside(box.parentElement, place);

@@ -61,11 +61,14 @@ export function initials(name) {
   return ends.map((word) => firstLetter(word).slice(0, LETTER)).join("").toLocaleUpperCase();
 }
 
-/** 0 … 359: stable for an id, and far apart for similar ids (FNV-1a). */
+/** 0 … 359: stable for an id, and far apart for similar ids. */
 export function hueOf(id) {
-  let hash = 2166136261;
-  for (const letter of id) hash = Math.imul(hash ^ letter.codePointAt(0), 16777619);
-  return (hash >>> 0) % 360;
+  return hashOf(id) % 360;
+}
+
+// FNV-1a
+function hashOf(text) {
+  return [...text].reduce((hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 16777619), 2166136261) >>> 0;
 }
 
 /** Compares names: "Room 9" comes before "Room 10". */
@@ -113,8 +116,7 @@ function alike(name) {
 }
 
 function fingerprint(text) {
-  const number = (salt) => [...`${salt}${text}`].reduce((hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 16777619), 2166136261) >>> 0;
-  return number("").toString(36) + number("2").toString(36);
+  return hashOf(text).toString(36) + hashOf(`2${text}`).toString(36);
 }
 
 const SHORT = 24;

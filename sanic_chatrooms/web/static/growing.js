@@ -58,7 +58,7 @@ const drawn = new WeakMap(); // element → how much of the text is drawn for go
 /** The element of a text that grows. */
 export function growingText({ text }) {
   const tail = el("span");
-  const node = el("div", { class: "text", dir: "auto", testid: "message-text" }, tail);
+  const node = el("div.text", { dir: "auto", testid: "message-text" }, tail);
   drawn.set(node, { final: 0, length: 0, tail });
   extend(node, text);
   return node;
@@ -107,7 +107,7 @@ function whole(block) {
 
 /** Shown below the text. `context`: `onStop(item)` → promise, `mayStop(item)`. */
 export function writingSign(item, { onStop, mayStop: may }) {
-  const trouble = el("span", { class: "problem", role: "status" });
+  const trouble = el("span.problem", { role: "status" });
   const stop = button("Stop", press, { testid: "stop", hidden: !may(item) });
   // While it is asked, the button keeps the focus.
   async function press() {
@@ -122,7 +122,7 @@ export function writingSign(item, { onStop, mayStop: may }) {
     fill(stop, "Stop");
     fill(trouble, `Not stopped: ${reason(error)}`);
   }
-  return el("div", { class: "writing-sign", testid: "streaming" }, el("i", { "aria-hidden": "true" }), el("span", {}, "Writing…"), stop, trouble);
+  return el("div.writing-sign", { testid: "streaming" }, el("i", { "aria-hidden": "true" }), el("span", {}, "Writing…"), stop, trouble);
 }
 
 /** Draw the row of a message that is being written: its text, and whether this user may stop it. */

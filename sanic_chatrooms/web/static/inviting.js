@@ -1,8 +1,8 @@
 // The dialog for inviting people to a room, or adding them. Loaded when somebody opens it.
 
-import { avatar } from "./avatar.js";
+import { avatar, lineName } from "./avatar.js";
 import { button, el } from "./dom.js";
-import { actions, doneButton, openDialog, problemLine, textField } from "./dialogs.js";
+import { actions, doneButton, openDialog, problemLine, radio, textField } from "./dialogs.js";
 import { byName, toldApart } from "./format.js";
 import { KeyedList } from "./keyed.js";
 import { sentence } from "./reasons.js";
@@ -25,11 +25,11 @@ function content(chat, room, names, heading, close) {
   const done = new Map(); // id → what was done
   let way = ways[0];
   const { field, row } = textField("Name", { testid: "invite-field", oninput: () => show(), required: false });
-  const box = el("ul", { class: "people-list", "aria-label": "People" });
-  const nothing = el("p", { class: "hint", role: "status", testid: "invite-nothing" });
+  const box = el("ul.people-list", { "aria-label": "People" });
+  const nothing = el("p.hint", { role: "status", testid: "invite-nothing" });
   const problem = problemLine();
   const list = new KeyedList(box, (one) => personLine(one, WAYS[one.way], () => act(one)));
-  const choice = (one) => el("label", { class: "choice" }, el("input", { type: "radio", name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }), WAYS[one].choice);
+  const choice = (one) => radio({ name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }, WAYS[one].choice);
 
   function show() {
     const letters = field.value.trim();
@@ -63,7 +63,7 @@ function content(chat, room, names, heading, close) {
   show();
   return [
     el("h2", {}, heading), row,
-    ways.length > 1 && el("fieldset", { class: "row" }, el("legend", { class: "sr-only" }, "How"), ways.map(choice)),
+    ways.length > 1 && el("fieldset.row", {}, el("legend.sr-only", {}, "How"), ways.map(choice)),
     nothing, box, problem,
     actions(doneButton(close, "invite-done")),
   ];
@@ -84,9 +84,8 @@ function matching(all, outside, letters) {
 }
 
 function personLine({ id, name, mark, state }, { label }, act) {
-  return el("li", { class: "people-line", testid: "candidate", "data-user": id },
+  return el("li.people-line", { testid: "candidate", "data-user": id },
     avatar({ id, name }, "small"),
-    el("span", { class: "grow cut" }, el("bdi", {}, name)),
-    mark && el("span", { class: "mark" }, mark),
-    state ? el("span", { class: "count", testid: "done" }, state) : button(label, act, { "aria-label": `${label} ${name}`, testid: "invite-one" }));
+    lineName(name, mark),
+    state ? el("span.count", { testid: "done" }, state) : button(label, act, { "aria-label": `${label} ${name}`, testid: "invite-one" }));
 }

@@ -1,7 +1,5 @@
 // Shows one message, wherever it is: in what the room has, in a window far up, or in a thread.
 
-import { sentence } from "./reasons.js";
-
 const GONE = { title: "This message is not there any more", content: "It was deleted, or it is older than what this room keeps." };
 
 /** `isHere()`: whether the room is still shown. `onThread(parent)`: open the thread of this message. */
@@ -11,7 +9,7 @@ export async function jump(room, seq, { book, talk, notices, isHere, onThread })
     const found = isHere() && (await book.paging.find(room, seq));
     if (isHere()) show(found);
   } catch (error) {
-    notices.add({ title: "The message cannot be shown", content: sentence(error) });
+    notices.refused("The message cannot be shown", error);
   }
 
   function show(found) {

@@ -30,20 +30,20 @@ export function rowElement(row, context) {
 }
 
 function drawn(row, context) {
-  if (row.kind === "system") return el("div", { class: "system", testid: "system-line" }, calm(happening(row.item)));
+  if (row.kind === "system") return el("div.system", { testid: "system-line" }, calm(happening(row.item)));
   if (row.kind === "message") return messageElement(row, context);
   if (row.kind === "folded") return foldedElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);
 }
 
 function plain({ kind, item }) {
-  const said = kind === "message" ? el("div", { class: "text", dir: "auto", testid: "message-text" }, calm(textOf(item?.payload))) : null;
-  return el("article", { class: "msg", tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span", { class: "author" }, calm(`${item?.sender?.name ?? "Server"}`)), el("div", { class: "note" }, "This cannot be shown as it was meant."), said));
+  const said = kind === "message" ? el("div.text", { dir: "auto", testid: "message-text" }, calm(textOf(item?.payload))) : null;
+  return el("article.msg", { tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span.author", {}, calm(`${item?.sender?.name ?? "Server"}`)), el("div.note", {}, "This cannot be shown as it was meant."), said));
 }
 
 function foldedElement({ items }, { onUnfold }) {
   const words = items.length === 1 ? "A message of somebody whom you have blocked." : `${items.length} messages of people whom you have blocked.`;
-  return el("div", { class: "system folded", testid: "folded" }, words, " ", el("button", { class: "button plain", testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
+  return el("div.system.folded", { testid: "folded" }, words, " ", el("button.button.plain", { testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
 }
 
 function messageElement({ item, first, editing }, context) {
@@ -53,12 +53,12 @@ function messageElement({ item, first, editing }, context) {
   return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
-      first ? el("div", { class: "msg-head" }, author(sender, context), time(item, timeOf(item.at))) : el("span", { class: "sr-only" }, `${sender.name}: `),
+      first ? el("div.msg-head", {}, author(sender, context), time(item, timeOf(item.at))) : el("span.sr-only", {}, `${sender.name}: `),
       editing ? rewriting(item, context) : text(item, context),
       item.payload?.attachments && attachments(item, context.files?.ready),
-      item.streaming ? writingSign(item, context) : endOf(item) && el("div", { class: "note", testid: "stream-end" }, endOf(item)),
-      status === "failed" && !editing && el("div", { class: "msg-actions", testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
-      item.status === "pending" && item.error && el("div", { class: "note" }, `Not sent yet: ${reason(item.error)}`),
+      item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
+      status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
+      item.status === "pending" && item.error && el("div.note", {}, `Not sent yet: ${reason(item.error)}`),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context),
       !editing && tools(item, context))));
@@ -90,7 +90,7 @@ function trouble({ error, change }) {
 function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
-  return answer && el("div", { class: "msg-tools", testid: "message-tools" },
+  return answer && el("div.msg-tools", {},
     onPick && has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
     onLink && iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
@@ -116,8 +116,8 @@ function mentioned({ payload }, { me, nameOf }) {
 }
 
 function text(item, context) {
-  if (item.deleted) return el("div", { class: "note", testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
+  if (item.deleted) return el("div.note", { testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
   if (item.streaming) return growingText(item);
   const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
-  return el("div", { class: "text", dir: "auto", testid: "message-text" }, marked(richText(item.change?.text ?? textThatEnded(item)), mentioned(item, context)), edited);
+  return el("div.text", { dir: "auto", testid: "message-text" }, marked(richText(item.change?.text ?? textThatEnded(item)), mentioned(item, context)), edited);
 }

@@ -1,7 +1,7 @@
 // Dialogs for keeping a room in order: reports, removing, muting and banning people. Loaded when somebody opens one.
 
 import { button, el, fill } from "./dom.js";
-import { actions, doneButton, openDialog, openForm, problemLine, textField } from "./dialogs.js";
+import { actions, doneButton, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
@@ -31,15 +31,15 @@ export function actsOver(room) {
 export function carryOut(chat, room, person, act) {
   const { label, yes, timed, explains } = ACTS[act];
   const { field, row } = reasonField("Reason (everybody in the room reads it)", { autofocus: !timed });
-  const choice = ([seconds, words], at) => el("label", { class: "choice" }, el("input", { type: "radio", name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }), words);
-  const times = timed && el("fieldset", { class: "row" }, el("legend", { class: "label" }, "For how long"), TIMES.map(choice));
+  const choice = ([seconds, words], at) => radio({ name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }, words);
+  const times = timed && el("fieldset.row", {}, el("legend.label", {}, "For how long"), TIMES.map(choice));
   const submit = () => {
     const seconds = Number(times && times.querySelector(":checked").value);
     const until = seconds ? Math.round(Date.now() / 1000 + seconds) : undefined;
     return chat.request(act, { room: room.id, payload: { user: person.id, until, reason: field.value.trim() || undefined } }).then(() => true);
   };
   const heading = `${label}: ${person.name}`;
-  return openForm(heading, [el("p", { class: "hint" }, explains), times, row], yes, submit, "act-dialog", "danger");
+  return openForm(heading, [el("p.hint", {}, explains), times, row], yes, submit, "act-dialog", "danger");
 }
 
 /** Who is banned or muted in the room, with a way to end it. */
@@ -53,7 +53,7 @@ export async function restrictions(chat, room) {
 function restrictionLine(chat, room, { user, by, until, reason, word, end, act }, problem) {
   const undo = () => chat.request(act, { room: room.id, payload: { user: user.id } });
   const how = `${word}${until ? ` until ${momentOf(until)}` : ""}${by ? ` by ${by.name}` : ""}${reason ? `: ${reason}` : ""}`;
-  return listLine([el("p", { class: "author cut" }, el("bdi", {}, user.name)), el("p", { class: "note" }, calm(how))], [[end, undo, `${end} ${user.name}`]], problem, "restriction");
+  return listLine([el("p.author.cut", {}, el("bdi", {}, user.name)), el("p.note", {}, calm(how))], [[end, undo, `${end} ${user.name}`]], problem, "restriction");
 }
 
 // ---- messages ----
@@ -61,10 +61,10 @@ function restrictionLine(chat, room, { user, by, until, reason, word, end, act }
 /** Tell the moderators of a message. */
 export async function report(chat, room, item, notices) {
   const { field, row } = reasonField("What is wrong with it?", { required: true });
-  const quote = el("blockquote", { class: "quote" }, calm(`${item.sender.name}: ${excerpt(item.text)}`));
+  const quote = el("blockquote.quote", {}, calm(`${item.sender.name}: ${excerpt(item.text)}`));
   const submit = () => chat.request("report", { room: room.id, payload: { msgId: item.id, reason: field.value.trim() } });
   const readers = room.isDirect ? "Those who run this chat" : "The moderators of this room";
-  const hint = el("p", { class: "hint" }, `${readers} read it. ${item.sender.name} is not told.`);
+  const hint = el("p.hint", {}, `${readers} read it. ${item.sender.name} is not told.`);
   const done = await openForm("Report this message", [quote, row, hint], "Report", submit, "report-dialog");
   if (done) notices.add({ title: done.duplicate ? "You have reported this before" : "Reported", content: `${readers} will look at it.` });
 }
@@ -86,7 +86,7 @@ function reportLine(chat, room, book, { id, msgId, reason, by, at, held }, probl
   };
   const canDelete = msgId && !item?.deleted && room.may.has("message.delete.any");
   const who = held ? `Held back. ${by?.name ?? "Somebody"} wanted to say:` : `${by?.name ?? "Somebody"}, ${momentOf(at)}`;
-  const body = [el("p", { class: "note" }, who), el("p", {}, calm(reason)), el("blockquote", { class: "quote" }, item?.sender && `${item.sender.name}: `, calm(said))];
+  const body = [el("p.note", {}, who), el("p", {}, calm(reason)), el("blockquote.quote", {}, item?.sender && `${item.sender.name}: `, calm(said))];
   return listLine(body, [canDelete && ["Delete message", remove], ["Close report", () => close("closed")]].filter(Boolean), problem, "report-line");
 }
 
@@ -95,8 +95,8 @@ function reportLine(chat, room, book, { id, msgId, reason, by, at, held }, probl
 function openList(heading, lines, empty, draw, testid) {
   return openDialog(heading, (close) => {
     const problem = problemLine();
-    const none = el("p", { class: "hint", testid: "none" }, empty);
-    const box = el("ul", { class: "people-list" }, lines.map((line) => draw(line, problem)));
+    const none = el("p.hint", { testid: "none" }, empty);
+    const box = el("ul.people-list", {}, lines.map((line) => draw(line, problem)));
     none.hidden = lines.length > 0;
     box.addEventListener("done", () => {
       none.hidden = box.childElementCount > 0;
@@ -123,6 +123,6 @@ function listLine(content, acts, problem, testid) {
     }
   };
   const buttons = acts.map(([label, act, name]) => button(label, (event) => run(act, event), { "aria-label": name }));
-  const line = el("li", { class: "list-line", testid }, el("div", { class: "grow" }, content), el("div", { class: "list-actions" }, buttons));
+  const line = el("li.list-line", { testid }, el("div.grow", {}, content), el("div.list-actions", {}, buttons));
   return line;
 }

@@ -3,6 +3,7 @@
 import { button, el, iconButton } from "./dom.js";
 import { timeOf } from "./format.js";
 import { popover } from "./popover.js";
+import { sentence } from "./reasons.js";
 
 const SHOWN = 7000;
 const KEPT = 50;
@@ -11,8 +12,8 @@ const STACKED = 3;
 export class Notices {
   #kept = [];
   #unread = 0;
-  toasts = el("div", { class: "toasts", role: "status", "aria-label": "Notices", testid: "toasts" });
-  #badge = el("span", { class: "badge", hidden: true });
+  toasts = el("div.toasts", { role: "status", "aria-label": "Notices", testid: "toasts" });
+  #badge = el("span.badge", { hidden: true });
   #button = iconButton("bell", "Notices", { testid: "bell" });
 
   constructor() {
@@ -23,9 +24,14 @@ export class Notices {
   /** Show a notice: {title, content}. `href`: the place in this page that it is about. */
   add({ title = "Notice", content = "", href }) {
     const notice = [el("h3", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, "Show")] : [])];
-    this.#kept = [el("li", { class: "notice-line" }, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
+    this.#kept = [el("li.notice-line", {}, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
     this.#count(this.#unread + 1);
     this.#toast(notice);
+  }
+
+  /** Say that something did not work, and why. */
+  refused(title, error) {
+    this.add({ title, content: sentence(error) });
   }
 
   /** A question that stays until it is answered: `acts` are [label, function, testid] triples. */
@@ -34,7 +40,7 @@ export class Notices {
       toast.remove();
       act();
     }, { testid }));
-    const toast = el("div", { class: "toast question", testid: "question" }, el("div", { class: "grow" }, el("h3", {}, title), el("p", {}, content), el("div", { class: "toast-acts" }, buttons)));
+    const toast = el("div.toast.question", { testid: "question" }, el("div.grow", {}, el("h3", {}, title), el("p", {}, content), el("div.toast-acts", {}, buttons)));
     this.toasts.append(toast);
   }
 
@@ -54,7 +60,7 @@ export class Notices {
       toast.remove();
       (this.toasts.querySelector("button") ?? this.#button).focus();
     };
-    const toast = el("div", { class: "toast", testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div", { class: "grow" }, notice), iconButton("close", "Dismiss notice", { onclick: dismiss }));
+    const toast = el("div.toast", { testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div.grow", {}, notice), iconButton("close", "Dismiss notice", { onclick: dismiss }));
     this.toasts.append(toast);
     if (this.toasts.childElementCount > STACKED) this.toasts.querySelector(".toast:not(.question)").remove();
     leave();
@@ -62,7 +68,7 @@ export class Notices {
 
   #list() {
     this.#count(0);
-    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p", { class: "notice-line hint" }, "No notices yet.");
+    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, "No notices yet.");
   }
 
   #count(unread) {

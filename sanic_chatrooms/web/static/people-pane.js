@@ -1,6 +1,6 @@
 // The people in the room, at the right.
 
-import { avatar } from "./avatar.js";
+import { avatar, lineName } from "./avatar.js";
 import { el, icon, iconButton } from "./dom.js";
 import { byName, counted, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
@@ -16,14 +16,14 @@ export class PeoplePane {
    */
   constructor({ onPerson, onClose, onInvite, onCard, roomMenu }) {
     const list = el("div");
-    this.more = el("p", { class: "section" });
-    this.invite = el("button", { class: "line", hidden: true, testid: "invite", onclick: onInvite }, el("span", { class: "sigil" }, icon("plus")), "Invite people");
+    this.more = el("p.section", {});
+    this.invite = el("button.line", { hidden: true, testid: "invite", onclick: onInvite }, el("span.sigil", {}, icon("plus")), "Invite people");
     this.menu = menuButton(iconButton("more", "This room", { testid: "room-menu" }), roomMenu);
     this.roomMenu = roomMenu;
-    this.count = el("h2", { class: "grow" });
+    this.count = el("h2.grow", {});
     this.back = iconButton("back", "Back to the conversation", { class: "back", onclick: onClose });
-    this.element = el("aside", { class: "people-pane", "aria-label": "People in this room", onkeydown: (event) => event.key === "Escape" && onClose() },
-      el("div", { class: "pane-head" }, this.back, this.count, this.menu), el("div", { class: "scroll", testid: "people" }, list, this.more, this.invite));
+    this.element = el("aside.people-pane", { "aria-label": "People in this room", onkeydown: (event) => event.key === "Escape" && onClose() },
+      el("div.pane-head", {}, this.back, this.count, this.menu), el("div.scroll", { testid: "people" }, list, this.more, this.invite));
     walkable(list, "button");
     this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onCard }));
   }
@@ -62,7 +62,7 @@ function personRow(row, { onPerson, onCard }) {
   const line = personLine(row, onPerson);
   const { below, isMe, person } = row;
   if (isMe) return line;
-  return el("div", { class: "person-row" }, line, iconButton("more", `${below ? "Moderate" : "About"} ${person.name}`, { testid: "card", onclick: () => onCard(person, row) }));
+  return el("div.person-row", {}, line, iconButton("more", `${below ? "Moderate" : "About"} ${person.name}`, { testid: "card", onclick: () => onCard(person, row) }));
 }
 
 function personLine({ person, mark, isMe, blocked }, onPerson) {
@@ -70,10 +70,9 @@ function personLine({ person, mark, isMe, blocked }, onPerson) {
   const action = isMe ? {} : { title: `Write to ${name}`, onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
-    el("span", { class: "grow cut" }, el("bdi", {}, name)),
-    mark && el("span", { class: "mark", testid: "mark" }, mark),
-    RANKS.includes(role) && el("span", { class: "count", testid: "role" }, role),
-    isMe && el("span", { class: "count" }, "you"),
-    blocked && el("span", { class: "count", testid: "blocked" }, "blocked"),
-    el("span", { class: "sr-only" }, here ? ", online" : ", offline"));
+    lineName(name, mark),
+    RANKS.includes(role) && el("span.count", { testid: "role" }, role),
+    isMe && el("span.count", {}, "you"),
+    blocked && el("span.count", { testid: "blocked" }, "blocked"),
+    el("span.sr-only", {}, here ? ", online" : ", offline"));
 }

@@ -18,7 +18,7 @@ export function popover(trigger, build, role = "menu") {
     trigger.focus();
   };
   const open = () => {
-    box = el("div", { class: "menu", role, "aria-label": trigger.title, tabindex: -1 }, build(closeHere));
+    box = el("div.menu", { role, "aria-label": trigger.title, tabindex: -1 }, build(closeHere));
     walkable(box, "button");
     anchor.append(box);
     trigger.setAttribute("aria-expanded", "true");
@@ -32,12 +32,12 @@ export function popover(trigger, build, role = "menu") {
   trigger.addEventListener("click", () => (box ? closeHere() : open()));
   trigger.setAttribute("aria-haspopup", role);
   trigger.setAttribute("aria-expanded", "false");
-  const anchor = el("span", { class: "anchor", onfocusout: leave, onkeydown: key }, trigger);
+  const anchor = el("span.anchor", { onfocusout: leave, onkeydown: key }, trigger);
   return anchor;
 }
 
 /** A menu of [label, function, testid?] triples. */
 export function menuButton(trigger, entries) {
-  const item = ([label, act, testid], close) => el("button", { class: "menu-item", role: "menuitem", testid, onclick: () => (close(), act()) }, label);
+  const item = ([label, act, testid], close) => el("button.menu-item", { role: "menuitem", testid, onclick: () => (close(), act()) }, label);
   return popover(trigger, (close) => entries().map((entry) => item(entry, close)));
 }

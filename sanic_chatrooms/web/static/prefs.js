@@ -1,6 +1,6 @@
 // What the user wants to hear of: in a room, and in this browser. Loaded when somebody opens it.
 
-import { actions, doneButton, openDialog, problemLine } from "./dialogs.js";
+import { actions, doneButton, openDialog, problemLine, radio } from "./dialogs.js";
 import { button, el, fill } from "./dom.js";
 import { sentence } from "./reasons.js";
 
@@ -41,16 +41,16 @@ function choices(chat, room, before, changed) {
     }
     box.querySelector(`[value=${kept}]`).checked = true;
   };
-  const choice = ([value, [label, explains]]) => el("label", { class: "choice explained" },
-    el("input", { type: "radio", name: "notify", value, checked: value === before, autofocus: value === before, onchange: choose, testid: `notify-${value}` }),
-    el("span", {}, label, el("span", { class: "note" }, explains)));
-  const box = el("fieldset", { class: "row" }, el("legend", { class: "label" }, "Tell me about"), Object.entries(CHOICES).map(choice));
+  const choice = ([value, [label, explains]]) => radio(
+    { name: "notify", value, checked: value === before, autofocus: value === before, onchange: choose, testid: `notify-${value}` },
+    el("span", {}, label, el("span.note", {}, explains)));
+  const box = el("fieldset.row", {}, el("legend.label", {}, "Tell me about"), Object.entries(CHOICES).map(choice));
   return [box, problem];
 }
 
 function browser(desktop) {
-  const words = el("p", { class: "hint", role: "status", testid: "desktop-state" });
-  const turn = button("", () => act(), { testid: "desktop-turn" });
+  const words = el("p.hint", { role: "status" });
+  const turn = button("", () => act());
   const draw = () => {
     const [said, label] = STATES[desktop.state];
     words.textContent = said;
@@ -62,5 +62,5 @@ function browser(desktop) {
     draw();
   };
   draw();
-  return el("div", { class: "browser-choice" }, el("h3", { class: "label" }, "In this browser"), words, turn);
+  return el("div.browser-choice", {}, el("h3.label", {}, "In this browser"), words, turn);
 }

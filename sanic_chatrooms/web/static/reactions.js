@@ -68,14 +68,14 @@ export function reactionRow(item, context) {
   if (!item.reactions && !item.reacting) return null; // nothing is made for most messages
   const chips = chipsOf(item);
   if (!chips.length || item.deleted) return null;
-  const add = el("button", { class: "chip add", "aria-label": "Add a reaction", title: "Add a reaction", testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
-  return el("div", { class: "reactions", role: "group", "aria-label": "Reactions", testid: "reactions" }, chips.map((chip) => chipElement(chip, item, context)), add);
+  const add = el("button.chip.add", { "aria-label": "Add a reaction", title: "Add a reaction", testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
+  return el("div.reactions", { role: "group", "aria-label": "Reactions", testid: "reactions" }, chips.map((chip) => chipElement(chip, item, context)), add);
 }
 
 function chipElement({ emoji, count, me, pending }, item, { onReact, reactors }) {
   const said = calm(emoji);
   const chip = el("button", { class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": `${said} ${counted(count, "reaction")}`, testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
-    el("span", { class: "emoji" }, said), el("span", { class: "number" }, `${count}`));
+    el("span.emoji", {}, said), el("span.number", {}, `${count}`));
   return explained(chip, () => reactors(item, emoji));
 }
 
@@ -97,7 +97,7 @@ function explained(chip, ask) {
   const rest = () => {
     timer = setTimeout(show, REST);
   };
-  return el("span", { class: "chip-place", onpointerenter: rest, onpointerleave: hide, onfocusin: show, onfocusout: hide, onkeydown: ({ key }) => key === "Escape" && hide() }, chip);
+  return el("span.chip-place", { onpointerenter: rest, onpointerleave: hide, onfocusin: show, onfocusout: hide, onkeydown: ({ key }) => key === "Escape" && hide() }, chip);
 }
 
 function hideTip() {
@@ -109,7 +109,7 @@ function hideTip() {
 async function showTip(chip, ask) {
   if (shown?.chip === chip || !chip.isConnected) return;
   if (shown) hideTip();
-  const tip = el("span", { class: "tip", role: "tooltip", id: "reaction-tip", testid: "reaction-names" }, "…");
+  const tip = el("span.tip", { role: "tooltip", id: "reaction-tip", testid: "reaction-names" }, "…");
   shown = { chip, tip };
   chip.parentElement.append(tip);
   chip.setAttribute("aria-describedby", "reaction-tip");

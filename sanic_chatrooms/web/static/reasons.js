@@ -4,6 +4,9 @@ import { momentOf } from "./format.js";
 
 const MISFIT = "this page and the server do not understand each other. Reload the page.";
 const SIGNED_OUT = "you are not signed in any more. Reload the page.";
+const SIGN_IN = "you are not signed in. Sign in first.";
+const SIGN_IN_AGAIN = "you are not signed in any more. Sign in again.";
+const BANNED = "you are banned from this chat.";
 
 const TOO_OFTEN = {
   message: "you write too fast",
@@ -66,21 +69,21 @@ const ENDS = {
   1003: ["text frames only", MISFIT],
   1007: ["text is not valid UTF-8", MISFIT],
   1008: ["flood", "you were too fast for the server. Wait a moment."],
-  4001: ["token expired", "you are not signed in any more. Sign in again."],
+  4001: ["token expired", SIGN_IN_AGAIN],
   4500: ["invalid token", "you are not signed in, or not any more. Sign in again."],
   4501: ["too many malformed frames", MISFIT],
-  4502: ["not authenticated in time", "you are not signed in. Sign in first."],
+  4502: ["not authenticated in time", SIGN_IN],
   4503: ["disconnected by the application", "you were disconnected from this chat."],
   4504: ["too many connections", "you have this chat open too often. Close another window of it."],
-  4507: ["banned", "you are banned from this chat."],
+  4507: ["banned", BANNED],
   4509: ["replaced by another connection", "you opened this chat in another window."],
 };
 
 // Reasons of the client itself, and the server's where it has more than one for a code.
 const OURS = {
-  "sign in first": "you are not signed in. Sign in first.",
-  "you are banned from this chat": "you are banned from this chat.",
-  "this token was revoked; sign in again": "you are not signed in any more. Sign in again.",
+  "sign in first": SIGN_IN,
+  "you are banned from this chat": BANNED,
+  "this token was revoked; sign in again": SIGN_IN_AGAIN,
 };
 
 /** The reason as the end of a sentence: "you write too fast. Wait 3 s." */

@@ -27,7 +27,7 @@ export function rewriting(item, { maxText, people, onSave, onLeave }) {
   const no = button("Cancel", () => onLeave(item), { testid: "edit-cancel" });
   writing.maxText = maxText() ?? writing.maxText;
   writing.text = was;
-  return el("div", { class: "rewriting" },
-    el("div", { class: "composer-box" }, completion.element, writing.field),
-    el("div", { class: "rewriting-actions" }, yes, no, writing.limit, el("span", { class: "note" }, "Enter saves, Esc cancels")));
+  return el("div.rewriting", {},
+    el("div.composer-box", {}, completion.element, writing.field),
+    el("div.rewriting-actions", {}, yes, no, writing.limit, el("span.note", {}, "Enter saves, Esc cancels")));
 }

@@ -1,7 +1,7 @@
 // The list of rooms at the left, with the open one and the unread ones marked.
 
 import { addressOf } from "./address.js";
-import { avatar } from "./avatar.js";
+import { avatar, lineName } from "./avatar.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { loud, named, written } from "./unread.js";
@@ -13,17 +13,17 @@ export class RoomsPane {
    */
   constructor({ title, bell, footer, onCreate, onSwitch, onAgain, onAnswer }) {
     const [rooms, directs, invited] = [el("div"), el("div"), el("div")];
-    this.invitedHead = el("h2", { class: "section" }, "Invitations");
-    this.directsHead = el("h2", { class: "section" }, "Direct messages");
-    const scroll = el("div", { class: "scroll", testid: "room-list" },
+    this.invitedHead = el("h2.section", {}, "Invitations");
+    this.directsHead = el("h2.section", {}, "Direct messages");
+    const scroll = el("div.scroll", { testid: "room-list" },
       this.invitedHead, invited,
-      el("h2", { class: "section" }, "Rooms"), rooms,
-      el("button", { class: "line", testid: "create-room", onclick: onCreate }, el("span", { class: "sigil" }, icon("plus")), "Create a room"),
+      el("h2.section", {}, "Rooms"), rooms,
+      el("button.line", { testid: "create-room", onclick: onCreate }, el("span.sigil", {}, icon("plus")), "Create a room"),
       this.directsHead, directs);
     walkable(scroll, ".line");
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
     const search = iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" });
-    this.element = el("nav", { class: "rooms-pane", "aria-label": "Rooms" }, el("div", { class: "pane-head" }, el("p", { class: "pane-title grow cut" }, title), search, bell), scroll, footer);
+    this.element = el("nav.rooms-pane", { "aria-label": "Rooms" }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), scroll, footer);
     this.invited = new KeyedList(invited, (row) => invitationCard(row.invitation, onAnswer));
     this.rooms = new KeyedList(rooms, roomLine);
     this.directs = new KeyedList(directs, roomLine);
@@ -49,11 +49,11 @@ const countsIn = ({ unread, more, mentions, notify }) => `${unread} ${more} ${me
 /** How much is unread, and how often the user is mentioned. Quiet where they want to hear of less. */
 function counts(room) {
   const { unread, more, mentions, notify } = room;
-  const count = (number, words, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span", { class: "sr-only" }, words));
+  const count = (number, words, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span.sr-only", {}, words));
   return [
     count(named(room), mentions === 1 ? " mention" : " mentions", "badge mentions", "mention-count", "@"),
     count(unread, " unread", notify === "all" ? "badge" : "count", "unread"),
-    notify === "none" && el("span", { class: "sr-only" }, " muted"),
+    notify === "none" && el("span.sr-only", {}, " muted"),
   ];
 }
 
@@ -62,10 +62,9 @@ function roomLine({ room, current }) {
   const props = { class: `line ${loud(room) ? "unread" : ""} ${room.notify === "none" ? "muted" : ""}`, href: addressOf(id), title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
   const isPrivate = visibility === "private";
   return el("a", props,
-    isDirect ? avatar(partner ?? { id, name }, "small") : el("span", { class: "sigil", "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
-    el("span", { class: "grow cut" }, el("bdi", {}, name)),
-    mark && el("span", { class: "mark", testid: "mark" }, mark),
-    isPrivate && el("span", { class: "sr-only" }, " (private)"),
+    isDirect ? avatar(partner ?? { id, name }, "small") : el("span.sigil", { "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
+    lineName(name, mark),
+    isPrivate && el("span.sr-only", {}, " (private)"),
     counts(room));
 }
 
@@ -73,21 +72,21 @@ function invitationCard(invitation, onAnswer) {
   const { id, title, by } = invitation;
   const name = title || id;
   const answer = (what) => onAnswer(invitation, what);
-  return el("div", { class: "invitation", role: "group", "aria-label": `Invitation to ${name}`, testid: "invitation", "data-invited": id },
-    el("p", {}, icon("mail"), el("bdi", { class: "author cut" }, name)),
-    el("p", { class: "note cut" }, by ? ["by ", el("bdi", {}, by.name)] : "You are invited."),
-    el("div", { class: "invitation-actions" },
+  return el("div.invitation", { role: "group", "aria-label": `Invitation to ${name}`, testid: "invitation", "data-invited": id },
+    el("p", {}, icon("mail"), el("bdi.author.cut", {}, name)),
+    el("p.note.cut", {}, by ? ["by ", el("bdi", {}, by.name)] : "You are invited."),
+    el("div.invitation-actions", {},
       button("Accept", () => answer("accept"), { class: "primary", testid: "accept" }), button("Decline", () => answer("decline"), { testid: "decline" })));
 }
 
 /** The user's name, with a menu. */
 export class Me {
   constructor(menu) {
-    this.who = el("div", { class: "who grow", testid: "me" });
-    this.element = el("div", { class: "me" }, this.who, menu);
+    this.who = el("div.who.grow", { testid: "me" });
+    this.element = el("div.me", {}, this.who, menu);
   }
 
   update(user) {
-    fill(this.who, avatar(user, "small"), el("span", { class: "cut" }, el("bdi", {}, user.name)));
+    fill(this.who, avatar(user, "small"), el("span.cut", {}, el("bdi", {}, user.name)));
   }
 }

@@ -1,6 +1,6 @@
 // The search for messages, in this room or in all rooms of the user. Loaded when somebody opens it.
 
-import { openDialog } from "./dialogs.js";
+import { openDialog, radio } from "./dialogs.js";
 import { button, composing, el, fill, iconButton } from "./dom.js";
 import { momentOf } from "./format.js";
 import { piecesOf } from "./highlights.js";
@@ -42,16 +42,16 @@ class Panel {
   constructor(chat, room, nameOf, close) {
     Object.assign(this, { chat, room, nameOf, close });
     this.everywhere = last.everywhere || !room;
-    this.field = el("input", { class: "field", type: "search", maxlength: LONGEST, enterkeyhint: "search", autocomplete: "off", autofocus: true, value: last.query, placeholder: "Search messages", "aria-label": "Search messages", testid: "search-field", oninput: () => this.#soon(), onkeydown: (event) => this.#key(event), onfocus: ({ target }) => target.select() });
-    this.state = el("p", { class: "hint", role: "status", testid: "search-state" });
+    this.field = el("input.field", { type: "search", maxlength: LONGEST, enterkeyhint: "search", autocomplete: "off", autofocus: true, value: last.query, placeholder: "Search messages", "aria-label": "Search messages", testid: "search-field", oninput: () => this.#soon(), onkeydown: (event) => this.#key(event), onfocus: ({ target }) => target.select() });
+    this.state = el("p.hint", { role: "status", testid: "search-state" });
     this.again = button("Try again", () => this.#start(), { hidden: true, testid: "search-again" });
-    this.hits = el("ul", { class: "hits", "aria-label": "Found messages" });
+    this.hits = el("ul.hits", { "aria-label": "Found messages" });
     this.more = button("Older messages", () => this.#next(), { hidden: true, testid: "search-more" });
-    const box = el("div", { class: "hits-box" }, this.hits, this.state, this.again, this.more);
+    const box = el("div.hits-box", {}, this.hits, this.state, this.again, this.more);
     walkable(box, "button:not([hidden])");
     this.parts = [
-      el("div", { class: "search-head" }, this.field, iconButton("close", "Close the search", { onclick: () => close(), testid: "search-close" })),
-      room && el("fieldset", { class: "scopes" }, el("legend", { class: "sr-only" }, "Where"), this.#scope(false, `In ${room.name}`), this.#scope(true, "In all my rooms")),
+      el("div.search-head", {}, this.field, iconButton("close", "Close the search", { onclick: () => close() })),
+      room && el("fieldset.scopes", {}, el("legend.sr-only", {}, "Where"), this.#scope(false, `In ${room.name}`), this.#scope(true, "In all my rooms")),
       box,
     ];
     this.#start();
@@ -62,7 +62,7 @@ class Panel {
       this.everywhere = everywhere;
       this.#start();
     };
-    return el("label", { class: "choice" }, el("input", { type: "radio", name: "scope", checked: this.everywhere === everywhere, onchange: choose, testid: everywhere ? "search-everywhere" : "search-here" }), el("bdi", { class: "cut" }, label));
+    return radio({ name: "scope", checked: this.everywhere === everywhere, onchange: choose, testid: everywhere ? "search-everywhere" : "search-here" }, el("bdi.cut", {}, label));
   }
 
   #key(event) {
@@ -132,10 +132,10 @@ class Panel {
   #hit({ room, seq, sender, timestamp, payload, highlights }) {
     const text = piecesOf(textOf(payload), highlights ?? []).map(([part, matches]) => (matches ? el("mark", {}, calm(part)) : calm(part)));
     const choose = () => this.close({ room, seq });
-    return el("li", {}, el("button", { class: "hit", testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
-      el("span", { class: "hit-head" }, el("bdi", { class: "author cut" }, sender?.name ?? "Server"),
-        this.everywhere && el("span", { class: "note cut" }, "in ", el("bdi", {}, this.nameOf(room))),
+    return el("li", {}, el("button.hit", { testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
+      el("span.hit-head", {}, el("bdi.author.cut", {}, sender?.name ?? "Server"),
+        this.everywhere && el("span.note.cut", {}, "in ", el("bdi", {}, this.nameOf(room))),
         el("time", {}, momentOf(timestamp))),
-      el("span", { class: "hit-text", dir: "auto" }, text)));
+      el("span.hit-text", { dir: "auto" }, text)));
   }
 }

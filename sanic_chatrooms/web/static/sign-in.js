@@ -34,15 +34,15 @@ export function showEnd(element, why, { entry, guests }) {
 function signIn(title, enter, below) {
   const { field, row } = textField("Your name", { maxlength: 64, autocomplete: "nickname", testid: "name" });
   const problem = problemLine();
-  return el("main", { class: "entry", testid: "sign-in" }, el("div", { class: "card" }, el("form", { onsubmit: submitting(() => enter(field.value.trim()), problem) },
+  return el("main.entry", { testid: "sign-in" }, el("div.card", {}, el("form", { onsubmit: submitting(() => enter(field.value.trim()), problem) },
     el("h1", {}, title),
-    el("p", { class: "hint" }, "Choose a name. Others see it beside what you write; you need no account, and you can change it later."),
+    el("p.hint", {}, "Choose a name. Others see it beside what you write; you need no account, and you can change it later."),
     row, problem, button("Enter", null, { type: "submit", class: "primary", testid: "enter" })), below));
 }
 
 // Loading the page again is all that helps.
 function showPanel(element, heading, text, action) {
   const again = button(action, () => location.reload(), { class: "primary" });
-  fill(element, el("main", { class: "entry", testid: "ended" }, el("div", { class: "card" }, el("h1", {}, heading), el("p", { class: "hint" }, text), again)));
+  fill(element, el("main.entry", { testid: "ended" }, el("div.card", {}, el("h1", {}, heading), el("p.hint", {}, text), again)));
   again.focus();
 }

@@ -5,11 +5,11 @@ import { button, el } from "./dom.js";
 /** A heading, a sentence, and actions: [label, function] pairs, the main one first; without a function it is not offered. */
 export function statePanel(heading, sentence, actions, testid) {
   const buttons = actions.filter(([, act]) => act).map(([label, act], index) => button(label, act, { class: index ? "" : "primary" }));
-  return el("div", { class: "state", testid }, el("h3", {}, heading), el("p", {}, sentence), el("div", { class: "actions" }, buttons));
+  return el("div.state", { testid }, el("h3", {}, heading), el("p", {}, sentence), el("div.actions", {}, buttons));
 }
 
 /** Grey shapes instead of messages. CSS shows them after 300 ms, so that fast answers do not flicker. */
 export function skeleton() {
-  const shape = () => el("div", { class: "skeleton", "aria-hidden": "true" }, el("i"), el("div", { class: "grow" }, el("i"), el("i")));
-  return el("div", { "aria-busy": "true", testid: "skeleton" }, el("p", { class: "sr-only" }, "Loading messages"), [1, 2, 3, 4].map(shape));
+  const shape = () => el("div.skeleton", { "aria-hidden": "true" }, el("i"), el("div.grow", {}, el("i"), el("i")));
+  return el("div", { "aria-busy": "true", testid: "skeleton" }, el("p.sr-only", {}, "Loading messages"), [1, 2, 3, 4].map(shape));
 }

@@ -17,10 +17,10 @@ function content(rooms, searches, close) {
   let chosen = 0;
   let rows = [];
   const label = "Go to a room or a person";
-  const field = el("input", { class: "field", role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
+  const field = el("input.field", { role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": "Rooms" });
-  const nothing = el("p", { class: "hint", role: "status", testid: "switcher-nothing" });
-  const list = new KeyedList(box, (row) => el("li", { class: "menu-item", role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isSearch && icon("find"), row.isPrivate && [icon("lock"), el("span", { class: "sr-only" }, "private: ")], row.label));
+  const nothing = el("p.hint", { role: "status", testid: "switcher-nothing" });
+  const list = new KeyedList(box, (row) => el("li.menu-item", { role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isSearch && icon("find"), row.isPrivate && [icon("lock"), el("span.sr-only", {}, "private: ")], row.label));
 
   function show(index) {
     rows = matching(rooms, field.value.trim().replace(/^#/, ""));

@@ -4,7 +4,7 @@ import { addressOf } from "./address.js";
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { button, composing, el, focusBeside, icon, iconButton } from "./dom.js";
+import { button, composing, el, icon, iconButton } from "./dom.js";
 import { counted } from "./format.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { rowActs } from "./row-acts.js";
@@ -16,18 +16,17 @@ export class TalkPane {
   constructor(chat, acts, topic, menu) {
     this.chat = chat;
     this.acts = acts;
-    this.name = el("h2", { class: "cut", dir: "auto", tabindex: -1, testid: "room-name" });
-    this.mark = el("span", { class: "mark", testid: "room-mark" });
+    this.name = el("h2.cut", { dir: "auto", tabindex: -1, testid: "room-name" });
+    this.mark = el("span.mark", { testid: "room-mark" });
     this.here = el("span");
     this.menu = menu;
-    this.topic = topic && el("p", { class: "topic cut", "data-field": "topic", testid: "topic" }, topic);
+    this.topic = topic && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
     this.back = iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack });
-    this.news = el("span", { class: "badge", hidden: true, testid: "elsewhere" });
+    this.news = el("span.badge", { hidden: true, testid: "elsewhere" });
     this.back.append(this.news);
-    this.shut = el("p", { class: "shut", role: "status", testid: "shut", hidden: true });
     this.search = iconButton("find", "Search messages (Ctrl+Shift+F)", { testid: "open-search", onclick: () => acts.onSearch() });
-    this.toFirst = el("a", { class: "button to-first", testid: "to-first", hidden: true }, icon("send"), "To the first unread message");
-    this.people = el("button", { class: "people-toggle", testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
+    this.toFirst = el("a.button.to-first", { testid: "to-first", hidden: true }, icon("send"), "To the first unread message");
+    this.people = el("button.people-toggle", { testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
       onEnd: acts.onEnd,
@@ -43,12 +42,12 @@ export class TalkPane {
       onEscape: () => this.conversation.goToEnd(),
       onUp: () => this.conversation.editLast(),
     });
-    this.element = el("section", { class: "talk-pane", "aria-label": "Conversation" },
-      el("div", { class: "pane-head" },
+    this.element = el("section.talk-pane", { "aria-label": "Conversation" },
+      el("div.pane-head", {},
         acts.onBack && this.back,
-        el("div", { class: "grow" }, el("div", { class: "title" }, this.name, this.mark), this.topic),
+        el("div.grow", {}, el("div.title", {}, this.name, this.mark), this.topic),
         menu, acts.onSearch && this.search, acts.onPeople && this.people),
-      new Banner(chat, acts.signal).element, acts.onLink && this.toFirst, this.conversation.element, this.shut, this.composer.element);
+      new Banner(chat, acts.signal).element, acts.onLink && this.toFirst, this.conversation.element, this.composer.why, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
     this.composer.element.hidden = true;
@@ -85,7 +84,8 @@ export class TalkPane {
     this.#offerFirst(null);
     this.name.textContent = "Nothing is open";
     this.mark.textContent = "";
-    this.people.hidden = this.search.hidden = this.composer.element.hidden = this.shut.hidden = true;
+    this.people.hidden = this.search.hidden = true;
+    this.composer.shut("", true);
     this.#appsOwn(true);
     this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
   }
@@ -144,11 +144,7 @@ export class TalkPane {
     if (kind !== this.kind) this.conversation.showInstead(panel && panel());
     this.kind = kind;
     const shut = room.status === "failed" || room.status === "removed";
-    const lost = (shut || room.shut) && this.composer.element.contains(focusBeside(this.composer.element));
-    const quiet = !shut && room.shut ? shutBecause(room.shut) : "";
-    if (this.shut.textContent !== quiet) this.shut.textContent = quiet;
-    this.shut.hidden = !quiet;
-    this.composer.element.hidden = shut || Boolean(quiet);
+    const lost = this.composer.shut(!shut && room.shut ? shutBecause(room.shut) : "", shut);
     this.#appsOwn(shut);
     if (lost) (this.conversation.instead?.querySelector("button") ?? this.conversation.log).focus();
   }
@@ -161,13 +157,13 @@ export class TalkPane {
 
   #top(room) {
     const { shown: timeline, gap, isDirect, name } = room;
-    if (gap) return el("div", { class: "gap-line", testid: "gap" }, "Some messages could not be recovered. ", el("button", { class: "button plain", onclick: () => this.acts.onReload(room) }, "Reload history"));
-    if (timeline.more) return el("div", { class: "older" }, "Loading older messages…");
+    if (gap) return el("div.gap-line", { testid: "gap" }, "Some messages could not be recovered. ", el("button.button.plain", { onclick: () => this.acts.onReload(room) }, "Reload history"));
+    if (timeline.more) return el("div.older", {}, "Loading older messages…");
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
     const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nobody has written here yet. Write the first message." : "This is the beginning of the room.";
-    return el("div", { class: "beginning", testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p", { class: "hint" }, words),
+    return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p.hint", {}, words),
       invite && button("Invite people", this.acts.onInvite, { testid: "invite-first" }));
   }
 }

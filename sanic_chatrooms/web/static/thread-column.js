@@ -12,7 +12,7 @@ export class ThreadColumn {
    */
   constructor(chat, threads, rows, acts) {
     Object.assign(this, { chat, threads, rows, acts });
-    this.element = el("section", { class: "thread-place", "aria-label": "Thread", hidden: true });
+    this.element = el("section.thread-place", { "aria-label": "Thread", hidden: true });
   }
 
   /** Show the thread of this message, or with `id` undefined none. */

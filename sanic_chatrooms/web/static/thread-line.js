@@ -9,6 +9,6 @@ export function threadLine(item, { onThread }) {
   if (!onThread) return null;
   const said = replies(count);
   const when = momentOf(last.timestamp);
-  return el("button", { class: "thread-line", testid: "thread-line", "aria-label": `${said}, the last at ${when}. Open the thread`, onclick: () => onThread(item) },
-    icon("reply"), el("span", { class: "replies" }, said), el("span", { class: "note" }, `last ${when}`));
+  return el("button.thread-line", { testid: "thread-line", "aria-label": `${said}, the last at ${when}. Open the thread`, onclick: () => onThread(item) },
+    icon("reply"), el("span.replies", {}, said), el("span.note", {}, `last ${when}`));
 }

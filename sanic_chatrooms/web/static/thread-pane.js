@@ -20,11 +20,10 @@ export class ThreadPane {
     const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
     this.conversation = new Conversation(rows, "thread-");
     this.conversation.log.setAttribute("aria-label", "Replies");
-    const parent = el("div", { class: "thread-parent", testid: "thread-parent" });
+    const parent = el("div.thread-parent", { testid: "thread-parent" });
     this.parent = new KeyedList(parent, (row) => rowElement(row, { ...rows, quiet: true }));
     this.name = el("h2", { tabindex: -1, testid: "thread-name" }, "Thread");
-    this.place = el("button", { class: "place note cut", dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
-    this.shut = el("p", { class: "shut", role: "status", testid: "thread-shut", hidden: true });
+    this.place = el("button.place.note.cut", { dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
     this.composer = new Composer({
       onSend: (text, more) => this.#send(text, more),
       people: () => acts.people(this.thread.room),
@@ -32,12 +31,12 @@ export class ThreadPane {
       onEscape: () => {}, // the pane closes
       onUp: () => this.conversation.editLast(),
     }, "thread-");
-    this.element = el("div", { class: "thread-pane", testid: "thread", hidden: true, onkeydown: (event) => event.key === "Escape" && !composing(event) && acts.onClose() },
-      el("div", { class: "pane-head" },
+    this.element = el("div.thread-pane", { testid: "thread", hidden: true, onkeydown: (event) => event.key === "Escape" && !composing(event) && acts.onClose() },
+      el("div.pane-head", {},
         iconButton("back", "Back to the conversation", { class: "back", testid: "thread-back", onclick: acts.onClose }),
-        el("div", { class: "grow title" }, this.name, this.place),
-        iconButton("close", "Close the thread", { class: "leave", testid: "thread-close", onclick: acts.onClose })),
-      parent, this.conversation.element, this.shut, this.composer.element);
+        el("div.grow.title", {}, this.name, this.place),
+        iconButton("close", "Close the thread", { class: "leave", onclick: acts.onClose })),
+      parent, this.conversation.element, this.composer.why, this.composer.element);
   }
 
   open(thread) {
@@ -91,26 +90,22 @@ export class ThreadPane {
   }
 
   #instead() {
-    const { thread, composer, conversation, shut } = this;
+    const { thread, composer, conversation } = this;
     const { status, timeline, room, error } = thread;
     const kind = status === "failed" ? "failed" : status === "loading" && !timeline.pending.length ? "loading" : "";
     const again = ["Try again", () => this.acts.onReload(thread)];
     const panel = { failed: () => statePanel("This thread cannot be opened", sentence(error), [again, ["Close the thread", this.acts.onClose]], "thread-failed"), loading: skeleton };
     if (kind !== this.kind) conversation.showInstead(panel[kind]?.() ?? null);
     this.kind = kind;
-    const quiet = room.shut ? shutBecause(room.shut) : "";
-    if (shut.textContent !== quiet) shut.textContent = quiet;
-    shut.hidden = !quiet;
-    const lost = (quiet || kind === "failed") && composer.element.contains(document.activeElement);
-    composer.element.hidden = Boolean(quiet) || kind === "failed";
+    const lost = composer.shut(room.shut ? shutBecause(room.shut) : "", kind === "failed");
     if (lost) this.name.focus();
   }
 
   #top() {
     const { timeline, status } = this.thread;
-    if (timeline.more) return el("div", { class: "older" }, "Loading older replies…");
+    if (timeline.more) return el("div.older", {}, "Loading older replies…");
     const count = timeline.all().filter(({ deleted }) => !deleted).length;
     const words = count ? replies(count) : status === "ready" ? "Nobody has replied yet." : "";
-    return el("p", { class: "thread-count", testid: "thread-count" }, words);
+    return el("p.thread-count", { testid: "thread-count" }, words);
   }
 }

@@ -16,7 +16,7 @@ export class Writing {
     this.acts = acts;
     const { enterkeyhint = "send" } = props;
     this.field = el("textarea", { rows: 1, autocomplete: "off", ...props, enterkeyhint: touch.matches ? "enter" : enterkeyhint, onkeydown: (event) => this.#key(event) });
-    this.limit = el("span", { class: "problem", role: "status" });
+    this.limit = el("span.problem", { role: "status" });
   }
 
   get text() {
