@@ -25,8 +25,15 @@ TWICE = 3.0
 UNNOTICED_MS = 60.0
 """Two frames and what a busy machine adds to them: ratios of less are noise."""
 HERE = Path(__file__).parent
+LATER = ("chat.css", "messages.css", "beside.css")
+"""The style sheets that the page's script adds."""
 MARKUP = (
-    (FOLDER / "page.html").read_text().replace('<script type="module" src="static/page.js"></script>', "")
+    (FOLDER / "page.html")
+    .read_text()
+    .replace(
+        '<script type="module" src="static/page.js"></script>',
+        "\n".join(f'<link rel="stylesheet" href="static/{name}">' for name in LATER),
+    )
 )
 OPEN = "async ([kinds, count, length]) => (await import('/drawing.mjs')).open(kinds, count, length)"
 
