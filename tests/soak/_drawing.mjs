@@ -51,7 +51,7 @@ export const KINDS = {
 };
 
 const nothing = () => {};
-const acts = new Proxy({}, { get: (_, name) => (name === "files" ? undefined : nothing), has: () => true, ownKeys: () => ["onPerson", "onEnd"], getOwnPropertyDescriptor: () => ({ value: nothing, enumerable: true, configurable: true }) });
+const acts = new Proxy({}, { get: (_, name) => (["files", "signal"].includes(name) ? undefined : nothing), has: () => true, ownKeys: () => ["onPerson", "onEnd"], getOwnPropertyDescriptor: () => ({ value: nothing, enumerable: true, configurable: true }) });
 const chat = { on: nothing, typing: nothing, isJoined: () => true, state: "online", status: {}, user: { id: "me", name: "Me" }, welcome: { limits: { maxText: 16_000 }, features: ["mentions", "reactions", "search", "threads", "unread"] } };
 
 /** `count` messages of this length, of these kinds in turn; -> {ms, rows, nodes, errors} of opening their room. */
