@@ -120,7 +120,7 @@ class Fanout:
             for receiver in sessions:
                 receiver.push(blob, b"".join(replies.pop(receiver, ())))
             return
-        answered = [receiver for receiver in replies if receiver in sessions]
+        answered = replies.keys() & sessions.keys()
         for receiver in answered:
             receiver.push(blob, b"".join(replies.pop(receiver)))
             sessions[receiver] = _written
@@ -129,13 +129,14 @@ class Fanout:
             sessions[receiver] = receiver.write
 
     def _push_lanes(self, lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
-        """Lanes of different codecs share no connection. Only lanes of the same codec have to be gathered per session."""
+        """Lanes of different codecs share no connection. Lanes of the same codec have to be gathered per session, if they share one."""
         by_codec: dict[Codec, list[Lane]] = {}
         for lane in lanes:
             by_codec.setdefault(lane.codec, []).append(lane)
         for alike in by_codec.values():
-            if len(alike) == 1:
-                self._push_lane(alike[0], replies)
+            if _share_nobody(alike):
+                for lane in alike:
+                    self._push_lane(lane, replies)
             else:
                 self._push_gathered(alike, replies)
 
@@ -161,6 +162,15 @@ class Fanout:
         own = self._replies.pop(receiver, None)
         if own is not None:
             receiver.reply(b"".join(own))
+
+
+def _share_nobody(lanes: Iterable[Lane]) -> bool:
+    seen: set[Receiver] = set()
+    for lane in lanes:
+        if not seen.isdisjoint(lane.sessions):
+            return False
+        seen.update(lane.sessions)
+    return True
 
 
 def _write_all(writes: Iterable[Callable[[bytes], None]], blob: bytes) -> None:

@@ -88,24 +88,34 @@ def say(core: Core, session: Session, command: Command) -> bool:
         session.wait_for_policy(answer)  # which only a call can show
         return False
     session.queue.begun()
+    if item.facts:
+        core.unattached.stored(item.room)
+    core.journal.submit(item, _Answer(core, session, seat, command), session)
+    return True
 
-    def done(result: Appended | ChatError) -> None:
+
+class _Answer(msgspec.Struct, gc=False):
+    """Answers a message when it is known what became of it. A closure would be six objects for the garbage collector to look at, for each
+    message under way."""
+
+    core: Core
+    session: Session
+    seat: Seat
+    command: Command
+
+    def __call__(self, result: Appended | ChatError) -> None:
+        session, command = self.session, self.command
         session.queue.ended()
         if isinstance(result, Appended):  # as `_answer`, written out
-            core.meter.add(COMMANDS, 1, "message", OK)
+            self.core.meter.add(COMMANDS, 1, "message", OK)
             said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
             session.answer(ack(command.msg_id, said, result.timestamp))
         elif isinstance(result, Stale):
             # Somebody lost rights in this room: judge the message again, before those that were sent later.
-            seat.fresh = False
+            self.seat.fresh = False
             session.queue.redo(command)
         else:
             session.fail(command, result)
-
-    if item.facts:
-        core.unattached.stored(item.room)
-    core.journal.submit(item, done, session)
-    return True
 
 
 def _denied(session: Session, seat: Seat) -> Denial | None:

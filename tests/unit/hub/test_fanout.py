@@ -137,6 +137,23 @@ async def test_several_rooms_are_one_write_as_well(fanout: Fanout) -> None:
     assert one.written == [b"a"]
 
 
+async def test_rooms_without_a_common_connection_need_no_gathering(fanout: Fanout) -> None:
+    one, other, answered = FakeSession(), FakeSession(), FakeSession()
+    first, second = room_of(one), room_of(other, answered)
+
+    fanout.emit(first, event(b"first"))
+    fanout.emit(second, event(b"second"))
+    fanout.reply(answered, b"ack")
+    fanout.flush()
+
+    assert [session.written for session in (one, other, answered)] == [
+        [b"first"],
+        [b"second"],
+        [b"acksecond"],
+    ]
+    assert one.pushed == other.pushed == []
+
+
 async def test_a_connection_that_is_gone_holds_up_nobody(fanout: Fanout) -> None:
     first, gone, last = FakeSession(), FakeSession(), FakeSession()
     gone.gone = True
