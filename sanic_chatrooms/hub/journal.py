@@ -143,19 +143,22 @@ class Journal:
         if any(entry.source is source for entry in self._pending):
             self._pending = [entry for entry in self._pending if entry.source is not source]
 
-    async def append(self, draft: Draft, source: object = None) -> Appended:
+    async def append(
+        self, draft: Draft, source: object = None, *, late: Callable[[Appended], None] | None = None
+    ) -> Appended:
         """Submit and wait for the result. Raises what `Store.append` raises.
 
-        If the call is cancelled, the draft is withdrawn, unless a batch has taken it: then it may be stored all the same.
-        Raises `InvalidField` if the caller itself keeps the store from writing.
+        If the call is cancelled, the draft is withdrawn, unless a batch has taken it: then it may be stored all the same, and
+        `late` is called with the result. Raises `InvalidField` if the caller itself keeps the store from writing.
         """
         self._store.require_free()
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
 
         def done(result: Appended | ChatError) -> None:
             if answer.done():
-                return
-            if isinstance(result, ChatError):
+                if late is not None and isinstance(result, Appended):
+                    late(result)
+            elif isinstance(result, ChatError):
                 answer.set_exception(result)
             else:
                 answer.set_result(result)

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from ..chat import Chat
 from ..errors import InvalidField, InvalidText, RoomNotFound, TooLarge, Unavailable
 from ..live.writing import Writing
-from ..models import Fold, Relation, Sender, User, is_reserved
+from ..models import Appended, Fold, Relation, Sender, User, is_reserved
 from ..stores import streams as kept
 from ..support.ids import new_stream_id
 from ..support.user_ids import is_unicode
@@ -94,14 +95,21 @@ class MessageStream:
                 about=about,
                 files=files_in(self._body),
             )
-            stored = await chat.journal.append(item)
+            stored = await chat.journal.append(item, late=partial(self._abandon, chat))
             self._task = asyncio.current_task()
-            writing = chat.streams.begin(room, stored.msg_id, stored.seq, self._sender, self._body, app=True)
+            self._writing = writing = self._begin(chat, stored)
             writing.stop = self._stop
-            self._writing = writing
         finally:
             chat.streams.release(room)
         return self
+
+    def _begin(self, chat: Chat, stored: Appended) -> Writing:
+        msg_id, seq = stored.msg_id, stored.seq
+        return chat.streams.begin(self._room, msg_id, seq, self._sender, self._body, app=True)
+
+    def _abandon(self, chat: Chat, stored: Appended) -> None:
+        """It was opened, but the task had been cancelled meanwhile."""
+        chat.streams.in_background(chat.closing.interrupt(self._begin(chat, stored)))
 
     def _stop(self, by: Sender | None) -> None:
         if not self._stopped and self._task is not None:

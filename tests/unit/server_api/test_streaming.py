@@ -8,10 +8,23 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, Conflict, InvalidField, InvalidText, RoomNotFound, TooLarge, User
+from sanic_chatrooms import (
+    ChatRooms,
+    Conflict,
+    InvalidField,
+    InvalidText,
+    MemoryBroker,
+    MemoryPresence,
+    MemoryStore,
+    RoomNotFound,
+    TooLarge,
+    User,
+)
+from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import Member
 from sanic_chatrooms.stores import members
-from sanic_chatrooms.testing import MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client, running_chat
+from sanic_chatrooms.testing.connections import running_core
 
 ADA, BOT = User("u1", "Ada"), User("bot", "Bot")
 
@@ -124,6 +137,35 @@ async def test_a_task_that_is_cancelled_for_another_reason_stays_cancelled(
     closed = await ada.expect("message.edited")
 
     assert closed["payload"]["ended"] == "interrupted"
+
+
+async def test_a_task_that_is_cancelled_while_it_opens_a_message_leaves_none_open() -> None:
+    store, at_work, go_on = FaultyStore(MemoryStore()), asyncio.Event(), asyncio.Event()
+    chat = ChatRooms("test", guests=True)
+
+    async def wait() -> None:
+        if store.calls[-1] == "append":
+            at_work.set()
+            await go_on.wait()
+
+    async def answer() -> None:
+        async with chat.stream("support", sender=BOT, body={"text": "Let me"}):
+            raise AssertionError("it was cancelled before")
+
+    async with running_core(chat, backends=Backends(store, MemoryBroker(), MemoryPresence())) as core:
+        ada = await chat_client(core, ADA)
+        await ada.ack("join", room="support")
+        store.latency = wait
+        task = asyncio.ensure_future(answer())
+        async with asyncio.timeout(20):
+            await at_work.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+
+        closed = await ada.expect("message.edited")
+        assert (closed["payload"]["body"], closed["payload"]["ended"]) == ({"text": "Let me"}, "interrupted")
 
 
 async def test_code_is_stopped_whose_message_is_deleted(chat: ChatRooms, ada: MemoryClient) -> None:
