@@ -266,15 +266,17 @@ class Streams:
 
     # ---- what the store has ----
 
-    async def keep(self) -> None:
-        """Keep the texts whose turn it is. Raises `Unavailable`."""
-        now = self._clock()
+    async def keep(self) -> list[Writing]:
+        """Keep the texts whose turn it is; -> those messages. Raises `Unavailable`."""
+        now, due_now = self._clock(), list[Writing]()
         for writing in list(self.own.values()):
             age, grown = now - writing.kept_at, writing.size - writing.kept
             alive = writing.stop is not None or writing.heard_at > writing.kept_at
             due = grown >= KEPT_BYTES or (grown and age >= KEPT_EVERY) or (alive and age >= ALIVE_EVERY)
             if due and not writing.closing:
                 await self._keep(writing)
+                due_now.append(writing)
+        return due_now
 
     async def _keep(self, writing: Writing) -> None:
         size, now = writing.size, self._clock()

@@ -15,7 +15,7 @@ from ..errors import ChatError, Conflict, Forbidden, MessageNotFound, RoomNotFou
 from ..hooks.middleware import Context
 from ..live.streams import LEASE
 from ..live.writing import Writing
-from ..models import Envelope, Fold, Relation, Sender, User
+from ..models import Envelope, Fold, Related, Relation, Sender, User
 from ..sessions.session import Session
 from ..stores import streams as kept
 from ..stores.base import OpenStream
@@ -25,6 +25,7 @@ from ..wire.decode import Command
 from ..wire.encode import encode, live_event
 from ..wire.events import Cancelled, Closed
 from .acting import Acting
+from .beside import beside
 from .core import Core
 from .drafts import MENTIONS, draft
 from .mentions import NOBODY, Mentions, names_in, resolved, tell_of
@@ -37,6 +38,7 @@ __all__ = [
     "Closing",
     "closing",
     "finish",
+    "let_go",
     "review",
     "tell_left",
     "tell_writer",
@@ -171,6 +173,23 @@ async def _forget(core: Core, known: OpenStream) -> None:
         await core.store.set_fact(known.room, kept.ending(known.msg_id, known))
 
 
+async def let_go(core: Core, writing: Writing) -> None:
+    """The message was trimmed while it was written here: nobody writes it any more."""
+    writing.closing = True
+    with contextlib.suppress(RoomNotFound, Unavailable):  # then it is forgotten when its time is over
+        await core.store.set_fact(writing.room, kept.ending(writing.msg_id))
+    core.streams.drop(writing)
+
+
+@beside("ended")
+def ended(related: Related) -> str | None:
+    """How a stream ended that did not end well."""
+    for key in related.toggles:
+        if key.startswith(ENDED):
+            return key[len(ENDED) :]
+    return None
+
+
 class Closing:
     """Closes messages for the server. `chat` and `app` are what middleware gets."""
 
@@ -248,7 +267,10 @@ class Closing:
         """Keep what is written here, and close what nobody writes any more. Raises `Unavailable`."""
         streams = self._core.streams
         streams.pieces.sweep()
-        await streams.keep()
+        for writing in await streams.keep():
+            with contextlib.suppress(RoomNotFound):
+                if await self._core.store.message(writing.room, writing.msg_id) is None:
+                    await let_go(self._core, writing)
         for writing in streams.silent():
             await self.interrupt(writing)
         for writing in list(streams.own.values()):

@@ -17,14 +17,13 @@ from ..access.needs import CANCELLING, LOOKING, REPORTING, SPEAKING
 from ..errors import ChatError, Conflict, Forbidden, InvalidField, MessageNotFound, Unavailable
 from ..live.streams import LEASE
 from ..live.writing import Writing, check_size, is_closed, lacks, may_be_open
-from ..models import Appended, Related, Sender
+from ..models import Appended, Sender
 from ..stores import streams as kept
 from ..stores.base import OpenStream
 from ..support.ids import new_stream_id
 from ..wire.decode import decode_payload
 from .attachments import FILES, files_in, with_others
-from .beside import beside
-from .closing import CLOSE, ENDED, TRIES, closing, finish, review, tell_writer
+from .closing import CLOSE, TRIES, closing, finish, let_go, review, tell_writer
 from .context import Ctx
 from .drafts import Body, check_named, parent_in
 from .mentions import mentioned, names_in, tell_of
@@ -249,6 +248,9 @@ def _go_on(ctx: Ctx, writing: Writing, problem: BaseException) -> None:
     if not isinstance(problem, ChatError) or isinstance(problem, Unavailable):
         ctx.core.streams.in_background(ctx.core.streams.settle(writing))
         return
+    if isinstance(problem, MessageNotFound):
+        ctx.core.streams.in_background(let_go(ctx.core, writing))
+        return
     writing.closing = False
     if isinstance(problem, Forbidden):
         writing.changed_at = time.monotonic()  # may they go on at all?
@@ -388,12 +390,3 @@ async def text(ctx: Ctx, ask: Asked) -> Written:
     whole = kept.text_of(bytes(message.payload))
     at = min(ask.from_, len(whole))
     return Written(at, whole[at:], message.streaming is not None)
-
-
-@beside("ended")
-def ended(related: Related) -> str | None:
-    """How a stream ended that did not end well."""
-    for key in related.toggles:
-        if key.startswith(ENDED):
-            return key[len(ENDED) :]
-    return None

@@ -452,3 +452,52 @@ async def test_many_messages_that_nobody_writes_any_more_are_closed_some_at_a_ti
     await chat.closing.look_for_silent()
 
     assert len(await ended(bob, 6)) == 6
+
+
+@pytest.fixture
+async def short(rooms: ChatRooms) -> AsyncIterator[Chat]:
+    """A chat whose rooms keep four events."""
+    async with running_core(rooms, history_max=4) as chat:
+        yield chat
+
+
+async def trim(client: MemoryClient) -> None:
+    for n in range(12):
+        await client.ack("message", room="general", payload={"text": str(n)})
+
+
+async def test_a_message_that_was_trimmed_is_written_no_more_after_its_close_was_refused(short: Chat) -> None:
+    ada, bob = await enter(short, ADA), await enter(short, BOB)
+    id = await open_message(ada, "a")
+    await trim(bob)
+
+    refused = [await ask(ada, "message.close", id)]
+    assert (await ada.expect("message.cancelled"))["payload"]["msgId"] == id
+    refused.append(await ask(ada, "message.append", id, at=1, text="b"))
+
+    assert [answer["code"] for answer in refused] == ["message_not_found"] * 2
+    assert short.streams.own == {}
+
+
+async def test_a_message_that_is_trimmed_while_it_grows_ends(short: Chat, rooms: ChatRooms) -> None:
+    ada, bob = await enter(short, ADA), await enter(short, BOB)
+    id = await open_message(ada, "a")
+    opened = asyncio.Event()
+
+    async def write() -> Any:
+        async with rooms.stream("general", sender=EVE) as out:
+            out.write("c" * 5_000)
+            opened.set()
+            await asyncio.Event().wait()
+        return out.cancelled_by
+
+    writing = asyncio.ensure_future(write())
+    await opened.wait()
+    await trim(bob)
+    await ask(ada, "message.append", id, at=1, text="b" * 5_000)  # so much is kept at once
+    await short.closing.sweep()
+
+    assert (await ada.expect("message.cancelled"))["payload"] == {"msgId": id}
+    assert await writing is None
+    assert short.streams.own == {}
+    assert (await short.store.facts("general", kept.STREAM)).facts == []
