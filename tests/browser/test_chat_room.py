@@ -93,6 +93,13 @@ async def senders(chat: ChatRooms, room: str) -> list[dict[str, Any]]:
     return [one["sender"] for one in (await chat.history(room)).messages if one.get("sender")]
 
 
+async def back(page: Page) -> None:
+    """Wait for the connection, without the pauses between attempts."""
+    await page.wait_for_function(
+        "() => { const { chat } = document.querySelector('chat-room'); chat.reconnectNow(); return chat.state === 'online'; }"
+    )
+
+
 def here(page: Page) -> Locator:
     return page.get_by_test_id("here")
 
@@ -114,8 +121,6 @@ async def test_somebody_in_the_element_and_somebody_on_the_page_of_the_chat_talk
     await expect(messages(ada).last).to_contain_text("Hello from the chat")
     await expect(ada.get_by_test_id("announcer")).to_contain_text("Bob: Hello from the chat")
     await expect(here(ada)).to_have_text("2 here")
-    await composer(bob).press_sequentially("…")
-    await expect(ada.get_by_test_id("typing")).to_have_text("Bob is typing…")
 
     assert await ada.evaluate("document.querySelector('chat-room').status") == "online"
     told = await heard(ada)
@@ -292,10 +297,36 @@ async def test_what_is_written_while_the_server_is_away_is_sent_when_it_is_back(
     await expect(messages(page).last).to_have_attribute("data-status", "pending")
 
     await served.open()
-    await page.get_by_test_id("try-now").click()
+    await back(page)
 
     await expect(messages(page).last).to_have_attribute("data-status", "sent")
     await expect(messages(page).last).to_contain_text("Are you there?")
+
+
+async def test_what_is_not_sent_yet_outlives_the_element(
+    served: ServedApp, shop: Shop, new_page: Pages
+) -> None:
+    shop()
+    await served.open()
+    page = await new_page()
+    await page.goto("/shop")
+    await expect(here(page)).to_have_text("1 here")
+    await served.stop()
+    await write(page, "Are you there?")
+    await page.evaluate(
+        "Object.assign(window, { room: document.querySelector('chat-room') }).chat = room.chat"
+    )
+    await page.evaluate("room.remove()")
+    await expect(page.locator("chat-room")).to_have_count(0)
+
+    await served.open()
+    await page.wait_for_function(
+        "() => { chat.reconnectNow(); return chat.state === 'closed' && !chat.outbox.length; }"
+    )
+
+    assert [one["payload"]["text"] for one in (await served.chat.history("general")).messages] == [
+        "Are you there?"
+    ]
 
 
 async def test_a_room_that_is_not_there_and_an_element_without_a_room_say_so(
@@ -416,27 +447,30 @@ async def test_it_is_sound_on_a_phone_in_its_states(served: ServedApp, shop: Sho
     shop('<chat-room room="general"></chat-room>')
     await served.open()
     await served.say("general", "Welcome, read https://example.org first", "`code` and more of it")
-    for scheme in ("light", "dark"):
-        page = await new_page(
-            viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True, color_scheme=scheme
-        )
-        await page.goto("/shop")
-        await expect(page.get_by_test_id("name")).to_be_visible()
-        assert await problems(page, touch=True, host="chat-room") == []
-        await new_page.screenshot(page, f"name-{scheme}")
+    page = await new_page(viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True)
 
-        await page.get_by_label("Your name").fill(f"Ada in the {scheme}")
-        await page.get_by_test_id("enter").tap()
-        await say(page, "Hello")
-        await messages(page).last.tap()
-        await expect(page.get_by_test_id("delete").last).to_be_visible()
-        assert await problems(page, touch=True, host="chat-room") == []
-        await new_page.screenshot(page, f"talk-{scheme}")
+    async def is_sound(state: str) -> None:
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            assert await problems(page, touch=True, host="chat-room") == []
+            await new_page.screenshot(page, f"{state}-{scheme}")
 
-        await page.get_by_test_id("delete").last.tap()
-        await expect(page.get_by_test_id("delete-dialog")).to_be_visible()
-        assert await problems(page, touch=True, host="chat-room") == []
-        await new_page.screenshot(page, f"question-{scheme}")
+    await page.goto("/shop")
+    await expect(page.get_by_test_id("name")).to_be_visible()
+    await is_sound("name")
+    await page.get_by_label("Your name").fill("Ada")
+    await page.get_by_test_id("enter").tap()
+    await say(page, "Hello")
+    await messages(page).last.tap()
+    await expect(page.get_by_test_id("delete").last).to_be_visible()
+    await is_sound("talk")
+    await page.get_by_test_id("delete").last.tap()
+    await expect(page.get_by_test_id("delete-dialog")).to_be_visible()
+    await is_sound("question")
+    await page.get_by_test_id("answer-no").tap()
+    await served.stop()
+    await expect(page.get_by_test_id("banner")).to_contain_text("Messages are kept")
+    await is_sound("offline")
 
 
 async def test_a_function_for_tokens_may_be_a_new_one_at_every_drawing(

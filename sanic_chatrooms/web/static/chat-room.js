@@ -151,6 +151,17 @@ async function tokenFrom(address) {
   return (await answer.json()).token;
 }
 
+/** Act when nothing is on its way any more. What the server has refused does not count. */
+function whenSent(chat, act) {
+  const waits = () => chat.state !== "closed" && chat.outbox.some(({ status }) => status !== "failed");
+  if (!waits()) return act();
+  const stop = chat.on("outbox", () => {
+    if (waits()) return;
+    stop();
+    act();
+  });
+}
+
 /** The room as it is shown, from the connection to the last button. */
 class Shown {
   #ended = new AbortController();
@@ -215,12 +226,12 @@ class Shown {
     book.enter();
   }
 
-  /** Take it away. What was not sent is lost, as with a page that is closed. */
+  /** Take it away. The connection ends when all that was written is sent. */
   end() {
     this.over = true;
     this.#ended.abort();
     clearTimeout(this.#timer);
-    this.chat.disconnect();
+    whenSent(this.chat, () => this.chat.disconnect());
     fill(this.frame);
   }
 
