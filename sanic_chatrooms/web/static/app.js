@@ -85,6 +85,8 @@ export class App {
       onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, near),
       reactors: (room, item, emoji) => reactions.who(room, item, emoji),
+      onDetails: () => this.#details(onInvite),
+      onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
       files: options.files,
@@ -104,7 +106,7 @@ export class App {
       onInvite,
       onClose: () => this.columns.toggle(true),
       onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
-      roomMenu: () => roomMenu(this.room, { chat, book, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act) }),
+      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act) }),
     });
     const rename = ["Change your name", () => changeName(chat), "rename"];
     const leave = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
@@ -328,6 +330,12 @@ export class App {
   #keepUnread(room, item) {
     this.talk.conversation.newAfter = item.seq - 1;
     return this.#try(() => this.book.unread.keep(room, item));
+  }
+
+  #details(invite) {
+    const { attention, book, chat, room } = this;
+    const jump = (seq) => this.#go(room.id, "at", `${seq}`);
+    return this.#load(() => import("./details.js"), ({ details }) => details({ chat, book, room, jump, invite, prefs: () => attention.prefs(room) }));
   }
 
   #search(query) {

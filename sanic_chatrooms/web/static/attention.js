@@ -38,7 +38,8 @@ export class Attention {
   entries() {
     const rooms = this.book.listed();
     const readAll = ["Mark everything as read", () => this.book.unread.readAll(rooms), "read-all"];
-    return [["Notifications", () => this.prefs(null), "notifications"], ...(rooms.some(({ unread }) => unread) ? [readAll] : [])];
+    const blocked = ["Blocked people", () => this.acts.load(() => import("./blocked.js"), (part) => part.blocked(this.blocks)), "blocked-people"];
+    return [["Notifications", () => this.prefs(null), "notifications"], ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
   }
 
   /** Count in the title. Returns what there is in other rooms than the one that is open. `invited`: how many invitations there are. */

@@ -1,6 +1,7 @@
 // Our changes of existing messages. Shown at once, dimmed until the server has stored them, with the reason if one fails.
 
-const MODERATORS = ["owner", "admin", "moderator"];
+/** Who moderates, unless the room or the app says otherwise. */
+export const MODERATORS = ["owner", "admin", "moderator"];
 
 /** What this user may do to a message: {edit, remove, report, answer}; `answer`: react, reply, point at it. One that is being
  * written is edited when it is done. */

@@ -7,6 +7,7 @@ import { rightsOver } from "./edits.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
 import { isTo, marked, mentionsOf } from "./mentions.js";
+import { pinSign } from "./pinning.js";
 import { reactionRow } from "./reactions.js";
 import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
@@ -30,7 +31,7 @@ export function rowElement(row, context) {
 }
 
 function drawn(row, context) {
-  if (row.kind === "system") return el("div.system", { testid: "system-line" }, calm(happening(row.item)));
+  if (row.kind === "system") return el("div.system", { testid: "system-line" }, calm(happening(row.item, row.was)));
   if (row.kind === "message") return messageElement(row, context);
   if (row.kind === "folded") return foldedElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);
@@ -54,6 +55,7 @@ function messageElement({ item, first, editing }, context) {
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div.msg-head", {}, author(sender, context), time(item, timeOf(item.at))) : el("span.sr-only", {}, `${sender.name}: `),
+      item.pinned && pinSign(item),
       editing ? rewriting(item, context) : text(item, context),
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
@@ -87,13 +89,14 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, has, onPick, onThread, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
+function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   return answer && el("div.msg-tools", {},
     onPick && has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
     onLink && iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
+    onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? "Unpin message" : "Pin message", { testid: "pin", onclick: () => onPin(item) }),
     edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
     answer && !edit && onThread && onUnread && iconButton("mail", "Mark as unread from here", { testid: "mark-unread", onclick: () => onUnread(item) }),
     report && onReport && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),

@@ -5,12 +5,14 @@ import { actions, doneButton, openDialog, openForm, problemLine, radio, textFiel
 import { excerpt, momentOf } from "./format.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
+import { giveRole } from "./roles.js";
 
 const HOUR = 3600;
 const TIMES = [[HOUR / 6, "10 minutes"], [HOUR, "1 hour"], [24 * HOUR, "1 day"], [7 * 24 * HOUR, "1 week"], [null, "Until somebody ends it"]];
 const PAGE = 100;
 
 const ACTS = {
+  "member.role": { label: "Change role" },
   "member.kick": { label: "Remove from the room", yes: "Remove", explains: "They are no member any more. They may come back if somebody invites them, or if everybody can enter." },
   "member.mute": { label: "Mute", yes: "Mute", timed: true, explains: "They can read on, and say nothing." },
   "member.ban": { label: "Ban from the room", yes: "Ban", timed: true, explains: "They are removed, and cannot come back." },
@@ -27,8 +29,9 @@ export function actsOver(room) {
   return acts.map((act) => [act, ACTS[act].label]);
 }
 
-/** Ask for how long and why, and do it. */
-export function carryOut(chat, room, person, act) {
+/** Ask for the role, or for how long and why, and do it. */
+export async function carryOut(chat, room, person, act) {
+  if (act === "member.role") return giveRole(chat, room, person);
   const { label, yes, timed, explains } = ACTS[act];
   const { field, row } = reasonField("Reason (everybody in the room reads it)", { autofocus: !timed });
   const choice = ([seconds, words], at) => radio({ name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }, words);
@@ -92,7 +95,8 @@ function reportLine(chat, room, book, { id, msgId, reason, by, at, held }, probl
 
 // ---- lists ----
 
-function openList(heading, lines, empty, draw, testid) {
+/** A list in a dialog, or `empty`. `draw(line, problem)`: see listLine. */
+export function openList(heading, lines, empty, draw, testid) {
   return openDialog(heading, (close) => {
     const problem = problemLine();
     const none = el("p.hint", { testid: "none" }, empty);
@@ -108,7 +112,7 @@ function openList(heading, lines, empty, draw, testid) {
 }
 
 /** `acts`: [label, async function, name?]; after each the line is gone. */
-function listLine(content, acts, problem, testid) {
+export function listLine(content, acts, problem, testid) {
   const run = async (act, { currentTarget }) => {
     const list = line.parentElement;
     fill(problem);

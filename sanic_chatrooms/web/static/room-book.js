@@ -4,6 +4,7 @@ import { Edits } from "./edits.js";
 import { byName, toldApart } from "./format.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
+import { mayPin } from "./pinning.js";
 import { relate } from "./related.js";
 import { rightsIn } from "./rights.js";
 import { Room } from "./room.js";
@@ -62,11 +63,11 @@ export class RoomBook {
     return this.rooms.get(id);
   }
 
-  /** The rooms to choose from, by name, with direct rooms last. */
+  /** The rooms to choose from, by name, with archived rooms and then direct ones last. */
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
     for (const direct of [true, false]) this.#tellApart(rooms.filter(({ isDirect }) => isDirect === direct));
-    return rooms.sort((a, b) => a.isDirect - b.isDirect || byName(a, b));
+    return rooms.sort((a, b) => a.isDirect - b.isDirect || a.archived - b.archived || byName(a, b));
   }
 
   #tellApart(rooms) {
@@ -233,15 +234,24 @@ export class RoomBook {
     const { id } = room;
     const { about, may, shut } = await rightsIn(this.chat, id, room.may);
     Object.assign(room, { stale: !about, rules: about ? rulesOf(about) : room.rules });
+    if (about) this.#described(room, about);
     if (about && about.visibility !== room.visibility) {
       room.visibility = about.visibility; // it was opened before the list was here
       this.look(room);
     }
-    this.#set(id, { may, shut });
+    const before = mayPin(room);
+    room.may = may;
+    if (mayPin(room) !== before) room.redraw();
+    this.#set(id, { shut });
     clearTimeout(room.opens);
     // The server's clock may be behind ours.
     const left = Math.max(1000, (shut?.details.until ?? Infinity) * 1000 - Date.now() + 250);
     if (left < LONGEST_WAIT) room.opens = setTimeout(() => this.#rights(room), left);
+  }
+
+  #described(room, known) {
+    const { title = room.title, topic = "", archived = false } = known;
+    Object.assign(room, { title, topic, archived, known });
   }
 
   // No event says when people who are elsewhere leave, so ask again while the room is shown.
@@ -278,7 +288,10 @@ export class RoomBook {
     if (event.sender) this.#hear([event.sender]);
     // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
-    if (event.type === "room.updated" && event.payload.title) room.title = event.payload.title;
+    if (event.type === "room.updated") {
+      if (item) item.was = room.known;
+      this.#described(room, event.payload);
+    }
     this.#membership(room, event);
     const news = event.type === "message" && !mine && !event.deleted;
     if (news && (item || isReply(event))) this.unread.came(room, event.payload);
@@ -293,7 +306,10 @@ export class RoomBook {
     const { id } = payload?.user ?? {};
     if (id && id === this.chat.user?.id) {
       room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
-      if (type === "member.role") room.role = payload.role;
+      if (type === "member.role") {
+        room.role = payload.role;
+        room.redraw();
+      }
       if (!room.verdict) this.#rights(room);
     } else if (type === "room.updated" && rulesOf(payload) !== room.rules) {
       room.stale = true;

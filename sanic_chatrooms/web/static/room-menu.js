@@ -1,9 +1,10 @@
 // The menu of a room.
 
-/** Entries for the room; null: none is open. `acts`: `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js. */
-export function roomMenu(room, { chat, book, prefs, leave, moderate }) {
+/** Entries for the room; null: none is open. `acts`: `details()`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js. */
+export function roomMenu(room, { chat, book, details, prefs, leave, moderate }) {
   const has = (action) => room?.may.has(action);
   return [
+    has("room") && ["Details of this room", details, "room-details"],
     room?.counted && ["Notifications", () => prefs(room), "room-notifications"],
     has("reports") && ["Reports", () => moderate(({ reports }) => reports(chat, room, book)), "reports"],
     has("restrictions") && ["Banned and muted", () => moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],

@@ -5,6 +5,8 @@ import { loud } from "./unread.js";
 
 export class Room {
   title = "";
+  topic = "";
+  archived = false;
   visibility = "public";
   partner = null;
   role = "";
@@ -65,6 +67,11 @@ export class Room {
     return [this.timeline, ...(this.past ? [this.past] : []), ...threads];
   }
 
+  /** All messages get other buttons, because the user has other rights. */
+  redraw() {
+    for (const { items } of this.timelines()) for (const item of items) item.version++;
+  }
+
   get isDirect() {
     return this.visibility === "direct";
   }
@@ -82,8 +89,8 @@ export class Room {
   }
 
   /** Update it from an entry of `rooms`. */
-  describe({ title, visibility, online, with: partner }) {
-    Object.assign(this, { title, visibility, online, listed: true });
+  describe({ title, visibility, online, archived = false, with: partner }) {
+    Object.assign(this, { title, visibility, online, archived, listed: true });
     this.partner ??= partner ?? null;
   }
 

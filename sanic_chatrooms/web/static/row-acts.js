@@ -1,8 +1,9 @@
 // What can be done with a message of a conversation: the acts of the app, in the room that is shown.
 
 import { mayStop } from "./growing.js";
+import { mayPin } from "./pinning.js";
 
-const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onLink", "people", "reactors", "nameOf"];
+const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onPin", "onLink", "people", "reactors", "nameOf"];
 
 /** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. What is not there is not offered. */
 export function rowActs(chat, acts, room) {
@@ -17,6 +18,7 @@ export function rowActs(chat, acts, room) {
     isBlocked: acts.isBlocked,
     onStop: (item) => chat.cancel(room().id, item.id),
     files: acts.files,
+    mayPin: () => mayPin(room()),
     mayStop: (item) => mayStop(item, chat.user, room()),
     ...Object.fromEntries(inRoom),
   };

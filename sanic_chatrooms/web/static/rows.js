@@ -1,6 +1,7 @@
 // Turns items into rows: days, groups by author, "new since you were here", system lines.
 
 import { dayName, dayOf, momentOf } from "./format.js";
+import { changesOf } from "./room-changes.js";
 
 const GROUP_SECONDS = 300;
 const PER_LINE = 80;
@@ -13,6 +14,7 @@ const MOST_LINES = 400;
 export function rowsOf(items, newAfter, editing, isFolded = () => false) {
   const rows = [];
   let before = null;
+  let was; // what the room was at the last change of it
   let drawn = newAfter === null;
   for (const item of items) {
     const day = dayOf(item.at);
@@ -32,7 +34,8 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
     const kind = item.type === "message" ? "message" : "system";
     // A text that is being edited in a row must survive every update.
     const written = item.key === editing && !item.deleted;
-    rows.push({ key: item.key, kind, first, editing: written, sign: written ? "editing" : `${item.version} ${item.changed} ${first}`, item });
+    rows.push({ key: item.key, kind, first, editing: written, sign: written ? "editing" : `${item.version} ${item.changed} ${first}${kind === "system" && Boolean(was)}`, item, was: was ?? item.was });
+    if (item.type === "room.updated") was = item.payload;
     before = item;
   }
   return rows;
@@ -68,11 +71,11 @@ function membership(words, { user, by, until, reason, role }, sender) {
   return `${name} ${said}${until ? ` until ${momentOf(until)}` : ""}${by ? ` by ${by.name}` : ""}${reason ? `: ${reason}` : ""}`;
 }
 
-/** The text of a system line. */
-export function happening({ type, payload = {}, sender }) {
+/** The text of a system line. `was`: what the room was before, if that is known. */
+export function happening({ type, payload = {}, sender }, was) {
   const [kind, what] = type.split(".");
   if (kind === "member" && Object.hasOwn(WORDS, what)) return membership(WORDS[what], payload, sender);
-  if (type === "room.updated") return payload.title ? `The room is now called ${payload.title}` : "The room was changed";
+  if (type === "room.updated") return changesOf(payload, was);
   if (type === "room.archived") return "The room was archived";
   // Events of the app have no fixed shape; most have one of these fields.
   return [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string").join(": ") || type;

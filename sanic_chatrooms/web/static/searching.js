@@ -1,7 +1,7 @@
 // The search for messages, in this room or in all rooms of the user. Loaded when somebody opens it.
 
 import { openDialog, radio } from "./dialogs.js";
-import { button, composing, el, fill, iconButton } from "./dom.js";
+import { button, composing, el, fill, icon, iconButton } from "./dom.js";
 import { momentOf } from "./format.js";
 import { piecesOf } from "./highlights.js";
 import { walkable } from "./keyed.js";
@@ -27,20 +27,20 @@ const WORDS = {
 let last = { query: "", everywhere: false }; // so that one can come back to what was found
 
 /**
- * Search. `room`: the one that is open, or null; `nameOf(id)`: of a room. `query`: what to look for; without it, what was looked
+ * Search. `room`: the one that is open, or null; `nameOf(id)`, `isPrivate(id)`: of a room. `query`: what to look for; without it, what was looked
  * for before. Resolves with the message that was chosen, or undefined.
  */
-export function search(chat, { room, nameOf, query }) {
+export function search(chat, { query, ...of }) {
   if (query !== undefined) last = { query, everywhere: true };
-  return openDialog("Search messages", (close) => new Panel(chat, room, nameOf, close).parts, { class: "dialog search", testid: "search" });
+  return openDialog("Search messages", (close) => new Panel(chat, of, close).parts, { class: "dialog search", testid: "search" });
 }
 
 class Panel {
   #turn = 0; // of the newest question: answers to older ones come too late
   #timer = null;
 
-  constructor(chat, room, nameOf, close) {
-    Object.assign(this, { chat, room, nameOf, close });
+  constructor(chat, { room, nameOf, isPrivate }, close) {
+    Object.assign(this, { chat, room, nameOf, isPrivate, close });
     this.everywhere = last.everywhere || !room;
     this.field = el("input.field", { type: "search", maxlength: LONGEST, enterkeyhint: "search", autocomplete: "off", autofocus: true, value: last.query, placeholder: "Search messages", "aria-label": "Search messages", testid: "search-field", oninput: () => this.#soon(), onkeydown: (event) => this.#key(event), onfocus: ({ target }) => target.select() });
     this.state = el("p.hint", { role: "status", testid: "search-state" });
@@ -134,7 +134,7 @@ class Panel {
     const choose = () => this.close({ room, seq });
     return el("li", {}, el("button.hit", { testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
       el("span.hit-head", {}, el("bdi.author.cut", {}, sender?.name ?? "Server"),
-        this.everywhere && el("span.note.cut", {}, "in ", el("bdi", {}, this.nameOf(room))),
+        this.everywhere && el("span.note.cut.where", {}, "in ", this.isPrivate(room) && [icon("lock"), el("span.sr-only", {}, "private: ")], el("bdi", {}, this.nameOf(room))),
         el("time", {}, momentOf(timestamp))),
       el("span.hit-text", { dir: "auto" }, text)));
   }

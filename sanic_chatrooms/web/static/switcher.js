@@ -53,7 +53,7 @@ function matching(rooms, typed) {
   // Names that begin with the letters come first, then names that contain them; unread rooms come before others.
   const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
-  const rows = found.map(({ id, name, mark, visibility, unread }) => ({ key: `option-${id}`, id, isPrivate: visibility === "private", label: `${SIGILS[visibility] ?? ""}${name}${mark && ` · ${mark}`}${unread ? ` (${unread})` : ""}` }));
+  const rows = found.map(({ id, name, mark, visibility, archived, unread }) => ({ key: `option-${id}`, id, isPrivate: visibility === "private", label: `${SIGILS[visibility] ?? ""}${name}${mark && ` · ${mark}`}${archived ? " (archived)" : ""}${unread ? ` (${unread})` : ""}` }));
   const isOther = ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
   return isOther ? [...rows, { key: "option", id: typed, label: `Go to #${typed}` }] : rows;
 }

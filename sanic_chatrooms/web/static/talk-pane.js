@@ -7,6 +7,7 @@ import { Conversation } from "./conversation.js";
 import { button, composing, el, icon, iconButton } from "./dom.js";
 import { counted } from "./format.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
+import { calm } from "./richtext.js";
 import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
 import { firstAbove, offers, written } from "./unread.js";
@@ -16,7 +17,10 @@ export class TalkPane {
   constructor(chat, acts, topic, menu) {
     this.chat = chat;
     this.acts = acts;
-    this.name = el("h2.cut", { dir: "auto", tabindex: -1, testid: "room-name" });
+    this.lock = el("span.sigil", { role: "img", "aria-label": "Private room", title: "Private room", testid: "room-lock", hidden: true }, icon("lock"));
+    this.called = acts.onDetails ? el("button.called.cut", { title: "Details of this room", testid: "open-details", onclick: () => acts.onDetails() }) : el("span");
+    this.name = el("h2.cut", { dir: "auto", tabindex: -1, testid: "room-name" }, this.called);
+    this.about = el("p.topic.cut", { dir: "auto", testid: "room-about" });
     this.mark = el("span.mark", { testid: "room-mark" });
     this.here = el("span");
     this.menu = menu;
@@ -45,7 +49,7 @@ export class TalkPane {
     this.element = el("section.talk-pane", { "aria-label": "Conversation" },
       el("div.pane-head", {},
         acts.onBack && this.back,
-        el("div.grow", {}, el("div.title", {}, this.name, this.mark), this.topic),
+        el("div.grow", {}, el("div.title", {}, this.lock, this.name, this.mark), this.about, this.topic),
         menu, acts.onSearch && this.search, acts.onPeople && this.people),
       new Banner(chat, acts.signal).element, acts.onLink && this.toFirst, this.conversation.element, this.composer.why, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
@@ -82,8 +86,9 @@ export class TalkPane {
     this.room = null;
     this.kind = "nowhere";
     this.#offerFirst(null);
-    this.name.textContent = "Nothing is open";
-    this.mark.textContent = "";
+    this.called.textContent = "Nothing is open";
+    this.mark.textContent = this.about.textContent = "";
+    this.called.disabled = this.lock.hidden = true;
     this.people.hidden = this.search.hidden = true;
     this.composer.shut("", true);
     this.#appsOwn(true);
@@ -121,7 +126,10 @@ export class TalkPane {
   /** Draw changes. */
   update() {
     const { room, chat, composer, conversation } = this;
-    this.name.textContent = room.name;
+    if (this.called.textContent !== room.name) this.called.textContent = room.name;
+    this.called.disabled = room.isDraft || room.status !== "ready";
+    this.lock.hidden = room.visibility !== "private";
+    this.about.textContent = calm([room.archived && "Archived", room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
     this.mark.textContent = room.mark;
     this.here.textContent = room.online;
     this.search.hidden = !offers(chat, "search");
@@ -146,6 +154,7 @@ export class TalkPane {
     const shut = room.status === "failed" || room.status === "removed";
     const lost = this.composer.shut(!shut && room.shut ? shutBecause(room.shut) : "", shut);
     this.#appsOwn(shut);
+    if (this.topic && this.about.textContent) this.topic.hidden = true; // there is room for one line
     if (lost) (this.conversation.instead?.querySelector("button") ?? this.conversation.log).focus();
   }
 
@@ -168,6 +177,12 @@ export class TalkPane {
   }
 }
 
+// Nothing is known before somebody has looked.
+function whereIs({ people, partner }) {
+  const one = people.get(partner?.id);
+  return one && (one.here ? "Here now" : "Not here now");
+}
+
 const DEPARTURES = { left: "You left it, here or in another window.", deleted: "This room was deleted.", forbidden: "You may not be in this room any more." };
 
 function departure({ reason, error, verdict }) {
@@ -179,7 +194,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const { name, status, reason, error } = room;
   const choose = ["Choose another room", onBack];
   const again = ["Try again", () => onReload(room)];
-  if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(room), reason === "banned" ? [choose] : [choose, again], "removed");
+  if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
   // An invalid id names no room.
   if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, sentence(error), [choose, again], "failed-room");
   return statePanel(`There is no room “${name}”`, "It may have been deleted, or it is private and you are not a member.", [choose, ["Create a room", onCreate]], "unknown-room");

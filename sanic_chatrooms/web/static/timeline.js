@@ -13,8 +13,8 @@ function itemOf(event) {
   return { key: event.msgId ?? `${event.seq}`, version: 0, status: "sent", error: null, ...fieldsOf(event) };
 }
 
-function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed, reactions, thread, streaming, ended }) {
-  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq, reactions, thread, streaming, ended };
+function fieldsOf({ msgId, seq, type, timestamp, sender, payload, edited, deleted, changed, reactions, thread, pinned, streaming, ended }) {
+  return { id: msgId, seq, type, at: Math.abs(timestamp) < LAST ? timestamp : 0, sender, payload, text: textOf(payload), edited, deleted, changed: changed ?? seq, reactions, thread, pinned, streaming, ended };
 }
 
 // Every stored event is a line, except changes of another line.
@@ -134,7 +134,7 @@ export class Timeline {
 
   /** Remove its content. The reason, if there is one, is known until the page is loaded again. */
   deleted(item, seq, because = "") {
-    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, streaming: undefined, ended: undefined, deleted: true, because, change: null, reactions: undefined });
+    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, streaming: undefined, ended: undefined, deleted: true, because, change: null, reactions: undefined, pinned: undefined });
   }
 
   // The end of a message that was being written is no edit of it.

@@ -12,7 +12,9 @@ class Node {
     this.attributes[name] = value;
   }
 
-  addEventListener() {}
+  addEventListener(type, act) {
+    if (type === "click") this.clicked = act;
+  }
 
   get childNodes() {
     return this.children;

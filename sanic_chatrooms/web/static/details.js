@@ -1,0 +1,126 @@
+// The details of a room: what it is, what one may do in it, what is pinned, who is a member. Loaded when somebody opens it.
+
+import { avatar, lineName } from "./avatar.js";
+import { openDialog, problemLine } from "./dialogs.js";
+import { button, el, fill, icon, iconButton } from "./dom.js";
+import { byName, counted, dayName, toldApart } from "./format.js";
+import { part } from "./part.js";
+import { pins } from "./pins.js";
+import { sentence } from "./reasons.js";
+import { calm } from "./richtext.js";
+import { byRole, entryInWords, inWords, mayChange } from "./room-words.js";
+import { giveRole } from "./roles.js";
+import { archive, remove, settings } from "./room-settings.js";
+
+const PAGE = 100;
+
+/** Show the details until they are closed. `it`: {chat, book, room}, and `jump(seq)` to a message, `invite()`, `prefs()`. */
+export async function details(it) {
+  const { name } = it.room;
+  const show = (close) => content(it, close);
+  // What somebody opens from here stands alone; the details come back after it, unless it resolves with "over".
+  let act = null;
+  do act = await openDialog(`Details of ${name}`, show, { class: "dialog search", testid: "details" });
+  while (act && (await act()) !== "over");
+}
+
+function content(it, close) {
+  const { room, chat } = it;
+  const load = () => chat.request("room", { room: room.id });
+  return [
+    el("div.search-head", {},
+      el("h2.grow.title", {}, room.visibility === "private" && lock(), el("bdi.cut", {}, room.name)),
+      iconButton("close", "Close the details", { onclick: () => close(), autofocus: true, testid: "details-close" })),
+    part(chat, load, (about) => whole(it, about, close), { class: "details", testid: "details-body" }),
+  ];
+}
+
+/** A private room. */
+function lock() {
+  return [icon("lock"), el("span.sr-only", {}, "Private: ")];
+}
+
+function whole(it, about, close) {
+  const { chat, room } = it;
+  const then = (act) => () => close(act);
+  const may = (action) => about.may.includes(action);
+  const acts = [
+    may("room.update") && ["Change", () => settings(chat, room, about), "details-change"],
+    !room.isDirect && (may("member.invite") || may("member.add")) && ["Invite people", it.invite, "details-invite"],
+    room.counted && ["Notifications", it.prefs, "details-notify"],
+  ];
+  const jump = (seq) => close(() => (it.jump(seq), "over"));
+  return [
+    facts(it, about),
+    row(acts, then),
+    section("Pinned messages", pins(it, about, jump)),
+    !room.isDirect && section("Members", members(it, about, then)),
+    row(may("room.govern") && [
+      about.archived ? ["Open again", () => archive(chat, room, false), "details-reopen"] : ["Archive", () => archive(chat, room, true), "details-archive"],
+      may("room.delete") && ["Delete", () => remove(chat, room), "details-delete", "danger"],
+    ], then),
+  ];
+}
+
+function row(acts, then) {
+  const some = (acts || []).filter(Boolean);
+  return some.length > 0 && el("div.details-acts", {}, some.map(([label, act, testid, look]) => button(label, then(act), { testid, class: look ?? "" })));
+}
+
+function section(heading, content) {
+  return el("section", {}, el("h3", {}, heading), content);
+}
+
+function facts({ chat, book, room }, about) {
+  const { topic, archived, slowMode, createdBy, createdAt, role } = about;
+  const maker = !createdBy ? "by the app" : createdBy === chat.user.id ? "by you" : `by ${book.names.of(createdBy) ?? createdBy}`;
+  const fact = (term, ...said) => el("div", {}, el("dt", {}, term), said.map((one) => el("dd", {}, one)));
+  return [
+    topic && el("p", { dir: "auto", testid: "details-topic" }, calm(topic)),
+    archived && el("p.shut", { testid: "details-archived" }, "This room is archived. It can be read, and not written in."),
+    el("dl", { testid: "details-facts" },
+      fact("Who can enter", ...entryInWords(about, room.name)),
+      slowMode > 0 && fact("Pace", `One message of each person every ${slowMode} s.`),
+      fact("You", inWords(about.may), !room.isDirect && role !== "guest" && `Your role: ${role}.`),
+      fact("Made", `${dayName(createdAt)}, ${maker}`),
+      !room.isDirect && fact("People", `${counted(about.members, "member")}, ${about.online} here now`)),
+  ];
+}
+
+function members({ chat, room }, about, then) {
+  const all = [];
+  const load = async () => {
+    const page = await chat.members(room.id, { limit: PAGE, cursor: all.cursor });
+    all.push(...page.members);
+    all.cursor = page.cursor;
+  };
+  const draw = () => {
+    const marks = toldApart(all);
+    const line = (one) => memberLine(one, marks.get(one.id), { about, me: chat.user.id, onRole: then(() => giveRole(chat, room, one)) });
+    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, `${role} (${people.length})`), el("ul", {}, people.sort(byName).map(line))));
+    return [groups, !all.length && el("p.hint", {}, "Nobody is a member. Guests are not, and the app may add people."), all.cursor && button("More members", more, { testid: "details-more" })];
+  };
+  const problem = problemLine();
+  const box = part(chat, load, draw, { testid: "details-members" });
+  async function more() {
+    fill(problem);
+    try {
+      await load();
+      fill(box, draw());
+      box.querySelector("button:last-child")?.focus();
+    } catch (error) {
+      problem.textContent = sentence(error);
+    }
+  }
+  return [box, problem];
+}
+
+function memberLine(one, mark, { about, me, onRole }) {
+  const isMe = one.id === me;
+  return el("li.people-line", { testid: "member", "data-user": one.id },
+    el("span", { class: `dot ${one.online ? "here" : ""}` }, avatar(one, "small")),
+    lineName(one.name, mark),
+    el("span.sr-only", {}, one.online ? ", online" : ", offline"),
+    isMe && el("span.count", {}, "you"),
+    mayChange(about, one, me) && button(isMe ? "Step down" : "Change role", onRole, { "aria-label": isMe ? null : `Change the role of ${one.name}`, testid: "member-role" }));
+}

@@ -1,0 +1,23 @@
+// A part of a dialog that has to be loaded.
+
+import { button, el, fill } from "./dom.js";
+import { sentence } from "./reasons.js";
+
+const OFFLINE = "You are offline. Try again when you are back.";
+const isLost = ({ code }) => code === "lost" || code === "timeout";
+
+/** An element for what `draw(await load())` returns: a line meanwhile, and the reason with a way to try again if it cannot be loaded. */
+export function part(chat, load, draw, props) {
+  const box = el("div", props);
+  const begin = async () => {
+    fill(box, el("p.hint.waiting", { role: "status" }, "Loading…"));
+    try {
+      if (chat.state !== "online") throw new Error(OFFLINE);
+      fill(box, draw(await load()));
+    } catch (error) {
+      fill(box, el("p.problem", { role: "alert" }, isLost(error) ? OFFLINE : sentence(error)), button("Try again", begin, { testid: "details-again" }));
+    }
+  };
+  begin();
+  return box;
+}

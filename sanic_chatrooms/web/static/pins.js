@@ -1,0 +1,63 @@
+// The pinned messages of a room, with a way to each. Loaded with the details of a room.
+
+import { namesOf } from "./attachments.js";
+import { problemLine } from "./dialogs.js";
+import { button, el, fill, iconButton } from "./dom.js";
+import { excerpt, momentOf } from "./format.js";
+import { part } from "./part.js";
+import { sentence } from "./reasons.js";
+import { calm } from "./richtext.js";
+import { textOf } from "./timeline.js";
+import { offers } from "./unread.js";
+
+const PAGE = 20;
+
+/** `about`: the room, by the server; `onJump(seq)`. */
+export function pins({ chat, room }, about, onJump) {
+  const unpins = about.may.includes("message.unpin");
+  const list = el("ul", { "aria-label": "Pinned messages" });
+  const none = el("p.hint", { testid: "pins-none" }, about.may.includes("message.pin") ? "Nothing is pinned. Pin a message by the buttons beside it." : "Nothing is pinned.");
+  const more = button("More pinned messages", () => act(load), { testid: "pins-more" });
+  const problem = problemLine();
+  let cursor;
+
+  const load = async () => {
+    const page = await chat.pins(room.id, { limit: PAGE, cursor });
+    cursor = page.cursor;
+    list.append(...page.messages.map((one) => pinLine(one, { onJump, onUnpin: unpins && unpin })));
+    show();
+  };
+  const show = () => {
+    none.hidden = list.childElementCount > 0;
+    more.hidden = !cursor;
+  };
+  async function act(change) {
+    fill(problem);
+    try {
+      await change();
+    } catch (error) {
+      problem.textContent = sentence(error);
+    }
+  }
+  const unpin = (one, line) => act(async () => {
+    await chat.pin(room.id, one.msgId, false);
+    const next = line.nextElementSibling ?? line.previousElementSibling;
+    line.remove();
+    show();
+    (next?.querySelector("button") ?? document.querySelector("[data-testid=details-close]")).focus();
+  });
+  if (!offers(chat, "pins")) return el("p.hint", {}, "This server has no pinned messages.");
+  return [part(chat, load, () => [list, none, more], { testid: "pins" }), problem];
+}
+
+function pinLine(one, { onJump, onUnpin }) {
+  const { seq, sender, timestamp, payload, pinned } = one;
+  const name = sender?.name ?? "Server";
+  const line = el("li.pin-line", { testid: "pin-line" },
+    el("button.hit.grow", { testid: "pin-jump", "data-seq": seq, onclick: () => onJump(seq) },
+      el("span.hit-head", {}, el("bdi.author.cut", {}, name), el("time", {}, momentOf(timestamp))),
+      el("span.hit-text", { dir: "auto" }, calm([excerpt(textOf(payload)), namesOf(one)].filter(Boolean).join(" "))),
+      pinned?.by && el("span.note.cut", {}, "pinned by ", el("bdi", {}, pinned.by.name))),
+    onUnpin && iconButton("close", `Unpin the message of ${name}`, { testid: "unpin", onclick: () => onUnpin(one, line) }));
+  return line;
+}

@@ -1,0 +1,91 @@
+// What a room is and what may be done in it, in words; and who may pin.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import "./page.mjs";
+
+const { byRole, entryInWords, inWords, mayChange, rolesToGive } = await import("../../../sanic_chatrooms/web/static/room-words.js");
+const { changesOf } = await import("../../../sanic_chatrooms/web/static/room-changes.js");
+const { mayPin } = await import("../../../sanic_chatrooms/web/static/pinning.js");
+const { Room } = await import("../../../sanic_chatrooms/web/static/room.js");
+const { rowsOf, happening } = await import("../../../sanic_chatrooms/web/static/rows.js");
+const { part } = await import("../../../sanic_chatrooms/web/static/part.js");
+
+const ada = { id: "ada", name: "Ada" };
+
+test("what one may do is one sentence, and says where one may not write", () => {
+  assert.equal(inWords(["history"]), "You may read. You may not write.");
+  assert.equal(inWords(["message"]), "You may read and write.");
+  assert.equal(inWords(["message", "reaction.add", "room.delete"]), "You may read, write, react and delete the room.");
+  assert.equal(inWords(["member.ban"]), "You may read and remove, mute and ban people. You may not write.");
+});
+
+test("who can enter is said for each kind of room, and what new members read for private ones only", () => {
+  assert.equal(entryInWords({ visibility: "public", historyVisibility: "world" }).length, 1);
+  assert.match(entryInWords({ visibility: "private", historyVisibility: "joined" })[1], /from then on/);
+  assert.deepEqual(entryInWords({ visibility: "direct" }, "Bob"), ["You and Bob, and nobody else."]);
+});
+
+test("one gives roles below one's own, and the creator gives all", () => {
+  assert.deepEqual(rolesToGive({ level: 75 }), ["moderator", "member", "reader"]);
+  assert.equal(rolesToGive({ level: 100 })[0], "admin");
+  assert.equal(rolesToGive({ level: 100, creator: true })[0], "owner");
+});
+
+test("the role of members below oneself can be changed, one's own only downwards", () => {
+  const admin = { may: ["member.role"], level: 75, role: "admin" };
+  assert.ok(mayChange(admin, { id: "bob", role: "moderator" }, "ada"));
+  assert.ok(!mayChange(admin, { id: "bob", role: "admin" }, "ada"));
+  assert.ok(mayChange(admin, { id: "bob", role: "editor" }, "ada"), "a role of the app: the server decides");
+  assert.ok(mayChange(admin, { id: "ada", role: "admin" }, "ada"));
+  assert.ok(mayChange({ may: ["member.role"], level: 100, creator: true, role: "owner" }, { id: "bob", role: "owner" }, "ada"));
+  assert.ok(!mayChange({ may: [], level: 10, role: "member" }, { id: "bob", role: "reader" }, "ada"));
+});
+
+test("members stand under their roles, the highest first", () => {
+  const people = [{ id: "1", role: "member" }, { id: "2", role: "editor" }, { id: "3", role: "owner" }];
+  assert.deepEqual(byRole(people).map(([role]) => role), ["owner", "member", "editor"]);
+});
+
+test("a line says what of the room has changed, and by whom", () => {
+  const was = { title: "A", topic: "", archived: false, visibility: "public", slowMode: 0 };
+  assert.equal(changesOf({ ...was, title: "B", by: ada }, was), "The room is now called B, by Ada");
+  assert.equal(changesOf({ ...was, topic: "Soup" }, was), "The topic is now: Soup");
+  assert.equal(changesOf({ ...was, archived: true, by: ada }, was), "The room was archived: it can be read, and not written in, by Ada");
+  assert.equal(changesOf({ ...was, permissions: {} }, was), "The room was changed");
+  assert.equal(changesOf({ ...was, by: ada }, undefined), "The room was changed, by Ada");
+});
+
+test("a change is compared with the change before it, or with what was known when it came", () => {
+  const change = (seq, payload, was) => ({ key: `${seq}`, seq, type: "room.updated", at: seq, payload, was, version: 0 });
+  const items = [change(1, { title: "B" }, { title: "A" }), change(2, { title: "C" }), change(3, { title: "C", topic: "Soup" })];
+  const said = rowsOf(items, null).filter(({ kind }) => kind === "system").map(({ item, was }) => happening(item, was));
+  assert.deepEqual(said, ["The room is now called B", "The room is now called C", "The topic is now: Soup"]);
+});
+
+test("until the server has said who may pin, the role counts", () => {
+  const room = new Room("a");
+  assert.ok(!mayPin(room));
+  room.role = "moderator";
+  assert.ok(mayPin(room));
+  room.may = new Set(["message"]);
+  assert.ok(!mayPin(room));
+  room.may.add("message.pin");
+  assert.ok(mayPin(room));
+});
+
+test("what cannot be loaded says why, and is loaded by another try", async () => {
+  const chat = { state: "online" };
+  let fails = true;
+  const load = async () => {
+    if (fails) throw Object.assign(new Error("no"), { code: "lost" });
+    return "there";
+  };
+  const box = part(chat, load, (found) => [found], {});
+  await new Promise(setImmediate);
+  assert.match(box.text, /^You are offline\. Try again when you are back\.Try again$/);
+  fails = false;
+  await box.children[1].clicked();
+  assert.equal(box.text, "there");
+});

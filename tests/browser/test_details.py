@@ -1,0 +1,253 @@
+"""What a room is and what people may do in it: details, changes, roles, pins, archiving, deleting, and whom one has blocked."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.acts import composer, enter, entered, messages, say
+from tests.browser.audit import problems
+from tests.browser.conftest import Pages
+from tests.browser.served import ServedApp
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+def details(page: Page) -> Locator:
+    return page.get_by_test_id("details")
+
+
+async def open_details(page: Page) -> None:
+    await expect(page.get_by_test_id("open-details")).to_be_enabled()
+    await page.get_by_test_id("open-details").click()
+    await expect(page.get_by_test_id("details-facts")).to_be_visible()
+
+
+async def close_details(page: Page) -> None:
+    await page.get_by_test_id("details-close").click()
+    await expect(details(page)).to_have_count(0)
+
+
+async def owner_and_member(served: ServedApp, new_page: Pages, **options: Any) -> tuple[Page, Page]:
+    """Ada, who owns the private room Secret, and Bob, a member; both are there. `options`: of Ada's page."""
+    await served.open()
+    ada, bob = await new_page(**options), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await served.chat.create_room("secret", title="Secret", topic="For us", visibility="private")
+    await served.chat.add_member("secret", served.user("Ada"), "owner")
+    await served.chat.add_member("secret", served.user("Bob"))
+    for page in (ada, bob):
+        await page.goto("/#/secret")
+        await entered(page)
+        await expect(page.get_by_test_id("room-name")).to_have_text("Secret")
+    return ada, bob
+
+
+async def look(pages: Pages, page: Page, state: str, found: list[str], *, touch: bool = False) -> None:
+    """Note what is wrong with this state, light and dark."""
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme)
+        await page.evaluate("document.getAnimations().forEach((one) => one.finish())")
+        found += [f"{state}, {scheme}: {one}" for one in await problems(page, touch=touch)]
+        await pages.screenshot(page, f"{state}-{scheme}")
+
+
+async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_deletes_it(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, bob = await owner_and_member(served, new_page, **PHONE)
+    found: list[str] = []
+    await expect(ada.get_by_role("img", name="Private room")).to_be_visible()
+    await expect(ada.get_by_test_id("room-about")).to_have_text("For us")
+    await open_details(ada)
+    facts = ada.get_by_test_id("details-facts")
+    await expect(facts).to_contain_text("Only members. Nobody else can see that there is such a room.")
+    await expect(facts).to_contain_text("by the app")
+    await expect(facts).to_contain_text("Your role: owner.")
+    await expect(facts).to_contain_text("and delete the room.")
+    await expect(facts).to_contain_text("2 members, 2 here now")
+    await expect(ada.get_by_test_id("pins-none")).to_be_visible()
+    await expect(ada.get_by_test_id("member")).to_have_count(2)
+    await look(new_page, ada, "details", found, touch=True)
+
+    await ada.get_by_test_id("details-change").click()
+    await expect(ada.get_by_test_id("settings-title")).to_be_focused()
+    await look(new_page, ada, "settings", found, touch=True)
+    await ada.get_by_test_id("settings-title").fill(" ")
+    await ada.get_by_role("button", name="Save").click()
+    await expect(ada.get_by_test_id("form-problem")).to_have_text("Give the room a name that can be seen.")
+    await ada.get_by_test_id("settings-title").fill("Garden")
+    await ada.get_by_test_id("settings-topic").fill("What grows")
+    await ada.get_by_test_id("settings-public").check()
+    await ada.get_by_role("button", name="Save").click()
+    await expect(details(ada)).to_contain_text("Everybody can find it")
+    await expect(bob.get_by_test_id("room-name")).to_have_text("Garden")
+    await expect(bob.get_by_test_id("room-about")).to_have_text("What grows")
+    await expect(bob.get_by_test_id("system-line").last).to_have_text(
+        "The room is now called Garden. The topic is now: What grows. Everybody can enter now, by Ada"
+    )
+    await expect(bob.get_by_test_id("room-lock")).to_be_hidden()
+
+    await ada.get_by_test_id("details-archive").click()
+    await expect(ada.get_by_test_id("archive-dialog")).to_contain_text("Nobody can write")
+    await look(new_page, ada, "archive", found, touch=True)
+    await ada.get_by_test_id("answer-yes").click()
+    await expect(ada.get_by_test_id("details-archived")).to_be_visible()
+    await look(new_page, ada, "archived-details", found, touch=True)
+    await close_details(ada)
+    await expect(bob.get_by_test_id("shut")).to_contain_text("This room is archived")
+    await expect(bob.get_by_test_id("room-about")).to_have_text("Archived · What grows")
+    await expect(bob.locator("[data-room=secret]").get_by_test_id("archived")).to_be_attached()
+    await expect(ada.get_by_test_id("shut")).to_contain_text("This room is archived")
+    await look(new_page, ada, "archived", found, touch=True)
+    await open_details(ada)
+    await ada.get_by_test_id("details-reopen").click()
+    await expect(ada.get_by_test_id("details-archive")).to_be_visible()
+    await expect(composer(bob)).to_be_visible()
+
+    await ada.get_by_test_id("details-delete").click()
+    await look(new_page, ada, "delete", found, touch=True)
+    await ada.get_by_test_id("delete-name").fill("Secret")
+    await ada.get_by_role("button", name="Delete for good").click()
+    await expect(ada.get_by_test_id("form-problem")).to_have_text("This is not the name of the room.")
+    await ada.get_by_test_id("delete-name").fill("Garden")
+    await ada.get_by_role("button", name="Delete for good").click()
+    for page in (ada, bob):
+        await expect(page.get_by_test_id("removed")).to_contain_text("This room was deleted.")
+    await expect(details(ada)).to_have_count(0)
+    assert found == []
+
+
+async def test_who_may_not_change_a_room_reads_so_and_is_offered_nothing(
+    served: ServedApp, new_page: Pages
+) -> None:
+    _, bob = await owner_and_member(served, new_page)
+    await open_details(bob)
+
+    await expect(bob.get_by_test_id("details-facts")).to_contain_text(
+        "You may read, write, react and invite people."
+    )
+    await expect(bob.get_by_test_id("member")).to_have_count(2)
+    await expect(bob.get_by_test_id("pins-none")).to_have_text("Nothing is pinned.")
+    for act in ("details-change", "details-archive", "details-delete"):
+        await expect(bob.get_by_test_id(act)).to_have_count(0)
+    await expect(bob.get_by_role("button", name="Change the role of Ada")).to_have_count(0)
+
+
+async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, bob = await owner_and_member(served, new_page)
+    found: list[str] = []
+    await say(ada, "Hello")
+    await messages(bob).last.hover()
+    await expect(bob.get_by_test_id("pin")).to_have_count(0)
+    await open_details(ada)
+    await ada.get_by_role("button", name="Change the role of Bob").click()
+    await expect(ada.get_by_test_id("role-member")).to_be_checked()
+    await expect(ada.get_by_test_id("role-owner")).to_have_count(0)
+    await look(new_page, ada, "role", found)
+    await ada.get_by_test_id("role-moderator").check()
+    await ada.get_by_role("button", name="Give this role").click()
+    await expect(details(ada).get_by_role("heading", name="moderator (1)")).to_be_visible()
+    await close_details(ada)
+    await expect(bob.get_by_test_id("system-line").last).to_have_text("Bob is now moderator, by Ada")
+    await messages(bob).last.hover()
+    await expect(bob.get_by_test_id("pin")).to_be_visible()
+
+    await ada.get_by_role("button", name="Moderate Bob").click()
+    await ada.get_by_test_id("member.role").click()
+    await ada.get_by_test_id("role-reader").check()
+    await ada.get_by_role("button", name="Give this role").click()
+    await expect(bob.get_by_test_id("shut")).to_have_text("You can read here, and not write.")
+
+    await open_details(ada)
+    await ada.get_by_role("button", name="Step down").click()
+    await expect(ada.get_by_test_id("role-admin")).to_be_checked()
+    await ada.get_by_role("button", name="Step down").click()
+    await expect(ada.get_by_test_id("details-facts")).to_contain_text("Your role: admin.")
+    assert found == []
+
+
+async def test_a_message_is_pinned_found_again_by_its_pin_and_unpinned(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, bob = await owner_and_member(served, new_page)
+    found: list[str] = []
+    await say(bob, "Keep this")
+    await say(bob, *(f"line {number}" for number in range(3)))
+    message = messages(ada).filter(has_text="Keep this")
+    await message.hover()
+    await message.get_by_role("button", name="Pin message").click()
+    for page in (ada, bob):
+        sign = messages(page).filter(has_text="Keep this").get_by_test_id("pinned")
+        await expect(sign).to_have_text("Pinned by Ada")
+    await look(new_page, ada, "pinned", found)
+    await bob.reload()
+    await expect(bob.get_by_test_id("pinned")).to_have_count(1)
+
+    await open_details(ada)
+    await expect(ada.get_by_test_id("pin-line")).to_contain_text("Keep this")
+    await look(new_page, ada, "pins", found)
+    await ada.get_by_test_id("pin-jump").click()
+    await expect(details(ada)).to_have_count(0)
+    await expect(message).to_be_focused()
+
+    await open_details(bob)
+    await expect(bob.get_by_test_id("pin-line")).to_have_count(1)
+    await expect(bob.get_by_test_id("unpin")).to_have_count(0)
+    await open_details(ada)
+    await ada.get_by_role("button", name="Unpin the message of Bob").click()
+    await expect(ada.get_by_test_id("pins-none")).to_be_visible()
+    await expect(ada.get_by_test_id("details-close")).to_be_focused()
+    await expect(bob.get_by_test_id("pinned")).to_have_count(0)
+    assert found == []
+
+
+async def test_details_that_cannot_be_loaded_say_why_and_are_there_after_another_try(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, _ = await owner_and_member(served, new_page)
+    found: list[str] = []
+    await ada.evaluate("import('/chat/static/details.js')")
+    await ada.context.set_offline(True)
+    await expect(ada.get_by_test_id("banner")).to_be_visible()
+    await ada.get_by_test_id("open-details").focus()
+    await ada.keyboard.press("Enter")
+    await expect(details(ada)).to_contain_text("You are offline. Try again when you are back.")
+    await look(new_page, ada, "offline", found)
+    await ada.context.set_offline(False)
+    await expect(ada.get_by_test_id("banner")).to_have_text("You are back.")
+
+    await ada.get_by_test_id("details-again").click()
+    await expect(ada.get_by_test_id("details-facts")).to_be_visible()
+    await ada.keyboard.press("Escape")
+    await expect(ada.get_by_test_id("open-details")).to_be_focused()
+    assert found == []
+
+
+async def test_people_who_are_blocked_are_listed_and_unblocked(served: ServedApp, new_page: Pages) -> None:
+    ada, _ = await owner_and_member(served, new_page, **PHONE)
+    found: list[str] = []
+    await ada.goto("/#/secret/people")
+    await ada.get_by_role("button", name="Moderate Bob").tap()
+    await ada.get_by_test_id("block").tap()
+    await expect(ada.get_by_test_id("blocked")).to_be_visible()
+    await ada.goto("/#/")
+    await ada.get_by_test_id("me-menu").tap()
+    await ada.get_by_test_id("blocked-people").tap()
+    await expect(ada.get_by_test_id("blocked-person")).to_contain_text("Bob")
+    await look(new_page, ada, "blocked", found, touch=True)
+    await ada.get_by_role("button", name="Unblock Bob").tap()
+    await expect(ada.get_by_test_id("none")).to_have_text("You have blocked nobody.")
+    await ada.keyboard.press("Escape")
+    await ada.goto("/#/secret/people")
+    await expect(ada.get_by_test_id("person").filter(has_text="Bob")).to_be_visible()
+    await expect(ada.get_by_test_id("blocked")).to_have_count(0)
+    assert found == []
