@@ -96,7 +96,7 @@ class _Erasing:
         self._id = room.id
         self._user = user
         self._mark = Fact(ERASING, _digest(user), b"true")
-        self._marked = False
+        self._marked = self._trimmed = False
 
     async def everything(self, above: int = 0) -> int | None:
         """Erase everything above this number, and what has no number. -> the room's number then; None: nothing was found."""
@@ -109,9 +109,10 @@ class _Erasing:
         has_files = await self._facts()
         if self._room.created_by == self._user:
             await self._begin()
+        if self._marked or self._trimmed:
+            await self._store.erase(self._id, self._user, ())
         if not self._marked:
             return None
-        await self._store.erase(self._id, self._user, ())
         if has_files:
             await self._core.unattached.look_now(self._id)
         await self._renew()
@@ -184,6 +185,7 @@ class _Erasing:
             if head is None:
                 head = page.seq
                 if page.floor:  # what is below may still be there
+                    self._trimmed = True
                     await self._store.trim(self._id, page.floor)
             if not page.more or before <= above + 1 or not page.events:
                 return head

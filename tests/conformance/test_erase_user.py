@@ -197,6 +197,64 @@ async def test_no_file_of_sqlite_holds_anything_of_a_user_who_was_erased(
                 await store._upkeep.look()
 
 
+async def leave_what_is_gone(rooms: ChatRooms, chat: Chat) -> None:
+    """The user has said something that was trimmed, and something in a room that was deleted, and is no member of any room."""
+    for room in ("general", "gone", "other"):
+        await rooms.create_room(room)
+    ada = await joined(chat, ADA, "gone")
+    await ada.ack("message", room="gone", payload={"text": "needle-gone"})
+    await rooms.delete_room("gone")
+    await rooms.publish("general", "message", {"text": "needle-trimmed"}, sender=ADA)
+    for room in ("general", "other"):
+        for _ in range(20):
+            await rooms.publish(room, "message", {"text": KEPT}, sender=BOB)
+
+
+async def test_what_was_trimmed_or_went_with_its_room_a_moment_ago_is_in_no_file_of_sqlite(
+    tmp_path: Path,
+) -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(rooms, store=f"sqlite:///{tmp_path}/chat.db", history_max=4) as chat:
+        await leave_what_is_gone(rooms, chat)
+        before = await chat.store.heads(["general", "other"])
+        assert set(needles(files(tmp_path))) >= {b"needle-gone", b"needle-trimmed", b"needle-name"}
+
+        await rooms.erase_user(ADA)
+
+        async with asyncio.timeout(20):
+            while needles(files(tmp_path)):  # as long as somebody reads, the log cannot be emptied
+                await cast("SQLStore", chat.backends.store)._upkeep.look()
+        assert await chat.store.heads(["general", "other"]) == before, "nobody has to join anew"
+
+
+async def test_what_was_trimmed_or_went_with_its_room_a_moment_ago_is_in_no_row_of_postgresql(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(
+        rooms, store=postgres_url, broker="memory:", presence="memory:", history_max=4
+    ) as chat:
+        await leave_what_is_gone(rooms, chat)
+        assert set(needles(b"\n".join(await rows_of(postgres, postgres_url)))) >= {b"needle-trimmed"}
+
+        await rooms.erase_user(ADA)
+
+        assert needles(b"\n".join(await rows_of(postgres, postgres_url))) == []
+
+
+async def rows_of(postgres: PostgresServer, url: str) -> list[bytes]:
+    """All rows of all tables."""
+    side, rows = await postgres.connect(urlsplit(url).path[1:]), list[bytes]()
+    try:
+        for (table,) in await side.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+            for row in await side.fetch(f'SELECT * FROM "{table}"'):
+                values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
+                rows.append(b" ".join(values))
+    finally:
+        await side.close()
+    return rows
+
+
 async def moved_about(store: SQLStore) -> None:
     """Fill a room with what two users say, and edit it, so that SQLite moves rows from page to page. Then erase one of them."""
     await store.create_room(Room("r", "", 0))
@@ -266,15 +324,7 @@ async def test_no_row_of_postgresql_holds_anything_of_a_user_who_was_erased(
     story = Story(postgres_url)
     async with story.running() as chat:
         await story.play(caplog, chat, lambda: None)
-        side = await postgres.connect(urlsplit(postgres_url).path[1:])
-        rows = []
-        try:
-            for (table,) in await side.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-                for row in await side.fetch(f'SELECT * FROM "{table}"'):
-                    values = [value if isinstance(value, bytes) else str(value).encode() for value in row]
-                    rows.append(b" ".join(values))
-        finally:
-            await side.close()
+        rows = await rows_of(postgres, postgres_url)
 
     assert needles(b"\n".join(rows)) == []
     of_the_user = [row for row in rows if ADA.id.encode() in row]

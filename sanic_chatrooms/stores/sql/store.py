@@ -212,6 +212,7 @@ class SQLStore(Store, Outbox, SearchIndex):
     async def forget_user(self, user: str, kinds: Collection[str]) -> None:
         """See `Store.forget_user`."""
         erasure: Erasure = self._parts[Erasure]
+        await self._upkeep.clear_deleted()
         await self._database.write(lambda connection: erasure.forget_user(connection, user))
         await self._database.scrub(self._prefix)
 

@@ -96,6 +96,13 @@ class Upkeep:
         if keys:
             connection.execute(bucket.delete().where(bucket.c.key.in_(keys)))
 
+    async def clear_deleted(self) -> None:
+        """Remove at once what is left of all rooms that were deleted."""
+        room = self._schema.room.c
+        gone = select(room.id).where(room.visibility == DELETED)
+        for id in await self._database.read(lambda c: list(c.scalars(gone))):
+            await self._clear(self._clock(), id)
+
     async def forget_users(self, now: float) -> None:
         """Forget users' inboxes that got nothing for a week: a process that was killed left them."""
         while await self._database.write(lambda c: self._forget_users(c, now - WEEK)):
