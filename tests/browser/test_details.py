@@ -251,3 +251,28 @@ async def test_people_who_are_blocked_are_listed_and_unblocked(served: ServedApp
     await expect(ada.get_by_test_id("person").filter(has_text="Bob")).to_be_visible()
     await expect(ada.get_by_test_id("blocked")).to_have_count(0)
     assert found == []
+
+
+async def test_the_list_shows_whether_the_other_one_of_a_direct_conversation_is_here(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await enter(bob, "Bob")
+    await ada.get_by_test_id("person").filter(has_text="Bob").click()
+    await say(ada, "Hello")
+    line, about = ada.get_by_test_id("room").filter(has_text="Bob"), ada.get_by_test_id("room-about")
+    await expect(line.get_by_test_id("near")).to_have_text(", online")
+    await expect(about).to_have_text("Here now")
+    found: list[str] = []
+    await look(new_page, ada, "direct", found)
+    await open_details(ada)
+    await expect(ada.get_by_test_id("details-facts")).to_contain_text("You and Bob, and nobody else.")
+    await look(new_page, ada, "direct-details", found)
+    await close_details(ada)
+
+    await bob.goto("about:blank")
+    await expect(line.get_by_test_id("near")).to_have_text(", offline")
+    await expect(about).to_have_text("Not here now")
+    assert found == []

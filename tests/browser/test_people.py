@@ -107,3 +107,8 @@ async def test_two_users_with_the_same_name_are_told_apart(served: ServedApp, ne
     await expect(marks).to_have_count(2)
     ids = [info.user.id for info in served.chat.connections() if info.user.name == "Bob"]
     assert sorted(await marks.all_text_contents()) == sorted(id[-6:] for id in ids)
+    await say(one, "I am Bob")
+    await say(other, "So am I")
+    authors = ada.get_by_test_id("author-mark")
+    await expect(authors).to_have_count(2)
+    assert sorted(await authors.all_text_contents()) == sorted(id[-6:] for id in ids)

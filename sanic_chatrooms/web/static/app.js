@@ -12,6 +12,7 @@ import { excerpt } from "./format.js";
 import { followGrowth } from "./growing.js";
 import { jump } from "./jumping.js";
 import { listenToKeys } from "./keys.js";
+import { Nearby } from "./nearby.js";
 import { Notices } from "./notices.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
@@ -39,6 +40,7 @@ export class App {
     followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.refused(title, error));
     this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
+    this.nearby = new Nearby(chat, () => this.#soon());
     this.#panes(options);
     this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
     listenToPushes(chat, this.notices);
@@ -166,6 +168,7 @@ export class App {
     const rooms = book.listed();
     const invitations = [...book.invitations.values()];
     this.rooms.update(rooms, room?.id, invitations);
+    this.nearby.look(rooms);
     if (chat.user) this.me.update(chat.user);
     this.talk.elsewhere(this.attention.count(rooms, invitations.length, room, options.title));
     // The rooms are known only now: open the first one if none is open.

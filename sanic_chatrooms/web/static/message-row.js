@@ -47,14 +47,14 @@ function foldedElement({ items }, { onUnfold }) {
   return el("div.system.folded", { testid: "folded" }, words, " ", el("button.button.plain", { testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
 }
 
-function messageElement({ item, first, editing }, context) {
+function messageElement({ item, first, editing, mark }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   return sized(item, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
-      first ? el("div.msg-head", {}, author(sender, context), time(item, timeOf(item.at))) : el("span.sr-only", {}, `${sender.name}: `),
+      first ? el("div.msg-head", {}, author(sender, context), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, `${sender.name}: `),
       item.pinned && pinSign(item),
       editing ? rewriting(item, context) : text(item, context),
       item.payload?.attachments && attachments(item, context.files?.ready),

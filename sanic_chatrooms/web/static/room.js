@@ -9,6 +9,8 @@ export class Room {
   archived = false;
   visibility = "public";
   partner = null;
+  /** Whether the partner is here; undefined: not known. See nearby.js. */
+  near = undefined;
   role = "";
   online = 0;
   unread = 0;

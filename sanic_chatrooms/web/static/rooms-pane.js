@@ -33,7 +33,7 @@ export class RoomsPane {
   update(rooms, current, invitations) {
     this.invited.set(invitations.map((invitation) => ({ key: invitation.id, sign: `${invitation.title}|${invitation.by?.name}`, invitation })));
     this.invitedHead.hidden = !invitations.length;
-    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.archived}|${countsIn(room)}|${room.id === current}`, room, current }));
+    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.archived}|${room.near}|${countsIn(room)}|${room.id === current}`, room, current }));
     this.rooms.set(rows.filter(({ room }) => !room.isDirect));
     this.directs.set(rows.filter(({ room }) => room.isDirect));
     this.directsHead.hidden = !rows.some(({ room }) => room.isDirect);
@@ -58,13 +58,14 @@ function counts(room) {
 }
 
 function roomLine({ room, current }) {
-  const { id, name, mark, visibility, archived, isDirect, partner } = room;
+  const { id, name, mark, visibility, archived, isDirect, partner, near } = room;
   const props = { class: `line ${loud(room) ? "unread" : ""} ${room.notify === "none" || archived ? "muted" : ""}`, href: addressOf(id), title: name, testid: "room", "data-room": id, "aria-current": id === current && "page" };
   const isPrivate = visibility === "private";
   return el("a", props,
-    isDirect ? avatar(partner ?? { id, name }, "small") : el("span.sigil", { "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
+    isDirect ? el("span", { class: near === undefined ? "" : `dot ${near ? "here" : ""}` }, avatar(partner ?? { id, name }, "small")) : el("span.sigil", { "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
     lineName(name, mark),
     isPrivate && el("span.sr-only", {}, " (private)"),
+    near !== undefined && el("span.sr-only", { testid: "near" }, near ? ", online" : ", offline"),
     archived && el("span.count", { testid: "archived" }, "archived"),
     counts(room));
 }

@@ -1,6 +1,6 @@
 // Turns items into rows: days, groups by author, "new since you were here", system lines.
 
-import { dayName, dayOf, momentOf } from "./format.js";
+import { dayName, dayOf, momentOf, toldApart } from "./format.js";
 import { changesOf } from "./room-changes.js";
 
 const GROUP_SECONDS = 300;
@@ -13,6 +13,7 @@ const MOST_LINES = 400;
  */
 export function rowsOf(items, newAfter, editing, isFolded = () => false) {
   const rows = [];
+  const marks = marksOf(items);
   let before = null;
   let was; // what the room was at the last change of it
   let drawn = newAfter === null;
@@ -31,14 +32,22 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
       continue;
     }
     const first = !isGroup(before, item);
+    const mark = marks.get(item.sender?.id) ?? "";
     const kind = item.type === "message" ? "message" : "system";
     // A text that is being edited in a row must survive every update.
     const written = item.key === editing && !item.deleted;
-    rows.push({ key: item.key, kind, first, editing: written, sign: written ? "editing" : `${item.version} ${item.changed} ${first}${kind === "system" && Boolean(was)}`, item, was: was ?? item.was });
+    rows.push({ key: item.key, kind, first, editing: written, mark, sign: written ? "editing" : `${item.version} ${item.changed} ${first} ${mark}${kind === "system" && Boolean(was)}`, item, was: was ?? item.was });
     if (item.type === "room.updated") was = item.payload;
     before = item;
   }
   return rows;
+}
+
+// Tells authors of the same name apart.
+function marksOf(items) {
+  const people = new Map();
+  for (const { sender } of items) if (sender) people.set(sender.id, sender);
+  return toldApart([...people.values()]);
 }
 
 function fold(rows, item) {

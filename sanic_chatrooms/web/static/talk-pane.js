@@ -178,9 +178,9 @@ export class TalkPane {
 }
 
 // Nothing is known before somebody has looked.
-function whereIs({ people, partner }) {
-  const one = people.get(partner?.id);
-  return one && (one.here ? "Here now" : "Not here now");
+function whereIs({ people, partner, near }) {
+  const here = people.get(partner?.id)?.here ?? near;
+  return here === undefined ? "" : here ? "Here now" : "Not here now";
 }
 
 const DEPARTURES = { left: "You left it, here or in another window.", deleted: "This room was deleted.", forbidden: "You may not be in this room any more." };
