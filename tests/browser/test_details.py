@@ -62,6 +62,7 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     served: ServedApp, new_page: Pages
 ) -> None:
     ada, bob = await owner_and_member(served, new_page, **PHONE)
+    await say(bob, "Hello")
     found: list[str] = []
     await expect(ada.get_by_role("img", name="Private room")).to_be_visible()
     await expect(ada.get_by_test_id("room-about")).to_have_text("For us")
@@ -103,6 +104,10 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await close_details(ada)
     await expect(bob.get_by_test_id("shut")).to_contain_text("This room is archived")
     await expect(bob.get_by_test_id("room-about")).to_have_text("Archived · What grows")
+    await messages(bob).last.hover()
+    await expect(messages(bob).last.get_by_test_id("link")).to_be_visible()
+    for act in ("react", "reply", "edit"):
+        await expect(bob.get_by_test_id(act)).to_have_count(0)
     await expect(bob.locator("[data-room=secret]").get_by_test_id("archived")).to_be_attached()
     await expect(ada.get_by_test_id("shut")).to_contain_text("This room is archived")
     await look(new_page, ada, "archived", found, touch=True)
@@ -253,14 +258,19 @@ async def test_people_who_are_blocked_are_listed_and_unblocked(served: ServedApp
     assert found == []
 
 
-async def test_the_list_shows_whether_the_other_one_of_a_direct_conversation_is_here(
+async def test_somebody_is_found_by_name_and_the_list_shows_whether_they_are_here(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada")
     await enter(bob, "Bob")
-    await ada.get_by_test_id("person").filter(has_text="Bob").click()
+    await expect(ada.get_by_test_id("person")).to_have_count(2)
+    await ada.keyboard.press("Control+k")
+    await ada.get_by_test_id("switcher-field").fill("@bo")
+    await expect(ada.get_by_role("option", name="@ Bob")).to_be_visible()
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_test_id("room-name")).to_have_text("Bob")
     await say(ada, "Hello")
     line, about = ada.get_by_test_id("room").filter(has_text="Bob"), ada.get_by_test_id("room-about")
     await expect(line.get_by_test_id("near")).to_have_text(", online")

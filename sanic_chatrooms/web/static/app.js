@@ -346,7 +346,7 @@ export class App {
   }
 
   async #switch() {
-    const chosen = await openSwitcher(this.book.listed(), offers(this.chat, "search"));
+    const chosen = await openSwitcher(this.book.listed(), offers(this.chat, "search"), this.book.strangers());
     if (typeof chosen === "string") this.#go(chosen);
     else if (chosen) this.#search(chosen.search);
   }

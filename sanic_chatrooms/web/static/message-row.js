@@ -97,7 +97,7 @@ function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onLink, o
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
     onLink && iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
     onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? "Unpin message" : "Pin message", { testid: "pin", onclick: () => onPin(item) }),
-    edit && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
+    edit && has("edits") && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
     answer && !edit && onThread && onUnread && iconButton("mail", "Mark as unread from here", { testid: "mark-unread", onclick: () => onUnread(item) }),
     report && onReport && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));

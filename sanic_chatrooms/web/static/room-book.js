@@ -70,6 +70,14 @@ export class RoomBook {
     return rooms.sort((a, b) => a.isDirect - b.isDirect || a.archived - b.archived || byName(a, b));
   }
 
+  /** People whom this page has seen, to write to: each as the room that it would be. */
+  strangers() {
+    const known = new Set([...this.rooms.values()].map(({ partner }) => partner?.id));
+    const people = this.names.all().filter(({ id }) => id !== this.chat.user.id && !known.has(id));
+    const marks = toldApart(people);
+    return people.map(({ id, name }) => ({ id: `@${id}`, name, mark: marks.get(id), visibility: "direct" }));
+  }
+
   #tellApart(rooms) {
     const idOf = ({ id, partner }) => partner?.id ?? id;
     const marks = toldApart(rooms.map((room) => ({ id: idOf(room), name: room.name })));
@@ -251,6 +259,7 @@ export class RoomBook {
 
   #described(room, known) {
     const { title = room.title, topic = "", archived = false } = known;
+    if (room.archived !== archived) room.redraw();
     Object.assign(room, { title, topic, archived, known });
   }
 

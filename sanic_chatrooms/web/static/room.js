@@ -92,6 +92,7 @@ export class Room {
 
   /** Update it from an entry of `rooms`. */
   describe({ title, visibility, online, archived = false, with: partner }) {
+    if (this.archived !== archived) this.redraw();
     Object.assign(this, { title, visibility, online, archived, listed: true });
     this.partner ??= partner ?? null;
   }

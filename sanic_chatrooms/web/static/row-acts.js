@@ -12,8 +12,8 @@ export function rowActs(chat, acts, room) {
     me: () => chat.user,
     role: () => room().role,
     maxText: () => chat.welcome?.limits.maxText,
-    /** Whether the server has this feature. */
-    has: (feature) => chat.welcome?.features.includes(feature) ?? true,
+    /** Whether something can be changed by this feature of the server. */
+    has: (feature) => !room().archived && (chat.welcome?.features.includes(feature) ?? true),
     onPerson: acts.onPerson,
     isBlocked: acts.isBlocked,
     onStop: (item) => chat.cancel(room().id, item.id),

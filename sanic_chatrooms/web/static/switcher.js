@@ -8,12 +8,15 @@ const SHOWN = 50;
 const SIGILS = { public: "# ", direct: "@ " };
 const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
 
-/** Ask for one of `rooms`; resolves with its id, a typed id, or undefined. `searches`: messages can be searched; then also with {search: text}. */
-export function openSwitcher(rooms, searches = false) {
-  return openDialog("Switch room", (close) => content(rooms, searches, close), { class: "dialog switcher", testid: "switcher" });
+/**
+ * Ask for one of `rooms`; resolves with its id, a typed id, or undefined. `searches`: messages can be searched; then also with {search: text}.
+ * `strangers`: people to write to, found by their names; see RoomBook.
+ */
+export function openSwitcher(rooms, searches = false, strangers = []) {
+  return openDialog("Switch room", (close) => content(rooms, searches, strangers, close), { class: "dialog switcher", testid: "switcher" });
 }
 
-function content(rooms, searches, close) {
+function content(rooms, searches, strangers, close) {
   let chosen = 0;
   let rows = [];
   const label = "Go to a room or a person";
@@ -23,7 +26,8 @@ function content(rooms, searches, close) {
   const list = new KeyedList(box, (row) => el("li.menu-item", { role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isSearch && icon("find"), row.isPrivate && [icon("lock"), el("span.sr-only", {}, "private: ")], row.label));
 
   function show(index) {
-    rows = matching(rooms, field.value.trim().replace(/^#/, ""));
+    const typed = field.value.trim().replace(/^[#@]/, "");
+    rows = matching(typed ? [...rooms, ...strangers] : rooms, typed);
     if (searches && field.value.trim()) rows.push({ key: "option-search", id: { search: field.value.trim() }, isSearch: true, label: `Search messages for “${field.value.trim()}”` });
     chosen = (index + rows.length) % (rows.length || 1);
     list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.label}|${at === chosen}` })));
