@@ -1,4 +1,4 @@
-"""Scripts and style sheets without comments and needless spaces: what browsers get, outside of debug mode.
+"""Scripts and style sheets without comments, needless spaces and needless signs: what browsers get, outside of debug mode.
 
 Names stay, so an error in a browser still names its function, and needs no source map. A line break stays wherever it may end a
 statement. A test parses every file of the page before and after this and compares the trees.
@@ -29,19 +29,40 @@ def compact_script(text: str) -> str:
     """A module that means the same. The text has to be in the style of this package: semicolons, and no regular expression
     after a closing bracket."""
     parts: list[tuple[str, str]] = []  # the space before each piece, and the piece
+    statements = _Statements()
     space = ""
     for piece in _pieces(text):
         if _SPACE.fullmatch(piece):
             space = piece
             continue
-        _drop_needless(parts, piece)
-        parts.append((space, piece))
+        if statements.goes_on(piece):
+            parts[-1] = ("", ",")
+        else:
+            _drop_needless(parts, piece)
+            parts.append((space, piece))
         space = ""
     pieces = [piece for _, piece in parts]
     spaces = [
         _between(before, space, piece) for before, (space, piece) in zip(["", *pieces], parts, strict=False)
     ]
     return "".join(part for pair in zip(spaces, pieces, strict=True) for part in pair)
+
+
+class _Statements:
+    """With which words statements begin."""
+
+    def __init__(self) -> None:
+        self._levels = [("", "")]  # in each open bracket: this statement and the one before
+
+    def goes_on(self, piece: str) -> bool:
+        """Whether this is a `const` right after another, which one of them can declare."""
+        first, before = self._levels[-1]
+        self._levels[-1] = ("", first) if piece == ";" else (first or piece, before)
+        if piece[0] in "})]":
+            self._levels.pop()
+        if piece[-1] in "{([":
+            self._levels.append(("", ""))
+        return piece == "const" == before and not first
 
 
 def _drop_needless(parts: list[tuple[str, str]], piece: str) -> None:

@@ -6,8 +6,15 @@
 const { readFileSync } = require("node:fs");
 const { parse } = require("internal/deps/acorn/acorn/dist/acorn");
 
+// `const a = 1, b = 2;` is `const a = 1; const b = 2;`.
+const single = (node) => (node?.type === "VariableDeclaration" ? node.declarations.map((one) => ({ ...node, declarations: [one] })) : [node]);
 const isPlace = (key) => key === "start" || key === "end";
-const plain = (key, value) => (isPlace(key) ? undefined : typeof value === "bigint" ? `${value}n` : value);
+
+function plain(key, value) {
+  if (isPlace(key)) return undefined;
+  if (typeof value === "bigint") return `${value}n`;
+  return Array.isArray(value) ? value.flatMap(single) : value;
+}
 
 function tree(name, text) {
   try {

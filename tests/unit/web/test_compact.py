@@ -15,7 +15,7 @@ NODE = shutil.which("node")
 SAME_TREES = ROOT / "tests" / "support" / "same_trees.cjs"
 
 SCRIPTS = {
-    "comments": ("// one\nconst a = 1; // two\n\n/** three */\nconst b = 2; /* four */\n", "const a=1;const b=2;"),
+    "comments": ("// one\nconst a = 1; // two\n\n/** three */\nconst b = 2; /* four */\n", "const a=1,b=2;"),
     "indentation": ("if (a) {\n  b();\n  c();\n}\n", "if(a){b();c()}"),
     "words": ("return typeof a in b;", "return typeof a in b;"),
     "names": ("class A {\n  #a = 1;\n  get b() {\n    return this.#a;\n  }\n}", "class A{#a=1;get b(){return this.#a}}"),
@@ -28,6 +28,10 @@ SCRIPTS = {
     "signs": ("a = b + +c - -d + ++e;", "a=b+ +c- -d+ ++e;"),
     "functions with one parameter": ("return (a) => b((c) => d(({ e }) => [e, ...c]));", "return a=>b(c=>d(({e})=>[e,...c]));"),
     "last commas": ("const a = {\n  b,\n  c: [d, , ],\n};", "const a={b,c:[d,,]};"),
+    "declarations": (
+        "const a = () => {\n  const b = c;\n  return b;\n};\nconst d = `${e}`;\nexport const f = 1;\nconst g = 2;\nfor (const h of i) j();\nconst k = 3;\n",
+        "const a=()=>{const b=c;return b},d=`${e}`;export const f=1;const g=2;for(const h of i)j();const k=3;",
+    ),
     "breaks": ("const a = 1\nconst b = [c]\n[d] = e\n", "const a=1\nconst b=[c]\n[d]=e"),
 }  # fmt: skip
 
