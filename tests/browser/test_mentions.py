@@ -44,6 +44,7 @@ async def test_a_name_is_completed_by_keyboard_and_the_mentioned_are_told_and_le
     await ada.keyboard.type("here")
     await ada.keyboard.press("Enter")
     await expect(lines(ada).last.locator(".mention")).to_have_text("@Bob Byron")
+    await expect(messages(ada).last).to_have_attribute("data-status", "sent")
     (_, said) = (await served.chat.history("general")).messages
     assert said["payload"]["mentions"] == [served.user("Bob Byron").id]
 
