@@ -68,9 +68,10 @@ def project(package: Path) -> Path:
         pytest.skip("there is no npm on PATH")
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < (PROJECT / "package-lock.json").stat().st_mtime:
         install()
-    (archive,) = json.loads(output(NPM, "pack", "--json", "--offline", cwd=package))
+    to = ("--pack-destination", package.parent)  # beside the package, whose files other tests count
+    (archive,) = json.loads(output(NPM, "pack", "--json", "--offline", *to, cwd=package))
     shutil.rmtree(MODULES / "sanic-chatrooms", ignore_errors=True)
-    with tarfile.open(package / archive["filename"]) as packed:
+    with tarfile.open(package.parent / archive["filename"]) as packed:
         packed.extractall(package.parent / "packed", filter="data")
     shutil.move(package.parent / "packed" / "package", MODULES / "sanic-chatrooms")
     return PROJECT
