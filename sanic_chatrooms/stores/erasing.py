@@ -31,8 +31,8 @@ class Erasing(ABC):
     @abstractmethod
     async def erase(self, room: str, user: str, events: Sequence[Erased]) -> None:
         """Take what is of this user out of these events (200 at most), and out of the room itself. Numbers that are not there
-        are passed over. The last call for a room has no events: with it goes what is left of the user's trimmed ones. The
-        caller renews the room's epoch afterwards. Raises `RoomNotFound`."""
+        are passed over. The last call for a room has no events: with it goes what trimmed events still tell of the user.
+        If anything was to be seen, the caller renews the room's epoch afterwards. Raises `RoomNotFound`."""
 
     @abstractmethod
     async def all_facts(self, room: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:

@@ -198,13 +198,16 @@ async def test_no_file_of_sqlite_holds_anything_of_a_user_who_was_erased(
 
 
 async def leave_what_is_gone(rooms: ChatRooms, chat: Chat) -> None:
-    """The user has said something that was trimmed, and something in a room that was deleted, and is no member of any room."""
+    """The user has said something that was trimmed, like what others did to them, and something in a room that was deleted, and
+    is no member of any room."""
     for room in ("general", "gone", "other"):
         await rooms.create_room(room)
     ada = await joined(chat, ADA, "gone")
     await ada.ack("message", room="gone", payload={"text": "needle-gone"})
     await rooms.delete_room("gone")
     await rooms.publish("general", "message", {"text": "needle-trimmed"}, sender=ADA)
+    await rooms.mute("general", ADA, reason="needle-muted")
+    await rooms.unmute("general", ADA)
     for room in ("general", "other"):
         for _ in range(20):
             await rooms.publish(room, "message", {"text": KEPT}, sender=BOB)
@@ -217,7 +220,9 @@ async def test_what_was_trimmed_or_went_with_its_room_a_moment_ago_is_in_no_file
     async with running_core(rooms, store=f"sqlite:///{tmp_path}/chat.db", history_max=4) as chat:
         await leave_what_is_gone(rooms, chat)
         before = await chat.store.heads(["general", "other"])
-        assert set(needles(files(tmp_path))) >= {b"needle-gone", b"needle-trimmed", b"needle-name"}
+        assert set(needles(files(tmp_path))) >= {
+            b"needle-gone", b"needle-trimmed", b"needle-name", b"needle-muted"
+        }  # fmt: skip
 
         await rooms.erase_user(ADA)
 

@@ -67,8 +67,11 @@ class Erasure:
         """Rows of trimmed events stay for some minutes, for the sake of their keys."""
         floor, _ = self._past.floors(connection, [id])[id]
         event = self._schema.event
-        theirs = (event.c.room_id == id) & (event.c.seq <= floor) & (event.c.sender_id == user)
+        trimmed = (event.c.room_id == id) & (event.c.seq <= floor)
+        theirs = trimmed & (event.c.sender_id == user)
         connection.execute(event.update().where(theirs).values(**_EMPTY, **_NOBODY, **_NO_KEY))
+        # What others did may tell of the user, and nobody reads it any more.
+        connection.execute(event.update().where(trimmed, event.c.folded).values(payload=_EMPTY["payload"]))
 
     def _say_otherwise(self, connection: Connection, id: int, events: Collection[Erased]) -> None:
         c = self._schema.event.c
