@@ -329,6 +329,30 @@ async def test_what_is_not_sent_yet_outlives_the_element(
     ]
 
 
+async def test_what_becomes_of_the_user_and_the_room_is_told(
+    served: ServedApp, shop: Shop, new_page: Pages
+) -> None:
+    shop()
+    await served.open()
+    await served.say("general", "Welcome")
+    page = await new_page()
+    await page.goto("/shop")
+    await say(page, "Hello")
+    ada = served.user("Ada")
+
+    await served.chat.mute("general", ada, reason="spam")
+    await expect(page.get_by_test_id("shut")).to_contain_text("You are muted (reason: spam)")
+    await expect(composer(page)).to_be_hidden()
+    await served.chat.unmute("general", ada)
+    await expect(composer(page)).to_be_visible()
+    await served.chat.update_room("general", topic="Be kind")
+    await expect(page.get_by_test_id("room-about")).to_have_text("Be kind")
+    await served.chat.kick("general", ada)
+    await expect(page.get_by_test_id("removed")).to_contain_text("You were removed from this room.")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(composer(page)).to_be_visible()
+
+
 async def test_a_room_that_is_not_there_and_an_element_without_a_room_say_so(
     served: ServedApp, shop: Shop, new_page: Pages
 ) -> None:

@@ -6,7 +6,7 @@ import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
 import { mayPin } from "./pinning.js";
 import { relate } from "./related.js";
-import { rightsIn } from "./rights.js";
+import { opensIn, rightsIn } from "./rights.js";
 import { Room } from "./room.js";
 import { Threads } from "./threads.js";
 import { isReply } from "./timeline.js";
@@ -17,7 +17,6 @@ const FOLLOWED = 20;
 const EVERY = 20_000;
 const AGAIN = 10_000;
 const SPREAD = 2000; // ms, in which all who see a change ask what they may do now
-const LONGEST_WAIT = 2 ** 31 - 1; // ms; a longer timer runs at once
 
 // On what it depends who may do what; the server tells it with every change of a room.
 const rulesOf = ({ visibility, permissions, archived }) => JSON.stringify([visibility, permissions, archived]);
@@ -242,7 +241,7 @@ export class RoomBook {
     const { id } = room;
     const { about, may, shut } = await rightsIn(this.chat, id, room.may);
     Object.assign(room, { stale: !about, rules: about ? rulesOf(about) : room.rules });
-    if (about) this.#described(room, about);
+    if (about) room.know(about);
     if (about && about.visibility !== room.visibility) {
       room.visibility = about.visibility; // it was opened before the list was here
       this.look(room);
@@ -252,15 +251,8 @@ export class RoomBook {
     if (mayPin(room) !== before) room.redraw();
     this.#set(id, { shut });
     clearTimeout(room.opens);
-    // The server's clock may be behind ours.
-    const left = Math.max(1000, (shut?.details.until ?? Infinity) * 1000 - Date.now() + 250);
-    if (left < LONGEST_WAIT) room.opens = setTimeout(() => this.#rights(room), left);
-  }
-
-  #described(room, known) {
-    const { title = room.title, topic = "", archived = false } = known;
-    if (room.archived !== archived) room.redraw();
-    Object.assign(room, { title, topic, archived, known });
+    const left = opensIn(shut);
+    if (left < Infinity) room.opens = setTimeout(() => this.#rights(room), left);
   }
 
   // No event says when people who are elsewhere leave, so ask again while the room is shown.
@@ -299,7 +291,7 @@ export class RoomBook {
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     if (event.type === "room.updated") {
       if (item) item.was = room.known;
-      this.#described(room, event.payload);
+      room.know(event.payload);
     }
     this.#membership(room, event);
     const news = event.type === "message" && !mine && !event.deleted;

@@ -90,6 +90,13 @@ export class Room {
     return this.partner?.name || this.title || this.id;
   }
 
+  /** Update it from what the server tells of it alone: the answer to `room`, or a change. */
+  know(known) {
+    const { title = this.title, topic = "", archived = false } = known;
+    if (this.archived !== archived) this.redraw();
+    Object.assign(this, { title, topic, archived, known });
+  }
+
   /** Update it from an entry of `rooms`. */
   describe({ title, visibility, online, archived = false, with: partner }) {
     if (this.archived !== archived) this.redraw();

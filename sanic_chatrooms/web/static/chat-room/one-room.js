@@ -3,7 +3,7 @@
 import { Edits } from "../edits.js";
 import { Paging } from "../paging.js";
 import { relate } from "../related.js";
-import { rightsIn } from "../rights.js";
+import { opensIn, rightsIn } from "../rights.js";
 import { Room } from "../room.js";
 import { offers } from "../unread.js";
 
@@ -85,8 +85,16 @@ export class OneRoom {
   }
 
   async #rights() {
-    const { may, shut } = await rightsIn(this.chat, this.room.id, this.room.may);
+    const { room, chat } = this;
+    const { about, may, shut } = await rightsIn(chat, room.id, room.may);
+    if (about) {
+      room.know(about);
+      room.visibility = about.visibility;
+    }
     this.#set({ may, shut });
+    clearTimeout(room.opens);
+    const left = opensIn(shut);
+    if (left < Infinity) room.opens = setTimeout(() => chat.isJoined(room.id) && this.#rights(), left);
   }
 
   async #people() {
@@ -111,6 +119,10 @@ export class OneRoom {
     if (event.sender) this.#hear([event.sender]);
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     room.heard = event.seq;
+    if (event.type === "room.updated") {
+      if (item) item.was = room.known;
+      room.know(event.payload);
+    }
     this.#membership(event);
     this.changed("lines");
     if (item && event.type === "message" && !mine) this.changed("came", item);
@@ -119,10 +131,12 @@ export class OneRoom {
   #membership({ type, payload }) {
     const mine = payload?.user?.id && payload.user.id === this.chat.user?.id;
     if (mine) this.room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
+    if (mine && type === "member.role") {
+      this.room.role = payload.role;
+      this.room.redraw();
+    }
     if (mine && !this.room.verdict) this.#rights();
-    if (type !== "room.updated") return;
-    this.room.title = payload.title || this.room.title;
-    setTimeout(() => this.chat.isJoined(this.room.id) && this.#rights(), Math.random() * SPREAD);
+    if (type === "room.updated") setTimeout(() => this.chat.isJoined(this.room.id) && this.#rights(), Math.random() * SPREAD);
   }
 
   send(text, more = {}) {
