@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from sanic_chatrooms import User
 from tests.browser.acts import composer, enter, entered, messages, say
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
@@ -76,6 +77,9 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await expect(ada.get_by_test_id("pins-none")).to_be_visible()
     await expect(ada.get_by_test_id("member")).to_have_count(2)
     await look(new_page, ada, "details", found, touch=True)
+    await ada.set_viewport_size({"width": 320, "height": 568})
+    await look(new_page, ada, "details-narrow", found, touch=True)
+    await ada.set_viewport_size(PHONE["viewport"])
 
     await ada.get_by_test_id("details-change").click()
     await expect(ada.get_by_test_id("settings-title")).to_be_focused()
@@ -143,6 +147,26 @@ async def test_who_may_not_change_a_room_reads_so_and_is_offered_nothing(
     for act in ("details-change", "details-archive", "details-delete"):
         await expect(bob.get_by_test_id(act)).to_have_count(0)
     await expect(bob.get_by_role("button", name="Change the role of Ada")).to_have_count(0)
+
+
+async def test_who_has_lost_a_right_meanwhile_reads_that_and_loses_no_words(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, _ = await owner_and_member(served, new_page)
+    found: list[str] = []
+    await open_details(ada)
+    await ada.get_by_test_id("details-change").click()
+    await ada.get_by_test_id("settings-title").fill("Garden")
+    await served.chat.add_member("secret", served.user("Ada"), "member")
+    await ada.get_by_role("button", name="Save").click()
+    await expect(ada.get_by_test_id("form-problem")).to_have_text("You may not do this here.")
+    await expect(ada.get_by_test_id("settings-title")).to_have_value("Garden")
+    await look(new_page, ada, "refused", found)
+    await ada.get_by_role("button", name="Cancel").click()
+
+    await expect(ada.get_by_test_id("details-facts")).to_contain_text("Your role: member.")
+    await expect(ada.get_by_test_id("details-change")).to_have_count(0)
+    assert found == []
 
 
 async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
@@ -228,7 +252,7 @@ async def test_details_that_cannot_be_loaded_say_why_and_are_there_after_another
     await expect(details(ada)).to_contain_text("You are offline. Try again when you are back.")
     await look(new_page, ada, "offline", found)
     await ada.context.set_offline(False)
-    await expect(ada.get_by_test_id("banner")).to_have_text("You are back.")
+    await expect(ada.get_by_test_id("banner")).to_be_hidden()
 
     await ada.get_by_test_id("details-again").click()
     await expect(ada.get_by_test_id("details-facts")).to_be_visible()
@@ -256,6 +280,21 @@ async def test_people_who_are_blocked_are_listed_and_unblocked(served: ServedApp
     await expect(ada.get_by_test_id("person").filter(has_text="Bob")).to_be_visible()
     await expect(ada.get_by_test_id("blocked")).to_have_count(0)
     assert found == []
+
+
+async def test_of_many_members_more_are_loaded_when_asked_for(served: ServedApp, new_page: Pages) -> None:
+    await served.open("crowd")
+    for number in range(105):
+        await served.chat.add_member("crowd", User(f"u{number}", f"Person {number}"))
+    page = await new_page()
+    await enter(page, "Ada", "crowd")
+    await open_details(page)
+    await expect(page.get_by_test_id("details-facts")).to_contain_text("105 members, 1 here now")
+    await expect(page.get_by_test_id("member")).to_have_count(100)
+    await page.get_by_test_id("details-more").click()
+    await expect(page.get_by_test_id("member")).to_have_count(105)
+    await expect(page.get_by_test_id("details-more")).to_have_count(0)
+    await expect(page.get_by_test_id("details-close")).to_be_focused()
 
 
 async def test_somebody_is_found_by_name_and_the_list_shows_whether_they_are_here(

@@ -107,7 +107,7 @@ function members({ chat, room }, about, then) {
     try {
       await load();
       fill(box, draw());
-      box.querySelector("button:last-child")?.focus();
+      document.querySelector(`[data-testid=${all.cursor ? "details-more" : "details-close"}]`).focus();
     } catch (error) {
       problem.textContent = sentence(error);
     }

@@ -2,7 +2,7 @@
 
 const EVERY = 60_000; // ms
 const PAUSE = 250; // between two questions
-const SOON = 1000; // after somebody has left a room: perhaps all of them
+const SOON = [1000, 6000]; // ms after somebody has left a room: perhaps all of them
 const MOST = 20; // conversations
 
 export class Nearby {
@@ -48,10 +48,10 @@ export class Nearby {
   #heard({ joined = [], left = [] }) {
     for (const room of this.#of(joined)) this.#is(room, true);
     const gone = this.#of(left);
-    if (!gone.length) return;
-    setTimeout(() => {
+    const again = () => {
       for (const room of gone) this.#asked.delete(room);
       this.changed();
-    }, SOON);
+    };
+    if (gone.length) for (const wait of SOON) setTimeout(again, wait);
   }
 }

@@ -12,7 +12,8 @@ export function part(chat, load, draw, props) {
   const begin = async () => {
     fill(box, el("p.hint.waiting", { role: "status" }, "Loading…"));
     try {
-      if (chat.state !== "online") throw new Error(OFFLINE);
+      // The browser knows it seconds before the connection does.
+      if (chat.state !== "online" || globalThis.navigator?.onLine === false) throw new Error(OFFLINE);
       fill(box, draw(await load()));
     } catch (error) {
       fill(box, el("p.problem", { role: "alert" }, isLost(error) ? OFFLINE : sentence(error)), button("Try again", begin, { testid: "details-again" }));
