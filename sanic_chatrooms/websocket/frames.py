@@ -5,14 +5,22 @@ __all__ = ["PING", "close_frame", "frame", "pong_frame"]
 PING = b"\x89\x00"
 
 
+def _head(size: int) -> bytes:
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
+
+
+_HEADS = [_head(size) for size in range(1024)]
+"""Of nearly all frames. To make one takes longer than to write it before its text."""
+
+
 def frame(text: bytes) -> bytes:
     """A text frame."""
     size = len(text)
-    if size < 126:
-        return bytes((0x81, size)) + text
-    if size < 65536:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + text
-    return b"\x81\x7f" + size.to_bytes(8, "big") + text
+    return (_HEADS[size] if size < len(_HEADS) else _head(size)) + text
 
 
 def pong_frame(payload: bytes) -> bytes:

@@ -200,7 +200,8 @@ class SanicConnection(ABC):
             return
         behind = self._transport.get_write_buffer_size()
         if replies:
-            self._owed = min(self._owed, behind) + len(replies)
+            owed = self._owed
+            self._owed = (owed if owed < behind else behind) + len(replies)  # noqa: FURB136 - `min` costs twice the rest
         if behind > self._limit and behind - min(self._owed, behind) > self._limit:
             self._closing = True
             self._loop.call_soon(self._too_slow)

@@ -13,6 +13,8 @@ from sanic_chatrooms.websocket.frames import close_frame, frame, pong_frame
         (0, b"\x81\x00"),
         (125, b"\x81\x7d"),
         (126, b"\x81\x7e\x00\x7e"),
+        (1023, b"\x81\x7e\x03\xff"),
+        (1024, b"\x81\x7e\x04\x00"),
         (65_535, b"\x81\x7e\xff\xff"),
         (65_536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
     ],
