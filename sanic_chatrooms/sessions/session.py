@@ -47,6 +47,8 @@ AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 
 LONGEST_REST = 1.0
 """Seconds for which a connection above the rate of bytes is not read, at most."""
+REFUSED_REST = 0.25
+"""The same for one that goes on after many refusals, for whatever rate."""
 HASTE = 16
 """A connection may use its burst of bytes so many times as fast as the rate. Then large frames come one at a time, and
 others have their turn between them."""
@@ -306,9 +308,15 @@ class Session:
         self.answer(error(problem, command.msg_id, command.room))
         if isinstance(problem, Unavailable):
             self.queue.share_fate(command)
-        elif isinstance(problem, RateLimited) and self.limits.refused > IN_A_ROW:
+        elif isinstance(problem, RateLimited):
+            self._slow_down(problem)
+
+    def _slow_down(self, problem: RateLimited) -> None:
+        if self.limits.refused > IN_A_ROW:
             self.limits.flooded()
             self.close(CloseCode.RATE_LIMIT)
+        elif self.limits.goes_on():
+            self.queue.rest(min(problem.fields.get("retryAfter", 0.0), REFUSED_REST))
 
     # ---- the end ----
 

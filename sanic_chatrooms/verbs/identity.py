@@ -77,17 +77,17 @@ async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User |
         user = await by_request(core, route, handshake)
     if user is None and (shown or route.guests is not None):
         user = await _who(core, route, credentials, handshake)
-    await _wait_to_arrive(core, route, user, handshake.remote_ip)
+    known = user.id if user is not None and (shown or not user.guest) else None
+    await _wait_to_arrive(core, route, handshake.remote_ip, known)
     if user is not None:
         await core.revocations.check(user)
         await core.listeners.ask("connect", user=user)
     return user
 
 
-async def _wait_to_arrive(core: Core, route: Route, user: User | None, address: str) -> None:
+async def _wait_to_arrive(core: Core, route: Route, address: str, user_id: str | None) -> None:
     """Let those who come back after floods in one after the other. Raises `RateLimited` if too many do."""
-    known = None if user is None or user.guest else user.id
-    wait = core.limits.arrive(address, known, min(PATIENCE, route.settings.auth_timeout / 2))
+    wait = core.limits.arrive(address, user_id, min(PATIENCE, route.settings.auth_timeout / 2))
     if wait:
         await asyncio.sleep(wait)
 

@@ -10,16 +10,17 @@ from itertools import islice
 
 from .kinds import KINDS
 
-__all__ = ["ARRIVALS", "FLOODS", "FULL", "IDLE_LIMIT", "Account", "Accounts"]
+__all__ = ["ARRIVALS", "FLOODS", "FULL", "IDLE_LIMIT", "ROWS", "Account", "Accounts"]
 
 IDLE_LIMIT = 50_000
 """Accounts without a connection. Above it, the one that was used least recently is forgotten: somebody gets a full bucket early."""
 SWEPT = 2_000
 """Accounts that one sweep looks at."""
 
-FLOODS, ARRIVALS = KINDS, KINDS + 1
-"""Two buckets after those of the kinds: connections that were closed for a flood, and those that come in after several were."""
-FULL = [0.0] * (KINDS + 2)
+FLOODS, ARRIVALS, ROWS = KINDS, KINDS + 1, KINDS + 2
+"""Buckets after those of the kinds: connections that were closed for a flood, those that come in after several were, and long rows
+of refusals."""
+FULL = [0.0] * (KINDS + 3)
 """Buckets that are all full. Every account that is unused for a while has this list, and never writes into it."""
 
 
@@ -31,7 +32,7 @@ class Account:
     def __init__(self, key: str) -> None:
         self.key = key
         self.full_at = FULL
-        """By kind, then `FLOODS` and `ARRIVALS`: when the bucket is full again (monotonic seconds). A number for each, and nothing
+        """By kind, then `FLOODS`, `ARRIVALS` and `ROWS`: when the bucket is full again (monotonic seconds). A number for each, and nothing
         else. Write to `own()`."""
         self.holders = 0
         """Connections that hold it."""

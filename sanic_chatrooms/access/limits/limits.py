@@ -12,7 +12,7 @@ from typing import Protocol
 from ...errors import RateLimited, Unavailable
 from ...observe.instruments import RATE_ACCOUNTS, RATE_REFUSALS
 from ...observe.meter import SILENT, Meter
-from .accounts import ARRIVALS, FLOODS, FULL, Account, Accounts
+from .accounts import ARRIVALS, FLOODS, FULL, ROWS, Account, Accounts
 from .addresses import network_of
 from .kinds import KINDS, Kind
 from .rate import Rate
@@ -23,6 +23,9 @@ __all__ = [
     "LOT",
     "OFTEN",
     "PATIENCE",
+    "ROW",
+    "ROWS_MOST",
+    "ROWS_OFTEN",
     "UNLIMITED",
     "USER",
     "Allowance",
@@ -45,10 +48,17 @@ FORGIVEN = 6.0
 OFTEN, MOST = 5, 10
 """Above so many that are not forgotten, connections of this user, or of guests with this address, come back one after the
 other. More than `MOST` are not counted, so this ends half a minute after the last at the latest."""
-NEXT = 0.5
+NEXT = 0.25
 """Seconds from one of them to the next: making a connection costs far more than refusing a command."""
 PATIENCE = 2.0
 """Seconds that one of them waits. If there are more, they are refused."""
+ROW, EACH = 20, 10
+"""Refusals in a row that are noted as a long row, and refusals after each of which a user with several long rows is read
+later …"""
+ROW_FORGIVEN = 2.0
+"""… Seconds after which a long row is forgotten."""
+ROWS_OFTEN, ROWS_MOST = 3, 10
+"""Above so many that are not forgotten, and so many are counted at most."""
 SHARED = 10.0
 """Rates below so many a second are asked of the store each time."""
 _LABELS = tuple(kind.label for kind in Kind)
@@ -139,6 +149,11 @@ class Allowance:
         """The seconds for which a user has used up the rate of bytes with so many; 0.0 without a rate."""
         rule = self._rules[Kind.BYTES]
         return 0.0 if rule is None else rule[0] * size
+
+    def goes_on(self) -> bool:
+        """After a refusal: whether the connection should not be read for a while, because its user goes on although there were several
+        long rows of refusals. One row, however long, does not count: it ends by itself, or closes the connection."""
+        return self.refused > 0 and self.refused % EACH == 0 and self._limits.goes_on(self)
 
     def flooded(self) -> None:
         """The connection is closed for too many refusals in a row."""
@@ -264,17 +279,25 @@ class Limits:
                 self.sharing.note(account, Kind.BYTES, size)
         return 0.0
 
-    # ---- who comes back ----
+    # ---- who goes on, and who comes back ----
+
+    def goes_on(self, allowance: Allowance) -> bool:
+        """See `Allowance.goes_on`."""
+        if allowance.refused == ROW:
+            self._note(allowance.user, ROWS, ROW_FORGIVEN, ROWS_MOST)
+        return allowance.user.full_at[ROWS] - self.clock() > ROWS_OFTEN * ROW_FORGIVEN
 
     def flooded(self, allowance: Allowance) -> None:
         """Note that a connection is closed for too many refusals in a row."""
-        now = self.clock()
         for account in (allowance.user, allowance.address):
-            full_at = max(account.full_at[FLOODS], now) + FORGIVEN
-            account.own()[FLOODS] = min(full_at, now + MOST * FORGIVEN)
+            self._note(account, FLOODS, FORGIVEN, MOST)
+
+    def _note(self, account: Account, what: int, forgiven: float, most: int) -> None:
+        now = self.clock()
+        account.own()[what] = min(max(account.full_at[what], now) + forgiven, now + most * forgiven)
 
     def arrive(self, address: str, user_id: str | None, patience: float = PATIENCE) -> float:
-        """A connection wants to come in, of this user, or of a guest or of nobody yet: `user_id` is None. -> the seconds to wait
+        """A connection wants to come in, of this user, or of a new guest or of nobody yet: `user_id` is None. -> the seconds to wait
         before it does; 0.0, unless several of the user, or of the address, were closed for floods lately. Raises `RateLimited`
         if it would have to wait for more than `patience` seconds.
         """

@@ -16,6 +16,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.errors import RateLimited
 from sanic_chatrooms.observe.instruments import RATE_REFUSALS
 from sanic_chatrooms.server_api.base import acting_as
+from sanic_chatrooms.sessions import session
 from sanic_chatrooms.testing import MemoryClient, RecordingMeter, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member
@@ -152,6 +153,41 @@ async def test_after_more_than_a_hundred_refusals_in_a_row_the_connection_is_clo
     assert (await ada.closed())[0] == 4013
 
 
+@pytest.fixture
+def forgotten_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits until a flood is forgotten, or a rest is over."""
+    for name in ("FORGIVEN", "ROW_FORGIVEN", "NEXT"):
+        monkeypatch.setattr(limits, name, 3_600.0)
+    monkeypatch.setattr(session, "REFUSED_REST", 3_600.0)
+
+
+@pytest.mark.usefixtures("forgotten_late")
+async def test_who_goes_on_after_many_refusals_is_not_read_for_a_while() -> None:
+    async with running_core(guests=True, rate_limits=True, rate_read="1/h") as chat:
+        ada = await joined(chat, ADA, "general")
+        reading = []
+        for _ in range(limits.ROWS_OFTEN + 2):
+            for _ in range(limits.ROW + 1):
+                await ada.request("history", room="general")
+            reading.append(ada.connection.reading)
+            ada.session.limits.refused = 0  # something passed
+
+        assert reading[: limits.ROWS_OFTEN] == [True] * limits.ROWS_OFTEN
+        assert not reading[-1]
+        assert not ada.session.closed
+
+
+@pytest.mark.usefixtures("forgotten_late")
+async def test_a_guest_who_is_known_does_not_wait_for_others_of_the_address(chat: Chat) -> None:
+    first = await chat_client(chat)
+    known = (await first.expect("welcome"))["payload"]["guestToken"]
+    for number in range(limits.OFTEN + 1):
+        await flood(chat, User(f"guest-{number}", "Guest", guest=True))
+
+    for _ in range(3):
+        await (await chat_client(chat, token=known)).expect("welcome")
+
+
 async def flood(chat: Chat, user: User) -> None:
     """Until the connection is closed."""
     client = await chat_client(chat, user)
@@ -160,10 +196,8 @@ async def flood(chat: Chat, user: User) -> None:
         await asyncio.sleep(0)
 
 
-async def test_guests_come_back_one_after_the_other_after_floods_from_their_address(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "NEXT", 3_600.0)
+@pytest.mark.usefixtures("forgotten_late")
+async def test_guests_come_back_one_after_the_other_after_floods_from_their_address(chat: Chat) -> None:
     for number in range(limits.OFTEN + 1):
         await flood(chat, User(f"guest-{number}", "Guest", guest=True))
 

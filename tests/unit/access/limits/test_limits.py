@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.access.limits.kinds import Kind
-from sanic_chatrooms.access.limits.limits import LOT, OFTEN, UNLIMITED, Allowance, Limits
+from sanic_chatrooms.access.limits.limits import (
+    LOT,
+    OFTEN,
+    ROW,
+    ROWS_MOST,
+    ROWS_OFTEN,
+    UNLIMITED,
+    Allowance,
+    Limits,
+)
 from sanic_chatrooms.access.limits.rate import parse_rate
 from sanic_chatrooms.errors import RateLimited, Unavailable
 from sanic_chatrooms.observe.instruments import RATE_REFUSALS
@@ -138,6 +147,44 @@ def test_small_frames_are_counted_in_lots(limits: Limits) -> None:
     assert abs(passed * 100 - 2 * 1024 * 1024) <= 2 * LOT
 
 
+# ---- who goes on ----
+
+
+def row(allowance: Allowance, refusals: int) -> list[bool]:
+    """So many refusals, after one command that passes."""
+    allowance.refused = 0
+    told = []
+    for _ in range(refusals):
+        allowance._limits.refuse(allowance, Kind.MESSAGE, "user", 1.0)
+        told.append(allowance.goes_on())
+    return told
+
+
+def test_one_row_of_refusals_slows_nobody_down_however_long(limits: Limits) -> None:
+    assert not any(row(of(limits, "ada"), 1_000))
+
+
+def test_after_several_long_rows_every_tenth_refusal_slows_the_user_down(
+    limits: Limits, clock: Clock
+) -> None:
+    ada = of(limits, "ada")
+    for _ in range(ROWS_OFTEN):
+        assert not any(row(ada, ROW))
+
+    row(ada, ROW)
+
+    assert [number for number, slow in enumerate(row(of(limits, "ada"), 40), 1) if slow] == [10, 20, 30, 40]
+    assert not any(row(of(limits, "bob"), 40))
+    clock.advance(ROWS_MOST * 2.0)
+    assert not any(row(ada, 40))
+
+
+def test_short_rows_slow_nobody_down(limits: Limits) -> None:
+    ada = of(limits, "ada")
+
+    assert not any(any(row(ada, ROW - 1)) for _ in range(100))
+
+
 # ---- who comes back ----
 
 
@@ -154,10 +201,11 @@ def test_after_several_floods_guests_of_the_address_come_in_one_after_the_other(
 
     flood(limits, "guest-2", 1)
 
-    assert [limits.arrive(HOME, None) for _ in range(5)] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
+    assert [limits.arrive(HOME, None) for _ in range(4)] == pytest.approx([0.0, 0.25, 0.5, 0.75])
+    assert [limits.arrive(HOME, None) for _ in range(5)] == pytest.approx([1.0, 1.25, 1.5, 1.75, 2.0])
     with pytest.raises(RateLimited) as refused:
         limits.arrive(HOME, None)
-    assert refused.value.fields["retryAfter"] == pytest.approx(2.5)
+    assert refused.value.fields["retryAfter"] == pytest.approx(2.25)
 
 
 def test_an_address_does_not_stop_those_who_show_who_they_are(limits: Limits) -> None:
@@ -171,14 +219,14 @@ def test_a_user_who_floods_comes_in_slowly_from_every_address(limits: Limits) ->
     flood(limits, "ada", OFTEN + 1)
 
     assert limits.arrive("192.0.2.2", "ada") == 0.0
-    assert limits.arrive("192.0.2.3", "ada") == pytest.approx(0.5)
+    assert limits.arrive("192.0.2.3", "ada") == pytest.approx(0.25)
 
 
 def test_floods_are_forgotten_however_many_they_were(limits: Limits, clock: Clock) -> None:
     flood(limits, "guest-1", 1_000)
 
     clock.advance(29)
-    assert [limits.arrive(HOME, None), limits.arrive(HOME, None)] == pytest.approx([0.0, 0.5])
+    assert [limits.arrive(HOME, None), limits.arrive(HOME, None)] == pytest.approx([0.0, 0.25])
     clock.advance(2)
     assert [limits.arrive(HOME, None) for _ in range(10)] == [0.0] * 10
     clock.advance(60)
