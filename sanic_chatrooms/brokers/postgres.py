@@ -36,7 +36,10 @@ LIVE_LIMIT = 1024 * 1024
 """Bytes of a packet, at most. A live event that is larger is left out, as with NATS, whose servers take as much by default."""
 FIRST, MIDDLE, LAST = "<", ".", ">"
 """How a notification begins that is a part of a packet. Base64 has none of these."""
-WIDTH = TEXT_LIMIT - 1
+MARKED = 8
+"""Characters before a part: which one it is, and a number. PostgreSQL delivers equal notifications of a transaction once, and a text that
+repeats itself has equal parts."""
+WIDTH = TEXT_LIMIT - MARKED
 PARTS_LIMIT = LIVE_LIMIT * 4 // 3 // WIDTH + 2
 
 _PROBLEMS = (OSError, EOFError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -69,6 +72,8 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
         self._pid = 0
         self._turn = asyncio.Lock()
         self._parts: list[str] = []
+        self._cut = 0
+        """Parts that were made so far."""
 
     async def _open(self, instance: str) -> None:
         # A name of PostgreSQL's has at most 63 bytes, and its letters are ours to choose.
@@ -111,7 +116,18 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
             if len(packet) > LIVE_LIMIT:
                 self._leave_out(some[0].room, len(packet))
             else:
-                yield from _in_parts(b2a_base64(packet, newline=False).decode("ascii"))
+                yield from self._in_parts(b2a_base64(packet, newline=False).decode("ascii"))
+
+    def _in_parts(self, text: str) -> Iterator[str]:
+        """The text as one notification, or cut into several of one transaction."""
+        if len(text) <= TEXT_LIMIT:
+            yield text
+            return
+        starts = range(0, len(text), WIDTH)
+        for start in starts:
+            self._cut = (self._cut + 1) % 16 ** (MARKED - 1)
+            mark = FIRST if start == 0 else LAST if start == starts[-1] else MIDDLE
+            yield f"{mark}{self._cut:0{MARKED - 1}x}{text[start : start + WIDTH]}"
 
     async def _ask(self, within: float, ask: Callable[[Any], Awaitable[T]]) -> T:
         """Use the connection, when it is our turn. Raises `Unavailable`, and gives the connection up."""
@@ -162,7 +178,7 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
         elif not self._parts or len(self._parts) >= PARTS_LIMIT:
             self._parts = []
             raise Forged
-        self._parts.append(text[1:])
+        self._parts.append(text[MARKED:])
         return text[0] == LAST
 
     # ---- connections ----
@@ -211,17 +227,6 @@ class PostgresBroker(RemoteBroker[RoomEntry]):
             await self._ask(SILENCE, lambda c: c.execute("SELECT 1"))  # asyncpg fails on ""
         except Unavailable:
             self.logger.warning("PostgreSQL has been silent for %d seconds; connecting anew", SILENCE)
-
-
-def _in_parts(text: str) -> Iterator[str]:
-    """The text as one notification, or cut into several of one transaction."""
-    if len(text) <= TEXT_LIMIT:
-        yield text
-        return
-    starts = range(0, len(text), WIDTH)
-    for start in starts:
-        mark = FIRST if start == 0 else LAST if start == starts[-1] else MIDDLE
-        yield mark + text[start : start + WIDTH]
 
 
 def _seen(task: "asyncio.Task[Any]") -> None:

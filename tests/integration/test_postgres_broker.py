@@ -173,6 +173,19 @@ async def test_a_live_event_that_does_not_fit_comes_in_parts(postgres: PostgresS
         assert other.dropped == 0
 
 
+async def test_live_events_that_repeat_themselves_come_whole(postgres: PostgresServer) -> None:
+    """PostgreSQL passes equal notifications of one transaction on once."""
+    one, other = PostgresBroker(postgres.url()), PostgresBroker(postgres.url())
+    async with started(one, other) as (_, heard):
+        await other.subscribe("r")
+        large = msgspec.structs.replace(envelope(0), data=b"x" * 100_000)
+
+        await one.publish([envelope(1), large, large, envelope(2)])
+
+        assert await heard.until(4) == [envelope(1), large, large, envelope(2)]
+        assert other.dropped == 0
+
+
 async def test_a_live_event_that_is_larger_than_any_message_is_left_out_and_the_rest_arrives(
     postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,7 +202,14 @@ async def test_a_live_event_that_is_larger_than_any_message_is_left_out_and_the_
 
 @pytest.mark.parametrize(
     "others",
-    [["<AAAA"], [".AAAA"], [">AAAA"], ["<AAAA", ".AAAA"], ["<AAAA"] + [".AAAA"] * broker_module.PARTS_LIMIT],
+    [
+        ["<AAAA"],
+        [".AAAA"],
+        [">AAAA"],
+        [">"],
+        ["<AAAA", ".AAAA"],
+        ["<AAAA"] + [".AAAA"] * broker_module.PARTS_LIMIT,
+    ],
 )
 async def test_parts_that_nobody_signed_cost_no_other_packet_and_no_memory(
     postgres: PostgresServer, others: list[str]
