@@ -47,7 +47,11 @@ SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "c
 _WITHOUT_GUESTS = (b'<div id="chat">', b'<div id="chat" data-guests="no">')
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 COMPACT = {".js": compact_script, ".css": compact_style}
-TYPES = {".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".ts": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+}
 
 
 class _Asset(msgspec.Struct, frozen=True):

@@ -46,7 +46,7 @@ export class App {
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
     window.addEventListener("hashchange", () => this.#route());
-    listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.#search() });
+    listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.#search(), onHelp: () => this.attention.help() });
     document.addEventListener("visibilitychange", () => this.#looking());
     window.addEventListener("beforeunload", (event) => this.#leaving(event));
   }
@@ -108,7 +108,7 @@ export class App {
       onInvite,
       onClose: () => this.columns.toggle(true),
       onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
-      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act) }),
+      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
     });
     const rename = ["Change your name", () => changeName(chat), "rename"];
     const leave = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];

@@ -24,7 +24,7 @@ export class Attention {
     if (!this.isBlocked(item.sender)) this.desktop.came(room, item, this.book.unread.isNamed(room, item.payload));
   }
 
-  /** Choose what to hear of in a room, or with null in this browser. */
+  /** Choose what to hear of in a room. */
   prefs(room) {
     return this.acts.load(() => import("./prefs.js"), ({ prefs }) => prefs(this.chat, room, this.desktop, (notify) => this.book.prefer(room.id, notify)));
   }
@@ -39,7 +39,16 @@ export class Attention {
     const rooms = this.book.listed();
     const readAll = ["Mark everything as read", () => this.book.unread.readAll(rooms), "read-all"];
     const blocked = ["Blocked people", () => this.acts.load(() => import("./blocked.js"), (part) => part.blocked(this.blocks)), "blocked-people"];
-    return [["Notifications", () => this.prefs(null), "notifications"], ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
+    return [["Settings", () => this.#settings(), "settings"], ["Keyboard shortcuts", () => this.help(), "help"], ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
+  }
+
+  #settings() {
+    return this.acts.load(() => import("./settings.js"), ({ settings }) => settings(this.desktop));
+  }
+
+  /** Show the keys. */
+  help() {
+    return this.acts.load(() => import("./help.js"), ({ help }) => help());
   }
 
   /** Count in the title. Returns what there is in other rooms than the one that is open. `invited`: how many invitations there are. */

@@ -2,7 +2,7 @@
 // beside it.
 
 import { ChatRooms } from "../client.js";
-import { el, fill } from "./dom.js";
+import { chosen, el, fill } from "./dom.js";
 import { kept, SIGNED_OUT } from "./kept.js";
 import { ending } from "./reasons.js";
 import { chooseName, showEnd, showLoading } from "./sign-in.js";
@@ -48,7 +48,7 @@ export async function startChat(element, { client, ...options }) {
 
 async function loadRest() {
   try {
-    const [app] = await Promise.all([import("./app.js"), ...addStyles()]);
+    const [app] = await Promise.all([import("./app.js"), chosen("chatTheme") || import("./look.js"), ...addStyles()]);
     return app;
   } catch {
     throw new Error("The page could not be loaded completely. Load it again.");

@@ -2,11 +2,11 @@
 
 import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
-import { el, fill, focusBeside, iconButton } from "./dom.js";
+import { chosen, el, fill, focusBeside, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
 import { Writing } from "./writing.js";
 
-const HELP = { keys: "Enter sends, Shift and Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
+const HELP = { send: "Enter sends, Shift and Enter begins a new line.", line: "Control and Enter sends, Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
   /** `onSend(text, more)`: more of its body, such as `mentions`, `people()`: who can be mentioned, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
@@ -15,6 +15,7 @@ export class Composer {
     const keys = { onKey: (event) => this.completion.key(event), onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
     this.writing = new Writing({ testid: `${name}composer`, "aria-describedby": `${name}composer-help`, oninput: () => this.#changed(), onblur: () => acts.onTyping(false) }, keys);
     this.field = this.writing.field;
+    this.field.addEventListener("focus", () => this.#explain());
     this.completion = new Completion(this.field, acts.people, `${name}mentions`);
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
     this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
@@ -25,7 +26,14 @@ export class Composer {
     this.element = el("div.composer", {}, this.above,
       el("div.composer-box", {}, this.completion.element, this.before, this.field, this.button),
       el("div.under", {}, this.typing, this.writing.limit),
-      el("p.sr-only", { id: `${name}composer-help` }, `${HELP[touch.matches ? "touch" : "keys"]} Up arrow edits your last message.`));
+      el("p.sr-only", { id: `${name}composer-help` }));
+    this.#explain();
+  }
+
+  // What Enter does is the user's choice.
+  #explain() {
+    const how = touch.matches ? "touch" : (chosen("chatEnter") ?? "send");
+    this.element.lastChild.textContent = `${HELP[how]} Up arrow edits your last message.`;
   }
 
   /** Say `why` nothing can be written here, or with "" nothing; `hide`: also without a reason there is no field. Returns whether that took the focus. */

@@ -1,6 +1,7 @@
 // Notifications of the browser, for what comes while nobody looks at the page. Asked for after the first mention or direct message,
 // never before.
 
+import { chosen } from "./dom.js";
 import { excerpt } from "./format.js";
 import { kept } from "./kept.js";
 import { calm } from "./richtext.js";
@@ -45,7 +46,10 @@ export class Desktop {
   came(room, { seq, sender, text }, named) {
     if (!isTold(room, named)) return;
     if ((named || room.isDirect) && this.state === "unasked") this.#offer();
-    if (this.state !== "on" || (!document.hidden && document.hasFocus())) return;
+    if (!document.hidden && document.hasFocus()) return;
+    // A page on which nobody has pressed anything may make no sound.
+    if ((named || room.isDirect) && chosen("chatSound") === "on") import("./sound.js").then(({ ring }) => ring()).catch(() => {});
+    if (this.state !== "on") return;
     const who = sender?.name ?? "Server";
     this.#show(room.isDirect ? who : `${who} in ${room.name}`, calm(excerpt(text)), `${room.id} ${seq}`, room.id);
   }

@@ -69,6 +69,11 @@ export function focusBeside(node) {
   return node.getRootNode().activeElement ?? null;
 }
 
+/** What the user has chosen for this device, by the name of its attribute at the root: "chatEnter". See look.js. */
+export function chosen(name) {
+  return document.documentElement?.dataset[name];
+}
+
 /** Whether an input method uses this key to choose a word. Safari only sets the old code. */
 export function composing({ isComposing, keyCode }) {
   return isComposing || keyCode === 229;

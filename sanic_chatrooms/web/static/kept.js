@@ -17,12 +17,14 @@ function attempt(use) {
 /** For the client's option `storage`. */
 export const kept = {
   get: (key) => instead.get(key) ?? attempt((storage) => storage.getItem(key)),
+  /** Returns whether it lasts longer than the page. */
   set(key, value) {
     instead.set(key, value);
     attempt((storage) => {
       storage.setItem(key, value);
       instead.delete(key);
     });
+    return !instead.has(key);
   },
   remove(key) {
     instead.delete(key);

@@ -18,12 +18,12 @@ const STATES = {
   unasked: ["This browser shows no notifications.", "Turn on", "turnOn"],
 };
 
-/** Choose for a room, and for this browser. `room`: null for the browser only. `desktop`: see desktop.js. `changed(notify)`. */
+/** Choose for a room, and for this browser. `desktop`: see desktop.js. `changed(notify)`. */
 export async function prefs(chat, room, desktop, changed) {
-  const before = room && (await chat.prefs(room.id));
-  const heading = room ? `Notifications of ${room.name}` : "Notifications";
+  const before = await chat.prefs(room.id);
+  const heading = `Notifications of ${room.name}`;
   return openDialog(heading, (close) => [
-    el("h2", {}, heading), room && choices(chat, room, before.notify, changed), browser(desktop),
+    el("h2", {}, heading), choices(chat, room, before.notify, changed), inThisBrowser(desktop),
     actions(doneButton(close, "prefs-done")),
   ], { testid: "prefs-dialog" });
 }
@@ -48,7 +48,8 @@ function choices(chat, room, before, changed) {
   return [box, problem];
 }
 
-function browser(desktop) {
+/** Turn notifications of this browser on and off. */
+export function inThisBrowser(desktop) {
   const words = el("p.hint", { role: "status" });
   const turn = button("", () => act());
   const draw = () => {
@@ -62,5 +63,5 @@ function browser(desktop) {
     draw();
   };
   draw();
-  return el("div.browser-choice", {}, el("h3.label", {}, "In this browser"), words, turn);
+  return el("div.browser-choice", {}, el("h3.label", {}, "Notifications in this browser"), words, turn);
 }

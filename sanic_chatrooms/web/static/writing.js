@@ -2,7 +2,7 @@
 // Shift+Enter, so there Enter begins a line and a button submits.
 
 import { touch } from "./columns.js";
-import { composing, el } from "./dom.js";
+import { chosen, composing, el } from "./dom.js";
 import { counted, isVisible } from "./format.js";
 
 const WARN_BEFORE = 200;
@@ -33,7 +33,7 @@ export class Writing {
     if (composing(event) || this.acts.onKey?.(event)) return;
     if (key === "Escape") onEscape(event);
     const up = key === "ArrowUp" && onUp && !this.text && !(shiftKey || altKey || ctrlKey || metaKey);
-    const ends = key === "Enter" && (ctrlKey || metaKey || !(shiftKey || touch.matches));
+    const ends = key === "Enter" && (ctrlKey || metaKey || !(shiftKey || touch.matches || chosen("chatEnter") === "line"));
     if (!up && !ends) return;
     event.preventDefault();
     if (up) onUp();

@@ -6,7 +6,7 @@ import controls from "../controls.css" with { type: "text" };
 import messages from "../messages.css" with { type: "text" };
 import tokens from "../tokens.css" with { type: "text" };
 
-const ROOTS = /:root ?\{([^}]*)\}/g;
+const ROOT = /:root ?\{([^}]*)\}/;
 
 let sheet = null; // one for all elements
 
@@ -19,9 +19,8 @@ export function sheetOf(own) {
   return sheet;
 }
 
-// As the page, or else as the user prefers it.
+// As the user prefers it, unless the page says what it wants.
 function colours() {
-  const [light, dark] = [...tokens.matchAll(ROOTS)].map(([, values]) => values);
-  return `:host { ${light} } @media (prefers-color-scheme: dark) { :host { ${dark} } }
-:host([theme="light"]) { ${light}; color-scheme: light } :host([theme="dark"]) { ${dark}; color-scheme: dark }`;
+  const [, values] = tokens.match(ROOT);
+  return `:host { ${values} } :host([theme="light"]) { color-scheme: light } :host([theme="dark"]) { color-scheme: dark }`;
 }
