@@ -91,6 +91,7 @@ async def test_unsent_messages_are_not_discarded_without_a_question(
 ) -> None:
     await served.open()
     page = await new_page()
+    await page.add_init_script(NO_STORAGE)  # else it would be there after a reload
     await enter(page, "Ada")
     await say(page, "sent")
     await page.context.set_offline(True)

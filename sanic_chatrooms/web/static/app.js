@@ -121,6 +121,15 @@ export class App {
   begin() {
     this.book.refresh();
     this.#route();
+    // Of whom it is, is known after the welcome.
+    if (this.chat.user) this.#remember();
+    else this.stop = this.chat.on("user", () => (this.stop(), this.#remember()));
+  }
+
+  #remember() {
+    return this.#load(() => import("./remembering.js"), ({ remember }) => {
+      this.memory = remember(this);
+    });
   }
 
   // ---- what changed ----
@@ -245,6 +254,7 @@ export class App {
     const room = id.startsWith("@") ? this.book.with({ id: id.slice(1), name: id.slice(1) }) : this.book.get(id);
     this.room = room;
     room.kept = false;
+    this.memory?.open(room);
     this.#show(room);
     this.book.enter(room);
     this.book.shown = room;
@@ -382,6 +392,7 @@ export class App {
 
   /** The browser asks before messages that were not sent are lost. */
   #leaving(event) {
-    if (this.chat.outbox.length && !this.over) event.preventDefault();
+    const areKept = this.memory?.save();
+    if (this.chat.outbox.length && !areKept && !this.over) event.preventDefault();
   }
 }

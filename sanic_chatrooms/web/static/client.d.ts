@@ -348,6 +348,12 @@ export class ChatRooms {
   send(room: string, body: string | Body): Sending;
   /** Send to one user. `ack.room` is the room; `room.added` announces it if it is new to this client. */
   direct(to: string, body: string | Body): Sending;
+  /**
+   * Take over a message from the `outbox` of an earlier page of the same user, under its `msgId`: it is sent, or with an `error` it has failed.
+   * Null if it is here already. The server stores a `msgId` once if it comes again within 300 s. If it was `sending` longer ago,
+   * look into the room's `history` for its `clientMsgId` first.
+   */
+  restore(entry: Pick<OutboxEntry, "msgId" | "type" | "room" | "to" | "body" | "createdAt"> & { error?: ChatError | null }): Sending | null;
   /** Send a failed message again, in its place, under the same `msgId`. Null if there is none. */
   retry(msgId: string): Sending | null;
   /** Remove a failed or queued message. False if it is neither (it may be on its way). */

@@ -248,6 +248,10 @@ export class ChatRooms {
     return this.#its.outbox.add("direct", { to, payload, body: payload.body, keep: true });
   }
 
+  restore(entry) {
+    return this.#its.outbox.restore(entry);
+  }
+
   retry(msgId) {
     return this.#its.outbox.retry(msgId);
   }

@@ -32,8 +32,11 @@ export const kept = {
   },
   /** All values whose key begins with this. */
   removeAll(prefix) {
-    const keys = [...instead.keys(), ...(attempt(Object.keys) ?? [])];
-    for (const key of keys) if (key.startsWith(prefix)) kept.remove(key);
+    for (const key of kept.keys(prefix)) kept.remove(key);
+  },
+  /** All keys that begin with this. */
+  keys(prefix) {
+    return [...new Set([...instead.keys(), ...(attempt(Object.keys) ?? [])])].filter((key) => key.startsWith(prefix));
   },
   /** Call `fn(value)` whenever another tab sets this key. */
   watch(key, fn) {

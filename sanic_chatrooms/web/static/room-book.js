@@ -204,14 +204,11 @@ export class RoomBook {
     this.invitations.delete(id); // whoever joins accepts
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
-      room.gap = false;
-      room.past = null;
-      room.mixed = !this.chat.welcome.features.includes("threads");
+      Object.assign(room, { gap: false, past: null, mixed: !this.chat.welcome.features.includes("threads"), heard: ack.seq });
       room.timeline.replace(messages, more);
       this.unread.opened(room, ack);
-      room.heard = ack.seq;
+      this.threads.reload(room);
     }
-    if (!recovered) this.threads.reload(room);
     this.changed(first ? "loaded" : "lines", room);
     this.changed("list");
     room.stale = true;
@@ -330,8 +327,13 @@ export class RoomBook {
     this.chat.typing(room.id, false);
     // `direct` instead of `message`: it also adds the other person to the room, who may have left it.
     const { msgId } = room.isDirect ? this.chat.direct(room.partner.id, body) : this.chat.send(room.id, body);
-    this.#writing.set(msgId, room);
-    this.#written({ msgId, status: "queued", body, createdAt: Date.now() / 1000 });
+    this.follow(room, { msgId, body, createdAt: Date.now() / 1000 });
+  }
+
+  /** Show a message that the client sends. */
+  follow(room, entry) {
+    this.#writing.set(entry.msgId, room);
+    this.#written({ ...entry, status: "queued", error: null });
   }
 
   #written(entry) {

@@ -55,10 +55,16 @@ export class Threads {
     Object.assign(this, { chat, changed });
   }
 
+  /** What was written there before the page was loaded. */
+  draftOf() {
+    return "";
+  }
+
   /** The thread of a message, with its newest replies. */
   open(room, id) {
     const known = room.threads.get(id);
     const thread = known ?? new Thread(room, id, room.timeline.items.find((item) => item.id === id));
+    if (!known) thread.draft = this.draftOf(room, id);
     room.threads.set(id, thread);
     thread.isOpen = true;
     if (thread.status !== "ready" && !thread.asking) thread.loading = this.load(thread);

@@ -352,3 +352,34 @@ test("our own event tells how many react, as the ack does", async (t) => {
 
   assert.equal((await reacted).count, 3);
 });
+
+test("a message of an earlier page is sent under its id, in its place, and only once", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  it.watch("outbox");
+  const entry = { msgId: "11111111-1111-4111-8111-111111111111", type: "message", room: "a", body: { text: "old" }, createdAt: 7 };
+  const { msgId, done } = it.chat.restore(entry);
+  assert.equal(it.chat.restore(entry), null);
+  it.chat.send("a", "new");
+  const sent = await storeAll(it, 2);
+
+  assert.deepEqual([msgId, sent[0].msgId, (await done).seq], [entry.msgId, entry.msgId, 1]);
+  assert.deepEqual(texts(sent), ["old", "new"]);
+  assert.equal(it.seen[0][1].createdAt, 7);
+});
+
+test("one that has failed waits for retry, and a direct one goes to its user", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  const error = Object.assign(new Error("no"), { code: "forbidden", details: {} });
+  const failed = it.chat.restore({ msgId: "failed-message-1234", type: "message", room: "a", body: { text: "again" }, createdAt: 7, error });
+  await assert.rejects(failed.done, { code: "forbidden" });
+  assert.deepEqual(it.chat.outbox.map(({ status }) => status), ["failed"]);
+  it.chat.restore({ msgId: "direct-message-1234", type: "direct", to: "u2", body: { text: "hi" }, createdAt: 7 });
+  await settled();
+
+  assert.deepEqual(it.socket.last("direct").payload, { to: "u2", body: { text: "hi" } });
+  it.chat.retry(failed.msgId);
+  await settled();
+  assert.equal(it.socket.last("message").msgId, failed.msgId);
+});

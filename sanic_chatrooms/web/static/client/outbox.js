@@ -20,12 +20,28 @@ export class Outbox {
   }
 
   /** `keep`: a message, which stays until it is sent or discarded. Other commands fail after REPEAT seconds. */
-  add(type, { room, to, payload, body = payload, keep = false }) {
-    const entry = { msgId: newId(), type, room, to, body, status: "queued", error: null, ack: null, createdAt: wall() };
-    Object.assign(entry, { payload, keep, lane: to === undefined ? `room ${room}` : `user ${to}`, tries: 0 });
-    this.#entries.set(entry.msgId, entry);
-    if (!keep) this.#timers.after(`end ${entry.msgId}`, REPEAT, () => this.#fail(entry, unanswered()));
+  add(type, what) {
+    const entry = this.#put(newId(), type, what, wall());
+    if (!entry.keep) this.#timers.after(`end ${entry.msgId}`, REPEAT, () => this.#fail(entry, unanswered()));
     return this.#queue(entry);
+  }
+
+  #put(msgId, type, { room, to, payload, body = payload, keep = false }, createdAt) {
+    const entry = { msgId, type, room, to, body, status: "queued", error: null, ack: null, createdAt };
+    Object.assign(entry, { payload, keep, lane: to === undefined ? `room ${room}` : `user ${to}`, tries: 0 });
+    this.#entries.set(msgId, entry);
+    return entry;
+  }
+
+  /** A message of an earlier page. With an `error` it has failed, else it is sent. */
+  restore({ msgId, type, room, to, body, createdAt, error }) {
+    if (this.#entries.has(msgId)) return null;
+    const payload = type === "direct" ? { to, body } : body;
+    const entry = this.#put(msgId, type, { room, to, payload, body, keep: true }, createdAt);
+    if (!error) return this.#queue(entry);
+    entry.answer = deferred();
+    this.#fail(entry, error);
+    return { msgId, done: entry.answer.promise };
   }
 
   #queue(entry) {
