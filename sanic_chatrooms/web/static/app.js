@@ -255,7 +255,8 @@ export class App {
     this.room = room;
     room.kept = false;
     this.memory?.open(room);
-    this.#show(room);
+    this.talk.leave();
+    this.#show(room, room.place);
     this.book.enter(room);
     this.book.shown = room;
     this.book.look(room);
@@ -268,8 +269,9 @@ export class App {
     this.talk.enter(!touch.matches && !narrow.matches);
   }
 
-  #show(room) {
-    this.talk.open(room, room.unread ? (this.book.unread.upTo(room) ?? 0) : null);
+  // What is new goes before the `place` where one was.
+  #show(room, place) {
+    this.talk.open(room, room.unread ? (this.book.unread.upTo(room) ?? 0) : null, null, room.unread ? null : place);
     this.#current();
   }
 

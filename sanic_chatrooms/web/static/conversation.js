@@ -39,6 +39,11 @@ export class Conversation {
     sizes.observe(this.log);
   }
 
+  /** Where somebody reads who has scrolled up; null at the end. For `goBack`. */
+  get place() {
+    return this.stuck ? null : this.#anchor();
+  }
+
   /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new), or the item `target`. */
   open(timeline, newAfter, target = null) {
     Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key, unfolded: new Set([target?.key]) });
@@ -72,6 +77,17 @@ export class Conversation {
     this.lastTop = this.log.scrollTop;
     if (!this.timeline.later && this.#below <= NEAR) this.#atEnd();
     else this.#button();
+  }
+
+  /** Show the `place` where somebody read before, if it is there still. */
+  goBack(place) {
+    const item = place && this.timeline.items.find(({ key }) => key === place.key);
+    if (!item) return;
+    Object.assign(this, { stuck: false, from: this.#before(item) });
+    this.update();
+    this.#keep(place);
+    this.lastTop = this.log.scrollTop;
+    this.#button();
   }
 
   /** Show something else instead of the messages; null shows the messages. */
@@ -247,7 +263,8 @@ export class Conversation {
   }
 
   #scrolled() {
-    const { scrollTop } = this.log;
+    const { scrollTop, clientHeight } = this.log;
+    if (!clientHeight) return; // another pane is shown now, and this one has no end
     // Only scrolling up leaves the end. Rows that turn out taller than estimated move the end, too.
     if (this.timeline.later) this.needNewer();
     else if (this.#below <= NEAR) this.#atEnd();

@@ -7,6 +7,10 @@ import { calm, richText } from "./richtext.js";
 const FENCE = "```";
 const MOST = 400; // nodes of one text; what follows is drawn as plain text until the message is closed
 
+const QUIET = 12_000; // ms without a piece
+const WRITING = "Writing…";
+const SILENT = "Nothing new for a while. It may be interrupted.";
+
 const ENDS = {
   cancelled: "Stopped before the end.",
   error: "This ended with an error. The rest is missing.",
@@ -122,7 +126,23 @@ export function writingSign(item, { onStop, mayStop: may }) {
     fill(stop, "Stop");
     fill(trouble, `Not stopped: ${reason(error)}`);
   }
-  return el("div.writing-sign", { testid: "streaming" }, el("i", { "aria-hidden": "true" }), el("span", {}, "Writing…"), stop, trouble);
+  const words = el("span", {}, WRITING);
+  const sign = el("div.writing-sign", { testid: "streaming" }, el("i", { "aria-hidden": "true" }), words, stop, trouble);
+  watch(sign, words, item);
+  return sign;
+}
+
+// The server closes what nobody writes any more only later, and a reader who is offline hears nothing.
+function watch(sign, words, item) {
+  let { length } = item.text;
+  let since = Date.now();
+  const timer = setInterval(() => {
+    if (!sign.isConnected) return clearInterval(timer);
+    if (item.text.length !== length) [length, since] = [item.text.length, Date.now()];
+    const isQuiet = Date.now() - since >= QUIET;
+    sign.classList.toggle("quiet", isQuiet);
+    if (words.textContent !== (isQuiet ? SILENT : WRITING)) words.textContent = isQuiet ? SILENT : WRITING;
+  }, 1000);
 }
 
 /** Draw the row of a message that is being written: its text, and whether this user may stop it. */

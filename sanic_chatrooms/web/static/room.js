@@ -43,6 +43,8 @@ export class Room {
   people = new Map();
   typing = [];
   draft = "";
+  /** Where the user read when another room was opened; null: at the end. */
+  place = null;
   /** What the user may do here, by the server: names of actions. */
   may = new Set();
   /** `may` has to be asked for again. */

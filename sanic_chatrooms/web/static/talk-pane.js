@@ -69,12 +69,18 @@ export class TalkPane {
     return this.takesFiles && !room.isDraft ? (room.tray ??= this.acts.files.tray(room.id, () => this.composer.attached())) : null;
   }
 
-  /** Show another room, or another place in it; `newAfter`, `target`: see Conversation. */
-  open(room, newAfter, target) {
+  /** Another room is about to be shown, perhaps this one again: keep where somebody reads. */
+  leave() {
+    if (this.room) this.room.place = this.conversation.place;
+  }
+
+  /** Show another room, or another place in it; `newAfter`, `target`, `place`: see Conversation. */
+  open(room, newAfter, target, place) {
     this.#keepDraft();
     this.room = room;
     this.#offerFirst(target ? null : firstAbove(room));
     this.conversation.open(room.shown, newAfter, target);
+    this.conversation.goBack(place);
     this.composer.open(room.draft);
     this.update();
     this.conversation.needOlder();
