@@ -400,6 +400,32 @@ async def test_the_app_says_who_its_user_is(app: Sanic[Any, Any], live: Live, ne
     await say(page, "Back")
 
 
+async def test_its_messages_have_marks_by_keys_and_by_buttons_and_long_ones_are_folded(
+    served: ServedApp, shop: Shop, new_page: Pages
+) -> None:
+    shop()
+    await served.open()
+    await served.say("general", "\n".join(f"line {number}" for number in range(60)))
+    page = await new_page(viewport={"width": 1280, "height": 900})
+    await page.goto("/shop")
+    unfold = page.get_by_test_id("unfold-text")
+    await expect(unfold).to_have_attribute("aria-expanded", "false")
+    await unfold.click()
+    await expect(unfold).to_have_text("Show less")
+
+    await composer(page).fill("bread")
+    await composer(page).select_text()
+    await page.keyboard.press("Control+b")
+    await expect(composer(page)).to_have_value("**bread**")
+    await page.get_by_test_id("formatting").click()
+    await expect(page.get_by_test_id("preview").locator("strong")).to_have_text("bread")
+    await page.get_by_test_id("format-list").click()
+    await expect(composer(page)).to_have_value("- **bread**")
+    await composer(page).press("Enter")
+    await expect(messages(page).last.locator("li strong")).to_have_text("bread")
+    await new_page.screenshot(page, "marks")
+
+
 async def test_a_page_of_another_site_places_it_where_the_server_allows_that(
     served: ServedApp, live: Live, new_page: Pages
 ) -> None:

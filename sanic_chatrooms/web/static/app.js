@@ -18,7 +18,7 @@ import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
 import { Reactions } from "./reactions.js";
-import { calm } from "./richtext.js";
+import { plainText } from "./richtext.js";
 import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
 import { roomMenu } from "./room-menu.js";
@@ -67,11 +67,10 @@ export class App {
       onPeople: () => this.columns.toggle(),
       onOlder: (room) => book.paging.older(room),
       onNewer: (room) => book.paging.newer(room),
-      onNewest: (room) => {
-        book.paging.newest(room);
-        this.#show(room);
-      },
+      onNewest: (room) => (book.paging.newest(room), this.#show(room)),
       onLink: (room, item) => this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(addressOf(room.id, "at", `${item.seq}`), this.notices)),
+      onFormat: (act) => this.#load(() => import("./formatting.js"), act),
+      onCopy: (_, item) => this.#load(() => import("./links.js"), ({ copyText }) => copyText(item.text, this.notices)),
       onReload: (room) => book.reload(room),
       onSend: (room, text, more) => this.#send(room, text, more),
       people: (room) => addressees.of(room),
@@ -301,7 +300,7 @@ export class App {
   }
 
   async #delete(room, item) {
-    const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
+    const lines = [`“${excerpt(plainText(item.text))}”`, "It will be gone for everybody, for good."];
     const here = this.#here();
     const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger");
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.

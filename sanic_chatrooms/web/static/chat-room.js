@@ -11,6 +11,7 @@ import { ask } from "./dialogs.js";
 import { el, fill } from "./dom.js";
 import { pickEmoji } from "./emoji-picker.js";
 import { excerpt } from "./format.js";
+import { format, formatBar } from "./formatting.js";
 import { followGrowth } from "./growing.js";
 import { kept } from "./kept.js";
 import { Reactions } from "./reactions.js";
@@ -202,6 +203,7 @@ class Shown {
       onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
       onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
       onDelete: (room, item) => this.#delete(room, item),
+      onFormat: (act) => act({ format, formatBar }),
       isBlocked: () => false,
       onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, pickEmoji(near.getBoundingClientRect(), frame)),

@@ -4,27 +4,30 @@ import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
 import { chosen, el, fill, focusBeside, iconButton } from "./dom.js";
 import { isVisible, listed } from "./format.js";
+import { marksWith } from "./marks.js";
 import { Writing } from "./writing.js";
 
 const HELP = { send: "Enter sends, Shift and Enter begins a new line.", line: "Control and Enter sends, Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
-  /** `onSend(text, more)`: more of its body, such as `mentions`, `people()`: who can be mentioned, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
+  /** `onSend(text, more)`: more of its body, such as `mentions`, `people()`: who can be mentioned, `onFormat(act)`: calls `act` with formatting.js, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
   constructor(acts, name = "") {
     this.acts = acts;
-    const keys = { onKey: (event) => this.completion.key(event), onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
+    const keys = { onKey: (event) => this.completion.key(event) || marksWith(event, acts.onFormat), onEnter: () => this.#send(), onEscape: acts.onEscape, onUp: acts.onUp };
     this.writing = new Writing({ testid: `${name}composer`, "aria-describedby": `${name}composer-help`, oninput: () => this.#changed(), onblur: () => acts.onTyping(false) }, keys);
     this.field = this.writing.field;
     this.field.addEventListener("focus", () => this.#explain());
     this.completion = new Completion(this.field, acts.people, `${name}mentions`);
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
     this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
+    this.marks = iconButton("marks", "Formatting", { testid: `${name}formatting`, hidden: !acts.onFormat, "aria-expanded": "false", onclick: () => this.#showMarks(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span.cut", { testid: `${name}typing` });
     this.above = el("div");
     this.before = el("div");
+    this.bar = el("div");
     this.why = el("p.shut", { role: "status", testid: `${name}shut`, hidden: true });
-    this.element = el("div.composer", {}, this.above,
-      el("div.composer-box", {}, this.completion.element, this.before, this.field, this.button),
+    this.element = el("div.composer", {}, this.above, this.bar,
+      el("div.composer-box", {}, this.completion.element, this.before, this.field, this.marks, this.button),
       el("div.under", {}, this.typing, this.writing.limit),
       el("p.sr-only", { id: `${name}composer-help` }));
     this.#explain();
@@ -62,6 +65,17 @@ export class Composer {
     if (text !== this.text) this.writing.text = text;
     this.completion.clear();
     this.#fit();
+  }
+
+  // Buttons for marks, and what the text will look like; or takes them away.
+  #showMarks() {
+    const show = (formatting) => {
+      this.formatting = formatting;
+      fill(this.bar, formatting?.element);
+      this.marks.setAttribute("aria-expanded", `${Boolean(formatting)}`);
+    };
+    if (this.formatting) show(null);
+    else this.acts.onFormat(({ formatBar }) => show(formatBar(this.field)));
   }
 
   /** Files for the message, as the app keeps them: {element, button, busy, ready, take()}; null if there can be none. */
@@ -113,6 +127,7 @@ export class Composer {
   #fit() {
     const { tray, writing, button } = this;
     const said = writing.fit();
+    this.formatting?.update();
     button.disabled = Boolean(tray?.busy || writing.tooLong || !(said || tray?.ready));
     button.title = tray?.busy ? "Files are still on their way" : "Send message";
   }

@@ -7,7 +7,7 @@ import { counted, excerpt } from "./format.js";
 import { endOf, grow } from "./growing.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { rowElement } from "./message-row.js";
-import { calm } from "./richtext.js";
+import { calm, plainText } from "./richtext.js";
 import { linesOf, rowsOf } from "./rows.js";
 
 const NEAR = 40;
@@ -18,11 +18,12 @@ const HEARD = 5;
 
 export class Conversation {
   editing = null; // the key of the message that is being rewritten
+  unfolded = new Set(); // keys of messages that are shown whole
 
   /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed). `name`: begins the test ids of a second one. */
   constructor(given, name = "") {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
-    const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items) };
+    const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items), unfolded: this.unfolded, onResized: () => this.#resized() };
     this.context = context;
     this.rows = el("div");
     this.top = el("div");
@@ -46,7 +47,9 @@ export class Conversation {
 
   /** Show another room: its newest messages, or the first one after `newAfter` (null: none is new), or the item `target`. */
   open(timeline, newAfter, target = null) {
-    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key, unfolded: new Set([target?.key]) });
+    if (timeline !== this.timeline) this.unfolded.clear();
+    if (target) this.unfolded.add(target.key);
+    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key });
     const left = this.inner.contains(focusBeside(this.inner));
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
     this.drawn = [];
@@ -153,6 +156,12 @@ export class Conversation {
     this.focus(items[0]);
   }
 
+  // What somebody has unfolded stays where its beginning is read.
+  #resized() {
+    this.stuck &&= this.#below <= NEAR;
+    this.#button();
+  }
+
   // A few screens, and everything new. Long messages further up are drawn when somebody scrolls there.
   #firstOf(newAfter) {
     const { items } = this.timeline;
@@ -224,7 +233,7 @@ export class Conversation {
   // To screen readers. Of a message that is being written they hear the beginning and the end.
   #say(item) {
     const name = item.sender?.name ?? "Server";
-    const said = item.streaming ? `${name} is writing…` : `${name}: ${[excerpt(item.text), namesOf(item), endOf(item)].filter(Boolean).join(" ")}`;
+    const said = item.streaming ? `${name} is writing…` : `${name}: ${[excerpt(plainText(item.text)), namesOf(item), endOf(item)].filter(Boolean).join(" ")}`;
     this.heard.append(Object.assign(el("p", {}, calm(said)), { item }));
     if (this.heard.childElementCount > HEARD) this.heard.firstChild.remove();
   }

@@ -4,7 +4,7 @@
 import { chosen } from "./dom.js";
 import { excerpt } from "./format.js";
 import { kept } from "./kept.js";
-import { calm } from "./richtext.js";
+import { plainText } from "./richtext.js";
 
 const KEY = "chatrooms notifications"; // "on" or "off", by the user's choice in this browser
 const SHOWN = 8000;
@@ -51,7 +51,7 @@ export class Desktop {
     if ((named || room.isDirect) && chosen("chatSound") === "on") import("./sound.js").then(({ ring }) => ring()).catch(() => {});
     if (this.state !== "on") return;
     const who = sender?.name ?? "Server";
-    this.#show(room.isDirect ? who : `${who} in ${room.name}`, calm(excerpt(text)), `${room.id} ${seq}`, room.id);
+    this.#show(room.isDirect ? who : `${who} in ${room.name}`, excerpt(plainText(text)), `${room.id} ${seq}`, room.id);
   }
 
   #offer() {

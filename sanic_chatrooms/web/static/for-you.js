@@ -2,7 +2,7 @@
 
 import { addressOf } from "./address.js";
 import { excerpt } from "./format.js";
-import { calm } from "./richtext.js";
+import { plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
 
 const LATER = 500; // ms; the message itself may come after the event that tells of it
@@ -13,10 +13,10 @@ export function tellOfMentions(chat, book, notices, isSeen) {
 }
 
 function notice(room, { seq, sender, text }) {
-  return { title: `${sender?.name ?? "Somebody"} mentioned you in ${room.name}`, content: calm(text), href: addressOf(room.id, "at", `${seq}`) };
+  return { title: `${sender?.name ?? "Somebody"} mentioned you in ${room.name}`, content: plainText(text), href: addressOf(room.id, "at", `${seq}`) };
 }
 
 /** Of a reply in a thread of the user's. */
 export function noticeOfReply(room, { seq, sender, payload }) {
-  return { title: `${sender?.name ?? "Somebody"} replied in a thread of yours in ${room.name}`, content: calm(excerpt(textOf(payload))), href: addressOf(room.id, "at", `${seq}`) };
+  return { title: `${sender?.name ?? "Somebody"} replied in a thread of yours in ${room.name}`, content: excerpt(plainText(textOf(payload))), href: addressOf(room.id, "at", `${seq}`) };
 }

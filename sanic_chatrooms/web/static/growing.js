@@ -2,10 +2,9 @@
 
 import { button, el, fill } from "./dom.js";
 import { reason } from "./reasons.js";
-import { calm, richText } from "./richtext.js";
+import { blocksOf, calm, newPen, richText } from "./richtext.js";
 
 const FENCE = "```";
-const MOST = 400; // nodes of one text; what follows is drawn as plain text until the message is closed
 
 const QUIET = 12_000; // ms without a piece
 const WRITING = "Writing…";
@@ -57,47 +56,37 @@ export function mayStop({ sender, payload }, me, { may, timeline }) {
 
 // ---- the text ----
 
-const drawn = new WeakMap(); // element → how much of the text is drawn for good, how much in all, and the element of the rest
+const drawn = new WeakMap(); // element → how much of the text is drawn for good, how much in all, the element of the rest, and the pen
 
-/** The element of a text that grows. */
-export function growingText({ text }) {
+/** The element of a text that grows. `said`: see newPen. */
+export function growingText({ text }, said = calm) {
   const tail = el("span");
   const node = el("div.text", { dir: "auto", testid: "message-text" }, tail);
-  drawn.set(node, { final: 0, length: 0, tail });
+  drawn.set(node, { final: 0, length: 0, tail, pen: newPen({ said }) });
   extend(node, text);
   return node;
 }
 
-/** Draw what has been added to a text. Only its last line, or the block of code at its end, is drawn again. */
+/** Draw what has been added to a text. Only its last line, list, quote or block of code is drawn again. */
 export function extend(node, text) {
   const state = drawn.get(node);
   if (!state || state.length === text.length) return;
-  const { final, tail } = state;
+  const { final, tail, pen } = state;
   const { end, block } = finished(text, final);
-  const rich = node.childNodes.length > MOST ? calm : richText;
-  if (end > final) tail.before(...[rich(text.slice(final, end))].flat());
-  fill(tail, rich(text.slice(end, block < 0 ? undefined : block)), block < 0 ? [] : rich(whole(text.slice(block))));
+  if (end > final) tail.before(...richText(text.slice(final, end), pen));
+  const rest = { ...pen };
+  fill(tail, richText(text.slice(end, block < 0 ? undefined : block), rest), block < 0 ? [] : richText(whole(text.slice(block)), rest));
   Object.assign(state, { final: end, length: text.length });
 }
 
-// `end`: up to there everything is whole lines and whole blocks of code. `block`: where one begins that has no end yet, or -1.
-function finished(text, from) {
-  const fences = /`{3,}/g;
-  fences.lastIndex = from;
-  let end = from;
-  let after = from; // the last block
-  const lines = (to) => {
-    const last = text.lastIndexOf("\n", to - 1);
-    if (last >= after) end = last + 1;
-  };
-  for (let found; (found = fences.exec(text)); ) {
-    if (found[0].length > FENCE.length) continue;
-    lines(found.index);
-    const close = text.indexOf(FENCE, found.index + FENCE.length + 1);
-    if (close < 0) return { end, block: found.index };
-    fences.lastIndex = after = close + FENCE.length;
+// `end`: up to there everything is whole lines and whole blocks. `block`: where code begins that has no end yet, or -1.
+function finished(text, start) {
+  let end = start;
+  for (const { kind, from, to } of blocksOf(text.slice(start), { growing: true })) {
+    if (kind === "open") return { end: start + from, block: start + from };
+    const isWhole = (kind === "line" || kind === "code") && text.endsWith("\n");
+    if (isWhole || start + to < text.length) end = start + to;
   }
-  lines(text.length);
   return { end, block: -1 };
 }
 

@@ -1,5 +1,7 @@
 // The part of a found message that is worth showing, with the places that match.
 
+import { plainText } from "./richtext.js";
+
 const MOST = 240; // code points
 const BEFORE = 60;
 
@@ -28,4 +30,24 @@ export function piecesOf(text, highlights, most = MOST) {
   if (from > 0) pieces.unshift(["…", false]);
   if (to < points.length) pieces.push(["…", false]);
   return pieces;
+}
+
+// Characters that no text has: they stand around matches while the marks are taken out.
+const [OPEN, CLOSE] = ["\ufdd0", "\ufdd1"];
+
+/** The text without its marks, and its highlights: [text, ranges]. A match in what is taken out is none. */
+export function unmarked(text, highlights) {
+  const points = Array.from(text.replace(/[\ufdd0\ufdd1]/g, "\ufffd"));
+  let at = 0;
+  const parts = highlights.flatMap(([start, end]) => [points.slice(at, start).join(""), OPEN, points.slice(start, (at = end)).join(""), CLOSE]);
+  const ranges = [];
+  let plain = "";
+  let from = null;
+  for (const part of plainText(parts.join("") + points.slice(at).join("")).split(/([\ufdd0\ufdd1])/)) {
+    const length = Array.from(plain).length;
+    if (part === OPEN) from = length;
+    else if (part !== CLOSE) plain += part;
+    else if (from !== null && length > from) ranges.push([from, length]);
+  }
+  return [plain, ranges];
 }

@@ -4,6 +4,7 @@ import { attachments } from "./attachments.js";
 import { avatar } from "./avatar.js";
 import { button, el, iconButton, media } from "./dom.js";
 import { rightsOver } from "./edits.js";
+import { foldable, isFolded, LINES } from "./folding.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
 import { isTo, marked, mentionsOf } from "./mentions.js";
@@ -11,7 +12,7 @@ import { pinSign } from "./pinning.js";
 import { reactionRow } from "./reactions.js";
 import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
-import { calm, richText } from "./richtext.js";
+import { calm, newPen, richText } from "./richtext.js";
 import { happening, linesOf } from "./rows.js";
 import { threadLine } from "./thread-line.js";
 import { textOf } from "./timeline.js";
@@ -51,12 +52,12 @@ function messageElement({ item, first, editing, mark }, context) {
   const sender = item.sender ?? { id: "", name: "Server" };
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
-  return sized(item, el("article", props,
+  return sized(item, context, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div.msg-head", {}, author(sender, context), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, `${sender.name}: `),
       item.pinned && pinSign(item),
-      editing ? rewriting(item, context) : text(item, context),
+      editing ? rewriting(item, context) : foldable(item, text(item, context), context),
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
       status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
@@ -73,8 +74,8 @@ function stay(event) {
 
 // Estimates the height of a long message. An estimate that is too low would make the browser lay out too many rows.
 // Short messages are estimated too low on purpose: Chromium keeps the reading position exactly only if rows grow.
-function sized(item, node) {
-  const lines = linesOf(item);
+function sized(item, context, node) {
+  const lines = isFolded(item, context) ? LINES + 2 : linesOf(item);
   if (lines > LONG) node.style.setProperty("--lines", lines);
   return node;
 }
@@ -89,12 +90,13 @@ function trouble({ error, change }) {
   return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
 }
 
-function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
+function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   return answer && el("div.msg-tools", {},
     onPick && has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
+    onCopy && item.text && iconButton("copy", "Copy text", { testid: "copy", onclick: () => onCopy(item) }),
     onLink && iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
     onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? "Unpin message" : "Pin message", { testid: "pin", onclick: () => onPin(item) }),
     edit && has("edits") && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
@@ -120,7 +122,9 @@ function mentioned({ payload }, { me, nameOf }) {
 
 function text(item, context) {
   if (item.deleted) return el("div.note", { testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
-  if (item.streaming) return growingText(item);
+  const names = mentioned(item, context);
+  const said = (words) => marked([calm(words)], names);
+  if (item.streaming) return growingText(item, said);
   const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
-  return el("div.text", { dir: "auto", testid: "message-text" }, marked(richText(item.change?.text ?? textThatEnded(item)), mentioned(item, context)), edited);
+  return el("div.text", { dir: "auto", testid: "message-text" }, richText(item.change?.text ?? textThatEnded(item), newPen({ said })), edited);
 }

@@ -6,7 +6,7 @@ import { button, el, fill, iconButton } from "./dom.js";
 import { excerpt, momentOf } from "./format.js";
 import { part } from "./part.js";
 import { sentence } from "./reasons.js";
-import { calm } from "./richtext.js";
+import { calm, plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
 import { offers } from "./unread.js";
 
@@ -56,7 +56,7 @@ function pinLine(one, { onJump, onUnpin }) {
   const line = el("li.pin-line", { testid: "pin-line" },
     el("button.hit.grow", { testid: "pin-jump", "data-seq": seq, onclick: () => onJump(seq) },
       el("span.hit-head", {}, el("bdi.author.cut", {}, name), el("time", {}, momentOf(timestamp))),
-      el("span.hit-text", { dir: "auto" }, calm([excerpt(textOf(payload)), namesOf(one)].filter(Boolean).join(" "))),
+      el("span.hit-text", { dir: "auto" }, calm([excerpt(plainText(textOf(payload))), namesOf(one)].filter(Boolean).join(" "))),
       pinned?.by && el("span.note.cut", {}, "pinned by ", el("bdi", {}, pinned.by.name))),
     onUnpin && iconButton("close", `Unpin the message of ${name}`, { testid: "unpin", onclick: () => onUnpin(one, line) }));
   return line;

@@ -2,10 +2,11 @@
 
 import { Completion } from "./completion.js";
 import { button, el } from "./dom.js";
+import { marksWith } from "./marks.js";
 import { Writing } from "./writing.js";
 
 /** `context`: `maxText()`, `people()`: who can be mentioned, `onSave(item, text)`, `onLeave(item)`. */
-export function rewriting(item, { maxText, people, onSave, onLeave }) {
+export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) {
   const was = item.change?.text ?? item.text;
   const save = () => {
     const text = writing.text.trimEnd();
@@ -21,7 +22,7 @@ export function rewriting(item, { maxText, people, onSave, onLeave }) {
   const fit = () => {
     yes.disabled = !writing.fit();
   };
-  const writing = new Writing({ "aria-label": "Edit message", enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event), onEnter: save, onEscape: leave });
+  const writing = new Writing({ "aria-label": "Edit message", enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event) || marksWith(event, onFormat), onEnter: save, onEscape: leave });
   const completion = new Completion(writing.field, people, `mentions-${item.key}`);
   const yes = button("Save", save, { class: "primary", testid: "edit-save" });
   const no = button("Cancel", () => onLeave(item), { testid: "edit-cancel" });

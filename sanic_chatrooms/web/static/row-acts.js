@@ -3,7 +3,7 @@
 import { mayStop } from "./growing.js";
 import { mayPin } from "./pinning.js";
 
-const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onPin", "onLink", "people", "reactors", "nameOf"];
+const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onPin", "onCopy", "onLink", "people", "reactors", "nameOf"];
 
 /** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. What is not there is not offered. */
 export function rowActs(chat, acts, room) {
@@ -15,6 +15,7 @@ export function rowActs(chat, acts, room) {
     /** Whether something can be changed by this feature of the server. */
     has: (feature) => !room().archived && (chat.welcome?.features.includes(feature) ?? true),
     onPerson: acts.onPerson,
+    onFormat: acts.onFormat,
     isBlocked: acts.isBlocked,
     onStop: (item) => chat.cancel(room().id, item.id),
     files: acts.files,

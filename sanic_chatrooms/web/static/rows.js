@@ -58,11 +58,11 @@ function fold(rows, item) {
 }
 
 /** Estimates the lines of an item's text. Limited, because browsers cannot handle huge heights. */
-export function linesOf({ text }) {
+export function linesOf({ text }, perLine = PER_LINE) {
   let lines = 0;
   for (let at = 0, end = 0; end >= 0 && lines < MOST_LINES; at = end + 1) {
     end = text.indexOf("\n", at);
-    lines += Math.max(1, Math.ceil(((end < 0 ? text.length : end) - at) / PER_LINE));
+    lines += Math.max(1, Math.ceil(((end < 0 ? text.length : end) - at) / perLine));
   }
   return lines;
 }

@@ -3,7 +3,7 @@
 import { openDialog, radio } from "./dialogs.js";
 import { button, composing, el, fill, icon, iconButton } from "./dom.js";
 import { momentOf } from "./format.js";
-import { piecesOf } from "./highlights.js";
+import { piecesOf, unmarked } from "./highlights.js";
 import { walkable } from "./keyed.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
@@ -130,7 +130,7 @@ class Panel {
   }
 
   #hit({ room, seq, sender, timestamp, payload, highlights }) {
-    const text = piecesOf(textOf(payload), highlights ?? []).map(([part, matches]) => (matches ? el("mark", {}, calm(part)) : calm(part)));
+    const text = piecesOf(...unmarked(textOf(payload), highlights ?? [])).map(([part, matches]) => (matches ? el("mark", {}, calm(part)) : calm(part)));
     const choose = () => this.close({ room, seq });
     return el("li", {}, el("button.hit", { testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
       el("span.hit-head", {}, el("bdi.author.cut", {}, sender?.name ?? "Server"),

@@ -42,6 +42,7 @@ export class TalkPane {
     this.composer = new Composer({
       onSend: (text, more) => acts.onSend(this.room, text, more),
       people: () => acts.people(this.room),
+      onFormat: acts.onFormat,
       onTyping: (active) => this.room && chat.typing(this.room.id, active),
       onEscape: () => this.conversation.goToEnd(),
       onUp: () => this.conversation.editLast(),

@@ -17,7 +17,7 @@ export class ThreadPane {
   /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, more)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
-    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
+    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
     this.conversation = new Conversation(rows, "thread-");
     this.conversation.log.setAttribute("aria-label", "Replies");
     const parent = el("div.thread-parent", { testid: "thread-parent" });
@@ -27,6 +27,7 @@ export class ThreadPane {
     this.composer = new Composer({
       onSend: (text, more) => this.#send(text, more),
       people: () => acts.people(this.thread.room),
+      onFormat: acts.onFormat,
       onTyping: (active) => this.thread && chat.typing(this.thread.room.id, active),
       onEscape: () => {}, // the pane closes
       onUp: () => this.conversation.editLast(),

@@ -1,0 +1,52 @@
+// Long messages are folded: their beginning is shown, and a button for the rest.
+
+import { button } from "./dom.js";
+import { linesOf } from "./rows.js";
+
+/** As many lines of a folded message are shown; a few more are not worth a button. */
+export const LINES = 20;
+const SPARE = 5;
+const NARROW = 40; // letters in a line of a phone
+
+const narrow = matchMedia("(max-width: 719.98px)");
+
+const isLong = (item) => linesOf(item, narrow.matches ? NARROW : undefined) > LINES + SPARE;
+
+/** Whether the message is shown folded. `context.unfolded`: the keys of those that are not. */
+export function isFolded(item, { unfolded }) {
+  return !item.deleted && !unfolded.has(item.key) && isLong(item);
+}
+
+/** The text, and the button if it is long. What has grown here stays whole. */
+export function foldable(item, text, context) {
+  const { unfolded, onResized } = context;
+  if (item.streaming) unfolded.add(item.key);
+  if (item.streaming || item.deleted || !isLong(item)) return text;
+  const toggle = button("", () => press(), { class: "plain unfold", testid: "unfold-text" });
+  const draw = () => {
+    const isOpen = unfolded.has(item.key);
+    text.classList.toggle("shortened", !isOpen);
+    text.scrollTop = 0;
+    toggle.textContent = isOpen ? "Show less" : "Show the whole message";
+    toggle.setAttribute("aria-expanded", `${isOpen}`);
+  };
+  const press = () => {
+    const isOpen = unfolded.has(item.key);
+    if (isOpen) unfolded.delete(item.key);
+    else unfolded.add(item.key);
+    draw();
+    if (isOpen) toggle.closest(".msg").scrollIntoView({ block: "nearest" });
+    onResized?.();
+  };
+  // The focus went to a link further down, or the browser found a word there.
+  text.addEventListener("scroll", () => {
+    const { scrollTop } = text;
+    if (!scrollTop) return;
+    unfolded.add(item.key);
+    draw();
+    text.closest(".log, .thread-parent").scrollTop += scrollTop;
+    onResized?.();
+  });
+  draw();
+  return [text, toggle];
+}

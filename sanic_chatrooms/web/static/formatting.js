@@ -1,0 +1,104 @@
+// The marks of the small Markdown, put around what is selected in a text field, and taken back; and the bar of buttons for them.
+
+import { el, fill, icon } from "./dom.js";
+import { richText } from "./richtext.js";
+
+const SIGNS = { bold: "**", italic: "*", strike: "~~", code: "`" };
+const LINES = { quote: [/^> ?/, () => "> "], list: [/^[-*+] +/, () => "- "], numbers: [/^\d+[.)] +/, (at) => `${at + 1}. `] };
+const LINK = /^\[([^[\]\n]+)\]\(\S*\)$/;
+const ADDRESS = /^(?:https?:\/\/|mailto:)\S+$/i;
+
+const KEY = /^Mac|^iP/.test(globalThis.navigator?.platform) ? "⌘" : "Ctrl+";
+
+// Name, sign on the button (else an icon), label, key.
+const BUTTONS = [
+  ["bold", "B", "Bold", "B"],
+  ["italic", "I", "Italic", "I"],
+  ["strike", "S", "Strike through", "Shift+X"],
+  ["code", "<>", "Code", "E"],
+  ["link", "", "Link"],
+  ["quote", "❝", "Quote"],
+  ["list", "•", "List"],
+  ["numbers", "1.", "Numbered list"],
+];
+
+/** Mark what is selected, or take the mark away. The browser's undo takes either back. */
+export function format(field, name) {
+  const { from, to, text, select } = formatted(field.value, field.selectionStart, field.selectionEnd, name);
+  field.focus();
+  field.setSelectionRange(from, to);
+  if (!document.execCommand(text ? "insertText" : "delete", false, text)) {
+    field.setRangeText(text, from, to);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  field.setSelectionRange(...select);
+}
+
+/** What to replace, {from, to, text}, and what is selected then. */
+export function formatted(value, from, to, name) {
+  if (Object.hasOwn(LINES, name)) return byLine(value, from, to, ...LINES[name]);
+  const words = value.slice(from, to);
+  const said = words.trim();
+  // Marks stand at words, not at spaces.
+  const start = said ? from + words.indexOf(said) : from;
+  const end = said ? start + said.length : to;
+  return name === "link" ? link(value.slice(start, end), start, end) : around(value, start, end, SIGNS[name]);
+}
+
+function around(value, from, to, mark) {
+  const words = value.slice(from, to);
+  const { length } = mark;
+  const has = (left, right) => isIn(mark, Math.min(left, right));
+  const replaced = (text, start, end, shift) => ({ from: start, to: end, text, select: [start + shift, start + text.length - shift] });
+  if (has(atEnd(value.slice(0, from), mark[0]), atStart(value.slice(to), mark[0]))) return replaced(words, from - length, to + length, 0);
+  if (words.length > 2 * length && has(atStart(words, mark[0]), atEnd(words, mark[0]))) return replaced(words.slice(length, -length), from, to, 0);
+  if (!words.includes("\n")) return replaced(`${mark}${words}${mark}`, from, to, length);
+  if (mark === "`") return replaced(`\`\`\`\n${words}\n\`\`\``, from, to, 4);
+  return replaced(words.replace(/^([ \t]*)(\S.*?)([ \t]*)$/gm, `$1${mark}$2${mark}$3`), from, to, 0);
+}
+
+// How many of these signs it begins or ends with; 3: as many or more.
+const atStart = (text, sign) => [0, 1, 2, 3].find((at) => at === 3 || text[at] !== sign);
+const atEnd = (text, sign) => [0, 1, 2, 3].find((at) => at === 3 || text.at(-1 - at) !== sign);
+
+// Three stars are bold and italic.
+function isIn(mark, count) {
+  return mark.length === 2 ? count >= 2 : mark === "*" ? count % 2 === 1 : count === 1;
+}
+
+function byLine(value, from, to, pattern, prefix) {
+  const start = value.lastIndexOf("\n", from - 1) + 1;
+  const end = value.indexOf("\n", to) < 0 ? value.length : value.indexOf("\n", to);
+  const lines = value.slice(start, end).split("\n");
+  const isMarked = lines.every((line) => !line || pattern.test(line)) && lines.some(Boolean);
+  const text = lines.map((line, at) => (isMarked ? line.replace(pattern, "") : line || lines.length === 1 ? prefix(at) + line : line)).join("\n");
+  return { from: start, to: end, text, select: from === to ? [start + text.length, start + text.length] : [start, start + text.length] };
+}
+
+function link(words, from, to) {
+  const [, said] = LINK.exec(words) ?? [];
+  if (said) return { from, to, text: said, select: [from, from + said.length] };
+  if (ADDRESS.test(words)) return { from, to, text: `[](${words})`, select: [from + 1, from + 1] };
+  const at = from + words.length + 3;
+  return { from, to, text: `[${words}](https://)`, select: words ? [at, at + 8] : [from + 1, from + 1] };
+}
+
+/** The bar for a field: {element, update()}; `update` shows what the text will look like. */
+export function formatBar(field) {
+  // Otherwise the press would take the selection away.
+  const buttons = BUTTONS.map(([name, sign, label, key]) =>
+    el("button", { class: `icon-button format-${name}`, "aria-label": label, title: key ? `${label} (${KEY}${key})` : label, testid: `format-${name}`, onpointerdown: (event) => event.preventDefault(), onclick: () => format(field, name) }, sign || icon(name)));
+  const preview = el("div.preview.text", { role: "group", "aria-label": "How it will look", dir: "auto", tabindex: 0, testid: "preview" });
+  const tools = el("div.format-bar", { role: "group", "aria-label": "Formatting" }, buttons);
+  let frame = null;
+  const draw = () => {
+    frame = null;
+    const nodes = richText(field.value);
+    preview.hidden = nodes.every((node) => typeof node === "string");
+    fill(preview, preview.hidden ? [] : nodes);
+  };
+  draw();
+  // Once a frame: what inserts many lines tells of each.
+  const update = () => void (frame ??= requestAnimationFrame(draw));
+  return { element: el("div.formatting", {}, preview, tools), update };
+}
