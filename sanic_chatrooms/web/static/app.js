@@ -86,7 +86,7 @@ export class App {
       onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, near),
       reactors: (room, item, emoji) => reactions.who(room, item, emoji),
-      onDetails: () => this.#details(onInvite),
+      onDetails: (at) => this.#details(onInvite, at),
       onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
@@ -346,10 +346,10 @@ export class App {
     return this.#try(() => this.book.unread.keep(room, item));
   }
 
-  #details(invite) {
+  #details(invite, at) {
     const { attention, book, chat, room } = this;
     const jump = (seq) => this.#go(room.id, "at", `${seq}`);
-    return this.#load(() => import("./details.js"), ({ details }) => details({ chat, book, room, jump, invite, prefs: () => attention.prefs(room) }));
+    return this.#load(() => import("./details.js"), ({ details }) => details({ at, chat, book, room, jump, invite, prefs: () => attention.prefs(room) }));
   }
 
   #search(query) {

@@ -14,7 +14,7 @@ import { archive, remove, settings } from "./room-settings.js";
 
 const PAGE = 100;
 
-/** Show the details until they are closed. `it`: {chat, book, room}, and `jump(seq)` to a message, `invite()`, `prefs()`. */
+/** Show the details until they are closed. `it`: {chat, book, room}, and `jump(seq)` to a message, `invite()`, `prefs()`; `at`: "pins" to begin there. */
 export async function details(it) {
   const { name } = it.room;
   const show = (close) => content(it, close);
@@ -50,10 +50,12 @@ function whole(it, about, close) {
     room.counted && ["Notifications", it.prefs, "details-notify"],
   ];
   const jump = (seq) => close(() => (it.jump(seq), "over"));
+  const pinned = section("Pinned messages", pins(it, about, jump));
+  if (it.at === "pins") queueMicrotask(() => pinned.scrollIntoView()); // when it is there
   return [
     facts(it, about),
     row(acts, then),
-    section("Pinned messages", pins(it, about, jump)),
+    pinned,
     !room.isDirect && section("Members", members(it, about, then)),
     row(may("room.govern") && [
       about.archived ? ["Open again", () => archive(chat, room, false), "details-reopen"] : ["Archive", () => archive(chat, room, true), "details-archive"],

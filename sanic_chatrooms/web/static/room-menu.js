@@ -1,10 +1,11 @@
 // The menu of a room.
 
-/** Entries for the room; null: none is open. `acts`: `details()`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js; `attempt(act)` tells what goes wrong. */
+/** Entries for the room; null: none is open. `acts`: `details(at)`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js; `attempt(act)` tells what goes wrong. */
 export function roomMenu(room, { chat, book, details, prefs, leave, moderate, attempt }) {
   const has = (action) => room?.may.has(action);
   return [
-    has("room") && ["Details of this room", details, "room-details"],
+    has("room") && ["Details of this room", () => details(), "room-details"],
+    has("pins") && ["Pinned messages", () => details("pins"), "room-pins"],
     room?.counted && ["Notifications", () => prefs(room), "room-notifications"],
     room?.counted && [room.notify === "none" ? "Unmute this room" : "Mute this room", () => attempt(() => mute(chat, book, room)), "mute-room"],
     has("reports") && ["Reports", () => moderate(({ reports }) => reports(chat, room, book)), "reports"],
