@@ -94,8 +94,8 @@ class CommandQueue:
         self.under_way = 0
         self._task: asyncio.Task[None] | None = None
         self._settled: asyncio.Future[None] | None = None
-        self._reading: bool | None = True
-        """None: it rests."""
+        self._reading: bool | asyncio.Future[None] = True
+        """A future: it rests until that is done."""
 
     # ---- in ----
 
@@ -113,21 +113,25 @@ class CommandQueue:
         self._waiting.append(work)
         if self._task is None:
             self._task = asyncio.ensure_future(self._work_off())
-        elif self._reading and self._is_full(work):
+        elif self._reading is True and self._is_full(work):
             self._reading = False
             self._session.connection.pause()
 
     def rest(self, seconds: float) -> None:
-        """Read nothing of this connection for so long. Does nothing while it rests already, or without a number of seconds."""
-        if self._reading is None or self._session.closed or not seconds:
+        """Read nothing of this connection for so long. If a command that has waited asks for it, those behind it wait as well. Does
+        nothing while it rests already, or without a number of seconds."""
+        if not isinstance(self._reading, bool) or self._session.closed or not seconds:
             return
         if self._reading:
             self._session.connection.pause()
-        self._reading = None
-        asyncio.get_running_loop().call_later(seconds, self._rested)
+        loop = asyncio.get_running_loop()
+        self._reading = rest = loop.create_future()
+        loop.call_later(seconds, self._rested, rest)
 
-    def _rested(self) -> None:
+    def _rested(self, rest: asyncio.Future[None]) -> None:
         self._reading = False
+        if not rest.done():
+            rest.set_result(None)
         self._read_on()
 
     def redo(self, command: Command) -> None:
@@ -185,7 +189,10 @@ class CommandQueue:
                     await self._carrier.admit(self._session)
                 if self._waiting:
                     self._redone = max(0, self._redone - 1)
+                    rested = self._reading
                     await self._take_turn(self._waiting.pop(0))
+                    if self._reading is not rested and isinstance(self._reading, asyncio.Future):
+                        await self._reading
                 if self._session.stranger:
                     self._carrier.behind(self._session)
                 self._read_on()

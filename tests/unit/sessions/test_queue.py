@@ -225,12 +225,44 @@ async def test_after_its_rest_a_connection_is_read_unless_its_queue_is_full(benc
     for number in range(QUEUE_LIMIT):
         bench.send("slow", str(number))
 
-    queue._rested()
+    assert isinstance(queue._reading, asyncio.Future)
+    queue._rested(queue._reading)
     assert not bench.is_read()
 
     bench.carrier.let(*map(str, range(QUEUE_LIMIT)))
     await bench.idle()
     assert bench.is_read()
+
+
+async def test_if_a_command_that_has_waited_asks_for_a_rest_those_behind_it_wait_too(bench: Bench) -> None:
+    queue = bench.session.queue
+    bench.carrier.then = lambda _: queue.rest(3_600)
+    bench.carrier.let("1", "2")
+
+    bench.send("slow", "1")
+    bench.send("slow", "2")
+    await bench.idle()
+    assert bench.carrier.log == ["slow 1", "slow 1 done"]
+
+    assert isinstance(queue._reading, asyncio.Future)
+    queue._rested(queue._reading)
+    await bench.idle()
+    assert bench.carrier.log[2:] == ["slow 2", "slow 2 done"]
+
+
+async def test_closing_ends_a_rest(bench: Bench) -> None:
+    bench.carrier.then = lambda session: session.queue.rest(3_600)
+    bench.carrier.let("1")
+    before = asyncio.all_tasks()
+    bench.send("slow", "1")
+    bench.send("slow", "2")
+    await bench.idle()
+
+    bench.session.close(4100)
+    await bench.idle()
+
+    assert asyncio.all_tasks() == before
+    bench.session.queue._rested(asyncio.get_running_loop().create_future())
 
 
 async def test_a_connection_that_is_closed_does_not_rest(bench: Bench) -> None:
