@@ -13,6 +13,7 @@ const keysOf = (sends) => [
   [`${ALT} ↑ · ${ALT} ↓`, "The room before, or after, with something new"],
   [sends ? "Enter" : `${CTRL} Enter`, "Send"],
   [sends ? "Shift Enter" : "Enter", "Begin a line"],
+  [`${CTRL} B · I · E · Shift X`, "Bold, italic, code, strike through"],
   ["↑", "Where nothing is written: change your last message"],
   ["@", "Mention somebody"],
   ["↑ · ↓", "In messages, rooms and menus: the one before, or after"],

@@ -3,7 +3,7 @@
 
 import { el } from "./dom.js";
 
-const MOST = 400; // elements in one message; the rest stays text
+const MOST = 300; // elements in one message; the rest stays text
 const DEEPEST = 3; // quotes in quotes, and lists in lists
 const GROUP = 4096; // characters of a list or quote that are drawn as one; what follows looks like its continuation
 const LONGEST_ADDRESS = 2048;

@@ -106,7 +106,7 @@ test("the worst texts make a limited number of elements, and lose nothing but ma
   for (const [what, piece] of Object.entries(WORST)) {
     const text = repeated(piece, MOST);
     const nodes = richText(text);
-    assert.ok(count(nodes) <= 402, `${what}: ${count(nodes)}`);
+    assert.ok(count(nodes) <= 302, `${what}: ${count(nodes)}`);
     assert.equal(bare(textOf(nodes)), bare(text), what);
   }
 });

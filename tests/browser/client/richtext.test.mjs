@@ -35,7 +35,7 @@ const WORST = {
 test("the worst texts make a limited number of nodes, and lose only the marks of code", () => {
   for (const [what, text] of Object.entries(WORST)) {
     const nodes = richText(text);
-    assert.ok(nodes.length <= 801, `${what}: ${nodes.length} nodes`);
+    assert.ok(nodes.length <= 601, `${what}: ${nodes.length} nodes`);
     const signs = (one) => one.replace(/[`\n]/g, "");
     assert.equal(signs(textOf(nodes)), signs(text), what);
   }
