@@ -91,6 +91,7 @@ async def test_an_edit_a_thread_and_a_mention_have_marks(served: ServedApp, new_
     await write(ada, "**Look, @Bob**")
     await expect(lines(ada).last.locator("strong .mention")).to_have_text("@Bob")
 
+    await expect(messages(ada).last).to_have_attribute("data-status", "sent")
     await composer(ada).press("ArrowUp")
     await ada.get_by_test_id("edit-field").fill("- a\n- `b`")
     await ada.keyboard.press("Enter")
@@ -283,6 +284,7 @@ async def test_keys_mark_what_is_selected_and_take_it_back(served: ServedApp, ne
     await page.keyboard.press("Enter")
     await expect(lines(page).locator("code")).to_have_text("code")
 
+    await expect(messages(page)).to_have_attribute("data-status", "sent")  # only then it can be changed
     await field.press("ArrowUp")
     edit = page.get_by_test_id("edit-field")
     await edit.fill("old")
