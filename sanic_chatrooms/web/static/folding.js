@@ -1,6 +1,6 @@
 // Long messages are folded: their beginning is shown, and a button for the rest.
 
-import { button } from "./dom.js";
+import { button, media } from "./dom.js";
 import { linesOf } from "./rows.js";
 
 /** As many lines of a folded message are shown; a few more are not worth a button. */
@@ -8,7 +8,7 @@ export const LINES = 20;
 const SPARE = 5;
 const NARROW = 40; // letters in a line of a phone
 
-const narrow = matchMedia("(max-width: 719.98px)");
+const narrow = media("(max-width: 719.98px)");
 
 const isLong = (item) => linesOf(item, narrow.matches ? NARROW : undefined) > LINES + SPARE;
 
