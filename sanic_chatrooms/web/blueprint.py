@@ -157,16 +157,16 @@ class ChatBlueprint(Blueprint):
         if not request.path.endswith("/"):
             return redirect(with_slash(request))
         headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
-        return self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, headers)
+        return await self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, headers)
 
     async def _client(self, request: Request) -> HTTPResponse:
-        return self._asset(request, CLIENT, SHARED)
+        return await self._asset(request, CLIENT, SHARED)
 
     async def _component(self, request: Request) -> HTTPResponse:
-        return self._asset(request, COMPONENT, SHARED)
+        return await self._asset(request, COMPONENT, SHARED)
 
     async def _static(self, request: Request, name: str) -> HTTPResponse:
-        return self._asset(request, name)
+        return await self._asset(request, name)
 
     async def _ticket(self, request: Request) -> HTTPResponse:
         return await give_ticket(request, self.running(request.app), self.mounted(request.app).routes["/ws"])
@@ -174,9 +174,11 @@ class ChatBlueprint(Blueprint):
     async def _logout(self, request: Request) -> HTTPResponse:
         return await hear_logout(request, self.running(request.app))
 
-    def _asset(self, request: Request, name: str, headers: dict[str, str] | None = None) -> HTTPResponse:
+    async def _asset(
+        self, request: Request, name: str, headers: dict[str, str] | None = None
+    ) -> HTTPResponse:
         assets: Assets = self.ctx.assets
-        return assets.answer(request, name, headers)
+        return await assets.answer(request, name, headers)
 
     # ---- sockets ----
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +11,7 @@ from sanic import Request
 from sanic.compat import Header
 from sanic.exceptions import NotFound
 
+from sanic_chatrooms.web import assets as module
 from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
 
 
@@ -21,7 +24,7 @@ class Asked:
 
 
 def answer(assets: Assets, name: str, headers: dict[str, str] | None = None, **asked: Any) -> Any:
-    return assets.answer(cast(Request, Asked(**asked)), name, headers)
+    return asyncio.run(assets.answer(cast(Request, Asked(**asked)), name, headers))
 
 
 @pytest.fixture
@@ -85,6 +88,22 @@ def test_the_page_is_served_without_comments_and_spaces_except_in_debug_mode(
     assert answer(assets, name, if_none_match=served[0].headers["etag"]).status == 304
 
 
+def test_what_is_left_out_of_a_file_is_found_once_and_beside_the_event_loop(
+    assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def shortened(text: str) -> str:
+        threads.append(threading.get_ident())
+        return text
+
+    monkeypatch.setitem(module.COMPACT, ".js", shortened)
+
+    assert answer(assets, "page.js").body == answer(assets, "page.js").body
+    assert len(threads) == 1
+    assert threads != [threading.get_ident()]
+
+
 @pytest.mark.parametrize(
     ("given", "status"),
     [
@@ -121,7 +140,7 @@ def test_tags_may_come_in_several_lines(assets: Assets) -> None:
     tag = answer(assets, "client.js").headers["etag"]
     asked = Asked(("If-None-Match", '"x"'), ("If-None-Match", f"W/{tag}"))
 
-    assert assets.answer(cast(Request, asked), "client.js").status == 304
+    assert asyncio.run(assets.answer(cast(Request, asked), "client.js")).status == 304
 
 
 @pytest.mark.parametrize(
