@@ -110,7 +110,8 @@ class Walk:
             for sentence in known:
                 await todo.pop(sentence)(self)
         assert not todo, f"the page does not say this any more: {list(todo)}"
-        assert "Traceback" not in "".join(server.output for server in self.servers)
+        output = "".join(server.output for server in self.servers)
+        assert "Traceback" not in output, output
 
     async def do(self, block: Block) -> None:
         if block.language == "sh":
