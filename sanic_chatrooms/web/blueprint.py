@@ -83,7 +83,8 @@ class ChatBlueprint(Blueprint):
         self.listener("before_server_start")(self._start)
         # The last of all: what the app does at start may block the event loop, and is no reason to kill the worker.
         self.listener("after_server_start", priority=-1000)(self._beat)
-        self.listener("before_server_stop", priority=1000)(ending)
+        # The first of all: at the end, Sanic begins with the lowest.
+        self.listener("before_server_stop", priority=-1000)(ending)
         self.listener("before_server_stop")(self._drain)
         self.listener("after_server_stop")(self._stop)
 

@@ -139,7 +139,7 @@ async def test_the_first_view_is_painted_before_the_rest_of_the_page_is_there(
     await rest.follow(page)
     await page.goto("/chat/#/general", wait_until="commit")
     await expect(page.get_by_test_id("name")).to_be_focused()
-    await page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+    await page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
     await page.get_by_test_id("name").fill("Ada")
     await page.keyboard.press("Enter")
     await expect(page.get_by_test_id("enter")).to_be_disabled()

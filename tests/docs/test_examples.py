@@ -867,7 +867,7 @@ async def test_room_in_a_page(run: Run, connect: Connect, browser: Browser) -> N
     await bob.ack("message", room="support", payload={"text": "How can I help?"})
     await bob.expect("message")
     await page.get_by_text("How can I help?").first.wait_for()
-    await page.wait_for_function(f"document.title === '{user_of(bob)['name']}: How can I help?'")
+    await page.wait_for_function(f"() => document.title === '{user_of(bob)['name']}: How can I help?'")
     await page.get_by_label("Your name").fill("Ada")
     await page.get_by_role("button", name="Join in").click()
     await page.get_by_label("Message #support").fill("Is it open?")

@@ -60,6 +60,20 @@ async def tell_in_the_middle(*_):
 
     Connection.recv = receive_when_told
 """
+APP_THAT_IS_SLOW = """
+import asyncio
+from sanic import Sanic
+from sanic_chatrooms import ChatRooms
+
+app = Sanic("slow")
+app.blueprint(ChatRooms(guests=True).bp)
+
+@app.before_server_stop
+async def slow(*_):
+    print("the app begins to end", flush=True)
+    await asyncio.sleep(1.0)
+    print("the app has ended", flush=True)
+"""
 PLAIN = "pass"
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 
@@ -159,6 +173,20 @@ async def test_a_main_process_that_is_told_to_end_while_it_waits_for_an_answer_e
 
     code = await asyncio.to_thread(server.process.wait, WITHIN)
     assert (code, "told" in server.output, "Traceback" in server.output) == (0, True, False), server.output
+
+
+async def test_a_worker_that_ends_slowly_is_told_once(
+    tmp_path: Path, subprocess_server: SubprocessServer
+) -> None:
+    """Longer than the time after which a worker that does not end tells itself again."""
+    (tmp_path / "app.py").write_text(APP_THAT_IS_SLOW)
+    server = await subprocess_server(tmp_path / "app.py")
+
+    server.terminate()
+
+    code = await asyncio.to_thread(server.process.wait, WITHIN)
+    said = [server.output.count(text) for text in ("the app begins to end", "the app has ended", "Traceback")]
+    assert (code, said) == (0, [1, 1, 0]), server.output
 
 
 @pytest.mark.parametrize("watchdog", [True, False], ids=["watched", "unwatched"])
