@@ -23,6 +23,7 @@ import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
 import { roomMenu } from "./room-menu.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
+import { messageActs } from "./row-acts.js";
 import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 import { noticeOf } from "./telling.js";
@@ -73,19 +74,13 @@ export class App {
       onCopy: (_, item) => this.#load(() => import("./links.js"), ({ copyText }) => copyText(item.text, this.notices)),
       onReload: (room) => book.reload(room),
       onSend: (room, text, more) => this.#send(room, text, more),
-      people: (room) => addressees.of(room),
-      nameOf: (room, id) => addressees.nameOf(room, id),
-      onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
-      onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
-      onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
+      ...messageActs(chat, book, addressees, reactions),
       onDelete: (room, item) => this.#delete(room, item),
       onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
       onUnread: (room, item) => this.#keepUnread(room, item),
       onSearch: () => this.#search(),
       isBlocked: (person) => attention.isBlocked(person),
-      onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, near),
-      reactors: (room, item, emoji) => reactions.who(room, item, emoji),
       onDetails: (at) => this.#details(onInvite, at),
       onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),

@@ -17,6 +17,7 @@ import { kept } from "./kept.js";
 import { Reactions } from "./reactions.js";
 import { ending, sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
+import { messageActs } from "./row-acts.js";
 import { statePanel } from "./states.js";
 import { TalkPane } from "./talk-pane.js";
 
@@ -197,17 +198,11 @@ class Shown {
       onNewest: (room) => book.paging.newest(room),
       onReload: () => book.enter(),
       onSend: (_, text, more) => this.send(text, more),
-      people: (room) => addressees.of(room),
-      nameOf: (room, id) => addressees.nameOf(room, id),
-      onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
-      onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
-      onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
+      ...messageActs(chat, book, addressees, reactions),
       onDelete: (room, item) => this.#delete(room, item),
       onFormat: (act) => act({ format, formatBar }),
       isBlocked: () => false,
-      onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
       onPick: (room, item, near) => this.#pick(room, item, pickEmoji(near.getBoundingClientRect(), frame)),
-      reactors: (room, item, emoji) => reactions.who(room, item, emoji),
       onEnd: () => this.#seen(),
     };
   }

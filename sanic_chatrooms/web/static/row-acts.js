@@ -5,6 +5,17 @@ import { mayPin } from "./pinning.js";
 
 const IN_ROOM = ["onRetry", "onDiscard", "onSave", "onDelete", "onReport", "onUnread", "onReact", "onPick", "onThread", "onPin", "onCopy", "onLink", "people", "reactors", "nameOf"];
 
+/** The acts that only the messages concern, wherever they are shown. */
+export const messageActs = (chat, book, addressees, reactions) => ({
+  people: (room) => addressees.of(room),
+  nameOf: (room, id) => addressees.nameOf(room, id),
+  onRetry: (room, item) => (item.change ? book.edits.retry(room, item) : chat.retry(item.key)),
+  onDiscard: (room, item) => (item.change ? book.edits.discard(room, item) : chat.discard(item.key)),
+  onSave: (room, item, text) => book.edits.edit(room, item, text, addressees.edited(room, item, text)),
+  onReact: (room, item, emoji) => reactions.toggle(room, item, emoji),
+  reactors: (room, item, emoji) => reactions.who(room, item, emoji),
+});
+
 /** For the rows of a conversation; `room()`: the one that is shown. `acts`: each of IN_ROOM takes the room first, then what the row gives. What is not there is not offered. */
 export function rowActs(chat, acts, room) {
   const inRoom = IN_ROOM.filter((name) => acts[name]).map((name) => [name, (...given) => acts[name](room(), ...given)]);
