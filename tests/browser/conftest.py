@@ -28,7 +28,7 @@ from tests.support.process import ServerProcess, free_port, start_command
 
 PATIENCE = 20_000  # ms; generous: a busy machine is no defect
 expect.set_options(timeout=PATIENCE)
-ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+ARTIFACTS = Path(os.environ.get("ARTIFACTS") or Path(__file__).parents[2] / "artifacts")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATIONS = (  # macOS has its browsers outside PATH
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",

@@ -61,7 +61,7 @@ function messageElement({ item, first, editing, mark }, context) {
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
       status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
-      item.status === "pending" && item.error && el("div.note", {}, `Not sent yet: ${reason(item.error)}`),
+      item.status === "pending" && item.error && el("div.note", {}, notYet(item.error)),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context),
       !editing && tools(item, context))));
@@ -83,6 +83,11 @@ function sized(item, context, node) {
 /** The state of a message or of our change of it: sent, pending or failed. */
 function statusOf({ status, change }) {
   return !change ? status : change.error ? "failed" : "pending";
+}
+
+// Without a connection nothing has to be done again: the message waits for it.
+function notYet(error) {
+  return ["lost", "closed", "timeout"].includes(error.code) ? "Not sent yet. It waits for the connection." : `Not sent yet: ${reason(error)}`;
 }
 
 function trouble({ error, change }) {

@@ -66,8 +66,10 @@ export class Notices {
     leave();
   }
 
+  // It has all that the screen still shows.
   #list() {
     this.#count(0);
+    for (const toast of this.toasts.querySelectorAll(".toast:not(.question)")) toast.remove();
     return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, "No notices yet.");
   }
 
