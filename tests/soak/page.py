@@ -1,0 +1,226 @@
+"""The page in Chromium, against a real server: scrolling, opening, the first paint, and keys while messages come.
+
+2,000 messages scroll at 60 frames a second. A room of 200 of the longest messages opens in 200 ms. The page is painted
+within a second on a processor four times as slow. A key is painted in 50 ms while 500 messages a minute come.
+
+Each round is another visitor, with nothing in the browser's cache. The clock is judged: run it on a machine that does
+nothing else. `drawing` opens rooms of many more kinds of texts, without a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, StorageState, async_playwright
+
+from tests.browser.acts import enter, entered
+from tests.browser.conftest import launch
+from tests.soak.runs import Progress, Verdict, main
+from tests.support.process import ServerProcess, start_app
+
+SHORT = 0.02
+ROUNDS = 5
+MANY, LONGEST = 2_000, 200
+"""Messages in the two rooms."""
+SPEED, STRETCH = 12_000, 6_000
+"""How fast somebody scrolls by the wheel, in pixels a second, and how far at once. That is 200 pixels a frame."""
+PER_MINUTE, KEYS, PAUSE = 500, 60, 0.06
+"""Messages that come; keys in each round, and seconds between them."""
+SLOW = 4
+"""As many times slower the processor is for the first paint."""
+FRAME = 17.0
+MISSED, PAINT, OPEN, KEY = 5.0, 1000.0, 200.0, 50.0
+"""Percent of the frames that may come late; the rest in milliseconds."""
+HERE = Path(__file__).parent
+
+
+async def soak(scale: float, progress: Progress) -> Verdict:
+    verdict, found = Verdict(), Found()
+    rounds = max(1, round(ROUNDS * scale))
+    server = await asyncio.to_thread(start_app, HERE / "_page_app.py")
+    try:
+        many, longest = max(50, round(MANY * scale)), max(20, round(LONGEST * scale))
+        await _ask(server, f"/fill?many={many}&longest={longest}")
+        async with async_playwright() as playwright:
+            browser = await launch(playwright)
+            pressed = max(5, round(KEYS * min(1.0, scale * ROUNDS)))
+            visit = Visit(server, browser, await _guest(server, browser), pressed, verdict)
+            for number in range(rounds):
+                for at, measure in enumerate((first_paint, opening, scrolling, keys)):
+                    progress(
+                        (number + at / 4) / rounds, f"round {number + 1} of {rounds}: {measure.__name__}"
+                    )
+                    await measure(visit, found)
+            await browser.close()
+    finally:
+        await asyncio.to_thread(server.stop)
+    found.judge(verdict)
+    progress(1.0, "done")
+    return verdict
+
+
+class Found:
+    """What was measured, by its name; a bar of None is not judged."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, list[float]] = {}
+        self._bars: dict[str, tuple[float | None, str]] = {}
+
+    def add(self, name: str, values: Sequence[float], bar: float | None = None, unit: str = "ms") -> None:
+        self._times.setdefault(name, []).extend(values)
+        self._bars[name] = (bar, unit)
+
+    def judge(self, verdict: Verdict) -> None:
+        for name, values in self._times.items():
+            bar, unit = self._bars[name]
+            middle, high = median(values), quantiles([*values, *values], n=20)[-1]
+            told = f"median {middle:.1f} {unit}, p95 {high:.1f}, worst {max(values):.1f}, of {len(values)}"
+            holds = bar is None or high <= bar
+            verdict.figures[name.ljust(52)] = (
+                f"{told}{'' if bar is None else f'; bar {bar:g}: ' + ('holds' if holds else 'MISSED')}"
+            )
+            if not holds:
+                verdict.slow.append(f"{name}: {high:.1f} {unit} are more than {bar:g}")
+
+
+class Visit:
+    """Opens pages of one guest, each in a browser that has never been there but knows the guest's name."""
+
+    def __init__(
+        self, server: ServerProcess, browser: Browser, state: StorageState, keys: int, verdict: Verdict
+    ) -> None:
+        self.server = server
+        self.keys = keys
+        self._browser = browser
+        self._state = state
+        self._verdict = verdict
+
+    async def page(self, *, known: bool = True, slow: int = 1) -> tuple[BrowserContext, Page, CDPSession]:
+        context = await self._browser.new_context(
+            base_url=self.server.url,
+            viewport={"width": 1280, "height": 800},
+            storage_state=self._state if known else None,
+        )
+        context.set_default_timeout(60_000)
+        await context.add_init_script(path=HERE / "_page.js")
+        page = await context.new_page()
+        page.on("pageerror", lambda error: self._verdict.wrong.append(f"an exception in the page: {error}"))
+        browser = await context.new_cdp_session(page)
+        await browser.send("Emulation.setCPUThrottlingRate", {"rate": slow})
+        return context, page, browser
+
+    def wrong(self, what: str) -> None:
+        self._verdict.wrong.append(what)
+
+
+async def first_paint(visit: Visit, found: Found) -> None:
+    for known, who in ((False, "a new visitor"), (True, "a known one")):
+        context, page, _ = await visit.page(known=known, slow=SLOW)
+        await page.goto("/chat/#/busy")
+        if known:
+            found.add(f"usable, processor {SLOW}x slower", [await page.evaluate("gauge.usable()")])
+        painted = await page.evaluate("gauge.firstPaint()")
+        found.add(f"first paint for {who}, processor {SLOW}x slower", [painted], PAINT)
+        await context.close()
+
+
+async def opening(visit: Visit, found: Found) -> None:
+    """By a click in the list: first with what the server sends, then with all messages here, at the end and far up."""
+    context, page, _ = await visit.page()
+    await page.goto("/chat/#/lobby")
+    await entered(page)
+    found.add("open 200 of the longest, first time", [await _click(page, "longest")], OPEN)
+    while not await page.evaluate("gauge.isAtTop()"):
+        await page.evaluate("document.querySelector('[data-testid=log]').scrollTop = 0")
+        await page.evaluate("new Promise(requestAnimationFrame)")
+    await page.get_by_test_id("to-end").click()
+    for place in ("at the end", "far up"):
+        await _click(page, "lobby")
+        found.add(f"open 200 of the longest, again, {place}", [await _click(page, "longest")], OPEN)
+        await page.evaluate("document.querySelector('[data-testid=log]').scrollTop -= 2000")
+        await page.evaluate("new Promise(requestAnimationFrame)")
+    await context.close()
+
+
+async def _click(page: Page, room: str) -> float:
+    await page.locator(f"[data-room='{room}']").click()
+    return float(await page.evaluate("gauge.opened()"))
+
+
+async def scrolling(visit: Visit, found: Found) -> None:
+    """Up through all of them as they are loaded, down, and up again."""
+    context, page, browser = await visit.page()
+    await page.goto("/chat/#/many")
+    await entered(page)
+    for way, direction, until in (
+        ("up, loading", 1, "gauge.isAtTop()"),
+        ("down", -1, "gauge.isAtEnd()"),
+        ("up again", 1, "gauge.isAtTop()"),
+    ):
+        await page.evaluate("gauge.beginFrames()")
+        while not await page.evaluate(until):
+            await browser.send("Input.synthesizeScrollGesture", _wheel(direction))
+        frames: dict[str, Any] = await page.evaluate("gauge.endFrames()")
+        late = [each for each in frames["intervals"] if each > FRAME]
+        found.add(f"scroll {way}: late frames", [100 * len(late) / len(frames["intervals"])], MISSED, "%")
+        found.add(f"scroll {way}: worst frame", [max(frames["intervals"])])
+        found.add(f"scroll {way}: frames over 50 ms", [len(frames["blocked"])], None, "of them")
+        # Where the frames come in time, the wheel moves what is read by SPEED / 60; what moves it further is a jump.
+        found.add(f"scroll {way}: furthest in a frame", [max(frames["moved"])], None, "px")
+    await context.close()
+
+
+def _wheel(direction: int) -> dict[str, Any]:
+    return {
+        "x": 600,
+        "y": 300,
+        "yDistance": direction * STRETCH,
+        "speed": SPEED,
+        "gestureSourceType": "mouse",
+        "preventFling": True,
+    }
+
+
+async def keys(visit: Visit, found: Found) -> None:
+    await _ask(visit.server, f"/talk?per_minute={PER_MINUTE}")
+    for slow, bar in ((1, KEY), (SLOW, None)):
+        context, page, _ = await visit.page(slow=slow)
+        await page.goto("/chat/#/busy")
+        await entered(page)
+        await page.get_by_test_id("composer").focus()
+        for number in range(visit.keys):
+            await page.keyboard.press("Shift+Enter" if number % 20 == 19 else "a" if number % 6 else "Space")
+            await asyncio.sleep(PAUSE)
+        times = await page.evaluate("gauge.takeKeys()")
+        if len(times) != visit.keys:
+            visit.wrong(f"{len(times)} of {visit.keys} keys have changed the text")
+        name = f"key to pixel, {PER_MINUTE} messages/minute"
+        found.add(name if slow == 1 else f"{name}, {slow}x slower", times, bar)
+        await context.close()
+    await _ask(visit.server, "/talk?per_minute=0")
+
+
+async def _guest(server: ServerProcess, browser: Browser) -> StorageState:
+    context = await browser.new_context(base_url=server.url)
+    page = await context.new_page()
+    await enter(page, "Mo", "lobby", path="/chat/")
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def _ask(server: ServerProcess, path: str) -> None:
+    await asyncio.to_thread(_open, server.url + path)
+
+
+def _open(url: str) -> None:
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=120).close()
+
+
+if __name__ == "__main__":
+    main(soak)
