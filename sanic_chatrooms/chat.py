@@ -289,7 +289,9 @@ class Chat:
             settings=settings,
             policy=declared.policy or self.declaration.policy,
             authenticator=authenticator,
-            tickets=self.tickets if named or (settings.tickets and declared.auth is None) else None,
+            tickets=self.tickets
+            if named or ((settings.tickets or settings.api) and declared.auth is None)
+            else None,
             guests=self.guests if settings.guests and declared.auth is None else None,
             read_only=declared.read_only,
             confined=declared.confined,

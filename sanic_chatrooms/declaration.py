@@ -11,7 +11,7 @@ from .auth.base import Authenticator
 from .auth.guests import IsReserved
 from .hooks.listeners import Listener
 from .hooks.middleware import Middleware
-from .verbs.dispatch import AppCommand
+from .verbs.own import AppCommand
 
 __all__ = ["Declaration", "RouteDeclaration"]
 

@@ -172,6 +172,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Rooms and their past
     page: Annotated[bool | None, Setting(
         "The small ready page at the prefix.", none="on with guests or in debug", words=_NONE)] = None
+    api: Annotated[bool, Setting(
+        "REST and server-sent events at `<prefix>/api`. It also turns `TICKETS` on.")] = False
     auto_create: Annotated[bool | None, Setting(
         "The first `join` of a room that does not exist creates it.", none="on with guests or in debug",
         words=_NONE, at_run_time=True)] = None

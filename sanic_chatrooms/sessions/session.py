@@ -36,7 +36,7 @@ from .route import Route
 from .seats import Seats
 from .who import Who
 
-__all__ = ["Dispatcher", "Session", "State"]
+__all__ = ["Dispatcher", "Session", "State", "log_failure"]
 
 logger = logging.getLogger("sanic_chatrooms.sessions.session")
 
@@ -296,13 +296,7 @@ class Session:
     def fail(self, command: Command, problem: BaseException) -> None:
         """Answer a command with an error."""
         if not isinstance(problem, ChatError):
-            logger.error(
-                "command %s of user %s failed (room %s)",
-                command.type[:64],
-                self.user.id,
-                command.room,
-                exc_info=problem,
-            )
+            log_failure(command, self.user, problem)
             problem = InternalError()
         self.dispatcher.count(command.type, problem.code)
         self.answer(error(problem, command.msg_id, command.room))
@@ -350,6 +344,13 @@ class Session:
             self.dispatcher.meter.add(CLOSED, 1, "gone")
             self.dispatcher.closed(self)
             self.queue.stop()
+
+
+def log_failure(command: Command, user: User, problem: BaseException) -> None:
+    """Log what is a defect of the server or of the app's code."""
+    logger.error(
+        "command %s of user %s failed (room %s)", command.type[:64], user.id, command.room, exc_info=problem
+    )
 
 
 def _label(code: int) -> str:

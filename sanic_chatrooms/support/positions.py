@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..errors import InvalidField
 
-__all__ = ["Position", "Since", "read_since", "write"]
+__all__ = ["Position", "Since", "read_position", "read_since", "write"]
 
 _POSITION = re.compile(r"([A-Za-z0-9_-]{1,64}):(\d{1,16})", re.ASCII)
 _WHAT = "must be what position() gave, or (epoch, seq)"
@@ -41,9 +41,9 @@ def read_since(since: Since, rooms: Collection[str]) -> dict[str, Position]:
     if "@" not in since:
         if len(rooms) != 1:
             raise InvalidField("names no room, and there are several", field="since")
-        return dict.fromkeys(rooms, _position(since))
+        return dict.fromkeys(rooms, read_position(since))
     named = (part.rpartition("@") for part in since.split(","))
-    positions = {room: _position(place) for room, _, place in named}
+    positions = {room: read_position(place) for room, _, place in named}
     return {room: positions[room] for room in rooms if room in positions}
 
 
@@ -54,7 +54,8 @@ def _as_text(since: object) -> str:
     raise InvalidField(_WHAT, field="since")
 
 
-def _position(text: str) -> Position:
+def read_position(text: str) -> Position:
+    """The position in a single room. Raises `InvalidField`."""
     found = _POSITION.fullmatch(text)
     if found is None:
         raise InvalidField(_WHAT, field="since")

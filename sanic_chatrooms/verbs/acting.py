@@ -14,11 +14,14 @@ from ..access.scopes import Scopes
 from ..config.settings import Settings
 from ..errors import TooLarge
 from ..models import Appended, Draft, User
+from ..sessions.seats import Seat
 from ..wire.decode import Command, decode_command
 from ..wire.encode import encode
 
-__all__ = ["Acting", "Keep"]
+__all__ = ["Acting", "Arrive", "Keep"]
 
+Arrive = Callable[[Any], Awaitable[Seat]]
+"""Joins the room of a command, given its context; -> the seat by which the command is judged."""
 Keep = Callable[[Draft], Awaitable[Appended | None]]
 """Stores a draft: in the journal, or in a transaction of the app, which returns None."""
 
@@ -33,7 +36,19 @@ class _Frame(msgspec.Struct, omit_defaults=True):
 class Acting:
     """Takes the place of the session, with the attributes that middleware and handlers use."""
 
-    __slots__ = ("_keep", "data", "id", "kept", "limits", "policy", "scopes", "settings", "user")
+    __slots__ = (
+        "_keep",
+        "arrive",
+        "data",
+        "id",
+        "kept",
+        "limits",
+        "made",
+        "policy",
+        "scopes",
+        "settings",
+        "user",
+    )
 
     def __init__(self, user: User, policy: Policy, settings: Settings, limits: Allowance, keep: Keep) -> None:
         self.id = ""
@@ -47,6 +62,10 @@ class Acting:
         self.data: dict[str, Any] = {}
         self.kept = False
         """Whether a draft was stored."""
+        self.arrive: Arrive | None = None
+        """Joins the room before a message, as a client does; None: it is said without joining."""
+        self.made: str | None = None
+        """The room that was made by joining it."""
         self._keep = keep
 
     def command(self, type: str, payload: bytes, *, room: str | None, key: str | None = None) -> Command:

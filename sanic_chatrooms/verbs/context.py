@@ -119,6 +119,9 @@ class Ctx(Context):
         elif judged is Judged.SEAT and isinstance(self.actor, Session):
             self.seat = await self._own_seat(self.actor)
             await self._judge_seat()
+        elif judged is Judged.SEAT and isinstance(self.actor, Acting) and self.actor.arrive is not None:
+            self.seat = await self.actor.arrive(self)
+            await self._judge_seat()
         elif judged in (Judged.SEAT, Judged.ROOM):
             await self.find(self.room_id)
             await self._judge_seat()

@@ -5,20 +5,18 @@ The file of a feature shows what its commands do, and their rows show what is ch
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import EXEMPT, refusal
 from ..errors import (
     ChatError,
     Forbidden,
+    InternalError,
     RateLimited,
     RoomNotFound,
-    TooLarge,
     Unauthenticated,
     UnknownCommand,
 )
@@ -29,31 +27,24 @@ from ..models import Appended, Handshake, User
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.connection import Connection
 from ..sessions.route import Route
-from ..sessions.session import Session
+from ..sessions.session import Session, log_failure
 from ..support.tasks import is_ending
 from ..wire.decode import Command, decode_payload
-from ..wire.encode import ack, encode, pong
+from ..wire.encode import ack, pong
 from . import entering, identity, messages
 from .acting import Acting
+from .arriving import forget_made
+from .by_path import by_path
 from .context import Ctx
 from .core import Core
 from .drafts import check_body
-from .table import Done, Judged, Needs, Row, acked, commands
+from .own import AppCommand, check_size, own_handler, own_row
+from .table import Needs, Row, acked, commands
 from .words import said, spoken
 
-__all__ = ["AppCommand", "Commands"]
+__all__ = ["Commands"]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.dispatch")
-
-PATH_JOIN = "join"
-"""`replyTo` of the ack of the join by path; too short for the msgId of a client."""
-
-
-class AppCommand(NamedTuple):
-    """A command type of the app: a function `(ctx, payload) -> the ack's payload`."""
-
-    function: Callable[[Context, Any], Awaitable[Any]]
-    decoder: "msgspec.json.Decoder[Any]"
 
 
 class Commands:
@@ -67,7 +58,7 @@ class Commands:
         self._app = app
         self._rows: dict[str, Row] = {
             **{type: row for type, row in commands().items() if row.feature not in core.missing},
-            **{type: _own_row(type, its) for type, its in own.items()},
+            **{type: own_row(type, its) for type, its in own.items()},
         }
         self._handlers = {type: chain.around(type, self._handler(row)) for type, row in self._rows.items()}
         self._overlapping = frozenset(type for type, row in self._rows.items() if row.overlaps)
@@ -105,8 +96,7 @@ class Commands:
     def _greet(self, session: Session) -> None:
         identity.greet(self._core, session)
         if session.room is not None:
-            query = session.handshake.query
-            session.queue.do(Command("join", PATH_JOIN, session.room, _path_payload(query)))
+            session.queue.do(by_path(session.room, session.handshake.query))
 
     def evicted(self, session: Session, room: str) -> None:
         """The hub has taken the session out of a room."""
@@ -214,7 +204,7 @@ class Commands:
         check_object(command.type, result)
         reply = ack(command.msg_id, {} if result is None else result)
         if ctx.row.own:
-            _check_size(session, command, reply)
+            check_size(session, command, reply)
         if ctx.entered is not None:
             entering.admit(self._core, session, ctx.entered, reply)
             return
@@ -251,6 +241,39 @@ class Commands:
         ctx.result = await handler(ctx)
         return ctx
 
+    async def request(self, acting: Acting, command: Command, row: Row | None = None) -> Any:
+        """Execute the command of a request; -> the ack's payload. Its user has been identified. `row`: what to do, if not what
+        connections do with such a command. Raises a `ChatError`, whatever went wrong."""
+        try:
+            result = await self._requested(acting, command, row)
+            check_object(command.type, result)
+        except Exception as problem:
+            error = problem if isinstance(problem, ChatError) else InternalError()
+            self.count(command.type, error.code)
+            if error is not problem:
+                log_failure(command, acting.user, problem)
+            await forget_made(self._core, acting)
+            raise error from problem
+        self.count(command.type, OK)
+        return result
+
+    async def _requested(self, acting: Acting, command: Command, row: Row | None) -> Any:
+        if wait := self._core.limits.pay(acting.limits):
+            raise refusal(Kind.BYTES, wait)
+        if row is not None:
+            handler = self._chain.around(command.type, self._handler(row))
+        elif (row := self._rows.get(command.type)) is None:
+            raise UnknownCommand.of(command.type)
+        else:
+            handler = self._handlers[command.type]
+        return await handler(self._ctx(row, acting, command))
+
+    async def repeated(self, acting: Acting, command: Command) -> Any:
+        """The ack's payload of this very command of a request, if it was carried out before; else None."""
+        row = self._rows[command.type]
+        stored = await self._ctx(row, acting, command).repeated()
+        return None if stored is None else acked(row.ack, stored)
+
     async def give(self, type: str, ask: Any, *, room: str | None = None, actor: Acting | None = None) -> Any:
         """Execute a command of the app itself; -> the result of the verb. Middleware does not see it, and without `actor` no policy is
         asked."""
@@ -266,7 +289,7 @@ class Commands:
     def _handler(self, row: Row) -> Handler:
         """The innermost handler: what the middleware of the command wraps."""
         if row.own:
-            return _own_handler(row)
+            return own_handler(row)
         words = self._chain.concerns_words_of
         if row.body is not None and words(row.type):
             return _with_body
@@ -344,51 +367,3 @@ async def _judged(ctx: Ctx, ask: Any) -> Any:
         if repeated is None:
             raise
         return repeated
-
-
-# ---- commands of the app's own ----
-
-
-def _own_row(type: str, command: AppCommand) -> Row:
-    return Row(
-        type=type,
-        verb=command.function,
-        decoder=command.decoder,
-        judged=Judged.FREE,
-        ack=Done,
-        own=True,
-        rate=Kind.READ,
-    )
-
-
-def _own_handler(row: Row) -> Handler:
-    async def handle(ctx: Context) -> Any:
-        result = await row.verb(ctx, decode_payload(ctx.command.payload, row.decoder))
-        return {} if result is None else result
-
-    return handle
-
-
-def _check_size(session: Session, command: Command, reply: bytes) -> None:
-    limit = session.settings.max_publish
-    if len(reply) > limit:
-        logger.error("the answer to %s has %d bytes, at most %d: page it", command.type, len(reply), limit)
-        raise TooLarge(f"the answer to {command.type} in bytes", limit=limit, size=len(reply))
-
-
-# ---- the join by path ----
-
-
-def _path_payload(query: Mapping[str, str]) -> bytes:
-    """`?history=n` and `?since=epoch:seq` as the payload of a join. A value that is not a number stays text, which is refused later."""
-    payload: dict[str, Any] = {}
-    if "history" in query:
-        payload["history"] = _number(query["history"])
-    if "since" in query:
-        epoch, _, seq = query["since"].rpartition(":")
-        payload["since"] = {"epoch": epoch, "seq": _number(seq)}
-    return encode(payload)
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text

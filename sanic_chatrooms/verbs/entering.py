@@ -31,7 +31,7 @@ from .core import Core
 from .membership import become
 from .table import Done, Judged, Nothing, command
 
-__all__ = ["RECOVERY_BYTES", "Joined", "Since", "admit", "put_in", "take_out", "vacate"]
+__all__ = ["RECOVERY_BYTES", "Joined", "Since", "admit", "may_make", "put_in", "take_out", "vacate"]
 
 CHANGED = "the room changed while you joined; join again"
 RECOVERY_BYTES = 512 * 1024
@@ -168,7 +168,7 @@ async def _enter(core: Core, session: Session, room_id: str) -> Head:
     try:
         held = await core.hub.enter(session, room_id)
     except RoomNotFound:
-        if not _makes(core, session.user, room_id):
+        if not may_make(core, session.user, room_id):
             raise
         await ask_policy(session, action("room.create"), room_id)
         await core.store.create_room(Room(room_id, "", 0, created_at=now(), auto=True))
@@ -186,14 +186,14 @@ async def _enter_new(core: Core, session: Session, room_id: str) -> LocalRoom:
 def _is_open(core: Core, user: User, room_id: str) -> bool:
     """Whether the user may know if this room exists, as far as this worker can tell."""
     held = core.hub.room(room_id)
-    return _makes(core, user, room_id) or (held is not None and held.public)
+    return may_make(core, user, room_id) or (held is not None and held.public)
 
 
 async def _forgotten(core: Core, user: User, room_id: str) -> bool:
-    return _makes(core, user, room_id) and await core.store.room(room_id) is None
+    return may_make(core, user, room_id) and await core.store.room(room_id) is None
 
 
-def _makes(core: Core, user: User, room_id: str) -> bool:
+def may_make(core: Core, user: User, room_id: str) -> bool:
     """Whether this user's first join makes this room."""
     settings = core.settings
     if not settings.auto_create or room_id.startswith(("~", *settings.reserved_ids)):
@@ -203,7 +203,7 @@ def _makes(core: Core, user: User, room_id: str) -> bool:
 
 async def _keep_secret(core: Core, session: Session, room_id: str) -> None:
     """A user who may not know of the room must not learn from `unavailable` that it exists."""
-    if not _makes(core, session.user, room_id) or await core.store.room(room_id) is not None:
+    if not may_make(core, session.user, room_id) or await core.store.room(room_id) is not None:
         await core.access.look(session, "join", room_id)
 
 

@@ -15,7 +15,10 @@ from .context import Ctx
 from .pages import PAGE_BYTES, Messages, page_limit
 from .table import command
 
-__all__ = ["History", "place_of"]
+__all__ = ["TYPE", "History", "place_of"]
+
+
+TYPE = "history"
 
 
 class History(msgspec.Struct):
@@ -54,7 +57,7 @@ def _number(seq: int) -> int:
     return seq
 
 
-@command("history", History, ack=Messages, needs=LOOKING, looks=True, as_user=True, feature="history")
+@command(TYPE, History, ack=Messages, needs=LOOKING, looks=True, as_user=True, feature="history")
 async def history(ctx: Ctx, ask: History) -> Messages:
     """A page of the timeline. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
     if ask.around is not None and (ask.before is not None or ask.after is not None):

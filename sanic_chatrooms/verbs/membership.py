@@ -72,8 +72,9 @@ async def leave(ctx: Ctx, _: Nothing) -> Done:
         told = await _end_membership(core, room, ctx.user, ctx.seat.standing.member, "left", command=ctx)
     finally:
         core.evictions.leaving.discard(leaving)
-    core.hub.exit(session, room.id)
-    session.evicted(room.id)
+    if (connection := ctx.source) is not None:
+        core.hub.exit(connection, room.id)
+        connection.evicted(room.id)
     if not told:
         await _tell(core, ctx.user, Remove(room.id, "left", session.id))
     await core.occupancy.settle()

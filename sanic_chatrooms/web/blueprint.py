@@ -57,6 +57,8 @@ from .workers.supervise import (
 
 __all__ = ["ChatBlueprint"]
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""Those of REST."""
 logger = logging.getLogger("sanic_chatrooms.web")
 
 
@@ -149,6 +151,7 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._component, f"/{COMPONENT}", name="component")
         self.add_route(self._static, "/static/<name:str>", name="static")
         self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
+        self._add_rest()
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
 
     async def _page(self, request: Request) -> HTTPResponse:
@@ -171,6 +174,15 @@ class ChatBlueprint(Blueprint):
 
     async def _ticket(self, request: Request) -> HTTPResponse:
         return await give_ticket(request, self.running(request.app), self.mounted(request.app).routes["/ws"])
+
+    def _add_rest(self) -> None:
+        async def rest(request: Request, **_: str) -> HTTPResponse | None:
+            answer = self.mounted(request.app).rest
+            if answer is None:
+                raise NotFound("there is no REST here; see CHATROOMS_API")
+            return await answer(request)
+
+        self.add_route(rest, "/api/<path:path>", methods=METHODS, stream=True)
 
     async def _logout(self, request: Request) -> HTTPResponse:
         return await hear_logout(request, self.running(request.app))

@@ -35,7 +35,7 @@ from ..hooks.listeners import Listener
 from ..hooks.middleware import SPEAK, Middleware
 from ..hooks.publishing import BeforePublish, OnFailure, check_budget, within_budget
 from ..server_api import ServerAPI
-from ..verbs.dispatch import AppCommand
+from ..verbs.own import AppCommand
 from ..verbs.reports import hold
 from ..verbs.table import commands, events
 from ..wire.names import check_room_id

@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakSet
 
 import msgspec
 from sanic import Request
+from sanic.response import HTTPResponse
 
 from ..chat import Chat
 from ..config.backends import Backends
@@ -33,6 +36,8 @@ LINGER = 0.5
 """Seconds that a stopping worker waits for requests on connections that it has accepted already."""
 AGAIN = 0.05
 """Seconds between two looks for connections that are left."""
+
+REST = "sanic_chatrooms.web.rest.call"
 
 App = Any
 """A `Sanic` app with any types of config and context."""
@@ -64,6 +69,8 @@ class Mounted:
         """What the installed Sanic and `websockets` allow; known from the start on."""
         self.open_in_debug = False
         """Guests may come in only because this is debug mode and no setting says who may."""
+        self.rest: Callable[[Request], Awaitable[HTTPResponse | None]] | None = None
+        """Answers at `<prefix>/api`; None: the setting `API` is off."""
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
         """Requests that are being admitted, or were admitted and are no connection yet."""
@@ -125,6 +132,8 @@ class Mounted:
         await self.chat.start()
         logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
         self.routes = {declared.path: self.chat.route(declared) for declared in self.declaration.routes}
+        if settings.api:  # where it is off, it costs no memory
+            self.rest = importlib.import_module(REST).Rest(self.chat, self.routes["/ws"])
         redact_logs(route.settings.token_query for route in self.routes.values())
 
     @property
@@ -172,6 +181,6 @@ class Mounted:
 
     async def stop(self) -> None:
         """End the chat."""
-        chat, self.chat = self.chat, None
+        chat, self.chat, self.rest = self.chat, None, None
         if chat is not None:
             await chat.stop()

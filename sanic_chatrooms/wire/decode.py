@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ from .check import check_json, check_values, without_surrogates
 from .encode import EMPTY
 from .names import MSG_ID, MSG_ID_RULE, ROOM_ID, ROOM_RULE
 
-__all__ = ["Command", "decode_command", "decode_names", "decode_payload"]
+__all__ = ["Command", "decode_command", "decode_names", "decode_payload", "payload_of_texts"]
 
 
 class Command(msgspec.Struct, gc=False):
@@ -160,6 +161,14 @@ def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]", within: str =
         raise _field_error(str(exc), within) from None
     except msgspec.DecodeError as exc:
         raise InvalidField(str(exc), field="payload") from None
+
+
+def payload_of_texts(given: Mapping[str, str | list[str]], kind: type[T]) -> T:
+    """A payload from texts, such as those of a URL's query: numbers, true and false are read from them. Raises `InvalidField`."""
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as exc:
+        raise _field_error(str(exc), "") from None
 
 
 def checked(ask: T) -> T:

@@ -232,6 +232,11 @@ class Limits:
         """The allowance of a user who has no connection here. No address counts."""
         return Allowance(self, self.accounts.use(f"{USER}{user_id}"), Account(""))
 
+    def of_request(self, user_id: str, address: str) -> Allowance:
+        """The allowance of a user who sends a request without a connection."""
+        network = f"{ADDRESS}{network_of(address)}"
+        return Allowance(self, self.accounts.use(f"{USER}{user_id}"), self.accounts.use(network))
+
     # ---- actions ----
 
     async def take(self, allowance: Allowance, kind: Kind) -> float:

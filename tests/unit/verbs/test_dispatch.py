@@ -16,7 +16,7 @@ from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.models import Appended, Room, direct_room
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs.dispatch import _path_payload
+from sanic_chatrooms.verbs.by_path import by_path
 from sanic_chatrooms.verbs.table import Settled, acked
 from sanic_chatrooms.wire.encode import encode
 from tests.support.scans import no_scan
@@ -122,7 +122,7 @@ async def test_typing_needs_a_seat_and_reaches_the_room() -> None:
     ],
 )
 def test_the_query_of_a_path_is_the_payload_of_its_join(query: dict[str, str], payload: Any) -> None:
-    assert msgspec.json.decode(_path_payload(query)) == payload
+    assert msgspec.json.decode(by_path("general", query).payload) == payload
 
 
 async def test_the_room_of_the_path_is_joined_with_its_query() -> None:

@@ -1,0 +1,220 @@
+"""Answers the requests at `<prefix>/api`: finds the route, identifies the user, carries out the command."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
+from sanic import Request, raw
+from sanic.response import HTTPResponse
+
+from ...chat import Chat
+from ...errors import ChatError, Conflict, RoomNotFound
+from ...sessions.route import Route
+from ...stores import members
+from ...support.locks import Locks
+from ...verbs.acting import Acting
+from ...verbs.table import Row
+from ...wire.decode import Command
+from ...wire.encode import encode
+from ...wire.events import Myself
+from ..problems import problem_of
+from ..tickets import give_ticket
+from .etags import etag_of, is_known, matches, version_of
+from .problems import ChangedMeanwhile, not_allowed, nothing_here
+from .reading import body_of, key_of, payload_by_body, payload_by_query
+from .requester import SAFE, Requester, acting_for, identify
+from .routes import EVENTS, GONE, ME, MEMBER, READ, TICKETS, Found, RestRoute, find, row_of
+
+__all__ = ["Rest"]
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PRIVATE = {"Vary": "Authorization, Cookie"}
+
+
+class Me(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The answer to `GET /me`. `expires_at`: when the token ends (Unix seconds)."""
+
+    user: Myself
+    expires_at: float | None = None
+
+
+class Call(msgspec.Struct):
+    """One request: its route, what its path and query name, and who acts."""
+
+    route: RestRoute
+    found: Found
+    query: Mapping[str, str]
+    acting: Acting
+    key: str | None = None
+    body: bytes = b""
+
+    @property
+    def room(self) -> str | None:
+        """The room of the path."""
+        return self.found.named.get("room")
+
+
+class Rest:
+    """REST of one instance in one app."""
+
+    def __init__(self, chat: Chat, route: Route) -> None:
+        self._chat = chat
+        self._route = route
+        self._locks = Locks()
+        """By path: of two edits that name the same version with `If-Match`, one is first."""
+
+    async def __call__(self, request: Request) -> HTTPResponse | None:
+        """The answer; None where it was sent already. Errors of the chat are problem documents."""
+        try:
+            return await self._answer(request)
+        except ChatError as problem:
+            return problem_of(problem)
+
+    async def _answer(self, request: Request) -> HTTPResponse | None:
+        base, path = _parts(request)
+        found = find(path)
+        if found is None:
+            raise nothing_here()
+        route = found.routes.get(request.method)
+        if route is None:
+            return not_allowed(found.routes)
+        if route.type == TICKETS:
+            return await give_ticket(request, self._chat, self._route)
+        requester = await identify(request, self._chat, self._route)
+        if route.type == ME:
+            return _read(request, route, encode(_me(requester)))
+        call = Call(route, found, _query(request), acting_for(self._chat, self._route, requester))
+        if request.method in SAFE:
+            return _read(request, route, await self._carry_out(call))
+        call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
+        return await self._change(request, base, call)
+
+    # ---- reads and changes ----
+
+    async def _change(self, request: Request, base: str, call: Call) -> HTTPResponse:
+        wanted = request.headers.get("if-match")
+        if wanted is not None and call.route.precise:
+            async with self._locks.of(request.path):
+                body = await self._change_if(wanted, call)
+        else:
+            body = await self._carry_out(call)
+        headers = {"Cache-Control": "no-store"}
+        if not call.route.made:
+            return raw(body, 200, headers, "application/json")
+        headers["Location"] = base + _place(call, body)
+        return raw(body, 201, headers, "application/json")
+
+    async def _change_if(self, wanted: str, call: Call) -> bytes:
+        """Carry out a change if what is there has the version that `If-Match` names."""
+        if not matches(wanted, tag := await self._tag_now(call)):
+            return await self._again(call)
+        if call.key is None and call.route.type == "message.edit":
+            # Of two edits of one version, also on two workers, the store takes one: only the author edits a message.
+            call.key = _key(call, tag)
+        try:
+            return await self._carry_out(call)
+        except Conflict:
+            if matches(wanted, await self._tag_now(call)):
+                raise
+            raise ChangedMeanwhile from None
+
+    async def _again(self, call: Call) -> bytes:
+        """The answer to a repetition; anything else is `ChangedMeanwhile`."""
+        if call.key is not None:
+            command = await self._command(call)
+            if (result := await self._chat.commands.repeated(call.acting, command)) is not None:
+                return encode(result)
+        raise ChangedMeanwhile
+
+    async def _tag_now(self, call: Call) -> str:
+        route = call.found.routes["GET"]
+        body = await self._carry_out(replace(call, route=route, query={}, key=None))
+        return etag_of(route.type, body)  # each of these routes shows what can be edited
+
+    # ---- the command ----
+
+    async def _carry_out(self, call: Call) -> bytes:
+        command = await self._command(call)
+        row = row_of(call.route) if call.route.type == EVENTS else None
+        body = encode(await self._chat.commands.request(call.acting, command, row))
+        if call.route.shows:
+            return bytes(_fields.decode(body)[call.route.shows])
+        return _marker(body, call.room) if call.route.type == READ else body
+
+    async def _command(self, call: Call) -> Command:
+        row, room = row_of(call.route), call.room
+        assert row is not None
+        if call.route.method in SAFE:
+            room = room or call.query.get("room")
+            payload = payload_by_query(row, call.query, _named(call))
+        else:
+            named = call.found.named
+            payload, made = payload_by_body(call.route, row, named, call.query, call.body)
+            room = room or made
+        type = await self._type(call, row, payload)
+        return call.acting.command(type, payload, room=room, key=call.key)
+
+    async def _type(self, call: Call, row: Row, payload: bytes) -> str:
+        """The type of the command, where it depends on who is meant."""
+        user = call.found.named.get("user")
+        if call.route.type == GONE and user == call.acting.user.id:
+            return "leave"
+        if call.route.type == MEMBER and "role" in _fields.decode(payload):
+            store = self._chat.core.store
+            if await members.find(store, call.room or "", user or "") is not None:
+                return "member.role"
+        return row.type
+
+
+def _parts(request: Request) -> tuple[str, str]:
+    """The prefix of REST, and the path below it, both as they stand in the URL."""
+    route: Any = request.route
+    depth = route.path.strip("/").count("/")
+    parts = request.path.strip("/").split("/")
+    return "/" + "/".join(parts[:depth]), "/".join(parts[depth:])
+
+
+def _query(request: Request) -> Mapping[str, str]:
+    given = request.get_args(keep_blank_values=True)
+    return {name: values[-1] for name, values in given.items()}
+
+
+def _named(call: Call) -> dict[str, Any]:
+    """What the payload of a read has beside the query."""
+    if call.route.type == READ:
+        return {"rooms": [call.room]}
+    return {**call.found.named, "limit": 1} if call.route.shows else dict(call.found.named)
+
+
+def _me(requester: Requester) -> Me:
+    user = requester.user
+    return Me(Myself(user.id, user.name, user.scopes, user.amr or msgspec.UNSET), user.expires_at)
+
+
+def _marker(body: bytes, room: str | None) -> bytes:
+    rooms = _fields.decode(_fields.decode(body)["rooms"])
+    if room is None or room not in rooms:
+        raise RoomNotFound
+    return bytes(rooms[room])
+
+
+def _place(call: Call, body: bytes) -> str:
+    told = msgspec.json.decode(body)
+    names = {**call.found.named, **{name: told[name] for name in ("room", "msgId") if name in told}}
+    return call.route.made.format(**{name: quote(value, safe="") for name, value in names.items()})
+
+
+def _key(call: Call, tag: str) -> str:
+    what = f"{call.room} {call.found.named} {version_of(tag)}"
+    return f"if-match-{blake2b(what.encode(), digest_size=20).hexdigest()}"
+
+
+def _read(request: Request, route: RestRoute, body: bytes) -> HTTPResponse:
+    tag = etag_of(route.type if route.shows or route.type == "room" else "", body)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", **_PRIVATE}
+    if is_known(request.headers.get("if-none-match"), tag):
+        return HTTPResponse(status=304, headers=headers)
+    return raw(body, 200, headers, "application/json")
