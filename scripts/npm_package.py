@@ -12,7 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from sanic_chatrooms.web.assets import CLIENT, COMPONENT, FOLDER, component
+from sanic_chatrooms.web.assets import CLIENT, COMPONENT, FOLDER, WORDS, component
 from sanic_chatrooms.web.bundle import bundle
 
 ROOT = Path(__file__).parents[1]
@@ -41,12 +41,13 @@ def build(folder: Path) -> None:
     (folder / COMPONENT).write_text(component())
     for path in (FOLDER / "client.d.ts", FOLDER / "chat-room.d.ts", OWN / "README.md", ROOT / "LICENSE"):
         shutil.copy(path, folder)
+    shutil.copytree(FOLDER / WORDS, folder / WORDS)
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     build(folder)
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         print(f"{path.stat().st_size:8,}  {path}")
     print(f"Publish it with: npm publish {folder}")
 

@@ -8,7 +8,7 @@ import { button, el, fill } from "/chat/static/dom.js";
 import { kept } from "/chat/static/kept.js";
 
 const SIGNED_IN = "example signed in";
-const OVER = "You are not signed in any more. Sign in again.";
+const OVER = "this token was revoked; sign in again"; // as the server says it: the page has words for it
 
 /** An answer that is not 2xx, in words for people. */
 class Refused extends Error {

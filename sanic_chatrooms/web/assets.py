@@ -27,6 +27,7 @@ __all__ = [
     "PAGE_POLICY",
     "PAGE_WITHOUT_GUESTS",
     "SHARED",
+    "WORDS",
     "Assets",
     "component",
     "with_slash",
@@ -35,6 +36,8 @@ __all__ = [
 FOLDER = Path(__file__).parent / "static"
 CLIENT = "client.js"
 COMPONENT = "chat-room.js"
+WORDS = "words"
+"""The folder with a file of words for each language. The page has it beside its modules, the component beside itself."""
 PAGE = "page.html"
 PAGE_WITHOUT_GUESTS = "page.html without guests"
 """The same page, which does not ask for a name that would let nobody in."""
@@ -65,7 +68,8 @@ class Assets:
     """Files by name. Only names in the folder's list exist, so no spelling of a path leads out of the folder."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+        paths = [*sorted(folder.iterdir()), *sorted((folder / WORDS).glob("*.js"))]
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
         files[CLIENT] = bundle(folder / CLIENT).encode()
         if COMPONENT in files:
             files[COMPONENT] = component(folder).encode()

@@ -23,7 +23,17 @@ from ..declaration import Declaration, RouteDeclaration
 from ..errors import ChatError, ConfigError
 from ..wire.codes import CloseCode
 from ..wire.names import SUBPROTOCOL
-from .assets import CLIENT, COMPONENT, PAGE, PAGE_POLICY, PAGE_WITHOUT_GUESTS, SHARED, Assets, with_slash
+from .assets import (
+    CLIENT,
+    COMPONENT,
+    PAGE,
+    PAGE_POLICY,
+    PAGE_WITHOUT_GUESTS,
+    SHARED,
+    WORDS,
+    Assets,
+    with_slash,
+)
 from .handshake import Admission, admit, check_limits
 from .integrations import offer_injection
 from .mounted import App, Mounted, mounted_in
@@ -149,7 +159,9 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._page, "/", name="page", strict_slashes=False)
         self.add_route(self._client, f"/{CLIENT}", name="client")
         self.add_route(self._component, f"/{COMPONENT}", name="component")
+        self.add_route(self._words, f"/{WORDS}/<name:str>", name="words")
         self.add_route(self._static, "/static/<name:str>", name="static")
+        self.add_route(self._words, f"/static/{WORDS}/<name:str>", name="page_words")
         self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
         self._add_rest()
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
@@ -168,6 +180,9 @@ class ChatBlueprint(Blueprint):
 
     async def _component(self, request: Request) -> HTTPResponse:
         return await self._asset(request, COMPONENT, SHARED)
+
+    async def _words(self, request: Request, name: str) -> HTTPResponse:
+        return await self._asset(request, f"{WORDS}/{name}", SHARED)
 
     async def _static(self, request: Request, name: str) -> HTTPResponse:
         return await self._asset(request, name)

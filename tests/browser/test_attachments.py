@@ -93,7 +93,7 @@ async def test_pictures_and_files_are_sent_shown_and_gone_with_their_message(
         assert box["width"] / box["height"] == pytest.approx(2, abs=0.05)
         link = page.get_by_test_id("file")
         await expect(link).to_contain_text("notes.txt")
-        await expect(link).to_contain_text("3 KB")
+        await expect(link).to_contain_text("3 kB")
         await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         found = await problems(page, touch=page is ben)

@@ -140,7 +140,7 @@ async def test_who_may_not_change_a_room_reads_so_and_is_offered_nothing(
     await open_details(bob)
 
     await expect(bob.get_by_test_id("details-facts")).to_contain_text(
-        "You may read, write, react and invite people."
+        "You may read, write, react, and invite people."
     )
     await expect(bob.get_by_test_id("member")).to_have_count(2)
     await expect(bob.get_by_test_id("pins-none")).to_have_text("Nothing is pinned.")

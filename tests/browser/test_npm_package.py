@@ -20,6 +20,7 @@ from playwright.async_api import expect
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms
+from sanic_chatrooms.web.assets import FOLDER
 from scripts.npm_package import OWN, build, npm_version
 from tests.browser.acts import messages, say
 from tests.browser.conftest import Pages
@@ -104,8 +105,11 @@ def test_all_that_the_package_names_is_in_it(package: Path) -> None:
     exports = [places for places in about["exports"].values() if isinstance(places, dict)]
     named = {place.removeprefix("./") for places in exports for place in places.values()}
 
+    named.add("words")
     assert named == set(about["files"])
+    words = {path.name for path in FOLDER.glob("words/*.js")}
     assert {path.name for path in package.iterdir()} == {*named, "package.json", "README.md", "LICENSE"}
+    assert {path.name for path in (package / "words").iterdir()} == words > {"en.js"}
     assert all((package / name).stat().st_size > 1000 for name in named)
     assert about["license"] == "MIT"
     assert "dependencies" not in about
@@ -150,7 +154,7 @@ def test_npm_packs_these_files_and_no_others(package: Path) -> None:
     (packed,) = json.loads(output(NPM, "pack", "--dry-run", "--json", "--offline", cwd=package))
 
     about = json.loads((OWN / "package.json").read_text())
-    assert {file["path"] for file in packed["files"]} == {
+    assert {file["path"].partition("/")[0] for file in packed["files"]} == {
         *about["files"],
         "package.json",
         "README.md",

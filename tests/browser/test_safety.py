@@ -50,8 +50,9 @@ def delivered(name: str) -> int:
     return len(COMPACT[Path(name).suffix](SOURCES[name]).encode())
 
 
-FIRST = reached(IMPORTED)
-WHOLE = reached(IMPORTED, LATER)
+WORDS = {"words/en.js"}  # of the one language that a browser loads
+FIRST = reached(IMPORTED) | WORDS
+WHOLE = reached(IMPORTED, LATER) | WORDS
 SOURCES = {name: (FOLDER / name).read_text() for name in WHOLE}
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
@@ -71,7 +72,7 @@ def test_pages_have_nothing_inline_and_nothing_from_elsewhere(path: Path) -> Non
 
 def test_what_a_browser_gets_of_the_interface_is_small() -> None:
     assert {"app.js", "moderating.js", "details.js", "emoji-picker.js", "messages.css"} < WHOLE
-    assert sum(map(delivered, WHOLE)) <= 233 * KB
+    assert sum(map(delivered, WHOLE)) <= 250 * KB
     assert len(bundle(FOLDER / CLIENT).encode()) <= 56 * KB
 
 

@@ -98,7 +98,7 @@ async def test_choices_last_without_storage_as_long_as_the_page(served: ServedAp
     await page.get_by_test_id("theme-dark").check()
 
     await expect(page.locator("body")).to_have_css("background-color", DARK)
-    await expect(page.get_by_test_id("settings-forgotten")).to_contain_text("until you leave the page")
+    await expect(page.get_by_test_id("settings-note")).to_contain_text("until you leave the page")
 
 
 async def test_enter_does_what_the_user_chose(served: ServedApp, new_page: Pages) -> None:

@@ -248,7 +248,10 @@ def test_no_function_has_more_than_sixty_lines() -> None:
 def test_no_module_has_more_than_400_lines() -> None:
     sources = (path for path in (ROOT / PACKAGE).rglob("*") if path.suffix in (".py", ".lua", ".js"))
 
-    assert {path.name for path in sources if len(path.read_text().splitlines()) > 400} == set()
+    # A language is one file, however much there is to say.
+    languages = ROOT / PACKAGE / "web" / "static" / "words"
+    long = {path for path in sources if len(path.read_text().splitlines()) > 400}
+    assert {path.name for path in long if path.parent != languages} == set()
 
 
 # The reader itself

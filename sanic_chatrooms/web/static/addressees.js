@@ -1,9 +1,9 @@
 // Who can be mentioned in a room, and what people are called there.
 
 import { mentionsAfter, mentionsOf } from "./mentions.js";
+import { words } from "./words.js";
 
 const LATELY = 200; // messages
-const ALL = { id: "@room", name: "room", hint: "everybody here", here: true };
 
 export class Addressees {
   constructor(chat, book) {
@@ -15,7 +15,7 @@ export class Addressees {
     const people = new Map(room.people);
     for (const { sender } of room.timeline.items.slice(-LATELY)) if (sender?.id && !people.has(sender.id)) people.set(sender.id, { ...sender, name: this.nameOf(room, sender.id) ?? sender.name, here: false });
     people.delete(this.chat.user?.id);
-    return [...people.values(), ...(room.may.has("mention.room") && !room.isDirect ? [ALL] : [])];
+    return [...people.values(), ...(room.may.has("mention.room") && !room.isDirect ? [{ id: "@room", name: "room", hint: words.composer.everybody, here: true }] : [])];
   }
 
   nameOf(room, id) {

@@ -5,10 +5,9 @@ import { Addressees } from "./addressees.js";
 import { Attention } from "./attention.js";
 import { answerInvitation, changeName, createRoom, leaveRoom, signOut } from "./belonging.js";
 import { Columns, narrow, touch } from "./columns.js";
-import { ask } from "./dialogs.js";
+import { askToDelete } from "./deleting.js";
 import { el, iconButton } from "./dom.js";
 import { tellOfMentions } from "./for-you.js";
-import { excerpt } from "./format.js";
 import { followGrowth } from "./growing.js";
 import { jump } from "./jumping.js";
 import { listenToKeys } from "./keys.js";
@@ -18,7 +17,6 @@ import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
 import { Reactions } from "./reactions.js";
-import { plainText } from "./richtext.js";
 import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
 import { roomMenu } from "./room-menu.js";
@@ -29,6 +27,7 @@ import { TalkPane } from "./talk-pane.js";
 import { noticeOf } from "./telling.js";
 import { ThreadColumn } from "./thread-column.js";
 import { offers } from "./unread.js";
+import { words } from "./words.js";
 
 /** `options`: see startChat. Show `element`, then `begin()`. */
 export class App {
@@ -104,10 +103,10 @@ export class App {
       onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
       roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
     });
-    const rename = ["Change your name", () => changeName(chat), "rename"];
-    const leave = ["Sign out", () => this.#signOut(options.signOut), "sign-out"];
+    const rename = [words.rename.label, () => changeName(chat), "rename"];
+    const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
-    this.me = new Me(menuButton(iconButton("more", "You", { testid: "me-menu" }), own));
+    this.me = new Me(menuButton(iconButton("more", words.you, { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
   }
@@ -295,9 +294,8 @@ export class App {
   }
 
   async #delete(room, item) {
-    const lines = [`“${excerpt(plainText(item.text))}”`, "It will be gone for everybody, for good."];
     const here = this.#here();
-    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger");
+    const yes = await askToDelete(item);
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     here.focus(item);
     if (yes) this.book.edits.remove(room, item);
@@ -321,14 +319,14 @@ export class App {
 
   // Parts that few people need are loaded when somebody asks for them.
   #load(part, act) {
-    return this.#try(async () => act(await part().catch(() => Promise.reject(new Error("This part of the page could not be loaded. Try again.")))));
+    return this.#try(async () => act(await part().catch(() => Promise.reject(new Error(words.noPart)))));
   }
 
   async #try(act) {
     try {
       await act();
     } catch (error) {
-      this.notices.refused("That did not work", error);
+      this.notices.refused(words.failed, error);
     }
   }
 

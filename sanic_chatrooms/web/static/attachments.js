@@ -3,20 +3,22 @@
 
 import { el, icon } from "./dom.js";
 import { excerpt } from "./format.js";
+import { intl } from "./language.js";
 import { calm, webAddress } from "./richtext.js";
+import { words } from "./words.js";
 
 const MOST = 10;
 const WIDEST = 360; // pixels of a picture
 const HIGHEST = 300;
 const LONGEST = 255;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
-const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((unit, step) => ({ style: "unit", unit, unitDisplay: step ? "short" : "long", maximumFractionDigits: 1 }));
 
-/** "1 byte", "48 KB", "1.2 MB" */
+/** "1 byte", "48 kB", "1.2 MB" */
 export function sizeOf(bytes) {
   const step = bytes < 1000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
   const size = bytes / 1000 ** step;
-  return `${size < 10 && step ? size.toFixed(1).replace(".0", "") : Math.round(size)} ${bytes === 1 ? "byte" : UNITS[step]}`;
+  return intl("NumberFormat", UNITS[step]).format(size < 10 ? size : Math.round(size));
 }
 
 /** Where a file may be fetched: a path of this server, or https. Else null. */
@@ -44,13 +46,13 @@ function shown({ url, name, type, size, width, height }) {
 /** For screen readers: "File: plan.pdf" or "". */
 export function namesOf(item) {
   const names = filesOf(item).map(({ name }) => name);
-  return names.length ? `${names.length > 1 ? "Files" : "File"}: ${names.join(", ")}` : "";
+  return names.length ? words.message.files(names) : "";
 }
 
 /** The element below the text; null without files. `ready`: a promise, until which pictures are not fetched. */
 export function attachments(item, ready) {
   const files = filesOf(item);
-  return files.length ? el("ul.files", { "aria-label": "Files", testid: "attachments" }, files.map((file) => el("li", {}, PICTURES.has(file.type) && file.place.own ? picture(file, ready) : line(file)))) : null;
+  return files.length ? el("ul.files", { "aria-label": words.files, testid: "attachments" }, files.map((file) => el("li", {}, PICTURES.has(file.type) && file.place.own ? picture(file, ready) : line(file)))) : null;
 }
 
 const link = ({ place: { href } }) => ({ href, target: "_blank", rel: "noopener noreferrer nofollow" });

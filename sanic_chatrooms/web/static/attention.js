@@ -3,6 +3,7 @@
 import { Blocks } from "./blocks.js";
 import { Desktop } from "./desktop.js";
 import { showBadge, titleOf, totals } from "./unread.js";
+import { words } from "./words.js";
 
 export class Attention {
   /** `acts`: `go(id)` opens a room; `changed()`: draw again; `load(part, act)`: load a part of the page. */
@@ -37,9 +38,9 @@ export class Attention {
   /** Entries of the menu "You". */
   entries() {
     const rooms = this.book.listed();
-    const readAll = ["Mark everything as read", () => this.book.unread.readAll(rooms), "read-all"];
-    const blocked = ["Blocked people", () => this.acts.load(() => import("./blocked.js"), (part) => part.blocked(this.blocks)), "blocked-people"];
-    return [["Settings", () => this.#settings(), "settings"], ["Keyboard shortcuts", () => this.help(), "help"], ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
+    const readAll = [words.menu.readAll, () => this.book.unread.readAll(rooms), "read-all"];
+    const blocked = [words.card.allBlocked, () => this.acts.load(() => import("./blocked.js"), (part) => part.blocked(this.blocks)), "blocked-people"];
+    return [[words.settings.label, () => this.#settings(), "settings"], [words.help.label, () => this.help(), "help"], ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
   }
 
   #settings() {

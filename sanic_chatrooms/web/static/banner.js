@@ -1,15 +1,14 @@
 // One line about the connection. It appears when something has been wrong for a moment, and disappears by itself.
 
 import { button, el, fill, focusBeside } from "./dom.js";
+import { words } from "./words.js";
 
 const PATIENCE = 500;
 const GOODBYE = 2500;
-const LOST = "The connection was lost.";
-const CAUSES = { 1012: "The server is restarting.", 1013: "The server is busy.", 4008: "This connection was too slow.", 4013: "You were too fast for the server." };
 
 export class Banner {
   #text = el("span");
-  #cause = LOST;
+  #cause = "";
   #timer = null;
   #ticker = 0;
 
@@ -17,7 +16,7 @@ export class Banner {
   constructor(chat, signal) {
     this.chat = chat;
     this.element = el("div.banner", { role: "status", hidden: true, testid: "banner" });
-    this.tryNow = button("Try now", () => chat.reconnectNow(), { testid: "try-now" });
+    this.tryNow = button(words.connection.tryNow, () => chat.reconnectNow(), { testid: "try-now" });
     chat.on("state", () => this.#follow());
     for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(), { signal });
   }
@@ -30,7 +29,7 @@ export class Banner {
   #follow() {
     clearInterval(this.#ticker);
     // While a server restarts, each attempt fails for another reason, the first perhaps before anything is shown.
-    if (this.chat.state !== "online") this.#cause = CAUSES[this.chat.status.code] ?? this.#cause;
+    if (this.chat.state !== "online") this.#cause = words.connection.causes[this.chat.status.code] ?? this.#cause;
     if (this.chat.state === "online" && !this.#isOffline) this.#recovered();
     else if (!this.element.hidden || this.#isOffline) this.#show();
     // A shorter interruption is not shown.
@@ -44,11 +43,11 @@ export class Banner {
 
   #recovered() {
     this.#wait(null);
-    this.#cause = LOST;
+    this.#cause = "";
     if (this.element.hidden) return;
     const hadFocus = this.tryNow === focusBeside(this.element);
     this.element.classList.add("good");
-    fill(this.element, "You are back.");
+    fill(this.element, words.connection.back);
     if (hadFocus) this.element.getRootNode().querySelector("[data-testid=composer]").focus();
     this.#wait(setTimeout(() => {
       this.element.hidden = true;
@@ -69,7 +68,8 @@ export class Banner {
     const { retryIn } = this.chat.status;
     this.tryNow.hidden = this.#isOffline || retryIn === null;
     const left = Math.ceil(retryIn ?? 0);
-    const words = `${this.#cause} Messages are kept. ${left > 0 ? `Trying again in ${left} s.` : "Connecting…"}`;
-    this.#text.textContent = this.#isOffline ? "You are offline. Messages are kept and sent when you are back." : words;
+    const { offline, lost, waiting, connecting } = words.connection;
+    const cause = this.#cause || lost;
+    this.#text.textContent = this.#isOffline ? offline : left > 0 ? waiting(cause, left) : connecting(cause);
   }
 }

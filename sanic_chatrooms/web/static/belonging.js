@@ -2,35 +2,38 @@
 
 import { ask, openForm, radio, textField } from "./dialogs.js";
 import { el } from "./dom.js";
-import { counted, isVisible, slug } from "./format.js";
+import { isVisible, slug } from "./format.js";
 import { kept, SIGNED_OUT } from "./kept.js";
+import { words } from "./words.js";
 
 /** Ask for a new room and make it. Resolves with the server's answer, or undefined. */
 export function createRoom(chat) {
-  const { field, row } = textField("Name", { maxlength: 100, testid: "room-title" });
+  const { whoEnters, members, yes } = words.create;
+  const { field, row } = textField(words.name, { maxlength: 100, testid: "room-title" });
   const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
-  const choices = el("fieldset", {}, el("legend.label", {}, "Who can enter"), choice("public", "Everybody"), choice("private", "Only members"));
+  const choices = el("fieldset", {}, el("legend.label", {}, whoEnters), choice("public", words.everybody), choice("private", members));
   const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value);
-  return openForm("Create a room", [row, choices], "Create", submit, "create-dialog");
+  return openForm(words.rooms.create, [row, choices], yes, submit, "create-dialog");
 }
 
 function made(chat, title, visibility) {
   // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
-  if (!isVisible(title)) return Promise.reject(new Error("Give the room a name that can be seen."));
+  if (!isVisible(title)) return Promise.reject(new Error(words.nameNeeded));
   const room = visibility === "public" ? slug(title) : undefined;
   return chat.createRoom({ room, title, visibility }).catch((error) => {
-    throw error.code === "conflict" ? new Error("There is a room of this name already. Choose another one.") : error;
+    throw error.code === "conflict" ? new Error(words.create.taken) : error;
   });
 }
 
 /** Accept an invitation, or decline it after a question. Returns whether it is done. */
 export async function answerInvitation(book, { id, title }, answer, notices) {
-  if (answer === "decline" && !(await ask(`Decline the invitation to ${title || id}?`, ["You can come in later only if somebody invites you again."], "Decline", "Keep it", "decline-dialog"))) return false;
+  const { heading, line, keep } = words.invitation;
+  if (answer === "decline" && !(await ask(heading(title || id), [line], words.rooms.decline, keep, "decline-dialog"))) return false;
   try {
     await book.answer(id, answer);
     return true;
   } catch (error) {
-    notices.refused("That did not work", error);
+    notices.refused(words.failed, error);
     book.refresh();
     return false;
   }
@@ -38,27 +41,27 @@ export async function answerInvitation(book, { id, title }, answer, notices) {
 
 /** Leave a room after a question. Returns whether it is done. */
 export async function leaveRoom(book, room, notices) {
-  if (!(await ask(`Leave ${room.name}?`, ["You can come back only if somebody invites you."], "Leave", "Stay", "leave-dialog", "danger"))) return false;
+  const { heading, line, yes, stay, failed } = words.leave;
+  if (!(await ask(heading(room.name), [line], yes, stay, "leave-dialog", "danger"))) return false;
   try {
     await book.leave(room);
     return true;
   } catch (error) {
-    notices.refused("You are still in the room", error);
+    notices.refused(failed, error);
     return false;
   }
 }
 
 /** Sign out: ask if something would be lost, and end the app's own session with `end`. Returns whether it is done. */
 export async function signOut(chat, end, notices) {
-  const unsent = chat.outbox.length;
-  const lines = [];
-  if (chat.user?.id.startsWith("guest-")) lines.push(`You are a guest here. Once you sign out, you cannot come back as ${chat.user.name}, or change what you wrote.`);
-  if (unsent) lines.push(`${counted(unsent, "message")} ${unsent === 1 ? "is" : "are"} not sent yet, and will be lost.`);
-  if (lines.length && !(await ask("Sign out?", lines, "Sign out", "Stay", "sign-out-dialog", "danger"))) return false;
+  const { heading, guest, unsent, label, stay, failed } = words.signOut;
+  const { user, outbox } = chat;
+  const lines = [user?.id.startsWith("guest-") && guest(user.name), outbox.length && unsent(outbox.length)].filter(Boolean);
+  if (lines.length && !(await ask(heading, lines, label, stay, "sign-out-dialog", "danger"))) return false;
   try {
     await end?.();
   } catch (error) {
-    notices.refused("You are still signed in", error);
+    notices.refused(failed, error);
     return false;
   }
   chat.disconnect();
@@ -69,6 +72,6 @@ export async function signOut(chat, end, notices) {
 
 /** Ask a guest for another name. */
 export function changeName(chat) {
-  const { field, row } = textField("Your name", { maxlength: 64, value: chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
-  return openForm("Change your name", [row], "Change", () => chat.rename(field.value.trim()), "rename-dialog");
+  const { field, row } = textField(words.start.yourName, { maxlength: 64, value: chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
+  return openForm(words.rename.label, [row], words.rename.yes, () => chat.rename(field.value.trim()), "rename-dialog");
 }

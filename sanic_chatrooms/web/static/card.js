@@ -4,8 +4,8 @@ import { avatar } from "./avatar.js";
 import { actions, openDialog } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { actsOver, carryOut } from "./moderating.js";
-
-const BLOCKING = "You get no direct messages, invitations and mentions of them, and their messages are folded away. They are not told.";
+import { roleName } from "./room-words.js";
+import { words } from "./words.js";
 
 /**
  * Show the card of a person. `mark` tells them apart from others of their name. `below`: whether they may be moderated. `write`: opens a direct
@@ -13,12 +13,12 @@ const BLOCKING = "You get no direct messages, invitations and mentions of them, 
  */
 export async function card(chat, room, person, { mark, below, blocks, write }) {
   const isBlocked = blocks.has(person.id);
-  const acts = [["write", "Write a message"], isBlocked ? ["unblock", "Unblock"] : ["block", "Block"], ...(below ? actsOver(room) : [])];
+  const acts = [["write", words.card.write], isBlocked ? ["unblock", words.card.unblock] : ["block", words.card.block], ...(below ? actsOver(room) : [])];
   const chosen = await openDialog(person.name, (close) => [
     el("div.card-head", {}, avatar(person), el("div.grow", {}, el("h2", {}, el("bdi", {}, person.name)), el("p.note", {}, about(person, mark, isBlocked)))),
     el("div.choices", {}, acts.map(([act, label]) => button(label, () => close(act), { testid: act }))),
-    !isBlocked && el("p.note.card-note", {}, `Block: ${BLOCKING}`),
-    actions(button("Cancel", () => close())),
+    !isBlocked && el("p.note.card-note", {}, words.card.blocking),
+    actions(button(words.cancel, () => close())),
   ]);
   if (chosen === "write") write(person);
   else if (chosen === "block" || chosen === "unblock") await blocks.set(person, chosen === "block");
@@ -26,5 +26,5 @@ export async function card(chat, room, person, { mark, below, blocks, write }) {
 }
 
 function about({ here, role }, mark, isBlocked) {
-  return [mark, role && role !== "guest" && role, here ? "here now" : "not here now", isBlocked && "blocked by you"].filter(Boolean).join(" · ");
+  return [mark, role && role !== "guest" && roleName(role), here ? words.card.here : words.card.notHere, isBlocked && words.card.blocked].filter(Boolean).join(" · ");
 }

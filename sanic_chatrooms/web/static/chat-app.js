@@ -2,28 +2,38 @@
 // beside it.
 
 import { ChatRooms } from "../client.js";
-import { chosen, el, fill } from "./dom.js";
+import { button, chosen, el, fill } from "./dom.js";
 import { kept, SIGNED_OUT } from "./kept.js";
-import { ending } from "./reasons.js";
+import { ending, isSignedOut } from "./reasons.js";
 import { chooseName, showEnd, showLoading } from "./sign-in.js";
+import { speak, words } from "./words.js";
 
 const STYLES = ["tokens.css", "controls.css", "chat.css", "messages.css", "beside.css"];
-const ELSEWHERE = "You signed out in another tab of this browser.";
+const ELSEWHERE = "signed out elsewhere"; // its words: reasons.js
 
 /**
- * Resolves with the client when the chat is shown. Options: `title`; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
+ * Resolves with the client when the chat is shown. Options: `title`, else "Chat"; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
  * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`; `rename`: false if people cannot change their names;
  * `entry`: an element below the form for a guest's name; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
  * function that ends the app's own session before "Sign out" leaves; `files`: {ready, tray(room, changed), listen(pane, tray)}, for
  * files with messages, as in the example. `own` gets a function that leaves alike, after another such function.
  */
-export async function startChat(element, { client, ...options }) {
-  const rest = loadRest();
+export async function startChat(element, { client, ...given }) {
+  const speaking = startSpeaking();
+  const rest = loadRest(speaking);
   rest.catch(() => {}); // whoever needs it reports it
+  try {
+    await speaking;
+  } catch (error) {
+    fill(element, button("↻", () => location.reload(), { class: "primary" })); // there are no words to say more
+    throw error;
+  }
+  const options = { title: words.title, ...given };
   const chat = new ChatRooms({ storage: kept, ...client });
   let isOver = false;
-  chat.on("state", ({ state, code, reason, error }) => state === "closed" && code !== null && showEnd(element, ending(code, reason, error), options));
+  const end = (code, reason, error) => showEnd(element, ending(code, reason, error), isSignedOut(code, reason), options);
+  chat.on("state", ({ state, code, reason, error }) => state === "closed" && code !== null && end(code, reason, error));
   // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => {
     isOver = true;
@@ -34,7 +44,7 @@ export async function startChat(element, { client, ...options }) {
   else {
     await showLoading(element, rest);
     if (isOver) {
-      showEnd(element, ELSEWHERE, options);
+      end(null, ELSEWHERE);
       return chat;
     }
     chat.connect().catch(() => {}); // `state` reports it
@@ -46,12 +56,19 @@ export async function startChat(element, { client, ...options }) {
   return chat;
 }
 
-async function loadRest() {
+// look.js says which language it is. A page that has it in its head loads its words already.
+async function startSpeaking() {
+  if (!chosen("chatTheme")) await import("./look.js");
+  await speak(document.documentElement.lang);
+}
+
+async function loadRest(speaking) {
   try {
-    const [app] = await Promise.all([import("./app.js"), chosen("chatTheme") || import("./look.js"), ...addStyles()]);
+    const [app] = await Promise.all([import("./app.js"), ...addStyles()]);
     return app;
   } catch {
-    throw new Error("The page could not be loaded completely. Load it again.");
+    await speaking;
+    throw new Error(words.start.notLoaded);
   }
 }
 

@@ -7,19 +7,19 @@ import { OneRoom } from "./chat-room/one-room.js";
 import own from "./chat-room/element.css" with { type: "text" };
 import { nameForm } from "./chat-room/name-form.js";
 import { sheetOf } from "./chat-room/sheet.js";
-import { ask } from "./dialogs.js";
+import { askToDelete } from "./deleting.js";
 import { el, fill } from "./dom.js";
 import { pickEmoji } from "./emoji-picker.js";
-import { excerpt } from "./format.js";
 import { format, formatBar } from "./formatting.js";
 import { followGrowth } from "./growing.js";
 import { kept } from "./kept.js";
+import { directionOf } from "./language.js";
 import { Reactions } from "./reactions.js";
 import { ending, sentence } from "./reasons.js";
-import { calm } from "./richtext.js";
 import { messageActs } from "./row-acts.js";
 import { statePanel } from "./states.js";
 import { TalkPane } from "./talk-pane.js";
+import { speak, words } from "./words.js";
 
 const NAME = "chat-room";
 const OWN = ["token"]; // properties without an attribute; a page may have set them before this file came
@@ -115,16 +115,23 @@ export class ChatRoomElement extends Base {
   }
 
   #start() {
-    if (!this.room) return fill(this.#frame, statePanel("There is no room here", "This element has no room: it needs the attribute “room”.", [], "no-room"));
+    if (!this.room) return this.#explain((said) => [said.noRoom, said.noRoomWhy, "no-room"]);
     try {
       this.#shown = new Shown(this, this.#frame, this.#options());
     } catch (error) {
       // Without an address, in a bundle.
-      fill(this.#frame, statePanel("This room has no server", error.message, [], "no-server"));
+      this.#explain((said) => [said.noServer, error.message, "no-server"]);
       this.#tell("error", { during: "start", error });
       return;
     }
     this.#shown.begin((type, detail) => this.#tell(type, detail), () => this.#again());
+  }
+
+  /** Say why there is no room. */
+  async #explain(why) {
+    await speakFor(this.#frame);
+    const [heading, sentence, testid] = why(words.element);
+    if (!this.#shown) fill(this.#frame, statePanel(heading, sentence, [], testid));
   }
 
   #options() {
@@ -143,6 +150,13 @@ export class ChatRoomElement extends Base {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Load the words in the language of the page around. */
+async function speakFor(frame) {
+  const { host } = frame.getRootNode();
+  frame.lang = await speak((host.closest("[lang]") ?? host.getRootNode().host?.closest("[lang]"))?.lang ?? "");
+  frame.dir = directionOf(frame.lang);
 }
 
 /** The app says who its user is; null: nobody is signed in. */
@@ -174,9 +188,12 @@ class Shown {
     Object.assign(this, { frame, chat, options });
     this.book = new OneRoom(chat, element.room, (what, item) => this.#changed(what, item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.#refused(title, error));
+  }
+
+  #build() {
     this.here = el("p.hint.here", { part: "people", testid: "here" });
     this.note = el("p.problem.note-line", { role: "alert", testid: "note" });
-    this.talk = new TalkPane(chat, this.#acts(), undefined, this.here);
+    this.talk = new TalkPane(this.chat, this.#acts(), undefined, this.here);
     this.talk.element.append(this.note);
     this.#name();
   }
@@ -208,9 +225,20 @@ class Shown {
   }
 
   /** Connect and show. `tell(type, detail)`: an event of the element. `again()`: start anew. */
-  begin(tell, again) {
-    const { chat, book, talk, frame } = this;
+  async begin(tell, again) {
     Object.assign(this, { tell, again });
+    try {
+      await speakFor(this.frame);
+    } catch (error) {
+      return tell("error", { during: "start", error });
+    }
+    if (this.over) return;
+    this.#build();
+    this.#connect();
+  }
+
+  #connect() {
+    const { chat, book, talk, frame, tell } = this;
     followGrowth(chat, book, (what, _, item) => talk.conversation[what](item));
     chat.on("state", (status) => this.#state(status));
     chat.on("problem", (detail) => tell("error", detail));
@@ -235,18 +263,18 @@ class Shown {
   send(text, more) {
     const sending = this.book.send(text, more);
     sending.done.catch(() => {}); // the message says it
-    this.talk.conversation.goToEnd();
+    this.talk?.conversation.goToEnd();
     return sending;
   }
 
   focus() {
     const name = this.form?.querySelector("input");
     if (name) name.focus();
-    else this.talk.composer.focus();
+    else this.talk?.composer.focus();
   }
 
   rename(name) {
-    this.chat.rename(name).catch((error) => this.#refused("The name was not changed", error));
+    this.chat.rename(name).catch((error) => this.#refused(words.rename.failed, error));
   }
 
   // ---- what changed ----
@@ -259,7 +287,7 @@ class Shown {
     this.tell("error", { during: "connection", error: error ?? new Error(reason) });
     this.over = true;
     this.#ended.abort();
-    fill(this.frame, statePanel("You are disconnected", ending(code, reason, error), [["Connect again", this.again]], "ended"));
+    fill(this.frame, statePanel(words.start.disconnected, ending(code, reason, error), [[words.start.connectAgain, this.again]], "ended"));
   }
 
   #changed(what, item) {
@@ -278,7 +306,7 @@ class Shown {
       if (this.over) return;
       const { talk, book, here } = this;
       if (talk.conversation.stuck) book.room.timeline.trim();
-      here.textContent = book.room.status === "ready" ? `${book.room.online} here` : "";
+      here.textContent = book.room.status === "ready" ? words.room.here(book.room.online) : "";
       talk.update();
       this.#seen();
     });
@@ -289,9 +317,9 @@ class Shown {
   }
 
   #refused(title, error) {
-    const words = `${title}: ${sentence(error)}`;
-    this.note.textContent = words;
-    setTimeout(() => this.note.textContent === words && fill(this.note), NOTED);
+    const said = `${title}: ${sentence(error)}`;
+    this.note.textContent = said;
+    setTimeout(() => this.note.textContent === said && fill(this.note), NOTED);
     this.tell("error", { during: "action", error });
   }
 
@@ -312,8 +340,7 @@ class Shown {
   }
 
   async #delete(room, item) {
-    const lines = [`“${calm(excerpt(item.text))}”`, "It will be gone for everybody, for good."];
-    const yes = await ask("Delete this message?", lines, "Delete", "Keep it", "delete-dialog", "danger", this.frame);
+    const yes = await askToDelete(item, this.frame);
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     this.talk.conversation.focus(item);
     if (yes) this.book.edits.remove(room, item);

@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { toldApart } from "./format.js";
 import { KeyedList } from "./keyed.js";
 import { mentionsIn, offered, typedAt } from "./mentions.js";
+import { words } from "./words.js";
 
 export class Completion {
   #chosen = new Map(); // name → id
@@ -16,7 +17,7 @@ export class Completion {
   /** `people()`: who can be mentioned: {id, name, here}. */
   constructor(field, people, id) {
     Object.assign(this, { field, people, id });
-    this.box = el("ul.menu.mention-list", { role: "listbox", id, "aria-label": "People to mention", testid: id, hidden: true });
+    this.box = el("ul.menu.mention-list", { role: "listbox", id, "aria-label": words.composer.mention, testid: id, hidden: true });
     this.status = el("span.sr-only", { role: "status" });
     this.element = el("div.completion", {}, this.box, this.status);
     this.list = new KeyedList(this.box, (row) => this.#option(row));
@@ -57,7 +58,7 @@ export class Completion {
     field.setAttribute("aria-controls", id);
     field.setAttribute("aria-activedescendant", `${id}-${this.#at}`);
     this.list.get(`${id}-${this.#at}`).scrollIntoView({ block: "nearest" });
-    const said = `${found.length === 1 ? "1 person" : `${found.length} people`} to mention. Arrow keys choose, Enter completes.`;
+    const said = words.composer.toMention(found.length);
     if (this.status.textContent !== said) this.status.textContent = said;
   }
 

@@ -3,11 +3,10 @@
 import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
 import { chosen, el, fill, focusBeside, iconButton } from "./dom.js";
-import { isVisible, listed } from "./format.js";
+import { isVisible, some } from "./format.js";
 import { marksWith } from "./marks.js";
+import { words } from "./words.js";
 import { Writing } from "./writing.js";
-
-const HELP = { send: "Enter sends, Shift and Enter begins a new line.", line: "Control and Enter sends, Enter begins a new line.", touch: "The button sends, Enter begins a new line." };
 
 export class Composer {
   /** `onSend(text, more)`: more of its body, such as `mentions`, `people()`: who can be mentioned, `onFormat(act)`: calls `act` with formatting.js, `onTyping(active)`, `onEscape()`, `onUp()`: ArrowUp with nothing written. `name`: begins the ids of a second one. */
@@ -19,8 +18,8 @@ export class Composer {
     this.field.addEventListener("focus", () => this.#explain());
     this.completion = new Completion(this.field, acts.people, `${name}mentions`);
     // Keep the focus in the field: on a phone the keyboard would disappear with every message.
-    this.button = iconButton("send", "Send message", { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
-    this.marks = iconButton("marks", "Formatting", { testid: `${name}formatting`, hidden: !acts.onFormat, "aria-expanded": "false", onclick: () => this.#showMarks(), onpointerdown: (event) => event.preventDefault() });
+    this.button = iconButton("send", words.composer.send, { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
+    this.marks = iconButton("marks", words.composer.formatting, { testid: `${name}formatting`, hidden: !acts.onFormat, "aria-expanded": "false", onclick: () => this.#showMarks(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span.cut", { testid: `${name}typing` });
     this.above = el("div");
     this.before = el("div");
@@ -36,7 +35,7 @@ export class Composer {
   // What Enter does is the user's choice.
   #explain() {
     const how = touch.matches ? "touch" : (chosen("chatEnter") ?? "send");
-    this.element.lastChild.textContent = `${HELP[how]} Up arrow edits your last message.`;
+    this.element.lastChild.textContent = `${words.composer.help[how]} ${words.composer.upEdits}`;
   }
 
   /** Say `why` nothing can be written here, or with "" nothing; `hide`: also without a reason there is no field. Returns whether that took the focus. */
@@ -51,14 +50,14 @@ export class Composer {
 
   /** The receiver, and the longest text. */
   address(name, maxText) {
-    this.invite(`Message ${name}`, maxText);
+    this.invite(words.composer.to(name), maxText);
   }
 
   /** What it is for, and the longest text. */
-  invite(words, maxText = this.writing.maxText) {
+  invite(purpose, maxText = this.writing.maxText) {
     this.writing.maxText = maxText;
-    this.field.placeholder = words;
-    this.field.setAttribute("aria-label", words);
+    this.field.placeholder = purpose;
+    this.field.setAttribute("aria-label", purpose);
   }
 
   open(text) {
@@ -104,12 +103,12 @@ export class Composer {
 
   showTyping(people) {
     const names = people.map(({ name }) => name);
-    this.typing.textContent = names.length ? `${listed(names)} ${names.length === 1 ? "is" : "are"} typing…` : "";
+    this.typing.textContent = names.length ? words.composer.typing(some(names), names.length) : "";
   }
 
   #send() {
     const text = this.text.trimEnd();
-    if (this.tray?.busy) this.writing.limit.textContent = "Files are still on their way";
+    if (this.tray?.busy) this.writing.limit.textContent = words.composer.files;
     if (this.button.disabled) return;
     const mentions = this.completion.mentions(text);
     this.writing.text = "";
@@ -129,6 +128,6 @@ export class Composer {
     const said = writing.fit();
     this.formatting?.update();
     button.disabled = Boolean(tray?.busy || writing.tooLong || !(said || tray?.ready));
-    button.title = tray?.busy ? "Files are still on their way" : "Send message";
+    button.title = tray?.busy ? words.composer.files : words.composer.send;
   }
 }

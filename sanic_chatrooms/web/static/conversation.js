@@ -3,12 +3,13 @@
 import { namesOf } from "./attachments.js";
 import { el, fill, focusBeside, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
-import { counted, excerpt } from "./format.js";
+import { excerpt } from "./format.js";
 import { endOf, grow } from "./growing.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { rowElement } from "./message-row.js";
 import { calm, plainText } from "./richtext.js";
 import { linesOf, rowsOf } from "./rows.js";
+import { words } from "./words.js";
 
 const NEAR = 40;
 const EARLY = 600;
@@ -232,8 +233,8 @@ export class Conversation {
 
   // To screen readers. Of a message that is being written they hear the beginning and the end.
   #say(item) {
-    const name = item.sender?.name ?? "Server";
-    const said = item.streaming ? `${name} is writing…` : `${name}: ${[excerpt(plainText(item.text)), namesOf(item), endOf(item)].filter(Boolean).join(" ")}`;
+    const name = item.sender?.name ?? words.server;
+    const said = item.streaming ? words.message.isWriting(name) : words.message.said(name, [excerpt(plainText(item.text)), namesOf(item), endOf(item)].filter(Boolean).join(" "));
     this.heard.append(Object.assign(el("p", {}, calm(said)), { item }));
     if (this.heard.childElementCount > HEARD) this.heard.firstChild.remove();
   }
@@ -308,7 +309,7 @@ export class Conversation {
   #button() {
     const away = this.timeline?.later || this.unseen || this.#below > this.log.clientHeight;
     this.toEnd.hidden = this.inner.hidden || this.stuck || !away;
-    const label = this.unseen ? counted(this.unseen, "new message") : "To the newest";
+    const label = this.unseen ? words.room.new(this.unseen) : words.room.toEnd;
     if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
   }
 }

@@ -5,6 +5,7 @@ import { chosen } from "./dom.js";
 import { excerpt } from "./format.js";
 import { kept } from "./kept.js";
 import { plainText } from "./richtext.js";
+import { words } from "./words.js";
 
 const KEY = "chatrooms notifications"; // "on" or "off", by the user's choice in this browser
 const SHOWN = 8000;
@@ -50,15 +51,16 @@ export class Desktop {
     // A page on which nobody has pressed anything may make no sound.
     if ((named || room.isDirect) && chosen("chatSound") === "on") import("./sound.js").then(({ ring }) => ring()).catch(() => {});
     if (this.state !== "on") return;
-    const who = sender?.name ?? "Server";
-    this.#show(room.isDirect ? who : `${who} in ${room.name}`, excerpt(plainText(text)), `${room.id} ${seq}`, room.id);
+    const who = sender?.name ?? words.server;
+    this.#show(room.isDirect ? who : words.notices.inRoom(who, room.name), excerpt(plainText(text)), `${room.id} ${seq}`, room.id);
   }
 
   #offer() {
     if (this.#offered) return;
     this.#offered = true;
-    const acts = [["Turn on", () => this.turnOn(), "offer-on"], ["Not now", () => this.turnOff(), "offer-off"]];
-    this.notices.ask({ title: "Hear of messages for you?", content: "This browser can show a notification for what comes while you look elsewhere.", acts });
+    const { turnOn, notNow, offer, offerWhat } = words.notify;
+    const acts = [[turnOn, () => this.turnOn(), "offer-on"], [notNow, () => this.turnOff(), "offer-off"]];
+    this.notices.ask({ title: offer, content: offerWhat, acts });
   }
 
   #show(title, body, tag, id) {

@@ -3,14 +3,15 @@
 import { avatar, lineName } from "./avatar.js";
 import { openDialog, problemLine } from "./dialogs.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
-import { byName, counted, dayName, toldApart } from "./format.js";
+import { byName, dayName, toldApart } from "./format.js";
 import { part } from "./part.js";
 import { pins } from "./pins.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
-import { byRole, entryInWords, inWords, mayChange } from "./room-words.js";
+import { byRole, entryInWords, inWords, mayChange, roleName } from "./room-words.js";
 import { giveRole } from "./roles.js";
 import { archive, remove, settings } from "./room-settings.js";
+import { words } from "./words.js";
 
 const PAGE = 100;
 
@@ -20,7 +21,7 @@ export async function details(it) {
   const show = (close) => content(it, close);
   // What somebody opens from here stands alone; the details come back after it, unless it resolves with "over".
   let act = null;
-  do act = await openDialog(`Details of ${name}`, show, { class: "dialog search", testid: "details" });
+  do act = await openDialog(words.details.heading(name), show, { class: "dialog search", testid: "details" });
   while (act && (await act()) !== "over");
 }
 
@@ -30,14 +31,14 @@ function content(it, close) {
   return [
     el("div.search-head", {},
       el("h2.grow.title", {}, room.visibility === "private" && lock(), el("bdi.cut", {}, room.name)),
-      iconButton("close", "Close the details", { onclick: () => close(), autofocus: true, testid: "details-close" })),
+      iconButton("close", words.details.close, { onclick: () => close(), autofocus: true, testid: "details-close" })),
     part(chat, load, (about) => whole(it, about, close), { class: "details", testid: "details-body" }),
   ];
 }
 
 /** A private room. */
 function lock() {
-  return [icon("lock"), el("span.sr-only", {}, "Private: ")];
+  return [icon("lock"), el("span.sr-only", {}, words.details.private)];
 }
 
 function whole(it, about, close) {
@@ -45,21 +46,21 @@ function whole(it, about, close) {
   const then = (act) => () => close(act);
   const may = (action) => about.may.includes(action);
   const acts = [
-    may("room.update") && ["Change", () => settings(chat, room, about), "details-change"],
-    !room.isDirect && (may("member.invite") || may("member.add")) && ["Invite people", it.invite, "details-invite"],
-    room.counted && ["Notifications", it.prefs, "details-notify"],
+    may("room.update") && [words.details.change, () => settings(chat, room, about), "details-change"],
+    !room.isDirect && (may("member.invite") || may("member.add")) && [words.people.invite, it.invite, "details-invite"],
+    room.counted && [words.details.notifications, it.prefs, "details-notify"],
   ];
   const jump = (seq) => close(() => (it.jump(seq), "over"));
-  const pinned = section("Pinned messages", pins(it, about, jump));
+  const pinned = section(words.pins.label, pins(it, about, jump));
   if (it.at === "pins") queueMicrotask(() => pinned.scrollIntoView()); // when it is there
   return [
     facts(it, about),
     row(acts, then),
     pinned,
-    !room.isDirect && section("Members", members(it, about, then)),
+    !room.isDirect && section(words.details.members, members(it, about, then)),
     row(may("room.govern") && [
-      about.archived ? ["Open again", () => archive(chat, room, false), "details-reopen"] : ["Archive", () => archive(chat, room, true), "details-archive"],
-      may("room.delete") && ["Delete", () => remove(chat, room), "details-delete", "danger"],
+      about.archived ? [words.details.reopen, () => archive(chat, room, false), "details-reopen"] : [words.details.archive, () => archive(chat, room, true), "details-archive"],
+      may("room.delete") && [words.details.delete, () => remove(chat, room), "details-delete", "danger"],
     ], then),
   ];
 }
@@ -75,17 +76,19 @@ function section(heading, content) {
 
 function facts({ chat, book, room }, about) {
   const { topic, archived, slowMode, createdBy, createdAt, role } = about;
-  const maker = !createdBy ? "by the app" : createdBy === chat.user.id ? "by you" : `by ${book.names.of(createdBy) ?? createdBy}`;
-  const fact = (term, ...said) => el("div", {}, el("dt", {}, term), said.map((one) => el("dd", {}, one)));
+  const said = words.details;
+  const day = dayName(createdAt);
+  const maker = !createdBy ? said.madeByApp(day) : createdBy === chat.user.id ? said.madeByYou(day) : said.madeBy(day, book.names.of(createdBy) ?? createdBy);
+  const fact = (term, ...lines) => el("div", {}, el("dt", {}, term), lines.map((line) => el("dd", {}, line)));
   return [
     topic && el("p", { dir: "auto", testid: "details-topic" }, calm(topic)),
-    archived && el("p.shut", { testid: "details-archived" }, "This room is archived. It can be read, and not written in."),
+    archived && el("p.shut", { testid: "details-archived" }, said.archived),
     el("dl", { testid: "details-facts" },
-      fact("Who can enter", ...entryInWords(about, room.name)),
-      slowMode > 0 && fact("Pace", `One message of each person every ${slowMode} s.`),
-      fact("You", inWords(about.may), !room.isDirect && role !== "guest" && `Your role: ${role}.`),
-      fact("Made", `${dayName(createdAt)}, ${maker}`),
-      !room.isDirect && fact("People", `${counted(about.members, "member")}, ${about.online} here now`)),
+      fact(words.create.whoEnters, ...entryInWords(about, room.name)),
+      slowMode > 0 && fact(said.pace, said.slowMode(slowMode)),
+      fact(words.you, inWords(about.may), !room.isDirect && role !== "guest" && said.role(roleName(role))),
+      fact(said.made, maker),
+      !room.isDirect && fact(words.people.label, said.people(about.members, about.online))),
   ];
 }
 
@@ -99,8 +102,8 @@ function members({ chat, room }, about, then) {
   const draw = () => {
     const marks = toldApart(all);
     const line = (one) => memberLine(one, marks.get(one.id), { about, me: chat.user.id, onRole: then(() => giveRole(chat, room, one)) });
-    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, `${role} (${people.length})`), el("ul", {}, people.sort(byName).map(line))));
-    return [groups, !all.length && el("p.hint", {}, "Nobody is a member. Guests are not, and the app may add people."), all.cursor && button("More members", more, { testid: "details-more" })];
+    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, words.details.group(roleName(role), people.length)), el("ul", {}, people.sort(byName).map(line))));
+    return [groups, !all.length && el("p.hint", {}, words.details.nobody), all.cursor && button(words.details.more, more, { testid: "details-more" })];
   };
   const problem = problemLine();
   const box = part(chat, load, draw, { testid: "details-members" });
@@ -122,7 +125,7 @@ function memberLine(one, mark, { about, me, onRole }) {
   return el("li.people-line", { testid: "member", "data-user": one.id },
     el("span", { class: `dot ${one.online ? "here" : ""}` }, avatar(one, "small")),
     lineName(one.name, mark),
-    el("span.sr-only", {}, one.online ? ", online" : ", offline"),
-    isMe && el("span.count", {}, "you"),
-    mayChange(about, one, me) && button(isMe ? "Step down" : "Change role", onRole, { "aria-label": isMe ? null : `Change the role of ${one.name}`, testid: "member-role" }));
+    el("span.sr-only", {}, one.online ? words.online : words.offline),
+    isMe && el("span.count", {}, words.aboutYou),
+    mayChange(about, one, me) && button(isMe ? words.roles.stepDown : words.roles.change, onRole, { "aria-label": isMe ? null : words.roles.changeOf(one.name), testid: "member-role" }));
 }

@@ -2,6 +2,7 @@
 
 import { button, composing, el, focusBeside } from "./dom.js";
 import { sentence } from "./reasons.js";
+import { words } from "./words.js";
 
 /** Show a modal dialog until it is closed. `content(close)` returns its content. Resolves with the argument of `close`. `into`: what it is a part of. */
 export function openDialog(heading, content, { into = document.body, ...props } = {}) {
@@ -42,12 +43,12 @@ export function actions(...buttons) {
 
 /** The button of a dialog that only has to be closed. */
 export function doneButton(close, testid) {
-  return button("Done", () => close(), { class: "primary", testid });
+  return button(words.done, () => close(), { class: "primary", testid });
 }
 
 /** One of several choices. */
-export function radio(props, ...words) {
-  return el("label.choice", {}, el("input", { type: "radio", ...props }), words);
+export function radio(props, ...content) {
+  return el("label.choice", {}, el("input", { type: "radio", ...props }), content);
 }
 
 /** The line for what did not work. */
@@ -77,7 +78,7 @@ export function openForm(heading, fields, yes, submit, testid, look = "primary")
   const problem = problemLine();
   return openDialog(heading, (close) => el("form", { onsubmit: submitting(() => submit().then(close), problem) },
     el("h2", {}, heading), fields, problem,
-    actions(button("Cancel", () => close()), button(yes, null, { type: "submit", class: look }))), { testid });
+    actions(button(words.cancel, () => close()), button(yes, null, { type: "submit", class: look }))), { testid });
 }
 
 /** A labelled text field that must not be empty. */

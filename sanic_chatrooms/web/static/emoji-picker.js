@@ -2,16 +2,16 @@
 
 import { openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
+import { words } from "./words.js";
 
 const COLUMNS = 6;
-const CHOICE = { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "🎉": "party", "😮": "surprised", "😢": "sad", "🙏": "thank you", "👀": "looking", "✅": "done", "🔥": "fire", "🚀": "rocket", "👎": "thumbs down" };
 
 /** Choose one beside this place, a rectangle on the screen; resolves with undefined for none. `into`: see openDialog. */
 export function pickEmoji(place, into) {
   let box;
-  const answer = openDialog("Add a reaction", (close) => {
-    const choice = Object.entries(CHOICE).map(([emoji, name], at) => el("button.emoji-choice", { "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
-    box = el("div.emoji-grid", { role: "group", "aria-label": "Reactions", onkeydown: (event) => walk(choice, event) }, choice);
+  const answer = openDialog(words.message.react, (close) => {
+    const choice = Object.entries(words.reactions.names).map(([emoji, name], at) => el("button.emoji-choice", { "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
+    box = el("div.emoji-grid", { role: "group", "aria-label": words.reactions.label, onkeydown: (event) => walk(choice, event) }, choice);
     return box;
   }, { into, class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
   beside(box.parentElement, place);

@@ -2,6 +2,7 @@
 
 import { button, media } from "./dom.js";
 import { linesOf } from "./rows.js";
+import { words } from "./words.js";
 
 /** As many lines of a folded message are shown; a few more are not worth a button. */
 export const LINES = 20;
@@ -27,7 +28,7 @@ export function foldable(item, text, context) {
     const isOpen = unfolded.has(item.key);
     text.classList.toggle("shortened", !isOpen);
     text.scrollTop = 0;
-    toggle.textContent = isOpen ? "Show less" : "Show the whole message";
+    toggle.textContent = isOpen ? words.message.less : words.message.whole;
     toggle.setAttribute("aria-expanded", `${isOpen}`);
   };
   const press = () => {

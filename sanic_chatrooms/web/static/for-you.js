@@ -4,6 +4,7 @@ import { addressOf } from "./address.js";
 import { excerpt } from "./format.js";
 import { plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
+import { words } from "./words.js";
 
 const LATER = 500; // ms; the message itself may come after the event that tells of it
 
@@ -13,10 +14,10 @@ export function tellOfMentions(chat, book, notices, isSeen) {
 }
 
 function notice(room, { seq, sender, text }) {
-  return { title: `${sender?.name ?? "Somebody"} mentioned you in ${room.name}`, content: plainText(text), href: addressOf(room.id, "at", `${seq}`) };
+  return { title: words.notices.mentioned(sender?.name ?? words.somebody, room.name), content: plainText(text), href: addressOf(room.id, "at", `${seq}`) };
 }
 
 /** Of a reply in a thread of the user's. */
 export function noticeOfReply(room, { seq, sender, payload }) {
-  return { title: `${sender?.name ?? "Somebody"} replied in a thread of yours in ${room.name}`, content: excerpt(plainText(textOf(payload))), href: addressOf(room.id, "at", `${seq}`) };
+  return { title: words.notices.replied(sender?.name ?? words.somebody, room.name), content: excerpt(plainText(textOf(payload))), href: addressOf(room.id, "at", `${seq}`) };
 }

@@ -1,16 +1,22 @@
 // Formats times, names and counts.
 
+import { capital, intl } from "./language.js";
+import { words } from "./words.js";
+
 const LETTER = 32; // longer than any letter or emoji
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const dayInYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const dayOfAnyYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
-const letters = Intl.Segmenter && new Intl.Segmenter();
-const collator = new Intl.Collator(undefined, { numeric: true });
+const CLOCK = { hour: "numeric", minute: "2-digit" };
+const DAY_IN_YEAR = { weekday: "long", day: "numeric", month: "long" };
+const DAY_OF_ANY_YEAR = { dateStyle: "long" };
+const NEAR_DAY = { numeric: "auto" };
+const ORDER = { numeric: true };
+const LETTERS = {};
+
+const clock = () => intl("DateTimeFormat", CLOCK);
 
 /** "14:05" or "2:05 PM" */
 export function timeOf(seconds) {
-  return clock.format(seconds * 1000);
+  return clock().format(seconds * 1000);
 }
 
 /** "14:05" today, "Tuesday, 4 March, 14:05" on other days. */
@@ -20,12 +26,12 @@ export function momentOf(seconds, now = Date.now() / 1000) {
 
 /** "2:05", for narrow places. */
 export function digitsOf(seconds) {
-  return clock.formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();
+  return clock().formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();
 }
 
 /** "Monday, 3 March, 14:05" */
 export function fullTimeOf(seconds) {
-  return `${dayInYear.format(seconds * 1000)}, ${timeOf(seconds)}`;
+  return `${intl("DateTimeFormat", DAY_IN_YEAR).format(seconds * 1000)}, ${timeOf(seconds)}`;
 }
 
 /** A text that differs for each local day. */
@@ -36,9 +42,9 @@ export function dayOf(seconds) {
 /** "Today", "Yesterday", "Monday, 3 March", "3 March 2023" */
 export function dayName(seconds, now = Date.now() / 1000) {
   const day = dayOf(seconds);
-  if (day === dayOf(now)) return "Today";
-  if (day === dayBefore(now)) return "Yesterday";
-  return (day.slice(-4) === dayOf(now).slice(-4) ? dayInYear : dayOfAnyYear).format(seconds * 1000);
+  const back = [dayOf(now), dayBefore(now)].indexOf(day);
+  if (back >= 0) return capital(intl("RelativeTimeFormat", NEAR_DAY).format(-back, "day"));
+  return intl("DateTimeFormat", day.slice(-4) === dayOf(now).slice(-4) ? DAY_IN_YEAR : DAY_OF_ANY_YEAR).format(seconds * 1000);
 }
 
 // By the calendar: a day on which clocks change has 23 or 25 hours.
@@ -50,7 +56,7 @@ function dayBefore(seconds) {
 
 /** The first letter as people see it. Browsers without a segmenter split joined emoji. */
 function firstLetter(word) {
-  const [first] = letters ? letters.segment(word) : word;
+  const [first] = Intl.Segmenter ? intl("Segmenter", LETTERS).segment(word) : word;
   return first?.segment ?? first ?? "?";
 }
 
@@ -73,23 +79,12 @@ function hashOf(text) {
 
 /** Compares names: "Room 9" comes before "Room 10". */
 export function byName(one, other) {
-  return collator.compare(one.name, other.name);
+  return intl("Collator", ORDER).compare(one.name, other.name);
 }
 
-/** "Ada", "Ada and Bob", "Ada, Bob and 3 others" */
-export function listed(names) {
-  if (names.length > 3) return `${names[0]}, ${names[1]} and ${names.length - 2} others`;
-  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join("");
-}
-
-/** "1 new message", "3 new messages" */
-export function counted(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/** "1 reply", "3 replies" */
-export function replies(count) {
-  return count === 1 ? "1 reply" : `${count} replies`;
+/** These names, or two and how many others, to be listed. */
+export function some(names) {
+  return names.length > 3 ? [...names.slice(0, 2), words.others(names.length - 2)] : names;
 }
 
 /** The beginning of a long text. */

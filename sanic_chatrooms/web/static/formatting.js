@@ -2,6 +2,7 @@
 
 import { el, fill, icon } from "./dom.js";
 import { richText } from "./richtext.js";
+import { words } from "./words.js";
 
 const SIGNS = { bold: "**", italic: "*", strike: "~~", code: "`" };
 const LINES = { quote: [/^> ?/, () => "> "], list: [/^[-*+] +/, () => "- "], numbers: [/^\d+[.)] +/, (at) => `${at + 1}. `] };
@@ -10,17 +11,8 @@ const ADDRESS = /^(?:https?:\/\/|mailto:)\S+$/i;
 
 const KEY = /^Mac|^iP/.test(globalThis.navigator?.platform) ? "⌘" : "Ctrl+";
 
-// Name, sign on the button (else an icon), label, key.
-const BUTTONS = [
-  ["bold", "B", "Bold", "B"],
-  ["italic", "I", "Italic", "I"],
-  ["strike", "S", "Strike through", "Shift+X"],
-  ["code", "<>", "Code", "E"],
-  ["link", "", "Link"],
-  ["quote", "❝", "Quote"],
-  ["list", "•", "List"],
-  ["numbers", "1.", "Numbered list"],
-];
+// Sign on the button (else an icon), key.
+const BUTTONS = { bold: ["B", "B"], italic: ["I", "I"], strike: ["S", "Shift+X"], code: ["<>", "E"], link: [""], quote: ["❝"], list: ["•"], numbers: ["1."] };
 
 /** Mark what is selected, or take the mark away. The browser's undo takes either back. */
 export function format(field, name) {
@@ -37,24 +29,24 @@ export function format(field, name) {
 /** What to replace, {from, to, text}, and what is selected then. */
 export function formatted(value, from, to, name) {
   if (Object.hasOwn(LINES, name)) return byLine(value, from, to, ...LINES[name]);
-  const words = value.slice(from, to);
-  const said = words.trim();
+  const chosen = value.slice(from, to);
+  const said = chosen.trim();
   // Marks stand at words, not at spaces.
-  const start = said ? from + words.indexOf(said) : from;
+  const start = said ? from + chosen.indexOf(said) : from;
   const end = said ? start + said.length : to;
   return name === "link" ? link(value.slice(start, end), start, end) : around(value, start, end, SIGNS[name]);
 }
 
 function around(value, from, to, mark) {
-  const words = value.slice(from, to);
+  const chosen = value.slice(from, to);
   const { length } = mark;
   const has = (left, right) => isIn(mark, Math.min(left, right));
   const replaced = (text, start, end, shift) => ({ from: start, to: end, text, select: [start + shift, start + text.length - shift] });
-  if (has(atEnd(value.slice(0, from), mark[0]), atStart(value.slice(to), mark[0]))) return replaced(words, from - length, to + length, 0);
-  if (words.length > 2 * length && has(atStart(words, mark[0]), atEnd(words, mark[0]))) return replaced(words.slice(length, -length), from, to, 0);
-  if (!words.includes("\n")) return replaced(`${mark}${words}${mark}`, from, to, length);
-  if (mark === "`") return replaced(`\`\`\`\n${words}\n\`\`\``, from, to, 4);
-  return replaced(words.replace(/^([ \t]*)(\S.*?)([ \t]*)$/gm, `$1${mark}$2${mark}$3`), from, to, 0);
+  if (has(atEnd(value.slice(0, from), mark[0]), atStart(value.slice(to), mark[0]))) return replaced(chosen, from - length, to + length, 0);
+  if (chosen.length > 2 * length && has(atStart(chosen, mark[0]), atEnd(chosen, mark[0]))) return replaced(chosen.slice(length, -length), from, to, 0);
+  if (!chosen.includes("\n")) return replaced(`${mark}${chosen}${mark}`, from, to, length);
+  if (mark === "`") return replaced(`\`\`\`\n${chosen}\n\`\`\``, from, to, 4);
+  return replaced(chosen.replace(/^([ \t]*)(\S.*?)([ \t]*)$/gm, `$1${mark}$2${mark}$3`), from, to, 0);
 }
 
 // How many of these signs it begins or ends with; 3: as many or more.
@@ -75,21 +67,22 @@ function byLine(value, from, to, pattern, prefix) {
   return { from: start, to: end, text, select: from === to ? [start + text.length, start + text.length] : [start, start + text.length] };
 }
 
-function link(words, from, to) {
-  const [, said] = LINK.exec(words) ?? [];
+function link(chosen, from, to) {
+  const [, said] = LINK.exec(chosen) ?? [];
   if (said) return { from, to, text: said, select: [from, from + said.length] };
-  if (ADDRESS.test(words)) return { from, to, text: `[](${words})`, select: [from + 1, from + 1] };
-  const at = from + words.length + 3;
-  return { from, to, text: `[${words}](https://)`, select: words ? [at, at + 8] : [from + 1, from + 1] };
+  if (ADDRESS.test(chosen)) return { from, to, text: `[](${chosen})`, select: [from + 1, from + 1] };
+  const at = from + chosen.length + 3;
+  return { from, to, text: `[${chosen}](https://)`, select: chosen ? [at, at + 8] : [from + 1, from + 1] };
 }
 
 /** The bar for a field: {element, update()}; `update` shows what the text will look like. */
 export function formatBar(field) {
   // Otherwise the press would take the selection away.
-  const buttons = BUTTONS.map(([name, sign, label, key]) =>
-    el("button", { class: `icon-button format-${name}`, "aria-label": label, title: key ? `${label} (${KEY}${key})` : label, testid: `format-${name}`, onpointerdown: (event) => event.preventDefault(), onclick: () => format(field, name) }, sign || icon(name)));
-  const preview = el("div.preview.text", { role: "group", "aria-label": "How it will look", dir: "auto", tabindex: 0, testid: "preview" });
-  const tools = el("div.format-bar", { role: "group", "aria-label": "Formatting" }, buttons);
+  const labels = words.formatting;
+  const buttons = Object.entries(BUTTONS).map(([name, [sign, key]]) =>
+    el("button", { class: `icon-button format-${name}`, "aria-label": labels[name], title: key ? `${labels[name]} (${KEY}${key})` : labels[name], testid: `format-${name}`, onpointerdown: (event) => event.preventDefault(), onclick: () => format(field, name) }, sign || icon(name)));
+  const preview = el("div.preview.text", { role: "group", "aria-label": labels.preview, dir: "auto", tabindex: 0, testid: "preview" });
+  const tools = el("div.format-bar", { role: "group", "aria-label": words.composer.formatting }, buttons);
   let frame = null;
   const draw = () => {
     frame = null;

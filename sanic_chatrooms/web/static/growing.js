@@ -3,18 +3,12 @@
 import { button, el, fill } from "./dom.js";
 import { reason } from "./reasons.js";
 import { blocksOf, calm, newPen, richText } from "./richtext.js";
+import { words } from "./words.js";
 
 const FENCE = "```";
 
 const QUIET = 12_000; // ms without a piece
-const WRITING = "Writing…";
-const SILENT = "Nothing new for a while. It may be interrupted.";
-
-const ENDS = {
-  cancelled: "Stopped before the end.",
-  error: "This ended with an error. The rest is missing.",
-  interrupted: "Interrupted: the writer is gone. The rest is missing.",
-};
+const ENDS = ["cancelled", "error", "interrupted"];
 
 /** Let the timelines of the book grow, and tell what shows them: `changed("grown", room)`, `changed("written", room, item)` when one of others is done. */
 export function followGrowth(chat, book, changed) {
@@ -38,7 +32,7 @@ export function followGrowth(chat, book, changed) {
 
 /** How a message ended that did not end well, in words; else "". */
 export function endOf({ ended }) {
-  return Object.hasOwn(ENDS, ended ?? "") ? ENDS[ended] : "";
+  return ENDS.includes(ended) ? words.stream[ended] : "";
 }
 
 /** The text of a message. If it ended in the middle of a block of code, the block has an end. */
@@ -101,28 +95,28 @@ function whole(block) {
 /** Shown below the text. `context`: `onStop(item)` → promise, `mayStop(item)`. */
 export function writingSign(item, { onStop, mayStop: may }) {
   const trouble = el("span.problem", { role: "status" });
-  const stop = button("Stop", press, { testid: "stop", hidden: !may(item) });
+  const stop = button(words.stream.stop, press, { testid: "stop", hidden: !may(item) });
   // While it is asked, the button keeps the focus.
   async function press() {
     if (stop.getAttribute("aria-disabled")) return;
     stop.setAttribute("aria-disabled", "true");
-    fill(stop, "Stopping…");
+    fill(stop, words.stream.stopping);
     fill(trouble);
     const error = await onStop(item).then(() => null, (problem) => problem);
     // What is closed or deleted is drawn anew.
     if (!error || error.code === "conflict" || error.code === "message_not_found") return;
     stop.removeAttribute("aria-disabled");
-    fill(stop, "Stop");
-    fill(trouble, `Not stopped: ${reason(error)}`);
+    fill(stop, words.stream.stop);
+    fill(trouble, words.stream.notStopped(reason(error)));
   }
-  const words = el("span", {}, WRITING);
-  const sign = el("div.writing-sign", { testid: "streaming" }, el("i", { "aria-hidden": "true" }), words, stop, trouble);
-  watch(sign, words, item);
+  const said = el("span", {}, words.stream.writing);
+  const sign = el("div.writing-sign", { testid: "streaming" }, el("i", { "aria-hidden": "true" }), said, stop, trouble);
+  watch(sign, said, item);
   return sign;
 }
 
 // The server closes what nobody writes any more only later, and a reader who is offline hears nothing.
-function watch(sign, words, item) {
+function watch(sign, said, item) {
   let { length } = item.text;
   let since = Date.now();
   const timer = setInterval(() => {
@@ -130,7 +124,8 @@ function watch(sign, words, item) {
     if (item.text.length !== length) [length, since] = [item.text.length, Date.now()];
     const isQuiet = Date.now() - since >= QUIET;
     sign.classList.toggle("quiet", isQuiet);
-    if (words.textContent !== (isQuiet ? SILENT : WRITING)) words.textContent = isQuiet ? SILENT : WRITING;
+    const { quiet, writing } = words.stream;
+    if (said.textContent !== (isQuiet ? quiet : writing)) said.textContent = isQuiet ? quiet : writing;
   }, 1000);
 }
 

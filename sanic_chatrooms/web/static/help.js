@@ -2,28 +2,32 @@
 
 import { actions, doneButton, openDialog } from "./dialogs.js";
 import { chosen, el } from "./dom.js";
+import { words } from "./words.js";
 
 const MAC = /Mac|iP/.test(navigator.platform);
-const CTRL = MAC ? "⌘" : "Ctrl";
-const ALT = MAC ? "⌥" : "Alt";
 
-const keysOf = (sends) => [
-  [`${CTRL} K`, "Go to a room"],
-  [`${CTRL} Shift F`, "Search messages"],
-  [`${ALT} ↑ · ${ALT} ↓`, "The room before, or after, with something new"],
-  [sends ? "Enter" : `${CTRL} Enter`, "Send"],
-  [sends ? "Shift Enter" : "Enter", "Begin a line"],
-  [`${CTRL} B · I · E · Shift X`, "Bold, italic, code, strike through"],
-  ["↑", "Where nothing is written: change your last message"],
-  ["@", "Mention somebody"],
-  ["↑ · ↓", "In messages, rooms and menus: the one before, or after"],
-  ["Esc", "Close or leave; where you write: to the newest message"],
-  [chosen("chatKeys") === "off" ? `${CTRL} /` : `? · ${CTRL} /`, "This list"],
-];
+function keysOf(sends) {
+  const said = words.help;
+  const ctrl = MAC ? "⌘" : said.control;
+  const alt = MAC ? "⌥" : "Alt";
+  return [
+    [`${ctrl} K`, said.switch],
+    [`${ctrl} ${said.shift} F`, said.search],
+    [`${alt} ↑ · ${alt} ↓`, said.unread],
+    [sends ? "Enter" : `${ctrl} Enter`, said.send],
+    [sends ? `${said.shift} Enter` : "Enter", said.line],
+    [`${ctrl} B · I · E · ${said.shift} X`, said.marks],
+    ["↑", said.editLast],
+    ["@", said.mention],
+    ["↑ · ↓", said.walk],
+    ["Esc", said.escape],
+    [chosen("chatKeys") === "off" ? `${ctrl} /` : `? · ${ctrl} /`, said.help],
+  ];
+}
 
 /** Show them. */
 export function help() {
   const sends = chosen("chatEnter") !== "line";
   const line = ([keys, what]) => el("div.key-line", {}, el("dt", {}, what), el("dd", {}, el("kbd", {}, keys)));
-  return openDialog("Keyboard shortcuts", (close) => [el("h2", {}, "Keyboard shortcuts"), el("dl", {}, keysOf(sends).map(line)), actions(doneButton(close, "help-done"))], { testid: "help-dialog" });
+  return openDialog(words.help.label, (close) => [el("h2", {}, words.help.label), el("dl", {}, keysOf(sends).map(line)), actions(doneButton(close, "help-done"))], { testid: "help-dialog" });
 }

@@ -6,17 +6,15 @@ import { actions, doneButton, openDialog, problemLine, radio, textField } from "
 import { byName, toldApart } from "./format.js";
 import { KeyedList } from "./keyed.js";
 import { sentence } from "./reasons.js";
+import { words } from "./words.js";
 
 const SHOWN = 50;
 const ID = /^\S{1,128}$/;
-const WAYS = {
-  "member.invite": { label: "Invite", done: "Invited", choice: "Invite: they may accept or decline" },
-  "member.add": { label: "Add", done: "Added", choice: "Add: they are members at once" },
-};
+const WAYS = { "member.invite": "invite", "member.add": "add" }; // their words: words.inviting
 
 /** `names`: everybody whom this page has seen. */
 export function invite(chat, room, names) {
-  const heading = `Invite people to ${room.name}`;
+  const heading = words.inviting.heading(room.name);
   return openDialog(heading, (close) => content(chat, room, names, heading, close), { testid: "invite-dialog" });
 }
 
@@ -24,12 +22,13 @@ function content(chat, room, names, heading, close) {
   const ways = Object.keys(WAYS).filter((way) => room.may.has(way));
   const done = new Map(); // id → what was done
   let way = ways[0];
-  const { field, row } = textField("Name", { testid: "invite-field", oninput: () => show(), required: false });
-  const box = el("ul.people-list", { "aria-label": "People" });
+  const said = words.inviting;
+  const { field, row } = textField(words.name, { testid: "invite-field", oninput: () => show(), required: false });
+  const box = el("ul.people-list", { "aria-label": words.people.label });
   const nothing = el("p.hint", { role: "status", testid: "invite-nothing" });
   const problem = problemLine();
-  const list = new KeyedList(box, (one) => personLine(one, WAYS[one.way], () => act(one)));
-  const choice = (one) => radio({ name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }, WAYS[one].choice);
+  const list = new KeyedList(box, (one) => personLine(one, () => act(one)));
+  const choice = (one) => radio({ name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }, said.ways[WAYS[one]]);
 
   function show() {
     const letters = field.value.trim();
@@ -40,9 +39,9 @@ function content(chat, room, names, heading, close) {
       const [mark, state] = [marks.get(one.id), done.get(one.id) ?? ""];
       return { ...one, key: one.id, mark, way, state, sign: `${one.name}|${mark}|${way}|${state}` };
     }));
-    if (inside) nothing.textContent = `${inside.name} is in the room already.`;
-    else if (typed) nothing.textContent = "This page has seen nobody of this name. If it is somebody’s id, you can use it:";
-    else nothing.textContent = people.length ? "" : letters ? "This page has seen nobody of this name." : "Nobody else has been seen on this page. If you know somebody’s id, write it above.";
+    if (inside) nothing.textContent = said.inside(inside.name);
+    else if (typed) nothing.textContent = said.typed;
+    else nothing.textContent = people.length ? "" : letters ? said.unseen : said.nobody;
   }
 
   async function act({ id, way: chosen }) {
@@ -51,7 +50,7 @@ function content(chat, room, names, heading, close) {
     show();
     try {
       await chat.request(chosen, { room: room.id, payload: { user: id } });
-      done.set(id, WAYS[chosen].done);
+      done.set(id, said.done[WAYS[chosen]]);
     } catch (error) {
       done.delete(id);
       problem.textContent = sentence(error);
@@ -63,7 +62,7 @@ function content(chat, room, names, heading, close) {
   show();
   return [
     el("h2", {}, heading), row,
-    ways.length > 1 && el("fieldset.row", {}, el("legend.sr-only", {}, "How"), ways.map(choice)),
+    ways.length > 1 && el("fieldset.row", {}, el("legend.sr-only", {}, said.how), ways.map(choice)),
     nothing, box, problem,
     actions(doneButton(close, "invite-done")),
   ];
@@ -83,9 +82,10 @@ function matching(all, outside, letters) {
   return { people: typed ? [{ id: letters, name: letters }] : people, typed, inside };
 }
 
-function personLine({ id, name, mark, state }, { label }, act) {
+function personLine({ id, name, mark, state, way }, act) {
+  const said = words.inviting;
   return el("li.people-line", { testid: "candidate", "data-user": id },
     avatar({ id, name }, "small"),
     lineName(name, mark),
-    state ? el("span.count", { testid: "done" }, state) : button(label, act, { "aria-label": `${label} ${name}`, testid: "invite-one" }));
+    state ? el("span.count", { testid: "done" }, state) : button(said[WAYS[way]], act, { "aria-label": said.one[WAYS[way]](name), testid: "invite-one" }));
 }

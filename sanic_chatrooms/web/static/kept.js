@@ -24,8 +24,10 @@ export const kept = {
       storage.setItem(key, value);
       instead.delete(key);
     });
-    return !instead.has(key);
+    return kept.lasts(key);
   },
+  /** Whether this value lasts longer than the page. */
+  lasts: (key) => !instead.has(key),
   remove(key) {
     instead.delete(key);
     attempt((storage) => storage.removeItem(key));

@@ -2,30 +2,31 @@
 
 import { actions, doneButton, openDialog } from "./dialogs.js";
 import { el } from "./dom.js";
+import { words } from "./words.js";
 
 /** Put the whole address of this place on the clipboard; where the browser does not let us, show it to be copied. */
 export function copyLink(place, notices) {
-  return copy("Link", new URL(place, location.href).href, "Whoever may be in this room can follow it.", notices);
+  return copy("link", new URL(place, location.href).href, notices);
 }
 
 /** Put the text of a message on the clipboard, as it was written, or show it. */
 export function copyText(text, notices) {
-  return copy("Text", text, "With its marks, as it was written.", notices);
+  return copy("text", text, notices);
 }
 
-async function copy(what, words, content, notices) {
+async function copy(what, content, notices) {
+  const { copied, note } = words.copying[what];
   try {
-    await navigator.clipboard.writeText(words);
+    await navigator.clipboard.writeText(content);
   } catch {
-    return show(what, words);
+    return show(what, content);
   }
-  notices.add({ title: `${what} copied`, content });
+  notices.add({ title: copied, content: note });
 }
 
-function show(what, words) {
-  const name = what.toLowerCase();
-  const field = el(what === "Link" ? "input" : "textarea", { class: "field", readonly: true, rows: 8, autofocus: true, "aria-label": what, testid: `${name}-field`, onfocus: ({ target }) => target.select() });
-  field.value = words;
-  const heading = `${what} of this message`;
-  return openDialog(heading, (close) => [el("h2", {}, heading), field, actions(doneButton(close))], { testid: `${name}-dialog` });
+function show(what, content) {
+  const { label, heading } = words.copying[what];
+  const field = el(what === "link" ? "input" : "textarea", { class: "field", readonly: true, rows: 8, autofocus: true, "aria-label": label, testid: `${what}-field`, onfocus: ({ target }) => target.select() });
+  field.value = content;
+  return openDialog(heading, (close) => [el("h2", {}, heading), field, actions(doneButton(close))], { testid: `${what}-dialog` });
 }

@@ -16,6 +16,7 @@ import { calm, newPen, richText } from "./richtext.js";
 import { happening, linesOf } from "./rows.js";
 import { threadLine } from "./thread-line.js";
 import { textOf } from "./timeline.js";
+import { words } from "./words.js";
 
 const LONG = 20; // lines
 const noHover = media("(hover: none)");
@@ -40,27 +41,26 @@ function drawn(row, context) {
 
 function plain({ kind, item }) {
   const said = kind === "message" ? el("div.text", { dir: "auto", testid: "message-text" }, calm(textOf(item?.payload))) : null;
-  return el("article.msg", { tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span.author", {}, calm(`${item?.sender?.name ?? "Server"}`)), el("div.note", {}, "This cannot be shown as it was meant."), said));
+  return el("article.msg", { tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span.author", {}, calm(`${item?.sender?.name ?? words.server}`)), el("div.note", {}, words.message.broken), said));
 }
 
 function foldedElement({ items }, { onUnfold }) {
-  const words = items.length === 1 ? "A message of somebody whom you have blocked." : `${items.length} messages of people whom you have blocked.`;
-  return el("div.system.folded", { testid: "folded" }, words, " ", el("button.button.plain", { testid: "unfold", onclick: () => onUnfold(items) }, "Show"));
+  return el("div.system.folded", { testid: "folded" }, words.message.blocked(items.length), " ", el("button.button.plain", { testid: "unfold", onclick: () => onUnfold(items) }, words.show));
 }
 
 function messageElement({ item, first, editing, mark }, context) {
-  const sender = item.sender ?? { id: "", name: "Server" };
+  const sender = item.sender ?? { id: "", name: words.server };
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   return sized(item, context, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
-      first ? el("div.msg-head", {}, author(sender, context), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, `${sender.name}: `),
+      first ? el("div.msg-head", {}, author(sender, context), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
       item.pinned && pinSign(item),
       editing ? rewriting(item, context) : foldable(item, text(item, context), context),
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
-      status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button("Retry", () => context.onRetry(item)), button("Discard", () => context.onDiscard(item))),
+      status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button(words.message.retry, () => context.onRetry(item)), button(words.message.discard, () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div.note", {}, notYet(item.error)),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context),
@@ -87,37 +87,38 @@ function statusOf({ status, change }) {
 
 // Without a connection nothing has to be done again: the message waits for it.
 function notYet(error) {
-  return ["lost", "closed", "timeout"].includes(error.code) ? "Not sent yet. It waits for the connection." : `Not sent yet: ${reason(error)}`;
+  return ["lost", "closed", "timeout"].includes(error.code) ? words.message.waits : words.message.notSentYet(reason(error));
 }
 
 function trouble({ error, change }) {
-  if (!change) return `Not sent: ${reason(error)}`;
-  return `${change.text === undefined ? "Not deleted" : "Not saved"}: ${reason(change.error)}`;
+  const { notSent, notDeleted, notSaved } = words.message;
+  return change ? (change.text === undefined ? notDeleted : notSaved)(reason(change.error)) : notSent(reason(error));
 }
 
 function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   if (quiet) return null;
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
+  const said = words.message;
   return answer && el("div.msg-tools", {},
-    onPick && has("reactions") && iconButton("smile", "Add a reaction", { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
-    onThread && has("threads") && iconButton("reply", "Reply in thread", { testid: "reply", onclick: () => onThread(item) }),
-    onCopy && item.text && iconButton("copy", "Copy text", { testid: "copy", onclick: () => onCopy(item) }),
-    onLink && iconButton("link", "Copy link", { testid: "link", onclick: () => onLink(item) }),
-    onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? "Unpin message" : "Pin message", { testid: "pin", onclick: () => onPin(item) }),
-    edit && has("edits") && iconButton("edit", "Edit message", { testid: "edit", onclick: () => onEdit(item) }),
-    answer && !edit && onThread && onUnread && iconButton("mail", "Mark as unread from here", { testid: "mark-unread", onclick: () => onUnread(item) }),
-    report && onReport && iconButton("flag", "Report message", { testid: "report", onclick: () => onReport(item) }),
-    remove && iconButton("bin", "Delete message", { testid: "delete", onclick: () => onDelete(item) }));
+    onPick && has("reactions") && iconButton("smile", said.react, { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
+    onThread && has("threads") && iconButton("reply", said.reply, { testid: "reply", onclick: () => onThread(item) }),
+    onCopy && item.text && iconButton("copy", said.copy, { testid: "copy", onclick: () => onCopy(item) }),
+    onLink && iconButton("link", said.link, { testid: "link", onclick: () => onLink(item) }),
+    onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? said.unpin : said.pin, { testid: "pin", onclick: () => onPin(item) }),
+    edit && has("edits") && iconButton("edit", said.edit, { testid: "edit", onclick: () => onEdit(item) }),
+    answer && !edit && onThread && onUnread && iconButton("mail", said.unread, { testid: "mark-unread", onclick: () => onUnread(item) }),
+    report && onReport && iconButton("flag", said.report, { testid: "report", onclick: () => onReport(item) }),
+    remove && iconButton("bin", said.delete, { testid: "delete", onclick: () => onDelete(item) }));
 }
 
 function author(sender, { me, onPerson }) {
   const props = { class: "author", testid: "author" };
   if (!onPerson || !sender.id || sender.id === me()?.id) return el("span", props, el("bdi", {}, sender.name));
-  return el("button", { ...props, title: `Write to ${sender.name}`, onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
+  return el("button", { ...props, title: words.message.writeTo(sender.name), onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
 }
 
-function time({ at }, written, style, what = "") {
-  return el("time", { class: style, datetime: new Date(at * 1000).toISOString(), title: what + fullTimeOf(at) }, written);
+function time({ at }, written, style, title = fullTimeOf(at)) {
+  return el("time", { class: style, datetime: new Date(at * 1000).toISOString(), title }, written);
 }
 
 function mentioned({ payload }, { me, nameOf }) {
@@ -126,10 +127,10 @@ function mentioned({ payload }, { me, nameOf }) {
 }
 
 function text(item, context) {
-  if (item.deleted) return el("div.note", { testid: "deleted" }, calm(`This message was deleted${item.because ? `: ${item.because}` : ""}`));
+  if (item.deleted) return el("div.note", { testid: "deleted" }, calm(item.because ? words.message.deletedBecause(item.because) : words.message.deleted));
   const names = mentioned(item, context);
-  const said = (words) => marked([calm(words)], names);
+  const said = (part) => marked([calm(part)], names);
   if (item.streaming) return growingText(item, said);
-  const edited = item.edited && time({ at: item.edited }, " (edited)", "edited", "Edited ");
+  const edited = item.edited && time({ at: item.edited }, words.message.edited, "edited", words.message.editedAt(fullTimeOf(item.edited)));
   return el("div.text", { dir: "auto", testid: "message-text" }, richText(item.change?.text ?? textThatEnded(item), newPen({ said })), edited);
 }

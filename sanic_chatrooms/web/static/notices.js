@@ -4,6 +4,7 @@ import { button, el, iconButton } from "./dom.js";
 import { timeOf } from "./format.js";
 import { popover } from "./popover.js";
 import { sentence } from "./reasons.js";
+import { words } from "./words.js";
 
 const SHOWN = 7000;
 const KEPT = 50;
@@ -12,9 +13,9 @@ const STACKED = 3;
 export class Notices {
   #kept = [];
   #unread = 0;
-  toasts = el("div.toasts", { role: "status", "aria-label": "Notices", testid: "toasts" });
+  toasts = el("div.toasts", { role: "status", "aria-label": words.notices.label, testid: "toasts" });
   #badge = el("span.badge", { hidden: true });
-  #button = iconButton("bell", "Notices", { testid: "bell" });
+  #button = iconButton("bell", words.notices.label, { testid: "bell" });
 
   constructor() {
     this.#button.append(this.#badge);
@@ -22,8 +23,8 @@ export class Notices {
   }
 
   /** Show a notice: {title, content}. `href`: the place in this page that it is about. */
-  add({ title = "Notice", content = "", href }) {
-    const notice = [el("h3", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, "Show")] : [])];
+  add({ title = words.notices.untitled, content = "", href }) {
+    const notice = [el("h3", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, words.show)] : [])];
     this.#kept = [el("li.notice-line", {}, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
     this.#count(this.#unread + 1);
     this.#toast(notice);
@@ -60,7 +61,7 @@ export class Notices {
       toast.remove();
       (this.toasts.querySelector("button") ?? this.#button).focus();
     };
-    const toast = el("div.toast", { testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div.grow", {}, notice), iconButton("close", "Dismiss notice", { onclick: dismiss }));
+    const toast = el("div.toast", { testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div.grow", {}, notice), iconButton("close", words.notices.dismiss, { onclick: dismiss }));
     this.toasts.append(toast);
     if (this.toasts.childElementCount > STACKED) this.toasts.querySelector(".toast:not(.question)").remove();
     leave();
@@ -70,13 +71,13 @@ export class Notices {
   #list() {
     this.#count(0);
     for (const toast of this.toasts.querySelectorAll(".toast:not(.question)")) toast.remove();
-    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, "No notices yet.");
+    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, words.notices.none);
   }
 
   #count(unread) {
     this.#unread = unread;
     this.#badge.hidden = !unread;
     this.#badge.textContent = unread;
-    this.#button.setAttribute("aria-label", unread ? `Notices, ${unread} unread` : "Notices");
+    this.#button.setAttribute("aria-label", unread ? words.notices.unread(unread) : words.notices.label);
   }
 }

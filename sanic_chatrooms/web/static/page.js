@@ -4,4 +4,4 @@ import { startChat } from "./chat-app.js";
 
 const element = document.getElementById("chat");
 
-startChat(element, { title: "Chat", firstRoom: "lobby", people: false, guests: element.dataset.guests !== "no" });
+startChat(element, { firstRoom: "lobby", people: false, guests: element.dataset.guests !== "no" });

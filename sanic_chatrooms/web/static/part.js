@@ -2,21 +2,21 @@
 
 import { button, el, fill } from "./dom.js";
 import { sentence } from "./reasons.js";
+import { words } from "./words.js";
 
-const OFFLINE = "You are offline. Try again when you are back.";
 const isLost = ({ code }) => code === "lost" || code === "timeout";
 
 /** An element for what `draw(await load())` returns: a line meanwhile, and the reason with a way to try again if it cannot be loaded. */
 export function part(chat, load, draw, props) {
   const box = el("div", props);
   const begin = async () => {
-    fill(box, el("p.hint.waiting", { role: "status" }, "Loading…"));
+    fill(box, el("p.hint.waiting", { role: "status" }, words.details.loading));
     try {
       // The browser knows it seconds before the connection does.
-      if (chat.state !== "online" || globalThis.navigator?.onLine === false) throw new Error(OFFLINE);
+      if (chat.state !== "online" || globalThis.navigator?.onLine === false) throw new Error(words.reasons.offline);
       fill(box, draw(await load()));
     } catch (error) {
-      fill(box, el("p.problem", { role: "alert" }, isLost(error) ? OFFLINE : sentence(error)), button("Try again", begin, { testid: "details-again" }));
+      fill(box, el("p.problem", { role: "alert" }, isLost(error) ? words.reasons.offline : sentence(error)), button(words.tryAgain, begin, { testid: "details-again" }));
     }
   };
   begin();

@@ -2,9 +2,10 @@
 
 import { avatar, lineName } from "./avatar.js";
 import { el, icon, iconButton } from "./dom.js";
-import { byName, counted, toldApart } from "./format.js";
+import { byName, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { menuButton } from "./popover.js";
+import { words } from "./words.js";
 
 const RANKS = ["moderator", "admin", "owner"];
 const ON_PEOPLE = ["member.kick", "member.mute", "member.ban"];
@@ -17,12 +18,12 @@ export class PeoplePane {
   constructor({ onPerson, onClose, onInvite, onCard, roomMenu }) {
     const list = el("div");
     this.more = el("p.section", {});
-    this.invite = el("button.line", { hidden: true, testid: "invite", onclick: onInvite }, el("span.sigil", {}, icon("plus")), "Invite people");
-    this.menu = menuButton(iconButton("more", "This room", { testid: "room-menu" }), roomMenu);
+    this.invite = el("button.line", { hidden: true, testid: "invite", onclick: onInvite }, el("span.sigil", {}, icon("plus")), words.people.invite);
+    this.menu = menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), roomMenu);
     this.roomMenu = roomMenu;
     this.count = el("h2.grow", {});
-    this.back = iconButton("back", "Back to the conversation", { class: "back", onclick: onClose });
-    this.element = el("aside.people-pane", { "aria-label": "People in this room", onkeydown: (event) => event.key === "Escape" && onClose() },
+    this.back = iconButton("back", words.people.back, { class: "back", onclick: onClose });
+    this.element = el("aside.people-pane", { "aria-label": words.people.inRoom, onkeydown: (event) => event.key === "Escape" && onClose() },
       el("div.pane-head", {}, this.back, this.count, this.menu), el("div.scroll", { testid: "people" }, list, this.more, this.invite));
     walkable(list, "button");
     this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onCard }));
@@ -31,7 +32,7 @@ export class PeoplePane {
   /** No room is shown. */
   clear() {
     this.list.set([]);
-    this.count.textContent = "People";
+    this.count.textContent = words.people.label;
     this.more.textContent = "";
     this.invite.hidden = this.menu.hidden = true;
   }
@@ -48,8 +49,8 @@ export class PeoplePane {
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
     this.menu.hidden = !may.size || !this.roomMenu().length; // not before it is whole
     const others = online - sorted.filter(({ here }) => here).length;
-    this.count.textContent = isDraft ? "People" : `Here now: ${online}`;
-    this.more.textContent = others > 0 ? `and ${counted(others, "other")}` : "";
+    this.count.textContent = isDraft ? words.people.label : words.people.here(online);
+    this.more.textContent = others > 0 ? words.people.more(others) : "";
   }
 }
 
@@ -62,17 +63,17 @@ function personRow(row, { onPerson, onCard }) {
   const line = personLine(row, onPerson);
   const { below, isMe, person } = row;
   if (isMe) return line;
-  return el("div.person-row", {}, line, iconButton("more", `${below ? "Moderate" : "About"} ${person.name}`, { testid: "card", onclick: () => onCard(person, row) }));
+  return el("div.person-row", {}, line, iconButton("more", (below ? words.people.moderate : words.people.about)(person.name), { testid: "card", onclick: () => onCard(person, row) }));
 }
 
 function personLine({ person, mark, isMe, blocked }, onPerson) {
   const { id, name, here, role } = person;
-  const action = isMe ? {} : { title: `Write to ${name}`, onclick: () => onPerson(person) };
+  const action = isMe ? {} : { title: words.message.writeTo(name), onclick: () => onPerson(person) };
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
     lineName(name, mark),
-    RANKS.includes(role) && el("span.count", { testid: "role" }, role),
-    isMe && el("span.count", {}, "you"),
-    blocked && el("span.count", { testid: "blocked" }, "blocked"),
-    el("span.sr-only", {}, here ? ", online" : ", offline"));
+    RANKS.includes(role) && el("span.count", { testid: "role" }, words.roles.names[role]),
+    isMe && el("span.count", {}, words.aboutYou),
+    blocked && el("span.count", { testid: "blocked" }, words.people.blocked),
+    el("span.sr-only", {}, here ? words.online : words.offline));
 }

@@ -9,15 +9,16 @@ import { sentence } from "./reasons.js";
 import { calm, plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
 import { offers } from "./unread.js";
+import { words } from "./words.js";
 
 const PAGE = 20;
 
 /** `about`: the room, by the server; `onJump(seq)`. */
 export function pins({ chat, room }, about, onJump) {
   const unpins = about.may.includes("message.unpin");
-  const list = el("ul", { "aria-label": "Pinned messages" });
-  const none = el("p.hint", { testid: "pins-none" }, about.may.includes("message.pin") ? "Nothing is pinned. Pin a message by the buttons beside it." : "Nothing is pinned.");
-  const more = button("More pinned messages", () => act(load), { testid: "pins-more" });
+  const list = el("ul", { "aria-label": words.pins.label });
+  const none = el("p.hint", { testid: "pins-none" }, about.may.includes("message.pin") ? words.pins.noneYet : words.pins.none);
+  const more = button(words.pins.more, () => act(load), { testid: "pins-more" });
   const problem = problemLine();
   let cursor;
 
@@ -46,18 +47,18 @@ export function pins({ chat, room }, about, onJump) {
     show();
     (next?.querySelector("button") ?? document.querySelector("[data-testid=details-close]")).focus();
   });
-  if (!offers(chat, "pins")) return el("p.hint", {}, "This server has no pinned messages.");
+  if (!offers(chat, "pins")) return el("p.hint", {}, words.pins.lacking);
   return [part(chat, load, () => [list, none, more], { testid: "pins" }), problem];
 }
 
 function pinLine(one, { onJump, onUnpin }) {
   const { seq, sender, timestamp, payload, pinned } = one;
-  const name = sender?.name ?? "Server";
+  const name = sender?.name ?? words.server;
   const line = el("li.pin-line", { testid: "pin-line" },
     el("button.hit.grow", { testid: "pin-jump", "data-seq": seq, onclick: () => onJump(seq) },
       el("span.hit-head", {}, el("bdi.author.cut", {}, name), el("time", {}, momentOf(timestamp))),
       el("span.hit-text", { dir: "auto" }, calm([excerpt(plainText(textOf(payload))), namesOf(one)].filter(Boolean).join(" "))),
-      pinned?.by && el("span.note.cut", {}, "pinned by ", el("bdi", {}, pinned.by.name))),
-    onUnpin && iconButton("close", `Unpin the message of ${name}`, { testid: "unpin", onclick: () => onUnpin(one, line) }));
+      pinned?.by && el("span.note.cut", {}, words.pins.by(el("bdi", {}, pinned.by.name)))),
+    onUnpin && iconButton("close", words.pins.unpin(name), { testid: "unpin", onclick: () => onUnpin(one, line) }));
   return line;
 }

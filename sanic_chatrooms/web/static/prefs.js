@@ -3,25 +3,15 @@
 import { actions, doneButton, openDialog, problemLine, radio } from "./dialogs.js";
 import { button, el, fill } from "./dom.js";
 import { sentence } from "./reasons.js";
+import { words } from "./words.js";
 
-const CHOICES = {
-  all: ["All messages", "New messages are counted in the list and in the title."],
-  mentions: ["Only mentions", "Only messages that mention you, or everybody, are counted."],
-  none: ["Nothing", "The room is quiet. What is new is shown in grey."],
-};
-
-const STATES = {
-  unsupported: ["This browser has no notifications."],
-  denied: ["This browser does not let this page show notifications. Its settings for this page can change that."],
-  on: ["This browser shows a notification for what comes while you look elsewhere.", "Turn off", "turnOff"],
-  off: ["This browser shows no notifications.", "Turn on", "turnOn"],
-  unasked: ["This browser shows no notifications.", "Turn on", "turnOn"],
-};
+const CHOICES = ["all", "mentions", "none"]; // their words: words.notify
+const TURNS = { on: "turnOff", off: "turnOn", unasked: "turnOn" }; // what can be done in which state
 
 /** Choose for a room, and for this browser. `desktop`: see desktop.js. `changed(notify)`. */
 export async function prefs(chat, room, desktop, changed) {
   const before = await chat.prefs(room.id);
-  const heading = `Notifications of ${room.name}`;
+  const heading = words.notify.heading(room.name);
   return openDialog(heading, (close) => [
     el("h2", {}, heading), choices(chat, room, before.notify, changed), inThisBrowser(desktop),
     actions(doneButton(close, "prefs-done")),
@@ -41,27 +31,29 @@ function choices(chat, room, before, changed) {
     }
     box.querySelector(`[value=${kept}]`).checked = true;
   };
-  const choice = ([value, [label, explains]]) => radio(
-    { name: "notify", value, checked: value === before, autofocus: value === before, onchange: choose, testid: `notify-${value}` },
-    el("span", {}, label, el("span.note", {}, explains)));
-  const box = el("fieldset.row", {}, el("legend.label", {}, "Tell me about"), Object.entries(CHOICES).map(choice));
+  const choice = (value) => {
+    const [label, explains] = words.notify[value];
+    const props = { name: "notify", value, checked: value === before, autofocus: value === before, onchange: choose, testid: `notify-${value}` };
+    return radio(props, el("span", {}, label, el("span.note", {}, explains)));
+  };
+  const box = el("fieldset.row", {}, el("legend.label", {}, words.notify.about), CHOICES.map(choice));
   return [box, problem];
 }
 
 /** Turn notifications of this browser on and off. */
 export function inThisBrowser(desktop) {
-  const words = el("p.hint", { role: "status" });
+  const said = el("p.hint", { role: "status" });
   const turn = button("", () => act());
   const draw = () => {
-    const [said, label] = STATES[desktop.state];
-    words.textContent = said;
-    turn.hidden = !label;
-    turn.textContent = label ?? "";
+    const { state } = desktop;
+    said.textContent = words.notify[state === "unasked" ? "off" : state];
+    turn.hidden = !TURNS[state];
+    turn.textContent = words.notify[TURNS[state]] ?? "";
   };
   const act = async () => {
-    await desktop[STATES[desktop.state][2]]();
+    await desktop[TURNS[desktop.state]]();
     draw();
   };
   draw();
-  return el("div.browser-choice", {}, el("h3.label", {}, "Notifications in this browser"), words, turn);
+  return el("div.browser-choice", {}, el("h3.label", {}, words.notify.inBrowser), said, turn);
 }

@@ -2,6 +2,7 @@
 
 import { ask } from "./dialogs.js";
 import { webAddress } from "./richtext.js";
+import { words } from "./words.js";
 
 /** Handle them on this page. */
 export function listenToPushes(chat, notices) {
@@ -24,5 +25,6 @@ function update({ field, value }) {
 async function redirect(url) {
   if (!url) return;
   const stays = url.origin === location.origin;
-  if (stays || (await ask("Leave this site?", [`You are asked to go to ${url.host}:`, url.href], `Go to ${url.host}`, "Stay here", "redirect-dialog"))) location.assign(url.href);
+  const { heading, asked, go, stay } = words.leaving;
+  if (stays || (await ask(heading, [asked(url.host), url.href], go(url.host), stay, "redirect-dialog"))) location.assign(url.href);
 }

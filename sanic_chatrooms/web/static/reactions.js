@@ -1,9 +1,10 @@
 // Reactions to messages: a row of counted chips, and the names behind a chip.
 
 import { el, fill, icon } from "./dom.js";
-import { counted } from "./format.js";
+import { listedNodes } from "./language.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
+import { words } from "./words.js";
 
 const NAMED = 10;
 const REST = 150; // ms of hovering before somebody wants to know who it was
@@ -26,7 +27,7 @@ export class Reactions {
       const { count } = await this.chat.react(room.id, item.id, emoji, on);
       if (!item.deleted) item.reactions = { ...item.reactions, [emoji]: { count, me: on } };
     } catch (error) {
-      if (!item.deleted) this.refused(on ? "Your reaction was not added" : "Your reaction was not removed", error);
+      if (!item.deleted) this.refused(on ? words.reactions.notAdded : words.reactions.notRemoved, error);
     }
     // A later click may have changed the wish.
     if (item.reacting[emoji] === wish) this.#put(item, { reacting: without(item.reacting, emoji) });
@@ -43,7 +44,7 @@ export class Reactions {
     const { count = 0 } = item.reactions?.[emoji] ?? {};
     const { reactions } = await this.chat.reactions(room.id, item.id, { emoji, limit: NAMED });
     const users = reactions.map(({ user }) => user).sort((a, b) => (b.id === me) - (a.id === me));
-    return { names: users.map(({ id, name }) => (id === me ? "You" : name)), others: Math.max(0, count - users.length) };
+    return { names: users.map(({ id, name }) => (id === me ? words.you : name)), others: Math.max(0, count - users.length) };
   }
 }
 
@@ -68,13 +69,13 @@ export function reactionRow(item, context) {
   if (!item.reactions && !item.reacting) return null; // nothing is made for most messages
   const chips = chipsOf(item);
   if (!chips.length || item.deleted) return null;
-  const add = el("button.chip.add", { "aria-label": "Add a reaction", title: "Add a reaction", testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
-  return el("div.reactions", { role: "group", "aria-label": "Reactions", testid: "reactions" }, chips.map((chip) => chipElement(chip, item, context)), add);
+  const add = el("button.chip.add", { "aria-label": words.message.react, title: words.message.react, testid: "react-more", onclick: ({ currentTarget }) => context.onPick(item, currentTarget) }, icon("smile"));
+  return el("div.reactions", { role: "group", "aria-label": words.reactions.label, testid: "reactions" }, chips.map((chip) => chipElement(chip, item, context)), add);
 }
 
 function chipElement({ emoji, count, me, pending }, item, { onReact, reactors }) {
   const said = calm(emoji);
-  const chip = el("button", { class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": `${said} ${counted(count, "reaction")}`, testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
+  const chip = el("button", { class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": words.reactions.count(said, count), testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
     el("span.emoji", {}, said), el("span.number", {}, `${count}`));
   return explained(chip, () => reactors(item, emoji));
 }
@@ -120,8 +121,7 @@ async function showTip(chip, ask) {
   }
 }
 
-/** "You, Ada and 3 others", each name isolated, as it may run from right to left. */
+/** "You, Ada, and 3 others", each name isolated, as it may run from right to left. */
 function named({ names, others }) {
-  const parts = [...names.map((name) => el("bdi", {}, calm(name))), ...(others ? [counted(others, "other")] : [])];
-  return parts.flatMap((part, at) => [at === 0 ? "" : at === parts.length - 1 ? " and " : ", ", part]);
+  return listedNodes([...names.map((name) => el("bdi", {}, calm(name))), ...(others ? [words.others(others)] : [])]);
 }

@@ -3,6 +3,7 @@
 import { Completion } from "./completion.js";
 import { button, el } from "./dom.js";
 import { marksWith } from "./marks.js";
+import { words } from "./words.js";
 import { Writing } from "./writing.js";
 
 /** `context`: `maxText()`, `people()`: who can be mentioned, `onSave(item, text)`, `onLeave(item)`. */
@@ -22,13 +23,13 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
   const fit = () => {
     yes.disabled = !writing.fit();
   };
-  const writing = new Writing({ "aria-label": "Edit message", enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event) || marksWith(event, onFormat), onEnter: save, onEscape: leave });
+  const writing = new Writing({ "aria-label": words.message.edit, enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event) || marksWith(event, onFormat), onEnter: save, onEscape: leave });
   const completion = new Completion(writing.field, people, `mentions-${item.key}`);
-  const yes = button("Save", save, { class: "primary", testid: "edit-save" });
-  const no = button("Cancel", () => onLeave(item), { testid: "edit-cancel" });
+  const yes = button(words.save, save, { class: "primary", testid: "edit-save" });
+  const no = button(words.cancel, () => onLeave(item), { testid: "edit-cancel" });
   writing.maxText = maxText() ?? writing.maxText;
   writing.text = was;
   return el("div.rewriting", {},
     el("div.composer-box", {}, completion.element, writing.field),
-    el("div.rewriting-actions", {}, yes, no, writing.limit, el("span.note", {}, "Enter saves, Esc cancels")));
+    el("div.rewriting-actions", {}, yes, no, writing.limit, el("span.note", {}, words.message.saves)));
 }

@@ -2,25 +2,27 @@
 
 import { openForm, radio } from "./dialogs.js";
 import { el } from "./dom.js";
-import { LEVELS, ROLES, rolesToGive } from "./room-words.js";
+import { LEVELS, roleName, ROLES, rolesToGive } from "./room-words.js";
+import { words } from "./words.js";
 
 /** Ask for the role of a member, and give it. Returns whether it has changed. Rejects where they are no member. */
 export async function giveRole(chat, room, { id, name }) {
   const [about, { members }] = await Promise.all([chat.request("room", { room: room.id }), chat.members(room.id, { query: id, limit: 200 })]);
+  const said = words.roles;
   const member = members.find((one) => one.id === id);
-  if (!member) throw new Error(`Only members have a role, and ${name} is none.`);
+  if (!member) throw new Error(said.none(name));
   const isMe = id === chat.user.id;
   // Oneself may only step down.
   const roles = rolesToGive(about).filter((role) => !isMe || LEVELS[role] < (LEVELS[member.role] ?? about.level));
   if (!isMe && !roles.includes(member.role)) roles.unshift(member.role);
   const first = isMe ? roles[0] : member.role;
-  const choice = (role) => radio({ name: "role", value: role, checked: role === first, autofocus: role === first, testid: `role-${role}` }, el("span", {}, role, el("span.note", {}, ROLES[role] ?? "A role of this app.")));
-  const choices = el("fieldset.row", {}, el("legend.sr-only", {}, "Role"), roles.map(choice));
+  const choice = (role) => radio({ name: "role", value: role, checked: role === first, autofocus: role === first, testid: `role-${role}` }, el("span", {}, roleName(role), el("span.note", {}, ROLES.includes(role) ? said.about[role] : said.ofApp)));
+  const choices = el("fieldset.row", {}, el("legend.sr-only", {}, said.label), roles.map(choice));
   const submit = async () => {
     const role = choices.querySelector(":checked").value;
     if (role !== member.role) await chat.request("member.role", { room: room.id, payload: { user: id, role } });
     return true;
   };
-  const warning = isMe && el("p.hint", {}, "You cannot take this back: somebody above you has to give you the role again.");
-  return openForm(isMe ? "Step down" : `The role of ${name}`, [warning, choices], isMe ? "Step down" : "Give this role", submit, "role-dialog", isMe ? "danger" : "primary");
+  const warning = isMe && el("p.hint", {}, said.noWayBack);
+  return openForm(isMe ? said.stepDown : said.of(name), [warning, choices], isMe ? said.stepDown : said.give, submit, "role-dialog", isMe ? "danger" : "primary");
 }

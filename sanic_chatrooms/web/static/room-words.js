@@ -1,55 +1,49 @@
 // A room, what one may do in it, and its roles, in words.
 
-const RIGHTS = [
-  [["message"], "write"],
-  [["reaction.add"], "react"],
-  [["member.invite"], "invite people"],
-  [["member.add"], "add people"],
-  [["mention.room"], "mention everybody by @room"],
-  [["message.pin"], "pin messages"],
-  [["message.delete.any"], "delete messages of others"],
-  [["member.kick", "member.mute", "member.ban"], "remove, mute and ban people"],
-  [["member.role"], "change roles"],
-  [["room.update"], "change the name and the topic"],
-  [["room.govern"], "decide who can enter"],
-  [["room.delete"], "delete the room"],
-];
+import { words } from "./words.js";
+
+const RIGHTS = {
+  write: ["message"],
+  react: ["reaction.add"],
+  invite: ["member.invite"],
+  add: ["member.add"],
+  mention: ["mention.room"],
+  pin: ["message.pin"],
+  delete: ["message.delete.any"],
+  moderate: ["member.kick", "member.mute", "member.ban"],
+  roles: ["member.role"],
+  update: ["room.update"],
+  govern: ["room.govern"],
+  remove: ["room.delete"],
+};
 
 /** `may`: the actions, by the server. */
 export function inWords(may) {
-  const words = ["read", ...RIGHTS.filter(([actions]) => actions.some((one) => may.includes(one))).map(([, said]) => said)];
-  const all = words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words[0];
-  return `You may ${all}.${may.includes("message") ? "" : " You may not write."}`;
+  const { rights } = words;
+  const some = Object.keys(RIGHTS).filter((right) => RIGHTS[right].some((action) => may.includes(action)));
+  const all = rights.may(["read", ...some].map((right) => rights[right]));
+  return may.includes("message") ? all : `${all} ${rights.notWrite}`;
 }
-
-const PAST = {
-  world: "Everybody can read what was written, members or not.",
-  members: "New members can read all that was written before they came.",
-  invited: "New members can read what was written since they were invited.",
-  joined: "New members can read what is written from then on.",
-};
 
 /** Who can enter, and what new members can read: sentences. `partner`: the other one of a direct room. */
 export function entryInWords({ visibility, historyVisibility }, partner) {
-  if (visibility === "direct") return [`You and ${partner}, and nobody else.`];
-  if (visibility === "public") return ["Everybody can find it, enter it and read it."];
-  return ["Only members. Nobody else can see that there is such a room.", PAST[historyVisibility]].filter(Boolean);
+  const { direct, public: open, secret, past } = words.details;
+  if (visibility === "direct") return [direct(partner)];
+  return visibility === "public" ? [open] : [secret, past[historyVisibility]].filter(Boolean);
 }
 
 export const LEVELS = { owner: 100, admin: 75, moderator: 50, member: 10, reader: 5 };
 
-/** What the roles are good for, with the usual permissions. */
-export const ROLES = {
-  owner: "May do everything, also archive and delete the room.",
-  admin: "Changes roles, the name and the topic, and moderates.",
-  moderator: "Removes, mutes and bans people, deletes and pins messages.",
-  member: "Reads, writes and invites.",
-  reader: "Reads, and cannot write.",
-};
+export const ROLES = Object.keys(LEVELS);
+
+/** What a role is called. Those of the app have no other name than their own. */
+export function roleName(role) {
+  return ROLES.includes(role) ? words.roles.names[role] : role;
+}
 
 /** The roles that one may give: those below one's own. `about`: the room, by the server. */
 export function rolesToGive({ level, creator }) {
-  return Object.keys(ROLES).filter((role) => LEVELS[role] < level || creator);
+  return ROLES.filter((role) => LEVELS[role] < level || creator);
 }
 
 /** Whether one may give this member another role. Roles of the app have levels that are not known here: then the server decides. */
@@ -60,7 +54,7 @@ export function mayChange({ may, level, creator, role: mine }, { id, role }, me)
 
 /** Members by role, the highest first: [[role, members]]. Roles of the app come where they are met. */
 export function byRole(members) {
-  const groups = new Map(Object.keys(ROLES).map((role) => [role, []]));
+  const groups = new Map(ROLES.map((role) => [role, []]));
   for (const one of members) groups.set(one.role, [...(groups.get(one.role) ?? []), one]);
   return [...groups].filter(([, people]) => people.length);
 }

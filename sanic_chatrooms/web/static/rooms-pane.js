@@ -5,6 +5,7 @@ import { avatar, lineName } from "./avatar.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { loud, named, written } from "./unread.js";
+import { words } from "./words.js";
 
 export class RoomsPane {
   /**
@@ -13,17 +14,17 @@ export class RoomsPane {
    */
   constructor({ title, bell, footer, onCreate, onSwitch, onAgain, onAnswer }) {
     const [rooms, directs, invited] = [el("div"), el("div"), el("div")];
-    this.invitedHead = el("h2.section", {}, "Invitations");
-    this.directsHead = el("h2.section", {}, "Direct messages");
+    this.invitedHead = el("h2.section", {}, words.rooms.invitations);
+    this.directsHead = el("h2.section", {}, words.rooms.directs);
     const scroll = el("div.scroll", { testid: "room-list" },
       this.invitedHead, invited,
-      el("h2.section", {}, "Rooms"), rooms,
-      el("button.line", { testid: "create-room", onclick: onCreate }, el("span.sigil", {}, icon("plus")), "Create a room"),
+      el("h2.section", {}, words.rooms.label), rooms,
+      el("button.line", { testid: "create-room", onclick: onCreate }, el("span.sigil", {}, icon("plus")), words.rooms.create),
       this.directsHead, directs);
     walkable(scroll, ".line");
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
-    const search = iconButton("search", "Switch room (Ctrl+K)", { onclick: onSwitch, testid: "open-switcher" });
-    this.element = el("nav.rooms-pane", { "aria-label": "Rooms" }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), scroll, footer);
+    const search = iconButton("search", words.rooms.switch, { onclick: onSwitch, testid: "open-switcher" });
+    this.element = el("nav.rooms-pane", { "aria-label": words.rooms.label }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), scroll, footer);
     this.invited = new KeyedList(invited, (row) => invitationCard(row.invitation, onAnswer));
     this.rooms = new KeyedList(rooms, roomLine);
     this.directs = new KeyedList(directs, roomLine);
@@ -49,11 +50,11 @@ const countsIn = ({ unread, more, mentions, notify }) => `${unread} ${more} ${me
 /** How much is unread, and how often the user is mentioned. Quiet where they want to hear of less. */
 function counts(room) {
   const { unread, more, mentions, notify } = room;
-  const count = (number, words, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span.sr-only", {}, words));
+  const count = (number, what, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span.sr-only", {}, what));
   return [
-    count(named(room), mentions === 1 ? " mention" : " mentions", "badge mentions", "mention-count", "@"),
-    count(unread, " unread", notify === "all" ? "badge" : "count", "unread"),
-    notify === "none" && el("span.sr-only", {}, " muted"),
+    count(named(room), words.rooms.mentions(mentions), "badge mentions", "mention-count", "@"),
+    count(unread, words.rooms.unread, notify === "all" ? "badge" : "count", "unread"),
+    notify === "none" && el("span.sr-only", {}, words.rooms.muted),
   ];
 }
 
@@ -64,9 +65,9 @@ function roomLine({ room, current }) {
   return el("a", props,
     isDirect ? el("span", { class: near === undefined ? "" : `dot ${near ? "here" : ""}` }, avatar(partner ?? { id, name }, "small")) : el("span.sigil", { "aria-hidden": "true" }, isPrivate ? icon("lock") : "#"),
     lineName(name, mark),
-    isPrivate && el("span.sr-only", {}, " (private)"),
-    near !== undefined && el("span.sr-only", { testid: "near" }, near ? ", online" : ", offline"),
-    archived && el("span.count", { testid: "archived" }, "archived"),
+    isPrivate && el("span.sr-only", {}, words.rooms.private),
+    near !== undefined && el("span.sr-only", { testid: "near" }, near ? words.online : words.offline),
+    archived && el("span.count", { testid: "archived" }, words.rooms.archived),
     counts(room));
 }
 
@@ -74,11 +75,11 @@ function invitationCard(invitation, onAnswer) {
   const { id, title, by } = invitation;
   const name = title || id;
   const answer = (what) => onAnswer(invitation, what);
-  return el("div.invitation", { role: "group", "aria-label": `Invitation to ${name}`, testid: "invitation", "data-invited": id },
+  return el("div.invitation", { role: "group", "aria-label": words.rooms.invitationTo(name), testid: "invitation", "data-invited": id },
     el("p", {}, icon("mail"), el("bdi.author.cut", {}, name)),
-    el("p.note.cut", {}, by ? ["by ", el("bdi", {}, by.name)] : "You are invited."),
+    el("p.note.cut", {}, by ? words.rooms.by(el("bdi", {}, by.name)) : words.rooms.invited),
     el("div.invitation-actions", {},
-      button("Accept", () => answer("accept"), { class: "primary", testid: "accept" }), button("Decline", () => answer("decline"), { testid: "decline" })));
+      button(words.rooms.accept, () => answer("accept"), { class: "primary", testid: "accept" }), button(words.rooms.decline, () => answer("decline"), { testid: "decline" })));
 }
 
 /** The user's name, with a menu. */

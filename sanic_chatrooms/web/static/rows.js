@@ -2,6 +2,8 @@
 
 import { dayName, dayOf, momentOf, toldApart } from "./format.js";
 import { changesOf } from "./room-changes.js";
+import { roleName } from "./room-words.js";
+import { words } from "./words.js";
 
 const GROUP_SECONDS = 300;
 const PER_LINE = 80;
@@ -23,7 +25,7 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
     if (!drawn && item.seq > newAfter) {
       drawn = true;
       // Everything shown is new, so a line above it would be useless.
-      if (before) rows.push({ key: "new", kind: "new-line", sign: "New since you were here" });
+      if (before) rows.push({ key: "new", kind: "new-line", sign: words.room.newSince });
       before = null;
     }
     if (isFolded(item)) {
@@ -71,21 +73,22 @@ function isGroup(before, item) {
   return before?.type === "message" && before.sender?.id === item.sender?.id && before.sender?.name === item.sender?.name && dayOf(before.at) === dayOf(item.at) && item.at - before.at <= GROUP_SECONDS;
 }
 
-const WORDS = { joined: "joined", left: "left", invited: "was invited", declined: "declined the invitation", kicked: "was removed", banned: "was banned", unbanned: "may come back", muted: "was muted", unmuted: "may speak again", role: "has a new role" };
+const MEMBERS = ["joined", "left", "invited", "declined", "kicked", "banned", "unbanned", "muted", "unmuted", "role"];
 
-function membership(words, { user, by, until, reason, role }, sender) {
-  const name = user?.name ?? sender?.name ?? "Somebody";
-  if (words === WORDS.role && role) return `${name} is now ${role}${by ? `, by ${by.name}` : ""}`;
-  const said = words === WORDS.joined && by ? "was added" : words;
-  return `${name} ${said}${until ? ` until ${momentOf(until)}` : ""}${by ? ` by ${by.name}` : ""}${reason ? `: ${reason}` : ""}`;
+function membership(what, { user, by, until, reason, role }, sender) {
+  const { events, somebody } = words;
+  const name = user?.name ?? sender?.name ?? somebody;
+  if (what === "role" && role) return events.nowRole(name, roleName(role), by?.name);
+  const said = events[what === "joined" && by ? "added" : what](name);
+  return events.more(said, { until: until && momentOf(until), by: by?.name, reason });
 }
 
 /** The text of a system line. `was`: what the room was before, if that is known. */
 export function happening({ type, payload = {}, sender }, was) {
   const [kind, what] = type.split(".");
-  if (kind === "member" && Object.hasOwn(WORDS, what)) return membership(WORDS[what], payload, sender);
+  if (kind === "member" && MEMBERS.includes(what)) return membership(what, payload, sender);
   if (type === "room.updated") return changesOf(payload, was);
-  if (type === "room.archived") return "The room was archived";
+  if (type === "room.archived") return words.events.archived;
   // Events of the app have no fixed shape; most have one of these fields.
   return [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string").join(": ") || type;
 }

@@ -8,21 +8,12 @@ import { walkable } from "./keyed.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { textOf } from "./timeline.js";
+import { words } from "./words.js";
 
 const PAUSE = 300; // ms after the last key
 const LONGEST = 256;
 const PAGE = 20;
 const LOOKS = 5; // empty pages in a row that are gone through by themselves
-
-const WORDS = {
-  begin: "Write the words that the message has. Case and accents do not count.",
-  searching: "Searching…",
-  lacking: "Messages cannot be searched on this server.",
-  offline: "You are offline. Search again when you are back.",
-  none: "No message has all of these words.",
-  own: "Only rooms of which you are a member are searched.",
-  further: "Nothing found yet. Older messages were not looked at.",
-};
 
 let last = { query: "", everywhere: false }; // so that one can come back to what was found
 
@@ -32,7 +23,7 @@ let last = { query: "", everywhere: false }; // so that one can come back to wha
  */
 export function search(chat, { query, ...of }) {
   if (query !== undefined) last = { query, everywhere: true };
-  return openDialog("Search messages", (close) => new Panel(chat, of, close).parts, { class: "dialog search", testid: "search" });
+  return openDialog(words.search.label, (close) => new Panel(chat, of, close).parts, { class: "dialog search", testid: "search" });
 }
 
 class Panel {
@@ -42,16 +33,16 @@ class Panel {
   constructor(chat, { room, nameOf, isPrivate }, close) {
     Object.assign(this, { chat, room, nameOf, isPrivate, close });
     this.everywhere = last.everywhere || !room;
-    this.field = el("input.field", { type: "search", maxlength: LONGEST, enterkeyhint: "search", autocomplete: "off", autofocus: true, value: last.query, placeholder: "Search messages", "aria-label": "Search messages", testid: "search-field", oninput: () => this.#soon(), onkeydown: (event) => this.#key(event), onfocus: ({ target }) => target.select() });
+    this.field = el("input.field", { type: "search", maxlength: LONGEST, enterkeyhint: "search", autocomplete: "off", autofocus: true, value: last.query, placeholder: words.search.label, "aria-label": words.search.label, testid: "search-field", oninput: () => this.#soon(), onkeydown: (event) => this.#key(event), onfocus: ({ target }) => target.select() });
     this.state = el("p.hint", { role: "status", testid: "search-state" });
-    this.again = button("Try again", () => this.#start(), { hidden: true, testid: "search-again" });
-    this.hits = el("ul.hits", { "aria-label": "Found messages" });
-    this.more = button("Older messages", () => this.#next(), { hidden: true, testid: "search-more" });
+    this.again = button(words.tryAgain, () => this.#start(), { hidden: true, testid: "search-again" });
+    this.hits = el("ul.hits", { "aria-label": words.search.hits });
+    this.more = button(words.search.older, () => this.#next(), { hidden: true, testid: "search-more" });
     const box = el("div.hits-box", {}, this.hits, this.state, this.again, this.more);
     walkable(box, "button:not([hidden])");
     this.parts = [
-      el("div.search-head", {}, this.field, iconButton("close", "Close the search", { onclick: () => close() })),
-      room && el("fieldset.scopes", {}, el("legend.sr-only", {}, "Where"), this.#scope(false, `In ${room.name}`), this.#scope(true, "In all my rooms")),
+      el("div.search-head", {}, this.field, iconButton("close", words.search.close, { onclick: () => close() })),
+      room && el("fieldset.scopes", {}, el("legend.sr-only", {}, words.search.where), this.#scope(false, words.search.inRoom(room.name)), this.#scope(true, words.search.everywhere)),
       box,
     ];
     this.#start();
@@ -87,12 +78,12 @@ class Panel {
     fill(this.hits);
     this.more.hidden = true;
     if (query) this.#next();
-    else this.#say(WORDS.begin);
+    else this.#say(words.search.begin);
   }
 
-  #say(words, again = false) {
-    this.state.textContent = words;
-    this.state.hidden = !words;
+  #say(what, again = false) {
+    this.state.textContent = what;
+    this.state.hidden = !what;
     this.again.hidden = !again;
   }
 
@@ -101,7 +92,7 @@ class Panel {
     const hadFocus = document.activeElement === this.more;
     const before = this.hits.childElementCount;
     this.more.hidden = true;
-    this.#say(WORDS.searching);
+    this.#say(words.search.searching);
     try {
       for (let looks = 0, found = false; !found && looks < LOOKS && (looks === 0 || this.cursor); looks++) {
         const page = await this.chat.search(this.everywhere ? null : this.room.id, last.query, { limit: PAGE, cursor: this.cursor });
@@ -119,22 +110,22 @@ class Panel {
   #found(before, hadFocus) {
     const none = !this.hits.childElementCount;
     this.more.hidden = !this.cursor;
-    const nothing = this.cursor ? WORDS.further : this.everywhere ? `${WORDS.none} ${WORDS.own}` : WORDS.none;
-    this.#say(none ? nothing : "");
+    const { further, noneOfMine, none: nothing } = words.search;
+    this.#say(none ? (this.cursor ? further : this.everywhere ? noneOfMine : nothing) : "");
     if (hadFocus) (this.hits.children[before]?.querySelector("button") ?? (this.more.hidden ? this.field : this.more)).focus();
   }
 
   #refused(error) {
     const isOffline = this.chat.state !== "online" || error.code === "lost" || error.code === "timeout";
-    this.#say(error.code === "unknown_command" ? WORDS.lacking : isOffline ? WORDS.offline : sentence(error), error.code !== "unknown_command");
+    this.#say(error.code === "unknown_command" ? words.search.lacking : isOffline ? words.search.offline : sentence(error), error.code !== "unknown_command");
   }
 
   #hit({ room, seq, sender, timestamp, payload, highlights }) {
     const text = piecesOf(...unmarked(textOf(payload), highlights ?? [])).map(([part, matches]) => (matches ? el("mark", {}, calm(part)) : calm(part)));
     const choose = () => this.close({ room, seq });
     return el("li", {}, el("button.hit", { testid: "search-hit", "data-room": room, "data-seq": seq, onclick: choose },
-      el("span.hit-head", {}, el("bdi.author.cut", {}, sender?.name ?? "Server"),
-        this.everywhere && el("span.note.cut.where", {}, "in ", this.isPrivate(room) && [icon("lock"), el("span.sr-only", {}, "private: ")], el("bdi", {}, this.nameOf(room))),
+      el("span.hit-head", {}, el("bdi.author.cut", {}, sender?.name ?? words.server),
+        this.everywhere && el("span.note.cut.where", {}, words.search.in([this.isPrivate(room) && [icon("lock"), el("span.sr-only", {}, words.rooms.privateBefore)], el("bdi", {}, this.nameOf(room))])),
         el("time", {}, momentOf(timestamp))),
       el("span.hit-text", { dir: "auto" }, text)));
   }

@@ -4,36 +4,47 @@ import { touch } from "./columns.js";
 import { actions, doneButton, openDialog, radio } from "./dialogs.js";
 import { el } from "./dom.js";
 import { kept } from "./kept.js";
+import { capital } from "./language.js";
 import { inThisBrowser } from "./prefs.js";
 import { ring } from "./sound.js";
+import { LANGUAGES, words } from "./words.js";
 
 const KEY = "chatrooms:settings";
 
-const CHOICES = [
-  ["theme", "Colours", { system: "Like the system", light: "Light", dark: "Dark" }],
-  ["density", "Spacing", { comfortable: "Comfortable", compact: "Compact" }],
-  ["enter", "Enter", { send: "Sends", line: "Begins a line (Ctrl or ⌘ with Enter sends)" }],
-  ["sound", "Sound for mentions and direct messages", { off: "Off", on: "On" }],
-  ["keys", "The key ? shows the shortcuts", { on: "On", off: "Off" }],
+// Each with its label and what can be chosen.
+const choices = ({ theme, themes, density, densities, enter, enters, sound, keys, on, off, language, asBrowser }) => [
+  ["language", language, { system: asBrowser, ...Object.fromEntries(LANGUAGES.map((tag) => [tag, nameOfLanguage(tag)])) }],
+  ["theme", theme, themes],
+  ["density", density, densities],
+  ["enter", enter, enters],
+  ["sound", sound, { off, on }],
+  ["keys", keys, { on, off }],
 ];
 const WITH_KEYS = ["enter", "keys"]; // on-screen keyboards have neither
 
+const nameOfLanguage = (tag) => capital(new Intl.DisplayNames([tag], { type: "language" }).of(tag));
 const nameOf = (key) => `chat${key[0].toUpperCase()}${key.slice(1)}`;
 
 /** `desktop`: see desktop.js. */
-export function settings(desktop) {
+export async function settings(desktop) {
   const { dataset } = document.documentElement;
-  const forgets = el("p.problem", { role: "status", testid: "settings-forgotten" });
+  const said = words.settings;
+  const all = choices(said);
+  const before = dataset.chatLanguage;
+  const note = el("p.hint", { role: "status", testid: "settings-note" });
   const choose = ({ target: { name, value } }) => {
     dataset[nameOf(name)] = value;
-    const all = Object.fromEntries(CHOICES.map(([key]) => [key, dataset[nameOf(key)]]));
-    if (!kept.set(KEY, JSON.stringify(all))) forgets.textContent = "This browser keeps nothing. Your choices last until you leave the page.";
+    const chosen = Object.fromEntries(all.map(([key]) => [key, dataset[nameOf(key)]]));
+    const lasts = kept.set(KEY, JSON.stringify(chosen));
+    note.textContent = !lasts ? said.forgets : dataset.chatLanguage === before ? "" : said.languageLater;
     document.dispatchEvent(new Event("chatsettings"));
     if (name === "sound" && value === "on") ring();
   };
   const one = (name, value, label) => radio({ name, value, checked: dataset[nameOf(name)] === value, onchange: choose, testid: `${name}-${value}` }, label);
   const group = ([name, label, values]) => el("fieldset.row", {}, el("legend.label", {}, label),
-    el("div.scopes", {}, Object.entries(values).map(([value, words]) => one(name, value, words))));
-  const shown = CHOICES.filter(([name]) => !(touch.matches && WITH_KEYS.includes(name)));
-  return openDialog("Settings", (close) => [el("h2", {}, "Settings"), shown.map(group), inThisBrowser(desktop), forgets, actions(doneButton(close, "settings-done"))], { testid: "settings-dialog" });
+    el("div.scopes", {}, Object.entries(values).map(([value, title]) => one(name, value, title))));
+  const shown = all.filter(([name]) => !(touch.matches && WITH_KEYS.includes(name)));
+  await openDialog(said.label, (close) => [el("h2", {}, said.label), shown.map(group), inThisBrowser(desktop), note, actions(doneButton(close, "settings-done"))], { testid: "settings-dialog" });
+  // Everything that is shown has words.
+  if (dataset.chatLanguage !== before && kept.lasts(KEY)) location.reload();
 }

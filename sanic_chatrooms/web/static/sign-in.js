@@ -3,6 +3,7 @@
 import { problemLine, submitting, textField } from "./dialogs.js";
 import { button, el, fill } from "./dom.js";
 import { skeleton } from "./states.js";
+import { words } from "./words.js";
 
 /** Let a guest choose a name, and connect once the `rest` of the page is there. `entry`: see startChat. */
 export function chooseName(chat, element, { title, entry }, rest) {
@@ -19,25 +20,26 @@ export async function showLoading(element, rest) {
   try {
     await rest;
   } catch (error) {
-    showPanel(element, "The page is not complete", error.message, "Load again");
+    showPanel(element, words.start.notComplete, error.message, words.start.loadAgain);
     throw error;
   }
 }
 
-/** Say why the connection has ended for good. Where the page has a way in, loading it again leads there. */
-export function showEnd(element, why, { entry, guests }) {
-  const signsIn = /\bsign(ed)? (in|out)\b/i.test(why) && (entry || guests !== false);
-  showPanel(element, signsIn ? "You are signed out" : "You are disconnected", why, signsIn ? "Sign in" : "Connect again");
+/** Say why the connection has ended for good: `why`, and `signedOut` if signing in helps. Where the page has a way in, loading it again leads there. */
+export function showEnd(element, why, signedOut, { entry, guests }) {
+  const { start } = words;
+  const signsIn = signedOut && (entry || guests !== false);
+  showPanel(element, signsIn ? start.signedOut : start.disconnected, why, signsIn ? start.signIn : start.connectAgain);
 }
 
 // `below`: what the app adds, such as other ways in.
 function signIn(title, enter, below) {
-  const { field, row } = textField("Your name", { maxlength: 64, autocomplete: "nickname", testid: "name" });
+  const { field, row } = textField(words.start.yourName, { maxlength: 64, autocomplete: "nickname", testid: "name" });
   const problem = problemLine();
   return el("main.entry", { testid: "sign-in" }, el("div.card", {}, el("form", { onsubmit: submitting(() => enter(field.value.trim()), problem) },
     el("h1", {}, title),
-    el("p.hint", {}, "Choose a name. Others see it beside what you write; you need no account, and you can change it later."),
-    row, problem, button("Enter", null, { type: "submit", class: "primary", testid: "enter" })), below));
+    el("p.hint", {}, words.start.choose),
+    row, problem, button(words.start.enter, null, { type: "submit", class: "primary", testid: "enter" })), below));
 }
 
 // Loading the page again is all that helps.

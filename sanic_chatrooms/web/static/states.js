@@ -1,6 +1,7 @@
 // Shown in the place of a conversation when there is none.
 
 import { button, el } from "./dom.js";
+import { words } from "./words.js";
 
 /** A heading, a sentence, and actions: [label, function] pairs, the main one first; without a function it is not offered. */
 export function statePanel(heading, sentence, actions, testid) {
@@ -11,5 +12,5 @@ export function statePanel(heading, sentence, actions, testid) {
 /** Grey shapes instead of messages. CSS shows them after 300 ms, so that fast answers do not flicker. */
 export function skeleton() {
   const shape = () => el("div.skeleton", { "aria-hidden": "true" }, el("i"), el("div.grow", {}, el("i"), el("i")));
-  return el("div", { "aria-busy": "true", testid: "skeleton" }, el("p.sr-only", {}, "Loading messages"), [1, 2, 3, 4].map(shape));
+  return el("div", { "aria-busy": "true", testid: "skeleton" }, el("p.sr-only", {}, words.start.loading), [1, 2, 3, 4].map(shape));
 }

@@ -5,31 +5,31 @@ import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { button, composing, el, icon, iconButton } from "./dom.js";
-import { counted } from "./format.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
 import { firstAbove, offers, written } from "./unread.js";
+import { words } from "./words.js";
 
 export class TalkPane {
   /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. */
   constructor(chat, acts, topic, menu) {
     this.chat = chat;
     this.acts = acts;
-    this.lock = el("span.sigil", { role: "img", "aria-label": "Private room", title: "Private room", testid: "room-lock", hidden: true }, icon("lock"));
-    this.called = acts.onDetails ? el("button.called.cut", { title: "Details of this room", testid: "open-details", onclick: () => acts.onDetails() }) : el("span");
+    this.lock = el("span.sigil", { role: "img", "aria-label": words.room.private, title: words.room.private, testid: "room-lock", hidden: true }, icon("lock"));
+    this.called = acts.onDetails ? el("button.called.cut", { title: words.room.details, testid: "open-details", onclick: () => acts.onDetails() }) : el("span");
     this.name = el("h2.cut", { dir: "auto", tabindex: -1, testid: "room-name" }, this.called);
     this.about = el("p.topic.cut", { dir: "auto", testid: "room-about" });
     this.mark = el("span.mark", { testid: "room-mark" });
     this.here = el("span");
     this.menu = menu;
     this.topic = topic && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
-    this.back = iconButton("back", "Back to the rooms", { class: "back", testid: "back", onclick: acts.onBack });
+    this.back = iconButton("back", words.room.back, { class: "back", testid: "back", onclick: acts.onBack });
     this.news = el("span.badge", { hidden: true, testid: "elsewhere" });
     this.back.append(this.news);
-    this.search = iconButton("find", "Search messages (Ctrl+Shift+F)", { testid: "open-search", onclick: () => acts.onSearch() });
-    this.toFirst = el("a.button.to-first", { testid: "to-first", hidden: true }, icon("send"), "To the first unread message");
+    this.search = iconButton("find", words.room.search, { testid: "open-search", onclick: () => acts.onSearch() });
+    this.toFirst = el("a.button.to-first", { testid: "to-first", hidden: true }, icon("send"), words.room.toFirst);
     this.people = el("button.people-toggle", { testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
@@ -47,7 +47,7 @@ export class TalkPane {
       onEscape: () => this.conversation.goToEnd(),
       onUp: () => this.conversation.editLast(),
     });
-    this.element = el("section.talk-pane", { "aria-label": "Conversation" },
+    this.element = el("section.talk-pane", { "aria-label": words.room.conversation },
       el("div.pane-head", {},
         acts.onBack && this.back,
         el("div.grow", {}, el("div.title", {}, this.lock, this.name, this.mark), this.about, this.topic),
@@ -93,13 +93,13 @@ export class TalkPane {
     this.room = null;
     this.kind = "nowhere";
     this.#offerFirst(null);
-    this.called.textContent = "Nothing is open";
+    this.called.textContent = words.room.nothing;
     this.mark.textContent = this.about.textContent = "";
     this.called.disabled = this.lock.hidden = true;
     this.people.hidden = this.search.hidden = true;
     this.composer.shut("", true);
     this.#appsOwn(true);
-    this.conversation.showInstead(statePanel("This address leads nowhere", "It names no room and no person. Nothing was opened.", [["Choose a room", this.acts.onBack]], "nowhere"));
+    this.conversation.showInstead(statePanel(words.room.nowhere, words.room.nowhereWhy, [[words.room.choose, this.acts.onBack]], "nowhere"));
   }
 
   /** Move the focus to the room: to where one writes, or to its name. A menu or dialog that is open keeps it: rooms also open by themselves. */
@@ -122,7 +122,7 @@ export class TalkPane {
   elsewhere({ unread: count, mentions }) {
     this.news.hidden = !count;
     this.news.textContent = mentions ? `@${written(mentions)}` : written(count);
-    this.back.setAttribute("aria-label", `Back to the rooms${count ? `, ${count} new` : ""}${mentions ? `, ${counted(mentions, "mention")}` : ""}`);
+    this.back.setAttribute("aria-label", count ? words.room.backWith(count, mentions) : words.room.back);
   }
 
   // What the app has in the head is about rooms that are open.
@@ -136,13 +136,13 @@ export class TalkPane {
     if (this.called.textContent !== room.name) this.called.textContent = room.name;
     this.called.disabled = room.isDraft || room.status !== "ready";
     this.lock.hidden = room.visibility !== "private";
-    this.about.textContent = calm([room.archived && "Archived", room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
+    this.about.textContent = calm([room.archived && words.room.archived, room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
     this.mark.textContent = room.mark;
     this.here.textContent = room.online;
     this.search.hidden = !offers(chat, "search");
     this.people.hidden = room.isDraft || room.status !== "ready";
-    this.people.setAttribute("aria-label", `People: ${room.online} here`);
-    conversation.log.setAttribute("aria-label", `Messages in ${room.name}`);
+    this.people.setAttribute("aria-label", words.room.people(room.online));
+    conversation.log.setAttribute("aria-label", words.room.messages(room.name));
     composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
     composer.showTyping(room.typing.filter((one) => one.id !== chat.user?.id && !this.acts.isBlocked(one)));
     composer.attach(this.#trayOf(room));
@@ -173,36 +173,38 @@ export class TalkPane {
 
   #top(room) {
     const { shown: timeline, gap, isDirect, name } = room;
-    if (gap) return el("div.gap-line", { testid: "gap" }, "Some messages could not be recovered. ", el("button.button.plain", { onclick: () => this.acts.onReload(room) }, "Reload history"));
-    if (timeline.more) return el("div.older", {}, "Loading older messages…");
+    const said = words.room;
+    if (gap) return el("div.gap-line", { testid: "gap" }, said.gap, el("button.button.plain", { onclick: () => this.acts.onReload(room) }, said.reload));
+    if (timeline.more) return el("div.older", {}, said.older);
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
-    const words = isDirect ? `This is between you and ${name}, and nobody else.` : empty ? "Nobody has written here yet. Write the first message." : "This is the beginning of the room.";
-    return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p.hint", {}, words),
-      invite && button("Invite people", this.acts.onInvite, { testid: "invite-first" }));
+    const hint = isDirect ? said.direct(name) : empty ? said.empty : said.beginning;
+    return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p.hint", {}, hint),
+      invite && button(words.people.invite, this.acts.onInvite, { testid: "invite-first" }));
   }
 }
 
 // Nothing is known before somebody has looked.
 function whereIs({ people, partner, near }) {
   const here = people.get(partner?.id)?.here ?? near;
-  return here === undefined ? "" : here ? "Here now" : "Not here now";
+  return here === undefined ? "" : here ? words.hereNow : words.notHereNow;
 }
 
-const DEPARTURES = { left: "You left it, here or in another window.", deleted: "This room was deleted.", forbidden: "You may not be in this room any more." };
+const DEPARTURES = ["left", "deleted", "forbidden"];
 
 function departure({ reason, error, verdict }) {
   if (reason === "kicked" || reason === "banned") return sentenceOf(reason, verdict);
-  return Object.hasOwn(DEPARTURES, reason) ? DEPARTURES[reason] : error ? sentence(error) : `The reason: ${reason}.`;
+  return DEPARTURES.includes(reason) ? words.room[reason] : error ? sentence(error) : words.room.because(reason);
 }
 
 function refusal(room, { onBack, onCreate, onReload }) {
   const { name, status, reason, error } = room;
-  const choose = ["Choose another room", onBack];
-  const again = ["Try again", () => onReload(room)];
-  if (status === "removed") return statePanel(`You are no longer in ${name}`, departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
+  const said = words.room;
+  const choose = [said.chooseOther, onBack];
+  const again = [words.tryAgain, () => onReload(room)];
+  if (status === "removed") return statePanel(said.removed(name), departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
   // An invalid id names no room.
-  if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(`${name} cannot be opened`, sentence(error), [choose, again], "failed-room");
-  return statePanel(`There is no room “${name}”`, "It may have been deleted, or it is private and you are not a member.", [choose, ["Create a room", onCreate]], "unknown-room");
+  if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(said.failed(name), sentence(error), [choose, again], "failed-room");
+  return statePanel(said.unknown(name), said.unknownWhy, [choose, [words.rooms.create, onCreate]], "unknown-room");
 }

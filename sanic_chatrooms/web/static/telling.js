@@ -3,16 +3,17 @@
 import { noticeOfReply } from "./for-you.js";
 import { excerpt } from "./format.js";
 import { calm } from "./richtext.js";
+import { words } from "./words.js";
 
-const WORDS = {
-  invited: ({ by, title, id }) => ({ title: `${by ? `${by.name} invites you` : "You are invited"} to ${title || id}`, content: "Accept or decline it above the list of rooms." }),
-  reported: ({ name }, { reason }) => ({ title: `A message in ${name} was reported`, content: calm(excerpt(reason)) }),
-  unsent: ({ name }, { isOpen }) => !isOpen && { title: `Your reply in ${name} was not sent`, content: "Open the thread to try again, or to discard it." },
+const TOLD = {
+  invited: ({ by, title, id }, _, said) => ({ title: said.invited(by?.name, title || id), content: said.answer }),
+  reported: ({ name }, { reason }, said) => ({ title: said.reported(name), content: calm(excerpt(reason)) }),
+  unsent: ({ name }, { isOpen }, said) => !isOpen && { title: said.unsent(name), content: said.unsentWhat },
   replied: noticeOfReply,
-  added: ({ name }, by) => ({ title: `${by ? `${by.name} added you` : "You were added"} to ${name}`, content: "It is in your list of rooms." }),
+  added: ({ name }, by, said) => ({ title: said.added(by?.name, name), content: said.addedWhere }),
 };
 
 /** The notice of a change of the RoomBook, or undefined if it is for the eyes only. */
 export function noticeOf(what, room, item) {
-  return (Object.hasOwn(WORDS, what) && WORDS[what](room, item)) || undefined;
+  return (Object.hasOwn(TOLD, what) && TOLD[what](room, item, words.notices)) || undefined;
 }

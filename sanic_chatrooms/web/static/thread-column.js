@@ -1,6 +1,7 @@
 // The column for a thread. What draws it is loaded when the first one is opened.
 
 import { el } from "./dom.js";
+import { words } from "./words.js";
 
 export class ThreadColumn {
   thread = null;
@@ -12,7 +13,7 @@ export class ThreadColumn {
    */
   constructor(chat, threads, rows, acts) {
     Object.assign(this, { chat, threads, rows, acts });
-    this.element = el("section.thread-place", { "aria-label": "Thread", hidden: true });
+    this.element = el("section.thread-place", { "aria-label": words.thread.label, hidden: true });
   }
 
   /** Show the thread of this message, or with `id` undefined none. */

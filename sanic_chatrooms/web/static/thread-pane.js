@@ -3,13 +3,13 @@
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { composing, el, iconButton } from "./dom.js";
-import { replies } from "./format.js";
 import { KeyedList } from "./keyed.js";
 import { rowElement } from "./message-row.js";
 import { sentence, shutBecause } from "./reasons.js";
 import { rowActs } from "./row-acts.js";
 import { rowsOf } from "./rows.js";
 import { skeleton, statePanel } from "./states.js";
+import { words } from "./words.js";
 
 export class ThreadPane {
   thread = null;
@@ -19,11 +19,11 @@ export class ThreadPane {
     Object.assign(this, { chat, acts });
     const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus() };
     this.conversation = new Conversation(rows, "thread-");
-    this.conversation.log.setAttribute("aria-label", "Replies");
+    this.conversation.log.setAttribute("aria-label", words.thread.replies);
     const parent = el("div.thread-parent", { testid: "thread-parent" });
     this.parent = new KeyedList(parent, (row) => rowElement(row, { ...rows, quiet: true }));
-    this.name = el("h2", { tabindex: -1, testid: "thread-name" }, "Thread");
-    this.place = el("button.place.note.cut", { dir: "auto", title: "Show the message in the conversation", testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
+    this.name = el("h2", { tabindex: -1, testid: "thread-name" }, words.thread.label);
+    this.place = el("button.place.note.cut", { dir: "auto", title: words.thread.place, testid: "thread-place", onclick: () => acts.onJump(this.thread.room, this.thread.message?.seq) });
     this.composer = new Composer({
       onSend: (text, more) => this.#send(text, more),
       people: () => acts.people(this.thread.room),
@@ -34,9 +34,9 @@ export class ThreadPane {
     }, "thread-");
     this.element = el("div.thread-pane", { testid: "thread", hidden: true, onkeydown: (event) => event.key === "Escape" && !composing(event) && acts.onClose() },
       el("div.pane-head", {},
-        iconButton("back", "Back to the conversation", { class: "back", testid: "thread-back", onclick: acts.onClose }),
+        iconButton("back", words.thread.back, { class: "back", testid: "thread-back", onclick: acts.onClose }),
         el("div.grow.title", {}, this.name, this.place),
-        iconButton("close", "Close the thread", { class: "leave", onclick: acts.onClose })),
+        iconButton("close", words.thread.close, { class: "leave", onclick: acts.onClose })),
       parent, this.conversation.element, this.composer.why, this.composer.element);
   }
 
@@ -75,7 +75,7 @@ export class ThreadPane {
     const { message, room } = thread;
     this.place.textContent = room.name;
     this.parent.set(message ? rowsOf([message], null, null).slice(-1) : []);
-    composer.invite("Reply in thread", this.chat.welcome?.limits.maxText);
+    composer.invite(words.message.reply, this.chat.welcome?.limits.maxText);
     this.#instead();
     conversation.update(this.#top());
     this.#aim(thread);
@@ -94,8 +94,8 @@ export class ThreadPane {
     const { thread, composer, conversation } = this;
     const { status, timeline, room, error } = thread;
     const kind = status === "failed" ? "failed" : status === "loading" && !timeline.pending.length ? "loading" : "";
-    const again = ["Try again", () => this.acts.onReload(thread)];
-    const panel = { failed: () => statePanel("This thread cannot be opened", sentence(error), [again, ["Close the thread", this.acts.onClose]], "thread-failed"), loading: skeleton };
+    const again = [words.tryAgain, () => this.acts.onReload(thread)];
+    const panel = { failed: () => statePanel(words.thread.failed, sentence(error), [again, [words.thread.close, this.acts.onClose]], "thread-failed"), loading: skeleton };
     if (kind !== this.kind) conversation.showInstead(panel[kind]?.() ?? null);
     this.kind = kind;
     const lost = composer.shut(room.shut ? shutBecause(room.shut) : "", kind === "failed");
@@ -104,9 +104,9 @@ export class ThreadPane {
 
   #top() {
     const { timeline, status } = this.thread;
-    if (timeline.more) return el("div.older", {}, "Loading older replies…");
+    if (timeline.more) return el("div.older", {}, words.thread.older);
     const count = timeline.all().filter(({ deleted }) => !deleted).length;
-    const words = count ? replies(count) : status === "ready" ? "Nobody has replied yet." : "";
-    return el("p.thread-count", { testid: "thread-count" }, words);
+    const said = count ? words.replies(count) : status === "ready" ? words.thread.none : "";
+    return el("p.thread-count", { testid: "thread-count" }, said);
   }
 }

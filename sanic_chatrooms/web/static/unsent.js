@@ -4,8 +4,6 @@
 // takes its record over. Never twice: the record says `tried` before a message is sent for the first time. What was tried may be stored
 // already. The server knows its id again for DEDUP; later, the room's history has to say that it is not there.
 
-import { reason } from "./reasons.js";
-
 const MOST = 100; // messages
 const LONGEST = 200_000; // characters of a record
 const DEDUP = 240; // seconds, of the server's 300
@@ -13,7 +11,7 @@ const LATEST = 7 * 24 * 3600; // seconds after which a record is dropped
 const SOON = 200; // ms: what is stored by then is never kept
 
 const STORED = {};
-const UNSURE = { code: "unsure", message: "it may have been sent before. Look, and send it again or discard it." };
+const UNSURE = { code: "unsure", message: "" }; // its words: reasons.js
 
 const isMessage = ({ type }) => /^(message|direct)$/.test(type);
 const now = () => Date.now() / 1000;
@@ -102,7 +100,7 @@ export class Unsent {
   }
 
   #lasting({ msgId, type, room, to, body, createdAt, status, error }) {
-    const lasts = status === "failed" ? { code: error.code, message: reason(error) } : undefined;
+    const lasts = status === "failed" ? { code: error.code, message: error.message } : undefined;
     return { msgId, type, room, to, body, createdAt, tried: this.#tried.get(msgId), error: lasts };
   }
 }

@@ -3,7 +3,8 @@
 
 import { touch } from "./columns.js";
 import { chosen, composing, el } from "./dom.js";
-import { counted, isVisible } from "./format.js";
+import { isVisible } from "./format.js";
+import { words } from "./words.js";
 
 const WARN_BEFORE = 200;
 const LINES = 6;
@@ -44,7 +45,7 @@ export class Writing {
   fit() {
     // The server counts code points, JavaScript counts UTF-16 units.
     const left = this.maxText - (this.text.length > this.maxText / 2 ? [...this.text].length : this.text.length);
-    this.limit.textContent = left < 0 ? `${counted(-left, "character")} too many` : left < WARN_BEFORE ? `${left} left` : "";
+    this.limit.textContent = left < 0 ? words.composer.tooLong(-left) : left < WARN_BEFORE ? words.composer.left(left) : "";
     const { style } = this.field;
     style.height = "auto";
     const most = 18 + LINES * parseFloat(getComputedStyle(this.field).lineHeight);

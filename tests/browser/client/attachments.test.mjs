@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { filesOf, namesOf, placed, placeOf, sizeOf } from "../../../sanic_chatrooms/web/static/attachments.js";
+import "./speaking.mjs";
 
 globalThis.location = { href: "http://chat.test/room/#/general", origin: "http://chat.test" };
 
@@ -32,7 +33,7 @@ test("odd sizes are not believed", () => {
 });
 
 test("sizes are said shortly", () => {
-  assert.deepEqual([0, 1, 999, 1000, 1234, 48_213, 9_960_000, 12e9, 5e15].map(sizeOf), ["0 bytes", "1 byte", "999 bytes", "1 KB", "1.2 KB", "48 KB", "10 MB", "12 GB", "5000 TB"]);
+  assert.deepEqual([0, 1, 999, 1000, 1234, 48_213, 9_960_000, 12e9, 5e15].map(sizeOf), ["0 bytes", "1 byte", "999 bytes", "1 kB", "1.2 kB", "48 kB", "10 MB", "12 GB", "5,000 TB"]);
 });
 
 test("a picture gets a place of its proportions, and a bound", () => {

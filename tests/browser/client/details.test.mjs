@@ -17,7 +17,7 @@ const ada = { id: "ada", name: "Ada" };
 test("what one may do is one sentence, and says where one may not write", () => {
   assert.equal(inWords(["history"]), "You may read. You may not write.");
   assert.equal(inWords(["message"]), "You may read and write.");
-  assert.equal(inWords(["message", "reaction.add", "room.delete"]), "You may read, write, react and delete the room.");
+  assert.equal(inWords(["message", "reaction.add", "room.delete"]), "You may read, write, react, and delete the room.");
   assert.equal(inWords(["member.ban"]), "You may read and remove, mute and ban people. You may not write.");
 });
 

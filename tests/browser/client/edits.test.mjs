@@ -5,6 +5,7 @@ import { Edits, rightsOver } from "../../../sanic_chatrooms/web/static/edits.js"
 import { rowsOf } from "../../../sanic_chatrooms/web/static/rows.js";
 import { Timeline } from "../../../sanic_chatrooms/web/static/timeline.js";
 import { message, settled, world } from "./support.mjs";
+import "./speaking.mjs";
 
 const ME = { id: "u2", name: "Bob" };
 const said = (seq, text, more) => message("a", seq, text, { timestamp: 1000 + seq, ...more });

@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import "./speaking.mjs";
 
 process.env.TZ = "Europe/Berlin";
-const { dayName, excerpt, initials, listed, slug, timeOf, toldApart } = await import("../../../sanic_chatrooms/web/static/format.js");
+const { dayName, excerpt, initials, slug, some, timeOf, toldApart } = await import("../../../sanic_chatrooms/web/static/format.js");
+
+const { listed } = await import("../../../sanic_chatrooms/web/static/language.js");
 
 const at = (text) => new Date(text).getTime() / 1000;
 
@@ -23,8 +26,9 @@ test("hours of a 12-hour clock have no leading zero", () => {
 });
 
 test("a name with a comma stays one name", () => {
-  assert.equal(listed(["Byron, Ada"]), "Byron, Ada");
-  assert.equal(listed(["A", "B", "C"]), "A, B and C");
+  assert.equal(listed(some(["Byron, Ada"])), "Byron, Ada");
+  assert.equal(listed(some(["A", "B", "C"])), "A, B, and C");
+  assert.equal(listed(some(["A", "B", "C", "D"])), "A, B, and 2 others");
 });
 
 test("an excerpt ends between two characters", () => {

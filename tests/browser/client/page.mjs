@@ -1,5 +1,7 @@
 // As much of a document as `dom.js` needs to make elements.
 
+import "./speaking.mjs";
+
 class Node {
   children = [];
 

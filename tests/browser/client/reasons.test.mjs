@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import { ending, reason, sentence, sentenceOf, shutBecause } from "../../../sanic_chatrooms/web/static/reasons.js";
+import "./speaking.mjs";
 
 const read = (path) => readFileSync(new URL(`../../../sanic_chatrooms/${path}`, import.meta.url), "utf8");
 // What only a developer understands.
