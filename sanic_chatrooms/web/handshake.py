@@ -23,7 +23,15 @@ from ..verbs.identity import by_request, of_handshake
 from .problems import RETRY_AFTER, problem_headers
 from .upgrade import answer, make_readable, not_an_upgrade, offered
 
-__all__ = ["Admission", "admit", "check_limits", "handshake_of", "is_same_origin", "refusal"]
+__all__ = [
+    "Admission",
+    "admit",
+    "check_limits",
+    "check_room_for_one_more",
+    "handshake_of",
+    "is_same_origin",
+    "refusal",
+]
 
 MAX_ARRIVING = 2_000
 """Requests that may be under way to becoming connections at a time, for authenticators can be slow."""
@@ -63,7 +71,7 @@ async def admit(
         chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
-        _check_room_for_one_more(chat, route, open_from_ip, arriving)
+        check_room_for_one_more(chat, route, open_from_ip, arriving)
         _check_origin(request, route)
         handshake = handshake_of(request, route)
         heard = chat.revocations.heard
@@ -100,7 +108,8 @@ async def _unknown(request: Request, chat: Chat, route: Route) -> HTTPResponse |
     return None
 
 
-def _check_room_for_one_more(chat: Chat, route: Route, open_from_ip: int, arriving: int) -> None:
+def check_room_for_one_more(chat: Chat, route: Route, open_from_ip: int, arriving: int) -> None:
+    """Check that another connection may come in. Raises `Unavailable`, `RateLimited`."""
     settings = route.settings
     if chat.refusing:
         raise Unavailable("this server is about to restart; come back in a moment")

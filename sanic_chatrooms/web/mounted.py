@@ -133,7 +133,7 @@ class Mounted:
         logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
         self.routes = {declared.path: self.chat.route(declared) for declared in self.declaration.routes}
         if settings.api:  # where it is off, it costs no memory
-            self.rest = importlib.import_module(REST).Rest(self.chat, self.routes["/ws"])
+            self.rest = importlib.import_module(REST).Rest(self, self.chat)
         redact_logs(route.settings.token_query for route in self.routes.values())
 
     @property

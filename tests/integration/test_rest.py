@@ -20,9 +20,14 @@ MESSAGES = "/rooms/general/messages"
 Visit = Callable[..., Awaitable[Rest]]
 
 
-@pytest.fixture(params=["memory:", "sqlite"])
+BOTH = pytest.mark.parametrize("chat", ["memory:", "sqlite"], indirect=True)
+"""In memory and in a database."""
+
+
+@pytest.fixture
 def chat(app: App, request: pytest.FixtureRequest, tmp_path: Any) -> ChatRooms:
-    store = request.param if request.param == "memory:" else f"sqlite:///{tmp_path}/chat.db"
+    stored = getattr(request, "param", "memory:") == "sqlite"
+    store = f"sqlite:///{tmp_path}/chat.db" if stored else "memory:"
     return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, store=store)
 
 
@@ -93,6 +98,7 @@ async def test_a_message_that_is_refused_leaves_no_room_behind(visit: Visit) -> 
     assert (await ada.get("/rooms"))["rooms"] == []
 
 
+@BOTH
 async def test_a_room_is_made_changed_and_deleted(visit: Visit) -> None:
     ada = await visit()
 
@@ -121,6 +127,7 @@ async def test_the_server_chooses_the_id_of_a_room(visit: Visit) -> None:
     assert again.body == {**made.body, "duplicate": True}
 
 
+@BOTH
 @pytest.mark.parametrize("key", [KEY, f'"{KEY}"'])
 async def test_the_same_key_is_the_same_command(visit: Visit, key: str) -> None:
     ada = await visit()
@@ -159,6 +166,7 @@ async def test_a_repetition_is_answered_after_a_ban(visit: Visit) -> None:
     assert (other.status, other.code) == (403, "banned")
 
 
+@BOTH
 async def test_members_come_and_go(visit: Visit) -> None:
     ada, bob = await visit(), await visit("bob")
     await ada("POST", "/rooms", {"room": "club", "visibility": "private"})
@@ -205,6 +213,7 @@ async def test_an_invited_user_accepts_or_declines(visit: Visit) -> None:
     assert (await eve("GET", "/rooms/club")).code == "room_not_found"
 
 
+@BOTH
 async def test_messages_have_reactions_pins_replies_and_reports(visit: Visit) -> None:
     ada, bob = await visit(), await visit("bob")
     await ada("POST", "/rooms", {"room": "club"})
@@ -230,6 +239,7 @@ async def test_messages_have_reactions_pins_replies_and_reports(visit: Visit) ->
     assert "pinned" not in await bob.get(message)
 
 
+@BOTH
 async def test_what_is_unread(visit: Visit) -> None:
     ada, bob = await visit(), await visit("bob")
     await bob("POST", MESSAGES, {"text": "hello"})
@@ -258,6 +268,7 @@ async def test_a_direct_message(visit: Visit) -> None:
     assert answer.status == 201
 
 
+@BOTH
 async def test_search_finds_where_the_store_does(visit: Visit, chat: ChatRooms) -> None:
     ada = await visit()
     await ada("POST", MESSAGES, {"text": "the harbour at night"})
@@ -319,6 +330,7 @@ async def test_an_edit_of_another_version_is_refused(visit: Visit) -> None:
     assert (await ada("DELETE", message, If_Match="*")).status == 200
 
 
+@BOTH
 async def test_of_many_edits_of_one_version_one_is_stored(visit: Visit) -> None:
     ada = await visit()
     sent = await ada("POST", MESSAGES, {"text": "hi"})

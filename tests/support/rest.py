@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +12,10 @@ from typing import Any
 from tests.support.server import LiveServer
 from tests.support.wire import token
 
-__all__ = ["Answer", "Rest"]
+__all__ = ["Answer", "Rest", "Sent", "Stream"]
+
+WITHIN = 20.0
+"""Seconds that a test waits at most."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,104 @@ class Rest:
         answer = await self("GET", path, **headers)
         assert answer.status == 200, answer
         return answer.body
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One event of a stream."""
+
+    type: str
+    data: Any
+    id: str | None = None
+
+    @property
+    def text(self) -> Any:
+        """What a message says."""
+        return self.data["payload"].get("text")
+
+
+class Stream:
+    """Server-sent events, read as they come: `stream = await Stream.open(ada, "general")`; `await stream.next()`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.comments = 0
+        self.last_id: str | None = None
+        self._text = ""
+
+    @classmethod
+    async def open(
+        cls, user: Rest, room: str = "general", *, since: str = "", query: str = "", **headers: str
+    ) -> Stream:
+        """Open it, and read the head."""
+        server = user.server
+        reader, writer = await asyncio.open_connection(server.host, server.port, limit=2**24)
+        named = {"Accept": "text/event-stream", **user.headers}
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
+        query = query or (f"?since={since}" if since else "")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+        writer.write(
+            f"GET /chat/api/rooms/{room}/events{query} HTTP/1.1\r\nHost: {server.host}\r\n{lines}\r\n".encode()
+        )
+        async with asyncio.timeout(WITHIN):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert " 200 " in head.partition("\r\n")[0], head
+        assert "text/event-stream" in head.lower()
+        stream = cls(reader, writer)
+        await stream.comment()
+        return stream
+
+    async def next(self) -> Sent:
+        """The next event. Raises `EOFError` where the stream ends."""
+        while True:
+            block = await self._block()
+            fields: dict[str, str] = {}
+            for line in block.split("\n"):
+                name, _, value = line.partition(": ")
+                if not line.startswith(":"):
+                    fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+                else:
+                    self.comments += 1
+            self.last_id = fields.get("id", self.last_id)
+            if "data" in fields:
+                return Sent(fields["event"], json.loads(fields["data"]), fields.get("id"))
+
+    async def comment(self) -> None:
+        """Wait until there was one more comment; no event may come before."""
+        seen = self.comments
+        while self.comments == seen:
+            block = await self._block()
+            assert "data:" not in block, block
+            self.comments += block.startswith(":") or "\n:" in block
+
+    async def rest(self) -> list[Sent]:
+        """All events up to the end."""
+        found = []
+        try:
+            while True:
+                found.append(await self.next())
+        except EOFError:
+            return found
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+    async def _block(self) -> str:
+        async with asyncio.timeout(WITHIN):
+            while "\n\n" not in self._text:
+                self._text += await self._chunk()
+        block, _, self._text = self._text.partition("\n\n")
+        return block
+
+    async def _chunk(self) -> str:
+        try:
+            size = int(await self.reader.readuntil(b"\r\n"), 16)
+            data = await self.reader.readexactly(size + 2)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise EOFError("cut") from None
+        if not size:
+            raise EOFError("ended")
+        return data[:-2].decode()

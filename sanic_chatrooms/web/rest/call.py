@@ -12,7 +12,6 @@ from sanic.response import HTTPResponse
 
 from ...chat import Chat
 from ...errors import ChatError, Conflict, RoomNotFound
-from ...sessions.route import Route
 from ...stores import members
 from ...support.locks import Locks
 from ...verbs.acting import Acting
@@ -20,9 +19,11 @@ from ...verbs.table import Row
 from ...wire.decode import Command
 from ...wire.encode import encode
 from ...wire.events import Myself
+from ..mounted import Mounted
 from ..problems import problem_of
 from ..tickets import give_ticket
 from .etags import etag_of, is_known, matches, version_of
+from .events import serve_events, wants_stream
 from .problems import ChangedMeanwhile, not_allowed, nothing_here
 from .reading import body_of, key_of, payload_by_body, payload_by_query
 from .requester import SAFE, Requester, acting_for, identify
@@ -60,9 +61,10 @@ class Call(msgspec.Struct):
 class Rest:
     """REST of one instance in one app."""
 
-    def __init__(self, chat: Chat, route: Route) -> None:
+    def __init__(self, mounted: Mounted, chat: Chat) -> None:
+        self._mounted = mounted
         self._chat = chat
-        self._route = route
+        self._route = mounted.routes["/ws"]
         self._locks = Locks()
         """By path: of two edits that name the same version with `If-Match`, one is first."""
 
@@ -83,10 +85,14 @@ class Rest:
             return not_allowed(found.routes)
         if route.type == TICKETS:
             return await give_ticket(request, self._chat, self._route)
-        requester = await identify(request, self._chat, self._route)
+        streams = route.type == EVENTS and wants_stream(request)
+        requester = await identify(request, self._chat, self._route, connects=streams)
         if route.type == ME:
             return _read(request, route, encode(_me(requester)))
         call = Call(route, found, _query(request), acting_for(self._chat, self._route, requester))
+        if streams:
+            await serve_events(request, self._mounted, self._chat, requester, call.acting, call.room or "")
+            return None
         if request.method in SAFE:
             return _read(request, route, await self._carry_out(call))
         call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
