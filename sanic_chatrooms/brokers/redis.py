@@ -154,7 +154,7 @@ class RedisBroker(RemoteBroker[Entry]):
         return f"{self._base}{{{room}}}"
 
     def _both(self, room: str) -> tuple[str, str]:
-        """The room's channel, and one on which nothing is said: by it a store that publishes itself (append.lua) sees which subscriber of
+        """The room's channel, and one on which nothing is said: by it a store that publishes itself (publish.lua) sees which subscriber of
         the first is this broker. At the server, whoever has the second has the first too."""
         channel = self._channel(room)
         return channel, f"{channel}:{self.publisher}"

@@ -1,5 +1,4 @@
--- A channel to publish on ('' none), PUBLISH or SPUBLISH, as whom, the two keys of its signature (see support/signature.py). Then five arguments per
--- draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not)
+-- The five arguments of publish.lua. Then five per draft: its key ('' none); "timestamp id hash"; its text without the number; a flag, the number at which its sender's rights were checked ('' they were not)
 -- and '@' with the epoch then, and ';' with what it does besides (see effects.lua) behind them; '=' and its sender's id if it counts as unread. The flag is '-' for an event of the timeline, '~' for others; '+' and '*' where there are effects.
 -- -> epoch, and per draft: its number; "+number target count" of an event about a message (count '' where it has none), on the next line what else its payload tells; "number timestamp id" of the first, for one
 -- about a message with its payload on the next line; "=number" unchanged; "!seconds" too early by so many; -1 conflict, -2 no such message, -3 stale, -4 no such parent, -5 the parent is a reply, -6 one key too many
@@ -7,7 +6,6 @@ if op == 'append' then
   local room = load()
   if not room then return false end
   local base, restricted, results = room.head, room.restricted, {}
-  local channel, publish, publisher, inner, outer = unpack(ARGV, own, own + 4)
   own = own + 5
   local events, ids, line, counted, said, besides = {}, {}, {}, {}, {}, nil
   local function flush()
@@ -129,13 +127,7 @@ if op == 'append' then
   end
   local last = room.head - room.max
   if last - room.erased > math.min(room.max / 4 + 16, CHUNK) then erase(room, last) end -- in larger steps, not one by one
-  -- The worker's own broker hears the room by two channels, every other by one (see brokers/redis.py): is there another?
-  local heard = channel ~= '' and redis.pcall('PUBSUB', publish == 'SPUBLISH' and 'SHARDNUMSUB' or 'NUMSUB', channel, channel .. ':' .. publisher)
-  if heard and (heard.err or heard[2] > heard[4]) then
-    local body = '["' .. publisher .. '","' .. room.epoch .. '",[' .. table.concat(said, ',') .. ']]'
-    local signature = redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\n' .. body))
-    redis.call(publish, channel, '#' .. signature .. body)
-  end
+  if ARGV[9] ~= '' then publish(room.epoch, said) end
   return {room.epoch, unpack(results)}
 end
 

@@ -1,4 +1,4 @@
--- One room of the store: everything that has to happen in one step. This file begins every script of the store. Keys, all in the room's slot:
+-- One room of the store: everything that has to happen in one step. Every script of the store has this file, and what uses its functions behind it. Keys, all in the room's slot:
 --   h   hash: e epoch, n head, f floor (what is not above it is erased), r the run of the server (see Pipe.run_id),
 --       w start of the window, p whether its end was put off, g which of k0 and k1 is current, v visibility, a made by its first join,
 --       i the room as JSON, k by which key and hash it was made, c that key as a draft has it, z the number of the last event that restricts,

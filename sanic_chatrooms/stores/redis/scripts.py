@@ -31,9 +31,11 @@ class Use(NamedTuple):
     parts: tuple[str, ...]
 
 
-# Most drafts have no effects, and their script comes by fewer functions.
-APPEND = Use(Script(__package__, "head.lua", "append.lua"), _PARTS[:10])
-EFFECTS = Use(Script(__package__, "head.lua", "facts.lua", "effects.lua", "append.lua"), _PARTS)
+# Most drafts have no effects, and their script comes by fewer functions; nearly always it ends where plain.lua does.
+APPEND = Use(Script(__package__, "publish.lua", "plain.lua", "head.lua", "append.lua"), _PARTS[:10])
+EFFECTS = Use(
+    Script(__package__, "publish.lua", "head.lua", "facts.lua", "effects.lua", "append.lua"), _PARTS
+)
 PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:8])
 ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), _PARTS)
 ERASING = Use(Script(__package__, "head.lua", "facts.lua", "erasing.lua"), _PARTS)
