@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from playwright.async_api import Locator, Page, expect
 
-__all__ = ["composer", "enter", "entered", "go_to", "lines", "messages", "say", "write"]
+__all__ = ["CUTTABLE", "composer", "cut", "enter", "entered", "go_to", "lines", "messages", "say", "write"]
+
+# For `add_init_script`, so that `cut` finds the sockets.
+CUTTABLE = """
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+        constructor(...how) { super(...how); sockets.push(this); }
+    };
+"""
+
+
+async def cut(page: Page) -> None:
+    """End the connections of the page at once, as a network does."""
+    await page.evaluate("sockets.forEach((socket) => socket.close(4000))")
 
 
 async def enter(page: Page, name: str, room: str = "general", *, path: str = "/") -> None:

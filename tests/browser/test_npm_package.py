@@ -7,10 +7,7 @@ that cannot be reached, its tests are skipped with that reason.
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -25,34 +22,13 @@ from scripts.npm_package import OWN, build, npm_version
 from tests.browser.acts import messages, say
 from tests.browser.conftest import Pages
 from tests.support.fixtures import Live
-from tests.support.process import ROOT
+from tests.support.npm import MODULES, NPM, PROJECT, install, output
 
-PROJECT = ROOT / "tests" / "npm"
-MODULES = PROJECT / "node_modules"
-INSTALLED = MODULES / ".package-lock.json"
-NODE, NPM = shutil.which("node"), shutil.which("npm")
-UNREACHABLE = re.compile(
-    r"code (ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|E5\d\d|E429)"
-)
-"""What npm says where the registry gives no answer. Anything else, such as a lock file that does not fit, is a failure."""
+NODE = shutil.which("node")
 
 needs_node = pytest.mark.skipif(NODE is None, reason="there is no node on PATH")
 needs_npm = pytest.mark.skipif(NPM is None, reason="there is no npm on PATH")
 pytestmark = pytest.mark.timeout(300)  # the first test of the project downloads what it needs
-
-
-def ran(*command: str | Path | None, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    words = [str(word) for word in command]
-    return subprocess.run(
-        words, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=240
-    )
-
-
-def output(*command: str | Path | None, cwd: Path, **env: str) -> str:
-    """What it prints. It has to succeed."""
-    done = ran(*command, cwd=cwd, **env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +41,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def project(package: Path) -> Path:
     """The project with its tools and the package, as `npm ci` and `npm install sanic-chatrooms` leave it."""
-    if NPM is None:
-        pytest.skip("there is no npm on PATH")
-    if not INSTALLED.exists() or INSTALLED.stat().st_mtime < (PROJECT / "package-lock.json").stat().st_mtime:
-        install()
+    install()
+    assert NPM is not None
     to = ("--pack-destination", package.parent)  # beside the package, whose files other tests count
     (archive,) = json.loads(output(NPM, "pack", "--json", "--offline", *to, cwd=package))
     shutil.rmtree(MODULES / "sanic-chatrooms", ignore_errors=True)
@@ -76,18 +50,6 @@ def project(package: Path) -> Path:
         packed.extractall(package.parent / "packed", filter="data")
     shutil.move(package.parent / "packed" / "package", MODULES / "sanic-chatrooms")
     return PROJECT
-
-
-def install() -> None:
-    patient = ("--fetch-timeout=30000", "--fetch-retries=3", "--no-audit", "--no-fund")
-    try:
-        done = ran(NPM, "ci", *patient, cwd=PROJECT)
-    except subprocess.TimeoutExpired as late:
-        pytest.skip(f"the npm registry gives no answer: {late}")
-    if done.returncode and (found := UNREACHABLE.search(done.stderr)):
-        pytest.skip(f"the npm registry cannot be reached: {found[1]}")
-    assert done.returncode == 0, done.stderr
-    INSTALLED.touch()
 
 
 @pytest.fixture(scope="module")

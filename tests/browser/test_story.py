@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.acts import composer, entered, write
+from tests.browser.acts import CUTTABLE, composer, cut, entered, write
 from tests.browser.conftest import ARTIFACTS, Pages
 from tests.browser.test_accounts import PASSWORD
 from tests.browser.test_attachments import a_file, picture
@@ -31,20 +31,15 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
 }
 LONG = "\n".join(f"thing {number} that we need in the garden" for number in range(1, 40))
-# What the browser would show on the desktop stands at the root of the page instead, and sockets can be cut as a network does.
-WATCHED = """
+# What the browser would show on the desktop stands at the root of the page instead.
+TOLD = """
     window.Notification = class {
         static permission = "default";
         static async requestPermission() { return (this.permission = "granted"); }
         constructor(title, { body }) { document.documentElement.dataset.told = `${title}: ${body}`; }
         close() {}
     };
-    window.sockets = [];
-    window.WebSocket = class extends WebSocket {
-        constructor(...how) { super(...how); sockets.push(this); }
-    };
 """
-CUT = "() => sockets.forEach((socket) => socket.close(4000))"
 
 
 @dataclass
@@ -285,7 +280,7 @@ async def bob_is_offline_for_a_minute_and_back(story: Story) -> None:
     await say(ada, "Before the tunnel")
     await expect(lines(bob)).to_have_text(["Before the tunnel"])
     await bob.context.set_offline(True)
-    await bob.evaluate(CUT)
+    await cut(bob)
     await expect(bob.get_by_test_id("banner")).to_contain_text("You are offline.")
     await say(ada, "While you are away", "And once more")
     await write(bob, "From the tunnel")
@@ -395,7 +390,7 @@ async def test_two_people_and_the_assistant_live_through_a_whole_story(
     url = start_example().url
     ada, bob, desk = [await new_page(base_url=url, **options) for options in (DESK, PHONE, DESK)]
     for page in (ada, bob):
-        await page.add_init_script(WATCHED)
+        await page.add_init_script(TOLD + CUTTABLE)
     await bob.clock.install()
     story = Story(new_page, ada, bob, desk, ARTIFACTS / "story")
 

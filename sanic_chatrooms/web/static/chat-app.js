@@ -42,7 +42,7 @@ export async function startChat(element, { client, ...given }) {
   // The connection begins when there is somebody to hear what it brings.
   if (chat.name === null && !client?.token && options.guests !== false) await chooseName(chat, element, options, rest);
   else {
-    await showLoading(element, rest);
+    await showLoading(element, options, rest);
     if (isOver) {
       end(null, ELSEWHERE);
       return chat;

@@ -131,7 +131,7 @@ export class ChatRoomElement extends Base {
   async #explain(why) {
     await speakFor(this.#frame);
     const [heading, sentence, testid] = why(words.element);
-    if (!this.#shown) fill(this.#frame, statePanel(heading, sentence, [], testid));
+    if (!this.#shown) fill(this.#frame, statePanel(heading, sentence, [], testid, "h2"));
   }
 
   #options() {
@@ -287,7 +287,7 @@ class Shown {
     this.tell("error", { during: "connection", error: error ?? new Error(reason) });
     this.over = true;
     this.#ended.abort();
-    fill(this.frame, statePanel(words.start.disconnected, ending(code, reason, error), [[words.start.connectAgain, this.again]], "ended"));
+    fill(this.frame, statePanel(words.start.disconnected, ending(code, reason, error), [[words.start.connectAgain, this.again]], "ended", "h2"));
   }
 
   #changed(what, item) {

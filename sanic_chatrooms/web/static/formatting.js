@@ -80,7 +80,7 @@ export function formatBar(field) {
   // Otherwise the press would take the selection away.
   const labels = words.formatting;
   const buttons = Object.entries(BUTTONS).map(([name, [sign, key]]) =>
-    el("button", { class: `icon-button format-${name}`, "aria-label": labels[name], title: key ? `${labels[name]} (${KEY}${key})` : labels[name], testid: `format-${name}`, onpointerdown: (event) => event.preventDefault(), onclick: () => format(field, name) }, sign || icon(name)));
+    el("button", { class: `icon-button format-${name}`, "data-sign": sign, "aria-label": labels[name], title: key ? `${labels[name]} (${KEY}${key})` : labels[name], testid: `format-${name}`, onpointerdown: (event) => event.preventDefault(), onclick: () => format(field, name) }, !sign && icon(name)));
   const preview = el("div.preview.text", { role: "group", "aria-label": labels.preview, dir: "auto", tabindex: 0, testid: "preview" });
   const tools = el("div.format-bar", { role: "group", "aria-label": words.composer.formatting }, buttons);
   let frame = null;

@@ -24,7 +24,7 @@ export class Notices {
 
   /** Show a notice: {title, content}. `href`: the place in this page that it is about. */
   add({ title = words.notices.untitled, content = "", href }) {
-    const notice = [el("h3", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, words.show)] : [])];
+    const notice = [el("h2", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, words.show)] : [])];
     this.#kept = [el("li.notice-line", {}, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
     this.#count(this.#unread + 1);
     this.#toast(notice);
@@ -41,7 +41,7 @@ export class Notices {
       toast.remove();
       act();
     }, { testid }));
-    const toast = el("div.toast.question", { testid: "question" }, el("div.grow", {}, el("h3", {}, title), el("p", {}, content), el("div.toast-acts", {}, buttons)));
+    const toast = el("div.toast.question", { testid: "question" }, el("div.grow", {}, el("h2", {}, title), el("p", {}, content), el("div.toast-acts", {}, buttons)));
     this.toasts.append(toast);
   }
 

@@ -15,8 +15,8 @@ export function chooseName(chat, element, { title, entry }, rest) {
 }
 
 /** Grey shapes until the `rest` of the page is there. Rejects if it cannot be loaded. */
-export async function showLoading(element, rest) {
-  fill(element, el("main", {}, skeleton()));
+export async function showLoading(element, { title }, rest) {
+  fill(element, el("main", {}, el("h1.sr-only", {}, title), skeleton()));
   try {
     await rest;
   } catch (error) {

@@ -3,10 +3,10 @@
 import { button, el } from "./dom.js";
 import { words } from "./words.js";
 
-/** A heading, a sentence, and actions: [label, function] pairs, the main one first; without a function it is not offered. */
-export function statePanel(heading, sentence, actions, testid) {
+/** A heading, a sentence, and actions: [label, function] pairs, the main one first; without a function it is not offered. `tag`: h2 where nothing stands above. */
+export function statePanel(heading, sentence, actions, testid, tag = "h3") {
   const buttons = actions.filter(([, act]) => act).map(([label, act], index) => button(label, act, { class: index ? "" : "primary" }));
-  return el("div.state", { testid }, el("h3", {}, heading), el("p", {}, sentence), el("div.actions", {}, buttons));
+  return el("div.state", { testid }, el(tag, {}, heading), el("p", {}, sentence), el("div.actions", {}, buttons));
 }
 
 /** Grey shapes instead of messages. CSS shows them after 300 ms, so that fast answers do not flicker. */

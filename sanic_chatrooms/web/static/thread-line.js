@@ -11,5 +11,5 @@ export function threadLine(item, { onThread }) {
   const said = words.replies(count);
   const when = momentOf(last.timestamp);
   return el("button.thread-line", { testid: "thread-line", "aria-label": words.thread.line(said, when), onclick: () => onThread(item) },
-    icon("reply"), el("span.replies", {}, said), el("span.note", {}, words.thread.last(when)));
+    icon("reply"), el("span.replies", {}, said), " ", el("span.note", {}, words.thread.last(when)));
 }

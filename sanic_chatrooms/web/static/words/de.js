@@ -352,7 +352,7 @@ export const words = ({ counted, listed, number }) => ({
     failed: "Dieser Thread kann nicht geöffnet werden",
     older: "Ältere Antworten werden geladen …",
     none: "Noch hat niemand geantwortet.",
-    line: (replies, when) => `${replies}, die letzte: ${when}. Thread öffnen`,
+    line: (replies, when) => `${replies}, zuletzt ${when}. Thread öffnen`,
     last: (when) => `zuletzt ${when}`,
   },
 
@@ -502,7 +502,7 @@ export const words = ({ counted, listed, number }) => ({
     of: (name) => `Die Rolle von ${name}`,
     give: "Diese Rolle geben",
     change: "Rolle ändern",
-    changeOf: (name) => `Rolle von ${name} ändern`,
+    changeOf: (name) => `Rolle ändern: ${name}`,
   },
 
   rights: {

@@ -356,7 +356,7 @@ export const words = ({ counted, listed, number }) => ({
     failed: "This thread cannot be opened",
     older: "Loading older replies…",
     none: "Nobody has replied yet.",
-    line: (replies, when) => `${replies}, the last at ${when}. Open the thread`,
+    line: (replies, when) => `${replies}, last ${when}. Open the thread`,
     last: (when) => `last ${when}`,
   },
 
@@ -507,7 +507,7 @@ export const words = ({ counted, listed, number }) => ({
     of: (name) => `The role of ${name}`,
     give: "Give this role",
     change: "Change role",
-    changeOf: (name) => `Change the role of ${name}`,
+    changeOf: (name) => `Change role of ${name}`,
   },
 
   rights: {
