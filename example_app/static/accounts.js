@@ -6,16 +6,30 @@
 import { openDialog, openForm, textField } from "/chat/static/dialogs.js";
 import { button, el, fill } from "/chat/static/dom.js";
 import { kept } from "/chat/static/kept.js";
+import { words } from "./words.js";
 
 const SIGNED_IN = "example signed in";
 const OVER = "this token was revoked; sign in again"; // as the server says it: the page has words for it
 
-/** An answer that is not 2xx, in words for people. */
+/** An answer that is not 2xx, in words for people. `what` was asked. */
 class Refused extends Error {
-  constructor(status, { detail = "The server does not answer as it should. Try again later.", code, field, retryAfter } = {}) {
-    super(field ? `Your ${detail.replace(": ", " ").replace("newPassword", "new password")}.` : detail);
-    Object.assign(this, { status, problem: code, field, retryAfter });
+  constructor(what, status, problem = {}) {
+    super(why(what, problem) ?? words.refused.other);
+    Object.assign(this, { status, problem: problem.code });
   }
+}
+
+function why(what, { code, field, detail, retryAfter }) {
+  const said = words.refused;
+  const conflicts = { "sign-up": said.taken, password: said.changedElsewhere, factor: said.factorThere };
+  const fields = {
+    name: said.name,
+    password: what !== "sign-up" ? said.password : /at least/.test(detail) ? said.short : said.easy,
+    newPassword: /at least/.test(detail) ? said.short : /another/.test(detail) ? said.same : said.newEasy,
+    code: said.code,
+  };
+  if (code === "rate_limited") return said.tooOften(Math.ceil(retryAfter));
+  return { conflict: conflicts[what], invalid_field: fields[field], unauthenticated: what === "log-in" ? said.wrong : said.signInAgain, unavailable: said.busy }[code];
 }
 
 async function post(what, body, token) {
@@ -24,10 +38,10 @@ async function post(what, body, token) {
   try {
     answer = await fetch(`/accounts/${what}`, { method: "POST", headers, body: JSON.stringify(body ?? {}) });
   } catch {
-    throw new Refused(0, { detail: "The server cannot be reached. Try again." });
+    throw Object.assign(new Error(words.unreachable), { status: 0 });
   }
   const content = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : undefined;
-  if (!answer.ok) throw new Refused(answer.status, content);
+  if (!answer.ok) throw new Refused(what, answer.status, content);
   return content;
 }
 
@@ -106,29 +120,28 @@ export class Account {
 
 // ---- forms ----
 
-const nameField = () => textField("Name", { maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
-const passwordField = (autocomplete, props, label = "Password") => textField(label, { type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
+const nameField = () => textField(words.accounts.name, { maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
+const passwordField = (autocomplete, props, label = words.accounts.password) => textField(label, { type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
 const codeField = (label) => textField(label, { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 32, testid: "account-code" });
 // Without it, password managers do not know whose password is asked for.
 const nameOf = (account) => el("input", { autocomplete: "username", value: account.user.name, hidden: true });
 const hint = (text) => el("p", { class: "hint" }, text);
-const LENGTH = "At least 10 characters. A few words are easier to remember than signs, and harder to guess.";
 
 /** Below the form for guests: the two other ways in. */
 export function otherWays(account) {
   return el("div", { class: "other-ways" },
-    hint("Or use an account, and be the same on all your devices."),
-    button("Sign in", () => signIn(account), { testid: "open-sign-in" }),
-    button("Create an account", () => signUp(account), { testid: "open-sign-up" }));
+    hint(words.accounts.or),
+    button(words.accounts.signIn, () => signIn(account), { testid: "open-sign-in" }),
+    button(words.accounts.create, () => signUp(account), { testid: "open-sign-up" }));
 }
 
 /** Entries of the menu "You". `signOut(end)` leaves the chat after `end()`. */
 export function entries(account, signOut) {
-  if (!account.user) return [["Sign in", () => signIn(account), "open-sign-in"], ["Create an account", () => signUp(account), "open-sign-up"]];
+  if (!account.user) return [[words.accounts.signIn, () => signIn(account), "open-sign-in"], [words.accounts.create, () => signUp(account), "open-sign-up"]];
   return [
-    ["Change your password", () => changePassword(account), "change-password"],
-    ["Second factor", () => (account.user.secondFactor ? dropFactor(account) : addFactor(account)), "second-factor"],
-    ["Sign out everywhere", () => signOut(() => account.logOut(true)), "sign-out-everywhere"],
+    [words.password.change, () => changePassword(account), "change-password"],
+    [words.factor.label, () => (account.user.secondFactor ? dropFactor(account) : addFactor(account)), "second-factor"],
+    [words.accounts.signOutEverywhere, () => signOut(() => account.logOut(true)), "sign-out-everywhere"],
   ];
 }
 
@@ -136,11 +149,11 @@ async function signUp(account) {
   const name = nameField();
   const password = passwordField("new-password", { minlength: 10 });
   const fields = [
-    name.row, hint("Others see it: 3 to 32 letters, digits, dots, hyphens or underscores."),
-    password.row, hint(LENGTH),
+    name.row, hint(words.accounts.nameRule),
+    password.row, hint(words.accounts.passwordRule),
   ];
   const create = () => account.signUp(name.field.value.trim(), password.field.value).then(() => true);
-  if (await openForm("Create an account", fields, "Create", create, "sign-up-dialog")) location.reload();
+  if (await openForm(words.accounts.create, fields, words.accounts.createYes, create, "sign-up-dialog")) location.reload();
 }
 
 async function signIn(account) {
@@ -151,34 +164,34 @@ async function signIn(account) {
     if (error.problem !== "second_factor") throw error;
     return "code";
   };
-  const came = await openForm("Sign in", [name.row, password.row], "Sign in", () => logIn().catch(wantsCode), "sign-in-dialog");
+  const came = await openForm(words.accounts.signIn, [name.row, password.row], words.accounts.signIn, () => logIn().catch(wantsCode), "sign-in-dialog");
   if (came === "in" || (came === "code" && (await secondStep(logIn)))) location.reload();
 }
 
 function secondStep(logIn) {
-  const { field, row } = codeField("Code of your authenticator app");
-  const fields = [row, hint("If you do not have your phone, enter one of your recovery codes.")];
-  return openForm("One more step", fields, "Sign in", () => logIn(field.value), "code-dialog");
+  const { field, row } = codeField(words.accounts.code);
+  const fields = [row, hint(words.accounts.recovery)];
+  return openForm(words.accounts.oneMoreStep, fields, words.accounts.signIn, () => logIn(field.value), "code-dialog");
 }
 
 async function changePassword(account) {
-  const old = passwordField("current-password", { autofocus: true }, "Password now");
-  const fresh = textField("New password", { type: "password", maxlength: 200, minlength: 10, autocomplete: "new-password", autofocus: false, testid: "new-password" });
+  const old = passwordField("current-password", { autofocus: true }, words.password.now);
+  const fresh = textField(words.password.new, { type: "password", maxlength: 200, minlength: 10, autocomplete: "new-password", autofocus: false, testid: "new-password" });
   const change = () => account.ask("password", { password: old.field.value, newPassword: fresh.field.value }).then(() => true);
-  const fields = [nameOf(account), old.row, fresh.row, hint(LENGTH), hint("Everywhere else you will be signed out.")];
-  if (!(await openForm("Change your password", fields, "Change", change, "password-dialog"))) return;
-  await openDialog("Your password is changed", (close) => [
-    el("h2", {}, "Your password is changed"),
-    el("p", {}, "You stay signed in here. On all other devices, sign in with the new password."),
-    el("div", { class: "actions" }, button("Close", () => close(), { class: "primary", autofocus: true, testid: "password-changed" })),
+  const fields = [nameOf(account), old.row, fresh.row, hint(words.accounts.passwordRule), hint(words.password.elsewhere)];
+  if (!(await openForm(words.password.change, fields, words.password.yes, change, "password-dialog"))) return;
+  await openDialog(words.password.changed, (close) => [
+    el("h2", {}, words.password.changed),
+    el("p", {}, words.password.changedWhat),
+    el("div", { class: "actions" }, button(words.password.close, () => close(), { class: "primary", autofocus: true, testid: "password-changed" })),
   ]);
 }
 
 async function addFactor(account) {
   const password = passwordField("current-password", { autofocus: true });
-  const why = hint("Besides your password, you will then need a code from your phone. Nobody who finds out your password gets in with it alone.");
+  const about = hint(words.factor.why);
   const propose = () => account.ask("factor", { password: password.field.value });
-  const proposed = await openForm("Add a second factor", [why, nameOf(account), password.row], "Continue", propose, "factor-dialog");
+  const proposed = await openForm(words.factor.add, [about, nameOf(account), password.row], words.factor.continue, propose, "factor-dialog");
   const confirmed = proposed && (await confirmFactor(account, proposed));
   if (!confirmed) return;
   account.user.secondFactor = true;
@@ -186,32 +199,32 @@ async function addFactor(account) {
 }
 
 function confirmFactor(account, { secret, address, picture }) {
-  const { field, row } = codeField("The code that it shows");
+  const { field, row } = codeField(words.factor.shown);
   const key = secret.replace(/.{4}(?=.)/g, "$& ");
   const fields = [
-    el("p", {}, "Scan this with your authenticator app, or ", el("a", { href: address }, "open the app"), " if it is on this device."),
-    el("img", { class: "scan", src: picture, alt: "QR code of the key below", testid: "scan" }),
-    hint("If you cannot scan it, type this key:"),
+    el("p", {}, words.factor.scan(el("a", { href: address }, words.factor.openApp))),
+    el("img", { class: "scan", src: picture, alt: words.factor.picture, testid: "scan" }),
+    hint(words.factor.key),
     el("p", { class: "secret", testid: "secret" }, key), row,
   ];
-  return openForm("Add this chat to your app", fields, "Turn on", () => account.ask("factor/confirm", { code: field.value }), "confirm-dialog");
+  return openForm(words.factor.addApp, fields, words.factor.turnOn, () => account.ask("factor/confirm", { code: field.value }), "confirm-dialog");
 }
 
 function showRecovery(codes) {
-  return openDialog("Keep these recovery codes", (close) => [
-    el("h2", {}, "Keep these recovery codes"),
-    el("p", {}, "Each lets you in once if you lose your phone. They are not shown again."),
+  return openDialog(words.factor.codes, (close) => [
+    el("h2", {}, words.factor.codes),
+    el("p", {}, words.factor.codesWhat),
     el("ul", { class: "recovery", testid: "recovery" }, codes.map((code) => el("li", {}, code))),
     el("div", { class: "actions" },
-      button("Copy", ({ target }) => navigator.clipboard.writeText(codes.join("\n")).then(() => fill(target, "Copied"), () => fill(target, "Select and copy them")), { testid: "copy-codes" }),
-      button("I have kept them", () => close(), { class: "primary", testid: "kept-codes" })),
+      button(words.factor.copy, ({ target }) => navigator.clipboard.writeText(codes.join("\n")).then(() => fill(target, words.factor.copied), () => fill(target, words.factor.notCopied)), { testid: "copy-codes" }),
+      button(words.factor.kept, () => close(), { class: "primary", testid: "kept-codes" })),
   ], { testid: "recovery-dialog" });
 }
 
 async function dropFactor(account) {
   const password = passwordField("current-password", { autofocus: true });
-  const code = codeField("Code of your authenticator app, or a recovery code");
+  const code = codeField(words.factor.dropCode);
   const drop = () => account.ask("factor/drop", { password: password.field.value, code: code.field.value }).then(() => true);
-  const why = hint("Your password alone will then be enough to sign in.");
-  if (await openForm("Turn off the second factor", [why, nameOf(account), password.row, code.row], "Turn off", drop, "drop-dialog")) account.user.secondFactor = false;
+  const about = hint(words.factor.dropWhy);
+  if (await openForm(words.factor.drop, [about, nameOf(account), password.row, code.row], words.factor.turnOff, drop, "drop-dialog")) account.user.secondFactor = false;
 }

@@ -3,17 +3,19 @@
 import { startChat } from "/chat/static/chat-app.js";
 import { Account, entries, otherWays } from "./accounts.js";
 import { Uploads } from "./uploads.js";
+import { learned, words } from "./words.js";
 
-const PUSHES = { notice: "Send me a notice", update: "Change the topic above", redirect: "Send me to another site" };
+const PUSHES = ["notice", "update", "redirect"];
 
+await learned;
 const account = new Account();
 await account.start();
 const files = new Uploads();
 const started = startChat(document.getElementById("chat"), {
-  title: "Example chat",
-  topic: "Topic: whatever you like",
+  title: words.title,
+  topic: words.topic,
   firstRoom: "general",
-  menu: { label: "Try app pushes", entries: pushes },
+  menu: { label: words.pushes.label, entries: pushes },
   entry: otherWays(account),
   files,
   own: (signOut) => entries(account, signOut),
@@ -26,7 +28,7 @@ async function over(why) {
 }
 
 function pushes(chat) {
-  return Object.entries(PUSHES).map(([kind, label]) => [label, () => ask(chat, kind), `push-${kind}`]);
+  return PUSHES.map((kind) => [words.pushes[kind], () => ask(chat, kind), `push-${kind}`]);
 }
 
 function ask(chat, kind) {

@@ -5,6 +5,7 @@ import { button, el, fill, icon, iconButton } from "/chat/static/dom.js";
 import { excerpt } from "/chat/static/format.js";
 import { sentence } from "/chat/static/reasons.js";
 import { calm } from "/chat/static/richtext.js";
+import { words } from "./words.js";
 
 const MOST = 10;
 const PREVIEW = 40; // pixels
@@ -15,7 +16,7 @@ export class Tray {
 
   constructor({ upload, largest }, changed) {
     Object.assign(this, { upload, largest, changed });
-    this.list = el("ul", { class: "tray-list", "aria-label": "Files for the next message" });
+    this.list = el("ul", { class: "tray-list", "aria-label": words.files.next });
     this.said = el("p", { class: "problem", role: "status" });
     this.element = el("div", { class: "tray", hidden: true, testid: "tray" }, this.list, this.said);
     const chosen = () => {
@@ -23,7 +24,7 @@ export class Tray {
       this.chooser.value = ""; // so that the same file can be chosen again
     };
     this.chooser = el("input", { type: "file", multiple: true, hidden: true, testid: "chooser", onchange: chosen });
-    this.button = el("span", {}, this.chooser, iconButton("clip", "Attach files", { testid: "attach", onclick: () => this.chooser.click() }));
+    this.button = el("span", {}, this.chooser, iconButton("clip", words.files.attach, { testid: "attach", onclick: () => this.chooser.click() }));
   }
 
   /** Files are on their way. */
@@ -40,7 +41,7 @@ export class Tray {
     const free = MOST - this.#entries.length;
     const entries = [...files].slice(0, free).map((file) => this.#entry(file));
     this.#entries.push(...entries);
-    fill(this.said, files.length > free && `A message can have ${MOST} files. ${files.length - free} of yours were left out.`);
+    fill(this.said, files.length > free && words.files.most(MOST, files.length - free));
     this.#draw();
     for (const entry of entries) this.#begin(entry);
   }
@@ -57,10 +58,10 @@ export class Tray {
   #entry(file) {
     const entry = { file, done: null, error: null };
     const name = calm(excerpt(file.name, 120));
-    entry.bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${name}` });
+    entry.bar = el("progress", { max: 1, value: 0, "aria-label": words.files.upload(name) });
     entry.note = el("span", { class: "note", role: "status" });
-    entry.again = button("Try again", () => this.#begin(entry), { hidden: true });
-    entry.remove = iconButton("close", `Remove ${name}`, { testid: "remove-file", onclick: () => this.#remove(entry) });
+    entry.again = button(words.files.tryAgain, () => this.#begin(entry), { hidden: true });
+    entry.remove = iconButton("close", words.files.remove(name), { testid: "remove-file", onclick: () => this.#remove(entry) });
     entry.look = el("span", { class: "tray-look" }, icon("file"));
     entry.node = el("li", { class: "tray-file", testid: "tray-file" }, entry.look, el("div", { class: "grow" }, el("bdi", { class: "cut" }, name), entry.note, entry.bar), entry.again, entry.remove);
     preview(file, entry.look);
@@ -73,7 +74,7 @@ export class Tray {
     const { signal } = entry.control;
     this.#show(entry, { error: null });
     try {
-      if (file.size > this.largest) throw new Error(`It is too large: a file can have ${sizeOf(this.largest)} at most.`);
+      if (file.size > this.largest) throw new Error(words.files.tooLarge(sizeOf(this.largest)));
       const onProgress = (share) => {
         entry.bar.value = share;
       };
@@ -127,7 +128,7 @@ async function preview(file, place) {
 export function droppable(pane, tray) {
   const over = (on) => pane.classList.toggle("dropping", on);
   const holdsFiles = (event) => Boolean(event.dataTransfer?.types.includes("Files") && tray());
-  pane.append(el("p", { class: "drop-here", "aria-hidden": "true" }, "Drop files here to attach them"));
+  pane.append(el("p", { class: "drop-here", "aria-hidden": "true" }, words.files.drop));
   pane.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault();

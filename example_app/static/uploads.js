@@ -1,17 +1,28 @@
 // Sends files to the server, and lets this browser fetch those of its rooms. The server's side is example_app/uploads/.
 
+import { sizeOf } from "/chat/static/attachments.js";
 import { droppable, Tray } from "./attaching.js";
+import { words } from "./words.js";
 
 const RENEW = 30 * 60 * 1000; // ms; the cookie lives twice as long
 const LARGEST = 10_000_000;
 
 /** An answer that is not 2xx, in words for people. */
 function refused({ status, response }) {
-  const known = status < 500 || response?.code === "unavailable";
-  return Object.assign(new Error((known && response?.detail) || "The server does not take files now. Try again later."), { status, temporary: !known || response?.temporary === true });
+  const { code, detail, temporary, limit } = response ?? {};
+  const said = words.files;
+  const known = {
+    wrong_file: /pixels/.test(detail) ? said.pixels : said.kind,
+    too_large: said.tooLarge(sizeOf(limit ?? LARGEST)),
+    forbidden: said.forbidden,
+    rate_limited: said.many,
+    unavailable: /place/.test(detail) ? said.full : said.busy,
+    unauthenticated: said.signInAgain,
+  }[code];
+  return Object.assign(new Error(known ?? said.other), { status, temporary: known ? temporary === true : true });
 }
 
-const unreachable = () => Object.assign(new Error("The server cannot be reached."), { temporary: true });
+const unreachable = () => Object.assign(new Error(words.files.unreachable), { temporary: true });
 
 /** The option `files` of the page. `ready`: this server takes files, and lets us fetch them. */
 export class Uploads {

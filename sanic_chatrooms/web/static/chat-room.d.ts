@@ -26,6 +26,8 @@ export interface ChatRoomAttributes {
   "token-url"?: string;
   /** Default: as the user prefers it. */
   theme?: "light" | "dark";
+  /** The language, here or at an element around: "en" or "de". Default: the browser's. All elements of a page speak that of the first. */
+  lang?: string;
 }
 
 /** What `error` events have in `detail`. `during`: what failed. */

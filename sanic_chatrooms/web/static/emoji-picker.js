@@ -31,5 +31,5 @@ function beside(dialog, { top, bottom, left, right }) {
   const { width, height } = dialog.getBoundingClientRect();
   const above = top - height - 8;
   const within = (wanted, size, all) => `${Math.max(8, Math.min(wanted, all - size - 8))}px`;
-  Object.assign(dialog.style, { margin: "0", left: within(left + right < innerWidth ? left : right - width, width, innerWidth), top: within(above < 8 ? bottom + 8 : above, height, innerHeight) });
+  Object.assign(dialog.style, { margin: "0", right: "auto", left: within(left + right < innerWidth ? left : right - width, width, innerWidth), top: within(above < 8 ? bottom + 8 : above, height, innerHeight) });
 }

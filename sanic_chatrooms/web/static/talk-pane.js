@@ -180,7 +180,7 @@ export class TalkPane {
     const empty = !timeline.all().length;
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
     const hint = isDirect ? said.direct(name) : empty ? said.empty : said.beginning;
-    return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", { dir: "auto" }, name), el("p.hint", {}, hint),
+    return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", {}, el("bdi", {}, name)), el("p.hint", {}, hint),
       invite && button(words.people.invite, this.acts.onInvite, { testid: "invite-first" }));
   }
 }

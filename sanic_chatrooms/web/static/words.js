@@ -21,18 +21,21 @@ let spoken = null;
  * language: another call changes nothing.
  */
 export function speak(...tags) {
-  spoken ??= load([...tags, ...browsers(), "en"].map((tag) => tag.split("-")[0].toLowerCase()).find((tag) => Object.hasOwn(FILES, tag)));
+  spoken ??= learn(words, FILES, tags);
   spoken.catch(() => (spoken = null)); // the next call tries again
   return spoken;
 }
 
-async function load(language) {
-  const { words: made } = await FILES[language]();
-  // "en-GB", for its dates.
-  useLanguage(browsers().find((tag) => tag.split("-")[0] === language) ?? language);
-  Object.assign(words, made({ counted, listed, number }));
+/** For an app with words of its own: put them into `own`. `files`: tag → () => import("./words/en.js"), such a file as those here. Else like `speak`. */
+export async function learn(own, files, tags) {
+  const language = [...tags, ...browsers(), "en"].map(main).find((tag) => Object.hasOwn(files, tag));
+  const { words: made } = await files[language]();
+  useLanguage(browsers().find((tag) => main(tag) === language) ?? language); // "en-GB", for its dates
+  Object.assign(own, made({ counted, listed, number }));
   return language;
 }
+
+const main = (tag) => tag.split("-")[0].toLowerCase();
 
 function browsers() {
   return globalThis.navigator?.languages ?? [];

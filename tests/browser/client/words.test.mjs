@@ -6,7 +6,7 @@ import test from "node:test";
 import { counted, duration, intl, listed, listedNodes, number, useLanguage } from "../../../sanic_chatrooms/web/static/language.js";
 import { LANGUAGES, speak, words } from "../../../sanic_chatrooms/web/static/words.js";
 
-const FOLDERS = ["sanic_chatrooms/web/static"];
+const FOLDERS = ["sanic_chatrooms/web/static", "example_app/static"];
 const tools = { counted, listed, number };
 const place = (path) => new URL(`../../../${path}`, import.meta.url);
 const tagsIn = (folder) => readdirSync(place(`${folder}/words`)).map((name) => name.replace(".js", "")).sort();

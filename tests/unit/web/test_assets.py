@@ -37,6 +37,8 @@ def assets(tmp_path: Path) -> Assets:
     (tmp_path / "icon.svg").write_text("<svg/>")
     (tmp_path / "font.woff2").write_bytes(b"\0")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "en.js").write_text("export const words = () => ({});")
     return Assets(tmp_path)
 
 
@@ -56,6 +58,12 @@ def test_files_have_their_types(assets: Assets, name: str, type: str) -> None:
     assert (response.status, response.content_type) == (200, type)
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-cache"
+
+
+def test_words_are_in_a_folder_of_their_own(assets: Assets) -> None:
+    assert answer(assets, "words/en.js").body == b"export const words=()=>({});"
+    with pytest.raises(NotFound):
+        answer(assets, "words/../client.js")
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:

@@ -682,5 +682,6 @@ export const words = ({ counted, listed, number }) => ({
     help: "Diese Liste",
     shift: "Umschalt",
     control: "Strg",
+    enter: "Eingabe",
   },
 });

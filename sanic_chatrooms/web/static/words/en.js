@@ -687,5 +687,6 @@ export const words = ({ counted, listed, number }) => ({
     help: "This list",
     shift: "Shift",
     control: "Ctrl",
+    enter: "Enter",
   },
 });
