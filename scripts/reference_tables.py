@@ -1,7 +1,7 @@
 """Write what the documentation says of commands from their rows: python scripts/reference_tables.py
 
 A page holds `<!-- rows: NAME -->…<!-- /rows -->`, and what stands between is made anew. NAME is one of
-`sanic_chatrooms.verbs.schema.TABLES`.
+`sanic_chatrooms.verbs.schema.TABLES`, or of `sanic_chatrooms.web.rest.schema.TABLES`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sanic_chatrooms.verbs.schema import TABLES
+from sanic_chatrooms.verbs import schema
+from sanic_chatrooms.web.rest import schema as rest_schema
 
 DOCS = Path(__file__).parents[1] / "docs"
+TABLES = {**schema.TABLES, **rest_schema.TABLES}
 PLACE = re.compile(r"(<!-- rows: ([a-z-]+) -->)(.*?)(<!-- /rows -->)", re.DOTALL)
 
 

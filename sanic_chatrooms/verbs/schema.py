@@ -1,7 +1,7 @@
 """Describes commands from their rows: the shapes of payloads and acks, and the tables in the documentation."""
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
@@ -16,9 +16,11 @@ from .table import Row, commands, features
 __all__ = ["TABLES", "shape"]
 
 
-def shape(kind: Any) -> str:
-    """The JSON shape of a struct: `{since?: {epoch, seq}, history?}`. A question mark follows optional fields."""
-    return "{" + ", ".join(map(_field, msgspec.structs.fields(kind))) + "}"
+def shape(kind: Any, *, without: Collection[str] = ()) -> str:
+    """The JSON shape of a struct, `without` some fields: `{since?: {epoch, seq}, history?}`. A question mark follows optional
+    fields."""
+    fields = [field for field in msgspec.structs.fields(kind) if field.encode_name not in without]
+    return "{" + ", ".join(map(_field, fields)) + "}"
 
 
 def _field(field: msgspec.structs.FieldInfo) -> str:

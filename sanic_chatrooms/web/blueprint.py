@@ -192,12 +192,14 @@ class ChatBlueprint(Blueprint):
 
     def _add_rest(self) -> None:
         async def rest(request: Request, **_: str) -> HTTPResponse | None:
-            answer = self.mounted(request.app).rest
-            if answer is None:
+            its = self.mounted(request.app).rest
+            if its is None:
                 raise NotFound("there is no REST here; see CHATROOMS_API")
-            return await answer(request)
+            answer: HTTPResponse | None = await its(request)
+            return answer
 
-        self.add_route(rest, "/api/<path:path>", methods=METHODS, stream=True)
+        self.ctx.rest = rest
+        self.add_route(rest, "/api/<path:path>", methods=METHODS, name="rest", stream=True)
 
     async def _logout(self, request: Request) -> HTTPResponse:
         return await hear_logout(request, self.running(request.app))
@@ -319,6 +321,9 @@ class ChatBlueprint(Blueprint):
         else:
             self._start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))
+        if mounted.rest is not None:
+            [route] = [route for route in app.router.routes if route.handler is self.ctx.rest]
+            mounted.rest.describe(app, route)
 
     async def _beat(self, app: App) -> None:
         end_on_hangup(app)

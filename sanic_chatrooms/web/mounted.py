@@ -6,13 +6,11 @@ import importlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakSet
 
 import msgspec
 from sanic import Request
-from sanic.response import HTTPResponse
 
 from ..chat import Chat
 from ..config.backends import Backends
@@ -69,8 +67,8 @@ class Mounted:
         """What the installed Sanic and `websockets` allow; known from the start on."""
         self.open_in_debug = False
         """Guests may come in only because this is debug mode and no setting says who may."""
-        self.rest: Callable[[Request], Awaitable[HTTPResponse | None]] | None = None
-        """Answers at `<prefix>/api`; None: the setting `API` is off."""
+        self.rest: Any = None
+        """Answers at `<prefix>/api`, a `rest.call.Rest`; None: the setting `API` is off."""
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
         """Requests that are being admitted, or were admitted and are no connection yet."""

@@ -23,6 +23,7 @@ import sanic_chatrooms
 from sanic_chatrooms import ChatRooms, MemoryStore, User
 from sanic_chatrooms.testing import running_chat
 from tests.browser.conftest import launch
+from tests.docs.test_snippets import blocks_of
 from tests.support.client import Client
 from tests.support.embedded import embedded_directory
 from tests.support.fixtures import Connect, Live
@@ -912,3 +913,35 @@ async def test_answers_to_questions_write_themselves(run: Run, connect: Connect)
 def test_the_adaptors_of_models_are_two_functions(load: Load) -> None:
     """`test_answers.py` runs them."""
     assert callable(load("adaptors").write_completion)
+
+
+# ---- REST ----
+
+
+async def in_shell(script: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-euo", "pipefail", "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    return out.decode()
+
+
+async def test_curl_sends_edits_and_hears(run: Run) -> None:
+    page = EXAMPLES.parent / "howto" / "rest.md"
+    *plain, stream = [block.text for block in blocks_of(page) if block.language == "sh"]
+    lines = "\n".join(plain).splitlines()
+    answered = [f"{line}; echo" if line.startswith("curl") else line for line in lines]
+    _, server = await run("rest_api")
+
+    # When its time is over, curl ends with 28.
+    script = "\n".join([*answered, f"{stream} || true"]).replace("http://127.0.0.1:8000", server.url)
+    answers, _, events = (await in_shell(script)).partition("retry:")
+
+    me, sent, again, history, edited, late = (json.loads(line) for line in answers.splitlines() if line)
+    assert me["user"]["name"] == "Ada"
+    assert again == {**sent, "duplicate": True}
+    assert [one["payload"]["text"] for one in history["messages"]] == ["4711 has left"]
+    assert edited["seq"] > sent["seq"]
+    assert (late["status"], late["code"]) == (412, "changed")
+    heard = [line.removeprefix("event: ") for line in events.splitlines() if line.startswith("event:")]
+    assert heard == ["message", "message", "message.edited"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sanic_chatrooms.verbs.schema import TABLES, shape
-from scripts.reference_tables import DOCS, PLACE, made_anew
+from sanic_chatrooms.verbs.schema import shape
+from scripts.reference_tables import DOCS, PLACE, TABLES, made_anew
 
 PAGES = [page for page in sorted(DOCS.rglob("*.md")) if PLACE.search(page.read_text())]
 
@@ -39,3 +39,7 @@ class Outer(msgspec.Struct, rename="camel"):
 
 def test_a_shape_shows_what_may_be_left_out_and_what_is_inside() -> None:
     assert shape(Outer) == "{msgId, at?, one: {seq}, perhaps?: {seq}, several?: [{seq}], names?}"
+
+
+def test_a_shape_may_leave_out_fields() -> None:
+    assert shape(Outer, without=("msgId", "one", "at")) == "{perhaps?: {seq}, several?: [{seq}], names?}"

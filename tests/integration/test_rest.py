@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from sanic import Sanic
 from sanic_chatrooms import ChatRooms, User
 from tests.support.fixtures import Connect, Live
 from tests.support.rest import Rest
+from tests.support.server import new_app
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -387,3 +389,19 @@ async def test_the_app_says_the_same(chat: ChatRooms, visit: Visit) -> None:
     first, second = page["messages"]
     assert (first["msgId"], second["seq"]) == (sent.body["msgId"], again.seq)
     assert set(first) == set(second)
+
+
+async def test_sanic_ext_shows_it_in_openapi(live: Live) -> None:
+    app = new_app("extended", AUTO_EXTEND=True)
+    app.extend()
+    mount(app, guests=False, jwt_secret=SECRET, api=True)
+    server = await live(app)
+    try:
+        described = json.loads((await server.get("/docs/openapi.json")).body)
+        head = await Rest(server, "ada")("HEAD", "/me")
+    finally:
+        Sanic.unregister_app(app)
+
+    assert "/chat/api/rooms/{room}/messages" in described["paths"]
+    assert not [path for path in described["paths"] if "<path" in path or path.endswith("{path}")]
+    assert (head.status, head.body) == (200, None)

@@ -24,6 +24,7 @@ from ..problems import problem_of
 from ..tickets import give_ticket
 from .etags import etag_of, is_known, matches, version_of
 from .events import serve_events, wants_stream
+from .openapi import describe
 from .problems import ChangedMeanwhile, not_allowed, nothing_here
 from .reading import body_of, key_of, payload_by_body, payload_by_query
 from .requester import SAFE, Requester, acting_for, identify
@@ -75,12 +76,16 @@ class Rest:
         except ChatError as problem:
             return problem_of(problem)
 
+    def describe(self, app: Any, route: Any) -> None:
+        """Add REST to the app's OpenAPI document. `route`: Sanic's, with the handler of all requests."""
+        describe(app, "/" + route.path.strip("/").removesuffix("/<path:path>"), route.handler)
+
     async def _answer(self, request: Request) -> HTTPResponse | None:
         base, path = _parts(request)
         found = find(path)
         if found is None:
             raise nothing_here()
-        route = found.routes.get(request.method)
+        route = found.routes.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
             return not_allowed(found.routes)
         if route.type == TICKETS:

@@ -1,0 +1,79 @@
+"""Describes the routes of REST: what they take and answer, and their table in the documentation."""
+
+import msgspec
+
+from ...verbs.schema import shape
+from ...verbs.table import Needs
+from ...verbs.unread import UnreadLine
+from .routes import READ, ROUTES, TICKETS, RestRoute, row_of, types_of
+
+__all__ = ["TABLES", "answer_of", "asked_of", "named_in", "query_names"]
+
+_EVENT = "the message, as in `history`"
+_OTHERS = {TICKETS: "`{ticket, expiresIn}`", "me": "`{user: {id, name, scopes, amr?}, expiresAt?}`"}
+
+
+def named_in(path: str) -> list[str]:
+    """The names of the parts of a path that may be anything."""
+    return [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+
+
+def asked_of(route: RestRoute) -> list[msgspec.structs.FieldInfo]:
+    """The fields that a query or a body may have."""
+    row = row_of(route)
+    if row is None or route.shows or route.type == READ:
+        return []
+    fields = msgspec.structs.fields(row.payload)
+    return [field for field in fields if field.encode_name not in named_in(route.path)]
+
+
+def query_names(route: RestRoute) -> list[str]:
+    """The names that a query may have."""
+    row = row_of(route)
+    names = [field.encode_name for field in asked_of(route)]
+    return [*names, "room"] if row is not None and row.room is Needs.PERHAPS else names
+
+
+def answer_of(route: RestRoute) -> type | None:
+    """The struct that answers; None: it is none."""
+    if route.type == READ:
+        return UnreadLine
+    row = row_of(route)
+    return None if row is None or route.shows else row.ack
+
+
+def _line(route: RestRoute) -> str:
+    types = ", ".join(f"`{type}`" for type in types_of(route))
+    return f"| `{route.method} {route.path}` | {types} | {_asks(route)} | {_answers(route)} |"
+
+
+def _asks(route: RestRoute) -> str:
+    fields = asked_of(route)
+    if route.method == "GET":
+        return ", ".join(f"`{name}`" for name in query_names(route))
+    if route.wraps:
+        return "the new body"
+    row = row_of(route)
+    if row is None or not fields:
+        return ""
+    text = shape(row.payload, without=named_in(route.path))
+    if route.type == "room.create":
+        text = text.replace("{", "{room?, ", 1)
+    return f"`{text.replace('}', ', …}') if row.body == '' else text}`"
+
+
+def _answers(route: RestRoute) -> str:
+    if route.shows:
+        return _EVENT
+    kind = answer_of(route)
+    told = _OTHERS[route.type] if kind is None else f"`{shape(kind)}`"
+    return f"201 {told}" if route.made else told
+
+
+def _routes() -> str:
+    head = "| Request | Command | Query or body | Answer |\n|---|---|---|---|\n"
+    return "\n" + head + "\n".join(map(_line, ROUTES)) + "\n"
+
+
+TABLES = {"rest": _routes}
+"""As `verbs.schema.TABLES`."""

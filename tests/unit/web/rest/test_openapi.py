@@ -1,0 +1,52 @@
+"""The description of REST is a whole OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sanic_chatrooms.web.rest.openapi import document
+from sanic_chatrooms.web.rest.routes import ROUTES
+
+DOCUMENT = document("/chat/api")
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_route_is_described() -> None:
+    described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+
+    assert described == {(route.method, f"/chat/api{route.path}") for route in ROUTES}
+
+
+def test_every_reference_leads_to_a_schema() -> None:
+    schemas = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+
+    assert set(references(DOCUMENT)) <= schemas
+
+
+def test_parameters_of_paths_are_described() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            named = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
+            assert named == re.findall(r"\{(\w+)\}", path)
+
+
+def test_names_of_operations_are_unique_and_it_is_json() -> None:
+    names = [
+        operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()
+    ]
+
+    assert len(set(names)) == len(names)
+    assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
