@@ -219,6 +219,83 @@ async def test_a_long_message_unfolds_for_who_jumps_to_it_or_into_it(
     await new_page.screenshot(page, "jumped")
 
 
+HOLD_IDLE = """
+    window.idle = [];
+    window.requestIdleCallback = (act) => window.idle.push(act);
+"""
+RUN_IDLE = """async () => {
+    while (window.idle.length) {
+        window.idle.shift()();
+        await new Promise((resolve) => setTimeout(resolve));
+    }
+}"""
+SKIPPED = "(rests) => rests.map((rest) => getComputedStyle(rest).contentVisibility === 'hidden')"
+HALF_LETTERS = """(box) => {
+    const texts = document.createNodeIterator(box, NodeFilter.SHOW_TEXT), found = [];
+    for (let one; (one = texts.nextNode()); ) if (!one.data.isWellFormed()) found.push(one.data);
+    return found;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (LONG, 1),
+        ("so many words " * 500, 1),
+        ("a" + "\N{THUMBS UP SIGN}" * 4000, 1),
+        (f"```\n{LONG}\n```\nand after it", 2),
+    ],
+    ids=["lines", "words", "one-word", "code"],
+)
+async def test_the_end_of_a_folded_message_is_laid_out_when_there_is_time(
+    served: ServedApp, new_page: Pages, text: str, parts: int
+) -> None:
+    await served.open()
+    await served.say("general", text)
+    page = await new_page(**DESKTOP)
+    await page.add_init_script(HOLD_IDLE)
+    await enter(page, "Ada")
+    await expect(unfold(page)).to_have_attribute("aria-expanded", "false")
+    said = lines(page).first
+    box = await said.bounding_box()
+
+    assert await said.locator(".rest").evaluate_all(SKIPPED) == [True] * parts
+    await page.evaluate(RUN_IDLE)
+    assert await said.locator(".rest").evaluate_all(SKIPPED) == [False] * parts
+    assert await said.bounding_box() == box
+    told = await said.evaluate("(box) => box.textContent")
+    assert re.sub("`|\n", "", told) == re.sub("`|\n", "", text)
+    assert await said.evaluate(HALF_LETTERS) == []
+
+
+async def test_a_folded_message_is_shown_whole_before_there_was_time(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.say("general", LONG)
+    page = await new_page(**DESKTOP)
+    await page.add_init_script(HOLD_IDLE)
+    await enter(page, "Ada")
+
+    await unfold(page).click()
+
+    await expect(lines(page).first.get_by_text("https://example.org/end")).to_be_visible()
+    assert await lines(page).first.inner_text() == LONG
+
+
+async def test_a_room_of_long_messages_opens_with_a_few_of_them(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    await served.say("general", *(f"{number} " + "so many words " * 1000 for number in range(30)))
+    page = await new_page(**DESKTOP)
+    await enter(page, "Ada")
+
+    await expect(lines(page).last).to_contain_text("29 so many")
+    assert await messages(page).count() < 8
+    for _ in range(10):
+        await page.get_by_test_id("log").evaluate("(log) => log.scrollTo(0, 0)")
+    await expect(lines(page).first).to_contain_text("0 so many")
+
+
 async def test_a_copied_conversation_has_names_and_texts(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     ada, bob = await new_page(**DESKTOP), await new_page(**DESKTOP)

@@ -14,7 +14,7 @@ import { words } from "./words.js";
 const NEAR = 40;
 const EARLY = 600;
 const PIECE = 120;
-const PIECE_LINES = 2000;
+const PIECE_LINES = 800;
 const HEARD = 5;
 
 export class Conversation {

@@ -1,6 +1,6 @@
 // Long messages are folded: their beginning is shown, and a button for the rest.
 
-import { button, media } from "./dom.js";
+import { button, el, media } from "./dom.js";
 import { linesOf } from "./rows.js";
 import { words } from "./words.js";
 
@@ -8,6 +8,8 @@ import { words } from "./words.js";
 export const LINES = 20;
 const SPARE = 5;
 const NARROW = 40; // letters in a line of a phone
+const BEGINNING = new RegExp(`^(?:[^\\n]{160}|[^\\n]*\\n){0,${LINES + SPARE}}`, "u"); // whole lines, or as many letters as have room in one
+const IDLE = { timeout: 500 }; // ms
 
 const narrow = media("(max-width: 719.98px)");
 
@@ -23,6 +25,7 @@ export function foldable(item, text, context) {
   const { unfolded, onResized } = context;
   if (item.streaming) unfolded.add(item.key);
   if (item.streaming || item.deleted || !isLong(item)) return text;
+  divide(text);
   const toggle = button("", () => press(), { class: "plain unfold", testid: "unfold-text" });
   const draw = () => {
     const isOpen = unfolded.has(item.key);
@@ -50,4 +53,32 @@ export function foldable(item, text, context) {
   });
   draw();
   return [text, toggle];
+}
+
+// What is not shown of a folded text is laid out when the rest of the page is painted. It takes the browser most of the time.
+function divide(text) {
+  let left = BEGINNING.exec(`${text.textContent}\n`)[0].length;
+  const within = (box) => {
+    for (const node of box.childNodes) {
+      const { length } = node.textContent;
+      if (length <= left) left -= length;
+      else {
+        if (node.nodeName === "PRE") within(node.firstChild);
+        else if (node.data) node.splitText(left);
+        const rest = el("div.rest.later");
+        while (node.nextSibling) rest.append(node.nextSibling);
+        box.append(rest);
+        return whenIdle(() => rest.classList.remove("later"));
+      }
+    }
+  };
+  within(text);
+}
+
+// One after the other, each before a frame of its own. Safari has no idle callbacks.
+const idle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
+let last = Promise.resolve();
+
+function whenIdle(act) {
+  last = last.then(() => new Promise((done) => idle(() => done(act()), IDLE)));
 }
