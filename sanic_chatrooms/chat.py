@@ -44,7 +44,7 @@ from .live.presence import Occupancy
 from .live.streams import Streams
 from .live.typing import Typists
 from .models import Scope
-from .observe.instruments import CONNECTIONS, CUT, HAPPENINGS_DROPPED, UNREAD_BYTES
+from .observe.instruments import CONNECTIONS, STREAMS, WORKERS
 from .observe.meter import SILENT, Meter
 from .presence.base import Presence
 from .sessions.backlog import Backlog
@@ -115,18 +115,16 @@ class Chat:
         self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
-        settings = self.settings
-        self.listeners = Listeners(self.declaration.listeners, self._app)
-        self.hub = Hub(store, broker, released=self.forgetting.released, meter=self.meter)
+        settings, meter = self.settings, self.meter
+        self.listeners = Listeners(self.declaration.listeners, self._app, meter)
+        self.hub = Hub(store, broker, released=self.forgetting.released, meter=meter)
         self.signed = SignedBroker(
-            store, broker, self.hub, self.backends.store, self.positions.soon, meter=self.meter
+            store, broker, self.hub, self.backends.store, self.positions.soon, meter=meter
         )
-        self.journal = Journal(
-            store, broker, self.hub.deliver, self.listeners, settings.store_timeout, self.meter
-        )
+        self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter)
         self.access = Access(store, self.declaration.levels)
         alone = store.scope is Scope.PROCESS  # then this worker's buckets are all that there are
-        self.limits = Limits(settings.rates, take=None if alone else store.take, meter=self.meter)
+        self.limits = Limits(settings.rates, take=None if alone else store.take, meter=meter)
         self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
         """Tells the other workers what users have used, and hears it from them."""
         if broker.scope is not Scope.PROCESS:
@@ -138,13 +136,13 @@ class Chat:
             self.positions.soon,
             self.access.again,
             lambda draft, stored: tell_later(self.core, draft, stored),
-            meter=self.meter,
+            meter=meter,
         )
         self.inbox = Inbox(self.journal, self.hub, store, presence)
-        self.overload = Overload(settings.overload_lag, self.meter)
+        self.overload = Overload(settings.overload_lag, meter)
         self.receipts = ReadEvents(self.hub, self.journal.publish)
         self.typists = Typists(self.hub, self.journal.publish, overload=self.overload)
-        pieces = Pieces(self.hub, self.journal.publish, _is_slow, meter=self.meter)
+        pieces = Pieces(self.hub, self.journal.publish, _is_slow, meter=meter)
         self.streams = Streams(self.hub, store, self.journal.publish, pieces)
         self.occupancy = Occupancy(
             presence,
@@ -163,16 +161,11 @@ class Chat:
         self.evictions = Evictions(self.hub, self.sessions.of, self.access.levels)
         self.overrides = Overrides(store, self.journal, self.hub, self._use)
         self.sessions.reconfigured = self.overrides.changed
-        self.backlog = Backlog(self.hub.fanout)
+        self.backlog = Backlog(self.hub.fanout, meter)
         self.follows = Follows(self.hub, store)
-        self._let_read()
-
-    def _let_read(self) -> None:
-        meter, backlog = self.meter, self.backlog
         meter.watch(CONNECTIONS, lambda: len(self.sessions))
-        meter.watch(UNREAD_BYTES, lambda: backlog.total)
-        meter.watch(CUT, lambda: backlog.cut)
-        meter.watch(HAPPENINGS_DROPPED, lambda: self.listeners.dropped)
+        meter.watch(STREAMS, lambda: len(self.streams.own))
+        meter.watch(WORKERS, lambda: 1)
 
     async def start(self) -> None:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""

@@ -1,7 +1,6 @@
-"""Write what the documentation says of commands from their rows: python scripts/reference_tables.py
+"""Write what the documentation says of commands and metrics from the code: python scripts/reference_tables.py
 
-A page holds `<!-- rows: NAME -->…<!-- /rows -->`, and what stands between is made anew. NAME is one of
-`sanic_chatrooms.verbs.schema.TABLES`, or of `sanic_chatrooms.web.rest.schema.TABLES`.
+A page holds `<!-- rows: NAME -->…<!-- /rows -->`, and what stands between is made anew. NAME is one of `TABLES`.
 """
 
 from __future__ import annotations
@@ -9,12 +8,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sanic_chatrooms.observe.instruments import INSTRUMENTS
 from sanic_chatrooms.verbs import schema
 from sanic_chatrooms.web.rest import schema as rest_schema
 
 DOCS = Path(__file__).parents[1] / "docs"
-TABLES = {**schema.TABLES, **rest_schema.TABLES}
 PLACE = re.compile(r"(<!-- rows: ([a-z-]+) -->)(.*?)(<!-- /rows -->)", re.DOTALL)
+
+
+def metrics() -> str:
+    lines = ["", "| Name | Kind | Labels | What it is |", "|---|---|---|---|"]
+    for one in INSTRUMENTS:
+        labels = ", ".join(f"`{label}`" for label in getattr(one, "labels", ()))
+        lines.append(f"| `chatrooms_{one.name}` | {type(one).__name__.lower()} | {labels} | {one.help} |")
+    return "\n".join([*lines, ""])
+
+
+TABLES = {**schema.TABLES, **rest_schema.TABLES, "metrics": metrics}
 
 
 def made_anew(page: str) -> str:

@@ -90,6 +90,8 @@ class InstanceSettings(TypedDict, total=False):
     presence_ttl: float | None
     presence_grace: float | None
     drain_seconds: float | None
+    metrics: bool | None
+    metrics_token: str | None
     watchdog: bool | None
     watchdog_silence: float | None
 

@@ -41,7 +41,6 @@ __all__ = ["EVERYONE_REACHED", "FIELDS", "KEYS", "MEMBERS_REACHED", "PLANNED", "
 
 PLANNED = (
     "CORS",
-    "METRICS",
     "SLOW_MODE",
 )
 """Keys of later versions. Unknown now, but no instance may take their names."""
@@ -298,6 +297,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         below="presence_ttl")] = 10.0
     drain_seconds: Annotated[float, Setting(
         "How long a worker that stops may take to send its connections away.", "seconds", 0, 600)] = 10.0
+
+    # What an operator sees
+    metrics: Annotated[bool, Setting(
+        "Counts what happens, for Prometheus at `<prefix>/metrics`. Needs the extra `metrics`.")] = False
+    metrics_token: Annotated[str | None, Setting(
+        "What a request for the metrics has to show, as `Authorization: Bearer …`.", "bytes", 16, 4096, secret=True,
+        none="anybody may read them")] = None
 
     # Workers
     watchdog: Annotated[bool, Setting(

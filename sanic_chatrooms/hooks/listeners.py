@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from ..models import Event, Sender, User
+from ..observe.instruments import HAPPENINGS_DROPPED, HAPPENINGS_WAITING
+from ..observe.meter import SILENT, Meter
 from ..support.tasks import end, is_ending
 from .middleware import Caller
 
@@ -55,10 +57,12 @@ Listener = Callable[[Happening], Awaitable[None] | None]
 class Listeners:
     """Type -> functions. Without listeners it costs one look-up in an empty dict."""
 
-    def __init__(self, table: dict[str, list[Listener]], app: Any = None) -> None:
+    def __init__(self, table: dict[str, list[Listener]], app: Any = None, meter: Meter = SILENT) -> None:
         self._table = table
         self._app = app
         self._queues: dict[int, _Queue] = {}
+        meter.watch(HAPPENINGS_DROPPED, lambda: self.dropped)
+        meter.watch(HAPPENINGS_WAITING, lambda: sum(len(queue.waiting) for queue in self._queues.values()))
 
     @property
     def dropped(self) -> int:
@@ -113,17 +117,17 @@ class _Queue:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._waiting: deque[Happening] = deque()
+        self.waiting: deque[Happening] = deque()
         self._full = False
         self.dropped = 0
         self.task: asyncio.Task[None] | None = None
 
     def put(self, happening: Happening) -> None:
         """Call the listener in its turn. If too many happenings wait for it, this one is dropped."""
-        if len(self._waiting) >= WAITING:
+        if len(self.waiting) >= WAITING:
             self._drop(happening)
             return
-        self._waiting.append(happening)
+        self.waiting.append(happening)
         if self.task is None:
             self.task = asyncio.ensure_future(self._work_off())
 
@@ -137,13 +141,13 @@ class _Queue:
     async def _work_off(self) -> None:
         began = time.monotonic()
         try:
-            while self._waiting:
-                await call(self._listener, self._waiting.popleft())
+            while self.waiting:
+                await call(self._listener, self.waiting.popleft())
                 if time.monotonic() - began > TURN:
                     await asyncio.sleep(0)
                     began = time.monotonic()
         finally:
-            self._waiting.clear()
+            self.waiting.clear()
             self._full = False
             self.task = None
 

@@ -21,7 +21,9 @@ __all__ = [
     "FORGED",
     "GAPS",
     "HAPPENINGS_DROPPED",
+    "HAPPENINGS_WAITING",
     "HEARTBEAT_SECONDS",
+    "INSTRUMENTS",
     "LOOP_LAG",
     "OK",
     "OVERLOADED",
@@ -36,8 +38,10 @@ __all__ = [
     "SHED",
     "STORE_ERRORS",
     "STORE_SECONDS",
+    "STREAMS",
     "UNFIT",
     "UNREAD_BYTES",
+    "WORKERS",
 ]
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -75,7 +79,8 @@ RATE_ACCOUNTS = Gauge("rate_accounts", "Users and addresses whose limits this wo
 
 # ---- rooms ----
 
-ROOMS = Gauge("rooms", "Rooms that this worker is subscribed to, users' own included.")
+ROOMS = Gauge("rooms", "Rooms that workers are subscribed to, users' own included: once for each worker.")
+STREAMS = Gauge("streams", "Messages that are being written piece by piece.")
 DELIVERIES = Counter("deliveries_total", "Events of rooms that were written to connections.")
 DELIVERED_BYTES = Counter("delivered_bytes_total", "Bytes of these.")
 GAPS = Counter("gaps_total", "Times that the store was read because a number was missing.")
@@ -107,7 +112,7 @@ ENVELOPES_WAITING = Gauge("envelopes_waiting", "Envelopes that wait for the brok
 PUBLISH_BATCH = Histogram("publish_batch_envelopes", "Envelopes that were published at a time.", _SIZES)
 PUBLISH_SECONDS = Histogram("publish_seconds", "Time until the broker took them.", _SECONDS)
 BROKER_HEALTHY = Gauge(
-    "broker_healthy", "1, or 0 while events are known not to reach this worker by the broker."
+    "broker_healthy", "1, or 0 while events are known not to reach a worker by the broker.", least=True
 )
 BROKER_RECONNECTS = Counter("broker_reconnects_total", "Times that the broker's connection was made again.")
 FORGED = Counter("forged_packets_total", "Packets from the broker that were not signed with the key.")
@@ -117,6 +122,9 @@ UNFIT = Counter(
 
 # ---- the process ----
 
+WORKERS = Gauge("workers", "Workers that serve.")
+HAPPENINGS_WAITING = Gauge("happenings_waiting", "Calls of the app's listeners that wait.")
+
 HAPPENINGS_DROPPED = Counter(
     "dropped_happenings_total", "Calls of the app's listeners that were dropped because too many waited."
 )
@@ -124,6 +132,11 @@ LOOP_LAG = Histogram(
     "event_loop_lag_seconds", "How late the event loop is, measured once a second.", _SECONDS
 )
 OVERLOADED = Gauge(
-    "overloaded", "1 while the event loop is late: newcomers are refused, and live events wait. Else 0."
+    "overloaded", "Workers whose event loop is late: newcomers are refused, and live events wait."
 )
 SHED = Counter("shed_events_total", "Live events that were left out because of that, by type.", ("type",))
+
+INSTRUMENTS: tuple[Counter | Gauge | Histogram, ...] = tuple(
+    value for value in globals().copy().values() if isinstance(value, Counter | Gauge | Histogram)
+)
+"""All of them, in the order of this file."""

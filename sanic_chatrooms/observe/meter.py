@@ -20,10 +20,11 @@ class Counter(msgspec.Struct, frozen=True, eq=False):
 
 
 class Gauge(msgspec.Struct, frozen=True, eq=False):
-    """A number that grows and shrinks. It is read when it is wanted."""
+    """A number that grows and shrinks. It is read when it is wanted. That of several workers is the sum, or the `least`."""
 
     name: str
     help: str
+    least: bool = False
 
 
 class Histogram(msgspec.Struct, frozen=True, eq=False):

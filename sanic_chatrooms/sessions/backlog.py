@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 
 from ..hub.fanout import Fanout
+from ..observe.instruments import CUT, UNREAD_BYTES
+from ..observe.meter import SILENT, Meter
 from .session import Session
 
 __all__ = ["STRANGERS", "Backlog"]
@@ -30,7 +32,12 @@ class Backlog:
     """One per worker."""
 
     def __init__(
-        self, fanout: Fanout, *, limit: int = STRANGERS, clock: Callable[[], float] = time.monotonic
+        self,
+        fanout: Fanout,
+        meter: Meter = SILENT,
+        *,
+        limit: int = STRANGERS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fanout = fanout
         self._limit = limit
@@ -42,6 +49,8 @@ class Backlog:
         """Unread bytes of all connections that are not signed in."""
         self.cut = 0
         """Connections that were closed so far."""
+        meter.watch(UNREAD_BYTES, lambda: self.total)
+        meter.watch(CUT, lambda: self.cut)
 
     async def admit(self, session: Session) -> None:
         """Wait until the next command of this connection with a large answer may start."""

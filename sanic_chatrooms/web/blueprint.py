@@ -35,6 +35,7 @@ from .assets import (
     with_slash,
 )
 from .handshake import Admission, admit, check_limits
+from .health import answer_health
 from .integrations import offer_injection
 from .mounted import App, Mounted, mounted_in
 from .oidc import hear_logout
@@ -164,6 +165,9 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._words, f"/static/{WORDS}/<name:str>", name="page_words")
         self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
         self._add_rest()
+        self.add_route(answer_health, "/health", name="health")
+        self.add_route(self._ready, "/ready", name="ready")
+        self.add_route(self._metrics, "/metrics", name="metrics")
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
 
     async def _page(self, request: Request) -> HTTPResponse:
@@ -200,6 +204,17 @@ class ChatBlueprint(Blueprint):
 
         self.ctx.rest = rest
         self.add_route(rest, "/api/<path:path>", methods=METHODS, name="rest", stream=True)
+
+    async def _ready(self, request: Request) -> HTTPResponse:
+        mounted = self.mounted(request.app)
+        return await mounted.readiness.answer(mounted.chat)
+
+    async def _metrics(self, request: Request) -> HTTPResponse:
+        metrics = self.mounted(request.app).metrics
+        if metrics is None:
+            raise NotFound("there are no metrics here; see CHATROOMS_METRICS")
+        answer: HTTPResponse = await metrics.answer(request)
+        return answer
 
     async def _logout(self, request: Request) -> HTTPResponse:
         return await hear_logout(request, self.running(request.app))
@@ -286,6 +301,7 @@ class ChatBlueprint(Blueprint):
 
     async def _check(self, app: App) -> None:
         settings, _ = self.mounted(app).check(max(1, app.state.workers))
+        self.mounted(app).share_metrics(settings)
         start_survivor(app, _all_settings(app))
         self._start_embedded(app, settings)
         prepare_watchdog(app, _all_settings(app))

@@ -20,7 +20,9 @@ from ..config.settings import Settings
 from ..declaration import Declaration
 from ..drivers.redis.embedded import user_directory
 from ..errors import ConfigError
+from ..observe.meter import SILENT
 from ..sessions.route import Route
+from .health import Readiness
 from .integrations import signalled
 from .redaction import redact_logs
 from .sanic_contract import Capabilities, FastParts, log_start, probe
@@ -36,6 +38,7 @@ AGAIN = 0.05
 """Seconds between two looks for connections that are left."""
 
 REST = "sanic_chatrooms.web.rest.call"
+METRICS = "sanic_chatrooms.web.metrics"
 
 App = Any
 """A `Sanic` app with any types of config and context."""
@@ -69,6 +72,9 @@ class Mounted:
         """Guests may come in only because this is debug mode and no setting says who may."""
         self.rest: Any = None
         """Answers at `<prefix>/api`, a `rest.call.Rest`; None: the setting `API` is off."""
+        self.metrics: Any = None
+        """The `Metrics` of this worker; None: the setting `METRICS` is off."""
+        self.readiness = Readiness()
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
         """Requests that are being admitted, or were admitted and are no connection yet."""
@@ -126,13 +132,29 @@ class Mounted:
                 "says who may; outside debug the app does not start like this",
                 settings.instance,
             )
-        self.chat = Chat(declaration, settings, backends=backends, chatrooms=self.chatrooms, app=self.app)
+        self.metrics = self._metrics(settings)
+        meter = self.metrics.meter if self.metrics else SILENT
+        self.chat = Chat(
+            declaration, settings, backends=backends, chatrooms=self.chatrooms, app=self.app, meter=meter
+        )
         await self.chat.start()
+        if self.metrics:
+            self.metrics.start()
         logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
         self.routes = {declared.path: self.chat.route(declared) for declared in self.declaration.routes}
         if settings.api:  # where it is off, it costs no memory
             self.rest = importlib.import_module(REST).Rest(self, self.chat)
         redact_logs(route.settings.token_query for route in self.routes.values())
+
+    def _metrics(self, settings: Settings) -> Any:
+        if not settings.metrics:
+            return None
+        return importlib.import_module(METRICS).Metrics(self.app, settings)
+
+    def share_metrics(self, settings: Settings) -> None:
+        """Let the workers, which do not run yet, count together."""
+        if settings.metrics:
+            importlib.import_module(METRICS).share_metrics(self.app, settings)
 
     @property
     def parts(self) -> FastParts | None:
@@ -182,3 +204,6 @@ class Mounted:
         chat, self.chat, self.rest = self.chat, None, None
         if chat is not None:
             await chat.stop()
+        metrics, self.metrics = self.metrics, None
+        if metrics is not None:
+            await metrics.stop()

@@ -1,0 +1,89 @@
+"""`GET <prefix>/metrics`: what all workers of an app have counted together, for Prometheus.
+
+Any worker can answer. Each shows the others once a second what it has counted, in a file in memory (`observe/board`).
+"""
+
+import asyncio
+import hmac
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sanic import Request
+from sanic.response import HTTPResponse, raw
+
+from ..config.settings import Settings
+from ..errors import Unauthenticated
+from ..observe.board import Board, open_file
+from ..observe.counting import CountingMeter, Counts, merged
+from ..observe.exposition import exposed, require_prometheus
+from ..observe.instruments import INSTRUMENTS
+from ..support.tasks import end, keep_on
+from .problems import problem_of
+
+__all__ = ["Metrics", "share_metrics"]
+
+SHOW_EVERY = 1.0
+"""Seconds."""
+_LEAST = [one.name for one in INSTRUMENTS if getattr(one, "least", False)]
+
+
+def share_metrics(app: Any, settings: Settings) -> None:
+    """Open the file of the workers. Call it in the main process before there are any."""
+    if settings.metrics and not hasattr(app.shared_ctx, _key(settings)):
+        # Only as such does Sanic pass an open file on to workers.
+        setattr(app.shared_ctx, _key(settings), Connection(open_file()))
+
+
+def _key(settings: Settings) -> str:
+    return f"chatrooms_metrics_{settings.instance}"
+
+
+class Metrics:
+    """The metrics of one instance in this worker. Raises `ConfigError` where prometheus-client is not installed."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        require_prometheus()
+        self.meter = CountingMeter()
+        file = getattr(app.shared_ctx, _key(settings), None)
+        self._board = None if file is None else Board(file.fileno())
+        self._token = settings.metrics_token
+        self._showing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Show others what is counted here from now on."""
+        if self._board is not None:
+            self.meter.before = self._board.take_place()
+            self._showing = asyncio.ensure_future(keep_on(self._go_on, "showing metrics to other workers"))
+
+    async def stop(self) -> None:
+        """Leave behind what was counted."""
+        if self._showing is not None and self._board is not None:
+            await end(self._showing)
+            self._board.show(self.meter.counts(gauges=False))
+
+    async def _go_on(self) -> None:
+        if self._board is not None:
+            self._board.show(self.meter.counts())
+        await asyncio.sleep(SHOW_EVERY)
+
+    async def answer(self, request: Request) -> HTTPResponse:
+        """The page for Prometheus; 401 without the token, if there is one."""
+        if not self._admits(request):
+            return problem_of(Unauthenticated("show the metrics' token, as Authorization: Bearer …"))
+        now = self.meter.counts()
+        if self._board is not None:
+            self._board.show(now)  # what was told once is never told as less
+        accept = request.headers.get("accept", "")
+        body, content_type = await asyncio.to_thread(self._page, now, accept)
+        return raw(body, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+    def _admits(self, request: Request) -> bool:
+        if self._token is None:
+            return True
+        kind, _, shown = request.headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(shown.strip().encode(), self._token.encode())
+        return right and kind.lower() == "bearer"
+
+    def _page(self, own: Counts, accept: str) -> tuple[bytes, str]:
+        shown = [own] if self._board is None else self._board.all() or [own]
+        return exposed(INSTRUMENTS, merged(shown, _LEAST), accept)
