@@ -25,7 +25,8 @@ closed, until a quarter is free; connections with less than half of the average 
 AT_ONCE = 16 * 1024
 """Bytes of answers that one turn collects; more are written before the next command starts."""
 TURN = 0.002
-"""Seconds of a turn of the event loop after which no more long commands start."""
+"""Seconds of a turn of the event loop after which no more long commands start. Each connection starts one of them in a turn, so that others
+do not wait for all that it has sent at once."""
 
 
 class Backlog:
@@ -43,7 +44,12 @@ class Backlog:
         self._limit = limit
         self._clock = clock
         self._began: float | None = None
-        self._next = asyncio.Event()
+        self._started: set[Session] = set()
+        """Connections that have started a command in this turn."""
+        self._waiting: list[asyncio.Future[None]] = []
+        """Commands that wait for the next turn …"""
+        self._again: list[asyncio.Future[None]] = []
+        """… and those behind them, of connections that have started one in this turn."""
         self._behind: dict[Session, int] = {}
         self.total = 0
         """Unread bytes of all connections that are not signed in."""
@@ -59,20 +65,27 @@ class Backlog:
         self.note(session)
         while session.connection.owing() and not session.closed:
             await session.connection.drained()
-        while self._turn_is_spent():
-            await self._next.wait()
+        while self._turn_is_spent(session):
+            turn = asyncio.get_running_loop().create_future()
+            (self._again if session in self._started else self._waiting).append(turn)
+            await turn
+        self._started.add(session)
 
-    def _turn_is_spent(self) -> bool:
+    def _turn_is_spent(self, session: Session) -> bool:
         now = self._clock()
         if self._began is None:
             self._began = now
-            self._next.clear()
             asyncio.get_running_loop().call_soon(self._next_turn)
-        return now - self._began > TURN
+        return session in self._started or now - self._began > TURN
 
     def _next_turn(self) -> None:
         self._began = None
-        self._next.set()
+        self._started.clear()
+        waiting, again = self._waiting, self._again
+        self._waiting, self._again = [], []
+        for turn in (*waiting, *again):
+            if not turn.done():
+                turn.set_result(None)
 
     # ---- those who have not signed in ----
 

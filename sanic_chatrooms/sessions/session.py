@@ -5,6 +5,7 @@ heartbeat (`liveness`).
 import asyncio
 import enum
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -48,7 +49,7 @@ AUTH_LIMIT, PING_LIMIT = 16 * 1024, 4 * 1024
 LONGEST_REST = 1.0
 """Seconds for which a connection above the rate of bytes is not read, at most."""
 REFUSED_REST = 0.25
-"""The same for one that goes on after many refusals, for whatever rate."""
+"""Seconds for which one is not read that goes on after many refusals, for whatever rate; at least half of it."""
 HASTE = 16
 """A connection may use its burst of bytes so many times as fast as the rate. Then large frames come one at a time, and
 others have their turn between them."""
@@ -303,14 +304,15 @@ class Session:
         if isinstance(problem, Unavailable):
             self.queue.share_fate(command)
         elif isinstance(problem, RateLimited):
-            self._slow_down(problem)
+            self._slow_down()
 
-    def _slow_down(self, problem: RateLimited) -> None:
+    def _slow_down(self) -> None:
         if self.limits.refused > IN_A_ROW:
             self.limits.flooded()
             self.close(CloseCode.RATE_LIMIT)
         elif self.limits.goes_on():
-            self.queue.rest(min(problem.fields.get("retryAfter", 0.0), REFUSED_REST))
+            # Not the same for all: those that began together would always come back in the same turn of the event loop.
+            self.queue.rest(random.uniform(REFUSED_REST / 2, REFUSED_REST))  # noqa: S311 - spreads load, keeps no secret
 
     # ---- the end ----
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -213,3 +214,43 @@ async def test_in_a_turn_only_as_many_begin_as_the_others_can_bear() -> None:
             turn += 1
 
         assert len(set(began)) == 5
+
+
+async def test_a_connection_starts_one_in_a_turn_so_those_of_several_alternate(chat: Chat) -> None:
+    answered: list[str] = []
+    whole = asyncio.Event()
+
+    def note(user: str, data: bytes) -> None:
+        if b'"ack"' in data:
+            answered.append(user)
+        if len(answered) == 8:
+            whole.set()
+
+    for client in [await chat_client(chat, user) for user in (ADA, BOB)]:
+        client.connection.write = partial(note, client.session.user.id)  # type: ignore[method-assign]
+        for _ in range(4):
+            client.send("members", room="fat")
+
+    async with asyncio.timeout(10.0):
+        await whole.wait()
+    assert answered == ["u1", "u2"] * 4
+
+
+async def test_who_has_many_of_them_does_not_overtake_who_waits_for_one() -> None:
+    """Also where each of them takes a whole turn."""
+    now = 0.0
+    async with running_core(guests=True) as chat:
+        many, one, another = [(await chat_client(chat, ADA)).session for _ in range(3)]
+        backlog = Backlog(chat.hub.fanout, clock=lambda: now)
+        began: list[object] = []
+
+        async def begin(session: object, times: int) -> None:
+            nonlocal now
+            for _ in range(times):
+                await backlog.admit(session)  # type: ignore[arg-type]
+                now += TURN * 1.5
+                began.append(session)
+
+        await asyncio.gather(begin(many, 10), begin(one, 1), begin(another, 1))
+
+        assert {*began[:3]} == {many, one, another}

@@ -17,6 +17,7 @@ from sanic_chatrooms.errors import RateLimited
 from sanic_chatrooms.observe.instruments import RATE_REFUSALS
 from sanic_chatrooms.server_api.base import acting_as
 from sanic_chatrooms.sessions import session
+from sanic_chatrooms.sessions.queue import CommandQueue
 from sanic_chatrooms.testing import MemoryClient, RecordingMeter, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.membership import add_member
@@ -175,6 +176,23 @@ async def test_who_goes_on_after_many_refusals_is_not_read_for_a_while() -> None
         assert reading[: limits.ROWS_OFTEN] == [True] * limits.ROWS_OFTEN
         assert not reading[-1]
         assert not ada.session.closed
+
+
+@pytest.mark.usefixtures("forgotten_late")
+async def test_who_goes_on_rests_no_shorter_where_one_more_may_soon_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(CommandQueue, "rest", lambda _, seconds: rests.append(seconds))
+    async with running_core(guests=True, rate_limits=True, rate_read="6/min burst 1") as chat:
+        ada = await joined(chat, ADA, "general")
+        for _ in range(limits.ROWS_OFTEN + 2):
+            ada.session.limits.refused = 0  # something passed
+            for _ in range(limits.ROW + 1):
+                await ada.request("history", room="general")
+
+    assert rests
+    assert all(session.REFUSED_REST / 2 <= seconds <= session.REFUSED_REST for seconds in rests)
 
 
 @pytest.mark.usefixtures("forgotten_late")
