@@ -1,7 +1,6 @@
 // Rooms that begin and end for a user: made, accepted, declined, left; and the end of the whole stay.
 
-import { ask, openForm, radio, textField } from "./dialogs.js";
-import { el } from "./dom.js";
+import { ask, choiceGroup, openForm, radio, textField } from "./dialogs.js";
 import { isVisible, slug } from "./format.js";
 import { kept, SIGNED_OUT } from "./kept.js";
 import { words } from "./words.js";
@@ -11,7 +10,7 @@ export function createRoom(chat) {
   const { whoEnters, members, yes } = words.create;
   const { field, row } = textField(words.name, { maxlength: 100, testid: "room-title" });
   const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
-  const choices = el("fieldset", {}, el("legend.label", {}, whoEnters), choice("public", words.everybody), choice("private", members));
+  const choices = choiceGroup(whoEnters, [choice("public", words.everybody), choice("private", members)]);
   const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value);
   return openForm(words.rooms.create, [row, choices], yes, submit, "create-dialog");
 }

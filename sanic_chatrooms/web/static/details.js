@@ -1,12 +1,11 @@
 // The details of a room: what it is, what one may do in it, what is pinned, who is a member. Loaded when somebody opens it.
 
 import { avatar, lineName } from "./avatar.js";
-import { openDialog, problemLine } from "./dialogs.js";
+import { attempt, openDialog, problemLine } from "./dialogs.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { byName, dayName, toldApart } from "./format.js";
 import { part } from "./part.js";
 import { pins } from "./pins.js";
-import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { byRole, entryInWords, inWords, mayChange, roleName } from "./room-words.js";
 import { giveRole } from "./roles.js";
@@ -107,16 +106,11 @@ function members({ chat, room }, about, then) {
   };
   const problem = problemLine();
   const box = part(chat, load, draw, { testid: "details-members" });
-  async function more() {
-    fill(problem);
-    try {
-      await load();
-      fill(box, draw());
-      document.querySelector(`[data-testid=${all.cursor ? "details-more" : "details-close"}]`).focus();
-    } catch (error) {
-      problem.textContent = sentence(error);
-    }
-  }
+  const more = () => attempt(problem, async () => {
+    await load();
+    fill(box, draw());
+    document.querySelector(`[data-testid=${all.cursor ? "details-more" : "details-close"}]`).focus();
+  });
   return [box, problem];
 }
 

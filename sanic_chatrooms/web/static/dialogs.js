@@ -46,9 +46,19 @@ export function doneButton(close, testid) {
   return button(words.done, () => close(), { class: "primary", testid });
 }
 
+/** A dialog that only has to be closed. Its test ids begin with `name`. */
+export function openPanel(heading, name, ...content) {
+  return openDialog(heading, (close) => [el("h2", {}, heading), content, actions(doneButton(close, `${name}-done`))], { testid: `${name}-dialog` });
+}
+
 /** One of several choices. */
 export function radio(props, ...content) {
   return el("label.choice", {}, el("input", { type: "radio", ...props }), content);
+}
+
+/** Several choices. `style` "sr-only": the label is clear from what is around. */
+export function choiceGroup(label, choices, style = "label") {
+  return el("fieldset.row", {}, el("legend", { class: style }, label), choices);
 }
 
 /** The line for what did not work. */
@@ -56,19 +66,25 @@ export function problemLine() {
   return el("p.problem", { role: "alert", testid: "form-problem" });
 }
 
+/** Do something. If it rejects, `problem` shows the reason. Resolves with whether it is done. */
+export async function attempt(problem, act) {
+  problem.textContent = "";
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    problem.textContent = sentence(error);
+    return false;
+  }
+}
+
 /** The handler of a form: if `submit()` rejects, `problem` shows the reason. */
 export function submitting(submit, problem) {
   return async (event) => {
     event.preventDefault();
     const go = event.target.querySelector("[type=submit]");
-    problem.textContent = "";
     go.disabled = true;
-    try {
-      await submit();
-    } catch (error) {
-      problem.textContent = sentence(error);
-      event.target.querySelector("input:not([hidden])").focus();
-    }
+    if (!(await attempt(problem, submit))) event.target.querySelector("input:not([hidden])").focus();
     go.disabled = false;
   };
 }

@@ -1,6 +1,6 @@
 // The keys of the page. Loaded when somebody asks for them.
 
-import { actions, doneButton, openDialog } from "./dialogs.js";
+import { openPanel } from "./dialogs.js";
 import { chosen, el } from "./dom.js";
 import { words } from "./words.js";
 
@@ -29,5 +29,5 @@ function keysOf(sends) {
 export function help() {
   const sends = chosen("chatEnter") !== "line";
   const line = ([keys, what]) => el("div.key-line", {}, el("dt", {}, what), el("dd", {}, el("kbd", {}, keys)));
-  return openDialog(words.help.label, (close) => [el("h2", {}, words.help.label), el("dl", {}, keysOf(sends).map(line)), actions(doneButton(close, "help-done"))], { testid: "help-dialog" });
+  return openPanel(words.help.label, "help", el("dl", {}, keysOf(sends).map(line)));
 }

@@ -2,10 +2,9 @@
 
 import { avatar, lineName } from "./avatar.js";
 import { button, el } from "./dom.js";
-import { actions, doneButton, openDialog, problemLine, radio, textField } from "./dialogs.js";
+import { attempt, choiceGroup, openPanel, problemLine, radio, textField } from "./dialogs.js";
 import { byName, toldApart } from "./format.js";
 import { KeyedList } from "./keyed.js";
-import { sentence } from "./reasons.js";
 import { words } from "./words.js";
 
 const SHOWN = 50;
@@ -14,11 +13,10 @@ const WAYS = { "member.invite": "invite", "member.add": "add" }; // their words:
 
 /** `names`: everybody whom this page has seen. */
 export function invite(chat, room, names) {
-  const heading = words.inviting.heading(room.name);
-  return openDialog(heading, (close) => content(chat, room, names, heading, close), { testid: "invite-dialog" });
+  return openPanel(words.inviting.heading(room.name), "invite", content(chat, room, names));
 }
 
-function content(chat, room, names, heading, close) {
+function content(chat, room, names) {
   const ways = Object.keys(WAYS).filter((way) => room.may.has(way));
   const done = new Map(); // id → what was done
   let way = ways[0];
@@ -45,27 +43,17 @@ function content(chat, room, names, heading, close) {
   }
 
   async function act({ id, way: chosen }) {
-    problem.textContent = "";
     done.set(id, "…");
     show();
-    try {
-      await chat.request(chosen, { room: room.id, payload: { user: id } });
-      done.set(id, said.done[WAYS[chosen]]);
-    } catch (error) {
-      done.delete(id);
-      problem.textContent = sentence(error);
-    }
+    const isDone = await attempt(problem, () => chat.request(chosen, { room: room.id, payload: { user: id } }));
+    if (isDone) done.set(id, said.done[WAYS[chosen]]);
+    else done.delete(id);
     show();
     field.focus();
   }
 
   show();
-  return [
-    el("h2", {}, heading), row,
-    ways.length > 1 && el("fieldset.row", {}, el("legend.sr-only", {}, said.how), ways.map(choice)),
-    nothing, box, problem,
-    actions(doneButton(close, "invite-done")),
-  ];
+  return [row, ways.length > 1 && choiceGroup(said.how, ways.map(choice), "sr-only"), nothing, box, problem];
 }
 
 // In a public room, people are there who are no members.

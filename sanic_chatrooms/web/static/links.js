@@ -1,6 +1,6 @@
 // The address of a message, or its text, for another place.
 
-import { actions, doneButton, openDialog } from "./dialogs.js";
+import { openPanel } from "./dialogs.js";
 import { el } from "./dom.js";
 import { words } from "./words.js";
 
@@ -28,5 +28,5 @@ function show(what, content) {
   const { label, heading } = words.copying[what];
   const field = el(what === "link" ? "input" : "textarea", { class: "field", readonly: true, rows: 8, autofocus: true, "aria-label": label, testid: `${what}-field`, onfocus: ({ target }) => target.select() });
   field.value = content;
-  return openDialog(heading, (close) => [el("h2", {}, heading), field, actions(doneButton(close))], { testid: `${what}-dialog` });
+  return openPanel(heading, what, field);
 }

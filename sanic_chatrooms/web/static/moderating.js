@@ -1,10 +1,9 @@
 // Dialogs for keeping a room in order: reports, removing, muting and banning people. Loaded when somebody opens one.
 
-import { button, el, fill } from "./dom.js";
-import { actions, doneButton, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
+import { button, el } from "./dom.js";
+import { actions, attempt, choiceGroup, doneButton, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
 import { duration } from "./language.js";
-import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { giveRole } from "./roles.js";
 import { words } from "./words.js";
@@ -36,7 +35,7 @@ export async function carryOut(chat, room, person, act) {
   const timed = act !== "member.kick";
   const { field, row } = reasonField(said.why, { autofocus: !timed });
   const choice = (seconds, at) => radio({ name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }, seconds === null ? said.forEver : duration(seconds));
-  const times = timed && el("fieldset.row", {}, el("legend.label", {}, said.howLong), TIMES.map(choice));
+  const times = timed && choiceGroup(said.howLong, TIMES.map(choice));
   const submit = () => {
     const seconds = Number(times && times.querySelector(":checked").value);
     const until = seconds ? Math.round(Date.now() / 1000 + seconds) : undefined;
@@ -118,16 +117,12 @@ export function openList(heading, lines, empty, draw, testid) {
 export function listLine(content, acts, problem, testid) {
   const run = async (act, { currentTarget }) => {
     const list = line.parentElement;
-    fill(problem);
     currentTarget.disabled = true;
-    try {
-      await act();
-      line.remove();
-      list.dispatchEvent(new Event("done"));
-    } catch (error) {
-      currentTarget.disabled = false;
-      problem.textContent = sentence(error);
-    }
+    const isDone = await attempt(problem, act);
+    currentTarget.disabled = isDone;
+    if (!isDone) return;
+    line.remove();
+    list.dispatchEvent(new Event("done"));
   };
   const buttons = acts.map(([label, act, name]) => button(label, (event) => run(act, event), { "aria-label": name }));
   const line = el("li.list-line", { testid }, el("div.grow", {}, content), el("div.list-actions", {}, buttons));

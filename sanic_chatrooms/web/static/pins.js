@@ -1,11 +1,10 @@
 // The pinned messages of a room, with a way to each. Loaded with the details of a room.
 
 import { namesOf } from "./attachments.js";
-import { problemLine } from "./dialogs.js";
-import { button, el, fill, iconButton } from "./dom.js";
+import { attempt, problemLine } from "./dialogs.js";
+import { button, el, iconButton } from "./dom.js";
 import { excerpt, momentOf } from "./format.js";
 import { part } from "./part.js";
-import { sentence } from "./reasons.js";
 import { calm, plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
 import { offers } from "./unread.js";
@@ -18,7 +17,7 @@ export function pins({ chat, room }, about, onJump) {
   const unpins = about.may.includes("message.unpin");
   const list = el("ul", { "aria-label": words.pins.label });
   const none = el("p.hint", { testid: "pins-none" }, about.may.includes("message.pin") ? words.pins.noneYet : words.pins.none);
-  const more = button(words.pins.more, () => act(load), { testid: "pins-more" });
+  const more = button(words.pins.more, () => attempt(problem, load), { testid: "pins-more" });
   const problem = problemLine();
   let cursor;
 
@@ -32,15 +31,7 @@ export function pins({ chat, room }, about, onJump) {
     none.hidden = list.childElementCount > 0;
     more.hidden = !cursor;
   };
-  async function act(change) {
-    fill(problem);
-    try {
-      await change();
-    } catch (error) {
-      problem.textContent = sentence(error);
-    }
-  }
-  const unpin = (one, line) => act(async () => {
+  const unpin = (one, line) => attempt(problem, async () => {
     await chat.pin(room.id, one.msgId, false);
     const next = line.nextElementSibling ?? line.previousElementSibling;
     line.remove();

@@ -1,8 +1,7 @@
 // What the user wants to hear of: in a room, and in this browser. Loaded when somebody opens it.
 
-import { actions, doneButton, openDialog, problemLine, radio } from "./dialogs.js";
-import { button, el, fill } from "./dom.js";
-import { sentence } from "./reasons.js";
+import { attempt, choiceGroup, openPanel, problemLine, radio } from "./dialogs.js";
+import { button, el } from "./dom.js";
 import { words } from "./words.js";
 
 const CHOICES = ["all", "mentions", "none"]; // their words: words.notify
@@ -11,24 +10,17 @@ const TURNS = { on: "turnOff", off: "turnOn", unasked: "turnOn" }; // what can b
 /** Choose for a room, and for this browser. `desktop`: see desktop.js. `changed(notify)`. */
 export async function prefs(chat, room, desktop, changed) {
   const before = await chat.prefs(room.id);
-  const heading = words.notify.heading(room.name);
-  return openDialog(heading, (close) => [
-    el("h2", {}, heading), choices(chat, room, before.notify, changed), inThisBrowser(desktop),
-    actions(doneButton(close, "prefs-done")),
-  ], { testid: "prefs-dialog" });
+  return openPanel(words.notify.heading(room.name), "prefs", choices(chat, room, before.notify, changed), inThisBrowser(desktop));
 }
 
 function choices(chat, room, before, changed) {
   const problem = problemLine();
   let kept = before;
   const choose = async ({ target }) => {
-    fill(problem);
-    try {
+    await attempt(problem, async () => {
       kept = (await chat.prefs(room.id, { notify: target.value })).notify;
       changed(kept);
-    } catch (error) {
-      problem.textContent = sentence(error);
-    }
+    });
     box.querySelector(`[value=${kept}]`).checked = true;
   };
   const choice = (value) => {
@@ -36,7 +28,7 @@ function choices(chat, room, before, changed) {
     const props = { name: "notify", value, checked: value === before, autofocus: value === before, onchange: choose, testid: `notify-${value}` };
     return radio(props, el("span", {}, label, el("span.note", {}, explains)));
   };
-  const box = el("fieldset.row", {}, el("legend.label", {}, words.notify.about), CHOICES.map(choice));
+  const box = choiceGroup(words.notify.about, CHOICES.map(choice));
   return [box, problem];
 }
 

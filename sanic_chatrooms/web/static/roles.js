@@ -1,6 +1,6 @@
 // Giving a member another role. Loaded when somebody opens it.
 
-import { openForm, radio } from "./dialogs.js";
+import { choiceGroup, openForm, radio } from "./dialogs.js";
 import { el } from "./dom.js";
 import { LEVELS, roleName, ROLES, rolesToGive } from "./room-words.js";
 import { words } from "./words.js";
@@ -17,7 +17,7 @@ export async function giveRole(chat, room, { id, name }) {
   if (!isMe && !roles.includes(member.role)) roles.unshift(member.role);
   const first = isMe ? roles[0] : member.role;
   const choice = (role) => radio({ name: "role", value: role, checked: role === first, autofocus: role === first, testid: `role-${role}` }, el("span", {}, roleName(role), el("span.note", {}, ROLES.includes(role) ? said.about[role] : said.ofApp)));
-  const choices = el("fieldset.row", {}, el("legend.sr-only", {}, said.label), roles.map(choice));
+  const choices = choiceGroup(said.label, roles.map(choice), "sr-only");
   const submit = async () => {
     const role = choices.querySelector(":checked").value;
     if (role !== member.role) await chat.request("member.role", { room: room.id, payload: { user: id, role } });

@@ -1,6 +1,6 @@
 // Changing what a room is, archiving and deleting it. Loaded when somebody opens it.
 
-import { ask, openForm, radio, textField } from "./dialogs.js";
+import { ask, choiceGroup, openForm, radio, textField } from "./dialogs.js";
 import { el } from "./dom.js";
 import { isVisible } from "./format.js";
 import { duration } from "./language.js";
@@ -31,7 +31,7 @@ export function settings(chat, room, about) {
 
 function choices(name, label, all, now) {
   const choice = ([value, [title, about]]) => radio({ name, value, checked: value === now, testid: `settings-${value}` }, el("span", {}, title, about && el("span.note", {}, about)));
-  return el("fieldset.row", {}, el("legend.label", {}, label), Object.entries(all).map(choice));
+  return choiceGroup(label, Object.entries(all).map(choice));
 }
 
 function chosen(fieldset) {

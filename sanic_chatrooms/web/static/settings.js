@@ -1,7 +1,7 @@
 // What the user chooses for this device. Loaded when somebody opens it; look.js applies what was chosen before.
 
 import { touch } from "./columns.js";
-import { actions, doneButton, openDialog, radio } from "./dialogs.js";
+import { choiceGroup, openPanel, radio } from "./dialogs.js";
 import { el } from "./dom.js";
 import { kept } from "./kept.js";
 import { capital } from "./language.js";
@@ -41,10 +41,9 @@ export async function settings(desktop) {
     if (name === "sound" && value === "on") ring();
   };
   const one = (name, value, label) => radio({ name, value, checked: dataset[nameOf(name)] === value, onchange: choose, testid: `${name}-${value}` }, label);
-  const group = ([name, label, values]) => el("fieldset.row", {}, el("legend.label", {}, label),
-    el("div.scopes", {}, Object.entries(values).map(([value, title]) => one(name, value, title))));
+  const group = ([name, label, values]) => choiceGroup(label, el("div.scopes", {}, Object.entries(values).map(([value, title]) => one(name, value, title))));
   const shown = all.filter(([name]) => !(touch.matches && WITH_KEYS.includes(name)));
-  await openDialog(said.label, (close) => [el("h2", {}, said.label), shown.map(group), inThisBrowser(desktop), note, actions(doneButton(close, "settings-done"))], { testid: "settings-dialog" });
+  await openPanel(said.label, "settings", shown.map(group), inThisBrowser(desktop), note);
   // Everything that is shown has words.
   if (dataset.chatLanguage !== before && kept.lasts(KEY)) location.reload();
 }
