@@ -17,6 +17,7 @@ from sanic.config import DEFAULT_CONFIG
 
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.config.settings import FIELDS
+from sanic_chatrooms.observe.instruments import CONNECTIONS
 from tests.support.deployed import (
     DEPLOY,
     ROOT,
@@ -33,7 +34,6 @@ from tests.support.tools import needed
 GOODBYE = FIELDS["drain_seconds"].default + DEFAULT_CONFIG["GRACEFUL_SHUTDOWN_TIMEOUT"]
 """Seconds that a worker may take to stop."""
 CHAT = "SANIC_CHATROOMS_"
-METRICS = (ROOT / "docs" / "examples" / "many_machines.py").read_text()
 
 
 def assert_known(environ: Mapping[str, str]) -> None:
@@ -126,7 +126,9 @@ def test_nginx_and_prometheus_go_to_the_app() -> None:
 
     assert re.findall(r"^\s*server (.+);", nginx, re.MULTILINE) == ["app:8000"]
     assert [(one["names"], one["port"]) for one in job["dns_sd_configs"]] == [(["app"], 8000)]
-    assert '@app.get("/metrics")' in METRICS  # Prometheus' own default
+    assert job["metrics_path"] == "/chat/metrics"
+    assert compose()["services"]["app"]["environment"][f"{CHAT}METRICS"] == "true"
+    assert all((DEPLOY / "prometheus" / file).exists() for file in prometheus["rule_files"])
 
 
 def seconds(text: str) -> int:
@@ -186,8 +188,12 @@ def test_the_broker_is_a_service() -> None:
 
 
 def test_the_world_comes_to_the_chat() -> None:
-    backend = manifest("Ingress")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    paths = manifest("Ingress")["spec"]["rules"][0]["http"]["paths"]
+    backend = paths[0]["backend"]["service"]
 
+    [hidden] = [path for path in paths if path["pathType"] == "Exact"]
+    assert hidden["path"] == "/chat/metrics"
+    assert "selector" not in manifest("Service", hidden["backend"]["service"]["name"])["spec"]
     assert backend["port"]["name"] in {
         port["name"] for port in manifest("Service", backend["name"])["spec"]["ports"]
     }
@@ -197,9 +203,9 @@ def test_probes_and_scrapes_ask_what_the_app_answers() -> None:
     probes = [container()[kind]["httpGet"] for kind in ("startupProbe", "readinessProbe", "livenessProbe")]
     scraped = pod()["metadata"]["annotations"]
 
-    assert {probe["path"] for probe in probes} == {"/health"}
-    assert '@app.get("/health")' in METRICS
-    assert scraped["prometheus.io/path"] == "/metrics"
+    assert [probe["path"] for probe in probes] == ["/chat/ready", "/chat/health", "/chat/health"]
+    assert scraped["prometheus.io/path"] == "/chat/metrics"
+    assert manifest("ConfigMap")["data"][f"{CHAT}METRICS"] == "true"
     assert int(scraped["prometheus.io/port"]) == container()["ports"][0]["containerPort"] == 8000
 
 
@@ -210,9 +216,8 @@ def test_the_autoscaler_goes_by_what_the_app_counts() -> None:
     rules = yaml.safe_load((DEPLOY / "kubernetes" / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
 
     assert manifest(target["kind"], target["name"])["apiVersion"] == target["apiVersion"]
-    assert pods["metric"]["name"] == "chat_connections"
-    assert "\\nchat_connections {connections}\\n" in METRICS
-    assert rules[0]["name"]["matches"] == "^chat_connections$"
+    assert pods["metric"]["name"] == f"chatrooms_{CONNECTIONS.name}"
+    assert rules[0]["name"]["matches"] == f"^chatrooms_{CONNECTIONS.name}$"
     assert int(pods["target"]["averageValue"]) < int(manifest("ConfigMap")["data"][f"{CHAT}MAX_CONNECTIONS"])
     assert "replicas" not in manifest("Deployment")["spec"], "each apply would undo what the autoscaler did"
 

@@ -112,7 +112,7 @@ def start_container(port: int, environ: dict[str, str]) -> ServerProcess:
     command = [sys.executable, *image_command()[1:]]
     command[command.index("8000")] = str(port)
     command[command.index("0.0.0.0")] = "127.0.0.1"
-    return start_command(command, port, path="/health", env=environ)
+    return start_command(command, port, path="/chat/health", env=environ)
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +129,10 @@ def proxy(nginx: Nginx) -> Iterator[ServerProcess]:
 
 def connections(app: ServerProcess) -> int:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{app.url}/metrics", timeout=10) as answer:
-        return int(re.findall(r"^chat_connections (\d+)$", answer.read().decode(), re.MULTILINE)[0])
+    with opener.open(f"{app.url}/chat/metrics", timeout=10) as answer:
+        return int(
+            float(re.findall(r"^chatrooms_connections (.+)$", answer.read().decode(), re.MULTILINE)[0])
+        )
 
 
 async def in_general(connect: Connect, proxy: ServerProcess, **since: object) -> Client:
@@ -178,7 +180,7 @@ async def test_a_chat_goes_on_while_nginx_reloads(
 
 
 async def test_the_world_does_not_see_the_metrics(proxy: ServerProcess, connect: Connect) -> None:
-    assert (await connect.refused("/metrics", server=proxy)).status == 404
+    assert (await connect.refused("/chat/metrics", server=proxy)).status == 404
 
 
 async def test_a_page_of_another_origin_stays_outside(proxy: ServerProcess, connect: Connect) -> None:

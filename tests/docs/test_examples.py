@@ -172,15 +172,15 @@ async def test_four_workers(run: Run, connect: Connect, monkeypatch: pytest.Monk
 
 
 async def test_many_machines(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SANIC_CHATROOMS_GUESTS", "true")
+    for key in ("GUESTS", "METRICS"):
+        monkeypatch.setenv(f"SANIC_CHATROOMS_{key}", "true")
     _, server = await run("many_machines")
     await welcomed(connect)
 
-    metrics = await server.get("/metrics")
+    metrics = await server.get("/chat/metrics")
 
-    assert metrics.body == b"# TYPE chat_connections gauge\nchat_connections 1\n"
-    assert metrics.headers["content-type"] == "text/plain; version=0.0.4"
-    assert (await server.get("/health")).status == 200
+    assert "\nchatrooms_connections 1.0\n" in metrics.text
+    assert (await server.get("/chat/ready")).status == 200
 
 
 async def test_redis_beside_sql(
