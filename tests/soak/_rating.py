@@ -1,6 +1,6 @@
 """Floods a server with one kind of command at a time: `_rating.py PORT CONTROL SECONDS`.
 
-Prints a line when it is ready. Then each line of its input is one turn. `flood KIND` floods the chat at PORT. `again KIND` does the same
+Prints a line when it is ready. Then each line of its input is one turn. `flood KIND N` floods the chat at PORT, from an address for each N. `again KIND N` does the same
 work again, by what the flood has noted, against `_discarding.py` at CONTROL: as many connections, the same frames at the same
 times, and as many bytes of answers to look through. It prints a line when a turn begins, and one at its end, as JSON: how many
 commands were sent, and after a flood how many were refused for a rate, how often a peer was closed, and how often it was not
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from tests.support.raw import command, handshake
 
-__all__ = ["ANSWERS", "KINDS"]
+__all__ = ["ANSWERS", "KINDS", "ROOM"]
 
 PEERS, CHUNK, PAUSE, AGAIN = 5, 5, 0.005, 0.1
 """Peers; commands in a chunk; seconds between chunks; seconds until a peer that was closed comes back. That is a thousand
@@ -46,8 +46,8 @@ KINDS: dict[str, Callable[[int], bytes]] = {
     "new_people": lambda n: command("direct", payload={"to": f"u{n}", "body": {"text": "x"}}),
     "bytes": lambda n: command("typing", room=ROOM, payload={"active": n % 2 == 0, "more": "x" * 60_000}),
 }
-SOURCES = {kind: f"127.0.0.{number}" for number, kind in enumerate(KINDS, 2)}
-"""Each kind has an address of its own, and none has that of those who behave."""
+SOURCES = {kind: f"127.{number}.0" for number, kind in enumerate(KINDS, 1)}
+"""How addresses begin: each flood has one of its own, and none has that of those who behave."""
 
 
 @dataclass
@@ -66,9 +66,9 @@ class Visit:
 class Peers:
     """What the peers of both turns have in common."""
 
-    def __init__(self, kind: str, port: int) -> None:
+    def __init__(self, kind: str, number: int, port: int) -> None:
         self.make = KINDS[kind]
-        self.source = SOURCES[kind]
+        self.source = f"{SOURCES[kind]}.{number + 1}"
         self.port = port
         self.began = time.monotonic()
         self.sent = 0
@@ -104,8 +104,8 @@ class Peers:
 class Flood(Peers):
     """Peers of one kind; each comes back when it was closed. `visits` has those of each peer."""
 
-    def __init__(self, kind: str, port: int, seconds: float) -> None:
-        super().__init__(kind, port)
+    def __init__(self, kind: str, number: int, port: int, seconds: float) -> None:
+        super().__init__(kind, number, port)
         self.kind = kind
         self.seconds = seconds
         self.closed = 0
@@ -153,8 +153,8 @@ class Flood(Peers):
 class Again(Peers):
     """Does once more what the peers of a flood did."""
 
-    def __init__(self, kind: str, port: int, visits: list[list[Visit]]) -> None:
-        super().__init__(kind, port)
+    def __init__(self, kind: str, number: int, port: int, visits: list[list[Visit]]) -> None:
+        super().__init__(kind, number, port)
         self.visits = visits
 
     async def run(self) -> None:
@@ -193,15 +193,15 @@ async def main(port: int, control: int, seconds: float) -> None:
     visits: list[list[Visit]] = []
     say(ready=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        turn, kind = line.split()
+        turn, kind, number = line.split()
         say(begun=turn)
         if turn == "flood":
-            flood = Flood(kind, port, seconds)
+            flood = Flood(kind, int(number), port, seconds)
             await flood.run()
             visits = flood.visits
             say(sent=flood.sent, refused=flood.refused, closed=flood.closed, turned_away=flood.turned_away)
         else:
-            again = Again(kind, control, visits)
+            again = Again(kind, int(number), control, visits)
             await again.run()
             say(sent=again.sent)
 
