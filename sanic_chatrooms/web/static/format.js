@@ -8,6 +8,8 @@ const LETTER = 32; // longer than any letter or emoji
 const CLOCK = { hour: "numeric", minute: "2-digit" };
 const DAY_IN_YEAR = { weekday: "long", day: "numeric", month: "long" };
 const DAY_OF_ANY_YEAR = { dateStyle: "long" };
+const MOMENT = { ...DAY_IN_YEAR, ...CLOCK };
+const MOMENT_OF_ANY_YEAR = { ...MOMENT, year: "numeric" };
 const NEAR_DAY = { numeric: "auto" };
 const ORDER = { numeric: true };
 const LETTERS = {};
@@ -19,9 +21,9 @@ export function timeOf(seconds) {
   return clock().format(seconds * 1000);
 }
 
-/** "14:05" today, "Tuesday, 4 March, 14:05" on other days. */
+/** "14:05" today, "Tuesday, 4 March at 14:05" on other days. */
 export function momentOf(seconds, now = Date.now() / 1000) {
-  return dayOf(seconds) === dayOf(now) ? timeOf(seconds) : fullTimeOf(seconds);
+  return dayOf(seconds) === dayOf(now) ? timeOf(seconds) : fullTimeOf(seconds, now);
 }
 
 /** "2:05", for narrow places. */
@@ -29,10 +31,12 @@ export function digitsOf(seconds) {
   return clock().formatToParts(seconds * 1000).filter(({ type }) => type !== "dayPeriod").map(({ value }) => value).join("").trim();
 }
 
-/** "Monday, 3 March, 14:05" */
-export function fullTimeOf(seconds) {
-  return `${intl("DateTimeFormat", DAY_IN_YEAR).format(seconds * 1000)}, ${timeOf(seconds)}`;
+/** "Monday, 3 March at 14:05", with the year if it is another one. */
+export function fullTimeOf(seconds, now = Date.now() / 1000) {
+  return intl("DateTimeFormat", yearOf(seconds) === yearOf(now) ? MOMENT : MOMENT_OF_ANY_YEAR).format(seconds * 1000);
 }
+
+const yearOf = (seconds) => dayOf(seconds).slice(-4);
 
 /** A text that differs for each local day. */
 export function dayOf(seconds) {
@@ -44,7 +48,7 @@ export function dayName(seconds, now = Date.now() / 1000) {
   const day = dayOf(seconds);
   const back = [dayOf(now), dayBefore(now)].indexOf(day);
   if (back >= 0) return capital(intl("RelativeTimeFormat", NEAR_DAY).format(-back, "day"));
-  return intl("DateTimeFormat", day.slice(-4) === dayOf(now).slice(-4) ? DAY_IN_YEAR : DAY_OF_ANY_YEAR).format(seconds * 1000);
+  return intl("DateTimeFormat", yearOf(seconds) === yearOf(now) ? DAY_IN_YEAR : DAY_OF_ANY_YEAR).format(seconds * 1000);
 }
 
 // By the calendar: a day on which clocks change has 23 or 25 hours.

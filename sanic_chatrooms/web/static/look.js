@@ -46,7 +46,9 @@
   root.lang = tags.map((tag) => `${tag}`.split("-")[0]).find((tag) => LANGUAGES.includes(tag)) ?? "en";
   const locale = new Intl.Locale(root.lang);
   root.dir = (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? (/^(ar|fa|he|ur)$/.test(root.lang) ? "rtl" : "ltr");
-  // Its words are loaded beside the modules that need them, rather than after them.
-  const { src } = document.currentScript ?? {};
-  if (src) document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: new URL(`words/${root.lang}.js`, src) }));
+  // Its words are loaded beside the modules that need them, rather than after them. An app names the folder of its own: `data-words`.
+  const { src, dataset } = document.currentScript ?? {};
+  for (const folder of src ? [new URL("words/", src), dataset.words].filter(Boolean) : []) {
+    document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: `${folder}${root.lang}.js` }));
+  }
 }

@@ -1,7 +1,7 @@
 // Reactions to messages: a row of counted chips, and the names behind a chip.
 
 import { el, fill, icon } from "./dom.js";
-import { listedNodes } from "./language.js";
+import { listedNodes, number } from "./language.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { words } from "./words.js";
@@ -76,7 +76,7 @@ export function reactionRow(item, context) {
 function chipElement({ emoji, count, me, pending }, item, { onReact, reactors }) {
   const said = calm(emoji);
   const chip = el("button", { class: `chip ${me ? "mine" : ""} ${pending ? "pending" : ""}`, "aria-pressed": String(me), "aria-label": words.reactions.count(said, count), testid: `reaction ${emoji}`, onclick: () => onReact(item, emoji) },
-    el("span.emoji", {}, said), el("span.number", {}, `${count}`));
+    el("span.emoji", {}, said), el("span.number", {}, number(count)));
   return explained(chip, () => reactors(item, emoji));
 }
 

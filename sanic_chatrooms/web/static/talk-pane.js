@@ -5,6 +5,7 @@ import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { button, composing, el, icon, iconButton } from "./dom.js";
+import { number } from "./language.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { rowActs } from "./row-acts.js";
@@ -138,7 +139,7 @@ export class TalkPane {
     this.lock.hidden = room.visibility !== "private";
     this.about.textContent = calm([room.archived && words.room.archived, room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
     this.mark.textContent = room.mark;
-    this.here.textContent = room.online;
+    this.here.textContent = number(room.online);
     this.search.hidden = !offers(chat, "search");
     this.people.hidden = room.isDraft || room.status !== "ready";
     this.people.setAttribute("aria-label", words.room.people(room.online));

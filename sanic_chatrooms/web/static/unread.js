@@ -1,6 +1,7 @@
 // What the user has not read. For members the server counts; elsewhere the page counts what it sees, and this browser keeps how far
 // the user has read.
 
+import { number } from "./language.js";
 import { ReadMarks } from "./read-marks.js";
 
 const MOST = 100; // rooms in one question
@@ -33,7 +34,7 @@ export function firstAbove({ unread, first, readTo, timeline }) {
 
 /** "3", "99+" */
 export function written(count, more = false) {
-  return more || count > 99 ? "99+" : `${count}`;
+  return more || count > 99 ? `${number(99)}+` : number(count);
 }
 
 /** What asks for attention in all these rooms, and otherwise: {unread, mentions}. */
@@ -43,7 +44,7 @@ export function totals(rooms, others = 0) {
 
 /** The title of the page: "Chat", "(3, @1) General · Chat" */
 export function titleOf({ unread, mentions }, room, title) {
-  return `${unread ? `(${unread}${mentions ? `, @${mentions}` : ""}) ` : ""}${room ? `${room} · ` : ""}${title}`;
+  return `${unread ? `(${number(unread)}${mentions ? `, @${number(mentions)}` : ""}) ` : ""}${room ? `${room} · ` : ""}${title}`;
 }
 
 let shown = 0;

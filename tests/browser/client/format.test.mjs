@@ -5,7 +5,7 @@ import test from "node:test";
 import "./speaking.mjs";
 
 process.env.TZ = "Europe/Berlin";
-const { dayName, excerpt, initials, slug, some, timeOf, toldApart } = await import("../../../sanic_chatrooms/web/static/format.js");
+const { dayName, excerpt, fullTimeOf, initials, slug, some, timeOf, toldApart } = await import("../../../sanic_chatrooms/web/static/format.js");
 
 const { listed } = await import("../../../sanic_chatrooms/web/static/language.js");
 
@@ -23,6 +23,12 @@ test("yesterday is the previous calendar day, even if that day had 23 or 25 hour
 
 test("hours of a 12-hour clock have no leading zero", () => {
   assert.match(timeOf(at("2026-03-28T05:38")), /^(05:38|5:38\sAM)$/);
+});
+
+test("a moment of another year has its year", () => {
+  const now = at("2026-03-29T12:00");
+  assert.match(fullTimeOf(at("2026-03-02T14:05"), now), /^Monday, March 2\D+2:05\sPM$/);
+  assert.match(fullTimeOf(at("2024-03-04T14:05"), now), /^Monday, March 4, 2024\D+2:05\sPM$/);
 });
 
 test("a name with a comma stays one name", () => {
