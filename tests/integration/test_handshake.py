@@ -361,7 +361,7 @@ async def test_an_unknown_path_is_404(app: App, live: Live, connect: Connect, pa
 
 
 ADDRESSES = {
-    "", "client.js", "chat-room.js", "static/<name:str>", "ws", "ws/<room:str>",
+    "", "client.js", "chat-room.js", "static/<name:str>", "words/<name:str>", "static/words/<name:str>", "ws", "ws/<room:str>",
     "api/tickets", "api/<path:path>", "oidc/logout",  # these answer pages of this server, and identity providers
     "health", "ready", "metrics",  # for operators
 }  # fmt: skip
