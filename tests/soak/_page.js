@@ -15,13 +15,14 @@ window.gauge = (() => {
   new PerformanceObserver((list) => blocked.push(...list.getEntries())).observe({ type: "long-animation-frame" });
 
   let frames = null; // while they are counted: {time, moved}
-  let row = null; // that was read at the last one, and where it was
+  let row = null; // that is read, and where it was at the last frame
   const countFrames = (time) => {
     if (!frames) return;
-    const moved = row?.node.isConnected ? row.node.getBoundingClientRect().top - row.top : 0;
-    const node = document.elementFromPoint(600, 400)?.closest("[data-testid=message]");
-    row = node && { node, top: node.getBoundingClientRect().top };
-    frames.push({ time, moved: Math.abs(moved) });
+    const top = row?.node.isConnected ? row.node.getBoundingClientRect().top : NaN;
+    frames.push({ time, moved: Math.abs(top - row?.top) || 0 });
+    // The same one while it can be seen: to find another one takes time.
+    const node = top > 100 && top < 700 ? row.node : document.elementFromPoint(600, 400)?.closest("[data-testid=message]");
+    row = node && { node, top: node === row?.node ? top : node.getBoundingClientRect().top };
     requestAnimationFrame(countFrames);
   };
 
