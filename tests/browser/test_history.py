@@ -202,3 +202,33 @@ async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, ne
     await expect(messages(page)).not_to_have_count(few)
     await composer(page).press("Escape")
     await expect(messages(page)).to_have_count(few)
+
+
+async def test_rooms_in_the_background_keep_what_is_new_and_the_shown_one_keeps_all(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+
+    kept = await page.evaluate(
+        """async () => {
+            const { RoomBook } = await import("/chat/static/room-book.js");
+            let hear;
+            const chat = { on: (type, act) => type === "*" && (hear = act), user: { id: "u1" }, state: "offline" };
+            const book = new RoomBook(chat, () => {});
+            book.shown = book.get("shown");
+            for (let seq = 1; seq <= 5000; seq++)
+                for (const room of ["shown", "behind"])
+                    hear({ type: "message", room, seq, msgId: `${room} ${seq}`, timestamp: seq, payload: { text: "x" } });
+            const of = ({ timeline: { items, more, end } }) => ({ count: items.length, more, end });
+            return { shown: of(book.get("shown")), behind: of(book.get("behind")) };
+        }"""
+    )
+    behind = kept["behind"].pop("count")
+
+    assert kept == {
+        "shown": {"count": 5000, "more": False, "end": 5000},
+        "behind": {"more": True, "end": 5000},
+    }
+    assert behind <= 3000

@@ -280,6 +280,7 @@ export class RoomBook {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
     const item = room.timeline.apply(event, mine);
+    if (this.shown && this.shown !== room) room.timeline.trim(); // whoever reads in the shown one keeps what is there
     room.past?.change(event);
     for (const thread of room.threads.values()) thread.hear(event, mine);
     for (const { items } of room.timelines()) relate(items, event, this.chat.user?.id);
