@@ -185,6 +185,22 @@ async def test_members_come_and_go(visit: Visit) -> None:
     assert [line["id"] for line in (await ada.get("/rooms/club/members"))["members"]] == ["ada"]
 
 
+async def test_a_repeated_addition_with_a_role_is_the_same_addition(visit: Visit) -> None:
+    ada, bob = await visit(), await visit("bob")
+    await ada("POST", "/rooms", {"room": "club", "visibility": "private"})
+    for one in (ada, bob):
+        await one("POST", MESSAGES, {"text": "hi"})
+    first = await ada("PUT", "/rooms/club/members/bob", {"role": "moderator"}, Idempotency_Key=KEY)
+
+    again = await ada("PUT", "/rooms/club/members/bob", {"role": "moderator"}, Idempotency_Key=KEY)
+    role = await ada("PUT", "/rooms/club/members/bob", {"role": "admin"}, Idempotency_Key=OTHER_KEY)
+    role_again = await ada("PUT", "/rooms/club/members/bob", {"role": "admin"}, Idempotency_Key=OTHER_KEY)
+
+    assert again.body == {**first.body, "duplicate": True}
+    assert role.body["duplicate"] is False
+    assert role_again.body == {**role.body, "duplicate": True}
+
+
 async def test_a_kick_has_a_reason_in_the_body_or_in_the_query(visit: Visit) -> None:
     ada, bob = await visit(), await visit("bob")
     await ada("POST", "/rooms", {"room": "club"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -276,3 +277,16 @@ async def test_a_guest_asks_with_a_guest_token(app: App, live: Live, connect: Co
     assert (await guest.get(MESSAGES))["messages"][0]["sender"]["id"] == welcome["user"]["id"]
     assert (await guest.get("/rooms/general/members"))["members"] == []
     assert (await Rest(server)("GET", "/rooms")).status == 401
+
+
+async def test_a_worker_with_too_much_to_do_takes_messages_and_answers_no_questions(
+    chat: ChatRooms, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await visit()
+    await ada("GET", "/rooms")
+    monkeypatch.setattr(chat.running(), "overload", SimpleNamespace(shedding=True))
+
+    question, message = await ada("GET", "/rooms"), await ada("POST", MESSAGES, {"text": "hi"})
+
+    assert (question.status, question.code, message.status) == (503, "unavailable", 201)
+    assert int(question.headers["retry-after"]) >= 1

@@ -11,11 +11,10 @@ from sanic import Request, raw
 from sanic.response import HTTPResponse
 
 from ...chat import Chat
-from ...errors import ChatError, Conflict, RoomNotFound
+from ...errors import ChatError, Conflict, RoomNotFound, Unavailable
 from ...stores import members
 from ...support.locks import Locks
 from ...verbs.acting import Acting
-from ...verbs.table import Row
 from ...wire.decode import Command
 from ...wire.encode import encode
 from ...wire.events import Myself
@@ -90,7 +89,9 @@ class Rest:
             return not_allowed(found.routes)
         if route.type == TICKETS:
             return await give_ticket(request, self._chat, self._route)
-        streams = route.type == EVENTS and wants_stream(request)
+        if request.method in SAFE and self._chat.overload.shedding:
+            raise Unavailable("this server has too much to do; come back in a moment")
+        streams = route.type == EVENTS and request.method == "GET" and wants_stream(request)
         requester = await identify(request, self._chat, self._route, connects=streams)
         if route.type == ME:
             return _read(request, route, encode(_me(requester)))
@@ -165,19 +166,26 @@ class Rest:
             named = call.found.named
             payload, made = payload_by_body(call.route, row, named, call.query, call.body)
             room = room or made
-        type = await self._type(call, row, payload)
-        return call.acting.command(type, payload, room=room, key=call.key)
+        command = call.acting.command(row.type, payload, room=room, key=call.key)
+        return replace(command, type=await self._type(call, command))
 
-    async def _type(self, call: Call, row: Row, payload: bytes) -> str:
+    async def _type(self, call: Call, command: Command) -> str:
         """The type of the command, where it depends on who is meant."""
         user = call.found.named.get("user")
         if call.route.type == GONE and user == call.acting.user.id:
             return "leave"
-        if call.route.type == MEMBER and "role" in _fields.decode(payload):
+        if call.route.type == MEMBER and "role" in _fields.decode(command.payload):
             store = self._chat.core.store
-            if await members.find(store, call.room or "", user or "") is not None:
-                return "member.role"
-        return row.type
+            there = await members.find(store, command.room or "", user or "") is not None
+            return "member.role" if there and not await self._was(call.acting, command) else command.type
+        return command.type
+
+    async def _was(self, acting: Acting, command: Command) -> bool:
+        """Whether this very command was carried out before. Then its user is a member because of it."""
+        try:
+            return await self._chat.commands.repeated(acting, command) is not None
+        except Conflict:
+            return False  # the key was used for the other one
 
 
 def _parts(request: Request) -> tuple[str, str]:
