@@ -26,7 +26,6 @@ from ..members import MEMBER
 from ..pages import Unread
 from ..properties import with_properties
 from ..streams import streaming_of
-from ..unread import PREFS
 
 __all__ = [
     "ROOM",
@@ -274,17 +273,14 @@ def decode_known(room: str, key: str, packed: bytes | None) -> dict[str, Known]:
 
 
 def decode_unread(room: str, user: str, reply: Sequence[Any]) -> Unread:
-    """What is unread; see unread.lua."""
-    number, text, packed, *counts = reply
-    last = (number, _event.decode(text).timestamp) if number else None
+    """What is unread in one room; see unread.lua."""
+    number, at, *counts = reply
+    last = (number, float(at)) if number else None
     if not counts:
         return Unread(last=last)
-    known = decode_known(room, user, packed)
-    marker, count, first, more, mentions = counts
-    prefs = known.get(PREFS)
-    return Unread(
-        known[MEMBER], marker, count, bool(more), first or None, mentions, None if prefs is None else prefs.value, last
-    )  # fmt: skip
+    value, seq, since, marker, count, first, more, mentions, prefs = counts
+    member = Known(MEMBER, user, value, seq, since, room)
+    return Unread(member, marker, count, bool(more), first or None, mentions, prefs, last)
 
 
 def decode_facts(room: str, kind: str, flat: Sequence[Any]) -> list[Known]:

@@ -13,6 +13,9 @@ from .scripts import ROOMS, UNREAD, UNREAD_IN_TIME, RoomCalls
 
 __all__ = ["Many"]
 
+AT_ONCE = 10
+"""Rooms of which one call of a script asks: they share what it costs to begin a script, and nobody else is served meanwhile."""
+
 
 class Many:
     """Asks them of one instance."""
@@ -29,17 +32,21 @@ class Many:
         seen: Mapping[str, Ranges],
         blocked: Collection[str],
     ) -> dict[str, Unread]:
-        """See `Store.unread`. One call of a script for each room and range."""
-        asked = [(room, one) for room in rooms for one in (seen.get(room, WHOLE) or NONE)]
+        """See `Store.unread`. A call of a script for some rooms, or for one room and range; in a cluster for each room."""
+        whole, step = [room for room in rooms if room not in seen], 1 if self._link.is_cluster else AT_ONCE
+        asked = [(whole[low : low + step], WHOLE[0]) for low in range(0, len(whole), step)]
+        asked += [([room], one) for room in rooms if room in seen for one in (seen[room] or NONE)]
         who, limits = (user, name_of(user), cap), (LOOKED_AT, MOST_MENTIONS)
         use = UNREAD_IN_TIME if self._calls.retains else UNREAD
         calls = [
-            self._calls.scripted(use, room, "unread", *who, *one, *limits, *blocked) for room, one in asked
+            self._calls.scripted_for(use, some, "unread", *who, *one, *limits, *blocked)
+            for some, one in asked
         ]
         parts: dict[str, list[Unread]] = {}
-        for (room, _), reply in zip(asked, await self._link.run(calls), strict=True):
-            if reply is not None:
-                parts.setdefault(room, []).append(codec.decode_unread(room, user, reply))
+        for (some, _), replies in zip(asked, await self._link.run(calls), strict=True):
+            for room, reply in zip(some, replies, strict=True):
+                if reply is not None:
+                    parts.setdefault(room, []).append(codec.decode_unread(room, user, reply))
         return {room: joined(found, cap) for room, found in parts.items()}
 
     async def first_facts(self, rooms: Sequence[str], kind: str, limit: int) -> dict[str, list[Known]]:

@@ -1,6 +1,6 @@
 """The scripts of the store in Redis, and calls of them: one room each, with keys that are all in the room's slot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...drivers.redis.cluster import Call, RedisLink, Script
@@ -40,7 +40,7 @@ PAST = Use(Script(__package__, "head.lua", "past.lua"), _PARTS[:8])
 ROOMS = Use(Script(__package__, "head.lua", "facts.lua", "rooms.lua"), _PARTS)
 ERASING = Use(Script(__package__, "head.lua", "facts.lua", "erasing.lua"), _PARTS)
 UNREAD = Use(Script(__package__, "unread_head.lua", "unread.lua"), ("h", "m", "c", "o"))
-UNREAD_IN_TIME = Use(Script(__package__, "head.lua", "unread.lua"), _PARTS[:12])
+UNREAD_IN_TIME = Use(Script(__package__, "head.lua", "unread_in_time.lua", "unread.lua"), _PARTS[:12])
 """The same where events may be too old: that is seen in other keys."""
 SCRIPTS = tuple(use.script for use in (APPEND, EFFECTS, PAST, ROOMS, ERASING, UNREAD, UNREAD_IN_TIME))
 
@@ -69,10 +69,16 @@ class RoomCalls:
 
     def scripted(self, use: Use, room: str, operation: str, *arguments: Any, epoch: str = "") -> Call:
         """A call of a script. `epoch`: for the room, should it need a new one."""
-        base = f"{self._base}{{{room}}}:"
+        return self.scripted_for(use, (room,), operation, *arguments, epoch=epoch)
+
+    def scripted_for(
+        self, use: Use, rooms: Sequence[str], operation: str, *arguments: Any, epoch: str = ""
+    ) -> Call:
+        """The same for several rooms, which all have to be on one server."""
+        bases = [f"{self._base}{{{room}}}:" for room in rooms]
         clock = "" if self._clock is None else self._clock()
         parts = (clock, operation, *self._limits, epoch, *arguments)
-        return Call(base, parts, use.script, tuple([base + part for part in use.parts]))
+        return Call(bases[0], parts, use.script, tuple([base + part for base in bases for part in use.parts]))
 
     def plain(self, command: str, room: str, part: str, *arguments: str) -> Call:
         """A command for one of a room's keys."""
