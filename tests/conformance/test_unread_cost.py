@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
+import pytest
 import redis
 from msgspec.structs import replace
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from sanic_chatrooms.models import Draft, Member, Room, Sender
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds, Store
+from sanic_chatrooms.stores.redis.many import AT_ONCE
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.support.plans import statements, stop_indexing
@@ -52,26 +54,54 @@ async def test_valkey_executes_as_many_commands_for_a_long_room_as_for_a_short_o
     assert sum(counted[0].values()) < 20
 
 
-async def test_postgresql_reads_no_table_as_a_whole(postgres_url: str) -> None:
+async def test_valkey_begins_a_script_for_several_rooms_at_a_time() -> None:
+    with running() as server, redis.Redis(port=server.port) as client:
+        store = RedisStore(server.url)
+        await store.start("cost", Bounds())
+        rooms = [f"r{n:02}" for n in range(2 * AT_ONCE + 1)]
+        for n, room in enumerate(rooms):
+            await fill(store, room, n + 1)
+        client.config_resetstat()
+        found = await store.unread("u2", [*rooms, "nowhere"])
+        began: dict[str, Any] = client.info("commandstats")["cmdstat_evalsha"]
+        await store.stop()
+
+    assert [one.count for one in found.values()] == [n + 1 for n in range(len(rooms))]
+    assert began["calls"] == 3
+
+
+@pytest.mark.parametrize("analysed", [True, False])
+async def test_postgresql_reads_no_table_as_a_whole(postgres_url: str, analysed: bool) -> None:
+    """Without statistics, since a new database has none until its server gets to it."""
     store = SQLStore(postgres_url)
     await store.start("default", Bounds())
     await stop_indexing(store)
-    rooms = [f"r{n:02}" for n in range(20)]
+    side = await asyncpg.connect(
+        postgres_url, server_settings={"enable_seqscan": "off", "enable_bitmapscan": "off"}
+    )
+    for table in ("room", "event", "fact", "mention"):
+        await side.execute(f"ALTER TABLE chatrooms_default_{table} SET (autovacuum_enabled = off)")
+    rooms = [f"r{n:02}" for n in range(40)]
     for n, room in enumerate(rooms):
-        await fill(store, room, 100 + 150 * n)
-    side = await asyncpg.connect(postgres_url)
-    await side.execute("VACUUM ANALYZE")
+        await fill(store, room, 100 + 75 * (n % 20))
+    if analysed:
+        await side.execute("VACUUM ANALYZE")
     with statements() as seen:
         found = await store.unread("u2", rooms[:10])
     (asked,) = [one for one in seen if "event" in one[0]]
+    await side.execute("SET plan_cache_mode = force_generic_plan")  # as it is after a few pages
     explained = await side.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked[0]}", *asked[1])
     await side.close()
     await store.stop()
 
     nodes = list(_nodes(json.loads(explained)[0]["Plan"]))
-    events = [node for node in nodes if str(node.get("Relation Name")).endswith("_event")]
-    assert {node["Node Type"] for node in events} <= {"Index Only Scan", "Index Scan"}
-    assert max(node["Actual Rows"] for node in events) <= 101
+    read = {noun: _of(nodes, noun) for noun in ("event", "fact", "room", "mention")}
+    assert {node["Node Type"] for some in read.values() for node in some} <= {"Index Only Scan", "Index Scan"}
+    assert max(node["Actual Rows"] for node in read["event"]) <= 101
+    assert (
+        max(node["Actual Rows"] for node in read["fact"]) <= 1
+    )  # a look for each of the rooms, not for all of the user's
+    assert sum(node["Actual Rows"] for node in read["room"]) <= 10
     assert all(one.count == 100 for one in found.values())
 
 
@@ -92,6 +122,10 @@ async def test_postgresql_does_not_plan_every_page_anew(postgres_url: str) -> No
 
     (plans,) = rows  # however many rooms are asked for, it is one statement
     assert plans.generic_plans > plans.custom_plans
+
+
+def _of(nodes: list[dict[str, Any]], noun: str) -> list[dict[str, Any]]:
+    return [node for node in nodes if str(node.get("Relation Name")).endswith(f"_{noun}")]
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

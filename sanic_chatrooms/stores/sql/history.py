@@ -69,13 +69,13 @@ class Past:
         self._related = self._relations_of(self.stand(name))
 
     def stand(self, which: ColumnElement[bool]) -> CTE:
-        """Where rooms stand: id, visibility, epoch, head, floor, and `noted`, the floor as their row says.
+        """Where rooms stand: id, name, visibility, epoch, head, floor, and `noted`, the floor as their row says.
 
         Takes the parameter `oldest` where there is a retention.
         """
         room = self._schema.room.c
         floor = greatest(room.floor, room.head - self._kept(room.visibility))
-        columns = (room.id, room.visibility, room.epoch, room.head, room.floor.label("noted"))
+        columns = (room.id, room.name, room.visibility, room.epoch, room.head, room.floor.label("noted"))
         stand = select(*columns, floor.label("floor")).where(which)
         return stand.cte("stand") if self._retention is None else self._unexpired(stand.cte("kept"))
 

@@ -116,7 +116,7 @@ class SQLStore(Store, Outbox, SearchIndex):
             Directory: directory,
             Facts: Facts(self._schema, self._clock),
             Unreads: Unreads(
-                self._schema, past, bounds.counted, arrays=self._database.dialect == "postgresql"
+                self._schema, past, bounds.counted, postgresql=self._database.dialect == "postgresql"
             ),
             Erasure: Erasure(self._schema, past),
         }

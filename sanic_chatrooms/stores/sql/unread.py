@@ -11,7 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
+    FromClause,
     Text,
     and_,
     any_,
@@ -30,6 +30,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from ...drivers.sql.prepared import Prepared
 from ...drivers.sql.tables import in_steps
 from ...models import Known
 from ..members import MEMBER
@@ -91,12 +92,11 @@ def _role(element: _Role, compiler: SQLCompiler, **kw: Any) -> str:
 class Unreads:
     """What users have not read. Every method is one step of a transaction that somebody else began."""
 
-    def __init__(self, schema: Schema, past: Past, counted: tuple[str, ...], *, arrays: bool) -> None:
-        """`arrays`: the database takes several values as one parameter."""
+    def __init__(self, schema: Schema, past: Past, counted: tuple[str, ...], *, postgresql: bool) -> None:
         self._schema = schema
         self._past = past
         self._counted = counted
-        self._arrays = arrays
+        self._postgresql = postgresql
         self._statement = self._make(blocks=False)
         self._with_blocks = self._make(blocks=True)
 
@@ -125,7 +125,7 @@ class Unreads:
         self, connection: Connection, user: str, blocked: Collection[str], rooms: list[str], cap: int, low: int, high: int
     ) -> dict[str, Unread]:  # fmt: skip
         given: dict[str, Any] = {
-            "names": rooms,
+            "names": self._values(rooms),
             "user": user,
             "self": name_of(user),
             "most": cap + 1,
@@ -135,49 +135,53 @@ class Unreads:
         }
         statement = self._statement
         if blocked:
-            statement, given["blocked"] = self._with_blocks, list(blocked)
-        return {row[0]: _unread(row, user, cap, high) for row in connection.execute(statement, given)}
+            statement, given["blocked"] = self._with_blocks, self._values(blocked)
+        return {row[0]: _unread(row, user, cap, high) for row in statement.rows(connection, given)}
 
-    def _make(self, *, blocks: bool) -> Select[Any]:
+    def _make(self, *, blocks: bool) -> Prepared:
         """The statement; with `blocks` it passes over mentions by some users."""
         mine = self._mine(self._past.stand(self._is_in(self._schema.room.c.name, "names")))
         columns = [mine.c[name] for name in _KNOWN]
+        some = mine.c.start < mine.c.head  # most rooms are read to their end
         asked = [
-            case((mine.c.since.is_not(None), self._unread(mine))).label("unread"),
-            case((mine.c.since.is_not(None), self._mentions(mine, blocks))).label("mentions"),
+            case((some, self._unread(mine))).label("unread"),
+            case((some, self._mentions(mine, blocks))).label("mentions"),
             self._last(mine).label("last"),
         ]
-        return select(*columns, *asked)
+        return Prepared(select(*columns, *asked))
 
     def _mine(self, stand: CTE) -> CTE:
-        """Of each room: what is known of the user, and the numbers from `start` + 1 to `end`."""
-        room = self._schema.room.c
-        member, read, prefs = (self._schema.fact.alias(name) for name in ("member", "read", "prefs"))
-        tables = stand.join(self._schema.room, room.id == stand.c.id)
-        user = bindparam("user", type_=Text())
-        for kind, fact in ((MEMBER, member), (READ, read), (PREFS, prefs)):
-            about = (fact.c.room_id == stand.c.id) & (fact.c.kind == kind) & (fact.c.key == user)
-            tables = tables.outerjoin(fact, about)
-        marker = func.coalesce(_Number(read.c.value), member.c.since)
-        low: ColumnElement[int] = bindparam("low", type_=BigInteger())
-        start = greatest(greatest(marker, stand.c.floor), low)
-        known = select(
-            room.name,
-            stand.c.id,
-            stand.c.head,
-            stand.c.floor,
-            member.c.value.label("member"),
-            member.c.seq.label("member_seq"),
-            member.c.since,
-            (literal(GROUP) + _Role(member.c.value)).label("role"),
-            marker.label("marker"),
-            prefs.c.value.label("prefs"),
-            start.label("start"),
+        """Of each room: what is known of the user, and the numbers from `start` + 1 to `end`; NULL for who is no member."""
+        member, read, prefs = (self._fact(stand, kind) for kind in (MEMBER, READ, PREFS))
+        tables: FromClause = stand
+        for fact, joined_on in (member, read, prefs):
+            tables = tables.outerjoin(fact, joined_on)
+        facts = select(
+            *(stand.c[name] for name in ("id", "name", "head", "floor")),
+            member[0].c.value.label("member"),
+            member[0].c.seq.label("member_seq"),
+            member[0].c.since,
+            func.coalesce(_Number(read[0].c.value), member[0].c.since).label("marker"),
+            prefs[0].c.value.label("prefs"),
         )
-        mine = _computed(known.select_from(tables).cte("mine"))
+        known = _computed(facts.select_from(tables).cte("known"))
+        low: ColumnElement[int] = bindparam("low", type_=BigInteger())
+        start = case((known.c.since.is_not(None), greatest(greatest(known.c.marker, known.c.floor), low)))
+        begun = _computed(select(*known.c, start.label("start")).cte("begun"))
         high: ColumnElement[int] = bindparam("high", type_=BigInteger())
-        end = _least(high, mine.c.start + LOOKED_AT)
-        return _computed(select(*mine.c, end.label("end")).cte("asked"))
+        end = _least(high, begun.c.start + LOOKED_AT)
+        role = case((begun.c.start < begun.c.head, literal(GROUP) + _Role(begun.c.member)))
+        return _computed(select(*begun.c, role.label("role"), end.label("end")).cte("asked"))
+
+    def _fact(self, stand: CTE, kind: str) -> tuple[FromClause, ColumnElement[bool]]:
+        """The user's fact of a kind in each room, and on what it is joined."""
+        fact = self._schema.fact.alias()
+        user = bindparam("user", type_=Text())
+        about = (fact.c.room_id == stand.c.id) & (fact.c.kind == kind) & (fact.c.key == user)
+        if not self._postgresql:
+            return fact, about
+        # Looked up for each room: without statistics, PostgreSQL would read the user's facts in all rooms and join those.
+        return select(fact.c.value, fact.c.seq, fact.c.since).where(about).limit(1).lateral(), true()
 
     def _unread(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c
@@ -220,11 +224,17 @@ class Unreads:
         return or_(sender.is_(None), not_(self._is_in(sender, "blocked")))
 
     def _is_in(self, column: ColumnElement[str], names: str) -> ColumnElement[bool]:
-        """Whether a column is one of several. With a parameter for each of them, PostgreSQL would plan the statement anew every time,
-        which takes longer than to carry it out; SQLite would walk through its table to compare each row with a list."""
-        if self._arrays:
+        """Whether a column is one of several. All are one parameter: with one for each of them, PostgreSQL would plan the statement anew
+        every time, which takes longer than to carry it out."""
+        if self._postgresql:
             return column == any_(bindparam(names, type_=ARRAY(Text())))
-        return column.in_(bindparam(names, expanding=True))
+        return column.in_(
+            select(func.json_each(bindparam(names, type_=Text())).table_valued("value").c.value)
+        )
+
+    def _values(self, values: Collection[str]) -> list[str] | str:
+        """The parameter for `_is_in`."""
+        return list(values) if self._postgresql else msgspec.json.encode(list(values)).decode()
 
     def _last(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c
@@ -239,7 +249,11 @@ class Unreads:
 
     def _counts(self) -> tuple[ColumnElement[bool], ...]:
         event = self._schema.event.c
-        return event.folded == false(), event.type.in_(self._counted), event.deleted == false()
+        return (
+            event.folded == false(),
+            event.type.in_([literal(type) for type in self._counted]),
+            event.deleted == false(),
+        )
 
 
 def _pair(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[str]:
@@ -264,10 +278,12 @@ def _unread(row: Sequence[Any], user: str, cap: int, high: int) -> Unread:
     last = None if newest is None else _read_pair(newest)
     if since is None:
         return Unread(last=last)
-    count, first = _read_pair(unread)
+    count, first = (0, None) if unread is None else _read_pair(unread)
     more = count > cap or min(high, head) > end
     member = Known(MEMBER, user, value, seq, since, name)
-    return Unread(member, marker, min(count, cap), more, first, min(mentions, MOST_MENTIONS), prefs, last)
+    return Unread(
+        member, marker, min(count, cap), more, first, min(mentions or 0, MOST_MENTIONS), prefs, last
+    )
 
 
 _read_pair = msgspec.json.Decoder(tuple[Any, Any]).decode
