@@ -11,7 +11,7 @@ from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Happening, User
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest, Stream
+from tests.support.rest import Rest, Sent, Stream
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -138,7 +138,7 @@ async def test_a_stream_has_what_comes_from_now_on(visit: Visit, streams: Stream
     await socket.ack("join", room="general")
 
     sent = await say(ada, "hi")
-    event = await stream.next()
+    event = await stream.durable()
 
     assert (event.type, event.text) == ("message", "hi")
     assert event.id == f"{(await ada.get('/rooms/general/events'))['epoch']}:{sent['seq']}"
@@ -213,8 +213,31 @@ async def test_a_quiet_stream_has_comments(visit: Visit, streams: Streams) -> No
     await stream.comment()
 
 
+async def test_live_events_have_no_id(
+    visit: Visit, streams: Streams, chat: ChatRooms, connect: Connect
+) -> None:
+    ada = await visit()
+    await say(ada, "hi")
+    stream = await streams(ada)
+    socket = await connect(token=token("bob", name="Bob"))
+    await socket.ack("join", room="general")
+    live, durable = list[Sent](), list[Sent]()
+
+    await socket.ack("typing", room="general")
+    await chat.push("general", "notice", {"text": "soon"})
+    await say(ada, "hello")
+    while not durable or {"typing", "notice"} - {event.type for event in live}:
+        event = await stream.next()
+        (durable if event.id else live).append(event)
+
+    assert [event.text for event in durable] == ["hello"]
+    [notice] = [event for event in live if event.type == "notice"]
+    assert (notice.data["payload"], notice.data["room"]) == ({"text": "soon"}, "general")
+    assert "seq" not in notice.data
+
+
 @BOTH
-async def test_a_ban_is_the_last_event(visit: Visit, streams: Streams) -> None:
+async def test_a_ban_is_the_last_event(visit: Visit, streams: Streams, chat: ChatRooms) -> None:
     ada, bob = await visit(), await visit("bob")
     await ada("POST", "/rooms", {"room": "club"})
     await say(bob, "hi", "club")
@@ -223,10 +246,12 @@ async def test_a_ban_is_the_last_event(visit: Visit, streams: Streams) -> None:
 
     await say(ada, "one", "club")
     await ada("PUT", "/rooms/club/bans/bob", {"reason": "spam"})
+    await chat.push("club", "notice", {"text": "among us"})
     await say(ada, "two", "club")
 
     assert [event.type for event in await stream.rest()] == ["message", "member.banned"]
-    assert [(await other.next()).type for _ in range(3)] == ["message", "member.banned", "message"]
+    durable = [event for event in [await other.next() for _ in range(4)] if event.id]
+    assert [event.type for event in durable] == ["message", "member.banned", "message"]
     again = await bob("GET", "/rooms/club/events", Accept="text/event-stream")
     assert (again.status, again.code) == (403, "banned")
 

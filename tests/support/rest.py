@@ -117,6 +117,12 @@ class Stream:
             if "data" in fields:
                 return Sent(fields["event"], json.loads(fields["data"]), fields.get("id"))
 
+    async def durable(self) -> Sent:
+        """The next event with an id."""
+        while True:
+            if (event := await self.next()).id:
+                return event
+
     async def comment(self) -> None:
         """Wait until there was one more comment; no event may come before."""
         seen = self.comments

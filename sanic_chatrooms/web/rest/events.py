@@ -2,7 +2,7 @@
 
 The stream is a connection like others, in limits and for revocations, the end of a token, and restarts. It reads the room as
 `chat.follow` does, by a `Tail`: in order, without a gap, and never more than a page ahead of the client. Whatever may change
-what the reader may do is an event of the room, so the reader is judged again at just these.
+what the reader may do is an event of the room, so the reader is judged again at just these. Live events come beside it.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from ...wire.encode import EMPTY, live_event
 from ...wire.events import Reset, RoomRemoved
 from ..handshake import Admission, check_limits, check_room_for_one_more
 from ..mounted import Mounted
+from .live import LiveEvents
 from .requester import Requester
 from .stream import EventStream, TooSlow, durable, live
 
@@ -97,6 +98,7 @@ class _Reader:
         self._stream = connection
         self._room = room
         self._tail = Tail(chat.hub, chat.store, room, lambda _: connection.woken.set())
+        self._live = LiveEvents(chat.hub, room, connection.woken.set)
         self._backoff = Backoff(RETRY_FIRST, RETRY_LONGEST)
         self._seat: Seat
         self._seen: Seen
@@ -113,6 +115,7 @@ class _Reader:
             await self._stream.end()
         finally:
             self._tail.leave()
+            self._live.leave()
 
     async def _follow(self, interval: float) -> None:
         stream, due = self._stream, time.monotonic() + interval
@@ -122,6 +125,7 @@ class _Reader:
             for event in events:
                 if not self._over:
                     await self._tell(event)
+            await self._tell_live()
             await stream.write_replies()
             if time.monotonic() >= due:
                 self._session.liveness.heard_at = await stream.comment()
@@ -171,6 +175,12 @@ class _Reader:
             await self._judge_again()
         if mine and event.type in _ENDS and not self._is_member_since(seq):
             self._ended = True
+
+    async def _tell_live(self) -> None:
+        """Live events go after the durable ones that came before them."""
+        await self._live.enter()
+        if (data := self._live.take()) and not self._over:
+            await self._stream.write_now(data)
 
     def _is_member_since(self, seq: int) -> bool:
         joined = self._seat.standing.joined_seq

@@ -14,7 +14,7 @@ from ...support.positions import Position
 from ...wire.codes import CloseCode
 from ...wire.encode import encode_event, error
 
-__all__ = ["EventStream", "TooSlow", "durable", "live"]
+__all__ = ["EventStream", "TooSlow", "durable", "live", "named"]
 
 HEADERS = {
     "Cache-Control": "no-cache, no-transform",
@@ -43,15 +43,16 @@ _type = msgspec.json.Decoder(_Type)
 def durable(event: Event, epoch: str) -> bytes:
     """An event of a room. Its id is the position after it."""
     place = Position(epoch, event.seq or 0)
-    return b"id: %s:%d\n" % (place.epoch.encode(), place.seq) + _named(event.type, encode_event(event))
+    return b"id: %s:%d\n" % (place.epoch.encode(), place.seq) + named(event.type, encode_event(event))
 
 
 def live(text: bytes) -> bytes:
     """A live event or a reply. It has no id."""
-    return _named(_type.decode(text).type, text)
+    return named(_type.decode(text).type, text)
 
 
-def _named(type: str, text: bytes) -> bytes:
+def named(type: str, text: bytes) -> bytes:
+    """An event without an id."""
     # In JSON, line ends stand between values only: a payload is kept as it was sent.
     return b"event: %s\ndata: %s\n\n" % (type.encode(), text.replace(b"\r", b" ").replace(b"\n", b" "))
 
