@@ -2,6 +2,9 @@
 
 import { Room } from "/chat/static/room.js";
 import { TalkPane } from "/chat/static/talk-pane.js";
+import { speak } from "/chat/static/words.js";
+
+await speak("en");
 
 export const LONGEST = 15_999;
 

@@ -116,7 +116,7 @@ async def _answer(route: Route) -> None:
     if path == "/chat/":
         await route.fulfill(body=MARKUP, content_type="text/html; charset=utf-8")
         return
-    file = HERE / "_drawing.mjs" if path == "/drawing.mjs" else FOLDER / Path(path).name
+    file = HERE / "_drawing.mjs" if path == "/drawing.mjs" else FOLDER / path.removeprefix("/chat/static/")
     kind = "text/javascript" if file.suffix in (".js", ".mjs") else mimetypes.guess_type(file.name)[0]
     await route.fulfill(path=file, content_type=kind)
 
