@@ -7,6 +7,7 @@ that cannot be reached, its tests are skipped with that reason.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -174,3 +175,22 @@ async def test_two_people_talk_through_the_bundles(
     await bob.keyboard.press("Enter")
     await bob.get_by_test_id("answer-yes").click()
     await expect(ada.get_by_role("listitem")).to_have_text(["Shop: Welcome", "Ada: Hello from React"])
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_bundle_loads_the_words_of_one_language(
+    app: Sanic[Any, Any], live: Live, new_page: Pages, bundled: Path
+) -> None:
+    app.blueprint(ChatRooms(guests=True, drain_seconds=0).bp)
+    app.static("/shop", bundled)
+    page = await new_page(base_url=(await live()).url)
+    german = (bundled / "room.html").read_text().replace('lang="en"', 'lang="de"')
+    await page.route("**/shop/room.html", lambda route: route.fulfill(body=german, content_type="text/html"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend(re.findall(r"/((?:en|de)-[^/]+)$", request.url)))
+    await page.goto("/shop/room.html")
+
+    await expect(page.get_by_test_id("composer")).to_have_attribute(
+        "placeholder", re.compile("^Nachricht an ")
+    )
+    assert [name.partition("-")[0] for name in asked] == ["de"]
