@@ -121,7 +121,9 @@ class Chat:
         self.signed = SignedBroker(
             store, broker, self.hub, self.backends.store, self.positions.soon, meter=meter
         )
-        self.journal = Journal(store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter)
+        self.journal = Journal(
+            store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter, self.hub.flush
+        )
         self.access = Access(store, self.declaration.levels)
         alone = store.scope is Scope.PROCESS  # then this worker's buckets are all that there are
         self.limits = Limits(settings.rates, take=None if alone else store.take, meter=meter)

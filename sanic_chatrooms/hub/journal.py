@@ -28,6 +28,8 @@ from ..stores.base import Store
 from ..stores.streams import streaming_of
 from ..support.tasks import end, is_ending
 from ..wire.encode import encode_event
+from .entry import Done, Entry, due, middle, place
+from .fast_path import FastPath
 from .publisher import Publisher
 
 __all__ = ["Done", "Journal"]
@@ -50,22 +52,12 @@ _NOTHING = (None, b"{}")
 
 UNANSWERED = "an answer could not be given"
 
-Done = Callable[[Appended | ChatError], None]
-
 
 class StoreListener(Protocol):
     """Is told what this process has stored."""
 
     def stored(self, event: Event) -> None:
         """A new durable event."""
-
-
-class _Entry(msgspec.Struct, gc=False):
-    draft: Draft
-    done: Done
-    source: object
-    due: float
-    """The time at which it has waited long enough for its batch (monotonic seconds)."""
 
 
 class Journal:
@@ -79,30 +71,35 @@ class Journal:
         listener: StoreListener | None,
         timeout: float,
         meter: Meter = SILENT,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._fast = FastPath(store, self._answer_soon, self._take_over, flush, meter)
         self._meter = meter
         self._deliver = deliver
         self._listener = listener
         self._timeout = timeout
-        self._pending: list[_Entry] = []
+        self._pending: list[Entry] = []
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
         """A store in this process's memory waits for nothing, so answering in two turns would only cost a second write."""
         self._head_start = HEAD_START if store.scope is Scope.MACHINE else 0.0
-        self._rest: tuple[list[_Entry], list[Appended | ChatError]] = ([], [])
+        self._rest: tuple[list[Entry], list[Appended | ChatError]] = ([], [])
         """The part of the last batch that is stored and not answered yet."""
         self._away = False
         """The store did not take the last batch."""
+        self._returned = 0
+        """So many at the front of `_pending` were sent on the fast path, with an unknown outcome."""
         self._publisher = Publisher(broker, timeout, meter)
         self.publish = self._publisher.publish
         self._alone = broker.alone
-        meter.watch(DRAFTS_WAITING, lambda: len(self._pending))
+        meter.watch(DRAFTS_WAITING, lambda: len(self._pending) + len(self._fast.waiting))
 
     def start(self) -> None:
         """Begin to append."""
+        self._fast.start()
         self._task = asyncio.ensure_future(self._append_batches())
         self._publisher.start()
 
@@ -115,11 +112,12 @@ class Journal:
         if task is None:
             return
         self._stopping = True
+        self._fast.ended = self._woken
         self._woken.set()
         await asyncio.wait([task], timeout=self._timeout)
         await end(task)
         self._answer_rest()
-        left, self._pending = self._pending, []
+        left, self._pending = self._fast.abandon() + self._pending, []
         self._answer(left, [Unavailable()] * len(left))
         await self._publisher.stop()
 
@@ -135,13 +133,16 @@ class Journal:
         if self._stopping:
             done(Unavailable())
             return
-        self._pending.append(_Entry(draft, done, source, time.monotonic() + self._timeout))
-        self._woken.set()
+        entry = Entry(draft, done, source, time.monotonic() + self._timeout)
+        if self._store.appends_soon:
+            self._fast.submit(entry)
+        else:
+            self._pending.append(entry)
+            self._woken.set()
 
     def withdraw(self, source: object) -> None:
         """Drop, unanswered, what this source (a connection that was closed) submitted and no batch has taken yet."""
-        if any(entry.source is source for entry in self._pending):
-            self._pending = [entry for entry in self._pending if entry.source is not source]
+        self._drop(lambda entry: entry.source is source)
 
     async def append(
         self, draft: Draft, source: object = None, *, late: Callable[[Appended], None] | None = None
@@ -167,21 +168,49 @@ class Journal:
         try:
             return await answer
         except asyncio.CancelledError:
-            self._pending = [entry for entry in self._pending if entry.done is not done]
+            self._drop(lambda entry: entry.done is done)
             raise
+
+    def _drop(self, is_meant: Callable[[Entry], bool]) -> list[Entry]:
+        """Take out what no batch has taken yet; -> these, in their order."""
+        dropped = [entry for entry in (*self._pending, *self._fast.waiting) if is_meant(entry)]
+        if dropped:
+            self._pending = [entry for entry in self._pending if not is_meant(entry)]
+            self._fast.waiting = [entry for entry in self._fast.waiting if not is_meant(entry)]
+            self._woken.set()
+        return dropped
+
+    # ---- between the fast path and the task ----
+
+    def _take_over(self, entries: list[Entry], is_unknown: bool) -> None:
+        """The task appends these. `is_unknown`: they were sent already, and what became of them is not known."""
+        if is_unknown:
+            self._away = True
+            self._pending[:0] = entries
+            self._returned += len(entries)
+        else:
+            self._pending += entries
+        self._woken.set()
+
+    def _answer_soon(self, entries: list[Entry], results: list[Appended | ChatError]) -> None:
+        if self._rest[0]:
+            self._answer_rest()
+        self._answer(entries, results)
 
     # ---- the appending task ----
 
     async def _append_batches(self) -> None:
-        while self._pending or not self._stopping:
+        while self._pending or not self._stopping or not self._fast.is_free:
             await self._woken.wait()
             self._woken.clear()
             if self._overlaps:
                 # Drafts of one more turn share the round trip; otherwise they would wait for its end.
                 await asyncio.sleep(0)
             while self._pending:
-                batch = self._pending[:BATCH_LIMIT]
-                del self._pending[:BATCH_LIMIT]
+                size = min(self._returned or BATCH_LIMIT, BATCH_LIMIT)  # who came later has more time left
+                self._returned = max(self._returned - size, 0)
+                batch = self._pending[:size]
+                del self._pending[:size]
                 since = time.monotonic()
                 results = await self._results(batch)
                 self._away = all(isinstance(result, Unavailable) for result in results)
@@ -189,8 +218,9 @@ class Journal:
                 self._answer_rest()
                 await self._answer_beside(batch, results)
                 self._answer_overdue()
+            self._fast.caught_up()
 
-    async def _results(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+    async def _results(self, batch: list[Entry]) -> list[Appended | ChatError]:
         """A result for each draft, whatever happens: if this task ended, nothing would be answered any more."""
         try:
             return await self._append(batch)
@@ -212,7 +242,7 @@ class Journal:
         if self._away:
             self._meter.add(STORE_ERRORS, 1, "append", Unavailable.code)
 
-    async def _answer_beside(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
+    async def _answer_beside(self, batch: list[Entry], results: list[Appended | ChatError]) -> None:
         """Answer a large batch while the store is at work on the next one, so that their times do not add up.
 
         If all senders were in this batch, answering the first half lets them send what becomes the next batch.
@@ -220,7 +250,7 @@ class Journal:
         if not self._overlaps or len(batch) < OVERLAP or any(isinstance(r, Unavailable) for r in results):
             self._answer(batch, results)  # after Unavailable before another batch is taken: `_fail_later`
             return
-        half = 0 if self._pending else _middle(batch)
+        half = 0 if self._pending else middle(batch)
         self._rest = (batch[half:], results[half:])
         if half:
             self._answer(batch[:half], results[:half])
@@ -237,13 +267,13 @@ class Journal:
         # waited long enough are answered now. They are ordered by their due time.
         if len(self._pending) <= BATCH_LIMIT:
             return
-        end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=_due)
+        end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=due)
         overdue = self._pending[BATCH_LIMIT:end]
         if overdue:
             del self._pending[BATCH_LIMIT:end]
             self._answer(overdue, [Unavailable()] * len(overdue))
 
-    async def _append(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+    async def _append(self, batch: list[Entry]) -> list[Appended | ChatError]:
         try:
             return await self._append_before(self._limit(batch), batch)
         except Exception as exc:  # noqa: BLE001 - a driver may raise anything
@@ -251,13 +281,13 @@ class Journal:
                 return [_refused(batch[0].draft, exc)]
             return await self._append_singly(batch)
 
-    async def _append_singly(self, batch: list[_Entry]) -> list[Appended | ChatError]:
+    async def _append_singly(self, batch: list[Entry]) -> list[Appended | ChatError]:
         """The store refused the batch for its data. Append one by one, so that a bad draft fails alone; within one time limit."""
         results: list[Appended | ChatError] = []
         unsure: set[tuple[int, str]] = set()
         end = self._limit(batch)
         for entry in batch:
-            if _place(entry) in unsure:
+            if place(entry) in unsure:
                 results.append(Unavailable())
                 continue
             try:
@@ -265,17 +295,17 @@ class Journal:
             except Exception as exc:  # noqa: BLE001 - the same
                 results.append(_refused(entry.draft, exc))
             if isinstance(results[-1], Unavailable) and entry.source is not None:
-                unsure.add(_place(entry))
+                unsure.add(place(entry))
         return results
 
-    def _limit(self, batch: list[_Entry]) -> float:
+    def _limit(self, batch: list[Entry]) -> float:
         left = self._timeout
         if self._away:
             # They have waited behind a batch that failed, and should not wait as long again.
             left = min(left, max(batch[0].due - time.monotonic(), left * LEAST_SHARE))
         return asyncio.get_running_loop().time() + left
 
-    async def _append_before(self, end: float, batch: list[_Entry]) -> list[Appended | ChatError]:
+    async def _append_before(self, end: float, batch: list[Entry]) -> list[Appended | ChatError]:
         """Raises what the store raises for bad data."""
         if not self._store.waits:  # a time limit would cost a tenth of a message's latency
             return await self._append_until_known([entry.draft for entry in batch])
@@ -298,7 +328,7 @@ class Journal:
             return results
 
     # A failing answer must not end the task that gives all answers. A call less for each: this runs for every message.
-    def _answer(self, batch: list[_Entry], results: list[Appended | ChatError]) -> None:
+    def _answer(self, batch: list[Entry], results: list[Appended | ChatError]) -> None:
         unsure: set[tuple[int, str]] = set()
         for entry, result in zip(batch, results, strict=True):
             if isinstance(result, Appended):
@@ -316,7 +346,7 @@ class Journal:
                     except Exception:
                         logger.exception(UNANSWERED)
             elif isinstance(result, Unavailable) and entry.source is not None:
-                unsure.add(_place(entry))
+                unsure.add(place(entry))
             try:
                 entry.done(result)
             except Exception:
@@ -325,14 +355,11 @@ class Journal:
             self._fail_later(unsure)
 
     def _fail_later(self, unsure: set[tuple[int, str]]) -> None:
-        later = [entry for entry in self._pending if _place(entry) in unsure]
-        if later:
-            self._pending = [entry for entry in self._pending if _place(entry) not in unsure]
-            for entry in later:
-                try:
-                    entry.done(Unavailable())
-                except Exception:
-                    logger.exception(UNANSWERED)
+        for entry in self._drop(lambda entry: place(entry) in unsure):
+            try:
+                entry.done(Unavailable())
+            except Exception:
+                logger.exception(UNANSWERED)
 
     def tell(self, draft: Draft, result: Appended) -> None:
         """Deliver a new event here, publish it to other workers, and tell the listeners."""
@@ -356,17 +383,6 @@ class Journal:
             self._listener.stored(event)
 
 
-def _middle(batch: list[_Entry]) -> int:
-    """Where to cut a batch in two: near its middle, and not between drafts of one room, which would make two writes for each
-    connection in it instead of one."""
-    half = len(batch) // 2
-    room = batch[half - 1].draft.room
-    for at in range(half, len(batch)):
-        if batch[at].draft.room != room:
-            return at
-    return half
-
-
 def _refused(draft: Draft, problem: Exception) -> ChatError:
     logger.error("the store refused a draft of type %s for room %s", draft.type, draft.room, exc_info=problem)
     return problem if isinstance(problem, ChatError) else InternalError()
@@ -376,12 +392,3 @@ def _is_gone(about: Relation, result: Appended) -> bool:
     """It was trimmed, or its text deleted, before its outcome was known. Later events are there, so rooms see a gap and read
     from the store what is left of it."""
     return about.fold is not Fold.COLLECT and result.payload in _NOTHING
-
-
-def _due(entry: _Entry) -> float:
-    return entry.due
-
-
-def _place(entry: _Entry) -> tuple[int, str]:
-    """Drafts with the same place are answered in order: those of one connection for one room."""
-    return id(entry.source), entry.draft.room

@@ -14,6 +14,7 @@ from .bounds import FOLDED, HISTORY_MAX, LISTED, RESERVED_HISTORY_MAX, Bounds
 from .changes import Stale
 from .erasing import Erasing
 from .pages import FactPage, Holding, RoomAbout, RoomPage, TogglePage, Unread
+from .soon import AppendsSoon
 from .streams import OpenStream, checkpoint, lease, open_streams
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-class Store(Erasing, ABC):
+class Store(AppendsSoon, Erasing, ABC):
     """Keeps rooms, numbered events, relations and facts of one instance.
 
     Numbering

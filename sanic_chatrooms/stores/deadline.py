@@ -14,6 +14,7 @@ from ..models import Appended, Draft
 from ..observe.instruments import STORE_ERRORS, STORE_SECONDS
 from ..observe.meter import SILENT, Meter
 from .base import Store
+from .soon import Heard
 from .wrapped import WrappedStore
 
 __all__ = ["TimedStore"]
@@ -33,6 +34,7 @@ class TimedStore(WrappedStore):
     def __init__(self, inner: Store, timeout: float, meter: Meter = SILENT) -> None:
         super().__init__(inner)
         self.waits = inner.waits  # type: ignore[misc]
+        self.appends_soon = inner.appends_soon
         self._timeout = timeout
         self._meter = meter
         self._reads = asyncio.Semaphore(READS)
@@ -41,6 +43,10 @@ class TimedStore(WrappedStore):
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`; without a limit."""
         return await self.inner.append(drafts)
+
+    def append_soon(self, batch: Sequence[Sequence[Draft]], heard: Heard) -> bool:
+        """See `Store.append_soon`."""
+        return self.inner.append_soon(batch, heard)
 
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask in time; history together with a few other readers only."""

@@ -3,6 +3,7 @@ and over TLS."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,7 +15,8 @@ import pytest
 from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.drivers.redis.server import Call, RedisServer
-from sanic_chatrooms.models import EVERYONE, Event, Room, user_room
+from sanic_chatrooms.errors import ChatError, RoomNotFound, Unavailable
+from sanic_chatrooms.models import EVERYONE, Appended, Draft, Event, Room, user_room
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores import members
@@ -23,7 +25,7 @@ from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import BrokerSuite, Clock, PresenceSuite, StoreSuite
 from sanic_chatrooms.testing._presence.hooks import ADA, BOB
 from sanic_chatrooms.testing._store.hooks import result
-from tests.support.on_redis import WITHIN, arrived, brokers, draft, store_at
+from tests.support.on_redis import WITHIN, arrived, brokers, draft, said, store_at
 from tests.support.tls import tls_before
 from tests.support.valkey import ValkeyServer, make_cluster, running
 
@@ -292,3 +294,75 @@ async def test_whoever_is_still_in_the_room_hears_what_a_store_publishes_after_i
             await mine.subscribe("left")
 
         assert [e.seq for e in await heard.until(20, within=WITHIN)] == list(range(1, 21))
+
+
+Results = list[Appended | ChatError] | None
+
+
+async def heard_soon(store: RedisStore, batch: Sequence[Sequence[Draft]]) -> list[Results]:
+    """What `append_soon` says of each list."""
+    results: dict[int, Results] = {}
+    done = asyncio.Event()
+
+    def heard(place: int, found: Results) -> None:
+        assert place not in results
+        results[place] = found
+        if len(results) == len(batch):
+            done.set()
+
+    assert store.append_soon(batch, heard)
+    async with asyncio.timeout(WITHIN):
+        await done.wait()
+    return [results[place] for place in range(len(batch))]
+
+
+async def test_append_soon_stores_as_append_does(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "soon", "soon-s") as store:
+        first, other, nowhere = await heard_soon(
+            store, [[draft(key, "soon") for key in "121"], [draft("1", "soon-s")], [draft("1", "nowhere")]]
+        )
+        again = await store.append([draft(key, "soon") for key in "12"])
+
+    assert first is not None
+    assert other is not None
+    assert nowhere is not None
+    assert [(one.seq, one.duplicate) for one in first if isinstance(one, Appended)] == [
+        (1, False),
+        (2, False),
+        (1, True),
+    ]
+    assert [(one.seq, one.duplicate) for one in again if isinstance(one, Appended)] == [(1, True), (2, True)]
+    assert [one.seq for one in other if isinstance(one, Appended)] == [1]
+    assert [type(one) for one in nowhere] == [RoomNotFound]
+
+
+async def test_append_soon_does_not_know_what_a_server_without_the_script_did(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url, "flushed") as store:
+        valkey.ask("SCRIPT", "FLUSH")
+
+        assert await heard_soon(store, [[draft("1", "flushed")]]) == [None]
+
+        assert [
+            one.seq for one in await store.append([draft("1", "flushed")]) if isinstance(one, Appended)
+        ] == [1]
+        (found,) = await heard_soon(store, [[draft("2", "flushed")]])
+        assert found is not None
+
+
+async def test_append_soon_leaves_it_to_append_to_connect() -> None:
+    with running() as server:
+        async with store_at(server.url, "r") as store:
+            server.kill()
+            with pytest.raises(Unavailable):
+                await store.append([draft("1")])
+
+            assert not store.append_soon([[draft("1")]], lambda *_: None)
+
+            server.start()
+            await said(store, "1")
+            assert await heard_soon(store, [[draft("2")]]) != [None]
+
+
+def test_append_soon_is_for_one_server() -> None:
+    assert RedisStore("redis://localhost").appends_soon
+    assert not RedisStore("redis+cluster://localhost").appends_soon

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sanic_chatrooms.drivers.redis.cluster import Call, Script
 from sanic_chatrooms.models import Draft, Fact, Fold, Relation, Room, Sender
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.redis import scripts
+from sanic_chatrooms.stores.redis import appending, scripts
 from sanic_chatrooms.stores.redis import store as redis_store
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Clock
@@ -63,7 +63,8 @@ def valkey() -> Iterator[ValkeyServer]:
 @pytest.fixture(autouse=True)
 def _epochs_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     names = itertools.count(1)
-    monkeypatch.setattr(redis_store, "new_epoch", lambda: EPOCH if next(names) < 3 else "another-epoch")
+    for module in (redis_store, appending):
+        monkeypatch.setattr(module, "new_epoch", lambda: EPOCH if next(names) < 3 else "another-epoch")
 
 
 @asynccontextmanager

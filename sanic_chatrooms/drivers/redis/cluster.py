@@ -23,6 +23,7 @@ from redis.exceptions import (
 
 from ...errors import ConfigError, Unavailable
 from .address import parse_address
+from .pipeline import Heard
 from .server import Call, Place, RedisOpener, RedisServer, Script
 
 __all__ = ["Call", "RedisLink", "RedisServer", "Script", "slot_of"]
@@ -104,6 +105,14 @@ class RedisLink:
         self._running = False
         for server in (self._main, *self._nodes.values()):
             server.close()
+
+    def run_soon(self, calls: Sequence[Call], heard: Heard) -> bool:
+        """Run calls without a task, if the one server is connected; else False. A reply that is an exception is not to be relied on: `run` the call."""
+        pipe = self._main.pipe if self._running and not self.is_cluster else None
+        if pipe is None:
+            return False
+        pipe.tell([call.command(pipe.run_id) for call in calls], self._within, heard)
+        return True
 
     async def call(self, call: Call) -> Any:
         """One reply. Raises as `run`."""

@@ -6,14 +6,17 @@ redis-py's own clients take a connection per caller and build each reply once mo
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import Unavailable
 from .contract import open_wire
 from .socket import Command
 
-__all__ = ["Pipe"]
+__all__ = ["Heard", "Pipe"]
+
+Heard = Callable[[int, Any], None]
+"""Gets the place of a command and its reply, or `Unavailable`."""
 
 
 class _Request:
@@ -28,13 +31,51 @@ class _Request:
         self.replies: list[Any] = []
         self.done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
 
+    def take(self, reply: Any) -> bool:
+        """One more reply; -> was it the last?"""
+        self.replies.append(reply)
+        if len(self.replies) < self.count:
+            return False
+        if not self.done.done():
+            self.done.set_result(self.replies)
+        return True
+
+    def fail(self) -> None:
+        """There will be no more."""
+        if not self.done.done():
+            self.done.set_exception(Unavailable())
+            self.done.exception()  # looked at: a caller that was cancelled leaves no error unseen
+
+
+class _Told:
+    """The same, where no task waits: each reply goes to `heard`, with its place."""
+
+    __slots__ = ("count", "due", "heard", "place")
+
+    def __init__(self, count: int, due: float, heard: Heard) -> None:
+        self.count = count
+        self.due = due
+        self.heard = heard
+        self.place = 0
+
+    def take(self, reply: Any) -> bool:
+        """See `_Request.take`."""
+        place, self.place = self.place, self.place + 1
+        self.heard(place, reply)
+        return self.place == self.count
+
+    def fail(self) -> None:
+        """See `_Request.fail`."""
+        for place in range(self.place, self.count):
+            self.heard(place, Unavailable())
+
 
 class Pipe:
     """Any number of tasks may `ask`. Once `alive` is False it stays so: open another one."""
 
     def __init__(self, connection: Any) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[_Request] = deque()
+        self._waiting: deque[_Request | _Told] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = math.inf
         self._wire = open_wire(connection, self._take, self._ended)
@@ -55,12 +96,19 @@ class Pipe:
         if not self.alive:
             raise Unavailable
         request = _Request(len(commands), self._loop.time() + within)
+        self._send(request, commands)
+        return await request.done
+
+    def tell(self, commands: Sequence[Command], within: float, heard: Heard) -> None:
+        """Like `ask` without a task: `heard` is called once per command, in order, where its reply is read. It must not raise. Only while `alive`."""
+        self._send(_Told(len(commands), self._loop.time() + within, heard), commands)
+
+    def _send(self, request: _Request | _Told, commands: Sequence[Command]) -> None:
         self._waiting.append(request)
         # One timer for all: a time-out for each request would cost as much as all else that is done for it here.
         if request.due < self._looks_at:
             self._look_at(request.due)
         self._wire.send(commands)
-        return await request.done
 
     def close(self) -> None:
         """End it. Callers that still wait get `Unavailable`."""
@@ -80,18 +128,11 @@ class Pipe:
             self._look_at(due)
 
     def _take(self, reply: Any) -> None:
-        request = self._waiting[0]
-        request.replies.append(reply)
-        if len(request.replies) == request.count:
+        if self._waiting[0].take(reply):
             self._waiting.popleft()
-            if not request.done.done():
-                request.done.set_result(request.replies)
 
     def _ended(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         while self._waiting:
-            done = self._waiting.popleft().done
-            if not done.done():
-                done.set_exception(Unavailable())
-                done.exception()  # looked at: a caller that was cancelled leaves no error unseen
+            self._waiting.popleft().fail()

@@ -98,6 +98,12 @@ class RedisServer:
             self.close()  # no master any more: look for it again
         return replies
 
+    @property
+    def pipe(self) -> Pipe | None:
+        """The connection, if it is open."""
+        pipe = self._pipe
+        return pipe if pipe is not None and pipe.alive else None
+
     async def connect(self) -> Connection:
         """A new connection for the caller alone, authenticated. Raises `Unavailable`."""
         try:

@@ -5,21 +5,18 @@ everything. Otherwise a server that restarts may have lost the last events, so e
 Set `maxmemory-policy noeviction`, or the server drops rooms when its memory is full.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import ClassVar
 
 from redis.exceptions import ResponseError
 
-from ...drivers.redis.cluster import Call, RedisLink
-from ...errors import ChatError, Conflict, RoomLimit
+from ...drivers.redis.cluster import RedisLink
+from ...errors import Conflict, RoomLimit
 from ...models import (
     PRIVATE,
     PUBLIC,
-    Appended,
-    Draft,
     Event,
     Fact,
-    Fold,
     Head,
     Known,
     Page,
@@ -30,28 +27,24 @@ from ...models import (
 )
 from ...support.ids import new_epoch
 from ...support.paging import decode_cursor, decode_number, encode_cursor
-from ...support.signature import script_keys
 from ..base import Bounds, FactPage, RoomAbout, RoomPage, Store, TogglePage, Unread
-from ..changes import has_effects
-from ..properties import first_facts, room_fact, visibility_in
+from ..properties import first_facts, room_fact
 from ..unread import Ranges
 from . import codec
+from .appending import RedisAppending
 from .eraser import Eraser
 from .erasing import RedisErasing
 from .lists import RedisLists
 from .many import Many
-from .scripts import APPEND, EFFECTS, PAST, ROOMS, SCRIPTS, RoomCalls
+from .scripts import PAST, ROOMS, SCRIPTS, RoomCalls
 
 __all__ = ["RedisStore"]
 
-CALL_LIMIT = 500
-"""Drafts in one call of the script: Lua takes only so many arguments at a time."""
-_ERASING = (Fold.REPLACE, Fold.ERASE)
 ABOVE_ALL = 2**53
 """More than the number of any event."""
 
 
-class RedisStore(RedisErasing, Store):
+class RedisStore(RedisAppending, RedisErasing, Store):
     """Stores everything in one Redis or Valkey (7 or newer), or in a cluster, with all data of a room in one slot.
 
     `url`: see `sanic_chatrooms.drivers.redis.address`. `clock` returns Unix seconds and measures the age of events and of
@@ -69,6 +62,7 @@ class RedisStore(RedisErasing, Store):
     ) -> None:
         self._link = RedisLink(url, scripts=(*SCRIPTS, RedisLists.script), run_id=run_id)
         self.server_url = url
+        self.appends_soon = not self._link.is_cluster
         self._clock = clock
         self._publish = "SPUBLISH" if self._link.is_cluster else "PUBLISH"
         self._bounds = Bounds()
@@ -91,61 +85,6 @@ class RedisStore(RedisErasing, Store):
         """See `Store.stop`."""
         await self._eraser.stop()
         await self._link.stop()
-
-    # ---- appending ----
-
-    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Store.append`. One call per room and 500 drafts; all rooms in one round trip."""
-        effects = [draft for draft in drafts if has_effects(draft)]
-        listed: list[tuple[int, str, int]] = []
-        if effects:
-            await self._list_first((draft.room, fact) for draft in effects for fact in draft.facts)
-            listed = await self._enlist(drafts)
-            if any(draft.about is not None and draft.about.fold in _ERASING for draft in effects):
-                await self._eraser.note()
-        by_room: dict[str, list[int]] = {}
-        for n, draft in enumerate(drafts):
-            by_room.setdefault(draft.room, []).append(n)
-        results: list[Any] = [None] * len(drafts)
-        # More than one call of a room would arrive in any order, so the rest waits for the next round.
-        start = 0
-        while left := [
-            (room, numbers[start : start + CALL_LIMIT])
-            for room, numbers in by_room.items()
-            if len(numbers) > start
-        ]:
-            epoch = new_epoch()
-            calls = [self._append_call(room, epoch, [drafts[n] for n in numbers]) for room, numbers in left]
-            for (_, numbers), reply in zip(left, await self._link.run(calls), strict=True):
-                found = codec.decode_results([drafts[n] for n in numbers], reply)
-                for n, result in zip(numbers, found, strict=True):
-                    results[n] = result
-            start += CALL_LIMIT
-        for n, visibility, stamp in listed:
-            if isinstance(results[n], Appended) and not results[n].duplicate:
-                await self._lists.settle(drafts[n].room, visibility, stamp)
-        return results
-
-    async def _enlist(self, drafts: Sequence[Draft]) -> list[tuple[int, str, int]]:
-        """Put rooms on the list of the visibility that a draft gives them: -> the draft's place, visibility and stamp, of each."""
-        given = [(n, visibility_in(draft.facts)) for n, draft in enumerate(drafts) if draft.facts]
-        return [
-            (n, visibility, await self._lists.enlist(drafts[n].room, visibility))
-            for n, visibility in given
-            if visibility in (PUBLIC, PRIVATE)
-        ]
-
-    def _append_call(self, room: str, epoch: str, drafts: Sequence[Draft]) -> Call:
-        arguments: list[Any] = list(self._publishing(room))
-        effects, counted = any(map(has_effects, drafts)), self._bounds.counted
-        for draft in drafts:
-            arguments += codec.arguments(draft, counted, effects=effects)
-        return self._calls.scripted(EFFECTS if effects else APPEND, room, "append", *arguments, epoch=epoch)
-
-    def _publishing(self, room: str) -> tuple[str, str, str, str, str]:
-        if self.publishes_as is None:
-            return ("", "", "", "", "")
-        return (self._calls.channel(room), self._publish, self.publishes_as, *script_keys(self.publish_key))
 
     # ---- reading ----
 
@@ -368,11 +307,6 @@ class RedisStore(RedisErasing, Store):
         await self._list_first([(room, fact)])
         (packed,) = codec.packed_facts([fact])
         return bool(await self._calls.ask(ROOMS, room, "set", codec.pack(packed)))
-
-    async def _list_first(self, facts: Iterable[tuple[str, Fact]]) -> None:
-        # Before the facts hold: reading a list removes rooms that do not belong there, but cannot find missing ones.
-        listed = [(room, fact) for room, fact in facts if fact.value is not None and not is_reserved(room)]
-        await self._lists.add(listed)
 
     # ---- unread ----
 

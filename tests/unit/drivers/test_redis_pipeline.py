@@ -129,3 +129,29 @@ async def test_a_reply_that_makes_us_stumble_is_logged_and_ends_the_connection_f
         assert await scene.reader.read() == b""
     assert not scene.pipe.alive
     assert "could not be handled" in caplog.text
+
+
+async def test_who_tells_hears_each_reply_with_its_place_without_a_task(scene: Scene) -> None:
+    told: list[tuple[int, object]] = []
+    scene.pipe.tell([("ECHO", "a"), ("ECHO", "b")], LONG, lambda *reply: told.append(reply))
+    asking = scene.ask("c")
+    scene.writer.write(b"+a\r\n-ERR no\r\n+c\r\n")
+
+    assert await asking == [b"c"]
+
+    assert [place for place, _ in told] == [0, 1]
+    assert told[0][1] == b"a"
+    assert isinstance(told[1][1], ResponseError)
+
+
+async def test_who_tells_hears_when_there_will_be_no_reply(scene: Scene) -> None:
+    told: list[tuple[int, object]] = []
+    scene.pipe.tell([("ECHO", "a"), ("ECHO", "b")], 0.01, lambda *reply: told.append(reply))
+    scene.writer.write(b"+a\r\n")
+
+    with pytest.raises(Unavailable):
+        await scene.ask("c")
+
+    assert told[0] == (0, b"a")
+    assert [(place, type(reply)) for place, reply in told[1:]] == [(1, Unavailable)]
+    assert not scene.pipe.alive

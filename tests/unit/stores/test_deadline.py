@@ -139,3 +139,21 @@ async def test_a_store_derived_from_the_one_in_memory_has_its_limit_like_any_oth
 
     with pytest.raises(Unavailable):
         await store.room("r")
+
+
+def test_appending_without_a_task_is_passed_on() -> None:
+    class Soon(MemoryStore):
+        appends_soon = True
+
+        def append_soon(self, batch: Any, heard: Any) -> bool:
+            heard(0, batch)
+            return True
+
+    heard: list[Any] = []
+    store = TimedStore(Soon(), 1.0)
+
+    assert store.appends_soon
+    assert store.append_soon([[DRAFT]], lambda *said: heard.append(said))
+    assert heard == [(0, [[DRAFT]])]
+    assert not TimedStore(MemoryStore(), 1.0).appends_soon
+    assert not MemoryStore().append_soon([[DRAFT]], lambda *said: None)

@@ -1,0 +1,200 @@
+"""The way of most drafts to a store that needs no task for them: sent where they were submitted, answered where the reply is read.
+
+A task, a future and a time limit for each batch cost a third of all work for a message that comes alone. And rooms need not wait for each
+other: while the store is at work on some, others are answered, and their next messages come in.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ..errors import ChatError
+from ..models import Appended, Draft
+from ..observe.instruments import APPEND_BATCH, APPEND_SECONDS
+from ..observe.meter import SILENT, Meter
+from ..stores.base import Store
+from ..stores.changes import has_effects
+from .entry import Entry
+
+__all__ = ["FastPath"]
+
+logger = logging.getLogger("sanic_chatrooms.hub.journal")
+
+UNDER_WAY = 1_000
+"""Drafts that are at the store at a time …"""
+OF_ROOM = 500
+"""… and of one room."""
+FEW = 2
+"""After so few drafts in one go, the next is sent at once: its sender is the only one."""
+
+Results = list[Appended | ChatError]
+
+
+class _Flight(msgspec.Struct, gc=False):
+    """Drafts that were sent together, by room."""
+
+    rooms: list[list[Entry]]
+    since: float
+    left: int
+    size: int
+
+
+class FastPath:
+    """Has drafts without effects, at most one call of each room at a time. All else, and what the store does not take, goes to the journal's task.
+
+    `slow` takes entries for that task. The drafts of a room stay in order: while the task has some, it gets all others of that room.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        answer: Callable[[list[Entry], Results], None],
+        slow: Callable[[list[Entry], bool], None],
+        flush: Callable[[], None],
+        meter: Meter = SILENT,
+    ) -> None:
+        self._store = store
+        self._answer = answer
+        self._slow = slow
+        self._flush = flush
+        self._meter = meter
+        self.waiting: list[Entry] = []
+        self._rooms: dict[str, list[Entry]] = {}
+        """What is at the store."""
+        self._count = 0
+        self._last = 0
+        self._scheduled = False
+        self._at_the_task: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.ended: asyncio.Event | None = None
+        """Set when nothing is left, once somebody waits for that."""
+
+    def start(self) -> None:
+        """Bind to the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_free(self) -> bool:
+        """Is there nothing that waits, and nothing at the store?"""
+        return not self._rooms and not self.waiting
+
+    def submit(self, entry: Entry) -> None:
+        """Send it: at once, if it is alone, or with those that come in this turn of the event loop and the next."""
+        self.waiting.append(entry)
+        if self._scheduled:
+            return
+        if self._last <= FEW and not self._rooms and len(self.waiting) == 1:
+            self._send()
+        else:
+            self._soon()
+
+    def caught_up(self) -> None:
+        """The task has nothing left."""
+        self._at_the_task.clear()
+
+    def abandon(self) -> list[Entry]:
+        """Take back everything that is not answered."""
+        left = [entry for entries in self._rooms.values() for entry in entries] + self.waiting
+        self._rooms, self.waiting = {}, []
+        return left
+
+    # Those who were answered in this turn speak again in the next one or two. Sent one by one, their messages would be as many
+    # calls of the script, and as many writes to each member.
+    def _soon(self) -> None:
+        assert self._loop is not None
+        self._scheduled = True
+        self._loop.call_soon(self._loop.call_soon, self._send)
+
+    def _send(self) -> None:
+        self._scheduled = False
+        rooms, others = self._sorted()
+        if others:
+            self._slow(others, False)
+        if not rooms:
+            return
+        groups = list(rooms.values())
+        size = sum(map(len, groups))
+        flight = _Flight(groups, time.monotonic(), len(groups), size)
+        self._rooms.update(rooms)
+        self._count += size
+        self._last = size
+        if not self._taken([[entry.draft for entry in group] for group in groups], flight):
+            for group in groups:
+                self._give_up(group)
+
+    def _sorted(self) -> tuple[dict[str, list[Entry]], list[Entry]]:
+        """What can go now, by room, and what the task has to do. All else goes on waiting."""
+        waiting, self.waiting = self.waiting, []
+        rooms: dict[str, list[Entry]] = {}
+        others: list[Entry] = []
+        stopped: set[str] = set()
+        room_left = UNDER_WAY - self._count
+        for entry in waiting:
+            draft = entry.draft
+            room = draft.room
+            if room in self._at_the_task:
+                others.append(entry)
+            elif room in self._rooms or room in stopped or room_left <= 0:
+                stopped.add(room)
+                self.waiting.append(entry)
+            elif has_effects(draft):
+                if room in rooms:  # behind those
+                    stopped.add(room)
+                    self.waiting.append(entry)
+                else:
+                    self._at_the_task.add(room)
+                    others.append(entry)
+            else:
+                group = rooms.setdefault(room, [])
+                group.append(entry)
+                room_left -= 1
+                if len(group) == OF_ROOM:
+                    stopped.add(room)
+        return rooms, others
+
+    def _taken(self, batch: list[list[Draft]], flight: _Flight) -> bool:
+        def heard(place: int, results: Results | None) -> None:
+            self._heard(flight, place, results)
+
+        try:
+            return self._store.append_soon(batch, heard)
+        except Exception:  # the task does the same again, and says for which draft
+            logger.debug("a batch could not be sent", exc_info=True)
+            return False
+
+    def _heard(self, flight: _Flight, place: int, results: Results | None) -> None:
+        entries = flight.rooms[place]
+        room = entries[0].draft.room
+        if self._rooms.get(room) is not entries:
+            return  # abandoned
+        flight.left -= 1
+        if results is None or len(results) != len(entries):
+            self._give_up(entries)
+        else:
+            del self._rooms[room]
+            self._count -= len(entries)
+            self._answer(entries, results)
+            if not flight.left:
+                self._measure(flight)
+        if self.waiting and not self._scheduled:
+            self._soon()
+        if not self._rooms:
+            self._flush()
+            if self.ended is not None and not self.waiting:
+                self.ended.set()
+
+    def _give_up(self, entries: list[Entry]) -> None:
+        """The outcome is not known. Every draft has a key, so the task can append it again."""
+        room = entries[0].draft.room
+        del self._rooms[room]
+        self._count -= len(entries)
+        self._at_the_task.add(room)
+        self._slow(entries, True)
+
+    def _measure(self, flight: _Flight) -> None:
+        if self._meter is not SILENT:
+            self._meter.observe(APPEND_BATCH, flight.size)
+            self._meter.observe(APPEND_SECONDS, time.monotonic() - flight.since)
