@@ -152,17 +152,14 @@ class Unreads:
 
     def _mine(self, stand: CTE) -> CTE:
         """Of each room: what is known of the user, and the numbers from `start` + 1 to `end`; NULL for who is no member."""
-        member, read, prefs = (self._fact(stand, kind) for kind in (MEMBER, READ, PREFS))
-        tables: FromClause = stand
-        for fact, joined_on in (member, read, prefs):
-            tables = tables.outerjoin(fact, joined_on)
+        tables, (member, seq, since, read, prefs) = self._facts(stand)
         facts = select(
             *(stand.c[name] for name in ("id", "name", "head", "floor")),
-            member[0].c.value.label("member"),
-            member[0].c.seq.label("member_seq"),
-            member[0].c.since,
-            func.coalesce(_Number(read[0].c.value), member[0].c.since).label("marker"),
-            prefs[0].c.value.label("prefs"),
+            member.label("member"),
+            seq.label("member_seq"),
+            since.label("since"),
+            func.coalesce(_Number(read), since).label("marker"),
+            prefs.label("prefs"),
         )
         known = _computed(facts.select_from(tables).cte("known"))
         low: ColumnElement[int] = bindparam("low", type_=BigInteger())
@@ -173,15 +170,33 @@ class Unreads:
         role = case((begun.c.start < begun.c.head, literal(GROUP) + _Role(begun.c.member)))
         return _computed(select(*begun.c, role.label("role"), end.label("end")).cte("asked"))
 
-    def _fact(self, stand: CTE, kind: str) -> tuple[FromClause, ColumnElement[bool]]:
-        """The user's fact of a kind in each room, and on what it is joined."""
+    def _facts(self, stand: CTE) -> tuple[FromClause, Sequence[ColumnElement[Any]]]:
+        """Rooms with the user's facts in them, and what these say: value, number and since of the membership, marker, preferences."""
+        if self._postgresql:
+            return self._looked_up(stand)
+        member, read, prefs = (self._schema.fact.alias() for _ in range(3))
+        tables: FromClause = stand
+        for kind, fact in ((MEMBER, member), (READ, read), (PREFS, prefs)):
+            tables = tables.outerjoin(fact, self._about(fact, stand) & (fact.c.kind == kind))
+        return tables, (member.c.value, member.c.seq, member.c.since, read.c.value, prefs.c.value)
+
+    def _looked_up(self, stand: CTE) -> tuple[FromClause, Sequence[ColumnElement[Any]]]:
+        """The same by one look for each room. Without statistics, PostgreSQL would read the user's facts in all rooms, and join those."""
         fact = self._schema.fact.alias()
-        user = bindparam("user", type_=Text())
-        about = (fact.c.room_id == stand.c.id) & (fact.c.kind == kind) & (fact.c.key == user)
-        if not self._postgresql:
-            return fact, about
-        # Looked up for each room: without statistics, PostgreSQL would read the user's facts in all rooms and join those.
-        return select(fact.c.value, fact.c.seq, fact.c.since).where(about).limit(1).lateral(), true()
+        value, member = func.array_agg(fact.c.value), fact.c.kind == MEMBER
+        columns = (
+            value.filter(member)[1],
+            func.max(fact.c.seq).filter(member),
+            func.max(fact.c.since).filter(member),
+            value.filter(fact.c.kind == READ)[1],
+            value.filter(fact.c.kind == PREFS)[1],
+        )
+        these = self._about(fact, stand) & fact.c.kind.in_([literal(kind) for kind in (MEMBER, READ, PREFS)])
+        found = select(*(column.label(f"c{n}") for n, column in enumerate(columns))).where(these).lateral()
+        return stand.join(found, true()), list(found.c)
+
+    def _about(self, fact: FromClause, stand: CTE) -> ColumnElement[bool]:
+        return (fact.c.room_id == stand.c.id) & (fact.c.key == bindparam("user", type_=Text()))
 
     def _unread(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c
