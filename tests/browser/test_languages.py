@@ -13,7 +13,7 @@ from tests.browser.acts import composer, enter, entered, lines, messages, say
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
-from tests.browser.test_chat_room import Shop, shop
+from tests.browser.test_chat_room import Shop, shop, until_heard
 from tests.browser.test_looks import PHONE
 from tests.browser.test_settings import open_entry
 
@@ -152,6 +152,22 @@ async def test_the_element_speaks_the_language_of_the_page_around_it(
     await expect(page.get_by_label("Dein Name")).to_be_visible()
     await expect(page.locator("chat-room .frame")).to_have_attribute("lang", "de")
     assert asked == ["chat/words/de.js"]
+
+
+async def test_without_words_the_element_says_so_to_the_page_and_tries_again(
+    served: ServedApp, shop: Shop, new_page: Pages
+) -> None:
+    shop()
+    await served.open()
+    page = await new_page()
+    words = re.compile(r"/words/en\.js$")
+    await page.route(words, lambda route: route.abort())
+    await page.goto("/shop")
+    await until_heard(page, "error", "start")
+    await page.unroute(words)
+    await page.get_by_role("button", name="↻").click()
+
+    await expect(page.get_by_test_id("composer")).to_have_attribute("placeholder", "Message #General")
 
 
 async def test_without_words_the_page_offers_to_load_again(served: ServedApp, new_page: Pages) -> None:

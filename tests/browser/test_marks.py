@@ -459,7 +459,8 @@ PLACES = [
     "[{}](https://example.org)",
     "[words]({})",
 ]
-ALLOWED = {"A", "BLOCKQUOTE", "CODE", "EM", "LI", "MARK", "OL", "PRE", "S", "SPAN", "STRONG", "UL"}
+# DIV: what is not shown of a folded message, which is laid out later.
+ALLOWED = {"DIV", "A", "BLOCKQUOTE", "CODE", "EM", "LI", "MARK", "OL", "PRE", "S", "SPAN", "STRONG", "UL"}
 # The names of elements, the protocols of links, and the names of attributes in these places.
 LOOK = """(nodes) => {
     const all = nodes.flatMap((node) => [...node.querySelectorAll("*")]);

@@ -2,10 +2,11 @@
 // beside it.
 
 import { ChatRooms } from "../client.js";
-import { button, chosen, el, fill } from "./dom.js";
+import { chosen, el, fill } from "./dom.js";
 import { kept, SIGNED_OUT } from "./kept.js";
 import { ending, isSignedOut } from "./reasons.js";
 import { chooseName, showEnd, showLoading } from "./sign-in.js";
+import { speechless } from "./states.js";
 import { speak, words } from "./words.js";
 
 const STYLES = ["tokens.css", "controls.css", "chat.css", "messages.css", "beside.css"];
@@ -26,7 +27,7 @@ export async function startChat(element, { client, ...given }) {
   try {
     await speaking;
   } catch (error) {
-    fill(element, button("↻", () => location.reload(), { class: "primary" })); // there are no words to say more
+    fill(element, speechless(() => location.reload()));
     throw error;
   }
   const options = { title: words.title, ...given };

@@ -17,7 +17,7 @@ import { directionOf } from "./language.js";
 import { Reactions } from "./reactions.js";
 import { ending, sentence } from "./reasons.js";
 import { messageActs } from "./row-acts.js";
-import { statePanel } from "./states.js";
+import { speechless, statePanel } from "./states.js";
 import { TalkPane } from "./talk-pane.js";
 import { speak, words } from "./words.js";
 
@@ -129,7 +129,7 @@ export class ChatRoomElement extends Base {
 
   /** Say why there is no room. */
   async #explain(why) {
-    await speakFor(this.#frame);
+    if (!(await isSpoken(this.#frame, (type, detail) => this.#tell(type, detail), () => this.#again()))) return;
     const [heading, sentence, testid] = why(words.element);
     if (!this.#shown) fill(this.#frame, statePanel(heading, sentence, [], testid, "h2"));
   }
@@ -152,11 +152,19 @@ export class ChatRoomElement extends Base {
   }
 }
 
-/** Load the words in the language of the page around. */
-async function speakFor(frame) {
+/** Load the words in the language of the page around. Resolves with whether they are there; else this is told, and there is a way to try again. */
+async function isSpoken(frame, tell, again) {
   const { host } = frame.getRootNode();
-  frame.lang = await speak((host.closest("[lang]") ?? host.getRootNode().host?.closest("[lang]"))?.lang ?? "");
+  const around = host.closest("[lang]") ?? host.getRootNode().host?.closest("[lang]");
+  try {
+    frame.lang = await speak(around?.lang ?? "");
+  } catch (error) {
+    fill(frame, speechless(again));
+    tell("error", { during: "start", error });
+    return false;
+  }
   frame.dir = directionOf(frame.lang);
+  return true;
 }
 
 /** The app says who its user is; null: nobody is signed in. */
@@ -227,12 +235,7 @@ class Shown {
   /** Connect and show. `tell(type, detail)`: an event of the element. `again()`: start anew. */
   async begin(tell, again) {
     Object.assign(this, { tell, again });
-    try {
-      await speakFor(this.frame);
-    } catch (error) {
-      return tell("error", { during: "start", error });
-    }
-    if (this.over) return;
+    if (!(await isSpoken(this.frame, tell, again)) || this.over) return;
     this.#build();
     this.#connect();
   }

@@ -9,6 +9,11 @@ export function statePanel(heading, sentence, actions, testid, tag = "h3") {
   return el("div.state", { testid }, el(tag, {}, heading), el("p", {}, sentence), el("div.actions", {}, buttons));
 }
 
+/** Instead of everything, when the words could not be loaded. */
+export function speechless(again) {
+  return button("↻", again, { class: "primary" });
+}
+
 /** Grey shapes instead of messages. CSS shows them after 300 ms, so that fast answers do not flicker. */
 export function skeleton() {
   const shape = () => el("div.skeleton", { "aria-hidden": "true" }, el("i"), el("div.grow", {}, el("i"), el("i")));
