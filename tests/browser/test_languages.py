@@ -235,6 +235,45 @@ async def test_in_a_language_from_right_to_left_everything_stands_on_the_other_s
     assert await problems(page, touch=options is PHONE) == []
 
 
+async def test_menus_pickers_and_threads_open_beside_their_buttons_from_right_to_left(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page(locale="he-IL", viewport={"width": 1280, "height": 800})
+    await serve_hebrew(page)
+    await enter(page, "Ada", path="/chat/")
+    await say(page, "From the left")
+    width = await page.evaluate("innerWidth")
+
+    await page.get_by_test_id("me-menu").click()
+    await expect(page.get_by_test_id("settings")).to_be_focused()
+    menu = await page.get_by_role("menu").bounding_box()
+    rooms = await box(page, "room-list")
+    assert menu is not None
+    assert rooms["x"] - 100 < menu["x"] < menu["x"] + menu["width"] <= width
+    await new_page.screenshot(page, "menu")
+    await page.keyboard.press("Escape")
+
+    await messages(page).first.hover()
+    await page.get_by_test_id("react").click()
+    picker, message = await box(page, "reaction-picker"), await box(page, "message")
+    assert picker["x"] < message["x"] + 200
+    await new_page.screenshot(page, "picker")
+    await page.get_by_test_id("emoji").first.click()
+    await expect(page.get_by_test_id("reactions")).to_be_visible()
+
+    await messages(page).first.hover()
+    await page.get_by_test_id("reply").click()
+    await expect(page.get_by_test_id("thread-composer")).to_be_focused()
+    await page.get_by_test_id("thread-composer").fill(ARABIC)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("thread-line")).to_be_visible()
+    thread, log = await box(page, "thread"), await box(page, "log")
+    assert thread["x"] + thread["width"] <= log["x"] + 1
+    await new_page.screenshot(page, "thread")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def ink(page: Page, at: int) -> dict[str, float]:
     """Where the letters of a message stand, and where its place begins and ends."""
     found: dict[str, float] = (
