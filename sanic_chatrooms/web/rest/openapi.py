@@ -1,8 +1,8 @@
 """REST in the OpenAPI document of an app that uses sanic-ext: from the table of routes, and from the structs that decode and answer."""
 
 import importlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
 
 import msgspec
 
@@ -19,6 +19,7 @@ _KEY = {
     "description": "The command's msgId: the same key again is answered with the first result.",
     "schema": {"type": "string", "minLength": 16, "maxLength": 66},
 }
+_FORMS: dict[str, dict[str, Any]] = {"room": {"pattern": "^[A-Za-z0-9_.:~-]{1,128}$"}}
 _PROBLEMS = {
     "400": "The request is not of the right form",
     "401": "Nobody is known who asks this, or their token has expired",
@@ -46,9 +47,7 @@ def describe(app: Any, prefix: str, answers: Callable[..., Any]) -> None:
 
 def document(prefix: str) -> dict[str, Any]:
     """`paths` and `components` of an OpenAPI document."""
-    kinds = dict.fromkeys(filter(None, (kind for route in ROUTES for kind in _kinds(route))))
-    named, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    schemas = dict(zip(kinds, named, strict=True))
+    schemas, components = _schemas(kind for route in ROUTES for kind in _kinds(route) if kind is not None)
     paths: dict[str, Any] = {}
     for route in ROUTES:
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, schemas)
@@ -65,6 +64,40 @@ def document(prefix: str) -> dict[str, Any]:
         "required": ["type", "title", "status", "detail", "code", "temporary"],
     }
     return {"paths": paths, "components": {"schemas": {**components, "Problem": problem}}}
+
+
+def _schemas(kinds: Iterable[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """For each struct what refers to its schema, and the schemas by name."""
+    found = dict[Any, None]()
+    for kind in kinds:
+        _reach(kind, found)
+    named, components = msgspec.json.schema_components(found, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(found, named, strict=True))
+    for kind, reference in schemas.items():
+        _let_be_left_out(kind, components[reference["$ref"].rpartition("/")[2]])
+    return schemas, components
+
+
+def _reach(kind: Any, found: dict[Any, None]) -> None:
+    """Note a struct, and all structs in its fields."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        if kind not in found:
+            found[kind] = None
+            for field in msgspec.structs.fields(kind):
+                _reach(field.type, found)
+    else:
+        for inner in get_args(kind):
+            _reach(inner, found)
+
+
+def _let_be_left_out(kind: Any, schema: dict[str, Any]) -> None:
+    """Fields that may be unset need not be there."""
+    unset = {
+        its.encode_name for its in msgspec.structs.fields(kind) if msgspec.UnsetType in get_args(its.type)
+    }
+    schema["required"] = [name for name in schema.get("required", ()) if name not in unset]
+    if not schema["required"]:
+        del schema["required"]
 
 
 def _kinds(route: RestRoute) -> tuple[type | None, ...]:
@@ -97,7 +130,8 @@ def _operation(route: RestRoute, schemas: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _in_path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    schema = {"type": "string", **_FORMS.get(name, {"minLength": 1, "maxLength": 128})}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _in_query(field: msgspec.structs.FieldInfo) -> dict[str, Any]:

@@ -50,3 +50,10 @@ def test_names_of_operations_are_unique_and_it_is_json() -> None:
 
     assert len(set(names)) == len(names)
     assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
+
+
+def test_what_may_be_left_out_of_an_answer_is_not_required() -> None:
+    settled = DOCUMENT["components"]["schemas"]["Settled"]
+
+    assert settled["required"] == ["duplicate"]
+    assert set(settled["properties"]) == {"seq", "duplicate"}
