@@ -56,7 +56,9 @@ ChatRooms("objects", store=MemoryStore(), broker=MemoryBroker(), presence=Memory
 ChatRooms("databases", store=SQLStore("sqlite:///chat.db"), auth=JWTAuth("s" * 32), policy=RoomPolicy())
 ChatRooms("servers", store=RedisStore("redis://host"), broker=RedisBroker("redis://host"))
 ChatRooms("keys", auth=Chain(JWTAuth(jwks_url="https://login.example/keys", required_amr=["mfa"]), Tickets()))
-ChatRooms("session", auth=HostSession(lambda request: User("u1", "Ada")), tickets=True, oidc_logout="shop")
+ChatRooms(
+    "session", auth=HostSession(lambda request: User("u1", "Ada")), tickets=True, oidc_logout="shop", api=True
+)
 ChatRooms("guests", auth=Guests("s" * 32, instance="guests"), namespace="none")
 
 

@@ -18,6 +18,7 @@ from ...verbs.acting import Acting
 from ...wire.decode import Command
 from ...wire.encode import encode
 from ...wire.events import Myself
+from ..handshake import MAX_ARRIVING
 from ..mounted import Mounted
 from ..problems import problem_of
 from ..tickets import give_ticket
@@ -65,6 +66,8 @@ class Rest:
         self._mounted = mounted
         self._chat = chat
         self._route = mounted.routes["/ws"]
+        self._arriving = 0
+        """Requests whose user is not known yet, for authenticators can be slow."""
         self._locks = Locks()
         """By path: of two edits that name the same version with `If-Match`, one is first."""
 
@@ -92,7 +95,7 @@ class Rest:
         if request.method in SAFE and self._chat.overload.shedding:
             raise Unavailable("this server has too much to do; come back in a moment")
         streams = route.type == EVENTS and request.method == "GET" and wants_stream(request)
-        requester = await identify(request, self._chat, self._route, connects=streams)
+        requester = await self._identify(request, streams)
         if route.type == ME:
             return _read(request, route, encode(_me(requester)))
         call = Call(route, found, _query(request), acting_for(self._chat, self._route, requester))
@@ -103,6 +106,15 @@ class Rest:
             return _read(request, route, await self._carry_out(call))
         call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
         return await self._change(request, base, call)
+
+    async def _identify(self, request: Request, connects: bool) -> Requester:
+        if self._arriving >= MAX_ARRIVING:
+            raise Unavailable("too many arrive at once; come back in a moment")
+        self._arriving += 1
+        try:
+            return await identify(request, self._chat, self._route, connects=connects)
+        finally:
+            self._arriving -= 1
 
     # ---- reads and changes ----
 
