@@ -15,12 +15,15 @@ from pathlib import Path
 import psutil
 import pytest
 import trustme
+from sanic import Sanic
 
 from tests.support.client import Client
 from tests.support.deployed import DEPLOY, ROOT, compose, image_command
 from tests.support.fixtures import Connect
 from tests.support.postgres import PostgresServer, new_database
 from tests.support.process import ServerProcess, free_port, start_command
+from tests.support.rest import Rest, Stream
+from tests.support.server import LiveServer
 from tests.support.tools import needed
 from tests.support.valkey import running, until
 
@@ -101,6 +104,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> 
             **compose()["services"]["app"]["environment"],
             "SANIC_CHATROOMS_STORE": threads.submit(asyncio.run, new_database(postgres)).result(),
             "SANIC_CHATROOMS_BROKER": valkey.url,
+            "SANIC_CHATROOMS_API": "1",
             "PYTHONPATH": f"{folder}:{ROOT}",
         }
         servers = list(threads.map(start_container, (free_port(), free_port()), (environ, environ)))
@@ -185,6 +189,32 @@ async def test_the_world_does_not_see_the_metrics(proxy: ServerProcess, connect:
 
 async def test_a_page_of_another_origin_stays_outside(proxy: ServerProcess, connect: Connect) -> None:
     assert (await connect.refused(server=proxy, origin="http://elsewhere.example")).status == 403
+
+
+async def test_a_stream_of_events_goes_on_after_forty_cuts_on_either_worker(
+    proxy: ServerProcess, connect: Connect
+) -> None:
+    ada, eve = await in_general(connect, proxy), await in_general(connect, proxy)
+    welcome = next(frame for frame in ada.frames if frame["type"] == "welcome")
+    bob = Rest(LiveServer(Sanic("elsewhere"), "127.0.0.1", proxy.port))
+    bob.headers = {"Authorization": f"Bearer {welcome['payload']['guestToken']}"}
+    stream, heard = await Stream.open(bob), list[int]()
+
+    async def speak(client: Client) -> None:
+        for number in range(20):
+            said = await client.ack("message", room="general", payload={"text": str(number)})
+            numbers.append(said["seq"])
+
+    numbers: list[int] = []
+    speaking = [asyncio.ensure_future(speak(client)) for client in (ada, eve)]
+    while len(heard) < 40:
+        heard.append((await stream.durable()).data["seq"])
+        stream.writer.transport.abort()
+        stream = await Stream.open(bob, Last_Event_ID=stream.last_id or "")
+    await asyncio.gather(*speaking)
+    await stream.close()
+
+    assert heard == sorted(numbers)
 
 
 # The last one: it takes one of the two workers away.
