@@ -232,7 +232,7 @@ class Session:
             self.fail(decode_names(data), refusal(Kind.BYTES, wait))
             self.queue.rest(min(wait, LONGEST_REST))  # what nobody reads costs nothing
         elif len(data) >= LOT:
-            self.queue.rest(self.limits.seconds_of(len(data)) / HASTE)
+            self.queue.rest(self.limits.seconds_of(len(data)) / HASTE * random.uniform(0.75, 1.25))  # noqa: S311
         return not wait
 
     @property

@@ -269,6 +269,27 @@ async def _never() -> None:
     await asyncio.Event().wait()
 
 
+async def test_of_who_sends_much_at_once_the_system_keeps_little(
+    chat: ChatRooms, open_raw: OpenRaw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = await open_raw()
+    await raw.expect("welcome")
+    connection: Any = the_session(chat).connection
+    transport, sock = mock.Mock(wraps=connection._transport), mock.Mock()
+    transport.get_extra_info.side_effect = {"socket": sock}.get
+    monkeypatch.setattr(connection, "_transport", transport)
+    ping = command("ping")
+
+    connection._data_received(ping * (edge.MUCH // len(ping)))
+    assert not sock.mock_calls
+    await raw.say("ping", msgId="6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11")
+    while (await raw.expect("pong")).get("replyTo") is None:
+        pass  # all of these are answered
+    connection._data_received(ping * (edge.MUCH // len(ping) + 1))
+
+    sock.setsockopt.assert_called_once_with(socket.SOL_SOCKET, socket.SO_RCVBUF, edge.MUCH)
+
+
 async def test_commands_of_who_reads_no_answers_wait(chat: ChatRooms, open_raw: OpenRaw) -> None:
     """Refused ones too: they are answered as well."""
     raw = await open_raw()

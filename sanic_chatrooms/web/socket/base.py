@@ -6,6 +6,7 @@ its size. No task waits for a slow reader.
 
 import asyncio
 import logging
+import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,9 @@ connections. A socket returns up to 256 KiB at once. Thousands of small commands
 be answered before the server can see whether the answers are read."""
 JOINED = 4 * 1024
 """Bytes of events up to which they are copied behind the replies of a connection."""
+MUCH = 64 * 1024
+"""Bytes that a socket may return at once. After more, the system keeps only about so many for this connection: it would keep megabytes, and
+copying, parsing and keeping what comes at once would delay others."""
 ANSWERS, REST = 16, 0.004
 """Immediate answers (errors, pongs) that one chunk may cause before its connection rests, and for how many seconds it rests.
 A client that sends nothing but such commands gets some thousand answers a second, and the others hardly notice."""
@@ -133,6 +137,8 @@ class SanicConnection(ABC):
             self._throttle = asyncio.ensure_future(self._wait_and_read_on())
 
     def _read_for_a_turn(self, session: Session, data: bytes) -> None:
+        if len(data) > MUCH:
+            self._narrow()
         at, ends, most = 0, time.monotonic() + TURN, session.answered + ANSWERS
         while at < len(data):
             # The rest of a large frame is a copy, and no work.
@@ -142,6 +148,11 @@ class SanicConnection(ABC):
             if session.answered >= most or time.monotonic() > ends:
                 self._later = data[at:]
                 return
+
+    def _narrow(self) -> None:
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and not self._transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MUCH)
 
     @abstractmethod
     def _read(self, session: Session, data: bytes) -> None:
