@@ -19,7 +19,8 @@ export function pickEmoji(place, into) {
 }
 
 function walk(choice, event) {
-  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+  const ahead = event.target.matches(":dir(rtl)") ? -1 : 1;
+  const step = { ArrowRight: ahead, ArrowLeft: -ahead, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
   const next = step && choice[choice.indexOf(event.target) + step];
   if (!step) return;
   event.preventDefault();

@@ -66,8 +66,8 @@ function firstLetter(word) {
 
 /** One or two letters for an avatar; an emoji counts as one. */
 export function initials(name) {
-  const words = name.trim().split(/\s+/);
-  const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
+  const parts = name.trim().split(/\s+/);
+  const ends = parts.length > 1 ? [parts[0], parts.at(-1)] : parts;
   return ends.map((word) => firstLetter(word).slice(0, LETTER)).join("").toLocaleUpperCase();
 }
 

@@ -262,17 +262,17 @@ function codeAt(text, at, pen) {
 }
 
 function linkAt(text, at, pen) {
-  const [whole, words, address] = matchAt(LINK, text, at) ?? [];
+  const [whole, label, address] = matchAt(LINK, text, at) ?? [];
   const url = whole && address.length <= LONGEST_ADDRESS && linkable(address);
   if (!url) return null;
-  return { node: draw(pen, "a", { ...LINKED, href: url.href, title: url.href, "data-host": disguised(words, url) ? url.host : null }, inline(words, pen, false)), to: at + whole.length };
+  return { node: draw(pen, "a", { ...LINKED, href: url.href, title: url.href, "data-host": disguised(label, url) ? url.host : null }, inline(label, pen, false)), to: at + whole.length };
 }
 
 const LINKED = { target: "_blank", rel: "noopener noreferrer nofollow" };
 
 // Words that look like another address: where the link leads is shown.
-function disguised(words, { host }) {
-  return /\S[.\u2024\u3002\uff0e]\S/.test(words) && !words.replace(/^https?:\/\//i, "").startsWith(host);
+function disguised(label, { host }) {
+  return /\S[.\u2024\u3002\uff0e]\S/.test(label) && !label.replace(/^https?:\/\//i, "").startsWith(host);
 }
 
 function addressAt(text, at, pen) {

@@ -1,4 +1,4 @@
-// The words of the page, by feature: `words.room.muted`. Each language is a file, of which a browser loads one.
+// The words of the page, by feature: `words.room.empty`. Each language is a file, of which a browser loads one.
 //
 // They are there once `speak` is done: a module uses them in its functions, and never while it is loaded.
 

@@ -36,6 +36,31 @@ for (const folder of FOLDERS) {
   });
 }
 
+const modulesOf = (folder) =>
+  readdirSync(place(folder), { recursive: true })
+    .filter((name) => name.endsWith(".js") && !/^(words|client)\b.*\/|^client\.js$/.test(name))
+    .map((name) => readFileSync(place(`${folder}/${name}`), "utf8"));
+
+for (const folder of FOLDERS) {
+  test(`${folder}: the words that modules use are there, and no others`, async () => {
+    const english = await wordsOf(folder, "en");
+    const script = modulesOf(folder).join("\n");
+    const missing = [...script.matchAll(/\bwords((?:\.\w+)+)/g)].map(([, path]) => path).filter((path) => path !== ".js" && !isThere(english, path.split(".").slice(1)));
+    assert.deepEqual(missing, []);
+    const names = new Set(script.match(/\w+/g));
+    assert.deepEqual([...kinds(english)].map(([path]) => path).filter((path) => !names.has(path.split(".").at(-1)) && !BY_VALUE.test(path)), []);
+  });
+}
+
+// What is looked up by what the server, the user or a list says.
+const BY_VALUE = /^\.(reasons\.tooOften|connection\.causes|reactions\.names|notify\.(all|mentions|none)|details\.past|copying)\./;
+
+// A text has no words in it, so the rest of the path is what is done with it.
+function isThere(value, [name, ...rest]) {
+  if (name === undefined || typeof value !== "object") return true;
+  return Object.hasOwn(value, name) && isThere(value[name], rest);
+}
+
 function* texts(value, path = "") {
   if (typeof value === "object") for (const [key, one] of Object.entries(value)) yield* texts(one, `${path}.${key}`);
   else if (typeof value === "string") yield [path, value];
