@@ -125,10 +125,12 @@ class _Reader:
             for event in events:
                 if not self._over:
                     await self._tell(event)
+                    self._session.liveness.heard_at = time.monotonic()
             await self._tell_live()
             await stream.write_replies()
+            self._session.liveness.heard_at = time.monotonic()
             if time.monotonic() >= due:
-                self._session.liveness.heard_at = await stream.comment()
+                await stream.comment()
                 due += interval
             elif not events and not self._over:
                 await self._wait(due - time.monotonic())

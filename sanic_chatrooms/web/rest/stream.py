@@ -1,7 +1,9 @@
 """Server-sent events as a connection: what the chat needs of an edge, and the answer that is written piece by piece."""
 
 import asyncio
-import time
+import socket
+from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -139,14 +141,27 @@ class EventStream:
 
     async def begin(self) -> None:
         """Send the head of the answer."""
+        self._notice_silence()
         self._response = await self._request.respond(headers=HEADERS, content_type="text/event-stream")
         await self.write_now(RETRY + COMMENT)
 
+    def _notice_silence(self) -> None:
+        """A client cannot answer a comment, but its system confirms the bytes. Without that, the connection ends."""
+        transport: Any = self._request.transport
+        connection = transport.get_extra_info("socket")
+        if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            millis = int(self._patience * 1000)
+            with suppress(OSError):  # a Unix socket has none
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, millis)
+
     async def write_now(self, data: bytes) -> None:
         """Write, as soon as the client has read enough. Raises `TooSlow`."""
+        await self._in_time(self._response.send(data))
+
+    async def _in_time(self, writing: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(self._patience):
-                await self._response.send(data)
+                await writing
         except TimeoutError:
             self.cut()
             raise TooSlow from None
@@ -157,13 +172,11 @@ class EventStream:
             data, self._replies, self._size = b"".join(self._replies), [], 0
             await self.write_now(data)
 
-    async def comment(self) -> float:
-        """Show that the stream is alive; -> when the client was seen to read (monotonic). Raises `TooSlow`."""
+    async def comment(self) -> None:
+        """Show that the stream is alive. Raises `TooSlow`."""
         await self.write_now(COMMENT)
-        return time.monotonic()
 
     async def end(self) -> None:
         """The last byte. Raises `TooSlow`."""
         await self.write_replies()
-        async with asyncio.timeout(self._patience):
-            await self._response.eof()
+        await self._in_time(self._response.eof())

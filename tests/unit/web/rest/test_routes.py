@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -56,3 +58,11 @@ def test_other_paths_are_not_found(path: str) -> None:
     found = find(path)
 
     assert found is None or path == "/rooms/"
+
+
+def test_the_package_does_not_load_it_unless_an_app_asks_for_it() -> None:
+    script = "import sys, sanic_chatrooms.web.blueprint; print([name for name in sys.modules if 'web.rest' in name])"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
