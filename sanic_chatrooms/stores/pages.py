@@ -48,7 +48,7 @@ class TogglePage(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
-class Unread(msgspec.Struct, frozen=True):
+class Unread(msgspec.Struct, frozen=True, gc=False):
     """What a user has not read in one room. Without a membership, only `last` says something."""
 
     member: Known | None = None
