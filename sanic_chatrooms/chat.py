@@ -34,8 +34,6 @@ from .follows.listening import listen
 from .hooks.declaring import check_wrapped
 from .hooks.listeners import Listener, Listeners
 from .hooks.middleware import Chain
-from .hub.hub import Hub
-from .hub.journal import Journal
 from .hub.room import Receiver
 from .hub.transactions import Transactions
 from .live.overload import Overload
@@ -43,9 +41,10 @@ from .live.pieces import Pieces
 from .live.presence import Occupancy
 from .live.streams import Streams
 from .live.typing import Typists
-from .models import Scope
+from .models import TRACE, Scope
 from .observe.instruments import CONNECTIONS, STREAMS, WORKERS
 from .observe.meter import SILENT, Meter
+from .parts import parts_of
 from .presence.base import Presence
 from .sessions.backlog import Backlog
 from .sessions.drain import drain, send_away
@@ -65,7 +64,6 @@ from .support.tasks import end, keep_on
 from .upkeep import Forgetting, PositionCheck, ask, each_minute, measure_lag, sweep
 from .verbs.closing import Closing
 from .verbs.core import Core
-from .verbs.dispatch import Commands
 from .verbs.entering import put_in
 from .verbs.mentions import tell_later
 from .verbs.pages import Past
@@ -110,18 +108,21 @@ class Chat:
         self._authenticators: list[Authenticator] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
-        self.store = TimedStore(self.backends.store, settings.store_timeout, meter)
+        self._parts = parts_of(settings)
+        self.store = TimedStore(self._parts.store(self.backends.store), settings.store_timeout, meter)
         """The store that all parts use: it answers in time."""
         self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings, meter = self.settings, self.meter
         self.listeners = Listeners(self.declaration.listeners, self._app, meter)
-        self.hub = Hub(store, broker, released=self.forgetting.released, meter=meter)
+        self.hub = self._parts.hub(store, broker, released=self.forgetting.released, meter=meter)
+        if not self.hub.handles(TRACE):
+            self.hub.handle(TRACE, lambda envelope: None)  # from a worker with tracing: not for sessions
         self.signed = SignedBroker(
             store, broker, self.hub, self.backends.store, self.positions.soon, meter=meter
         )
-        self.journal = Journal(
+        self.journal = self._parts.journal(
             store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter, self.hub.flush
         )
         self.access = Access(store, self.declaration.levels)
@@ -187,7 +188,7 @@ class Chat:
         )
         self.core = self._core()
         self.closing = Closing(self.core, self._chatrooms or self, self._app)
-        self.commands = Commands(
+        self.commands = self._parts.commands(
             self.core,
             own=self.declaration.commands,
             chat=self._chatrooms or self,

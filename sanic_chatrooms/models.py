@@ -33,6 +33,9 @@ EVERYONE = "~all"
 LOOK = "room.look"
 """The type of a live envelope for workers: this room has ended or has another past, and the store knows more."""
 
+TRACE = "message.trace"
+"""The type of a live envelope for workers: which span an event belongs to. Workers without tracing pass it by."""
+
 APP = "~host"
 """Stands for the user in a draft's key if the app gave the msgId and names no sender. The value is stored, so it stays."""
 

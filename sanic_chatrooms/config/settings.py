@@ -304,6 +304,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: Annotated[str | None, Setting(
         "What a request for the metrics has to show, as `Authorization: Bearer …`.", "bytes", 16, 4096, secret=True,
         none="anybody may read them")] = None
+    tracing: Annotated[bool, Setting(
+        "Spans of OpenTelemetry, from a command to its delivery on all workers. Needs the extra `tracing`.")] = False
 
     # Workers
     watchdog: Annotated[bool, Setting(

@@ -29,7 +29,7 @@ FLOORS = (
     ("config", "hooks", "live"),
     ("follows", "sessions"),
     ("verbs",),
-    ("declaration", "upkeep"),
+    ("declaration", "parts", "tracing", "upkeep"),
     ("chat",),
     ("server_api",),
     ("web",),

@@ -1,0 +1,33 @@
+"""The classes of a chat's parts that tracing replaces."""
+
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .config.settings import Settings
+from .hub.hub import Hub
+from .hub.journal import Journal
+from .stores.base import Store
+from .verbs.dispatch import Commands
+
+__all__ = ["Parts", "parts_of"]
+
+TRACING = "sanic_chatrooms.tracing"
+
+
+class Parts(NamedTuple):
+    """`store` wraps the store of the backends."""
+
+    hub: type[Hub] = Hub
+    journal: type[Journal] = Journal
+    commands: type[Commands] = Commands
+    store: Callable[[Store], Store] = lambda store: store
+
+
+def parts_of(settings: Settings) -> Parts:
+    """Those with spans where `TRACING` is on. Where it is off, nothing of them is loaded. Raises `ConfigError`."""
+    if not settings.tracing:
+        return Parts()
+    traced = importlib.import_module(TRACING)
+    traced.require_opentelemetry()
+    return Parts(traced.TracedHub, traced.TracedJournal, traced.TracedCommands, traced.TracedStore)
