@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from sanic_chatrooms import Context, Forbidden
+from sanic_chatrooms import Context, Forbidden, User
 from sanic_chatrooms.hooks.middleware import Handler
 from tests.browser.acts import composer, enter, lines, messages, say, write
 from tests.browser.conftest import Pages
@@ -114,6 +114,8 @@ async def test_one_bad_message_never_hides_another(served: ServedApp, new_page: 
         await served.chat.publish("general", "message", {"text": text})
     await served.say("general", "between")
     await enter(page, "Ada")
+    await expect(lines(page).last).to_have_text("between")
+    await page.get_by_test_id("log").evaluate("(log) => log.scrollTo(0, 0)")  # the oldest are drawn then
     await expect(lines(page)).to_have_count(12)
     # What no server of ours sends: a time that is none, and one that makes drawing the row fail.
     for number, odd in enumerate(({"timestamp": 1e300}, {"edited": 1e300}, {}), start=13):
@@ -143,3 +145,30 @@ async def is_as_wide_as_the_screen(page: Page) -> bool:
             "[document.scrollingElement, document.querySelector('[data-testid=log]')].every((one) => one.scrollWidth <= one.clientWidth)"
         )
     )
+
+
+async def test_the_actions_of_a_message_are_drawn_when_somebody_comes_to_it_and_stay_while_it_changes(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    told = [await served.chat.publish("general", "message", {"text": text}) for text in ("one", "two")]
+    page = await new_page(viewport={"width": 1280, "height": 800})
+    await enter(page, "Ada")
+    tools = page.locator(".msg-tools")
+    await expect(tools).to_have_count(0)
+
+    await messages(page).first.hover()
+    await expect(messages(page).first.locator(".msg-tools")).to_be_visible()
+    await served.chat.react("general", told[0].msg_id, "👍", sender=User("bot", "Bot"))
+    await expect(messages(page).first.get_by_test_id("reactions")).to_be_visible()
+    await expect(messages(page).first.locator(".msg-tools")).to_be_visible()
+    await expect(tools).to_have_count(1)
+
+    await messages(page).last.focus()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    focused = messages(page).last.get_by_test_id("reply")
+    await expect(focused).to_be_focused()
+    await served.chat.react("general", told[1].msg_id, "👍", sender=User("bot", "Bot"))
+    await expect(messages(page).last.get_by_test_id("reactions")).to_be_visible()
+    await expect(focused).to_be_focused()

@@ -572,6 +572,7 @@ async def element(walk: Walk) -> None:
     await page.context.set_offline(True)
     await look("offline", page.get_by_text("You are offline."))
     await page.context.set_offline(False)
+    await expect(page.get_by_text("You are offline.")).to_be_hidden()  # connected again
     await chat.disconnect(walk.site.user("Ada"), reason="See you tomorrow")
     await look("disconnected", "ended")
 
