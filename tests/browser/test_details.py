@@ -176,6 +176,7 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     found: list[str] = []
     await say(ada, "Hello")
     await messages(bob).last.hover()
+    await expect(messages(bob).last.get_by_test_id("reply")).to_be_visible()
     await expect(bob.get_by_test_id("pin")).to_have_count(0)
     await open_details(ada)
     await ada.get_by_role("button", name="Change role of Bob").click()

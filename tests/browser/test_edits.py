@@ -38,6 +38,8 @@ async def test_the_last_message_is_edited_by_keyboard_alone(new_page: Pages) -> 
         await expect(messages(page).nth(1).locator("time.edited")).to_have_attribute(
             "title", re.compile("^Edited ")
         )
+    await messages(bob).nth(1).hover()
+    await expect(messages(bob).nth(1).get_by_test_id("reply")).to_be_visible()
     await expect(bob.get_by_test_id("edit")).to_have_count(0)
     await expect(messages(ada).nth(1)).to_have_attribute("data-status", "sent")
 

@@ -6,7 +6,7 @@ import { rightsOver } from "./edits.js";
 import { excerpt } from "./format.js";
 import { endOf, grow } from "./growing.js";
 import { KeyedList, walkable } from "./keyed.js";
-import { rowElement } from "./message-row.js";
+import { equip, rowElement } from "./message-row.js";
 import { calm, plainText } from "./richtext.js";
 import { linesOf, rowsOf } from "./rows.js";
 import { words } from "./words.js";
@@ -33,7 +33,8 @@ export class Conversation {
     this.toEnd = el("button.button.to-end", { testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
     this.heard = el("div.sr-only", { "aria-live": "polite", testid: `${name}announcer` });
     this.element = el("div.log-frame", {}, this.log, this.toEnd, this.heard);
-    this.list = new KeyedList(this.rows, (row) => rowElement(row, context));
+    this.list = new KeyedList(this.rows, (row) => rowElement(row, context, this.list.get(row.key)));
+    for (const type of ["pointerover", "focusin"]) this.rows.addEventListener(type, ({ target }) => equip(target.closest(".msg")));
     this.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     walkable(this.log, ".msg");
     const sizes = new ResizeObserver(() => this.#stick());

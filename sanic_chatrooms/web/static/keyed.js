@@ -45,8 +45,9 @@ export class KeyedList {
     const inside = known?.node !== activeElement && known?.node.contains(activeElement) && activeElement.dataset.testid;
     const hadFocus = known?.node === activeElement;
     known?.node.replaceWith(node);
-    if (hadFocus) node.focus({ preventScroll: true });
-    else if (inside) (node.querySelector(`[data-testid="${CSS.escape(inside)}"]`) ?? node).focus({ preventScroll: true });
+    // The row itself first: what it shows only while it has the focus cannot have the focus before.
+    if (hadFocus || inside) node.focus({ preventScroll: true });
+    if (inside) node.querySelector(`[data-testid="${CSS.escape(inside)}"]`)?.focus({ preventScroll: true });
     return node;
   }
 }

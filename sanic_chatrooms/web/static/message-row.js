@@ -21,15 +21,25 @@ import { words } from "./words.js";
 const LONG = 20; // lines
 const noHover = media("(hover: none)");
 
-/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. */
-export function rowElement(row, context) {
+const waiting = new WeakMap(); // row → draws the actions of its message
+
+/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. `before`: the element of the row that this one replaces. */
+export function rowElement(row, context, before) {
   try {
-    return drawn(row, context);
+    const node = drawn(row, context);
+    if (before?.matches(":hover, :focus-within")) equip(node);
+    return node;
   } catch (error) {
     // A message that cannot be drawn must not hide later ones.
     console.error("a row of the conversation cannot be drawn", error);
     return plain(row);
   }
+}
+
+/** Draw the actions of a message: somebody points at its row, or the focus came into it. They are two thirds of its elements. */
+export function equip(node) {
+  waiting.get(node)?.();
+  waiting.delete(node);
 }
 
 function drawn(row, context) {
@@ -52,7 +62,7 @@ function messageElement({ item, first, editing, mark }, context) {
   const sender = item.sender ?? { id: "", name: words.server };
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
-  return sized(item, context, el("article", props,
+  const node = sized(item, context, el("article", props,
     first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div.msg-head", {}, author(sender, context), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
@@ -63,8 +73,9 @@ function messageElement({ item, first, editing, mark }, context) {
       status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button(words.message.retry, () => context.onRetry(item)), button(words.message.discard, () => context.onDiscard(item))),
       item.status === "pending" && item.error && el("div.note", {}, notYet(item.error)),
       !editing && reactionRow(item, context),
-      item.thread && threadLine(item, context),
-      !editing && tools(item, context))));
+      item.thread && threadLine(item, context))));
+  if (!editing) waiting.set(node, () => addTools(node.lastChild, item, context));
+  return node;
 }
 
 // On a touch screen the focus shows the actions of a message, which move it. What a finger is on must not move away.
@@ -95,11 +106,11 @@ function trouble({ error, change }) {
   return change ? (change.text === undefined ? notDeleted : notSaved)(reason(change.error)) : notSent(reason(error));
 }
 
-function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
-  if (quiet) return null;
+function addTools(body, item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
+  if (quiet || !answer) return;
   const said = words.message;
-  return answer && el("div.msg-tools", {},
+  body.append(el("div.msg-tools", {},
     onPick && has("reactions") && iconButton("smile", said.react, { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", said.reply, { testid: "reply", onclick: () => onThread(item) }),
     onCopy && item.text && iconButton("copy", said.copy, { testid: "copy", onclick: () => onCopy(item) }),
@@ -108,7 +119,7 @@ function tools(item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, o
     edit && has("edits") && iconButton("edit", said.edit, { testid: "edit", onclick: () => onEdit(item) }),
     answer && !edit && onThread && onUnread && iconButton("mail", said.unread, { testid: "mark-unread", onclick: () => onUnread(item) }),
     report && onReport && iconButton("flag", said.report, { testid: "report", onclick: () => onReport(item) }),
-    remove && iconButton("bin", said.delete, { testid: "delete", onclick: () => onDelete(item) }));
+    remove && iconButton("bin", said.delete, { testid: "delete", onclick: () => onDelete(item) })));
 }
 
 function author(sender, { me, onPerson }) {
