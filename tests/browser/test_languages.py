@@ -105,6 +105,38 @@ async def test_what_is_written_refused_dated_and_counted_is_german(
     await expect(ada.get_by_test_id("system-line").last).to_contain_text("Ada wurde stummgeschaltet")
 
 
+async def test_longer_words_have_room_on_a_phone(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page, bob = await new_page(locale="de-DE", **PHONE), await new_page()
+    await enter(page, "Ada")
+    await enter(bob, "Bob")
+    await served.chat.add_member("general", served.user("Ada"), role="owner")
+    await page.reload()
+    await entered(page)
+
+    await page.get_by_test_id("open-details").tap()
+    await expect(page.get_by_test_id("details-facts")).to_contain_text("und den Raum löschen.")
+    await fits(page)
+    await page.get_by_test_id("details-change").tap()
+    await expect(page.get_by_test_id("settings-title")).to_be_visible()
+    await fits(page)
+    await page.get_by_role("button", name="Abbrechen").tap()
+    await page.get_by_test_id("details-close").tap()
+    await page.get_by_test_id("toggle-people").tap()
+    await page.get_by_test_id("card").tap()
+    await expect(page.get_by_test_id("member.ban")).to_have_text("Für den Raum sperren")
+    await fits(page)
+    await page.get_by_test_id("member.ban").tap()
+    await expect(page.get_by_label("1 Woche")).to_be_visible()
+    await new_page.screenshot(page, "ban")
+    await fits(page)
+
+
+async def fits(page: Page) -> None:
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await problems(page, touch=True) == []
+
+
 async def test_who_wants_another_language_than_the_browser_chooses_it(
     served: ServedApp, new_page: Pages
 ) -> None:
