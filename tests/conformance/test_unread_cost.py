@@ -19,7 +19,8 @@ from sanic_chatrooms.stores.redis.many import AT_ONCE
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.support.plans import statements, stop_indexing
-from tests.support.valkey import running
+from tests.support.process import free_port
+from tests.support.valkey import running, until
 
 ADA = Sender("u1", "Ada")
 
@@ -68,6 +69,20 @@ async def test_valkey_begins_a_script_for_several_rooms_at_a_time() -> None:
 
     assert [one.count for one in found.values()] == [n + 1 for n in range(len(rooms))]
     assert began["calls"] == 3
+
+
+async def test_rooms_are_asked_for_one_by_one_where_one_address_leads_to_several_servers() -> None:
+    with running("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        until(lambda: "cluster_state:ok" in server.ask("CLUSTER", "INFO"), "the server serves all slots")
+        store = RedisStore(server.url)
+        await store.start("cost", Bounds())
+        for n, room in enumerate("abc"):
+            await fill(store, room, n + 1)
+        found = [await store.unread("u2", "abc") for _ in range(2)]
+        await store.stop()
+
+    assert [[one.count for one in page.values()] for page in found] == [[1, 2, 3]] * 2
 
 
 @pytest.mark.parametrize("analysed", [True, False])

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ClusterCrossSlotError, ResponseError
 
 from ...drivers.redis.cluster import RedisLink
 from ...models import Known
@@ -23,6 +23,7 @@ class Many:
     def __init__(self, link: RedisLink, calls: RoomCalls) -> None:
         self._link = link
         self._calls = calls
+        self._at_once = 1 if link.is_cluster else AT_ONCE
 
     async def unread(
         self,
@@ -33,8 +34,8 @@ class Many:
         blocked: Collection[str],
     ) -> dict[str, Unread]:
         """See `Store.unread`. A call of a script for some rooms, or for one room and range; in a cluster for each room."""
-        whole, step = [room for room in rooms if room not in seen], 1 if self._link.is_cluster else AT_ONCE
-        asked = [(whole[low : low + step], WHOLE[0]) for low in range(0, len(whole), step)]
+        whole = [room for room in rooms if room not in seen]
+        asked = [(whole[low : low + self._at_once], WHOLE[0]) for low in range(0, len(whole), self._at_once)]
         asked += [([room], one) for room in rooms if room in seen for one in (seen[room] or NONE)]
         who, limits = (user, name_of(user), cap), (LOOKED_AT, MOST_MENTIONS)
         use = UNREAD_IN_TIME if self._calls.retains else UNREAD
@@ -42,8 +43,15 @@ class Many:
             self._calls.scripted_for(use, some, "unread", *who, *one, *limits, *blocked)
             for some, one in asked
         ]
+        try:
+            answers = await self._link.run(calls)
+        except ClusterCrossSlotError:
+            if self._at_once == 1:
+                raise
+            self._at_once = 1  # one address, but several servers behind it
+            return await self.unread(user, rooms, cap, seen, blocked)
         parts: dict[str, list[Unread]] = {}
-        for (some, _), replies in zip(asked, await self._link.run(calls), strict=True):
+        for (some, _), replies in zip(asked, answers, strict=True):
             for room, reply in zip(some, replies, strict=True):
                 if reply is not None:
                     parts.setdefault(room, []).append(codec.decode_unread(room, user, reply))
