@@ -10,6 +10,7 @@ from typing import Protocol
 from .brokers.base import Broker
 from .errors import Unavailable
 from .models import Scope, is_reserved
+from .observe.ids import ids
 from .observe.instruments import LOOP_LAG
 from .observe.meter import Meter
 from .stores.base import Store
@@ -128,7 +129,7 @@ class Forgetting:
         except Unavailable:
             pass  # it stays until somebody joins and leaves it again
         except Exception:
-            logger.exception("room %s could not be looked at", room)
+            logger.exception("room %s could not be looked at", room, extra=ids(room=room))
 
     async def settled(self) -> None:
         """Wait until every room that was let go of so far has been looked at."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ..models import Envelope, Scope
+from ..observe.ids import ids
 
 __all__ = ["Broker", "Deliver", "deliver_or_log"]
 
@@ -83,4 +84,6 @@ def deliver_or_log(deliver: Deliver, envelope: Envelope) -> None:
     try:
         deliver(envelope)
     except Exception:
-        logger.exception("an envelope of room %s could not be delivered", envelope.room)
+        logger.exception(
+            "an envelope of room %s could not be delivered", envelope.room, extra=ids(room=envelope.room)
+        )

@@ -9,6 +9,7 @@ from msgspec import Raw, json
 from ..errors import PositionLost, RoomNotFound
 from ..hooks.listeners import Happening, Listener, call
 from ..models import Event
+from ..observe.ids import ids
 from ..support.backoff import jittered
 from .event import RoomEvent
 from .follow import Follows
@@ -35,10 +36,17 @@ async def listen(
                 async with in_turn:
                     await call(listener, happening_of(event))
         except PositionLost:
-            logger.warning("listener %s has missed events of room %s; it goes on with what comes", name, room)
+            logger.warning(
+                "listener %s has missed events of room %s; it goes on with what comes",
+                name,
+                room,
+                extra=ids(room=room),
+            )
         except RoomNotFound:
             if not missing:
-                logger.warning("listener %s waits for room %s, which is not there", name, room)
+                logger.warning(
+                    "listener %s waits for room %s, which is not there", name, room, extra=ids(room=room)
+                )
             missing = True
             await asyncio.sleep(jittered(AGAIN))
 

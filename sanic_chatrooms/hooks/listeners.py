@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from ..models import Event, Sender, User
+from ..observe.ids import ids
 from ..observe.instruments import HAPPENINGS_DROPPED, HAPPENINGS_WAITING
 from ..observe.meter import SILENT, Meter
 from ..support.tasks import end, is_ending
@@ -162,4 +163,9 @@ async def call(listener: Listener, happening: Happening) -> None:
         if is_ending():
             raise
         # The cancellation may be that of something it awaited. The listener is called again for what comes next.
-        logger.exception("a listener for %s failed (room %s)", happening.type, happening.room)
+        logger.exception(
+            "a listener for %s failed (room %s)",
+            happening.type,
+            happening.room,
+            extra=ids(room=happening.room, user=None if happening.user is None else happening.user.id),
+        )

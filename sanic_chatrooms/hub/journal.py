@@ -17,12 +17,8 @@ from msgspec.structs import replace
 from ..brokers.base import Broker
 from ..errors import ChatError, InternalError, Unavailable
 from ..models import Appended, Draft, Envelope, Event, Fold, Relation, Scope
-from ..observe.instruments import (
-    APPEND_BATCH,
-    APPEND_SECONDS,
-    DRAFTS_WAITING,
-    STORE_ERRORS,
-)
+from ..observe.ids import ids
+from ..observe.instruments import APPEND_BATCH, APPEND_SECONDS, DRAFTS_WAITING, STORE_ERRORS
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from ..stores.streams import streaming_of
@@ -384,7 +380,13 @@ class Journal:
 
 
 def _refused(draft: Draft, problem: Exception) -> ChatError:
-    logger.error("the store refused a draft of type %s for room %s", draft.type, draft.room, exc_info=problem)
+    logger.error(
+        "the store refused a draft of type %s for room %s",
+        draft.type,
+        draft.room,
+        exc_info=problem,
+        extra=ids(room=draft.room, msg_id=draft.msg_id),
+    )
     return problem if isinstance(problem, ChatError) else InternalError()
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ..errors import RoomNotFound, Unavailable
 from ..models import EVERYONE, Envelope, Event, Head
+from ..observe.ids import ids
 from ..observe.instruments import GAPS, REPAIRED
 from ..observe.meter import Meter
 from ..stores.base import Store
@@ -134,7 +135,11 @@ class Repair:
                 except Unavailable:
                     await asyncio.sleep(backoff.failed())
         except Exception:
-            logger.exception("room %s cannot be repaired; its sessions are told to join again", room.id)
+            logger.exception(
+                "room %s cannot be repaired; its sessions are told to join again",
+                room.id,
+                extra=ids(room=room.id),
+            )
             self._rooms.reset(room, room.head, "repair failed")
         finally:
             room.repairing = None
@@ -212,7 +217,11 @@ class Repair:
         if head is None or head.epoch != mine.epoch or head.seq >= mine.seq:
             return
         logger.warning(
-            "room %s: the store stands at %d, was at %d; it gets a new epoch", room.id, head.seq, mine.seq
+            "room %s: the store stands at %d, was at %d; it gets a new epoch",
+            room.id,
+            head.seq,
+            mine.seq,
+            extra=ids(room=room.id),
         )
         try:
             renewed = await self._store.renew_epoch(room.id, mine.epoch)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from ..errors import ChatError, InvalidField, Unavailable
 from ..models import Appended, Draft
+from ..observe.ids import ids
 from ..observe.instruments import DROPPED_COMMITS
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Stale, Store
@@ -125,6 +126,11 @@ class Transactions:
     def _tell(self, draft: Draft, result: Appended | ChatError) -> None:
         if not isinstance(result, Appended):
             self._meter.add(DROPPED_COMMITS, 1, result.code)
-            logger.warning("what an app committed for room %s was dropped: %s", draft.room, result)
+            logger.warning(
+                "what an app committed for room %s was dropped: %s",
+                draft.room,
+                result,
+                extra=ids(room=draft.room, msg_id=draft.msg_id, code=result.code),
+            )
         elif not result.duplicate:
             self._journal.tell(draft, result)

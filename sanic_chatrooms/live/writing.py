@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ..errors import Conflict, TooLarge
 from ..hub.room import UNBOUNDED
 from ..models import Envelope, Event, Sender
+from ..observe.ids import ids
 from ..stores.streams import text_of
 from ..support.ids import is_stream_id
 
@@ -104,7 +105,9 @@ class Observer:
             if envelope.seq:
                 self._heard(envelope)
         except Exception:  # the others in the room must get it all the same
-            logger.exception("an event of room %s could not be followed", envelope.room)
+            logger.exception(
+                "an event of room %s could not be followed", envelope.room, extra=ids(room=envelope.room)
+            )
 
     def write(self, data: bytes) -> None:
         """Nobody reads it."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from ..observe.ids import ids
 from ..support.backoff import jittered
 from ..wire.codes import CloseCode
 from ..wire.events import AuthExpiring
@@ -72,7 +73,12 @@ class Heartbeat:
             self._look(session, now)
         except Exception:
             # It is in no bucket any more, so it would never be checked again; nor would those after it in this one.
-            logger.exception("session %s of user %s could not be looked after", session.id, session.user.id)
+            logger.exception(
+                "session %s of user %s could not be looked after",
+                session.id,
+                session.user.id,
+                extra=ids(connection=session.id, user=session.user.id),
+            )
             session.close(CloseCode.SERVER_ERROR)
 
     def _place(self, session: Session, at: float) -> None:

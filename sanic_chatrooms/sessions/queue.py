@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..errors import Unavailable
 from ..models import User
+from ..observe.ids import ids
 from ..wire.codes import CloseCode
 from ..wire.decode import Command
 from ..wire.encode import error
@@ -200,7 +201,12 @@ class CommandQueue:
             # Work of the server has no reply. After a reconnect, the client gets what it missed.
             self._session.close(CloseCode.POSITION_LOST)
         except Exception:
-            logger.exception("session %s of user %s failed", self._session.id, self._session.user.id)
+            logger.exception(
+                "session %s of user %s failed",
+                self._session.id,
+                self._session.user.id,
+                extra=ids(connection=self._session.id, user=self._session.user.id),
+            )
             self._session.close(CloseCode.SERVER_ERROR)
         finally:
             self._task = None
@@ -238,6 +244,7 @@ class CommandQueue:
                 "session %s of user %s: a message of its inbox could not be carried out",
                 self._session.id,
                 self._session.user.id,
+                extra=ids(connection=self._session.id, user=self._session.user.id),
             )
 
     def _read_on(self) -> None:

@@ -12,6 +12,7 @@ from ..errors import ChatError, RateLimited, RoomNotFound, Unavailable
 from ..hub.hub import Hub
 from ..hub.room import Codec
 from ..models import EVERYONE, Envelope, Head, User, user_room
+from ..observe.ids import ids
 from ..stores.base import Store
 from ..support.backoff import jittered
 from ..support.tasks import end
@@ -187,7 +188,7 @@ class Sessions:
         except Unavailable:
             missed = True
         except Exception:
-            logger.exception("room %s could not be watched again", room)
+            logger.exception("room %s could not be watched again", room, extra=ids(room=room))
             missed = True
         if missed:
             self.on_gap(room)
@@ -239,7 +240,9 @@ class Sessions:
             if session.user is user:  # else it has shown another token, which was checked
                 session.refuse(problem)
         except Exception:
-            logger.exception("the token of user %s could not be checked again", user.id)
+            logger.exception(
+                "the token of user %s could not be checked again", user.id, extra=ids(user=user.id)
+            )
             session.close(CloseCode.SERVER_ERROR)
         return True
 
@@ -299,7 +302,11 @@ class Sessions:
         elif isinstance(message, Reconfigured):
             self.reconfigured()
         elif not isinstance(message, Forgotten):
-            logger.warning("a message of a newer worker in room %s is ignored", envelope.room)
+            logger.warning(
+                "a message of a newer worker in room %s is ignored",
+                envelope.room,
+                extra=ids(room=envelope.room),
+            )
 
     def _refuse(self, message: Refuse) -> None:
         self._revocations.hear(message)

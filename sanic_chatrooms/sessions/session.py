@@ -22,6 +22,7 @@ from ..errors import (
     Unavailable,
 )
 from ..models import Handshake, User
+from ..observe.ids import ids
 from ..observe.instruments import CLOSED, HEARTBEAT_SECONDS
 from ..observe.meter import Meter
 from ..support.ids import new_id
@@ -297,7 +298,7 @@ class Session:
     def fail(self, command: Command, problem: BaseException) -> None:
         """Answer a command with an error."""
         if not isinstance(problem, ChatError):
-            log_failure(command, self.user, problem)
+            log_failure(command, self.user, problem, self.id)
             problem = InternalError()
         self.dispatcher.count(command.type, problem.code)
         self.answer(error(problem, command.msg_id, command.room))
@@ -348,11 +349,11 @@ class Session:
             self.queue.stop()
 
 
-def log_failure(command: Command, user: User, problem: BaseException) -> None:
+def log_failure(command: Command, user: User, problem: BaseException, connection: str | None = None) -> None:
     """Log what is a defect of the server or of the app's code."""
-    logger.error(
-        "command %s of user %s failed (room %s)", command.type[:64], user.id, command.room, exc_info=problem
-    )
+    type, room, msg_id = command.type[:64], command.room, command.msg_id
+    about = ids(connection=connection, user=user.id, room=room, command=type, msg_id=msg_id)
+    logger.error("command %s of user %s failed (room %s)", type, user.id, room, exc_info=problem, extra=about)
 
 
 def _label(code: int) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from ..brokers.base import Broker
 from ..hub.hub import Hub
 from ..models import EVERYONE, Envelope, is_reserved
+from ..observe.ids import ids
 from ..observe.instruments import BROKER_HEALTHY, BROKER_RECONNECTS, FORGED, UNFIT
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
@@ -134,5 +135,5 @@ class SignedBroker:
             self._logs_at = now + LOG_EVERY
             logger.warning(
                 "an envelope of type %r in room %s was unfit and dropped (%d so far)",
-                envelope.type, envelope.room, self.dropped,
+                envelope.type, envelope.room, self.dropped, extra=ids(room=envelope.room),
             )  # fmt: skip

@@ -16,6 +16,7 @@ from ..hooks.middleware import Context
 from ..live.streams import LEASE
 from ..live.writing import Writing
 from ..models import Envelope, Fold, Related, Relation, Sender, User
+from ..observe.ids import ids
 from ..sessions.session import Session
 from ..stores import streams as kept
 from ..stores.base import OpenStream
@@ -255,7 +256,9 @@ class Closing:
         except Unavailable:
             pass
         except Exception:
-            logger.exception(NOT_CLOSED, writing.msg_id, writing.room)
+            logger.exception(
+                NOT_CLOSED, writing.msg_id, writing.room, extra=ids(room=writing.room, msg_id=writing.msg_id)
+            )
 
     async def _end_later(self, writing: Writing, ended: str | None) -> None:
         await asyncio.sleep(jittered(AGAIN))
@@ -299,7 +302,9 @@ class Closing:
         except Unavailable:
             raise
         except Exception:  # it must not keep the others open
-            logger.exception(NOT_CLOSED, known.msg_id, known.room)
+            logger.exception(
+                NOT_CLOSED, known.msg_id, known.room, extra=ids(room=known.room, msg_id=known.msg_id)
+            )
             return False
 
     def _gone(self, session: object, for_good: bool) -> None:

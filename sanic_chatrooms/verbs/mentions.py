@@ -16,6 +16,7 @@ from ..access.standing import standing_of
 from ..access.visibility import seen_by
 from ..errors import ChatError, Unavailable
 from ..models import PUBLIC, Appended, Draft, Known, Room, Sender, User
+from ..observe.ids import ids
 from ..stores.members import MEMBER
 from ..stores.unread import GROUP, PREFS
 from ..support.clock import now
@@ -187,6 +188,11 @@ async def tell_later(core: Core, draft: Draft, stored: Appended) -> None:
         room, _ = await core.access.find(None, draft.room)
         mentions = await resolved(core, room, draft.sender, names, seq=stored.seq)
     except ChatError as problem:  # the room was deleted, or the store is away: a live event may be lost
-        logger.warning("nobody is told that message %s mentions them: %s", stored.msg_id, problem)
+        logger.warning(
+            "nobody is told that message %s mentions them: %s",
+            stored.msg_id,
+            problem,
+            extra=ids(msg_id=stored.msg_id, code=problem.code),
+        )
     else:
         tell_of(core, draft.room, mentions.told, stored.msg_id, stored.seq, draft.sender, text)

@@ -9,6 +9,7 @@ import msgspec
 from ..access.limits.kinds import Kind
 from ..errors import TooLarge
 from ..hooks.middleware import Context, Handler
+from ..observe.ids import ids
 from ..sessions.session import Session
 from ..wire.decode import Command, decode_payload
 from .table import Done, Judged, Row
@@ -52,5 +53,11 @@ def check_size(session: Session, command: Command, reply: bytes) -> None:
     """Check that the answer is not too large to send. Raises `TooLarge`."""
     limit = session.settings.max_publish
     if len(reply) > limit:
-        logger.error("the answer to %s has %d bytes, at most %d: page it", command.type, len(reply), limit)
+        logger.error(
+            "the answer to %s has %d bytes, at most %d: page it",
+            command.type,
+            len(reply),
+            limit,
+            extra=ids(command=command.type, room=command.room, msg_id=command.msg_id),
+        )
         raise TooLarge(f"the answer to {command.type} in bytes", limit=limit, size=len(reply))

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ...observe.ids import ids
 from ...sessions.session import Session
 from ...websocket.codec import FRAMES
 from ...websocket.frames import PING
@@ -123,7 +124,11 @@ class SanicConnection(ABC):
             else:
                 self._read_for_a_turn(session, data)
         except Exception:
-            logger.exception("a connection of user %s failed", session.user.id)
+            logger.exception(
+                "a connection of user %s failed",
+                session.user.id,
+                extra=ids(connection=session.id, user=session.user.id),
+            )
             session.close(CloseCode.SERVER_ERROR)
         if self._later:
             self._pause_reading()

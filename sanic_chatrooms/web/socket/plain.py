@@ -15,6 +15,7 @@ from sanic.exceptions import SanicException
 from websockets.exceptions import ConnectionClosed
 
 from ...models import Envelope
+from ...observe.ids import ids
 from ...sessions.session import Session
 from ...wire.codes import CloseCode
 from .base import patience
@@ -154,7 +155,11 @@ class PlainConnection:
         try:
             session.receive(data)
         except Exception:
-            logger.exception("a connection of user %s failed", session.user.id)
+            logger.exception(
+                "a connection of user %s failed",
+                session.user.id,
+                extra=ids(connection=session.id, user=session.user.id),
+            )
             session.close(CloseCode.SERVER_ERROR)
 
     # ---- out ----
