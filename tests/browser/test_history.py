@@ -232,3 +232,36 @@ async def test_rooms_in_the_background_keep_what_is_new_and_the_shown_one_keeps_
         "behind": {"more": True, "end": 5000},
     }
     assert behind <= 3000
+
+
+async def test_the_place_of_a_reader_is_found_without_asking_for_that_of_every_message(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.say("general", *(f"line {number}" for number in range(1, 401)))
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page).last).to_have_text("line 400")
+    while await page.get_by_test_id("beginning").count() == 0:
+        await page.evaluate(SCROLL_TO, 0)
+        await page.evaluate(PAINTED)
+    await page.evaluate(SCROLL_TO, 9000)
+    await page.evaluate(PAINTED)
+    before = await first_row(page)
+    await page.evaluate(
+        """() => {
+            window.asked = 0;
+            const measure = Element.prototype.getBoundingClientRect;
+            Element.prototype.getBoundingClientRect = function () {
+                window.asked++;
+                return measure.call(this);
+            };
+        }"""
+    )
+
+    await served.say("general", "new")
+
+    await expect(page.get_by_test_id("to-end")).to_have_text("1 new message")
+    await expect(lines(page)).to_have_count(401)
+    assert await page.evaluate("window.asked") < 100
+    assert await first_row(page) == before

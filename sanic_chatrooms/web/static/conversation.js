@@ -258,15 +258,21 @@ export class Conversation {
   #anchor() {
     const edge = this.log.getBoundingClientRect().top;
     // Not a separator: the one of the day stays above messages that are added before.
-    for (const { key, item } of this.drawn) {
-      const node = item && this.list.get(key);
-      const { top, bottom } = node?.getBoundingClientRect() ?? {};
-      if (!(bottom > edge)) continue;
-      // At its end: the name at its top disappears when an older message of its author arrives. But one that is being
-      // written changes at its end.
-      return node.classList.contains("streaming") ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
+    const rows = this.drawn.filter(({ item }) => item);
+    const placeOf = ({ key }) => this.list.get(key).getBoundingClientRect();
+    // The first one that ends below the edge; halving, because each question takes time.
+    let [first, end] = [0, rows.length];
+    while (first < end) {
+      const middle = (first + end) >> 1;
+      if (placeOf(rows[middle]).bottom > edge) end = middle;
+      else first = middle + 1;
     }
-    return null;
+    if (!rows[first]) return null;
+    const { key } = rows[first];
+    const { top, bottom } = placeOf(rows[first]);
+    // At its end: the name at its top disappears when an older message of its author arrives. But one that is being
+    // written changes at its end.
+    return this.list.get(key).classList.contains("streaming") ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
   }
 
   get #below() {

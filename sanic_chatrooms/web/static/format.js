@@ -60,6 +60,7 @@ function dayBefore(seconds) {
 
 /** The first letter as people see it. Browsers without a segmenter split joined emoji. */
 function firstLetter(word) {
+  if (/^[!-~](?![^!-~])/.test(word)) return word[0]; // most are; the segmenter takes longer than the rest of a row
   const [first] = Intl.Segmenter ? intl("Segmenter", LETTERS).segment(word) : word;
   return first?.segment ?? first ?? "?";
 }
