@@ -369,13 +369,20 @@ async def test_a_reader_who_does_not_read_is_cut_off(app: App, live: Live, strea
         app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, heartbeat_interval=1.0,
         heartbeat_timeout=2.0,
     )  # fmt: skip
+    gone = asyncio.Event()
+
+    @chat.on("disconnect")
+    async def note(_: Happening) -> None:
+        gone.set()
+
     ada, bob = Rest(await live(), "ada"), Rest(live.servers[0], "bob")
     await say(ada, "hi")
     stream = await streams(bob)
     stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
-    while chat.running().sessions.of("bob"):
+    for _ in range(300):  # more than all buffers on the way hold
         await chat.publish("general", "message", {"text": "x" * 60_000})
+    await asyncio.wait_for(gone.wait(), 20)
 
     assert not chat.running().sessions.of("bob")
 
