@@ -84,8 +84,8 @@ class FastPath:
     def submit(self, entry: Entry) -> None:
         """Send it: at once, if it is alone, or with those that come in this turn of the event loop and the next."""
         self.waiting.append(entry)
-        if self._scheduled:
-            return
+        if self._scheduled or entry.draft.room in self._rooms or self._count >= UNDER_WAY:
+            return  # a reply comes first, and then this is looked at
         if self._last <= FEW and not self._rooms and len(self.waiting) == 1:
             self._send()
         else:

@@ -104,11 +104,11 @@ class Pipe:
         self._send(_Told(len(commands), self._loop.time() + within, heard), commands)
 
     def _send(self, request: _Request | _Told, commands: Sequence[Command]) -> None:
+        self._wire.send(commands)  # first: it may raise, and then nobody must wait for a reply
         self._waiting.append(request)
         # One timer for all: a time-out for each request would cost as much as all else that is done for it here.
         if request.due < self._looks_at:
             self._look_at(request.due)
-        self._wire.send(commands)
 
     def close(self) -> None:
         """End it. Callers that still wait get `Unavailable`."""

@@ -30,7 +30,7 @@ class StreamWire:
 
     def send(self, commands: Sequence[Command]) -> None:
         """Write commands, in order."""
-        self._unsent += map(pack_command, commands)
+        self._unsent += list(map(pack_command, commands))  # all or none: one may be refused
         self._more.set()
 
     def close(self) -> None:

@@ -155,3 +155,16 @@ async def test_who_tells_hears_when_there_will_be_no_reply(scene: Scene) -> None
     assert told[0] == (0, b"a")
     assert [(place, type(reply)) for place, reply in told[1:]] == [(1, Unavailable)]
     assert not scene.pipe.alive
+
+
+async def test_command_that_cannot_be_written_costs_nobody_their_reply(scene: Scene) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        await scene.pipe.ask([("ECHO", "a"), ("ECHO", "\ud800")], LONG)
+    with pytest.raises(UnicodeEncodeError):
+        scene.pipe.tell([("ECHO", "\ud800")], LONG, lambda *_: None)
+
+    asking = scene.ask("b")
+    await scene.heard(b"b\r\n")
+    scene.writer.write(b"+b\r\n")
+
+    assert await asking == [b"b"]

@@ -239,6 +239,27 @@ async def test_no_more_is_at_the_store_than_a_batch_may_have(desk: Desk) -> None
         assert await desk.stored(room) == (["first", *names] if room == "r" else names)
 
 
+async def test_what_waits_for_a_room_is_not_looked_at_again_with_each_draft(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store hangs, thousands may wait: 20,000 looks at 20,000 are 400 million."""
+    looks: list[int] = []
+    sort = desk.journal._fast._sorted
+
+    def look() -> Any:
+        looks.append(len(desk.journal._fast.waiting))
+        return sort()
+
+    monkeypatch.setattr(desk.journal._fast, "_sorted", look)
+    for number in range(50):
+        desk.submit(str(number))
+        await asyncio.sleep(0)
+
+    assert looks == [1]
+    await desk.settle(50)
+    assert looks == [1, 49]
+
+
 async def test_batches_are_measured(desk: Desk) -> None:
     desk.submit("1")
     await desk.store.sent[0].answer()
