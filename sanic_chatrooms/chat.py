@@ -108,21 +108,21 @@ class Chat:
         self._authenticators: list[Authenticator] = []
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
-        self._parts = parts_of(settings)
-        self.store = TimedStore(self._parts.store(self.backends.store), settings.store_timeout, meter)
+        self.parts = parts_of(settings)
+        self.store = TimedStore(self.parts.store(self.backends.store), settings.store_timeout, meter)
         """The store that all parts use: it answers in time."""
         self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
         settings, meter = self.settings, self.meter
         self.listeners = Listeners(self.declaration.listeners, self._app, meter)
-        self.hub = self._parts.hub(store, broker, released=self.forgetting.released, meter=meter)
+        self.hub = self.parts.hub(store, broker, released=self.forgetting.released, meter=meter)
         if not self.hub.handles(TRACE):
             self.hub.handle(TRACE, lambda envelope: None)  # from a worker with tracing: not for sessions
         self.signed = SignedBroker(
             store, broker, self.hub, self.backends.store, self.positions.soon, meter=meter
         )
-        self.journal = self._parts.journal(
+        self.journal = self.parts.journal(
             store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter, self.hub.flush
         )
         self.access = Access(store, self.declaration.levels)
@@ -188,7 +188,7 @@ class Chat:
         )
         self.core = self._core()
         self.closing = Closing(self.core, self._chatrooms or self, self._app)
-        self.commands = self._parts.commands(
+        self.commands = self.parts.commands(
             self.core,
             own=self.declaration.commands,
             chat=self._chatrooms or self,

@@ -1,7 +1,8 @@
 """The classes of a chat's parts that tracing replaces."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from .config.settings import Settings
@@ -22,6 +23,8 @@ class Parts(NamedTuple):
     journal: type[Journal] = Journal
     commands: type[Commands] = Commands
     store: Callable[[Store], Store] = lambda store: store
+    below: Callable[[Mapping[str, str]], AbstractContextManager[None]] = lambda headers: nullcontext()
+    """What a request with these headers causes belongs to its trace."""
 
 
 def parts_of(settings: Settings) -> Parts:
@@ -30,4 +33,5 @@ def parts_of(settings: Settings) -> Parts:
         return Parts()
     traced = importlib.import_module(TRACING)
     traced.require_opentelemetry()
-    return Parts(traced.TracedHub, traced.TracedJournal, traced.TracedCommands, traced.TracedStore)
+    classes = (traced.TracedHub, traced.TracedJournal, traced.TracedCommands, traced.TracedStore)
+    return Parts(*classes, traced.below)

@@ -16,7 +16,7 @@ import msgspec
 
 try:
     from opentelemetry import propagate, trace
-    from opentelemetry.context import Context
+    from opentelemetry.context import Context, attach, detach
     from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 except ImportError as missing:  # the extra `tracing`
     _missing: ImportError | None = missing
@@ -43,6 +43,7 @@ __all__ = [
     "TracedJournal",
     "TracedPublisher",
     "TracedStore",
+    "below",
     "require_opentelemetry",
 ]
 
@@ -73,7 +74,20 @@ def _inside(span: "Span") -> "Iterator[Span]":
         yield span
 
 
-def _below(parents: "Iterable[Span]") -> dict[str, Any]:
+@contextmanager
+def below(headers: Mapping[str, str]) -> Iterator[None]:
+    """What happens here belongs to the trace of a request, unless the app has a span for it."""
+    if PARENT not in headers or trace.get_current_span().get_span_context().is_valid:
+        yield
+        return
+    token = attach(propagate.extract(headers))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def _child_of(parents: "Iterable[Span]") -> dict[str, Any]:
     """One span for what several have caused: a child of the first, linked with the others."""
     first, *others = parents
     links = [Link(other.get_span_context()) for other in others]
@@ -136,7 +150,7 @@ class TracedCommands(Commands):
 
 def _caller(session: Session) -> "Context":
     headers: Mapping[str, str] = session.handshake.headers
-    return propagate.extract(headers, Context())
+    return propagate.extract(headers, Context()) if PARENT in headers else Context()
 
 
 def _about(command: Command) -> dict[str, str]:
@@ -162,7 +176,7 @@ class TracedJournal(Journal):
         spans = [entry.draft.span for entry in batch if isinstance(entry.draft, _TracedDraft)]
         if not spans:
             return await super()._append(batch)
-        with _inside(_start("append", attributes={_SIZE: len(batch)}, **_below(spans))):
+        with _inside(_start("append", attributes={_SIZE: len(batch)}, **_child_of(spans))):
             return await super()._append(batch)
 
     def _answer(self, batch: list[Entry], results: list[Appended | ChatError]) -> None:
@@ -195,7 +209,7 @@ class TracedPublisher(Publisher):
             await super()._hand_over(batch)
             return
         spans = [trace.get_current_span(_context(note)) for note in notes]
-        how = {"kind": SpanKind.PRODUCER, "attributes": {_SIZE: len(batch) - len(notes)}, **_below(spans)}
+        how = {"kind": SpanKind.PRODUCER, "attributes": {_SIZE: len(batch) - len(notes)}, **_child_of(spans)}
         with _inside(_start("publish", **how)):
             await super()._hand_over(batch)
 

@@ -199,7 +199,8 @@ class ChatBlueprint(Blueprint):
             its = self.mounted(request.app).rest
             if its is None:
                 raise NotFound("there is no REST here; see CHATROOMS_API")
-            answer: HTTPResponse | None = await its(request)
+            with self.running(request.app).parts.below(request.headers):
+                answer: HTTPResponse | None = await its(request)
             return answer
 
         self.ctx.rest = rest

@@ -240,3 +240,23 @@ async def test_clients_of_a_worker_without_tracing_hear_nothing_of_it(
 
     assert "message.trace" not in [frame["type"] for frame in bob.frames]
     Sanic.unregister_app(apps[1])
+
+
+async def test_a_request_of_rest_goes_on_with_its_trace_and_the_next_one_does_not(
+    app: App, live: Live, exporter: InMemorySpanExporter
+) -> None:
+    mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, tracing=True)
+    server = await live()
+    headers = {"Authorization": f"Bearer {token('ada')}", "Content-Type": "application/json"}
+
+    sent = await server.request(
+        "POST", "/chat/api/rooms/general/messages", {**headers, "traceparent": TRACEPARENT}, b'{"text": "hi"}'
+    )
+
+    assert sent.status == 201
+    found = await spans_of(exporter, TRACE, "chatrooms.command", "chatrooms.journal", "chatrooms.deliver")
+    assert PARENT in [parent(span) for span in found["chatrooms.command"]]
+    exporter.clear()
+    await server.request("GET", "/chat/api/rooms", headers)
+    traces: set[Any] = {span.context.trace_id for span in exporter.get_finished_spans() if span.context}
+    assert int(TRACE, 16) not in traces
