@@ -383,6 +383,19 @@ async def test_a_repeated_edit_has_its_first_answer(visit: Visit) -> None:
     assert again.body == {**first.body, "duplicate": True}
 
 
+async def test_a_repeated_deletion_has_its_first_answer_although_the_room_is_gone(visit: Visit) -> None:
+    ada = await visit()
+    await ada("POST", "/rooms", {"room": "club"})
+    tag = (await ada("GET", "/rooms/club")).headers["etag"]
+    first = await ada("DELETE", "/rooms/club", If_Match=tag, Idempotency_Key=KEY)
+
+    again = await ada("DELETE", "/rooms/club", If_Match=tag, Idempotency_Key=KEY)
+    other = await ada("DELETE", "/rooms/club", If_Match=tag, Idempotency_Key=OTHER_KEY)
+
+    assert (first.body, again.body) == ({"duplicate": False}, {"duplicate": True})
+    assert other.code == "room_not_found"
+
+
 async def test_a_change_of_a_room_names_its_version(visit: Visit) -> None:
     ada, bob = await visit(), await visit("bob")
     await ada("POST", "/rooms", {"room": "club"})

@@ -11,7 +11,7 @@ from sanic import Request, raw
 from sanic.response import HTTPResponse
 
 from ...chat import Chat
-from ...errors import ChatError, Conflict, RoomNotFound, Unavailable
+from ...errors import ChatError, Conflict, Forbidden, RoomNotFound, Unavailable
 from ...stores import members
 from ...support.locks import Locks
 from ...verbs.acting import Acting
@@ -133,8 +133,12 @@ class Rest:
 
     async def _change_if(self, wanted: str, call: Call) -> bytes:
         """Carry out a change if what is there has the version that `If-Match` names."""
-        if not matches(wanted, tag := await self._tag_now(call)):
-            return await self._again(call)
+        try:
+            tag = await self._tag_now(call)
+        except (Forbidden, RoomNotFound) as problem:  # perhaps because of the first attempt
+            return await self._again(call, problem)
+        if not matches(wanted, tag):
+            return await self._again(call, ChangedMeanwhile())
         if call.key is None and call.route.type == "message.edit":
             # Of two edits of one version, also on two workers, the store takes one: only the author edits a message.
             call.key = _key(call, tag)
@@ -145,13 +149,13 @@ class Rest:
                 raise
             raise ChangedMeanwhile from None
 
-    async def _again(self, call: Call) -> bytes:
-        """The answer to a repetition; anything else is `ChangedMeanwhile`."""
+    async def _again(self, call: Call, problem: ChatError) -> bytes:
+        """The answer to a repetition. Anything else raises the problem."""
         if call.key is not None:
             command = await self._command(call)
             if (result := await self._chat.commands.repeated(call.acting, command)) is not None:
                 return encode(result)
-        raise ChangedMeanwhile
+        raise problem
 
     async def _tag_now(self, call: Call) -> str:
         route = call.found.routes["GET"]
