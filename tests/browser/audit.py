@@ -69,7 +69,7 @@ AUDIT = """([touch, host]) => {
     }
     const wide = document.scrollingElement;
     if (wide.scrollWidth > wide.clientWidth) found.push(`scrolls sideways: ${wide.scrollWidth} > ${wide.clientWidth}`);
-    for (const one of all.filter((each) => each.matches("dialog, .menu, .toast"))) {
+    for (const one of all.filter((each) => each.matches("dialog, .menu, .toasts:not(:empty)"))) {
         const { left, right, top, bottom } = one.getBoundingClientRect();
         if (left < 0 || top < 0 || right > innerWidth || bottom > innerHeight) say("off the screen", one);
     }
