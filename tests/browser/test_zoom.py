@@ -28,7 +28,7 @@ REACH = """() => {
     const say = (what, node) => found.push(`${what}: ${node.outerHTML.slice(0, 140)}`);
     const root = document.querySelector("[role=menu], .menu[role=dialog]") ?? [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
     const all = [...root.querySelectorAll("*")].filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !one.closest(".sr-only, [inert]"));
-    const scrolled = [...document.querySelectorAll("*")].filter(({ scrollTop }) => scrollTop).map((one) => [one, one.scrollTop]);
+    const scrolled = [...document.querySelectorAll("*")].filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight).map((one) => [one, one.scrollTop]);
 
     const box = (one) => one.getBoundingClientRect();
     const clips = (one) => [...parents(one)].filter((each) => /hidden|clip/.test(getComputedStyle(each).overflowX) && getComputedStyle(each).textOverflow !== "ellipsis");
@@ -46,8 +46,11 @@ REACH = """() => {
             if (width && (left < -1 || right > innerWidth + 1 || edges.some((edge) => left < edge.left - 1 || right > edge.right + 1))) say(`cut off ${left} to ${right}`, one);
     }
 
+    for (const one of all.filter((each) => each.matches(".state > :first-child")))
+        if (box(one).top < box(one.parentElement.parentElement).top - 1) say("above its place, where nobody can scroll to", one);
+
     const over = ".toast, .to-end, .msg-tools, .tip, .menu";  // for the moment
-    for (const one of all.filter((each) => each.matches("button:enabled, a[href], input:enabled, select, textarea"))) {
+    for (const one of all.filter((each) => each.matches("button:enabled, a[href], input:enabled, select, textarea, h1, h2, h3, .state p"))) {
         one.scrollIntoView({ block: "center", inline: "nearest" });
         const { left, top, width, height } = one.getClientRects()[0] ?? {};
         const hit = document.elementFromPoint(left + width / 2, top + height / 2);
