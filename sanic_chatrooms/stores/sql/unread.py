@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     Text,
     and_,
     any_,
@@ -25,7 +26,9 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -213,26 +216,45 @@ class Unreads:
 
     def _mentions(self, mine: CTE, blocks: bool) -> ColumnElement[Any]:
         mention = self._schema.mention.c
-        groups = (literal(EVERYONE), mine.c.role)
-        named = or_(
-            mention.name == bindparam("self", type_=Text()),
-            and_(
-                mention.name.in_(groups),  # they mention those who belonged to them then
-                mention.seq > mine.c.since,
-                or_(mention.name == EVERYONE, mention.seq > mine.c.member_seq),
-            ),
-        )
         found = (
             select(mention.seq)
-            .where(mention.room_id == mine.c.id, mention.name.in_((bindparam("self", type_=Text()), *groups)))
-            .where(mention.seq > mine.c.start, mention.seq <= mine.c.end, named)
+            .where(mention.room_id == mine.c.id)
             .where(mention.sender_id.is_distinct_from(bindparam("user", type_=Text())))
             .where(self._by_others() if blocks else true())
+        )
+        if self._postgresql:
+            return self._each_name(mine, found)
+        name, groups = bindparam("self", type_=Text()), (literal(EVERYONE), mine.c.role)
+        of_groups = and_(
+            mention.name.in_(groups),  # they mention those who belonged to them then
+            mention.seq > mine.c.since,
+            or_(mention.name == EVERYONE, mention.seq > mine.c.member_seq),
+        )
+        named = (
+            found.where(mention.name.in_((name, *groups)), or_(mention.name == name, of_groups))
+            .where(mention.seq > mine.c.start, mention.seq <= mine.c.end)
             .limit(NAMES * MOST_MENTIONS)
             .correlate(mine)
             .subquery("named")
         )
-        return select(func.count(found.c.seq.distinct())).scalar_subquery()
+        return select(func.count(named.c.seq.distinct())).scalar_subquery()
+
+    def _each_name(self, mine: CTE, found: Select[Any]) -> ColumnElement[Any]:
+        """The same by a search for each name. PostgreSQL would look for all of them at once by walking through the mentions of everybody."""
+        mention = self._schema.mention.c
+        start, of_room = mine.c.start, greatest(mine.c.start, mine.c.since)
+        names = array([bindparam("self", type_=Text()), literal(EVERYONE), mine.c.role])
+        above = array([start, of_room, greatest(of_room, mine.c.member_seq)])
+        each = func.unnest(names, above).table_valued("name", "above").render_derived(name="each")
+        row = tuple_(mention.name, mention.seq)
+        named = (
+            found.where(row > tuple_(each.c.name, each.c.above), row <= tuple_(each.c.name, mine.c.end))
+            .limit(MOST_MENTIONS)
+            .correlate(mine, each)
+            .lateral("named")
+        )
+        count = select(func.count(named.c.seq.distinct())).select_from(each.join(named, true()))
+        return count.correlate(mine).scalar_subquery()
 
     def _by_others(self) -> ColumnElement[bool]:
         sender = self._schema.mention.c.sender_id
