@@ -57,7 +57,7 @@ class StoreListener(Protocol):
 
 
 class Journal:
-    """`submit` only queues; one task appends."""
+    """`submit` does not wait: one task appends, or the fast path, where the store has one."""
 
     def __init__(
         self,
