@@ -8,6 +8,7 @@ many connections, so the unread bytes of all of them together have a limit of th
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from ..hub.fanout import Fanout
@@ -27,6 +28,8 @@ AT_ONCE = 16 * 1024
 TURN = 0.002
 """Seconds of a turn of the event loop after which no more long commands start. Each connection starts one of them in a turn, so that others
 do not wait for all that it has sent at once."""
+HURRIED = 2
+"""Long commands that start in a turn, of all users together who have used up half of a burst."""
 
 
 class Backlog:
@@ -50,6 +53,8 @@ class Backlog:
         """Commands that wait for the next turn …"""
         self._again: list[asyncio.Future[None]] = []
         """… and those behind them, of connections that have started one in this turn."""
+        self._hurried: deque[asyncio.Future[None]] = deque()
+        """Those of users in a hurry, in their order."""
         self._behind: dict[Session, int] = {}
         self.total = 0
         """Unread bytes of all connections that are not signed in."""
@@ -65,25 +70,37 @@ class Backlog:
         self.note(session)
         while session.connection.owing() and not session.closed:
             await session.connection.drained()
+        if session.limits.in_a_hurry():
+            await self._a_turn(self._hurried)
         while self._turn_is_spent(session):
-            turn = asyncio.get_running_loop().create_future()
-            (self._again if session in self._started else self._waiting).append(turn)
-            await turn
+            await self._a_turn(self._again if session in self._started else self._waiting)
         self._started.add(session)
 
-    def _turn_is_spent(self, session: Session) -> bool:
-        now = self._clock()
+    async def _a_turn(self, waiting: "list[asyncio.Future[None]] | deque[asyncio.Future[None]]") -> None:
         if self._began is None:
-            self._began = now
-            asyncio.get_running_loop().call_soon(self._next_turn)
-        return session in self._started or now - self._began > TURN
+            self._begin()
+        turn = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        await turn
+
+    def _turn_is_spent(self, session: Session) -> bool:
+        began = self._begin() if self._began is None else self._began
+        return session in self._started or self._clock() - began > TURN
+
+    def _begin(self) -> float:
+        self._began = self._clock()
+        asyncio.get_running_loop().call_soon(self._next_turn)
+        return self._began
 
     def _next_turn(self) -> None:
         self._began = None
         self._started.clear()
         waiting, again = self._waiting, self._again
         self._waiting, self._again = [], []
-        for turn in (*waiting, *again):
+        hurried = [self._hurried.popleft() for _ in range(min(HURRIED, len(self._hurried)))]
+        if self._hurried:
+            self._begin()
+        for turn in (*waiting, *again, *hurried):
             if not turn.done():
                 turn.set_result(None)
 

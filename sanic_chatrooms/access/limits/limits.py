@@ -62,6 +62,8 @@ ROWS_OFTEN, ROWS_MOST = 3, 10
 SHARED = 10.0
 """Rates below so many a second are asked of the store each time."""
 _LABELS = tuple(kind.label for kind in Kind)
+_QUICK = (Kind.CHANGE, Kind.LIVE, Kind.READ, Kind.JOIN)
+"""Kinds whose bursts are full again within a minute."""
 LOT = 16 * 1024
 """Bytes that a connection receives before they are counted: a call for every frame would cost more than it is worth."""
 EPSILON = 1e-6
@@ -149,6 +151,15 @@ class Allowance:
         """The seconds for which a user has used up the rate of bytes with so many; 0.0 without a rate."""
         rule = self._rules[Kind.BYTES]
         return 0.0 if rule is None else rule[0] * size
+
+    def in_a_hurry(self) -> bool:
+        """Whether the user has used up half of a burst of changes, questions, joins or what is live."""
+        rules, full_at, now = self._rules, self.user.full_at, self._limits.clock()
+        for kind in _QUICK:
+            rule = rules[kind]
+            if rule is not None and full_at[kind] - now > rule[1] / 2:
+                return True
+        return False
 
     def goes_on(self) -> bool:
         """After a refusal: whether the connection should not be read for a while, because its user goes on although there were several

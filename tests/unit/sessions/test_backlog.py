@@ -9,9 +9,11 @@ from functools import partial
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, User
+from sanic_chatrooms.access.limits.kinds import Kind
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.sessions.backlog import TURN, Backlog
+from sanic_chatrooms.sessions.session import Session
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -254,3 +256,25 @@ async def test_who_has_many_of_them_does_not_overtake_who_waits_for_one() -> Non
         await asyncio.gather(begin(many, 10), begin(one, 1), begin(another, 1))
 
         assert {*began[:3]} == {many, one, another}
+
+
+async def test_of_all_users_in_a_hurry_two_commands_start_in_a_turn_and_others_do_not_wait_for_them() -> None:
+    async with running_core(guests=True, rate_limits=True, rate_read="1/h burst 10") as chat:
+        hurried = [(await chat_client(chat, User(f"h{n}", "Ada"))).session for n in range(6)]
+        calm = (await chat_client(chat, BOB)).session
+        for session in hurried:
+            assert session.limits.take(Kind.READ, 6) == 0.0
+        backlog = Backlog(chat.hub.fanout)
+        began: dict[int, list[object]] = {}
+        turn = 0
+
+        async def begin(session: Session) -> None:
+            await backlog.admit(session)
+            began.setdefault(turn, []).append(session)
+
+        tasks = [asyncio.ensure_future(begin(session)) for session in (*hurried, calm)]
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0)
+            turn += 1
+
+        assert list(began.values()) == [[calm], hurried[:2], hurried[2:4], hurried[4:]]

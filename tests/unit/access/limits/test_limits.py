@@ -160,6 +160,19 @@ def row(allowance: Allowance, refusals: int) -> list[bool]:
     return told
 
 
+def test_a_user_is_in_a_hurry_while_half_of_a_burst_is_used_up(limits: Limits, clock: Clock) -> None:
+    ada, bob = of(limits, "ada"), of(limits, "bob")
+    passed(ada, Kind.MESSAGE, 30)  # messages do not count: they have a turn of their own
+    passed(ada, Kind.CHANGE, 10)
+    assert not ada.in_a_hurry()
+
+    passed(ada, Kind.CHANGE, 1)
+
+    assert (ada.in_a_hurry(), bob.in_a_hurry(), UNLIMITED.in_a_hurry()) == (True, False, False)
+    clock.advance(1.0)
+    assert not ada.in_a_hurry()
+
+
 def test_one_row_of_refusals_slows_nobody_down_however_long(limits: Limits) -> None:
     assert not any(row(of(limits, "ada"), 1_000))
 
