@@ -42,7 +42,7 @@ from .live.presence import Occupancy
 from .live.streams import Streams
 from .live.typing import Typists
 from .models import TRACE, Scope
-from .observe.instruments import CONNECTIONS, STREAMS, WORKERS
+from .observe.instruments import COMMANDS, CONNECTIONS, OK, STREAMS, WORKERS
 from .observe.meter import SILENT, Meter
 from .parts import parts_of
 from .presence.base import Presence
@@ -264,6 +264,7 @@ class Chat:
             unattached=Unattached(self.store, self.listeners, serves=self._app is not None),
             past=Past(self.store, self.streams.show),
             meter=self.meter,
+            said=self.meter.tally(COMMANDS, "message", OK),
             index=index_of(self.settings, self.backends.store),
         )
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from .meter import Counter, Gauge, Histogram, Meter
+from .meter import Counter, Gauge, Histogram, Meter, Tally
 
 __all__ = ["CountingMeter", "Counts", "merged"]
 
@@ -37,6 +37,7 @@ class CountingMeter(Meter):
         self._counts: dict[tuple[Counter, Labels], float] = {}
         self._values: dict[tuple[Histogram, Labels], list[float]] = {}
         self._reads: dict[Gauge | Counter, Callable[[], float]] = {}
+        self._tallies: list[tuple[Counter, Labels, Tally]] = []
 
     def add(self, counter: Counter, amount: float, *labels: str) -> None:
         """See `Meter.add`."""
@@ -45,6 +46,12 @@ class CountingMeter(Meter):
         except KeyError:
             key = (counter, _bounded(counter, labels, self._counts))
             self._counts[key] = self._counts.get(key, 0) + amount
+
+    def tally(self, counter: Counter, *labels: str) -> Tally:
+        """See `Meter.tally`."""
+        tally = Tally()
+        self._tallies.append((counter, labels, tally))
+        return tally
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
         """See `Meter.observe`."""
@@ -62,6 +69,9 @@ class CountingMeter(Meter):
     def counts(self, *, gauges: bool = True) -> Counts:
         """Everything so far. Without `gauges` it is what this process leaves behind when it ends."""
         now = Counts()
+        for counter, labels, tally in self._tallies:
+            self.add(counter, tally.count, *labels)
+            tally.count = 0
         for (counter, labels), count in self._counts.items():
             now.counters.setdefault(counter.name, {})[labels] = count
         for (histogram, labels), values in self._values.items():

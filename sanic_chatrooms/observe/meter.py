@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-__all__ = ["SILENT", "Counter", "Gauge", "Histogram", "Meter"]
+__all__ = ["SILENT", "Counter", "Gauge", "Histogram", "Meter", "Tally"]
 
 
 class Counter(msgspec.Struct, frozen=True, eq=False):
@@ -36,6 +36,15 @@ class Histogram(msgspec.Struct, frozen=True, eq=False):
     labels: tuple[str, ...] = ()
 
 
+class Tally:
+    """A count that its owner keeps, for what happens too often for a call: `tally.count += 1`."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Meter:
     """Takes what one process counts and measures. This one drops it. To keep values, derive from it.
 
@@ -45,6 +54,10 @@ class Meter:
 
     def add(self, counter: Counter, amount: float, *labels: str) -> None:
         """Count something. Pass one value for each label of the counter."""
+
+    def tally(self, counter: Counter, *labels: str) -> Tally:
+        """A count to keep, which is added to this counter whenever it is read."""
+        return Tally()
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
         """Measure something. Pass one value for each label of the histogram."""

@@ -4,7 +4,7 @@ from collections import Counter as Counted
 from collections import defaultdict
 from collections.abc import Callable
 
-from ..observe.meter import Counter, Gauge, Histogram, Meter
+from ..observe.meter import Counter, Gauge, Histogram, Meter, Tally
 
 __all__ = ["RecordingMeter"]
 
@@ -16,10 +16,23 @@ class RecordingMeter(Meter):
         self._counts: Counted[tuple[str, ...]] = Counted()
         self._values: dict[tuple[str, ...], list[float]] = defaultdict(list)
         self._reads: dict[str, Callable[[], float]] = {}
+        self._tallies: list[tuple[Counter, tuple[str, ...], Tally]] = []
 
     def add(self, counter: Counter, amount: float, *labels: str) -> None:
         """See `Meter.add`."""
         self._counts[_key(counter, labels)] += amount  # type: ignore[assignment]
+
+    def tally(self, counter: Counter, *labels: str) -> Tally:
+        """See `Meter.tally`."""
+        tally = Tally()
+        self._tallies.append((counter, labels, tally))
+        return tally
+
+    def _collect(self) -> None:
+        for counter, labels, tally in self._tallies:
+            if tally.count:
+                self.add(counter, tally.count, *labels)
+                tally.count = 0
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
         """See `Meter.observe`."""
@@ -31,6 +44,7 @@ class RecordingMeter(Meter):
 
     def value(self, instrument: Gauge | Counter, *labels: str) -> float:
         """The current value; 0 for a counter without counts."""
+        self._collect()
         read = self._reads.get(instrument.name)
         if read is not None:
             return read()
@@ -44,6 +58,7 @@ class RecordingMeter(Meter):
 
     def total(self, counter: Counter) -> float:
         """The sum over all labels."""
+        self._collect()
         return sum(count for (name, *_), count in self._counts.items() if name == counter.name)
 
 

@@ -18,7 +18,7 @@ from ..hub.journal import Journal
 from ..live.presence import Occupancy
 from ..live.streams import Streams
 from ..live.typing import Typists
-from ..observe.meter import Meter
+from ..observe.meter import Meter, Tally
 from ..presence.base import Presence
 from ..sessions.backlog import Backlog
 from ..sessions.evictions import Evictions
@@ -67,6 +67,8 @@ class Core(msgspec.Struct, kw_only=True):
     unattached: Unattached
     past: Past
     meter: Meter
+    said: Tally
+    """Messages that were stored, for the metrics."""
     places: dict[str, int] = msgspec.field(default_factory=dict)
     """By room: how many more members it takes before they are counted again (`capacity`)."""
     index: SearchIndex | None = None

@@ -19,7 +19,6 @@ from ..access.needs import MODERATION, SPEAKING
 from ..access.visibility import seen_by
 from ..errors import ChatError, InvalidField, InvalidText, NotAMember, TooLarge
 from ..models import Appended, Draft, Fold, Relation, Sender
-from ..observe.instruments import COMMANDS, OK
 from ..sessions.seats import Seat
 from ..sessions.session import Session
 from ..stores.base import Stale
@@ -107,7 +106,7 @@ class _Answer(msgspec.Struct, gc=False):
         session, command = self.session, self.command
         session.queue.ended()
         if isinstance(result, Appended):  # as `_answer`, written out
-            self.core.meter.add(COMMANDS, 1, "message", OK)
+            self.core.said.count += 1
             said = Said(result.msg_id, result.seq, result.timestamp, result.duplicate)
             session.answer(ack(command.msg_id, said, result.timestamp))
         elif isinstance(result, Stale):
@@ -151,7 +150,7 @@ def _refuse_unless_repeated(
 
 
 def _answer(core: Core, session: Session, command: Command, stored: Appended) -> None:
-    core.meter.add(COMMANDS, 1, "message", OK)
+    core.said.count += 1
     said = Said(stored.msg_id, stored.seq, stored.timestamp, stored.duplicate)
     session.answer(ack(command.msg_id, said, stored.timestamp))
 

@@ -83,3 +83,14 @@ def test_an_instrument_with_too_many_labels_counts_the_others_together(
 def test_labels_that_do_not_fit_are_an_error(labels: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="has the labels"):
         CountingMeter().add(GREETED, 1, *labels)
+
+
+def test_a_tally_is_part_of_its_counter_and_counted_once() -> None:
+    meter = CountingMeter()
+    tally = meter.tally(GREETED, "warmly")
+    meter.add(GREETED, 1, "warmly")
+
+    tally.count += 2
+    assert meter.counts().counters == {"greeted_total": {("warmly",): 3}}
+    tally.count += 1
+    assert meter.counts().counters == {"greeted_total": {("warmly",): 4}}
