@@ -34,6 +34,8 @@ PER_MINUTE, KEYS, PAUSE = 500, 60, 0.06
 SLOW = 4
 """As many times slower the processor is for the first paint."""
 FRAME = 17.0
+FEW = 20
+"""Of fewer values the median is judged, of others the 95th percentile."""
 MISSED, PAINT, OPEN, KEY = 5.0, 1000.0, 200.0, 50.0
 """Percent of the frames that may come late; the rest in milliseconds."""
 HERE = Path(__file__).parent
@@ -80,12 +82,14 @@ class Found:
             bar, unit = self._bars[name]
             middle, high = median(values), quantiles([*values, *values], n=20)[-1]
             told = f"median {middle:.1f} {unit}, p95 {high:.1f}, worst {max(values):.1f}, of {len(values)}"
-            holds = bar is None or high <= bar
+            # Of a few rounds the 95th percentile is the worst, which is the machine's.
+            judged = high if len(values) >= FEW else middle
+            holds = bar is None or judged <= bar
             verdict.figures[name.ljust(52)] = (
                 f"{told}{'' if bar is None else f'; bar {bar:g}: ' + ('holds' if holds else 'MISSED')}"
             )
             if not holds:
-                verdict.slow.append(f"{name}: {high:.1f} {unit} are more than {bar:g}")
+                verdict.slow.append(f"{name}: {judged:.1f} {unit} are more than {bar:g}")
 
 
 class Visit:
