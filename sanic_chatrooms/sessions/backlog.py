@@ -29,7 +29,7 @@ TURN = 0.002
 """Seconds of a turn of the event loop after which no more long commands start. Each connection starts one of them in a turn, so that others
 do not wait for all that it has sent at once."""
 HURRIED = 2
-"""Long commands that start in a turn, of all users together who have used up half of a burst."""
+"""Long commands that start in a turn, of all users together who have used up a quarter of a burst."""
 
 
 class Backlog:

@@ -153,11 +153,11 @@ class Allowance:
         return 0.0 if rule is None else rule[0] * size
 
     def in_a_hurry(self) -> bool:
-        """Whether the user has used up half of a burst of changes, questions, joins or what is live."""
+        """Whether the user has used up a quarter of a burst of changes, questions, joins or what is live."""
         rules, full_at, now = self._rules, self.user.full_at, self._limits.clock()
         for kind in _QUICK:
             rule = rules[kind]
-            if rule is not None and full_at[kind] - now > rule[1] / 2:
+            if rule is not None and full_at[kind] - now > rule[1] / 4:
                 return True
         return False
 

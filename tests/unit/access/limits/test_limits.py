@@ -160,10 +160,10 @@ def row(allowance: Allowance, refusals: int) -> list[bool]:
     return told
 
 
-def test_a_user_is_in_a_hurry_while_half_of_a_burst_is_used_up(limits: Limits, clock: Clock) -> None:
+def test_a_user_is_in_a_hurry_while_a_quarter_of_a_burst_is_used_up(limits: Limits, clock: Clock) -> None:
     ada, bob = of(limits, "ada"), of(limits, "bob")
     passed(ada, Kind.MESSAGE, 30)  # messages do not count: they have a turn of their own
-    passed(ada, Kind.CHANGE, 10)
+    passed(ada, Kind.CHANGE, 5)
     assert not ada.in_a_hurry()
 
     passed(ada, Kind.CHANGE, 1)
