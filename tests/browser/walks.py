@@ -307,6 +307,7 @@ async def talk(walk: Walk) -> None:
     await messages(page).first.get_by_test_id("react").click()
     await look("emoji", "reaction-picker")
     await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("reaction-picker")).to_have_count(0)  # then it gives the focus back
     await expect(messages(page).first).to_be_focused()
     await messages(page).first.get_by_role("button", name="👍").focus()
     await look("who reacted", "reaction-names")
