@@ -32,6 +32,6 @@ def parts_of(settings: Settings) -> Parts:
     if not settings.tracing:
         return Parts()
     traced = importlib.import_module(TRACING)
-    traced.require_opentelemetry()
+    traced.begin()
     classes = (traced.TracedHub, traced.TracedJournal, traced.TracedCommands, traced.TracedStore)
     return Parts(*classes, traced.below)

@@ -10,7 +10,7 @@ workers without tracing pass it by. With tracing, no store publishes in the brok
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -43,8 +43,8 @@ __all__ = [
     "TracedJournal",
     "TracedPublisher",
     "TracedStore",
+    "begin",
     "below",
-    "require_opentelemetry",
 ]
 
 T = TypeVar("T")
@@ -54,17 +54,22 @@ PARENT = "traceparent"
 _RESULT, _TYPE, _SEQ, _SIZE = (f"chatrooms.{name}" for name in ("result", "type", "seq", "size"))
 
 
-def require_opentelemetry() -> None:
-    """Raise `ConfigError` where opentelemetry-api is not installed."""
+class _Spans:
+    # Finding a tracer costs more than a span that is not sampled. It goes on to the provider that the app sets later.
+    tracer: Any = None
+
+
+def begin() -> None:
+    """Call it before the parts of a chat are made. Raises `ConfigError` where opentelemetry-api is not installed."""
     if _missing is not None:
         raise ConfigError(
             "TRACING needs opentelemetry-api: pip install 'sanic-chatrooms[tracing]'"
         ) from _missing
+    _Spans.tracer = trace.get_tracer("sanic_chatrooms")
 
 
 def _start(name: str, parent: "Context | None" = None, **how: Any) -> "Span":
-    # The provider may be set after this module is loaded, and tests have one each.
-    return trace.get_tracer("sanic_chatrooms").start_span(f"chatrooms.{name}", parent, **how)
+    return cast("Span", _Spans.tracer.start_span(f"chatrooms.{name}", parent, **how))
 
 
 @contextmanager
@@ -126,6 +131,8 @@ class TracedCommands(Commands):
     def at_once(self, session: Session, command: Command) -> bool:
         """See `Commands.at_once`."""
         span = _start("command", _caller(session), kind=SpanKind.SERVER, attributes=_about(command))
+        if not span.is_recording():
+            return super().at_once(session, command)
         with trace.use_span(span, end_on_exit=False):
             done = super().at_once(session, command)
         if done:  # else `carry_out` does it, with a span of its own

@@ -36,7 +36,7 @@ def test_where_they_are_off_nothing_of_them_is_loaded() -> None:
     ("module", "require", "extra"),
     [
         (exposition, exposition.require_prometheus, "metrics"),
-        (tracing, tracing.require_opentelemetry, "tracing"),
+        (tracing, tracing.begin, "tracing"),
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(
