@@ -64,6 +64,11 @@ class Tail:
         self._behind = True
         """There may be events in the store that were not heard."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether events that came earlier than those that are heard may still have to be read."""
+        return self._behind
+
     # ---- for the hub ----
 
     def write(self, data: bytes) -> None:

@@ -119,24 +119,27 @@ class _Reader:
 
     async def _follow(self, interval: float) -> None:
         stream, due = self._stream, time.monotonic() + interval
-        while not self._over:
+        while not self._is_over():
             stream.woken.clear()
+            await self._live.enter()
+            # Taken first: whatever came before a live event is read now. So none is told after the end of the stream.
+            live_events = self._live.take()
             events = await self._next()
             for event in events:
-                if not self._over:
+                if not self._is_over():
                     await self._tell(event)
                     self._session.liveness.heard_at = time.monotonic()
-            await self._tell_live()
+            if live_events and not self._is_over() and not self._tail.behind:
+                await stream.write_now(live_events)
             await stream.write_replies()
             self._session.liveness.heard_at = time.monotonic()
             if time.monotonic() >= due:
                 await stream.comment()
                 due += interval
-            elif not events and not self._over:
+            elif not events and not self._is_over():
                 await self._wait(due - time.monotonic())
 
-    @property
-    def _over(self) -> bool:
+    def _is_over(self) -> bool:
         return self._ended or self._stream.closed
 
     async def _wait(self, seconds: float) -> None:
@@ -177,12 +180,6 @@ class _Reader:
             await self._judge_again()
         if mine and event.type in _ENDS and not self._is_member_since(seq):
             self._ended = True
-
-    async def _tell_live(self) -> None:
-        """Live events go after the durable ones that came before them."""
-        await self._live.enter()
-        if (data := self._live.take()) and not self._over:
-            await self._stream.write_now(data)
 
     def _is_member_since(self, seq: int) -> bool:
         joined = self._seat.standing.joined_seq
