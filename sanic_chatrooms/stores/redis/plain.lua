@@ -1,5 +1,5 @@
 -- The first part of the script that appends drafts without effects, and all of it for nearly every call: a room where nothing is due, and new drafts for its
--- timeline. It does what append.lua does, with no function to make, and a third less time in the server. At anything else it breaks off, before it has written, and append.lua begins anew.
+-- timeline. It does what append.lua does, with no function to make, and a tenth less processor time of the server for a message. At anything else it breaks off, before it has written, and append.lua begins anew.
 repeat
   local call = redis.call
   local epoch, head, erased, run, visibility, since, current, maker, restricted, silent =
