@@ -108,7 +108,10 @@ export class App {
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", words.you, { testid: "me-menu" }), own));
     this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
-    this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
+    const { questions, toasts } = this.notices;
+    this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), questions, this.rooms.element, this.talk.element, this.column.element, this.people.element, toasts);
+    // Below what stands above the conversation, such as the banner. On small screens the style sheet gives them another place.
+    new ResizeObserver(([{ target }]) => (toasts.style.top = `${target.getBoundingClientRect().top + 8}px`)).observe(this.talk.conversation.element);
   }
 
   begin() {
@@ -268,7 +271,7 @@ export class App {
     this.#current();
   }
 
-  // Now the bell and the invitations can be seen, which notices would cover.
+  // What they tell of can be seen now: invitations, and the counts beside the rooms.
   #leaveRoom() {
     this.notices.clear();
     const id = this.room?.id;

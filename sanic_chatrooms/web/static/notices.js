@@ -1,4 +1,4 @@
-// Notices of the app: a toast that stays while it is read, and a bell with all of them.
+// Notices of the app: a toast that stays while it is read, and a bell with all of them. And questions that stay until they are answered.
 
 import { button, el, iconButton } from "./dom.js";
 import { timeOf } from "./format.js";
@@ -14,6 +14,7 @@ export class Notices {
   #kept = [];
   #unread = 0;
   toasts = el("div.toasts", { role: "status", "aria-label": words.notices.label, testid: "toasts" });
+  questions = el("div.questions", { role: "status" });
   #badge = el("span.badge", { hidden: true });
   #button = iconButton("bell", words.notices.label, { testid: "bell" });
 
@@ -35,14 +36,14 @@ export class Notices {
     this.add({ title, content: sentence(error) });
   }
 
-  /** A question that stays until it is answered: `acts` are [label, function, testid] triples. */
+  /** A question above all panes, until it is answered: `acts` are [label, function, testid] triples, the main one first. */
   ask({ title, content, acts }) {
-    const buttons = acts.map(([label, act, testid]) => button(label, () => {
-      toast.remove();
+    const buttons = acts.map(([label, act, testid], at) => button(label, () => {
+      question.remove();
       act();
-    }, { testid }));
-    const toast = el("div.toast.question", { testid: "question" }, el("div.grow", {}, el("h2", {}, title), el("p", {}, content), el("div.toast-acts", {}, buttons)));
-    this.toasts.append(toast);
+    }, { testid, class: at ? "" : "primary" }));
+    const question = el("div.banner.question", { testid: "question" }, el("h2", {}, title), el("p", {}, content), el("div.question-acts", {}, buttons));
+    this.questions.append(question);
   }
 
   /** Take away what covers the screen. The list keeps it. */
@@ -59,18 +60,18 @@ export class Notices {
     };
     const dismiss = () => {
       toast.remove();
-      (this.toasts.querySelector("button") ?? this.#button).focus();
+      (this.toasts.lastChild?.querySelector("button") ?? this.#button).focus();
     };
     const toast = el("div.toast", { testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div.grow", {}, notice), iconButton("close", words.notices.dismiss, { onclick: dismiss }));
     this.toasts.append(toast);
-    if (this.toasts.childElementCount > STACKED) this.toasts.querySelector(".toast:not(.question)").remove();
+    if (this.toasts.childElementCount > STACKED) this.toasts.firstChild.remove();
     leave();
   }
 
   // It has all that the screen still shows.
   #list() {
     this.#count(0);
-    for (const toast of this.toasts.querySelectorAll(".toast:not(.question)")) toast.remove();
+    this.clear();
     return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, words.notices.none);
   }
 

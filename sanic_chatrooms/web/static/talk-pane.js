@@ -122,6 +122,7 @@ export class TalkPane {
   /** How much is new in other rooms: on a phone their list is not beside the conversation. */
   elsewhere({ unread: count, mentions }) {
     this.news.hidden = !count;
+    this.news.classList.toggle("mentions", mentions > 0);
     this.news.textContent = mentions ? `@${written(mentions)}` : written(count);
     this.back.setAttribute("aria-label", count ? words.room.backWith(count, mentions) : words.room.back);
   }
