@@ -16,7 +16,7 @@ export function chooseName(chat, element, { title, entry }, rest) {
 
 /** Grey shapes until the `rest` of the page is there. Rejects if it cannot be loaded. */
 export async function showLoading(element, { title }, rest) {
-  fill(element, el("main", {}, el("h1.sr-only", {}, title), skeleton()));
+  fill(element, el("main.loading", {}, el("h1.sr-only", {}, title), skeleton()));
   try {
     await rest;
   } catch (error) {

@@ -14,8 +14,8 @@ export function speechless(again) {
   return button("↻", again, { class: "primary" });
 }
 
-/** Grey shapes instead of messages. CSS shows them after 300 ms, so that fast answers do not flicker. */
+/** Grey shapes instead of messages. CSS shows them after 300 ms, so that fast answers do not flicker, and after a second what they mean. */
 export function skeleton() {
   const shape = () => el("div.skeleton", { "aria-hidden": "true" }, el("i"), el("div.grow", {}, el("i"), el("i")));
-  return el("div", { "aria-busy": "true", testid: "skeleton" }, el("p.sr-only", {}, words.start.loading), [1, 2, 3, 4].map(shape));
+  return el("div.to-come", { "aria-busy": "true", testid: "skeleton" }, [1, 2, 3, 4].map(shape), el("p.hint", {}, words.start.loading));
 }

@@ -37,7 +37,7 @@ export const words = ({ counted, listed, number }) => ({
     notLoaded: "Die Seite konnte nicht ganz geladen werden. Lade sie noch einmal.",
     notComplete: "Die Seite ist nicht vollständig",
     loadAgain: "Neu laden",
-    loading: "Nachrichten werden geladen",
+    loading: "Nachrichten werden geladen …",
     signedOut: "Du bist abgemeldet",
     disconnected: "Die Verbindung ist beendet",
     signIn: "Anmelden",

@@ -40,7 +40,7 @@ export const words = ({ counted, listed, number }) => ({
     notLoaded: "The page could not be loaded completely. Load it again.",
     notComplete: "The page is not complete",
     loadAgain: "Load again",
-    loading: "Loading messages",
+    loading: "Loading messages…",
     signedOut: "You are signed out",
     disconnected: "You are disconnected",
     signIn: "Sign in",
