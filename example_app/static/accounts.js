@@ -15,7 +15,7 @@ const OVER = "this token was revoked; sign in again"; // as the server says it: 
 class Refused extends Error {
   constructor(what, status, problem = {}) {
     super(why(what, problem) ?? words.refused.other);
-    Object.assign(this, { status, problem: problem.code });
+    Object.assign(this, { status, problem: problem.code, field: `${what} ${problem.code}` === "sign-up conflict" ? "name" : problem.field });
   }
 }
 
@@ -120,12 +120,12 @@ export class Account {
 
 // ---- forms ----
 
-const nameField = () => textField(words.accounts.name, { maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
-const passwordField = (autocomplete, props, label = words.accounts.password) => textField(label, { type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
-const codeField = (label) => textField(label, { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 32, testid: "account-code" });
+const nameField = () => textField(words.accounts.name, { name: "name", maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
+const passwordField = (autocomplete, props, label = words.accounts.password) => textField(label, { name: "password", type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
+const codeField = (label) => textField(label, { name: "code", autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 32, testid: "account-code" });
 // Without it, password managers do not know whose password is asked for.
 const nameOf = (account) => el("input", { autocomplete: "username", value: account.user.name, hidden: true });
-const hint = (text) => el("p", { class: "hint" }, text);
+const hint = (text) => el("p", { class: "hint rule" }, text);
 
 /** Below the form for guests: the two other ways in. */
 export function otherWays(account) {
@@ -176,7 +176,7 @@ function secondStep(logIn) {
 
 async function changePassword(account) {
   const old = passwordField("current-password", { autofocus: true }, words.password.now);
-  const fresh = textField(words.password.new, { type: "password", maxlength: 200, minlength: 10, autocomplete: "new-password", autofocus: false, testid: "new-password" });
+  const fresh = textField(words.password.new, { name: "newPassword", type: "password", maxlength: 200, minlength: 10, autocomplete: "new-password", autofocus: false, testid: "new-password" });
   const change = () => account.ask("password", { password: old.field.value, newPassword: fresh.field.value }).then(() => true);
   const fields = [nameOf(account), old.row, fresh.row, hint(words.accounts.passwordRule), hint(words.password.elsewhere)];
   if (!(await openForm(words.password.change, fields, words.password.yes, change, "password-dialog"))) return;

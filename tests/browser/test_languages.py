@@ -146,7 +146,7 @@ async def test_who_wants_another_language_than_the_browser_chooses_it(
     dialog = await open_entry(page, "settings")
     await dialog.get_by_label("Deutsch").check()
     await expect(page.get_by_test_id("settings-note")).to_contain_text("loaded again")
-    await dialog.get_by_role("button", name="Done").click()
+    await dialog.get_by_role("button", name="Close").click()
     await expect(composer(page)).to_have_attribute("placeholder", "Nachricht an #General")
     await entered(page)
 
@@ -154,7 +154,7 @@ async def test_who_wants_another_language_than_the_browser_chooses_it(
     await expect(dialog).to_contain_text("Einstellungen")
     await new_page.screenshot(page, "settings")
     await dialog.get_by_label("Wie der Browser").check()
-    await dialog.get_by_role("button", name="Fertig").click()
+    await dialog.get_by_role("button", name="Schließen").click()
     await expect(composer(page)).to_have_attribute("placeholder", "Message #General")
 
 

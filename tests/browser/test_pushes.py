@@ -33,7 +33,7 @@ async def test_the_menu_of_the_example_shows_all_three(new_page: Pages) -> None:
     await push(page, "Send me to another site")
     dialog = page.get_by_test_id("redirect-dialog")
     await expect(dialog).to_contain_text("https://sanic.dev/")
-    await expect(dialog.get_by_role("button", name="Stay here")).to_be_focused()
+    await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(dialog).to_have_count(0)
     await push(page, "Send me to another site")

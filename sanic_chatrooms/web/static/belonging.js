@@ -1,6 +1,6 @@
 // Rooms that begin and end for a user: made, accepted, declined, left; and the end of the whole stay.
 
-import { ask, choiceGroup, openForm, radio, textField } from "./dialogs.js";
+import { ask, choiceGroup, openForm, radio, textField, wrongField } from "./dialogs.js";
 import { isVisible, slug } from "./format.js";
 import { kept, SIGNED_OUT } from "./kept.js";
 import { words } from "./words.js";
@@ -8,7 +8,7 @@ import { words } from "./words.js";
 /** Ask for a new room and make it. Resolves with the server's answer, or undefined. */
 export function createRoom(chat) {
   const { whoEnters, members, yes } = words.create;
-  const { field, row } = textField(words.name, { maxlength: 100, testid: "room-title" });
+  const { field, row } = textField(words.name, { name: "title", maxlength: 100, testid: "room-title" });
   const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
   const choices = choiceGroup(whoEnters, [choice("public", words.everybody), choice("private", members)]);
   const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value);
@@ -17,17 +17,17 @@ export function createRoom(chat) {
 
 function made(chat, title, visibility) {
   // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
-  if (!isVisible(title)) return Promise.reject(new Error(words.nameNeeded));
+  if (!isVisible(title)) return Promise.reject(wrongField("title", words.nameNeeded));
   const room = visibility === "public" ? slug(title) : undefined;
   return chat.createRoom({ room, title, visibility }).catch((error) => {
-    throw error.code === "conflict" ? new Error(words.create.taken) : error;
+    throw error.code === "conflict" ? wrongField("title", words.create.taken) : error;
   });
 }
 
 /** Accept an invitation, or decline it after a question. Returns whether it is done. */
 export async function answerInvitation(book, { id, title }, answer, notices) {
-  const { heading, line, keep } = words.invitation;
-  if (answer === "decline" && !(await ask(heading(title || id), [line], words.rooms.decline, keep, "decline-dialog"))) return false;
+  const { heading, line } = words.invitation;
+  if (answer === "decline" && !(await ask(heading(title || id), [line], words.rooms.decline, "decline-dialog", "danger"))) return false;
   try {
     await book.answer(id, answer);
     return true;
@@ -40,8 +40,8 @@ export async function answerInvitation(book, { id, title }, answer, notices) {
 
 /** Leave a room after a question. Returns whether it is done. */
 export async function leaveRoom(book, room, notices) {
-  const { heading, line, yes, stay, failed } = words.leave;
-  if (!(await ask(heading(room.name), [line], yes, stay, "leave-dialog", "danger"))) return false;
+  const { heading, line, yes, failed } = words.leave;
+  if (!(await ask(heading(room.name), [line], yes, "leave-dialog", "danger"))) return false;
   try {
     await book.leave(room);
     return true;
@@ -53,10 +53,10 @@ export async function leaveRoom(book, room, notices) {
 
 /** Sign out: ask if something would be lost, and end the app's own session with `end`. Returns whether it is done. */
 export async function signOut(chat, end, notices) {
-  const { heading, guest, unsent, label, stay, failed } = words.signOut;
+  const { heading, guest, unsent, label, failed } = words.signOut;
   const { user, outbox } = chat;
   const lines = [user?.id.startsWith("guest-") && guest(user.name), outbox.length && unsent(outbox.length)].filter(Boolean);
-  if (lines.length && !(await ask(heading, lines, label, stay, "sign-out-dialog", "danger"))) return false;
+  if (lines.length && !(await ask(heading, lines, label, "sign-out-dialog", "danger"))) return false;
   try {
     await end?.();
   } catch (error) {
@@ -71,6 +71,6 @@ export async function signOut(chat, end, notices) {
 
 /** Ask a guest for another name. */
 export function changeName(chat) {
-  const { field, row } = textField(words.start.yourName, { maxlength: 64, value: chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
+  const { field, row } = textField(words.start.yourName, { name: "name", maxlength: 64, value: chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
   return openForm(words.rename.label, [row], words.rename.yes, () => chat.rename(field.value.trim()), "rename-dialog");
 }

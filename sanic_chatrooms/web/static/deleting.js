@@ -7,6 +7,6 @@ import { words } from "./words.js";
 
 /** Whether the user wants it deleted. `into`: see openDialog. */
 export function askToDelete({ text }, into) {
-  const { heading, quote, line, yes, no } = words.deleting;
-  return ask(heading, [quote(calm(excerpt(plainText(text)))), line], yes, no, "delete-dialog", "danger", into);
+  const { heading, quote, line, yes } = words.deleting;
+  return ask(heading, [quote(calm(excerpt(plainText(text)))), line], yes, "delete-dialog", "danger", into);
 }

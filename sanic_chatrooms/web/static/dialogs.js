@@ -1,6 +1,6 @@
 // Modal dialogs. The browser's <dialog> keeps the focus inside and restores it afterwards.
 
-import { button, composing, el, focusBeside } from "./dom.js";
+import { button, composing, el, focusBeside, iconButton } from "./dom.js";
 import { sentence } from "./reasons.js";
 import { words } from "./words.js";
 
@@ -28,11 +28,11 @@ function takeAway(dialog) {
   activeElement?.focus({ preventScroll: true });
 }
 
-/** A question with two answers; true for `yes`. `look`: "danger" if it cannot be undone. `into`: see openDialog. */
-export function ask(heading, lines, yes, no, testid, look = "primary", into = undefined) {
+/** A question; true for `yes`. `look`: "danger" if something is lost that the user cannot bring back. `into`: see openDialog. */
+export function ask(heading, lines, yes, testid, look = "primary", into = undefined) {
   return openDialog(heading, (close) => [
     el("h2", {}, heading), lines.map((line) => el("p", {}, line)),
-    actions(button(no, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: look, testid: "answer-yes" })),
+    actions(button(words.cancel, () => close(false), { autofocus: true, testid: "answer-no" }), button(yes, () => close(true), { class: look, testid: "answer-yes" })),
   ], { into, testid });
 }
 
@@ -41,14 +41,14 @@ export function actions(...buttons) {
   return el("div.actions", {}, buttons);
 }
 
-/** The button of a dialog that only has to be closed. */
-export function doneButton(close, testid) {
-  return button(words.done, () => close(), { class: "primary", testid });
+/** The head of a dialog that only has to be closed. `testid`: of the button that does it. */
+export function closableHead(heading, close, testid) {
+  return el("div.dialog-head", {}, el("h2.grow", {}, heading), iconButton("close", words.close, { onclick: () => close(), testid }));
 }
 
 /** A dialog that only has to be closed. Its test ids begin with `name`. */
 export function openPanel(heading, name, ...content) {
-  return openDialog(heading, (close) => [el("h2", {}, heading), content, actions(doneButton(close, `${name}-done`))], { testid: `${name}-dialog` });
+  return openDialog(heading, (close) => [closableHead(heading, close, `${name}-done`), content], { testid: `${name}-dialog` });
 }
 
 /** One of several choices. */
@@ -63,8 +63,10 @@ export function choiceGroup(label, choices, style = "label") {
 
 /** The line for what did not work. */
 export function problemLine() {
-  return el("p.problem", { role: "alert", testid: "form-problem" });
+  return el("p.problem", { id: `problem-${++lines}`, role: "alert", testid: "form-problem" });
 }
+
+let lines = 0;
 
 /** Do something. If it rejects, `problem` shows the reason. Resolves with whether it is done. */
 export async function attempt(problem, act) {
@@ -78,13 +80,33 @@ export async function attempt(problem, act) {
   }
 }
 
-/** The handler of a form: if `submit()` rejects, `problem` shows the reason. */
+/** An error about what stands in the field of this name. */
+export function wrongField(name, said) {
+  return Object.assign(new Error(said), { field: name });
+}
+
+/** The handler of a form: if `submit()` rejects, `problem` shows the reason, below the field that the error is about. */
 export function submitting(submit, problem) {
   return async (event) => {
     event.preventDefault();
-    const go = event.target.querySelector("[type=submit]");
+    const form = event.target;
+    const go = form.querySelector("[type=submit]");
+    const fields = [...form.querySelectorAll("input.field")];
     go.disabled = true;
-    if (!(await attempt(problem, submit))) event.target.querySelector("input:not([hidden])").focus();
+    problem.textContent = "";
+    for (const one of fields) for (const name of ["aria-invalid", "aria-describedby"]) one.removeAttribute(name);
+    try {
+      await submit();
+    } catch (error) {
+      const named = error.field ?? error.details?.field;
+      const wrong = fields.find(({ name }) => name && name === named);
+      wrong?.setAttribute("aria-invalid", "true");
+      wrong?.setAttribute("aria-describedby", problem.id);
+      if (wrong) wrong.closest(".row").after(problem);
+      else form.querySelector(".actions, [type=submit]").before(problem);
+      problem.textContent = sentence(error);
+      (wrong ?? form.querySelector("input:not([hidden])")).focus();
+    }
     go.disabled = false;
   };
 }

@@ -1,7 +1,7 @@
 // Dialogs for keeping a room in order: reports, removing, muting and banning people. Loaded when somebody opens one.
 
 import { button, el } from "./dom.js";
-import { actions, attempt, choiceGroup, doneButton, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
+import { attempt, choiceGroup, closableHead, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
 import { duration } from "./language.js";
 import { calm } from "./richtext.js";
@@ -41,7 +41,7 @@ export async function carryOut(chat, room, person, act) {
     const until = seconds ? Math.round(Date.now() / 1000 + seconds) : undefined;
     return chat.request(act, { room: room.id, payload: { user: person.id, until, reason: field.value.trim() || undefined } }).then(() => true);
   };
-  return openForm(said.of(label, person.name), [el("p.hint", {}, what), times, row], yes, submit, "act-dialog", "danger");
+  return openForm(said.of(label, person.name), [el("p.hint", {}, what), times, row], yes, submit, "act-dialog", act === "member.mute" ? "primary" : "danger");
 }
 
 /** Who is banned or muted in the room, with a way to end it. */
@@ -100,16 +100,16 @@ function reportLine(chat, room, book, { id, msgId, reason, by, at, held }, probl
 /** A list in a dialog, or `empty`. `draw(line, problem)`: see listLine. */
 export function openList(heading, lines, empty, draw, testid) {
   return openDialog(heading, (close) => {
+    const head = closableHead(heading, close, "list-done");
     const problem = problemLine();
     const none = el("p.hint", { testid: "none" }, empty);
     const box = el("ul.people-list", {}, lines.map((line) => draw(line, problem)));
     none.hidden = lines.length > 0;
     box.addEventListener("done", () => {
       none.hidden = box.childElementCount > 0;
-      (box.querySelector("button") ?? done).focus();
+      (box.querySelector("button") ?? head.lastChild).focus();
     });
-    const done = doneButton(close, "list-done");
-    return [el("h2", {}, heading), none, box, problem, actions(done)];
+    return [head, none, box, problem];
   }, { testid });
 }
 

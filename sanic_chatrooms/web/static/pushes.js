@@ -25,6 +25,6 @@ function update({ field, value }) {
 async function redirect(url) {
   if (!url) return;
   const stays = url.origin === location.origin;
-  const { heading, asked, go, stay } = words.leaving;
-  if (stays || (await ask(heading, [asked(url.host), url.href], go(url.host), stay, "redirect-dialog"))) location.assign(url.href);
+  const { heading, asked, go } = words.leaving;
+  if (stays || (await ask(heading, [asked(url.host), url.href], go(url.host), "redirect-dialog"))) location.assign(url.href);
 }

@@ -1,6 +1,6 @@
 // Changing what a room is, archiving and deleting it. Loaded when somebody opens it.
 
-import { ask, choiceGroup, openForm, radio, textField } from "./dialogs.js";
+import { ask, choiceGroup, openForm, radio, textField, wrongField } from "./dialogs.js";
 import { el } from "./dom.js";
 import { isVisible } from "./format.js";
 import { duration } from "./language.js";
@@ -11,8 +11,8 @@ const PAUSES = [0, 5, 30, 60, 300, 3600]; // seconds
 /** Change the room. `about`: what it is now, by the server. Resolves with true if it has changed. */
 export function settings(chat, room, about) {
   const said = words.changing;
-  const title = textField(words.name, { maxlength: 200, value: about.title, testid: "settings-title" });
-  const topic = textField(said.topic, { maxlength: 1000, value: about.topic, required: false, autofocus: false, testid: "settings-topic" });
+  const title = textField(words.name, { name: "title", maxlength: 200, value: about.title, testid: "settings-title" });
+  const topic = textField(said.topic, { name: "topic", maxlength: 1000, value: about.topic, required: false, autofocus: false, testid: "settings-topic" });
   const pauses = [...new Set([about.slowMode, ...PAUSES])].sort((one, other) => one - other);
   const pause = el("select.field", { testid: "settings-pause" }, pauses.map((seconds) => el("option", { value: seconds, selected: seconds === about.slowMode }, seconds ? duration(seconds) : said.noPause)));
   const governs = about.may.includes("room.govern");
@@ -20,7 +20,7 @@ export function settings(chat, room, about) {
   const past = governs && about.visibility === "private" && said.pasts[about.historyVisibility] && choices("historyVisibility", said.past, said.pasts, about.historyVisibility);
   const submit = async () => {
     const wanted = { title: title.field.value.trim(), topic: topic.field.value.trim(), slowMode: Number(pause.value), ...chosen(entry), ...chosen(past) };
-    if (!isVisible(wanted.title)) throw new Error(words.nameNeeded);
+    if (!isVisible(wanted.title)) throw wrongField("title", words.nameNeeded);
     const changes = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== about[name]));
     if (Object.keys(changes).length) await chat.request("room.update", { room: room.id, payload: changes });
     return true;
@@ -41,8 +41,8 @@ function chosen(fieldset) {
 
 /** Archive the room or open it again, after a question. */
 export async function archive(chat, room, archived) {
-  const { heading, lines, no } = words.archiving;
-  if (archived && !(await ask(heading(room.name), lines, words.details.archive, no, "archive-dialog", "danger"))) return;
+  const { heading, lines } = words.archiving;
+  if (archived && !(await ask(heading(room.name), lines, words.details.archive, "archive-dialog"))) return;
   await chat.request("room.update", { room: room.id, payload: { archived } });
 }
 

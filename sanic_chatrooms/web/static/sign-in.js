@@ -34,7 +34,7 @@ export function showEnd(element, why, signedOut, { entry, guests }) {
 
 // `below`: what the app adds, such as other ways in.
 function signIn(title, enter, below) {
-  const { field, row } = textField(words.start.yourName, { maxlength: 64, autocomplete: "nickname", testid: "name" });
+  const { field, row } = textField(words.start.yourName, { name: "name", maxlength: 64, autocomplete: "nickname", testid: "name" });
   const problem = problemLine();
   return el("main.entry", { testid: "sign-in" }, el("div.card", {}, el("form", { onsubmit: submitting(() => enter(field.value.trim()), problem) },
     el("h1", {}, title),

@@ -10,7 +10,7 @@ export const words = ({ counted, listed, number }) => ({
   you: "Du",
   aboutYou: "du",
   cancel: "Abbrechen",
-  done: "Fertig",
+  close: "Schließen",
   save: "Speichern",
   show: "Zeigen",
   name: "Name",
@@ -64,7 +64,6 @@ export const words = ({ counted, listed, number }) => ({
     heading: "Abmelden?",
     guest: (name) => `Du bist als Gast hier. Wenn du dich abmeldest, kannst du nicht als ${name} zurückkommen und nichts mehr an deinen Nachrichten ändern.`,
     unsent: (count) => counted(count, { one: "# Nachricht ist noch nicht gesendet und geht verloren.", other: "# Nachrichten sind noch nicht gesendet und gehen verloren." }),
-    stay: "Bleiben",
     failed: "Du bist noch angemeldet",
   },
 
@@ -176,14 +175,12 @@ export const words = ({ counted, listed, number }) => ({
   invitation: {
     heading: (name) => `Einladung zu ${name} ablehnen?`,
     line: "Später kommst du nur hinein, wenn dich wieder jemand einlädt.",
-    keep: "Behalten",
   },
 
   leave: {
     heading: (name) => `${name} verlassen?`,
     line: "Zurück kommst du nur, wenn dich jemand einlädt.",
     yes: "Verlassen",
-    stay: "Bleiben",
     failed: "Du bist noch im Raum",
   },
 
@@ -316,7 +313,6 @@ export const words = ({ counted, listed, number }) => ({
     quote: (text) => `„${text}“`,
     line: "Sie verschwindet für alle und für immer.",
     yes: "Löschen",
-    no: "Behalten",
   },
 
   copying: {
@@ -438,7 +434,6 @@ export const words = ({ counted, listed, number }) => ({
     heading: "Diese Website verlassen?",
     asked: (host) => `Du sollst zu ${host} gehen:`,
     go: (host) => `Zu ${host}`,
-    stay: "Hier bleiben",
   },
 
   // ---- people ----
@@ -582,7 +577,6 @@ export const words = ({ counted, listed, number }) => ({
   archiving: {
     heading: (name) => `${name} archivieren?`,
     lines: ["Wer jetzt lesen kann, kann weiter lesen. Niemand kann darin schreiben, reagieren, einladen oder anpinnen.", "Die Leitung kann den Raum wieder öffnen."],
-    no: "Offen lassen",
   },
 
   removing: {

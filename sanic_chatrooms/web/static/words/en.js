@@ -13,7 +13,7 @@ export const words = ({ counted, listed, number }) => ({
   you: "You",
   aboutYou: "you",
   cancel: "Cancel",
-  done: "Done",
+  close: "Close",
   save: "Save",
   show: "Show",
   name: "Name",
@@ -67,7 +67,6 @@ export const words = ({ counted, listed, number }) => ({
     heading: "Sign out?",
     guest: (name) => `You are a guest here. Once you sign out, you cannot come back as ${name}, or change what you wrote.`,
     unsent: (count) => counted(count, { one: "# message is not sent yet, and will be lost.", other: "# messages are not sent yet, and will be lost." }),
-    stay: "Stay",
     failed: "You are still signed in",
   },
 
@@ -180,14 +179,12 @@ export const words = ({ counted, listed, number }) => ({
   invitation: {
     heading: (name) => `Decline the invitation to ${name}?`,
     line: "You can come in later only if somebody invites you again.",
-    keep: "Keep it",
   },
 
   leave: {
     heading: (name) => `Leave ${name}?`,
     line: "You can come back only if somebody invites you.",
     yes: "Leave",
-    stay: "Stay",
     failed: "You are still in the room",
   },
 
@@ -320,7 +317,6 @@ export const words = ({ counted, listed, number }) => ({
     quote: (text) => `“${text}”`,
     line: "It will be gone for everybody, for good.",
     yes: "Delete",
-    no: "Keep it",
   },
 
   copying: {
@@ -443,7 +439,6 @@ export const words = ({ counted, listed, number }) => ({
     heading: "Leave this site?",
     asked: (host) => `You are asked to go to ${host}:`,
     go: (host) => `Go to ${host}`,
-    stay: "Stay here",
   },
 
   // ---- people ----
@@ -587,7 +582,6 @@ export const words = ({ counted, listed, number }) => ({
   archiving: {
     heading: (name) => `Archive ${name}?`,
     lines: ["Everybody who can read it now can read it on. Nobody can write, react, invite or pin in it.", "Its owners can open it again."],
-    no: "Leave it open",
   },
 
   removing: {
