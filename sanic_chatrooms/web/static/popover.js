@@ -36,8 +36,8 @@ export function popover(trigger, build, role = "menu") {
   return anchor;
 }
 
-/** A menu of [label, function, testid?] triples. */
+/** A menu of [label, function, testid?, look?]; `look`: "danger" where something is lost. */
 export function menuButton(trigger, entries) {
-  const item = ([label, act, testid], close) => el("button.menu-item", { role: "menuitem", testid, onclick: () => (close(), act()) }, label);
+  const item = ([label, act, testid, look = ""], close) => el("button", { class: `menu-item ${look}`, role: "menuitem", testid, onclick: () => (close(), act()) }, label);
   return popover(trigger, (close) => entries().map((entry) => item(entry, close)));
 }

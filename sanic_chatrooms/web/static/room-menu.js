@@ -13,7 +13,7 @@ export function roomMenu(room, { chat, book, details, prefs, leave, moderate, at
     has("reports") && [words.menu.reports, () => moderate(({ reports }) => reports(chat, room, book)), "reports"],
     has("restrictions") && [words.menu.restrictions, () => moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
     // The page would join a public room again as soon as somebody opens it.
-    has("leave") && room.visibility === "private" && [words.menu.leave, () => leave(room), "leave"],
+    has("leave") && room.visibility === "private" && [words.menu.leave, () => leave(room), "leave", "danger"],
   ].filter(Boolean);
 }
 
