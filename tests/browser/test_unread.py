@@ -124,7 +124,7 @@ async def test_messages_of_people_who_are_blocked_are_folded_away(served: Served
     await new_page.screenshot(ada, "card")
     await ada.get_by_test_id("block").click()
     folded = ada.get_by_test_id("folded")
-    await expect(folded).to_contain_text("2 messages of people whom you have blocked.")
+    await expect(folded).to_contain_text("2 messages from people you blocked.")
     await expect(lines(ada)).to_have_count(0)
     await say(eve, "still here")
     await expect(folded).to_contain_text("3 messages")

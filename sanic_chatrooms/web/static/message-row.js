@@ -74,7 +74,7 @@ function messageElement({ item, first, editing, mark }, context) {
       item.status === "pending" && item.error && el("div.note", {}, notYet(item.error)),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context))));
-  if (!editing) waiting.set(node, () => addTools(node.lastChild, item, context));
+  if (!editing) waiting.set(node, () => addTools(node, item, context));
   return node;
 }
 
@@ -106,11 +106,11 @@ function trouble({ error, change }) {
   return change ? (change.text === undefined ? notDeleted : notSaved)(reason(change.error)) : notSent(reason(error));
 }
 
-function addTools(body, item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
+function addTools(row, item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
   if (quiet || !answer) return;
   const said = words.message;
-  body.append(el("div.msg-tools", {},
+  row.append(el("div.msg-tools", {},
     onPick && has("reactions") && iconButton("smile", said.react, { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
     onThread && has("threads") && iconButton("reply", said.reply, { testid: "reply", onclick: () => onThread(item) }),
     onCopy && item.text && iconButton("copy", said.copy, { testid: "copy", onclick: () => onCopy(item) }),

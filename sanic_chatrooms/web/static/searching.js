@@ -83,6 +83,7 @@ class Panel {
 
   #say(what, again = false) {
     this.state.textContent = what;
+    this.state.className = again ? "problem" : "hint";
     this.state.hidden = !what;
     this.again.hidden = !again;
   }

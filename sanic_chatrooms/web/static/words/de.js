@@ -265,14 +265,14 @@ export const words = ({ counted, listed, number }) => ({
     quote: "Zitat",
     list: "Liste",
     numbers: "Nummerierte Liste",
-    preview: "So wird es aussehen",
+    preview: "Vorschau",
   },
 
   // ---- messages ----
 
   message: {
     broken: "Das kann nicht so angezeigt werden, wie es gemeint war.",
-    blocked: (count) => counted(count, { one: "Eine Nachricht von jemandem, den du blockiert hast.", other: "# Nachrichten von Leuten, die du blockiert hast." }),
+    blocked: (count) => counted(count, { one: "# Nachricht von jemandem, den du blockiert hast.", other: "# Nachrichten von Leuten, die du blockiert hast." }),
     retry: "Noch einmal",
     discard: "Verwerfen",
     waits: "Noch nicht gesendet. Sie wartet auf die Verbindung.",

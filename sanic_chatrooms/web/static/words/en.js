@@ -269,14 +269,14 @@ export const words = ({ counted, listed, number }) => ({
     quote: "Quote",
     list: "List",
     numbers: "Numbered list",
-    preview: "How it will look",
+    preview: "Preview",
   },
 
   // ---- messages ----
 
   message: {
     broken: "This cannot be shown as it was meant.",
-    blocked: (count) => counted(count, { one: "A message of somebody whom you have blocked.", other: "# messages of people whom you have blocked." }),
+    blocked: (count) => counted(count, { one: "# message from someone you blocked.", other: "# messages from people you blocked." }),
     retry: "Retry",
     discard: "Discard",
     waits: "Not sent yet. It waits for the connection.",
