@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.browser.acts import enter
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
+from tests.browser.test_looks import PHONE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -64,3 +65,14 @@ async def test_the_end_of_a_long_dialog_is_always_in_sight(served: ServedApp, ne
     await expect(page.get_by_role("heading", name="Change General")).to_be_in_viewport(ratio=1)
     await page.keyboard.press("Escape")
     await expect(page.get_by_test_id("settings-dialog")).to_have_count(0)
+
+
+async def test_a_finger_closes_the_switcher(served: ServedApp, new_page: Pages) -> None:
+    await served.open("news")
+    page = await new_page(**PHONE)
+    await enter(page, "Ada")
+    await page.get_by_test_id("back").tap()
+    await page.get_by_test_id("open-switcher").tap()
+    await expect(page.get_by_test_id("switcher-option").first).to_be_visible()
+    await page.get_by_test_id("switcher-close").tap()
+    await expect(page.get_by_test_id("switcher")).to_have_count(0)

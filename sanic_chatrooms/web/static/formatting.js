@@ -11,8 +11,8 @@ const ADDRESS = /^(?:https?:\/\/|mailto:)\S+$/i;
 
 const KEY = /^Mac|^iP/.test(globalThis.navigator?.platform) ? "⌘" : "Ctrl+";
 
-// Sign on the button (else an icon), key.
-const BUTTONS = { bold: ["B", "B"], italic: ["I", "I"], strike: ["S", "Shift+X"], code: ["<>", "E"], link: [""], quote: ["❝"], list: ["•"], numbers: ["1."] };
+// Letter on the button (else an icon), key.
+const BUTTONS = { bold: ["B", "B"], italic: ["I", "I"], strike: ["S", "Shift+X"], code: ["", "E"], link: [], quote: [], list: [], numbers: [] };
 
 /** Mark what is selected, or take the mark away. The browser's undo takes either back. */
 export function format(field, name) {

@@ -117,7 +117,7 @@ function addTools(row, item, { me, role, has, onPick, onThread, onPin, mayPin, o
     onLink && iconButton("link", said.link, { testid: "link", onclick: () => onLink(item) }),
     onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? said.unpin : said.pin, { testid: "pin", onclick: () => onPin(item) }),
     edit && has("edits") && iconButton("edit", said.edit, { testid: "edit", onclick: () => onEdit(item) }),
-    answer && !edit && onThread && onUnread && iconButton("mail", said.unread, { testid: "mark-unread", onclick: () => onUnread(item) }),
+    answer && !edit && onThread && onUnread && iconButton("unread", said.unread, { testid: "mark-unread", onclick: () => onUnread(item) }),
     report && onReport && iconButton("flag", said.report, { testid: "report", onclick: () => onReport(item) }),
     remove && iconButton("bin", said.delete, { testid: "delete", onclick: () => onDelete(item) })));
 }

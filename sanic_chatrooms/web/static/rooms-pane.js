@@ -23,7 +23,7 @@ export class RoomsPane {
       this.directsHead, directs);
     walkable(scroll, ".line");
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
-    const search = iconButton("search", words.rooms.switch, { onclick: onSwitch, testid: "open-switcher" });
+    const search = iconButton("compass", words.rooms.switch, { onclick: onSwitch, testid: "open-switcher" });
     this.element = el("nav.rooms-pane", { "aria-label": words.rooms.label }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), scroll, footer);
     this.invited = new KeyedList(invited, (row) => invitationCard(row.invitation, onAnswer));
     this.rooms = new KeyedList(rooms, roomLine);

@@ -1,12 +1,14 @@
 // Ctrl+K: go to a room by a few letters of its name.
 
-import { composing, el, icon } from "./dom.js";
+import { lineName } from "./avatar.js";
+import { composing, el, icon, iconButton } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 import { KeyedList } from "./keyed.js";
+import { written } from "./unread.js";
 import { words } from "./words.js";
 
 const SHOWN = 50;
-const SIGILS = { public: "# ", direct: "@ " };
+const SIGILS = { public: "# ", direct: "@ " }; // else an icon
 const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
 
 /**
@@ -24,16 +26,17 @@ function content(rooms, searches, strangers, close) {
   const field = el("input.field", { role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": words.rooms.label });
   const nothing = el("p.hint", { role: "status", testid: "switcher-nothing" });
-  const list = new KeyedList(box, (row) => el("li.menu-item", { role: "option", id: row.key, "aria-selected": String(row.chosen), testid: "switcher-option", onclick: () => close(row.id) }, row.isSearch && icon("find"), row.isPrivate && [icon("lock"), el("span.sr-only", {}, words.rooms.privateBefore)], row.label));
+  const list = new KeyedList(box, (row) => option(row, close));
 
   function show(index) {
     const typed = field.value.trim().replace(/^[#@]/, "");
     rows = matching(typed ? [...rooms, ...strangers] : rooms, typed);
-    if (searches && field.value.trim()) rows.push({ key: "option-search", id: { search: field.value.trim() }, isSearch: true, label: words.switcher.search(field.value.trim()) });
+    const found = rows.some(({ isRoom }) => isRoom);
+    if (searches && field.value.trim()) rows.push({ key: "switcher-search", id: { search: field.value.trim() }, sigil: "search", name: words.switcher.search(field.value.trim()) });
     chosen = (index + rows.length) % (rows.length || 1);
-    list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.label}|${at === chosen}` })));
+    list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.name}|${at === chosen}` })));
     box.hidden = !rows.length;
-    nothing.textContent = rows.length ? "" : none;
+    nothing.textContent = found ? "" : none;
     const { key } = rows[chosen] ?? {};
     field.setAttribute("aria-activedescendant", key ?? "");
     field.setAttribute("aria-expanded", String(rows.length > 0));
@@ -50,7 +53,17 @@ function content(rooms, searches, strangers, close) {
   }
 
   show(0);
-  return [field, box, nothing];
+  return [el("div.search-head", {}, field, iconButton("close", words.close, { onclick: () => close(), testid: "switcher-close" })), nothing, box];
+}
+
+function option({ key, id, chosen, sigil, name, mark, archived, unread }, close) {
+  const props = { role: "option", id: key, "aria-selected": String(chosen), testid: "switcher-option", onclick: () => close(id) };
+  return el("li.menu-item", props,
+    el("span.sigil", {}, SIGILS[sigil] ?? (sigil && icon(sigil))),
+    sigil === "lock" && el("span.sr-only", {}, words.rooms.privateBefore),
+    lineName(name, mark),
+    archived && el("span.count", {}, words.rooms.archived),
+    unread > 0 && el("span.badge", {}, written(unread), el("span.sr-only", {}, words.rooms.unread)));
 }
 
 function matching(rooms, typed) {
@@ -58,7 +71,7 @@ function matching(rooms, typed) {
   // Names that begin with the letters come first, then names that contain them; unread rooms come before others.
   const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
-  const rows = found.map(({ id, name, mark, visibility, archived, unread }) => ({ key: `option-${id}`, id, isPrivate: visibility === "private", label: `${SIGILS[visibility] ?? ""}${name}${mark && ` · ${mark}`}${archived ? words.rooms.archivedAfter : ""}${unread ? ` (${unread})` : ""}` }));
+  const rows = found.map(({ id, name, mark, visibility, archived, unread }) => ({ key: `option-${id}`, id, isRoom: true, sigil: visibility === "private" ? "lock" : visibility, name, mark, archived, unread }));
   const isOther = ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
-  return isOther ? [...rows, { key: "option", id: typed, label: words.switcher.go(typed) }] : rows;
+  return isOther ? [...rows, { key: "option", id: typed, name: words.switcher.go(typed) }] : rows;
 }

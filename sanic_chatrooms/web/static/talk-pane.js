@@ -29,7 +29,7 @@ export class TalkPane {
     this.back = iconButton("back", words.room.back, { class: "back", testid: "back", onclick: acts.onBack });
     this.news = el("span.badge", { hidden: true, testid: "elsewhere" });
     this.back.append(this.news);
-    this.search = iconButton("find", words.room.search, { testid: "open-search", onclick: () => acts.onSearch() });
+    this.search = iconButton("search", words.room.search, { testid: "open-search", onclick: () => acts.onSearch() });
     this.toFirst = el("a.button.to-first", { testid: "to-first", hidden: true }, icon("send"), words.room.toFirst);
     this.people = el("button.people-toggle", { testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
     this.conversation = new Conversation({

@@ -157,7 +157,6 @@ export const words = ({ counted, listed, number }) => ({
     private: " (privat)",
     privateBefore: "privat: ",
     archived: "archiviert",
-    archivedAfter: " (archiviert)",
     invitationTo: (name) => `Einladung zu ${name}`,
     by: (name) => ["von ", name],
     invited: "Du bist eingeladen.",

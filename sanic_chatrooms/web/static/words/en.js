@@ -161,7 +161,6 @@ export const words = ({ counted, listed, number }) => ({
     private: " (private)",
     privateBefore: "private: ",
     archived: "archived",
-    archivedAfter: " (archived)",
     invitationTo: (name) => `Invitation to ${name}`,
     by: (name) => ["by ", name],
     invited: "You are invited.",
