@@ -172,3 +172,31 @@ async def test_the_actions_of_a_message_are_drawn_when_somebody_comes_to_it_and_
     await served.chat.react("general", told[1].msg_id, "👍", sender=User("bot", "Bot"))
     await expect(messages(page).last.get_by_test_id("reactions")).to_be_visible()
     await expect(focused).to_be_focused()
+
+
+async def test_the_actions_of_a_message_whose_beginning_is_out_of_sight_are_in_sight(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.say("general", "\n".join(f"line {number}" for number in range(12)), *map(str, range(40)))
+    page = await new_page(viewport={"width": 1280, "height": 800})
+    await enter(page, "Ada")
+    await expect(messages(page)).to_have_count(41)
+
+    await page.evaluate(
+        """() => {
+            const log = document.querySelector("[data-testid=log]");
+            const row = log.querySelector("[data-testid=message]");
+            row.focus({ preventScroll: true });
+            log.scrollTop += row.getBoundingClientRect().top - log.getBoundingClientRect().top + 100;
+        }"""
+    )
+    await page.wait_for_function(
+        """() => {
+            const log = document.querySelector("[data-testid=log]");
+            const row = log.querySelector("[data-testid=message]");
+            const [frame, box, tools] = [log, row, row.querySelector(".msg-tools")].map((one) => one?.getBoundingClientRect());
+            return tools && box.top < frame.top && frame.top <= tools.top && tools.bottom <= box.bottom;
+        }"""
+    )
+    await new_page.screenshot(page, "tools-at-the-edge")
