@@ -84,9 +84,10 @@ export class App {
       onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
+      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
       files: options.files,
     };
-    this.talk = new TalkPane(chat, acts, topic, appMenu);
+    this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));
     this.column = new ThreadColumn(chat, book.threads, acts, {
       onClose: () => this.#go(this.room.id),
       onJump: (room, seq) => seq && this.#go(room.id, "at", `${seq}`),
@@ -101,7 +102,6 @@ export class App {
       onInvite,
       onClose: () => this.columns.toggle(true),
       onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
-      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
     });
     const rename = [words.rename.label, () => changeName(chat), "rename"];
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];

@@ -4,7 +4,6 @@ import { avatar, lineName } from "./avatar.js";
 import { el, icon, iconButton } from "./dom.js";
 import { byName, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
-import { menuButton } from "./popover.js";
 import { words } from "./words.js";
 
 const RANKS = ["moderator", "admin", "owner"];
@@ -12,19 +11,16 @@ const ON_PEOPLE = ["member.kick", "member.mute", "member.ban"];
 
 export class PeoplePane {
   /**
-   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, {mark, below})`: what one may do about them;
-   * `roomMenu()`: entries of the menu of the room.
+   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, {mark, below})`: what one may do about them.
    */
-  constructor({ onPerson, onClose, onInvite, onCard, roomMenu }) {
+  constructor({ onPerson, onClose, onInvite, onCard }) {
     const list = el("div");
     this.more = el("p.section", {});
     this.invite = el("button.line", { hidden: true, testid: "invite", onclick: onInvite }, el("span.sigil", {}, icon("plus")), words.people.invite);
-    this.menu = menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), roomMenu);
-    this.roomMenu = roomMenu;
     this.count = el("h2.grow", {});
     this.back = iconButton("back", words.people.back, { class: "back", onclick: onClose });
     this.element = el("aside.people-pane", { "aria-label": words.people.inRoom, onkeydown: (event) => event.key === "Escape" && onClose() },
-      el("div.pane-head", {}, this.back, this.count, this.menu), el("div.scroll", { testid: "people" }, list, this.more, this.invite));
+      el("div.pane-head", {}, this.back, this.count), el("div.scroll", { testid: "people" }, list, this.more, this.invite));
     walkable(list, "button");
     this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onCard }));
   }
@@ -34,11 +30,13 @@ export class PeoplePane {
     this.list.set([]);
     this.count.textContent = words.people.label;
     this.more.textContent = "";
-    this.invite.hidden = this.menu.hidden = true;
+    this.invite.hidden = true;
+    this.element.classList.add("empty");
   }
 
-  update({ people, online, isDraft, isDirect, status, may, role }, me, blocks) {
-    if (status === "removed" || status === "failed") return this.clear();
+  update({ people, online, isDraft, isDirect, isClosed, may, role }, me, blocks) {
+    if (isClosed) return this.clear();
+    this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
     const moderates = !isDirect && ON_PEOPLE.some((action) => may.has(action));
@@ -47,7 +45,6 @@ export class PeoplePane {
       return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${moderates}|${person.role}|${blocked}`, person, mark, isMe, blocked, below: moderates && !isMe && isBelow(person.role, role) };
     }));
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
-    this.menu.hidden = !may.size || !this.roomMenu().length; // not before it is whole
     const others = online - sorted.filter(({ here }) => here).length;
     this.count.textContent = isDraft ? words.people.label : words.people.here(online);
     this.more.textContent = others > 0 ? words.people.more(others) : "";
