@@ -13,7 +13,7 @@ import { jump } from "./jumping.js";
 import { listenToKeys } from "./keys.js";
 import { Nearby } from "./nearby.js";
 import { Notices } from "./notices.js";
-import { PeoplePane } from "./people-pane.js";
+import { mayModerate, PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
 import { Reactions } from "./reactions.js";
@@ -56,12 +56,11 @@ export class App {
     const { book, chat, reactions, attention } = this;
     const addressees = new Addressees(chat, book);
     const onCreate = () => this.#create();
-    const onPerson = (person) => this.#go(book.with(person).id);
     const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
     const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
     const acts = {
       onCreate,
-      onPerson,
+      onCard: (person, mark) => this.#card({ here: false, ...person, ...this.room.people.get(person.id) }, mark),
       onInvite,
       onBack: () => this.#go(""),
       onPeople: () => this.columns.toggle(),
@@ -98,10 +97,10 @@ export class App {
       mayFocus: () => !touch.matches && !narrow.matches,
     });
     this.people = new PeoplePane({
-      onPerson,
+      onPerson: (person) => this.#write(person),
       onInvite,
       onClose: () => this.columns.toggle(true),
-      onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
+      onCard: (person, { mark }) => this.#card(person, mark),
     });
     const rename = [words.rename.label, () => changeName(chat), "rename"];
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
@@ -332,6 +331,14 @@ export class App {
 
   #moderate(act) {
     return this.#load(() => import("./moderating.js"), act);
+  }
+
+  #card(person, mark) {
+    return this.attention.card(this.room, person, { mark, below: mayModerate(this.room, person), write: (one) => this.#write(one) });
+  }
+
+  #write(person) {
+    this.#go(this.book.with(person).id);
   }
 
   #keepUnread(room, item) {

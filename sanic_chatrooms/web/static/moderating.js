@@ -13,18 +13,18 @@ const TIMES = [HOUR / 6, HOUR, 24 * HOUR, 7 * 24 * HOUR, null];
 const PAGE = 100;
 
 // Their words: words.moderation.
-const ACTS = { "member.kick": "kick", "member.mute": "mute", "member.ban": "ban" };
+const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban" };
 
 const reasonField = (label, props) => textField(label, { maxlength: 500, required: false, testid: "reason", ...props });
 
 // ---- people ----
 
-/** What the user may do about others in the room: [act, words] pairs. */
+/** What the user may do about others in the room: [act, words, look] triples. */
 export function actsOver(room) {
   // Only members can be removed. In a public room, who is a member is not known here.
   const acts = Object.keys(ACTS).filter((act) => room.may.has(act) && (act !== "member.kick" || room.visibility !== "public"));
   const role = room.may.has("member.role") ? [["member.role", words.roles.change]] : [];
-  return [...role, ...acts.map((act) => [act, words.moderation[ACTS[act]].label])];
+  return [...role, ...acts.map((act) => [act, words.moderation[ACTS[act]].label, "risky"])];
 }
 
 /** Ask for the role, or for how long and why, and do it. */

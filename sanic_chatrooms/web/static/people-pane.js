@@ -34,21 +34,26 @@ export class PeoplePane {
     this.element.classList.add("empty");
   }
 
-  update({ people, online, isDraft, isDirect, isClosed, may, role }, me, blocks) {
+  update(room, me, blocks) {
+    const { people, online, isDraft, isDirect, isClosed, may } = room;
     if (isClosed) return this.clear();
     this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
-    const moderates = !isDirect && ON_PEOPLE.some((action) => may.has(action));
     this.list.set(sorted.map((person) => {
-      const [mark, isMe, blocked] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id)];
-      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${moderates}|${person.role}|${blocked}`, person, mark, isMe, blocked, below: moderates && !isMe && isBelow(person.role, role) };
+      const [mark, isMe, blocked, below] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id), mayModerate(room, person)];
+      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${below}|${person.role}|${blocked}`, person, mark, isMe, blocked, below };
     }));
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
     const others = online - sorted.filter(({ here }) => here).length;
     this.count.textContent = isDraft ? words.people.label : words.people.here(online);
     this.more.textContent = others > 0 ? words.people.more(others) : "";
   }
+}
+
+/** Whether one may do something about another person in the room. */
+export function mayModerate({ isDirect, may, role }, person) {
+  return !isDirect && ON_PEOPLE.some((action) => may.has(action)) && isBelow(person.role, role);
 }
 
 // Roles of the app have levels that are not known here: then the server decides.

@@ -10,6 +10,7 @@ export const words = ({ counted, listed, number }) => ({
   you: "Du",
   aboutYou: "du",
   cancel: "Abbrechen",
+  close: "Schließen",
   done: "Fertig",
   save: "Speichern",
   show: "Zeigen",

@@ -13,6 +13,7 @@ export const words = ({ counted, listed, number }) => ({
   you: "You",
   aboutYou: "you",
   cancel: "Cancel",
+  close: "Close",
   done: "Done",
   save: "Save",
   show: "Show",
