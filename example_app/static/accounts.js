@@ -80,6 +80,11 @@ export class Account {
     this.#signedOut();
   }
 
+  /** Who has an account, by how their names begin: [{id, name}]. */
+  async people(letters) {
+    return (await post("people", { letters }, this.user.token)).people;
+  }
+
   /** Ask something that needs a fresh token, besides the password. */
   async ask(what, body) {
     return post(what, body, await this.#fresh(true));

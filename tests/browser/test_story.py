@@ -91,7 +91,7 @@ async def ada_invites_bob(story: Story) -> None:
     await expect(bob.get_by_test_id("toast")).to_contain_text("Ada invites you to Garden")
     await expect(bob.get_by_test_id("elsewhere")).to_have_text("1")
     await bob.get_by_test_id("back").tap()
-    await expect(bob.get_by_test_id("invitation")).to_contain_text("by Ada")
+    await expect(bob.get_by_test_id("invitation")).to_contain_text("Ada invited you")
 
 
 async def bob_accepts(story: Story) -> None:

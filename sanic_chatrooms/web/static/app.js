@@ -6,6 +6,7 @@ import { Attention } from "./attention.js";
 import { answerInvitation, changeName, createRoom, leaveRoom, signOut } from "./belonging.js";
 import { Columns, narrow, touch } from "./columns.js";
 import { askToDelete } from "./deleting.js";
+import { Directory } from "./directory.js";
 import { el, iconButton } from "./dom.js";
 import { tellOfMentions } from "./for-you.js";
 import { followGrowth } from "./growing.js";
@@ -13,7 +14,7 @@ import { jump } from "./jumping.js";
 import { listenToKeys } from "./keys.js";
 import { Nearby } from "./nearby.js";
 import { Notices } from "./notices.js";
-import { mayModerate, PeoplePane } from "./people-pane.js";
+import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
 import { Reactions } from "./reactions.js";
@@ -37,6 +38,7 @@ export class App {
   constructor(chat, options) {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
+    this.directory = new Directory(chat, this.book, options.find);
     followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.refused(title, error));
     this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
@@ -56,18 +58,20 @@ export class App {
     const { book, chat, reactions, attention } = this;
     const addressees = new Addressees(chat, book);
     const onCreate = () => this.#create();
-    const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
+    const onPerson = (person) => this.#go(book.with(person).id);
+    const onCard = (person, mark) => attention.card(this.room, { here: false, ...person, ...this.room.people.get(person.id) }, mark, onPerson);
+    const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, this.directory));
     const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
     const acts = {
       onCreate,
-      onCard: (person, mark) => this.#card({ here: false, ...person, ...this.room.people.get(person.id) }, mark),
+      onCard,
       onInvite,
       onBack: () => this.#go(""),
       onPeople: () => this.columns.toggle(),
       onOlder: (room) => book.paging.older(room),
       onNewer: (room) => book.paging.newer(room),
       onNewest: (room) => (book.paging.newest(room), this.#show(room)),
-      onLink: (room, item) => this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(addressOf(room.id, "at", `${item.seq}`), this.notices)),
+      onLink: (room, item) => this.#link(addressOf(room.id, "at", `${item.seq}`)),
       onFormat: (act) => this.#load(() => import("./formatting.js"), act),
       onCopy: (_, item) => this.#load(() => import("./links.js"), ({ copyText }) => copyText(item.text, this.notices)),
       onReload: (room) => book.reload(room),
@@ -83,7 +87,7 @@ export class App {
       onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
-      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
+      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, link: () => this.#link(addressOf(this.room.id)), prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
       files: options.files,
     };
     this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));
@@ -97,16 +101,16 @@ export class App {
       mayFocus: () => !touch.matches && !narrow.matches,
     });
     this.people = new PeoplePane({
-      onPerson: (person) => this.#write(person),
+      onPerson,
       onInvite,
       onClose: () => this.columns.toggle(true),
-      onCard: (person, { mark }) => this.#card(person, mark),
+      onCard,
     });
     const rename = [words.rename.label, () => changeName(chat), "rename"];
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", words.you, { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onWrite: () => this.#switch("@"), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), this.rooms.element, this.talk.element, this.column.element, this.people.element, this.notices.toasts);
   }
 
@@ -333,14 +337,6 @@ export class App {
     return this.#load(() => import("./moderating.js"), act);
   }
 
-  #card(person, mark) {
-    return this.attention.card(this.room, person, { mark, below: mayModerate(this.room, person), write: (one) => this.#write(one) });
-  }
-
-  #write(person) {
-    this.#go(this.book.with(person).id);
-  }
-
   #keepUnread(room, item) {
     this.talk.conversation.newAfter = item.seq - 1;
     return this.#try(() => this.book.unread.keep(room, item));
@@ -356,8 +352,12 @@ export class App {
     return this.#load(() => import("./finding.js"), ({ find }) => find(this, (id, seq) => this.#go(id, "at", `${seq}`), query));
   }
 
-  async #switch() {
-    const chosen = await openSwitcher(this.book.listed(), offers(this.chat, "search"), this.book.strangers());
+  #link(place) {
+    return this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(place, this.notices));
+  }
+
+  async #switch(typed) {
+    const chosen = await openSwitcher(this.directory, offers(this.chat, "search"), typed);
     if (typeof chosen === "string") this.#go(chosen);
     else if (chosen) this.#search(chosen.search);
   }

@@ -31,8 +31,8 @@ export class Attention {
   }
 
   /** What one may do about a person; see card.js. */
-  card(room, person, more) {
-    return this.acts.load(() => import("./card.js"), ({ card }) => card(this.chat, room, person, { ...more, blocks: this.blocks }));
+  card(room, person, mark, write) {
+    return this.acts.load(() => import("./card.js"), ({ card }) => card(this.chat, room, person, { mark, write, blocks: this.blocks }));
   }
 
   /** Entries of the menu "You". */

@@ -4,16 +4,14 @@ import { avatar } from "./avatar.js";
 import { openDialog } from "./dialogs.js";
 import { button, el, iconButton } from "./dom.js";
 import { actsOver, carryOut } from "./moderating.js";
+import { mayModerate } from "./people-pane.js";
 import { roleName } from "./room-words.js";
 import { words } from "./words.js";
 
-/**
- * Show the card of a person. `mark` tells them apart from others of their name. `below`: whether they may be moderated. `write`: opens a direct
- * conversation. `blocks`: see blocks.js.
- */
-export async function card(chat, room, person, { mark, below, blocks, write }) {
+/** Show the card of a person. `mark` tells them apart from others of their name. `write`: opens a direct conversation. `blocks`: see blocks.js. */
+export async function card(chat, room, person, { mark, blocks, write }) {
   const isBlocked = blocks.has(person.id);
-  const acts = [["write", words.card.write, "primary"], ...(below ? actsOver(room) : []), isBlocked ? ["unblock", words.card.unblock] : ["block", words.card.block, "risky"]];
+  const acts = [["write", words.card.write, "primary"], ...(mayModerate(room, person) ? actsOver(room) : []), isBlocked ? ["unblock", words.card.unblock] : ["block", words.card.block, "risky"]];
   const chosen = await openDialog(person.name, (close) => {
     const choices = (some) => el("div.choices", {}, some.map(([act, label, style = ""]) => button(label, () => close(act), { class: style, autofocus: act === "write", testid: act })));
     const isRisky = ([, , style]) => style === "risky";

@@ -10,9 +10,7 @@ const RANKS = ["moderator", "admin", "owner"];
 const ON_PEOPLE = ["member.kick", "member.mute", "member.ban"];
 
 export class PeoplePane {
-  /**
-   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, {mark, below})`: what one may do about them.
-   */
+  /** `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, mark)`: what one may do about them. */
   constructor({ onPerson, onClose, onInvite, onCard }) {
     const list = el("div");
     this.more = el("p.section", {});
@@ -63,9 +61,9 @@ function isBelow(theirs, mine) {
 
 function personRow(row, { onPerson, onCard }) {
   const line = personLine(row, onPerson);
-  const { below, isMe, person } = row;
+  const { below, isMe, mark, person } = row;
   if (isMe) return line;
-  return el("div.person-row", {}, line, iconButton("more", (below ? words.people.moderate : words.people.about)(person.name), { testid: "card", onclick: () => onCard(person, row) }));
+  return el("div.person-row", {}, line, iconButton("more", (below ? words.people.moderate : words.people.about)(person.name), { testid: "card", onclick: () => onCard(person, mark) }));
 }
 
 function personLine({ person, mark, isMe, blocked }, onPerson) {

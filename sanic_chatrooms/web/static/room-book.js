@@ -157,6 +157,11 @@ export class RoomBook {
     return news.length > 0;
   }
 
+  /** Learn the names of people who were looked for. */
+  meet(people) {
+    this.#hear(people, SOURCES.list);
+  }
+
   #introduce(room, partner) {
     if (!partner) return;
     this.#hear([partner], SOURCES.list);
@@ -279,6 +284,8 @@ export class RoomBook {
   #happened(event) {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
+    const { user } = event.payload ?? {};
+    if (user?.id && user.name === user.id) user.name = this.names.of(user.id) ?? user.name; // the server has not met them
     const item = room.timeline.apply(event, mine);
     if (this.shown && this.shown !== room) room.timeline.trim(); // whoever reads in the shown one keeps what is there
     room.past?.change(event);

@@ -150,6 +150,7 @@ export const words = ({ counted, listed, number }) => ({
   rooms: {
     label: "Räume",
     directs: "Direktnachrichten",
+    write: "Neue Nachricht",
     invitations: "Einladungen",
     create: "Raum anlegen",
     switch: "Raum wechseln (Strg+K)",
@@ -161,8 +162,9 @@ export const words = ({ counted, listed, number }) => ({
     archived: "archiviert",
     archivedAfter: " (archiviert)",
     invitationTo: (name) => `Einladung zu ${name}`,
-    by: (name) => ["von ", name],
-    invited: "Du bist eingeladen.",
+    by: (name) => [name, " hat dich eingeladen"],
+    invited: "Du bist eingeladen",
+    moreInvitations: (count) => counted(count, { one: "# weitere Einladung", other: "# weitere Einladungen" }),
     accept: "Annehmen",
     decline: "Ablehnen",
   },
@@ -321,8 +323,8 @@ export const words = ({ counted, listed, number }) => ({
   },
 
   copying: {
-    link: { label: "Link", copied: "Link kopiert", note: "Wer in diesem Raum sein darf, kann ihm folgen.", heading: "Link zu dieser Nachricht" },
-    text: { label: "Text", copied: "Text kopiert", note: "Mit allen Zeichen, so wie er geschrieben wurde.", heading: "Text dieser Nachricht" },
+    link: { label: "Link", copied: "Link kopiert", note: "Wer in diesem Raum sein darf, kann ihm folgen.", heading: "Diesen Link kopieren" },
+    text: { label: "Text", copied: "Text kopiert", note: "Mit allen Zeichen, so wie er geschrieben wurde.", heading: "Diesen Text kopieren" },
   },
 
   stream: {
@@ -478,10 +480,11 @@ export const words = ({ counted, listed, number }) => ({
     one: { invite: (name) => `${name} einladen`, add: (name) => `${name} hinzufügen` },
     ways: { invite: "Einladen: Sie können annehmen oder ablehnen", add: "Hinzufügen: Sie sind sofort Mitglied" },
     done: { invite: "Eingeladen", add: "Hinzugefügt" },
+    who: "Name der Person",
     inside: (name) => `${name} ist schon im Raum.`,
-    typed: "Diese Seite kennt niemanden mit diesem Namen. Wenn es eine Kennung ist, kannst du sie verwenden:",
-    unseen: "Diese Seite kennt niemanden mit diesem Namen.",
-    nobody: "Diese Seite kennt noch niemand anderen. Wenn du eine Kennung weißt, schreib sie oben hinein.",
+    unseen: "Niemand mit diesem Namen wurde gefunden.",
+    nobody: "Noch kannst du niemanden einladen. Schick den Leuten einen Link zu einem Raum, in den alle eintreten können. Sobald sie da waren, findest du sie hier.",
+    link: "Link zu diesem Raum kopieren",
   },
 
   // ---- roles and permissions ----

@@ -154,6 +154,7 @@ export const words = ({ counted, listed, number }) => ({
   rooms: {
     label: "Rooms",
     directs: "Direct messages",
+    write: "New message",
     invitations: "Invitations",
     create: "Create a room",
     switch: "Switch room (Ctrl+K)",
@@ -165,8 +166,9 @@ export const words = ({ counted, listed, number }) => ({
     archived: "archived",
     archivedAfter: " (archived)",
     invitationTo: (name) => `Invitation to ${name}`,
-    by: (name) => ["by ", name],
-    invited: "You are invited.",
+    by: (name) => [name, " invited you"],
+    invited: "You are invited",
+    moreInvitations: (count) => counted(count, { one: "# more invitation", other: "# more invitations" }),
     accept: "Accept",
     decline: "Decline",
   },
@@ -325,8 +327,8 @@ export const words = ({ counted, listed, number }) => ({
   },
 
   copying: {
-    link: { label: "Link", copied: "Link copied", note: "Whoever may be in this room can follow it.", heading: "Link of this message" },
-    text: { label: "Text", copied: "Text copied", note: "With its marks, as it was written.", heading: "Text of this message" },
+    link: { label: "Link", copied: "Link copied", note: "Whoever may be in this room can follow it.", heading: "Copy this link" },
+    text: { label: "Text", copied: "Text copied", note: "With its marks, as it was written.", heading: "Copy this text" },
   },
 
   stream: {
@@ -483,10 +485,11 @@ export const words = ({ counted, listed, number }) => ({
     one: { invite: (name) => `Invite ${name}`, add: (name) => `Add ${name}` },
     ways: { invite: "Invite: they may accept or decline", add: "Add: they are members at once" },
     done: { invite: "Invited", add: "Added" },
+    who: "Name of the person",
     inside: (name) => `${name} is in the room already.`,
-    typed: "This page has seen nobody of this name. If it is somebody’s id, you can use it:",
-    unseen: "This page has seen nobody of this name.",
-    nobody: "Nobody else has been seen on this page. If you know somebody’s id, write it above.",
+    unseen: "Nobody of this name was found.",
+    nobody: "There is nobody to invite yet. Send people a link to a room that everybody can enter; once they have come, you find them here.",
+    link: "Copy a link to this room",
   },
 
   // ---- roles and permissions ----
