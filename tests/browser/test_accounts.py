@@ -333,6 +333,8 @@ async def test_who_is_banned_from_the_server_reads_until_when_and_why(
         await expect(ended).to_contain_text("You are banned until ")
         await expect(ended).to_contain_text("(reason: spam).")
         await page.get_by_role("button", name="Connect again").click()
+    await page.get_by_test_id("sign-out").click()
+    await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
 
 async def test_who_cannot_reach_the_server_is_told_that_they_are_still_signed_in(

@@ -245,7 +245,7 @@ async def guests(walk: Walk) -> None:
     await walk.choose("settings")
     await look("settings", "settings-dialog")
     await walk.escape()
-    await walk.choose("help")
+    await page.keyboard.press("Control+/")
     await look("shortcuts", "help-dialog")
     await walk.escape()
     await walk.choose("blocked-people")

@@ -87,7 +87,7 @@ export class App {
       onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
-      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, link: () => this.#link(addressOf(this.room.id)), prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
+      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, link: () => this.#link(addressOf(this.room.id)), jump: (seq) => this.#go(this.room.id, "at", `${seq}`), prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
       files: options.files,
     };
     this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));

@@ -33,7 +33,7 @@ export async function startChat(element, { client, ...given }) {
   const options = { title: words.title, ...given };
   const chat = new ChatRooms({ storage: kept, ...client });
   let isOver = false;
-  const end = (code, reason, error) => showEnd(element, ending(code, reason, error), isSignedOut(code, reason), options);
+  const end = (code, reason, error) => showEnd(element, ending(code, reason, error), isSignedOut(code, reason), options, error?.code === "banned" || code === 4507);
   chat.on("state", ({ state, code, reason, error }) => state === "closed" && code !== null && end(code, reason, error));
   // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => {

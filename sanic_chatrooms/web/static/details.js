@@ -4,6 +4,7 @@ import { avatar, lineName } from "./avatar.js";
 import { attempt, openDialog, problemLine } from "./dialogs.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { byName, dayName, toldApart } from "./format.js";
+import { capital } from "./language.js";
 import { part } from "./part.js";
 import { pins } from "./pins.js";
 import { calm } from "./richtext.js";
@@ -101,7 +102,7 @@ function members({ chat, room }, about, then) {
   const draw = () => {
     const marks = toldApart(all);
     const line = (one) => memberLine(one, marks.get(one.id), { about, me: chat.user.id, onRole: then(() => giveRole(chat, room, one)) });
-    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, words.details.group(roleName(role), people.length)), el("ul", {}, people.sort(byName).map(line))));
+    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, words.details.group(capital(roleName(role)), people.length)), el("ul", {}, people.sort(byName).map(line))));
     return [groups, !all.length && el("p.hint", {}, words.details.nobody), all.cursor && button(words.details.more, more, { testid: "details-more" })];
   };
   const problem = problemLine();

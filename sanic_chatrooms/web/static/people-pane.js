@@ -4,6 +4,7 @@ import { avatar, lineName } from "./avatar.js";
 import { el, icon, iconButton } from "./dom.js";
 import { byName, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
+import { capital } from "./language.js";
 import { words } from "./words.js";
 
 const RANKS = ["moderator", "admin", "owner"];
@@ -38,12 +39,16 @@ export class PeoplePane {
     this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
-    this.list.set(sorted.map((person) => {
+    const rows = sorted.map((person) => {
       const [mark, isMe, blocked, below] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id), mayModerate(room, person)];
       return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${below}|${person.role}|${blocked}`, person, mark, isMe, blocked, below };
-    }));
+    });
+    const here = sorted.filter((one) => one.here).length;
+    const away = sorted.length - here;
+    if (away) rows.splice(here, 0, { key: "", sign: `${away}`, away });
+    this.list.set(rows);
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
-    const others = online - sorted.filter(({ here }) => here).length;
+    const others = online - here;
     this.count.textContent = isDraft ? words.people.label : words.people.here(online);
     this.more.textContent = others > 0 ? words.people.more(others) : "";
   }
@@ -60,6 +65,7 @@ function isBelow(theirs, mine) {
 }
 
 function personRow(row, { onPerson, onCard }) {
+  if (row.away) return el("h3.section", { testid: "away" }, words.people.away(row.away));
   const line = personLine(row, onPerson);
   const { below, isMe, mark, person } = row;
   if (isMe) return line;
@@ -72,8 +78,8 @@ function personLine({ person, mark, isMe, blocked }, onPerson) {
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
     lineName(name, mark),
-    RANKS.includes(role) && el("span.count", { testid: "role" }, words.roles.names[role]),
     isMe && el("span.count", {}, words.aboutYou),
+    RANKS.includes(role) && el("span.count", { testid: "role" }, capital(words.roles.names[role])),
     blocked && el("span.count", { testid: "blocked" }, words.people.blocked),
     el("span.sr-only", {}, here ? words.online : words.offline));
 }

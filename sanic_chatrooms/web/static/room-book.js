@@ -309,7 +309,8 @@ export class RoomBook {
 
   /** Who is a member now, and what has become of us. */
   #membership(room, { type, payload }) {
-    const { id } = payload?.user ?? {};
+    const { by, user } = payload ?? {};
+    const { id } = user ?? {};
     if (id && id === this.chat.user?.id) {
       room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
       if (type === "member.role") {
@@ -319,7 +320,7 @@ export class RoomBook {
       if (!room.verdict) this.#rights(room);
     } else if (type === "room.updated" && rulesOf(payload) !== room.rules) {
       room.stale = true;
-      setTimeout(() => this.shown === room && room.stale && this.#rights(room), Math.random() * SPREAD);
+      setTimeout(() => this.shown === room && room.stale && this.#rights(room), by?.id === this.chat.user?.id ? 0 : Math.random() * SPREAD);
     }
     if (!id || room.visibility === "public") return;
     const known = room.people.get(id);

@@ -17,7 +17,7 @@ const choices = ({ theme, themes, density, densities, enter, enters, sound, keys
   ["theme", theme, themes],
   ["density", density, densities],
   ["enter", enter, enters],
-  ["sound", sound, { off, on }],
+  ["sound", sound, { on, off }],
   ["keys", keys, { on, off }],
 ];
 const WITH_KEYS = ["enter", "keys"]; // on-screen keyboards have neither
