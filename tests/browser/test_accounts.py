@@ -496,6 +496,25 @@ async def test_somebody_with_an_account_is_found_by_name_to_be_invited_or_writte
     await expect(carl.get_by_test_id("room").filter(has_text="Ada")).to_be_visible()
 
 
+async def test_one_goes_from_one_form_to_the_other_and_sees_the_password(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    page = await new_page()
+    await page.goto("/#/general")
+    await page.get_by_test_id("open-sign-in").click()
+    await expect(page.get_by_test_id("sign-in-dialog")).to_contain_text("If you have lost your password")
+    await page.get_by_test_id("sign-up-instead").click()
+    await expect(page.get_by_test_id("sign-in-dialog")).to_have_count(0)
+    password = page.get_by_test_id("account-password")
+    await password.fill(PASSWORD)
+    await page.get_by_test_id("show-password").check()
+    await expect(password).to_have_attribute("type", "text")
+    await page.get_by_test_id("account-name").fill("Ada")
+    await page.keyboard.press("Enter")
+    await entered(page)
+
+
 @pytest.mark.parametrize(
     "options", [{"color_scheme": "dark", **PHONE}, {"color_scheme": "light"}], ids=["phone", "desktop"]
 )
