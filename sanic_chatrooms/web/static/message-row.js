@@ -126,8 +126,9 @@ const hasCard = ({ id }, { me, onCard }) => onCard && id && id !== me()?.id;
 
 // For pointers. The name beside it does the same, and has the focus.
 function face(sender, context, mark) {
-  const node = avatar(sender);
-  if (hasCard(sender, context)) node.addEventListener("click", () => context.onCard(sender, mark));
+  if (!hasCard(sender, context)) return avatar(sender);
+  const node = avatar(sender, "opens");
+  node.addEventListener("click", () => context.onCard(sender, mark));
   return node;
 }
 
