@@ -139,6 +139,9 @@ async def test_people_are_found_on_the_server_and_a_link_to_the_room_is_copied(
     assert await page.evaluate("navigator.clipboard.readText()") == page.url
     await dialog.get_by_test_id("invite-done").click()
     await expect(page.get_by_test_id("system-line").last).to_contain_text("Zoë")
+    await expect(page.get_by_test_id("role")).to_have_text("Owner")
+    await page.get_by_test_id("room").filter(has_text="team").click()
+    await expect(page.get_by_test_id("away")).to_have_text("Away: 1")
 
 
 async def test_of_many_invitations_two_are_shown_until_one_asks_for_the_others(
