@@ -665,8 +665,6 @@ export const words = ({ counted, listed, number }) => ({
     enters: { send: "Nachricht senden", line: "Neue Zeile beginnen (Strg oder ⌘ mit der Eingabetaste sendet)" },
     sound: "Ton bei Erwähnungen und Direktnachrichten",
     keys: "Tastenkürzel mit der Taste ? zeigen",
-    off: "Aus",
-    on: "An",
     language: "Sprache",
     asBrowser: "Wie der Browser",
     languageLater: "Wenn du das hier schließt, lädt die Seite in dieser Sprache neu.",

@@ -670,8 +670,6 @@ export const words = ({ counted, listed, number }) => ({
     enters: { send: "Send the message", line: "Begin a new line (Ctrl or ⌘ with Enter sends)" },
     sound: "Sound for mentions and direct messages",
     keys: "Show keyboard shortcuts with the ? key",
-    off: "Off",
-    on: "On",
     language: "Language",
     asBrowser: "Same as browser",
     languageLater: "The page is loaded again in this language once you close this.",
