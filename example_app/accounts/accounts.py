@@ -24,6 +24,8 @@ LOG_IN_BY_NAME = Limit(interval=36, burst=100)
 # Few from one place, so that nobody far away can keep the owner out.
 LOG_IN_BY_BOTH = Limit(interval=30, burst=10)
 SIGN_UP = Limit(interval=360, burst=10)
+SEARCH = Limit(interval=1, burst=60)
+FOUND = 20  # accounts in an answer
 
 
 class SecondFactor(ChatError):
@@ -186,6 +188,11 @@ class Accounts:
     async def looks_like_one(self, name: str) -> bool:
         """Whether somebody could take a guest of this name for one who has an account."""
         return await self._store.looks_like_one(name)
+
+    async def people(self, account: Account, letters: str) -> list[tuple[str, str]]:
+        """Id and name of accounts whose names begin so, for one that asks. Raises `RateLimited`."""
+        await self._count([(f"search {account.id}", SEARCH)])
+        return await self._store.called(form_of(letters), FOUND)
 
     async def check_change(self, account: Account, old: str, new: str, ip: str) -> str:
         """The hash of the new password, if the account may have it. Raises `InvalidField`, `RateLimited`."""

@@ -41,6 +41,10 @@ class Code(msgspec.Struct):
     code: Text
 
 
+class Search(msgspec.Struct):
+    letters: Text
+
+
 class LogOut(msgspec.Struct):
     everywhere: bool = False
 
@@ -62,6 +66,7 @@ class Pages:
             "/log-in": self.log_in,
             "/refresh": self.refresh,
             "/log-out": self.log_out,
+            "/people": self.find_people,
             "/password": self.change_password,
             "/factor": self.propose_factor,
             "/factor/confirm": self.confirm_factor,
@@ -100,6 +105,12 @@ class Pages:
         else:
             await self.end(self.accounts.login_of(refresh_token(request)))
         return with_cookie(request, empty(headers=UNKEPT), "", 0)
+
+    async def find_people(self, request: Request) -> HTTPResponse:
+        """Whom one may invite or write to. Guests are not told who has an account."""
+        body, login = read(request, Search), await self.whose(request)
+        found = await self.accounts.people(login.account, body.letters)
+        return json({"people": [{"id": id, "name": name} for id, name in found]}, headers=UNKEPT)
 
     async def change_password(self, request: Request) -> HTTPResponse:
         """Other devices are signed out: whoever knew the old password may be on one of them."""

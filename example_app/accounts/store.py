@@ -102,6 +102,11 @@ class AccountStore:
     async def find(self, form: str) -> Account | None:
         return await self._run(lambda connection: _account(connection, "form = ?", form))
 
+    async def called(self, form: str, most: int) -> list[tuple[str, str]]:
+        """Id and name of accounts whose form begins so, in its order."""
+        select = "SELECT id, name FROM accounts WHERE form >= ? AND form < ? ORDER BY form LIMIT ?"
+        return await self._run(lambda c: c.execute(select, (form, form + "\U0010ffff", most)).fetchall())
+
     async def looks_like_one(self, name: str) -> bool:
         """Whether somebody could take this name for the name of an account."""
         forms = sorted(skeletons(name))

@@ -80,6 +80,11 @@ export class Account {
     this.#signedOut();
   }
 
+  /** Who has an account, by how their names begin: [{id, name}]. */
+  async people(letters) {
+    return (await post("people", { letters }, this.user.token)).people;
+  }
+
   /** Ask something that needs a fresh token, besides the password. */
   async ask(what, body) {
     return post(what, body, await this.#fresh(true));
@@ -123,6 +128,9 @@ export class Account {
 const nameField = () => textField(words.accounts.name, { name: "name", maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
 const passwordField = (autocomplete, props, label = words.accounts.password) => textField(label, { name: "password", type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
 const codeField = (label) => textField(label, { name: "code", autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 32, testid: "account-code" });
+const shown = ({ field }) => el("label", { class: "choice" }, el("input", { type: "checkbox", onchange: ({ target }) => (field.type = target.checked ? "text" : "password"), testid: "show-password" }), words.accounts.showPassword);
+// From one form to another.
+const instead = (label, open, testid) => button(label, ({ target }) => (target.closest("dialog").close(), open()), { class: "plain", testid });
 // Without it, password managers do not know whose password is asked for.
 const nameOf = (account) => el("input", { autocomplete: "username", value: account.user.name, hidden: true });
 const hint = (text) => el("p", { class: "hint rule" }, text);
@@ -150,7 +158,8 @@ async function signUp(account) {
   const password = passwordField("new-password", { minlength: 10 });
   const fields = [
     name.row, hint(words.accounts.nameRule),
-    password.row, hint(words.accounts.passwordRule),
+    password.row, hint(words.accounts.passwordRule), shown(password),
+    instead(words.accounts.haveOne, () => signIn(account), "sign-in-instead"),
   ];
   const create = () => account.signUp(name.field.value.trim(), password.field.value).then(() => true);
   if (await openForm(words.accounts.create, fields, words.accounts.createYes, create, "sign-up-dialog")) location.reload();
@@ -164,7 +173,8 @@ async function signIn(account) {
     if (error.problem !== "second_factor") throw error;
     return "code";
   };
-  const came = await openForm(words.accounts.signIn, [name.row, password.row], words.accounts.signIn, () => logIn().catch(wantsCode), "sign-in-dialog");
+  const fields = [name.row, password.row, shown(password), instead(words.accounts.haveNone, () => signUp(account), "sign-up-instead"), hint(words.accounts.lost)];
+  const came = await openForm(words.accounts.signIn, fields, words.accounts.signIn, () => logIn().catch(wantsCode), "sign-in-dialog");
   if (came === "in" || (came === "code" && (await secondStep(logIn)))) location.reload();
 }
 

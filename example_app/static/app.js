@@ -19,7 +19,7 @@ const started = startChat(document.getElementById("chat"), {
   entry: otherWays(account),
   files,
   own: (signOut) => entries(account, signOut),
-  ...(account.user && { rename: false, signOut: () => account.logOut(), client: { token: () => account.token(over) } }),
+  ...(account.user && { rename: false, find: (letters) => account.people(letters), signOut: () => account.logOut(), client: { token: () => account.token(over) } }),
 });
 started.then((chat) => files.begin(chat));
 

@@ -333,6 +333,8 @@ async def test_who_is_banned_from_the_server_reads_until_when_and_why(
         await expect(ended).to_contain_text("You are banned until ")
         await expect(ended).to_contain_text("(reason: spam).")
         await page.get_by_role("button", name="Connect again").click()
+    await page.get_by_test_id("sign-out").click()
+    await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
 
 async def test_who_cannot_reach_the_server_is_told_that_they_are_still_signed_in(
@@ -462,6 +464,55 @@ async def test_a_guest_who_wants_the_name_of_an_account_is_told_to_choose_anothe
     )
     await enter(page, "Adam")
     await say(page, "hello")
+
+
+async def test_somebody_with_an_account_is_found_by_name_to_be_invited_or_written_to(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    site = await open_site()
+    await site.app.ctx.accounts.sign_up("Carl", PASSWORD, "")
+    page, carl = await new_page(), await new_page()
+    await sign_up(page)
+    await page.get_by_test_id("create-room").click()
+    await page.get_by_test_id("room-title").fill("Secret")
+    await page.get_by_label("Only members").check()
+    await page.keyboard.press("Enter")
+    await page.get_by_test_id("invite-first").click()
+    dialog = page.get_by_test_id("invite-dialog")
+    await expect(dialog.get_by_test_id("candidate").filter(has_text="Carl")).to_be_visible()
+    await dialog.get_by_test_id("invite-field").fill("ca")
+    await dialog.get_by_role("button", name="Invite Carl").click()
+    await expect(dialog.get_by_test_id("done")).to_have_text("Invited")
+    await dialog.get_by_test_id("invite-done").click()
+
+    await sign_in(carl, name="Carl")
+    await expect(carl.get_by_test_id("invitation")).to_contain_text("Secret")
+    await page.get_by_test_id("new-message").click()
+    await expect(page.get_by_test_id("switcher-field")).to_have_value("@")
+    await page.keyboard.type("car")
+    await expect(page.get_by_test_id("switcher-option")).to_have_text(["@ Carl"])
+    await page.keyboard.press("Enter")
+    await say(page, "Come in")
+    await expect(carl.get_by_test_id("room").filter(has_text="Ada")).to_be_visible()
+
+
+async def test_one_goes_from_one_form_to_the_other_and_sees_the_password(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    await open_site()
+    page = await new_page()
+    await page.goto("/#/general")
+    await page.get_by_test_id("open-sign-in").click()
+    await expect(page.get_by_test_id("sign-in-dialog")).to_contain_text("If you have lost your password")
+    await page.get_by_test_id("sign-up-instead").click()
+    await expect(page.get_by_test_id("sign-in-dialog")).to_have_count(0)
+    password = page.get_by_test_id("account-password")
+    await password.fill(PASSWORD)
+    await page.get_by_test_id("show-password").check()
+    await expect(password).to_have_attribute("type", "text")
+    await page.get_by_test_id("account-name").fill("Ada")
+    await page.keyboard.press("Enter")
+    await entered(page)
 
 
 @pytest.mark.parametrize(

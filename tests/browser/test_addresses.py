@@ -190,6 +190,7 @@ async def test_a_click_on_a_name_and_the_way_back_keep_the_id(
     await come(other, id)
 
     await ada.get_by_test_id("author").click()
+    await ada.get_by_test_id("write").click()
     await expect(ada.get_by_test_id("room-name")).to_have_text(id)
     await say(ada, "for you")
     await other.get_by_test_id("room").filter(has_text="ada").click()

@@ -295,6 +295,7 @@ async def test_what_is_about_members_and_moderation_is_readable(
     await expect(page.get_by_test_id("invite-dialog")).to_be_visible()
     await viewer.look("invite")
     await page.keyboard.press("Escape")
+    await page.goto("/#/secret")
     await page.get_by_test_id("room-menu").click()
     await page.get_by_test_id("room-notifications").click()
     await expect(page.get_by_test_id("prefs-dialog")).to_be_visible()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from sanic_chatrooms import User
 from tests.browser.acts import composer, enter, lines, say
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
@@ -57,7 +58,7 @@ async def test_somebody_is_invited_to_a_private_room_and_accepts(served: ServedA
 
     invitation = bob.get_by_test_id("invitation")
     await expect(invitation).to_contain_text("Secret")
-    await expect(invitation).to_contain_text("by Ada")
+    await expect(invitation).to_contain_text("Ada invited you")
     await expect(bob.get_by_test_id("toast")).to_contain_text("Ada invites you to Secret")
     await invitation.get_by_test_id("accept").click()
 
@@ -110,22 +111,56 @@ async def test_a_moderator_adds_somebody_at_once_and_removes_them_with_a_reason(
     await expect(person(ada, "Bob")).to_have_count(0)
 
 
-async def test_somebody_whom_the_page_has_not_seen_is_invited_by_id(
+async def test_people_are_found_on_the_server_and_a_link_to_the_room_is_copied(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page(permissions=["clipboard-read", "clipboard-write"])
+    await enter(page, "Ada")
+    await served.chat.create_room("team", visibility="private")
+    await served.chat.add_member("team", served.user("Ada"))
+    await served.chat.add_member("team", User("u7", "Zoë"))
+    await page.reload()
+    await expect(page.get_by_test_id("room").filter(has_text="team")).to_be_visible()
+    await create_private(page)
+    await page.get_by_test_id("invite-first").click()
+    dialog = page.get_by_test_id("invite-dialog")
+    nothing = dialog.get_by_test_id("invite-nothing")
+    await dialog.get_by_label("Name of the person").fill("nobody at all")
+    await expect(nothing).to_have_text("Nobody of this name was found.")
+    await expect(dialog.get_by_test_id("candidate")).to_have_count(0)
+    await dialog.get_by_test_id("invite-field").fill("zo")
+    await dialog.get_by_role("button", name="Invite Zoë").click()
+
+    await expect(dialog.get_by_test_id("done")).to_have_text("Invited")
+    await expect(dialog.get_by_test_id("invite-field")).to_be_focused()
+    await dialog.get_by_test_id("copy-room-link").click()
+    await expect(nothing).to_contain_text("Link copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == page.url
+    await dialog.get_by_test_id("invite-done").click()
+    await expect(page.get_by_test_id("system-line").last).to_contain_text("Zoë")
+    await expect(page.get_by_test_id("role")).to_have_text("Owner")
+    await page.get_by_test_id("room").filter(has_text="team").click()
+    await expect(page.get_by_test_id("away")).to_have_text("Away: 1")
+
+
+async def test_of_many_invitations_two_are_shown_until_one_asks_for_the_others(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
     page = await new_page()
     await enter(page, "Ada")
-    await create_private(page)
-    await page.get_by_test_id("invite-first").click()
-    dialog = page.get_by_test_id("invite-dialog")
-    await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("Nobody else has been seen")
-    await dialog.get_by_test_id("invite-field").fill("u7")
-    await expect(dialog.get_by_test_id("invite-nothing")).to_contain_text("you can use it")
-    await dialog.get_by_test_id("invite-one").click()
+    for number in range(4):
+        await served.chat.create_room(f"r{number}", visibility="private")
+        await served.chat.invite(f"r{number}", served.user("Ada"))
 
-    await expect(dialog.get_by_test_id("done")).to_have_text("Invited")
-    await expect(dialog.get_by_test_id("invite-field")).to_be_focused()
+    more, cards = page.get_by_test_id("more-invitations"), page.get_by_test_id("invitation")
+    await expect(more).to_have_text("2 more invitations")
+    await expect(cards).to_have_count(2)
+    await more.press("Enter")
+    await expect(cards).to_have_count(4)
+    await expect(cards.nth(2).get_by_test_id("accept")).to_be_focused()
+    await expect(more).to_be_hidden()
 
 
 async def test_who_leaves_a_room_has_it_in_the_list_no_more(served: ServedApp, new_page: Pages) -> None:

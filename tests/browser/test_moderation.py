@@ -84,18 +84,26 @@ async def test_who_is_banned_reads_by_whom_and_why_and_comes_back_when_the_ban_h
     served: ServedApp, new_page: Pages
 ) -> None:
     mod, ada = await moderator_and_user(served, new_page)
-    await act(mod, "member.ban", time="Until somebody ends it", reason="spam", yes="Ban")
+    await act(mod, "member.ban", time="No end date", reason="spam", yes="Ban")
 
     panel = ada.get_by_test_id("removed")
-    await expect(panel).to_contain_text("Mod banned you from this room (reason: spam).")
+    await expect(panel).to_contain_text("Mod banned you from this room until further notice (reason: spam).")
+    for nothing in ("open-search", "room-menu", "people"):
+        await expect(ada.get_by_test_id(nothing)).to_be_hidden()
     await ada.reload()
-    await expect(ada.get_by_test_id("failed-room")).to_contain_text("You are banned (reason: spam).")
+    await expect(ada.get_by_test_id("failed-room")).to_contain_text(
+        "You are banned until further notice (reason: spam)."
+    )
+    await expect(ada.get_by_test_id("failed-room").get_by_role("button")).to_have_text(
+        ["Choose another room"]
+    )
 
     await mod.get_by_test_id("room-menu").click()
     await mod.get_by_test_id("restrictions").click()
+    await expect(mod.get_by_test_id("restriction")).to_contain_text("Banned until further notice by Mod: spam")
     await mod.get_by_role("button", name="Unban Ada").click()
     await expect(mod.get_by_test_id("restriction")).to_have_count(0)
-    await ada.get_by_role("button", name="Try again").click()
+    await ada.reload()
     await say(ada, "thank you")
 
 
@@ -119,7 +127,17 @@ async def test_a_message_is_reported_and_a_moderator_deletes_it(served: ServedAp
     line = mod.get_by_test_id("report-line")
     await expect(line).to_contain_text("an advertisement")
     await expect(line).to_contain_text("buy my pills")
+    await expect(line).to_contain_text("Reported by Ada")
+    await line.get_by_role("button", name="Go to message").click()
+    await expect(mod.get_by_test_id("reports-dialog")).to_have_count(0)
+    await expect(messages(mod).first).to_be_focused()
+    await mod.get_by_test_id("room-menu").click()
+    await mod.get_by_test_id("reports").click()
     await line.get_by_role("button", name="Delete message").click()
+    await mod.get_by_test_id("answer-no").click()
+    await expect(line.get_by_role("button", name="Delete message")).to_be_focused()
+    await mod.keyboard.press("Enter")
+    await mod.get_by_test_id("answer-yes").click()
     await expect(mod.get_by_test_id("none")).to_have_text("There are no open reports.")
     await expect(messages(eve).first.get_by_test_id("deleted")).to_be_visible()
     await expect(eve.get_by_test_id("toast")).to_have_count(0)

@@ -354,6 +354,7 @@ async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pa
                 await expect(page.get_by_test_id("notice-list")).to_be_visible()
                 await page.keyboard.press("Escape")
         await expect(page.get_by_test_id("topic")).to_have_text(PAYLOADS[-1])
+        await page.get_by_test_id("more-invitations").click()
         await expect(page.get_by_test_id("invitation")).to_have_count(len(ALL))
         await expect(page.get_by_test_id("typing")).to_contain_text("typing")
         await composer(page).press_sequentially("@")

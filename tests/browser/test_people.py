@@ -44,6 +44,7 @@ async def test_a_user_who_has_left_keeps_their_name_in_a_direct_message(
     await expect(ada.get_by_test_id("person")).to_have_count(1)
 
     await ada.get_by_test_id("author").click()
+    await ada.get_by_test_id("write").press("Enter")
     await say(ada, "Are you still there?")
     await is_called(ada, "Bob")
     await ada.reload()
@@ -112,3 +113,30 @@ async def test_two_users_with_the_same_name_are_told_apart(served: ServedApp, ne
     authors = ada.get_by_test_id("author-mark")
     await expect(authors).to_have_count(2)
     assert sorted(await authors.all_text_contents()) == sorted(id[-6:] for id in ids)
+
+
+async def test_a_name_or_a_face_in_the_conversation_shows_who_it_is_and_what_one_may_do(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await served.chat.add_member("general", served.user("Ada"), "moderator")
+    await ada.reload()
+    await enter(bob, "Bob")
+    await say(bob, "Hello")
+    await expect(ada.get_by_role("button", name="Moderate Bob")).to_be_visible()
+
+    await messages(ada).first.locator(".avatar").click()
+    card = ada.get_by_role("dialog", name="Bob")
+    await expect(card).to_contain_text("here now")
+    await expect(card.get_by_test_id("write")).to_be_focused()
+    await expect(card.locator(".risky")).to_have_text(["Mute", "Ban from the room", "Block"])
+    await card.get_by_test_id("card-close").click()
+    await expect(card).to_have_count(0)
+    await ada.get_by_test_id("author").press("Enter")
+    await card.get_by_test_id("block").click()
+    await ada.get_by_test_id("unfold").click()
+    await ada.get_by_test_id("author").click()
+    await expect(card).to_contain_text("blocked by you")
+    await expect(card.get_by_test_id("unblock")).to_be_visible()

@@ -129,7 +129,7 @@ async def test_new_messages_are_counted_and_reached_by_keys(served: ServedApp, n
     await page.keyboard.press("ArrowDown")
     await expect(page.locator("[data-room=random]")).to_be_focused()
     await page.keyboard.press("End")
-    await expect(page.get_by_test_id("create-room")).to_be_focused()
+    await expect(page.get_by_test_id("new-message")).to_be_focused()
     await page.keyboard.press("Home")
     await page.keyboard.press("Enter")
     await expect(page.get_by_test_id("room-name")).to_have_text("General")

@@ -142,7 +142,7 @@ async def test_the_keys_are_shown_unless_one_writes_or_has_turned_them_off(
     await expect(help).to_have_count(0)
 
     await open_entry(page, "settings")
-    await page.get_by_test_id("keys-off").check()
+    await page.get_by_test_id("keys").uncheck()
     await page.get_by_test_id("settings-done").click()
     await page.get_by_test_id("log").focus()
     await page.keyboard.press("?")
@@ -166,7 +166,7 @@ async def test_a_sound_is_made_once_for_what_is_for_a_user_who_looks_elsewhere(
     await expect(lines(page)).to_have_count(1)
     assert await page.evaluate("tones") == 0  # nobody has asked for it
     await open_entry(page, "settings")
-    await page.get_by_test_id("sound-on").check()
+    await page.get_by_test_id("sound").check()
     await expect(page.locator("html")).to_have_attribute("data-tones", "2")  # how it sounds
     await page.get_by_test_id("settings-done").click()
     await page.evaluate("localStorage.removeItem('chatrooms rang')")  # as if time had passed
@@ -251,7 +251,11 @@ async def test_the_dialogs_are_readable_everywhere(
     await new_page.screenshot(page, "settings-forced")
     await page.emulate_media(forced_colors="none")
     await page.get_by_test_id("settings-done").click()
-    await open_entry(page, "help")
+    await page.get_by_test_id("me-menu").click()
+    await expect(page.get_by_test_id("help")).to_have_count(0 if touch else 1)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+/")
+    await expect(page.get_by_test_id("help-dialog")).to_be_visible()
     found += await problems(page, touch=touch)
     await new_page.screenshot(page, "help")
     await page.get_by_test_id("help-done").click()

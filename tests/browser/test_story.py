@@ -91,7 +91,7 @@ async def ada_invites_bob(story: Story) -> None:
     await expect(bob.get_by_test_id("toast")).to_contain_text("Ada invites you to Garden")
     await expect(bob.get_by_test_id("elsewhere")).to_have_text("1")
     await bob.get_by_test_id("back").tap()
-    await expect(bob.get_by_test_id("invitation")).to_contain_text("by Ada")
+    await expect(bob.get_by_test_id("invitation")).to_contain_text("Ada invited you")
 
 
 async def bob_accepts(story: Story) -> None:
@@ -248,9 +248,9 @@ async def ada_unmutes_bob(story: Story) -> None:
 
 async def ada_bans_bob(story: Story) -> None:
     ada, bob = story.ada, story.bob
-    await act(ada, "member.ban", "Ban", time="Until somebody ends it", reason="too many beans")
+    await act(ada, "member.ban", "Ban", time="No end date", reason="too many beans")
     await expect(bob.get_by_test_id("removed")).to_contain_text(
-        "Ada banned you from this room (reason: too many beans)."
+        "Ada banned you from this room until further notice (reason: too many beans)."
     )
     await expect(composer(bob)).to_be_hidden()
     await expect(person(ada, "Bob")).to_have_count(0)

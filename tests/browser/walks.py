@@ -120,9 +120,9 @@ class Walk:
         await expect(self.page.get_by_test_id("shut")).to_be_visible()
 
     async def of_room(self, room: str, entry: str) -> None:
-        """From the menu of the room, which a phone has beside the people."""
+        """From the menu of the room."""
         if self.narrow:
-            await self.page.goto(f"#/{room}/people")
+            await self.page.goto(f"#/{room}")
         await self.press("room-menu")
         await self.press(entry)
 
@@ -245,7 +245,7 @@ async def guests(walk: Walk) -> None:
     await walk.choose("settings")
     await look("settings", "settings-dialog")
     await walk.escape()
-    await walk.choose("help")
+    await page.keyboard.press("Control+/")
     await look("shortcuts", "help-dialog")
     await walk.escape()
     await walk.choose("blocked-people")
@@ -469,6 +469,8 @@ async def of_bob(walk: Walk) -> None:
     await walk.of_room("secret", "restrictions")
     await look("nobody restricted", "none")
     await walk.escape()
+    if walk.narrow:
+        await page.goto("#/secret/people")
     await page.get_by_role("button", name="Moderate Bob").click()
     await look("card of somebody", "block")
     await walk.escape()
@@ -483,6 +485,8 @@ async def of_bob(walk: Walk) -> None:
     await walk.of_room("secret", "restrictions")
     await look("restricted", "restriction")
     await walk.escape()
+    if walk.narrow:
+        await page.goto("#/secret/people")
     await walk.press("invite")
     await look("inviting", "invite-dialog")
     await page.get_by_test_id("invite-field").fill("n o b o d y")
@@ -510,8 +514,6 @@ async def of_messages(walk: Walk) -> None:
 async def of_room(walk: Walk) -> None:
     """And leave its details open."""
     page, look = walk.page, walk.look
-    if walk.narrow:
-        await page.goto("#/secret/people")
     await walk.press("room-menu")
     await look("menu of a room", page.get_by_role("menu"))
     await walk.press("room-notifications")

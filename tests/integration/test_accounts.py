@@ -96,7 +96,7 @@ async def test_the_refresh_token_is_in_a_cookie_that_scripts_and_other_sites_can
     assert answer.headers["cache-control"] == "no-store"
 
 
-WAYS = ("sign-up", "log-in", "refresh", "log-out", "password", "factor", "factor/confirm", "factor/drop")
+WAYS = ("sign-up", "log-in", "refresh", "log-out", "people", "password", "factor", "factor/confirm", "factor/drop")
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://127.0.0.1:1", "//"])
@@ -377,3 +377,21 @@ async def test_what_is_no_text_is_refused_like_anything_wrong(
     headers = {"Origin": site.server.url, **changed}
 
     assert (await site.server.request("POST", f"/accounts/{what}", headers, body)).status == status
+
+
+async def test_who_is_signed_in_finds_accounts_by_the_beginning_of_their_names_and_guests_do_not(
+    site: Site,
+) -> None:
+    visitor = await site.visitor("Ada")
+    for name in ("Bob", "Bo.bby", "Carl"):
+        await site.visitor(name)
+    token = await visitor.token("refresh")
+
+    answer = await visitor.ask("people", token=token, letters="bO")
+
+    found = json.loads(answer.body)["people"]
+    assert [one["name"] for one in found] == ["Bob", "Bo.bby"]
+    assert all(one["id"].startswith("user-") and set(one) == {"id", "name"} for one in found)
+    assert answer.headers["cache-control"] == "no-store"
+    assert (await visitor.ask("people", letters="bo")).status == 401
+    assert (await visitor.ask("people", token=token, letters="b" * 65)).status == 400

@@ -6,6 +6,7 @@ import { Attention } from "./attention.js";
 import { answerInvitation, changeName, createRoom, leaveRoom, signOut } from "./belonging.js";
 import { Columns, narrow, touch } from "./columns.js";
 import { askToDelete } from "./deleting.js";
+import { Directory } from "./directory.js";
 import { el, iconButton } from "./dom.js";
 import { tellOfMentions } from "./for-you.js";
 import { followGrowth } from "./growing.js";
@@ -13,13 +14,13 @@ import { jump } from "./jumping.js";
 import { listenToKeys } from "./keys.js";
 import { Nearby } from "./nearby.js";
 import { Notices } from "./notices.js";
+import { Parts } from "./parts.js";
 import { PeoplePane } from "./people-pane.js";
 import { menuButton } from "./popover.js";
 import { listenToPushes } from "./pushes.js";
 import { Reactions } from "./reactions.js";
 import { nextUnread } from "./room.js";
 import { RoomBook } from "./room-book.js";
-import { roomMenu } from "./room-menu.js";
 import { Me, RoomsPane } from "./rooms-pane.js";
 import { messageActs } from "./row-acts.js";
 import { openSwitcher } from "./switcher.js";
@@ -37,77 +38,80 @@ export class App {
   constructor(chat, options) {
     Object.assign(this, { chat, options });
     this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
+    this.parts = new Parts(this, (...place) => this.#go(...place), (room) => this.#leave(room));
+    this.directory = new Directory(chat, this.book, options.find);
     followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.refused(title, error));
-    this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.#load(part, act) });
+    this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.parts.load(part, act) });
     this.nearby = new Nearby(chat, () => this.#soon());
     this.#panes(options);
     this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
     window.addEventListener("hashchange", () => this.#route());
-    listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.#search(), onHelp: () => this.attention.help() });
+    listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.parts.search(), onHelp: () => this.attention.help() });
     document.addEventListener("visibilitychange", () => this.#looking());
     window.addEventListener("beforeunload", (event) => this.#leaving(event));
   }
 
   #panes(options) {
     const { title, topic, menu } = options;
-    const { book, chat, reactions, attention } = this;
+    const { book, chat, reactions, attention, parts } = this;
     const addressees = new Addressees(chat, book);
     const onCreate = () => this.#create();
     const onPerson = (person) => this.#go(book.with(person).id);
-    const onInvite = () => this.#load(() => import("./inviting.js"), ({ invite }) => invite(chat, this.room, book.names));
+    const onCard = (person, mark) => attention.card(this.room, { here: false, ...person, ...this.room.people.get(person.id) }, mark, onPerson);
+    const onInvite = () => parts.invite();
     const appMenu = menu && menuButton(iconButton("bolt", menu.label, { testid: "app-pushes" }), () => menu.entries(chat));
     const acts = {
       onCreate,
-      onPerson,
+      onCard,
       onInvite,
       onBack: () => this.#go(""),
       onPeople: () => this.columns.toggle(),
       onOlder: (room) => book.paging.older(room),
       onNewer: (room) => book.paging.newer(room),
       onNewest: (room) => (book.paging.newest(room), this.#show(room)),
-      onLink: (room, item) => this.#load(() => import("./links.js"), ({ copyLink }) => copyLink(addressOf(room.id, "at", `${item.seq}`), this.notices)),
-      onFormat: (act) => this.#load(() => import("./formatting.js"), act),
-      onCopy: (_, item) => this.#load(() => import("./links.js"), ({ copyText }) => copyText(item.text, this.notices)),
+      onLink: (room, item) => parts.link(room, item),
+      onFormat: (act) => parts.load(() => import("./formatting.js"), act),
+      onCopy: (_, item) => parts.copy(item),
       onReload: (room) => book.reload(room),
       onSend: (room, text, more) => this.#send(room, text, more),
       ...messageActs(chat, book, addressees, reactions),
       onDelete: (room, item) => this.#delete(room, item),
-      onReport: (room, item) => this.#moderate(({ report }) => report(chat, room, item, this.notices)),
+      onReport: (room, item) => parts.moderate(({ report }) => report(chat, room, item, this.notices)),
       onUnread: (room, item) => this.#keepUnread(room, item),
-      onSearch: () => this.#search(),
+      onSearch: () => parts.search(),
       isBlocked: (person) => attention.isBlocked(person),
       onPick: (room, item, near) => this.#pick(room, item, near),
-      onDetails: (at) => this.#details(onInvite, at),
-      onPin: (room, item) => this.#try(() => chat.pin(room.id, item.id, !item.pinned)),
+      onDetails: () => parts.details(),
+      onPin: (room, item) => parts.attempt(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
+      roomMenu: () => parts.roomMenu(),
       files: options.files,
     };
-    this.talk = new TalkPane(chat, acts, topic, appMenu);
+    this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));
     this.column = new ThreadColumn(chat, book.threads, acts, {
       onClose: () => this.#go(this.room.id),
       onJump: (room, seq) => seq && this.#go(room.id, "at", `${seq}`),
       onReply: (thread, text, more) => book.send(thread.room, text, { ...more, parent: thread.id }),
       onShown: (shown) => this.columns.besideThread(shown),
       onLeft: ({ message }) => (message && this.talk.conversation.focus(message)) || this.#enter(),
-      load: (part, act) => this.#load(part, act),
+      load: (part, act) => parts.load(part, act),
       mayFocus: () => !touch.matches && !narrow.matches,
     });
     this.people = new PeoplePane({
       onPerson,
       onInvite,
       onClose: () => this.columns.toggle(true),
-      onCard: (person, row) => attention.card(this.room, person, { ...row, write: onPerson }),
-      roomMenu: () => roomMenu(this.room, { chat, book, details: acts.onDetails, prefs: (room) => attention.prefs(room), leave: (room) => this.#leave(room), moderate: (act) => this.#moderate(act), attempt: (act) => this.#try(act) }),
+      onCard,
     });
     const rename = [words.rename.label, () => changeName(chat), "rename"];
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", words.you, { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onWrite: () => this.#switch("@"), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     const { questions, toasts } = this.notices;
     this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), questions, this.rooms.element, this.talk.element, this.column.element, this.people.element, toasts);
     // Below what stands above the conversation, such as the banner. On small screens the style sheet gives them another place.
@@ -123,7 +127,7 @@ export class App {
   }
 
   #remember() {
-    return this.#load(() => import("./remembering.js"), ({ remember }) => {
+    return this.parts.load(() => import("./remembering.js"), ({ remember }) => {
       this.memory = remember(this);
     });
   }
@@ -313,49 +317,22 @@ export class App {
   #pick(room, item, near) {
     const here = this.#here(near);
     const place = near.getBoundingClientRect(); // it is gone when the focus has left the message
-    return this.#load(() => import("./emoji-picker.js"), async ({ pickEmoji }) => {
+    return this.parts.load(() => import("./emoji-picker.js"), async ({ pickEmoji }) => {
       const emoji = await pickEmoji(place);
       here.focus(item);
       if (emoji) this.reactions.set(room, item, emoji, true);
     });
   }
 
-  // Parts that few people need are loaded when somebody asks for them.
-  #load(part, act) {
-    return this.#try(async () => act(await part().catch(() => Promise.reject(new Error(words.noPart)))));
-  }
-
-  async #try(act) {
-    try {
-      await act();
-    } catch (error) {
-      this.notices.refused(words.failed, error);
-    }
-  }
-
-  #moderate(act) {
-    return this.#load(() => import("./moderating.js"), act);
-  }
-
   #keepUnread(room, item) {
     this.talk.conversation.newAfter = item.seq - 1;
-    return this.#try(() => this.book.unread.keep(room, item));
+    return this.parts.attempt(() => this.book.unread.keep(room, item));
   }
 
-  #details(invite, at) {
-    const { attention, book, chat, room } = this;
-    const jump = (seq) => this.#go(room.id, "at", `${seq}`);
-    return this.#load(() => import("./details.js"), ({ details }) => details({ at, chat, book, room, jump, invite, prefs: () => attention.prefs(room) }));
-  }
-
-  #search(query) {
-    return this.#load(() => import("./finding.js"), ({ find }) => find(this, (id, seq) => this.#go(id, "at", `${seq}`), query));
-  }
-
-  async #switch() {
-    const chosen = await openSwitcher(this.book.listed(), offers(this.chat, "search"), this.book.strangers());
+  async #switch(typed) {
+    const chosen = await openSwitcher(this.directory, offers(this.chat, "search"), typed);
     if (typeof chosen === "string") this.#go(chosen);
-    else if (chosen) this.#search(chosen.search);
+    else if (chosen) this.parts.search(chosen.search);
   }
 
   #next(step) {

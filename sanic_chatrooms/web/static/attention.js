@@ -1,6 +1,7 @@
 // What asks for the user's attention, and what they do not want to hear of: counts in the title, notifications, blocks.
 
 import { Blocks } from "./blocks.js";
+import { touch } from "./columns.js";
 import { Desktop } from "./desktop.js";
 import { showBadge, titleOf, totals } from "./unread.js";
 import { words } from "./words.js";
@@ -31,8 +32,8 @@ export class Attention {
   }
 
   /** What one may do about a person; see card.js. */
-  card(room, person, more) {
-    return this.acts.load(() => import("./card.js"), ({ card }) => card(this.chat, room, person, { ...more, blocks: this.blocks }));
+  card(room, person, mark, write) {
+    return this.acts.load(() => import("./card.js"), ({ card }) => card(this.chat, room, person, { mark, write, blocks: this.blocks }));
   }
 
   /** Entries of the menu "You". */
@@ -40,7 +41,8 @@ export class Attention {
     const rooms = this.book.listed();
     const readAll = [words.menu.readAll, () => this.book.unread.readAll(rooms), "read-all"];
     const blocked = [words.card.allBlocked, () => this.acts.load(() => import("./blocked.js"), (part) => part.blocked(this.blocks)), "blocked-people"];
-    return [[words.settings.label, () => this.#settings(), "settings"], [words.help.label, () => this.help(), "help"], ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
+    const help = [words.help.label, () => this.help(), "help"]; // fingers have no keys
+    return [[words.settings.label, () => this.#settings(), "settings"], ...(touch.matches ? [] : [help]), ...(rooms.some(({ unread }) => unread) ? [readAll] : []), blocked];
   }
 
   #settings() {

@@ -1,25 +1,26 @@
 // What is known of a person, and what one may do about them. Loaded when somebody opens it.
 
 import { avatar } from "./avatar.js";
-import { actions, openDialog } from "./dialogs.js";
-import { button, el } from "./dom.js";
+import { openDialog } from "./dialogs.js";
+import { button, el, iconButton } from "./dom.js";
 import { actsOver, carryOut } from "./moderating.js";
+import { mayModerate } from "./people-pane.js";
 import { roleName } from "./room-words.js";
 import { words } from "./words.js";
 
-/**
- * Show the card of a person. `mark` tells them apart from others of their name. `below`: whether they may be moderated. `write`: opens a direct
- * conversation. `blocks`: see blocks.js.
- */
-export async function card(chat, room, person, { mark, below, blocks, write }) {
+/** Show the card of a person. `mark` tells them apart from others of their name. `write`: opens a direct conversation. `blocks`: see blocks.js. */
+export async function card(chat, room, person, { mark, blocks, write }) {
   const isBlocked = blocks.has(person.id);
-  const acts = [["write", words.card.write], isBlocked ? ["unblock", words.card.unblock] : ["block", words.card.block], ...(below ? actsOver(room) : [])];
-  const chosen = await openDialog(person.name, (close) => [
-    el("div.card-head", {}, avatar(person), el("div.grow", {}, el("h2", {}, el("bdi", {}, person.name)), el("p.note", {}, about(person, mark, isBlocked)))),
-    el("div.choices", {}, acts.map(([act, label]) => button(label, () => close(act), { testid: act }))),
-    !isBlocked && el("p.note.card-note", {}, words.card.blocking),
-    actions(button(words.cancel, () => close())),
-  ]);
+  const acts = [["write", words.card.write, "primary"], ...(mayModerate(room, person) ? actsOver(room) : []), isBlocked ? ["unblock", words.card.unblock] : ["block", words.card.block, "risky"]];
+  const chosen = await openDialog(person.name, (close) => {
+    const choices = (some) => el("div.choices", {}, some.map(([act, label, style = ""]) => button(label, () => close(act), { class: style, autofocus: act === "write", testid: act })));
+    const isRisky = ([, , style]) => style === "risky";
+    return [
+      el("div.card-head", {}, avatar(person), el("div.grow", {}, el("h2", {}, el("bdi", {}, person.name)), el("p.note", {}, about(person, mark, isBlocked))), iconButton("close", words.close, { onclick: () => close(), testid: "card-close" })),
+      [acts.filter((act) => !isRisky(act)), acts.filter(isRisky)].filter(({ length }) => length).map(choices),
+      !isBlocked && el("p.note.card-note", {}, words.card.blocking),
+    ];
+  });
   if (chosen === "write") write(person);
   else if (chosen === "block" || chosen === "unblock") await blocks.set(person, chosen === "block");
   else if (chosen) await carryOut(chat, room, person, chosen);

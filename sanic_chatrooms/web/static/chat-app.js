@@ -18,7 +18,7 @@ const ELSEWHERE = "signed out elsewhere"; // its words: reasons.js
  * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`; `rename`: false if people cannot change their names;
  * `entry`: an element below the form for a guest's name; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
  * function that ends the app's own session before "Sign out" leaves; `files`: {ready, tray(room, changed), listen(pane, tray)}, for
- * files with messages, as in the example. `own` gets a function that leaves alike, after another such function.
+ * files with messages, as in the example; `find`: (letters) => a promise of [{id, name}], people of the app whom one may invite or write to. `own` gets a function that leaves alike, after another such function.
  */
 export async function startChat(element, { client, ...given }) {
   const speaking = startSpeaking();
@@ -33,7 +33,7 @@ export async function startChat(element, { client, ...given }) {
   const options = { title: words.title, ...given };
   const chat = new ChatRooms({ storage: kept, ...client });
   let isOver = false;
-  const end = (code, reason, error) => showEnd(element, ending(code, reason, error), isSignedOut(code, reason), options);
+  const end = (code, reason, error) => showEnd(element, ending(code, reason, error), isSignedOut(code, reason), options, error?.code === "banned" || code === 4507);
   chat.on("state", ({ state, code, reason, error }) => state === "closed" && code !== null && end(code, reason, error));
   // The user signed out in another tab: write nothing more in their name.
   kept.watch(SIGNED_OUT, () => {

@@ -4,6 +4,7 @@ import { avatar, lineName } from "./avatar.js";
 import { attempt, openDialog, problemLine } from "./dialogs.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { byName, dayName, toldApart } from "./format.js";
+import { capital } from "./language.js";
 import { part } from "./part.js";
 import { pins } from "./pins.js";
 import { calm } from "./richtext.js";
@@ -14,24 +15,26 @@ import { words } from "./words.js";
 
 const PAGE = 100;
 
-/** Show the details until they are closed. `it`: {chat, book, room}, and `jump(seq)` to a message, `invite()`, `prefs()`; `at`: "pins" to begin there. */
+/** Show the details until they are closed. `it`: {chat, book, room}, and `jump(seq)` to a message, `invite()`, `prefs()`; `at`: "pins" for nothing else. */
 export async function details(it) {
-  const { name } = it.room;
+  const heading = it.at ? words.pins.label : words.details.heading(it.room.name);
   const show = (close) => content(it, close);
   // What somebody opens from here stands alone; the details come back after it, unless it resolves with "over".
   let act = null;
-  do act = await openDialog(words.details.heading(name), show, { class: "dialog search", testid: "details" });
+  do act = await openDialog(heading, show, { class: "dialog search", testid: "details" });
   while (act && (await act()) !== "over");
 }
 
 function content(it, close) {
   const { room, chat } = it;
   const load = () => chat.request("room", { room: room.id });
+  const jump = (seq) => close(() => (it.jump(seq), "over"));
+  const draw = (about) => (it.at ? pins(it, about, jump) : whole(it, about, close, jump));
   return [
     el("div.search-head", {},
-      el("h2.grow.title", {}, room.visibility === "private" && lock(), el("bdi.cut", {}, room.name)),
+      el("h2.grow.title", {}, it.at ? words.pins.label : [room.visibility === "private" && lock(), el("bdi.cut", {}, room.name)]),
       iconButton("close", words.details.close, { onclick: () => close(), autofocus: true, testid: "details-close" })),
-    part(chat, load, (about) => whole(it, about, close), { class: "details", testid: "details-body" }),
+    part(chat, load, draw, { class: "details", testid: "details-body" }),
   ];
 }
 
@@ -40,7 +43,7 @@ function lock() {
   return [icon("lock"), el("span.sr-only", {}, words.details.private)];
 }
 
-function whole(it, about, close) {
+function whole(it, about, close, jump) {
   const { chat, room } = it;
   const then = (act) => () => close(act);
   const may = (action) => about.may.includes(action);
@@ -49,13 +52,13 @@ function whole(it, about, close) {
     !room.isDirect && (may("member.invite") || may("member.add")) && [words.people.invite, it.invite, "details-invite"],
     room.counted && [words.details.notifications, it.prefs, "details-notify"],
   ];
-  const jump = (seq) => close(() => (it.jump(seq), "over"));
-  const pinned = section(words.pins.label, pins(it, about, jump));
-  if (it.at === "pins") queueMicrotask(() => pinned.scrollIntoView()); // when it is there
+  const { topic, archived } = about;
   return [
-    facts(it, about),
+    topic && el("p", { dir: "auto", testid: "details-topic" }, calm(topic)),
+    archived && el("p.shut", { testid: "details-archived" }, words.details.archived),
     row(acts, then),
-    pinned,
+    facts(it, about),
+    section(words.pins.label, pins(it, about, jump)),
     !room.isDirect && section(words.details.members, members(it, about, then)),
     row(may("room.govern") && [
       about.archived ? [words.details.reopen, () => archive(chat, room, false), "details-reopen"] : [words.details.archive, () => archive(chat, room, true), "details-archive"],
@@ -74,21 +77,19 @@ function section(heading, content) {
 }
 
 function facts({ chat, book, room }, about) {
-  const { topic, archived, slowMode, createdBy, createdAt, role } = about;
+  const { slowMode, createdBy, createdAt, role } = about;
   const said = words.details;
   const day = dayName(createdAt);
-  const maker = !createdBy ? said.madeByApp(day) : createdBy === chat.user.id ? said.madeByYou(day) : said.madeBy(day, book.names.of(createdBy) ?? createdBy);
-  const fact = (term, ...lines) => el("div", {}, el("dt", {}, term), lines.map((line) => el("dd", {}, line)));
-  return [
-    topic && el("p", { dir: "auto", testid: "details-topic" }, calm(topic)),
-    archived && el("p.shut", { testid: "details-archived" }, said.archived),
-    el("dl", { testid: "details-facts" },
-      fact(words.create.whoEnters, ...entryInWords(about, room.name)),
-      slowMode > 0 && fact(said.pace, said.slowMode(slowMode)),
-      fact(words.you, inWords(about.may), !room.isDirect && role !== "guest" && said.role(roleName(role))),
-      fact(said.made, maker),
-      !room.isDirect && fact(words.people.label, said.people(about.members, about.online))),
-  ];
+  const maker = !createdBy ? day : createdBy === chat.user.id ? said.madeByYou(day) : said.madeBy(day, book.names.of(createdBy) ?? createdBy);
+  const fact = (term, ...lines) => el("div", {}, el("dt", {}, term), lines.filter(Boolean).map((line) => el("dd", {}, line)));
+  const rights = el("details", {}, el("summary", {}, said.rights), el("p", {}, inWords(about.may)));
+  const made = fact(said.made, maker);
+  return el("dl", { testid: "details-facts" }, room.isDirect ? made : [
+    fact(words.people.label, said.people(about.members, about.online)),
+    fact(words.create.whoEnters, ...entryInWords(about)),
+    slowMode > 0 && fact(said.pace, said.slowMode(slowMode)),
+    fact(words.you, role !== "guest" && said.role(roleName(role)), rights),
+    made]);
 }
 
 function members({ chat, room }, about, then) {
@@ -101,7 +102,7 @@ function members({ chat, room }, about, then) {
   const draw = () => {
     const marks = toldApart(all);
     const line = (one) => memberLine(one, marks.get(one.id), { about, me: chat.user.id, onRole: then(() => giveRole(chat, room, one)) });
-    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, words.details.group(roleName(role), people.length)), el("ul", {}, people.sort(byName).map(line))));
+    const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, words.details.group(capital(roleName(role)), people.length)), el("ul", {}, people.sort(byName).map(line))));
     return [groups, !all.length && el("p.hint", {}, words.details.nobody), all.cursor && button(words.details.more, more, { testid: "details-more" })];
   };
   const problem = problemLine();

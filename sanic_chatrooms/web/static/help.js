@@ -16,7 +16,7 @@ function keysOf(sends) {
     [`${alt} ↑ · ${alt} ↓`, said.unread],
     [sends ? said.enter : `${ctrl} ${said.enter}`, said.send],
     [sends ? `${said.shift} ${said.enter}` : said.enter, said.line],
-    [`${ctrl} B · I · E · ${said.shift} X`, said.marks],
+    [`${ctrl} B · ${ctrl} I · ${ctrl} E · ${ctrl} ${said.shift} X`, said.marks],
     ["↑", said.editLast],
     ["@", said.mention],
     ["↑ · ↓", said.walk],
@@ -28,6 +28,6 @@ function keysOf(sends) {
 /** Show them. */
 export function help() {
   const sends = chosen("chatEnter") !== "line";
-  const line = ([keys, what]) => el("div.key-line", {}, el("dt", {}, what), el("dd", {}, el("kbd", {}, keys)));
+  const line = ([keys, what]) => el("div.key-line", {}, el("dt", {}, what), el("dd", {}, keys.split(" · ").map((key) => [el("kbd", {}, key), " "])));
   return openPanel(words.help.label, "help", el("dl", {}, keysOf(sends).map(line)));
 }

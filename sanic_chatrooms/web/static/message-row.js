@@ -63,9 +63,9 @@ function messageElement({ item, first, editing, mark }, context) {
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   const node = sized(item, context, el("article", props,
-    first ? avatar(sender) : time(item, digitsOf(item.at), "side-time"),
+    first ? face(sender, context, mark) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
-      first ? el("div.msg-head", {}, author(sender, context), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
+      first ? el("div.msg-head", {}, author(sender, context, mark), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
       item.pinned && pinSign(item),
       editing ? rewriting(item, context) : foldable(item, text(item, context), context),
       item.payload?.attachments && attachments(item, context.files?.ready),
@@ -122,10 +122,20 @@ function addTools(row, item, { me, role, has, onPick, onThread, onPin, mayPin, o
     remove && iconButton("bin", said.delete, { testid: "delete", onclick: () => onDelete(item) })));
 }
 
-function author(sender, { me, onPerson }) {
+const hasCard = ({ id }, { me, onCard }) => onCard && id && id !== me()?.id;
+
+// For pointers. The name beside it does the same, and has the focus.
+function face(sender, context, mark) {
+  if (!hasCard(sender, context)) return avatar(sender);
+  const node = avatar(sender, "opens");
+  node.addEventListener("click", () => context.onCard(sender, mark));
+  return node;
+}
+
+function author(sender, context, mark) {
   const props = { class: "author", testid: "author" };
-  if (!onPerson || !sender.id || sender.id === me()?.id) return el("span", props, el("bdi", {}, sender.name));
-  return el("button", { ...props, title: words.message.writeTo(sender.name), onclick: () => onPerson(sender) }, el("bdi", {}, sender.name));
+  if (!hasCard(sender, context)) return el("span", props, el("bdi", {}, sender.name));
+  return el("button", { ...props, title: words.people.about(sender.name), onclick: () => context.onCard(sender, mark) }, el("bdi", {}, sender.name));
 }
 
 function time({ at }, written, style, title = fullTimeOf(at)) {

@@ -1,5 +1,6 @@
 // Dialogs for keeping a room in order: reports, removing, muting and banning people. Loaded when somebody opens one.
 
+import { askToDelete } from "./deleting.js";
 import { button, el } from "./dom.js";
 import { attempt, choiceGroup, closableHead, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
@@ -13,25 +14,25 @@ const TIMES = [HOUR / 6, HOUR, 24 * HOUR, 7 * 24 * HOUR, null];
 const PAGE = 100;
 
 // Their words: words.moderation.
-const ACTS = { "member.kick": "kick", "member.mute": "mute", "member.ban": "ban" };
+const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban" };
 
 const reasonField = (label, props) => textField(label, { maxlength: 500, required: false, testid: "reason", ...props });
 
 // ---- people ----
 
-/** What the user may do about others in the room: [act, words] pairs. */
+/** What the user may do about others in the room: [act, words, look] triples. */
 export function actsOver(room) {
   // Only members can be removed. In a public room, who is a member is not known here.
   const acts = Object.keys(ACTS).filter((act) => room.may.has(act) && (act !== "member.kick" || room.visibility !== "public"));
   const role = room.may.has("member.role") ? [["member.role", words.roles.change]] : [];
-  return [...role, ...acts.map((act) => [act, words.moderation[ACTS[act]].label])];
+  return [...role, ...acts.map((act) => [act, words.moderation[ACTS[act]].label, "risky"])];
 }
 
 /** Ask for the role, or for how long and why, and do it. */
 export async function carryOut(chat, room, person, act) {
   if (act === "member.role") return giveRole(chat, room, person);
   const said = words.moderation;
-  const { label, yes, what } = said[ACTS[act]];
+  const { heading, yes, what } = said[ACTS[act]];
   const timed = act !== "member.kick";
   const { field, row } = reasonField(said.why, { autofocus: !timed });
   const choice = (seconds, at) => radio({ name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }, seconds === null ? said.forEver : duration(seconds));
@@ -41,7 +42,7 @@ export async function carryOut(chat, room, person, act) {
     const until = seconds ? Math.round(Date.now() / 1000 + seconds) : undefined;
     return chat.request(act, { room: room.id, payload: { user: person.id, until, reason: field.value.trim() || undefined } }).then(() => true);
   };
-  return openForm(said.of(label, person.name), [el("p.hint", {}, what), times, row], yes, submit, "act-dialog", act === "member.mute" ? "primary" : "danger");
+  return openForm(heading(person.name, room.name), [el("p.hint", {}, what(person.name)), times, row], yes, submit, "act-dialog", act === "member.mute" ? "primary" : "danger");
 }
 
 /** Who is banned or muted in the room, with a way to end it. */
@@ -55,7 +56,7 @@ export async function restrictions(chat, room) {
 
 function restrictionLine(chat, room, { user, by, until, reason, what, end, act }, problem) {
   const undo = () => chat.request(act, { room: room.id, payload: { user: user.id } });
-  const how = words.events.more(what, { until: until && momentOf(until), by: by?.name, reason });
+  const how = words.events.more(what, { until: until ? momentOf(until) : words.reasons.noEnd, by: by?.name, reason });
   return listLine([el("p.author.cut", {}, el("bdi", {}, user.name)), el("p.note", {}, calm(how))], [[end, undo, words.moderation.endOf(end, user.name)]], problem, "restriction");
 }
 
@@ -73,37 +74,42 @@ export async function report(chat, room, item, notices) {
   if (done) notices.add({ title: done.duplicate ? said.reportedBefore : said.reported, content: isDirect ? said.seenByRunners : said.seenByModerators });
 }
 
-/** Open reports of the room. */
-export async function reports(chat, room, book) {
+/** Open reports of the room. `jump(seq)`: to a message. */
+export async function reports(chat, room, jump) {
   const page = await chat.request("reports", { room: room.id, payload: { limit: PAGE } });
-  return openList(words.moderation.reports(room.name), page.reports, words.moderation.noReports, (line, problem) => reportLine(chat, room, book, line, problem), "reports-dialog");
+  const draw = (line, problem, close) => reportLine(chat, room, line, problem, (seq) => (close(), jump(seq)));
+  return openList(words.moderation.reports(room.name), page.reports, words.moderation.noReports, draw, "reports-dialog");
 }
 
-function reportLine(chat, room, book, { id, msgId, reason, by, at, held }, problem) {
+function reportLine(chat, room, { id, msgId, reason, by, at, held }, problem, jump) {
   const item = room.timeline.items.find((one) => one.id === msgId);
   const text = held ? held.text : item?.text;
-  const { wasDeleted, furtherUp, held: heldBack, by: from, deleteMessage, closeReport } = words.moderation;
+  const { wasDeleted, furtherUp, held: heldBack, by: from, goTo, deleteMessage, keepMessage, closeReport } = words.moderation;
   const said = typeof text === "string" && text ? excerpt(text) : item?.deleted ? wasDeleted : furtherUp;
   const name = by?.name ?? words.somebody;
   const close = (outcome) => chat.request("report.close", { payload: { id, outcome } });
+  const go = async () => jump(item?.seq ?? (await chat.thread(room.id, msgId, { limit: 1 })).message.seq);
   const remove = async () => {
+    if (!(await askToDelete({ text: said }))) return false;
     await chat.delete(room.id, msgId);
-    await close("deleted");
+    return close("deleted");
   };
-  const canDelete = msgId && !item?.deleted && room.may.has("message.delete.any");
+  const isThere = msgId && !item?.deleted;
+  const canDelete = isThere && room.may.has("message.delete.any");
   const body = [el("p.note", {}, held ? heldBack(name) : from(name, momentOf(at))), el("p", {}, calm(reason)), el("blockquote.quote", {}, calm(item?.sender ? words.message.said(item.sender.name, said) : said))];
-  return listLine(body, [canDelete && [deleteMessage, remove], [closeReport, () => close("closed")]].filter(Boolean), problem, "report-line");
+  const acts = [isThere && [goTo, go], canDelete && [deleteMessage, remove, null, "risky"], [isThere ? keepMessage : closeReport, () => close("closed")]];
+  return listLine(body, acts.filter(Boolean), problem, "report-line");
 }
 
 // ---- lists ----
 
-/** A list in a dialog, or `empty`. `draw(line, problem)`: see listLine. */
+/** A list in a dialog, or `empty`. `draw(line, problem, close)`: see listLine. */
 export function openList(heading, lines, empty, draw, testid) {
   return openDialog(heading, (close) => {
     const head = closableHead(heading, close, "list-done");
     const problem = problemLine();
     const none = el("p.hint", { testid: "none" }, empty);
-    const box = el("ul.people-list", {}, lines.map((line) => draw(line, problem)));
+    const box = el("ul.people-list", {}, lines.map((line) => draw(line, problem, close)));
     none.hidden = lines.length > 0;
     box.addEventListener("done", () => {
       none.hidden = box.childElementCount > 0;
@@ -113,18 +119,21 @@ export function openList(heading, lines, empty, draw, testid) {
   }, { testid });
 }
 
-/** `acts`: [label, async function, name?]; after each the line is gone. */
+/** `acts`: [label, async function, name?, look?]; after each the line is gone, unless it resolves with false. */
 export function listLine(content, acts, problem, testid) {
   const run = async (act, { currentTarget }) => {
     const list = line.parentElement;
+    let stays = false;
     currentTarget.disabled = true;
-    const isDone = await attempt(problem, act);
-    currentTarget.disabled = isDone;
-    if (!isDone) return;
-    line.remove();
-    list.dispatchEvent(new Event("done"));
+    const isDone = await attempt(problem, async () => (stays = (await act()) === false));
+    if (isDone && !stays) {
+      line.remove();
+      return list.dispatchEvent(new Event("done"));
+    }
+    currentTarget.disabled = false;
+    currentTarget.focus();
   };
-  const buttons = acts.map(([label, act, name]) => button(label, (event) => run(act, event), { "aria-label": name }));
+  const buttons = acts.map(([label, act, name, look = ""]) => button(label, (event) => run(act, event), { class: look, "aria-label": name }));
   const line = el("li.list-line", { testid }, el("div.grow", {}, content), el("div.list-actions", {}, buttons));
   return line;
 }

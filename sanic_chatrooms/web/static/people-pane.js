@@ -4,27 +4,22 @@ import { avatar, lineName } from "./avatar.js";
 import { el, icon, iconButton } from "./dom.js";
 import { byName, toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
-import { menuButton } from "./popover.js";
+import { capital } from "./language.js";
 import { words } from "./words.js";
 
 const RANKS = ["moderator", "admin", "owner"];
 const ON_PEOPLE = ["member.kick", "member.mute", "member.ban"];
 
 export class PeoplePane {
-  /**
-   * `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, {mark, below})`: what one may do about them;
-   * `roomMenu()`: entries of the menu of the room.
-   */
-  constructor({ onPerson, onClose, onInvite, onCard, roomMenu }) {
+  /** `acts`: `onPerson(person)`: a direct message; `onClose()`, `onInvite()`; `onCard(person, mark)`: what one may do about them. */
+  constructor({ onPerson, onClose, onInvite, onCard }) {
     const list = el("div");
     this.more = el("p.section", {});
     this.invite = el("button.line", { hidden: true, testid: "invite", onclick: onInvite }, el("span.sigil", {}, icon("plus")), words.people.invite);
-    this.menu = menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), roomMenu);
-    this.roomMenu = roomMenu;
     this.count = el("h2.grow", {});
     this.back = iconButton("back", words.people.back, { class: "back", onclick: onClose });
     this.element = el("aside.people-pane", { "aria-label": words.people.inRoom, onkeydown: (event) => event.key === "Escape" && onClose() },
-      el("div.pane-head", {}, this.back, this.count, this.menu), el("div.scroll", { testid: "people" }, list, this.more, this.invite));
+      el("div.pane-head", {}, this.back, this.count), el("div.scroll", { testid: "people" }, list, this.more, this.invite));
     walkable(list, "button");
     this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onCard }));
   }
@@ -34,24 +29,34 @@ export class PeoplePane {
     this.list.set([]);
     this.count.textContent = words.people.label;
     this.more.textContent = "";
-    this.invite.hidden = this.menu.hidden = true;
+    this.invite.hidden = true;
+    this.element.classList.add("empty");
   }
 
-  update({ people, online, isDraft, isDirect, status, may, role }, me, blocks) {
-    if (status === "removed" || status === "failed") return this.clear();
+  update(room, me, blocks) {
+    const { people, online, isDraft, isDirect, isClosed, may } = room;
+    if (isClosed) return this.clear();
+    this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
-    const moderates = !isDirect && ON_PEOPLE.some((action) => may.has(action));
-    this.list.set(sorted.map((person) => {
-      const [mark, isMe, blocked] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id)];
-      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${moderates}|${person.role}|${blocked}`, person, mark, isMe, blocked, below: moderates && !isMe && isBelow(person.role, role) };
-    }));
+    const rows = sorted.map((person) => {
+      const [mark, isMe, blocked, below] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id), mayModerate(room, person)];
+      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${below}|${person.role}|${blocked}`, person, mark, isMe, blocked, below };
+    });
+    const here = sorted.filter((one) => one.here).length;
+    const away = sorted.length - here;
+    if (away) rows.splice(here, 0, { key: "", sign: `${away}`, away });
+    this.list.set(rows);
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
-    this.menu.hidden = !may.size || !this.roomMenu().length; // not before it is whole
-    const others = online - sorted.filter(({ here }) => here).length;
+    const others = online - here;
     this.count.textContent = isDraft ? words.people.label : words.people.here(online);
     this.more.textContent = others > 0 ? words.people.more(others) : "";
   }
+}
+
+/** Whether one may do something about another person in the room. */
+export function mayModerate({ isDirect, may, role }, person) {
+  return !isDirect && ON_PEOPLE.some((action) => may.has(action)) && isBelow(person.role, role);
 }
 
 // Roles of the app have levels that are not known here: then the server decides.
@@ -60,10 +65,11 @@ function isBelow(theirs, mine) {
 }
 
 function personRow(row, { onPerson, onCard }) {
+  if (row.away) return el("h3.section", { testid: "away" }, words.people.away(row.away));
   const line = personLine(row, onPerson);
-  const { below, isMe, person } = row;
+  const { below, isMe, mark, person } = row;
   if (isMe) return line;
-  return el("div.person-row", {}, line, iconButton("more", (below ? words.people.moderate : words.people.about)(person.name), { testid: "card", onclick: () => onCard(person, row) }));
+  return el("div.person-row", {}, line, iconButton("more", (below ? words.people.moderate : words.people.about)(person.name), { testid: "card", onclick: () => onCard(person, mark) }));
 }
 
 function personLine({ person, mark, isMe, blocked }, onPerson) {
@@ -72,8 +78,8 @@ function personLine({ person, mark, isMe, blocked }, onPerson) {
   return el(isMe ? "div" : "button", { class: "line", testid: "person", "data-user": id, ...action },
     el("span", { class: `dot ${here ? "here" : ""}` }, avatar(person, "small")),
     lineName(name, mark),
-    RANKS.includes(role) && el("span.count", { testid: "role" }, words.roles.names[role]),
     isMe && el("span.count", {}, words.aboutYou),
+    RANKS.includes(role) && el("span.count", { testid: "role" }, capital(words.roles.names[role])),
     blocked && el("span.count", { testid: "blocked" }, words.people.blocked),
     el("span.sr-only", {}, here ? words.online : words.offline));
 }

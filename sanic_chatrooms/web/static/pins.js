@@ -50,6 +50,6 @@ function pinLine(one, { onJump, onUnpin }) {
       el("span.hit-head", {}, el("bdi.author.cut", {}, name), el("time", {}, momentOf(timestamp))),
       el("span.hit-text", { dir: "auto" }, calm([excerpt(plainText(textOf(payload))), namesOf(one)].filter(Boolean).join(" "))),
       pinned?.by && el("span.note.cut", {}, words.pins.by(el("bdi", {}, pinned.by.name)))),
-    onUnpin && iconButton("close", words.pins.unpin(name), { testid: "unpin", onclick: () => onUnpin(one, line) }));
+    onUnpin && iconButton("unpin", words.pins.unpin(name), { testid: "unpin", onclick: () => onUnpin(one, line) }));
   return line;
 }

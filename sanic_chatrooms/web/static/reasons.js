@@ -4,9 +4,9 @@ import { momentOf } from "./format.js";
 import { capital } from "./language.js";
 import { words } from "./words.js";
 
-/** "until 14:05 (reason: spam)", for what was decided about somebody; empty if it is for good and without a reason. */
-function terms({ until, reason: why }) {
-  return words.reasons.terms(until && momentOf(until), why);
+/** "until 14:05 (reason: spam)", for what was decided about somebody. `lasts`: false for what is done and over. */
+function terms({ until, reason: why }, lasts = true) {
+  return words.reasons.terms(lasts && (until ? momentOf(until) : words.reasons.noEnd), why);
 }
 
 // Codes that need no more than one text of words.reasons, and those of which one follows from the rest of the error.
@@ -95,7 +95,7 @@ export function shutBecause(error) {
 
 /** What was done to this user: `what` is "kicked" or "banned". */
 export function sentenceOf(what, { by, ...details } = {}) {
-  return words.reasons[what === "banned" ? "bannedYou" : "removedYou"](by?.name, terms(details));
+  return what === "banned" ? words.reasons.bannedYou(by?.name, terms(details)) : words.reasons.removedYou(by?.name, terms(details, false));
 }
 
 /** Why the connection is closed for good. `error`: of the server, if it told one. */

@@ -157,6 +157,11 @@ export class RoomBook {
     return news.length > 0;
   }
 
+  /** Learn the names of people who were looked for. */
+  meet(people) {
+    this.#hear(people, SOURCES.list);
+  }
+
   #introduce(room, partner) {
     if (!partner) return;
     this.#hear([partner], SOURCES.list);
@@ -279,6 +284,8 @@ export class RoomBook {
   #happened(event) {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
+    const { user } = event.payload ?? {};
+    if (user?.id && user.name === user.id) user.name = this.names.of(user.id) ?? user.name; // the server has not met them
     const item = room.timeline.apply(event, mine);
     if (this.shown && this.shown !== room) room.timeline.trim(); // whoever reads in the shown one keeps what is there
     room.past?.change(event);
@@ -302,7 +309,8 @@ export class RoomBook {
 
   /** Who is a member now, and what has become of us. */
   #membership(room, { type, payload }) {
-    const { id } = payload?.user ?? {};
+    const { by, user } = payload ?? {};
+    const { id } = user ?? {};
     if (id && id === this.chat.user?.id) {
       room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
       if (type === "member.role") {
@@ -312,7 +320,7 @@ export class RoomBook {
       if (!room.verdict) this.#rights(room);
     } else if (type === "room.updated" && rulesOf(payload) !== room.rules) {
       room.stale = true;
-      setTimeout(() => this.shown === room && room.stale && this.#rights(room), Math.random() * SPREAD);
+      setTimeout(() => this.shown === room && room.stale && this.#rights(room), by?.id === this.chat.user?.id ? 0 : Math.random() * SPREAD);
     }
     if (!id || room.visibility === "public") return;
     const known = room.people.get(id);

@@ -2,15 +2,16 @@
 
 import { words } from "./words.js";
 
-/** Entries for the room; null: none is open. `acts`: `details(at)`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js; `attempt(act)` tells what goes wrong. */
-export function roomMenu(room, { chat, book, details, prefs, leave, moderate, attempt }) {
+/** Entries for the room; null: none is open. `acts`: `details(at)`, `link()`, `jump(seq)`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js; `attempt(act)` tells what goes wrong. */
+export function roomMenu(room, { chat, book, details, link, jump, prefs, leave, moderate, attempt }) {
   const has = (action) => room?.may.has(action);
   return [
     has("room") && [words.room.details, () => details(), "room-details"],
     has("pins") && [words.pins.label, () => details("pins"), "room-pins"],
+    has("room") && !room.isDirect && [words.message.link, link, "room-link"],
     room?.counted && [words.details.notifications, () => prefs(room), "room-notifications"],
     room?.counted && [room.notify === "none" ? words.menu.unmute : words.menu.mute, () => attempt(() => mute(chat, book, room)), "mute-room"],
-    has("reports") && [words.menu.reports, () => moderate(({ reports }) => reports(chat, room, book)), "reports"],
+    has("reports") && [words.menu.reports, () => moderate(({ reports }) => reports(chat, room, jump)), "reports"],
     has("restrictions") && [words.menu.restrictions, () => moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
     // The page would join a public room again as soon as somebody opens it.
     has("leave") && room.visibility === "private" && [words.menu.leave, () => leave(room), "leave", "danger"],

@@ -50,7 +50,7 @@ export async function archive(chat, room, archived) {
 export function remove(chat, room) {
   const said = words.removing;
   const { field, row } = textField(said.field(room.name), { testid: "delete-name" });
-  const lines = said.lines.map((line) => el("p.hint", {}, line));
+  const lines = said.lines.slice(0, room.archived ? 1 : 2).map((line) => el("p.hint", {}, line));
   const submit = async () => {
     if (field.value.trim() !== room.name.trim()) throw new Error(said.wrongName);
     await chat.request("room.delete", { room: room.id });

@@ -25,10 +25,9 @@ export function inWords(may) {
   return may.includes("message") ? all : `${all} ${rights.notWrite}`;
 }
 
-/** Who can enter, and what new members can read: sentences. `partner`: the other one of a direct room. */
-export function entryInWords({ visibility, historyVisibility }, partner) {
-  const { direct, public: open, secret, past } = words.details;
-  if (visibility === "direct") return [direct(partner)];
+/** Who can enter, and what new members can read: sentences. */
+export function entryInWords({ visibility, historyVisibility }) {
+  const { public: open, secret, past } = words.details;
   return visibility === "public" ? [open] : [secret, past[historyVisibility]].filter(Boolean);
 }
 

@@ -76,6 +76,11 @@ export class Room {
     for (const { items } of this.timelines()) for (const item of items) item.version++;
   }
 
+  /** The user is not in it, and sees nothing of it. */
+  get isClosed() {
+    return this.status === "failed" || this.status === "removed";
+  }
+
   get isDirect() {
     return this.visibility === "direct";
   }

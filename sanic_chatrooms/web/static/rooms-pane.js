@@ -7,21 +7,23 @@ import { KeyedList, walkable } from "./keyed.js";
 import { loud, named, written } from "./unread.js";
 import { words } from "./words.js";
 
+const INVITATIONS = 2; // that are shown at first
+
 export class RoomsPane {
   /**
-   * `bell` is in the head, `footer` below the list. `onAgain`: the open room was chosen again, which does not change the address.
+   * `bell` is in the head, `footer` below the list. `onWrite`: to somebody. `onAgain`: the open room was chosen again, which does not change the address.
    * `onAnswer(invitation, "accept" | "decline")`.
    */
-  constructor({ title, bell, footer, onCreate, onSwitch, onAgain, onAnswer }) {
+  constructor({ title, bell, footer, onCreate, onSwitch, onWrite, onAgain, onAnswer }) {
     const [rooms, directs, invited] = [el("div"), el("div"), el("div")];
     this.invitedHead = el("h2.section", {}, words.rooms.invitations);
-    this.directsHead = el("h2.section", {}, words.rooms.directs);
+    this.moreInvited = el("button.line", { testid: "more-invitations", onclick: () => this.#showAll() });
+    const act = (label, onclick, testid) => el("button.line", { testid, onclick }, el("span.sigil", {}, icon("plus")), label);
     const scroll = el("div.scroll", { testid: "room-list" },
-      this.invitedHead, invited,
-      el("h2.section", {}, words.rooms.label), rooms,
-      el("button.line", { testid: "create-room", onclick: onCreate }, el("span.sigil", {}, icon("plus")), words.rooms.create),
-      this.directsHead, directs);
-    walkable(scroll, ".line");
+      this.invitedHead, invited, this.moreInvited,
+      el("h2.section", {}, words.rooms.label), rooms, act(words.rooms.create, onCreate, "create-room"),
+      el("h2.section", {}, words.rooms.directs), directs, act(words.rooms.write, onWrite, "new-message"));
+    walkable(scroll, ".line:not([hidden])");
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
     const search = iconButton("compass", words.rooms.switch, { onclick: onSwitch, testid: "open-switcher" });
     this.element = el("nav.rooms-pane", { "aria-label": words.rooms.label }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), scroll, footer);
@@ -32,12 +34,25 @@ export class RoomsPane {
 
   /** Show these rooms; `current`: the open one's id. */
   update(rooms, current, invitations) {
-    this.invited.set(invitations.map((invitation) => ({ key: invitation.id, sign: `${invitation.title}|${invitation.by?.name}`, invitation })));
-    this.invitedHead.hidden = !invitations.length;
+    this.#invite(invitations);
     const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.archived}|${room.near}|${countsIn(room)}|${room.id === current}`, room, current }));
     this.rooms.set(rows.filter(({ room }) => !room.isDirect));
     this.directs.set(rows.filter(({ room }) => room.isDirect));
-    this.directsHead.hidden = !rows.some(({ room }) => room.isDirect);
+  }
+
+  #showAll() {
+    this.most = Infinity;
+    this.#invite(this.invitations);
+    this.invited.get(this.invitations[INVITATIONS].id).querySelector("button").focus();
+  }
+
+  #invite(invitations) {
+    this.invitations = invitations;
+    const shown = invitations.slice(0, this.most ?? INVITATIONS);
+    this.invited.set(shown.map((invitation) => ({ key: invitation.id, sign: `${invitation.title}|${invitation.by?.name}`, invitation })));
+    this.invitedHead.hidden = !invitations.length;
+    this.moreInvited.hidden = shown.length === invitations.length;
+    this.moreInvited.textContent = words.rooms.moreInvitations(invitations.length - shown.length);
   }
 
   focus(id) {
@@ -76,7 +91,7 @@ function invitationCard(invitation, onAnswer) {
   const name = title || id;
   const answer = (what) => onAnswer(invitation, what);
   return el("div.invitation", { role: "group", "aria-label": words.rooms.invitationTo(name), testid: "invitation", "data-invited": id },
-    el("p", {}, icon("mail"), el("bdi.author.cut", {}, name)),
+    el("p.author", { dir: "auto" }, name),
     el("p.note.cut", {}, by ? words.rooms.by(el("bdi", {}, by.name)) : words.rooms.invited),
     el("div.invitation-actions", {},
       button(words.rooms.accept, () => answer("accept"), { class: "primary", testid: "accept" }), button(words.rooms.decline, () => answer("decline"), { testid: "decline" })));

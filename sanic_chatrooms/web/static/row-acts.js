@@ -25,7 +25,7 @@ export function rowActs(chat, acts, room) {
     maxText: () => chat.welcome?.limits.maxText,
     /** Whether something can be changed by this feature of the server. */
     has: (feature) => !room().archived && (chat.welcome?.features.includes(feature) ?? true),
-    onPerson: acts.onPerson,
+    onCard: acts.onCard,
     onFormat: acts.onFormat,
     isBlocked: acts.isBlocked,
     onStop: (item) => chat.cancel(room().id, item.id),

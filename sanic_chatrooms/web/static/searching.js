@@ -118,7 +118,7 @@ class Panel {
 
   #refused(error) {
     const isOffline = this.chat.state !== "online" || error.code === "lost" || error.code === "timeout";
-    this.#say(error.code === "unknown_command" ? words.search.lacking : isOffline ? words.search.offline : sentence(error), error.code !== "unknown_command");
+    this.#say(error.code === "unknown_command" ? words.search.lacking : isOffline ? words.search.offline : sentence(error), isOffline || error.temporary);
   }
 
   #hit({ room, seq, sender, timestamp, payload, highlights }) {

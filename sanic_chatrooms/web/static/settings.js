@@ -11,14 +11,14 @@ import { LANGUAGES, words } from "./words.js";
 
 const KEY = "chatrooms:settings";
 
-// Each with its label and what can be chosen.
-const choices = ({ theme, themes, density, densities, enter, enters, sound, keys, on, off, language, asBrowser }) => [
+// Each with its label and what can be chosen; else it is on or off.
+const choices = ({ theme, themes, density, densities, enter, enters, sound, keys, language, asBrowser }) => [
   ["language", language, { system: asBrowser, ...Object.fromEntries(LANGUAGES.map((tag) => [tag, nameOfLanguage(tag)])) }],
   ["theme", theme, themes],
   ["density", density, densities],
   ["enter", enter, enters],
-  ["sound", sound, { off, on }],
-  ["keys", keys, { on, off }],
+  ["sound", sound],
+  ["keys", keys],
 ];
 const WITH_KEYS = ["enter", "keys"]; // on-screen keyboards have neither
 
@@ -32,16 +32,17 @@ export async function settings(desktop) {
   const all = choices(said);
   const before = dataset.chatLanguage;
   const note = el("p.hint", { role: "status", testid: "settings-note" });
-  const choose = ({ target: { name, value } }) => {
-    dataset[nameOf(name)] = value;
+  const choose = ({ target: { name, type, checked, value } }) => {
+    dataset[nameOf(name)] = type === "radio" ? value : checked ? "on" : "off";
     const chosen = Object.fromEntries(all.map(([key]) => [key, dataset[nameOf(key)]]));
     const lasts = kept.set(KEY, JSON.stringify(chosen));
     note.textContent = !lasts ? said.forgets : dataset.chatLanguage === before ? "" : said.languageLater;
     document.dispatchEvent(new Event("chatsettings"));
-    if (name === "sound" && value === "on") ring();
+    if (name === "sound" && checked) ring();
   };
   const one = (name, value, label) => radio({ name, value, checked: dataset[nameOf(name)] === value, onchange: choose, testid: `${name}-${value}` }, label);
-  const group = ([name, label, values]) => choiceGroup(label, el("div.scopes", {}, Object.entries(values).map(([value, title]) => one(name, value, title))));
+  const flip = (name, label) => el("label.choice", {}, el("input", { type: "checkbox", name, checked: dataset[nameOf(name)] === "on", onchange: choose, testid: name }), label);
+  const group = ([name, label, values]) => (values ? choiceGroup(label, el("div.scopes", {}, Object.entries(values).map(([value, title]) => one(name, value, title)))) : flip(name, label));
   const shown = all.filter(([name]) => !(touch.matches && WITH_KEYS.includes(name)));
   await openPanel(said.label, "settings", shown.map(group), inThisBrowser(desktop), note);
   // Everything that is shown has words.

@@ -25,9 +25,11 @@ export async function showLoading(element, { title }, rest) {
   }
 }
 
-/** Say why the connection has ended for good: `why`, and `signedOut` if signing in helps. Where the page has a way in, loading it again leads there. */
-export function showEnd(element, why, signedOut, { entry, guests }) {
+/** Say why the connection has ended for good: `why`, and `signedOut` if signing in helps. Where the page has a way in, loading it again leads there. Who is `banned` can become somebody else. */
+export function showEnd(element, why, signedOut, { entry, guests, signOut }, banned) {
   const { start } = words;
+  const leave = signOut && button(words.signOut.label, () => signOut().finally(() => location.reload()), { testid: "sign-out" });
+  if (banned) return showPanel(element, why, null, start.connectAgain, "", leave);
   const signsIn = signedOut && (entry || guests !== false);
   showPanel(element, signsIn ? start.signedOut : start.disconnected, why, signsIn ? start.signIn : start.connectAgain);
 }
@@ -43,8 +45,8 @@ function signIn(title, enter, below) {
 }
 
 // Loading the page again is all that helps.
-function showPanel(element, heading, text, action) {
-  const again = button(action, () => location.reload(), { class: "primary" });
-  fill(element, el("main.entry", { testid: "ended" }, el("div.card", {}, el("h1", {}, heading), el("p.hint", {}, text), again)));
+function showPanel(element, heading, text, action, style = "primary", more) {
+  const again = button(action, () => location.reload(), { class: style });
+  fill(element, el("main.entry", { testid: "ended" }, el("div.card", {}, el("h1", {}, heading), text && el("p.hint", {}, text), again, more)));
   again.focus();
 }

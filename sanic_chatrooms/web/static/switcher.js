@@ -12,27 +12,30 @@ const SIGILS = { public: "# ", direct: "@ " }; // else an icon
 const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
 
 /**
- * Ask for one of `rooms`; resolves with its id, a typed id, or undefined. `searches`: messages can be searched; then also with {search: text}.
- * `strangers`: people to write to, found by their names; see RoomBook.
+ * Ask for a room of the book, or a person to write to; resolves with an id, a typed id, or undefined. `searches`: messages can be searched; then also
+ * with {search: text}. `directory`: see directory.js. `typed`: what stands in the field; after "@", there are people only.
  */
-export function openSwitcher(rooms, searches = false, strangers = []) {
-  return openDialog(words.switcher.heading, (close) => content(rooms, searches, strangers, close), { class: "dialog switcher", testid: "switcher" });
+export function openSwitcher(directory, searches, typed = "") {
+  return openDialog(words.switcher.heading, (close) => content(directory, searches, typed, close), { class: "dialog switcher", testid: "switcher" });
 }
 
-function content(rooms, searches, strangers, close) {
+function content(directory, searches, value, close) {
   let chosen = 0;
   let rows = [];
+  const { book } = directory;
+  const rooms = book.listed();
   const { label, none } = words.switcher;
-  const field = el("input.field", { role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: () => show(0), onkeydown: key });
+  const field = el("input.field", { role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: look, onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": words.rooms.label });
   const nothing = el("p.hint", { role: "status", testid: "switcher-nothing" });
   const list = new KeyedList(box, (row) => option(row, close));
 
   function show(index) {
-    const typed = field.value.trim().replace(/^[#@]/, "");
-    rows = matching(typed ? [...rooms, ...strangers] : rooms, typed);
+    const asked = field.value.trim();
+    const [typed, isPerson] = [asked.replace(/^[#@]/, ""), asked[0] === "@"];
+    rows = matching(asked ? [...rooms, ...book.strangers()] : rooms, typed, isPerson);
     const found = rows.some(({ isRoom }) => isRoom);
-    if (searches && field.value.trim()) rows.push({ key: "switcher-search", id: { search: field.value.trim() }, sigil: "search", name: words.switcher.search(field.value.trim()) });
+    if (searches && typed && !isPerson) rows.push({ key: "switcher-search", id: { search: asked }, sigil: "search", name: words.switcher.search(asked) });
     chosen = (index + rows.length) % (rows.length || 1);
     list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.name}|${at === chosen}` })));
     box.hidden = !rows.length;
@@ -41,6 +44,15 @@ function content(rooms, searches, strangers, close) {
     field.setAttribute("aria-activedescendant", key ?? "");
     field.setAttribute("aria-expanded", String(rows.length > 0));
     list.get(key)?.scrollIntoView({ block: "nearest" });
+  }
+
+  async function look() {
+    show(0);
+    const asked = field.value.trim();
+    if (!asked || !(await directory.look(asked.replace(/^[#@]/, "")))) return;
+    const { key: before } = rows[chosen] ?? {};
+    show(0);
+    show(Math.max(0, rows.findIndex(({ key: now }) => now === before)));
   }
 
   function key(event) {
@@ -52,7 +64,8 @@ function content(rooms, searches, strangers, close) {
     event.preventDefault();
   }
 
-  show(0);
+  field.value = value; // what is set so has the cursor at its end
+  look();
   return [el("div.search-head", {}, field, iconButton("close", words.close, { onclick: () => close(), testid: "switcher-close" })), nothing, box];
 }
 
@@ -66,12 +79,13 @@ function option({ key, id, chosen, sigil, name, mark, archived, unread }, close)
     unread > 0 && el("span.badge", {}, written(unread), el("span.sr-only", {}, words.rooms.unread)));
 }
 
-function matching(rooms, typed) {
+function matching(all, typed, isPerson) {
+  const rooms = isPerson ? all.filter(({ visibility }) => visibility === "direct") : all;
   const at = ({ name }) => name.toLocaleLowerCase().indexOf(typed.toLocaleLowerCase());
   // Names that begin with the letters come first, then names that contain them; unread rooms come before others.
   const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
   const rows = found.map(({ id, name, mark, visibility, archived, unread }) => ({ key: `option-${id}`, id, isRoom: true, sigil: visibility === "private" ? "lock" : visibility, name, mark, archived, unread }));
-  const isOther = ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
+  const isOther = !isPerson && ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
   return isOther ? [...rows, { key: "option", id: typed, name: words.switcher.go(typed) }] : rows;
 }

@@ -14,8 +14,8 @@ import { firstAbove, offers, written } from "./unread.js";
 import { words } from "./words.js";
 
 export class TalkPane {
-  /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. */
-  constructor(chat, acts, topic, menu) {
+  /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. `more`: the menu of the room, with entries by `acts.roomMenu()`. */
+  constructor(chat, acts, topic, menu, more) {
     this.chat = chat;
     this.acts = acts;
     this.lock = el("span.sigil", { role: "img", "aria-label": words.room.private, title: words.room.private, testid: "room-lock", hidden: true }, icon("lock"));
@@ -32,6 +32,7 @@ export class TalkPane {
     this.search = iconButton("search", words.room.search, { testid: "open-search", onclick: () => acts.onSearch() });
     this.toFirst = el("a.button.to-first", { testid: "to-first", hidden: true }, icon("send"), words.room.toFirst);
     this.people = el("button.people-toggle", { testid: "toggle-people", onclick: acts.onPeople }, icon("people"), this.here);
+    this.more = more;
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
       onEnd: acts.onEnd,
@@ -52,7 +53,7 @@ export class TalkPane {
       el("div.pane-head", {},
         acts.onBack && this.back,
         el("div.grow", {}, el("div.title", {}, this.lock, this.name, this.mark), this.about, this.topic),
-        menu, acts.onSearch && this.search, acts.onPeople && this.people),
+        menu, acts.onSearch && this.search, acts.onPeople && this.people, more),
       new Banner(chat, acts.signal).element, acts.onLink && this.toFirst, this.conversation.element, this.composer.why, this.composer.element);
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
@@ -98,6 +99,7 @@ export class TalkPane {
     this.mark.textContent = this.about.textContent = "";
     this.called.disabled = this.lock.hidden = true;
     this.people.hidden = this.search.hidden = true;
+    if (this.more) this.more.hidden = true;
     this.composer.shut("", true);
     this.#appsOwn(true);
     this.conversation.showInstead(statePanel(words.room.nowhere, words.room.nowhereWhy, [[words.room.choose, this.acts.onBack]], "nowhere"));
@@ -136,13 +138,14 @@ export class TalkPane {
   update() {
     const { room, chat, composer, conversation } = this;
     if (this.called.textContent !== room.name) this.called.textContent = room.name;
-    this.called.disabled = room.isDraft || room.status !== "ready";
-    this.lock.hidden = room.visibility !== "private";
-    this.about.textContent = calm([room.archived && words.room.archived, room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
+    this.called.disabled = this.people.hidden = room.isDraft || room.status !== "ready";
+    this.lock.hidden = room.isClosed || room.visibility !== "private";
+    this.about.textContent = room.isClosed ? "" : calm([room.archived && words.room.archived, room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
     this.mark.textContent = room.mark;
     this.here.textContent = number(room.online);
-    this.search.hidden = !offers(chat, "search");
-    this.people.hidden = room.isDraft || room.status !== "ready";
+    this.search.hidden = room.isClosed || !offers(chat, "search");
+    // Not before it is whole.
+    if (this.more) this.more.hidden = room.status !== "ready" || !room.may.size || !this.acts.roomMenu().length;
     this.people.setAttribute("aria-label", words.room.people(room.online));
     conversation.log.setAttribute("aria-label", words.room.messages(room.name));
     composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
@@ -160,16 +163,16 @@ export class TalkPane {
     const kind = panel && `${room.id} ${room.status}`;
     if (kind !== this.kind) this.conversation.showInstead(panel && panel());
     this.kind = kind;
-    const shut = room.status === "failed" || room.status === "removed";
-    const lost = this.composer.shut(!shut && room.shut ? shutBecause(room.shut) : "", shut);
-    this.#appsOwn(shut);
+    const { isClosed, shut } = room;
+    const lost = this.composer.shut(!isClosed && shut ? shutBecause(shut) : "", isClosed);
+    this.#appsOwn(isClosed);
     if (this.topic && this.about.textContent) this.topic.hidden = true; // there is room for one line
     if (lost) (this.conversation.instead?.querySelector("button") ?? this.conversation.log).focus();
   }
 
   #panel(room) {
     const { status, timeline } = room;
-    if (status === "removed" || status === "failed") return () => refusal(room, this.acts);
+    if (room.isClosed) return () => refusal(room, this.acts);
     return status === "loading" && !timeline.loaded && !timeline.all().length ? skeleton : null;
   }
 
@@ -206,6 +209,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const choose = [said.chooseOther, onBack];
   const again = [words.tryAgain, () => onReload(room)];
   if (status === "removed") return statePanel(said.removed(name), departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
+  if (error.code === "banned") return statePanel(said.failed(name), sentence(error), [choose], "failed-room");
   // An invalid id names no room.
   if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(said.failed(name), sentence(error), [choose, again], "failed-room");
   return statePanel(said.unknown(name), said.unknownWhy, [choose, [words.rooms.create, onCreate]], "unknown-room");

@@ -95,7 +95,7 @@ export class ThreadPane {
     const { status, timeline, room, error } = thread;
     const kind = status === "failed" ? "failed" : status === "loading" && !timeline.pending.length ? "loading" : "";
     const again = [words.tryAgain, () => this.acts.onReload(thread)];
-    const panel = { failed: () => statePanel(words.thread.failed, sentence(error), [again, [words.thread.close, this.acts.onClose]], "thread-failed"), loading: skeleton };
+    const panel = { failed: () => statePanel(words.thread.failed, sentence(error), [...(error.temporary ? [again] : []), [words.thread.close, this.acts.onClose]], "thread-failed"), loading: skeleton };
     if (kind !== this.kind) conversation.showInstead(panel[kind]?.() ?? null);
     this.kind = kind;
     const lost = composer.shut(room.shut ? shutBecause(room.shut) : "", kind === "failed");

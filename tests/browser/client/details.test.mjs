@@ -21,10 +21,9 @@ test("what one may do is one sentence, and says where one may not write", () => 
   assert.equal(inWords(["member.ban"]), "You may read and remove, mute and ban people. You may not write.");
 });
 
-test("who can enter is said for each kind of room, and what new members read for private ones only", () => {
+test("who can enter is said, and what new members read for private rooms only", () => {
   assert.equal(entryInWords({ visibility: "public", historyVisibility: "world" }).length, 1);
   assert.match(entryInWords({ visibility: "private", historyVisibility: "joined" })[1], /from then on/);
-  assert.deepEqual(entryInWords({ visibility: "direct" }, "Bob"), ["You and Bob, and nobody else."]);
 });
 
 test("one gives roles below one's own, and the creator gives all", () => {

@@ -43,18 +43,18 @@ test("who is muted or banned reads until when, and why", () => {
   const until = Date.now() / 1000 + 60;
   const told = (code, details) => sentence({ code, message: "", details });
   assert.match(told("muted", { until, reason: "spam" }), /^You are muted until .+ \(reason: spam\)\. You can read on\.$/);
-  assert.equal(told("muted", {}), "You are muted. You can read on.");
+  assert.equal(told("muted", {}), "You are muted until further notice. You can read on.");
   assert.match(told("banned", { until: until + 30 * 86400 }), /^You are banned until \w+, .+\.$/);
-  assert.equal(told("banned", { reason: "spam" }), "You are banned (reason: spam).");
+  assert.equal(told("banned", { reason: "spam" }), "You are banned until further notice (reason: spam).");
   assert.equal(sentenceOf("kicked", { by: { name: "Mod" }, reason: "wrong room" }), "Mod removed you from this room (reason: wrong room).");
-  assert.equal(ending(4507, "you are banned from this chat", { code: "banned", message: "", details: { reason: "spam" } }), "You are banned (reason: spam).");
-  assert.equal(sentenceOf("banned", { by: null }), "You were banned from this room.");
+  assert.equal(ending(4507, "you are banned from this chat", { code: "banned", message: "", details: { reason: "spam" } }), "You are banned until further notice (reason: spam).");
+  assert.equal(sentenceOf("banned", { by: null }), "You were banned from this room until further notice.");
 });
 
 test("where nothing can be written, the reason is a sentence", () => {
   assert.equal(shutBecause({ code: "forbidden", details: { needs: "unarchived" }, message: "" }), "This room is archived. You can read it, and not write.");
   assert.equal(shutBecause({ code: "forbidden", details: { needs: 10 }, message: "typing needs level 10" }), "You can read here, and not write.");
-  assert.equal(shutBecause({ code: "muted", details: {}, message: "" }), "You are muted. You can read on.");
+  assert.equal(shutBecause({ code: "muted", details: {}, message: "" }), "You are muted until further notice. You can read on.");
 });
 
 test("a refusal by rights does not speak of levels", () => {

@@ -628,3 +628,19 @@ def test_a_refresh_token_names_nobody() -> None:
 
     assert Tokens("k" * 48).read_refresh(token) == ("some-login", 3)
     assert Tokens("j" * 48).read_refresh(token) is None
+
+
+async def test_accounts_are_found_by_the_beginning_of_their_names_a_few_at_a_time(
+    accounts: Accounts, clock: Time
+) -> None:
+    ada = (await sign_up(accounts)).account
+    for number in range(3):
+        await accounts.sign_up(f"bob{number}", PASSWORD, f"10.0.0.{number}")
+
+    assert await accounts.people(ada, "AD") == [(ada.id, "Ada")]
+    assert [name for _, name in await accounts.people(ada, "b")] == ["bob2", "bob1", "bob0"]  # as if "1" were "i", and "0" "o"
+    assert len(await accounts.people(ada, "")) == 4
+    assert await accounts.people(ada, "%") == []
+    with pytest.raises(RateLimited):
+        for _ in range(100):
+            await accounts.people(ada, "b")
