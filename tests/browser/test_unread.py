@@ -106,7 +106,7 @@ async def test_what_one_wants_to_hear_of_is_chosen_for_each_room(served: ServedA
     await served.chat.publish("news", "message", {"text": "two", "mentions": [served.user("Ada").id]})
     await expect(ada).to_have_title("(1, @1) General · Example chat")
     # The first mention is the moment to ask.
-    await expect(ada.get_by_test_id("question")).to_contain_text("Hear of messages for you?")
+    await expect(ada.get_by_test_id("question")).to_contain_text("Get notified?")
     await new_page.screenshot(ada, "question")
     await ada.get_by_test_id("offer-off").click()
     await expect(ada.get_by_test_id("question")).to_have_count(0)

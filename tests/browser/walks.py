@@ -336,7 +336,7 @@ async def talk(walk: Walk) -> None:
     await chat.add_member("general", ada, "member")
     await chat.update_room("general", slow_mode=30)
     await write(page, "one", "two")
-    await look("limited message", page.get_by_text("Not sent yet").last)
+    await look("limited message", "held")
     await chat.update_room("general", slow_mode=0)
     writer, failing = Writer(walk.site), Writer(walk.site)
     for one in (writer, failing):

@@ -2,15 +2,15 @@
 
 import { attachments } from "./attachments.js";
 import { avatar } from "./avatar.js";
-import { button, el, iconButton, media } from "./dom.js";
+import { el, iconButton, media } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { foldable, isFolded, LINES } from "./folding.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
+import { held } from "./held.js";
 import { isTo, marked, mentionsOf } from "./mentions.js";
 import { pinSign } from "./pinning.js";
 import { reactionRow } from "./reactions.js";
-import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
 import { calm, newPen, richText } from "./richtext.js";
 import { happening, linesOf } from "./rows.js";
@@ -23,7 +23,7 @@ const noHover = media("(hover: none)");
 
 const waiting = new WeakMap(); // row → draws the actions of its message
 
-/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. `before`: the element of the row that this one replaces. */
+/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`, `onRewrite(item)`. `before`: the element of the row that this one replaces. */
 export function rowElement(row, context, before) {
   try {
     const node = drawn(row, context);
@@ -70,8 +70,7 @@ function messageElement({ item, first, editing, mark }, context) {
       editing ? rewriting(item, context) : foldable(item, text(item, context), context),
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
-      status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button(words.message.retry, () => context.onRetry(item)), button(words.message.discard, () => context.onDiscard(item))),
-      item.status === "pending" && item.error && el("div.note", {}, notYet(item.error)),
+      !editing && held(item, context),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context))));
   if (!editing) waiting.set(node, () => addTools(node.lastChild, item, context));
@@ -94,16 +93,6 @@ function sized(item, context, node) {
 /** The state of a message or of our change of it: sent, pending or failed. */
 function statusOf({ status, change }) {
   return !change ? status : change.error ? "failed" : "pending";
-}
-
-// Without a connection nothing has to be done again: the message waits for it.
-function notYet(error) {
-  return ["lost", "closed", "timeout"].includes(error.code) ? words.message.waits : words.message.notSentYet(reason(error));
-}
-
-function trouble({ error, change }) {
-  const { notSent, notDeleted, notSaved } = words.message;
-  return change ? (change.text === undefined ? notDeleted : notSaved)(reason(change.error)) : notSent(reason(error));
 }
 
 function addTools(body, item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {

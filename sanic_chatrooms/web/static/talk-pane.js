@@ -39,6 +39,7 @@ export class TalkPane {
       onNewer: () => acts.onNewer(this.room),
       onNewest: () => acts.onNewest(this.room),
       onLost: () => this.composer.focus(),
+      onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text),
     });
     this.composer = new Composer({
       onSend: (text, more) => acts.onSend(this.room, text, more),
