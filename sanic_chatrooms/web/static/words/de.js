@@ -285,6 +285,7 @@ export const words = ({ counted, listed, number }) => ({
     notSent: (why) => `Nicht gesendet: ${why}`,
     notDeleted: (why) => `Nicht gelöscht: ${why}`,
     notSaved: (why) => `Nicht gespeichert: ${why}`,
+    acts: "Aktionen zur Nachricht",
     react: "Reagieren",
     reply: "Im Thread antworten",
     copy: "Text kopieren",

@@ -289,6 +289,7 @@ export const words = ({ counted, listed, number }) => ({
     notSent: (why) => `Not sent: ${why}`,
     notDeleted: (why) => `Not deleted: ${why}`,
     notSaved: (why) => `Not saved: ${why}`,
+    acts: "Message actions",
     react: "Add a reaction",
     reply: "Reply in thread",
     copy: "Copy text",
