@@ -130,7 +130,7 @@ export class App {
   #changed(what, room, item) {
     const here = room === this.room;
     const notice = noticeOf(what, room, item);
-    if (notice && !this.attention.isBlocked(item?.sender)) this.notices.add(notice);
+    if (notice && !this.attention.isBlocked(item?.sender)) this.notices.add(notice, notice.about);
     if (what === "moved") this.#moved(room);
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came") this.#came(room, item, here);
@@ -170,6 +170,7 @@ export class App {
     const rooms = book.listed();
     const invitations = [...book.invitations.values()];
     this.rooms.update(rooms, room?.id, invitations);
+    this.notices.seen((message) => this.#wasSeen(message));
     this.nearby.look(rooms);
     if (chat.user) this.me.update(chat.user);
     this.talk.elsewhere(this.attention.count(rooms, invitations.length, room, options.title));
@@ -194,6 +195,12 @@ export class App {
     const { thread } = this.column;
     if (thread?.room.id === room && has(thread.timeline)) return this.#shows("thread");
     return this.room?.id === room && this.#shows("talk") && this.talk.conversation.stuck && has(this.room.timeline);
+  }
+
+  // Also elsewhere. Of a thread nothing says how far it was read.
+  #wasSeen(message) {
+    const room = this.book.get(message.room);
+    return this.#sees(message) || (!message.parent && this.book.unread.upTo(room) >= message.seq);
   }
 
   /** Mark what is on the screen as read. */
