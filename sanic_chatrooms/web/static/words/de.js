@@ -343,7 +343,10 @@ export const words = ({ counted, listed, number }) => ({
     count: (emoji, count) => `${emoji} ${counted(count, { one: "# Reaktion", other: "# Reaktionen" })}`,
     notAdded: "Deine Reaktion wurde nicht hinzugefügt",
     notRemoved: "Deine Reaktion wurde nicht entfernt",
-    names: { "👍": "Daumen hoch", "❤️": "Herz", "😂": "lachen", "🎉": "feiern", "😮": "überrascht", "😢": "traurig", "🙏": "danke", "👀": "hinsehen", "✅": "erledigt", "🔥": "Feuer", "🚀": "Rakete", "👎": "Daumen runter" },
+    search: "Emoji suchen",
+    none: "Kein Emoji gefunden. Du kannst hier jedes Emoji eingeben oder einfügen.",
+    // Each emoji with its name, and other words by which it is found.
+    names: "👍 Daumen hoch, ja, gut|❤️ Herz, Liebe|😂 lachen, lustig|🎉 feiern, Glückwunsch|😮 überrascht, wow|😢 traurig|🙏 danke, bitte|👀 hinsehen, Augen|✅ erledigt, Haken|🔥 Feuer|🚀 Rakete, Start|👎 Daumen runter, nein|😀 grinsen|🙂 lächeln|😊 froh|😉 zwinkern|😍 verliebt|😘 Kuss|😎 cool|🤔 nachdenken|😅 puh|🙃 auf dem Kopf|😇 Engel|🤩 begeistert|😴 schlafen, müde|😐 neutral|🙄 Augen rollen|😬 Grimasse|😕 verwirrt|😭 weinen|😱 Schreck, Angst|😡 wütend|🤯 umwerfend|🤢 übel, krank|🤗 umarmen|🤫 still|👏 Applaus, klatschen|🙌 hurra|💪 stark|👌 okay|✌️ Sieg, Frieden|🤞 Daumen drücken, Glück|👋 hallo, tschüss, winken|🤝 abgemacht, Handschlag|👉 das hier, zeigen|🤷 keine Ahnung, Schulterzucken|🤦 oje|💯 hundert|⭐ Stern|✨ glänzen|💡 Idee|⚡ Blitz, schnell|☀️ Sonne|🌈 Regenbogen|❄️ Schnee|🌱 Pflanze|🌸 Blume|🍀 Kleeblatt, Glück|🌍 Welt, Erde|🌙 Mond, Nacht|☕ Kaffee, Pause|🍺 Bier|🥂 prost, anstoßen|🍕 Pizza, Essen|🍰 Kuchen|🍎 Apfel|🎁 Geschenk|🎈 Luftballon, Geburtstag|🏆 Pokal, gewinnen|⚽ Fußball|🎵 Musik|🎬 Film|🐶 Hund|🐱 Katze|🦄 Einhorn|🐢 Schildkröte, langsam|🐛 Fehler, Käfer|🦆 Ente|❌ falsch, Kreuz|❓ Frage|❗ wichtig|⏰ Zeit, Uhr|📅 Datum, Kalender|📌 Pin, anheften|📎 Datei|🔒 Schloss, geheim|🔧 Werkzeug, reparieren|💻 Computer|📷 Kamera, Foto|🚗 Auto|✈️ Flugzeug, Reise|🏠 Haus, zu Hause|💰 Geld|💔 gebrochenes Herz|💚 grünes Herz|💙 blaues Herz",
   },
 
   thread: {

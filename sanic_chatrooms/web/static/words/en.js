@@ -347,7 +347,10 @@ export const words = ({ counted, listed, number }) => ({
     count: (emoji, count) => `${emoji} ${counted(count, { one: "# reaction", other: "# reactions" })}`,
     notAdded: "Your reaction was not added",
     notRemoved: "Your reaction was not removed",
-    names: { "👍": "thumbs up", "❤️": "heart", "😂": "laughing", "🎉": "party", "😮": "surprised", "😢": "sad", "🙏": "thank you", "👀": "looking", "✅": "done", "🔥": "fire", "🚀": "rocket", "👎": "thumbs down" },
+    search: "Find an emoji",
+    none: "No emoji found. You can type or paste any emoji here.",
+    // Each emoji with its name, and other words by which it is found.
+    names: "👍 thumbs up, like, yes|❤️ heart, love|😂 laughing, joy|🎉 party, congratulations|😮 surprised, wow|😢 sad|🙏 thank you, please|👀 looking, eyes|✅ done, check|🔥 fire|🚀 rocket, launch|👎 thumbs down, no|😀 grinning|🙂 smile|😊 happy, blush|😉 wink|😍 in love|😘 kiss|😎 cool|🤔 thinking|😅 phew|🙃 upside down|😇 angel|🤩 starstruck|😴 sleeping, tired|😐 neutral|🙄 eye roll|😬 grimace|😕 confused|😭 crying|😱 scared|😡 angry|🤯 mind blown|🤢 sick|🤗 hug|🤫 quiet|👏 applause, clapping|🙌 hooray|💪 strong|👌 okay|✌️ victory, peace|🤞 fingers crossed, luck|👋 hello, bye, wave|🤝 deal, handshake|👉 this, pointing|🤷 shrug, no idea|🤦 facepalm|💯 hundred|⭐ star|✨ sparkles|💡 idea|⚡ lightning, fast|☀️ sun|🌈 rainbow|❄️ snow|🌱 plant|🌸 flower|🍀 clover, luck|🌍 world|🌙 moon, night|☕ coffee, break|🍺 beer|🥂 cheers|🍕 pizza, food|🍰 cake|🍎 apple|🎁 gift|🎈 balloon, birthday|🏆 trophy, win|⚽ football|🎵 music|🎬 film|🐶 dog|🐱 cat|🦄 unicorn|🐢 turtle, slow|🐛 bug|🦆 duck|❌ wrong, cross|❓ question|❗ important|⏰ time, clock|📅 date, calendar|📌 pin|📎 file|🔒 lock, secret|🔧 tool, fix|💻 computer|📷 camera, photo|🚗 car|✈️ plane, trip|🏠 home|💰 money|💔 broken heart|💚 green heart|💙 blue heart",
   },
 
   thread: {
