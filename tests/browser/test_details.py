@@ -195,7 +195,7 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     await ada.get_by_test_id("member.role").click()
     await ada.get_by_test_id("role-reader").check()
     await ada.get_by_role("button", name="Give this role").click()
-    await expect(bob.get_by_test_id("shut")).to_have_text("You can read here, and not write.")
+    await expect(bob.get_by_test_id("shut")).to_have_text("Only some people can write in this room.")
 
     await open_details(ada)
     await ada.get_by_role("button", name="Step down").click()

@@ -152,7 +152,8 @@ async def test_in_an_archived_room_and_for_readers_there_is_no_field_and_a_reaso
 
     await served.chat.update_room("news", permissions={"message": 50, "typing": 50})
     await page.locator("[data-room=news]").click()
-    await expect(shut(page)).to_have_text("You can read here, and not write.")
+    await expect(shut(page)).to_have_text("Only some people can write in this room.")
+    await expect(page.get_by_test_id("empty-room").locator("p")).to_have_text("Nobody has written here yet.")
 
 
 async def test_a_message_above_the_limit_says_so_and_goes_later_by_itself(

@@ -578,7 +578,7 @@ async def element(walk: Walk) -> None:
     await chat.unmute("general", ada)
     await chat.kick("general", ada)
     await look("removed", "removed")
-    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Join again").click()
     await page.evaluate("document.querySelector('chat-room').room = 'n o'")
     await look("unknown room", "unknown-room")
     await page.evaluate("document.querySelector('chat-room').removeAttribute('room')")

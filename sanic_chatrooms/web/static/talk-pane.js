@@ -14,6 +14,9 @@ import { firstAbove, offers, written } from "./unread.js";
 import { words } from "./words.js";
 
 export class TalkPane {
+  /** Nobody can write before they have a name. */
+  nameless = false;
+
   /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. */
   constructor(chat, acts, topic, menu) {
     this.chat = chat;
@@ -181,7 +184,8 @@ export class TalkPane {
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
-    const hint = isDirect ? said.direct(name) : empty ? said.empty : said.beginning;
+    const mayWrite = !room.shut && !this.nameless;
+    const hint = isDirect ? said.direct(name) : !empty ? said.beginning : mayWrite ? `${said.empty} ${said.first}` : said.empty;
     return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", {}, el("bdi", {}, name)), el("p.hint", {}, hint),
       invite && button(words.people.invite, this.acts.onInvite, { testid: "invite-first" }));
   }
@@ -204,7 +208,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const { name, status, reason, error } = room;
   const said = words.room;
   const choose = [said.chooseOther, onBack];
-  const again = [words.tryAgain, () => onReload(room)];
+  const again = [status === "removed" ? said.joinAgain : words.tryAgain, () => onReload(room)];
   if (status === "removed") return statePanel(said.removed(name), departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
   // An invalid id names no room.
   if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(said.failed(name), sentence(error), [choose, again], "failed-room");

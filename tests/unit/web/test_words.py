@@ -27,7 +27,7 @@ NOT_READ = {
     "what the server says, and client.js": r"protocol error|text frames only|text is not valid UTF-8|token expired|invalid token|too many malformed frames|"
     r"not authenticated in time|disconnected by the application|too many connections|replaced by another connection|sign in first|"
     r"signed out elsewhere|you are banned from this chat|this token was revoked; sign in again",
-    "what developers read": r"<chat-room> is not in a page, or has no room|a row of the conversation cannot be drawn",
+    "what developers read": r"<chat-room> is not in a page, or has no room|<chat-room> has no room: it needs the attribute room|a row of the conversation cannot be drawn",
 }
 ALLOWED = re.compile("|".join(NOT_READ.values()))
 

@@ -97,7 +97,7 @@ export const words = ({ counted, listed, number }) => ({
     forbidden: "du darfst das hier nicht.",
     outranked: "das geht nur bei Leuten, die weniger dürfen als du.",
     archived: "dieser Raum ist archiviert. Du kannst ihn lesen, aber nicht darin schreiben.",
-    readOnly: "Du kannst hier lesen, aber nicht schreiben.",
+    readOnly: "In diesem Raum können nur einige schreiben.",
     noRoom: "diesen Raum gibt es nicht mehr, oder du darfst ihn nicht sehen.",
     noMessage: "diese Nachricht gibt es nicht mehr.",
     noMember: "du bist nicht mehr in diesem Raum. Öffne ihn noch einmal.",
@@ -216,13 +216,15 @@ export const words = ({ counted, listed, number }) => ({
     reload: "Verlauf neu laden",
     older: "Ältere Nachrichten werden geladen …",
     direct: (name) => `Das lesen nur du und ${name}, sonst niemand.`,
-    empty: "Hier hat noch niemand etwas geschrieben. Schreib die erste Nachricht.",
+    empty: "Hier hat noch niemand etwas geschrieben.",
+    first: "Schreib die erste Nachricht.",
     beginning: "Hier beginnt der Raum.",
     left: "Du hast ihn verlassen, hier oder in einem anderen Fenster.",
     deleted: "Dieser Raum wurde gelöscht.",
     forbidden: "Du darfst nicht mehr in diesem Raum sein.",
     because: (reason) => `Der Grund: ${reason}.`,
     removed: (name) => `Du bist nicht mehr in ${name}`,
+    joinAgain: "Wieder beitreten",
     failed: (name) => `${name} kann nicht geöffnet werden`,
     unknown: (name) => `Es gibt keinen Raum „${name}“`,
     unknownWhy: "Vielleicht wurde er gelöscht, oder er ist privat und du bist kein Mitglied.",
@@ -233,9 +235,8 @@ export const words = ({ counted, listed, number }) => ({
 
   // <chat-room>
   element: {
-    noRoom: "Hier ist kein Raum",
-    noRoomWhy: "Dieses Element hat keinen Raum: Es braucht das Attribut „room“.",
-    noServer: "Dieser Raum hat keinen Server",
+    unavailable: "Dieser Chat ist nicht verfügbar",
+    comeLater: "Bitte komm später wieder.",
   },
 
   // ---- writing ----

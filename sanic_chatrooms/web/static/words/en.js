@@ -100,7 +100,7 @@ export const words = ({ counted, listed, number }) => ({
     forbidden: "you may not do this here.",
     outranked: "you can do this only to people with fewer rights than yours.",
     archived: "this room is archived. You can read it, and not write.",
-    readOnly: "You can read here, and not write.",
+    readOnly: "Only some people can write in this room.",
     noRoom: "this room is not there any more, or you may not see it.",
     noMessage: "this message is not there any more.",
     noMember: "you are not in this room any more. Open it again.",
@@ -220,13 +220,15 @@ export const words = ({ counted, listed, number }) => ({
     reload: "Reload history",
     older: "Loading older messages…",
     direct: (name) => `This is between you and ${name}, and nobody else.`,
-    empty: "Nobody has written here yet. Write the first message.",
+    empty: "Nobody has written here yet.",
+    first: "Write the first message.",
     beginning: "This is the beginning of the room.",
     left: "You left it, here or in another window.",
     deleted: "This room was deleted.",
     forbidden: "You may not be in this room any more.",
     because: (reason) => `The reason: ${reason}.`,
     removed: (name) => `You are no longer in ${name}`,
+    joinAgain: "Join again",
     failed: (name) => `${name} cannot be opened`,
     unknown: (name) => `There is no room “${name}”`,
     unknownWhy: "It may have been deleted, or it is private and you are not a member.",
@@ -237,9 +239,8 @@ export const words = ({ counted, listed, number }) => ({
 
   // <chat-room>
   element: {
-    noRoom: "There is no room here",
-    noRoomWhy: "This element has no room: it needs the attribute “room”.",
-    noServer: "This room has no server",
+    unavailable: "This chat is not available",
+    comeLater: "Please come back later.",
   },
 
   // ---- writing ----
