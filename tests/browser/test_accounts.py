@@ -289,7 +289,7 @@ async def test_a_login_that_ended_while_the_page_was_away_leads_back_to_the_entr
     await site.chat.disconnect(site.user("Ada"), code=4001)
 
     await expect(page.get_by_test_id("ended")).to_contain_text(
-        "You are not signed in any more. Sign in again."
+        "Your session has ended, perhaps on another device. Sign in again."
     )
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()

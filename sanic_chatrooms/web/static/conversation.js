@@ -325,6 +325,9 @@ export class Conversation {
     const away = this.timeline?.later || this.unseen || this.#below > this.log.clientHeight;
     this.toEnd.hidden = this.inner.hidden || this.stuck || !away;
     const label = this.unseen ? words.room.new(this.unseen) : words.room.toEnd;
-    if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
+    if (this.toEnd.title === label) return;
+    this.toEnd.title = label;
+    this.toEnd.setAttribute("aria-label", label);
+    fill(this.toEnd, this.unseen ? label : [], icon("down"));
   }
 }

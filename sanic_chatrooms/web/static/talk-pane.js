@@ -28,7 +28,7 @@ export class TalkPane {
     this.mark = el("span.mark", { testid: "room-mark" });
     this.here = el("span");
     this.menu = menu;
-    this.topic = topic && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
+    this.topic = topic !== undefined && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
     this.back = iconButton("back", words.room.back, { class: "back", testid: "back", onclick: acts.onBack });
     this.news = el("span.badge", { hidden: true, testid: "elsewhere" });
     this.back.append(this.news);
