@@ -36,7 +36,8 @@ function parts(close) {
     const query = field.value.trim().toLocaleLowerCase();
     const found = all.filter((emoji) => emoji === query || names.get(emoji)?.toLocaleLowerCase().includes(query));
     fill(grid, (query ? (found.length || !TYPED.test(query) ? found : [query]) : all).map(choice));
-    none.textContent = grid.firstChild ? "" : said.none;
+    grid.hidden = !grid.firstChild;
+    none.textContent = grid.hidden ? said.none : "";
   };
   const field = el("input.field", { type: "search", autocomplete: "off", maxlength: 40, placeholder: said.search, "aria-label": said.search, autofocus: !byTouch.matches, testid: "emoji-field", oninput: find });
   find();
