@@ -46,6 +46,7 @@ export class App {
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
     window.addEventListener("hashchange", () => this.#route());
+    window.addEventListener("popstate", () => this.#goBack());
     listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.#search(), onHelp: () => this.attention.help() });
     document.addEventListener("visibilitychange", () => this.#looking());
     window.addEventListener("beforeunload", (event) => this.#leaving(event));
@@ -218,6 +219,7 @@ export class App {
   }
 
   #route() {
+    this.before = null;
     const place = placeAt(location.hash);
     const wanted = place?.id || (narrow.matches ? "" : this.#first());
     this.element.dataset.pane = !place ? "talk" : !wanted ? "rooms" : (place.pane === "at" ? "talk" : (place.pane ?? "talk"));
@@ -232,8 +234,18 @@ export class App {
   #jump(room, seq) {
     const { book, talk, notices } = this;
     history.replaceState(null, "", addressOf(room.id));
+    this.before = { room, place: talk.conversation.place };
     const isHere = () => this.room === room;
     jump(room, seq, { book, talk, notices, isHere, onThread: (parent) => this.#go(room.id, "thread", parent) });
+  }
+
+  // The browser's way back from a message that was jumped to leads to where one was. In the same room, the address does not change by that.
+  #goBack() {
+    const { before, room } = this;
+    if (!before || before.room !== room || location.hash !== addressOf(room.id)) return;
+    this.before = null;
+    this.book.paging.newest(room);
+    this.#show(room, before.place);
   }
 
   // Never open a similar room instead: a message written there would reach somebody else.
