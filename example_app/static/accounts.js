@@ -3,6 +3,7 @@
 // The access token is only in the memory of this page. What fetches the next one is in a cookie that no script can read;
 // so that guests are not asked for it, this browser remembers that there is one.
 
+import { touch } from "/chat/static/columns.js";
 import { openDialog, openForm, textField } from "/chat/static/dialogs.js";
 import { button, el, fill } from "/chat/static/dom.js";
 import { kept } from "/chat/static/kept.js";
@@ -211,9 +212,14 @@ async function addFactor(account) {
 function confirmFactor(account, { secret, address, picture }) {
   const { field, row } = codeField(words.factor.shown);
   const key = secret.replace(/.{4}(?=.)/g, "$& ");
+  const scan = el("img", { class: "scan", src: picture, alt: words.factor.picture, testid: "scan" });
+  const { openApp, open, elsewhere } = words.factor;
+  // Nobody can scan the phone in their hand.
+  const ways = touch.matches
+    ? [el("a", { class: "button primary open-app", href: address }, open), el("details", {}, el("summary", {}, elsewhere), scan)]
+    : [el("p", {}, words.factor.scan(el("a", { href: address }, openApp))), scan];
   const fields = [
-    el("p", {}, words.factor.scan(el("a", { href: address }, words.factor.openApp))),
-    el("img", { class: "scan", src: picture, alt: words.factor.picture, testid: "scan" }),
+    ...ways,
     hint(words.factor.key),
     el("p", { class: "secret", testid: "secret" }, key), row,
   ];

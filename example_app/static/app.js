@@ -13,7 +13,7 @@ await account.start();
 const files = new Uploads();
 const started = startChat(document.getElementById("chat"), {
   title: words.title,
-  topic: words.topic,
+  topic: "", // empty until the app says one
   firstRoom: "general",
   menu: { label: words.pushes.label, entries: pushes },
   entry: otherWays(account),

@@ -289,7 +289,7 @@ async def test_a_login_that_ended_while_the_page_was_away_leads_back_to_the_entr
     await site.chat.disconnect(site.user("Ada"), code=4001)
 
     await expect(page.get_by_test_id("ended")).to_contain_text(
-        "You are not signed in any more. Sign in again."
+        "Your session has ended, perhaps on another device. Sign in again."
     )
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
@@ -309,7 +309,7 @@ async def test_who_signs_out_is_signed_out_in_every_tab_and_a_guest_may_come(
 
     await choose(one, entry)
 
-    await expect(one.get_by_test_id("sign-in")).to_be_visible()
+    await expect(one.get_by_test_id("signed-out")).to_have_text("You are signed out")
     await expect(two.get_by_test_id("ended").get_by_role("button", name="Sign in")).to_be_visible()
     if entry == "sign-out-everywhere":
         await expect(elsewhere.get_by_test_id("ended")).to_be_visible()

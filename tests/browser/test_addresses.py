@@ -246,6 +246,7 @@ async def test_an_invalid_room_id_opens_no_room(served: ServedApp, new_page: Pag
     await page.goto("/#/a%2Fb%20c")
     await expect(page.get_by_test_id("unknown-room")).to_contain_text("There is no room “a/b c”")
     await expect(composer(page)).to_be_hidden()
+    await served.chat.broadcast("update", {"field": "topic", "value": "Soup"})
     for own in ("topic", "app-pushes"):  # what the app has in the head of a room
         await expect(page.get_by_test_id(own)).to_be_hidden()
     await page.goto("/#/general")

@@ -88,7 +88,7 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await look(new_page, ada, "settings", found, touch=True)
     await ada.get_by_test_id("settings-title").fill(" ")
     await ada.get_by_role("button", name="Save").click()
-    await expect(ada.get_by_test_id("form-problem")).to_have_text("Give the room a name that can be seen.")
+    await expect(ada.get_by_test_id("form-problem")).to_have_text("Enter a name.")
     await ada.get_by_test_id("settings-title").fill("Garden")
     await ada.get_by_test_id("settings-topic").fill("What grows")
     await ada.get_by_test_id("settings-public").check()
@@ -97,7 +97,7 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await expect(bob.get_by_test_id("room-name")).to_have_text("Garden")
     await expect(bob.get_by_test_id("room-about")).to_have_text("What grows")
     await expect(bob.get_by_test_id("system-line").last).to_have_text(
-        "The room is now called Garden. The topic is now: What grows. Everybody can enter now, by Ada"
+        "Ada renamed the room to Garden. The topic is now: What grows. Everybody can enter now"
     )
     await expect(bob.get_by_test_id("room-lock")).to_be_hidden()
 
@@ -191,7 +191,7 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     await ada.get_by_role("button", name="Give this role").click()
     await expect(details(ada).get_by_role("heading", name="moderator (1)")).to_be_visible()
     await close_details(ada)
-    await expect(bob.get_by_test_id("system-line").last).to_have_text("Bob is now moderator, by Ada")
+    await expect(bob.get_by_test_id("system-line").last).to_have_text("Ada changed the role of Bob to moderator")
     await messages(bob).last.hover()
     await expect(bob.get_by_test_id("pin")).to_be_visible()
 
@@ -199,7 +199,7 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     await ada.get_by_test_id("member.role").click()
     await ada.get_by_test_id("role-reader").check()
     await ada.get_by_role("button", name="Give this role").click()
-    await expect(bob.get_by_test_id("shut")).to_have_text("You can read here, and not write.")
+    await expect(bob.get_by_test_id("shut")).to_have_text("Only some people can write in this room.")
 
     await open_details(ada)
     await ada.get_by_role("button", name="Step down").click()

@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.acts import enter, messages, say
+from tests.browser.acts import enter, lines, messages, say
+from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -85,12 +86,44 @@ async def test_on_a_touch_screen_the_actions_of_a_message_are_found(new_page: Pa
     row = messages(page).first
 
     await row.tap()
-    button = row.get_by_role("button", name="Edit message")
+    await row.get_by_test_id("message-acts").tap()
+    button = page.get_by_test_id("act-sheet").get_by_role("button", name="Edit message")
     box = await button.bounding_box()
     await button.tap()
+    await expect(page.get_by_test_id("act-sheet")).to_have_count(0)
     await page.get_by_test_id("edit-field").fill("hello")
     await page.get_by_test_id("edit-save").tap()
 
     await expect(row.get_by_test_id("message-text")).to_have_text("hello (edited)")
     assert box is not None
     assert min(box["width"], box["height"]) >= 40
+
+
+async def test_a_long_press_shows_what_can_be_done_with_a_message_in_words(new_page: Pages) -> None:
+    page = await new_page(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    await enter(page, "Ada", "edits-by-long-press")
+    await say(page, "hello")
+    before = await messages(page).bounding_box()
+    box = await lines(page).bounding_box()
+    assert box is not None
+    sheet = page.get_by_test_id("act-sheet")
+    touch = await page.context.new_cdp_session(page)
+
+    await touch.send(
+        "Input.dispatchTouchEvent",
+        {"type": "touchStart", "touchPoints": [{"x": box["x"] + 5, "y": box["y"] + 5}]},
+    )
+    await expect(sheet).to_be_visible()
+    await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    await expect(sheet.get_by_test_id("react")).to_have_text("Add a reaction")
+    await expect(sheet.get_by_role("button").last).to_have_text("Delete message")
+    assert await problems(page, touch=True) == []
+    await new_page.screenshot(page, "sheet")
+    await page.touchscreen.tap(195, 100)  # beside it
+    await expect(sheet).to_have_count(0)
+    assert await messages(page).bounding_box() == before
+    await page.get_by_test_id("message-acts").tap()
+    await sheet.get_by_test_id("delete").tap()
+    await page.get_by_test_id("answer-yes").tap()
+    await expect(page.get_by_test_id("deleted")).to_be_visible()

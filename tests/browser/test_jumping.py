@@ -72,6 +72,24 @@ async def test_a_link_leads_to_a_message_far_up_and_a_button_back_to_the_newest(
     await expect(page.get_by_test_id("toast").last).to_contain_text("This message is not there any more")
 
 
+async def test_the_browser_leads_back_from_a_message_to_where_one_was(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.say("general", *(f"line {number}" for number in range(1, 401)))
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page).last).to_be_in_viewport()
+    await row(page, 370).evaluate("(row) => row.scrollIntoView({ block: 'center' })")
+    await expect(page.get_by_test_id("to-end")).to_be_visible()
+
+    await page.goto("/#/general/at/80")
+    await expect(row(page, 80)).to_be_in_viewport()
+    await page.evaluate("history.back()")
+    await expect(row(page, 370)).to_be_in_viewport()
+    await expect(row(page, 80)).to_have_count(0)
+
+
 async def test_a_link_to_a_reply_opens_its_thread(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     await served.say("general", "Where do we eat?", *(f"line {number}" for number in range(2, 101)))

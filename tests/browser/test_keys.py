@@ -89,7 +89,8 @@ async def test_enter_begins_a_line_on_a_touch_screen_and_the_button_sends(
 
     await expect(messages(page)).to_have_attribute("data-status", "sent")
     await messages(page).tap()
-    await messages(page).get_by_role("button", name="Edit message").tap()
+    await page.get_by_test_id("message-acts").tap()
+    await page.get_by_role("button", name="Edit message").tap()
     field = page.get_by_test_id("edit-field")
     await field.press("Enter")
     await field.press_sequentially("three")

@@ -291,6 +291,7 @@ async def test_menus_pickers_and_threads_open_beside_their_buttons_from_right_to
     picker, message = await box(page, "reaction-picker"), await box(page, "message")
     assert picker["x"] < message["x"] + 200
     await new_page.screenshot(page, "picker")
+    await page.keyboard.press("ArrowDown")
     await page.keyboard.press("ArrowLeft")
     await expect(page.get_by_test_id("emoji").nth(1)).to_be_focused()
     await page.get_by_test_id("emoji").first.click()

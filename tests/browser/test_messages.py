@@ -17,7 +17,7 @@ from tests.browser.served import ServedApp
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_refused_message_stays_to_be_tried_again_or_discarded(
+async def test_a_refused_message_stays_to_be_edited_or_discarded(
     served: ServedApp, new_page: Pages
 ) -> None:
     refused = True
@@ -44,7 +44,9 @@ async def test_a_refused_message_stays_to_be_tried_again_or_discarded(
     await expect(composer(ada)).to_be_focused()
 
     refused = False
-    await failed.get_by_role("button", name="Retry").click()
+    await failed.get_by_role("button", name="Edit").click()
+    await expect(composer(ada)).to_have_value("too fast")
+    await composer(ada).press("Enter")
     await expect(messages(ada)).to_have_attribute("data-status", "sent")
     await expect(failed).to_have_count(0)
     await expect(lines(bob)).to_have_text(["too fast"])

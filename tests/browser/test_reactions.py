@@ -48,12 +48,14 @@ async def test_two_people_react_by_mouse_and_by_keyboard_and_see_who_it_was(
 
     await ada.keyboard.press("Tab")
     await ada.keyboard.press("Enter")
-    await expect(ada.get_by_role("button", name="thumbs up", exact=True)).to_be_focused()
+    await expect(ada.get_by_test_id("emoji-field")).to_be_focused()
     await new_page.screenshot(ada, "picker")
     box = await ada.get_by_test_id("reaction-picker").bounding_box()
     assert box is not None
     assert box["width"] < 300  # beside the message, not across the screen
     assert await problems(ada) == []
+    await ada.keyboard.press("ArrowDown")
+    await expect(ada.get_by_role("button", name="thumbs up", exact=True)).to_be_focused()
     await ada.keyboard.press("ArrowRight")
     await ada.keyboard.press("ArrowDown")
     await expect(ada.get_by_role("button", name="looking")).to_be_focused()
@@ -76,6 +78,33 @@ async def test_two_people_react_by_mouse_and_by_keyboard_and_see_who_it_was(
     await expect(chip).to_have_text("👍1")
 
 
+async def test_an_emoji_is_found_by_its_name_and_any_other_one_is_typed(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "Lunch?")
+    reactions, emoji = page.get_by_test_id("reactions"), page.get_by_test_id("emoji")
+
+    await messages(page).hover()
+    await page.get_by_test_id("react").click()
+    await expect(page.get_by_test_id("emoji-field")).to_be_focused()
+    await page.keyboard.type("PIZ")
+    await expect(emoji).to_have_text(["🍕"])
+    assert await problems(page) == []
+    await page.keyboard.press("Enter")
+    await expect(reactions).to_have_text("🍕1")
+    await page.get_by_test_id("react-more").click()
+    await expect(emoji.first).to_have_text("🍕")  # the last one that was chosen
+    await page.get_by_test_id("emoji-field").fill("no such emoji")
+    await expect(page.get_by_test_id("emoji-none")).to_contain_text("No emoji found")
+    await page.get_by_test_id("emoji-field").fill("🧀")
+    await expect(emoji).to_have_text(["🧀"])
+    await page.keyboard.press("Enter")
+    await expect(reactions).to_have_text("🍕1🧀1")
+
+
 async def test_on_a_phone_the_chips_and_the_set_have_room_for_fingers(
     served: ServedApp, new_page: Pages
 ) -> None:
@@ -88,16 +117,21 @@ async def test_on_a_phone_the_chips_and_the_set_have_room_for_fingers(
     row = messages(page).first
 
     await row.tap()
-    await row.get_by_test_id("react").tap()
+    await row.get_by_test_id("message-acts").tap()
+    await page.get_by_test_id("react").tap()
     await expect(page.get_by_test_id("reaction-picker")).to_be_visible()
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "picker")
-    await page.get_by_role("button", name="party").tap()
+    await page.get_by_test_id("reaction-picker").get_by_role("button", name="party").tap()
     await expect(row.get_by_test_id("reactions")).to_have_text("🎉1")
     await row.get_by_role("button", name="🎉").tap()
     await expect(row.get_by_test_id("reactions")).to_have_count(0)
-    await row.get_by_test_id("react").tap()
-    await page.get_by_role("button", name="party").tap()
+    await row.get_by_test_id("message-acts").tap()
+    await page.get_by_test_id("react").tap()
+    await page.get_by_test_id("reaction-picker").get_by_role("button", name="party").tap()
     await expect(row.get_by_test_id("reactions")).to_have_text("🎉1")
+    await row.get_by_test_id("message-acts").tap()
+    await page.get_by_test_id("act-sheet").get_by_role("button", name="heart").tap()  # at hand
+    await expect(row.get_by_test_id("reactions")).to_have_text("❤️1🎉1")
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "chips")

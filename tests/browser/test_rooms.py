@@ -91,7 +91,7 @@ async def test_two_rooms_with_the_same_name_are_told_apart(served: ServedApp, ne
 
     for name, words in (
         ("会議 ", "There is a room of this name already"),
-        ("\u200b", "a name that can be seen"),
+        ("\u200b", "Enter a name"),
     ):
         await create.click()
         await title.fill(name)

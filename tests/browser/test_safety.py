@@ -178,15 +178,15 @@ async def test_a_page_that_is_not_complete_says_so(served: ServedApp, new_page: 
     await newcomer.goto("/chat/#/general")
     await newcomer.get_by_test_id("name").fill("Ada")
     await newcomer.keyboard.press("Enter")
-    await expect(newcomer.get_by_test_id("form-problem")).to_contain_text("could not be loaded completely")
+    await expect(newcomer.get_by_test_id("form-problem")).to_contain_text("Check your connection")
     await returning.reload()
-    await expect(returning.get_by_test_id("ended")).to_contain_text("The page is not complete")
+    await expect(returning.get_by_test_id("ended")).to_contain_text("The page could not be loaded completely")
     await new_page.screenshot(returning, "not-complete")
 
     rest.lost = False
     await returning.get_by_role("button", name="Load again").click()
     await entered(returning)
-    assert all("could not be loaded completely" in error for error in new_page.errors)
+    assert all("Check your connection" in error for error in new_page.errors)
     new_page.errors.clear()
 
 

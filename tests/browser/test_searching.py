@@ -100,7 +100,14 @@ async def test_the_search_says_what_is_wrong(served: ServedApp, new_page: Pages)
     await expect(state).to_have_text("This is too much to search for. Use fewer words.")
     await new_page.screenshot(page, "refused")
     await served.say("general", "A long line " + "and more " * 60 + "of words to find")
-    await field.fill("find")
+    said = await field.evaluate(
+        """(field) => {
+            field.value = "find";
+            field.dispatchEvent(new Event("input"));
+            return document.querySelector("[data-testid=search-state]").textContent;
+        }"""
+    )
+    assert said == "Searching…"  # not what was refused before
     await expect(page.locator("mark")).to_be_in_viewport()
     await new_page.screenshot(page, "found")
     assert await problems(page, touch=True) == []

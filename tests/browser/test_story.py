@@ -142,7 +142,8 @@ async def they_talk_in_a_thread(story: Story) -> None:
     await ada.goto(re.sub(r"/at/.*", "", ada.url))
     await say(ada, "What shall we plant?")
     await messages(bob).last.tap()
-    await messages(bob).last.get_by_test_id("reply").tap()
+    await messages(bob).last.get_by_test_id("message-acts").tap()
+    await bob.get_by_test_id("reply").tap()
     await bob.get_by_test_id("thread-composer").fill("Beans")
     await bob.get_by_test_id("thread-send").tap()
     await expect(messages(ada).last.get_by_test_id("thread-line")).to_contain_text("1 reply")
@@ -162,7 +163,8 @@ async def they_react(story: Story) -> None:
     await bob.get_by_test_id("thread-back").tap()
     asked = messages(bob).filter(has_text="What shall we plant?")
     await asked.get_by_test_id("message-text").tap()
-    await asked.get_by_test_id("react").tap()
+    await asked.get_by_test_id("message-acts").tap()
+    await bob.get_by_test_id("react").tap()
     await bob.get_by_test_id("reaction-picker").get_by_role("button", name="party").tap()
     chip = messages(ada).filter(has_text="What shall we plant?").get_by_role("button", name="🎉")
     await expect(chip).to_have_text("🎉1")
@@ -313,7 +315,9 @@ async def bob_comes_with_a_second_device(story: Story) -> None:
         await expect(lines(page).last).to_have_text("Now at my desk")
         await expect(page.get_by_test_id("toggle-people")).to_contain_text("2")  # he is one person
     await messages(bob).last.tap()
-    await expect(messages(bob).last.get_by_test_id("edit")).to_be_visible()  # his own, wherever he wrote it
+    await messages(bob).last.get_by_test_id("message-acts").tap()
+    await expect(bob.get_by_test_id("act-sheet").get_by_test_id("edit")).to_be_visible()  # his own, wherever he wrote it
+    await bob.keyboard.press("Escape")
     await desk.screenshot(path=story.folder / "18-bob-comes-with-a-second-device-second.png")
 
 

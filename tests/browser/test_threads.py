@@ -58,6 +58,8 @@ async def test_two_people_talk_in_a_thread_beside_the_conversation(
     line = ada.get_by_test_id("thread-line")
     await expect(line).to_contain_text("1 reply")
     await expect(ada.get_by_test_id("toast")).to_contain_text("Bob replied in a thread of yours in General")
+    await expect(ada.get_by_test_id("toast")).to_contain_text("Bob: At the corner")
+    await expect(ada.get_by_test_id("bell")).to_have_accessible_name("Notices, 1 unread")
     await expect(ada.get_by_test_id("notice-show")).to_be_visible()
     await expect(in_log(ada)).to_have_text(["Where do we eat?", "And when?"])
 
@@ -65,6 +67,8 @@ async def test_two_people_talk_in_a_thread_beside_the_conversation(
     await ada.keyboard.press("Enter")
     await expect(replies(ada)).to_have_text(["At the corner"])
     await expect(field(ada)).to_be_focused()
+    await expect(ada.get_by_test_id("bell")).to_have_accessible_name("Notices")  # what it told of was seen
+    await expect(ada.get_by_test_id("toast")).to_have_count(0)
     await ada.keyboard.type("Good")
     await ada.keyboard.press("Enter")
     await expect(replies(bob)).to_have_text(["At the corner", "Good"])

@@ -47,10 +47,18 @@ async def test_what_is_unread_is_counted_by_the_server_and_read_on_all_devices(
     await expect(news.get_by_test_id("unread")).to_have_text("2 unread")
     await expect(ada).to_have_title("(2, @1) General · Example chat")
 
+    await expect(news.locator(".badge")).to_have_text(["@1 mention"])  # one sign for both
+
     other = await second_device(ada, new_page, "general")
-    await expect(other.locator("[data-room=news]").get_by_test_id("unread")).to_have_text("2 unread")
+    await served.chat.publish("news", "message", {"text": "and this", "mentions": [served.user("Ada").id]})
+    toast = other.get_by_test_id("toast")
+    await expect(toast).to_be_visible()
+    await expect(other.get_by_test_id("bell")).to_have_accessible_name("Notices")  # the room has the count
+    await toast.hover()  # it would stay
+    await expect(other.locator("[data-room=news]").get_by_test_id("unread")).to_have_text("3 unread")
     await go_to(ada, "news")
-    await expect(lines(ada)).to_have_text(["one", "for you"])
+    await expect(lines(ada)).to_have_text(["one", "for you", "and this"])
+    await expect(toast).to_have_count(0)
     for page in (ada, other):
         await expect(page.locator("[data-room=news]").get_by_test_id("unread")).to_have_count(0)
     await expect(other).to_have_title("General · Example chat")
@@ -106,7 +114,7 @@ async def test_what_one_wants_to_hear_of_is_chosen_for_each_room(served: ServedA
     await served.chat.publish("news", "message", {"text": "two", "mentions": [served.user("Ada").id]})
     await expect(ada).to_have_title("(1, @1) General · Example chat")
     # The first mention is the moment to ask.
-    await expect(ada.get_by_test_id("question")).to_contain_text("Hear of messages for you?")
+    await expect(ada.get_by_test_id("question")).to_contain_text("Get notified?")
     await new_page.screenshot(ada, "question")
     await ada.get_by_test_id("offer-off").click()
     await expect(ada.get_by_test_id("question")).to_have_count(0)

@@ -133,12 +133,20 @@ class Walk:
         await self.press(act)
 
     async def tools(self, message: Locator) -> None:
-        """Show them, as a tap does. Notices, which cover them on a small screen, are dismissed before."""
+        """Show them: beside the message, or in a sheet where there are only fingers. Notices, which cover them on a small screen, are dismissed before."""
         await self.page.evaluate(
             "document.querySelectorAll('[data-testid=toast] button').forEach((one) => one.click())"
         )
         await message.focus()
         await expect(message.locator(".msg-tools")).to_be_visible()
+        if self.touch:
+            await message.get_by_test_id("message-acts").click()
+            await expect(self.page.get_by_test_id("act-sheet")).to_be_visible()
+
+    async def act(self, message: Locator, name: str) -> None:
+        """Do something with a message."""
+        await self.tools(message)
+        await (self.page.get_by_test_id("act-sheet") if self.touch else message).get_by_test_id(name).click()
 
 
 async def accounts(walk: Walk) -> None:
@@ -301,10 +309,11 @@ async def talk(walk: Walk) -> None:
     await press("offer-off")
     await walk.tools(messages(page).nth(1))
     await look("tools of a message")
+    if walk.touch:
+        await walk.escape()
     await press("unfold-text")
     await look("long message unfolded")
-    await walk.tools(messages(page).first)
-    await messages(page).first.get_by_test_id("react").click()
+    await walk.act(messages(page).first, "react")
     await look("emoji", "reaction-picker")
     await page.keyboard.press("Escape")
     await expect(page.get_by_test_id("reaction-picker")).to_have_count(0)  # then it gives the focus back
@@ -314,8 +323,7 @@ async def talk(walk: Walk) -> None:
     await composer(page).press("ArrowUp")
     await look("editing", "edit-field")
     await page.keyboard.press("Escape")
-    await walk.tools(messages(page).last)
-    await messages(page).last.get_by_test_id("delete").click()
+    await walk.act(messages(page).last, "delete")
     await look("deleting", "delete-dialog")
     await press("answer-no")
     async with chat.appear(BOB, rooms=["general"]):
@@ -336,7 +344,7 @@ async def talk(walk: Walk) -> None:
     await chat.add_member("general", ada, "member")
     await chat.update_room("general", slow_mode=30)
     await write(page, "one", "two")
-    await look("limited message", page.get_by_text("Not sent yet").last)
+    await look("limited message", "held")
     await chat.update_room("general", slow_mode=0)
     writer, failing = Writer(walk.site), Writer(walk.site)
     for one in (writer, failing):
@@ -349,8 +357,7 @@ async def talk(walk: Walk) -> None:
     await writer.ended()
     asked = await chat.publish("general", "message", {"text": "Where do we eat?"}, sender=BOB)
     row = messages(page).filter(has_text="Where do we eat?").first
-    await walk.tools(row)
-    await row.get_by_test_id("reply").click()
+    await walk.act(row, "reply")
     await expect(page.get_by_test_id("thread-count")).to_have_text("Nobody has replied yet.")
     await look("thread without replies", "thread")
     await chat.publish("general", "message", {"text": "Here", "parent": asked.msg_id}, sender=BOB)
@@ -396,7 +403,7 @@ async def search(walk: Walk) -> None:
     await expect(state).to_contain_text("too much")
     await walk.look("search refused")
     await page.get_by_test_id("search-field").fill("release")
-    await walk.look("found", page.locator("mark").first)
+    await walk.look("found", page.get_by_test_id("search-hit").locator("mark").first)
     await page.get_by_test_id("search-field").fill("")  # else Escape does that first
     await walk.escape()
 
@@ -500,8 +507,7 @@ async def of_messages(walk: Walk) -> None:
     await look("no reports", "none")
     await walk.escape()
     await walk.go("secret")
-    await walk.tools(messages(page).first)
-    await messages(page).first.get_by_test_id("report").click()
+    await walk.act(messages(page).first, "report")
     await look("reporting", "report-dialog")
     await page.get_by_test_id("reason").fill("An advertisement, and not the first one of this kind")
     await page.keyboard.press("Enter")
@@ -565,7 +571,7 @@ async def element(walk: Walk) -> None:
     await look("talk", lines(page).first)
     await walk.tools(messages(page).last)
     await look("tools")
-    await messages(page).last.get_by_test_id("delete").click()
+    await (page.get_by_test_id("act-sheet") if walk.touch else messages(page).last).get_by_test_id("delete").click()
     await look("deleting", "delete-dialog")
     await walk.press("answer-no")
     ada = walk.site.user("Ada")
@@ -574,7 +580,7 @@ async def element(walk: Walk) -> None:
     await chat.unmute("general", ada)
     await chat.kick("general", ada)
     await look("removed", "removed")
-    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Join again").click()
     await page.evaluate("document.querySelector('chat-room').room = 'n o'")
     await look("unknown room", "unknown-room")
     await page.evaluate("document.querySelector('chat-room').removeAttribute('room')")

@@ -118,9 +118,9 @@ class _Reader:
             self._live.leave()
 
     async def _follow(self, interval: float) -> None:
-        stream, due = self._stream, time.monotonic() + interval
+        answer, due = self._stream, time.monotonic() + interval
         while not self._is_over():
-            stream.woken.clear()
+            answer.woken.clear()
             await self._live.enter()
             # Taken first: whatever came before a live event is read now. So none is told after the end of the stream.
             live_events = self._live.take()
@@ -130,11 +130,11 @@ class _Reader:
                     await self._tell(event)
                     self._session.liveness.heard_at = time.monotonic()
             if live_events and not self._is_over() and not self._tail.behind:
-                await stream.write_now(live_events)
-            await stream.write_replies()
+                await answer.write_now(live_events)
+            await answer.write_replies()
             self._session.liveness.heard_at = time.monotonic()
             if time.monotonic() >= due:
-                await stream.comment()
+                await answer.comment()
                 due += interval
             elif not events and not self._is_over():
                 await self._wait(due - time.monotonic())

@@ -49,6 +49,7 @@ export class App {
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
     window.addEventListener("hashchange", () => this.#route());
+    window.addEventListener("popstate", () => this.#goBack());
     listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.parts.search(), onHelp: () => this.attention.help() });
     document.addEventListener("visibilitychange", () => this.#looking());
     window.addEventListener("beforeunload", (event) => this.#leaving(event));
@@ -137,7 +138,7 @@ export class App {
   #changed(what, room, item) {
     const here = room === this.room;
     const notice = noticeOf(what, room, item);
-    if (notice && !this.attention.isBlocked(item?.sender)) this.notices.add(notice);
+    if (notice && !this.attention.isBlocked(item?.sender)) this.notices.add(notice, notice.about);
     if (what === "moved") this.#moved(room);
     else if (what === "loaded" && here) this.#show(room);
     else if (what === "came") this.#came(room, item, here);
@@ -177,6 +178,7 @@ export class App {
     const rooms = book.listed();
     const invitations = [...book.invitations.values()];
     this.rooms.update(rooms, room?.id, invitations);
+    this.notices.seen((message) => this.#wasSeen(message));
     this.nearby.look(rooms);
     if (chat.user) this.me.update(chat.user);
     this.talk.elsewhere(this.attention.count(rooms, invitations.length, room, options.title));
@@ -203,6 +205,12 @@ export class App {
     return this.room?.id === room && this.#shows("talk") && this.talk.conversation.stuck && has(this.room.timeline);
   }
 
+  // Also elsewhere. Of a thread nothing says how far it was read.
+  #wasSeen(message) {
+    const room = this.book.get(message.room);
+    return this.#sees(message) || (!message.parent && this.book.unread.upTo(room) >= message.seq);
+  }
+
   /** Mark what is on the screen as read. */
   #seen() {
     const onScreen = this.#shows("talk") && this.talk.conversation.stuck;
@@ -218,6 +226,7 @@ export class App {
   }
 
   #route() {
+    this.before = null;
     const place = placeAt(location.hash);
     const wanted = place?.id || (narrow.matches ? "" : this.#first());
     this.element.dataset.pane = !place ? "talk" : !wanted ? "rooms" : (place.pane === "at" ? "talk" : (place.pane ?? "talk"));
@@ -232,8 +241,18 @@ export class App {
   #jump(room, seq) {
     const { book, talk, notices } = this;
     history.replaceState(null, "", addressOf(room.id));
+    this.before = { room, place: talk.conversation.place };
     const isHere = () => this.room === room;
     jump(room, seq, { book, talk, notices, isHere, onThread: (parent) => this.#go(room.id, "thread", parent) });
+  }
+
+  // The browser's way back from a message that was jumped to leads to where one was. In the same room, the address does not change by that.
+  #goBack() {
+    const { before, room } = this;
+    if (!before || before.room !== room || location.hash !== addressOf(room.id)) return;
+    this.before = null;
+    this.book.paging.newest(room);
+    this.#show(room, before.place);
   }
 
   // Never open a similar room instead: a message written there would reach somebody else.

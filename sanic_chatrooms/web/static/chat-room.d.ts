@@ -24,7 +24,7 @@ export interface ChatRoomAttributes {
    * origin, at first and whenever a token expires. 401 or 403: nobody is signed in.
    */
   "token-url"?: string;
-  /** Default: as the user prefers it. */
+  /** Default: as the page around it, by its `color-scheme`. */
   theme?: "light" | "dark";
   /** The language, here or at an element around: "en" or "de". Default: the browser's. All elements of a page speak that of the first. */
   lang?: string;

@@ -115,23 +115,24 @@ export class ChatRoomElement extends Base {
   }
 
   #start() {
-    if (!this.room) return this.#explain((said) => [said.noRoom, said.noRoomWhy, "no-room"]);
+    if (!this.room) return this.#unavailable("no-room", "<chat-room> has no room: it needs the attribute room");
     try {
       this.#shown = new Shown(this, this.#frame, this.#options());
     } catch (error) {
       // Without an address, in a bundle.
-      this.#explain((said) => [said.noServer, error.message, "no-server"]);
+      this.#unavailable("no-server", error.message);
       this.#tell("error", { during: "start", error });
       return;
     }
     this.#shown.begin((type, detail) => this.#tell(type, detail), () => this.#again());
   }
 
-  /** Say why there is no room. */
-  async #explain(why) {
-    if (!(await isSpoken(this.#frame, (type, detail) => this.#tell(type, detail), () => this.#again()))) return;
-    const [heading, sentence, testid] = why(words.element);
-    if (!this.#shown) fill(this.#frame, statePanel(heading, sentence, [], testid, "h2"));
+  /** Say that there is no room; to developers also why. */
+  async #unavailable(testid, why) {
+    if (!(await isSpoken(this.#frame, (type, detail) => this.#tell(type, detail), () => this.#again())) || this.#shown) return;
+    const { unavailable, comeLater } = words.element;
+    fill(this.#frame, statePanel(unavailable, comeLater, [], testid, "h2"));
+    console.warn(why);
   }
 
   #options() {
@@ -336,9 +337,13 @@ class Shown {
       this.form.remove();
       this.form = null;
       this.frame.classList.remove("nameless");
+      this.talk.nameless = false;
+      this.#soon();
       this.talk.composer.focus();
     });
     this.frame.classList.add("nameless");
+    this.talk.nameless = true;
+    this.#soon();
     this.talk.element.append(this.form);
   }
 

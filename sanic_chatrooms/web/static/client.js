@@ -93,6 +93,7 @@ export class ChatRooms {
     // A later server may have an event with the name of one of ours.
     if (!OWN_EVENTS.includes(envelope.type)) this.#emit(envelope.type, envelope);
     this.#emit("*", envelope);
+    if (envelope.type === "room.updated") this.#its.outbox.hurry(envelope.room);
   }
 
   // ---- connection ----

@@ -66,6 +66,12 @@ export class Composer {
     this.#fit();
   }
 
+  /** Go on writing this. What stands there already follows it. */
+  takeBack(text) {
+    this.open([text, this.text].filter(Boolean).join("\n"));
+    this.focus();
+  }
+
   // Buttons for marks, and what the text will look like; or takes them away.
   #showMarks() {
     const show = (formatting) => {

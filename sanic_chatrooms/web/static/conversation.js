@@ -1,5 +1,6 @@
 // The conversation. New rows never move the text that somebody is reading.
 
+import { onLongPress } from "./act-sheet.js";
 import { namesOf } from "./attachments.js";
 import { el, fill, focusBeside, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
@@ -35,11 +36,18 @@ export class Conversation {
     this.element = el("div.log-frame", {}, this.log, this.toEnd, this.heard);
     this.list = new KeyedList(this.rows, (row) => rowElement(row, context, this.list.get(row.key)));
     for (const type of ["pointerover", "focusin"]) this.rows.addEventListener(type, ({ target }) => equip(target.closest(".msg")));
+    onLongPress(this.rows, (target) => this.#press(target.closest(".msg")));
     this.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     walkable(this.log, ".msg");
     const sizes = new ResizeObserver(() => this.#stick());
     sizes.observe(this.inner);
     sizes.observe(this.log);
+  }
+
+  // On a touch screen: what can be done with this message.
+  #press(row) {
+    row?.focus({ preventScroll: true });
+    row?.querySelector("[data-testid=message-acts]")?.click();
   }
 
   /** Where somebody reads who has scrolled up; null at the end. For `goBack`. */
@@ -317,6 +325,9 @@ export class Conversation {
     const away = this.timeline?.later || this.unseen || this.#below > this.log.clientHeight;
     this.toEnd.hidden = this.inner.hidden || this.stuck || !away;
     const label = this.unseen ? words.room.new(this.unseen) : words.room.toEnd;
-    if (this.toEnd.textContent !== label) fill(this.toEnd, label, icon("down"));
+    if (this.toEnd.title === label) return;
+    this.toEnd.title = label;
+    this.toEnd.setAttribute("aria-label", label);
+    fill(this.toEnd, this.unseen ? label : [], icon("down"));
   }
 }

@@ -20,6 +20,9 @@ export function openDialog(heading, content, { into = document.body, ...props } 
   });
 }
 
+/** For `openDialog`: a press beside the dialog closes it. */
+export const light = { onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() };
+
 // Otherwise Chromium keeps typing into the removed field although the focus is elsewhere.
 function takeAway(dialog) {
   const activeElement = focusBeside(dialog);

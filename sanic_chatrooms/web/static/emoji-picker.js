@@ -1,30 +1,63 @@
-// A small set of emoji to choose from, by mouse and with the arrow keys. Loaded for the first reaction.
+// Emoji to choose from, by finger, mouse or keys, and found by their names. Any other one can be typed. Loaded for the first reaction.
 
-import { openDialog } from "./dialogs.js";
-import { el } from "./dom.js";
+import { byTouch } from "./act-sheet.js";
+import { light, openDialog } from "./dialogs.js";
+import { composing, el, fill } from "./dom.js";
+import { kept } from "./kept.js";
+import { emojiNames } from "./reactions.js";
 import { words } from "./words.js";
 
 const COLUMNS = 6;
+const KEY = "chatrooms emoji"; // the last ones that were chosen here
+const TYPED = /^(?=[^\0-\x7f])\p{Emoji}[^\p{L}\p{Z}\0-\x7f]{0,15}$/u;
 
 /** Choose one beside this place, a rectangle on the screen; resolves with undefined for none. `into`: see openDialog. */
-export function pickEmoji(place, into) {
+export async function pickEmoji(place, into) {
   let box;
-  const answer = openDialog(words.message.react, (close) => {
-    const choice = Object.entries(words.reactions.names).map(([emoji, name], at) => el("button.emoji-choice", { "aria-label": name, title: name, autofocus: at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji));
-    box = el("div.emoji-grid", { role: "group", "aria-label": words.reactions.label, onkeydown: (event) => walk(choice, event) }, choice);
-    return box;
-  }, { into, class: "dialog picker", testid: "reaction-picker", onclick: ({ target, currentTarget }) => target === currentTarget && currentTarget.close() });
-  beside(box.parentElement, place);
-  return answer;
+  const answer = openDialog(words.message.react, (close) => (box = parts(close)), { ...light, into, class: byTouch.matches ? "dialog picker sheet" : "dialog picker", testid: "reaction-picker" });
+  if (!byTouch.matches) beside(box.parentElement, place);
+  const emoji = await answer;
+  if (emoji) kept.set(KEY, [emoji, ...recent().filter((one) => one !== emoji)].slice(0, COLUMNS).join(" "));
+  return emoji;
 }
 
-function walk(choice, event) {
+const recent = () => (kept.get(KEY) ?? "").split(" ").filter((one) => TYPED.test(one));
+
+function parts(close) {
+  const said = words.reactions;
+  const names = new Map(emojiNames().map(([emoji, ...rest]) => [emoji, rest]));
+  const all = [...new Set([...recent(), ...names.keys()])];
+  const grid = el("div.emoji-grid", { role: "group", "aria-label": said.label });
+  const none = el("p.hint", { role: "status", testid: "emoji-none" });
+  const choice = (emoji, at) => {
+    const [name = emoji] = names.get(emoji) ?? [];
+    return el("button.emoji-choice", { "aria-label": name, title: name, autofocus: byTouch.matches && at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji);
+  };
+  const find = () => {
+    const query = field.value.trim().toLocaleLowerCase();
+    const found = all.filter((emoji) => emoji === query || names.get(emoji)?.[1].includes(query));
+    fill(grid, (query ? (found.length || !TYPED.test(query) ? found : [query]) : all).map(choice));
+    grid.hidden = !grid.firstChild;
+    none.textContent = grid.hidden ? said.none : "";
+  };
+  const field = el("input.field", { type: "search", autocomplete: "off", maxlength: 40, placeholder: said.search, "aria-label": said.search, autofocus: !byTouch.matches, testid: "emoji-field", oninput: find });
+  find();
+  return el("div.picker-box", { onkeydown: (event) => walk(field, [...grid.children], event) }, field, grid, none);
+}
+
+// Above the first row is the field, whose own keys stay its own.
+function walk(field, choice, event) {
   const ahead = event.target.matches(":dir(rtl)") ? -1 : 1;
+  const at = choice.indexOf(event.target);
   const step = { ArrowRight: ahead, ArrowLeft: -ahead, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
-  const next = step && choice[choice.indexOf(event.target) + step];
-  if (!step) return;
+  if (composing(event)) return;
+  if (at < 0) {
+    if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+    if (event.key === "Enter") choice[0]?.click();
+    else choice[0]?.focus();
+  } else if (step) (choice[at + step] ?? (step === -COLUMNS ? field : null))?.focus();
+  else return;
   event.preventDefault();
-  next?.focus();
 }
 
 // Above the button, below it where there is no room, and never over an edge. It opens towards the middle of the screen.

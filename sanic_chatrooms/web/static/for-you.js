@@ -4,20 +4,25 @@ import { addressOf } from "./address.js";
 import { excerpt } from "./format.js";
 import { plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
+import { named } from "./unread.js";
 import { words } from "./words.js";
 
 const LATER = 500; // ms; the message itself may come after the event that tells of it
 
 /** `isSeen({room, seq})`: whether the message is on the screen. */
 export function tellOfMentions(chat, book, notices, isSeen) {
-  chat.on("mention", ({ payload }) => setTimeout(() => isSeen(payload) || notices.add(notice(book.get(payload.room), payload)), LATER));
+  chat.on("mention", ({ payload }) => setTimeout(() => isSeen(payload) || tell(notices, book.get(payload.room), payload), LATER));
 }
 
-function notice(room, { seq, sender, text }) {
-  return { title: words.notices.mentioned(sender?.name ?? words.somebody, room.name), content: plainText(text), href: addressOf(room.id, "at", `${seq}`) };
+// It is counted beside the name of the room, if the user wants that.
+function tell(notices, room, { seq, sender, text }) {
+  const name = sender?.name ?? words.somebody;
+  const notice = { title: words.notices.mentioned(name, room.name), content: words.message.said(name, plainText(text)), href: addressOf(room.id, "at", `${seq}`) };
+  notices.add(notice, { room: room.id, seq, counted: named(room) > 0 });
 }
 
 /** Of a reply in a thread of the user's. */
 export function noticeOfReply(room, { seq, sender, payload }) {
-  return { title: words.notices.replied(sender?.name ?? words.somebody, room.name), content: excerpt(plainText(textOf(payload))), href: addressOf(room.id, "at", `${seq}`) };
+  const name = sender?.name ?? words.somebody;
+  return { title: words.notices.replied(name, room.name), content: words.message.said(name, excerpt(plainText(textOf(payload)))), href: addressOf(room.id, "at", `${seq}`), about: { room: room.id, seq, parent: payload.parent } };
 }

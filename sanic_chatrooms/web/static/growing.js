@@ -35,10 +35,11 @@ export function endOf({ ended }) {
   return ENDS.includes(ended) ? words.stream[ended] : "";
 }
 
-/** The text of a message. If it ended in the middle of a block of code, the block has an end. */
+/** The text of a message. A block of code without an end goes on to the end of the text. A fence within a line opens one only in a text that `ended` early. */
 export function textThatEnded({ text, ended }) {
-  const block = ended ? finished(text, 0).block : -1;
-  return block < 0 ? text : text.slice(0, block) + whole(text.slice(block));
+  const block = text.includes(FENCE) ? finished(text, 0).block : -1;
+  if (block < 0 || (!ended && block && text[block - 1] !== "\n")) return text;
+  return text.slice(0, block) + (whole(text.slice(block)) || (ended ? "" : text.slice(block)));
 }
 
 /** Whether this user may stop a message in this room: its writer, who asked for it, and moderators. */

@@ -1,16 +1,17 @@
 // One row of the conversation as an element.
 
+import { actSheet, byTouch } from "./act-sheet.js";
 import { attachments } from "./attachments.js";
 import { avatar } from "./avatar.js";
-import { button, el, iconButton, media } from "./dom.js";
+import { el, iconButton } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { foldable, isFolded, LINES } from "./folding.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
+import { held } from "./held.js";
 import { isTo, marked, mentionsOf } from "./mentions.js";
 import { pinSign } from "./pinning.js";
 import { reactionRow } from "./reactions.js";
-import { reason } from "./reasons.js";
 import { rewriting } from "./rewriting.js";
 import { calm, newPen, richText } from "./richtext.js";
 import { happening, linesOf } from "./rows.js";
@@ -19,11 +20,10 @@ import { textOf } from "./timeline.js";
 import { words } from "./words.js";
 
 const LONG = 20; // lines
-const noHover = media("(hover: none)");
 
 const waiting = new WeakMap(); // row → draws the actions of its message
 
-/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`. `before`: the element of the row that this one replaces. */
+/** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`, `onRewrite(item)`. `before`: the element of the row that this one replaces. */
 export function rowElement(row, context, before) {
   try {
     const node = drawn(row, context);
@@ -70,17 +70,16 @@ function messageElement({ item, first, editing, mark }, context) {
       editing ? rewriting(item, context) : foldable(item, text(item, context), context),
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
-      status === "failed" && !editing && el("div.msg-actions", { testid: "failed" }, trouble(item), button(words.message.retry, () => context.onRetry(item)), button(words.message.discard, () => context.onDiscard(item))),
-      item.status === "pending" && item.error && el("div.note", {}, notYet(item.error)),
+      !editing && held(item, context),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context))));
   if (!editing) waiting.set(node, () => addTools(node, item, context));
   return node;
 }
 
-// On a touch screen the focus shows the actions of a message, which move it. What a finger is on must not move away.
+// On a touch screen a press on a button of a message leaves the focus where it is: perhaps in the field, whose keyboard would go.
 function stay(event) {
-  if (noHover.matches && event.target.closest("button")) event.preventDefault();
+  if (byTouch.matches && event.target.closest("button")) event.preventDefault();
 }
 
 // Estimates the height of a long message. An estimate that is too low would make the browser lay out too many rows.
@@ -96,30 +95,30 @@ function statusOf({ status, change }) {
   return !change ? status : change.error ? "failed" : "pending";
 }
 
-// Without a connection nothing has to be done again: the message waits for it.
-function notYet(error) {
-  return ["lost", "closed", "timeout"].includes(error.code) ? words.message.waits : words.message.notSentYet(reason(error));
+function addTools(row, item, context) {
+  const { has, onReact } = context;
+  const acts = actsOn(item, context);
+  if (!acts.length) return;
+  const tool = ([name, label, testid, act]) => iconButton(name, label, { testid, onclick: ({ currentTarget }) => act(currentTarget) });
+  row.append(el("div.msg-tools", {}, byTouch.matches ? tool(["more", words.message.acts, "message-acts", (near) => actSheet(acts, near, has("reactions") && ((emoji) => onReact(item, emoji)))]) : acts.map(tool)));
 }
 
-function trouble({ error, change }) {
-  const { notSent, notDeleted, notSaved } = words.message;
-  return change ? (change.text === undefined ? notDeleted : notSaved)(reason(change.error)) : notSent(reason(error));
-}
-
-function addTools(row, item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
+// What can be done with a message: [icon, label, test id, function(near)]; `near`: what was pressed.
+function actsOn(item, { me, role, has, onPick, onThread, onPin, mayPin, onCopy, onLink, onEdit, onDelete, onReport, onUnread, quiet }) {
   const { edit, remove, report, answer } = rightsOver(item, me(), role());
-  if (quiet || !answer) return;
   const said = words.message;
-  row.append(el("div.msg-tools", {},
-    onPick && has("reactions") && iconButton("smile", said.react, { testid: "react", onclick: ({ currentTarget }) => onPick(item, currentTarget) }),
-    onThread && has("threads") && iconButton("reply", said.reply, { testid: "reply", onclick: () => onThread(item) }),
-    onCopy && item.text && iconButton("copy", said.copy, { testid: "copy", onclick: () => onCopy(item) }),
-    onLink && iconButton("link", said.link, { testid: "link", onclick: () => onLink(item) }),
-    onPin && mayPin() && has("pins") && iconButton("pin", item.pinned ? said.unpin : said.pin, { testid: "pin", onclick: () => onPin(item) }),
-    edit && has("edits") && iconButton("edit", said.edit, { testid: "edit", onclick: () => onEdit(item) }),
-    answer && !edit && onThread && onUnread && iconButton("unread", said.unread, { testid: "mark-unread", onclick: () => onUnread(item) }),
-    report && onReport && iconButton("flag", said.report, { testid: "report", onclick: () => onReport(item) }),
-    remove && iconButton("bin", said.delete, { testid: "delete", onclick: () => onDelete(item) })));
+  const all = [
+    onPick && has("reactions") && ["smile", said.react, "react", (near) => onPick(item, near)],
+    onThread && has("threads") && ["reply", said.reply, "reply", () => onThread(item)],
+    onCopy && item.text && ["copy", said.copy, "copy", () => onCopy(item)],
+    onLink && ["link", said.link, "link", () => onLink(item)],
+    onPin && mayPin() && has("pins") && ["pin", item.pinned ? said.unpin : said.pin, "pin", () => onPin(item)],
+    edit && has("edits") && ["edit", said.edit, "edit", () => onEdit(item)],
+    !edit && onThread && onUnread && ["unread", said.unread, "mark-unread", () => onUnread(item)],
+    report && onReport && ["flag", said.report, "report", () => onReport(item)],
+    remove && ["bin", said.delete, "delete", () => onDelete(item)],
+  ];
+  return quiet || !answer ? [] : all.filter(Boolean);
 }
 
 const hasCard = ({ id }, { me, onCard }) => onCard && id && id !== me()?.id;

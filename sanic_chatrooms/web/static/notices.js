@@ -13,6 +13,7 @@ const STACKED = 3;
 export class Notices {
   #kept = [];
   #unread = 0;
+  #open = []; // those of messages that nobody has seen yet
   toasts = el("div.toasts", { role: "status", "aria-label": words.notices.label, testid: "toasts" });
   questions = el("div.questions", { role: "status" });
   #badge = el("span.badge", { hidden: true });
@@ -23,12 +24,23 @@ export class Notices {
     this.bell = popover(this.#button, () => this.#list(), "dialog");
   }
 
-  /** Show a notice: {title, content}. `href`: the place in this page that it is about. */
-  add({ title = words.notices.untitled, content = "", href }) {
+  /** Show a notice: {title, content}. `href`: the place in this page that it is about. `about`: the message that it tells of, for `seen`; with `counted` something else counts it. */
+  add({ title = words.notices.untitled, content = "", href }, about) {
     const notice = [el("h2", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, words.show)] : [])];
     this.#kept = [el("li.notice-line", {}, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
-    this.#count(this.#unread + 1);
-    this.#toast(notice);
+    const toast = this.#toast(notice);
+    const isNew = !about?.counted;
+    if (about) this.#open = [...this.#open, { about, toast, isNew }].slice(-KEPT);
+    if (isNew) this.#count(this.#unread + 1);
+  }
+
+  /** Take away those whose message `isSeen(about)`, here or elsewhere. The list keeps them. */
+  seen(isSeen) {
+    const gone = this.#open.filter(({ about }) => isSeen(about));
+    if (!gone.length) return;
+    this.#open = this.#open.filter((one) => !gone.includes(one));
+    for (const { toast } of gone) toast.remove();
+    this.#count(this.#unread - gone.filter(({ isNew }) => isNew).length);
   }
 
   /** Say that something did not work, and why. */
@@ -66,12 +78,14 @@ export class Notices {
     this.toasts.append(toast);
     if (this.toasts.childElementCount > STACKED) this.toasts.firstChild.remove();
     leave();
+    return toast;
   }
 
   // It has all that the screen still shows.
   #list() {
     this.#count(0);
     this.clear();
+    this.#open = [];
     return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, words.notices.none);
   }
 

@@ -36,8 +36,13 @@ const BY_DETAILS = {
   // Without `needs` it is the app that forbids, in its own words.
   forbidden: ({ needs }, said, { archived, outranked, forbidden }) => (needs === "unarchived" ? archived : /below your own/.test(said) ? outranked : needs === undefined ? "" : forbidden),
   room_limit: ({ room }, said, { roomFull, tooManyRooms }) => (room ? roomFull : tooManyRooms),
-  rate_limited: ({ retryAfter, limit = "message" }, said, { tooOften, wait }) => wait(Object.hasOwn(tooOften, limit) ? tooOften[limit] : tooOften.other, retryAfter ?? 1),
+  rate_limited: (details, said, { wait }) => wait(tooMuch(details), details.retryAfter ?? 1),
 };
+
+function tooMuch({ limit = "message" }) {
+  const { tooOften } = words.reasons;
+  return Object.hasOwn(tooOften, limit) ? tooOften[limit] : tooOften.other;
+}
 
 // `said`: what the server says of the field.
 const BY_FIELD = {
@@ -80,6 +85,11 @@ export function reason(error) {
   const { reasons } = words;
   const known = Object.hasOwn(PLAIN, code) ? reasons[PLAIN[code]] : Object.hasOwn(BY_DETAILS, code) && BY_DETAILS[code](details ?? {}, message ?? "", reasons);
   return known || message || reasons.unknown;
+}
+
+/** What came too often, as a sentence without a full stop, or "" if that is not the reason. */
+export function tooOften({ code, details }) {
+  return code === "rate_limited" ? capital(tooMuch(details)) : "";
 }
 
 /** The reason as a whole sentence. */

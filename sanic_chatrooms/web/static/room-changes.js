@@ -3,17 +3,18 @@
 import { words } from "./words.js";
 
 const SAID = {
-  title: ({ title }, said) => said.title(title),
-  topic: ({ topic }, said) => (topic ? said.topic(topic) : said.noTopic),
-  archived: ({ archived }, said) => (archived ? said.nowArchived : said.reopened),
-  visibility: ({ visibility }, said) => said[visibility],
-  slowMode: ({ slowMode }, said) => (slowMode ? said.slowMode(slowMode) : said.noSlowMode),
+  title: ({ title }, said, by) => said.title(title, by),
+  topic: ({ topic }, said, by) => (topic ? said.topic(topic, by) : said.noTopic(by)),
+  archived: ({ archived }, said, by) => (archived ? said.archived(by) : said.reopened(by)),
+  visibility: ({ visibility }, said, by) => said[visibility](by),
+  slowMode: ({ slowMode }, said, by) => (slowMode ? said.slowMode(slowMode, by) : said.noSlowMode(by)),
 };
 
 /** The text of a line for a change of the room to `now`. `was`: what it was before, if that is known. */
 export function changesOf(now, was) {
   const { events } = words;
-  const said = was ? Object.keys(SAID).filter((name) => now[name] !== was[name]).map((name) => SAID[name](now, events)) : [];
-  const all = said.join(". ") || events.changed;
-  return now.by ? events.changedBy(all, now.by.name) : all;
+  const by = now.by?.name;
+  const changed = was ? Object.keys(SAID).filter((name) => now[name] !== was[name]) : [];
+  // Who it was is said once.
+  return changed.map((name, at) => SAID[name](now, events, at ? undefined : by)).join(". ") || events.changed(by);
 }

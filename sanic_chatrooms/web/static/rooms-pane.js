@@ -62,13 +62,13 @@ export class RoomsPane {
 
 const countsIn = ({ unread, more, mentions, notify }) => `${unread} ${more} ${mentions} ${notify}`;
 
-/** How much is unread, and how often the user is mentioned. Quiet where they want to hear of less. */
+/** How often the user is mentioned, or else how much is unread; screen readers hear both. Quiet where they want to hear of less. */
 function counts(room) {
   const { unread, more, mentions, notify } = room;
   const count = (number, what, style, testid, before = "") => number > 0 && el("span", { class: style, testid }, before, written(number, more && !before), el("span.sr-only", {}, what));
   return [
     count(named(room), words.rooms.mentions(mentions), "badge mentions", "mention-count", "@"),
-    count(unread, words.rooms.unread, notify === "all" ? "badge" : "count", "unread"),
+    count(unread, words.rooms.unread, named(room) ? "sr-only" : notify === "all" ? "badge" : "count", "unread"),
     notify === "none" && el("span.sr-only", {}, words.rooms.muted),
   ];
 }

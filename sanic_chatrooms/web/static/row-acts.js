@@ -24,7 +24,7 @@ export function rowActs(chat, acts, room) {
     role: () => room().role,
     maxText: () => chat.welcome?.limits.maxText,
     /** Whether something can be changed by this feature of the server. */
-    has: (feature) => !room().archived && (chat.welcome?.features.includes(feature) ?? true),
+    has: (feature) => !room().archived && room().shut?.code !== "muted" && (chat.welcome?.features.includes(feature) ?? true),
     onCard: acts.onCard,
     onFormat: acts.onFormat,
     isBlocked: acts.isBlocked,

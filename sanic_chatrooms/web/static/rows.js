@@ -78,9 +78,10 @@ const MEMBERS = ["joined", "left", "invited", "declined", "kicked", "banned", "u
 function membership(what, { user, by, until, reason, role }, sender) {
   const { events, somebody } = words;
   const name = user?.name ?? sender?.name ?? somebody;
-  if (what === "role" && role) return events.nowRole(name, roleName(role), by?.name);
-  const said = events[what === "joined" && by ? "added" : what](name);
-  return events.more(said, { until: until && momentOf(until), by: by?.name, reason });
+  const other = by && by.id !== user?.id ? by.name : undefined;
+  if (what === "role" && role) return events.nowRole(name, roleName(role), other);
+  const said = events[what === "joined" && other ? "added" : what](name, other);
+  return events.more(said, { until: until && momentOf(until), reason });
 }
 
 /** The text of a system line. `was`: what the room was before, if that is known. */
@@ -88,7 +89,7 @@ export function happening({ type, payload = {}, sender }, was) {
   const [kind, what] = type.split(".");
   if (kind === "member" && MEMBERS.includes(what)) return membership(what, payload, sender);
   if (type === "room.updated") return changesOf(payload, was);
-  if (type === "room.archived") return words.events.archived;
+  if (type === "room.archived") return words.events.archived(payload.by?.name);
   // Events of the app have no fixed shape; most have one of these fields.
   return [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string").join(": ") || type;
 }

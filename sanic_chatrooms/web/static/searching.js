@@ -64,8 +64,11 @@ class Panel {
     event.preventDefault();
   }
 
+  // What is still on its way, or was refused, answers another question.
   #soon() {
     clearTimeout(this.#timer);
+    this.#turn++;
+    if (this.field.value.trim()) this.#say(words.search.searching);
     this.#timer = setTimeout(() => this.#start(), PAUSE);
   }
 

@@ -2,6 +2,7 @@
 
 import { problemLine, submitting, textField } from "./dialogs.js";
 import { button, el, fill } from "./dom.js";
+import { kept, SIGNED_OUT } from "./kept.js";
 import { skeleton } from "./states.js";
 import { words } from "./words.js";
 
@@ -34,12 +35,15 @@ export function showEnd(element, why, signedOut, { entry, guests, signOut }, ban
   showPanel(element, signsIn ? start.signedOut : start.disconnected, why, signsIn ? start.signIn : start.connectAgain);
 }
 
+const JUST = 60_000; // ms
+
 // `below`: what the app adds, such as other ways in.
 function signIn(title, enter, below) {
   const { field, row } = textField(words.start.yourName, { name: "name", maxlength: 64, autocomplete: "nickname", testid: "name" });
   const problem = problemLine();
   return el("main.entry", { testid: "sign-in" }, el("div.card", {}, el("form", { onsubmit: submitting(() => enter(field.value.trim()), problem) },
     el("h1", {}, title),
+    Date.now() - kept.get(SIGNED_OUT) < JUST && el("p", { role: "status", testid: "signed-out" }, words.start.signedOut),
     el("p.hint", {}, words.start.choose),
     row, problem, button(words.start.enter, null, { type: "submit", class: "primary", testid: "enter" })), below));
 }

@@ -3,9 +3,9 @@
 import { button, el } from "./dom.js";
 import { words } from "./words.js";
 
-/** A heading, a sentence, and actions: [label, function] pairs, the main one first; without a function it is not offered. `tag`: h2 where nothing stands above. */
+/** A heading, a sentence, and actions: [label, function] pairs, the main one first; one without a function is not offered. `tag`: h2 where nothing stands above. */
 export function statePanel(heading, sentence, actions, testid, tag = "h3") {
-  const buttons = actions.filter(([, act]) => act).map(([label, act], index) => button(label, act, { class: index ? "" : "primary" }));
+  const buttons = actions.map(([label, act], index) => act && button(label, act, { class: index ? "" : "primary" }));
   return el("div.state", { testid }, el(tag, {}, heading), el("p", {}, sentence), el("div.actions", {}, buttons));
 }
 

@@ -14,6 +14,9 @@ import { firstAbove, offers, written } from "./unread.js";
 import { words } from "./words.js";
 
 export class TalkPane {
+  /** Nobody can write before they have a name. */
+  nameless = false;
+
   /** `acts`: handlers for buttons and keys; a button without one is not shown. `signal`: see Banner. `topic`, `menu`: the app's, in the head. `more`: the menu of the room, with entries by `acts.roomMenu()`. */
   constructor(chat, acts, topic, menu, more) {
     this.chat = chat;
@@ -25,7 +28,7 @@ export class TalkPane {
     this.mark = el("span.mark", { testid: "room-mark" });
     this.here = el("span");
     this.menu = menu;
-    this.topic = topic && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
+    this.topic = topic !== undefined && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
     this.back = iconButton("back", words.room.back, { class: "back", testid: "back", onclick: acts.onBack });
     this.news = el("span.badge", { hidden: true, testid: "elsewhere" });
     this.back.append(this.news);
@@ -40,6 +43,7 @@ export class TalkPane {
       onNewer: () => acts.onNewer(this.room),
       onNewest: () => acts.onNewest(this.room),
       onLost: () => this.composer.focus(),
+      onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text),
     });
     this.composer = new Composer({
       onSend: (text, more) => acts.onSend(this.room, text, more),
@@ -184,7 +188,8 @@ export class TalkPane {
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().length;
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
-    const hint = isDirect ? said.direct(name) : empty ? said.empty : said.beginning;
+    const mayWrite = !room.shut && !this.nameless;
+    const hint = isDirect ? said.direct(name) : !empty ? said.beginning : mayWrite ? `${said.empty} ${said.first}` : said.empty;
     return el("div.beginning", { testid: empty ? "empty-room" : "beginning" }, el("h3", {}, el("bdi", {}, name)), el("p.hint", {}, hint),
       invite && button(words.people.invite, this.acts.onInvite, { testid: "invite-first" }));
   }
@@ -207,7 +212,7 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const { name, status, reason, error } = room;
   const said = words.room;
   const choose = [said.chooseOther, onBack];
-  const again = [words.tryAgain, () => onReload(room)];
+  const again = [status === "removed" ? said.joinAgain : words.tryAgain, () => onReload(room)];
   if (status === "removed") return statePanel(said.removed(name), departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
   if (error.code === "banned") return statePanel(said.failed(name), sentence(error), [choose], "failed-room");
   // An invalid id names no room.

@@ -49,11 +49,12 @@ test("members stand under their roles, the highest first", () => {
 
 test("a line says what of the room has changed, and by whom", () => {
   const was = { title: "A", topic: "", archived: false, visibility: "public", slowMode: 0 };
-  assert.equal(changesOf({ ...was, title: "B", by: ada }, was), "The room is now called B, by Ada");
+  assert.equal(changesOf({ ...was, title: "B", by: ada }, was), "Ada renamed the room to B");
   assert.equal(changesOf({ ...was, topic: "Soup" }, was), "The topic is now: Soup");
-  assert.equal(changesOf({ ...was, archived: true, by: ada }, was), "The room was archived: it can be read, and not written in, by Ada");
+  assert.equal(changesOf({ ...was, archived: true, by: ada }, was), "Ada archived the room");
+  assert.equal(changesOf({ ...was, title: "B", slowMode: 30, by: ada }, was), "Ada renamed the room to B. Slow mode is on: one message per person every 30 s");
   assert.equal(changesOf({ ...was, permissions: {} }, was), "The room was changed");
-  assert.equal(changesOf({ ...was, by: ada }, undefined), "The room was changed, by Ada");
+  assert.equal(changesOf({ ...was, by: ada }, undefined), "Ada changed the room");
 });
 
 test("a change is compared with the change before it, or with what was known when it came", () => {
@@ -61,6 +62,16 @@ test("a change is compared with the change before it, or with what was known whe
   const items = [change(1, { title: "B" }, { title: "A" }), change(2, { title: "C" }), change(3, { title: "C", topic: "Soup" })];
   const said = rowsOf(items, null).filter(({ kind }) => kind === "system").map(({ item, was }) => happening(item, was));
   assert.deepEqual(said, ["The room is now called B", "The room is now called C", "The topic is now: Soup"]);
+});
+
+test("a line about a member begins with who acted, unless that is the member", () => {
+  const said = (what, payload) => happening({ type: `member.${what}`, payload: { user: { id: "bob", name: "Bob" }, ...payload } });
+  assert.equal(said("muted", { by: ada, reason: "spam" }), "Ada muted Bob: spam");
+  assert.equal(said("unmuted", {}), "Bob was unmuted");
+  assert.equal(said("joined", { by: ada }), "Ada added Bob");
+  assert.equal(said("joined", { by: { id: "bob", name: "Bob" } }), "Bob joined");
+  assert.equal(said("role", { by: ada, role: "member" }), "Ada changed the role of Bob to member");
+  assert.equal(said("role", { role: "editor" }), "The role of Bob is now editor");
 });
 
 test("until the server has said who may pin, the role counts", () => {

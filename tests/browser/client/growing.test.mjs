@@ -132,7 +132,12 @@ test("a text that ended in a block of code keeps the block", () => {
   assert.equal(textThatEnded({ text: "a\n```js\nlet x", ended: "cancelled" }), "a\n```js\nlet x\n```");
   assert.equal(textThatEnded({ text: "a\n```js\n", ended: "error" }), "a\n");
   for (const text of ["a\n```\nb\n```", "a"]) assert.equal(textThatEnded({ text, ended: "error" }), text);
-  assert.equal(textThatEnded({ text: "a ```", ended: undefined }), "a ```");
+});
+
+test("a block of code without an end goes on to the end of every text, if its fence begins a line", () => {
+  assert.equal(textThatEnded({ text: "a\n```js\nlet x" }), "a\n```js\nlet x\n```");
+  assert.equal(textThatEnded({ text: "- a\n  ```\n  b" }), "- a\n  ```\n  b\n```");
+  for (const text of ["a ```", "a ```\nb", "```", "a\n```js\n", "```\nb\n```\nc"]) assert.equal(textThatEnded({ text }), text);
 });
 
 test("the number of elements is bounded for every text", () => {

@@ -124,6 +124,19 @@ test("a message that came too fast is sent again when the server says, and later
   assert.deepEqual(texts(it.socket.all("message")), ["one", "one", "two"]);
 });
 
+test("what waits for a rule of the room is sent as soon as the rules change", async (t) => {
+  const it = world(t);
+  await it.start("a");
+  it.chat.send("a", "one");
+  await settled();
+  it.socket.refuse(it.socket.last("message"), "rate_limited", { retryAfter: 30, limit: "slowMode" });
+  await settled();
+  it.socket.says({ type: "room.updated", room: "a", seq: 1, payload: { slowMode: 0 } });
+  await settled();
+
+  assert.deepEqual(texts(it.socket.all("message")), ["one", "one"]);
+});
+
 test("an edit that would have to wait for longer than half a minute fails at once", async (t) => {
   const it = world(t);
   await it.start("a");

@@ -53,7 +53,7 @@ test("who is muted or banned reads until when, and why", () => {
 
 test("where nothing can be written, the reason is a sentence", () => {
   assert.equal(shutBecause({ code: "forbidden", details: { needs: "unarchived" }, message: "" }), "This room is archived. You can read it, and not write.");
-  assert.equal(shutBecause({ code: "forbidden", details: { needs: 10 }, message: "typing needs level 10" }), "You can read here, and not write.");
+  assert.equal(shutBecause({ code: "forbidden", details: { needs: 10 }, message: "typing needs level 10" }), "Only some people can write in this room.");
   assert.equal(shutBecause({ code: "muted", details: {}, message: "" }), "You are muted until further notice. You can read on.");
 });
 

@@ -53,7 +53,7 @@ for (const folder of FOLDERS) {
 }
 
 // What is looked up by what the server, the user or a list says.
-const BY_VALUE = /^\.(reasons\.tooOften|connection\.causes|reactions\.names|notify\.(all|mentions|none)|details\.past|copying)\./;
+const BY_VALUE = /^\.(reasons\.tooOften|connection\.causes|notify\.(all|mentions|none)|details\.past|copying)\./;
 
 // A text has no words in it, so the rest of the path is what is done with it.
 function isThere(value, [name, ...rest]) {

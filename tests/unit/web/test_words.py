@@ -22,12 +22,12 @@ READABLE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+[.…:]?$|^[A-Z][a-z]
 NOT_READ = {
     "keys of the storage": r"chatrooms .*|example signed in",
     "names of keys": r"Enter|Escape|Tab|Esc|Alt",
-    "classes and other attributes": r"dialog search|dialog picker|dialog switcher|plain unfold|badge mentions|icon-button format-|noopener noreferrer nofollow",
+    "classes and other attributes": r"dialog search|dialog picker|dialog picker sheet|dialog sheet|dialog switcher|plain unfold|badge mentions|icon-button format-|noopener noreferrer nofollow",
     "names in Intl and the browser": r"Segmenter|Collator|Files|Bearer |not all",
     "what the server says, and client.js": r"protocol error|text frames only|text is not valid UTF-8|token expired|invalid token|too many malformed frames|"
     r"not authenticated in time|disconnected by the application|too many connections|replaced by another connection|sign in first|"
     r"signed out elsewhere|you are banned from this chat|this token was revoked; sign in again",
-    "what developers read": r"<chat-room> is not in a page, or has no room|a row of the conversation cannot be drawn",
+    "what developers read": r"<chat-room> is not in a page, or has no room|<chat-room> has no room: it needs the attribute room|a row of the conversation cannot be drawn",
 }
 ALLOWED = re.compile("|".join(NOT_READ.values()))
 

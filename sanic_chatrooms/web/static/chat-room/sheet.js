@@ -19,8 +19,8 @@ export function sheetOf(own) {
   return sheet;
 }
 
-// As the user prefers it, unless the page says what it wants.
+// Light or dark as the page around it is, unless the element says what it wants.
 function colours() {
-  const [, values] = tokens.match(ROOT);
+  const values = tokens.match(ROOT)[1].replace("color-scheme: light dark;", "");
   return `:host { ${values} } :host([theme="light"]) { color-scheme: light } :host([theme="dark"]) { color-scheme: dark }`;
 }

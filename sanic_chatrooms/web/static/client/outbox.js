@@ -68,6 +68,13 @@ export class Outbox {
     return true;
   }
 
+  /** The rules of the room have changed: what waits because of them is sent now. */
+  hurry(room) {
+    const lane = `room ${room}`;
+    this.#timers.clear(lane);
+    this.#pump(lane);
+  }
+
   pumpAll() {
     for (const lane of new Set([...this.#entries.values()].map((entry) => entry.lane))) this.#pump(lane);
   }
