@@ -51,7 +51,7 @@ async def test_the_end_of_a_long_dialog_is_always_in_sight(served: ServedApp, ne
     await page.get_by_test_id("me-menu").click()
     await page.get_by_test_id("settings").click()
     close = page.get_by_test_id("settings-done")
-    await page.get_by_test_id("keys-off").scroll_into_view_if_needed()
+    await page.get_by_role("heading", name="Notifications in this browser").scroll_into_view_if_needed()
     await expect(close).to_be_in_viewport(ratio=1)
     await new_page.screenshot(page, "settings")
     await close.click()
