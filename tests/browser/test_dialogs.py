@@ -27,7 +27,9 @@ async def test_what_is_wrong_with_a_field_stands_below_it(served: ServedApp, new
 
     await expect(field).to_be_focused()
     await expect(field).to_have_attribute("aria-invalid", "true")
-    await expect(field).to_have_accessible_description("There is a room of this name already. Choose another one.")
+    await expect(field).to_have_accessible_description(
+        "There is a room of this name already. Choose another one."
+    )
     above, said = await field.bounding_box(), await problem.bounding_box()
     below = await page.get_by_label("Everybody").bounding_box()
     assert above
