@@ -27,7 +27,9 @@ async def test_what_is_wrong_with_a_field_stands_below_it(served: ServedApp, new
 
     await expect(field).to_be_focused()
     await expect(field).to_have_attribute("aria-invalid", "true")
-    await expect(field).to_have_accessible_description("There is a room of this name already. Choose another one.")
+    await expect(field).to_have_accessible_description(
+        "There is a room of this name already. Choose another one."
+    )
     above, said = await field.bounding_box(), await problem.bounding_box()
     below = await page.get_by_label("Everybody").bounding_box()
     assert above
@@ -51,7 +53,7 @@ async def test_the_end_of_a_long_dialog_is_always_in_sight(served: ServedApp, ne
     await page.get_by_test_id("me-menu").click()
     await page.get_by_test_id("settings").click()
     close = page.get_by_test_id("settings-done")
-    await page.get_by_test_id("keys-off").scroll_into_view_if_needed()
+    await page.get_by_role("heading", name="Notifications in this browser").scroll_into_view_if_needed()
     await expect(close).to_be_in_viewport(ratio=1)
     await new_page.screenshot(page, "settings")
     await close.click()

@@ -72,10 +72,8 @@ async def test_enlarged_one_reads_and_writes_although_there_is_a_question(
 
     await write(page, "Still here")
     await expect(lines(page).last).to_be_in_viewport(ratio=1)
-    await expect(page.get_by_test_id("back")).to_be_in_viewport(ratio=1)
     await page.get_by_test_id("send").scroll_into_view_if_needed()
     await expect(composer(page)).to_be_in_viewport(ratio=1)
-    await expect(page.get_by_test_id("back")).to_be_in_viewport(ratio=1)
 
 
 async def test_a_notice_is_below_the_line_about_the_connection(served: ServedApp, new_page: Pages) -> None:

@@ -85,7 +85,9 @@ async def test_two_rooms_with_the_same_name_are_told_apart(served: ServedApp, ne
     await expect(page.get_by_test_id("room-mark")).to_have_text(id)
     await page.keyboard.press("Control+k")
     await page.get_by_test_id("switcher-field").fill("会")
-    await expect(page.get_by_test_id("switcher-option").filter(has_text="# 会議").filter(has_text=id)).to_have_count(1)
+    await expect(
+        page.get_by_test_id("switcher-option").filter(has_text="# 会議").filter(has_text=id)
+    ).to_have_count(1)
     await new_page.screenshot(page, "same-name")
     await page.keyboard.press("Escape")
 
