@@ -63,7 +63,7 @@ AUDIT = """([touch, host]) => {
         if (one.placeholder) check(one, getComputedStyle(one, "::placeholder").color, "placeholder");
     }
 
-    for (const one of touch ? all.filter((each) => each.matches("button:enabled, a.line, input:not([type=radio]), .choice") && !hiddenText(each)) : []) {
+    for (const one of touch ? all.filter((each) => each.matches("button:enabled, a.line, input:not([type=radio], [type=checkbox]), .choice") && !hiddenText(each)) : []) {
         const { width, height } = one.getBoundingClientRect();
         if (Math.min(width, height) < 40 && !one.matches(".author")) say(`target ${width} x ${height}`, one);
     }

@@ -104,7 +104,9 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await ada.get_by_test_id("details-archive").click()
     await expect(ada.get_by_test_id("archive-dialog")).to_contain_text("Nobody can write")
     await look(new_page, ada, "archive", found, touch=True)
-    await ada.evaluate("Math.random = () => 1000")  # others may wait so many times two seconds, and this page may not
+    await ada.evaluate(
+        "Math.random = () => 1000"
+    )  # others may wait so many times two seconds, and this page may not
     await ada.get_by_test_id("answer-yes").click()
     await expect(ada.get_by_test_id("details-archived")).to_be_visible()
     await look(new_page, ada, "archived-details", found, touch=True)

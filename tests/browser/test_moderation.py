@@ -101,7 +101,9 @@ async def test_who_is_banned_reads_by_whom_and_why_and_comes_back_when_the_ban_h
 
     await mod.get_by_test_id("room-menu").click()
     await mod.get_by_test_id("restrictions").click()
-    await expect(mod.get_by_test_id("restriction")).to_contain_text("Banned until further notice by Mod: spam")
+    await expect(mod.get_by_test_id("restriction")).to_contain_text(
+        "Banned until further notice by Mod: spam"
+    )
     await mod.get_by_role("button", name="Unban Ada").click()
     await expect(mod.get_by_test_id("restriction")).to_have_count(0)
     await ada.reload()

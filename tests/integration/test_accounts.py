@@ -96,7 +96,17 @@ async def test_the_refresh_token_is_in_a_cookie_that_scripts_and_other_sites_can
     assert answer.headers["cache-control"] == "no-store"
 
 
-WAYS = ("sign-up", "log-in", "refresh", "log-out", "people", "password", "factor", "factor/confirm", "factor/drop")
+WAYS = (
+    "sign-up",
+    "log-in",
+    "refresh",
+    "log-out",
+    "people",
+    "password",
+    "factor",
+    "factor/confirm",
+    "factor/drop",
+)
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://127.0.0.1:1", "//"])

@@ -638,9 +638,14 @@ async def test_accounts_are_found_by_the_beginning_of_their_names_a_few_at_a_tim
         await accounts.sign_up(f"bob{number}", PASSWORD, f"10.0.0.{number}")
 
     assert await accounts.people(ada, "AD") == [(ada.id, "Ada")]
-    assert [name for _, name in await accounts.people(ada, "b")] == ["bob2", "bob1", "bob0"]  # as if "1" were "i", and "0" "o"
+    assert [name for _, name in await accounts.people(ada, "b")] == [
+        "bob2",
+        "bob1",
+        "bob0",
+    ]  # as if "1" were "i", and "0" "o"
     assert len(await accounts.people(ada, "")) == 4
     assert await accounts.people(ada, "%") == []
+    for _ in range(56):
+        await accounts.people(ada, "b")
     with pytest.raises(RateLimited):
-        for _ in range(100):
-            await accounts.people(ada, "b")
+        await accounts.people(ada, "b")
