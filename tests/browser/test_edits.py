@@ -116,7 +116,7 @@ async def test_a_long_press_shows_what_can_be_done_with_a_message_in_words(new_p
     await expect(sheet).to_be_visible()
     await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
-    await expect(sheet.get_by_role("button").first).to_have_text("Add a reaction")
+    await expect(sheet.get_by_test_id("react")).to_have_text("Add a reaction")
     await expect(sheet.get_by_role("button").last).to_have_text("Delete message")
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "sheet")

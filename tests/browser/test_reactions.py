@@ -122,13 +122,16 @@ async def test_on_a_phone_the_chips_and_the_set_have_room_for_fingers(
     await expect(page.get_by_test_id("reaction-picker")).to_be_visible()
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "picker")
-    await page.get_by_role("button", name="party").tap()
+    await page.get_by_test_id("reaction-picker").get_by_role("button", name="party").tap()
     await expect(row.get_by_test_id("reactions")).to_have_text("🎉1")
     await row.get_by_role("button", name="🎉").tap()
     await expect(row.get_by_test_id("reactions")).to_have_count(0)
     await row.get_by_test_id("message-acts").tap()
     await page.get_by_test_id("react").tap()
-    await page.get_by_role("button", name="party").tap()
+    await page.get_by_test_id("reaction-picker").get_by_role("button", name="party").tap()
     await expect(row.get_by_test_id("reactions")).to_have_text("🎉1")
+    await row.get_by_test_id("message-acts").tap()
+    await page.get_by_test_id("act-sheet").get_by_role("button", name="heart").tap()  # at hand
+    await expect(row.get_by_test_id("reactions")).to_have_text("❤️1🎉1")
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "chips")

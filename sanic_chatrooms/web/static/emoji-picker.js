@@ -4,6 +4,7 @@ import { byTouch } from "./act-sheet.js";
 import { light, openDialog } from "./dialogs.js";
 import { composing, el, fill } from "./dom.js";
 import { kept } from "./kept.js";
+import { emojiNames } from "./reactions.js";
 import { words } from "./words.js";
 
 const COLUMNS = 6;
@@ -24,17 +25,17 @@ const recent = () => (kept.get(KEY) ?? "").split(" ").filter((one) => TYPED.test
 
 function parts(close) {
   const said = words.reactions;
-  const names = new Map(said.names.split("|").map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]));
+  const names = new Map(emojiNames().map(([emoji, ...rest]) => [emoji, rest]));
   const all = [...new Set([...recent(), ...names.keys()])];
   const grid = el("div.emoji-grid", { role: "group", "aria-label": said.label });
   const none = el("p.hint", { role: "status", testid: "emoji-none" });
   const choice = (emoji, at) => {
-    const name = names.get(emoji)?.split(",")[0] ?? emoji;
+    const [name = emoji] = names.get(emoji) ?? [];
     return el("button.emoji-choice", { "aria-label": name, title: name, autofocus: byTouch.matches && at === 0, testid: "emoji", onclick: () => close(emoji) }, emoji);
   };
   const find = () => {
     const query = field.value.trim().toLocaleLowerCase();
-    const found = all.filter((emoji) => emoji === query || names.get(emoji)?.toLocaleLowerCase().includes(query));
+    const found = all.filter((emoji) => emoji === query || names.get(emoji)?.[1].includes(query));
     fill(grid, (query ? (found.length || !TYPED.test(query) ? found : [query]) : all).map(choice));
     grid.hidden = !grid.firstChild;
     none.textContent = grid.hidden ? said.none : "";

@@ -96,10 +96,11 @@ function statusOf({ status, change }) {
 }
 
 function addTools(body, item, context) {
+  const { has, onReact } = context;
   const acts = actsOn(item, context);
   if (!acts.length) return;
   const tool = ([name, label, testid, act]) => iconButton(name, label, { testid, onclick: ({ currentTarget }) => act(currentTarget) });
-  body.append(el("div.msg-tools", {}, byTouch.matches ? tool(["more", words.message.acts, "message-acts", (near) => actSheet(acts, near)]) : acts.map(tool)));
+  body.append(el("div.msg-tools", {}, byTouch.matches ? tool(["more", words.message.acts, "message-acts", (near) => actSheet(acts, near, has("reactions") && ((emoji) => onReact(item, emoji)))]) : acts.map(tool)));
 }
 
 // What can be done with a message: [icon, label, test id, function(near)]; `near`: what was pressed.

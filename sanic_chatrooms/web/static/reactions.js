@@ -6,6 +6,14 @@ import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { words } from "./words.js";
 
+/** The emoji to choose from: [emoji, name, all words by which it is found]. */
+export function emojiNames() {
+  return words.reactions.names.split("|").map((line) => {
+    const [, emoji, all, name] = /^(\S+) (([^,]+).*)$/.exec(line);
+    return [emoji, name, all.toLocaleLowerCase()];
+  });
+}
+
 const NAMED = 10;
 const REST = 150; // ms of hovering before somebody wants to know who it was
 
