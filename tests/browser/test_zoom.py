@@ -114,6 +114,20 @@ async def test_enlarged_nothing_is_cut_off_and_everything_is_in_reach_and_nothin
     await walked(Enlarged(served, new_page, page, size.replace(" %", ""), "light"), name)
 
 
+async def test_enlarged_the_list_of_rooms_scrolls_and_the_page_does_not(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open(*(f"room-{number}" for number in range(9)))
+    page = await new_page(viewport=SIZES["400 %"])
+    await enter(page, "Ada", path="/chat/")
+    await served.chat.create_room("zz", title="Zz", visibility="private")
+    await served.chat.add_member("zz", served.user("Ada"))
+    await page.goto("#/")
+
+    await expect(page.locator("[data-room=zz]")).to_be_attached()
+    assert await page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", ["accounts", "guests", "talk", "rooms"])
 async def test_with_forced_colours_one_sees_where_the_focus_is(
