@@ -17,9 +17,7 @@ from tests.browser.served import ServedApp
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_refused_message_stays_to_be_edited_or_discarded(
-    served: ServedApp, new_page: Pages
-) -> None:
+async def test_a_refused_message_stays_to_be_edited_or_discarded(served: ServedApp, new_page: Pages) -> None:
     refused = True
 
     @served.chat.middleware("message")

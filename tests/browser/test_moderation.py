@@ -188,7 +188,9 @@ async def test_a_message_above_the_limit_says_so_and_goes_later_by_itself(
     await write(page, "two")
 
     row = messages(page).last
-    await expect(row).to_contain_text(re.compile(r"Slow mode is on in this room\. It will be sent in (2\d|30) s\."))
+    await expect(row).to_contain_text(
+        re.compile(r"Slow mode is on in this room\. It will be sent in (2\d|30) s\.")
+    )
     await page.clock.run_for(10_000)
     await expect(row).to_contain_text(re.compile(r"It will be sent in (1\d|20) s\."))
     await served.chat.add_member("general", served.user("Ada"), "moderator")  # whom slow mode spares

@@ -316,7 +316,9 @@ async def bob_comes_with_a_second_device(story: Story) -> None:
         await expect(page.get_by_test_id("toggle-people")).to_contain_text("2")  # he is one person
     await messages(bob).last.tap()
     await messages(bob).last.get_by_test_id("message-acts").tap()
-    await expect(bob.get_by_test_id("act-sheet").get_by_test_id("edit")).to_be_visible()  # his own, wherever he wrote it
+    await expect(
+        bob.get_by_test_id("act-sheet").get_by_test_id("edit")
+    ).to_be_visible()  # his own, wherever he wrote it
     await bob.keyboard.press("Escape")
     await desk.screenshot(path=story.folder / "18-bob-comes-with-a-second-device-second.png")
 

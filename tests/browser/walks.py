@@ -571,7 +571,11 @@ async def element(walk: Walk) -> None:
     await look("talk", lines(page).first)
     await walk.tools(messages(page).last)
     await look("tools")
-    await (page.get_by_test_id("act-sheet") if walk.touch else messages(page).last).get_by_test_id("delete").click()
+    await (
+        (page.get_by_test_id("act-sheet") if walk.touch else messages(page).last)
+        .get_by_test_id("delete")
+        .click()
+    )
     await look("deleting", "delete-dialog")
     await walk.press("answer-no")
     ada = walk.site.user("Ada")

@@ -167,11 +167,12 @@ export class Unread {
   }
 
   // Of a room that is open here, the message itself comes.
-  #mentioned({ room: id }) {
+  #mentioned({ room: id, seq }) {
     const room = this.book.rooms.get(id);
     if (!room || this.chat.isJoined(id)) return;
     room.unread++;
     room.mentions++;
+    room.end = Math.max(room.end, seq); // the list may be older
     this.book.changed("list");
   }
 

@@ -22,7 +22,7 @@ READABLE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+[.…:]?$|^[A-Z][a-z]
 NOT_READ = {
     "keys of the storage": r"chatrooms .*|example signed in",
     "names of keys": r"Enter|Escape|Tab|Esc|Alt",
-    "classes and other attributes": r"dialog search|dialog picker|dialog picker sheet|dialog sheet|dialog switcher|plain unfold|badge mentions|icon-button format-|noopener noreferrer nofollow",
+    "classes and other attributes": r"dialog search|dialog picker|dialog picker sheet|dialog sheet|button primary open-app|dialog switcher|plain unfold|badge mentions|icon-button format-|noopener noreferrer nofollow",
     "names in Intl and the browser": r"Segmenter|Collator|Files|Bearer |not all",
     "what the server says, and client.js": r"protocol error|text frames only|text is not valid UTF-8|token expired|invalid token|too many malformed frames|"
     r"not authenticated in time|disconnected by the application|too many connections|replaced by another connection|sign in first|"

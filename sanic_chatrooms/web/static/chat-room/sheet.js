@@ -21,6 +21,6 @@ export function sheetOf(own) {
 
 // Light or dark as the page around it is, unless the element says what it wants.
 function colours() {
-  const values = tokens.match(ROOT)[1].replace("color-scheme: light dark;", "");
+  const values = tokens.match(ROOT)[1].replace(/color-scheme:[^;]*;/, "");
   return `:host { ${values} } :host([theme="light"]) { color-scheme: light } :host([theme="dark"]) { color-scheme: dark }`;
 }
