@@ -100,7 +100,7 @@ async def test_what_is_written_refused_dated_and_counted_is_german(
     await ada.keyboard.press("Escape")
     await served.chat.mute("general", served.user("Ada").id, reason="Pause")
     await expect(ada.get_by_test_id("shut")).to_have_text(
-        "Du bist stummgeschaltet (Grund: Pause). Du kannst weiter mitlesen."
+        "Du bist stummgeschaltet bis auf Weiteres (Grund: Pause). Du kannst weiter mitlesen."
     )
     await expect(ada.get_by_test_id("system-line").last).to_contain_text("Ada wurde stummgeschaltet")
 
