@@ -1,3 +1,8 @@
+import pytest
+
+# Its suites are no test modules by name, so pytest is told to show the values of their failing asserts, before anything imports them.
+pytest.register_assert_rewrite("sanic_chatrooms.testing")
+
 pytest_plugins = (
     "tests.support.guard",
     "tests.support.loops",
