@@ -33,7 +33,7 @@ from tests.support.server import http_request
 from tests.support.thorough import THOROUGH
 
 ALL = range(len(PAYLOADS))
-SOME = PAYLOADS if THOROUGH else PAYLOADS[::4]
+SOME = PAYLOADS if THOROUGH else PAYLOADS[::8]
 """Where each takes a navigation of its own, or a key press and what follows."""
 MARK = re.compile(r"p-(\d+)-x")
 PERSON = User("eve", "Eve")

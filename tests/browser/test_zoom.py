@@ -108,9 +108,7 @@ async def walked(walk: Walk, name: str) -> None:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("name", "size"),
-    unless_thorough(
-        [("talk", "400 %"), ("rooms", "400 %")], [(name, size) for name in PAGES for size in SIZES]
-    ),
+    unless_thorough([("guests", "400 %")], [(name, size) for name in PAGES for size in SIZES]),
 )
 async def test_enlarged_nothing_is_cut_off_and_everything_is_in_reach_and_nothing_moves(
     served: ServedApp, new_page: Pages, name: str, size: str
@@ -121,7 +119,7 @@ async def test_enlarged_nothing_is_cut_off_and_everything_is_in_reach_and_nothin
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", unless_thorough(["talk"], PAGES))
+@pytest.mark.parametrize("name", unless_thorough(["accounts"], PAGES))
 async def test_with_forced_colours_one_sees_where_the_focus_is(
     served: ServedApp, new_page: Pages, name: str
 ) -> None:

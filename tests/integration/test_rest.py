@@ -420,6 +420,19 @@ async def test_the_app_says_the_same(chat: ChatRooms, visit: Visit) -> None:
     assert set(first) == set(second)
 
 
+async def test_sanic_ext_shows_nothing_of_it_where_it_is_off(live: Live) -> None:
+    app = new_app("extended", AUTO_EXTEND=True)
+    app.extend()
+    app.blueprint(ChatRooms(guests=True).bp, url_prefix="/quiet")
+    server = await live(app)
+    try:
+        described = json.loads((await server.get("/docs/openapi.json")).body)
+    finally:
+        Sanic.unregister_app(app)
+
+    assert "/quiet/api/{path}" not in described["paths"]
+
+
 async def test_sanic_ext_shows_it_in_openapi(live: Live) -> None:
     app = new_app("extended", AUTO_EXTEND=True)
     app.extend()

@@ -80,7 +80,7 @@ class Rest:
 
     def describe(self, app: Any, route: Any) -> None:
         """Add REST to the app's OpenAPI document. `route`: Sanic's, with the handler of all requests."""
-        describe(app, "/" + route.path.strip("/").removesuffix("/<path:path>"), route.handler)
+        describe(app, "/" + route.path.strip("/").removesuffix("/<path:path>"))
 
     async def _answer(self, request: Request) -> HTTPResponse | None:
         base, path = _parts(request)
