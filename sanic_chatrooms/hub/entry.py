@@ -7,7 +7,7 @@ import msgspec
 from ..errors import ChatError
 from ..models import Appended, Draft
 
-__all__ = ["Done", "Entry", "due", "middle", "place"]
+__all__ = ["Done", "Entry", "middle", "place"]
 
 Done = Callable[[Appended | ChatError], None]
 
@@ -31,11 +31,6 @@ def middle(batch: list[Entry]) -> int:
         if batch[at].draft.room != room:
             return at
     return half
-
-
-def due(entry: Entry) -> float:
-    """Its `due`."""
-    return entry.due
 
 
 def place(entry: Entry) -> tuple[int, str]:
