@@ -20,7 +20,6 @@ from sanic_chatrooms.stores.memory.store import MemoryStore
 from tests.support.fixtures import Connect, Live, SubprocessServer
 from tests.support.server import new_app
 from tests.support.two_workers import on_both
-from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -189,12 +188,6 @@ async def spans(ctx, payload):
 
 app.blueprint(chat.bp)
 """
-
-
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])  # the servers choose their own
