@@ -20,6 +20,7 @@ from sanic_chatrooms.stores.wrapped import WrappedStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import Recorder, RecordingMeter
 from tests.support.hubs import NotingBroker
+from tests.support.journals import Submitter, draft, until
 
 WITHIN = 20.0
 Heard = Callable[[int, list[Appended | ChatError] | None], None]
@@ -85,16 +86,16 @@ class SoonStore(WrappedStore):
         return await ask()
 
 
-class Desk:
+class Desk(Submitter):
     """A journal over such a store, and the answers to what was submitted."""
 
     def __init__(self, timeout: float = 5.0) -> None:
-        self.store = SoonStore()
+        super().__init__()
+        self.store: SoonStore = SoonStore()
         self.broker = NotingBroker()
         self.delivered = Recorder()
         self.meter = RecordingMeter()
         self.flushes: list[int] = []
-        self.answers: list[tuple[str, Appended | ChatError]] = []
         self.journal = Journal(
             TimedStore(self.store, timeout),
             self.broker,
@@ -104,7 +105,6 @@ class Desk:
             self.meter,
             self._flush,
         )
-        self._news = asyncio.Event()
 
     def _flush(self) -> None:
         self.flushes.append(len(self.answers))
@@ -114,17 +114,6 @@ class Desk:
         for room in "rst":
             await self.store.inner.create_room(Room(room, "", 0))
         self.journal.start()
-
-    def submit(self, name: str, room: str = "r", source: object = None, **more: Any) -> None:
-        def done(result: Appended | ChatError) -> None:
-            self.answers.append((name, result))
-            self._news.set()
-
-        self.journal.submit(draft(name, room, **more), done, source)
-
-    async def until(self, count: int) -> dict[str, Appended | ChatError]:
-        await _until(self._news, lambda: len(self.answers) >= count)
-        return dict(self.answers)
 
     async def settle(self, count: int) -> dict[str, Appended | ChatError]:
         """Let the store answer whatever it gets."""
@@ -137,23 +126,8 @@ class Desk:
         return dict(self.answers)
 
     async def until_sent(self, count: int) -> list[Call]:
-        await _until(self.store.news, lambda: len(self.store.sent) >= count)
+        await until(self.store.news, lambda: len(self.store.sent) >= count)
         return self.store.sent
-
-    async def stored(self, room: str = "r") -> list[str]:
-        page = await self.store.inner.history(room, after=0, limit=10_000)
-        return [event.msg_id for event in page.events]
-
-
-async def _until(news: asyncio.Event, holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN):
-        while not holds():
-            news.clear()
-            await news.wait()
-
-
-def draft(name: str, room: str = "r", *, payload: bytes = b"{}", **more: Any) -> Draft:
-    return Draft(room, "message", payload, name, now(), key=("", name), **more)
 
 
 @pytest.fixture
