@@ -20,6 +20,8 @@ class Entry(msgspec.Struct, gc=False):
     source: object
     due: float
     """The time at which it has waited long enough for its batch (monotonic seconds)."""
+    sent: bool = False
+    """The store may have it, and the outcome is not known. It is repeated, also where its source has gone."""
 
 
 def middle(batch: list[Entry]) -> int:

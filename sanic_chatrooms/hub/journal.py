@@ -141,7 +141,7 @@ class Journal:
 
     def withdraw(self, source: object) -> None:
         """Drop, unanswered, what this source (a connection that was closed) submitted and no batch has taken yet."""
-        self._drop(lambda entry: entry.source is source)
+        self._drop(lambda entry: entry.source is source and not entry.sent)
 
     async def append(
         self, draft: Draft, source: object = None, *, late: Callable[[Appended], None] | None = None
@@ -167,7 +167,7 @@ class Journal:
         try:
             return await answer
         except asyncio.CancelledError:
-            self._drop(lambda entry: entry.done is done)
+            self._drop(lambda entry: entry.done is done and not entry.sent)
             raise
 
     def _drop(self, is_meant: Callable[[Entry], bool]) -> list[Entry]:
@@ -175,6 +175,7 @@ class Journal:
         dropped = [entry for entry in (*self._pending, *self._fast.waiting) if is_meant(entry)]
         if dropped:
             self._pending = [entry for entry in self._pending if not is_meant(entry)]
+            self._returned = sum(entry.sent for entry in self._pending[: self._returned])
             self._fast.waiting = [entry for entry in self._fast.waiting if not is_meant(entry)]
             self._woken.set()
         return dropped

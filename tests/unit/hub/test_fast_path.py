@@ -283,6 +283,40 @@ async def test_what_the_store_does_not_take_is_the_task_s(desk: Desk) -> None:
     assert desk.store.sent == []
 
 
+async def test_what_waits_behind_drafts_that_the_store_does_not_take_is_answered_too(desk: Desk) -> None:
+    """The server has just broken the connection, and a room has a message, a reaction and another message in one turn."""
+    await _busy(desk)
+    desk.store.refuses = True
+    desk.submit("1")
+    desk.submit("2", facts=FACT)
+    desk.submit("3")
+
+    await desk.until(7)
+
+    assert (await desk.stored())[-3:] == ["1", "2", "3"]
+
+
+async def test_more_than_one_call_has_room_for_is_answered_where_the_store_does_not_take_it(
+    desk: Desk,
+) -> None:
+    await _busy(desk)
+    desk.store.refuses = True
+    for number in range(1_200):
+        desk.submit(str(number))
+
+    answers = await desk.until(1_204)
+
+    results = [answers[str(number)] for number in range(1_200)]
+    assert [result.seq for result in results if isinstance(result, Appended)] == list(range(5, 1_205))
+
+
+async def _busy(desk: Desk) -> None:
+    """Several were sent at a time, so that the next ones wait for those of their turn."""
+    for name in "abcd":
+        desk.submit(name)
+    await desk.settle(4)
+
+
 async def test_data_that_cannot_be_sent_fail_alone(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.submit("1", payload=b'"poison"')
     desk.submit("2")
@@ -385,6 +419,33 @@ async def test_cancelled_append_is_withdrawn_if_it_was_not_sent(desk: Desk) -> N
     await (await desk.until_sent(2))[1].answer()
 
     assert await desk.stored() == ["1", "3"]
+
+
+async def test_what_was_sent_is_not_withdrawn_when_its_outcome_is_unknown(desk: Desk) -> None:
+    """The store has it, so the others in the room have to get it, although its sender has gone meanwhile."""
+    ada = object()
+    desk.submit("1", source=ada)
+    (call,) = desk.store.sent
+    await call.store()
+    call.lose()
+    desk.journal.withdraw(ada)
+    await desk.until(1)
+
+    assert [envelope.seq for envelope in desk.delivered.envelopes] == [1]
+
+
+async def test_cancelled_append_that_was_sent_tells_late_what_became_of_it(desk: Desk) -> None:
+    late: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(desk.journal.append(draft("1"), late=late.set_result))
+    (call,) = await desk.until_sent(1)
+    await call.store()
+    waiting.cancel()
+    call.lose()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    async with asyncio.timeout(WITHIN):
+        assert (await late).seq == 1
 
 
 async def test_stop_waits_for_what_is_under_way_and_sends_what_waits(desk: Desk) -> None:
