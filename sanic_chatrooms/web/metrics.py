@@ -81,7 +81,7 @@ class Metrics:
         if self._token is None:
             return True
         kind, _, shown = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(shown.strip().encode(), self._token.encode())
+        right = hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), self._token.encode())
         return right and kind.lower() == "bearer"
 
     def _page(self, own: Counts, accept: str) -> tuple[bytes, str]:

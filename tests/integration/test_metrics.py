@@ -77,7 +77,9 @@ async def test_without_the_setting_there_are_none(app: App, live: Live) -> None:
     assert (await (await live()).get("/chat/metrics")).status == 404
 
 
-@pytest.mark.parametrize("shown", [None, "Bearer wrong", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer größer"])
+@pytest.mark.parametrize(
+    "shown", [None, "Bearer wrong", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer größer", "Bearer \udcff"]
+)
 async def test_metrics_with_a_token_are_for_those_who_show_it(
     app: App, live: Live, shown: str | None
 ) -> None:

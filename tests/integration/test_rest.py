@@ -360,6 +360,22 @@ async def test_of_many_edits_of_one_version_one_is_stored(visit: Visit) -> None:
     assert sorted([answer.status for answer in await asyncio.gather(*edits)]) == [200, *[412] * 7]
 
 
+async def test_of_many_changes_of_one_version_of_a_room_one_is_stored(visit: Visit) -> None:
+    """Also where clients write the room's name in other ways, as they may with a colon."""
+    ada = await visit()
+    await ada("POST", "/rooms", {"room": "a:b"})
+    tag = (await ada("GET", "/rooms/a:b")).headers["etag"]
+
+    answers = await asyncio.gather(
+        *(
+            ada("PATCH", path, {"title": f"title {path}"}, If_Match=tag)
+            for path in ("/rooms/a:b", "/rooms/a%3Ab", "/rooms/a%3ab", "/rooms/%61:b", "/rooms/a:b/")
+        )
+    )
+
+    assert sorted(answer.status for answer in answers) == [200, 412, 412, 412, 412]
+
+
 async def test_a_reaction_does_not_stop_an_edit(visit: Visit) -> None:
     ada = await visit()
     sent = await ada("POST", MESSAGES, {"text": "hi"})

@@ -227,7 +227,9 @@ async def test_limits_hold(app: App, live: Live) -> None:
 
 @pytest.fixture
 def by_cookie(app: App) -> ChatRooms:
-    return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, token_cookie="session")
+    return mount(
+        app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, token_cookie="session", tickets=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,6 +240,11 @@ def by_cookie(app: App) -> ChatRooms:
         ({"Sec_Fetch_Site": "cross-site"}, 403),
         ({"Sec_Fetch_Site": "same-origin"}, 201),
         ({"Origin": "SERVER"}, 201),
+        ({"Authorization": "Basic eDp5"}, 403),
+        ({"Authorization": "Basic eDp5", "Origin": "http://evil.example"}, 403),
+        ({"Authorization": "negotiate YII", "Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Authorization": "Basic eDp5", "Origin": "SERVER"}, 201),
+        ({"Authorization": ""}, 403),
     ],
 )
 async def test_a_cookie_needs_a_page_of_this_server(
@@ -250,6 +257,9 @@ async def test_a_cookie_needs_a_page_of_this_server(
     answer = await Rest(server)("POST", MESSAGES, {"text": "hi"}, Cookie=cookie, **told)
 
     assert answer.status == status
+    assert (await Rest(server)("POST", "/tickets", Cookie=cookie, **told)).status == (
+        status if status == 403 else 200
+    )
     assert (await Rest(server)("GET", "/rooms", Cookie=cookie)).status == 200
 
 

@@ -69,7 +69,7 @@ class Rest:
         self._arriving = 0
         """Requests whose user is not known yet, for authenticators can be slow."""
         self._locks = Locks()
-        """By path: of two edits that name the same version with `If-Match`, one is first."""
+        """By what a path names, however it is written: of two edits of one version with `If-Match`, one is first."""
 
     async def __call__(self, request: Request) -> HTTPResponse | None:
         """The answer; None where it was sent already. Errors of the chat are problem documents."""
@@ -121,7 +121,7 @@ class Rest:
     async def _change(self, request: Request, base: str, call: Call) -> HTTPResponse:
         wanted = request.headers.get("if-match")
         if wanted is not None and call.route.precise:
-            async with self._locks.of(request.path):
+            async with self._locks.of(_path(call)):
                 body = await self._change_if(wanted, call)
         else:
             body = await self._carry_out(call)
@@ -240,6 +240,12 @@ def _place(call: Call, body: bytes) -> str:
     told = msgspec.json.decode(body)
     names = {**call.found.named, **{name: told[name] for name in ("room", "msgId") if name in told}}
     return call.route.made.format(**{name: quote(value, safe="") for name, value in names.items()})
+
+
+def _path(call: Call) -> str:
+    return call.route.path.format_map(
+        {name: quote(value, safe="") for name, value in call.found.named.items()}
+    )
 
 
 def _key(call: Call, tag: str) -> str:
