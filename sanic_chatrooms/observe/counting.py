@@ -8,7 +8,7 @@ import msgspec
 
 from .meter import Counter, Gauge, Histogram, Meter, Tally
 
-__all__ = ["CountingMeter", "Counts", "merged"]
+__all__ = ["CountingMeter", "Counts", "Labels", "check_labels", "merged"]
 
 MAX_SERIES = 2_000
 """Combinations of labels that one instrument may have; those beyond share the value `other` in all labels."""
@@ -69,9 +69,7 @@ class CountingMeter(Meter):
     def counts(self, *, gauges: bool = True) -> Counts:
         """Everything so far. Without `gauges` it is what this process leaves behind when it ends."""
         now = Counts()
-        for counter, labels, tally in self._tallies:
-            self.add(counter, tally.count, *labels)
-            tally.count = 0
+        self._take_tallies()
         for (counter, labels), count in self._counts.items():
             now.counters.setdefault(counter.name, {})[labels] = count
         for (histogram, labels), values in self._values.items():
@@ -82,6 +80,11 @@ class CountingMeter(Meter):
             elif gauges:
                 now.gauges[instrument.name] = float(read())
         return merged((self.before, now))
+
+    def _take_tallies(self) -> None:
+        for counter, labels, tally in self._tallies:
+            self.add(counter, tally.count, *labels)
+            tally.count = 0
 
 
 def merged(all_counts: Iterable[Counts], least: Iterable[str] = ()) -> Counts:
@@ -119,7 +122,12 @@ def _bounded(
     instrument: Counter | Histogram, labels: Labels, known: Iterable[tuple[object, Labels]]
 ) -> Labels:
     """The labels of a new series; those of all others where the instrument has too many."""
-    if len(labels) != len(instrument.labels):
-        raise ValueError(f"{instrument.name} has the labels {instrument.labels}, got {labels}")
+    check_labels(instrument, labels)
     full = sum(one is instrument for one, _ in known) >= MAX_SERIES
     return (OTHER,) * len(labels) if full else labels
+
+
+def check_labels(instrument: Counter | Histogram, labels: Labels) -> None:
+    """Raises `ValueError` if these are not as many as the instrument has."""
+    if len(labels) != len(instrument.labels):
+        raise ValueError(f"{instrument.name} has the labels {instrument.labels}, got {labels}")
