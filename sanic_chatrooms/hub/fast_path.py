@@ -1,7 +1,7 @@
 """The way of most drafts to a store that needs no task for them: sent where they were submitted, answered where the reply is read.
 
-A task, a future and a time limit for each batch cost a third of all work for a message that comes alone. And rooms need not wait for each
-other: while the store is at work on some, others are answered, and their next messages come in.
+Without it, a task, a future, a time limit and more turns of the event loop take a fifth of the processor time of a message that comes alone.
+And rooms need not wait for each other: while the store is at work on some, others are answered, and their next messages come in.
 """
 
 import asyncio
