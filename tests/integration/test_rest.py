@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,14 +11,13 @@ from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, User
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest
+from tests.support.rest import Rest, Visit
 from tests.support.server import new_app
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
 KEY, OTHER_KEY = "k" * 16, "o" * 16
 MESSAGES = "/rooms/general/messages"
-Visit = Callable[..., Awaitable[Rest]]
 
 
 BOTH = pytest.mark.parametrize("chat", ["memory:", "sqlite"], indirect=True)
@@ -31,14 +29,6 @@ def chat(app: App, request: pytest.FixtureRequest, tmp_path: Any) -> ChatRooms:
     stored = getattr(request, "param", "memory:") == "sqlite"
     store = f"sqlite:///{tmp_path}/chat.db" if stored else "memory:"
     return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, store=store)
-
-
-@pytest.fixture
-def visit(chat: ChatRooms, live: Live) -> Visit:
-    async def come(user: str | None = "ada", **claims: Any) -> Rest:
-        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
-
-    return come
 
 
 async def test_a_message_is_sent_and_read(visit: Visit) -> None:

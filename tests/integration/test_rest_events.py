@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,12 +11,11 @@ from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Happening, User
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest, Sent, Stream
+from tests.support.rest import Rest, Sent, Stream, Visit
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
 MESSAGES = "/rooms/general/messages"
-Visit = Callable[..., Awaitable[Rest]]
 
 
 BOTH = pytest.mark.parametrize("chat", ["memory:", "sqlite"], indirect=True)
@@ -31,14 +30,6 @@ def chat(app: App, request: pytest.FixtureRequest, tmp_path: Any) -> ChatRooms:
         app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, store=store,
         heartbeat_interval=1.0, heartbeat_timeout=20.0,
     )  # fmt: skip
-
-
-@pytest.fixture
-def visit(chat: ChatRooms, live: Live) -> Visit:
-    async def come(user: str | None = "ada", **claims: Any) -> Rest:
-        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
-
-    return come
 
 
 class Streams:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,25 +11,16 @@ from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Forbidden
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest
+from tests.support.rest import Rest, Visit
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
 MESSAGES = "/rooms/general/messages"
-Visit = Callable[..., Awaitable[Rest]]
 
 
 @pytest.fixture
 def chat(app: App) -> ChatRooms:
     return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True)
-
-
-@pytest.fixture
-def visit(chat: ChatRooms, live: Live) -> Visit:
-    async def come(user: str | None = "ada", **claims: Any) -> Rest:
-        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
-
-    return come
 
 
 async def test_nobody_is_asked_to_sign_in(visit: Visit) -> None:
