@@ -39,7 +39,7 @@ class _Flight(msgspec.Struct, gc=False):
     rooms: list[list[Entry]]
     since: float
     left: int
-    size: int
+    """Rooms that are not answered yet."""
 
 
 class FastPath:
@@ -117,7 +117,7 @@ class FastPath:
             return
         groups = list(rooms.values())
         size = sum(map(len, groups))
-        flight = _Flight(groups, time.monotonic(), len(groups), size)
+        flight = _Flight(groups, time.monotonic(), len(groups))
         self._rooms.update(rooms)
         self._count += size
         self._last = size
@@ -204,5 +204,5 @@ class FastPath:
 
     def _measure(self, flight: _Flight) -> None:
         if self._meter is not SILENT:
-            self._meter.observe(APPEND_BATCH, flight.size)
+            self._meter.observe(APPEND_BATCH, sum(map(len, flight.rooms)))
             self._meter.observe(APPEND_SECONDS, time.monotonic() - flight.since)
