@@ -55,7 +55,7 @@ export function directionOf(language) {
   return (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? "ltr";
 }
 
-/** The text with a great letter at its beginning. */
+/** The text with a capital letter at its beginning. */
 export function capital(text) {
   return text.slice(0, 1).toLocaleUpperCase(tag) + text.slice(1);
 }
