@@ -133,6 +133,8 @@ class _Reader:
                 await answer.write_now(live_events)
             await answer.write_replies()
             self._session.liveness.heard_at = time.monotonic()
+            if events:  # neither a store in memory nor a socket that takes everything lets others go on between two pages
+                await asyncio.sleep(0)
             if time.monotonic() >= due:
                 await answer.comment()
                 due += interval
