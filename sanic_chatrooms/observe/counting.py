@@ -8,7 +8,7 @@ import msgspec
 
 from .meter import Counter, Gauge, Histogram, Meter, Tally
 
-__all__ = ["CountingMeter", "Counts", "Labels", "check_labels", "merged"]
+__all__ = ["CountingMeter", "Counts", "Labels", "check_labels", "fitting", "merged"]
 
 MAX_SERIES = 2_000
 """Combinations of labels that one instrument may have; those beyond share the value `other` in all labels."""
@@ -106,6 +106,23 @@ def merged(all_counts: Iterable[Counts], least: Iterable[str] = ()) -> Counts:
             both = min if name in least else _sum
             total.gauges[name] = value if known is None else both(known, value)
     return total
+
+
+def fitting(counts: Counts, instruments: Iterable[Counter | Gauge | Histogram]) -> Counts:
+    """Those series that have the labels and buckets of these instruments: a worker of another version may have shown others."""
+    fit = Counts(gauges=counts.gauges)
+    for one in instruments:
+        if isinstance(one, Counter):
+            series = counts.counters.get(one.name, {})
+            fit.counters[one.name] = {its: n for its, n in series.items() if len(its) == len(one.labels)}
+        elif isinstance(one, Histogram):
+            lines, size = counts.histograms.get(one.name, {}), len(one.buckets) + 2
+            fit.histograms[one.name] = {
+                its: values
+                for its, values in lines.items()
+                if len(its) == len(one.labels) and len(values) == size
+            }
+    return fit
 
 
 def _sum(a: float, b: float) -> float:
