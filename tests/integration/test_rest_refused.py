@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Forbidden
+from sanic_chatrooms.access.limits.limits import USER
 from tests.support.fixtures import Connect, Live
 from tests.support.rest import Rest, Visit
 from tests.support.wire import SECRET, mount, token
@@ -210,6 +212,39 @@ async def test_limits_hold(app: App, live: Live) -> None:
     assert int(answers[refused[0]].headers["retry-after"]) >= 1
     again = await ada("POST", MESSAGES, {"text": "hi"}, Idempotency_Key=f"{0:016}")
     assert again.body == {**answers[0].body, "duplicate": True}
+
+
+async def test_limits_hold_for_bodies_that_come_late(app: App, live: Live) -> None:
+    """Limits that nobody uses are forgotten once a second. Those of a request whose body is awaited are used."""
+    chat = mount(
+        app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, rate_limits=True,
+        rate_message="2/min burst 2",
+    )  # fmt: skip
+    server, body = await live(), b'{"text": "hi"}'
+    limits = chat.running().limits
+    head = (
+        f"POST /chat/api{MESSAGES} HTTP/1.1\r\nHost: {server.host}\r\nAuthorization: Bearer {token('ada')}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+
+    asked = []
+    for _ in range(9):
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(head.encode())
+        async with asyncio.timeout(20):
+            while limits.accounts.known(f"{USER}ada") is None:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0)
+        limits.sweep()
+        asked.append((reader, writer))
+    answers = []
+    for reader, writer in asked:
+        writer.write(body)
+        async with asyncio.timeout(20):
+            answers.append(int((await reader.read()).split()[1]))
+        writer.close()
+
+    assert answers == [201, 201, *[429] * 7]
+    assert not limits.accounts._held
 
 
 # ---- cookies ----

@@ -99,13 +99,18 @@ class Rest:
         if route.type == ME:
             return _read(request, route, encode(_me(requester)))
         call = Call(route, found, _query(request), acting_for(self._chat, self._route, requester))
-        if streams:
-            await serve_events(request, self._mounted, self._chat, requester, call.acting, call.room or "")
-            return None
-        if request.method in SAFE:
-            return _read(request, route, await self._carry_out(call))
-        call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
-        return await self._change(request, base, call)
+        try:
+            if streams:
+                await serve_events(
+                    request, self._mounted, self._chat, requester, call.acting, call.room or ""
+                )
+                return None
+            if request.method in SAFE:
+                return _read(request, route, await self._carry_out(call))
+            call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
+            return await self._change(request, base, call)
+        finally:
+            self._chat.limits.closed(call.acting.limits)
 
     async def _identify(self, request: Request, connects: bool) -> Requester:
         if self._arriving >= MAX_ARRIVING:
