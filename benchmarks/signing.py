@@ -49,7 +49,7 @@ MESSAGES = 10
 ROOM = "general"
 BODY = {"text": "x" * 140}
 
-_SIGNING = "redis.sha1hex(outer .. redis.sha1hex(inner .. channel .. '\\n' .. body))"
+_SIGNING = "redis.sha1hex(ARGV[13] .. redis.sha1hex(ARGV[12] .. channel .. '\\n' .. body))"
 _BLANK = "x" * 40
 
 

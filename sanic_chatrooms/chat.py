@@ -17,14 +17,7 @@ from .auth.guests import Guests
 from .auth.once import Once
 from .auth.tickets import Tickets
 from .brokers.base import Broker
-from .config.backends import (
-    Backends,
-    bounds_of,
-    check_logout,
-    index_of,
-    make_authenticator,
-    unusable,
-)
+from .config.backends import Backends, bounds_of, check_logout, index_of, make_authenticator, unusable
 from .config.load import override, reconfigured
 from .config.settings import Settings
 from .declaration import Declaration, RouteDeclaration
@@ -41,7 +34,7 @@ from .live.pieces import Pieces
 from .live.presence import Occupancy
 from .live.streams import Streams
 from .live.typing import Typists
-from .models import TRACE, Scope
+from .models import Scope
 from .observe.instruments import COMMANDS, CONNECTIONS, OK, STREAMS, WORKERS
 from .observe.meter import SILENT, Meter
 from .parts import parts_of
@@ -114,11 +107,19 @@ class Chat:
         self._build(self.store, self.backends.broker, self.backends.presence)
 
     def _build(self, store: Store, broker: Broker, presence: Presence) -> None:
+        self._build_hub(store, broker)
+        self._build_limits(store, broker)
+        self._build_sessions(store, presence)
+        self._build_live(store, presence)
+        self.follows = Follows(self.hub, store)
+        self.meter.watch(CONNECTIONS, lambda: len(self.sessions))
+        self.meter.watch(STREAMS, lambda: len(self.streams.own))
+        self.meter.watch(WORKERS, lambda: 1)
+
+    def _build_hub(self, store: Store, broker: Broker) -> None:
         settings, meter = self.settings, self.meter
         self.listeners = Listeners(self.declaration.listeners, self._app, meter)
         self.hub = self.parts.hub(store, broker, released=self.forgetting.released, meter=meter)
-        if not self.hub.handles(TRACE):
-            self.hub.handle(TRACE, lambda envelope: None)  # from a worker with tracing: not for sessions
         self.signed = SignedBroker(
             store, broker, self.hub, self.backends.store, self.positions.soon, meter=meter
         )
@@ -126,13 +127,6 @@ class Chat:
             store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter, self.hub.flush
         )
         self.access = Access(store, self.declaration.levels)
-        alone = store.scope is Scope.PROCESS  # then this worker's buckets are all that there are
-        self.limits = Limits(settings.rates, take=None if alone else store.take, meter=meter)
-        self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
-        """Tells the other workers what users have used, and hears it from them."""
-        if broker.scope is not Scope.PROCESS:
-            self.limits.sharing = self.shared
-        self.hub.handle(sharing.TYPE, self.shared.receive)
         self.transactions = Transactions(
             self.backends.store,
             self.journal,
@@ -141,7 +135,31 @@ class Chat:
             lambda draft, stored: tell_later(self.core, draft, stored),
             meter=meter,
         )
+
+    def _build_limits(self, store: Store, broker: Broker) -> None:
+        alone = store.scope is Scope.PROCESS  # then this worker's buckets are all that there are
+        self.limits = Limits(self.settings.rates, take=None if alone else store.take, meter=self.meter)
+        self.shared = sharing.Shared(self.limits, self.node, self.journal.publish)
+        """Tells the other workers what users have used, and hears it from them."""
+        if broker.scope is not Scope.PROCESS:
+            self.limits.sharing = self.shared
+        self.hub.handle(sharing.TYPE, self.shared.receive)
+
+    def _build_sessions(self, store: Store, presence: Presence) -> None:
+        settings = self.settings
         self.inbox = Inbox(self.journal, self.hub, store, presence)
+        self.heartbeat = Heartbeat()
+        self.revocations = Revocations(store, self.journal, self.hub, settings.revocation_ttl)
+        self.tickets = Tickets().at(store, settings.ticket_ttl)
+        self.logouts = Once(store, "logout")
+        self.sessions = Sessions(self.hub, store, self.revocations)
+        self.evictions = Evictions(self.hub, self.sessions.of, self.access.levels)
+        self.overrides = Overrides(store, self.journal, self.hub, self._use)
+        self.sessions.reconfigured = self.overrides.changed
+        self.backlog = Backlog(self.hub.fanout, self.meter)
+
+    def _build_live(self, store: Store, presence: Presence) -> None:
+        settings, meter = self.settings, self.meter
         self.overload = Overload(settings.overload_lag, meter)
         self.receipts = ReadEvents(self.hub, self.journal.publish)
         self.typists = Typists(self.hub, self.journal.publish, overload=self.overload)
@@ -156,19 +174,6 @@ class Chat:
             emptied=self.forgetting.left,
             waits=self.overload.waits,
         )
-        self.heartbeat = Heartbeat()
-        self.revocations = Revocations(store, self.journal, self.hub, settings.revocation_ttl)
-        self.tickets = Tickets().at(store, settings.ticket_ttl)
-        self.logouts = Once(store, "logout")
-        self.sessions = Sessions(self.hub, store, self.revocations)
-        self.evictions = Evictions(self.hub, self.sessions.of, self.access.levels)
-        self.overrides = Overrides(store, self.journal, self.hub, self._use)
-        self.sessions.reconfigured = self.overrides.changed
-        self.backlog = Backlog(self.hub.fanout, meter)
-        self.follows = Follows(self.hub, store)
-        meter.watch(CONNECTIONS, lambda: len(self.sessions))
-        meter.watch(STREAMS, lambda: len(self.streams.own))
-        meter.watch(WORKERS, lambda: 1)
 
     async def start(self) -> None:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""

@@ -41,7 +41,6 @@ __all__ = [
     "TracedCommands",
     "TracedHub",
     "TracedJournal",
-    "TracedPublisher",
     "TracedStore",
     "begin",
     "below",
@@ -164,13 +163,24 @@ def _about(command: Command) -> dict[str, str]:
     return {_TYPE: command.type[:64]}
 
 
+class TracedPublisher(Publisher):
+    """A span for each batch that goes to the broker."""
+
+    async def _hand_over(self, batch: list[Envelope]) -> None:
+        notes = [_decode_note(envelope.data).parent for envelope in batch if envelope.type == TRACE]
+        if not notes:
+            await super()._hand_over(batch)
+            return
+        spans = [trace.get_current_span(_context(note)) for note in notes]
+        how = {"kind": SpanKind.PRODUCER, "attributes": {_SIZE: len(batch) - len(notes)}, **_child_of(spans)}
+        with _inside(_start("publish", **how)):
+            await super()._hand_over(batch)
+
+
 class TracedJournal(Journal):
     """A span for each draft, from its command to its answer, and one for each batch."""
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self._publisher = TracedPublisher(*self._publisher.made_of)
-        self.publish = self._publisher.publish
+    publisher = TracedPublisher
 
     def submit(self, draft: Draft, done: Done, source: object = None) -> None:
         """See `Journal.submit`."""
@@ -205,20 +215,6 @@ class TracedJournal(Journal):
             self.publish(Envelope(draft.room, "", 0, TRACE, note))
         with trace.use_span(draft.span, end_on_exit=False):
             super().tell(draft, result)
-
-
-class TracedPublisher(Publisher):
-    """A span for each batch that goes to the broker."""
-
-    async def _hand_over(self, batch: list[Envelope]) -> None:
-        notes = [_decode_note(envelope.data).parent for envelope in batch if envelope.type == TRACE]
-        if not notes:
-            await super()._hand_over(batch)
-            return
-        spans = [trace.get_current_span(_context(note)) for note in notes]
-        how = {"kind": SpanKind.PRODUCER, "attributes": {_SIZE: len(batch) - len(notes)}, **_child_of(spans)}
-        with _inside(_start("publish", **how)):
-            await super()._hand_over(batch)
 
 
 class TracedHub(Hub):

@@ -61,13 +61,8 @@ class Tail:
         self._heard: list[bytes] = []
         self._size = 0
         self._entered = False
-        self._behind = True
-        """There may be events in the store that were not heard."""
-
-    @property
-    def behind(self) -> bool:
-        """Whether events that came earlier than those that are heard may still have to be read."""
-        return self._behind
+        self.behind = True
+        """There may be events in the store, earlier than those that are heard, that were not read yet."""
 
     # ---- for the hub ----
 
@@ -77,7 +72,7 @@ class Tail:
             return
         self._size += len(data)
         if self._size > self._most:
-            self._behind = True
+            self.behind = True
             self._heard.clear()
         else:
             self._heard.append(data)
@@ -114,7 +109,7 @@ class Tail:
         self._fall_behind()
 
     def _fall_behind(self) -> None:
-        self._behind = True
+        self.behind = True
         self._heard.clear()
         self._size = 0
 
@@ -125,7 +120,7 @@ class Tail:
         """
         if not self._entered:
             await self._enter()
-        if self._behind:
+        if self.behind:
             return await self._read_from_store()
         return self._read_from_buffer()
 
@@ -141,7 +136,7 @@ class Tail:
         page = await self._store.history(self.room, after=seq, limit=PAGE_LIMIT)
         if page.epoch != epoch or page.floor > seq or page.seq < seq:
             raise PositionLost(room=self.room, epoch=page.epoch, seq=page.seq)
-        self._behind = page.more or not self._entered or self._size > self._most
+        self.behind = page.more or not self._entered or self._size > self._most
         self._woken(self)
         return page.events
 
@@ -156,7 +151,7 @@ class Tail:
                 events.append(event)
                 last = seq
             elif seq > last:
-                self._behind = True
+                self.behind = True
                 self._woken(self)
                 break
         return events

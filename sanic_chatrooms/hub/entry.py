@@ -7,7 +7,7 @@ import msgspec
 from ..errors import ChatError
 from ..models import Appended, Draft
 
-__all__ = ["Done", "Entry", "due", "middle", "place"]
+__all__ = ["Done", "Entry", "middle", "place"]
 
 Done = Callable[[Appended | ChatError], None]
 
@@ -20,6 +20,8 @@ class Entry(msgspec.Struct, gc=False):
     source: object
     due: float
     """The time at which it has waited long enough for its batch (monotonic seconds)."""
+    sent: bool = False
+    """The store may have it, and the outcome is not known. It is repeated, also where its source has gone."""
 
 
 def middle(batch: list[Entry]) -> int:
@@ -31,11 +33,6 @@ def middle(batch: list[Entry]) -> int:
         if batch[at].draft.room != room:
             return at
     return half
-
-
-def due(entry: Entry) -> float:
-    """Its `due`."""
-    return entry.due
 
 
 def place(entry: Entry) -> tuple[int, str]:

@@ -7,9 +7,9 @@ broker in any order, twice, or never. They go out by number (`sequence`); a miss
 
 from collections.abc import Callable, Iterable
 
-from ..brokers.base import Broker
+from ..brokers.base import Broker, Deliver
 from ..errors import RoomNotFound, Unavailable
-from ..models import EVERYONE, LOOK, Envelope, Head
+from ..models import EVERYONE, LOOK, TRACE, Envelope, Head
 from ..observe.instruments import DELIVERED_BYTES, DELIVERIES, RESETS, ROOMS
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
@@ -49,8 +49,9 @@ class Hub:
         self._left: set[LocalRoom] = set()
         # A lock lives only while it is held or waited for: most rooms, among them one per user, are never contended.
         self._locks = Locks()
-        self._handlers: dict[str, Callable[[Envelope], None]] = {LOOK: self._told_to_look}
-        self.about_rights: Callable[[Envelope], None] = lambda envelope: None
+        # Spans of events concern only the hub of tracing.py.
+        self._handlers: dict[str, Deliver] = {LOOK: self._told_to_look, TRACE: lambda envelope: None}
+        self.about_rights: Deliver = lambda envelope: None
         """Is given each event about a member or the room before it is passed on: it may change what somebody may do there …"""
         self.after_rights: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
         """… and when it was passed on: it may be the last event that somebody gets."""
@@ -74,7 +75,7 @@ class Hub:
         await self.repair.stop()
         self._rooms.clear()
 
-    def handle(self, type: str, handler: Callable[[Envelope], None]) -> None:
+    def handle(self, type: str, handler: Deliver) -> None:
         """Pass live envelopes of this type to `handler` and not to sessions: typing and presence are merged per worker first."""
         self._handlers[type] = handler
 

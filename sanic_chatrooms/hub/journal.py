@@ -9,7 +9,8 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Protocol
+from operator import attrgetter
+from typing import ClassVar, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from ..stores.base import Store
 from ..stores.streams import streaming_of
 from ..support.tasks import end, is_ending
 from ..wire.encode import encode_event
-from .entry import Done, Entry, due, middle, place
+from .entry import Done, Entry, middle, place
 from .fast_path import FastPath
 from .publisher import Publisher
 
@@ -59,6 +60,8 @@ class StoreListener(Protocol):
 class Journal:
     """`submit` does not wait: one task appends, or the fast path, where the store has one."""
 
+    publisher: ClassVar[type[Publisher]] = Publisher
+
     def __init__(
         self,
         store: Store,
@@ -88,7 +91,7 @@ class Journal:
         """The store did not take the last batch."""
         self._returned = 0
         """So many at the front of `_pending` were sent on the fast path, with an unknown outcome."""
-        self._publisher = Publisher(broker, timeout, meter)
+        self._publisher = self.publisher(broker, timeout, meter)
         self.publish = self._publisher.publish
         self._alone = broker.alone
         meter.watch(DRAFTS_WAITING, lambda: len(self._pending) + len(self._fast.waiting))
@@ -138,7 +141,7 @@ class Journal:
 
     def withdraw(self, source: object) -> None:
         """Drop, unanswered, what this source (a connection that was closed) submitted and no batch has taken yet."""
-        self._drop(lambda entry: entry.source is source)
+        self._drop(lambda entry: entry.source is source and not entry.sent)
 
     async def append(
         self, draft: Draft, source: object = None, *, late: Callable[[Appended], None] | None = None
@@ -164,7 +167,7 @@ class Journal:
         try:
             return await answer
         except asyncio.CancelledError:
-            self._drop(lambda entry: entry.done is done)
+            self._drop(lambda entry: entry.done is done and not entry.sent)
             raise
 
     def _drop(self, is_meant: Callable[[Entry], bool]) -> list[Entry]:
@@ -172,6 +175,7 @@ class Journal:
         dropped = [entry for entry in (*self._pending, *self._fast.waiting) if is_meant(entry)]
         if dropped:
             self._pending = [entry for entry in self._pending if not is_meant(entry)]
+            self._returned = sum(entry.sent for entry in self._pending[: self._returned])
             self._fast.waiting = [entry for entry in self._fast.waiting if not is_meant(entry)]
             self._woken.set()
         return dropped
@@ -263,7 +267,7 @@ class Journal:
         # waited long enough are answered now. They are ordered by their due time.
         if len(self._pending) <= BATCH_LIMIT:
             return
-        end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=due)
+        end = bisect_right(self._pending, time.monotonic(), BATCH_LIMIT, key=attrgetter("due"))
         overdue = self._pending[BATCH_LIMIT:end]
         if overdue:
             del self._pending[BATCH_LIMIT:end]

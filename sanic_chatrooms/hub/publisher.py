@@ -27,7 +27,6 @@ class Publisher:
     """`publish` only queues; one task gives the queue to the broker."""
 
     def __init__(self, broker: Broker, timeout: float, meter: Meter = SILENT) -> None:
-        self.made_of = (broker, timeout, meter)
         self._broker = broker
         self._timeout = timeout
         self._meter = meter

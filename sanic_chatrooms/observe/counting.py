@@ -8,7 +8,7 @@ import msgspec
 
 from .meter import Counter, Gauge, Histogram, Meter, Tally
 
-__all__ = ["CountingMeter", "Counts", "merged"]
+__all__ = ["CountingMeter", "Counts", "Labels", "check_labels", "fitting", "merged"]
 
 MAX_SERIES = 2_000
 """Combinations of labels that one instrument may have; those beyond share the value `other` in all labels."""
@@ -69,9 +69,7 @@ class CountingMeter(Meter):
     def counts(self, *, gauges: bool = True) -> Counts:
         """Everything so far. Without `gauges` it is what this process leaves behind when it ends."""
         now = Counts()
-        for counter, labels, tally in self._tallies:
-            self.add(counter, tally.count, *labels)
-            tally.count = 0
+        self._take_tallies()
         for (counter, labels), count in self._counts.items():
             now.counters.setdefault(counter.name, {})[labels] = count
         for (histogram, labels), values in self._values.items():
@@ -82,6 +80,11 @@ class CountingMeter(Meter):
             elif gauges:
                 now.gauges[instrument.name] = float(read())
         return merged((self.before, now))
+
+    def _take_tallies(self) -> None:
+        for counter, labels, tally in self._tallies:
+            self.add(counter, tally.count, *labels)
+            tally.count = 0
 
 
 def merged(all_counts: Iterable[Counts], least: Iterable[str] = ()) -> Counts:
@@ -105,6 +108,23 @@ def merged(all_counts: Iterable[Counts], least: Iterable[str] = ()) -> Counts:
     return total
 
 
+def fitting(counts: Counts, instruments: Iterable[Counter | Gauge | Histogram]) -> Counts:
+    """Those series that have the labels and buckets of these instruments: a worker of another version may have shown others."""
+    fit = Counts(gauges=counts.gauges)
+    for one in instruments:
+        if isinstance(one, Counter):
+            series = counts.counters.get(one.name, {})
+            fit.counters[one.name] = {its: n for its, n in series.items() if len(its) == len(one.labels)}
+        elif isinstance(one, Histogram):
+            lines, size = counts.histograms.get(one.name, {}), len(one.buckets) + 2
+            fit.histograms[one.name] = {
+                its: values
+                for its, values in lines.items()
+                if len(its) == len(one.labels) and len(values) == size
+            }
+    return fit
+
+
 def _sum(a: float, b: float) -> float:
     return a + b
 
@@ -119,7 +139,12 @@ def _bounded(
     instrument: Counter | Histogram, labels: Labels, known: Iterable[tuple[object, Labels]]
 ) -> Labels:
     """The labels of a new series; those of all others where the instrument has too many."""
-    if len(labels) != len(instrument.labels):
-        raise ValueError(f"{instrument.name} has the labels {instrument.labels}, got {labels}")
+    check_labels(instrument, labels)
     full = sum(one is instrument for one, _ in known) >= MAX_SERIES
     return (OTHER,) * len(labels) if full else labels
+
+
+def check_labels(instrument: Counter | Histogram, labels: Labels) -> None:
+    """Raises `ValueError` if these are not as many as the instrument has."""
+    if len(labels) != len(instrument.labels):
+        raise ValueError(f"{instrument.name} has the labels {instrument.labels}, got {labels}")

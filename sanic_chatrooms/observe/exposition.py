@@ -36,7 +36,10 @@ def exposed(
     """The page that a scrape gets, in the form that its `Accept` asks for; and its content type."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(cast(Any, _Families(instruments, counts)))
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # it names a version that is none
+        encode, content_type = choose_encoder("")
     return encode(registry), content_type
 
 

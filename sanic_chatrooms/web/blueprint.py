@@ -36,7 +36,7 @@ from .assets import (
 )
 from .handshake import Admission, admit, check_limits
 from .health import answer_health
-from .integrations import offer_injection
+from .integrations import leave_out_of_openapi, offer_injection
 from .mounted import App, Mounted, mounted_in
 from .oidc import hear_logout
 from .problems import answer_problems
@@ -338,6 +338,7 @@ class ChatBlueprint(Blueprint):
         else:
             self._start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))
+        leave_out_of_openapi(app, self.ctx.rest)  # it answers what `API` describes, or nothing
         if mounted.rest is not None:
             [route] = [route for route in app.router.routes if route.handler is self.ctx.rest]
             mounted.rest.describe(app, route)

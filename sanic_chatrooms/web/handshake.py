@@ -29,6 +29,7 @@ __all__ = [
     "check_limits",
     "check_room_for_one_more",
     "handshake_of",
+    "is_deliberate",
     "is_same_origin",
     "refusal",
 ]
@@ -36,6 +37,10 @@ __all__ = [
 MAX_ARRIVING = 2_000
 """Requests that may be under way to becoming connections at a time, for authenticators can be slow."""
 BEARER = "bearer."
+FROM_BROWSERS = ("cookie", "origin", "sec-fetch-site")
+"""Headers that show that a browser sends a request …"""
+_BY_ITSELF = ("basic", "digest", "negotiate", "ntlm")
+"""… and schemes of `Authorization` that it adds to requests of any page, once it knows what to say."""
 # A handshake is kept for as long as its connection. What most of them have in common is kept once: that saves 0.4 KB each.
 _NONE: Mapping[str, str] = MappingProxyType({})
 _USUAL = {
@@ -163,6 +168,14 @@ def _check_origin(request: Request, route: Route) -> None:
     allowed = route.settings.allowed_origins or (_normal(f"{_scheme(request)}://{request.host}"),)
     if origin is None or origin not in allowed:
         raise Forbidden("pages of this origin may not connect; see CHATROOMS_ALLOWED_ORIGINS")
+
+
+def is_deliberate(request: Request) -> bool:
+    """Whether the sender of a request has set `Authorization`, which no page of another server can."""
+    scheme = request.headers.get("authorization", "").partition(" ")[0].lower()
+    if scheme in _BY_ITSELF:
+        return not any(name in request.headers for name in FROM_BROWSERS)
+    return bool(scheme)
 
 
 def is_same_origin(request: Request) -> bool:

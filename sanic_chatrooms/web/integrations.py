@@ -1,11 +1,13 @@
 """Integrations with the app: events as Sanic's signals, and injection by sanic-ext. They cost nothing where they are not used."""
 
+import importlib
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from ..hooks.listeners import Happening, Listener
 
-__all__ = ["offer_injection", "signalled"]
+__all__ = ["leave_out_of_openapi", "offer_injection", "signalled"]
 
 
 def signalled(app: Any) -> dict[str, list[Listener]]:
@@ -37,3 +39,10 @@ def offer_injection(app: Any, type: type, instances: dict[str, Any]) -> None:
         return instance
 
     app.ext.add_dependency(type, bound)
+
+
+def leave_out_of_openapi(app: Any, handler: Callable[..., Any]) -> None:
+    """With sanic-ext, a route is not in the app's OpenAPI document."""
+    if hasattr(app, "_ext"):
+        builders = importlib.import_module("sanic_ext.extensions.openapi.builders")
+        builders.OperationStore()[handler].exclude()

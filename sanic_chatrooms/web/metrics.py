@@ -14,7 +14,7 @@ from sanic.response import HTTPResponse, raw
 from ..config.settings import Settings
 from ..errors import Unauthenticated
 from ..observe.board import Board, open_file
-from ..observe.counting import CountingMeter, Counts, merged
+from ..observe.counting import CountingMeter, Counts, fitting, merged
 from ..observe.exposition import exposed, require_prometheus
 from ..observe.instruments import INSTRUMENTS
 from ..support.tasks import end, keep_on
@@ -52,7 +52,7 @@ class Metrics:
     def start(self) -> None:
         """Show others what is counted here from now on."""
         if self._board is not None:
-            self.meter.before = self._board.take_place()
+            self.meter.before = fitting(self._board.take_place(), INSTRUMENTS)
             self._showing = asyncio.ensure_future(keep_on(self._go_on, "showing metrics to other workers"))
 
     async def stop(self) -> None:
@@ -81,9 +81,11 @@ class Metrics:
         if self._token is None:
             return True
         kind, _, shown = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(shown.strip().encode(), self._token.encode())
+        right = hmac.compare_digest(shown.strip().encode(errors="surrogateescape"), self._token.encode())
         return right and kind.lower() == "bearer"
 
     def _page(self, own: Counts, accept: str) -> tuple[bytes, str]:
-        shown = [own] if self._board is None else self._board.all() or [own]
+        shown = [own]
+        if self._board is not None:
+            shown = [fitting(one, INSTRUMENTS) for one in self._board.all()] or shown
         return exposed(INSTRUMENTS, merged(shown, _LEAST), accept)

@@ -10,7 +10,7 @@ from ..chat import Chat
 from ..errors import ChatError, Forbidden, Unavailable
 from ..sessions.route import Route
 from ..verbs.identity import of_request
-from .handshake import handshake_of, is_same_origin
+from .handshake import handshake_of, is_deliberate, is_same_origin
 from .problems import problem_of
 
 __all__ = ["give_ticket"]
@@ -21,7 +21,7 @@ async def give_ticket(request: Request, chat: Chat, route: Route) -> HTTPRespons
     if route.tickets is None:
         raise NotFound("there are no tickets here; see CHATROOMS_TICKETS")
     try:
-        if "authorization" not in request.headers and not is_same_origin(request):
+        if not is_deliberate(request) and not is_same_origin(request):
             # The browser may have added a cookie that another page knows nothing of.
             raise Forbidden("ask with Authorization, or from a page of this server")
         async with asyncio.timeout(route.settings.auth_timeout):

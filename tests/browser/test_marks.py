@@ -291,9 +291,13 @@ async def test_a_room_of_long_messages_opens_with_a_few_of_them(served: ServedAp
 
     await expect(lines(page).last).to_contain_text("29 so many")
     assert await messages(page).count() < 8
-    for _ in range(10):
-        await page.get_by_test_id("log").evaluate("(log) => log.scrollTo(0, 0)")
-    await expect(lines(page).first).to_contain_text("0 so many")
+    await page.wait_for_function(
+        """() => {
+            const log = document.querySelector("[data-testid=log]");
+            log.scrollTo(0, 0);
+            return log.querySelector("[data-testid=message-text]").textContent.startsWith("0 so many");
+        }"""
+    )
 
 
 async def test_a_copied_conversation_has_names_and_texts(served: ServedApp, new_page: Pages) -> None:

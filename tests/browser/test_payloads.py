@@ -30,8 +30,11 @@ from tests.browser.test_chat_room import put_shop
 from tests.support.fixtures import Live
 from tests.support.joined import joined
 from tests.support.server import http_request
+from tests.support.thorough import THOROUGH
 
 ALL = range(len(PAYLOADS))
+SOME = PAYLOADS if THOROUGH else PAYLOADS[::8]
+"""Where each takes a navigation of its own, or a key press and what follows."""
 MARK = re.compile(r"p-(\d+)-x")
 PERSON = User("eve", "Eve")
 
@@ -396,14 +399,14 @@ async def test_nothing_that_is_typed_sought_found_or_refused_runs(served: Served
         await served.chat.publish("needles", "message", {"text": f"needle {mark(at)}"}, sender=PERSON)
     page = it.page
     await page.get_by_test_id("formatting").click()
-    await page.evaluate(TYPE, list(PAYLOADS))
-    await it.has_drawn(len(ALL))
+    await page.evaluate(TYPE, list(SOME))
+    await it.has_drawn(len(SOME))
     await expect(page.locator("[data-status=pending]")).to_have_count(0)
     await it.is_clean()
     await page.goto("#/refusing")
     await entered(page)
-    await page.evaluate(TYPE, [str(at) for at in ALL])
-    await expect(page.get_by_test_id("failed")).to_have_count(len(ALL))
+    await page.evaluate(TYPE, [str(at) for at in range(len(SOME))])
+    await expect(page.get_by_test_id("failed")).to_have_count(len(SOME))
     for at in (0, 1, 2):
         await composer(page).fill(PAYLOADS[at])
         await page.goto("#/general")
@@ -421,7 +424,7 @@ async def test_nothing_that_is_typed_sought_found_or_refused_runs(served: Served
     await page.keyboard.press("Escape")
     await page.get_by_test_id("search-field").fill("")
     await page.keyboard.press("Escape")
-    await page.evaluate(CALLED, list(PAYLOADS[::5]))
+    await page.evaluate(CALLED, list(SOME[::5]))
     await it.is_clean()
     await new_page.screenshot(page, "typed")
 
@@ -434,9 +437,9 @@ async def test_nothing_in_an_address_or_in_what_the_browser_keeps_runs(
     await served.open()
     it = await watched(new_page, served)
     page = it.page
-    await page.evaluate(GO, list(PAYLOADS))
+    await page.evaluate(GO, list(SOME))
     await it.is_clean()
-    for text in PAYLOADS[::40]:
+    for text in SOME[::40]:
         await page.goto(f"/chat/?{quote(text)}={quote(text)}#/general")
         await entered(page)
         await page.evaluate(

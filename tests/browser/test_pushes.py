@@ -63,7 +63,7 @@ async def test_a_notice_stays_until_it_is_read_and_the_list_of_notices_keeps_it(
     await served.chat.notify(served.user("Ada"), "notice", {"title": "Coffee"})
     await expect(bell).to_have_accessible_name("Notices, 2 unread")
     await bell.click()
-    await expect(page.get_by_test_id("notice-list").locator("h2")).to_have_text(["Coffee", "Lunch"])
+    await expect(page.get_by_test_id("notice-list").get_by_role("heading")).to_have_text(["Coffee", "Lunch"])
     await expect(bell).to_have_accessible_name("Notices")
     await page.keyboard.press("Escape")
     await expect(page.get_by_test_id("notice-list")).to_have_count(0)

@@ -133,5 +133,6 @@ async def test_on_a_phone_the_chips_and_the_set_have_room_for_fingers(
     await row.get_by_test_id("message-acts").tap()
     await page.get_by_test_id("act-sheet").get_by_role("button", name="heart").tap()  # at hand
     await expect(row.get_by_test_id("reactions")).to_have_text("❤️1🎉1")
+    await expect(row.locator(".chip.pending")).to_have_count(0)  # its emoji is pale until then
     assert await problems(page, touch=True) == []
     await new_page.screenshot(page, "chips")

@@ -15,8 +15,12 @@ from tests.browser.served import ServedApp
 from tests.browser.test_looks import DESKTOP, PHONE
 from tests.browser.walks import TABLE, WALKS, Walk, a_site
 from tests.support.fixtures import Live
+from tests.support.thorough import unless_thorough
 
 SIZES = {"wide": DESKTOP, "phone": PHONE}
+WIDE, SMALL = ("wide", "light"), ("phone", "dark")
+TWICE = [(name, *look) for name in TABLE for look in (WIDE, SMALL)]
+ONCE = [("accounts", *SMALL), ("guests", *WIDE), ("talk", *WIDE), ("rooms", *SMALL), ("element", *WIDE)]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -32,8 +36,7 @@ def test_there_are_many_states_and_each_has_one_name() -> None:
 
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("size", "scheme"), [("wide", "light"), ("phone", "dark")])
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize(("name", "size", "scheme"), unless_thorough(ONCE, TWICE))
 async def test_nothing_is_wrong_with_any_state(
     served: ServedApp, new_page: Pages, name: str, size: str, scheme: Literal["light", "dark"]
 ) -> None:

@@ -16,7 +16,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.acts import CUTTABLE, composer, cut, entered, write
 from tests.browser.conftest import ARTIFACTS, Pages
-from tests.browser.test_accounts import PASSWORD
+from tests.browser.test_accounts import PASSWORD, sign_up
 from tests.browser.test_attachments import a_file, picture
 from tests.browser.test_offline import expect_back
 from tests.support.process import ServerProcess
@@ -59,12 +59,7 @@ class Story:
 
 async def both_sign_up(story: Story) -> None:
     for page, name in ((story.ada, "Ada"), (story.bob, "Bob")):
-        await page.goto("/#/general")
-        await page.get_by_test_id("open-sign-up").click()
-        await page.get_by_test_id("account-name").fill(name)
-        await page.get_by_test_id("account-password").fill(PASSWORD)
-        await page.keyboard.press("Enter")
-        await entered(page)
+        await sign_up(page, name)
     await expect(person(story.ada, "Bob")).to_be_visible()
     await expect(story.bob.get_by_test_id("toggle-people")).to_contain_text("2")
 

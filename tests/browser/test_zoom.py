@@ -17,9 +17,11 @@ from tests.browser.served import ServedApp
 from tests.browser.test_tabs import NO_STORAGE
 from tests.browser.walks import BOB, TABLE, WALKS, Walk, a_site
 from tests.support.fixtures import Live
+from tests.support.thorough import unless_thorough
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+PAGES = ["accounts", "guests", "talk", "rooms"]
 SIZES = {"200 %": {"width": 640, "height": 512}, "400 %": {"width": 320, "height": 256}}  # of 1280 x 1024
 
 # What is cut off, and what cannot be pressed where it is because something else is in front of it.
@@ -104,8 +106,10 @@ async def walked(walk: Walk, name: str) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["accounts", "guests", "talk", "rooms"])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    unless_thorough([("guests", "400 %")], [(name, size) for name in PAGES for size in SIZES]),
+)
 async def test_enlarged_nothing_is_cut_off_and_everything_is_in_reach_and_nothing_moves(
     served: ServedApp, new_page: Pages, name: str, size: str
 ) -> None:
@@ -129,7 +133,7 @@ async def test_enlarged_the_list_of_rooms_scrolls_and_the_page_does_not(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["accounts", "guests", "talk", "rooms"])
+@pytest.mark.parametrize("name", unless_thorough(["accounts"], PAGES))
 async def test_with_forced_colours_one_sees_where_the_focus_is(
     served: ServedApp, new_page: Pages, name: str
 ) -> None:

@@ -594,7 +594,8 @@ async def element(walk: Walk) -> None:
     await page.context.set_offline(True)
     await look("offline", page.get_by_text("You are offline."))
     await page.context.set_offline(False)
-    await expect(page.get_by_text("You are offline.")).to_be_hidden()  # connected again
+    await expect(page.get_by_text("You are offline.")).to_be_hidden()
+    await say(page, "Here again")  # connected, as the server sees it too
     await chat.disconnect(walk.site.user("Ada"), reason="See you tomorrow")
     await look("disconnected", "ended")
 

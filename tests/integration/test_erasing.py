@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -19,7 +19,6 @@ from sanic_chatrooms.testing.connections import ConnectionClosed, running_core
 from tests.support.client import Refused
 from tests.support.fixtures import Connect
 from tests.support.joined import joined
-from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -48,12 +47,6 @@ async def test_a_user_is_erased_on_a_real_server(app: App, connect: Connect) -> 
     assert (await ada.closed())[0] == 4500
     with pytest.raises(Refused):
         await connect(token=token("ada", name="Ada", iat=1))
-
-
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
 
 
 @pytest.fixture(params=["postgres", "valkey"])

@@ -13,15 +13,8 @@ from sanic_chatrooms import connect as connect_alone
 from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.server import LiveServer, new_app
-from tests.support.valkey import running
 
 App = Sanic[Any, Any]
-
-
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
 
 
 @pytest.fixture(params=["redis", "postgres"])

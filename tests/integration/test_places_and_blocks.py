@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -22,7 +22,6 @@ from sanic_chatrooms.verbs.invitations import Invite
 from sanic_chatrooms.verbs.rooms import create
 from tests.support.fixtures import Connect
 from tests.support.joined import joined
-from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -48,12 +47,6 @@ async def test_blocks_and_full_rooms_on_a_real_server(app: App, connect: Connect
     assert (full["code"], full["room"], full["limit"]) == ("room_limit", "hall", 2)
     assert [found.id for found in (await chat.all_rooms(visibility="direct")).rooms] == [room]
     assert [found.id for found in (await chat.all_rooms()).rooms] == sorted(["hall", room])
-
-
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
 
 
 @pytest.fixture(params=["postgres", "valkey"])

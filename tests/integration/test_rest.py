@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,14 +11,13 @@ from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, User
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest
+from tests.support.rest import Rest, Visit
 from tests.support.server import new_app
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
 KEY, OTHER_KEY = "k" * 16, "o" * 16
 MESSAGES = "/rooms/general/messages"
-Visit = Callable[..., Awaitable[Rest]]
 
 
 BOTH = pytest.mark.parametrize("chat", ["memory:", "sqlite"], indirect=True)
@@ -31,14 +29,6 @@ def chat(app: App, request: pytest.FixtureRequest, tmp_path: Any) -> ChatRooms:
     stored = getattr(request, "param", "memory:") == "sqlite"
     store = f"sqlite:///{tmp_path}/chat.db" if stored else "memory:"
     return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, store=store)
-
-
-@pytest.fixture
-def visit(chat: ChatRooms, live: Live) -> Visit:
-    async def come(user: str | None = "ada", **claims: Any) -> Rest:
-        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
-
-    return come
 
 
 async def test_a_message_is_sent_and_read(visit: Visit) -> None:
@@ -360,6 +350,22 @@ async def test_of_many_edits_of_one_version_one_is_stored(visit: Visit) -> None:
     assert sorted([answer.status for answer in await asyncio.gather(*edits)]) == [200, *[412] * 7]
 
 
+async def test_of_many_changes_of_one_version_of_a_room_one_is_stored(visit: Visit) -> None:
+    """Also where clients write the room's name in other ways, as they may with a colon."""
+    ada = await visit()
+    await ada("POST", "/rooms", {"room": "a:b"})
+    tag = (await ada("GET", "/rooms/a:b")).headers["etag"]
+
+    answers = await asyncio.gather(
+        *(
+            ada("PATCH", path, {"title": f"title {path}"}, If_Match=tag)
+            for path in ("/rooms/a:b", "/rooms/a%3Ab", "/rooms/a%3ab", "/rooms/%61:b", "/rooms/a:b/")
+        )
+    )
+
+    assert sorted(answer.status for answer in answers) == [200, 412, 412, 412, 412]
+
+
 async def test_a_reaction_does_not_stop_an_edit(visit: Visit) -> None:
     ada = await visit()
     sent = await ada("POST", MESSAGES, {"text": "hi"})
@@ -418,6 +424,19 @@ async def test_the_app_says_the_same(chat: ChatRooms, visit: Visit) -> None:
     first, second = page["messages"]
     assert (first["msgId"], second["seq"]) == (sent.body["msgId"], again.seq)
     assert set(first) == set(second)
+
+
+async def test_sanic_ext_shows_nothing_of_it_where_it_is_off(live: Live) -> None:
+    app = new_app("extended", AUTO_EXTEND=True)
+    app.extend()
+    app.blueprint(ChatRooms(guests=True).bp, url_prefix="/quiet")
+    server = await live(app)
+    try:
+        described = json.loads((await server.get("/docs/openapi.json")).body)
+    finally:
+        Sanic.unregister_app(app)
+
+    assert "/quiet/api/{path}" not in described["paths"]
 
 
 async def test_sanic_ext_shows_it_in_openapi(live: Live) -> None:

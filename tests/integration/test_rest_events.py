@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Happening, User
+from sanic_chatrooms.stores.memory.store import MemoryStore
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest, Sent, Stream
+from tests.support.rest import Rest, Sent, Stream, Visit
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
 MESSAGES = "/rooms/general/messages"
-Visit = Callable[..., Awaitable[Rest]]
 
 
 BOTH = pytest.mark.parametrize("chat", ["memory:", "sqlite"], indirect=True)
@@ -31,14 +31,6 @@ def chat(app: App, request: pytest.FixtureRequest, tmp_path: Any) -> ChatRooms:
         app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, store=store,
         heartbeat_interval=1.0, heartbeat_timeout=20.0,
     )  # fmt: skip
-
-
-@pytest.fixture
-def visit(chat: ChatRooms, live: Live) -> Visit:
-    async def come(user: str | None = "ada", **claims: Any) -> Rest:
-        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
-
-    return come
 
 
 class Streams:
@@ -190,6 +182,41 @@ async def test_a_stream_begins_at_a_position(visit: Visit, streams: Streams, cha
     stream = await streams(ada, since=f"{epoch}:{sent[9].seq}")
 
     assert [(await stream.next()).text for _ in range(289)] == [str(number) for number in range(11, 300)]
+
+
+async def test_a_long_past_is_told_in_pages_with_others_in_between(
+    visit: Visit, streams: Streams, chat: ChatRooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await visit()
+    await say(ada, "hi")
+    for _ in range(900):
+        await chat.publish("general", "message", {"text": "x"})
+    head = await ada.get("/rooms/general/events")
+    turns = 0
+    at_pages: list[int] = []
+    history = MemoryStore.history
+
+    async def note(store: MemoryStore, *args: Any, **options: Any) -> Any:
+        at_pages.append(turns)
+        return await history(store, *args, **options)
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(MemoryStore, "history", note)
+    turning = asyncio.ensure_future(turn())
+    try:
+        stream = await streams(ada, since=f"{head['epoch']}:0")
+        while (await stream.next()).id != f"{head['epoch']}:{head['seq']}":
+            pass
+    finally:
+        turning.cancel()
+
+    assert len(at_pages) >= 5
+    assert len(set(at_pages)) == len(at_pages)
 
 
 async def test_a_lost_position_is_a_reset(visit: Visit, streams: Streams) -> None:

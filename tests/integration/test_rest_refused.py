@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,26 +11,18 @@ import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, Forbidden
+from sanic_chatrooms.access.limits.limits import USER
 from tests.support.fixtures import Connect, Live
-from tests.support.rest import Rest
+from tests.support.rest import Rest, Visit
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
 MESSAGES = "/rooms/general/messages"
-Visit = Callable[..., Awaitable[Rest]]
 
 
 @pytest.fixture
 def chat(app: App) -> ChatRooms:
     return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True)
-
-
-@pytest.fixture
-def visit(chat: ChatRooms, live: Live) -> Visit:
-    async def come(user: str | None = "ada", **claims: Any) -> Rest:
-        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
-
-    return come
 
 
 async def test_nobody_is_asked_to_sign_in(visit: Visit) -> None:
@@ -222,12 +214,47 @@ async def test_limits_hold(app: App, live: Live) -> None:
     assert again.body == {**answers[0].body, "duplicate": True}
 
 
+async def test_limits_hold_for_bodies_that_come_late(app: App, live: Live) -> None:
+    """Limits that nobody uses are forgotten once a second. Those of a request whose body is awaited are used."""
+    chat = mount(
+        app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, rate_limits=True,
+        rate_message="2/min burst 2",
+    )  # fmt: skip
+    server, body = await live(), b'{"text": "hi"}'
+    limits = chat.running().limits
+    head = (
+        f"POST /chat/api{MESSAGES} HTTP/1.1\r\nHost: {server.host}\r\nAuthorization: Bearer {token('ada')}\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+
+    asked = []
+    for _ in range(9):
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(head.encode())
+        async with asyncio.timeout(20):
+            while limits.accounts.known(f"{USER}ada") is None:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0)
+        limits.sweep()
+        asked.append((reader, writer))
+    answers = []
+    for reader, writer in asked:
+        writer.write(body)
+        async with asyncio.timeout(20):
+            answers.append(int((await reader.read()).split()[1]))
+        writer.close()
+
+    assert answers == [201, 201, *[429] * 7]
+    assert not limits.accounts._held
+
+
 # ---- cookies ----
 
 
 @pytest.fixture
 def by_cookie(app: App) -> ChatRooms:
-    return mount(app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, token_cookie="session")
+    return mount(
+        app, guests=False, jwt_secret=SECRET, auto_create=True, api=True, token_cookie="session", tickets=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,6 +265,11 @@ def by_cookie(app: App) -> ChatRooms:
         ({"Sec_Fetch_Site": "cross-site"}, 403),
         ({"Sec_Fetch_Site": "same-origin"}, 201),
         ({"Origin": "SERVER"}, 201),
+        ({"Authorization": "Basic eDp5"}, 403),
+        ({"Authorization": "Basic eDp5", "Origin": "http://evil.example"}, 403),
+        ({"Authorization": "negotiate YII", "Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Authorization": "Basic eDp5", "Origin": "SERVER"}, 201),
+        ({"Authorization": ""}, 403),
     ],
 )
 async def test_a_cookie_needs_a_page_of_this_server(
@@ -250,6 +282,9 @@ async def test_a_cookie_needs_a_page_of_this_server(
     answer = await Rest(server)("POST", MESSAGES, {"text": "hi"}, Cookie=cookie, **told)
 
     assert answer.status == status
+    assert (await Rest(server)("POST", "/tickets", Cookie=cookie, **told)).status == (
+        status if status == 403 else 200
+    )
     assert (await Rest(server)("GET", "/rooms", Cookie=cookie)).status == 200
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -33,7 +33,6 @@ from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
 from sanic_chatrooms.verbs.membership import add_member, remove_member
 from sanic_chatrooms.verbs.rooms import create, delete, ensure
-from tests.support.valkey import running
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 WITHIN = 20.0
@@ -93,12 +92,6 @@ async def cores(stack: AsyncExitStack, url: str | None = None) -> list[Chat]:
         )
         for its in backends
     ]
-
-
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
 
 
 @pytest.fixture(params=["memory", "postgres", "valkey"])

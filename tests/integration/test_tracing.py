@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,8 @@ from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from tests.support.fixtures import Connect, Live, SubprocessServer
-from tests.support.server import new_app
+from tests.support.server import LiveServer, new_app
 from tests.support.two_workers import on_both
-from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -36,6 +35,22 @@ def exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
     yield exporter
     provider.shutdown()
+
+
+@pytest.fixture
+def other() -> Iterator[App]:
+    app = new_app()
+    yield app
+    Sanic.unregister_app(app)
+
+
+async def side_by_side(live: Live, apps: Mapping[App, bool]) -> list[LiveServer]:
+    """Servers with one store and one broker; True: with tracing."""
+    bus, board, store = MemoryBus(), MemoryBoard(), MemoryStore()
+    for app, tracing in apps.items():
+        shared = {"store": store, "broker": MemoryBroker(bus), "presence": MemoryPresence(board)}
+        mount(app, guests=False, jwt_secret=SECRET, auto_create=True, tracing=tracing, **shared)
+    return [await live(app) for app in apps]
 
 
 async def spans_of(
@@ -64,14 +79,9 @@ def id_of(span: Any) -> str:
 
 
 async def test_a_message_is_one_trace_from_the_handshake_to_its_delivery(
-    app: App, live: Live, connect: Connect, exporter: InMemorySpanExporter
+    app: App, other: App, live: Live, connect: Connect, exporter: InMemorySpanExporter
 ) -> None:
-    bus, board, store = MemoryBus(), MemoryBoard(), MemoryStore()
-    apps = [app, new_app()]
-    for one in apps:
-        shared = {"store": store, "broker": MemoryBroker(bus), "presence": MemoryPresence(board)}
-        mount(one, guests=False, jwt_secret=SECRET, auto_create=True, tracing=True, **shared)
-    servers = [await live(one) for one in apps]
+    servers = await side_by_side(live, {app: True, other: True})
     ada = await connect(server=servers[0], token=token("ada"), headers={"traceparent": TRACEPARENT})
     bob = await connect(server=servers[1], token=token("bob"))
     for client in (ada, bob):
@@ -98,7 +108,6 @@ async def test_a_message_is_one_trace_from_the_handshake_to_its_delivery(
     assert journal.attributes["chatrooms.type"] == "message"
     told = [frame["type"] for frame in (*ada.frames, *bob.frames)]
     assert "message.trace" not in told
-    Sanic.unregister_app(apps[1])
 
 
 async def test_a_refusal_and_a_question_are_spans_with_their_result(
@@ -191,12 +200,6 @@ app.blueprint(chat.bp)
 """
 
 
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
-
-
 @pytest.mark.asyncio(loop_factories=["asyncio"])  # the servers choose their own
 async def test_a_trace_goes_on_in_another_process(
     subprocess_server: SubprocessServer, connect: Connect, tmp_path: Path, valkey_url: str
@@ -221,14 +224,9 @@ async def test_a_trace_goes_on_in_another_process(
 
 
 async def test_clients_of_a_worker_without_tracing_hear_nothing_of_it(
-    app: App, live: Live, connect: Connect, exporter: InMemorySpanExporter
+    app: App, other: App, live: Live, connect: Connect, exporter: InMemorySpanExporter
 ) -> None:
-    bus, board, store = MemoryBus(), MemoryBoard(), MemoryStore()
-    apps = [app, new_app()]
-    for one in apps:
-        shared = {"store": store, "broker": MemoryBroker(bus), "presence": MemoryPresence(board)}
-        mount(one, guests=False, jwt_secret=SECRET, auto_create=True, tracing=one is app, **shared)
-    servers = [await live(one) for one in apps]
+    servers = await side_by_side(live, {app: True, other: False})
     ada = await connect(server=servers[0], token=token("ada"))
     bob = await connect(server=servers[1], token=token("bob"))
     for client in (ada, bob):
@@ -239,7 +237,6 @@ async def test_clients_of_a_worker_without_tracing_hear_nothing_of_it(
     await bob.settle()
 
     assert "message.trace" not in [frame["type"] for frame in bob.frames]
-    Sanic.unregister_app(apps[1])
 
 
 async def test_a_request_of_rest_goes_on_with_its_trace_and_the_next_one_does_not(

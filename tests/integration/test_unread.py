@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,7 +15,6 @@ from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing.connections import running_core
 from tests.support.fixtures import Connect
 from tests.support.joined import joined
-from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
@@ -44,12 +43,6 @@ async def test_markers_mentions_and_receipts_on_a_real_server(app: App, connect:
         assert heard["payload"] == {"user": {"id": "bob", "name": "Bob"}, "seq": 1}
     assert [one.id for one in (await chat.receipts("general", said["msgId"])).read_by] == ["bob"]
     assert await bob.ack("badge") == {"rooms": 0, "mentions": 0, "more": False}
-
-
-@pytest.fixture(scope="module")
-def valkey_url() -> Iterator[str]:
-    with running() as server:
-        yield server.url
 
 
 @pytest.fixture(params=["postgres", "valkey"])

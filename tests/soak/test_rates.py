@@ -1,4 +1,4 @@
-"""The statistic of `rates`, on figures that are known."""
+"""The statistic of `rates`, on figures that are known; and a flood of one class, for a moment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import random
 import pytest
 
 from tests.soak.crowd import percentile
-from tests.soak.rates import Round, judge, p99_of, ratio_of, redrawn
-from tests.soak.runs import Verdict
+from tests.soak.rates import SHORT, Round, judge, p99_of, ratio_of, redrawn, soak
+from tests.soak.runs import Verdict, quiet
 
 
 def a_round(flood: float, control: float = 1.0) -> Round:
@@ -45,3 +45,13 @@ def test_drawn_again_rounds_that_are_alike_give_a_narrow_interval() -> None:
     assert narrow[0] <= ratio_of(alike) <= narrow[-1]
     assert narrow[-1] - narrow[0] == pytest.approx(0.0, abs=0.1)
     assert wide[-1] - wide[0] > 2.0
+
+
+@pytest.mark.timeout(120)
+async def test_a_flood_of_questions_is_refused_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOAK_RATES", "read")
+
+    verdict = await soak(SHORT, quiet)
+
+    assert verdict.wrong == []
+    assert "read" in verdict.figures

@@ -1,4 +1,4 @@
-"""Every long run, for a moment: the same code, so that it works on the day when it is run for long.
+"""Long runs, for a moment: the same code, so that it works on the day when it is run for long.
 
 The clock is not asked: what is too slow shows at full length only.
 """
@@ -8,10 +8,34 @@ from __future__ import annotations
 import pytest
 
 from tests.soak.runs import load, modules, quiet
+from tests.support.process import ROOT
+from tests.support.thorough import unless_thorough
+
+INSTEAD = {
+    "access": ("conformance/test_access_play.py",),
+    "last_event": ("integration/test_standing.py", "integration/test_show_secrets.py"),
+    "model": ("unit/test_model.py",),
+    "page": ("browser/test_history.py", "browser/test_keys.py"),
+    "rates": ("soak/test_rates.py",),
+    "redis_fleet": ("conformance/test_redis_fleet.py",),
+    "revocation": ("integration/test_revocation.py",),
+    "streams": ("unit/verbs/test_streams.py", "conformance/test_workers.py"),
+}
+"""Runs that even short take 5 to 30 seconds each, on a machine that does nothing else, and are for `THOROUGH`: these tests do once what they
+do under load. Of their own code, those of `access` and `model` share all but the loop, that of `rates` runs for one class, and the others' does not run."""
+
+
+def test_instead_of_each_run_that_is_left_out_there_are_tests() -> None:
+    assert INSTEAD.keys() <= set(modules())
+    assert [
+        path for paths in INSTEAD.values() for path in paths if not (ROOT / "tests" / path).exists()
+    ] == []
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize(
+    "name", unless_thorough([name for name in modules() if name not in INSTEAD], modules())
+)
 async def test_short_of_a_long_run_finds_nothing_wrong(name: str) -> None:
     module = load(name)
 

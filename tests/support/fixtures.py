@@ -1,4 +1,4 @@
-"""The fixtures `app`, `live`, `connect`, `open_raw` and `subprocess_server`."""
+"""The fixtures `app`, `live`, `connect`, `open_raw`, `subprocess_server` and `valkey_url`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tests.support.loops import PlainEdgeLoop
 from tests.support.process import ServerProcess, start_app
 from tests.support.raw import Raw
 from tests.support.server import LiveServer, Response, new_app, serve
+from tests.support.valkey import running
 
 __all__ = ["Connect", "Live", "OpenRaw", "SubprocessServer"]
 
@@ -162,6 +163,13 @@ def hangups_end() -> Iterator[None]:
     known = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, known)
+
+
+@pytest.fixture(scope="module")
+def valkey_url() -> Iterator[str]:
+    """The address of a server that all tests of a module share."""
+    with running() as server:
+        yield server.url
 
 
 @pytest.fixture

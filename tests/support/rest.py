@@ -1,18 +1,22 @@
-"""REST, as one user calls it."""
+"""REST, as one user calls it; the fixture `visit`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+from sanic_chatrooms import ChatRooms
+from tests.support.fixtures import Live
 from tests.support.server import LiveServer
 from tests.support.wire import token
 
-__all__ = ["Answer", "Rest", "Sent", "Stream"]
+__all__ = ["Answer", "Rest", "Sent", "Stream", "Visit"]
 
 WITHIN = 20.0
 """Seconds that a test waits at most."""
@@ -54,6 +58,19 @@ class Rest:
         answer = await self("GET", path, **headers)
         assert answer.status == 200, answer
         return answer.body
+
+
+Visit = Callable[..., Awaitable[Rest]]
+
+
+@pytest.fixture
+def visit(chat: ChatRooms, live: Live) -> Visit:
+    """`ada = await visit()`: a user at the server of this test, whose module has the fixture `chat`."""
+
+    async def come(user: str | None = "ada", **claims: Any) -> Rest:
+        return Rest(await live() if not live.servers else live.servers[0], user, **claims)
+
+    return come
 
 
 @dataclass(frozen=True)

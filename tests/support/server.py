@@ -118,7 +118,7 @@ async def http_request(
     async with asyncio.timeout(within):
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            writer.write(head.encode() + body)
+            writer.write(head.encode(errors="surrogateescape") + body)
             raw = await reader.read()
         finally:
             writer.close()

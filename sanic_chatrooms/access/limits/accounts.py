@@ -35,7 +35,7 @@ class Account:
         """By kind, then `FLOODS`, `ARRIVALS` and `ROWS`: when the bucket is full again (monotonic seconds). A number for each, and nothing
         else. Write to `own()`."""
         self.holders = 0
-        """Connections that hold it."""
+        """Connections and requests that hold it."""
         self.used: list[float] | None = None
         """By kind: what was used since the other workers were told; None: nothing."""
 
@@ -60,7 +60,7 @@ class Accounts:
         return len(self._held) + len(self._idle)
 
     def hold(self, key: str) -> Account:
-        """The account of this key, for a connection; `release` it when the connection ends or changes its user."""
+        """The account of this key, for a connection or a request; `release` it at the end, or when the connection changes its user."""
         account = self._held.get(key)
         if account is None:
             account = self._held[key] = self._taken(key)

@@ -230,7 +230,7 @@ class Limits:
         allowance.user = self.accounts.hold(key)
 
     def closed(self, allowance: Allowance) -> None:
-        """The connection is gone. Calling it again does nothing."""
+        """The connection or request is gone. Calling it again does nothing."""
         for account in (allowance.user, allowance.address):
             self._release(account)
         allowance.user = allowance.address = Account("")
@@ -244,9 +244,9 @@ class Limits:
         return Allowance(self, self.accounts.use(f"{USER}{user_id}"), Account(""))
 
     def of_request(self, user_id: str, address: str) -> Allowance:
-        """The allowance of a user who sends a request without a connection."""
+        """The allowance of a user who sends a request without a connection. Call `closed` at its end."""
         network = f"{ADDRESS}{network_of(address)}"
-        return Allowance(self, self.accounts.use(f"{USER}{user_id}"), self.accounts.use(network))
+        return Allowance(self, self.accounts.hold(f"{USER}{user_id}"), self.accounts.hold(network))
 
     # ---- actions ----
 

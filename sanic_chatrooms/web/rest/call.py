@@ -69,7 +69,7 @@ class Rest:
         self._arriving = 0
         """Requests whose user is not known yet, for authenticators can be slow."""
         self._locks = Locks()
-        """By path: of two edits that name the same version with `If-Match`, one is first."""
+        """By what a path names, however it is written: of two edits of one version with `If-Match`, one is first."""
 
     async def __call__(self, request: Request) -> HTTPResponse | None:
         """The answer; None where it was sent already. Errors of the chat are problem documents."""
@@ -80,7 +80,7 @@ class Rest:
 
     def describe(self, app: Any, route: Any) -> None:
         """Add REST to the app's OpenAPI document. `route`: Sanic's, with the handler of all requests."""
-        describe(app, "/" + route.path.strip("/").removesuffix("/<path:path>"), route.handler)
+        describe(app, "/" + route.path.strip("/").removesuffix("/<path:path>"))
 
     async def _answer(self, request: Request) -> HTTPResponse | None:
         base, path = _parts(request)
@@ -99,13 +99,18 @@ class Rest:
         if route.type == ME:
             return _read(request, route, encode(_me(requester)))
         call = Call(route, found, _query(request), acting_for(self._chat, self._route, requester))
-        if streams:
-            await serve_events(request, self._mounted, self._chat, requester, call.acting, call.room or "")
-            return None
-        if request.method in SAFE:
-            return _read(request, route, await self._carry_out(call))
-        call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
-        return await self._change(request, base, call)
+        try:
+            if streams:
+                await serve_events(
+                    request, self._mounted, self._chat, requester, call.acting, call.room or ""
+                )
+                return None
+            if request.method in SAFE:
+                return _read(request, route, await self._carry_out(call))
+            call.key, call.body = key_of(request), await body_of(request, self._route.settings.max_frame)
+            return await self._change(request, base, call)
+        finally:
+            self._chat.limits.closed(call.acting.limits)
 
     async def _identify(self, request: Request, connects: bool) -> Requester:
         if self._arriving >= MAX_ARRIVING:
@@ -121,7 +126,7 @@ class Rest:
     async def _change(self, request: Request, base: str, call: Call) -> HTTPResponse:
         wanted = request.headers.get("if-match")
         if wanted is not None and call.route.precise:
-            async with self._locks.of(request.path):
+            async with self._locks.of(_path(call)):
                 body = await self._change_if(wanted, call)
         else:
             body = await self._carry_out(call)
@@ -240,6 +245,12 @@ def _place(call: Call, body: bytes) -> str:
     told = msgspec.json.decode(body)
     names = {**call.found.named, **{name: told[name] for name in ("room", "msgId") if name in told}}
     return call.route.made.format(**{name: quote(value, safe="") for name, value in names.items()})
+
+
+def _path(call: Call) -> str:
+    return call.route.path.format_map(
+        {name: quote(value, safe="") for name, value in call.found.named.items()}
+    )
 
 
 def _key(call: Call, tag: str) -> str:

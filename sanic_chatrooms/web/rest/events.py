@@ -36,7 +36,7 @@ from .live import LiveEvents
 from .requester import Requester
 from .stream import EventStream, TooSlow, durable, live
 
-__all__ = ["serve_events", "since_of", "wants_stream"]
+__all__ = ["serve_events", "wants_stream"]
 
 RETRY_FIRST, RETRY_LONGEST = 0.1, 2.0
 """Seconds between attempts to read a store that does not answer."""
@@ -50,7 +50,7 @@ def wants_stream(request: Request) -> bool:
     return "text/event-stream" in request.headers.get("accept", "")
 
 
-def since_of(request: Request) -> Position | None:
+def _since_of(request: Request) -> Position | None:
     """Where the client wants to go on; None: from now on. Raises `InvalidField`."""
     given = request.headers.get("last-event-id") or request.args.get("since")
     return None if given is None else read_position(given)
@@ -62,7 +62,7 @@ async def serve_events(
     """Answer with the events of a room. Raises what refuses it, before anything is sent."""
     route, ip = mounted.routes["/ws"], network_of(requester.handshake.remote_ip)
     check_room_for_one_more(chat, route, mounted.by_ip[ip], 0)
-    since = since_of(request)
+    since = _since_of(request)
     head: LogPage = await chat.commands.request(acting, acting.command(LOG.type, EMPTY, room=room), LOG)
     connection = EventStream(request, route.settings.heartbeat_timeout)
     session = chat.commands.connect(connection, route, requester.handshake, None)
@@ -133,6 +133,8 @@ class _Reader:
                 await answer.write_now(live_events)
             await answer.write_replies()
             self._session.liveness.heard_at = time.monotonic()
+            if events:  # neither a store in memory nor a socket that takes everything lets others go on between two pages
+                await asyncio.sleep(0)
             if time.monotonic() >= due:
                 await answer.comment()
                 due += interval

@@ -1,7 +1,7 @@
 """REST in the OpenAPI document of an app that uses sanic-ext: from the table of routes, and from the structs that decode and answer."""
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import msgspec
@@ -35,13 +35,11 @@ _PROBLEMS = {
 }
 
 
-def describe(app: Any, prefix: str, answers: Callable[..., Any]) -> None:
-    """Add the routes to the app's document, at this prefix. `answers`: the handler behind all of them. Without sanic-ext it does
-    nothing."""
+def describe(app: Any, prefix: str) -> None:
+    """Add the routes to the app's document, at this prefix. Without sanic-ext it does nothing."""
     if not hasattr(app, "_ext"):
         return
     builders = importlib.import_module("sanic_ext.extensions.openapi.builders")
-    builders.OperationStore()[answers].exclude()
     builders.SpecificationBuilder().raw(document(prefix))
 
 

@@ -15,12 +15,11 @@ from ...sessions.route import Route
 from ...verbs.acting import Acting
 from ...verbs.arriving import arrive
 from ...verbs.identity import of_handshake, of_request
-from ..handshake import handshake_of, is_same_origin
+from ..handshake import FROM_BROWSERS, handshake_of, is_deliberate, is_same_origin
 
 __all__ = ["SAFE", "Requester", "acting_for", "identify"]
 
 SAFE = frozenset(("GET", "HEAD"))
-_BROWSERS_SEND = ("cookie", "origin", "sec-fetch-site")
 
 
 class Requester(msgspec.Struct):
@@ -50,10 +49,8 @@ async def identify(request: Request, chat: Chat, route: Route, *, connects: bool
 
 def _check_origin(request: Request) -> None:
     """A browser adds cookies of which the page that asks knows nothing. Raises `Forbidden`."""
-    ambient = "authorization" not in request.headers and any(
-        name in request.headers for name in _BROWSERS_SEND
-    )
-    if ambient and not is_same_origin(request):
+    by_browser = any(name in request.headers for name in FROM_BROWSERS)
+    if by_browser and not is_deliberate(request) and not is_same_origin(request):
         raise Forbidden("ask with Authorization, or from a page of this server")
 
 

@@ -49,13 +49,13 @@ export function duration(seconds) {
   return intl("NumberFormat", UNIT[unit]).format(seconds / size);
 }
 
-/** "ltr" or "rtl" */
+/** "ltr" or "rtl". As in look.js: Firefox does not tell it. */
 export function directionOf(language) {
   const locale = new Intl.Locale(language);
-  return (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? "ltr";
+  return (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? (/^(ar|fa|he|ur)$/.test(locale.language) ? "rtl" : "ltr");
 }
 
-/** The text with a great letter at its beginning. */
+/** The text with a capital letter at its beginning. */
 export function capital(text) {
   return text.slice(0, 1).toLocaleUpperCase(tag) + text.slice(1);
 }

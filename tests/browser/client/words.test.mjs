@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
-import { counted, duration, intl, listed, listedNodes, number, useLanguage } from "../../../sanic_chatrooms/web/static/language.js";
+import { counted, directionOf, duration, intl, listed, listedNodes, number, useLanguage } from "../../../sanic_chatrooms/web/static/language.js";
 import { LANGUAGES, speak, words } from "../../../sanic_chatrooms/web/static/words.js";
 
 const FOLDERS = ["sanic_chatrooms/web/static", "example_app/static"];
@@ -111,4 +111,15 @@ test("tools of another language are not kept", () => {
   assert.equal(intl("DateTimeFormat", options).format(march), "März");
   useLanguage("en");
   assert.equal(intl("DateTimeFormat", options).format(march), "March");
+});
+
+test("the direction of writing is known, also where the browser does not tell it", (context) => {
+  const tell = Object.entries(Object.getOwnPropertyDescriptors(Intl.Locale.prototype)).filter(([name]) => /textInfo/i.test(name));
+  const both = () => ["de", "en-GB", "he", "ar-EG"].map(directionOf);
+  assert.deepEqual(both(), ["ltr", "ltr", "rtl", "rtl"]);
+  context.after(() => Object.defineProperties(Intl.Locale.prototype, Object.fromEntries(tell)));
+
+  for (const [name] of tell) delete Intl.Locale.prototype[name];
+
+  assert.deepEqual(both(), ["ltr", "ltr", "rtl", "rtl"]);
 });

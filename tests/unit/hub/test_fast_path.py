@@ -20,6 +20,7 @@ from sanic_chatrooms.stores.wrapped import WrappedStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import Recorder, RecordingMeter
 from tests.support.hubs import NotingBroker
+from tests.support.journals import Submitter, draft, until
 
 WITHIN = 20.0
 Heard = Callable[[int, list[Appended | ChatError] | None], None]
@@ -85,16 +86,16 @@ class SoonStore(WrappedStore):
         return await ask()
 
 
-class Desk:
+class Desk(Submitter):
     """A journal over such a store, and the answers to what was submitted."""
 
     def __init__(self, timeout: float = 5.0) -> None:
-        self.store = SoonStore()
+        super().__init__()
+        self.store: SoonStore = SoonStore()
         self.broker = NotingBroker()
         self.delivered = Recorder()
         self.meter = RecordingMeter()
         self.flushes: list[int] = []
-        self.answers: list[tuple[str, Appended | ChatError]] = []
         self.journal = Journal(
             TimedStore(self.store, timeout),
             self.broker,
@@ -104,7 +105,6 @@ class Desk:
             self.meter,
             self._flush,
         )
-        self._news = asyncio.Event()
 
     def _flush(self) -> None:
         self.flushes.append(len(self.answers))
@@ -114,17 +114,6 @@ class Desk:
         for room in "rst":
             await self.store.inner.create_room(Room(room, "", 0))
         self.journal.start()
-
-    def submit(self, name: str, room: str = "r", source: object = None, **more: Any) -> None:
-        def done(result: Appended | ChatError) -> None:
-            self.answers.append((name, result))
-            self._news.set()
-
-        self.journal.submit(draft(name, room, **more), done, source)
-
-    async def until(self, count: int) -> dict[str, Appended | ChatError]:
-        await _until(self._news, lambda: len(self.answers) >= count)
-        return dict(self.answers)
 
     async def settle(self, count: int) -> dict[str, Appended | ChatError]:
         """Let the store answer whatever it gets."""
@@ -137,23 +126,8 @@ class Desk:
         return dict(self.answers)
 
     async def until_sent(self, count: int) -> list[Call]:
-        await _until(self.store.news, lambda: len(self.store.sent) >= count)
+        await until(self.store.news, lambda: len(self.store.sent) >= count)
         return self.store.sent
-
-    async def stored(self, room: str = "r") -> list[str]:
-        page = await self.store.inner.history(room, after=0, limit=10_000)
-        return [event.msg_id for event in page.events]
-
-
-async def _until(news: asyncio.Event, holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN):
-        while not holds():
-            news.clear()
-            await news.wait()
-
-
-def draft(name: str, room: str = "r", *, payload: bytes = b"{}", **more: Any) -> Draft:
-    return Draft(room, "message", payload, name, now(), key=("", name), **more)
 
 
 @pytest.fixture
@@ -309,6 +283,40 @@ async def test_what_the_store_does_not_take_is_the_task_s(desk: Desk) -> None:
     assert desk.store.sent == []
 
 
+async def test_what_waits_behind_drafts_that_the_store_does_not_take_is_answered_too(desk: Desk) -> None:
+    """The server has just broken the connection, and a room has a message, a reaction and another message in one turn."""
+    await _busy(desk)
+    desk.store.refuses = True
+    desk.submit("1")
+    desk.submit("2", facts=FACT)
+    desk.submit("3")
+
+    await desk.until(7)
+
+    assert (await desk.stored())[-3:] == ["1", "2", "3"]
+
+
+async def test_more_than_one_call_has_room_for_is_answered_where_the_store_does_not_take_it(
+    desk: Desk,
+) -> None:
+    await _busy(desk)
+    desk.store.refuses = True
+    for number in range(1_200):
+        desk.submit(str(number))
+
+    answers = await desk.until(1_204)
+
+    results = [answers[str(number)] for number in range(1_200)]
+    assert [result.seq for result in results if isinstance(result, Appended)] == list(range(5, 1_205))
+
+
+async def _busy(desk: Desk) -> None:
+    """Several were sent at a time, so that the next ones wait for those of their turn."""
+    for name in "abcd":
+        desk.submit(name)
+    await desk.settle(4)
+
+
 async def test_data_that_cannot_be_sent_fail_alone(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     desk.submit("1", payload=b'"poison"')
     desk.submit("2")
@@ -411,6 +419,33 @@ async def test_cancelled_append_is_withdrawn_if_it_was_not_sent(desk: Desk) -> N
     await (await desk.until_sent(2))[1].answer()
 
     assert await desk.stored() == ["1", "3"]
+
+
+async def test_what_was_sent_is_not_withdrawn_when_its_outcome_is_unknown(desk: Desk) -> None:
+    """The store has it, so the others in the room have to get it, although its sender has gone meanwhile."""
+    ada = object()
+    desk.submit("1", source=ada)
+    (call,) = desk.store.sent
+    await call.store()
+    call.lose()
+    desk.journal.withdraw(ada)
+    await desk.until(1)
+
+    assert [envelope.seq for envelope in desk.delivered.envelopes] == [1]
+
+
+async def test_cancelled_append_that_was_sent_tells_late_what_became_of_it(desk: Desk) -> None:
+    late: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(desk.journal.append(draft("1"), late=late.set_result))
+    (call,) = await desk.until_sent(1)
+    await call.store()
+    waiting.cancel()
+    call.lose()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    async with asyncio.timeout(WITHIN):
+        assert (await late).seq == 1
 
 
 async def test_stop_waits_for_what_is_under_way_and_sends_what_waits(desk: Desk) -> None:

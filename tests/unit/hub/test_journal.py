@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 import pytest
 
@@ -23,10 +22,10 @@ from sanic_chatrooms.observe.instruments import (
 )
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.memory.store import MemoryStore
-from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import FaultyStore, Recorder, RecordingMeter
 from sanic_chatrooms.wire.encode import encode_event
 from tests.support.hubs import NotingBroker
+from tests.support.journals import Submitter, draft
 
 WITHIN = 20.0
 
@@ -53,54 +52,23 @@ class Listener:
         self.events.append(event)
 
 
-class Desk:
+class Desk(Submitter):
     """A journal with all that it needs, and the answers to what was submitted."""
 
     def __init__(self) -> None:
-        self.store = Batches(MemoryStore())
+        super().__init__()
+        self.store: Batches = Batches(MemoryStore())
         self.broker = NotingBroker()
         self.delivered = Recorder()
         self.listener = Listener()
         self.meter = RecordingMeter()
         self.journal = Journal(self.store, self.broker, self.delivered, self.listener, 0.3, self.meter)
-        self.answers: list[tuple[str, Appended | ChatError]] = []
-        self._news = asyncio.Event()
 
     async def start(self) -> None:
         await self.store.start("test", Bounds())
         for room in ("r", "s"):
             await self.store.inner.create_room(Room(room, "", 0))
         self.journal.start()
-
-    def submit(self, name: str, room: str = "r", source: object = None, **more: Any) -> None:
-        def done(result: Appended | ChatError) -> None:
-            self.answers.append((name, result))
-            self._news.set()
-
-        self.journal.submit(draft(name, room, **more), done, source)
-
-    async def until(self, count: int) -> dict[str, Appended | ChatError]:
-        async with asyncio.timeout(WITHIN):
-            while len(self.answers) < count:
-                self._news.clear()
-                await self._news.wait()
-        return dict(self.answers)
-
-    async def stored(self, room: str = "r") -> list[str]:
-        page = await self.store.inner.history(room, after=0, limit=10_000)
-        return [event.msg_id for event in page.events]
-
-
-def draft(
-    name: str,
-    room: str = "r",
-    *,
-    payload: bytes = b"{}",
-    key: str | None = None,
-    about: Relation | None = None,
-) -> Draft:
-    type = "message" if about is None else "message.edited"
-    return Draft(room, type, payload, name, now(), key=("ada", key) if key else ("", name), about=about)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.observe import counting
-from sanic_chatrooms.observe.counting import CountingMeter, Counts, merged
+from sanic_chatrooms.observe.counting import CountingMeter, Counts, fitting, merged
 from sanic_chatrooms.observe.meter import Counter, Gauge, Histogram
 
 GREETED = Counter("greeted_total", "Greetings.", ("how",))
@@ -43,6 +43,24 @@ def test_what_is_watched_is_read_when_it_is_wanted() -> None:
     assert meter.counts().gauges == {"open": 2.0}
     assert meter.counts().counters == {"read_total": {(): 20.0}}
     assert meter.counts(gauges=False).gauges == {}
+
+
+def test_what_another_version_has_counted_otherwise_is_left_out() -> None:
+    """Workers are restarted one by one with a new version, and share what they count."""
+    meter = CountingMeter()
+    meter.observe(SECONDS, 0.5, "look")
+    meter.add(GREETED, 1, "warmly")
+    other = Counts(
+        counters={"greeted_total": {("warmly", "often"): 5, ("coldly",): 3}, "gone_total": {(): 1}},
+        histograms={"seconds": {("look",): [1, 2.0], ("read",): [1, 0, 0, 0.1], ("x", "y"): [1, 0, 0, 0.1]}},
+        gauges={"open": 1},
+    )
+
+    total = merged((meter.counts(), fitting(other, (GREETED, OPEN, SECONDS))))
+
+    assert total.counters == {"greeted_total": {("warmly",): 1, ("coldly",): 3}}
+    assert total.histograms == {"seconds": {("look",): [0, 1, 0, 0.5], ("read",): [1, 0, 0, 0.1]}}
+    assert total.gauges == {"open": 1}
 
 
 def test_it_goes_on_from_what_another_has_left() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sanic_chatrooms.observe.counting import Counts
@@ -26,6 +27,15 @@ def samples(body: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
         for family in text_string_to_metric_families(body.decode())
         for sample in family.samples
     }
+
+
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=abc", "text/plain; version=1.x"])
+def test_a_version_that_is_none_still_gets_a_page(accept: str) -> None:
+    """Which of the two formats depends on the release of prometheus-client."""
+    body, content_type = exposed(ALL, COUNTS, accept)
+
+    assert content_type.startswith(("text/plain", "application/openmetrics-text"))
+    assert b"chatrooms_open 2.0" in body
 
 
 def test_a_page_has_every_value() -> None:

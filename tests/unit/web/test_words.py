@@ -17,7 +17,7 @@ MODULES = [
     for path in sorted(folder.rglob("*.js"))
     if path.parent.name not in {"words", "client"} and path.name != "client.js"
 ]
-# Two words, or one that begins with a great letter.
+# Two words, or one that begins with a capital letter.
 READABLE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+[.…:]?$|^[A-Z][a-z]+ ")
 NOT_READ = {
     "keys of the storage": r"chatrooms .*|example signed in",
