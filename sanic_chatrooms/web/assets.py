@@ -27,6 +27,8 @@ __all__ = [
     "PAGE_POLICY",
     "PAGE_WITHOUT_GUESTS",
     "SHARED",
+    "STYLE",
+    "STYLE_PAGE",
     "WORDS",
     "Assets",
     "component",
@@ -38,6 +40,9 @@ CLIENT = "client.js"
 COMPONENT = "chat-room.js"
 WORDS = "words"
 """The folder with a file of words for each language. The page has it beside its modules, the component beside itself."""
+STYLE = "style"
+"""The folder with the style sheet page: every component of the page in every state. Served in debug mode only."""
+STYLE_PAGE = f"{STYLE}/page.html"
 PAGE = "page.html"
 PAGE_WITHOUT_GUESTS = "page.html without guests"
 """The same page, which does not ask for a name that would let nobody in."""
@@ -68,7 +73,11 @@ class Assets:
     """Files by name. Only names in the folder's list exist, so no spelling of a path leads out of the folder."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        paths = [*sorted(folder.iterdir()), *sorted((folder / WORDS).glob("*.js"))]
+        paths = [
+            *sorted(folder.iterdir()),
+            *sorted((folder / WORDS).glob("*.js")),
+            *sorted((folder / STYLE).glob("*")),
+        ]
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
         files[CLIENT] = bundle(folder / CLIENT).encode()
         if COMPONENT in files:

@@ -30,6 +30,8 @@ from .assets import (
     PAGE_POLICY,
     PAGE_WITHOUT_GUESTS,
     SHARED,
+    STYLE,
+    STYLE_PAGE,
     WORDS,
     Assets,
     with_slash,
@@ -70,6 +72,7 @@ __all__ = ["ChatBlueprint"]
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """Those of REST."""
+PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
 logger = logging.getLogger("sanic_chatrooms.web")
 
 
@@ -163,6 +166,8 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._words, f"/{WORDS}/<name:str>", name="words")
         self.add_route(self._static, "/static/<name:str>", name="static")
         self.add_route(self._words, f"/static/{WORDS}/<name:str>", name="page_words")
+        self.add_route(self._style_page, f"/{STYLE}", name="style_page", strict_slashes=True)
+        self.add_route(self._style, f"/static/{STYLE}/<name:str>", name="style")
         self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
         self._add_rest()
         self.add_route(answer_health, "/health", name="health")
@@ -176,8 +181,7 @@ class ChatBlueprint(Blueprint):
             raise NotFound("there is no page here; see CHATROOMS_PAGE")
         if not request.path.endswith("/"):
             return redirect(with_slash(request))
-        headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
-        return await self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, headers)
+        return await self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, PAGE_HEADERS)
 
     async def _client(self, request: Request) -> HTTPResponse:
         return await self._asset(request, CLIENT, SHARED)
@@ -190,6 +194,14 @@ class ChatBlueprint(Blueprint):
 
     async def _static(self, request: Request, name: str) -> HTTPResponse:
         return await self._asset(request, name)
+
+    async def _style_page(self, request: Request) -> HTTPResponse:
+        _only_in_debug(request)
+        return await self._asset(request, STYLE_PAGE, PAGE_HEADERS)
+
+    async def _style(self, request: Request, name: str) -> HTTPResponse:
+        _only_in_debug(request)
+        return await self._asset(request, f"{STYLE}/{name}")
 
     async def _ticket(self, request: Request) -> HTTPResponse:
         return await give_ticket(request, self.running(request.app), self.mounted(request.app).routes["/ws"])
@@ -359,6 +371,11 @@ class ChatBlueprint(Blueprint):
         if not is_worker(app):
             stop_embedded(app, self.ctx.declaration.name)
             stop_survivor(app)
+
+
+def _only_in_debug(request: Request) -> None:
+    if not request.app.debug:
+        raise NotFound(f"there is no {request.path!r} here; it is a page for debug mode")
 
 
 def _all_settings(app: App) -> list[Settings]:

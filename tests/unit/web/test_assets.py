@@ -12,7 +12,7 @@ from sanic.compat import Header
 from sanic.exceptions import NotFound
 
 from sanic_chatrooms.web import assets as module
-from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
+from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, STYLE_PAGE, Assets
 
 
 class Asked:
@@ -39,6 +39,8 @@ def assets(tmp_path: Path) -> Assets:
     (tmp_path / "folder").mkdir()
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "en.js").write_text("export const words = () => ({});")
+    (tmp_path / "style").mkdir()
+    (tmp_path / "style" / "page.html").write_text("<!doctype html><title>Style</title>")
     return Assets(tmp_path)
 
 
@@ -64,6 +66,10 @@ def test_words_are_in_a_folder_of_their_own(assets: Assets) -> None:
     assert answer(assets, "words/en.js").body == b"export const words=()=>({});"
     with pytest.raises(NotFound):
         answer(assets, "words/../client.js")
+
+
+def test_the_style_sheet_page_is_in_a_folder_of_its_own(assets: Assets) -> None:
+    assert answer(assets, STYLE_PAGE).body == b"<!doctype html><title>Style</title>"
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:

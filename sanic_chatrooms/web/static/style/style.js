@@ -1,0 +1,28 @@
+// The style sheet page: every component in every state, in light and in dark. In debug mode only; see `_style` in blueprint.py.
+
+import { el, fill } from "../dom.js";
+import { speak } from "../words.js";
+import { SPECIMENS } from "./specimens.js";
+
+// Dialogs lie in their places, without anything behind them that is out of reach.
+HTMLDialogElement.prototype.showModal = function () {
+  this.open = true;
+};
+
+await speak(document.documentElement.lang);
+const page = document.getElementById("style");
+fill(page, el("h1", {}, "Style"));
+for (const [name, make] of Object.entries(SPECIMENS)) {
+  const sheets = el("section.sheets", { testid: "component", "aria-label": name }, el("h2", {}, name));
+  page.append(sheets);
+  for (const scheme of ["light", "dark"]) {
+    const cell = el("div", { class: `cell ${scheme}`, testid: scheme });
+    sheets.append(cell);
+    // A menu stays open when the next one opens.
+    cell.addEventListener("focusout", (event) => event.stopPropagation(), { capture: true });
+    cell.append(...[await make()].flat(Infinity));
+  }
+}
+document.activeElement?.blur();
+scrollTo(0, 0);
+page.dataset.testid = "style";
