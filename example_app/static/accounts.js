@@ -16,7 +16,7 @@ const OVER = "this token was revoked; sign in again"; // as the server says it: 
 class Refused extends Error {
   constructor(what, status, problem = {}) {
     super(why(what, problem) ?? words.refused.other);
-    Object.assign(this, { status, problem: problem.code, field: `${what} ${problem.code}` === "sign-up conflict" ? "name" : problem.field });
+    Object.assign(this, { status, problem: problem.code, field: what === "sign-up" && problem.code === "conflict" ? "name" : problem.field });
   }
 }
 
@@ -134,7 +134,7 @@ const shown = ({ field }) => el("label", { class: "choice" }, el("input", { type
 const instead = (label, open, testid) => button(label, ({ target }) => (target.closest("dialog").close(), open()), { class: "plain", testid });
 // Without it, password managers do not know whose password is asked for.
 const nameOf = (account) => el("input", { autocomplete: "username", value: account.user.name, hidden: true });
-const hint = (text) => el("p", { class: "hint rule" }, text);
+const hint = (text) => el("p.hint.rule", {}, text);
 
 /** Below the form for guests: the two other ways in. */
 export function otherWays(account) {

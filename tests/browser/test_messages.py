@@ -200,3 +200,16 @@ async def test_the_actions_of_a_message_whose_beginning_is_out_of_sight_are_in_s
         }"""
     )
     await new_page.screenshot(page, "tools-at-the-edge")
+
+
+async def test_the_actions_of_a_message_move_nothing(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "Hello", "a second line")
+    before = [await one.bounding_box() for one in await lines(page).all()]
+
+    for row in await messages(page).all():
+        await row.hover()
+        await expect(row.get_by_test_id("react")).to_be_visible()
+        assert [await one.bounding_box() for one in await lines(page).all()] == before

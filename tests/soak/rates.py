@@ -54,8 +54,8 @@ SHORT = 0.03
 ROUNDS, SECONDS, MEMBERS = 11, 2.0, 50
 PAGE, EACH = 60, 20
 """Messages in the room that is flooded, before; and how many of them a guest may send at once."""
-GONE = 10.0
-"""Seconds after which the connections of a flood are gone."""
+GONE = 60.0
+"""Seconds after which the connections of a flood are gone. Who sent too much is not read for a while; their end comes after what they sent."""
 DRAWN = 400
 """Times that the rounds are drawn again."""
 ON = {"SANIC_CHATROOMS_RATE_LIMITS": "on", "SANIC_CHATROOMS_OVERLOAD_LAG": "0.25"}

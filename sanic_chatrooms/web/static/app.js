@@ -314,6 +314,7 @@ export class App {
 
   #send(room, text, more) {
     this.talk.conversation.newAfter = null;
+    this.before = null;
     room.kept = false;
     this.book.send(room, text, more);
     this.talk.conversation.goToEnd();
