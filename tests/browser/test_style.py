@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.async_api import expect
@@ -10,7 +10,8 @@ from sanic.mixins.startup import Mode
 
 from tests.browser.conftest import ARTIFACTS, Pages
 from tests.browser.served import ServedApp
-from tests.browser.test_looks import DESKTOP, PHONE
+from tests.browser.test_states import SIZES
+from tests.support.thorough import unless_thorough
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -18,25 +19,27 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 FAULTS = """() => [...document.querySelectorAll(".cell")].flatMap((cell) => {
     const where = `${cell.parentElement.ariaLabel}, ${cell.dataset.testid}`;
     const { left, right } = cell.getBoundingClientRect();
-    const wide = [...cell.children].filter((one) => one.getBoundingClientRect().right > right + 1 || one.getBoundingClientRect().left < left - 1);
+    const wide = [...cell.children].filter((one) => one.checkVisibility()).filter((one) => one.getBoundingClientRect().right > right + 1 || one.getBoundingClientRect().left < left - 1);
     return [...(cell.innerText.trim() || cell.querySelector("svg") ? [] : [`${where}: empty`]), ...wide.map((one) => `${where}, too wide: ${one.outerHTML.slice(0, 80)}`)];
 })"""
 
 
-@pytest.mark.parametrize("options", [{**DESKTOP, "color_scheme": "light"}, {**PHONE, "color_scheme": "dark"}], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), unless_thorough([("wide", "light")], [("wide", "light"), ("phone", "dark")])
+)
 async def test_every_component_is_drawn_in_both_schemes(
-    served: ServedApp, new_page: Pages, options: dict[str, Any], request: pytest.FixtureRequest
+    served: ServedApp, new_page: Pages, size: str, scheme: Literal["light", "dark"]
 ) -> None:
     served.app.state.mode = Mode.DEBUG
     await served.open()
-    page = await new_page(**options)
+    page = await new_page(**SIZES[size], color_scheme=scheme)
     await page.goto("/chat/style")
 
     await expect(page.get_by_test_id("style")).to_be_visible()
+    await page.screenshot(path=ARTIFACTS / f"style-{size}.png", full_page=True)
     assert await page.get_by_test_id("component").count() >= 25
     assert await page.get_by_test_id("light").count() == await page.get_by_test_id("dark").count()
     assert await page.evaluate(FAULTS) == []
-    await page.screenshot(path=ARTIFACTS / f"style-{request.node.callspec.id}.png", full_page=True)
     assert [line for line in new_page.console if line.startswith("error")] == []
 
 

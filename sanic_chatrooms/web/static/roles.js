@@ -2,6 +2,7 @@
 
 import { choiceGroup, openForm, radio } from "./dialogs.js";
 import { el } from "./dom.js";
+import { capital } from "./language.js";
 import { LEVELS, roleName, ROLES, rolesToGive } from "./room-words.js";
 import { words } from "./words.js";
 
@@ -16,7 +17,7 @@ export async function giveRole(chat, room, { id, name }) {
   const roles = rolesToGive(about).filter((role) => !isMe || LEVELS[role] < (LEVELS[member.role] ?? about.level));
   if (!isMe && !roles.includes(member.role)) roles.unshift(member.role);
   const first = isMe ? roles[0] : member.role;
-  const choice = (role) => radio({ name: "role", value: role, checked: role === first, autofocus: role === first, testid: `role-${role}` }, el("span", {}, roleName(role), el("span.note", {}, ROLES.includes(role) ? said.about[role] : said.ofApp)));
+  const choice = (role) => radio({ name: "role", value: role, checked: role === first, autofocus: role === first, testid: `role-${role}` }, el("span", {}, capital(roleName(role)), el("span.note", {}, ROLES.includes(role) ? said.about[role] : said.ofApp)));
   const choices = choiceGroup(said.label, roles.map(choice), "sr-only");
   const submit = async () => {
     const role = choices.querySelector(":checked").value;

@@ -4,7 +4,7 @@ import { lineName } from "./avatar.js";
 import { composing, el, icon, iconButton } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 import { KeyedList } from "./keyed.js";
-import { written } from "./unread.js";
+import { loud, written } from "./unread.js";
 import { words } from "./words.js";
 
 const SHOWN = 50;
@@ -69,23 +69,23 @@ function content(directory, searches, value, close) {
   return [el("div.search-head", {}, field, iconButton("close", words.close, { onclick: () => close(), testid: "switcher-close" })), nothing, box];
 }
 
-function option({ key, id, chosen, sigil, name, mark, archived, unread }, close) {
+function option({ key, id, chosen, sigil, name, mark, archived, unread, notify }, close) {
   const props = { role: "option", id: key, "aria-selected": String(chosen), testid: "switcher-option", onclick: () => close(id) };
   return el("li.menu-item", props,
     el("span.sigil", {}, SIGILS[sigil] ?? (sigil && icon(sigil))),
     sigil === "lock" && el("span.sr-only", {}, words.rooms.privateBefore),
     lineName(name, mark),
     archived && el("span.count", {}, words.rooms.archived),
-    unread > 0 && el("span.badge", {}, written(unread), el("span.sr-only", {}, words.rooms.unread)));
+    unread > 0 && el(notify === "all" ? "span.badge" : "span.count", {}, written(unread), el("span.sr-only", {}, words.rooms.unread)));
 }
 
 function matching(all, typed, isPerson) {
   const rooms = isPerson ? all.filter(({ visibility }) => visibility === "direct") : all;
   const at = ({ name }) => name.toLocaleLowerCase().indexOf(typed.toLocaleLowerCase());
-  // Names that begin with the letters come first, then names that contain them; unread rooms come before others.
-  const rank = (room) => (at(room) ? 2 : 0) - (room.unread ? 1 : 0);
+  // Names that begin with the letters come first, then names that contain them; rooms with something new come before others.
+  const rank = (room) => (at(room) ? 2 : 0) - (loud(room) ? 1 : 0);
   const found = rooms.filter((room) => at(room) >= 0).sort((a, b) => rank(a) - rank(b)).slice(0, SHOWN);
-  const rows = found.map(({ id, name, mark, visibility, archived, unread }) => ({ key: `option-${id}`, id, isRoom: true, sigil: visibility === "private" ? "lock" : visibility, name, mark, archived, unread }));
+  const rows = found.map(({ id, name, mark, visibility, archived, unread, notify }) => ({ key: `option-${id}`, id, isRoom: true, sigil: visibility === "private" ? "lock" : visibility, name, mark, archived, unread, notify }));
   const isOther = !isPerson && ROOM_ID.test(typed) && !rooms.some(({ id }) => id === typed);
   return isOther ? [...rows, { key: "option", id: typed, name: words.switcher.go(typed) }] : rows;
 }

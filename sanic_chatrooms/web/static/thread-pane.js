@@ -35,7 +35,7 @@ export class ThreadPane {
     this.element = el("div.thread-pane", { testid: "thread", hidden: true, onkeydown: (event) => event.key === "Escape" && !composing(event) && acts.onClose() },
       el("div.pane-head", {},
         iconButton("back", words.thread.back, { class: "back", testid: "thread-back", onclick: acts.onClose }),
-        el("div.grow", {}, this.name, this.place),
+        el("div.grow", {}, el("div.title", {}, this.name), this.place),
         iconButton("close", words.thread.close, { class: "leave", onclick: acts.onClose })),
       parent, this.conversation.element, this.composer.why, this.composer.element);
   }

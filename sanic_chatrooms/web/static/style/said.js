@@ -51,7 +51,7 @@ export const PEOPLE = [
 let seq = 0;
 
 const event = (type, sender, payload, { ago = 0, ...more } = {}) => ({ msgId: `m${++seq}`, seq, type, sender, payload, timestamp: NOW - ago, ...more });
-const said = (sender, text, more = {}) => event("message", sender, { text, ...more.payload }, more);
+const said = (sender, text, { payload, ...more } = {}) => event("message", sender, { text, ...payload }, more);
 
 export const MARKS = `**Bold**, *italic*, ~~struck~~, \`code\`, https://example.org/path and [other words](https://example.org/).
 
@@ -65,7 +65,7 @@ export const MARKS = `**Bold**, *italic*, ~~struck~~, \`code\`, https://example.
 def a_line_that_is_wider_than_the_conversation_is(on_a_phone: bool, beside_a_thread: bool) -> None: ...
 \`\`\``;
 const FILES = [
-  { url: new URL("../icon-192.png", import.meta.url).pathname, name: "picture.png", type: "image/png", size: 48_000, width: 192, height: 96 },
+  { url: new URL("../icon-192.png", import.meta.url).pathname, name: "picture.png", type: "image/png", size: 48_000, width: 192, height: 192 },
   { url: "/files/plan.pdf", name: "plan.pdf", type: "application/pdf", size: 1_200_000 },
   { url: "https://files.example.org/notes.txt", name: `${LONG}.txt`, type: "text/plain", size: 1 },
 ];

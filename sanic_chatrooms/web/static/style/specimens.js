@@ -37,7 +37,7 @@ const nothing = () => {};
 const never = () => new Promise(nothing);
 const set = (...nodes) => el("div.set", {}, nodes);
 const soon = () => new Promise((done) => setTimeout(done));
-const book = { listed: () => ROOMS, strangers: () => [room("@eve", { visibility: "direct", partner: EVE, status: "idle" })], names: new Map([[BOB.id, BOB.name]]), rooms: new Map(ROOMS.map((one) => [one.id, one])) };
+const book = { listed: () => ROOMS, strangers: () => [room("@emil", { visibility: "direct", partner: { id: "emil", name: "Emil" }, status: "idle" })], names: new Map([[BOB.id, BOB.name]]), rooms: new Map(ROOMS.map((one) => [one.id, one])) };
 book.names.of = (id) => book.names.get(id);
 const desktop = (state) => ({ state });
 
@@ -132,7 +132,8 @@ async function composers() {
   const mentioning = write("@b");
   mentioning.element.classList.add("mentioning");
   const states = [write(""), write("Some text"), write("Almost too long", 100), write("Too long", 4), marked, mentioning];
-  const box = el("div", { class: "grow" }, states.map(({ element }) => element));
+  const box = el("div", {}, states.map(({ element }) => element));
+  box.style.width = "100%";
   document.body.append(box);
   await import("../formatting.js");
   await soon();
@@ -181,7 +182,7 @@ const pair = (label, style = "", props = {}) => [button(label, nothing, { class:
 function field(label, props, problem) {
   const { field: input, row } = textField(label, { autofocus: false, ...props });
   if (problem) input.setAttribute("aria-invalid", "true");
-  return [row, problem && el("p.problem", {}, problem)];
+  return problem ? [row, el("p.problem", {}, problem)] : row;
 }
 
 const asked = (style) => [() => ask("Decline the invitation to Kitchen?", ["You can only come in when somebody invites you again."], "Decline", "question", style)];
@@ -193,7 +194,7 @@ export const SPECIMENS = {
     return swatch;
   })),
   Text: () => [el("h2", {}, "A heading"), el("p", {}, "Text with ", el("a", { href: "#" }, "a link"), ", ", el("code", {}, "code"), ", ", el("mark", {}, "what was found"), " and ", el("kbd", {}, "Ctrl K")), el("p.hint", {}, "A hint"), el("p.note", {}, "A note"), el("p.problem", {}, "A problem"), el("span.label", {}, "A label"), el("blockquote.quote", {}, "A quote")],
-  Buttons: () => [set(pair("Plain words")), set(pair("Main", "primary")), set(pair("Destructive", "danger")), set(pair("Risky", "risky")), set(pair("Like a link", "plain")), set(iconButton("edit", "Edit"), iconButton("edit", "Edit", { disabled: true }))],
+  Buttons: () => [set(pair("Plain words")), set(pair("Main", "primary")), set(pair("Destructive", "danger")), set(pair("Risky", "risky")), set(pair("Like a link", "plain")), set(iconButton("edit", "Edit"))],
   Icons: () => set(Object.keys(ICONS).map((name) => el("span", { title: name }, icon(name)))),
   Fields: () => [field("Empty", { placeholder: "What it is for" }), field("Filled", { value: "Words" }), field("Refused", { value: "General" }, "There is such a room already."), field("Password", { type: "password", value: "correct horse" }),
     el("label.row", {}, el("span.label", {}, "Choice"), el("select.field", {}, el("option", {}, "One"))),
@@ -231,7 +232,7 @@ export const SPECIMENS = {
   Switcher: () => all(...["", "ga", "@e", "nothing like this"].map((typed) => [() => openSwitcher({ book, look: async () => true }, true, typed)])),
   Search: () => {
     const find = (query, more) => [() => search(client(more), { room: ROOMS[0], nameOf: (id) => id, isPrivate: (id) => id === "Garden", query })];
-    return all(find(""), find("bread"), find("none", { search: async () => ({ messages: [] }) }), find("slow", { search: never }), find("offline", { state: "offline", search: () => Promise.reject(refused("lost")) }), find("too much", { search: () => Promise.reject(refused("invalid_field", { field: "query" })) }));
+    return all(find(""), find("bread"), find("nothing", { search: async () => ({ messages: [] }) }), find("slow", { search: never }), find("offline", { state: "offline", search: () => Promise.reject(refused("lost")) }), find("too much", { search: () => Promise.reject(refused("invalid_field", { field: "query" })) }));
   },
   "Details of a room": () => {
     const show = (more, at) => [() => details({ at, chat: client(more), book, room: ROOMS[3], jump: nothing, invite: nothing, prefs: nothing })];

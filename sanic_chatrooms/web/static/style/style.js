@@ -9,6 +9,13 @@ HTMLDialogElement.prototype.showModal = function () {
   this.open = true;
 };
 
+// Only what is in one component is one choice.
+function apart(node, at) {
+  for (const radio of node.querySelectorAll("input[type=radio]")) radio.name += ` ${at}`;
+  return node;
+}
+
+let made = 0;
 await speak(document.documentElement.lang);
 const page = document.getElementById("style");
 fill(page, el("h1", {}, "Style"));
@@ -20,7 +27,7 @@ for (const [name, make] of Object.entries(SPECIMENS)) {
     sheets.append(cell);
     // A menu stays open when the next one opens.
     cell.addEventListener("focusout", (event) => event.stopPropagation(), { capture: true });
-    cell.append(...[await make()].flat(Infinity));
+    cell.append(...[await make()].flat(Infinity).map((node) => apart(node, ++made)));
   }
 }
 document.activeElement?.blur();
