@@ -94,7 +94,7 @@ def test_every_example_is_shown() -> None:
 
 
 def test_every_example_is_run() -> None:
-    tests = (Path(__file__).parent / "test_examples.py").read_text()
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
 
     assert [
         path.name for path in EXAMPLES if f'"{path.name}"' not in tests and f'"{path.stem}"' not in tests
