@@ -183,6 +183,18 @@ async def test_many_machines(run: Run, connect: Connect, monkeypatch: pytest.Mon
     assert (await server.get("/chat/ready")).status == 200
 
 
+async def test_operated(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    module, server = await run("operated")
+    desk = {"Authorization": f"Bearer {module.operator_token('u1', 'Ada', may_act=True)}"}
+
+    page = await server.request("GET", "/chat/admin/", desk)
+    done = await server.request("POST", "/chat/admin/api/ban-user", desk, b'{"user": "eve"}')
+
+    assert page.status == 200
+    assert json.loads(done.body) == {"changed": True}
+
+
 async def test_redis_beside_sql(
     run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
