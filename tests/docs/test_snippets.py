@@ -145,7 +145,7 @@ def test_a_page_with_parts_of_a_python_program_links_to_the_program(page: Path) 
     parts = {
         marker.partition(" ")[0]
         for _, _, language, marker, _ in blocks_of(page)
-        if marker and language == "python" and "#region" in marker
+        if marker and language == "python" and "#region" in marker and "/examples/" in marker
     }
     linked = {
         str((page.parent / target).resolve().relative_to(ROOT))
