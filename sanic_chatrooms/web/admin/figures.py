@@ -16,7 +16,7 @@ _MESSAGES = frozenset(("message", "direct", "message.open"))
 
 
 class About(msgspec.Struct, rename="camel"):
-    """Which worker it is."""
+    """Which worker it is, and where its connections are."""
 
     worker: str
     """Its name on all machines, which no other one ever has."""
@@ -29,6 +29,8 @@ class About(msgspec.Struct, rename="camel"):
     started: float
     """When its chat began to run, in Unix seconds."""
     draining: bool
+    busiest: dict[str, int]
+    """The rooms that most of its connections are in, while an operator looks: how many are in each."""
 
 
 class Figures(About):

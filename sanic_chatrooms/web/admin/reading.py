@@ -4,6 +4,7 @@ All of it holds for all workers: it comes from the store, from the presence, or 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from ...config.settings import FIELDS
 from ...errors import RoomNotFound
 from ...live.presence import ANYWHERE
 from ...models import DIRECT, Event, Known, Room, User
+from ...observe.board import FRESH
 from ...server_api import ServerAPI
 from ...sessions.revocations import BannedFromServer
 from ...stores import members
@@ -28,7 +30,7 @@ from ...verbs.pages import page_limit
 from ...wire.encode import encode_event
 from ..health import Readiness
 from .figures import BUCKETS
-from .fleet import Fleet
+from .fleet import BUSIEST, Fleet
 
 __all__ = ["QUESTIONS", "Operator", "Question"]
 
@@ -75,11 +77,14 @@ async def me(op: Operator, _: _Nothing) -> Any:
 
 
 async def overview(op: Operator, _: _Nothing) -> Any:
-    """The figures of every worker, each with its age, and how store and broker are."""
+    """The figures of every worker, each with its age, the rooms with most connections, and how store and broker are."""
     workers, took = await asyncio.gather(op.fleet.workers(), op.readiness.ask_store(op.chat))
-    backends = op.chat.backends
+    backends, busiest = op.chat.backends, Counter[str]()
+    for one in workers:
+        busiest.update(one.figures.busiest if one.age < FRESH else {})
     return {
         "worker": op.fleet.me,
+        "busiest": [{"room": room, "connections": count} for room, count in busiest.most_common(BUSIEST)],
         "workers": [{"age": round(one.age, 3), **msgspec.to_builtins(one.figures)} for one in workers],
         "buckets": BUCKETS,
         "health": {

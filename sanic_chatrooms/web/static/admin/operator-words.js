@@ -90,6 +90,8 @@ export const words = {
   events: "Events",
   eventsPerSecond: "Events/s",
   findRoom: "Room id",
+  busiest: "Where most connections are",
+  allRooms: "All rooms",
   open: "Open",
   archived: "archived",
   tail: "What happens in it",

@@ -15,6 +15,8 @@ export function rooms(desk) {
   const rates = new Rates(desk);
   const { node: list, set } = table(words.tabs.rooms, [words.room, words.kind, words.members, words.here, words.events, words.eventsPerSecond], { testid: "rooms" });
   const empty = el("p.hint", { hidden: true }, words.nothing);
+  const { node: busiest, set: setBusiest } = table(words.busiest, [words.room, words.connections, words.eventsPerSecond], { testid: "busiest" });
+  const heading = el("h3.section", { hidden: true }, words.busiest);
   let visibility = "";
   const show = (rows) => {
     empty.hidden = rows.length > 0;
@@ -31,11 +33,18 @@ export function rooms(desk) {
     paged.again();
   } });
   const node = el("div.stack", {}, el("h2.sr-only", {}, words.tabs.rooms),
-    el("div.filters", {}, lineForm(find, words.open, () => find.value && (location.hash = link(find.value))), kind), list, empty, paged.more);
+    el("div.filters", {}, lineForm(find, words.open, () => find.value && (location.hash = link(find.value))), kind),
+    heading, busiest, el("h3.section", {}, words.allRooms), list, empty, paged.more);
   paged.again();
 
   const tick = async () => {
-    await rates.look(paged.rows().map(({ id }) => id));
+    const most = desk.history.now?.busiest ?? [];
+    heading.hidden = busiest.hidden = most.length === 0;
+    await rates.look([...new Set([...most, ...paged.rows()].map(({ room, id }) => room ?? id))]);
+    setBusiest(most.map(({ room, connections }) => ({
+      key: room, testid: "busy-room",
+      cells: [() => el("a", { href: link(room) }, el("bdi", {}, room)), numberOf(connections), numberOf(rates.of({ id: room }).rate)],
+    })));
     show(paged.rows());
   };
   return { node, tick };
