@@ -21,6 +21,7 @@ from sanic_chatrooms.web.compact import compact_script, compact_style
 from sanic_chatrooms.web.scoped import scoped_bundle
 
 __all__ = [
+    "ADMIN",
     "CLIENT",
     "COMPONENT",
     "PAGE",
@@ -36,6 +37,8 @@ __all__ = [
 FOLDER = Path(__file__).parent / "static"
 CLIENT = "client.js"
 COMPONENT = "chat-room.js"
+ADMIN = "admin"
+"""The folder with the files of the operator's page."""
 WORDS = "words"
 """The folder with a file of words for each language. The page has it beside its modules, the component beside itself."""
 PAGE = "page.html"
@@ -68,7 +71,8 @@ class Assets:
     """Files by name. Only names in the folder's list exist, so no spelling of a path leads out of the folder."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        paths = [*sorted(folder.iterdir()), *sorted((folder / WORDS).glob("*.js"))]
+        below = [*sorted((folder / WORDS).glob("*.js")), *sorted((folder / ADMIN).glob("*.*"))]
+        paths = [*sorted(folder.iterdir()), *below]
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
         files[CLIENT] = bundle(folder / CLIENT).encode()
         if COMPONENT in files:
@@ -78,9 +82,9 @@ class Assets:
         self._compact: dict[str, _Asset] = {}
 
     async def answer(
-        self, request: Request, name: str, headers: dict[str, str] | None = None
+        self, request: Request, name: str, headers: dict[str, str] | None = None, status: int = 200
     ) -> HTTPResponse:
-        """The file, or 304 where the browser has it already. Raises `NotFound`."""
+        """The file, or 304 where the browser has it already; with another `status` always the file. Raises `NotFound`."""
         if name not in self._files:
             raise NotFound(f"there is no file {name[:64]!r} here")
         asset = self._files[name] if request.app.debug else await self._compacted(name)
@@ -90,9 +94,9 @@ class Assets:
             "X-Content-Type-Options": "nosniff",
             **(headers or {}),
         }
-        if _has(request, asset.tag):
+        if status == 200 and _has(request, asset.tag):
             return empty(304, headers=common)
-        return raw(asset.body, content_type=asset.type, headers=common)
+        return raw(asset.body, status, content_type=asset.type, headers=common)
 
     # Made at the first request, since no start should wait for it, and in a thread, since the component takes 0.1 s.
     async def _compacted(self, name: str) -> _Asset:

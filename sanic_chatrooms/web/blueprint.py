@@ -23,6 +23,7 @@ from ..declaration import Declaration, RouteDeclaration
 from ..errors import ChatError, ConfigError
 from ..wire.codes import CloseCode
 from ..wire.names import SUBPROTOCOL
+from .admin.routes import add_admin
 from .assets import (
     CLIENT,
     COMPONENT,
@@ -169,6 +170,7 @@ class ChatBlueprint(Blueprint):
         self.add_route(self._ready, "/ready", name="ready")
         self.add_route(self._metrics, "/metrics", name="metrics")
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
+        self.ctx.admin = add_admin(self)
 
     async def _page(self, request: Request) -> HTTPResponse:
         settings = self.running(request.app).settings
@@ -212,7 +214,7 @@ class ChatBlueprint(Blueprint):
 
     async def _metrics(self, request: Request) -> HTTPResponse:
         metrics = self.mounted(request.app).metrics
-        if metrics is None:
+        if metrics is None or not metrics.exposed:
             raise NotFound("there are no metrics here; see CHATROOMS_METRICS")
         answer: HTTPResponse = await metrics.answer(request)
         return answer
@@ -339,6 +341,7 @@ class ChatBlueprint(Blueprint):
             self._start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))
         leave_out_of_openapi(app, self.ctx.rest)  # it answers what `API` describes, or nothing
+        leave_out_of_openapi(app, self.ctx.admin)  # it is for the page alone
         if mounted.rest is not None:
             [route] = [route for route in app.router.routes if route.handler is self.ctx.rest]
             mounted.rest.describe(app, route)
