@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
@@ -89,6 +90,6 @@ def _any_text() -> Iterator[None]:
 def _say_no_more() -> None:
     """Python flushes the output once more when it ends, and would complain."""
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        output = sys.stdout.fileno()
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), output)

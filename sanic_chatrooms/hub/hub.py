@@ -57,7 +57,7 @@ class Hub:
         self.after_rights: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
         """… and when it was passed on: it may be the last event that somebody gets."""
         self._meter = meter
-        self.fanout = Fanout()
+        self.fanout = Fanout(self._rooms)
         # Bound once: every message goes through them.
         self.emit, self.reply, self.flush = self.fanout.emit, self.fanout.reply, self.fanout.flush
         self.repair = Repair(store, self._rooms, self, meter)

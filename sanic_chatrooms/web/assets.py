@@ -23,6 +23,8 @@ from sanic_chatrooms.web.scoped import scoped_bundle
 __all__ = [
     "ADMIN",
     "CLIENT",
+    "CLIENTS",
+    "CLIENT_HTTP",
     "COMPONENT",
     "PAGE",
     "PAGE_POLICY",
@@ -36,6 +38,9 @@ __all__ = [
 
 FOLDER = Path(__file__).parent / "static"
 CLIENT = "client.js"
+CLIENT_HTTP = "client-http.js"
+"""What the client loads from beside itself where no WebSocket gets through."""
+CLIENTS = CLIENT, CLIENT_HTTP
 COMPONENT = "chat-room.js"
 ADMIN = "admin"
 """The folder with the files of the operator's page."""
@@ -74,7 +79,9 @@ class Assets:
         below = [*sorted((folder / WORDS).glob("*.js")), *sorted((folder / ADMIN).glob("*.*"))]
         paths = [*sorted(folder.iterdir()), *below]
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
-        files[CLIENT] = bundle(folder / CLIENT).encode()
+        for name in CLIENTS:
+            if name in files:
+                files[name] = bundle(folder / name).encode()
         if COMPONENT in files:
             files[COMPONENT] = component(folder).encode()
         self._files = {name: _asset(name, body) for name, body in files.items()}
@@ -101,7 +108,7 @@ class Assets:
     # Made at the first request, since no start should wait for it, and in a thread, since the component takes 0.1 s.
     async def _compacted(self, name: str) -> _Asset:
         compact = COMPACT.get(Path(name).suffix)
-        if compact is None or name == CLIENT:
+        if compact is None or name in CLIENTS:
             return self._files[name]
         if name not in self._compact:
             text = await asyncio.to_thread(compact, self._files[name].body.decode())

@@ -6,13 +6,15 @@ An app may add chat routes until it starts. So `register` takes only what is new
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
-from sanic import Blueprint, Request, Websocket, redirect
+import msgspec
+from sanic import Blueprint, Request, Websocket, raw, redirect
 from sanic.exceptions import NotFound, SanicException, ServiceUnavailable
 from sanic.response import HTTPResponse
 
@@ -26,6 +28,7 @@ from ..wire.names import SUBPROTOCOL
 from .admin.routes import add_admin
 from .assets import (
     CLIENT,
+    CLIENT_HTTP,
     COMPONENT,
     PAGE,
     PAGE_POLICY,
@@ -69,6 +72,7 @@ from .workers.supervise import (
 
 __all__ = ["ChatBlueprint"]
 
+ASYNCAPI = "sanic_chatrooms.web.asyncapi"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """Those of REST."""
 logger = logging.getLogger("sanic_chatrooms.web")
@@ -160,6 +164,7 @@ class ChatBlueprint(Blueprint):
     def _add_pages(self) -> None:
         self.add_route(self._page, "/", name="page", strict_slashes=False)
         self.add_route(self._client, f"/{CLIENT}", name="client")
+        self.add_route(self._client_http, f"/{CLIENT_HTTP}", name="client_http")
         self.add_route(self._component, f"/{COMPONENT}", name="component")
         self.add_route(self._words, f"/{WORDS}/<name:str>", name="words")
         self.add_route(self._static, "/static/<name:str>", name="static")
@@ -169,6 +174,7 @@ class ChatBlueprint(Blueprint):
         self.add_route(answer_health, "/health", name="health")
         self.add_route(self._ready, "/ready", name="ready")
         self.add_route(self._metrics, "/metrics", name="metrics")
+        self.add_route(self._asyncapi, "/asyncapi.json", name="asyncapi")
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
         self.ctx.admin = add_admin(self)
 
@@ -183,6 +189,9 @@ class ChatBlueprint(Blueprint):
 
     async def _client(self, request: Request) -> HTTPResponse:
         return await self._asset(request, CLIENT, SHARED)
+
+    async def _client_http(self, request: Request) -> HTTPResponse:
+        return await self._asset(request, CLIENT_HTTP, SHARED)
 
     async def _component(self, request: Request) -> HTTPResponse:
         return await self._asset(request, COMPONENT, SHARED)
@@ -218,6 +227,13 @@ class ChatBlueprint(Blueprint):
             raise NotFound("there are no metrics here; see CHATROOMS_METRICS")
         answer: HTTPResponse = await metrics.answer(request)
         return answer
+
+    async def _asyncapi(self, request: Request) -> HTTPResponse:
+        missing = self.running(request.app).core.missing
+        describe = importlib.import_module(ASYNCAPI).document  # it is seldom asked for
+        prefix, secure = request.path.removesuffix("/asyncapi.json"), request.scheme in ("https", "wss")
+        document = msgspec.json.encode(describe(prefix, request.host, secure=secure, missing=missing))
+        return raw(document, headers={"Cache-Control": "no-cache"}, content_type="application/json")
 
     async def _logout(self, request: Request) -> HTTPResponse:
         return await hear_logout(request, self.running(request.app))

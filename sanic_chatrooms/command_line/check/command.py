@@ -1,6 +1,7 @@
 """The command `check`."""
 
 import asyncio
+import textwrap
 from contextlib import nullcontext
 
 import click
@@ -14,6 +15,8 @@ from .run import Report, Step, examine
 from .visit import Visit
 
 __all__ = ["check"]
+
+ARROW, INDENT = "-> ", 30
 
 
 @click.command()
@@ -86,4 +89,14 @@ def _say_step(step: Step) -> None:
     mark: tuple[str, str] = ("ok   ", "green") if step.ok else ("WRONG", "bold red")
     say(mark, f" {step.step:<9}", (f"{step.ms:>8,.0f} ms  ", "dim"), step.detail)
     if step.advice is not None:
-        say(("                           -> ", "yellow"), step.advice)
+        first, *more = _lines(step.advice)
+        say((f"{ARROW:>{INDENT}}", "yellow"), first)
+        for line in more:
+            say(" " * INDENT + line)
+
+
+def _lines(text: str) -> list[str]:
+    """The text as it fits beside the steps on a terminal; elsewhere it stays one line."""
+    terminal = console()
+    room = terminal.width - INDENT
+    return textwrap.wrap(text, room) if terminal.is_terminal and room > 30 else [text]

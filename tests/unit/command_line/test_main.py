@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from sanic_chatrooms import Room
 from sanic_chatrooms import __main__ as entry
-from sanic_chatrooms.command_line.main import COMMANDS, main
+from sanic_chatrooms.command_line.main import COMMANDS, everything, main
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.store import SQLStore
 
@@ -67,6 +68,21 @@ def test_what_is_wrongly_called_ends_with_2_and_says_why(
     out, err = capsys.readouterr()
     assert out == ""
     assert said in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"), [(BrokenPipeError(), 0), (KeyboardInterrupt(), 130), (click.Abort(), 130)]
+)
+def test_however_a_command_is_ended_nobody_complains(
+    problem: BaseException, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(context: click.Context) -> None:
+        raise problem
+
+    monkeypatch.setattr(everything, "invoke", ended)
+
+    assert main(["rooms"]) == status
+    assert capsys.readouterr() == ("", "")
 
 
 def test_without_the_extra_the_error_says_what_to_install(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sanic_chatrooms import Member, Room
+from sanic_chatrooms import Member, MemoryStore, Room
+from sanic_chatrooms.command_line import source
 from sanic_chatrooms.command_line.main import main
 from sanic_chatrooms.models import Head
 from sanic_chatrooms.stores import members
@@ -97,6 +98,22 @@ def test_new_epoch_says_what_is_wrong(
     assert not (tmp_path / "typo.db").exists()
 
 
+@pytest.mark.parametrize("rooms", [[], ["a"]])
+async def test_new_epoch_renews_rooms_of_a_store_without_tables(
+    run: Run, monkeypatch: pytest.MonkeyPatch, rooms: list[str]
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr(source, "make_store", lambda url: store)
+    await store.start("default", Bounds())
+    await store.create_room(Room("a", "", 0))
+    before = await store.heads(["a"])
+
+    status, out, _ = await run("redis://db", *rooms, "--namespace", "none", "--json")
+
+    assert (status, json.loads(out)) == (0, {"renewed": ["a"], "missing": []})
+    assert await store.heads(["a"]) != before
+
+
 async def test_migrate_makes_the_tables_and_changes_those_of_an_older_version(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,11 +123,12 @@ async def test_migrate_makes_the_tables_and_changes_those_of_an_older_version(
     file.close()
 
     statuses = [
-        await asyncio.to_thread(main, ["migrate", url, *more]) for more in ([], [], ["--instance", "new"])
+        await asyncio.to_thread(main, ["migrate", url, *more])
+        for more in ([], [], ["--instance", "new", "--json"])
     ]
 
     assert statuses == [0, 0, 0]
-    assert "The tables are of this version" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines() == ["The tables are of this version."] * 2 + ['{"ok":true}']
     store = SQLStore(url, create=False)
     await store.start("default", Bounds())
     assert (await store.facts("lobby", "member")).total == 41
