@@ -31,7 +31,11 @@ from .tools import CACHE, HERE, unpacked
 __all__ = ["Comparison", "main"]
 
 LEAST = 0.97
-PARTS = ("fanout", "latency", "joining", "sqlite", "postgres", "valkey")
+PARTS = ("fanout", "quiet", "latency", "joining", "sqlite", "postgres", "valkey")
+QUIET = {"a quiet room of two": (2, 50), "a room of 100": (100, 20)}
+"""Members, all of whom speak now and then, and how many messages a second that makes."""
+LEAST_QUIET = 100
+"""Messages that one figure is made of, at least."""
 CONNECTIONS = 2_000
 """That come in, and are idle then."""
 SENDERS = 100
@@ -40,7 +44,7 @@ SENDERS = 100
 Say = Callable[[str], None]
 Figures = dict[str, float]
 """By name; those that end with one of `LESS` are better when they are less."""
-LESS = ("ms", "KiB")
+LESS = ("ms", "KiB", "CPU µs")
 SHOWN = "acked/CPU s"
 """What ends so is shown and not judged: threads of SQLite and of drivers blur it."""
 
@@ -99,6 +103,23 @@ def _fanout(tree: Path, seconds: float) -> Figures:
                 pad=OURS.pad,
             )
             found[f"{scenario.name}, deliveries/CPU s"] = run.per_cpu_second
+    return found
+
+
+def _quiet(tree: Path, seconds: float) -> Figures:
+    found = {}
+    with _peer(tree).start() as server:
+        for name, (members, rate) in QUIET.items():
+            run = load(
+                server,
+                OURS.dialect,
+                connections=members,
+                senders=members,
+                pace=members * 1_000_000 // rate,
+                seconds=max(seconds, LEAST_QUIET / rate),
+                pad=OURS.pad,
+            )
+            found[f"{name}, {rate}/s, CPU µs"] = run.cpu_us / run.sent
     return found
 
 
@@ -168,6 +189,7 @@ def _empty(store: str) -> Iterator[str]:
 
 MEASURES: dict[str, Callable[[Path, float], Figures]] = {
     "fanout": _fanout,
+    "quiet": _quiet,
     "latency": _latency,
     "joining": _joining,
     **{store: _on(store) for store in ("sqlite", "postgres", "valkey")},

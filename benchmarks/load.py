@@ -21,6 +21,8 @@ class Dialect(msgspec.Struct, frozen=True):
     """Answers that a connection must have before it is ready …"""
     mark: str = ""
     """… and by what one is recognised."""
+    lines: bool = False
+    """A frame may have several messages, one a line."""
 
 
 class Measured(msgspec.Struct):
@@ -66,6 +68,7 @@ def load(
         "message": dialect.message,
         "need": dialect.need,
         "mark": dialect.mark,
+        "lines": int(dialect.lines),
         **settings,
     }
     command = [str(compiled(HERE / "wsload.c")), *(f"{key}={value}" for key, value in given.items())]

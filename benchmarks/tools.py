@@ -1,4 +1,4 @@
-"""What the benchmarks need besides this package: two small C programs, Bun, python-socketio. All of it outside git, in .cache/bench."""
+"""What the benchmarks need besides this package: small programs in C and Go, Bun, Centrifugo, python-socketio. All of it outside git, in .cache/bench."""
 
 import os
 import shutil
@@ -6,12 +6,14 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
-__all__ = ["CACHE", "HERE", "Missing", "bun", "compiled", "socketio", "unpacked"]
+__all__ = ["CACHE", "HERE", "Missing", "built", "bun", "centrifugo", "compiled", "socketio", "unpacked"]
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / ".cache" / "bench"
 BUN = "bun@1.4.5"
+CENTRIFUGO = "github.com/centrifugal/centrifugo/v6@v6.9.1"
 SOCKETIO = (
     "python-socketio==5.18.1",
     "python-engineio==4.15.1",
@@ -22,12 +24,16 @@ SOCKETIO = (
 )
 
 
+_COMPILING = 900.0
+"""Seconds that Go may take: on two cores, a large program takes minutes the first time."""
+
+
 class Missing(Exception):
     """This machine lacks something; the message says what, for the table."""
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+def _run(command: list[str], within: float = 300, **settings: Any) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=within, **settings)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise Missing(f"{command[0]} failed: {' '.join(last)}")
@@ -46,6 +52,33 @@ def compiled(source: Path) -> Path:
         _run([compiler, "-O2", "-o", str(draft), str(source)])
         draft.rename(program)
     return program
+
+
+def built(package: Path) -> Path:
+    """The program that this folder makes, a package of a Go module, made again when a file of it is newer."""
+    program = CACHE / "go" / package.name
+    newest = max(file.stat().st_mtime for file in (*package.glob("*.go"), package.parent / "go.mod"))
+    if not program.exists() or program.stat().st_mtime < newest:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        draft = program.with_suffix(f".{os.getpid()}")
+        _run([_go(), "build", "-o", str(draft), "."], _COMPILING, cwd=package)
+        draft.rename(program)
+    return program
+
+
+def centrifugo() -> Path:
+    """Centrifugo's binary, made from the module that its authors publish."""
+    program = CACHE / "go" / "centrifugo"
+    if not program.exists():
+        _run([_go(), "install", CENTRIFUGO], _COMPILING, env={**os.environ, "GOBIN": str(program.parent)})
+    return program
+
+
+def _go() -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise Missing("no Go")
+    return go
 
 
 def unpacked(revision: str, folder: Path) -> Path:

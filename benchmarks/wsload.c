@@ -13,7 +13,12 @@
  * In `path`, `init` and `message`: %I the connection's index, %R its room (index / room_size), %K one of its `own_rooms`
  * rooms in turn, %N the number of the message, %T a stamp in microseconds (15 digits), %P `pad` bytes. `init` may be several
  * frames, with \x1e between them; where it holds %K it is sent once for each of the connection's rooms.
- * An event is recognised by "T=<stamp>;I=<index>;" inside the text, so `message` must carry T=%T;I=%I; somewhere. */
+ * %J is one of the lines of the file `tokens`. `header` is one more header of the handshake.
+ * An event is recognised by "T=<stamp>;I=<index>;" inside the text, so `message` must carry T=%T;I=%I; somewhere.
+ *
+ * `pid` or `pids` (a comma between): the server's processes, whose processor time is counted. `lines=1`: a frame has one message a line,
+ * as Centrifugo sends them. `wait=ack`: a sender goes on at its ack (`ackmark`, else `mark`) instead of at its own event. `check=1`: every
+ * event must come to everybody once and in the order in which each sender wrote it (N=%N in `message`), and `seqkey` must rise by one. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +31,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
+#include <dirent.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +40,8 @@ typedef struct {
     int fd, index, upgraded, outstanding, closed;
     long number, replies;
     uint64_t next_at;
+    int *expect; /* check: the next number of each sender */
+    long seq, got;
     char *in, *out;
     size_t in_size, in_room, out_size, out_room;
 } Connection;
@@ -41,10 +50,14 @@ static struct { const char *key, *value; } settings[] = {
     {"host", "127.0.0.1"}, {"port", "8000"}, {"path", "/"}, {"connections", "1"}, {"senders", "0"}, {"inflight", "1"},
     {"pace", "0"}, {"warmup", "1"}, {"seconds", "3"}, {"pad", "100"}, {"init", ""}, {"message", "T=%T;I=%I;%P"}, {"need", "0"}, {"mark", ""},
     {"room_size", "1"}, {"own_rooms", "1"}, {"pid", "0"}, {"patience", "150"}, {"opening", "50"},
+    {"lines", "0"}, {"wait", "echo"}, {"check", "0"}, {"seqkey", "\"seq\":"}, {"tokens", ""}, {"header", ""}, {"pids", ""}, {"ackmark", ""},
 };
 enum { KEYS = sizeof settings / sizeof *settings, SAMPLES = 1 << 20, CHUNK = 1 << 20 };
 
-static const char *path, *init, *message, *mark;
+static const char *path, *init, *message, *mark, *seqkey, *ackmark;
+static int lines, wait_ack, check;
+static long order_errors, seq_errors, all_events, all_acks, acks, total_said;
+static char **tokens; static int token_count;
 static int port, connections, senders, inflight, pad, need, room_size, own_rooms, epoll, measuring, dropped;
 static uint64_t pace;
 static char chunk[CHUNK], text[CHUNK], padding[CHUNK];
@@ -73,17 +86,37 @@ static void fail(const char *format, ...) {
     exit(1);
 }
 
-/* The server's processor time so far, in microseconds: user and system, all threads. */
-static uint64_t cpu_us(int pid) {
-    char name[64], line[1024];
-    if (!pid) return 0;
-    snprintf(name, sizeof name, "/proc/%d/stat", pid);
-    FILE *file = fopen(name, "r");
-    if (!file || !fgets(line, sizeof line, file)) fail("the server (process %d) is gone", pid);
-    fclose(file);
-    unsigned long user = 0, system = 0;
-    sscanf(strrchr(line, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-    return (user + system) * 1000000 / sysconf(_SC_CLK_TCK);
+/* Processor time so far of these processes (comma between), all threads, in microseconds, from schedstat (ns). */
+static uint64_t cpu_us(const char *pids) {
+    uint64_t sum = 0;
+    for (const char *p = pids; *p; ) {
+        char name[64], file[400];
+        int pid = atoi(p);
+        snprintf(name, sizeof name, "/proc/%d/task", pid);
+        DIR *dir = opendir(name);
+        if (!dir) fail("the server (process %d) is gone", pid);
+        for (struct dirent *e; (e = readdir(dir)); ) {
+            if (*e->d_name == '.') continue;
+            snprintf(file, sizeof file, "%s/%s/schedstat", name, e->d_name);
+            FILE *f = fopen(file, "r");
+            unsigned long long ns = 0;
+            if (f) { if (fscanf(f, "%llu", &ns) == 1) sum += ns / 1000; fclose(f); }
+        }
+        closedir(dir);
+        p = strchr(p, ','); if (!p) break; p++;
+    }
+    return sum;
+}
+static uint64_t machine_us(void) { /* all cores: user nice system irq softirq steal */
+    unsigned long long u = 0, n = 0, y = 0, i = 0, w = 0, q = 0, r = 0, t = 0;
+    FILE *f = fopen("/proc/stat", "r");
+    if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &u, &n, &y, &i, &w, &q, &r, &t) != 8) return 0;
+    fclose(f);
+    return (u + n + y + q + r + t) * 1000000 / sysconf(_SC_CLK_TCK);
+}
+static uint64_t own_cpu_us(void) {
+    struct rusage r; getrusage(RUSAGE_SELF, &r);
+    return (uint64_t)r.ru_utime.tv_sec * 1000000 + r.ru_utime.tv_usec + (uint64_t)r.ru_stime.tv_sec * 1000000 + r.ru_stime.tv_usec;
 }
 
 /* ---- templates and frames ---- */
@@ -98,6 +131,7 @@ static size_t fill(char *to, const char *template, Connection *c, long room) {
             case 'K': at += sprintf(at, "%ld", (long)c->index * own_rooms + room); break;
             case 'N': at += sprintf(at, "%ld", c->number); break;
             case 'T': at += sprintf(at, "%015llu", (unsigned long long)now_us()); break;
+            case 'J': if (token_count) { const char *j = tokens[c->index % token_count]; size_t l = strlen(j); memcpy(at, j, l); at += l; } break;
             case 'P': memcpy(at, padding, pad); at += pad; break;
             default: *at++ = '%'; *at++ = *t;
         }
@@ -169,6 +203,7 @@ static void say(Connection *c) {
     c->number++;
     c->outstanding++;
     sent++;
+    total_said++;
     put_frame(c, 1, text, size);
 }
 
@@ -176,13 +211,47 @@ static void say(Connection *c) {
 
 static void take_event(Connection *c, const char *stamp, const char *end) {
     const char *from = memmem(stamp, end - stamp, "I=", 2);
-    if (from && atoi(from + 2) == c->index) c->outstanding--;
+    all_events++;
+    int who = from ? atoi(from + 2) : -1;
+    if (!wait_ack && who == c->index) c->outstanding--;
+    if (check) {
+        const char *n = memmem(stamp, end - stamp, "N=", 2);
+        if (who >= 0 && who < senders && n) {
+            if (!c->expect) { c->expect = calloc(senders, sizeof(int)); if (*init) for (int i = 0; i < senders; i++) c->expect[i] = 1; }
+            if (atoi(n + 2) != c->expect[who]) order_errors++;
+            c->expect[who] = atoi(n + 2) + 1;
+        } else order_errors++;
+        c->got++;
+    }
     if (!measuring) return;
     if (deliveries++ % sample_every == 0 && sampled < SAMPLES) samples[sampled++] = now_us() - strtoull(stamp + 2, NULL, 10);
 }
 
+static void take_message(Connection *c, const char *payload, size_t size) {
+    const char *end = payload + size, *stamp = memmem(payload, size, "T=", 2);
+    if (!stamp) {
+        if (lines && size == 2 && payload[0] == '{') { put_frame(c, 1, "{}", 2); flush(c); return; } /* a ping of Centrifugo's */
+        if (measuring) replies++;
+        if (memmem(payload, size < 200 ? size : 200, "\"error\"", 7)) fail("the server said: %.*s", (int)size, payload);
+        if (c->replies < need) {
+            if (memmem(payload, size, mark, strlen(mark)) && ++c->replies == need) ready++;
+        } else if (memmem(payload, size, ackmark, strlen(ackmark))) {
+            all_acks++;
+            if (wait_ack) c->outstanding--;
+            if (measuring) acks++;
+        }
+        return;
+    }
+    if (check && *seqkey) {
+        const char *q = memmem(payload, size, seqkey, strlen(seqkey));
+        if (q) { long n = atol(q + strlen(seqkey)); if (c->seq && n != c->seq + 1) seq_errors++; c->seq = n; } else seq_errors++;
+    }
+    take_event(c, stamp, end); /* one message has one stamp */
+}
+
 static void take_frame(Connection *c, int opcode, const char *payload, size_t size) {
     if (opcode == 9) { put_frame(c, 10, payload, size); flush(c); return; }
+    if (opcode == 10) return;
     if (opcode == 8) {
         if (senders) fail("connection %d was closed: %.*s", c->index, size > 2 ? (int)size - 2 : 0, payload + 2);
         drop(c);
@@ -190,14 +259,13 @@ static void take_frame(Connection *c, int opcode, const char *payload, size_t si
     }
     if (size == 1 && *payload == '2') { put_frame(c, 1, "3", 1); flush(c); return; } /* a ping of Engine.IO's */
     if (measuring) bytes += size;
-    const char *end = payload + size, *stamp = memmem(payload, size, "T=", 2);
-    if (!stamp) {
-        if (measuring) replies++;
-        if (memmem(payload, size < 200 ? size : 200, "\"error\"", 7)) fail("the server said: %.*s", (int)size, payload);
-        if (memmem(payload, size, mark, strlen(mark)) && ++c->replies == need) ready++;
-        return;
+    if (!lines) { take_message(c, payload, size); return; }
+    for (const char *at = payload, *end = payload + size; at < end; ) {
+        const char *stop = memchr(at, '\n', end - at);
+        if (!stop) stop = end;
+        if (stop > at) take_message(c, at, stop - at);
+        at = stop + 1;
     }
-    for (; stamp; stamp = memmem(stamp + 2, end - stamp - 2, "T=", 2)) take_event(c, stamp, end);
 }
 
 static size_t take_handshake(Connection *c) {
@@ -210,32 +278,45 @@ static size_t take_handshake(Connection *c) {
     return end + 4 - c->in;
 }
 
-static void take(Connection *c) {
+/* Whole frames from here; returns how much of it they were. */
+static size_t take_frames(Connection *c, char *data, size_t have) {
     size_t at = 0;
-    if (!c->upgraded && !(at = take_handshake(c))) return;
-    while (c->in_size - at >= 2 && !c->closed) {
-        unsigned char *head = (unsigned char *)c->in + at;
+    while (have - at >= 2 && !c->closed) {
+        unsigned char *head = (unsigned char *)data + at;
         uint64_t size = head[1] & 127;
         size_t start = 2;
         if (size == 126) start = 4; else if (size == 127) start = 10;
-        if (c->in_size - at < start) break;
+        if (have - at < start) break;
         if (start > 2) for (size = 0, start = 2; start < (head[1] == 126 ? 4 : 10); start++) size = size << 8 | head[start];
-        if (c->in_size - at < start + size) break;
+        if (have - at < start + size) break;
         take_frame(c, head[0] & 15, (char *)head + start, size);
         at += start + size;
     }
-    memmove(c->in, c->in + at, c->in_size - at);
-    c->in_size -= at;
+    return at;
+}
+
+static void keep(Connection *c, const char *data, size_t n) {
+    if (c->in_size + n > c->in_room) c->in = realloc(c->in, c->in_room = c->in_size + n);
+    memcpy(c->in + c->in_size, data, n);
+    c->in_size += n;
 }
 
 static void receive(Connection *c) {
     ssize_t n = recv(c->fd, chunk, CHUNK, 0);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) { drop(c); return; }
-    if (c->in_size + n > c->in_room) c->in = realloc(c->in, c->in_room = c->in_size + n);
-    memcpy(c->in + c->in_size, chunk, n);
-    c->in_size += n;
-    take(c);
+    if (c->upgraded && !c->in_size) { /* most of the time: nothing is copied */
+        size_t done = take_frames(c, chunk, n);
+        if (done < (size_t)n && !c->closed) keep(c, chunk + done, n - done);
+        return;
+    }
+    keep(c, chunk, n);
+    size_t at = 0;
+    if (c->upgraded || (at = take_handshake(c))) {
+        at += take_frames(c, c->in + at, c->in_size - at);
+        memmove(c->in, c->in + at, c->in_size - at);
+        c->in_size -= at;
+    }
     if (!c->in_size && c->in_room > 16384) { free(c->in); c->in = NULL; c->in_room = 0; }
 }
 
@@ -249,22 +330,26 @@ static void open_one(Connection *c, int index) {
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {EPOLLIN, {.ptr = c}};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
-    char where[1024], request[2048];
+    char where[2048], request[8192], extra[4096];
     where[fill(where, path, c, 0)] = 0;
+    extra[fill(extra, setting("header"), c, 0)] = 0;
     int size = snprintf(request, sizeof request,
         "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", where, setting("host"), port);
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s%s\r\n", where, setting("host"), port, extra, *extra ? "\r\n" : "");
     put(c, request, size);
     flush(c);
 }
 
 /* ---- the run ---- */
 
+static int silent;
 static void speak(Connection *c, uint64_t now) {
     int before = c->outstanding;
+    if (silent) return;
     if (pace) {
         if (now < c->next_at) return;
-        c->next_at = now + pace;
+        c->next_at += pace;
+        if (c->next_at < now) c->next_at = now + pace;
         if (!before) say(c);
     } else
         while (c->outstanding < inflight) say(c);
@@ -321,24 +406,52 @@ int main(int count, char **arguments) {
     room_size = atoi(setting("room_size")), own_rooms = atoi(setting("own_rooms"));
     if (!pace) sample_every = 32; /* enough, and it keeps the clock out of the way */
     if (senders > connections) senders = connections;
-    int pid = atoi(setting("pid"));
+    const char *pid = *setting("pids") ? setting("pids") : strcmp(setting("pid"), "0") ? setting("pid") : "";
+    ackmark = *setting("ackmark") ? setting("ackmark") : mark;
+    seqkey = setting("seqkey"), lines = atoi(setting("lines")), wait_ack = !strcmp(setting("wait"), "ack"), check = atoi(setting("check"));
+    if (*setting("tokens")) {
+        FILE *f = fopen(setting("tokens"), "r"); char line[4096];
+        if (!f) fail("no tokens");
+        while (fgets(line, sizeof line, f)) { line[strcspn(line, "\n")] = 0; tokens = realloc(tokens, (token_count + 1) * sizeof *tokens); tokens[token_count++] = strdup(line); }
+        fclose(f);
+    }
     memset(padding, 'x', sizeof padding);
     epoll = epoll_create1(0);
     Connection *all = calloc(connections, sizeof *all);
 
     connect_all(all);
+    for (int i = 0; i < senders; i++) all[i].next_at = now_us() + pace * i / senders;
     for (int i = 0; i < senders; i++) speak(&all[i], now_us());
     run_until(all, now_us() + (uint64_t)(atof(setting("warmup")) * 1e6));
     measuring = 1;
     sent = 0;
-    uint64_t start = now_us(), cpu = cpu_us(pid);
+    uint64_t start = now_us(), cpu = cpu_us(pid), own = own_cpu_us(), machine = machine_us();
     run_until(all, start + (uint64_t)(atof(setting("seconds")) * 1e6));
     double seconds = (now_us() - start) / 1e6;
     cpu = cpu_us(pid) - cpu;
+    own = own_cpu_us() - own;
+    machine = machine_us() - machine;
+    measuring = 0;
+    long lost = 0;
+    if (check) { /* nobody says more; everybody gets the rest */
+        silent = 1;
+        long want_all = 0;
+        for (uint64_t stop = now_us() + 10000000; now_us() < stop; ) {
+            turn(all, 0, 50);
+            want_all = 0;
+            for (int i = 0; i < connections; i++) want_all += total_said; /* one room */
+            if (all_events >= want_all) { uint64_t t = now_us() + 200000; while (now_us() < t) turn(all, 0, 50); break; }
+        }
+        lost = want_all - all_events;
+    }
     qsort(samples, sampled, sizeof *samples, ascending);
-    printf("{\"seconds\": %.3f, \"deliveries\": %ld, \"sent\": %ld, \"replies\": %ld, \"bytes\": %ld, \"p50_us\": %u, "
-           "\"p99_us\": %u, \"cpu_us\": %llu, \"dropped\": %d}\n",
-           seconds, deliveries, sent, replies, bytes, sampled ? samples[sampled / 2] : 0,
-           sampled ? samples[(long)(sampled * 0.99)] : 0, (unsigned long long)cpu, dropped);
+    printf("{\"seconds\": %.3f, \"deliveries\": %ld, \"sent\": %ld, \"replies\": %ld, \"acks\": %ld, \"bytes\": %ld, \"p50_us\": %u, "
+           "\"p99_us\": %u, \"max_us\": %u, \"cpu_us\": %llu, \"gen_cpu_us\": %llu, \"machine_us\": %llu, \"dropped\": %d",
+           seconds, deliveries, sent, replies, acks, bytes, sampled ? samples[sampled / 2] : 0,
+           sampled ? samples[(long)(sampled * 0.99)] : 0, sampled ? samples[sampled - 1] : 0,
+           (unsigned long long)cpu, (unsigned long long)own, (unsigned long long)machine, dropped);
+    if (check) printf(", \"said\": %ld, \"events\": %ld, \"lost\": %ld, \"order_errors\": %ld, \"seq_errors\": %ld, \"all_acks\": %ld",
+                      total_said, all_events, lost, order_errors, seq_errors, all_acks);
+    printf("}\n");
     return 0;
 }

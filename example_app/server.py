@@ -1,5 +1,6 @@
 """The app: mounts the chat, creates a few rooms, serves the page, has accounts for who wants one and an assistant, and pushes on request."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ from sanic.response import BaseHTTPResponse
 
 import sanic_chatrooms as chatrooms
 from example_app.accounts.accounts import Accounts
-from example_app.accounts.pages import Pages
+from example_app.accounts.pages import Forget, Pages
 from example_app.accounts.tokens import AUDIENCE, ISSUER
 from example_app.assistant import Assistant, add_assistant
+from example_app.notifications.notifications import Notifications, add_notifications
+from example_app.notifications.web_push import HOSTS
 from example_app.uploads.pages import Uploads, add_uploads
 
 STATIC = Path(__file__).parent / "static"
@@ -45,7 +48,14 @@ def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -
         app.config.CHATROOMS_STORE = "embedded:"
         app.config.CHATROOMS_EMBEDDED_DIR = str(directory)
     app.blueprint(chatrooms.bp)
-    add_accounts(app, chat, Accounts(directory / "accounts.sqlite3"))
+    notifications = Notifications(
+        chat,
+        directory,
+        hosts=[*HOSTS, *os.environ.get("PUSH_HOSTS", "").split()],
+        contact=os.environ.get("PUSH_CONTACT", "mailto:admin@example.com"),
+    )
+    add_accounts(app, chat, Accounts(directory / "accounts.sqlite3"), notifications.forget)
+    add_notifications(app, chat, notifications)
     add_uploads(app, chat, Uploads(chat, directory))
     app.static("/static", STATIC)
     app.add_route(index, "/")
@@ -56,13 +66,15 @@ def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -
     return app
 
 
-def add_accounts(app: Sanic[Any, Any], chat: chatrooms.ChatRooms, accounts: Accounts) -> None:
+def add_accounts(
+    app: Sanic[Any, Any], chat: chatrooms.ChatRooms, accounts: Accounts, forget: Forget | None = None
+) -> None:
     """Beside guests, the chat lets in who shows an access token of these accounts. No guest has the name of one."""
     app.config.CHATROOMS_JWT_SECRET = accounts.tokens.key
     app.config.CHATROOMS_JWT_AUDIENCE = AUDIENCE
     app.config.CHATROOMS_JWT_ISSUER = ISSUER
     chat.reserve_names(accounts.looks_like_one)  # guests are not taken for somebody who has an account
-    app.blueprint(Pages(accounts, chat).blueprint())
+    app.blueprint(Pages(accounts, chat, forget).blueprint())
 
 
 async def index(_: Request) -> HTTPResponse:

@@ -124,7 +124,7 @@ class Chat:
             store, broker, self.hub, self.backends.store, self.positions.soon, meter=meter
         )
         self.journal = self.parts.journal(
-            store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter, self.hub.flush
+            store, broker, self.hub.deliver, self.listeners, settings.store_timeout, meter, self.hub.fanout
         )
         self.access = Access(store, self.declaration.levels)
         self.transactions = Transactions(

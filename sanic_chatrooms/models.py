@@ -36,6 +36,9 @@ LOOK = "room.look"
 TRACE = "message.trace"
 """The type of a live envelope for workers: which span an event belongs to. Workers without tracing pass it by."""
 
+OPERATOR = "operator"
+"""The type of a live envelope for workers: what operators ask and are told. Processes without their page pass it by."""
+
 APP = "~host"
 """Stands for the user in a draft's key if the app gave the msgId and names no sender. The value is stored, so it stays."""
 

@@ -182,12 +182,12 @@ class TracedJournal(Journal):
 
     publisher = TracedPublisher
 
-    def submit(self, draft: Draft, done: Done, source: object = None) -> None:
+    def submit(self, draft: Draft, done: Done, source: object = None, *, within: bool = True) -> None:
         """See `Journal.submit`."""
         if trace.get_current_span().is_recording():
             span = _start("journal", attributes={_TYPE: draft.type})
             draft = _TracedDraft(**msgspec.structs.asdict(draft), span=span)
-        super().submit(draft, done, source)
+        super().submit(draft, done, source, within=within)
 
     async def _append(self, batch: list[Entry]) -> list[Appended | ChatError]:
         spans = [entry.draft.span for entry in batch if isinstance(entry.draft, _TracedDraft)]

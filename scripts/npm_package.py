@@ -12,7 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from sanic_chatrooms.web.assets import CLIENT, COMPONENT, FOLDER, WORDS, component
+from sanic_chatrooms.web.assets import CLIENTS, COMPONENT, FOLDER, WORDS, component
 from sanic_chatrooms.web.bundle import bundle
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,8 @@ def build(folder: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     about["version"] = npm_version(project["version"])
     (folder / "package.json").write_text(json.dumps(about, indent=2) + "\n")
-    (folder / CLIENT).write_text(bundle(FOLDER / CLIENT))
+    for name in CLIENTS:
+        (folder / name).write_text(bundle(FOLDER / name))
     (folder / COMPONENT).write_text(component())
     for path in (FOLDER / "client.d.ts", FOLDER / "chat-room.d.ts", OWN / "README.md", ROOT / "LICENSE"):
         shutil.copy(path, folder)

@@ -1,13 +1,17 @@
-"""Write what the documentation says of commands and metrics from the code: python scripts/reference_tables.py
+"""Write what the documentation says of commands, metrics and the command line from the code: python scripts/reference_tables.py
 
 A page holds `<!-- rows: NAME -->…<!-- /rows -->`, and what stands between is made anew. NAME is one of `TABLES`.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
+import click
+
+from sanic_chatrooms.command_line.main import COMMANDS
 from sanic_chatrooms.observe.instruments import INSTRUMENTS
 from sanic_chatrooms.verbs import schema
 from sanic_chatrooms.web.rest import schema as rest_schema
@@ -24,7 +28,29 @@ def metrics() -> str:
     return "\n".join([*lines, ""])
 
 
-TABLES = {**schema.TABLES, **rest_schema.TABLES, "metrics": metrics}
+def command_line() -> str:
+    return "".join(f"\n{section_of(command)}" for command in COMMANDS)
+
+
+def section_of(command: click.Command) -> str:
+    """What `--help` tells of a command, as a section of a page."""
+    name = str(command.name)
+    usage = " ".join(command.collect_usage_pieces(click.Context(command)))
+    told, _, examples = inspect.cleandoc(command.help or "").partition("\n\n\b\n")
+    rows = [option_row(param) for param in command.params if isinstance(param, click.Option)]
+    table = ["| Option | |", "|---|---|", *rows]
+    code = ["```sh", examples, "```"]
+    return "\n".join([f"## {name}", "", told, "", f"`{name} {usage}`", "", *code, "", *table, ""])
+
+
+def option_row(option: click.Option) -> str:
+    written = ", ".join(option.opts) + (f" {option.metavar}" if option.metavar else "")
+    default = f" Default: `{option.default}`." if option.show_default else ""
+    variable = f" Variable: `{option.envvar}`." if option.envvar else ""
+    return f"| `{written}` | {option.help}{default}{variable} |"
+
+
+TABLES = {**schema.TABLES, **rest_schema.TABLES, "metrics": metrics, "command-line": command_line}
 
 
 def made_anew(page: str) -> str:

@@ -9,9 +9,23 @@ import msgspec
 
 from ..load import Dialect
 from ..server import Running, running
-from ..tools import HERE, bun, compiled, socketio
+from ..tools import HERE, built, bun, centrifugo, compiled, socketio
 
-__all__ = ["ACK", "BUN", "EPOLL", "ID", "NAIVE", "OURS", "PEERS", "SOCKETIO", "TEXT", "Peer"]
+__all__ = [
+    "ACK",
+    "BUN",
+    "CENTRIFUGO",
+    "EPOLL",
+    "GIN",
+    "GIN_EXPERT",
+    "ID",
+    "NAIVE",
+    "OURS",
+    "PEERS",
+    "SOCKETIO",
+    "TEXT",
+    "Peer",
+]
 
 FOLDER = Path(__file__).parent
 TEXT = "T=%T;I=%I;%P"
@@ -80,6 +94,33 @@ BUN = Peer(
     Dialect("/", MESSAGE, JOIN, 1, ACK),
     lambda: [str(bun()), str(FOLDER / "bun_uws.js")],
 )
+GIN = Peer(
+    "Gin + gorilla",
+    "copies: a channel and two goroutines for each connection",
+    Dialect("/chat/ws/bench", TEXT),
+    lambda: [str(built(FOLDER / "go" / "plain"))],
+    pad=325,
+)
+GIN_EXPERT = Peer(
+    "Gin + gorilla, by an expert",
+    "the same as ours: parse, validate, number, history, repetition, ack; frames made once, one write for all that waits",
+    Dialect("/", MESSAGE, JOIN, 1, ACK),
+    lambda: [str(built(FOLDER / "go" / "expert"))],
+)
+CENTRIFUGO = Peer(
+    "Centrifugo",
+    "its channels: publish by a client, history, position, ack",
+    Dialect(
+        "/connection/websocket",
+        f'{{"id":%N,"publish":{{"channel":"bench","data":{{"text":"{TEXT}","more":"{ID}"}}}}}}',
+        '{"id":1000000000,"connect":{}}\x1e{"id":1000000001,"subscribe":{"channel":"bench"}}',
+        1,
+        '"subscribe":{',
+        lines=True,
+    ),
+    lambda: [str(centrifugo()), "--config", str(FOLDER / "centrifugo.json"), "--http_server.port"],
+    pad=180,
+)
 EPOLL = Peer(
     "C, epoll: the limit",
     "copies: one `send` per connection and turn",
@@ -87,4 +128,4 @@ EPOLL = Peer(
     lambda: [str(compiled(FOLDER / "epoll.c"))],
     pad=325,
 )
-PEERS = (OURS, NAIVE, SOCKETIO, BUN, EPOLL)
+PEERS = (OURS, NAIVE, SOCKETIO, BUN, GIN, GIN_EXPERT, CENTRIFUGO, EPOLL)

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-import socketio  # type: ignore[import-not-found]  # installed beside the environment
+import socketio
 from sanic import Sanic
 
 app = Sanic("SocketIo")

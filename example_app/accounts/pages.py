@@ -1,5 +1,6 @@
 """What the page asks, at /accounts. Errors of the chat (`Unauthenticated`, `RateLimited` …) are answered as problem documents."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -16,6 +17,8 @@ from .store import Login
 COOKIE, PATH = "login", "/accounts"
 # Nothing of what is said here may be kept on the way.
 UNKEPT = {"Cache-Control": "no-store"}
+
+Forget = Callable[[str], Awaitable[None]]
 
 Text = Annotated[str, Meta(max_length=64)]
 Password = Annotated[str, Meta(max_length=LONGEST)]
@@ -52,9 +55,11 @@ class LogOut(msgspec.Struct):
 class Pages:
     """The routes of the accounts. Where a login ends, its connections to the chat are closed, on all workers."""
 
-    def __init__(self, accounts: Accounts, chat: ChatRooms) -> None:
+    def __init__(self, accounts: Accounts, chat: ChatRooms, forget: Forget | None = None) -> None:
+        """`forget`: called with each login that has ended."""
         self.accounts = accounts
         self.chat = chat
+        self._forget = forget
 
     def blueprint(self) -> Blueprint:
         bp = Blueprint("accounts", url_prefix=PATH)
@@ -144,6 +149,8 @@ class Pages:
         """The chat first: if it does not answer, the same request can be sent again."""
         for login in logins:
             await self.chat.revoke(sid=login)
+            if self._forget is not None:
+                await self._forget(login)
             await self.accounts.end(login)
 
     async def end_others(self, login: Login) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -63,17 +64,21 @@ class Tokens:
         return hmac.new(self._refresh_key, f"{login}.{number}".encode(), sha256).hexdigest()
 
 
-def kept_secret(path: Path) -> str:
+def new_secret() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def kept_secret(path: Path, new: Callable[[], str] = new_secret) -> str:
     """The secret in a file of its own, which is made once, whole, and readable by nobody else."""
     if path.exists():
         return path.read_text()
-    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-        file.write(secrets.token_urlsafe(48))
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+        file.write(new())
     try:
-        path.hardlink_to(new)  # another worker may have been faster
+        path.hardlink_to(draft)  # another worker may have been faster
     except FileExistsError:
         pass
     finally:
-        new.unlink()
+        draft.unlink()
     return path.read_text()

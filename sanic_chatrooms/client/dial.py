@@ -31,6 +31,7 @@ class Refused(Exception):
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
+        self.headers = headers
         self.wait = _number(headers.get("Retry-After"))
         self.error = _problem(status, body)
 

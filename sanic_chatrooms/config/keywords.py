@@ -92,6 +92,7 @@ class InstanceSettings(TypedDict, total=False):
     drain_seconds: float | None
     metrics: bool | None
     metrics_token: str | None
+    admin: bool | str | None
     tracing: bool | None
     watchdog: bool | None
     watchdog_silence: float | None

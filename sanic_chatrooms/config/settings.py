@@ -24,6 +24,7 @@ from .values import (
     jwks_url,
     named,
     names,
+    operated,
     origins,
     own_types,
     prefixes,
@@ -63,6 +64,11 @@ _QUERY_WORDS = dict.fromkeys([True, "on", "true", "yes"], "token") | dict.fromke
 
 _AUDIENCE_WORDS = dict.fromkeys([True, "on", "true", "yes"], "") | dict.fromkeys(
     [False, "off", "false", "no"]
+)
+
+
+_ADMIN_WORDS = dict.fromkeys([True, "on", "true", "yes"], "read") | dict.fromkeys(
+    [False, "off", "false", "no", "none"]
 )
 
 
@@ -304,6 +310,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: Annotated[str | None, Setting(
         "What a request for the metrics has to show, as `Authorization: Bearer …`.", "bytes", 16, 4096, secret=True,
         none="anybody may read them")] = None
+    admin: Annotated[str | None, Setting(
+        "The operators' page at `<prefix>/admin/`, for tokens with the scope `chat:admin`: `read` (or True) shows, and `write` also "
+        "acts, for those that have `chat:moderate` too.",
+        "bytes", 1, 16, takes="read or write, or True or False", check=operated, words=_ADMIN_WORDS)] = None
     tracing: Annotated[bool, Setting(
         "Spans of OpenTelemetry, from a command to its delivery on all workers. Needs the extra `tracing`.")] = False
 

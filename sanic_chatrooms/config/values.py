@@ -108,6 +108,13 @@ def reached(text: str) -> str:
     return text
 
 
+def operated(text: str) -> str:
+    """What the operators' page may do. Raises `ValueError`."""
+    if text not in ("read", "write"):
+        raise ValueError("is neither read nor write")
+    return text
+
+
 def namespace(text: str) -> str:
     """What names of an app begin with, everywhere. Raises `ValueError`."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]*", text):

@@ -4,18 +4,26 @@
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..models import Envelope
 from .room import Codec, Lane, LocalRoom, Receiver
 
 __all__ = ["Fanout"]
 
+FEW = 32
+"""Sessions of a room for whom an event is written alone. Where more hear it, those who speak meanwhile have to share the write …"""
+PAUSE = 0.002
+"""… and seconds since the end of the last flush. In what a flush takes, others speak, so it counts as no pause."""
+
 
 class Fanout:
     """What goes out in this turn: events of rooms for all their sessions, and replies for one connection each."""
 
-    def __init__(self) -> None:
+    def __init__(self, rooms: Mapping[str, LocalRoom] | None = None) -> None:
+        self._rooms = {} if rooms is None else rooms
+        self._flushed_at = 0.0
         self._dirty: list[Lane] = []
         self._replies: dict[Receiver, list[bytes]] = {}
         self._scheduled = False
@@ -86,6 +94,24 @@ class Fanout:
             self._scheduled = True
             self._loop.call_soon(self.flush)
 
+    def is_quiet(self, id: str) -> bool:
+        """Do so few hear the room, and was nothing written for so long, that its next event need not wait for others to share its write?"""
+        room = self._rooms.get(id)
+        if room is None:
+            return False  # nobody waits for it
+        sessions = 0
+        for lane in room.lanes:
+            sessions += len(lane.sessions)
+        return 0 < sessions <= FEW and time.monotonic() - self._flushed_at > PAUSE
+
+    def together(self, work: Callable[[], None]) -> None:
+        """Do what makes events and replies, and write these at its end. A flush that waits for the next turn costs a turn."""
+        self._scheduled = True
+        try:
+            work()
+        finally:
+            self.flush()
+
     def flush(self) -> None:
         """Write everything that gathered in this turn: one join per lane, one write per connection.
 
@@ -100,6 +126,7 @@ class Fanout:
             self._push_lanes(dirty, replies)
         for receiver, own in replies.items():
             receiver.reply(b"".join(own))
+        self._flushed_at = time.monotonic()
 
     def _take(self, lane: Lane) -> bytes:
         data = b"".join(lane.pending)

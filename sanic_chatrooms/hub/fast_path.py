@@ -1,4 +1,5 @@
 """The way of most drafts to a store that needs no task for them: sent where they were submitted, answered where the reply is read.
+A store in this process replies at once: then a message is stored, answered and written where its bytes were read.
 
 Without it, a task, a future, a time limit and more turns of the event loop take a fifth of the processor time of a message that comes alone.
 And rooms need not wait for each other: while the store is at work on some, others are answered, and their next messages come in.
@@ -8,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -18,6 +20,7 @@ from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
 from ..stores.changes import has_effects
 from .entry import Entry
+from .fanout import Fanout
 
 __all__ = ["FastPath"]
 
@@ -44,6 +47,7 @@ class _Flight(msgspec.Struct, gc=False):
 
 class FastPath:
     """Has drafts without effects, at most one call of each room at a time. All else, and what the store does not take, goes to the journal's task.
+    If the store is in this process, it has all drafts.
 
     `slow` takes entries for that task. The drafts of a room stay in order: while the task has some, it gets all others of that room.
     """
@@ -53,13 +57,13 @@ class FastPath:
         store: Store,
         answer: Callable[[list[Entry], Results], None],
         slow: Callable[[list[Entry], bool], None],
-        flush: Callable[[], None],
+        fanout: Fanout,
         meter: Meter = SILENT,
     ) -> None:
         self._store = store
         self._answer = answer
         self._slow = slow
-        self._flush = flush
+        self._fanout = fanout
         self._meter = meter
         self.waiting: list[Entry] = []
         self._rooms: dict[str, list[Entry]] = {}
@@ -81,15 +85,21 @@ class FastPath:
         """Is there nothing that waits, and nothing at the store?"""
         return not self._rooms and not self.waiting
 
-    def submit(self, entry: Entry) -> None:
-        """Send it: at once, if it is alone, or with those that come in this turn of the event loop and the next."""
+    def submit(self, entry: Entry, *, within: bool) -> None:
+        """Send it: at once, if it is alone, or with those that come in this turn of the event loop and the next. `within`: it may be
+        answered before this returns."""
         self.waiting.append(entry)
         if self._scheduled or entry.draft.room in self._rooms or self._count >= UNDER_WAY:
             return  # a reply comes first, and then this is looked at
-        if self._last <= FEW and not self._rooms and len(self.waiting) == 1:
+        if len(self.waiting) == 1 and not self._rooms and self._is_alone(entry.draft.room, within):
             self._send()
         else:
             self._soon()
+
+    # Where replies come later, those who speak meanwhile share the next call. Where they come at once, nobody can speak meanwhile, so
+    # what tells is whether they are likely to speak while this is being written.
+    def _is_alone(self, room: str, within: bool) -> bool:
+        return self._last <= FEW if self._store.waits else within and self._fanout.is_quiet(room)
 
     def caught_up(self) -> None:
         """The task has nothing left."""
@@ -102,14 +112,61 @@ class FastPath:
         return left
 
     # Those who were answered in this turn speak again in the next one or two. Sent one by one, their messages would be as many
-    # calls of the script, and as many writes to each member.
+    # calls of the script, and as many writes to each member. In memory, a call costs nothing, and waiting does.
     def _soon(self) -> None:
         assert self._loop is not None
         self._scheduled = True
-        self._loop.call_soon(self._loop.call_soon, self._send)
+        if self._store.waits:
+            self._loop.call_soon(self._loop.call_soon, self._send)
+        else:
+            self._loop.call_soon(self._send)
 
     def _send(self) -> None:
-        self._scheduled = False
+        self._scheduled = (
+            True  # whoever is answered before this ends may submit the next draft, which has to wait its turn
+        )
+        try:
+            if self._store.waits:
+                self._send_rooms()
+            else:
+                self._fanout.together(self._append_here)
+        finally:
+            self._scheduled = False
+            if self.waiting and not self._rooms:
+                self._soon()  # no reply will come
+        self._tell_if_ended()
+
+    def _tell_if_ended(self) -> None:
+        if self.ended is not None and self.is_free:
+            self.ended.set()
+
+    # ---- a store in this process ----
+
+    def _append_here(self) -> None:
+        """Append what waits, of all rooms and also with effects, in its order. While the task has some, it gets these too."""
+        entries, self.waiting = self.waiting[:UNDER_WAY], self.waiting[UNDER_WAY:]
+        if self._at_the_task:
+            self._slow(entries, False)
+            return
+        since = time.monotonic()
+        results = self._appended([entry.draft for entry in entries])
+        if len(results) == len(entries):
+            self._answer(entries, results)
+            self._measure(len(entries), since)
+        else:
+            self._leave(entries, is_unknown=True)
+
+    def _appended(self, drafts: list[Draft]) -> Results:
+        results: Results = []
+        try:
+            self._store.append_soon([drafts], lambda _, found: results.extend(found or ()))
+        except Exception:  # the task does the same again, and says for which draft
+            logger.debug("a batch could not be stored", exc_info=True)
+        return results
+
+    # ---- a store elsewhere ----
+
+    def _send_rooms(self) -> None:
         rooms, others = self._sorted()
         if others:
             self._slow(others, False)
@@ -125,9 +182,8 @@ class FastPath:
         if taken:
             return
         for group in groups:
-            self._give_up(group, is_unknown=taken is None)
-        if self.waiting and not self._rooms:
-            self._soon()  # no reply will come
+            if self._rooms.get(group[0].draft.room) is group:  # it is not answered
+                self._give_up(group, is_unknown=taken is None)
 
     def _sorted(self) -> tuple[dict[str, list[Entry]], list[Entry]]:
         """What can go now, by room, and what the task has to do. All else goes on waiting."""
@@ -182,27 +238,31 @@ class FastPath:
         else:
             del self._rooms[room]
             self._count -= len(entries)
-            self._answer(entries, results)
+            if self._rooms:
+                self._answer(entries, results)
+            else:
+                self._fanout.together(partial(self._answer, entries, results))
             if not flight.left:
-                self._measure(flight)
+                self._measure(sum(map(len, flight.rooms)), flight.since)
         if self.waiting and not self._scheduled:
             self._soon()
-        if not self._rooms:
-            self._flush()
-            if self.ended is not None and not self.waiting:
-                self.ended.set()
+        self._tell_if_ended()
 
     def _give_up(self, entries: list[Entry], *, is_unknown: bool) -> None:
-        """Leave these to the task. Every draft has a key, so it can be appended again where the outcome is not known."""
-        room = entries[0].draft.room
-        del self._rooms[room]
+        del self._rooms[entries[0].draft.room]
         self._count -= len(entries)
-        self._at_the_task.add(room)
+        self._leave(entries, is_unknown=is_unknown)
+
+    # ---- of both ----
+
+    def _leave(self, entries: list[Entry], *, is_unknown: bool) -> None:
+        """Leave these to the task. Every draft has a key, so it can be appended again where the outcome is not known."""
+        self._at_the_task.update(entry.draft.room for entry in entries)
         for entry in entries:
             entry.sent = is_unknown
         self._slow(entries, is_unknown)
 
-    def _measure(self, flight: _Flight) -> None:
+    def _measure(self, count: int, since: float) -> None:
         if self._meter is not SILENT:
-            self._meter.observe(APPEND_BATCH, sum(map(len, flight.rooms)))
-            self._meter.observe(APPEND_SECONDS, time.monotonic() - flight.since)
+            self._meter.observe(APPEND_BATCH, count)
+            self._meter.observe(APPEND_SECONDS, time.monotonic() - since)

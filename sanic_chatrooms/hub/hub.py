@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from ..brokers.base import Broker, Deliver
 from ..errors import RoomNotFound, Unavailable
-from ..models import EVERYONE, LOOK, TRACE, Envelope, Head
+from ..models import EVERYONE, LOOK, OPERATOR, TRACE, Envelope, Head
 from ..observe.instruments import DELIVERED_BYTES, DELIVERIES, RESETS, ROOMS
 from ..observe.meter import SILENT, Meter
 from ..stores.base import Store
@@ -49,14 +49,15 @@ class Hub:
         self._left: set[LocalRoom] = set()
         # A lock lives only while it is held or waited for: most rooms, among them one per user, are never contended.
         self._locks = Locks()
-        # Spans of events concern only the hub of tracing.py.
-        self._handlers: dict[str, Deliver] = {LOOK: self._told_to_look, TRACE: lambda envelope: None}
+        # Spans of events concern only the hub of tracing.py, and operators only workers with their page.
+        self._handlers: dict[str, Deliver] = dict.fromkeys((TRACE, OPERATOR), lambda envelope: None)
+        self._handlers[LOOK] = self._told_to_look
         self.about_rights: Deliver = lambda envelope: None
         """Is given each event about a member or the room before it is passed on: it may change what somebody may do there …"""
         self.after_rights: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
         """… and when it was passed on: it may be the last event that somebody gets."""
         self._meter = meter
-        self.fanout = Fanout()
+        self.fanout = Fanout(self._rooms)
         # Bound once: every message goes through them.
         self.emit, self.reply, self.flush = self.fanout.emit, self.fanout.reply, self.fanout.flush
         self.repair = Repair(store, self._rooms, self, meter)

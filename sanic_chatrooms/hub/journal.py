@@ -26,6 +26,7 @@ from ..stores.streams import streaming_of
 from ..support.tasks import end, is_ending
 from ..wire.encode import encode_event
 from .entry import Done, Entry, middle, place
+from .fanout import Fanout
 from .fast_path import FastPath
 from .publisher import Publisher
 
@@ -70,10 +71,10 @@ class Journal:
         listener: StoreListener | None,
         timeout: float,
         meter: Meter = SILENT,
-        flush: Callable[[], None] = lambda: None,
+        fanout: Fanout | None = None,
     ) -> None:
         self._store = store
-        self._fast = FastPath(store, self._answer_soon, self._take_over, flush, meter)
+        self._fast = FastPath(store, self._answer_soon, self._take_over, fanout or Fanout(), meter)
         self._meter = meter
         self._deliver = deliver
         self._listener = listener
@@ -120,11 +121,10 @@ class Journal:
         self._answer(left, [Unavailable()] * len(left))
         await self._publisher.stop()
 
-    def submit(self, draft: Draft, done: Done, source: object = None) -> None:
-        """Add a draft to the next batch. `done` is called once with the result.
+    def submit(self, draft: Draft, done: Done, source: object = None, *, within: bool = True) -> None:
+        """Add a draft to the next batch. `done` is called once with the result; if that may be `within`, perhaps before this returns.
 
-        That is soon after the store has answered, and within three time limits in any case; within little more than one
-        if the store does not answer at all.
+        That is soon after the store has answered, and within three time limits; little more than one if it does not answer at all.
 
         If a draft becomes `Unavailable`, later drafts of the same `source` (a connection) for the same room that wait here
         become that too. So a client that repeats them in order keeps its order.
@@ -134,7 +134,7 @@ class Journal:
             return
         entry = Entry(draft, done, source, time.monotonic() + self._timeout)
         if self._store.appends_soon:
-            self._fast.submit(entry)
+            self._fast.submit(entry, within=within)
         else:
             self._pending.append(entry)
             self._woken.set()
@@ -163,7 +163,7 @@ class Journal:
             else:
                 answer.set_result(result)
 
-        self.submit(draft, done, source)
+        self.submit(draft, done, source, within=False)  # so that each `await` of a loop lets others run
         try:
             return await answer
         except asyncio.CancelledError:

@@ -12,12 +12,13 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from .counting import Counts
 
-__all__ = ["Board", "open_file"]
+__all__ = ["FRESH", "Board", "Shown", "open_file"]
 
 PLACES = 256
 """Processes that can show something at a time."""
@@ -36,6 +37,16 @@ def open_file() -> int:
         return os.memfd_create("chatrooms-metrics")
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
+
+
+class Shown(NamedTuple):
+    """What a process shows, or has left behind."""
+
+    age: float
+    """Seconds since it was shown."""
+    counts: Counts
+    about: str = ""
+    """What it says of itself; empty: nothing, or it has ended."""
 
 
 class Board:
@@ -58,16 +69,16 @@ class Board:
             found = self._read(place)
             if found is None:
                 return Counts()
-            self._writings = found[0]
-            found[2].gauges.clear()
-            return found[2]
+            self._writings, left = found[0], found[1].counts
+            left.gauges.clear()
+            return left
         return Counts()
 
-    def show(self, counts: Counts) -> None:
-        """Replace what this process shows."""
+    def show(self, counts: Counts, about: str = "") -> None:
+        """Replace what this process shows. `about`: what it says of itself."""
         if self._place is None:
             return
-        body = _encode(list(_rows(counts)))
+        body = _encode([("a", about, (), []), *_rows(counts)])
         if len(body) > HALF - _HEAD.size:
             return
         self._writings += 1
@@ -76,20 +87,26 @@ class Board:
 
     def all(self) -> list[Counts]:
         """What all processes show, this one included, and what those have left that ended."""
-        end = os.fstat(self._file).st_size
-        shown = (self._read(place) for place in range(-(-end // (2 * HALF))))
-        now, found = self._clock(), []
-        for one in shown:
-            if one is not None:
-                if now - one[1] > FRESH:
-                    one[2].gauges.clear()
-                found.append(one[2])
+        found = []
+        for one in self.shown():
+            if one.age > FRESH:
+                one.counts.gauges.clear()
+            found.append(one.counts)
         return found
 
-    def _read(self, place: int) -> tuple[int, float, Counts] | None:
+    def shown(self) -> list[Shown]:
+        """The same, with the age of each, and gauges however old."""
+        end = os.fstat(self._file).st_size
+        places = (self._read(place) for place in range(-(-end // (2 * HALF))))
+        return [one[1] for one in places if one is not None]
+
+    def _read(self, place: int) -> tuple[int, Shown] | None:
         halves = [self._half(2 * place + half) for half in (0, 1)]
         newest = max((half for half in halves if half is not None), key=lambda half: half[0], default=None)
-        return None if newest is None else (newest[0], newest[1], _counts(newest[2]))
+        if newest is None:
+            return None
+        writing, at, body = newest
+        return writing, Shown(max(0.0, self._clock() - at), *_counts(body))
 
     def _half(self, number: int) -> tuple[int, float, bytes] | None:
         head = os.pread(self._file, _HEAD.size, number * HALF)
@@ -111,13 +128,15 @@ def _rows(counts: Counts) -> Iterator[tuple[str, str, tuple[str, ...], list[floa
         yield "g", name, (), [value]
 
 
-def _counts(body: bytes) -> Counts:
-    counts = Counts()
+def _counts(body: bytes) -> tuple[Counts, str]:
+    counts, about = Counts(), ""
     for kind, name, labels, values in _decode(body):
-        if kind == "c":
+        if kind == "a":
+            about = name
+        elif kind == "c":
             counts.counters.setdefault(name, {})[labels] = values[0]
         elif kind == "h":
             counts.histograms.setdefault(name, {})[labels] = values
         else:
             counts.gauges[name] = values[0]
-    return counts
+    return counts, about

@@ -1,4 +1,4 @@
-"""Appending without a task, where a store can do that."""
+"""Appending without a task, where a store can do that: one in this process at once, one on a server when its reply is read."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -19,9 +19,10 @@ class AppendsSoon:
     """`append_soon` does something."""
 
     def append_soon(self, batch: Sequence[Sequence[Draft]], heard: Heard) -> bool:
-        """Begin to append drafts without effects, each list of one room, and return at once.
+        """Begin to append drafts without effects, each list of one room, and return at once. A store that never `waits` gets drafts of all
+        kinds and rooms in one list, and calls `heard` before it returns.
 
-        True: `heard` is called once per list, later. If the results are not known, it is safe to `append` the same drafts again.
+        True: `heard` is called once per list. If the results are not known, it is safe to `append` the same drafts again.
         False: nothing was done; use `append`.
         """
         return False

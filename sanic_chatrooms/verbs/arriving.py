@@ -18,7 +18,7 @@ from .membership import become
 from .rooms import forget_if_unused
 from .table import Done, commands
 
-__all__ = ["arrive", "forget_made"]
+__all__ = ["arrive", "become_member", "forget_made"]
 
 
 async def arrive(ctx: Ctx) -> Seat:
@@ -37,12 +37,13 @@ async def arrive(ctx: Ctx) -> Seat:
     await ctx.spend(Kind.JOIN)
     command = Command("join", None, room_id)
     join = Ctx(core, commands()["join"], ctx.actor, command, ctx.chat, ctx.app)
-    if await core.chain.around("join", _joined)(join) is None:
+    if await core.chain.around("join", become_member)(join) is None:
         raise Forbidden
     return await ctx.find(room_id)
 
 
-async def _joined(ctx: Context) -> Done:
+async def become_member(ctx: Context) -> Done:
+    """Join the room of the command: what `join` stores. Raises the refusal of `join`."""
     assert isinstance(ctx, Ctx)
     assert isinstance(ctx.actor, Acting)
     core, acting, room_id = ctx.core, ctx.actor, ctx.room_id

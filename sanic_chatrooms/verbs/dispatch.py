@@ -23,7 +23,7 @@ from ..errors import (
 from ..hooks.declaring import check_object
 from ..hooks.middleware import Context, Handler
 from ..live.presence import ANYWHERE
-from ..models import Appended, Handshake, User
+from ..models import Appended, Handshake, Sender, User
 from ..observe.instruments import COMMANDS, OK
 from ..sessions.connection import Connection
 from ..sessions.route import Route
@@ -38,6 +38,7 @@ from .by_path import by_path
 from .context import Ctx
 from .core import Core
 from .drafts import check_body
+from .on_behalf import OnBehalf
 from .own import AppCommand, check_size, own_handler, own_row
 from .table import Needs, Row, acked, commands
 from .words import said, spoken
@@ -274,10 +275,23 @@ class Commands:
         stored = await self._ctx(row, acting, command).repeated()
         return None if stored is None else acked(row.ack, stored)
 
-    async def give(self, type: str, ask: Any, *, room: str | None = None, actor: Acting | None = None) -> Any:
+    async def give(
+        self,
+        type: str,
+        ask: Any,
+        *,
+        room: str | None = None,
+        actor: Acting | None = None,
+        by: Sender | None = None,
+    ) -> Any:
         """Execute a command of the app itself; -> the result of the verb. Middleware does not see it, and without `actor` no policy is
-        asked."""
-        ctx = self._ctx(self._rows[type], actor, Command(type, None, room))
+        asked. `by`: whose act the event says that it is; None: the app's."""
+        command = Command(type, None, room)
+        if by is None:
+            ctx = self._ctx(self._rows[type], actor, command)
+        else:
+            ctx = OnBehalf(self._core, self._rows[type], None, command, self._chat, self._app)
+            ctx.by = by
         await ctx.judge()
         return await ctx.row.verb(ctx, ask)
 

@@ -31,7 +31,19 @@ from .core import Core
 from .membership import become
 from .table import Done, Judged, Nothing, command
 
-__all__ = ["RECOVERY_BYTES", "Joined", "Since", "admit", "may_make", "put_in", "take_out", "vacate"]
+__all__ = [
+    "RECOVERY_BYTES",
+    "Join",
+    "Joined",
+    "Since",
+    "admit",
+    "may_make",
+    "past_until",
+    "put_in",
+    "take_out",
+    "vacate",
+    "wanted_history",
+]
 
 CHANGED = "the room changed while you joined; join again"
 RECOVERY_BYTES = 512 * 1024
@@ -87,7 +99,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     in the room when the message that removes them arrives.
     """
     core, session, room_id = ctx.core, ctx.session, ctx.room_id
-    history = _wanted(ctx, ask)
+    history = wanted_history(ctx, ask)
     check_room_id(room_id)  # the room of a path is not checked yet
     _check_room_limit(session, room_id)
     if not _is_open(core, session.user, room_id):
@@ -103,7 +115,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
         room, standing = await core.access.look(session, "join", room_id)
         standing = await become(ctx, room, standing)
         seen = seen_by(room, standing)
-        recovered, past = await _past(core, room_id, session.user.id, seen, position, ask.since, history)
+        recovered, past = await past_until(core, room_id, session.user.id, seen, position, ask.since, history)
         if past.messages and past.seq > room.seq:
             # Messages may show later changes. So the standing is read once more after them.
             room, standing = await core.access.look(session, "join", room_id)
@@ -128,7 +140,7 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     )
 
 
-def _wanted(ctx: Ctx, ask: Join) -> int:
+def wanted_history(ctx: Ctx, ask: Join) -> int:
     """The number of timeline events in the ack. Raises `InvalidField`."""
     history = ctx.settings.history_page if ask.history is None else ask.history
     if history < 0:
@@ -228,7 +240,7 @@ async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
         await members.put(core.store, room.id, replace(member, name=user.name))
 
 
-async def _past(
+async def past_until(
     core: Core, room: str, reader: str, seen: Seen, position: Head, since: Since | None, history: int
 ) -> tuple[bool, pages.Messages]:
     """The past up to the position: (True, everything after `since`), or (False, the newest page of the timeline).

@@ -14,6 +14,7 @@ from ..auth.asking import NOT_ACCEPTED, TICKET_NOT_ACCEPTED, Unseen
 from ..auth.base import Authenticator
 from ..auth.guests import Guests
 from ..auth.jwt import JWTAuth
+from ..config.settings import Settings
 from ..errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
 from ..live.presence import ANYWHERE
 from ..models import Credentials, Handshake, Sender, User
@@ -29,7 +30,7 @@ from .stream_limits import PER_ROOM, PER_USER
 from .table import Judged, Needs, command, features
 from .words import spoken
 
-__all__ = ["AuthRequest", "by_request", "establish", "greet", "of_handshake", "of_request"]
+__all__ = ["AuthRequest", "by_request", "establish", "greet", "of_handshake", "of_request", "welcome_to"]
 
 logger = logging.getLogger("sanic_chatrooms.verbs.identity")
 
@@ -200,12 +201,25 @@ async def _become(core: Core, session: Session, user: User) -> None:
 def greet(core: Core, session: Session) -> None:
     """Send `welcome`, once per identity. From then on, pushes reach the connection."""
     session.who.greeted = True
-    user, settings = session.user, session.settings
-    welcome = Welcome(
-        session_id=session.id,
+    features = _features(core, session.route)
+    session.send(welcome_to(core, session.settings, session.user, features, _heartbeat(session), session.id))
+    core.listeners.fire("connected", user=session.user, session=session)
+
+
+def welcome_to(
+    core: Core,
+    settings: Settings,
+    user: User,
+    features: tuple[str, ...],
+    heartbeat: Heartbeat,
+    session_id: str = "",
+) -> Welcome:
+    """What the server tells a user whom it has identified. `session_id`: "" without a connection."""
+    return Welcome(
+        session_id=session_id,
         user=_shown(user),
         protocol=PROTOCOL,
-        heartbeat=_heartbeat(session),
+        heartbeat=heartbeat,
         limits=Limits(
             settings.max_frame,
             settings.max_text,
@@ -213,12 +227,10 @@ def greet(core: Core, session: Session) -> None:
             settings.history_page,
             StreamLimits(PER_ROOM, PER_USER),
         ),
-        features=_features(core, session.route),
+        features=features,
         guest_token=core.guests.token(user) if user.guest else None,
         expires_at=None if user.guest else user.expires_at,
     )
-    session.send(welcome)
-    core.listeners.fire("connected", user=user, session=session)
 
 
 # ---- the command ----

@@ -19,6 +19,6 @@ class Typing(msgspec.Struct):
     "typing", Typing, judged=Judged.SEAT, needs=SPEAKING, mute_stops=True, feature="typing", rate=Kind.LIVE
 )
 async def typing(ctx: Ctx, ask: Typing) -> Done:
-    """Tell every worker."""
+    """Say that the user types, or has stopped: every worker is told."""
     ctx.core.typists.note(ctx.room_id, Sender(ctx.user.id, ctx.user.name), ask.active)
     return Done()

@@ -21,14 +21,17 @@ from sanic_chatrooms.web.compact import compact_script, compact_style
 from sanic_chatrooms.web.scoped import scoped_bundle
 
 __all__ = [
+    "ADMIN",
     "CLIENT",
+    "CLIENTS",
+    "CLIENT_HTTP",
     "COMPONENT",
     "PAGE",
+    "PAGE_HEADERS",
     "PAGE_POLICY",
     "PAGE_WITHOUT_GUESTS",
     "SHARED",
     "STYLE",
-    "STYLE_PAGE",
     "WORDS",
     "Assets",
     "component",
@@ -37,12 +40,16 @@ __all__ = [
 
 FOLDER = Path(__file__).parent / "static"
 CLIENT = "client.js"
+CLIENT_HTTP = "client-http.js"
+"""What the client loads from beside itself where no WebSocket gets through."""
+CLIENTS = CLIENT, CLIENT_HTTP
 COMPONENT = "chat-room.js"
+ADMIN = "admin"
+"""The folder with the files of the operator's page."""
 WORDS = "words"
 """The folder with a file of words for each language. The page has it beside its modules, the component beside itself."""
 STYLE = "style"
 """The folder with the style sheet page: every component of the page in every state. Served in debug mode only."""
-STYLE_PAGE = f"{STYLE}/page.html"
 PAGE = "page.html"
 PAGE_WITHOUT_GUESTS = "page.html without guests"
 """The same page, which does not ask for a name that would let nobody in."""
@@ -51,6 +58,7 @@ PAGE_POLICY = (
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The ready page's Content-Security-Policy: nothing inline, nothing from elsewhere."""
+PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
 SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 """For what pages of other sites may import: code that anybody can read. Whether such a page may connect is another question."""
 _WITHOUT_GUESTS = (b'<div id="chat">', b'<div id="chat" data-guests="no">')
@@ -73,13 +81,12 @@ class Assets:
     """Files by name. Only names in the folder's list exist, so no spelling of a path leads out of the folder."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        paths = [
-            *sorted(folder.iterdir()),
-            *sorted((folder / WORDS).glob("*.js")),
-            *sorted((folder / STYLE).glob("*")),
-        ]
+        below = [path for name in (WORDS, ADMIN, STYLE) for path in sorted((folder / name).glob("*.*"))]
+        paths = [*sorted(folder.iterdir()), *below]
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.is_file()}
-        files[CLIENT] = bundle(folder / CLIENT).encode()
+        for name in CLIENTS:
+            if name in files:
+                files[name] = bundle(folder / name).encode()
         if COMPONENT in files:
             files[COMPONENT] = component(folder).encode()
         self._files = {name: _asset(name, body) for name, body in files.items()}
@@ -87,9 +94,9 @@ class Assets:
         self._compact: dict[str, _Asset] = {}
 
     async def answer(
-        self, request: Request, name: str, headers: dict[str, str] | None = None
+        self, request: Request, name: str, headers: dict[str, str] | None = None, status: int = 200
     ) -> HTTPResponse:
-        """The file, or 304 where the browser has it already. Raises `NotFound`."""
+        """The file, or 304 where the browser has it already; with another `status` always the file. Raises `NotFound`."""
         if name not in self._files:
             raise NotFound(f"there is no file {name[:64]!r} here")
         asset = self._files[name] if request.app.debug else await self._compacted(name)
@@ -99,14 +106,14 @@ class Assets:
             "X-Content-Type-Options": "nosniff",
             **(headers or {}),
         }
-        if _has(request, asset.tag):
+        if status == 200 and _has(request, asset.tag):
             return empty(304, headers=common)
-        return raw(asset.body, content_type=asset.type, headers=common)
+        return raw(asset.body, status, content_type=asset.type, headers=common)
 
     # Made at the first request, since no start should wait for it, and in a thread, since the component takes 0.1 s.
     async def _compacted(self, name: str) -> _Asset:
         compact = COMPACT.get(Path(name).suffix)
-        if compact is None or name == CLIENT:
+        if compact is None or name in CLIENTS:
             return self._files[name]
         if name not in self._compact:
             text = await asyncio.to_thread(compact, self._files[name].body.decode())

@@ -6,13 +6,15 @@ An app may add chat routes until it starts. So `register` takes only what is new
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
-from sanic import Blueprint, Request, Websocket, redirect
+import msgspec
+from sanic import Blueprint, Request, Websocket, raw, redirect
 from sanic.exceptions import NotFound, SanicException, ServiceUnavailable
 from sanic.response import HTTPResponse
 
@@ -23,15 +25,15 @@ from ..declaration import Declaration, RouteDeclaration
 from ..errors import ChatError, ConfigError
 from ..wire.codes import CloseCode
 from ..wire.names import SUBPROTOCOL
+from .admin.routes import add_admin
 from .assets import (
     CLIENT,
+    CLIENT_HTTP,
     COMPONENT,
     PAGE,
-    PAGE_POLICY,
+    PAGE_HEADERS,
     PAGE_WITHOUT_GUESTS,
     SHARED,
-    STYLE,
-    STYLE_PAGE,
     WORDS,
     Assets,
     with_slash,
@@ -43,6 +45,7 @@ from .mounted import App, Mounted, mounted_in
 from .oidc import hear_logout
 from .problems import answer_problems
 from .sanic_contract import log_start, probe
+from .style import add_style_page
 from .tickets import give_ticket
 from .upgrade import Handler, Negotiate, is_upgraded, prepare_handshake, refuse_handshake
 from .workers.embedded import start_embedded, stop_embedded
@@ -70,9 +73,9 @@ from .workers.supervise import (
 
 __all__ = ["ChatBlueprint"]
 
+ASYNCAPI = "sanic_chatrooms.web.asyncapi"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """Those of REST."""
-PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
 logger = logging.getLogger("sanic_chatrooms.web")
 
 
@@ -162,18 +165,20 @@ class ChatBlueprint(Blueprint):
     def _add_pages(self) -> None:
         self.add_route(self._page, "/", name="page", strict_slashes=False)
         self.add_route(self._client, f"/{CLIENT}", name="client")
+        self.add_route(self._client_http, f"/{CLIENT_HTTP}", name="client_http")
         self.add_route(self._component, f"/{COMPONENT}", name="component")
         self.add_route(self._words, f"/{WORDS}/<name:str>", name="words")
         self.add_route(self._static, "/static/<name:str>", name="static")
         self.add_route(self._words, f"/static/{WORDS}/<name:str>", name="page_words")
-        self.add_route(self._style_page, f"/{STYLE}", name="style_page", strict_slashes=True)
-        self.add_route(self._style, f"/static/{STYLE}/<name:str>", name="style")
         self.add_route(self._ticket, "/api/tickets", methods=["POST"], name="tickets")
         self._add_rest()
         self.add_route(answer_health, "/health", name="health")
         self.add_route(self._ready, "/ready", name="ready")
         self.add_route(self._metrics, "/metrics", name="metrics")
+        self.add_route(self._asyncapi, "/asyncapi.json", name="asyncapi")
         self.add_route(self._logout, "/oidc/logout", methods=["POST"], name="oidc_logout")
+        self.ctx.admin = add_admin(self)
+        add_style_page(self)
 
     async def _page(self, request: Request) -> HTTPResponse:
         settings = self.running(request.app).settings
@@ -186,6 +191,9 @@ class ChatBlueprint(Blueprint):
     async def _client(self, request: Request) -> HTTPResponse:
         return await self._asset(request, CLIENT, SHARED)
 
+    async def _client_http(self, request: Request) -> HTTPResponse:
+        return await self._asset(request, CLIENT_HTTP, SHARED)
+
     async def _component(self, request: Request) -> HTTPResponse:
         return await self._asset(request, COMPONENT, SHARED)
 
@@ -194,14 +202,6 @@ class ChatBlueprint(Blueprint):
 
     async def _static(self, request: Request, name: str) -> HTTPResponse:
         return await self._asset(request, name)
-
-    async def _style_page(self, request: Request) -> HTTPResponse:
-        _only_in_debug(request)
-        return await self._asset(request, STYLE_PAGE, PAGE_HEADERS)
-
-    async def _style(self, request: Request, name: str) -> HTTPResponse:
-        _only_in_debug(request)
-        return await self._asset(request, f"{STYLE}/{name}")
 
     async def _ticket(self, request: Request) -> HTTPResponse:
         return await give_ticket(request, self.running(request.app), self.mounted(request.app).routes["/ws"])
@@ -224,10 +224,17 @@ class ChatBlueprint(Blueprint):
 
     async def _metrics(self, request: Request) -> HTTPResponse:
         metrics = self.mounted(request.app).metrics
-        if metrics is None:
+        if metrics is None or not metrics.exposed:
             raise NotFound("there are no metrics here; see CHATROOMS_METRICS")
         answer: HTTPResponse = await metrics.answer(request)
         return answer
+
+    async def _asyncapi(self, request: Request) -> HTTPResponse:
+        missing = self.running(request.app).core.missing
+        describe = importlib.import_module(ASYNCAPI).document  # it is seldom asked for
+        prefix, secure = request.path.removesuffix("/asyncapi.json"), request.scheme in ("https", "wss")
+        document = msgspec.json.encode(describe(prefix, request.host, secure=secure, missing=missing))
+        return raw(document, headers={"Cache-Control": "no-cache"}, content_type="application/json")
 
     async def _logout(self, request: Request) -> HTTPResponse:
         return await hear_logout(request, self.running(request.app))
@@ -351,6 +358,7 @@ class ChatBlueprint(Blueprint):
             self._start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))
         leave_out_of_openapi(app, self.ctx.rest)  # it answers what `API` describes, or nothing
+        leave_out_of_openapi(app, self.ctx.admin)  # it is for the page alone
         if mounted.rest is not None:
             [route] = [route for route in app.router.routes if route.handler is self.ctx.rest]
             mounted.rest.describe(app, route)
@@ -371,11 +379,6 @@ class ChatBlueprint(Blueprint):
         if not is_worker(app):
             stop_embedded(app, self.ctx.declaration.name)
             stop_survivor(app)
-
-
-def _only_in_debug(request: Request) -> None:
-    if not request.app.debug:
-        raise NotFound(f"there is no {request.path!r} here; it is a page for debug mode")
 
 
 def _all_settings(app: App) -> list[Settings]:

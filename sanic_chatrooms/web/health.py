@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from sanic import Request, json
 from sanic.response import HTTPResponse
@@ -36,7 +37,7 @@ class Readiness:
     """Whether this worker should get new connections."""
 
     def __init__(self) -> None:
-        self._asking: asyncio.Task[bool] | None = None
+        self._asking: asyncio.Task[float | None] | None = None
         self._asked_at = float("-inf")
 
     async def answer(self, chat: Chat | None) -> HTTPResponse:
@@ -54,12 +55,13 @@ class Readiness:
             return ["starting"]
         lacks = {
             "draining": chat.draining or chat.refusing,
-            "store": not await self._store_answers(chat),
+            "store": await self.ask_store(chat) is None,
             "broker": not chat.backends.broker.healthy,
         }
         return [reason for reason, lacking in lacks.items() if lacking]
 
-    async def _store_answers(self, chat: Chat) -> bool:
+    async def ask_store(self, chat: Chat) -> float | None:
+        """How long the store took to answer, in seconds; None: it does not answer."""
         now = asyncio.get_running_loop().time()
         if self._asking is None or (self._asking.done() and now - self._asked_at > LOOK_EVERY):
             self._asked_at = now
@@ -67,14 +69,15 @@ class Readiness:
         return await asyncio.shield(self._asking)
 
 
-async def _answers(chat: Chat) -> bool:
+async def _answers(chat: Chat) -> float | None:
+    asked_at = time.monotonic()
     try:
         async with asyncio.timeout(WITHIN):
             await chat.store.heads(("~ready",))  # there is none, which is an answer too
     except (ChatError, TimeoutError) as problem:
         logger.warning("the store does not answer: %s", str(problem) or "in time")
-        return False
+        return None
     except Exception:
         logger.exception("the store could not be asked")
-        return False
-    return True
+        return None
+    return time.monotonic() - asked_at

@@ -1,10 +1,11 @@
-"""`GET <prefix>/metrics`: what all workers of an app have counted together, for Prometheus.
+"""`GET <prefix>/metrics`: what all workers of an app have counted together, for Prometheus; operators read the same counts.
 
 Any worker can answer. Each shows the others once a second what it has counted, in a file in memory (`observe/board`).
 """
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -13,7 +14,7 @@ from sanic.response import HTTPResponse, raw
 
 from ..config.settings import Settings
 from ..errors import Unauthenticated
-from ..observe.board import Board, open_file
+from ..observe.board import Board, Shown, open_file
 from ..observe.counting import CountingMeter, Counts, fitting, merged
 from ..observe.exposition import exposed, require_prometheus
 from ..observe.instruments import INSTRUMENTS
@@ -29,7 +30,7 @@ _LEAST = [one.name for one in INSTRUMENTS if getattr(one, "least", False)]
 
 def share_metrics(app: Any, settings: Settings) -> None:
     """Open the file of the workers. Call it in the main process before there are any."""
-    if settings.metrics and not hasattr(app.shared_ctx, _key(settings)):
+    if not hasattr(app.shared_ctx, _key(settings)):
         # Only as such does Sanic pass an open file on to workers.
         setattr(app.shared_ctx, _key(settings), Connection(open_file()))
 
@@ -39,10 +40,15 @@ def _key(settings: Settings) -> str:
 
 
 class Metrics:
-    """The metrics of one instance in this worker. Raises `ConfigError` where prometheus-client is not installed."""
+    """The metrics of one instance in this worker. Raises `ConfigError` where `METRICS` is on and prometheus-client is not installed."""
 
     def __init__(self, app: Any, settings: Settings) -> None:
-        require_prometheus()
+        if settings.metrics:
+            require_prometheus()
+        self.exposed = settings.metrics
+        """Whether Prometheus may read them."""
+        self.about: Callable[[], str] = lambda: ""
+        """What this worker says of itself to the others."""
         self.meter = CountingMeter()
         file = getattr(app.shared_ctx, _key(settings), None)
         self._board = None if file is None else Board(file.fileno())
@@ -63,8 +69,19 @@ class Metrics:
 
     async def _go_on(self) -> None:
         if self._board is not None:
-            self._board.show(self.meter.counts())
+            self._board.show(self.meter.counts(), self.about())
         await asyncio.sleep(SHOW_EVERY)
+
+    @property
+    def shared(self) -> bool:
+        """Whether this worker sees what others of its app show."""
+        return self._board is not None
+
+    def shown(self) -> list[Shown]:
+        """What each worker of this app shows: counts of instruments that this version has. It reads a file: call it in a thread."""
+        if self._board is None:
+            return []
+        return [one._replace(counts=fitting(one.counts, INSTRUMENTS)) for one in self._board.shown()]
 
     async def answer(self, request: Request) -> HTTPResponse:
         """The page for Prometheus; 401 without the token, if there is one."""
@@ -72,7 +89,7 @@ class Metrics:
             return problem_of(Unauthenticated("show the metrics' token, as Authorization: Bearer …"))
         now = self.meter.counts()
         if self._board is not None:
-            self._board.show(now)  # what was told once is never told as less
+            self._board.show(now, self.about())  # what was told once is never told as less
         accept = request.headers.get("accept", "")
         body, content_type = await asyncio.to_thread(self._page, now, accept)
         return raw(body, content_type=content_type, headers={"Cache-Control": "no-store"})

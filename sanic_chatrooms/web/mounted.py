@@ -39,6 +39,7 @@ AGAIN = 0.05
 
 REST = "sanic_chatrooms.web.rest.call"
 METRICS = "sanic_chatrooms.web.metrics"
+ADMIN = "sanic_chatrooms.web.admin.admin"
 
 App = Any
 """A `Sanic` app with any types of config and context."""
@@ -73,7 +74,9 @@ class Mounted:
         self.rest: Any = None
         """Answers at `<prefix>/api`, a `rest.call.Rest`; None: the setting `API` is off."""
         self.metrics: Any = None
-        """The `Metrics` of this worker; None: the setting `METRICS` is off."""
+        """The `Metrics` of this worker; None: the settings `METRICS` and `ADMIN` are off."""
+        self.admin: Any = None
+        """Answers at `<prefix>/admin/`, an `admin.admin.Admin`; None: the setting `ADMIN` is off."""
         self.readiness = Readiness()
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
@@ -138,6 +141,9 @@ class Mounted:
             declaration, settings, backends=backends, chatrooms=self.chatrooms, app=self.app, meter=meter
         )
         await self.chat.start()
+        if settings.admin:
+            self.admin = importlib.import_module(ADMIN).Admin(self, self.chat, self.metrics)
+            self.admin.start()
         if self.metrics:
             self.metrics.start()
         logger.info('chat rooms "%s" are running: %s', settings.instance, self.capabilities)
@@ -147,13 +153,13 @@ class Mounted:
         redact_logs(route.settings.token_query for route in self.routes.values())
 
     def _metrics(self, settings: Settings) -> Any:
-        if not settings.metrics:
+        if not (settings.metrics or settings.admin):
             return None
         return importlib.import_module(METRICS).Metrics(self.app, settings)
 
     def share_metrics(self, settings: Settings) -> None:
         """Let the workers, which do not run yet, count together."""
-        if settings.metrics:
+        if settings.metrics or settings.admin:
             importlib.import_module(METRICS).share_metrics(self.app, settings)
 
     @property
@@ -202,6 +208,9 @@ class Mounted:
     async def stop(self) -> None:
         """End the chat."""
         chat, self.chat, self.rest = self.chat, None, None
+        admin, self.admin = self.admin, None
+        if admin is not None:
+            await admin.stop()
         if chat is not None:
             await chat.stop()
         metrics, self.metrics = self.metrics, None

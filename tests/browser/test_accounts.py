@@ -256,7 +256,7 @@ async def test_a_stolen_refresh_token_ends_the_login_and_the_page_says_so(
     answer = await http_request(host, int(port), "POST", "/accounts/refresh", headers)
 
     assert answer.status == 401
-    await expect(page.get_by_test_id("ended")).to_contain_text("you are not signed in", ignore_case=True)
+    await expect(page.get_by_test_id("ended")).to_contain_text("Your session has ended")
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
     await sign_in(page)
@@ -438,15 +438,15 @@ async def test_what_is_wrong_with_a_change_of_the_password_is_said_in_words(
     await choose(page, "change-password")
     old, new = page.get_by_test_id("account-password"), page.get_by_test_id("new-password")
 
-    for typed, wanted, said in (
-        ("wrong", "battery staple", "Your password is wrong."),
-        (PASSWORD, "adaadaada11", "Your new password is too easy to guess."),
+    for typed, wanted, wrong, said in (
+        ("wrong", "battery staple", old, "Your password is wrong."),
+        (PASSWORD, "adaadaada11", new, "Your new password is too easy to guess."),
     ):
         await old.fill(typed)
         await new.fill(wanted)
         await page.keyboard.press("Enter")
         await expect(page.get_by_test_id("form-problem").last).to_have_text(said)
-        await expect(old).to_be_focused()
+        await expect(wrong).to_be_focused()
 
 
 async def test_a_guest_who_wants_the_name_of_an_account_is_told_to_choose_another(

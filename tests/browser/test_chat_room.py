@@ -345,7 +345,9 @@ async def test_what_becomes_of_the_user_and_the_room_is_told(
     ada = served.user("Ada")
 
     await served.chat.mute("general", ada, reason="spam")
-    await expect(page.get_by_test_id("shut")).to_contain_text("You are muted (reason: spam)")
+    await expect(page.get_by_test_id("shut")).to_contain_text(
+        "You are muted until further notice (reason: spam)"
+    )
     await expect(composer(page)).to_be_hidden()
     await served.chat.unmute("general", ada)
     await expect(composer(page)).to_be_visible()

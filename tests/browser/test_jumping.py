@@ -80,13 +80,13 @@ async def test_the_browser_leads_back_from_a_message_to_where_one_was(
     page = await new_page()
     await enter(page, "Ada")
     await expect(lines(page).last).to_be_in_viewport()
-    await row(page, 370).evaluate("(row) => row.scrollIntoView({ block: 'center' })")
+    await row(page, 356).evaluate("(row) => row.scrollIntoView({ block: 'center' })")
     await expect(page.get_by_test_id("to-end")).to_be_visible()
 
     await page.goto("/#/general/at/80")
     await expect(row(page, 80)).to_be_in_viewport()
     await page.evaluate("history.back()")
-    await expect(row(page, 370)).to_be_in_viewport()
+    await expect(row(page, 356)).to_be_in_viewport()
     await expect(row(page, 80)).to_have_count(0)
 
 

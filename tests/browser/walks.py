@@ -199,7 +199,7 @@ async def accounts(walk: Walk) -> None:
     await password.fill(PASSWORD)
     await page.keyboard.press("Enter")
     secret = (await page.get_by_test_id("secret").inner_text()).replace(" ", "")
-    await look("secret", "scan")
+    await look("secret", "secret")
     await page.get_by_test_id("account-code").fill(pyotp.TOTP(secret).now())
     await page.keyboard.press("Enter")
     await look("recovery codes", "recovery")

@@ -8,7 +8,6 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -17,17 +16,20 @@ from sanic.config import DEFAULT_CONFIG
 
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.config.settings import FIELDS
-from sanic_chatrooms.observe.instruments import CONNECTIONS
+from sanic_chatrooms.observe.instruments import CONNECTIONS, LOOP_LAG
 from tests.support.deployed import (
     DEPLOY,
     ROOT,
     compose,
+    container,
     copied,
+    environment,
     exec_start,
     image_command,
     manifest,
     manifests,
-    unit,
+    pod,
+    units,
 )
 from tests.support.tools import needed
 
@@ -51,7 +53,7 @@ def assert_starts_sanic(command: list[str]) -> None:
     cli.attach()
     given = cli.parser.parse_args(command[3:])
     assert given.target == "shop:app"
-    assert given.port == 8000
+    assert given.port in (8000, 8001)
 
 
 # ---- the image ----
@@ -77,7 +79,7 @@ def test_the_image_has_the_extras_that_there_are() -> None:
     assert set(extras) <= set(project["optional-dependencies"])
 
 
-@pytest.mark.parametrize("command", [image_command(), exec_start()], ids=["image", "unit"])
+@pytest.mark.parametrize("command", [image_command(), *map(exec_start, units())], ids=["image", *units()])
 def test_commands_are_sanics(command: list[str]) -> None:
     assert_starts_sanic(command)
 
@@ -107,7 +109,7 @@ def test_compose_mounts_what_is_there() -> None:
     file = compose()
     mounts = [mount for service in file["services"].values() for mount in service.get("volumes", ())]
 
-    assert len(mounts) == 3
+    assert len(mounts) == 5
     for mount in mounts:
         source = mount.split(":")[0]
         assert (DEPLOY / source).exists() if source.startswith(".") else source in file["volumes"]
@@ -131,22 +133,33 @@ def test_nginx_and_prometheus_go_to_the_app() -> None:
     assert all((DEPLOY / "prometheus" / file).exists() for file in prometheus["rule_files"])
 
 
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    services, provisioned = compose()["services"], DEPLOY / "grafana" / "provisioning"
+    [source] = yaml.safe_load((provisioned / "datasources" / "prometheus.yaml").read_text())["datasources"]
+    [provider] = yaml.safe_load((provisioned / "dashboards" / "chat.yaml").read_text())["providers"]
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    mounted = dict(mount.split(":")[:2] for mount in services["grafana"]["volumes"])
+
+    assert source["url"] == "http://prometheus:9090"
+    assert services["prometheus"]["ports"] == ["127.0.0.1:9090:9090"]
+    assert mounted["./grafana/chat.json"] == home == f"{provider['options']['path']}/chat.json"
+    assert mounted["./grafana/provisioning"] == "/etc/grafana/provisioning"
+
+
+def test_what_operators_see_is_for_this_machine_only() -> None:
+    services = compose()["services"]
+    published = {name: services[name]["ports"] for name in services if "ports" in services[name]}
+
+    assert published.keys() == {"nginx", "prometheus", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for port in published["prometheus"] + published["grafana"])
+
+
 def seconds(text: str) -> int:
     assert text.endswith("s")
     return int(text.removesuffix("s"))
 
 
 # ---- Kubernetes ----
-
-
-def pod(name: str = "chat") -> dict[str, Any]:
-    template: dict[str, Any] = manifest("Deployment", name)["spec"]["template"]
-    return template
-
-
-def container(name: str = "chat") -> dict[str, Any]:
-    one: dict[str, Any] = pod(name)["spec"]["containers"][0]
-    return one
 
 
 def test_every_file_of_kubernetes_is_used() -> None:
@@ -159,16 +172,72 @@ def test_every_file_of_kubernetes_is_used() -> None:
 
 
 def test_kubernetes_sets_what_can_be_set() -> None:
-    config = manifest("ConfigMap")["data"]
-    text = (DEPLOY / "kubernetes" / "config.yaml").read_text()
-    secrets = re.findall(r"--from-literal=(\w+)=", text)
+    environ = environment() | {key: "x" * 64 for key in secrets()["chat-backends"] if key.endswith("SECRET")}
 
-    assert len(secrets) == 2
-    assert_known(config)
-    assert all(key.removeprefix(CHAT).lower() in FIELDS for key in secrets)
+    assert len(environ) > 5
+    assert_known({key: value for key, value in environ.items() if key.startswith("SANIC_")})
     assert {"configMapRef": {"name": "chat"}} in container()["envFrom"]
     assert {"secretRef": {"name": "chat-backends"}} in container()["envFrom"]
-    assert "generic chat-backends" in text
+    assert all(key.removeprefix(CHAT).lower() in FIELDS for key in secrets()["chat-backends"])
+
+
+def secrets() -> dict[str, set[str]]:
+    """Those that `config.yaml` says how to create, with their keys."""
+    text = (DEPLOY / "kubernetes" / "config.yaml").read_text()
+    created = re.findall(r"create secret generic (\S+)((?:.*\\\n)*.*)", text)
+    return {name: set(re.findall(r"--from-literal=(\w+)=", literals)) for name, literals in created}
+
+
+def test_every_secret_that_pods_need_is_said_how_to_create() -> None:
+    needed_by_pods = {(one["name"], one["key"]) for name in ("chat", "chat-valkey") for one in taken(name)}
+
+    assert needed_by_pods == {("chat-valkey", "password")}
+    assert secrets().keys() == {"chat-backends", "chat-valkey"}
+    assert all(key in secrets()[name] for name, key in needed_by_pods)
+    assert all(one["kind"] != "Secret" for one in manifests()), "a secret in a file is none"
+
+
+def taken(name: str) -> list[dict[str, str]]:
+    variables = container(name)["env"]
+    return [one["valueFrom"]["secretKeyRef"] for one in variables if "valueFrom" in one]
+
+
+@pytest.mark.parametrize("name", ["chat", "chat-valkey"])
+def test_a_variable_is_defined_before_another_one_refers_to_it(name: str) -> None:
+    defined: set[str] = set()
+    for variable in container(name)["env"]:
+        assert set(re.findall(r"\$\((\w+)\)", variable.get("value", ""))) <= defined
+        defined.add(variable["name"])
+    words = " ".join(container(name).get("args", ()))
+    assert set(re.findall(r"\$\((\w+)\)", words)) <= defined
+
+
+def test_nobody_but_the_chat_reaches_its_broker() -> None:
+    policy = manifest("NetworkPolicy", "chat-valkey")["spec"]
+
+    assert policy["podSelector"]["matchLabels"] == pod("chat-valkey")["metadata"]["labels"]
+    assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": pod()["metadata"]["labels"]}}]
+    assert policy["ingress"][0]["ports"][0]["port"] in {p["name"] for p in container("chat-valkey")["ports"]}
+
+
+@pytest.mark.parametrize("name", ["chat", "chat-valkey"])
+def test_a_pod_may_do_no_more_than_it_has_to(name: str) -> None:
+    spec, allowed = pod(name)["spec"], container(name)["securityContext"]
+
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert allowed["allowPrivilegeEscalation"] is False
+    assert allowed["readOnlyRootFilesystem"] is True
+    assert allowed["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_an_eviction_takes_one_pod_at_a_time() -> None:
+    budget = manifest("PodDisruptionBudget")["spec"]
+
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == manifest("Deployment")["spec"]["selector"]
+    assert manifest("HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2
+    assert manifest("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
 @pytest.mark.parametrize("name", ["chat", "chat-valkey"])
@@ -181,8 +250,7 @@ def test_services_lead_to_pods(name: str) -> None:
 
 
 def test_the_broker_is_a_service() -> None:
-    url = manifest("ConfigMap")["data"][f"{CHAT}BROKER"]
-    host, port = re.findall(r"//(.+):(\d+)/", url)[0]
+    host, port = re.findall(r"@(.+):(\d+)/", environment()[f"{CHAT}BROKER"])[0]
 
     assert [p["port"] for p in manifest("Service", host)["spec"]["ports"]] == [int(port)]
 
@@ -191,8 +259,8 @@ def test_the_world_comes_to_the_chat() -> None:
     paths = manifest("Ingress")["spec"]["rules"][0]["http"]["paths"]
     backend = paths[0]["backend"]["service"]
 
-    [hidden] = [path for path in paths if path["pathType"] == "Exact"]
-    assert hidden["path"] == "/chat/metrics"
+    [hidden] = [path for path in paths if path["path"] == "/chat/metrics"]
+    assert hidden["pathType"] == "Prefix", "Sanic answers with a slash at the end, too"
     assert "selector" not in manifest("Service", hidden["backend"]["service"]["name"])["spec"]
     assert backend["port"]["name"] in {
         port["name"] for port in manifest("Service", backend["name"])["spec"]["ports"]
@@ -212,13 +280,21 @@ def test_probes_and_scrapes_ask_what_the_app_answers() -> None:
 def test_the_autoscaler_goes_by_what_the_app_counts() -> None:
     autoscaler = manifest("HorizontalPodAutoscaler")["spec"]
     target = autoscaler["scaleTargetRef"]
-    pods = autoscaler["metrics"][0]["pods"]
+    connections, lag = (metric["pods"] for metric in autoscaler["metrics"])
     rules = yaml.safe_load((DEPLOY / "kubernetes" / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
 
     assert manifest(target["kind"], target["name"])["apiVersion"] == target["apiVersion"]
-    assert pods["metric"]["name"] == f"chatrooms_{CONNECTIONS.name}"
+    assert connections["metric"]["name"] == f"chatrooms_{CONNECTIONS.name}"
     assert rules[0]["name"]["matches"] == f"^chatrooms_{CONNECTIONS.name}$"
-    assert int(pods["target"]["averageValue"]) < int(manifest("ConfigMap")["data"][f"{CHAT}MAX_CONNECTIONS"])
+    assert rules[1]["name"]["matches"] == f"^chatrooms_{LOOP_LAG.name}_bucket$"
+    assert rules[1]["name"]["as"] == lag["metric"]["name"]
+    for rule in rules:
+        assert rule["name"]["matches"] == f"^{rule['seriesQuery'].partition('{')[0]}$"
+    assert lag["target"]["averageValue"] == "100m"
+    assert FIELDS["overload_lag"].default > 0.1, "more pods come before newcomers are refused"
+    assert int(connections["target"]["averageValue"]) < int(
+        manifest("ConfigMap")["data"][f"{CHAT}MAX_CONNECTIONS"]
+    )
     assert "replicas" not in manifest("Deployment")["spec"], "each apply would undo what the autoscaler did"
 
 
@@ -239,22 +315,29 @@ def test_kubernetes_gives_a_worker_time_to_say_goodbye() -> None:
 # ---- systemd ----
 
 
-def test_systemd_gives_the_workers_time_to_say_goodbye() -> None:
-    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit(), re.MULTILINE)[0]) > GOODBYE
+@pytest.mark.parametrize("name", units())
+def test_systemd_gives_the_workers_time_to_say_goodbye(name: str) -> None:
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", units()[name], re.MULTILINE)[0]) > GOODBYE
 
 
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    assert complaints(unit(), tmp_path) == []
+@pytest.mark.parametrize("name", units())
+def test_systemd_accepts_the_unit(name: str, tmp_path: Path) -> None:
+    assert complaints(name, units()[name], tmp_path) == []
 
 
 def test_systemd_would_say_what_is_wrong(tmp_path: Path) -> None:
-    assert len(complaints(unit().replace("TimeoutStopSec=45", "TimeoutStopSec=soon"), tmp_path)) == 1
+    text = units()["chat.service"].replace("TimeoutStopSec=45", "TimeoutStopSec=soon")
+
+    assert len(complaints("chat.service", text, tmp_path)) == 1
 
 
-def complaints(text: str, folder: Path) -> list[str]:
+def complaints(name: str, text: str, folder: Path) -> list[str]:
     """What systemd says of a unit, and of no other."""
-    copy = folder / "chat.service"
-    copy.write_text(text.replace(exec_start()[0], sys.executable))  # it looks whether that is there
+    name = name.replace("@", "@8001")
+    copy = folder / name
+    copy.write_text(
+        text.replace("/opt/chat/venv/bin/python", sys.executable)
+    )  # it looks whether that is there
     command = [needed("systemd-analyze"), "verify", "--man=no", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [line for line in done.stderr.splitlines() if "chat.service" in line]
+    return [line for line in done.stderr.splitlines() if name in line]

@@ -89,6 +89,6 @@ def test_an_alert_says_what_it_means() -> None:
     for group in yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]:
         for rule in group["rules"]:
             assert rule["labels"]["severity"] in ("warning", "critical")
-            assert rule["annotations"].keys() == {"summary", "description"}
+            assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
             used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
             assert used <= OURS_TO_ADD.union(*(LABELS[name] for name in names_in(rule["expr"])))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 import pytest
@@ -23,6 +21,7 @@ import sanic_chatrooms
 from sanic_chatrooms import ChatRooms, MemoryStore, User
 from sanic_chatrooms.testing import running_chat
 from tests.browser.conftest import launch
+from tests.docs.conftest import Load, Run
 from tests.docs.test_snippets import blocks_of
 from tests.support.client import Client
 from tests.support.embedded import embedded_directory
@@ -35,53 +34,6 @@ from tests.support.valkey import running
 from tests.support.wire import SECRET, mount, token
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-
-
-class Load(Protocol):
-    def __call__(self, name: str) -> Any: ...
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """`module = load("five_lines")`: the example as a module, with a `chatrooms.default` of its own."""
-    default = ChatRooms()
-    monkeypatch.setattr(sanic_chatrooms, "default", default)
-    monkeypatch.setattr(sanic_chatrooms, "bp", default.bp)
-    monkeypatch.syspath_prepend(EXAMPLES)
-    apps: list[Sanic[Any, Any]] = []
-
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        if hasattr(module, "app"):
-            apps.append(module.app)
-            # What tests/support/server.py sets, and why.
-            module.app.config.update(
-                MOTD=False, AUTO_EXTEND=False, TOUCHUP=False, GRACEFUL_SHUTDOWN_TIMEOUT=1.0
-            )
-        return module
-
-    yield load
-    for app in apps:
-        Sanic.unregister_app(app)
-
-
-class Run(Protocol):
-    async def __call__(self, name: str) -> tuple[Any, LiveServer]: ...
-
-
-@pytest.fixture
-def run(load: Load, live: Live) -> Run:
-    """`module, server = await run("five_lines")`; `connect` then goes there."""
-
-    async def run(name: str) -> tuple[Any, LiveServer]:
-        module = load(name)
-        return module, await live(module.app)
-
-    return run
 
 
 async def welcomed(connect: Connect, path: str = "/chat/ws", *rooms: str, **options: Any) -> Client:
@@ -181,6 +133,18 @@ async def test_many_machines(run: Run, connect: Connect, monkeypatch: pytest.Mon
 
     assert "\nchatrooms_connections 1.0\n" in metrics.text
     assert (await server.get("/chat/ready")).status == 200
+
+
+async def test_operated(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    module, server = await run("operated")
+    desk = {"Authorization": f"Bearer {module.operator_token('u1', 'Ada', may_act=True)}"}
+
+    page = await server.request("GET", "/chat/admin/", desk)
+    done = await server.request("POST", "/chat/admin/api/ban-user", desk, b'{"user": "eve"}')
+
+    assert page.status == 200
+    assert json.loads(done.body) == {"changed": True}
 
 
 async def test_redis_beside_sql(
@@ -928,7 +892,10 @@ async def in_shell(script: str) -> str:
 
 async def test_curl_sends_edits_and_hears(run: Run) -> None:
     page = EXAMPLES.parent / "howto" / "rest.md"
-    *plain, stream = [block.text for block in blocks_of(page) if block.language == "sh"]
+    *plain, stream = sorted(
+        (block.text for block in blocks_of(page) if block.language == "sh"),
+        key=lambda text: "-sN" in text,
+    )
     lines = "\n".join(plain).splitlines()
     answered = [f"{line}; echo" if line.startswith("curl") else line for line in lines]
     _, server = await run("rest_api")
@@ -937,11 +904,14 @@ async def test_curl_sends_edits_and_hears(run: Run) -> None:
     script = "\n".join([*answered, f"{stream} || true"]).replace("http://127.0.0.1:8000", server.url)
     answers, _, events = (await in_shell(script)).partition("retry:")
 
-    me, sent, again, history, edited, late = (json.loads(line) for line in answers.splitlines() if line)
+    me, sent, again, history, edited, late, welcome, joined, pins = (
+        json.loads(line) for line in answers.splitlines() if line
+    )
     assert me["user"]["name"] == "Ada"
     assert again == {**sent, "duplicate": True}
     assert [one["payload"]["text"] for one in history["messages"]] == ["4711 has left"]
     assert edited["seq"] > sent["seq"]
     assert (late["status"], late["code"]) == (412, "changed")
+    assert (welcome["user"], joined["seq"], pins["total"]) == (me["user"], edited["seq"], 0)
     heard = [line.removeprefix("event: ") for line in events.splitlines() if line.startswith("event:")]
     assert heard == ["message", "message", "message.edited"]

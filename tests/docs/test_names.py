@@ -20,18 +20,19 @@ NOT_OURS = {"transport.write"}  # asyncio's
 
 
 def modules() -> dict[str, ModuleType]:
-    """The package's modules by their last name; those of `testing` are not on a message's way."""
+    """The package's modules by their names; those of `testing` are not on a message's way."""
     found = {}
     for info in pkgutil.walk_packages(sanic_chatrooms.__path__, "sanic_chatrooms."):
         if ".testing" not in info.name:
-            found[info.name.rpartition(".")[2]] = importlib.import_module(info.name)
+            found[info.name] = importlib.import_module(info.name)
     return found
 
 
-MODULES = modules()
+ALL = modules()
+MODULES = {name.rpartition(".")[2]: module for name, module in ALL.items()}
 CLASSES = {
     name: thing
-    for module in MODULES.values()
+    for module in ALL.values()
     for name, thing in vars(module).items()
     if isinstance(thing, type) and thing.__module__.startswith("sanic_chatrooms.")
 }

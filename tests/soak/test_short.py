@@ -13,6 +13,7 @@ from tests.support.thorough import unless_thorough
 
 INSTEAD = {
     "access": ("conformance/test_access_play.py",),
+    "operator": ("integration/test_admin.py",),
     "last_event": ("integration/test_standing.py", "integration/test_show_secrets.py"),
     "model": ("unit/test_model.py",),
     "page": ("browser/test_history.py", "browser/test_keys.py"),

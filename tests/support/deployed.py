@@ -15,12 +15,15 @@ __all__ = [
     "DEPLOY",
     "ROOT",
     "compose",
+    "container",
     "copied",
+    "environment",
     "exec_start",
     "image_command",
     "manifest",
     "manifests",
-    "unit",
+    "pod",
+    "units",
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +47,25 @@ def manifest(kind: str, name: str = "chat") -> dict[str, Any]:
     return found[0]
 
 
+def pod(name: str = "chat") -> dict[str, Any]:
+    template: dict[str, Any] = manifest("Deployment", name)["spec"]["template"]
+    return template
+
+
+def container(name: str = "chat") -> dict[str, Any]:
+    one: dict[str, Any] = pod(name)["spec"]["containers"][0]
+    return one
+
+
+def environment() -> dict[str, str]:
+    """What a pod of the chat gets, besides the secret `chat-backends`; what comes from other secrets is `secret`."""
+    environ: dict[str, str] = dict(manifest("ConfigMap")["data"])
+    for variable in container()["env"]:
+        value = variable.get("value", "secret")
+        environ[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda found: environ[found[1]], value)
+    return environ
+
+
 def image_command() -> list[str]:
     """The CMD of the image."""
     command: list[str] = json.loads(_dockerfile(r"^CMD (\[.+\])$")[0])
@@ -56,12 +78,15 @@ def copied() -> Iterator[str]:
         yield from line.split()[:-1]
 
 
-def unit() -> str:
-    return (DEPLOY / "systemd" / "chat.service").read_text()
+def units() -> dict[str, str]:
+    """systemd's units, by their names."""
+    return {path.name: path.read_text() for path in sorted((DEPLOY / "systemd").iterdir())}
 
 
-def exec_start() -> list[str]:
-    return shlex.split(re.findall(r"^ExecStart=(.+)$", unit(), re.MULTILINE)[0])
+def exec_start(name: str) -> list[str]:
+    """The command of a unit; of a template, for port 8001."""
+    line: str = re.findall(r"^ExecStart=(.+)$", units()[name], re.MULTILINE)[0]
+    return shlex.split(line.replace("%i", "8001"))
 
 
 def _dockerfile(pattern: str) -> list[str]:

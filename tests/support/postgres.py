@@ -24,7 +24,7 @@ import asyncpg
 import psutil
 import pytest
 
-__all__ = ["PostgresServer", "mortal_postgres", "new_database", "postgres", "postgres_url"]
+__all__ = ["PostgresServer", "mortal_postgres", "new_database", "postgres", "postgres_url", "programs"]
 
 USER = "postgres"
 _START_WITHIN = 30.0
@@ -181,6 +181,11 @@ class PostgresServer:
         """End it, and remove all of it."""
         self.kill()  # an orderly stop would write what is removed anyway
         shutil.rmtree(self.directory)
+
+
+def programs() -> Path:
+    """The directory with `psql`, `pg_dump` and the other programs of a client."""
+    return _wheel()
 
 
 def _wheel() -> Path:

@@ -59,7 +59,7 @@ ChatRooms("keys", auth=Chain(JWTAuth(jwks_url="https://login.example/keys", requ
 ChatRooms(
     "session", auth=HostSession(lambda request: User("u1", "Ada")), tickets=True, oidc_logout="shop", api=True
 )
-ChatRooms("guests", auth=Guests("s" * 32, instance="guests"), namespace="none")
+ChatRooms("guests", auth=Guests("s" * 32, instance="guests"), namespace="none", admin="write")
 
 
 class Shop(Policy):

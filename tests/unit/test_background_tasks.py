@@ -158,6 +158,7 @@ async def test_an_error_of_the_store_that_nobody_thought_of_is_answered_and_the_
     ada = await chat_client(chat, ADA)
     await ada.ack("join", room="r")
     clock.skip(90.0)
+    chat.journal._store.appends_soon = False
     Fault(chat.journal._store, "append", kind("nobody thought of this"), times=1)
 
     refused = await ada.error("message", room="r", payload={"text": "hi"})

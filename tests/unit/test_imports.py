@@ -33,7 +33,8 @@ FLOORS = (
     ("chat",),
     ("server_api",),
     ("web",),
-    ("testing", "__main__"),
+    ("command_line", "testing"),
+    ("__main__",),
 )
 # Leaves: one file or folder per driver. They know their contract and what is below, not each other and not the core.
 LEAVES = ("auth", "stores", "brokers", "presence")

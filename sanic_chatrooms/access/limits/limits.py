@@ -152,6 +152,12 @@ class Allowance:
         rule = self._rules[Kind.BYTES]
         return 0.0 if rule is None else rule[0] * size
 
+    def used(self) -> dict[int, float]:
+        """By kind, how much of a burst the user has used up just now: 1.0 is all of it. Without the kinds that have no limit."""
+        full_at, now = self.user.full_at, self._limits.clock()
+        rules = enumerate(self._rules)
+        return {kind: max(0.0, full_at[kind] - now) / rule[1] for kind, rule in rules if rule and rule[1] > 0}
+
     def in_a_hurry(self) -> bool:
         """Whether the user has used up a quarter of a burst of changes, questions, joins or what is live."""
         rules, full_at, now = self._rules, self.user.full_at, self._limits.clock()

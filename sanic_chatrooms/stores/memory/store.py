@@ -8,33 +8,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import ClassVar
 
-from msgspec import Raw
 from msgspec.structs import replace
 
-from ...errors import ChatError, ConfigError, Conflict, RoomLimit, RoomNotFound
-from ...models import (
-    DIRECT,
-    PUBLIC,
-    RESERVED,
-    Appended,
-    Draft,
-    Event,
-    Fact,
-    Head,
-    Known,
-    Page,
-    Related,
-    Room,
-    Scope,
-)
+from ...errors import ConfigError, Conflict, RoomLimit, RoomNotFound
+from ...models import DIRECT, PUBLIC, RESERVED, Event, Fact, Head, Known, Page, Related, Room, Scope
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import LISTED, RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Stale, Store, TogglePage, Unread
+from ..base import LISTED, RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Store, TogglePage, Unread
 from ..buckets import taken
 from ..properties import first_facts, numbered, room_fact
 from ..unread import WHOLE, Ranges
 from . import facts
+from .appending import MemoryAppending
 from .effects import Effects
 from .erasing import MemoryErasing
 from .room import First, MemoryRoom
@@ -48,7 +34,7 @@ HISTORY_MAX = 1_000
 """Events kept per room unless `Bounds.history_max` says otherwise."""
 
 
-class MemoryStore(MemoryErasing, Store):
+class MemoryStore(MemoryAppending, MemoryErasing, Store):
     """Keeps everything in the memory of this process. Each start begins empty, with new epochs and secrets.
 
     An object belongs to one instance. Several chats of one process with the same instance name may share it.
@@ -61,8 +47,9 @@ class MemoryStore(MemoryErasing, Store):
     waits: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        # A derived class may wait for something, unless it says otherwise.
+        # A derived class may wait for something, or append in its own way, unless it says otherwise.
         cls.waits = cls.__dict__.get("waits", True)
+        cls.appends_soon = cls.__dict__.get("appends_soon", False)
 
     def __init__(self, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or Steady()
@@ -98,76 +85,6 @@ class MemoryStore(MemoryErasing, Store):
     async def stop(self) -> None:
         """End one start. The data stays readable until the next start, for verbs that still run."""
         self._starts = max(self._starts - 1, 0)
-
-    # The hot path. Longer than other functions here because each call it does not make is one per message.
-    async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """See `Store.append`. Never suspends, so that a batch is one step for all readers."""
-        now = self._passing()  # once per batch: its drafts are of one moment
-        if self._firsts:
-            self._forget_keys(now, 2 * len(drafts))
-        retention = self._bounds.retention
-        until = now + self._bounds.dedup_window
-        rooms, firsts = self._rooms, self._firsts  # locals: an attribute look-up less per draft
-        results: list[Appended | ChatError] = []
-        for draft in drafts:
-            room = rooms.get(draft.room)
-            if room is None:
-                results.append(RoomNotFound())
-                continue
-            key = draft.key
-            if key is not None and key in room.firsts:  # expiry is only looked at where a key is known
-                first = room.firsts[key]
-                if first[2] >= now:
-                    results.append(room.repeated(first, draft))
-                    continue
-            if (draft.judged is not None and draft.judged < room.restricted) or (
-                draft.judged_in is not None and draft.judged_in != room.epoch
-            ):
-                results.append(Stale())
-                continue
-            payload = draft.payload
-            if draft.about is not None or draft.facts or draft.restricts or draft.spaced or draft.mentions:
-                outcome = self._effects.apply(room, draft)
-                if not isinstance(outcome, bytes):
-                    results.append(outcome)
-                    continue
-                payload = outcome
-            room.seq = seq = room.seq + 1
-            appended = Appended(draft.msg_id, seq, draft.timestamp, room.epoch)
-            # Positional: keywords would cost half as much again. The payload stays the bytes it came as.
-            room.events.append(
-                Event(
-                    draft.msg_id,
-                    draft.timestamp,
-                    draft.type,
-                    Raw(payload),
-                    draft.room,
-                    seq,
-                    draft.sender,
-                    key[1] if key is not None and key[0] else None,  # "": the key is ours, not a client's
-                )
-            )
-            if key is not None:
-                # One tuple is both the entry in the room and its place in the queue of what expires.
-                room.firsts[key] = remembered = (draft.hash, appended, until, draft.room, key)
-                firsts.append(remembered)
-            if len(room.events) > room.full:  # the front is cut off now and then, not one by one
-                room.compact()
-            if retention is not None:
-                self._expire(room)
-            results.append(appended if payload is draft.payload else replace(appended, payload=payload))
-        return results
-
-    def _forget_keys(self, now: float, most: int) -> None:
-        # At most two per draft that comes: memory shrinks after a rush, and no single append pays for all of it.
-        firsts = self._firsts
-        while most and firsts and firsts[0][2] < now:
-            first = firsts.popleft()
-            room, key = self._rooms.get(first[3]), first[4]
-            # Something else stands there when the key was used again later, or the room was made anew.
-            if room is not None and room.firsts.get(key) is first:
-                del room.firsts[key]
-            most -= 1
 
     async def heads(self, rooms: Collection[str]) -> dict[str, Head]:
         """See `Store.heads`."""

@@ -11,12 +11,16 @@ from sanic import Request, raw
 from sanic.response import HTTPResponse
 
 from ...chat import Chat
-from ...errors import ChatError, Conflict, Forbidden, RoomNotFound, Unavailable
+from ...errors import ChatError, Conflict, Forbidden, RoomNotFound, Unavailable, UnknownCommand
 from ...stores import members
 from ...support.locks import Locks
 from ...verbs.acting import Acting
-from ...wire.decode import Command
-from ...wire.encode import encode
+from ...verbs.log import LOG
+from ...verbs.table import Row, commands
+from ...verbs.unconnected import CONNECTED, JOIN, CommandAsked
+from ...verbs.unconnected import WELCOME as WELCOME_ROW
+from ...wire.decode import Command, decode_payload
+from ...wire.encode import EMPTY, encode
 from ...wire.events import Myself
 from ..handshake import MAX_ARRIVING
 from ..mounted import Mounted
@@ -26,13 +30,29 @@ from .etags import etag_of, is_known, matches, version_of
 from .events import serve_events, wants_stream
 from .openapi import describe
 from .problems import ChangedMeanwhile, not_allowed, nothing_here
-from .reading import body_of, key_of, payload_by_body, payload_by_query
+from .reading import body_of, key_of, object_of, payload_by_body, payload_by_query
 from .requester import SAFE, Requester, acting_for, identify
-from .routes import EVENTS, GONE, ME, MEMBER, READ, TICKETS, Found, RestRoute, find, row_of
+from .routes import (
+    COMMANDS,
+    EVENTS,
+    GONE,
+    ME,
+    MEMBER,
+    READ,
+    TICKETS,
+    WELCOME,
+    Found,
+    RestRoute,
+    find,
+    row_of,
+)
 
 __all__ = ["Rest"]
 
+SHEDS = "this server has too much to do; come back in a moment"
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = {EVENTS: LOG, WELCOME: WELCOME_ROW}
+_asked = msgspec.json.Decoder(CommandAsked)
 _PRIVATE = {"Vary": "Authorization, Cookie"}
 
 
@@ -93,9 +113,9 @@ class Rest:
         if route.type == TICKETS:
             return await give_ticket(request, self._chat, self._route)
         if request.method in SAFE and self._chat.overload.shedding:
-            raise Unavailable("this server has too much to do; come back in a moment")
+            raise Unavailable(SHEDS)
         streams = route.type == EVENTS and request.method == "GET" and wants_stream(request)
-        requester = await self._identify(request, streams)
+        requester = await self._identify(request, streams, route.type == WELCOME)
         if route.type == ME:
             return _read(request, route, encode(_me(requester)))
         call = Call(route, found, _query(request), acting_for(self._chat, self._route, requester))
@@ -112,12 +132,12 @@ class Rest:
         finally:
             self._chat.limits.closed(call.acting.limits)
 
-    async def _identify(self, request: Request, connects: bool) -> Requester:
+    async def _identify(self, request: Request, connects: bool, comes_in: bool) -> Requester:
         if self._arriving >= MAX_ARRIVING:
             raise Unavailable("too many arrive at once; come back in a moment")
         self._arriving += 1
         try:
-            return await identify(request, self._chat, self._route, connects=connects)
+            return await identify(request, self._chat, self._route, connects=connects, comes_in=comes_in)
         finally:
             self._arriving -= 1
 
@@ -171,14 +191,26 @@ class Rest:
 
     async def _carry_out(self, call: Call) -> bytes:
         command = await self._command(call)
-        row = row_of(call.route) if call.route.type == EVENTS else None
-        body = encode(await self._chat.commands.request(call.acting, command, row))
+        body = encode(await self._chat.commands.request(call.acting, command, self._row(call, command)))
         if call.route.shows:
             return bytes(_fields.decode(body)[call.route.shows])
         return _marker(body, call.room) if call.route.type == READ else body
 
+    def _row(self, call: Call, command: Command) -> Row | None:
+        """What is done, if not what connections do with such a command."""
+        if call.route.type != COMMANDS:
+            return _ROWS.get(call.route.type)
+        row = commands().get(command.type)
+        if command.type in CONNECTED:
+            raise UnknownCommand(f"{command.type} is about a connection")
+        if row is not None and row.looks and self._chat.overload.shedding:
+            raise Unavailable(SHEDS)
+        return JOIN if command.type == JOIN.type else None
+
     async def _command(self, call: Call) -> Command:
-        row, room = row_of(call.route), call.room
+        if call.route.type == COMMANDS:
+            return _as_asked(call)
+        row, room = _ROWS.get(call.route.type) or row_of(call.route), call.room
         assert row is not None
         if call.route.method in SAFE:
             room = room or call.query.get("room")
@@ -227,6 +259,14 @@ def _named(call: Call) -> dict[str, Any]:
     if call.route.type == READ:
         return {"rooms": [call.room]}
     return {**call.found.named, "limit": 1} if call.route.shows else dict(call.found.named)
+
+
+def _as_asked(call: Call) -> Command:
+    """The command that the body is. Raises the errors of a frame."""
+    _, fields = object_of(call.body)
+    asked = decode_payload(encode({name: fields[name] for name in fields if name != "payload"}), _asked)
+    payload = bytes(fields.get("payload", EMPTY))
+    return call.acting.command(asked.type, payload, room=asked.room, key=call.key or asked.msg_id)
 
 
 def _me(requester: Requester) -> Me:

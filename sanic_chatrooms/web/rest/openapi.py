@@ -1,13 +1,13 @@
 """REST in the OpenAPI document of an app that uses sanic-ext: from the table of routes, and from the structs that decode and answer."""
 
 import importlib
-from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
-from .routes import EVENTS, ROUTES, RestRoute, row_of, types_of
-from .schema import answer_of, asked_of, named_in, query_names
+from ..schemas import schemas_of
+from .routes import EVENTS, ROUTES, RestRoute, types_of
+from .schema import answer_of, asked_of, named_in, payload_of, query_names
 
 __all__ = ["describe", "document"]
 
@@ -45,7 +45,7 @@ def describe(app: Any, prefix: str) -> None:
 
 def document(prefix: str) -> dict[str, Any]:
     """`paths` and `components` of an OpenAPI document."""
-    schemas, components = _schemas(kind for route in ROUTES for kind in _kinds(route) if kind is not None)
+    schemas, components = schemas_of(kind for route in ROUTES for kind in _kinds(route) if kind is not None)
     paths: dict[str, Any] = {}
     for route in ROUTES:
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, schemas)
@@ -64,43 +64,8 @@ def document(prefix: str) -> dict[str, Any]:
     return {"paths": paths, "components": {"schemas": {**components, "Problem": problem}}}
 
 
-def _schemas(kinds: Iterable[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
-    """For each struct what refers to its schema, and the schemas by name."""
-    found = dict[Any, None]()
-    for kind in kinds:
-        _reach(kind, found)
-    named, components = msgspec.json.schema_components(found, ref_template="#/components/schemas/{name}")
-    schemas = dict(zip(found, named, strict=True))
-    for kind, reference in schemas.items():
-        _let_be_left_out(kind, components[reference["$ref"].rpartition("/")[2]])
-    return schemas, components
-
-
-def _reach(kind: Any, found: dict[Any, None]) -> None:
-    """Note a struct, and all structs in its fields."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        if kind not in found:
-            found[kind] = None
-            for field in msgspec.structs.fields(kind):
-                _reach(field.type, found)
-    else:
-        for inner in get_args(kind):
-            _reach(inner, found)
-
-
-def _let_be_left_out(kind: Any, schema: dict[str, Any]) -> None:
-    """Fields that may be unset need not be there."""
-    unset = {
-        its.encode_name for its in msgspec.structs.fields(kind) if msgspec.UnsetType in get_args(its.type)
-    }
-    schema["required"] = [name for name in schema.get("required", ()) if name not in unset]
-    if not schema["required"]:
-        del schema["required"]
-
-
 def _kinds(route: RestRoute) -> tuple[type | None, ...]:
-    row = row_of(route)
-    return (None if row is None else row.payload, answer_of(route))
+    return payload_of(route), answer_of(route)
 
 
 def _operation(route: RestRoute, schemas: dict[Any, Any]) -> dict[str, Any]:
@@ -145,13 +110,13 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _body(route: RestRoute, schemas: dict[Any, Any]) -> dict[str, Any] | None:
-    row, fields = row_of(route), asked_of(route)
-    if row is None or not fields:
+    payload, fields = payload_of(route), asked_of(route)
+    if payload is None or not fields:
         return None
     if route.wraps:
         return {"type": "object"}
-    if not named_in(route.path) or not set(named_in(route.path)) & _names(row.payload):
-        described: dict[str, Any] = schemas[row.payload]
+    if not named_in(route.path) or not set(named_in(route.path)) & _names(payload):
+        described: dict[str, Any] = schemas[payload]
         return described
     properties = {field.encode_name: msgspec.json.schema(field.type) for field in fields}
     required = [field.encode_name for field in fields if field.required]

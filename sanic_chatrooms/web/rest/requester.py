@@ -9,7 +9,7 @@ from sanic import Request
 
 from ...access.scopes import scopes_of
 from ...chat import Chat
-from ...errors import Forbidden, Unavailable
+from ...errors import Forbidden, Unauthenticated, Unavailable
 from ...models import Handshake, User
 from ...sessions.route import Route
 from ...verbs.acting import Acting
@@ -30,16 +30,20 @@ class Requester(msgspec.Struct):
     heard: int
 
 
-async def identify(request: Request, chat: Chat, route: Route, *, connects: bool = False) -> Requester:
+async def identify(
+    request: Request, chat: Chat, route: Route, *, connects: bool = False, comes_in: bool = False
+) -> Requester:
     """The user whom a request names. `connects`: it becomes a connection, so it may show a ticket, and `connect` listeners are
-    asked. Raises `Unauthenticated`, `Forbidden`, `BannedFromServer`, `RateLimited`, `Unavailable`."""
+    asked. `comes_in`: it stands for a connection, so it may also make a guest. Raises `Unauthenticated`, `Forbidden`, `BannedFromServer`, `RateLimited`, `Unavailable`."""
     if request.method not in SAFE:
         _check_origin(request)
     handshake, heard = handshake_of(request, route), chat.revocations.heard
     async with _in_time(route):
-        if connects and handshake.credentials.ticket is not None:
-            user = await of_handshake(chat.core, route, handshake)
-            assert user is not None  # a ticket names somebody, or is refused
+        if comes_in or (connects and handshake.credentials.ticket is not None):
+            known = await of_handshake(chat.core, route, handshake)
+            if known is None:
+                raise Unauthenticated
+            user = known
         else:
             user = await of_request(chat.core, route, handshake)
             if connects:

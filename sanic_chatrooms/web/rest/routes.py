@@ -13,6 +13,7 @@ from ...verbs.log import LOG
 from ...verbs.table import Row, commands
 
 __all__ = [
+    "COMMANDS",
     "EVENTS",
     "GONE",
     "ME",
@@ -20,6 +21,7 @@ __all__ = [
     "READ",
     "ROUTES",
     "TICKETS",
+    "WELCOME",
     "Found",
     "RestRoute",
     "find",
@@ -31,6 +33,8 @@ EVENTS = "events"
 """Stands for the events of a room, in place of a type of commands."""
 ME, TICKETS, MEMBER, GONE, READ = "me", "tickets", "member", "member.gone", "marker"
 """Stand for what is none, or one of two commands; `call` says which."""
+COMMANDS, WELCOME = "any", "welcome"
+"""Stand for any command, and for what a client is told whose sockets fail."""
 
 
 class RestRoute(NamedTuple):
@@ -88,6 +92,8 @@ ROUTES: tuple[RestRoute, ...] = (
     RestRoute("POST", "/direct", "direct", made=_MESSAGE),
     RestRoute("GET", "/me", ME),
     RestRoute("POST", "/tickets", TICKETS),
+    RestRoute("POST", "/commands", COMMANDS),
+    RestRoute("POST", "/welcome", WELCOME),
 )
 
 _BEHIND = {MEMBER: ("member.add", "member.role"), GONE: ("member.kick", "leave"), READ: ("unread",)}

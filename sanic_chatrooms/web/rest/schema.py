@@ -4,13 +4,21 @@ import msgspec
 
 from ...verbs.schema import shape
 from ...verbs.table import Needs
+from ...verbs.unconnected import CommandAsked, NameAsked
 from ...verbs.unread import UnreadLine
-from .routes import READ, ROUTES, TICKETS, RestRoute, row_of, types_of
+from ...wire.events import Welcome
+from .routes import COMMANDS, READ, ROUTES, TICKETS, WELCOME, RestRoute, row_of, types_of
 
-__all__ = ["TABLES", "answer_of", "asked_of", "named_in", "query_names"]
+__all__ = ["TABLES", "answer_of", "asked_of", "named_in", "payload_of", "query_names"]
 
 _EVENT = "the message, as in `history`"
-_OTHERS = {TICKETS: "`{ticket, expiresIn}`", "me": "`{user: {id, name, scopes, amr?}, expiresAt?}`"}
+_OTHERS = {
+    TICKETS: "`{ticket, expiresIn}`",
+    "me": "`{user: {id, name, scopes, amr?}, expiresAt?}`",
+    COMMANDS: "the command's `ack.payload`",
+}
+_ANSWERS: dict[str, type] = {READ: UnreadLine, WELCOME: Welcome}
+_PAYLOADS: dict[str, type] = {COMMANDS: CommandAsked, WELCOME: NameAsked}
 
 
 def named_in(path: str) -> list[str]:
@@ -18,12 +26,18 @@ def named_in(path: str) -> list[str]:
     return [part.strip("{}") for part in path.split("/") if part.startswith("{")]
 
 
+def payload_of(route: RestRoute) -> type | None:
+    """The struct of a query or a body; None: there is none."""
+    row = row_of(route)
+    return _PAYLOADS.get(route.type) if row is None else row.payload
+
+
 def asked_of(route: RestRoute) -> list[msgspec.structs.FieldInfo]:
     """The fields that a query or a body may have."""
-    row = row_of(route)
-    if row is None or route.shows or route.type == READ:
+    payload = payload_of(route)
+    if payload is None or route.shows or route.type == READ:
         return []
-    fields = msgspec.structs.fields(row.payload)
+    fields = msgspec.structs.fields(payload)
     return [field for field in fields if field.encode_name not in named_in(route.path)]
 
 
@@ -36,8 +50,8 @@ def query_names(route: RestRoute) -> list[str]:
 
 def answer_of(route: RestRoute) -> type | None:
     """The struct that answers; None: it is none."""
-    if route.type == READ:
-        return UnreadLine
+    if route.type in _ANSWERS:
+        return _ANSWERS[route.type]
     row = row_of(route)
     return None if row is None or route.shows else row.ack
 
@@ -53,13 +67,13 @@ def _asks(route: RestRoute) -> str:
         return ", ".join(f"`{name}`" for name in query_names(route))
     if route.wraps:
         return "the new body"
-    row = row_of(route)
-    if row is None or not fields:
+    payload, row = payload_of(route), row_of(route)
+    if payload is None or not fields:
         return ""
-    text = shape(row.payload, without=named_in(route.path))
+    text = shape(payload, without=named_in(route.path))
     if route.type == "room.create":
         text = text.replace("{", "{room?, ", 1)
-    return f"`{text.replace('}', ', …}') if row.body == '' else text}`"
+    return f"`{text.replace('}', ', …}') if row is not None and row.body == '' else text}`"
 
 
 def _answers(route: RestRoute) -> str:

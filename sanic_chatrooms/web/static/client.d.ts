@@ -22,8 +22,6 @@
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export interface Sender { id: string; name: string }
-
 /** A frame of the server. Items of a timeline also have the state of the message: `edited`, `deleted`, `changed` … */
 export interface Envelope<P = any> {
   type: string;
@@ -54,58 +52,227 @@ export interface Envelope<P = any> {
   thread?: Thread;
 }
 
-export interface Thread { count: number; last: { seq: number; timestamp: number; sender: Sender | null } }
-
-/** `url`: https, or a path of the server; `size` in bytes, `sha256` in hexadecimal, `width` and `height` in pixels. */
-export interface Attachment { url: string; name: string; type: string; size: number; sha256: string; width?: number; height?: number }
 export interface Body { text: string; parent?: string; mentions?: string[]; attachments?: Attachment[]; [key: string]: Json | Attachment[] | undefined }
 
-export interface User { id: string; name: string; scopes: string[] }
-
-export interface Welcome {
-  sessionId: string;
-  user: User;
-  protocol: 1;
-  heartbeat: { interval: number; timeout: number };
-  limits: { maxFrame: number; maxText: number; maxRooms: number; historyPage: number; streams?: { room: number; user: number } };
-  /** Features of this server: "direct", "history", "presence", "search", "typing" … */
-  features: string[];
-  expiresAt?: number;
-  guestToken?: string;
-}
-
-export interface JoinAck {
-  room: string; epoch: string; seq: number; recovered: boolean; messages: Envelope[]; more: boolean;
-  role: string; title: string; online: number;
-}
-export interface SendAck { msgId: string; seq: number; timestamp: number; duplicate: boolean; room?: string }
-export interface ChangeAck { seq: number; duplicate: boolean }
-export interface PinAck { seq?: number; duplicate: boolean }
-export interface ReactAck { seq?: number; duplicate: boolean; count: number }
-export interface ReactionsAck { reactions: { emoji: string; user: Sender; at: number }[]; cursor?: string }
-export interface PinsAck { messages: Envelope[]; total: number; cursor?: string }
-export interface ThreadAck { message: Envelope; messages: Envelope[]; more: boolean }
-export interface HistoryAck { messages: Envelope[]; more: boolean; epoch: string; seq: number }
-export interface SearchAck {
-  messages: (Envelope & { highlights: [number, number][] })[]; more: boolean; cursor?: string;
-}
-export interface MembersAck {
-  members: { id: string; name: string; role: string; online: boolean; lastSeen?: number; bot?: true }[]; total: number; cursor?: string;
-}
-/** `unread`: at most 100; with `more` there are, or may be, more. `read`: you have read up to this number. */
-export interface ReadAck { unread: number; more: boolean; mentions: number; read: number }
-/** `first`: the number of the first unread message. */
-export interface UnreadAck { rooms: Record<string, ReadAck & { first?: number }> }
-export interface BadgeAck { rooms: number; mentions: number; more: boolean }
+// ---- made by scripts/client_types.py, from the structs of the server ----
+/** The user who caused an event, with the fields that everybody may see. */
+export interface Sender { id: string; name: string }
+/** The user, as the user's own connection is told. */
+export interface User { id: string; name: string; scopes: string[]; amr?: string[] }
+/** A file of a message. `url`: https, or a path of the app. `size` in bytes; `sha256` in hexadecimal; `width` and `height` in pixels. */
+export interface Attachment { url: string; name: string; type: string; size: number; sha256: string; width?: number; height?: number }
+/** What a message shows of its replies that are not deleted: how many, and the newest. */
+export interface Thread { count: number; last: { seq: number; timestamp: number; sender: Sender | null } }
+/** What a member prefers in a room. `notify`: all, mentions or none. */
 export interface Prefs { notify: "all" | "mentions" | "none"; favourite: boolean }
-export interface PresenceAck { users: Sender[]; total: number; cursor?: string }
-export interface RoomsAck {
-  rooms: { room: string; title: string; visibility: "public" | "private" | "direct"; seq: number; unread: number;
-    more: boolean; mentions: number; /** The newest message that you may see. */ last?: { seq: number; timestamp: number };
-    /** What you prefer there, if you are a member. */ notify?: Prefs["notify"]; favourite?: true; archived?: true;
-    online: number; /** The other user of a direct room. */ with?: Sender | null }[];
-  cursor?: string;
+/** The server knows who this is. */
+export interface Welcome { sessionId: string; user: User; protocol: 1; heartbeat: { interval: number; timeout: number }; limits: { maxFrame: number; maxText: number; maxRooms: number; historyPage: number; streams: { room: number; user: number } }; features: string[]; guestToken?: string; expiresAt?: number }
+/** The commands of the protocol: their payloads, and what their acks have. */
+export interface Commands {
+  /** Authenticate, refresh a token, name a guest, or ask for another heartbeat interval. */
+  "auth": { payload: { token?: string; name?: string; heartbeat?: number }; ack: { user: User; heartbeat: { interval: number; timeout: number }; expiresAt?: number; guestToken?: string } };
+  /** In how many of the user's rooms something is unread. Looks at the first 1,000. */
+  "badge": { payload: {}; ack: { rooms: number; mentions: number; more: boolean } };
+  /** Create the room of the two users if needed, put their connections into it, and store the message. Each step can be repeated. */
+  "direct": { payload: { to: string; body: Body }; ack: { msgId: string; seq: number; timestamp: number; duplicate: boolean; room: string } };
+  /** The connection stops receiving the room. Does nothing if it is not in it. */
+  "exit": { room: string; payload: {}; ack: {} };
+  /** Whether the actor, or another user, may do this in the room. */
+  "explain": { room: string; payload: { action: string; user?: string }; ack: { allowed: boolean; rule: string; because: string; seq?: number } };
+  /** A page of the timeline. */
+  "history": { room: string; payload: { before?: number; after?: number; limit?: number; replies?: boolean; around?: number }; ack: { messages: Envelope[]; more: boolean; epoch: string; seq: number } };
+  /** Put the session into the room. In a public room, a signed-in user also becomes a member. */
+  "join": { room: string; payload: { since?: { epoch: string; seq: number }; history?: number }; ack: { room: string; epoch: string; seq: number; recovered: boolean; messages: Envelope[]; more: boolean; role: string; title: string; online: number } };
+  /** End the user's membership, and take all their connections out of the room. */
+  "leave": { room: string; payload: {}; ack: {} };
+  /** Become a member by an invitation. */
+  "member.accept": { room: string; payload: {}; ack: { role: string; seq: number; duplicate: boolean } };
+  /** Make a user a member. Their connections are put into the room. */
+  "member.add": { room: string; payload: { user: string; role?: string }; ack: { seq?: number; duplicate: boolean } };
+  /** Ban a user from the room, for a time or for good: membership and invitation end. */
+  "member.ban": { room: string; payload: { user: string; until?: number; reason?: string }; ack: { seq?: number; duplicate: boolean } };
+  /** Refuse an invitation. */
+  "member.decline": { room: string; payload: {}; ack: {} };
+  /** Invite a user to the room. */
+  "member.invite": { room: string; payload: { user: string; role?: string; reason?: string }; ack: { seq?: number; duplicate: boolean } };
+  /** Take a member, or somebody who is invited, out of the room. */
+  "member.kick": { room: string; payload: { user: string; reason?: string }; ack: { seq?: number; duplicate: boolean } };
+  /** Let a user read and say nothing, for a time or for good. */
+  "member.mute": { room: string; payload: { user: string; until?: number; reason?: string }; ack: { seq?: number; duplicate: boolean } };
+  /** Give a member another role. */
+  "member.role": { room: string; payload: { user: string; role: string }; ack: { seq?: number; duplicate: boolean } };
+  /** End a ban. It restores neither membership nor invitation. */
+  "member.unban": { room: string; payload: { user: string }; ack: { seq?: number; duplicate: boolean } };
+  /** End a mute. */
+  "member.unmute": { room: string; payload: { user: string }; ack: { seq?: number; duplicate: boolean } };
+  /** A page of the members. */
+  "members": { room: string; payload: { cursor?: string; limit?: number; query?: string }; ack: { members: { id: string; name: string; role: string; online: boolean; lastSeen: number | null; bot?: boolean }[]; total: number; cursor?: string } };
+  /** Send a message. */
+  "message": { room: string; payload: Body; ack: { msgId: string; seq: number; timestamp: number; duplicate: boolean } };
+  /** Add a piece. */
+  "message.append": { room: string; payload: { msgId: string; at: number; text: string }; ack: { at: number } };
+  /** Ask the writer of a message to stop. */
+  "message.cancel": { room: string; payload: { msgId: string }; ack: {} };
+  /** Close a message, with the text that was written or with another body. */
+  "message.close": { room: string; payload: { msgId: string; body?: Partial<Body> | null; reason?: "complete" | "cancelled" | "error" }; ack: { seq: number; duplicate: boolean } };
+  /** Delete a message. Its body is erased. */
+  "message.delete": { room: string; payload: { msgId: string; reason?: string }; ack: { seq: number; duplicate: boolean } };
+  /** Give a message another body. */
+  "message.edit": { room: string; payload: { msgId: string; body: Body }; ack: { seq: number; duplicate: boolean } };
+  /** Begin a message that is going to be written. */
+  "message.open": { room: string; payload: Body; ack: { msgId: string; seq: number; timestamp: number; duplicate: boolean; lease: number } };
+  /** Pin a message. */
+  "message.pin": { room: string; payload: { msgId: string }; ack: { seq?: number; duplicate: boolean } };
+  /** The text of a message as it is now, from a character on. */
+  "message.text": { room: string; payload: { msgId: string; from?: number }; ack: { at: number; text: string; streaming: boolean } };
+  /** Take the pin off a message. */
+  "message.unpin": { room: string; payload: { msgId: string }; ack: { seq?: number; duplicate: boolean } };
+  /** Do nothing: the answer is all. */
+  "ping": { payload: {}; ack: {} };
+  /** A page of the pinned messages, of 256 KiB at most. */
+  "pins": { room: string; payload: { cursor?: string; limit?: number }; ack: { messages: Envelope[]; total: number; cursor?: string } };
+  /** Change or read what the user prefers in the room. */
+  "prefs": { room: string; payload: { notify?: "all" | "mentions" | "none"; favourite?: boolean }; ack: Prefs };
+  /** A page of the users who are in the room now. */
+  "presence": { room: string; payload: { cursor?: string; limit?: number }; ack: { users: Sender[]; total: number; cursor?: string } };
+  /** React to a message. */
+  "reaction.add": { room: string; payload: { msgId: string; emoji: string }; ack: { seq?: number; duplicate: boolean; count: number } };
+  /** Take one's reaction back. */
+  "reaction.remove": { room: string; payload: { msgId: string; emoji: string }; ack: { seq?: number; duplicate: boolean; count: number } };
+  /** A page of the users who reacted to a message. */
+  "reactions": { room: string; payload: { msgId: string; emoji?: string; cursor?: string; limit?: number }; ack: { reactions: { emoji: string; user: Sender; at: number }[]; cursor?: string } };
+  /** Move the marker of a member. Others have none. */
+  "read": { room: string; payload: { seq: number; unread?: boolean }; ack: { unread: number; more: boolean; mentions: number; read: number } };
+  /** Tell the moderators of a message. */
+  "report": { room: string; payload: { msgId: string; reason: string }; ack: { id: string; duplicate: boolean } };
+  /** Close a report with what was decided. */
+  "report.close": { payload: { id: string; outcome: string }; ack: {} };
+  /** A page of the reports of a room, or of all rooms that the actor moderates. */
+  "reports": { room?: string; payload: { open?: boolean; cursor?: string; limit?: number }; ack: { reports: { id: string; room: string; msgId: string; reason: string; by: Sender | null; at: number; outcome?: string; held?: Record<string, any> }[]; cursor?: string } };
+  /** A page of the bans or mutes that hold. */
+  "restrictions": { room: string; payload: { kind: string; cursor?: string; limit?: number }; ack: { restrictions: { user: Sender; by: Sender | null; at: number; until?: number; reason?: string }[]; cursor?: string } };
+  /** The room as it is now. */
+  "room": { room: string; payload: {}; ack: { title: string; topic: string; visibility: string; attributes: Record<string, any>; permissions: Record<string, any>; historyVisibility: string; slowMode: number; announce: boolean; archived: boolean; role: string; level: number; may: string[]; members: number; online: number; createdBy: string | null; createdAt: number; creator?: boolean } };
+  /** Create a room that the actor owns. */
+  "room.create": { room?: string; payload: { title?: string; topic?: string; attributes?: any; visibility?: "public" | "private"; permissions?: Record<string, any>; historyVisibility?: string; slowMode?: number; announce?: boolean; archived?: boolean }; ack: { room: string; duplicate: boolean } };
+  /** Delete the room with everything in it. */
+  "room.delete": { room: string; payload: {}; ack: { duplicate: boolean } };
+  /** Change properties of the room. */
+  "room.update": { room: string; payload: { title?: string; topic?: string; attributes?: any; visibility?: "public" | "private"; permissions?: Record<string, any>; historyVisibility?: string; slowMode?: number; announce?: boolean; archived?: boolean }; ack: { seq?: number; duplicate: boolean } };
+  /** Public rooms, or the actor's own. */
+  "rooms": { payload: { mine?: boolean; cursor?: string; limit?: number; query?: string; invited?: boolean }; ack: { rooms: { room: string; title: string; visibility: "public" | "private" | "direct"; seq: number; unread: number; more: boolean; mentions: number; online: number; last?: { seq: number; timestamp: number }; notify?: "all" | "mentions" | "none"; favourite?: boolean; archived?: boolean; with?: Sender | null }[]; cursor?: string } };
+  /** A page of what matches. */
+  "search": { room?: string; payload: { query: string; before?: number; cursor?: string; limit?: number }; ack: { messages: (Envelope & { highlights: [number, number][] })[]; more: boolean; cursor?: string } };
+  /** A page of the replies to a message, which may be deleted. */
+  "thread": { room: string; payload: { msgId: string; before?: number; after?: number; limit?: number }; ack: { message: Envelope; messages: Envelope[]; more: boolean } };
+  /** Say that the user types, or has stopped: every worker is told. */
+  "typing": { room: string; payload: { active?: boolean }; ack: {} };
+  /** What the user has not read in these rooms. */
+  "unread": { payload: { rooms: string[] }; ack: { rooms: Record<string, { unread: number; more: boolean; mentions: number; read: number; first?: number }> } };
+  /** Block a user, who may be unknown. */
+  "user.block": { payload: { user: string }; ack: {} };
+  /** A page of the users whom the actor has blocked, in the order of their ids. */
+  "user.blocked": { payload: { cursor?: string; limit?: number }; ack: { users: Sender[]; cursor?: string } };
+  /** End a block, if there is one. */
+  "user.unblock": { payload: { user: string }; ack: {} };
 }
+/** The events of the protocol. */
+export interface WireEvents {
+  /** The fields of a message's body that are checked. The body is stored as it was written. */
+  "message": Envelope<Body>;
+  /** `message.edited`: the message, and its present state. `edited`: when (Unix seconds). */
+  "message.edited": Envelope<{ msgId?: string; body?: Body; edited?: number; seq?: number; closed?: boolean; ended?: string }>;
+  /** `message.deleted`. */
+  "message.deleted": Envelope<{ msgId: string; deleted: boolean; reason?: string; seq: number; parent?: string; thread?: Thread | null }>;
+  /** `message.pinned` and `message.unpinned`: the message, and who did it. */
+  "message.pinned": Envelope<{ msgId: string; by: Sender | null; seq: number }>;
+  /** `message.pinned` and `message.unpinned`: the message, and who did it. */
+  "message.unpinned": Envelope<{ msgId: string; by: Sender | null; seq: number }>;
+  /** `reaction.added` and `reaction.removed`. */
+  "reaction.added": Envelope<{ msgId: string; emoji: string; user: Sender; seq: number; count: number }>;
+  /** `reaction.added` and `reaction.removed`. */
+  "reaction.removed": Envelope<{ msgId: string; emoji: string; user: Sender; seq: number; count: number }>;
+  /** `member.joined`: who, with which role, and by whom if another user added them. */
+  "member.joined": Envelope<{ user: Sender; role: string; by?: Sender }>;
+  /** `member.joined`, `member.left` or `member.kicked`: about whom. */
+  "member.left": Envelope<{ user: Sender }>;
+  /** `member.kicked`, `member.banned`, `member.muted` and what ends them: about whom, by whom, until when (Unix seconds), and why. */
+  "member.kicked": Envelope<{ user: Sender; by: Sender | null; until?: number; reason?: string }>;
+  /** `member.kicked`, `member.banned`, `member.muted` and what ends them: about whom, by whom, until when (Unix seconds), and why. */
+  "member.banned": Envelope<{ user: Sender; by: Sender | null; until?: number; reason?: string }>;
+  /** `member.kicked`, `member.banned`, `member.muted` and what ends them: about whom, by whom, until when (Unix seconds), and why. */
+  "member.unbanned": Envelope<{ user: Sender; by: Sender | null; until?: number; reason?: string }>;
+  /** `member.kicked`, `member.banned`, `member.muted` and what ends them: about whom, by whom, until when (Unix seconds), and why. */
+  "member.muted": Envelope<{ user: Sender; by: Sender | null; until?: number; reason?: string }>;
+  /** `member.kicked`, `member.banned`, `member.muted` and what ends them: about whom, by whom, until when (Unix seconds), and why. */
+  "member.unmuted": Envelope<{ user: Sender; by: Sender | null; until?: number; reason?: string }>;
+  /** `member.invited`: who, with which role, and by whom. */
+  "member.invited": Envelope<{ user: Sender; role: string; by: Sender | null }>;
+  /** `member.joined`, `member.left` or `member.kicked`: about whom. */
+  "member.declined": Envelope<{ user: Sender }>;
+  /** `member.role`: about whom, the role that they have now, and who gave it; `by` is null if the app did. */
+  "member.role": Envelope<{ user: Sender; role: string; by: Sender | null }>;
+  /** `room.updated`: all properties as they are now, and who changed them. */
+  "room.updated": Envelope<{ title: string; topic: string; visibility: string; attributes: Record<string, any>; permissions: Record<string, any>; historyVisibility: string; slowMode: number; announce: boolean; archived: boolean; by: Sender | null }>;
+  /** The server knows who this is. */
+  "welcome": Envelope<Welcome>;
+  /** The token ends soon: at this time (Unix seconds). */
+  "auth.expiring": Envelope<{ at: number }>;
+  /** The server closes the connection; come back after so many seconds. */
+  "closing": Envelope<{ reason: string; reconnectIn: number }>;
+  /** Everybody who types now. */
+  "typing": Envelope<{ users: Sender[] }>;
+  /** How many users are in the room, and unless they are many, who came, went, or changed their names. */
+  "presence": Envelope<{ online: number; joined?: Sender[]; left?: Sender[]; renamed?: Sender[] }>;
+  /** A piece of a message that is being written: `text` stands at `at` (code points). */
+  "message.delta": Envelope<{ msgId: string; at: number; text: string }>;
+  /** To the writer of a message: stop. `by`: who wants so; null: the app, or nobody. */
+  "message.cancelled": Envelope<{ msgId: string; by?: Sender }>;
+  /** The connection is in this room now; events from `seq` + 1 follow. `partner`: of a direct room. */
+  "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender; by?: Sender }>;
+  /** A member has read the room up to this number. */
+  "read": Envelope<{ user: Sender; seq: number }>;
+  /** What the user prefers in the room, set by another of their connections. */
+  "prefs": Envelope<{ notify: string; favourite: boolean }>;
+  /** A message mentions the user by their id. `text`: its first 140 characters. */
+  "mention": Envelope<{ room: string; msgId: string; seq: number; sender: Sender | null; text: string }>;
+  /** The user is invited to this room. */
+  "room.invited": Envelope<{ room: string; title: string; by?: Sender }>;
+  /** A message was reported to the moderators of its room. It does not tell by whom. `held`: the app keeps it from being published. */
+  "report": Envelope<{ id: string; room: string; msgId: string; reason: string; held?: boolean }>;
+  /** The connection is in this room no longer: `left`, `kicked`, `banned`, `deleted` or `forbidden`. */
+  "room.removed": Envelope<{ room: string; reason: string }>;
+  /** There may be a gap: join the room again, after so many seconds. */
+  "reset": Envelope<{ room: string; epoch: string; seq: number; reason: string; rejoinIn: number }>;
+  /** `notice`: something that the app tells users. */
+  "notice": Envelope<{ title: string; content: string }>;
+  /** `update`: a value of the app's has changed. */
+  "update": Envelope<{ field: string; value: any }>;
+  /** `redirect`: the page should go to this address. */
+  "redirect": Envelope<{ url: string }>;
+}
+// ---- until here ----
+
+/** What the ack of a command has. */
+export type Ack<T extends keyof Commands> = Commands[T]["ack"];
+export type JoinAck = Ack<"join">;
+export type SendAck = Ack<"message"> & { room?: string };
+export type ChangeAck = Ack<"message.edit">;
+export type PinAck = Ack<"message.pin">;
+export type ReactAck = Ack<"reaction.add">;
+export type ReactionsAck = Ack<"reactions">;
+export type PinsAck = Ack<"pins">;
+export type ThreadAck = Ack<"thread">;
+export type HistoryAck = Ack<"history">;
+export type SearchAck = Ack<"search">;
+export type MembersAck = Ack<"members">;
+/** `unread`: at most 100; with `more` there are, or may be, more. `read`: you have read up to this number. */
+export type ReadAck = Ack<"read">;
+/** `first`: the number of the first unread message. */
+export type UnreadAck = Ack<"unread">;
+export type BadgeAck = Ack<"badge">;
+export type PresenceAck = Ack<"presence">;
+export type RoomsAck = Ack<"rooms">;
 
 /**
  * Why a promise was rejected.
@@ -149,6 +316,11 @@ export interface StateEvent {
   readonly retryIn: number | null;
   /** The number of the attempt to reconnect, from 1; 0 before the first. Starts again after every welcome. */
   attempt: number;
+  /**
+   * How the client is, or was, connected. `http`: no WebSocket got through, so it uses REST and server-sent events. Then
+   * `welcome.features` lacks `presence`, `typing` and `streams`, and events of rooms that you do not look at may come seconds later.
+   */
+  transport: "socket" | "http";
   /** The close code of the last connection: 1012 the server restarts, 4008 too slow, 4013 too fast … */
   code: number | null;
   reason: string;
@@ -201,44 +373,14 @@ export interface ClientEvents {
   welcome: Envelope<Welcome>;
 }
 
-/** `count`: how many users react with this emoji after the change. */
-export interface Reaction { msgId: string; seq: number; emoji: string; user: Sender; count: number }
-
-/** Events of the server that a UI usually needs. `on` takes any other name, too. */
-export interface ServerEvents {
-  message: Envelope<Body>;
-  /** The current state of the message. Without `msgId`: an edit whose message was deleted later; ignore it. */
-  "message.edited": Envelope<{ msgId?: string; seq?: number; body?: Body; edited?: number; closed?: true; ended?: string }>;
-  /** A piece of a message that is being written. The client passes on all pieces of the messages on your pages, in order and without overlap. */
-  "message.delta": Envelope<{ msgId: string; at: number; text: string }>;
-  /** Somebody wants you to stop writing this message. */
-  "message.cancelled": Envelope<{ msgId: string; by?: Sender }>;
-  /** Of a reply: `parent`, and what is left of its thread. */
-  "message.deleted": Envelope<{ msgId: string; seq: number; deleted: true; reason?: string; parent?: string; thread?: Thread | null }>;
-  "message.pinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
-  "message.unpinned": Envelope<{ msgId: string; seq: number; by: Sender | null }>;
-  "reaction.added": Envelope<Reaction>; "reaction.removed": Envelope<Reaction>;
-  "member.joined": Envelope; "member.left": Envelope; "member.kicked": Envelope; "member.banned": Envelope;
-  "member.muted": Envelope; "member.unmuted": Envelope; "member.role": Envelope; "room.updated": Envelope;
-  /** Everyone who is typing now. */
-  typing: Envelope<{ users: Sender[] }>;
-  presence: Envelope<{ joined?: Sender[]; left?: Sender[]; renamed?: Sender[]; online: number }>;
-  /** You have read the room up to there on another connection; or another member has, where the server says so. */
-  read: Envelope<{ user: Sender; seq: number }>;
-  /** You prefer this in the room, set on another connection. */
-  prefs: Envelope<Prefs>;
-  /** A message mentions you by your id, in any of your rooms. */
-  mention: Envelope<{ room: string; msgId: string; seq: number; sender: Sender | null; text: string }>;
-  /** The server added this connection to a room (a direct message arrived). `history` or `join` loads messages up to `seq`. */
-  "room.added": Envelope<{ room: string; epoch: string; seq: number; with?: Sender; by?: Sender }>;
-  "room.invited": Envelope<{ room: string; title: string; by?: Sender }>;
-  "room.removed": Envelope<{ room: string; reason: string }>;
-  closing: Envelope<{ reason: string; reconnectIn: number }>;
-  reset: Envelope<{ room: string; epoch: string; seq: number; reason: string; rejoinIn: number }>;
-  "auth.expiring": Envelope<{ at: number }>;
-  notice: Envelope<{ title: string; content: string }>;
-  update: Envelope<{ field: string; value: Json }>;
-  redirect: Envelope<{ url: string }>;
+/**
+ * Events of the server. `on` takes any other name, too.
+ *
+ * - `message.edited` without `msgId`: an edit whose message was deleted later; ignore it.
+ * - `message.delta`: the client passes on all pieces of the messages on your pages, in order and without overlap.
+ * - `room.added`: the server added this connection to a room (a direct message arrived). `history` or `join` loads messages up to `seq`.
+ */
+export interface ServerEvents extends WireEvents {
   /** Every event of the server, after its own listeners. */
   "*": Envelope;
 }
@@ -263,6 +405,11 @@ export interface Options {
   heartbeat?: number;
   /** The wait before the n-th attempt is random between 0 and min(longest, first·2ⁿ) seconds. Defaults: 1 and 30. */
   backoff?: { first?: number; longest?: number };
+  /**
+   * Where REST is, for a network that lets no WebSocket through: after three sockets of which nothing was heard, the client uses it and
+   * server-sent events, until a socket gets through again. Default: `api` beside a socket at `…/ws` or `…/ws/<room>`; null: never.
+   */
+  api?: string | null;
   /** For Node and for tests. */
   WebSocket?: new (url: string, protocols?: string[]) => any;
   /** For tests. */
@@ -403,7 +550,12 @@ export class ChatRooms {
    * Send any command, also one of your app. Resolves with the payload of the ack. Waits for the connection, for at most
    * `timeout` seconds. If you repeat a durable command under the same `msgId`, it is carried out once.
    */
-  request<A = any>(type: string, options?: { room?: string; payload?: any; msgId?: string; timeout?: number }): Promise<A>;
+  request<T extends keyof Commands>(
+    type: T, options?: { room?: string; payload?: Commands[T]["payload"]; msgId?: string; timeout?: number },
+  ): Promise<Ack<T>>;
+  request<A = any, T extends string = string>(
+    type: T extends keyof Commands ? never : T, options?: { room?: string; payload?: any; msgId?: string; timeout?: number },
+  ): Promise<A>;
 }
 
 export default ChatRooms;

@@ -11,7 +11,7 @@ import { Link } from "./client/link.js";
 import { Outbox } from "./client/outbox.js";
 import { Pieces } from "./client/pieces.js";
 import { Rooms } from "./client/rooms.js";
-import { socketUrl } from "./client/socket-url.js";
+import { restBeside, socketUrl } from "./client/socket-url.js";
 import { Stream } from "./client/stream.js";
 import { now } from "./client/timers.js";
 
@@ -23,6 +23,16 @@ const TYPING = 3; // seconds between repeats; the server forgets after 6
 const OWN_EVENTS = ["state", "joined", "gap", "removed", "outbox", "user", "problem"];
 
 const bodyOf = (body) => (typeof body === "string" ? { text: body } : body);
+
+/** A constructor of what stands in for a WebSocket over HTTP; null if it cannot be loaded. */
+async function standIn(rest, fetch) {
+  try {
+    const { HttpSocket } = await import("./client-http.js"); // a file of its own: who has sockets pays nothing
+    return HttpSocket.bind(null, rest, fetch);
+  } catch {
+    return null; // this page may not have it, as where client.js was copied
+  }
+}
 
 /** See client.d.ts. */
 export class ChatRooms {
@@ -37,9 +47,11 @@ export class ChatRooms {
     const url = socketUrl(given.url);
     const { first = 1, longest = 30 } = given.backoff ?? {};
     const { timeout = 10, heartbeat, random = Math.random, WebSocket = globalThis.WebSocket } = given;
+    const rest = restBeside(url, given.api);
     const fetch = given.fetch ?? ((...what) => globalThis.fetch(...what));
     const its = (this.#its = {
       options: { url: url.href, first, longest, timeout, heartbeat, random, WebSocket, fetch },
+      standIn: rest && (() => standIn(rest, fetch)),
       identity: new Identity(given, `chatrooms ${url.host}${url.pathname} `),
       emit: (type, event) => this.#emit(type, event),
       emitWire: (envelope) => this.#emitWire(envelope),

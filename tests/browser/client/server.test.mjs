@@ -1,18 +1,11 @@
 // The client as the server sends it, in one file, against that server in a process of its own.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 
 import * as source from "../../../sanic_chatrooms/web/static/client.js";
+import { freePort, missing, next, serve, stop } from "./serving.mjs";
 import { WebSocket } from "./websocket.mjs";
-
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const python = `${root}.venv/bin/python`;
-const missing = existsSync(python) ? false : "there is no .venv/bin/python; `make venv` creates it";
 
 const APP = `
 import sys
@@ -25,45 +18,6 @@ app.config.AUTO_EXTEND = False
 app.blueprint(chatrooms.bp)
 app.run("127.0.0.1", int(sys.argv[1]), single_process=True, motd=False, access_log=False)
 `;
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-/** A server on this port, answering; -> its process. */
-async function serve(port) {
-  const process = spawn(python, ["-c", APP, String(port)], { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  process.stderr.on("data", (data) => (said += data));
-  for (let n = 0; n < 200; n++) {
-    if (process.exitCode !== null) throw new Error(`the server ended:\n${said}`);
-    const answer = await fetch(`http://127.0.0.1:${port}/chat/client.js`).catch(() => null);
-    if (answer?.ok) return process;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the server did not answer:\n${said}`);
-}
-
-async function stop(process) {
-  if (process.exitCode !== null) return;
-  const ended = new Promise((resolve) => process.once("exit", resolve));
-  process.kill("SIGTERM");
-  await ended;
-}
-
-const next = (chat, type, wanted = () => true) =>
-  new Promise((resolve) => {
-    const off = chat.on(type, (event) => {
-      if (!wanted(event)) return;
-      off();
-      resolve(event);
-    });
-  });
 
 /** What the server sends under the address that pages import. */
 async function served(port) {
@@ -90,7 +44,7 @@ async function client(t, port, options = {}) {
 
 test("the served file has the exports of the module", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
-  const server = await serve(port);
+  const server = await serve(port, APP);
   t.after(() => stop(server));
 
   assert.deepEqual(Object.keys(await served(port)), Object.keys(source));
@@ -98,7 +52,7 @@ test("the served file has the exports of the module", { skip: missing, timeout: 
 
 test("two people talk, one is cut off and misses nothing", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
-  const server = await serve(port);
+  const server = await serve(port, APP);
   t.after(() => stop(server));
   const ada = await client(t, port, { name: "Ada" });
   const bob = await client(t, port, { name: "Bob" });
@@ -129,7 +83,7 @@ test("two people talk, one is cut off and misses nothing", { skip: missing, time
 
 test("another client receives edits and deletions, also after a disconnect", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
-  const server = await serve(port);
+  const server = await serve(port, APP);
   t.after(() => stop(server));
   const ada = await client(t, port, { name: "Ada" });
   const bob = await client(t, port, { name: "Bob" });
@@ -158,7 +112,7 @@ test("another client receives edits and deletions, also after a disconnect", { s
 
 test("after a restart that lost everything, the client is a new guest and gets a gap event", { skip: missing, timeout: 60_000 }, async (t) => {
   const port = await freePort();
-  let server = await serve(port);
+  let server = await serve(port, APP);
   t.after(() => stop(server));
   const { chat } = await client(t, port, { name: "Ada" });
   await chat.connect();
@@ -170,7 +124,7 @@ test("after a restart that lost everything, the client is a new guest and gets a
   await stop(server);
   assert.ok((await closing).payload.reconnectIn >= 0);
   const kept = chat.send("tea", "written while it was away");
-  server = await serve(port);
+  server = await serve(port, APP);
 
   await kept.done;
   assert.notEqual(chat.user.id, id);

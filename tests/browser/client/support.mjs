@@ -145,7 +145,7 @@ export function world(t, options = {}) {
   const fetch = async () => {
     throw new TypeError("there is no network in tests");
   };
-  const chat = new ChatRooms({ url: "ws://host/chat/ws", WebSocket, fetch, storage, random: () => 0.5, ...options });
+  const chat = new ChatRooms({ url: "ws://host/chat/ws", WebSocket, fetch, storage, random: () => 0.5, api: null, ...options });
   t.after(() => {
     chat.disconnect();
     clock.restore();

@@ -38,7 +38,7 @@ for (const folder of FOLDERS) {
 
 const modulesOf = (folder) =>
   readdirSync(place(folder), { recursive: true })
-    .filter((name) => name.endsWith(".js") && !/^(words|client|style)\b.*\/|^client\.js$/.test(name))
+    .filter((name) => name.endsWith(".js") && !/^(words|client|admin|style)\b.*\/|^client\.js$/.test(name))
     .map((name) => readFileSync(place(`${folder}/${name}`), "utf8"));
 
 for (const folder of FOLDERS) {

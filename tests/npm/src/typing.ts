@@ -28,3 +28,15 @@ export function ofTheElement(room: ChatRoomElement) {
   // @ts-expect-error
   room.theme = 7;
 }
+
+export async function ofTheWire(chat: ChatRooms) {
+  const { total, messages } = await chat.request("pins", { room: "general", payload: { limit: 10 } });
+  const { votes } = await chat.request<{ votes: number }>("poll.vote", { room: "general" });
+  chat.on("member.banned", ({ payload }) => payload.until?.toFixed());
+  chat.on("room.updated", ({ payload }) => payload.historyVisibility.toUpperCase());
+  // @ts-expect-error
+  await chat.request("pins", { room: "general", payload: { limit: "ten" } });
+  // @ts-expect-error
+  chat.on("message.pinned", ({ payload }) => payload.until);
+  return total + votes + messages.length + (chat.status.transport === "http" ? 1 : 0);
+}

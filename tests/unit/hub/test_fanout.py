@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
-from sanic_chatrooms.hub.fanout import Fanout
+from sanic_chatrooms.hub.fanout import PAUSE, Fanout
 from sanic_chatrooms.hub.room import Codec, LocalRoom
 from sanic_chatrooms.models import Envelope
 
@@ -38,6 +39,7 @@ class ServerSentEvents(Text):
 
 
 TEXT = Text()
+SSE = ServerSentEvents()
 
 
 class FakeSession:
@@ -69,6 +71,81 @@ class FakeSession:
 
     def evicted(self, room: str) -> None:
         raise AssertionError(f"thrown out of {room}")
+
+
+@pytest.fixture
+def moments(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Move the clock."""
+    now = [100.0]
+    monkeypatch.setattr("sanic_chatrooms.hub.fanout.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    return wait
+
+
+def test_a_room_is_quiet_if_few_hear_it_and_nothing_was_written_for_a_moment(
+    moments: Callable[[float], None],
+) -> None:
+    rooms = {
+        "few": room_of(*(FakeSession() for _ in range(16)), *(FakeSession(SSE) for _ in range(16))),
+        "many": room_of(*(FakeSession() for _ in range(16)), *(FakeSession(SSE) for _ in range(17))),
+        "empty": room_of(),
+    }
+    fanout = Fanout(rooms)
+
+    assert [room for room in (*rooms, "other") if fanout.is_quiet(room)] == ["few"]
+    fanout.flush()
+    moments(PAUSE / 2)
+    assert not fanout.is_quiet("few")
+    moments(PAUSE)
+    assert fanout.is_quiet("few")
+
+
+async def test_what_is_made_together_is_written_at_its_end_and_not_once_more() -> None:
+    session = FakeSession()
+    room = room_of(session)
+    fanout = Fanout({"r": room})
+    fanout.start()
+    flushes = 0
+    flush = fanout.flush
+
+    def counted() -> None:
+        nonlocal flushes
+        flushes += 1
+        flush()
+
+    fanout.flush = counted  # type: ignore[method-assign]
+
+    def work() -> None:
+        fanout.emit(room, event(b"hi "))
+        fanout.reply(session, b"ack ")
+        assert session.written == []
+
+    fanout.together(work)
+
+    assert session.written == [b"ack hi "]
+    await asyncio.sleep(0)
+    assert flushes == 1
+
+
+async def test_work_that_fails_leaves_nothing_unwritten() -> None:
+    session = FakeSession()
+    room = room_of(session)
+    fanout = Fanout({"r": room})
+    fanout.start()
+
+    def work() -> None:
+        fanout.emit(room, event(b"hi "))
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        fanout.together(work)
+    fanout.emit(room, event(b"you "))
+    await asyncio.sleep(0)
+
+    assert session.written == [b"hi ", b"you "]
 
 
 def room_of(*sessions: FakeSession) -> LocalRoom:

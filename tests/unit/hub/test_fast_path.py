@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms.errors import ChatError, Conflict, InternalError, Unavailable
+from sanic_chatrooms.hub.fanout import Fanout
 from sanic_chatrooms.hub.journal import Journal
 from sanic_chatrooms.models import Appended, Draft, Envelope, Fact, Room
 from sanic_chatrooms.observe.instruments import APPEND_BATCH
@@ -86,6 +87,18 @@ class SoonStore(WrappedStore):
         return await ask()
 
 
+class NotingFanout(Fanout):
+    """Tells when it writes."""
+
+    def __init__(self, noted: Callable[[], None]) -> None:
+        super().__init__()
+        self._noted = noted
+
+    def flush(self) -> None:
+        super().flush()
+        self._noted()
+
+
 class Desk(Submitter):
     """A journal over such a store, and the answers to what was submitted."""
 
@@ -103,7 +116,7 @@ class Desk(Submitter):
             None,
             timeout,
             self.meter,
-            self._flush,
+            NotingFanout(self._flush),
         )
 
     def _flush(self) -> None:
@@ -532,7 +545,13 @@ async def _walk(random: random.Random, *, soon: bool) -> tuple[Any, ...]:
     desk = Desk()
     desk.store = Fickle(random, soon=soon)
     desk.journal = Journal(
-        TimedStore(desk.store, 5.0), desk.broker, desk.delivered, None, 5.0, desk.meter, desk._flush
+        TimedStore(desk.store, 5.0),
+        desk.broker,
+        desk.delivered,
+        None,
+        5.0,
+        desk.meter,
+        NotingFanout(desk._flush),
     )
     await desk.start()
     names: list[str] = []

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 import pytest
 
 from sanic_chatrooms.observe import board
-from sanic_chatrooms.observe.board import FRESH, HALF, Board, open_file
+from sanic_chatrooms.observe.board import FRESH, HALF, Board, Shown, open_file
 from sanic_chatrooms.observe.counting import Counts, merged
 
 COUNTS = Counts(
@@ -64,6 +64,19 @@ def test_gauges_of_one_that_has_fallen_silent_do_not_count(file: int) -> None:
     now = FRESH + 1
 
     assert mine.all() == [counts(1)]
+
+
+def test_what_is_shown_has_an_age_and_says_whose_it_is(file: int) -> None:
+    now = 0.0
+    mine = Board(file, lambda: now)
+    mine.take_place()
+    mine.show(counts(1, connections=5), "the first worker")
+
+    now = FRESH + 1
+
+    assert mine.shown() == [Shown(FRESH + 1, counts(1, connections=5), "the first worker")]
+    mine.show(counts(2))
+    assert mine.shown() == [Shown(0.0, counts(2), "")]
 
 
 def test_one_that_is_killed_while_it_writes_leaves_what_it_had_shown(file: int) -> None:

@@ -155,5 +155,6 @@ def test_appending_without_a_task_is_passed_on() -> None:
     assert store.appends_soon
     assert store.append_soon([[DRAFT]], lambda *said: heard.append(said))
     assert heard == [(0, [[DRAFT]])]
-    assert not TimedStore(MemoryStore(), 1.0).appends_soon
-    assert not MemoryStore().append_soon([[DRAFT]], lambda *said: None)
+    assert TimedStore(MemoryStore(), 1.0).appends_soon
+    assert not TimedStore(FaultyStore(MemoryStore()), 1.0).appends_soon
+    assert not FaultyStore(MemoryStore()).append_soon([[DRAFT]], lambda *said: None)

@@ -55,6 +55,30 @@ def _seqs(events: list[Event]) -> list[int]:
     return [event.seq or 0 for event in events]
 
 
+async def test_append_soon_stores_as_append_does_and_answers_before_it_returns(store: MemoryStore) -> None:
+    heard: list[Any] = []
+    batch = [[_draft(key=key) for key in "121"], [_draft("nowhere")]]
+
+    assert store.append_soon(batch, lambda place, results: heard.append((place, results)))
+    again = await store.append([_draft(key=key) for key in "12"])
+
+    (_, first), (_, nowhere) = heard
+    assert [place for place, _ in heard] == [0, 1]
+    assert [(one.seq, one.duplicate) for one in first] == [(1, False), (2, False), (1, True)]
+    assert [type(one) for one in nowhere] == [RoomNotFound]
+    assert [one.seq for one in again if isinstance(one, Appended)] == [1, 2]
+
+
+def test_a_derived_store_that_may_append_in_its_own_way_is_left_to_the_task() -> None:
+    class Own(MemoryStore):
+        pass
+
+    class Sure(MemoryStore):
+        appends_soon = True
+
+    assert [store.appends_soon for store in (MemoryStore(), Own(), Sure())] == [True, False, True]
+
+
 async def _appended(store: MemoryStore, draft: Draft) -> Appended:
     (answer,) = await store.append([draft])
     assert isinstance(answer, Appended)

@@ -46,6 +46,7 @@ class Between:
         self._append = chat.backends.store.append
         self._then: list[Draft] = []
         monkeypatch.setattr(chat.backends.store, "append", self)
+        monkeypatch.setattr(chat.store, "appends_soon", False)
 
     def first(self, item: Draft) -> None:
         self._then.append(item)
@@ -142,6 +143,7 @@ async def test_a_command_that_is_never_stored_in_time_is_unavailable(
         return [Stale() for _ in drafts]
 
     monkeypatch.setattr(chat.backends.store, "append", always_stale)
+    monkeypatch.setattr(chat.store, "appends_soon", False)
 
     refused = await ada.error("message", room="general", payload={"text": "hi"})
 

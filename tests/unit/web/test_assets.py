@@ -12,7 +12,7 @@ from sanic.compat import Header
 from sanic.exceptions import NotFound
 
 from sanic_chatrooms.web import assets as module
-from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, STYLE_PAGE, Assets
+from sanic_chatrooms.web.assets import FOLDER, PAGE_POLICY, Assets
 
 
 class Asked:
@@ -69,7 +69,7 @@ def test_words_are_in_a_folder_of_their_own(assets: Assets) -> None:
 
 
 def test_the_style_sheet_page_is_in_a_folder_of_its_own(assets: Assets) -> None:
-    assert answer(assets, STYLE_PAGE).body == b"<!doctype html><title>Style</title>"
+    assert answer(assets, "style/page.html").body == b"<!doctype html><title>Style</title>"
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:

@@ -15,7 +15,8 @@ MODULES = [
     path
     for folder in (FOLDER, ROOT / "example_app" / "static")
     for path in sorted(folder.rglob("*.js"))
-    if path.parent.name not in {"words", "client", "style"} and path.name != "client.js"
+    if path.parent.name not in {"words", "client", "style"}
+    and path.name not in {"client.js", "client-http.js", "operator-words.js"}
 ]
 # Two words, or one that begins with a capital letter.
 READABLE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+[.…:]?$|^[A-Z][a-z]+ ")

@@ -7,6 +7,8 @@ const DIAL = 20; // seconds until welcome; longer than the server waits for `aut
 const GREETING = 1; // seconds; then a visitor without token and welcome asks the server whether it has to sign in
 const PONG = 10; // seconds without an answer to a ping; then the connection counts as dead
 const HINT_PONG = 5; // the same after a hint by the browser, which is usually right
+const TRIES = 3; // sockets in a row of which nothing was heard; then HTTP has to do
+const SOCKETS_AGAIN = 120; // seconds over HTTP until a socket is tried again
 const STABLE = 5; // seconds; an overloaded server that kept a connection for so long has recovered
 const CLOSES = { token_expired: 4001, banned: 4507 }; // by the code of a refused `auth`; else 4500
 const SUBPROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/; // RFC 7230 token; browsers throw at other characters
@@ -17,13 +19,16 @@ const noNetwork = () => globalThis.navigator?.onLine === false; // only false is
 export class Link {
   online = false;
   interval = 30;
-  status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, code: null, reason: "", error: null };
+  status = { state: "closed", retryAt: null, retryIn: null, attempt: 0, transport: "socket", code: null, reason: "", error: null };
   #chat; // options, identity, and callbacks: changed, introduce, welcomed, heard, lost, problem
   #timers = new Timers();
   #socket = null;
   #run = 0; // counts attempts: a token that arrives for an earlier one is not used
   #attempt = 0;
   #opened = false;
+  #silent = 0; // sockets in a row of which nothing was heard
+  #heard = false; // something, from this socket
+  #HttpSocket = null; // stands in for sockets, where HTTP has to do
   #late = false; // send the token with `auth` instead of in the handshake
   #proof = null; // {token, guest, msgId?} of this connection; msgId until `auth` is answered
   #told = null; // an error that answers no command: why the server is about to close this connection
@@ -39,7 +44,7 @@ export class Link {
 
   open() {
     this.#watchBrowser(true);
-    this.#attempt = 0;
+    this.#attempt = this.#silent = 0;
     this.#become("connecting", { code: null, reason: "", error: null });
     this.#dial();
   }
@@ -75,11 +80,15 @@ export class Link {
     const run = ++this.#run;
     this.#timers.clear("wait");
     if (this.status.state !== "connecting") this.#become(noNetwork() ? "offline" : "reconnecting");
-    this.#opened = false;
+    this.#opened = this.#heard = false;
     this.#timers.after("dial", DIAL, () => this.#drop(1006, "the server did not answer"));
     try {
+      const HttpSocket = this.#mayStandIn() ? await this.#chat.standIn() : null;
       const proof = await this.#chat.identity.proof();
-      if (run === this.#run) this.#connect(proof);
+      if (run !== this.#run) return;
+      this.#HttpSocket = HttpSocket;
+      if (HttpSocket) this.#use(new HttpSocket(proof.token), proof);
+      else this.#connect(proof);
     } catch (error) {
       if (run !== this.#run) return;
       this.#chat.problem("token", error);
@@ -87,20 +96,29 @@ export class Link {
     }
   }
 
+  #mayStandIn() {
+    return this.#silent >= TRIES && Boolean(this.#chat.standIn);
+  }
+
   #connect(proof) {
-    const { WebSocket, url } = this.#chat.options;
     const inHandshake = proof.token && !this.#late && SUBPROTOCOL.test(proof.token);
-    this.#proof = proof;
-    this.#told = null;
-    let socket;
     try {
-      socket = new WebSocket(url, ["chatrooms.v1", ...(inHandshake ? [`bearer.${proof.token}`] : [])]);
+      this.#use(this.#newSocket(inHandshake && proof.token), proof, proof.token && !inHandshake);
     } catch (error) {
       this.close(1006, error.message); // mixed content or a forbidden port: trying again is useless
-      return;
     }
+  }
+
+  #newSocket(token) {
+    const { WebSocket, url } = this.#chat.options;
+    return new WebSocket(url, ["chatrooms.v1", ...(token ? [`bearer.${token}`] : [])]);
+  }
+
+  #use(socket, proof, authDue = false) {
+    this.#proof = proof;
+    this.#told = null;
     this.#socket = socket;
-    socket.onopen = () => this.#begin(proof.token && !inHandshake);
+    socket.onopen = () => this.#begin(authDue);
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onclose = ({ code, reason }) => this.#lost(code, reason, CLOSES[this.#told?.code] === code ? this.#told : undefined);
     socket.onerror = () => {}; // `onclose` follows and says more
@@ -127,6 +145,7 @@ export class Link {
 
   #hear(data) {
     this.#heardAt = now();
+    this.#heard = true;
     this.#timers.clear("pong");
     let envelope;
     try {
@@ -154,8 +173,9 @@ export class Link {
     this.#onlineAt = now();
     this.interval = envelope.payload.heartbeat?.interval ?? 30;
     this.#beat();
+    if (this.#HttpSocket) this.#trySocketsLater();
     this.#chat.introduce(envelope.payload);
-    this.#become("online");
+    this.#become("online", { transport: this.#HttpSocket ? "http" : "socket" });
     this.#chat.welcomed(envelope);
   }
 
@@ -187,6 +207,31 @@ export class Link {
     this.#timers.after("pong", patience, () => this.#drop(1006, "nothing was heard from the server"));
   }
 
+  // ---- back to sockets ----
+
+  #trySocketsLater() {
+    this.#timers.after("sockets", SOCKETS_AGAIN, () => this.#trySocket());
+  }
+
+  /** Go back to sockets as soon as something comes through one. */
+  async #trySocket() {
+    const run = this.#run;
+    const { token } = await this.#chat.identity.proof().catch(() => ({}));
+    if (run !== this.#run) return;
+    const socket = this.#newSocket(token && SUBPROTOCOL.test(token) && token);
+    this.#timers.after("sockets", DIAL, () => socket.close(1000)); // nothing comes through
+    socket.onopen = () => socket.send('{"type":"ping"}');
+    socket.onerror = () => {};
+    socket.onclose = () => run === this.#run && this.#trySocketsLater();
+    socket.onmessage = () => {
+      socket.onmessage = socket.onclose = null;
+      socket.close(1000);
+      if (run !== this.#run) return;
+      this.#silent = this.#comeBackIn = 0;
+      this.#drop(1012, "a socket gets through again");
+    };
+  }
+
   // ---- the connection is gone ----
 
   /** End this connection without waiting for `onclose`, which takes minutes on a dead socket. */
@@ -208,6 +253,8 @@ export class Link {
     this.#socket = this.#greeting = null;
     this.#timers.clearAll();
     // A welcome shows that the server is well, unless it is overloaded and closes what it has just accepted.
+    if (this.#HttpSocket) this.#silent = code === 1006 && !this.online ? 0 : this.#silent;
+    else this.#silent = this.#heard || code !== 1006 ? 0 : this.#silent + 1;
     const good = this.online && (!CROWDED.includes(code) || now() - this.#onlineAt >= STABLE);
     this.online = false;
     this.#late = !this.#opened;
@@ -245,7 +292,7 @@ export class Link {
   #wait(code, reason, good) {
     if (good) this.#attempt = 0;
     if (CROWDED.includes(code)) this.#attempt = Math.max(this.#attempt, 2);
-    const delay = this.#comeBackIn ?? jitter(this.#chat.options, this.#attempt);
+    const delay = this.#comeBackIn ?? (this.#mayStandIn() && !this.#HttpSocket ? 0 : jitter(this.#chat.options, this.#attempt));
     this.#comeBackIn = null;
     this.#attempt += 1;
     this.#plan(delay, { code, reason });

@@ -12,3 +12,14 @@ export function socketUrl(given) {
   if (!/^wss?:$/.test(url.protocol)) throw new TypeError(NO_URL);
   return url;
 }
+
+/** Where REST is beside a socket at `…/ws` or `…/ws/<room>`, and that room; null: nobody knows. */
+export function restBeside(socket, given) {
+  const [, before, room] = /^(.*\/)ws(?:\/([^/]+))?$/.exec(socket.pathname) ?? [];
+  if (given === null || (before === undefined && given === undefined)) return null;
+  const page = new URL(socket);
+  page.protocol = page.protocol.replace(/^ws/, "http");
+  page.search = "";
+  const api = new URL(given ?? `${before}api/`, page).href.replace(/\/?$/, "/");
+  return { api, room: room && decodeURIComponent(room) };
+}

@@ -1,4 +1,4 @@
-// The style sheet page: every component in every state, in light and in dark. In debug mode only; see `_style` in blueprint.py.
+// The style sheet page: every component in every state, in light and in dark. In debug mode only; see style.py.
 
 import { el, fill } from "../dom.js";
 import { speak } from "../words.js";

@@ -160,6 +160,19 @@ def row(allowance: Allowance, refusals: int) -> list[bool]:
     return told
 
 
+def test_it_tells_how_much_of_a_burst_is_used_up(limits: Limits, clock: Clock) -> None:
+    ada = of(limits, "ada")
+
+    passed(ada, Kind.MESSAGE, 15)
+    passed(ada, Kind.CHANGE, 1)
+
+    used = ada.used()
+    assert (round(used[Kind.MESSAGE], 2), round(used[Kind.CHANGE], 2), used[Kind.BYTES]) == (0.5, 0.05, 0.0)
+    assert Kind.READ not in used  # it has no limit here
+    clock.now += 60
+    assert set(ada.used().values()) == {0.0}
+
+
 def test_a_user_is_in_a_hurry_while_a_quarter_of_a_burst_is_used_up(limits: Limits, clock: Clock) -> None:
     ada, bob = of(limits, "ada"), of(limits, "bob")
     passed(ada, Kind.MESSAGE, 30)  # messages do not count: they have a turn of their own

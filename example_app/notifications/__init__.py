@@ -1,0 +1,1 @@
+"""Notifications by Web Push, for what comes to people while they are not connected."""

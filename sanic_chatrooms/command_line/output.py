@@ -1,0 +1,90 @@
+"""What commands print: lines for people, JSON for scripts. Colours are for terminals only (and `NO_COLOR` turns them off)."""
+
+import json
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+__all__ = ["columns", "console", "note", "safe", "say", "say_json", "span", "when"]
+
+JOINER = "\u200d"
+"""Invisible, but a part of emoji."""
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
+
+
+def console(*, errors: bool = False) -> Console:
+    """The terminal, a file or a pipe. Nothing that is printed is read as markup."""
+    return Console(stderr=errors, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def say(*parts: str | tuple[str, str]) -> None:
+    """Print a line; a part may come with its style, as (text, style)."""
+    _print(sys.stdout, console(), Text.assemble(*parts))
+
+
+def note(text: str) -> None:
+    """Print a line beside the output: what is wrong, or going on."""
+    _print(sys.stderr, console(errors=True), Text(text))
+
+
+def _print(stream: TextIO, terminal: Console, text: Text) -> None:
+    # Written by ourselves, since rich ends the program where nobody reads any more.
+    with terminal.capture() as written:
+        terminal.print(text)
+    stream.write(written.get())
+    stream.flush()
+
+
+def say_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def safe(text: str) -> str:
+    """What others have written, in one line that does nothing to a terminal: control characters are shown, not sent."""
+    return "".join(_visible(sign) for sign in text)
+
+
+def _visible(sign: str) -> str:
+    if sign == JOINER or unicodedata.category(sign) not in _INVISIBLE:
+        return sign
+    return chr(0x2400 + ord(sign)) if sign < " " else "\ufffd"
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """The rows as lines whose cells stand below each other."""
+    rows = [[safe(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return [_line(row, widths) for row in rows]
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+    return "  ".join(padded).rstrip()
+
+
+def when(timestamp: float) -> str:
+    """A time of today, or a date and a time, in the time zone of this machine."""
+    then, today = time.localtime(timestamp), time.localtime()
+    same_day = then[:3] == today[:3]
+    return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S", then)
+
+
+def span(seconds: float) -> str:
+    """How long something takes, in words: "3 h 20 min"."""
+    left, words = round(abs(seconds)), list[str]()
+    for unit, size in _UNITS:
+        if left >= size:
+            words.append(f"{left // size} {unit}")
+            left %= size
+    if not words:
+        return f"{abs(seconds):.1f} s" if abs(seconds) < 10 else f"{left} s"
+    return " ".join(words[:2])

@@ -1,0 +1,323 @@
+// What client.js uses where no WebSocket gets through, as behind a proxy that refuses them. It loads this file by itself, and only then.
+//
+// It looks like a WebSocket to link.js. A command is a request to REST under its `msgId`; one room at a time comes as server-sent events,
+// and the others are asked in turn: over HTTP/1.1 a browser opens six connections to a server, for all of its tabs together.
+
+import { Timers, wall } from "./client/timers.js";
+
+const PATIENCE = 20; // seconds until a request counts as lost
+const FIRST = 8; // seconds until a stream has to say something; else a proxy gathers it, and its room is asked like others
+const SILENT = 2.5; // heartbeats without a word; then the stream counts as dead
+const ASK = 3; // seconds between two questions
+const BREATH = 0.5; // seconds before a stream that has ended is opened again
+const IN_FRONT = ["join", "message", "history", "read", "typing"]; // commands about the room that the user looks at
+const BUSY = [429, 503]; // the server is there
+const CLOSES = { token_expired: 4001, banned: 4507 }; // by the code of a refusal; else 4500
+const AWAY = { code: "unavailable", message: "the server cannot be reached", temporary: true };
+
+/** Why a request failed: a problem document, or what there is instead. */
+class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.message);
+    Object.assign(this, { status, problem });
+  }
+}
+
+/** Behaves like a WebSocket of the chat, over HTTP. `room`: that of the socket's path. */
+export class HttpSocket {
+  onopen = null;
+  onmessage = null;
+  onclose = null;
+  onerror = null;
+  #api;
+  #fetch;
+  #token;
+  #rooms = new Map(); // the position in each room that is read: {epoch, seq}
+  #front = null; // the room with the stream
+  #stream = null; // aborts it
+  #gathered = false; // a proxy holds streams back
+  #turn = 0;
+  #me = null;
+  #quiet = 75; // seconds
+  #gone = new Map(); // rooms whose last event put us out, and how
+  #ending = null; // how the stream said that it ends
+  #timers = new Timers();
+  #over = new AbortController();
+
+  constructor({ api, room }, fetch, token) {
+    this.#api = api;
+    this.#fetch = fetch;
+    this.#token = token;
+    globalThis.document?.addEventListener("visibilitychange", this.#seen);
+    this.#open(room);
+  }
+
+  async #open(room) {
+    try {
+      const { welcome, timestamp } = await this.#welcome();
+      if (this.#closed) return;
+      this.onopen();
+      this.#tell({ type: "welcome", timestamp, payload: welcome });
+      this.#timers.after("ask", ASK, () => this.#ask());
+      if (room) this.#carryOut({ type: "join", room, msgId: "join", payload: {} });
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #welcome(ask = {}) {
+    const { body, timestamp } = await this.#request("POST", "welcome", { body: ask });
+    this.#token = body.guestToken ?? this.#token;
+    this.#me = body.user.id;
+    this.#quiet = body.heartbeat.interval * SILENT;
+    return { welcome: body, timestamp };
+  }
+
+  close() {
+    this.#over.abort();
+    this.#stream?.abort();
+    this.#timers.clearAll();
+    globalThis.document?.removeEventListener("visibilitychange", this.#seen);
+  }
+
+  get #closed() {
+    return this.#over.signal.aborted;
+  }
+
+  #end(code, reason = "") {
+    if (this.#closed) return;
+    this.close();
+    this.onclose?.({ code, reason });
+  }
+
+  /** After this, nothing can go on. */
+  #fail(error) {
+    const { status, problem = AWAY } = error;
+    const refused = problem.status && (status === 401 || status === 403); // by the chat, and not by a proxy
+    if (refused) this.#tell({ type: "error", payload: problem });
+    this.#end(refused ? (CLOSES[problem.code] ?? 4500) : BUSY.includes(status) ? 1013 : 1006, problem.message);
+  }
+
+  #tell(frame) {
+    if (!this.#closed) this.onmessage?.({ data: JSON.stringify({ timestamp: wall(), ...frame }) });
+  }
+
+  // ---- commands ----
+
+  send(text) {
+    const command = JSON.parse(text);
+    const { type, room, payload } = command;
+    if (type !== "typing") this.#carryOut(command);
+    if (this.#rooms.has(room) && this.#front !== room && IN_FRONT.includes(type) && payload?.history !== 0) this.#follow(room);
+  }
+
+  async #carryOut(command) {
+    const { type, room, msgId: replyTo } = command;
+    try {
+      const { body, timestamp } = await this.#do(command);
+      this.#tell({ type: type === "ping" ? "pong" : "ack", replyTo, timestamp, payload: body });
+      if (type === "join") this.#watch(room, body, command.payload?.history !== 0);
+      if (type === "leave") this.#forget(room);
+    } catch (error) {
+      if (type !== "ping") this.#tell({ type: "error", replyTo, room, payload: error.problem ?? AWAY });
+      else if (BUSY.includes(error.status)) this.#tell({ type: "pong", replyTo });
+      if (error.status === 401 || (type === "ping" && !BUSY.includes(error.status))) this.#fail(error);
+    }
+  }
+
+  async #do({ type, room, msgId, payload }) {
+    if (type === "ping") return this.#request("GET", "me");
+    if (type === "auth") return this.#identify(payload);
+    if (type === "exit") return this.#forget(room), { body: {} };
+    return this.#request("POST", "commands", { body: { type, room, payload }, msgId });
+  }
+
+  async #identify({ token, name }) {
+    const before = this.#token;
+    this.#token = token ?? before;
+    try {
+      const { welcome, timestamp } = await this.#welcome({ name });
+      return { body: welcome, timestamp };
+    } catch (error) {
+      this.#token = before;
+      if (error.status !== 401) throw error;
+      throw new Refused(403, error.problem); // the old one may still be good
+    }
+  }
+
+  async #request(method, path, { body, msgId, headers } = {}) {
+    const abort = new AbortController();
+    const stop = () => abort.abort();
+    const timer = setTimeout(stop, PATIENCE * 1000);
+    this.#over.signal.addEventListener("abort", stop);
+    try {
+      const answer = await this.#send(method, path, abort.signal, { ...headers, ...(msgId && { "Idempotency-Key": msgId }) }, body);
+      return { body: await answer.json(), timestamp: (Date.parse(answer.headers.get("Date")) || Date.now()) / 1000 };
+    } finally {
+      clearTimeout(timer);
+      this.#over.signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #send(method, path, signal, headers, body) {
+    const bearer = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+    const json = body && { "Content-Type": "application/json" };
+    const options = { method, signal, headers: { ...bearer, ...json, ...headers }, body: body && JSON.stringify(body) };
+    const fetch = this.#fetch;
+    const answer = await fetch(this.#api + path, { ...options, credentials: "include", cache: "no-store" });
+    if (answer.ok) return answer;
+    const problem = await answer.json().catch(() => ({}));
+    const known = { ...problem, message: problem.detail ?? problem.message };
+    throw new Refused(answer.status, problem.code ? known : { ...AWAY, message: `the server answered ${answer.status}` });
+  }
+
+  // ---- rooms ----
+
+  #watch(room, { epoch, seq }, inFront) {
+    const { epoch: past, seq: before } = this.#rooms.get(room) ?? {};
+    this.#rooms.set(room, { epoch, seq });
+    this.#gone.delete(room);
+    const elsewhere = past !== epoch || before !== seq;
+    if (this.#front === room ? elsewhere : inFront || this.#front === null) this.#follow(room);
+  }
+
+  #forget(room) {
+    this.#rooms.delete(room);
+    this.#gone.delete(room);
+    if (room === this.#front) this.#follow([...this.#rooms.keys()].at(-1) ?? null);
+  }
+
+  /** The room is not ours any more. */
+  #lose(room, reason) {
+    this.#forget(room);
+    this.#tell({ type: "room.removed", room, payload: { room, reason } });
+  }
+
+  #refused(room, error) {
+    const { status, problem } = error;
+    if (problem?.status && (status === 403 || status === 404)) this.#lose(room, this.#gone.get(room) ?? (problem.code === "banned" ? "banned" : "forbidden"));
+    else if (status === 410) this.#reset(room, problem);
+    else if (BUSY.includes(status)) return problem.retryAfter ?? 2;
+    else this.#fail(error);
+    return BREATH;
+  }
+
+  #reset(room, { epoch, seq }) {
+    this.#rooms.set(room, { epoch, seq });
+    this.#tell({ type: "reset", room, payload: { room, epoch, seq, reason: "position lost", rejoinIn: 0 } });
+  }
+
+  #hear(envelope, data = JSON.stringify(envelope)) {
+    const { type, room, seq, payload } = envelope;
+    const its = seq === undefined ? null : this.#rooms.get(room);
+    if (its) its.seq = Math.max(its.seq, seq);
+    const about = payload?.user?.id === this.#me;
+    if (about && (type === "member.kicked" || type === "member.banned")) this.#gone.set(room, type.slice(7));
+    if (about && type === "member.joined") this.#gone.delete(room);
+    if (type === "closing") this.#ending = { code: 1012, reason: payload.reason };
+    if (!this.#closed) this.onmessage?.({ data });
+    if (type === "room.added") this.#watch(payload.room, payload);
+    if (type === "room.removed") this.#forget(payload.room);
+  }
+
+  // ---- one room as a stream ----
+
+  get #streams() {
+    return !this.#gathered && globalThis.document?.visibilityState !== "hidden";
+  }
+
+  #seen = () => this.#follow(this.#front);
+
+  #follow(room) {
+    this.#stream?.abort();
+    this.#stream = null;
+    this.#timers.clear("stream", "silence");
+    this.#front = room;
+    if (room !== null && !this.#closed && this.#streams) this.#read(room, (this.#stream = new AbortController()));
+  }
+
+  async #read(room, abort) {
+    let wait = BREATH;
+    let heard = false;
+    const listen = (seconds) => this.#timers.after("silence", seconds, () => abort.abort());
+    try {
+      listen(FIRST);
+      const { epoch, seq } = this.#rooms.get(room);
+      const headers = { Accept: "text/event-stream", "Last-Event-ID": `${epoch}:${seq}` };
+      const answer = await this.#send("GET", `rooms/${encodeURIComponent(room)}/events`, abort.signal, headers);
+      for await (const block of blocks(answer.body)) {
+        if (this.#stream !== abort) return;
+        heard = true;
+        listen(this.#quiet);
+        this.#take(room, block);
+      }
+    } catch (error) {
+      if (this.#stream !== abort) return;
+      if (error instanceof Refused) wait = this.#refused(room, error);
+      else if (!abort.signal.aborted && !heard) return this.#fail(error); // the server is away
+      else if (!heard) this.#gathered = true;
+    }
+    if (this.#stream !== abort) return;
+    this.#timers.clear("silence");
+    if (this.#ending) this.#end(this.#ending.code, this.#ending.reason);
+    else if (this.#gone.has(room)) this.#lose(room, this.#gone.get(room));
+    else this.#timers.after("stream", wait, () => this.#follow(room));
+  }
+
+  #take(room, block) {
+    const id = /^id: (.*):(\d+)$/m.exec(block);
+    const data = /^data: (.*)$/m.exec(block)?.[1];
+    if (id) this.#rooms.set(room, { epoch: id[1], seq: Number(id[2]) });
+    if (data === undefined) return;
+    const envelope = JSON.parse(data);
+    if (envelope.type === "reset") this.#rooms.set(room, envelope.payload);
+    this.#hear(envelope, data);
+  }
+
+  // ---- the others in turn ----
+
+  /** Which room is asked next: every second time the one in front, where it does not come as a stream. */
+  #next() {
+    const others = [...this.#rooms.keys()].filter((room) => room !== this.#front);
+    const front = this.#front !== null && !this.#streams;
+    this.#turn += 1;
+    if (front && (this.#turn % 2 || others.length === 0)) return this.#front;
+    return others[this.#turn % (others.length || 1)];
+  }
+
+  async #ask() {
+    const room = this.#next();
+    let wait = ASK;
+    try {
+      if (room !== undefined && (await this.#page(room))) wait = 0;
+    } catch (error) {
+      if (!this.#closed) wait = Math.max(this.#refused(room, error), ASK);
+    }
+    if (!this.#closed) this.#timers.after("ask", wait, () => this.#ask());
+  }
+
+  /** Whether there is more at once. */
+  async #page(room) {
+    const at = this.#rooms.get(room);
+    const { body } = await this.#request("GET", `rooms/${encodeURIComponent(room)}/events?since=${encodeURIComponent(`${at.epoch}:${at.seq}`)}`);
+    if (this.#rooms.get(room) !== at || (room === this.#front && this.#streams)) return false; // joined anew meanwhile
+    for (const event of body.events) this.#hear(event);
+    if (this.#rooms.get(room) === at) Object.assign(at, { epoch: body.epoch, seq: body.seq });
+    if (!body.more && this.#gone.has(room)) this.#lose(room, this.#gone.get(room));
+    return body.more;
+  }
+}
+
+/** The pieces of a stream between empty lines. */
+async function* blocks(body) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const parts = (text + decoder.decode(value, { stream: true })).split("\n\n");
+    text = parts.pop();
+    yield* parts;
+  }
+}
