@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from playwright.async_api import expect
-from sanic.mixins.startup import Mode
+from sanic.application.constants import Mode
 
 from tests.browser.conftest import ARTIFACTS, Pages
 from tests.browser.served import ServedApp
