@@ -153,11 +153,11 @@ class Fleet:
     # ---- figures ----
 
     async def workers(self) -> list[Seen]:
-        """All workers with their newest figures: this one first, then by machine and name."""
+        """All workers with their newest figures, by machine and name."""
         self._look()
         shown = await asyncio.to_thread(self._shown)
         found = {one.figures.worker: one for one in [*self._elsewhere(), *shown, Seen(0.0, self._figures())]}
-        return sorted(found.values(), key=_place(self._me.worker))
+        return sorted(found.values(), key=_place)
 
     def _shown(self) -> list[Seen]:
         found = []
@@ -287,10 +287,7 @@ class Fleet:
             self._heard[figures.worker] = time.monotonic(), figures
 
 
-def _place(me: str) -> Callable[[Seen], tuple[bool, str, str, int]]:
-    return lambda one: (
-        one.figures.worker != me,
-        one.figures.machine,
-        one.figures.name,
-        one.figures.pid,
-    )
+def _place(one: Seen) -> tuple[str, str, int, str]:
+    """Always the same order, whoever answers: charts give each place a colour."""
+    figures = one.figures
+    return figures.machine, figures.name, figures.pid, figures.worker
