@@ -18,7 +18,10 @@ ROOMS = json.loads(os.environ.get("MATRIX_ROOMS", '{"general": "!abc:example.org
 HOMESERVER = os.environ.get("MATRIX_URL", "http://localhost:8008")
 SERVER = os.environ.get("MATRIX_SERVER", "example.org")  # what stands behind the colon of its ids
 AS_TOKEN, HS_TOKEN = os.environ.get("MATRIX_AS_TOKEN", ""), os.environ.get("MATRIX_HS_TOKEN", "")
-GHOST = "chat_"  # how the names of our users' ghosts begin; the registration reserves it
+GHOST, BRIDGE = (
+    "chat_",
+    "chat-bridge",
+)  # how the names of our users' ghosts begin, and the bridge's own: as registered
 FIRST, LONGEST = 1.0, 60.0  # seconds between attempts
 
 app = Sanic("MatrixBridge")
@@ -61,6 +64,8 @@ async def tell() -> None:
     """What is said here, each message at least once; by the same transaction id, Matrix takes a repetition for the same."""
     while True:
         try:
+            for room in ROOMS.values():  # of a room where nobody of the bridge is, it would hear nothing
+                await enter(f"@{BRIDGE}:{SERVER}", room, "Chat")
             async for event in app.ctx.chat.follow(rooms=list(ROOMS), types=("message",), once="matrix"):
                 if event.sender is not None and not event.sender.id.startswith("matrix:"):
                     await say(event, event.sender)
@@ -72,15 +77,18 @@ async def tell() -> None:
 
 async def say(event: RoomEvent, sender: Sender) -> None:
     room, ghost = ROOMS[event.room], ghost_of(sender)
-    if f"{ghost} {room}" not in there:
-        await ask(
-            "POST", "register", {"type": "m.login.application_service", "username": ghost[1:].split(":")[0]}
-        )
-        await ask("PUT", f"profile/{quote(ghost)}/displayname", {"displayname": sender.name}, ghost)
-        await ask("POST", f"join/{quote(room)}", {}, ghost)
-        there.add(f"{ghost} {room}")
+    await enter(ghost, room, sender.name)
     content = {"msgtype": "m.text", "body": event.payload.get("text", "")}
     await ask("PUT", f"rooms/{quote(room)}/send/m.room.message/{event.msg_id}", content, ghost)
+
+
+async def enter(ghost: str, room: str, name: str) -> None:
+    if f"{ghost} {room}" not in there:
+        username = ghost[1:].partition(":")[0]
+        await ask("POST", "register", {"type": "m.login.application_service", "username": username})
+        await ask("PUT", f"profile/{quote(ghost)}/displayname", {"displayname": name}, ghost)
+        await ask("POST", f"join/{quote(room)}", {}, ghost)
+        there.add(f"{ghost} {room}")
 
 
 def ghost_of(sender: Sender) -> str:

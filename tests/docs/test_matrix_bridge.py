@@ -103,6 +103,7 @@ class Homeserver:
         return {**event, "sender": sender, "content": content, **other}
 
     async def send(self, *events: dict[str, Any], token: str = "hs") -> int:
+        assert self.joined, "of a room where none of its users is, an application service is told nothing"
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         body = json.dumps({"events": list(events)}).encode()
         sent = await self.bridge.request("PUT", "/_matrix/app/v1/transactions/1", headers, body)
@@ -160,7 +161,9 @@ async def test_what_is_said_here_is_said_there_by_ghosts_once_each(
     assert list(homeserver.said.values())[:4] == [(ADA, f"{n}") for n in range(4)]
     assert list(homeserver.said.values())[4] == ("@chat__5a_o_eb__2f_1:example.org", "last")
     assert homeserver.users[ADA] == "Ada"
-    assert sum("/register" in one for one in homeserver.requests) == 3, "one for each ghost, and a repetition"
+    assert sum("/register" in one for one in homeserver.requests) == 4, (
+        "one for the bridge and each ghost, and a repetition"
+    )
     stored = [one["payload"]["text"] for one in (await chat.history("general")).messages]
     assert stored == ["0", "1", "2", "3", "last"], "what the ghosts said does not come back"
 

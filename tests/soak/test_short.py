@@ -15,6 +15,7 @@ INSTEAD = {
     "access": ("conformance/test_access_play.py",),
     "operator": ("integration/test_admin.py",),
     "last_event": ("integration/test_standing.py", "integration/test_show_secrets.py"),
+    "matrix_synapse": ("docs/test_matrix_bridge.py",),
     "model": ("unit/test_model.py",),
     "page": ("browser/test_history.py", "browser/test_keys.py"),
     "rates": ("soak/test_rates.py",),

@@ -23,7 +23,7 @@ class Relay:
         """Ports that take turns. Where nobody listens, the answer is 502."""
         self.change: Callable[[bytes], bytes | None] = lambda head: head
         self.silent: float | None = None
-        """Seconds after which a quiet connection that is made from now on is cut."""
+        """Seconds after which a quiet connection that is made from now on is cut, once the server has answered."""
         self.mute = False
         """Nothing of what the server says on a WebSocket is passed on, once it has answered the handshake."""
         self._turn = 0
@@ -57,10 +57,10 @@ class Relay:
         try:
             to_there.write(head)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.silent) as quiet:
+                async with asyncio.timeout(None) as quiet:
                     if mute:
                         writer.write(await there.readuntil(b"\r\n\r\n"))
-                    ways = [_pump(reader, to_there, quiet, self.silent)]
+                    ways = [_pump(reader, to_there, quiet)]
                     if not mute:
                         ways.append(_pump(there, writer, quiet, self.silent))
                     await asyncio.gather(*ways)
@@ -74,7 +74,10 @@ class Relay:
 
 
 async def _pump(
-    source: asyncio.StreamReader, target: asyncio.StreamWriter, quiet: asyncio.Timeout, silent: float | None
+    source: asyncio.StreamReader,
+    target: asyncio.StreamWriter,
+    quiet: asyncio.Timeout,
+    silent: float | None = None,
 ) -> None:
     while data := await source.read(65_536):
         if silent is not None:

@@ -8,7 +8,7 @@ from ...observe import instruments as its
 from ...observe.counting import Counts
 from ...observe.meter import Counter, Gauge, Histogram
 
-__all__ = ["BUCKETS", "About", "Figures", "figures_of"]
+__all__ = ["BUCKETS", "COUNTED", "NOBODY", "About", "Figures", "figures_of"]
 
 BUCKETS = its.APPEND_SECONDS.buckets
 """Upper bounds of the distributions in `Figures`, in seconds. After their counts come that of all above, and the sum."""
@@ -33,8 +33,16 @@ class About(msgspec.Struct, rename="camel"):
     """The rooms that most of its connections are in, while an operator looks: how many are in each."""
 
 
+NOBODY = About("", "", "", "", 0, 0.0, draining=False, busiest={})
+"""Of what workers have counted that ended, and that no other worker goes on from."""
+COUNTED = (
+    "messages", "commands", "refusals", "handshakesRefused", "closes", "deliveries", "bytes", "repairs", "resets", "storeErrors",
+)  # fmt: skip
+"""The figures that only grow while the app runs, in the sum of all workers and of what is left of others: as they are written in JSON."""
+
+
 class Figures(About):
-    """Numbers that end in a plural have been counted since the app started, also by those that this worker has replaced."""
+    """`COUNTED` figures are since the app started, and with those of the worker from whose counts this one goes on."""
 
     connections: int
     rooms: int

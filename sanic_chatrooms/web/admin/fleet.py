@@ -6,7 +6,6 @@ its age. What only a worker itself knows (a user's connections) it is asked, and
 """
 
 import asyncio
-import contextlib
 import os
 import platform
 import time
@@ -21,11 +20,12 @@ from ...chat import Chat
 from ...errors import Conflict, InvalidField
 from ...models import EVERYONE, OPERATOR, Envelope
 from ...observe.board import FRESH
+from ...observe.counting import merged
 from ...support.ids import new_id
 from ...support.tasks import end, keep_on
 from ..metrics import Metrics
 from .devices import Device, devices_of
-from .figures import About, Figures, figures_of
+from .figures import NOBODY, About, Figures, figures_of
 
 __all__ = ["BUSIEST", "Fleet", "Seen"]
 
@@ -153,20 +153,24 @@ class Fleet:
     # ---- figures ----
 
     async def workers(self) -> list[Seen]:
-        """All workers with their newest figures: this one first, then by machine and name."""
-        self._look()
-        shown = await asyncio.to_thread(self._shown)
-        found = {one.figures.worker: one for one in [*self._elsewhere(), *shown, Seen(0.0, self._figures())]}
-        return sorted(found.values(), key=_place(self._me.worker))
+        """All workers with their newest figures, by machine and name."""
+        return (await self.overview())[0]
 
-    def _shown(self) -> list[Seen]:
-        found = []
+    async def overview(self) -> tuple[list[Seen], Figures]:
+        """The same, and what workers of this app have counted that ended."""
+        self._look()
+        shown, left = await asyncio.to_thread(self._shown)
+        found = {one.figures.worker: one for one in [*self._elsewhere(), *shown, Seen(0.0, self._figures())]}
+        return sorted(found.values(), key=_place), left
+
+    def _shown(self) -> tuple[list[Seen], Figures]:
+        found, left = [], []
         for one in self._metrics.shown():
-            with contextlib.suppress(
-                msgspec.DecodeError
-            ):  # it has ended and says nothing, or has another version
+            try:
                 found.append(Seen(one.age, figures_of(_about(one.about), one.counts)))
-        return found
+            except msgspec.DecodeError:  # it has ended and says nothing more, or has another version
+                left.append(one.counts)
+        return found, figures_of(NOBODY, merged(left))
 
     def _elsewhere(self) -> list[Seen]:
         now = time.monotonic()
@@ -287,10 +291,7 @@ class Fleet:
             self._heard[figures.worker] = time.monotonic(), figures
 
 
-def _place(me: str) -> Callable[[Seen], tuple[bool, str, str, int]]:
-    return lambda one: (
-        one.figures.worker != me,
-        one.figures.machine,
-        one.figures.name,
-        one.figures.pid,
-    )
+def _place(one: Seen) -> tuple[str, str, int, str]:
+    """Always the same order, whoever answers: charts give each place a colour."""
+    figures = one.figures
+    return figures.machine, figures.name, figures.pid, figures.worker

@@ -29,7 +29,7 @@ from ...verbs.moderation import Asked as RestrictionsAsked
 from ...verbs.pages import page_limit
 from ...wire.encode import encode_event
 from ..health import Readiness
-from .figures import BUCKETS
+from .figures import BUCKETS, COUNTED
 from .fleet import BUSIEST, Fleet
 
 __all__ = ["QUESTIONS", "Operator", "Question"]
@@ -77,8 +77,8 @@ async def me(op: Operator, _: _Nothing) -> Any:
 
 
 async def overview(op: Operator, _: _Nothing) -> Any:
-    """The figures of every worker, each with its age, the rooms with most connections, and how store and broker are."""
-    workers, took = await asyncio.gather(op.fleet.workers(), op.readiness.ask_store(op.chat))
+    """The figures of every worker, each with its age, what is left of those that ended, the rooms with most connections, and how store and broker are."""
+    (workers, left), took = await asyncio.gather(op.fleet.overview(), op.readiness.ask_store(op.chat))
     backends, busiest = op.chat.backends, Counter[str]()
     for one in workers:
         busiest.update(one.figures.busiest if one.age < FRESH else {})
@@ -86,6 +86,7 @@ async def overview(op: Operator, _: _Nothing) -> Any:
         "worker": op.fleet.me,
         "busiest": [{"room": room, "connections": count} for room, count in busiest.most_common(BUSIEST)],
         "workers": [{"age": round(one.age, 3), **msgspec.to_builtins(one.figures)} for one in workers],
+        "left": {told: value for told, value in msgspec.to_builtins(left).items() if told in COUNTED},
         "buckets": BUCKETS,
         "health": {
             "store": {"kind": type(backends.store).__name__, "ok": took is not None, "seconds": took},

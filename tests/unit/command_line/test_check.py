@@ -406,8 +406,8 @@ async def test_a_proxy_that_keeps_frames_back(chat: ChatRooms, live: Live) -> No
     server = await live()
     async with relay(server.port) as proxy:
         proxy.mute = True
-        with pytest.raises(Wrong, match="nothing comes through within 1 s"):
-            await upgrade(Visit(url=f"http://127.0.0.1:{proxy.port}/chat", timeout=1.0, tries=1))
+        with pytest.raises(Wrong, match="nothing comes through within 2 s"):
+            await upgrade(Visit(url=f"http://127.0.0.1:{proxy.port}/chat", timeout=2.0, tries=1))
 
 
 async def test_a_proxy_that_cuts_websockets_and_nothing_else(chat: ChatRooms, live: Live) -> None:

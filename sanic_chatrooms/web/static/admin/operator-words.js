@@ -62,7 +62,7 @@ export const words = {
   perSecond: "Messages/s",
   waiting: "Waiting",
   lagShort: "Lag",
-  storedIn: "Stored within",
+  storedIn: "95 % stored in",
   serving: "serving",
   draining: "draining",
   drained: "drained",

@@ -91,10 +91,10 @@ function tile(title, text, ok, name) {
   return el("li.tile", { "data-look": ok ? "good" : "bad", testid: `health-${name}` }, el("strong", {}, title), el("span", {}, text));
 }
 
-function troubles({ workers }) {
+function troubles({ workers, left }) {
   const names = { repairs: words.repairs, resets: words.resets, storeErrors: words.storeErrors, handshakesRefused: words.handshakesRefused };
   return Object.entries(names).map(([name, label]) => {
-    const key = { storeErrors: "storeErrors", handshakesRefused: "handshakesRefused" }[name] ?? name;
-    return el("div", {}, el("dt", {}, label), el("dd", { testid: `trouble-${name}` }, numberOf(workers.reduce((sum, worker) => sum + worker[key], 0))));
+    const total = workers.reduce((sum, worker) => sum + worker[name], left[name]);
+    return el("div", {}, el("dt", {}, label), el("dd", { testid: `trouble-${name}` }, numberOf(total)));
   });
 }

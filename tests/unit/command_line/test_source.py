@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import asyncio
+
+import click
+import pytest
+
+from sanic_chatrooms.command_line.source import addresses, patiently, split
+from sanic_chatrooms.errors import RateLimited
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://a.example", ["wss://a.example/chat/ws", "wss://a.example/ws"]),
+        ("http://a.example:8000/", ["ws://a.example:8000/chat/ws", "ws://a.example:8000/ws"]),
+        ("https://a.example/support/", ["wss://a.example/support/ws", "wss://a.example/support"]),
+        ("wss://a.example/chat/ws?x=1#top", ["wss://a.example/chat/ws?x=1"]),
+        ("ws://[::1]:8000/chat/ws/general", ["ws://[::1]:8000/chat/ws/general"]),
+    ],
+)
+def test_the_socket_is_below_the_prefix_or_it_is_what_was_given(url: str, found: list[str]) -> None:
+    assert addresses(url) == found
+
+
+@pytest.mark.parametrize("url", ["sqlite:///chat.db", "https://", "https://a:b/", "http://[::1/"])
+def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
+    with pytest.raises(click.UsageError, match="is no address of a server"):
+        addresses(url)
+
+
+def test_the_url_comes_first_or_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATROOMS_URL", "redis://h")
+
+    assert split(["https://a.example", "general", "see https://b.example"]) == (
+        "https://a.example", ["general", "see https://b.example"],
+    )  # fmt: skip
+    assert split(["general", "https://b.example"]) == ("redis://h", ["general", "https://b.example"])
+    assert split([]) == ("redis://h", [])
+
+
+async def test_where_the_server_is_asked_too_fast_it_is_asked_again_later() -> None:
+    asked: list[float] = []
+
+    async def ask() -> str:
+        asked.append(asyncio.get_running_loop().time())
+        if len(asked) < 3:
+            raise RateLimited(retry_after=0.01)
+        return "answer"
+
+    assert await patiently(ask) == "answer"
+    assert len(asked) == 3
