@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from sanic_chatrooms.web.assets import COMPACT, FOLDER
+from sanic_chatrooms.web.assets import CLIENT_HTTP, COMPACT, FOLDER
 from sanic_chatrooms.web.bundle import bundle
 from sanic_chatrooms.web.compact import compact_style
 from tests.browser.acts import enter, entered, lines, say
@@ -74,6 +74,7 @@ def test_what_a_browser_gets_of_the_interface_is_small() -> None:
     assert {"app.js", "moderating.js", "details.js", "emoji-picker.js", "messages.css"} < WHOLE
     assert sum(map(delivered, WHOLE)) <= 272 * KB
     assert len(bundle(FOLDER / CLIENT).encode()) <= 56 * KB
+    assert len(bundle(FOLDER / CLIENT_HTTP).encode()) <= 14 * KB  # where no socket gets through
 
 
 def test_what_the_first_view_needs_is_smaller() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from sanic_chatrooms import connect
 from tests.docs.test_snippets import DOCS, Block, blocks_of
 from tests.support.postgres import PostgresServer, programs
 from tests.support.process import ROOT
+from tests.support.valkey import running
 
 NAMES = (
     "backups",
@@ -82,7 +85,7 @@ async def test_a_database_of_postgresql_is_restored_with_a_new_past(
     shell = Shell(tmp_path, DATABASE_URL=postgres_url, RESTORED_URL=restored_url)
     back_up, restore = typed("backups", "PostgreSQL")
 
-    before = await said(postgres_url, back_up, shell)
+    before = await said(postgres_url, lambda: shell.type(back_up))
     output = await shell.type(restore)
 
     assert "epoch" in output
@@ -93,14 +96,33 @@ async def test_a_file_of_sqlite_is_restored_with_a_new_past(tmp_path: Path) -> N
     url, shell = f"sqlite:///{tmp_path}/chat.db", Shell(tmp_path)
     back_up, restore = typed("backups", "SQLite")
 
-    before = await said(url, back_up, shell)
+    before = await said(url, lambda: shell.type(back_up))
     output = await shell.type(restore)
 
     assert "epoch" in output
     await assert_restored(url, before)
 
 
-async def said(url: str, back_up: str, shell: Shell) -> str:
+async def test_a_snapshot_of_valkey_is_restored_with_a_new_past(tmp_path: Path) -> None:
+    """With what the page's lines for `valkey-cli` and `systemctl` do."""
+    shell = Shell(tmp_path)
+    [renew] = [
+        line for line in typed("backups", "Redis or Valkey as the store")[2].splitlines() if "python" in line
+    ]
+    with running(persistence="always") as server, running() as restored:
+        before = await said(server.url, lambda: asyncio.to_thread(server.ask, "SAVE"))
+        restored.kill()
+        shutil.copy(server.directory / "dump.rdb", restored.directory)
+        restored.start()
+        restored.ask("CONFIG", "SET", "appendonly", "yes", "appendfsync", "always")
+        shell.environ["VALKEY_URL"] = restored.url
+        output = await shell.type(renew)
+
+        assert "epoch" in output
+        await assert_restored(restored.url, before)
+
+
+async def said(url: str, back_up: Callable[[], Awaitable[object]]) -> str:
     """Say three things, and back up before the third, while the chat runs; -> the room's epoch."""
     async with connect(
         store=url, broker="memory:", presence="memory:", guests=True, namespace="Shop"
@@ -108,7 +130,7 @@ async def said(url: str, back_up: str, shell: Shell) -> str:
         await chat.ensure_room("general")
         for text in ("1", "2"):
             await chat.publish("general", "message", {"text": text})
-        await shell.type(back_up)
+        await back_up()
         return (await chat.publish("general", "message", {"text": "3"})).epoch
 
 

@@ -2,14 +2,12 @@
 
 import asyncio
 import textwrap
-from contextlib import nullcontext
 
 import click
 import msgspec
-from rich.status import Status
 
 from .. import options
-from ..output import console, say, say_json
+from ..output import console, note, say, say_json
 from ..source import alone
 from .run import Report, Step, examine
 from .visit import Visit
@@ -75,11 +73,9 @@ def _examine_quietly(visit: Visit) -> Report:
 
 
 def _examine_aloud(visit: Visit) -> Report:
-    terminal = console(errors=True)
-    with Status("looking …", console=terminal) if terminal.is_terminal else nullcontext() as status:
-        if status is not None:
-            visit.waiting = status.update
-        report = asyncio.run(examine(visit, _say_step))
+    if console(errors=True).is_terminal:
+        visit.waiting = note
+    report = asyncio.run(examine(visit, _say_step))
     if report.ok:
         say(("Everything works.", "bold green"))
     return report

@@ -7,7 +7,7 @@ import msgspec
 
 from ..schemas import schemas_of
 from .routes import EVENTS, ROUTES, RestRoute, types_of
-from .schema import answer_of, asked_of, named_in, payload_of, query_names
+from .schema import answers_of, asked_of, named_in, payload_of, query_names
 
 __all__ = ["describe", "document"]
 
@@ -17,7 +17,7 @@ _KEY = {
     "in": "header",
     "required": False,
     "description": "The command's msgId: the same key again is answered with the first result.",
-    "schema": {"type": "string", "minLength": 16, "maxLength": 66},
+    "schema": {"type": "string", "pattern": '^("[!-~]{16,64}"|[!-~]{16,64})$'},
 }
 _FORMS: dict[str, dict[str, Any]] = {"room": {"pattern": "^[A-Za-z0-9_.:~-]{1,128}$"}}
 _PROBLEMS = {
@@ -65,7 +65,7 @@ def document(prefix: str) -> dict[str, Any]:
 
 
 def _kinds(route: RestRoute) -> tuple[type | None, ...]:
-    return payload_of(route), answer_of(route)
+    return payload_of(route), *answers_of(route)
 
 
 def _operation(route: RestRoute, schemas: dict[Any, Any]) -> dict[str, Any]:
@@ -132,8 +132,9 @@ def _needs(route: RestRoute) -> bool:
 
 
 def _responses(route: RestRoute, schemas: dict[Any, Any]) -> dict[str, Any]:
-    kind = answer_of(route)
-    content: dict[str, Any] = {_JSON: {"schema": {"type": "object"} if kind is None else schemas[kind]}}
+    kinds = [schemas[kind] for kind in answers_of(route)]
+    told_of = {"anyOf": kinds} if len(kinds) > 1 else kinds[0] if kinds else {"type": "object"}
+    content: dict[str, Any] = {_JSON: {"schema": told_of}}
     if route.type == EVENTS:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     told = {"description": "Done", "content": content}

@@ -3,13 +3,13 @@
 import msgspec
 
 from ...verbs.schema import shape
-from ...verbs.table import Needs
+from ...verbs.table import Needs, commands
 from ...verbs.unconnected import CommandAsked, NameAsked
 from ...verbs.unread import UnreadLine
 from ...wire.events import Welcome
 from .routes import COMMANDS, READ, ROUTES, TICKETS, WELCOME, RestRoute, row_of, types_of
 
-__all__ = ["TABLES", "answer_of", "asked_of", "named_in", "payload_of", "query_names"]
+__all__ = ["TABLES", "answer_of", "answers_of", "asked_of", "named_in", "payload_of", "query_names"]
 
 _EVENT = "the message, as in `history`"
 _OTHERS = {
@@ -56,6 +56,14 @@ def answer_of(route: RestRoute) -> type | None:
     return None if row is None or route.shows else row.ack
 
 
+def answers_of(route: RestRoute) -> tuple[type, ...]:
+    """The structs that may answer, where a route is one of two commands."""
+    if len(types_of(route)) > 1:
+        return tuple(dict.fromkeys(commands()[type].ack for type in types_of(route)))
+    kind = answer_of(route)
+    return () if kind is None else (kind,)
+
+
 def _line(route: RestRoute) -> str:
     types = ", ".join(f"`{type}`" for type in types_of(route))
     return f"| `{route.method} {route.path}` | {types} | {_asks(route)} | {_answers(route)} |"
@@ -79,8 +87,8 @@ def _asks(route: RestRoute) -> str:
 def _answers(route: RestRoute) -> str:
     if route.shows:
         return _EVENT
-    kind = answer_of(route)
-    told = _OTHERS[route.type] if kind is None else f"`{shape(kind)}`"
+    kinds = answers_of(route)
+    told = " or ".join(f"`{shape(kind)}`" for kind in kinds) if kinds else _OTHERS[route.type]
     return f"201 {told}" if route.made else told
 
 

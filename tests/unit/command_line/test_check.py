@@ -467,6 +467,22 @@ async def test_the_command_prints_what_to_do_and_ends_with_1(capsys: pytest.Capt
     assert out.splitlines()[2].strip().startswith("-> Start the server")
 
 
+async def test_on_a_terminal_there_are_colours_and_advice_is_wrapped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    status, out, _ = await run(capsys, f"http://127.0.0.1:{free_port()}/chat")
+
+    assert status == 1
+    assert "\x1b[1;31mWRONG" in out
+    advice = out[out.index("Start the server") :].splitlines()
+    assert len(advice) > 2
+    assert all(line.startswith(" " * 30) and len(line) <= 80 for line in advice[1:])
+
+
 async def test_with_json_the_report_is_one_object(
     chat: ChatRooms, live: Live, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
 from sanic_chatrooms.client.dial import Refused
-from sanic_chatrooms.command_line.check import network
+from sanic_chatrooms.command_line.check import entering, network, watching
 from sanic_chatrooms.command_line.check.refused import explain, said
+from sanic_chatrooms.command_line.check.upgrade import upgrade
 from sanic_chatrooms.command_line.check.visit import Visit, Wrong
-from sanic_chatrooms.errors import Unavailable
+from sanic_chatrooms.errors import Banned, ChatError, Forbidden, TokenExpired, Unavailable
 from tests.support.process import free_port
 
 
@@ -126,3 +132,70 @@ async def test_a_port_that_says_nothing_to_a_tls_handshake_is_named() -> None:
 
         with pytest.raises(Wrong, match="does not speak TLS: no answer in time"):
             await network.shake_hands(Visit(url=f"https://127.0.0.1:{port}", timeout=0.1))
+
+
+# ---- who is let in ----
+
+
+@pytest.mark.parametrize(
+    ("problem", "detail"),
+    [
+        (Banned("you are banned"), "the user of this token is banned: you are banned"),
+        (Forbidden("not today"), "we are not let in: not today"),
+        (Unavailable("too much to do"), "too much to do"),
+        (TokenExpired(), "the token expired"),
+    ],
+)
+async def test_every_reason_not_to_let_a_token_in(visit: Visit, problem: ChatError, detail: str) -> None:
+    found = await entering._not_let_in(visit, problem)
+
+    assert detail in found.detail
+    assert found.advice
+
+
+# ---- how a quiet connection ends ----
+
+
+def test_a_quiet_connection_that_the_server_closes_is_not_the_fault_of_a_proxy(visit: Visit) -> None:
+    found = watching._ended(ConnectionClosedError(Close(1012, "restart"), None), 12.0, visit)
+
+    assert found.detail == "a quiet connection is closed after 12 s: 1012 restart"
+    assert "proxy" not in found.advice
+
+
+# ---- WebSockets that are no chats ----
+
+
+@asynccontextmanager
+async def socket_that(answers: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[Visit]:
+    async with serve(answers, "127.0.0.1", 0) as server:
+        yield Visit(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/chat", tries=1)
+
+
+async def test_a_websocket_that_is_no_chat() -> None:
+    async def echo(ws: ServerConnection) -> None:
+        await ws.send("welcome to the shop")
+        await ws.recv()
+        await ws.wait_closed()
+
+    async with socket_that(echo) as visit:
+        with pytest.raises(Wrong, match="it is no chat"):
+            await upgrade(visit)
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [(4000, "the server closes it at once: 4000 no"), (1013, "no"), (None, "is cut at once")],
+)
+async def test_a_connection_that_is_closed_at_once(code: int | None, detail: str) -> None:
+    async def close(ws: ServerConnection) -> None:
+        if code is None:
+            ws.transport.abort()
+        else:
+            await ws.close(code, "no")
+
+    async with socket_that(close) as visit:
+        with pytest.raises(Wrong) as found:
+            await upgrade(visit)
+
+    assert found.value.detail.endswith(detail)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import ChatRooms, User
+from sanic_chatrooms import ChatRooms, Context, User
 from sanic_chatrooms.command_line.main import main
 from tests.support.fixtures import Live
 from tests.support.wire import SECRET, mount, token
@@ -36,7 +36,12 @@ class Chat:
 @pytest.fixture
 async def chat(app: App, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chat:
     store = f"sqlite:///{tmp_path}/chat.db"
-    mount(app, guests=False, jwt_secret=SECRET, store=store, position_check=0.2)
+    declared = mount(app, guests=False, jwt_secret=SECRET, store=store, position_check=0.2)
+
+    @declared.command("poll.vote")
+    async def vote(ctx: Context, payload: Any) -> dict[str, Any]:
+        return {"voted": payload["for"], "by": ctx.user.id}
+
     server = await live()
     monkeypatch.setenv("CHATROOMS_TOKEN", token("u1", name="Ada"))
     chat: ChatRooms = app.ctx.chatrooms["default"]
@@ -163,6 +168,13 @@ async def test_publish_stores_an_event_of_the_app(chat: Chat, run: Run) -> None:
 
     [event] = (await chat.verbs.history("general")).messages
     assert (event["type"], event["payload"]) == ("poll.opened", {"n": 1})
+
+
+async def test_publish_sends_a_command_of_the_app_to_a_server(chat: Chat, run: Run) -> None:
+    vote = ["publish", chat.urls["server"], "general", "--type", "poll.vote", "--payload", '{"for":"tea"}']
+
+    assert decoded(await run(*vote, "--json")) == [{"voted": "tea", "by": "u1"}]
+    assert await run(*vote) == ["Done."]
 
 
 @BOTH

@@ -57,3 +57,10 @@ def test_what_may_be_left_out_of_an_answer_is_not_required() -> None:
 
     assert settled["required"] == ["duplicate"]
     assert set(settled["properties"]) == {"seq", "duplicate"}
+
+
+def test_a_route_that_is_one_of_two_commands_has_the_answers_of_both() -> None:
+    gone = DOCUMENT["paths"]["/chat/api/rooms/{room}/members/{user}"]["delete"]["responses"]["200"]
+    kinds = gone["content"]["application/json"]["schema"]["anyOf"]
+
+    assert [kind["$ref"].rpartition("/")[2] for kind in kinds] == ["Settled", "Done"]
