@@ -23,6 +23,8 @@ import trustme
 from sanic import Sanic
 
 from sanic_chatrooms.client import ChatClient
+from sanic_chatrooms.command_line.check.run import examine
+from sanic_chatrooms.command_line.check.visit import Visit
 from tests.support.client import Client
 from tests.support.deployed import DEPLOY, ROOT, compose, image_command
 from tests.support.fixtures import Connect
@@ -289,6 +291,12 @@ async def test_a_chat_goes_on_while_caddy_reloads(
     await assert_talking(ada, eve, "new")
     assert ada.is_open
     assert bob.is_open
+
+
+async def test_a_check_finds_nothing_wrong(any_proxy: ServerProcess) -> None:
+    report = await examine(Visit(url=f"{any_proxy.url}/chat", watch=0.0, timeout=20.0))
+
+    assert report.ok, report
 
 
 @pytest.mark.parametrize("path", ["/chat/metrics", "/chat/metrics/", "//chat/metrics", "/chat/%6Detrics"])
