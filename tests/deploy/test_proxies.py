@@ -338,7 +338,7 @@ async def test_a_stream_of_events_goes_on_after_forty_cuts_on_either_worker(
 
 TALKERS = 6
 THE_END = "the end"
-A_MOMENT = 0.05
+A_MOMENT = 0.2
 """Seconds between two messages of one talker: nobody misses more than `RECOVERY_LIMIT` while they are away."""
 
 
