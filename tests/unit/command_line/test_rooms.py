@@ -219,7 +219,7 @@ async def test_export_writes_every_message(chat: Chat, run: Run, where: str) -> 
     lines = await run("export", chat.urls[where])
 
     assert texts(lines) == [str(number) for number in range(210)]
-    assert await run("export", chat.urls[where], "general") == lines
+    assert await run("export", chat.urls[where], "general", "--json") == lines
 
 
 async def test_export_writes_what_is_stored_of_a_user(chat: Chat, run: Run) -> None:
